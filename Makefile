@@ -1,0 +1,38 @@
+# Tessera: `make` lists the targets. The steps are in scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build dev test check e2e bench fmt clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Install what is missing, build, and serve at http://127.0.0.1:3000
+	@exec scripts/run.sh
+
+build: ## Release build: target/release/tessera and target/site
+	@scripts/setup.sh run
+	@scripts/build.sh
+
+dev: ## Serve a debug build and rebuild it at every change
+	@scripts/setup.sh run
+	@. scripts/env.sh && exec cargo-leptos watch --split
+
+test: ## Checks, unit, integration and browser tests (logs: target/test-logs)
+	@exec scripts/test.sh
+
+check: ## Formatting, clippy for server and browser, licences of the dependencies
+	@exec scripts/test.sh check
+
+e2e: ## Browser tests only
+	@exec scripts/test.sh e2e
+
+bench: ## Benchmarks: results are printed, never asserted
+	@scripts/setup.sh bench
+	@exec scripts/bench.sh
+
+fmt: ## Format the sources
+	@. scripts/env.sh && cargo fmt
+
+clean: ## Remove what was built (not the cache of tools)
+	@if [ -L target ]; then rm target; else rm -rf target; fi
+	@rm -rf end2end/test-results end2end/playwright-report

@@ -1,0 +1,14 @@
+//! Accounts: who a user is, sign-up, sign-in and sessions.
+
+mod types;
+
+#[cfg(feature = "ssr")]
+pub mod password;
+#[cfg(feature = "ssr")]
+pub mod rest;
+#[cfg(feature = "ssr")]
+pub mod service;
+#[cfg(feature = "ssr")]
+pub mod store;
+
+pub use types::*;

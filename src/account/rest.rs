@@ -1,0 +1,141 @@
+//! `/api/auth`, and the forms of the sign-in pages, which work without JavaScript.
+
+use axum::extract::{Form, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::Router;
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::service::{self, NewSession, SESSION_LIFETIME};
+use super::{CredentialsForm, Profile, same_site_path};
+use crate::server::caller::{Caller, session_cookie};
+use crate::server::limits::ClientAddress;
+use crate::server::pages::{self, AuthPage};
+use crate::server::response::{Answer, ApiError, ApiJson, ApiResult};
+use crate::server::state::AppState;
+use crate::ui::Theme;
+
+/// The routes of this feature.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/auth/register", post(register))
+        .route("/api/auth/login", post(login))
+        .route("/api/auth/logout", post(logout))
+        .route("/api/auth/me", get(me))
+        .route("/sign-up", post(submit_sign_up))
+        .route("/sign-in", post(submit_sign_in))
+        .route("/sign-out", post(submit_sign_out))
+        .route("/theme", post(submit_theme))
+}
+
+async fn register(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    jar: CookieJar,
+    ApiJson(form, _): ApiJson<CredentialsForm>,
+) -> Result<Response, ApiError> {
+    let session = service::register(&state, &address.0, form).await?;
+    let body = Answer(json!({ "user": session.profile }));
+    Ok((StatusCode::CREATED, jar.add(cookie_of(&state, session)), body).into_response())
+}
+
+async fn login(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    jar: CookieJar,
+    ApiJson(form, _): ApiJson<CredentialsForm>,
+) -> Result<Response, ApiError> {
+    let session = service::login(&state, &address.0, form).await?;
+    let body = Answer(json!({ "user": session.profile }));
+    Ok((jar.add(cookie_of(&state, session)), body).into_response())
+}
+
+async fn logout(State(state): State<AppState>, jar: CookieJar) -> Result<Response, ApiError> {
+    let jar = end_session(&state, jar).await?;
+    Ok((jar, Answer(json!({}))).into_response())
+}
+
+async fn me(caller: Caller) -> ApiResult<Profile> {
+    Ok(Answer(caller.profile))
+}
+
+async fn submit_sign_up(state: State<AppState>, address: ClientAddress, theme: Theme, jar: CookieJar, form: Form<CredentialsForm>) -> Response {
+    submit(AuthPage::SignUp, state, address, theme, jar, form).await
+}
+
+async fn submit_sign_in(state: State<AppState>, address: ClientAddress, theme: Theme, jar: CookieJar, form: Form<CredentialsForm>) -> Response {
+    submit(AuthPage::SignIn, state, address, theme, jar, form).await
+}
+
+/// Goes on to the page that was asked for, or shows the form again with what was typed and what is wrong.
+async fn submit(
+    page: AuthPage,
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    theme: Theme,
+    jar: CookieJar,
+    Form(form): Form<CredentialsForm>,
+) -> Response {
+    let session = match page {
+        AuthPage::SignUp => service::register(&state, &address, form.clone()).await,
+        AuthPage::SignIn => service::login(&state, &address, form.clone()).await,
+    };
+    match session {
+        Ok(session) => {
+            let next = same_site_path(form.next.as_deref(), "/chat");
+            (jar.add(cookie_of(&state, session)), Redirect::to(&next)).into_response()
+        }
+        Err(error) => pages::auth_page(&state, page, theme, &form, Some(error)),
+    }
+}
+
+async fn submit_sign_out(State(state): State<AppState>, jar: CookieJar) -> Result<Response, ApiError> {
+    let jar = end_session(&state, jar).await?;
+    Ok((jar, Redirect::to("/")).into_response())
+}
+
+#[derive(Deserialize)]
+struct ThemeForm {
+    theme: String,
+}
+
+async fn submit_theme(headers: HeaderMap, jar: CookieJar, Form(form): Form<ThemeForm>) -> Result<Response, ApiError> {
+    let theme = Theme::parse(&form.theme);
+    let cookie = Cookie::build((Theme::COOKIE, theme.as_str()))
+        .path("/")
+        .same_site(SameSite::Lax)
+        .max_age(time::Duration::days(365));
+    let back = headers
+        .get("referer")
+        .and_then(|referer| referer.to_str().ok())
+        .and_then(|referer| url::Url::parse(referer).ok())
+        .map(|referer| match referer.query() {
+            Some(query) => format!("{}?{query}", referer.path()),
+            None => referer.path().to_owned(),
+        });
+    Ok((jar.add(cookie), Redirect::to(&same_site_path(back.as_deref(), "/"))).into_response())
+}
+
+fn cookie_of(state: &AppState, session: NewSession) -> Cookie<'static> {
+    let seconds = i64::try_from(SESSION_LIFETIME.as_secs()).unwrap_or(i64::MAX);
+    Cookie::build((session_cookie(state), session.token))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(state.config.site.is_https())
+        .max_age(time::Duration::seconds(seconds))
+        .build()
+}
+
+async fn end_session(state: &AppState, jar: CookieJar) -> Result<CookieJar, ApiError> {
+    let name = session_cookie(state);
+    if let Some(cookie) = jar.get(name) {
+        service::logout(state, cookie.value()).await?;
+    }
+    let gone = Cookie::build((name, "")).path("/").secure(state.config.site.is_https()).http_only(true);
+    Ok(jar.remove(gone))
+}

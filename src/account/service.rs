@@ -1,0 +1,134 @@
+//! Sign-up, sign-in and sessions. Knows nothing of cookies or forms.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rand::RngCore;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::store::{TokenHash, User};
+use super::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
+use crate::error::{AppError, AppResult};
+use crate::server::db::sqlite::now_millis;
+use crate::server::limits::Limit;
+use crate::server::state::AppState;
+
+/// How long a session lasts.
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A new session. The token is the secret: it goes to the browser and nowhere else.
+pub struct NewSession {
+    pub token: String,
+    pub profile: Profile,
+}
+
+/// Makes an account and signs in. `address` is where the request came from.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
+/// [`AppError::RateLimited`].
+pub async fn register(state: &AppState, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
+    let email = Email::parse(&form.email)?;
+    check_new_password(&form.password)?;
+    let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
+    if name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
+        return Err(AppError::invalid("name", format!("A name has at most {MAX_NAME_CHARS} characters.")));
+    }
+    state.limiter.check(Limit::Register, address).await?;
+    // Hashed before looking, so that a taken address answers no faster than a free one.
+    let password_hash = state.passwords.hash(form.password).await?;
+    let user = User {
+        id: Uuid::now_v7(),
+        name: if name.is_empty() { email.as_str().split('@').next().unwrap_or_default().to_owned() } else { name },
+        role: if is_admin_email(state, &email) { Role::Admin } else { Role::User },
+        email: email.as_str().to_owned(),
+        password_hash,
+    };
+    if !state.accounts.create_user(user.clone()).await? {
+        return Err(AppError::Conflict("There is an account with this email address. Sign in instead?".to_owned()));
+    }
+    // Opens the account with its free credits; were it cut off here, the first use would do it.
+    state.credits.balance(user.id, &crate::server::request::current_request_id()).await?;
+    tracing::info!(user = %user.id, "registered");
+    start_session(state, &user).await
+}
+
+/// Signs in. The answer and its time are the same for a wrong password and an unknown address.
+///
+/// # Errors
+/// [`AppError::InvalidCredentials`], [`AppError::RateLimited`].
+pub async fn login(state: &AppState, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
+    let email = Email::parse(&form.email)?;
+    if form.password.is_empty() {
+        return Err(AppError::invalid("password", "Enter your password."));
+    }
+    state.limiter.check(Limit::LoginAddress, address).await?;
+    state.limiter.check(Limit::LoginEmail, email.as_str()).await?;
+    // Longer than any password that was ever set: no need to hash it.
+    if form.password.chars().count() > *PASSWORD_CHARS.end() {
+        return Err(AppError::InvalidCredentials);
+    }
+    let user = state.accounts.find_user(&email).await?;
+    let hash = user.as_ref().map(|user| user.password_hash.clone());
+    let right = state.passwords.verify(form.password, hash).await?;
+    let Some(mut user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
+    if is_admin_email(state, &email) && user.role != Role::Admin {
+        state.accounts.set_role(&email, Role::Admin).await?;
+        user.role = Role::Admin;
+    }
+    start_session(state, &user).await
+}
+
+/// Ends a session. One that is not there has ended already.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn logout(state: &AppState, token: &str) -> AppResult<()> {
+    Ok(state.accounts.delete_session(hash_token(token)).await?)
+}
+
+/// The user of a session token.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn find_session(state: &AppState, token: &str) -> AppResult<Option<User>> {
+    Ok(state.accounts.find_session(hash_token(token), now_millis()).await?)
+}
+
+/// Makes the user with this address an admin; for the command line.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] for no address, [`AppError::NotFound`] for no such user.
+pub async fn grant_admin(accounts: &dyn super::store::AccountStore, email: &str) -> AppResult<()> {
+    let email = Email::parse(email)?;
+    if accounts.set_role(&email, Role::Admin).await? { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+fn check_new_password(password: &str) -> AppResult<()> {
+    let (least, most) = PASSWORD_CHARS.into_inner();
+    match password.chars().count() {
+        count if count < least => Err(AppError::invalid("password", format!("A password has at least {least} characters."))),
+        count if count > most => Err(AppError::invalid("password", format!("A password has at most {most} characters."))),
+        _ => Ok(()),
+    }
+}
+
+fn is_admin_email(state: &AppState, email: &Email) -> bool {
+    state.config.accounts.admin_emails.iter().any(|admin| admin == email.as_str())
+}
+
+async fn start_session(state: &AppState, user: &User) -> AppResult<NewSession> {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let lifetime = i64::try_from(SESSION_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+    state.accounts.create_session(hash_token(&token), user.id, now_millis() + lifetime).await?;
+    Ok(NewSession { token, profile: user.profile() })
+}
+
+/// The token has 256 random bits, so a plain hash is enough.
+fn hash_token(token: &str) -> TokenHash {
+    Sha256::digest(token.as_bytes()).into()
+}

@@ -1,0 +1,47 @@
+//! The port to users and sessions.
+
+mod sqlite;
+
+use async_trait::async_trait;
+pub use sqlite::SqliteAccountStore;
+use uuid::Uuid;
+
+use super::{Email, Profile, Role};
+use crate::server::db::StoreResult;
+
+/// A stored user.
+#[derive(Debug, Clone)]
+pub struct User {
+    pub id: Uuid,
+    pub email: String,
+    pub name: String,
+    /// PHC string.
+    pub password_hash: String,
+    pub role: Role,
+}
+
+impl User {
+    /// What clients may see.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        Profile { id: self.id.to_string(), email: self.email.clone(), name: self.name.clone(), role: self.role }
+    }
+}
+
+/// SHA-256 of a session's token.
+pub type TokenHash = [u8; 32];
+
+/// Users and their sessions. Times are milliseconds since 1970.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// Stores a new user; `false` when the address is taken.
+    async fn create_user(&self, user: User) -> StoreResult<bool>;
+    async fn find_user(&self, email: &Email) -> StoreResult<Option<User>>;
+    /// Changes the role of the user with this address; `false` where there is none.
+    async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool>;
+    async fn create_session(&self, token: TokenHash, user: Uuid, expires_at: i64) -> StoreResult<()>;
+    /// The user of a session that has not expired at `now`.
+    async fn find_session(&self, token: TokenHash, now: i64) -> StoreResult<Option<User>>;
+    async fn delete_session(&self, token: TokenHash) -> StoreResult<()>;
+    async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()>;
+}

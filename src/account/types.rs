@@ -1,0 +1,129 @@
+//! Who a user is: roles, the parsed sign-in form, and what pages may know of a user.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{AppError, AppResult};
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Role {
+    User,
+    Subscriber,
+    Admin,
+}
+
+impl Role {
+    /// The stored and shown name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Subscriber => "SUBSCRIBER",
+            Self::Admin => "ADMIN",
+        }
+    }
+
+    /// The role of a stored name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::User, Self::Subscriber, Self::Admin].into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+/// The signed-in user as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// `UUIDv7`.
+    pub id: String,
+    pub email: String,
+    pub name: String,
+    pub role: Role,
+}
+
+/// The body of `POST /api/auth/register` and `/api/auth/login`, and the fields of both forms.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct CredentialsForm {
+    #[serde(default)]
+    pub email: String,
+    #[serde(default)]
+    pub password: String,
+    pub name: Option<String>,
+    /// Where a page form goes afterwards: a path of this site.
+    pub next: Option<String>,
+}
+
+/// Fewest and most characters of a password. The upper bound keeps hashing cheap.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+/// Most characters of a display name.
+pub const MAX_NAME_CHARS: usize = 80;
+
+/// A well-formed email address in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    /// Accepts what a mailbox can look like (RFC 5321 lengths); only a mail can prove more.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `email`.
+    pub fn parse(text: &str) -> AppResult<Self> {
+        let text = text.trim().to_lowercase();
+        let well_formed = text.len() <= 254
+            && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+            && text.split_once('@').is_some_and(|(local, domain)| {
+                !local.is_empty()
+                    && local.len() <= 64
+                    && !domain.contains('@')
+                    && domain.split('.').all(|label| !label.is_empty())
+            });
+        if well_formed { Ok(Self(text)) } else { Err(AppError::invalid("email", "Enter a valid email address.")) }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The part of `next` that may be followed: a path on this site, else `fallback`.
+///
+/// `//host` and `/\host` would leave the site in a browser.
+#[must_use]
+pub fn same_site_path(next: Option<&str>, fallback: &str) -> String {
+    next.filter(|path| {
+        path.starts_with('/')
+            && !path.starts_with("//")
+            && !path.contains(|c: char| c == '\\' || c.is_control())
+    })
+    .unwrap_or(fallback)
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn email_is_trimmed_and_lowered() {
+        assert_eq!(Email::parse("  Ada@Example.ORG ").unwrap().as_str(), "ada@example.org");
+    }
+
+    #[test]
+    fn email_that_is_not_one_is_refused() {
+        for text in ["", "ada", "@x.org", "ada@", "a b@x.org", "ada@x..org", "ada@@x.org", "a\u{0}@x.org"] {
+            assert!(Email::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Email::parse(&format!("{}@x.org", "a".repeat(65))).is_err());
+    }
+
+    #[test]
+    fn next_stays_on_this_site() {
+        assert_eq!(same_site_path(Some("/chat/1?a=b"), "/chat"), "/chat/1?a=b");
+        for next in ["https://evil.example", "//evil.example", "/\\evil.example", "chat", "/a\nb", ""] {
+            assert_eq!(same_site_path(Some(next), "/chat"), "/chat", "{next:?}");
+        }
+        assert_eq!(same_site_path(None, "/dashboard"), "/dashboard");
+    }
+}

@@ -1,0 +1,21 @@
+//! Chat: conversations, the replies that stream into them, and the providers that write them.
+
+pub mod page;
+pub mod server_fns;
+pub mod sse;
+mod types;
+
+#[cfg(feature = "ssr")]
+pub mod providers;
+#[cfg(feature = "ssr")]
+mod reply;
+#[cfg(feature = "ssr")]
+mod watch;
+#[cfg(feature = "ssr")]
+pub mod rest;
+#[cfg(feature = "ssr")]
+pub mod service;
+#[cfg(feature = "ssr")]
+pub mod store;
+
+pub use types::*;

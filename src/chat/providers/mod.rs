@@ -1,0 +1,84 @@
+//! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
+
+pub mod local;
+mod openai;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+pub use openai::OpenAiProvider;
+
+use super::Usage;
+
+/// Who said something in the context that a model gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+/// One turn of the context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    pub role: Role,
+    pub content: String,
+}
+
+/// What a provider is asked.
+#[derive(Debug, Clone)]
+pub struct ProviderRequest {
+    /// Oldest first; the last is the user's.
+    pub turns: Vec<Turn>,
+    /// Another model of this provider than the configured one.
+    pub model: Option<String>,
+    pub max_output_tokens: u32,
+}
+
+/// A piece of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderEvent {
+    Token(String),
+    /// The answer is whole. A stream that ends without this was cut.
+    Done { usage: Option<Usage> },
+}
+
+/// Why a provider did not answer, or stopped answering. The texts are for logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// It cannot be reached or is in no state to answer.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    #[error("rate limited")]
+    RateLimited { retry_after: Option<Duration> },
+    /// It does not take this request; another provider may.
+    #[error("rejected: {0}")]
+    Rejected(String),
+    /// It will not answer this, for reasons of its own.
+    #[error("blocked: {0}")]
+    Blocked(String),
+    #[error("timed out")]
+    Timeout,
+    /// It answered something that is no answer, or broke off.
+    #[error("malformed: {0}")]
+    Malformed(String),
+}
+
+/// The pieces of an answer as they come.
+pub type TokenStream = BoxStream<'static, Result<ProviderEvent, ProviderError>>;
+
+/// A source of replies.
+#[async_trait]
+pub trait ChatProvider: Send + Sync {
+    /// `local`, `openai` …
+    fn name(&self) -> &'static str;
+    /// The model that answers where the request names none.
+    fn model(&self) -> String;
+    /// Why it cannot answer now, for people; `None` when it can, as far as it knows.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+    /// Asks. Waits at most until the provider has accepted the request.
+    async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError>;
+}

@@ -1,0 +1,279 @@
+//! Writing a reply: one job from the first provider asked to the settled or released hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use uuid::Uuid;
+
+use super::providers::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn};
+use super::service::MAX_OUTPUT_TOKENS;
+use super::store::FinishedReply;
+use super::{ChatEvent, MessageState, Usage};
+use crate::credits::store::HoldEnd;
+use crate::error::AppError;
+use crate::server::db::StoreResult;
+use crate::server::jobs::{Job, JobEvent, Position, StopReason};
+use crate::server::request::in_request;
+use crate::server::state::AppState;
+
+/// How often the text so far is kept, so that a crash loses at most this much of it.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// A reply to write. Its price is held already.
+pub struct Writing {
+    pub id: Uuid,
+    pub user: Uuid,
+    pub conversation: Uuid,
+    pub turns: Vec<Turn>,
+    /// Another model than the first provider's own.
+    pub model: Option<String>,
+    /// Whom to ask, one after the other; never empty.
+    pub order: Vec<Arc<dyn ChatProvider>>,
+    pub price: i64,
+    pub request_id: String,
+}
+
+/// Why the text is as it is.
+enum Ending {
+    Whole { usage: Option<Usage> },
+    Stopped,
+    Broken(AppError),
+}
+
+/// A reply on its way.
+struct Draft<'a> {
+    state: &'a AppState,
+    job: &'a Job,
+    writing: &'a Writing,
+    text: String,
+    /// Index of the provider that answers.
+    provider: usize,
+    saved: Instant,
+}
+
+/// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
+pub fn start(state: &AppState, writing: Writing) {
+    let state = state.clone();
+    state.clone().jobs.spawn(writing.id, |job| {
+        let id = writing.request_id.clone();
+        in_request(id, async move {
+            let mut draft = Draft { state: &state, job: &job, writing: &writing, text: String::new(), provider: 0, saved: Instant::now() };
+            draft.publish(&ChatEvent::Start {
+                message_id: writing.id.to_string(),
+                conversation_id: writing.conversation.to_string(),
+                provider: writing.order[0].name().to_owned(),
+                model: draft.model(),
+                credits: writing.price,
+            });
+            let ending = draft.write().await;
+            draft.finish(ending).await;
+        })
+    });
+}
+
+impl Draft<'_> {
+    fn publish(&self, event: &ChatEvent) {
+        let position = match event {
+            ChatEvent::Done { .. } | ChatEvent::Error { .. } => Position::End,
+            _ => Position::At(self.text.len() as u64),
+        };
+        self.job.publish(job_event(event, position));
+    }
+
+    /// The model that answers: a picked one belongs to the provider that was picked with it.
+    fn model(&self) -> String {
+        let own = || self.writing.order[self.provider].model();
+        if self.provider == 0 { self.writing.model.clone().unwrap_or_else(own) } else { own() }
+    }
+
+    async fn write(&mut self) -> Ending {
+        // One deadline for the first token, whoever it comes from.
+        let deadline = Instant::now() + self.state.config.chat.timeout;
+        let mut last = ProviderError::Unavailable("no provider".to_owned());
+        for (number, provider) in self.writing.order.iter().enumerate() {
+            if number > 0 {
+                self.provider = number;
+                self.publish(&ChatEvent::Fallback {
+                    from: self.writing.order[number - 1].name().to_owned(),
+                    to: provider.name().to_owned(),
+                });
+            }
+            let first = tokio::select! {
+                reason = self.job.stopped() => return ending_of(reason),
+                first = timeout_at(deadline, self.ask(provider.as_ref())) => first,
+            };
+            match first {
+                Ok(Ok((token, stream))) => {
+                    self.append(token);
+                    return self.follow(stream).await;
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
+                    last = error;
+                }
+                Err(_) => {
+                    tracing::warn!(provider = provider.name(), "a provider gave no token in time");
+                    return Ending::Broken(AppError::ProviderTimeout);
+                }
+            }
+        }
+        Ending::Broken(error_of(&last))
+    }
+
+    /// The first token that is not empty, and the stream it came from.
+    async fn ask(&self, provider: &dyn ChatProvider) -> Result<(String, TokenStream), ProviderError> {
+        let request = ProviderRequest {
+            turns: self.writing.turns.clone(),
+            model: self.writing.model.clone().filter(|_| self.provider == 0),
+            max_output_tokens: MAX_OUTPUT_TOKENS,
+        };
+        let mut stream = provider.start(request).await?;
+        while let Some(event) = stream.next().await {
+            match event? {
+                ProviderEvent::Token(text) if !text.is_empty() => return Ok((text, stream)),
+                ProviderEvent::Token(_) => {}
+                ProviderEvent::Done { .. } => return Err(ProviderError::Malformed("an empty answer".to_owned())),
+            }
+        }
+        Err(ProviderError::Malformed("the stream was cut before the first token".to_owned()))
+    }
+
+    async fn follow(&mut self, mut stream: TokenStream) -> Ending {
+        let pause = self.state.config.chat.timeout;
+        loop {
+            let next = tokio::select! {
+                reason = self.job.stopped() => return ending_of(reason),
+                next = timeout(pause, stream.next()) => next,
+            };
+            match next {
+                Ok(Some(Ok(ProviderEvent::Token(text)))) => self.append(text),
+                Ok(Some(Ok(ProviderEvent::Done { usage }))) => return Ending::Whole { usage },
+                Ok(Some(Err(error))) => {
+                    tracing::warn!(%error, "a provider broke off");
+                    return Ending::Broken(error_of(&error));
+                }
+                Ok(None) => return Ending::Broken(AppError::ProviderFailed),
+                Err(_) => return Ending::Broken(AppError::ProviderTimeout),
+            }
+        }
+    }
+
+    fn append(&mut self, text: String) {
+        self.text.push_str(&text);
+        self.publish(&ChatEvent::Token { text });
+        if self.saved.elapsed() >= SAVE_EVERY {
+            self.saved = Instant::now();
+            let (state, id, text) = (self.state.clone(), self.writing.id, self.text.clone());
+            // Beside the tokens, not between them.
+            tokio::spawn(async move {
+                if let Err(error) = state.chats.save_partial(id, text).await {
+                    tracing::warn!(%error, "the text so far could not be kept");
+                }
+            });
+        }
+    }
+
+    /// Stores the result, then settles or releases: what is charged for can be shown.
+    async fn finish(mut self, ending: Ending) {
+        let blank = self.text.trim().is_empty();
+        let price = self.writing.price;
+        let (state, credits, error, usage) = match ending {
+            Ending::Whole { usage } if !blank => (MessageState::Complete, price, None, usage),
+            Ending::Stopped if !blank => (MessageState::Stopped, price, None, None),
+            Ending::Stopped => (MessageState::Stopped, 0, None, None),
+            Ending::Whole { .. } => (MessageState::Failed, 0, Some(AppError::ProviderFailed), None),
+            Ending::Broken(error) if blank => (MessageState::Failed, 0, Some(error), None),
+            Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
+        };
+        let reply = FinishedReply {
+            id: self.writing.id,
+            state,
+            text: std::mem::take(&mut self.text),
+            provider: self.writing.order[self.provider].name().to_owned(),
+            model: self.model(),
+            fallback: self.provider > 0,
+            credits,
+            error_code: error.as_ref().map(AppError::code),
+            usage,
+        };
+        self.publish(&match self.close_books(reply, credits).await {
+            Ok((charged, available)) => match error {
+                None if charged == credits => {
+                    ChatEvent::Done { reply: None, cached: false, remaining_credits: available, credits: charged, usage }
+                }
+                // The conversation was deleted meanwhile, or the job was given up for dead: free either way.
+                None => error_event(&AppError::Unavailable),
+                Some(error) => error_event(&error),
+            },
+            Err(_) => error_event(&AppError::Unavailable),
+        });
+    }
+
+    /// Returns what was charged and what is left.
+    async fn close_books(&self, reply: FinishedReply, credits: i64) -> Result<(i64, i64), AppError> {
+        let (state, id) = (self.state, self.writing.id);
+        let stored = with_retries(|| state.chats.finish_reply(reply.clone())).await?;
+        let charge = stored && credits > 0;
+        let end = if charge { HoldEnd::Settle } else { HoldEnd::Release };
+        let reason = match (stored, charge) {
+            (_, true) => None,
+            (true, false) => Some(format!("{:?}", reply.state)),
+            (false, false) => Some("The reply was gone".to_owned()),
+        };
+        let ended = with_retries(|| state.credits.end_hold(id, end, reason.clone())).await?;
+        let (end, balance) = ended.ok_or(AppError::Internal)?;
+        Ok((if end == HoldEnd::Settle { self.writing.price } else { 0 }, balance.available))
+    }
+}
+
+/// A database that is gone for a moment should not cost the user the answer. Longer, and the sweeper ends the hold.
+async fn with_retries<T, F, Fut>(operation: F) -> StoreResult<T>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = StoreResult<T>>,
+{
+    for pause in [100, 400, 1600] {
+        match operation().await {
+            Ok(value) => return Ok(value),
+            Err(error) => tracing::warn!(%error, "trying again in {pause} ms"),
+        }
+        sleep(Duration::from_millis(pause)).await;
+    }
+    operation().await
+}
+
+const fn ending_of(reason: StopReason) -> Ending {
+    match reason {
+        StopReason::User => Ending::Stopped,
+        StopReason::Shutdown => Ending::Broken(AppError::Unavailable),
+    }
+}
+
+fn error_of(error: &ProviderError) -> AppError {
+    match error {
+        ProviderError::Timeout => AppError::ProviderTimeout,
+        ProviderError::RateLimited { .. } => AppError::ProviderRateLimited,
+        _ => AppError::ProviderFailed,
+    }
+}
+
+/// The event that tells a watcher why there is no (whole) answer. Nothing was charged.
+pub(super) fn error_event(error: &AppError) -> ChatEvent {
+    ChatEvent::Error { code: error.code().to_owned(), error: error.to_string(), charged: false }
+}
+
+/// An event as jobs carry it: the fields as JSON, without the name.
+pub(super) fn job_event(event: &ChatEvent, position: Position) -> JobEvent {
+    let name = match event {
+        ChatEvent::Start { .. } => "start",
+        ChatEvent::Token { .. } => "token",
+        ChatEvent::Fallback { .. } => "fallback",
+        ChatEvent::Done { .. } => "done",
+        ChatEvent::Error { .. } => "error",
+    };
+    let data = serde_json::to_value(event).map_or_else(|_| json!({}), |mut value| value["data"].take());
+    JobEvent { name, data: data.to_string(), position }
+}

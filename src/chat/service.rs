@@ -1,0 +1,365 @@
+//! The rules of chat: what may be asked, what is put before the model, and what conversations one sees.
+//!
+//! Writing a reply is `reply.rs`, watching one `watch.rs`.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::providers::{ChatProvider, Role, Turn};
+use super::reply::{self, Writing};
+use super::store::{NewExchange, PastMessage, StoredReply};
+use super::{Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, Message, MessageState, ProviderInfo, Workspace, highlight};
+use crate::credits::Page;
+use crate::credits::store::{HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
+use crate::error::{AppError, AppResult};
+use crate::server::caller::Caller;
+use crate::server::jobs::StopReason;
+use crate::server::recovery::lease_from_now;
+use crate::server::request::current_request_id;
+use crate::server::state::AppState;
+
+/// Messages of the past that a model gets to see, at most.
+const HISTORY: usize = 40;
+/// Bytes of the past that a model gets to see, at most. Providers with a smaller window drop more.
+const HISTORY_BYTES: usize = 48 * 1024;
+/// Longest reply.
+pub const MAX_OUTPUT_TOKENS: u32 = 1024;
+const TITLE_CHARS: usize = 60;
+const MAX_TITLE_CHARS: usize = 120;
+/// Conversations in the sidebar, and in a page of the list.
+pub const CONVERSATIONS_PAGE: usize = 50;
+const SYSTEM_PROMPT: &str = "You are a helpful, honest assistant. Answer briefly and to the point, in the language of the question. Use Markdown where it helps.";
+
+/// Asks for a reply: holds its price, stores the message and starts the job that writes it. Returns the id of the
+/// reply, which is also the id of the job. The same `idempotency_key` with the same `body` returns the same id.
+///
+/// # Errors
+/// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation,
+/// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
+pub async fn send_message(state: &AppState, user: Uuid, request: ChatRequest, idempotency_key: Option<String>) -> AppResult<Uuid> {
+    let text = check_message(state, &request.message)?;
+    let order = choose_providers(state, request.provider.as_deref())?;
+    if request.model.is_some() && request.provider.is_none() {
+        return Err(AppError::invalid("model", "A model needs its provider: send both."));
+    }
+    let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
+    let replaces = parse_id("replaces", request.replaces.as_deref())?;
+    if replaces.is_some() && conversation.is_none() {
+        return Err(AppError::invalid("replaces", "Say which conversation the replaced message is in."));
+    }
+    if state.is_shutting_down() {
+        return Err(AppError::Unavailable);
+    }
+    let price = state.config.credits.chat;
+    let request_id = current_request_id();
+    // In this order: ids order a conversation.
+    let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
+    let idempotency = idempotency_key.map(|key| check_key(key, &request)).transpose()?;
+    let hold = NewHold {
+        id: reply_id,
+        user,
+        kind: WorkKind::Chat,
+        amount: price,
+        request_id: request_id.clone(),
+        idempotency,
+        lease_until: lease_from_now(),
+    };
+    match state.credits.hold(hold).await? {
+        HoldOutcome::Held(_) => {}
+        HoldOutcome::Repeated(id) => return Ok(id),
+        HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
+        HoldOutcome::Insufficient { available } => return Err(AppError::InsufficientCredits { needed: price, available }),
+    }
+    // The handler's future may be dropped at any await; what follows a hold must not be.
+    let state = state.clone();
+    let begun = tokio::spawn(async move {
+        let (provider, model) = (order[0].name().to_owned(), request.model.clone().unwrap_or_else(|| order[0].model()));
+        let exchange = NewExchange {
+            user,
+            conversation: conversation.unwrap_or_else(Uuid::now_v7),
+            new_title: conversation.is_none().then(|| title_of(&text)),
+            replaces,
+            message_id,
+            text: text.clone(),
+            reply_id,
+            provider,
+            model,
+        };
+        let conversation = exchange.conversation;
+        let begun = state.chats.begin_exchange(exchange, HISTORY).await.map_err(AppError::from);
+        let past = match begun.and_then(|past| past.ok_or(AppError::NotFound)) {
+            Ok(past) => past,
+            Err(error) => {
+                let released = state.credits.end_hold(reply_id, HoldEnd::Release, Some("Nothing was asked".to_owned())).await;
+                if let Err(error) = released {
+                    tracing::error!(%error, "a hold is left to the sweeper");
+                }
+                return Err(error);
+            }
+        };
+        let turns = build_context(past, text);
+        let writing = Writing { id: reply_id, user, conversation, turns, model: request.model, order, price, request_id };
+        reply::start(&state, writing);
+        Ok(reply_id)
+    });
+    begun.await.map_err(|_| AppError::Internal)?
+}
+
+/// Ends a running reply. One that has ended stays as it is.
+///
+/// # Errors
+/// [`AppError::NotFound`] for somebody else's reply.
+pub async fn stop_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
+    find_reply(state, user, id).await?;
+    if let Some(job) = state.jobs.get(id) {
+        job.stop(StopReason::User);
+        job.closed().await;
+    }
+    Ok(())
+}
+
+/// Waits until a reply has ended and returns it.
+///
+/// # Errors
+/// What ended the reply, if it is not whole.
+pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<ChatAnswer> {
+    let reply = super::watch::await_end(state, user, id).await?;
+    let message = reply.message;
+    match message.state {
+        MessageState::Complete | MessageState::Stopped => {}
+        MessageState::Running => return Err(AppError::Unavailable),
+        MessageState::Incomplete | MessageState::Failed => {
+            return Err(AppError::from_code(message.error_code.as_deref().unwrap_or_default()));
+        }
+    }
+    let balance = state.credits.balance(user, &current_request_id()).await?;
+    Ok(ChatAnswer {
+        reply: message.content,
+        remaining_credits: balance.available,
+        credits: message.credits,
+        cached: message.cached,
+        fallback: reply.fallback,
+        provider: message.provider.unwrap_or_default(),
+        model: message.model.unwrap_or_default(),
+        conversation_id: reply.conversation.to_string(),
+        message_id: message.id,
+    })
+}
+
+/// What every signed-in page shows around its content.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Workspace> {
+    let request_id = current_request_id();
+    let (balance, conversations) = tokio::try_join!(
+        state.credits.balance(caller.id, &request_id),
+        state.chats.list_conversations(caller.id, "", None, CONVERSATIONS_PAGE),
+    )?;
+    Ok(Workspace {
+        profile: caller.profile.clone(),
+        available: balance.available,
+        chat_credits: state.config.credits.chat,
+        max_message_chars: state.config.chat.max_message_chars,
+        providers: list_providers(state),
+        conversations: conversations.map(|page| page.items).unwrap_or_default(),
+    })
+}
+
+/// The providers in the order in which they are asked.
+#[must_use]
+pub fn list_providers(state: &AppState) -> Vec<ProviderInfo> {
+    let info = |provider: &Arc<dyn ChatProvider>| ProviderInfo {
+        name: provider.name().to_owned(),
+        model: provider.model(),
+        problem: provider.problem(),
+    };
+    state.chat_providers.iter().map(info).collect()
+}
+
+/// A conversation with its messages rendered.
+///
+/// # Errors
+/// [`AppError::NotFound`] also for somebody else's.
+pub async fn load_conversation(state: &AppState, user: Uuid, id: &str) -> AppResult<Conversation> {
+    let id = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut conversation = state.chats.find_conversation(user, id).await?.ok_or(AppError::NotFound)?;
+    // Highlighting is work for a core, not for the async threads.
+    tokio::task::spawn_blocking(move || {
+        conversation.messages.iter_mut().for_each(render);
+        conversation
+    })
+    .await
+    .map_err(|_| AppError::Internal)
+}
+
+/// One message, rendered.
+///
+/// # Errors
+/// As [`load_conversation`].
+pub async fn load_message(state: &AppState, user: Uuid, id: &str) -> AppResult<Message> {
+    let id = id.parse().map_err(|_| AppError::NotFound)?;
+    let mut message = find_reply(state, user, id).await?.message;
+    tokio::task::spawn_blocking(move || {
+        render(&mut message);
+        message
+    })
+    .await
+    .map_err(|_| AppError::Internal)
+}
+
+fn render(message: &mut Message) {
+    if message.author == Author::Assistant && message.state != MessageState::Running {
+        message.html = Some(highlight::to_final_html(&message.content));
+    }
+}
+
+/// A page of the user's conversations, newest first; with `query` those that contain it.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `cursor` or `q`.
+pub async fn list_conversations(
+    state: &AppState,
+    user: Uuid,
+    query: &str,
+    cursor: Option<&str>,
+    limit: usize,
+) -> AppResult<Page<ConversationSummary>> {
+    let query = query.trim();
+    if query.chars().count() > 200 {
+        return Err(AppError::invalid("q", "A search has at most 200 characters."));
+    }
+    let page = state.chats.list_conversations(user, query, cursor, limit).await?;
+    page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
+}
+
+/// Gives a conversation another title.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `title`, [`AppError::NotFound`].
+pub async fn rename_conversation(state: &AppState, user: Uuid, id: Uuid, title: &str) -> AppResult<()> {
+    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !(1..=MAX_TITLE_CHARS).contains(&title.chars().count()) || title.contains(char::is_control) {
+        return Err(AppError::invalid("title", format!("A title has 1 to {MAX_TITLE_CHARS} characters.")));
+    }
+    if state.chats.rename_conversation(user, id, title).await? { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+/// Deletes a conversation. A reply that is being written into it is stopped, free of charge.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn delete_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
+    let running = state.chats.delete_conversation(user, id).await?.ok_or(AppError::NotFound)?;
+    for job in running.into_iter().filter_map(|id| state.jobs.get(id)) {
+        job.stop(StopReason::User);
+    }
+    Ok(())
+}
+
+/// Whether the work of a hold that nobody renews has a result to charge for. Ends the reply if it has not.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn recover_reply(state: &AppState, id: Uuid) -> AppResult<bool> {
+    // Only a reply that was charged for has a price; an abandoned one has none.
+    Ok(state.chats.abandon_reply(id).await?.is_some_and(|credits| credits > 0))
+}
+
+pub(super) async fn find_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
+    state.chats.find_message(user, id).await?.ok_or(AppError::NotFound)
+}
+
+fn check_message(state: &AppState, message: &str) -> AppResult<String> {
+    let most = state.config.chat.max_message_chars;
+    let text = message.trim();
+    if text.is_empty() {
+        return Err(AppError::invalid("message", "Write a message first."));
+    }
+    if text.chars().count() > most {
+        return Err(AppError::invalid("message", format!("A message has at most {most} characters.")));
+    }
+    Ok(text.to_owned())
+}
+
+/// The picked provider first, then the others in their order: whoever can answers.
+fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc<dyn ChatProvider>>> {
+    let mut order = state.chat_providers.clone();
+    if let Some(name) = picked {
+        let position = order
+            .iter()
+            .position(|provider| provider.name() == name)
+            .ok_or_else(|| AppError::invalid("provider", format!("There is no provider {name:?} here.")))?;
+        let first = order.remove(position);
+        order.insert(0, first);
+    }
+    Ok(order)
+}
+
+fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {
+    id.map(|id| id.parse().map_err(|_| AppError::invalid(field, "This is not an id."))).transpose()
+}
+
+fn check_key(key: String, request: &ChatRequest) -> AppResult<Idempotency> {
+    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."));
+    }
+    // Over the parsed request, so that white space between the fields does not matter.
+    let canonical = serde_json::to_vec(request).map_err(|_| AppError::Internal)?;
+    Ok(Idempotency { key, fingerprint: Sha256::digest(canonical).into() })
+}
+
+fn title_of(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= TITLE_CHARS {
+        return line;
+    }
+    let cut: String = line.chars().take(TITLE_CHARS - 1).collect();
+    format!("{}…", cut.trim_end())
+}
+
+fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {
+    let mut bytes = text.len();
+    let mut turns: Vec<Turn> = past
+        .into_iter()
+        .rev()
+        .take_while(|message| {
+            bytes += message.content.len();
+            bytes <= HISTORY_BYTES
+        })
+        .map(|message| Turn {
+            role: if message.author == Author::User { Role::User } else { Role::Assistant },
+            content: message.content,
+        })
+        .collect();
+    turns.push(Turn { role: Role::System, content: SYSTEM_PROMPT.to_owned() });
+    turns.reverse();
+    turns.push(Turn { role: Role::User, content: text });
+    turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_one_short_line() {
+        assert_eq!(title_of("  two\n lines "), "two lines");
+        let title = title_of(&"word ".repeat(40));
+        assert!(title.chars().count() <= TITLE_CHARS && title.ends_with('…'), "{title}");
+    }
+
+    #[test]
+    fn context_keeps_the_newest_and_begins_with_the_system_prompt() {
+        let past = (0..40)
+            .map(|n| PastMessage { author: if n % 2 == 0 { Author::User } else { Author::Assistant }, content: format!("{n}-").repeat(2000) })
+            .collect();
+        let turns = build_context(past, "now".to_owned());
+        assert_eq!(turns[0].role, Role::System);
+        assert_eq!(turns.last().unwrap().content, "now");
+        assert!(turns[turns.len() - 2].content.starts_with("39-"));
+        assert!(turns.iter().map(|turn| turn.content.len()).sum::<usize>() <= HISTORY_BYTES + SYSTEM_PROMPT.len());
+    }
+}

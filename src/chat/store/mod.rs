@@ -1,0 +1,87 @@
+//! The port to conversations and messages.
+
+mod sqlite;
+
+use async_trait::async_trait;
+pub use sqlite::SqliteChatStore;
+use uuid::Uuid;
+
+use super::{Conversation, ConversationSummary, Message, MessageState, Usage};
+use crate::credits::Page;
+use crate::server::db::StoreResult;
+
+/// A user's message and the reply that is about to be written.
+#[derive(Debug, Clone)]
+pub struct NewExchange {
+    pub user: Uuid,
+    pub conversation: Uuid,
+    /// Makes the conversation with this title; else it must be there and belong to the user.
+    pub new_title: Option<String>,
+    /// The user's message that this one takes the place of, with all that follow it.
+    pub replaces: Option<Uuid>,
+    pub message_id: Uuid,
+    pub text: String,
+    pub reply_id: Uuid,
+    pub provider: String,
+    pub model: String,
+}
+
+/// What was said before, for the model's context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastMessage {
+    pub author: super::Author,
+    pub content: String,
+}
+
+/// How a reply ended.
+#[derive(Debug, Clone)]
+pub struct FinishedReply {
+    pub id: Uuid,
+    pub state: MessageState,
+    pub text: String,
+    pub provider: String,
+    pub model: String,
+    pub fallback: bool,
+    /// What is charged for it.
+    pub credits: i64,
+    pub error_code: Option<&'static str>,
+    pub usage: Option<Usage>,
+}
+
+/// A reply with what surrounds it.
+#[derive(Debug, Clone)]
+pub struct StoredReply {
+    pub conversation: Uuid,
+    pub fallback: bool,
+    pub message: Message,
+}
+
+/// Conversations and their messages. What belongs to somebody else is not there.
+#[async_trait]
+pub trait ChatStore: Send + Sync {
+    /// Stores the message and the running reply and returns what came before, oldest first, at most
+    /// `history` messages; `None` when the conversation or the replaced message is not there.
+    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Vec<PastMessage>>>;
+    /// Keeps what a running reply has so far.
+    async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()>;
+    /// Ends a running reply; `false` when it was not running (any more). Only one caller ever gets `true`.
+    async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool>;
+    /// Ends a reply that nobody writes any more: incomplete with text, failed without, free either way. Returns what
+    /// the reply costs, which is more than 0 if it had ended well before; `None` when there is no such reply.
+    async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>>;
+    /// A message of this user.
+    async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>>;
+    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>>;
+    /// The newest first, those that contain `query` if it is not empty; `None` for a cursor that is none of ours.
+    async fn list_conversations(
+        &self,
+        user: Uuid,
+        query: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<ConversationSummary>>>;
+    /// `false` where there is none.
+    async fn rename_conversation(&self, user: Uuid, id: Uuid, title: String) -> StoreResult<bool>;
+    /// Deletes it with its messages; the ids of its running replies, or `None` where there is none.
+    async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>>;
+}

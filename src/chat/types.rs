@@ -1,0 +1,189 @@
+//! Conversations, messages and the events of a running reply, as both targets and the HTTP API see them.
+
+use serde::{Deserialize, Serialize};
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Author {
+    User,
+    Assistant,
+}
+
+/// How far a message has come. What the user wrote is always [`MessageState::Complete`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageState {
+    /// A server is writing it right now.
+    Running,
+    /// Whole, and charged.
+    Complete,
+    /// The user stopped it: charged if there is text, free if there is none.
+    Stopped,
+    /// The provider or the server broke off: the text is kept, free.
+    Incomplete,
+    /// No text came, free.
+    Failed,
+}
+
+impl MessageState {
+    pub const ALL: [Self; 5] = [Self::Running, Self::Complete, Self::Stopped, Self::Incomplete, Self::Failed];
+
+    /// The stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Stopped => "stopped",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state of a stored name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// Tokens that a provider says it used. Shown and recorded, never the basis of a charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    pub input_tokens: u32,
+    pub output_tokens: u32,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// `UUIDv7`. A reply's id is also the id of its job and of its hold.
+    pub id: String,
+    pub author: Author,
+    /// Markdown as it was written.
+    pub content: String,
+    /// The same as safe HTML, rendered by the server; absent while the reply is running and for the user's own text.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub html: Option<String>,
+    pub state: MessageState,
+    /// What was charged. 0 for the user's own message.
+    pub credits: i64,
+    pub cached: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<String>,
+    /// [`crate::error::AppError::code`] of what ended the reply.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub usage: Option<Usage>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// A conversation as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationSummary {
+    /// `UUIDv7`.
+    pub id: String,
+    pub title: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// RFC 3339, UTC.
+    pub updated_at: String,
+}
+
+/// A conversation with its messages, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    #[serde(flatten)]
+    pub summary: ConversationSummary,
+    pub messages: Vec<Message>,
+}
+
+/// The body of `POST /api/chat`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatRequest {
+    #[serde(default)]
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub conversation_id: Option<String>,
+    /// Do not answer from the cache.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fresh: Option<bool>,
+    /// The user's message that this one takes the place of; it and all that follow it leave the conversation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub replaces: Option<String>,
+}
+
+/// The answer of `POST /api/chat`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatAnswer {
+    pub reply: String,
+    pub remaining_credits: i64,
+    pub credits: i64,
+    pub cached: bool,
+    /// Another provider than the first in order answered.
+    pub fallback: bool,
+    pub provider: String,
+    pub model: String,
+    pub conversation_id: String,
+    pub message_id: String,
+}
+
+/// An event of `text/event-stream`, named by its variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "event", content = "data")]
+pub enum ChatEvent {
+    #[serde(rename_all = "camelCase")]
+    Start { message_id: String, conversation_id: String, provider: String, model: String, credits: i64 },
+    Token { text: String },
+    Fallback { from: String, to: String },
+    #[serde(rename_all = "camelCase")]
+    Done {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reply: Option<String>,
+        cached: bool,
+        remaining_credits: i64,
+        credits: i64,
+        usage: Option<Usage>,
+    },
+    Error { code: String, error: String, charged: bool },
+}
+
+/// A provider that can be picked, in the order in which they are asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderInfo {
+    /// `local`, `openai` …
+    pub name: String,
+    pub model: String,
+    /// Why it cannot answer now, for people; `None` when it can.
+    pub problem: Option<String>,
+}
+
+/// What every signed-in page shows around its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workspace {
+    pub profile: crate::account::Profile,
+    pub available: i64,
+    /// Price of a reply, in credits.
+    pub chat_credits: i64,
+    /// Most characters of a message.
+    pub max_message_chars: usize,
+    pub providers: Vec<ProviderInfo>,
+    /// The newest conversations.
+    pub conversations: Vec<ConversationSummary>,
+}

@@ -1,0 +1,127 @@
+//! The entries of the ledger.
+
+use leptos::prelude::*;
+
+use crate::credits::{EntryKind, LedgerEntry};
+use crate::ui::{Badge, BadgeTone, Timestamp};
+
+/// What an entry is called and how it is tinted.
+const fn label(kind: EntryKind) -> (&'static str, BadgeTone) {
+    match kind {
+        EntryKind::Grant => ("Free credits", BadgeTone::Success),
+        EntryKind::Hold => ("Set aside", BadgeTone::Neutral),
+        EntryKind::Settle => ("Reply", BadgeTone::Neutral),
+        EntryKind::Release => ("Given back", BadgeTone::Neutral),
+        EntryKind::Purchase => ("Purchase", BadgeTone::Success),
+        EntryKind::Refund => ("Refund", BadgeTone::Warning),
+        EntryKind::Adjust => ("Adjustment", BadgeTone::Warning),
+    }
+}
+
+/// What an entry did to the account: its amount, or what it moved between available and held.
+fn change(entry: &LedgerEntry) -> String {
+    match (entry.amount, entry.held_change) {
+        (0, held) if held > 0 => format!("{held} held"),
+        (0, held) if held < 0 => format!("{} freed", -held),
+        (0, _) => "0".to_owned(),
+        // U+2212, the minus that is as wide as the plus.
+        (amount, _) if amount < 0 => format!("\u{2212}{}", amount.unsigned_abs()),
+        (amount, _) => format!("+{amount}"),
+    }
+}
+
+/// The last characters of a request id: the first are the time, which has a column of its own.
+fn abbreviated(request_id: &str) -> String {
+    let start = request_id.len().saturating_sub(8);
+    request_id.get(start..).unwrap_or(request_id).to_owned()
+}
+
+/// One line per entry, newest first. On a narrow screen the time moves under the kind.
+#[component]
+pub fn LedgerTable(
+    /// The entries.
+    entries: Vec<LedgerEntry>,
+) -> impl IntoView {
+    let line = |entry: LedgerEntry| {
+        let (name, tone) = label(entry.kind);
+        let change = change(&entry);
+        let short_id = abbreviated(&entry.request_id);
+        view! {
+            <tr class="border-t border-line">
+                <td class="py-2.5 pr-3 pl-4">
+                    <Badge tone>{name}</Badge>
+                    {entry.reason.map(|reason| view! { <p class="mt-1 text-ink-soft break-words">{reason}</p> })}
+                    <p class="mt-1 text-xs text-ink-soft sm:hidden">
+                        <Timestamp at=entry.created_at.clone() />
+                    </p>
+                </td>
+                <td class="px-3 py-2.5 text-right tabular-nums">{change}</td>
+                <td class="py-2.5 pr-4 pl-3 text-right tabular-nums">{entry.available_after}</td>
+                <td class="hidden px-3 py-2.5 text-ink-soft sm:table-cell">
+                    <Timestamp at=entry.created_at />
+                </td>
+                <td class="hidden py-2.5 pr-4 pl-3 sm:table-cell">
+                    <code class="text-xs text-ink-soft" title=entry.request_id>
+                        {short_id}
+                    </code>
+                </td>
+            </tr>
+        }
+    };
+    view! {
+        <table class="w-full text-left text-sm">
+            <thead class="text-xs text-ink-soft">
+                <tr>
+                    <th scope="col" class="py-2.5 pr-3 pl-4 font-medium">
+                        "What"
+                    </th>
+                    <th scope="col" class="px-3 py-2.5 text-right font-medium">
+                        "Credits"
+                    </th>
+                    <th scope="col" class="py-2.5 pr-4 pl-3 text-right font-medium">
+                        "Available"
+                    </th>
+                    <th scope="col" class="hidden px-3 py-2.5 font-medium sm:table-cell">
+                        "Time (UTC)"
+                    </th>
+                    <th scope="col" class="hidden py-2.5 pr-4 pl-3 font-medium sm:table-cell">
+                        "Request"
+                    </th>
+                </tr>
+            </thead>
+            <tbody>{entries.into_iter().map(line).collect::<Vec<_>>()}</tbody>
+        </table>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(kind: EntryKind, amount: i64, held_change: i64) -> LedgerEntry {
+        LedgerEntry {
+            id: String::new(),
+            kind,
+            amount,
+            held_change,
+            available_after: 0,
+            request_id: String::new(),
+            reason: None,
+            created_at: String::new(),
+        }
+    }
+
+    #[test]
+    fn amounts_have_a_sign_and_moves_say_where() {
+        assert_eq!(change(&entry(EntryKind::Grant, 10, 0)), "+10");
+        assert_eq!(change(&entry(EntryKind::Settle, -1, -1)), "\u{2212}1");
+        assert_eq!(change(&entry(EntryKind::Hold, 0, 1)), "1 held");
+        assert_eq!(change(&entry(EntryKind::Release, 0, -1)), "1 freed");
+    }
+
+    #[test]
+    fn a_request_id_is_known_by_its_end() {
+        assert_eq!(abbreviated("01939b7e-0000-7000-8000-0123456789ab"), "456789ab");
+        assert_eq!(abbreviated("short"), "short");
+    }
+}

@@ -1,0 +1,129 @@
+//! The port to the ledger. Every operation is one atomic step; all of them may be repeated.
+
+mod sqlite;
+
+use async_trait::async_trait;
+pub use sqlite::SqliteCreditStore;
+use uuid::Uuid;
+
+use super::{Balance, LedgerEntry, Page};
+use crate::server::db::StoreResult;
+
+/// What kind of work credits are held for; tells whom to ask after a crash what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkKind {
+    Chat,
+}
+
+impl WorkKind {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Chat].into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A client's promise that this is the same request as before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// `Idempotency-Key`, unique per user.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub fingerprint: [u8; 32],
+}
+
+/// Credits to put aside before work begins.
+#[derive(Debug, Clone)]
+pub struct NewHold {
+    /// Also the id of the work.
+    pub id: Uuid,
+    pub user: Uuid,
+    pub kind: WorkKind,
+    /// At least 1.
+    pub amount: i64,
+    pub request_id: String,
+    pub idempotency: Option<Idempotency>,
+    /// Until when the work is taken for alive, in milliseconds since 1970.
+    pub lease_until: i64,
+}
+
+/// What came of asking for a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldOutcome {
+    Held(Balance),
+    /// The same request came before; the work has this id.
+    Repeated(Uuid),
+    /// The key came before with another body.
+    Mismatch,
+    Insufficient { available: i64 },
+}
+
+/// How a hold ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldEnd {
+    /// The result can be shown: charged.
+    Settle,
+    /// No result: given back.
+    Release,
+}
+
+/// A hold whose work has not been heard of in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaleHold {
+    pub id: Uuid,
+    pub kind: WorkKind,
+}
+
+/// An account whose books do not agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    pub user: Uuid,
+    /// What is wrong, with the numbers.
+    pub problem: String,
+}
+
+/// What an audit looked at and found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditReport {
+    pub accounts: u64,
+    pub entries: u64,
+    pub open_holds: u64,
+    pub drifts: Vec<Drift>,
+}
+
+/// Accounts, holds and the append-only ledger.
+///
+/// An account is opened, with its free credits, in the same step as whatever first needs it.
+#[async_trait]
+pub trait CreditStore: Send + Sync {
+    /// The account of `user` as it is now.
+    async fn balance(&self, user: Uuid, request_id: &str) -> StoreResult<Balance>;
+
+    /// Puts credits aside if there are enough.
+    async fn hold(&self, hold: NewHold) -> StoreResult<HoldOutcome>;
+
+    /// Ends a hold, once: a hold that has ended stays as it ended. Returns how it ended and the balance now;
+    /// `None` where there is no such hold.
+    async fn end_hold(&self, id: Uuid, end: HoldEnd, reason: Option<String>) -> StoreResult<Option<(HoldEnd, Balance)>>;
+
+    /// Says that the work of these open holds is alive until `lease_until`.
+    async fn renew_holds(&self, ids: Vec<Uuid>, lease_until: i64) -> StoreResult<()>;
+
+    /// At most `limit` open holds whose lease ended before `now`.
+    async fn stale_holds(&self, now: i64, limit: usize) -> StoreResult<Vec<StaleHold>>;
+
+    /// Forgets the idempotency keys that were first seen before `before`. The holds stay.
+    async fn forget_keys(&self, before: i64) -> StoreResult<()>;
+
+    /// A page of the ledger, newest first; `cursor` from the page before. `None` for a cursor that is none of ours.
+    async fn ledger(&self, user: Uuid, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>>;
+
+    /// Checks every account against its ledger and its holds, in constant memory but for the drifts.
+    async fn audit(&self) -> StoreResult<AuditReport>;
+}

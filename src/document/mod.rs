@@ -1,0 +1,13 @@
+//! The HTML documents that the server sends: around the app, which hydrates, and around static pages, which have no
+//! script at all.
+
+mod assets;
+mod error_page;
+mod head;
+mod shell;
+mod static_page;
+
+pub use assets::Assets;
+pub use error_page::ErrorPage;
+pub use shell::shell;
+pub use static_page::{StaticPage, render_static_page};

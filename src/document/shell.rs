@@ -1,0 +1,71 @@
+//! The document around the app: rendered here with its data, then taken over in the browser.
+
+use leptos::config::LeptosOptions;
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_router::location::RequestUrl;
+
+use super::{Assets, head::Head};
+use crate::app::App;
+use crate::chat::Workspace;
+use crate::page_data::Preloaded;
+use crate::ui::Theme;
+use crate::workspace::page_title;
+
+/// The whole document. The page handler provides the nonce, the [`Theme`] and what was [`Preloaded`].
+#[must_use]
+pub fn shell(options: &LeptosOptions) -> impl IntoView + use<> {
+    let assets = Assets::of(options);
+    let url = use_context::<RequestUrl>();
+    let path = url.as_ref().map_or("/chat", |url| path_of(url.as_ref())).to_owned();
+    let title = match use_context::<Preloaded<Workspace>>() {
+        Some(Preloaded(Ok(workspace))) => page_title(&path, &workspace.conversations),
+        _ => page_title(&path, &[]),
+    };
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=Theme::current().attribute()>
+            <head>
+                <Head title assets />
+                {assets.map(|assets| view! { <Scripts assets path /> })}
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+fn path_of(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
+}
+
+/// Starts the app, and asks early for all that it will load.
+#[component]
+fn Scripts(
+    /// The files of the front-end.
+    assets: &'static Assets,
+    /// The path of the page.
+    path: String,
+) -> impl IntoView {
+    let nonce = use_nonce();
+    let module = |href: &'static str| {
+        view! { <link rel="modulepreload" href=href nonce=nonce.clone() /> }
+    };
+    let wasm = |href: &'static str| {
+        view! { <link rel="preload" href=href r#as="fetch" r#type="application/wasm" crossorigin="anonymous" /> }
+    };
+    let start = format!(
+        "import init,{{hydrate}} from '{}';await init({{module_or_path:'{}'}});hydrate();",
+        assets.js, assets.wasm,
+    );
+    view! {
+        {module(&assets.js)}
+        {assets.split.as_deref().map(module)}
+        {wasm(&assets.wasm)}
+        {assets.chunks_of(&path).iter().map(|chunk| wasm(chunk)).collect::<Vec<_>>()}
+        <script type="module" nonce=nonce.clone()>
+            {start}
+        </script>
+    }
+}

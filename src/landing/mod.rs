@@ -1,0 +1,5 @@
+//! The landing page.
+
+mod page;
+
+pub use page::LandingPage;

@@ -1,0 +1,114 @@
+//! The program: configuration, log, state, then what was asked for. No routes, no logic.
+#![recursion_limit = "256"]
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tessera::account;
+use tessera::server::config::Config;
+use tessera::server::state::{AppState, Stores};
+use tessera::server::{check, serve, telemetry};
+use tokio::net::TcpListener;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Self-hosted AI chat with prepaid credits. Without a command it serves.
+#[derive(Parser)]
+#[command(name = "tessera", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read the configuration, reach everything that is configured, print a table.
+    Check,
+    /// Check every account against its ledger; exit 1 on drift.
+    Audit,
+    /// Manage admins.
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Make the user with this email address an admin.
+    Grant { email: String },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config = match Config::from_environment() {
+        Ok(config) => config,
+        Err(problems) => return fail(&problems.join("\n")),
+    };
+    telemetry::start(&config.log);
+    // Two TLS providers in one program panic at the first connection unless one is chosen.
+    _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the runtime cannot start: {error}")),
+    };
+    match runtime.block_on(run(arguments.command, config)) {
+        Ok(code) => code,
+        Err(problem) => fail(&problem),
+    }
+}
+
+async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, String> {
+    match command {
+        None => serve_site(config).await,
+        Some(Command::Check) => {
+            let (table, all_well) = check::run(&config).await;
+            print(&table);
+            Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Some(Command::Audit) => audit(&config).await,
+        Some(Command::Admin { command: AdminCommand::Grant { email } }) => {
+            let stores = Stores::open(&config).map_err(|error| error.to_string())?;
+            account::service::grant_admin(stores.accounts.as_ref(), &email)
+                .await
+                .map_err(|error| format!("{email}: {error}"))?;
+            print(&format!("{email} is an admin now.\n"));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn serve_site(config: Config) -> Result<ExitCode, String> {
+    let options = serve::read_site_options()?;
+    let addr = config.site.addr;
+    let listener = TcpListener::bind(addr).await.map_err(|error| format!("SITE_ADDR: {addr} cannot be listened on: {error}"))?;
+    // A port of 0 lets the system pick one.
+    let addr = listener.local_addr().unwrap_or(addr);
+    let state = AppState::build(config, options).map_err(|error| format!("DATA_DIR: {error}"))?;
+    tracing::info!("Tessera is at http://{addr}");
+    serve::run(state, listener).await.map_err(|error| error.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn audit(config: &Config) -> Result<ExitCode, String> {
+    let stores = Stores::open(config).map_err(|error| error.to_string())?;
+    let report = stores.credits.audit().await.map_err(|error| error.to_string())?;
+    for drift in &report.drifts {
+        print(&format!("account {}: {}\n", drift.user, drift.problem));
+    }
+    let verdict = if report.drifts.is_empty() { "clean".to_owned() } else { format!("{} drifts", report.drifts.len()) };
+    print(&format!("{} accounts, {} entries, {} open holds: {verdict}\n", report.accounts, report.entries, report.open_holds));
+    Ok(if report.drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The answer of a command, for people and pipes. A closed pipe is no error.
+fn print(text: &str) {
+    _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn fail(problem: &str) -> ExitCode {
+    _ = writeln!(std::io::stderr(), "{}", problem.lines().map(|line| format!("tessera: {line}")).collect::<Vec<_>>().join("\n"));
+    ExitCode::FAILURE
+}

@@ -1,0 +1,80 @@
+//! Whether everything that is configured can be reached: `/readyz` and `tessera check`.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::config::Config;
+use super::state::{AppState, Stores, build_providers};
+use crate::chat::providers::{ProviderEvent, ProviderRequest, Role, Turn};
+
+/// How long a part may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// 200 when requests can be served, else 503 with what is wrong.
+pub async fn readyz(State(state): State<AppState>) -> Response {
+    let database = timeout(PATIENCE, state.accounts.find_session([0; 32], 0)).await.is_ok_and(|found| found.is_ok());
+    let draining = state.is_shutting_down();
+    let providers: Vec<_> = state
+        .chat_providers
+        .iter()
+        .map(|provider| json!({ "name": provider.name(), "model": provider.model(), "problem": provider.problem() }))
+        .collect();
+    let ready = database && !draining;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({ "ready": ready, "draining": draining, "database": database, "chatProviders": providers });
+    (status, Json(body)).into_response()
+}
+
+/// Tries every configured part and returns a table of what came of it, and whether all is well.
+pub async fn run(config: &Config) -> (String, bool) {
+    let mut rows = vec![("configuration".to_owned(), Ok(format!("{} → {}", config.site.addr, config.site.public_url)))];
+    rows.push(match Stores::open(config) {
+        Ok(stores) => {
+            let found = stores.accounts.find_session([0; 32], 0).await;
+            let path = super::config::database_path(&config.site.data_dir);
+            ("database".to_owned(), found.map(|_| path.display().to_string()).map_err(|error| error.to_string()))
+        }
+        Err(error) => ("database".to_owned(), Err(error.to_string())),
+    });
+    for provider in build_providers(config) {
+        let request = ProviderRequest {
+            turns: vec![Turn { role: Role::User, content: "Say hello.".to_owned() }],
+            model: None,
+            max_output_tokens: 16,
+        };
+        let answered = timeout(config.chat.timeout, async {
+            let mut stream = provider.start(request).await?;
+            loop {
+                match futures::StreamExt::next(&mut stream).await {
+                    Some(Ok(ProviderEvent::Token(_) | ProviderEvent::Done { .. })) => return Ok(()),
+                    Some(Err(error)) => return Err(error),
+                    None => return Err(crate::chat::providers::ProviderError::Malformed("no answer".to_owned())),
+                }
+            }
+        });
+        let result = match answered.await {
+            Ok(Ok(())) => Ok(provider.model()),
+            Ok(Err(error)) => Err(provider.problem().unwrap_or_else(|| error.to_string())),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        rows.push((format!("chat: {}", provider.name()), result));
+    }
+    let all_well = rows.iter().all(|(_, result)| result.is_ok());
+    let mut table = String::new();
+    for (part, result) in rows {
+        let (mark, text) = match result {
+            Ok(text) => ("ok    ", text),
+            Err(text) => ("FAILED", text),
+        };
+        // Writing to a string does not fail.
+        _ = writeln!(table, "{mark}  {part:<16} {text}");
+    }
+    (table, all_well)
+}

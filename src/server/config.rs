@@ -1,0 +1,407 @@
+//! The only reader of the environment: one documented struct per feature, every problem reported at once and by name.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::account::Email;
+
+/// Everything that can be set. Every field has a working default.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub site: SiteConfig,
+    pub accounts: AccountsConfig,
+    pub credits: CreditsConfig,
+    pub chat: ChatConfig,
+    pub log: LogConfig,
+}
+
+/// Where the site is and where it keeps its files.
+#[derive(Debug, Clone)]
+pub struct SiteConfig {
+    /// `SITE_ADDR` (127.0.0.1:3000): the address to listen on.
+    pub addr: SocketAddr,
+    /// `PUBLIC_URL` (<http://localhost:3000>): how browsers reach the site. With `https` cookies are `Secure`.
+    pub public_url: Url,
+    /// `DATA_DIR` (./data): the database and everything else that must survive.
+    pub data_dir: PathBuf,
+    /// `TRUSTED_PROXIES` (none): addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins and registrations that one address may try in a minute.
+    pub rate_limit_per_minute: u32,
+}
+
+impl SiteConfig {
+    /// Whether browsers reach the site over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+}
+
+/// Who may do more than others.
+#[derive(Debug, Clone, Default)]
+pub struct AccountsConfig {
+    /// `ADMIN_EMAILS` (none): comma-separated; whoever registers or signs in with one becomes an admin.
+    pub admin_emails: Vec<String>,
+}
+
+/// Prices and gifts, in whole credits.
+#[derive(Debug, Clone, Copy)]
+pub struct CreditsConfig {
+    /// `FREE_CREDITS` (10): what a new account gets. May be 0.
+    pub free: i64,
+    /// `CHAT_CREDITS` (1): price of a reply, at least 1.
+    pub chat: i64,
+}
+
+/// Who answers, and within which limits.
+#[derive(Debug, Clone)]
+pub struct ChatConfig {
+    /// `CHAT_PROVIDERS` (those configured): the order in which providers are asked.
+    pub providers: Vec<ProviderName>,
+    /// `CHAT_TIMEOUT_SECS` (30): the longest wait for the first token over all providers, and between two tokens.
+    pub timeout: Duration,
+    /// `MAX_MESSAGE_CHARS` (1000).
+    pub max_message_chars: usize,
+    pub openai: Option<OpenAiConfig>,
+    pub local: LocalConfig,
+}
+
+/// An OpenAI-compatible server. There when `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set.
+#[derive(Debug, Clone)]
+pub struct OpenAiConfig {
+    /// `OPENAI_API_KEY` (none: compatible servers often need no key).
+    pub api_key: Option<SecretString>,
+    /// `OPENAI_MODEL` (gpt-5.4-mini).
+    pub model: String,
+    /// `OPENAI_BASE_URL` (<https://api.openai.com/v1>).
+    pub base_url: Url,
+}
+
+/// The model inside the server.
+#[derive(Debug, Clone)]
+pub struct LocalConfig {
+    /// `LOCAL_MODEL` (models/SmolLM2-135M-Instruct.Q4_1.gguf): a GGUF file.
+    pub path: PathBuf,
+}
+
+/// `RUST_LOG` (info) and `LOG_FORMAT` (pretty on a terminal, else json).
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    pub filter: String,
+    /// `None`: pretty on a terminal, else JSON.
+    pub format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// The chat providers of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderName {
+    OpenAi,
+    Local,
+}
+
+impl ProviderName {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Local => "local",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::OpenAi, Self::Local].into_iter().find(|provider| provider.as_str() == name)
+    }
+}
+
+/// Where the set-up script leaves the model.
+pub const DEFAULT_LOCAL_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+const DEFAULT_OPENAI_MODEL: &str = "gpt-5.4-mini";
+
+/// Variables of features that this version does not have. Set, they would be ignored, and an operator would believe
+/// that they work: better not to start.
+const NOT_YET: [(&str, &str); 3] = [
+    ("MONGODB_URI", "MongoDB is not supported by this version; leave it unset to use SQLite in DATA_DIR"),
+    ("DATABASE_URL", "other databases are not supported by this version; leave it unset to use SQLite in DATA_DIR"),
+    ("REDIS_URL", "Redis is not supported by this version; leave it unset"),
+];
+
+impl Config {
+    /// Reads `.env` in the working directory, then the environment, which wins.
+    ///
+    /// # Errors
+    /// One line per problem, each beginning with the name of its variable.
+    pub fn from_environment() -> Result<Self, Vec<String>> {
+        let mut vars = BTreeMap::new();
+        match dotenvy::dotenv_iter() {
+            Ok(lines) => {
+                for line in lines {
+                    match line {
+                        Ok((name, value)) => {
+                            vars.entry(name).or_insert(value);
+                        }
+                        Err(error) => return Err(vec![format!(".env: cannot be read: {error}")]),
+                    }
+                }
+            }
+            Err(error) if error.not_found() => {}
+            Err(error) => return Err(vec![format!(".env: cannot be read: {error}")]),
+        }
+        // vars() would panic on a variable that is not Unicode.
+        for (name, value) in std::env::vars_os() {
+            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+                vars.insert(name, value);
+            }
+        }
+        Self::from_vars(&vars)
+    }
+
+    /// Reads the configuration from name and value pairs. An empty value counts as unset.
+    ///
+    /// # Errors
+    /// As [`Config::from_environment`].
+    pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Vec<String>> {
+        let mut reader = Reader { vars, problems: Vec::new() };
+        for (name, why) in NOT_YET {
+            if reader.text(name).is_some() {
+                reader.problem(name, why);
+            }
+        }
+        let chat = ChatConfig::read(&mut reader);
+        let config = Self {
+            site: SiteConfig::read(&mut reader),
+            accounts: AccountsConfig::read(&mut reader),
+            credits: CreditsConfig::read(&mut reader),
+            chat,
+            log: LogConfig::read(&mut reader),
+        };
+        if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
+    }
+}
+
+impl SiteConfig {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            addr: reader.parsed("SITE_ADDR", SocketAddr::from(([127, 0, 0, 1], 3000)), "an address such as 127.0.0.1:3000"),
+            public_url: reader.url("PUBLIC_URL", "http://localhost:3000"),
+            data_dir: reader.text("DATA_DIR").unwrap_or("./data").into(),
+            trusted_proxies: reader
+                .list("TRUSTED_PROXIES")
+                .into_iter()
+                .filter_map(|text| {
+                    text.parse().map_err(|_| reader.problem("TRUSTED_PROXIES", format!("{text:?} is not an IP address"))).ok()
+                })
+                .collect(),
+            rate_limit_per_minute: reader.at_least("RATE_LIMIT_PER_MINUTE", 20, 1),
+        }
+    }
+}
+
+impl AccountsConfig {
+    fn read(reader: &mut Reader) -> Self {
+        let admin_emails = reader
+            .list("ADMIN_EMAILS")
+            .into_iter()
+            .filter_map(|text| match Email::parse(text) {
+                Ok(email) => Some(email.as_str().to_owned()),
+                Err(_) => {
+                    reader.problem("ADMIN_EMAILS", format!("{text:?} is not an email address"));
+                    None
+                }
+            })
+            .collect();
+        Self { admin_emails }
+    }
+}
+
+impl CreditsConfig {
+    fn read(reader: &mut Reader) -> Self {
+        Self { free: reader.at_least("FREE_CREDITS", 10, 0), chat: reader.at_least("CHAT_CREDITS", 1, 1) }
+    }
+}
+
+impl ChatConfig {
+    fn read(reader: &mut Reader) -> Self {
+        let openai = OpenAiConfig::read(reader);
+        let mut configured = vec![ProviderName::Local];
+        if openai.is_some() {
+            configured.insert(0, ProviderName::OpenAi);
+        }
+        let mut providers = Vec::new();
+        for name in reader.list("CHAT_PROVIDERS") {
+            match ProviderName::parse(name) {
+                Some(provider) if !configured.contains(&provider) => {
+                    reader.problem("CHAT_PROVIDERS", format!("{name} is listed but not configured (set OPENAI_API_KEY or OPENAI_BASE_URL)"));
+                }
+                Some(provider) if providers.contains(&provider) => {
+                    reader.problem("CHAT_PROVIDERS", format!("{name} is listed twice"));
+                }
+                Some(provider) => providers.push(provider),
+                None => reader.problem("CHAT_PROVIDERS", format!("{name:?} is not one of openai, local")),
+            }
+        }
+        Self {
+            providers: if providers.is_empty() { configured } else { providers },
+            timeout: Duration::from_secs(reader.at_least("CHAT_TIMEOUT_SECS", 30, 1)),
+            max_message_chars: reader.at_least("MAX_MESSAGE_CHARS", 1000, 1),
+            openai,
+            local: LocalConfig { path: reader.text("LOCAL_MODEL").unwrap_or(DEFAULT_LOCAL_MODEL).into() },
+        }
+    }
+}
+
+impl OpenAiConfig {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let api_key = reader.text("OPENAI_API_KEY").map(SecretString::from);
+        let configured = api_key.is_some() || reader.text("OPENAI_BASE_URL").is_some();
+        let base_url = reader.url("OPENAI_BASE_URL", "https://api.openai.com/v1");
+        let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_OPENAI_MODEL).to_owned();
+        configured.then_some(Self { api_key, model, base_url })
+    }
+}
+
+impl LogConfig {
+    fn read(reader: &mut Reader) -> Self {
+        let format = match reader.text("LOG_FORMAT") {
+            None => None,
+            Some("pretty") => Some(LogFormat::Pretty),
+            Some("json") => Some(LogFormat::Json),
+            Some(other) => {
+                reader.problem("LOG_FORMAT", format!("{other:?} is not one of pretty, json"));
+                None
+            }
+        };
+        let filter = reader.text("RUST_LOG").unwrap_or("info").to_owned();
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
+            reader.problem("RUST_LOG", format!("{filter:?} is not a log filter: {error}"));
+        }
+        Self { filter, format }
+    }
+}
+
+/// Takes values out of the variables and collects what is wrong with them.
+struct Reader<'a> {
+    vars: &'a BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn problem(&mut self, name: &str, why: impl Display) {
+        self.problems.push(format!("{name}: {why}"));
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.vars.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    fn list(&self, name: &str) -> Vec<&'a str> {
+        self.text(name).unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str, default: T, expected: &str) -> T {
+        match self.text(name).map(str::parse) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(_)) => {
+                self.problem(name, format!("{:?} is not {expected}", self.text(name).unwrap_or_default()));
+                default
+            }
+        }
+    }
+
+    fn at_least<T: FromStr + PartialOrd + Display + Copy>(&mut self, name: &str, default: T, least: T) -> T {
+        let value = self.parsed(name, default, &format!("a whole number of at least {least}"));
+        if value < least {
+            self.problem(name, format!("{value} is less than {least}"));
+        }
+        value
+    }
+
+    fn url(&mut self, name: &str, default: &str) -> Url {
+        let text = self.text(name).unwrap_or(default);
+        match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+            // A URL may carry a password: name the variable, never the value.
+            _ => {
+                self.problem(name, "is not an http or https URL");
+                Url::parse("http://localhost:3000").unwrap_or_else(|_| unreachable!("a constant URL"))
+            }
+        }
+    }
+}
+
+/// The database file inside `DATA_DIR`.
+#[must_use]
+pub fn database_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("tessera.db")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(vars: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        Config::from_vars(&vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn nothing_at_all_is_needed() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.site.addr.to_string(), "127.0.0.1:3000");
+        assert_eq!((config.credits.free, config.credits.chat), (10, 1));
+        assert_eq!(config.chat.providers, [ProviderName::Local]);
+        assert_eq!(config.chat.timeout, Duration::from_secs(30));
+        assert!(!config.site.is_https());
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once_and_by_name() {
+        let problems = read(&[
+            ("SITE_ADDR", "nowhere"),
+            ("PUBLIC_URL", "ftp://x"),
+            ("CHAT_CREDITS", "0"),
+            ("FREE_CREDITS", "-1"),
+            ("MAX_MESSAGE_CHARS", "many"),
+            ("CHAT_PROVIDERS", "openai,clippy"),
+            ("LOG_FORMAT", "xml"),
+            ("ADMIN_EMAILS", "root"),
+            ("TRUSTED_PROXIES", "proxy"),
+            ("MONGODB_URI", "mongodb://localhost"),
+            ("RATE_LIMIT_PER_MINUTE", "0"),
+        ])
+        .unwrap_err();
+        for name in [
+            "SITE_ADDR", "PUBLIC_URL", "CHAT_CREDITS", "FREE_CREDITS", "MAX_MESSAGE_CHARS", "CHAT_PROVIDERS",
+            "LOG_FORMAT", "ADMIN_EMAILS", "TRUSTED_PROXIES", "MONGODB_URI", "RATE_LIMIT_PER_MINUTE",
+        ] {
+            assert!(problems.iter().any(|problem| problem.starts_with(&format!("{name}: "))), "{name} in {problems:#?}");
+        }
+    }
+
+    #[test]
+    fn a_base_url_alone_configures_openai_and_puts_it_first() {
+        let config = read(&[("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")]).unwrap();
+        assert_eq!(config.chat.providers, [ProviderName::OpenAi, ProviderName::Local]);
+        assert!(config.chat.openai.unwrap().api_key.is_none());
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        let config = read(&[("OPENAI_API_KEY", "sk-very-secret")]).unwrap();
+        assert!(!format!("{config:?}").contains("very-secret"));
+    }
+}

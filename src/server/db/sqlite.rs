@@ -1,0 +1,219 @@
+//! The embedded database: one writer thread that commits in groups, and a few reader threads.
+//!
+//! An fsync costs milliseconds and a debit microseconds, so the writer takes whatever is waiting, runs each piece in a
+//! savepoint of its own and commits them together; nobody is answered before the commit is on disk. Work that needs no
+//! fsync of its own ([`Durability::Relaxed`]) survives a crash of the process at once and a power cut with the next
+//! durable commit: SQLite's log is sequential, so what was written before a debit is on disk when the debit is.
+
+use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use super::{StoreError, StoreResult};
+
+/// How safe a write must be before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On disk (fsync): everything that moves credits or lets somebody in.
+    Durable,
+    /// With the operating system: survives `kill -9`, is on disk with the next durable commit.
+    Relaxed,
+}
+
+type Write = Box<dyn FnOnce(&Connection, Option<&StoreError>) -> Reply + Send>;
+/// Tells the caller what came of its write, once the commit is known.
+type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
+type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Sqlite {
+    writes: Sender<(Durability, Write)>,
+    reads: Sender<Read>,
+}
+
+/// Most writes that share one commit.
+const MAX_GROUP: usize = 512;
+const READERS: usize = 4;
+/// How long another process may keep the write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The schema, one step per version, forward only.
+const MIGRATIONS: [&str; 1] = [include_str!("sqlite_1.sql")];
+
+impl Sqlite {
+    /// Opens the database, made new where there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be opened, is no database or is of a newer program.
+    pub fn open(path: &Path) -> StoreResult<Self> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        migrate(&mut connection)?;
+        // Bounded: a database that cannot keep up must slow its callers down, not eat the memory.
+        let (writes, queue) = crossbeam_channel::bounded::<(Durability, Write)>(4096);
+        std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || run_writer(&connection, &queue))?;
+        let (reads, queue) = crossbeam_channel::bounded::<Read>(4096);
+        for number in 0..READERS {
+            let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            reader.busy_timeout(BUSY_TIMEOUT)?;
+            reader.set_prepared_statement_cache_capacity(64);
+            let queue: Receiver<Read> = queue.clone();
+            std::thread::Builder::new().name(format!("sqlite-reader-{number}")).spawn(move || {
+                for read in queue {
+                    read(&reader);
+                }
+            })?;
+        }
+        Ok(Self { writes, reads })
+    }
+
+    /// Runs `work` in the writer, atomically: an error undoes all of it. Answers after the commit.
+    ///
+    /// # Errors
+    /// What `work` returned, or [`StoreError::Commit`].
+    pub async fn write<T, F>(&self, durability: Durability, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let write: Write = Box::new(move |connection, refused| {
+            let result = match refused {
+                Some(error) => Err(StoreError::Commit(error.to_string())),
+                None => in_savepoint(connection, work),
+            };
+            Box::new(move |committed| {
+                let result = match (result, committed) {
+                    (Ok(_), Err(why)) => Err(StoreError::Commit(why)),
+                    (result, _) => result,
+                };
+                // The caller may have gone away; the write stands.
+                _ = answer.send(result);
+            })
+        });
+        enqueue(&self.writes, (durability, write)).await?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs `work` on a read-only connection.
+    ///
+    /// # Errors
+    /// What `work` returned.
+    pub async fn read<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let read: Read = Box::new(move |connection| {
+            _ = answer.send(work(connection));
+        });
+        enqueue(&self.reads, read).await?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Puts work into a queue without blocking an async thread when the queue is full.
+async fn enqueue<T: Send + 'static>(queue: &Sender<T>, work: T) -> StoreResult<()> {
+    let mut work = work;
+    loop {
+        match queue.try_send(work) {
+            Ok(()) => return Ok(()),
+            Err(crossbeam_channel::TrySendError::Disconnected(_)) => return Err(StoreError::Closed),
+            Err(crossbeam_channel::TrySendError::Full(back)) => {
+                work = back;
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+    }
+}
+
+fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
+    connection.prepare_cached("SAVEPOINT piece")?.execute([])?;
+    // A panic must cost its own request, not the one writer that everybody needs.
+    let result = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or(Err(StoreError::Panicked));
+    if result.is_err() {
+        connection.prepare_cached("ROLLBACK TO piece")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE piece")?.execute([])?;
+    result
+}
+
+fn run_writer(connection: &Connection, writes: &Receiver<(Durability, Write)>) {
+    let mut synchronous = Durability::Durable;
+    while let Ok(first) = writes.recv() {
+        let group: Vec<_> = std::iter::once(first).chain(writes.try_iter().take(MAX_GROUP - 1)).collect();
+        let needed = if group.iter().any(|(durability, _)| *durability == Durability::Durable) {
+            Durability::Durable
+        } else {
+            Durability::Relaxed
+        };
+        let begun = begin(connection, needed, &mut synchronous);
+        let replies: Vec<Reply> =
+            group.into_iter().map(|(_, write)| write(connection, begun.as_ref().err())).collect();
+        let committed = match begun {
+            Ok(()) => connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).map(|_| ()),
+            Err(_) => Ok(()),
+        };
+        if let Err(error) = &committed {
+            tracing::error!(%error, "a commit failed");
+            if !connection.is_autocommit() {
+                _ = connection.execute_batch("ROLLBACK");
+            }
+        }
+        let committed = committed.map_err(|error| error.to_string());
+        for reply in replies {
+            reply(committed.clone());
+        }
+    }
+}
+
+fn begin(connection: &Connection, needed: Durability, synchronous: &mut Durability) -> StoreResult<()> {
+    if *synchronous != needed {
+        let mode = if needed == Durability::Durable { "FULL" } else { "NORMAL" };
+        connection.pragma_update(None, "synchronous", mode)?;
+        *synchronous = needed;
+    }
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> StoreResult<()> {
+    // Immediate, so that two processes that start together do not both migrate.
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > MIGRATIONS.len() {
+        return Err(StoreError::TooNew(version, MIGRATIONS.len()));
+    }
+    for step in &MIGRATIONS[version..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Now, in milliseconds since 1970.
+#[must_use]
+pub fn now_millis() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// A stored time as clients see it: RFC 3339 in UTC.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a time that no calendar has.
+pub fn rfc3339(millis: i64) -> StoreResult<String> {
+    jiff::Timestamp::from_millisecond(millis)
+        .map(|time| format!("{time:.3}"))
+        .map_err(|_| StoreError::Corrupt(format!("time {millis}")))
+}

@@ -1,0 +1,228 @@
+//! Work that belongs to the server and not to a connection: replies now, images later.
+//!
+//! A job publishes events into a log; any number of watchers read the log from any point and wait for more. What a
+//! job does and what its events mean is the feature's business.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use futures::stream::{self, Stream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Something that a job tells its watchers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobEvent {
+    /// Name of the event in an event stream.
+    pub name: &'static str,
+    /// JSON.
+    pub data: String,
+    /// Where a watcher is who has seen this event.
+    pub position: Position,
+}
+
+/// How far a watcher has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Position {
+    /// So much of the result: bytes of text for a reply.
+    At(u64),
+    /// Seen everything.
+    End,
+}
+
+impl Position {
+    /// The position as the `id` of an event stream.
+    #[must_use]
+    pub fn to_event_id(self) -> String {
+        match self {
+            Self::At(position) => position.to_string(),
+            Self::End => "end".to_owned(),
+        }
+    }
+
+    /// The position of a `Last-Event-ID`; `None` for what this server never sent.
+    #[must_use]
+    pub fn from_event_id(id: &str) -> Option<Self> {
+        if id == "end" { Some(Self::End) } else { id.parse().ok().map(Self::At) }
+    }
+}
+
+/// Why a job is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    User,
+    Shutdown,
+}
+
+/// A running job.
+pub struct Job {
+    id: Uuid,
+    log: Mutex<Vec<Arc<JobEvent>>>,
+    progress: watch::Sender<Progress>,
+    stop: CancellationToken,
+    stop_reason: OnceLock<StopReason>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    events: usize,
+    closed: bool,
+}
+
+impl Job {
+    /// Appends an event and wakes the watchers.
+    pub fn publish(&self, event: JobEvent) {
+        let events = {
+            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push(Arc::new(event));
+            log.len()
+        };
+        self.progress.send_modify(|progress| progress.events = events);
+    }
+
+    /// Tells the job to end. The first reason counts.
+    pub fn stop(&self, reason: StopReason) {
+        _ = self.stop_reason.set(reason);
+        self.stop.cancel();
+    }
+
+    /// Waits until the job is told to end.
+    pub async fn stopped(&self) -> StopReason {
+        self.stop.cancelled().await;
+        self.stop_reason.get().copied().unwrap_or(StopReason::User)
+    }
+
+    /// Waits until the job has ended.
+    pub async fn closed(&self) {
+        // The sender lives in self, so this cannot fail.
+        _ = self.progress.subscribe().wait_for(|progress| progress.closed).await;
+    }
+
+    /// The events from the beginning and on until the job ends.
+    pub fn watch(self: Arc<Self>) -> impl Stream<Item = Arc<JobEvent>> + Send + 'static {
+        let progress = self.progress.subscribe();
+        stream::unfold((self, progress, 0), |(job, mut progress, next)| async move {
+            let seen = *progress.wait_for(|progress| progress.events > next || progress.closed).await.ok()?;
+            if seen.events <= next {
+                return None;
+            }
+            let event = job.log.lock().unwrap_or_else(PoisonError::into_inner).get(next).cloned()?;
+            Some((event, (job, progress, next + 1)))
+        })
+    }
+}
+
+/// The jobs that run in this process.
+#[derive(Default)]
+pub struct Jobs {
+    running: Mutex<HashMap<Uuid, Arc<Job>>>,
+}
+
+impl Jobs {
+    /// Registers a job and runs it in a task of its own. When `run` ends, its watchers have everything.
+    pub fn spawn<F, Fut>(self: &Arc<Self>, id: Uuid, run: F) -> Arc<Job>
+    where
+        F: FnOnce(Arc<Job>) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let job = Arc::new(Job {
+            id,
+            log: Mutex::default(),
+            progress: watch::Sender::default(),
+            stop: CancellationToken::new(),
+            stop_reason: OnceLock::new(),
+        });
+        self.lock().insert(id, job.clone());
+        // Dropped even when the task panics, so that nobody watches a dead job for ever.
+        let registration = Registration { jobs: self.clone(), job: job.clone() };
+        let running = run(job.clone());
+        tokio::spawn(async move {
+            let _registration = registration;
+            running.await;
+        });
+        job
+    }
+
+    /// The job with this id, if it runs here.
+    #[must_use]
+    pub fn get(&self, id: Uuid) -> Option<Arc<Job>> {
+        self.lock().get(&id).cloned()
+    }
+
+    /// The ids of all that runs here.
+    #[must_use]
+    pub fn ids(&self) -> Vec<Uuid> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// Tells all jobs to end.
+    pub fn stop_all(&self, reason: StopReason) {
+        for job in self.lock().values() {
+            job.stop(reason);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Arc<Job>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Registration {
+    jobs: Arc<Jobs>,
+    job: Arc<Job>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.jobs.lock().remove(&self.job.id);
+        self.job.progress.send_modify(|progress| progress.closed = true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+
+    fn event(position: u64) -> JobEvent {
+        JobEvent { name: "token", data: position.to_string(), position: Position::At(position) }
+    }
+
+    #[tokio::test]
+    async fn early_and_late_watchers_see_the_same_events() {
+        let jobs = Arc::new(Jobs::default());
+        let (go, wait) = tokio::sync::oneshot::channel::<()>();
+        let job = jobs.spawn(Uuid::now_v7(), |job| async move {
+            job.publish(event(1));
+            wait.await.unwrap();
+            job.publish(event(2));
+        });
+        let early = tokio::spawn(job.clone().watch().map(|event| event.data.clone()).collect::<Vec<_>>());
+        tokio::task::yield_now().await;
+        go.send(()).unwrap();
+        job.closed().await;
+        let late: Vec<_> = job.watch().map(|event| event.data.clone()).collect().await;
+        assert_eq!(late, ["1", "2"]);
+        assert_eq!(early.await.unwrap(), late);
+        assert!(jobs.ids().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_ends_for_its_watchers() {
+        let jobs = Arc::new(Jobs::default());
+        let job = jobs.spawn(Uuid::now_v7(), |_| async { panic!("on purpose") });
+        job.closed().await;
+        assert!(jobs.ids().is_empty());
+    }
+
+    #[test]
+    fn event_ids_survive_the_round_trip() {
+        for position in [Position::At(0), Position::At(77), Position::End] {
+            assert_eq!(Position::from_event_id(&position.to_event_id()), Some(position));
+        }
+        assert_eq!(Position::from_event_id("-1"), None);
+        assert_eq!(Position::from_event_id("x"), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! The server around the features: configuration, state, HTTP, storage, jobs. No business rules.
+
+pub mod caller;
+pub mod check;
+pub mod config;
+pub mod db;
+pub mod jobs;
+pub mod limits;
+pub mod pages;
+pub mod recovery;
+pub mod request;
+pub mod response;
+pub mod router;
+pub mod security;
+pub mod serve;
+pub mod state;
+pub mod telemetry;

@@ -1,0 +1,257 @@
+//! Pages: what each needs is loaded first, then it is rendered whole. The table of addresses is `router.rs`.
+
+use std::sync::LazyLock;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, Query, RawPathParams, Request, State};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+use serde::Deserialize;
+use std::convert::Infallible;
+
+use super::caller::Caller;
+use super::request::current_request_id;
+use super::security::{csp_with_nonce, csp_without_scripts};
+use super::state::AppState;
+use crate::account::page::{SignInPage, SignUpPage};
+use crate::account::{CredentialsForm, same_site_path};
+use crate::document::{StaticDocument, shell};
+use crate::error::{AppError, AppResult};
+use crate::landing::{ErrorPage, LandingPage};
+use crate::page_data::Preloaded;
+use crate::ui::Theme;
+use crate::{chat, credits};
+
+impl<S: Send + Sync> FromRequestParts<S> for Theme {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let jar = CookieJar::from_headers(&parts.headers);
+        Ok(jar.get(Self::COOKIE).map(|cookie| Self::parse(cookie.value())).unwrap_or_default())
+    }
+}
+
+/// A page that hydrates, with its workspace and its data. Without a session: to the sign-in page and back.
+async fn app_page<T, Fut>(state: AppState, theme: Theme, request: Request, load: impl FnOnce(AppState, Caller) -> Fut) -> Response
+where
+    T: Clone + Send + Sync + 'static,
+    Fut: Future<Output = AppResult<T>>,
+{
+    let caller = match Caller::from_headers(&state, request.headers()).await {
+        Ok(caller) => caller,
+        Err(AppError::Unauthenticated) => {
+            let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            return Redirect::to(&format!("/sign-in?next={}", urlencode(here))).into_response();
+        }
+        Err(error) => return error_page(theme, &error),
+    };
+    let (workspace, data) =
+        tokio::join!(chat::service::load_workspace(&state, &caller), load(state.clone(), caller.clone()));
+    // Without the workspace there is no page to show the error in.
+    if let Err(error) = &workspace {
+        return error_page(theme, error);
+    }
+    let status = match &data {
+        Ok(_) => StatusCode::OK,
+        Err(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    let (workspace, data, options) = (Preloaded(workspace), Preloaded(data), state.leptos.clone());
+    let context = move || {
+        provide_context(state.clone());
+        provide_context(theme);
+        provide_context(workspace.clone());
+        provide_context(data.clone());
+        let response = expect_context::<ResponseOptions>();
+        response.set_status(status);
+        response.insert_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let nonce = use_nonce().map(|nonce| csp_with_nonce(&nonce)).and_then(|csp| HeaderValue::from_str(&csp).ok());
+        if let Some(csp) = nonce {
+            response.insert_header(CONTENT_SECURITY_POLICY, csp);
+        }
+    };
+    leptos_axum::render_app_to_stream_with_context(context, move || shell(options.clone()))(request).await
+}
+
+/// `/chat` and `/chat/{id}`.
+pub async fn chat_page(State(state): State<AppState>, theme: Theme, params: RawPathParams, request: Request) -> Response {
+    let id = params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned());
+    app_page(state, theme, request, async move |state, caller: Caller| match id {
+        Some(id) => chat::service::load_conversation(&state, caller.id, &id).await.map(Some),
+        None => Ok(None),
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+pub struct DashboardQuery {
+    cursor: Option<String>,
+}
+
+/// `/dashboard`.
+pub async fn dashboard_page(
+    State(state): State<AppState>,
+    theme: Theme,
+    Query(query): Query<DashboardQuery>,
+    request: Request,
+) -> Response {
+    app_page(state, theme, request, async move |state, caller: Caller| {
+        credits::service::load_dashboard(&state, caller.id, query.cursor.as_deref()).await
+    })
+    .await
+}
+
+/// A page without scripts, once per theme, ready to be sent.
+struct ReadyPage {
+    html: Bytes,
+    brotli: Bytes,
+}
+
+impl ReadyPage {
+    fn new(html: String) -> Self {
+        let mut compressed = Vec::new();
+        let params = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
+        // Writing to memory does not fail; an empty result is not used.
+        if brotli::BrotliCompress(&mut html.as_bytes(), &mut compressed, &params).is_err() {
+            compressed.clear();
+        }
+        Self { html: html.into(), brotli: compressed.into() }
+    }
+}
+
+/// `/`: the same bytes for everybody.
+pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: HeaderMap) -> Response {
+    static PAGES: LazyLock<std::sync::OnceLock<[ReadyPage; 3]>> = LazyLock::new(std::sync::OnceLock::new);
+    let pages = PAGES.get_or_init(|| {
+        let prices = state.config.credits;
+        Theme::ALL.map(|theme| {
+            ReadyPage::new(render_static(theme, "Tessera: AI chat that keeps its accounts straight", move || {
+                view! { <LandingPage chat_credits=prices.chat free_credits=prices.free /> }.into_any()
+            }))
+        })
+    });
+    let index = Theme::ALL.iter().position(|each| *each == theme).unwrap_or(0);
+    let page = &pages[index];
+    let takes_brotli = headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(',').any(|coding| coding.trim().split(';').next() == Some("br")));
+    let mut response = if takes_brotli && !page.brotli.is_empty() {
+        let mut response = Response::new(Body::from(page.brotli.clone()));
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+        response
+    } else {
+        Response::new(Body::from(page.html.clone()))
+    };
+    let headers = response.headers_mut();
+    set_static_headers(headers);
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding, cookie"));
+    response
+}
+
+/// Which of the two forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthPage {
+    SignIn,
+    SignUp,
+}
+
+#[derive(Deserialize)]
+pub struct NextQuery {
+    next: Option<String>,
+}
+
+/// `/sign-in`.
+pub async fn sign_in_page(state: State<AppState>, theme: Theme, query: Query<NextQuery>, headers: HeaderMap) -> Response {
+    show_auth_page(AuthPage::SignIn, state, theme, query, headers).await
+}
+
+/// `/sign-up`.
+pub async fn sign_up_page(state: State<AppState>, theme: Theme, query: Query<NextQuery>, headers: HeaderMap) -> Response {
+    show_auth_page(AuthPage::SignUp, state, theme, query, headers).await
+}
+
+async fn show_auth_page(
+    page: AuthPage,
+    State(state): State<AppState>,
+    theme: Theme,
+    Query(query): Query<NextQuery>,
+    headers: HeaderMap,
+) -> Response {
+    // Who is signed in already has no use for the form.
+    if Caller::from_headers(&state, &headers).await.is_ok() {
+        return Redirect::to(&same_site_path(query.next.as_deref(), "/chat")).into_response();
+    }
+    let form = CredentialsForm { next: query.next, ..CredentialsForm::default() };
+    auth_page(&state, page, theme, &form, None)
+}
+
+/// The form with what was typed (but the password) and what is wrong with it.
+pub fn auth_page(state: &AppState, page: AuthPage, theme: Theme, form: &CredentialsForm, error: Option<AppError>) -> Response {
+    let status = error.as_ref().map_or(200, AppError::status);
+    let next = same_site_path(form.next.as_deref(), "/chat");
+    let (email, name) = (form.email.clone(), form.name.clone().unwrap_or_default());
+    let free_credits = state.config.credits.free;
+    let html = match page {
+        AuthPage::SignIn => {
+            render_static(theme, "Sign in · Tessera", move || view! { <SignInPage next email error /> }.into_any())
+        }
+        AuthPage::SignUp => render_static(theme, "Create an account · Tessera", move || {
+            view! { <SignUpPage next email name error free_credits /> }.into_any()
+        }),
+    };
+    static_response(status, html)
+}
+
+/// A page that says what went wrong.
+#[must_use]
+pub fn error_page(theme: Theme, error: &AppError) -> Response {
+    let (status, text, request_id) = (error.status(), error.to_string(), current_request_id());
+    let title = match error {
+        AppError::NotFound => "Not found",
+        AppError::Unavailable => "Tessera is having a moment",
+        AppError::Internal => "Something went wrong",
+        _ => "That did not work",
+    };
+    let html = render_static(theme, title, move || {
+        view! { <ErrorPage status title text request_id /> }.into_any()
+    });
+    static_response(status, html)
+}
+
+/// For addresses that lead nowhere.
+pub async fn not_found(theme: Theme) -> Response {
+    error_page(theme, &AppError::NotFound)
+}
+
+fn render_static(theme: Theme, title: &'static str, body: impl FnOnce() -> AnyView + 'static) -> String {
+    Owner::new_root(None).with(|| {
+        provide_context(theme);
+        view! { <StaticDocument theme title>{body()}</StaticDocument> }.to_html()
+    })
+}
+
+fn static_response(status: u16, html: String) -> Response {
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    set_static_headers(response.headers_mut());
+    response
+}
+
+fn set_static_headers(headers: &mut HeaderMap) {
+    static CSP: LazyLock<Option<HeaderValue>> = LazyLock::new(|| HeaderValue::from_str(&csp_without_scripts()).ok());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Some(csp) = CSP.clone() {
+        headers.insert(CONTENT_SECURITY_POLICY, csp);
+    }
+}
+
+fn urlencode(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

@@ -1,0 +1,86 @@
+//! What goes on in the background: leases of running work, and what became of work whose lease ran out.
+//!
+//! A lease is renewed every [`RENEW_EVERY`]; work that was not heard of for [`LEASE`] is dead, whichever process it
+//! ran in. So every hold of a killed server is ended within `LEASE + SWEEP_EVERY`, by itself after its restart or by
+//! any other.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::db::sqlite::now_millis;
+use super::state::AppState;
+use crate::chat;
+use crate::credits::store::{HoldEnd, StaleHold, WorkKind};
+use crate::error::AppResult;
+
+const LEASE: Duration = Duration::from_secs(30);
+const RENEW_EVERY: Duration = Duration::from_secs(8);
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// How long an `Idempotency-Key` is remembered.
+const KEYS_LIVE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Holds that one sweep ends at most; the next takes the rest.
+const SWEEP_BATCH: usize = 500;
+
+/// The lease of work that begins or is alive now, in milliseconds since 1970.
+#[must_use]
+pub fn lease_from_now() -> i64 {
+    now_millis() + millis(LEASE)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Renews and sweeps until the server has ended.
+pub async fn run(state: AppState) {
+    let mut sweep = interval(SWEEP_EVERY);
+    let mut renew = interval(RENEW_EVERY);
+    let mut housekeeping = interval(HOUSEKEEPING_EVERY);
+    for timer in [&mut sweep, &mut renew, &mut housekeeping] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    loop {
+        let done = tokio::select! {
+            _ = sweep.tick() => sweep_holds(&state).await.map(|_| ()),
+            _ = renew.tick() => renew_leases(&state).await,
+            _ = housekeeping.tick() => keep_house(&state).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "background work will be tried again");
+        }
+    }
+}
+
+/// Ends the holds of dead work: settled if there is a result to show, released if not. Returns how many.
+///
+/// # Errors
+/// [`crate::error::AppError::Unavailable`]; what was not ended is found again.
+pub async fn sweep_holds(state: &AppState) -> AppResult<usize> {
+    let stale = state.credits.stale_holds(now_millis(), SWEEP_BATCH).await?;
+    let count = stale.len();
+    for StaleHold { id, kind } in stale {
+        let has_result = match kind {
+            WorkKind::Chat => chat::service::recover_reply(state, id).await?,
+        };
+        let (end, reason) = if has_result { (HoldEnd::Settle, None) } else { (HoldEnd::Release, Some("The server was interrupted".to_owned())) };
+        state.credits.end_hold(id, end, reason).await?;
+        tracing::info!(hold = %id, ?end, "ended the hold of work that was cut off");
+    }
+    Ok(count)
+}
+
+async fn renew_leases(state: &AppState) -> AppResult<()> {
+    let running = state.jobs.ids();
+    if running.is_empty() {
+        return Ok(());
+    }
+    Ok(state.credits.renew_holds(running, lease_from_now()).await?)
+}
+
+async fn keep_house(state: &AppState) -> AppResult<()> {
+    state.limiter.forget_idle();
+    state.accounts.delete_expired_sessions(now_millis()).await?;
+    Ok(state.credits.forget_keys(now_millis() - millis(KEYS_LIVE)).await?)
+}

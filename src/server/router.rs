@@ -1,0 +1,93 @@
+//! The whole HTTP table and its layers, in order, with the reason for each.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use leptos::prelude::provide_context;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::services::ServeDir;
+
+use super::pages;
+use super::request::track_request;
+use super::response::ApiError;
+use super::state::AppState;
+use super::{check, security};
+use crate::error::AppError;
+use crate::ui::Theme;
+use crate::{account, chat, credits};
+
+/// No request of this version needs more.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Everything that is served.
+pub fn build(state: &AppState) -> Router {
+    let pages = Router::new()
+        .route("/", get(pages::landing_page))
+        .route("/sign-in", get(pages::sign_in_page))
+        .route("/sign-up", get(pages::sign_up_page))
+        .route("/chat", get(pages::chat_page))
+        .route("/chat/{id}", get(pages::chat_page))
+        .route("/dashboard", get(pages::dashboard_page));
+    let router = Router::new()
+        .merge(pages)
+        .merge(account::rest::router())
+        .merge(chat::rest::router())
+        .merge(credits::rest::router())
+        .route("/fn/{*name}", post(call_server_fn))
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(check::readyz))
+        .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
+        .fallback(serve_file)
+        // Reading stops there, whoever reads.
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(tower_http::limit::RequestBodyLimitLayer::new(MAX_BODY));
+    security::protect(router, state)
+        // A panic is one user's 500. Inside tracking, so that the answer has its id and its line in the log.
+        .layer(CatchPanicLayer::custom(answer_panic))
+        // Files are compressed already, event streams must not be; this is for HTML and JSON. The fastest level: the
+        // next would cost more than the page.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        // Outermost: everything above happens within a request that has an id.
+        .layer(from_fn(track_request))
+        .with_state(state.clone())
+}
+
+async fn call_server_fn(State(state): State<AppState>, request: Request) -> Response {
+    leptos_axum::handle_server_fns_with_context(move || provide_context(state.clone()), request).await.into_response()
+}
+
+/// Files of the site; else a page that says that there is nothing, or JSON under `/api`.
+async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, request: Request) -> Response {
+    if uri.path().starts_with("/api/") || uri.path().starts_with("/v1/") {
+        return ApiError(AppError::NotFound).into_response();
+    }
+    if !request.method().is_safe() {
+        return ApiError(AppError::MethodNotAllowed).into_response();
+    }
+    let root = Path::new(state.leptos.site_root.as_ref());
+    let files = ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
+    let Ok(found) = files.try_call(request).await;
+    if found.status() == StatusCode::NOT_FOUND {
+        return pages::not_found(theme).await;
+    }
+    let mut response = found.map(axum::body::Body::new);
+    // The names of the bundle change with its content.
+    let bundle = uri.path().strip_prefix('/').is_some_and(|path| path.starts_with(state.leptos.site_pkg_dir.as_ref()));
+    let caching = if bundle { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    response
+}
+
+fn answer_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(what, "a handler panicked");
+    ApiError(AppError::Internal).into_response()
+}

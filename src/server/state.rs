@@ -1,0 +1,142 @@
+//! What every handler and job shares. The adapters are picked here, once.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use leptos::config::LeptosOptions;
+use tokio_util::sync::CancellationToken;
+
+use super::config::{Config, ProviderName, database_path};
+use super::db::sqlite::Sqlite;
+use super::db::{StoreError, StoreResult};
+use super::jobs::Jobs;
+use super::limits::{LocalRateLimiter, RateLimiter};
+use crate::account::password::Passwords;
+use crate::account::store::{AccountStore, SqliteAccountStore};
+use crate::chat::providers::local::LocalProvider;
+use crate::chat::providers::{ChatProvider, OpenAiProvider};
+use crate::chat::store::{ChatStore, SqliteChatStore};
+use crate::credits::store::{CreditStore, SqliteCreditStore};
+
+/// The ports to everything that is stored.
+#[derive(Clone)]
+pub struct Stores {
+    pub accounts: Arc<dyn AccountStore>,
+    pub credits: Arc<dyn CreditStore>,
+    pub chats: Arc<dyn ChatStore>,
+}
+
+impl Stores {
+    /// Opens the database that the configuration names.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be opened.
+    pub fn open(config: &Config) -> StoreResult<Self> {
+        let directory = &config.site.data_dir;
+        std::fs::create_dir_all(directory)
+            .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", directory.display())))?;
+        let db = Sqlite::open(&database_path(directory))?;
+        Ok(Self {
+            accounts: Arc::new(SqliteAccountStore::new(db.clone())),
+            credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
+            chats: Arc::new(SqliteChatStore::new(db)),
+        })
+    }
+}
+
+/// The chat providers of the configuration, in their order.
+#[must_use]
+pub fn build_providers(config: &Config) -> Vec<Arc<dyn ChatProvider>> {
+    let chat = &config.chat;
+    let provider = |name: &ProviderName| -> Option<Arc<dyn ChatProvider>> {
+        match name {
+            ProviderName::OpenAi => {
+                // Only the connection has a timeout of its own: the job watches over the rest.
+                let http = reqwest::Client::builder()
+                    .connect_timeout(chat.timeout.min(std::time::Duration::from_secs(10)))
+                    .redirect(reqwest::redirect::Policy::none())
+                    .tcp_nodelay(true)
+                    .build()
+                    .inspect_err(|error| tracing::error!(%error, "the HTTP client could not be built"))
+                    .ok()?;
+                Some(Arc::new(OpenAiProvider::new(chat.openai.clone()?, http)))
+            }
+            ProviderName::Local => {
+                let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+                Some(Arc::new(LocalProvider::new(chat.local.path.clone(), threads)))
+            }
+        }
+    };
+    chat.providers.iter().filter_map(provider).collect()
+}
+
+/// Cheap to clone; see [`Shared`].
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+/// The parts of the server.
+pub struct Shared {
+    pub config: Config,
+    pub leptos: LeptosOptions,
+    pub accounts: Arc<dyn AccountStore>,
+    pub credits: Arc<dyn CreditStore>,
+    pub chats: Arc<dyn ChatStore>,
+    /// In the order in which they are asked; never empty.
+    pub chat_providers: Vec<Arc<dyn ChatProvider>>,
+    pub limiter: Arc<dyn RateLimiter>,
+    pub passwords: Passwords,
+    pub jobs: Arc<Jobs>,
+    /// Cancelled when the server should end.
+    pub shutdown: CancellationToken,
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Puts the server together from its configuration.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be opened.
+    pub fn build(config: Config, leptos: LeptosOptions) -> StoreResult<Self> {
+        let stores = Stores::open(&config)?;
+        let providers = build_providers(&config);
+        Self::assemble(config, leptos, stores, providers)
+    }
+
+    /// Puts the server together from these parts.
+    ///
+    /// # Errors
+    /// [`StoreError`] when passwords cannot be hashed.
+    pub fn assemble(
+        config: Config,
+        leptos: LeptosOptions,
+        stores: Stores,
+        chat_providers: Vec<Arc<dyn ChatProvider>>,
+    ) -> StoreResult<Self> {
+        let passwords = Passwords::new().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Self(Arc::new(Shared {
+            leptos,
+            accounts: stores.accounts,
+            credits: stores.credits,
+            chats: stores.chats,
+            chat_providers,
+            limiter: Arc::new(LocalRateLimiter::new(config.site.rate_limit_per_minute)),
+            passwords,
+            jobs: Arc::default(),
+            shutdown: CancellationToken::new(),
+            config,
+        })))
+    }
+
+    /// Whether new work is refused.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_cancelled()
+    }
+}

@@ -1,0 +1,80 @@
+//! Line icons on a 24 px grid, drawn for Tessera. Only those that a page uses.
+
+use leptos::prelude::*;
+
+/// What an icon shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IconName {
+    ArrowDown,
+    ArrowUp,
+    Check,
+    Close,
+    Coins,
+    Copy,
+    Ellipsis,
+    Menu,
+    Monitor,
+    Moon,
+    Pencil,
+    Plus,
+    Retry,
+    SignOut,
+    Stop,
+    Sun,
+    Trash,
+    Warning,
+}
+
+impl IconName {
+    /// The strokes, as SVG path data.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::ArrowDown => "M12 5v14M6 13l6 6 6-6",
+            Self::ArrowUp => "M12 19V5M6 11l6-6 6 6",
+            Self::Check => "M5 12.5l5 5 9-11",
+            Self::Close => "M6 6l12 12M18 6L6 18",
+            Self::Coins => "M15 9a6 6 0 1 1-12 0 6 6 0 0 1 12 0zM17.5 9.5a6 6 0 1 1-8 8",
+            Self::Copy => "M9 9h11v11H9zM15 9V4H4v11h5",
+            Self::Ellipsis => "M5 12h.01M12 12h.01M19 12h.01",
+            Self::Menu => "M4 6h16M4 12h16M4 18h16",
+            Self::Monitor => "M3 4h18v12H3zM9 20h6M12 16v4",
+            Self::Moon => "M20 14.5A8.5 8.5 0 1 1 9.5 4a6.7 6.7 0 0 0 10.5 10.5z",
+            Self::Pencil => "M4 20l1-4L16 5l3 3L8 19zM13.5 7.500l3 3",
+            Self::Plus => "M12 5v14M5 12h14",
+            Self::Retry => "M4 12a8 8 0 1 0 2.5-5.800L4 8.500M4 4v4.500h4.5",
+            Self::SignOut => "M10 4H5v16h5M15 8l4 4-4 4M19 12H9",
+            Self::Stop => "M7 7h10v10H7z",
+            Self::Sun => {
+                "M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0zM12 3v1.500M12 19.500V21M3 12h1.500M19.5 12H21M5.6 5.600l1.1 1.1\
+                 M17.3 17.300l1.1 1.100M5.6 18.400l1.1-1.100M17.3 6.700l1.1-1.1"
+            }
+            Self::Trash => "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
+            Self::Warning => "M12 4L2.5 20h19zM12 10v4.500M12 17.200h.01",
+        }
+    }
+}
+
+/// An icon beside a text, or inside a control that has a label of its own: screen readers skip it.
+#[component]
+pub fn Icon(
+    /// What it shows.
+    name: IconName,
+    /// Utilities for size and colour; 16 px and the colour of the text when absent.
+    #[prop(default = "size-4")]
+    class: &'static str,
+) -> impl IntoView {
+    view! {
+        <svg
+            class=class
+            viewBox="0 0 24 24"
+            fill="none"
+            stroke="currentColor"
+            stroke-width="2"
+            stroke-linecap="round"
+            stroke-linejoin="round"
+            aria-hidden="true"
+        >
+            <path d=name.path() />
+        </svg>
+    }
+}

@@ -1,0 +1,34 @@
+//! UI primitives: one file each, typed variants, no inline styles. They know no feature.
+//!
+//! Colours and radii are tokens of `style/tailwind.css`: `canvas surface sunken line line-strong ink ink-soft accent
+//! accent-strong accent-soft on-accent danger danger-soft success success-soft warning warning-soft`.
+
+mod alert;
+mod badge;
+mod button;
+mod card;
+mod dialog;
+mod empty_state;
+mod field;
+mod icon;
+mod icon_button;
+mod logo;
+mod popover;
+mod skeleton;
+mod theme;
+mod timestamp;
+
+pub use alert::{Alert, AlertTone};
+pub use badge::{Badge, BadgeTone};
+pub use button::{Button, ButtonSize, ButtonVariant};
+pub use card::Card;
+pub use dialog::Dialog;
+pub use empty_state::EmptyState;
+pub use field::Field;
+pub use icon::{Icon, IconName};
+pub use icon_button::IconButton;
+pub use logo::{Logo, Mosaic};
+pub use popover::{Popover, PopoverItem};
+pub use skeleton::Skeleton;
+pub use theme::{Theme, ThemeSwitch};
+pub use timestamp::Timestamp;

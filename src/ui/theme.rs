@@ -1,0 +1,130 @@
+//! Light, dark, or as the system has it: the cookie, the attribute on `<html>` and the switch.
+//!
+//! The server writes the attribute, so no page ever flashes. Without it, the style sheet follows the system.
+
+use leptos::leptos_dom::helpers::is_browser;
+use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+
+use super::{Icon, IconName};
+
+/// A colour theme.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+    /// The cookie that holds [`Theme::as_str`]. Scripts set it too, so it is not `HttpOnly`.
+    pub const COOKIE: &str = "theme";
+    /// How long the cookie lives, in seconds: a year.
+    pub const COOKIE_SECS: u32 = 31_536_000;
+
+    /// The name in the cookie and in the form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The theme of a name; anything unknown follows the system.
+    #[must_use]
+    pub fn parse(name: &str) -> Self {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == name).unwrap_or_default()
+    }
+
+    /// What `data-theme` on `<html>` says; absent when the system decides.
+    #[must_use]
+    pub const fn attribute(self) -> Option<&'static str> {
+        match self {
+            Self::System => None,
+            Self::Light | Self::Dark => Some(self.as_str()),
+        }
+    }
+
+    /// The theme of this page: from the request on the server, from the document in the browser.
+    #[must_use]
+    pub fn current() -> Self {
+        if !is_browser() {
+            return use_context().unwrap_or_default();
+        }
+        let attribute = document().document_element().and_then(|root| root.get_attribute("data-theme"));
+        attribute.as_deref().map(Self::parse).unwrap_or_default()
+    }
+
+    /// Shows this theme at once and keeps it for the next visit.
+    fn apply(self) {
+        if let Some(root) = document().document_element() {
+            // Neither can fail: the name is valid, and the element is there.
+            drop(match self.attribute() {
+                Some(theme) => root.set_attribute("data-theme", theme),
+                None => root.remove_attribute("data-theme"),
+            });
+        }
+        let cookie =
+            format!("{}={}; Path=/; Max-Age={}; SameSite=Lax", Self::COOKIE, self.as_str(), Self::COOKIE_SECS);
+        // Refused only where cookies are switched off; the theme then lasts as long as the page.
+        drop(document().unchecked_into::<web_sys::HtmlDocument>().set_cookie(&cookie));
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::System => "System theme",
+            Self::Light => "Light theme",
+            Self::Dark => "Dark theme",
+        }
+    }
+
+    const fn icon(self) -> IconName {
+        match self {
+            Self::System => IconName::Monitor,
+            Self::Light => IconName::Sun,
+            Self::Dark => IconName::Moon,
+        }
+    }
+}
+
+/// One button per theme. Without a script, the form sets the cookie and comes back to `next`.
+#[component]
+pub fn ThemeSwitch(
+    /// The path of this page.
+    #[prop(into)]
+    next: Signal<String>,
+) -> impl IntoView {
+    let current = RwSignal::new(Theme::current());
+    let button = move |theme: Theme| {
+        let choose = move |event: ev::MouseEvent| {
+            event.prevent_default();
+            current.set(theme);
+            theme.apply();
+        };
+        view! {
+            <button
+                class="inline-flex size-7 items-center justify-center rounded-md text-ink-soft hover:text-ink \
+                       aria-pressed:bg-surface aria-pressed:text-ink"
+                name="theme"
+                value=theme.as_str()
+                aria-label=theme.label()
+                title=theme.label()
+                aria-pressed=move || if current.get() == theme { "true" } else { "false" }
+                on:click=choose
+            >
+                <Icon name=theme.icon() />
+            </button>
+        }
+    };
+    view! {
+        <form method="post" action="/theme" class="flex rounded-md bg-sunken p-0.5">
+            <input type="hidden" name="next" value=next />
+            {Theme::ALL.map(button)}
+        </form>
+    }
+}

@@ -1,0 +1,55 @@
+//! The links to the conversations, newest first.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use super::conversation_dialogs::MENU_ID;
+use crate::chat::ConversationSummary;
+use crate::ui::{IconButton, IconName};
+use crate::workspace::use_workspace;
+
+/// One line per conversation, each with a button for its menu.
+#[component]
+pub fn ConversationList(
+    /// The conversation whose menu was opened last.
+    chosen: RwSignal<Option<ConversationSummary>>,
+) -> impl IntoView {
+    let conversations = use_workspace().conversations;
+    let path = use_location().pathname;
+    let line = move |conversation: ConversationSummary| {
+        let href = format!("/chat/{}", conversation.id);
+        let is_current = {
+            let href = href.clone();
+            move || path.with(|path| *path == href).then_some("page")
+        };
+        let title = conversation.title.clone();
+        let label = format!("Options for {title}");
+        view! {
+            <li class="group relative flex items-center rounded-md hover:bg-sunken has-[[aria-current]]:bg-accent-soft">
+                <a
+                    href=href
+                    aria-current=is_current
+                    class="min-w-0 flex-1 truncate rounded-md py-2 pr-1 pl-3 aria-[current]:font-medium aria-[current]:text-accent"
+                >
+                    {title}
+                </a>
+                <IconButton
+                    icon=IconName::Ellipsis
+                    label
+                    class="mr-0.5 size-8 md:not-group-hover:not-group-focus-within:opacity-0"
+                    attr:popovertarget=MENU_ID
+                    on:click=move |_| chosen.set(Some(conversation.clone()))
+                />
+            </li>
+        }
+    };
+    // By position rather than by key: a renamed line keeps its element, and with it the focus that a dialog gives back.
+    view! {
+        <ul class="min-h-0 flex-1 space-y-0.5 overflow-y-auto px-3 pb-3 text-sm">
+            {move || conversations.get().into_iter().map(line).collect::<Vec<_>>()}
+        </ul>
+        <p class="px-6 pb-6 text-sm text-ink-soft" hidden=move || conversations.with(|known| !known.is_empty())>
+            "Your conversations will be here."
+        </p>
+    }
+}

@@ -1,0 +1,23 @@
+//! How many credits are left.
+
+use leptos::prelude::*;
+
+use crate::workspace::use_workspace;
+
+/// The balance, live; it leads to the dashboard.
+#[component]
+pub fn CreditsBadge() -> impl IntoView {
+    let available = use_workspace().available;
+    view! {
+        <a
+            href="/dashboard"
+            class="flex h-8 items-center rounded-md border border-line px-2.5 text-sm font-medium tabular-nums hover:bg-sunken"
+            title="Balance and activity"
+        >
+            {available}
+            <span class="sr-only sm:not-sr-only sm:pl-1">
+                {move || if available.get() == 1 { " credit" } else { " credits" }}
+            </span>
+        </a>
+    }
+}

@@ -1,0 +1,33 @@
+//! The bar at the top of every signed-in page.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use super::account_menu::AccountMenu;
+use super::credits_badge::CreditsBadge;
+use super::sidebar::SIDEBAR_ID;
+use crate::ui::{IconButton, IconName, Logo, ThemeSwitch};
+
+/// Logo, credits, theme and account.
+#[component]
+pub fn Header() -> impl IntoView {
+    let path = use_location().pathname;
+    view! {
+        <header class="flex h-14 shrink-0 items-center gap-2 border-b border-line bg-surface px-3">
+            <IconButton
+                icon=IconName::Menu
+                label="Conversations"
+                class="size-9 md:hidden"
+                attr:popovertarget=SIDEBAR_ID
+            />
+            <a href="/chat" class="rounded-md px-1 py-1.5">
+                <Logo />
+            </a>
+            <div class="ml-auto flex items-center gap-2">
+                <CreditsBadge />
+                <ThemeSwitch next=path />
+                <AccountMenu />
+            </div>
+        </header>
+    }
+}

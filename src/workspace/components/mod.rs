@@ -1,0 +1,11 @@
+//! The pieces around the pages, one per file.
+
+mod account_menu;
+mod conversation_dialogs;
+mod conversation_list;
+mod credits_badge;
+mod header;
+mod layout;
+mod sidebar;
+
+pub use layout::Layout;

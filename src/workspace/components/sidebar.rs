@@ -1,0 +1,55 @@
+//! The conversations beside the page. Narrower than 768 px it is a drawer: a popover, which the browser opens and closes.
+
+use leptos::{ev, html, prelude::*};
+use wasm_bindgen::JsCast;
+
+use super::conversation_dialogs::ConversationDialogs;
+use super::conversation_list::ConversationList;
+use crate::chat::ConversationSummary;
+use crate::ui::{Button, ButtonVariant, Icon, IconButton, IconName};
+
+/// What the button in the header opens.
+pub const SIDEBAR_ID: &str = "sidebar";
+
+/// New chat, and the list of conversations.
+#[component]
+pub fn Sidebar() -> impl IntoView {
+    let drawer = NodeRef::<html::Nav>::new();
+    // The conversation whose menu was opened last.
+    let chosen = RwSignal::new(None::<ConversationSummary>);
+    let close_after_link = move |event: ev::MouseEvent| {
+        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let is_link = target.is_some_and(|target| target.closest("a").ok().flatten().is_some());
+        if let (true, Some(drawer)) = (is_link, drawer.get_untracked()) {
+            // It fails only where the browser knows no popovers, and then there is nothing to close.
+            drop(drawer.hide_popover());
+        }
+    };
+    view! {
+        <nav
+            node_ref=drawer
+            id=SIDEBAR_ID
+            popover="auto"
+            aria-label="Conversations"
+            class="fixed inset-y-0 right-auto left-0 m-0 h-dvh w-72 max-w-[85vw] flex-col border-r border-line bg-canvas \
+                   text-ink backdrop:bg-black/40 open:flex md:static md:flex md:h-auto md:max-w-none md:shrink-0"
+            on:click=close_after_link
+        >
+            <div class="flex items-center gap-2 p-3">
+                <Button href="/chat" variant=ButtonVariant::Secondary class="flex-1">
+                    <Icon name=IconName::Plus />
+                    "New chat"
+                </Button>
+                <IconButton
+                    icon=IconName::Close
+                    label="Close"
+                    class="size-9 md:hidden"
+                    attr:popovertarget=SIDEBAR_ID
+                    attr:popovertargetaction="hide"
+                />
+            </div>
+            <ConversationList chosen />
+        </nav>
+        <ConversationDialogs chosen />
+    }
+}
