@@ -3,6 +3,10 @@
 mod types;
 
 #[cfg(feature = "ssr")]
+mod components;
+#[cfg(feature = "ssr")]
+pub mod page;
+#[cfg(feature = "ssr")]
 pub mod password;
 #[cfg(feature = "ssr")]
 pub mod rest;

@@ -1,7 +1,7 @@
 //! `/api/auth`, and the forms of the sign-in pages, which work without JavaScript.
 
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::Router;
@@ -101,23 +101,15 @@ async fn submit_sign_out(State(state): State<AppState>, jar: CookieJar) -> Resul
 #[derive(Deserialize)]
 struct ThemeForm {
     theme: String,
+    next: Option<String>,
 }
 
-async fn submit_theme(headers: HeaderMap, jar: CookieJar, Form(form): Form<ThemeForm>) -> Result<Response, ApiError> {
-    let theme = Theme::parse(&form.theme);
-    let cookie = Cookie::build((Theme::COOKIE, theme.as_str()))
+async fn submit_theme(jar: CookieJar, Form(form): Form<ThemeForm>) -> Response {
+    let cookie = Cookie::build((Theme::COOKIE, Theme::parse(&form.theme).as_str()))
         .path("/")
         .same_site(SameSite::Lax)
-        .max_age(time::Duration::days(365));
-    let back = headers
-        .get("referer")
-        .and_then(|referer| referer.to_str().ok())
-        .and_then(|referer| url::Url::parse(referer).ok())
-        .map(|referer| match referer.query() {
-            Some(query) => format!("{}?{query}", referer.path()),
-            None => referer.path().to_owned(),
-        });
-    Ok((jar.add(cookie), Redirect::to(&same_site_path(back.as_deref(), "/"))).into_response())
+        .max_age(time::Duration::seconds(Theme::COOKIE_SECS.into()));
+    (jar.add(cookie), Redirect::to(&same_site_path(form.next.as_deref(), "/"))).into_response()
 }
 
 fn cookie_of(state: &AppState, session: NewSession) -> Cookie<'static> {

@@ -167,7 +167,7 @@ fn write_colored(grammars: &SyntaxSet, grammar: &SyntaxReference, code: &str, ht
 /// Lets pass what `markdown.rs` and this file write, and nothing else.
 fn sanitizer() -> Builder<'static> {
     let tags = [
-        "a", "blockquote", "br", "button", "code", "del", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "img",
+        "a", "blockquote", "br", "button", "code", "del", "div", "em", "h3", "h4", "h5", "h6", "hr", "img",
         "input", "li", "ol", "p", "pre", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
     ];
     let attributes: &[(&str, &[&str])] = &[
@@ -175,7 +175,6 @@ fn sanitizer() -> Builder<'static> {
         ("button", &["type", "data-copy"]),
         ("code", &["class"]),
         ("div", &["class", "tabindex"]),
-        ("h2", &["class"]),
         ("h3", &["class"]),
         ("h4", &["class"]),
         ("h5", &["class"]),

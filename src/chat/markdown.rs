@@ -239,10 +239,10 @@ impl HtmlWriter {
         }
         self.headings.push(level);
         let closing = match self.headings.len() {
-            1 => "</h2>\n",
-            2 => "</h3>\n",
-            3 => "</h4>\n",
-            4 => "</h5>\n",
+            // The page and the answer have the levels above.
+            1 => "</h3>\n",
+            2 => "</h4>\n",
+            3 => "</h5>\n",
             _ => "</h6>\n",
         };
         self.open(&format!("<{} class=\"heading-{}\">", &closing[2..4], level as usize), closing);
@@ -325,8 +325,8 @@ mod tests {
     fn headings_leave_no_level_out() {
         assert_eq!(
             to_html("### a\n\n# b\n\n#### c\n\n## d\n"),
-            "<h2 class=\"heading-3\">a</h2>\n<h2 class=\"heading-1\">b</h2>\n\
-             <h3 class=\"heading-4\">c</h3>\n<h3 class=\"heading-2\">d</h3>\n"
+            "<h3 class=\"heading-3\">a</h3>\n<h3 class=\"heading-1\">b</h3>\n\
+             <h4 class=\"heading-4\">c</h4>\n<h4 class=\"heading-2\">d</h4>\n"
         );
     }
 
@@ -468,8 +468,8 @@ mod tests {
             }
             html.push_str(&to_html(&text[done..]));
             let flat = |html: String| {
-                (3..=6).fold(html, |html, level| {
-                    html.replace(&format!("<h{level}"), "<h2").replace(&format!("</h{level}"), "</h2")
+                (4..=6).fold(html, |html, level| {
+                    html.replace(&format!("<h{level}"), "<h3").replace(&format!("</h{level}"), "</h3")
                 })
             };
             prop_assert_eq!(flat(html), flat(to_html(&text)));

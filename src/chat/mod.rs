@@ -1,9 +1,19 @@
 //! Chat: conversations, the replies that stream into them, and the providers that write them.
 
+mod client;
+mod components;
+mod follow;
+mod markdown;
 pub mod page;
 pub mod server_fns;
 pub mod sse;
+mod thread;
 mod types;
+
+#[cfg(feature = "ssr")]
+pub mod highlight;
+#[cfg(test)]
+mod markdown_corpus;
 
 #[cfg(feature = "ssr")]
 pub mod providers;

@@ -25,7 +25,6 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// A reply to write. Its price is held already.
 pub struct Writing {
     pub id: Uuid,
-    pub user: Uuid,
     pub conversation: Uuid,
     pub turns: Vec<Turn>,
     /// Another model than the first provider's own.

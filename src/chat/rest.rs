@@ -152,7 +152,7 @@ async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, For
     match sent {
         // A reply that failed says so itself, in the conversation.
         Ok(reply) => Redirect::to(&format!("/chat/{}", reply.conversation)).into_response(),
-        Err(error) => pages::error_page(theme, &error),
+        Err(error) => pages::error_page(&state, theme, &error),
     }
 }
 

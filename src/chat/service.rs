@@ -100,7 +100,7 @@ pub async fn send_message(state: &AppState, user: Uuid, request: ChatRequest, id
             }
         };
         let turns = build_context(past, text);
-        let writing = Writing { id: reply_id, user, conversation, turns, model: request.model, order, price, request_id };
+        let writing = Writing { id: reply_id, conversation, turns, model: request.model, order, price, request_id };
         reply::start(&state, writing);
         Ok(reply_id)
     });

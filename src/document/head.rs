@@ -1,5 +1,6 @@
 //! What every document has in its head.
 
+use leptos::html::meta;
 use leptos::prelude::*;
 
 use super::Assets;
@@ -9,9 +10,9 @@ use super::Assets;
 pub fn Head(
     /// The document's title.
     title: String,
-    /// What search engines show; absent on pages that they never see.
-    #[prop(optional_no_strip)]
-    description: Option<String>,
+    /// What search engines show; empty on pages that they never see.
+    #[prop(optional)]
+    description: String,
     /// The files of the front-end.
     assets: Option<&'static Assets>,
 ) -> impl IntoView {
@@ -19,12 +20,17 @@ pub fn Head(
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>{title}</title>
-        {description.map(|text| view! { <meta name="description" content=text /> })}
+        {(!description.is_empty()).then(|| view! { <meta name="description" content=description /> })}
         {assets.map(|assets| view! { <link rel="stylesheet" href=assets.css.as_str() /> })}
         <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
         <link rel="manifest" href="/manifest.webmanifest" />
         <meta name="color-scheme" content="light dark" />
-        <meta name="theme-color" media="(prefers-color-scheme: light)" content="#fffefc" />
-        <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#1e1b18" />
+        {theme_color("light", "#fffefc")}
+        {theme_color("dark", "#1e1b18")}
     }
+}
+
+/// The colour of the browser's own bars: `surface` of `style/tailwind.css`.
+fn theme_color(scheme: &str, color: &'static str) -> impl IntoView + use<> {
+    meta().name("theme-color").content(color).attr("media", format!("(prefers-color-scheme: {scheme})"))
 }

@@ -12,7 +12,7 @@ use crate::ui::{Button, ButtonSize, ButtonVariant, Logo, Theme, ThemeSwitch};
 pub struct StaticPage<'a> {
     /// The document's title, without the name of the product.
     pub title: &'a str,
-    /// What search engines show.
+    /// What search engines show; empty where none looks.
     pub description: &'a str,
     /// Where this page is: the theme switch comes back to it.
     pub path: &'a str,
@@ -38,7 +38,7 @@ pub fn render_static_page<V: IntoView + 'static>(
             <!DOCTYPE html>
             <html lang="en" data-theme=page.theme.attribute()>
                 <head>
-                    <Head title description=Some(page.description.to_owned()) assets />
+                    <Head title description=page.description.to_owned() assets />
                     {prefetch.map(|assets| view! { <Prefetch assets /> })}
                 </head>
                 <body>
@@ -60,7 +60,7 @@ fn Header(
     /// Where this page is.
     path: String,
 ) -> impl IntoView {
-    let is_sign_in = path == "/sign-in";
+    let is_sign_in = path.starts_with("/sign-in");
     view! {
         <header class="mx-auto flex h-16 w-full max-w-5xl items-center justify-between px-4 sm:px-6">
             <a href="/" class="rounded-md py-1.5">

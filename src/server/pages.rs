@@ -1,6 +1,6 @@
 //! Pages: what each needs is loaded first, then it is rendered whole. The table of addresses is `router.rs`.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Query, RawPathParams, Request, State};
@@ -16,14 +16,15 @@ use serde::Deserialize;
 use std::convert::Infallible;
 
 use super::caller::Caller;
+use super::config::CreditsConfig;
 use super::request::current_request_id;
 use super::security::{csp_with_nonce, csp_without_scripts};
 use super::state::AppState;
 use crate::account::page::{SignInPage, SignUpPage};
 use crate::account::{CredentialsForm, same_site_path};
-use crate::document::{StaticDocument, shell};
+use crate::document::{ErrorPage, StaticPage, render_static_page, shell};
 use crate::error::{AppError, AppResult};
-use crate::landing::{ErrorPage, LandingPage};
+use crate::landing::LandingPage;
 use crate::page_data::Preloaded;
 use crate::ui::Theme;
 use crate::{chat, credits};
@@ -49,13 +50,13 @@ where
             let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
             return Redirect::to(&format!("/sign-in?next={}", urlencode(here))).into_response();
         }
-        Err(error) => return error_page(theme, &error),
+        Err(error) => return error_page(&state, theme, &error),
     };
     let (workspace, data) =
         tokio::join!(chat::service::load_workspace(&state, &caller), load(state.clone(), caller.clone()));
     // Without the workspace there is no page to show the error in.
     if let Err(error) = &workspace {
-        return error_page(theme, error);
+        return error_page(&state, theme, error);
     }
     let status = match &data {
         Ok(_) => StatusCode::OK,
@@ -75,7 +76,7 @@ where
             response.insert_header(CONTENT_SECURITY_POLICY, csp);
         }
     };
-    leptos_axum::render_app_to_stream_with_context(context, move || shell(options.clone()))(request).await
+    leptos_axum::render_app_to_stream_with_context(context, move || shell(&options))(request).await
 }
 
 /// `/chat` and `/chat/{id}`.
@@ -126,13 +127,18 @@ impl ReadyPage {
 
 /// `/`: the same bytes for everybody.
 pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: HeaderMap) -> Response {
-    static PAGES: LazyLock<std::sync::OnceLock<[ReadyPage; 3]>> = LazyLock::new(std::sync::OnceLock::new);
+    static PAGES: OnceLock<[ReadyPage; 3]> = OnceLock::new();
     let pages = PAGES.get_or_init(|| {
-        let prices = state.config.credits;
+        let CreditsConfig { free: free_credits, chat: chat_credits } = state.config.credits;
         Theme::ALL.map(|theme| {
-            ReadyPage::new(render_static(theme, "Tessera: AI chat that keeps its accounts straight", move || {
-                view! { <LandingPage chat_credits=prices.chat free_credits=prices.free /> }.into_any()
-            }))
+            let page = StaticPage {
+                title: "AI chat that keeps its accounts straight",
+                description: "Self-hosted AI chat with prepaid credits: no result, no charge.",
+                path: "/",
+                theme,
+                prefetch: true,
+            };
+            ReadyPage::new(render_static_page(page, &state.leptos, || view! { <LandingPage free_credits chat_credits /> }))
         })
     });
     let index = Theme::ALL.iter().position(|each| *each == theme).unwrap_or(0);
@@ -196,13 +202,13 @@ pub fn auth_page(state: &AppState, page: AuthPage, theme: Theme, form: &Credenti
     let status = error.as_ref().map_or(200, AppError::status);
     let next = same_site_path(form.next.as_deref(), "/chat");
     let (email, name) = (form.email.clone(), form.name.clone().unwrap_or_default());
-    let free_credits = state.config.credits.free;
+    let static_page = |title, path| StaticPage { title, description: "Self-hosted AI chat with prepaid credits.", path, theme, prefetch: true };
     let html = match page {
-        AuthPage::SignIn => {
-            render_static(theme, "Sign in · Tessera", move || view! { <SignInPage next email error /> }.into_any())
-        }
-        AuthPage::SignUp => render_static(theme, "Create an account · Tessera", move || {
-            view! { <SignUpPage next email name error free_credits /> }.into_any()
+        AuthPage::SignIn => render_static_page(static_page("Sign in", "/sign-in"), &state.leptos, || {
+            view! { <SignInPage next email error /> }
+        }),
+        AuthPage::SignUp => render_static_page(static_page("Create an account", "/sign-up"), &state.leptos, || {
+            view! { <SignUpPage next email name error /> }
         }),
     };
     static_response(status, html)
@@ -210,30 +216,18 @@ pub fn auth_page(state: &AppState, page: AuthPage, theme: Theme, form: &Credenti
 
 /// A page that says what went wrong.
 #[must_use]
-pub fn error_page(theme: Theme, error: &AppError) -> Response {
-    let (status, text, request_id) = (error.status(), error.to_string(), current_request_id());
+pub fn error_page(state: &AppState, theme: Theme, error: &AppError) -> Response {
+    let (status, text) = (error.status(), error.to_string());
     let title = match error {
         AppError::NotFound => "Not found",
         AppError::Unavailable => "Tessera is having a moment",
         AppError::Internal => "Something went wrong",
         _ => "That did not work",
     };
-    let html = render_static(theme, title, move || {
-        view! { <ErrorPage status title text request_id /> }.into_any()
-    });
+    let page = StaticPage { title, description: "", path: "/", theme, prefetch: false };
+    let request_id = Some(current_request_id());
+    let html = render_static_page(page, &state.leptos, || view! { <ErrorPage status title text request_id /> });
     static_response(status, html)
-}
-
-/// For addresses that lead nowhere.
-pub async fn not_found(theme: Theme) -> Response {
-    error_page(theme, &AppError::NotFound)
-}
-
-fn render_static(theme: Theme, title: &'static str, body: impl FnOnce() -> AnyView + 'static) -> String {
-    Owner::new_root(None).with(|| {
-        provide_context(theme);
-        view! { <StaticDocument theme title>{body()}</StaticDocument> }.to_html()
-    })
 }
 
 fn static_response(status: u16, html: String) -> Response {

@@ -73,11 +73,15 @@ async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, reque
         return ApiError(AppError::MethodNotAllowed).into_response();
     }
     let root = Path::new(state.leptos.site_root.as_ref());
-    let files = ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
-    let Ok(found) = files.try_call(request).await;
-    if found.status() == StatusCode::NOT_FOUND {
-        return pages::not_found(theme).await;
-    }
+    let mut files = ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
+    let found = match files.try_call(request).await {
+        Ok(found) if found.status() != StatusCode::NOT_FOUND => found,
+        Ok(_) => return pages::error_page(&state, theme, &AppError::NotFound),
+        Err(error) => {
+            tracing::error!(%error, "a file of the site could not be read");
+            return pages::error_page(&state, theme, &AppError::Internal);
+        }
+    };
     let mut response = found.map(axum::body::Body::new);
     // The names of the bundle change with its content.
     let bundle = uri.path().strip_prefix('/').is_some_and(|path| path.starts_with(state.leptos.site_pkg_dir.as_ref()));

@@ -2,7 +2,6 @@
 //!
 //! The server writes the attribute, so no page ever flashes. Without it, the style sheet follows the system.
 
-use leptos::leptos_dom::helpers::is_browser;
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 
@@ -53,7 +52,7 @@ impl Theme {
     /// The theme of this page: from the request on the server, from the document in the browser.
     #[must_use]
     pub fn current() -> Self {
-        if !is_browser() {
+        if !cfg!(target_arch = "wasm32") {
             return use_context().unwrap_or_default();
         }
         let attribute = document().document_element().and_then(|root| root.get_attribute("data-theme"));

@@ -1,0 +1,227 @@
+//! The browser's side of `/api/chat`: sends, watches, stops, and says what went wrong. What the events do to the page is
+//! in `thread.rs`. It compiles for the server too, which never runs it.
+
+use std::time::Duration;
+
+use gloo_net::http::{Request, RequestBuilder, Response};
+use leptos::prelude::window;
+use serde::Deserialize;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, ReadableStreamDefaultReader};
+
+use super::sse::{SseEvent, SseParser};
+use super::{ChatEvent, ChatRequest, Usage};
+
+/// Why the server did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChatFailure {
+    /// HTTP status; 0 when there was no answer at all.
+    pub status: u16,
+    /// [`crate::error::AppError::code`].
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl ChatFailure {
+    /// Whether the same request can succeed a moment later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self.status, 0 | 429 | 502..=504)
+    }
+
+    /// There was no answer.
+    #[must_use]
+    pub fn unreachable() -> Self {
+        let message = "Tessera cannot be reached. Send it again once you are online: it is never charged twice.";
+        Self { message: message.to_owned(), ..Self::default() }
+    }
+
+    async fn of(response: Response) -> Self {
+        #[derive(Deserialize)]
+        struct Failure {
+            code: String,
+            error: String,
+        }
+        let status = response.status();
+        // A proxy in between answers with a page of its own.
+        let Ok(body) = response.text().await else { return Self::unreachable() };
+        match serde_json::from_str::<Failure>(&body) {
+            Ok(Failure { code, error }) => Self { status, code, message: error },
+            Err(_) => Self { status, message: format!("The server answered with the status {status}."), ..Self::default() },
+        }
+    }
+}
+
+/// The events of a reply while its connection lasts. Dropping it closes the connection; the reply goes on.
+pub struct EventStream {
+    reader: ReadableStreamDefaultReader,
+    parser: SseParser,
+    abort: AbortController,
+}
+
+impl EventStream {
+    fn open(response: &Response, abort: AbortController) -> Result<Self, ChatFailure> {
+        let body = response.body().ok_or_else(ChatFailure::unreachable)?;
+        Ok(Self { reader: body.get_reader().unchecked_into(), parser: SseParser::new(), abort })
+    }
+
+    /// The events that came next, perhaps none (a keep-alive); `None` when the connection is over, for whatever reason.
+    pub async fn next(&mut self) -> Option<Vec<SseEvent>> {
+        let result = JsFuture::from(self.reader.read()).await.ok()?;
+        let value = js_sys::Reflect::get(&result, &JsValue::from_str("value")).ok()?;
+        let bytes = value.dyn_into::<js_sys::Uint8Array>().ok()?.to_vec();
+        self.parser.push(&bytes).ok()
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+/// Sends a message; the events of its reply come back. Sending it again with the same `key` charges nothing more and
+/// gives the events of the same reply.
+///
+/// # Errors
+/// What the server said, or that it cannot be reached.
+pub async fn send(request: &ChatRequest, key: &str) -> Result<EventStream, ChatFailure> {
+    let abort = AbortController::new().map_err(|_| ChatFailure::unreachable())?;
+    let builder = streaming(Request::post("/api/chat"), &abort).header("Idempotency-Key", key);
+    let request = builder.json(request).map_err(|_| ChatFailure::unreachable())?;
+    let response = request.send().await.map_err(|_| ChatFailure::unreachable())?;
+    if response.ok() { EventStream::open(&response, abort) } else { Err(ChatFailure::of(response).await) }
+}
+
+/// Watches a reply, from its start or from after the event `last_id`; `None` when there is nothing more to see.
+///
+/// # Errors
+/// What the server said, or that it cannot be reached.
+pub async fn watch(message: &str, last_id: Option<&str>) -> Result<Option<EventStream>, ChatFailure> {
+    let abort = AbortController::new().map_err(|_| ChatFailure::unreachable())?;
+    let mut builder = streaming(Request::get(&format!("/api/chat/{message}/events")), &abort);
+    if let Some(id) = last_id {
+        builder = builder.header("Last-Event-ID", id);
+    }
+    let response = builder.send().await.map_err(|_| ChatFailure::unreachable())?;
+    match response.status() {
+        204 => Ok(None),
+        _ if response.ok() => EventStream::open(&response, abort).map(Some),
+        _ => Err(ChatFailure::of(response).await),
+    }
+}
+
+/// Stops a reply, for whoever watches it.
+///
+/// # Errors
+/// What the server said, or that it cannot be reached.
+pub async fn stop(message: &str) -> Result<(), ChatFailure> {
+    let request = Request::post(&format!("/api/chat/{message}/stop"));
+    let response = request.send().await.map_err(|_| ChatFailure::unreachable())?;
+    if response.ok() { Ok(()) } else { Err(ChatFailure::of(response).await) }
+}
+
+fn streaming(builder: RequestBuilder, abort: &AbortController) -> RequestBuilder {
+    builder.header("Accept", "text/event-stream").abort_signal(Some(&abort.signal()))
+}
+
+/// The event that the server sent; `None` for one that this version does not know.
+#[must_use]
+pub fn parse_event(event: &SseEvent) -> Option<ChatEvent> {
+    // One struct for the fields of all of them: a fifth of the code that serde makes for the enum.
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Fields {
+        message_id: String,
+        conversation_id: String,
+        provider: String,
+        model: String,
+        credits: i64,
+        text: String,
+        from: String,
+        to: String,
+        reply: Option<String>,
+        cached: bool,
+        remaining_credits: i64,
+        usage: Option<Usage>,
+        code: String,
+        error: String,
+        charged: bool,
+    }
+    let fields: Fields = serde_json::from_str(&event.data).ok()?;
+    Some(match &*event.event {
+        "start" => ChatEvent::Start {
+            message_id: fields.message_id,
+            conversation_id: fields.conversation_id,
+            provider: fields.provider,
+            model: fields.model,
+            credits: fields.credits,
+        },
+        "token" => ChatEvent::Token { text: fields.text },
+        "fallback" => ChatEvent::Fallback { from: fields.from, to: fields.to },
+        "done" => ChatEvent::Done {
+            reply: fields.reply,
+            cached: fields.cached,
+            remaining_credits: fields.remaining_credits,
+            credits: fields.credits,
+            usage: fields.usage,
+        },
+        "error" => ChatEvent::Error { code: fields.code, error: fields.error, charged: fields.charged },
+        _ => return None,
+    })
+}
+
+/// A key that no other request of this user has: time and chance. `crypto.randomUUID` is missing where a site is not
+/// served over https.
+#[must_use]
+pub fn new_idempotency_key() -> String {
+    let chance = || format!("{:08x}", (js_sys::Math::random() * f64::from(u32::MAX)).to_bits());
+    format!("{:x}-{}{}", js_sys::Date::now().to_bits(), chance(), chance())
+}
+
+/// Waits.
+pub async fn sleep(time: Duration) {
+    let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    let promise = js_sys::Promise::new(&mut |resolve, _| {
+        // It fails only where there is no window, and then nobody waits.
+        drop(window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis));
+    });
+    drop(JsFuture::from(promise).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the server writes is what the browser reads.
+    #[test]
+    fn every_event_is_read_back() {
+        let usage = Some(Usage { input_tokens: 3, output_tokens: 4 });
+        for event in [
+            ChatEvent::Start {
+                message_id: "m".to_owned(),
+                conversation_id: "c".to_owned(),
+                provider: "p".to_owned(),
+                model: "o".to_owned(),
+                credits: 1,
+            },
+            ChatEvent::Token { text: "a\n\"b\"".to_owned() },
+            ChatEvent::Fallback { from: "a".to_owned(), to: "b".to_owned() },
+            ChatEvent::Done { reply: None, cached: true, remaining_credits: 9, credits: 0, usage },
+            ChatEvent::Error { code: "provider_failed".to_owned(), error: "It failed.".to_owned(), charged: false },
+        ] {
+            let json = serde_json::to_value(&event).unwrap();
+            let event_name = json["event"].as_str().unwrap().to_owned();
+            let sent = SseEvent { id: None, event: event_name, data: json["data"].to_string() };
+            assert_eq!(parse_event(&sent), Some(event));
+        }
+    }
+
+    #[test]
+    fn an_unknown_event_is_ignored() {
+        let event = SseEvent { id: None, event: "news".to_owned(), data: "{}".to_owned() };
+        assert_eq!(parse_event(&event), None);
+    }
+}

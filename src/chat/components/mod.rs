@@ -1,0 +1,12 @@
+//! The pieces of the chat page.
+
+mod assistant_message;
+pub mod composer;
+mod live_markdown;
+pub mod message_list;
+pub mod new_chat;
+mod message_editor;
+mod provider_picker;
+mod receipt;
+mod send_failure;
+mod user_message;

@@ -1,0 +1,275 @@
+//! How a reply gets onto the screen: sent, followed event by event, resumed when the connection drops, and in the end
+//! replaced by what the server stored.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+use super::client::{self, ChatFailure, EventStream};
+use super::server_fns::{load_conversation, load_message};
+use super::thread::{Entry, Thread, Undo, move_to_top};
+use super::{ChatEvent, ChatRequest, MessageState};
+use crate::error::AppError;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a message is sent before the user is asked what to do.
+const SEND_TRIES: u32 = 3;
+
+/// A message on its way to the server, already on the screen.
+pub(super) struct Sending {
+    /// What was on the screen before.
+    pub before: Vec<Entry>,
+    /// How much of it stays.
+    pub kept: usize,
+    /// Where the reply goes.
+    pub reply: Entry,
+    pub undo: Undo,
+}
+
+/// How a connection ended.
+#[derive(PartialEq)]
+enum Ended {
+    /// The reply is there.
+    Over,
+    /// Too early.
+    Dropped,
+    /// Nobody looks any more.
+    Left,
+}
+
+/// Sends a message and follows its reply. The same key goes with every try, so that it is charged once at most.
+pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, sending: Sending) {
+    if let Some(replaced) = sending.before.get(sending.kept) {
+        match stored_id(thread, &sending.before, sending.kept, replaced).await {
+            Ok(id) => request.replaces = Some(id),
+            Err(failure) => return give_up(thread, turn, request, sending, failure),
+        }
+    }
+    let key = thread.key_for(&request);
+    let mut reply = Reply { thread, turn, entry: sending.reply.clone(), question: request.message.clone(), last_id: None, held: 0 };
+    let mut failure = ChatFailure::unreachable();
+    for attempt in 1..=SEND_TRIES {
+        match client::send(&request, &key).await {
+            Ok(stream) => {
+                thread.keep_unanswered(None);
+                match reply.read(stream).await {
+                    Ended::Over => return reply.finish().await,
+                    Ended::Left => return,
+                    Ended::Dropped if reply.has_started() => return reply.resume(true).await,
+                    Ended::Dropped => {}
+                }
+            }
+            Err(refused) if refused.status != 0 => {
+                failure = refused;
+                break;
+            }
+            Err(_) => {}
+        }
+        if attempt < SEND_TRIES {
+            client::sleep(FIRST_PAUSE * attempt).await;
+        }
+    }
+    if failure.status == 0 && thread.is_at(turn) {
+        thread.keep_unanswered(Some((request.clone(), key)));
+    }
+    give_up(thread, turn, request, sending, failure);
+}
+
+/// Follows a reply that was being written when the page was loaded.
+pub(super) async fn attach(thread: Thread, turn: u32, entry: Entry) {
+    Reply { thread, turn, entry, question: String::new(), last_id: None, held: 0 }.resume(false).await;
+}
+
+fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, failure: ChatFailure) {
+    if thread.is_at(turn) {
+        thread.undo(sending.before, request.message, sending.undo, failure);
+    }
+}
+
+/// The id of a message of the user. Who has just sent it does not know it: only the reply's id comes with the events.
+async fn stored_id(thread: Thread, all: &[Entry], at: usize, message: &Entry) -> Result<String, ChatFailure> {
+    let id = message.message.with_untracked(|message| message.id.clone());
+    if !id.is_empty() {
+        return Ok(id);
+    }
+    let reply = all.get(at + 1).map(|reply| reply.message.with_untracked(|reply| reply.id.clone()));
+    let conversation = load_conversation(thread.conversation.get_untracked()).await.map_err(|error| failure_of(&error))?;
+    let messages = conversation.map(|conversation| conversation.messages).unwrap_or_default();
+    let at = messages.iter().position(|stored| Some(&stored.id) == reply.as_ref()).and_then(|reply| reply.checked_sub(1));
+    at.map(|at| messages[at].id.clone()).ok_or_else(|| failure_of(&AppError::NotFound))
+}
+
+fn failure_of(error: &AppError) -> ChatFailure {
+    ChatFailure { status: error.status(), code: error.code().to_owned(), message: error.to_string() }
+}
+
+/// A reply that is being followed.
+struct Reply {
+    thread: Thread,
+    turn: u32,
+    entry: Entry,
+    question: String,
+    /// What the server sent last, to go on from there.
+    last_id: Option<String>,
+    /// What is held for it, and comes back if it fails.
+    held: i64,
+}
+
+impl Reply {
+    fn is_watched(&self) -> bool {
+        self.thread.is_at(self.turn)
+    }
+
+    fn has_started(&self) -> bool {
+        self.entry.message.with_untracked(|reply| !reply.id.is_empty())
+    }
+
+    /// Watches it until it ends, over as many connections as it takes.
+    async fn resume(mut self, dropped: bool) {
+        let id = self.entry.message.with_untracked(|reply| reply.id.clone());
+        let mut pause = FIRST_PAUSE;
+        let mut wait = dropped;
+        while self.is_watched() {
+            if wait {
+                self.thread.reconnecting.set(true);
+                client::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            wait = true;
+            let before = self.last_id.clone();
+            match client::watch(&id, self.last_id.as_deref()).await {
+                Ok(None) => return self.finish().await,
+                Ok(Some(stream)) => match self.read(stream).await {
+                    Ended::Over => return self.finish().await,
+                    Ended::Left => return,
+                    Ended::Dropped if self.last_id != before => pause = FIRST_PAUSE,
+                    Ended::Dropped => {}
+                },
+                Err(failure) if failure.may_pass() => {}
+                Err(failure) => {
+                    self.fail(&failure.code);
+                    if self.is_watched() {
+                        let message = "The answer cannot be followed. What it cost is below it when you reload the page.".to_owned();
+                        self.thread.failure.set(Some(ChatFailure { message, ..failure }));
+                    }
+                    return self.finish().await;
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self, mut stream: EventStream) -> Ended {
+        while let Some(events) = stream.next().await {
+            if self.is_watched() {
+                self.thread.reconnecting.set(false);
+            }
+            for event in events {
+                let over = matches!(&*event.event, "done" | "error");
+                if let Some(event) = client::parse_event(&event) {
+                    self.apply(event);
+                }
+                self.last_id = event.id.or(self.last_id.take());
+                if over {
+                    return Ended::Over;
+                }
+            }
+            // Until it has started, the list beside the page does not know the new conversation.
+            if !self.is_watched() && self.has_started() {
+                return Ended::Left;
+            }
+        }
+        Ended::Dropped
+    }
+
+    fn apply(&mut self, event: ChatEvent) {
+        let message = &self.entry.message;
+        match event {
+            ChatEvent::Start { message_id, conversation_id, provider, model, credits } => {
+                self.held = credits;
+                let is_new = !self.has_started();
+                // It comes first, and the whole text after it again, also when a reply is watched from its start.
+                message.update(|reply| {
+                    reply.id = message_id;
+                    reply.provider = Some(provider);
+                    reply.model = Some(model);
+                    reply.content.clear();
+                });
+                if is_new {
+                    self.begin(conversation_id, credits);
+                }
+                self.announce("Answer started");
+            }
+            ChatEvent::Token { text } => message.update(|reply| reply.content.push_str(&text)),
+            ChatEvent::Fallback { to, .. } => message.update(|reply| {
+                reply.provider = Some(to);
+                reply.model = None;
+            }),
+            ChatEvent::Done { reply: text, cached, remaining_credits, credits, usage } => {
+                message.update(|reply| {
+                    if let (true, Some(text)) = (reply.content.is_empty(), text) {
+                        reply.content = text;
+                    }
+                    reply.state = MessageState::Complete;
+                    reply.cached = cached;
+                    reply.credits = credits;
+                    reply.usage = usage;
+                });
+                self.thread.workspace.available.try_set(remaining_credits);
+            }
+            ChatEvent::Error { code, .. } => {
+                self.fail(&code);
+                self.thread.workspace.available.try_update(|available| *available += self.held);
+            }
+        }
+    }
+
+    fn fail(&self, code: &str) {
+        self.entry.message.update(|reply| {
+            reply.state = if reply.content.is_empty() { MessageState::Failed } else { MessageState::Incomplete };
+            reply.error_code = Some(code.to_owned());
+        });
+    }
+
+    /// The server has accepted the message: its price is held, and a new chat has its conversation.
+    fn begin(&self, conversation: String, credits: i64) {
+        let workspace = self.thread.workspace;
+        workspace.available.try_update(|available| *available -= credits);
+        move_to_top(workspace.conversations, &conversation, &self.question);
+        if self.is_watched() {
+            self.thread.conversation.set(Some(conversation));
+            if self.thread.stopping.get_untracked() {
+                self.thread.stop();
+            }
+        }
+    }
+
+    /// The next message can be written; this one becomes what the server stored.
+    async fn finish(self) {
+        if self.is_watched() {
+            self.thread.busy.set(false);
+            self.thread.reconnecting.set(false);
+        }
+        let id = self.entry.message.with_untracked(|reply| reply.id.clone());
+        let mut loaded = load_message(id.clone()).await;
+        if loaded.is_err() {
+            client::sleep(FIRST_PAUSE).await;
+            loaded = load_message(id).await;
+        }
+        if let Ok(loaded) = loaded {
+            self.entry.message.set(loaded);
+        }
+        self.announce(match self.entry.message.with_untracked(|reply| reply.state) {
+            MessageState::Stopped => "Answer stopped",
+            MessageState::Incomplete => "The answer broke off",
+            MessageState::Failed => "The answer failed",
+            MessageState::Running | MessageState::Complete => "Answer finished",
+        });
+    }
+
+    fn announce(&self, text: &'static str) {
+        if self.is_watched() {
+            self.thread.announcement.set(text);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The program from the command line: what it says when something is wrong, and its commands.
+
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use tessera::server::config::Config;
+use tessera::server::state::Stores;
+
+/// Runs the program in a folder of its own with nothing but these variables.
+fn tessera(folder: &TempDir, arguments: &[&str], vars: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tessera"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .env_clear()
+        .env("RUST_LOG", "warn")
+        .envs(vars.iter().copied())
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_wrong_variable_stops_the_start_with_one_line_that_names_it() {
+    let folder = TempDir::new().unwrap();
+    let output = tessera(&folder, &[], &[("CHAT_CREDITS", "0")]);
+    assert!(!output.status.success());
+    assert_eq!(text(&output.stderr), "tessera: CHAT_CREDITS: 0 is less than 1\n");
+    let output = tessera(&folder, &[], &[("SITE_ADDR", "x"), ("REDIS_URL", "redis://localhost"), ("OPENAI_BASE_URL", "user:hunter2@x")]);
+    let stderr = text(&output.stderr);
+    assert_eq!(stderr.lines().count(), 3, "{stderr}");
+    assert!(!stderr.contains("hunter2"), "{stderr}");
+}
+
+#[test]
+fn the_file_env_is_read_and_the_environment_wins() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join(".env"), "CHAT_CREDITS=0\nIMAGE_CREDITS=2\n").unwrap();
+    let output = tessera(&folder, &["audit"], &[]);
+    assert!(text(&output.stderr).contains("CHAT_CREDITS"));
+    let output = tessera(&folder, &["audit"], &[("CHAT_CREDITS", "1")]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let folder = TempDir::new().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let output = tessera(&folder, &[], &[("SITE_ADDR", &addr)]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains(&format!("SITE_ADDR: {addr}")), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_data_dir_that_cannot_be_used_is_named() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let output = tessera(&folder, &[], &[("DATA_DIR", "file/inside"), ("SITE_ADDR", "127.0.0.1:0")]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("DATA_DIR"), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn audit_is_clean_on_a_new_database_and_exits_1_on_drift() {
+    let folder = TempDir::new().unwrap();
+    let config = Config::from_vars(&[("DATA_DIR".to_owned(), folder.path().join("data").to_str().unwrap().to_owned())].into()).unwrap();
+    let stores = Stores::open(&config).unwrap();
+    stores.credits.balance(uuid::Uuid::now_v7(), "r").await.unwrap();
+    let output = tessera(&folder, &["audit"], &[]);
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout), "1 accounts, 1 entries, 0 open holds: clean\n");
+    let by_hand = rusqlite::Connection::open(folder.path().join("data/tessera.db")).unwrap();
+    by_hand.execute("UPDATE accounts SET available = 11", []).unwrap();
+    let output = tessera(&folder, &["audit"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("the ledger sums to 10"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn admin_grant_needs_a_user_that_is_there() {
+    let folder = TempDir::new().unwrap();
+    let output = tessera(&folder, &["admin", "grant", "nobody@example.org"], &[]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("nobody@example.org"));
+}
+
+#[test]
+fn check_names_every_part_and_how_to_get_the_model() {
+    let folder = TempDir::new().unwrap();
+    let output = tessera(&folder, &["check"], &[("LOCAL_MODEL", "missing.gguf"), ("CHAT_PROVIDERS", "openai,local"), ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")]);
+    assert_eq!(output.status.code(), Some(1));
+    let table = text(&output.stdout);
+    for part in ["ok      configuration", "ok      database", "FAILED  chat: openai", "FAILED  chat: local"] {
+        assert!(table.contains(part), "{part} in\n{table}");
+    }
+    assert!(table.contains("missing.gguf"), "{table}");
+}

@@ -1,0 +1,125 @@
+//! A server that speaks OpenAI's chat completions. What it does is asked for in the message itself:
+//!
+//! `#tokens=N` so many tokens, `#pause=MS` before each, `#status=CODE` refuse, `#cut` end the body in the middle,
+//! `#stall` say nothing more after the tokens, `#error` an error event after the tokens, `#garbage` no JSON,
+//! `#empty` a whole answer without text, `#nodone` end without `[DONE]`, `#blocked` a content filter.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+#[derive(Default)]
+pub struct Seen {
+    pub calls: AtomicUsize,
+    /// Answers that are being streamed now.
+    pub open: AtomicUsize,
+    pub last: std::sync::Mutex<Option<(HeaderMap, Value)>>,
+}
+
+pub struct FakeOpenAi {
+    pub addr: SocketAddr,
+    pub seen: Arc<Seen>,
+}
+
+impl FakeOpenAi {
+    pub async fn start() -> Self {
+        let seen = Arc::new(Seen::default());
+        let app = Router::new().route("/v1/chat/completions", post(complete)).with_state(seen.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { addr, seen }
+    }
+
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.addr)
+    }
+
+    pub fn calls(&self) -> usize {
+        self.seen.calls.load(Ordering::SeqCst)
+    }
+}
+
+fn directive<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let rest = text.split(&format!("#{name}")).nth(1)?;
+    Some(rest.strip_prefix('=').unwrap_or("").split_whitespace().next().unwrap_or(""))
+}
+
+async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {
+    seen.calls.fetch_add(1, Ordering::SeqCst);
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let text = body["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap().to_owned();
+    *seen.last.lock().unwrap() = Some((headers, body));
+    if let Some(status) = directive(&text, "status") {
+        let status = StatusCode::from_u16(status.parse().unwrap()).unwrap();
+        let error = json!({"error": {"message": "refused on purpose", "type": "server_error", "param": null, "code": null}});
+        return (status, [("retry-after", "7")], axum::Json(error)).into_response();
+    }
+    let (frames, body) = mpsc::channel::<Result<Bytes, Infallible>>(1);
+    tokio::spawn(write(seen, text, frames));
+    let body = Body::from_stream(futures::stream::unfold(body, |mut body| async move { body.recv().await.map(|frame| (frame, body)) }));
+    ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes, Infallible>>) {
+    struct Open(Arc<Seen>);
+    impl Drop for Open {
+        fn drop(&mut self) {
+            self.0.open.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    seen.open.fetch_add(1, Ordering::SeqCst);
+    let _open = Open(seen);
+    let send = async |data: String| frames.send(Ok(Bytes::from(format!("data: {data}\n\n")))).await.is_ok();
+    let chunk = |delta: Value, finish: Option<&str>| {
+        json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake",
+               "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}], "usage": null})
+        .to_string()
+    };
+    let has = |name| directive(&text, name).is_some();
+    let number = |name, default: u64| directive(&text, name).map_or(default, |value| value.parse().unwrap());
+    if has("garbage") {
+        send("{not json".into()).await;
+        return;
+    }
+    send(chunk(json!({"role": "assistant", "content": ""}), None)).await;
+    let count = if has("empty") { 0 } else { number("tokens", 3) };
+    for n in 1..=count {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(number("pause", 0))) => {}
+            () = frames.closed() => return,
+        }
+        if !send(chunk(json!({"content": format!("word{n} ")}), None)).await {
+            return;
+        }
+    }
+    if has("cut") {
+        return;
+    }
+    if has("stall") {
+        frames.closed().await;
+        return;
+    }
+    if has("error") {
+        send(json!({"error": {"message": "overloaded", "type": "server_error", "param": null, "code": null}}).to_string()).await;
+        return;
+    }
+    send(chunk(json!({}), Some(if has("blocked") { "content_filter" } else { "stop" }))).await;
+    send(json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake", "choices": [],
+                "usage": {"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count}}).to_string()).await;
+    if !has("nodone") {
+        send("[DONE]".into()).await;
+    }
+}

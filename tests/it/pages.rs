@@ -1,0 +1,97 @@
+//! Pages as they come from the server, before any script runs.
+
+use reqwest::header::{LOCATION, SET_COOKIE};
+
+use crate::support::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn protected_pages_send_visitors_to_sign_in_and_back() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    let location = async |path: &str| {
+        let response = visitor.get(path).send().await.unwrap();
+        assert_eq!(response.status(), 303, "{path}");
+        response.headers()[LOCATION].to_str().unwrap().to_owned()
+    };
+    assert_eq!(location("/chat").await, "/sign-in?next=%2Fchat");
+    assert_eq!(location("/dashboard?cursor=7").await, "/sign-in?next=%2Fdashboard%3Fcursor%3D7");
+    let page = visitor.get("/sign-in?next=%2Fdashboard").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(r#"name="next""#) && page.contains(r#"value="/dashboard""#));
+    let page = visitor.get("/sign-in?next=https://evil.example/").send().await.unwrap().text().await.unwrap();
+    assert!(!page.contains("evil.example"));
+}
+
+#[tokio::test]
+async fn the_forms_work_without_javascript() {
+    let app = TestApp::start().await;
+    let mut visitor = app.visitor();
+    let form = [("email", "form@example.org"), ("password", "short"), ("name", "Ada L"), ("next", "/dashboard")];
+    let response = visitor.post("/sign-up").form(&form).send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    let page = response.text().await.unwrap();
+    assert!(page.contains("at least 8 characters") && page.contains("form@example.org") && page.contains("Ada L"), "keeps what was typed");
+    let form = [("email", "form@example.org"), ("password", PASSWORD), ("name", ""), ("next", "/dashboard")];
+    let response = visitor.post("/sign-up").form(&form).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (303, "/dashboard"));
+    visitor.keep_cookie(&response);
+    let page = visitor.get("/dashboard").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("10") && page.contains("<table"));
+    // A message by form: the answer is in the page that follows.
+    let response = visitor.post("/chat").form(&[("message", "hello")]).send().await.unwrap();
+    assert_eq!(response.status(), 303);
+    let path = response.headers()[LOCATION].to_str().unwrap().to_owned();
+    let page = visitor.get(&path).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("hello") && page.contains("word1 word2 word3"));
+    let form = [("email", "form@example.org"), ("password", "wrong horse"), ("next", "//evil.example")];
+    let response = app.visitor().post("/sign-in").form(&form).send().await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert!(!response.text().await.unwrap().contains("evil.example"));
+    let response = visitor.post("/sign-out").send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (303, "/"));
+    assert_eq!(visitor.get("/chat").send().await.unwrap().status(), 303);
+}
+
+#[tokio::test]
+async fn the_theme_is_a_cookie_and_an_attribute() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    assert!(!visitor.get("/").send().await.unwrap().text().await.unwrap().contains("data-theme=\""));
+    let response = visitor.post("/theme").form(&[("theme", "dark"), ("next", "/sign-in")]).send().await.unwrap();
+    assert_eq!(response.headers()[LOCATION], "/sign-in");
+    assert!(response.headers()[SET_COOKIE].to_str().unwrap().starts_with("theme=dark"));
+    for path in ["/", "/sign-in", "/nowhere"] {
+        let page = visitor.get(path).header("cookie", "theme=dark").send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(r#"data-theme="dark""#), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn somebody_elses_conversation_is_not_there() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let (_, answer) = user.chat("a secret question").await;
+    let path = format!("/chat/{}", answer["data"]["conversationId"].as_str().unwrap());
+    assert!(user.get(&path).send().await.unwrap().text().await.unwrap().contains("a secret question"));
+    let response = app.user().await.get(&path).send().await.unwrap();
+    assert_eq!(response.status(), 404);
+    assert!(!response.text().await.unwrap().contains("a secret question"));
+    assert_eq!(user.get("/chat/not-an-id").send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn what_a_model_says_cannot_run_in_the_page() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let (_, answer) = user.chat("<script>alert(1)</script><img src=x onerror=alert(2)>").await;
+    let path = format!("/chat/{}", answer["data"]["conversationId"].as_str().unwrap());
+    let page = user.get(&path).send().await.unwrap().text().await.unwrap();
+    assert!(!page.contains("<script>alert") && !page.contains("<img src=x"));
+}
+
+#[tokio::test]
+async fn signed_in_users_skip_the_forms() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let response = user.get("/sign-in?next=/dashboard").send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (303, "/dashboard"));
+}

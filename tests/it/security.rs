@@ -1,0 +1,125 @@
+//! Headers, request ids, forms from elsewhere, methods, sizes.
+
+use serde_json::json;
+
+use crate::support::{PASSWORD, TestApp, answer};
+
+#[tokio::test]
+async fn every_answer_has_an_id_and_a_valid_one_is_kept() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    for path in ["/", "/healthz", "/api/credits", "/nowhere", "/api/nowhere", "/sign-in"] {
+        let response = visitor.get(path).send().await.unwrap();
+        assert_eq!(response.headers()["x-request-id"].len(), 36, "{path}");
+    }
+    let response = visitor.get("/api/credits").header("x-request-id", "mine-1").send().await.unwrap();
+    assert_eq!(response.headers()["x-request-id"], "mine-1");
+    let body: serde_json::Value = response.json().await.unwrap();
+    assert_eq!((&body["success"], &body["requestId"]), (&json!(false), &json!("mine-1")));
+    let response = visitor.get("/").header("x-request-id", "not valid!").send().await.unwrap();
+    assert_eq!(response.headers()["x-request-id"].len(), 36);
+    // The ledger knows the request that moved the credits.
+    let user = app.user().await;
+    let body = json!({"message": "hi"});
+    assert_eq!(answer(user.post("/api/chat").header("x-request-id", "ask-7").json(&body)).await.1["requestId"], "ask-7");
+    let (_, ledger) = user.get_json("/api/credits/ledger").await;
+    assert_eq!(ledger["data"]["items"][0]["requestId"], "ask-7");
+}
+
+#[tokio::test]
+async fn every_answer_tells_the_browser_what_is_forbidden() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    for path in ["/", "/sign-in", "/chat", "/dashboard", "/nowhere", "/api/auth/me", "/healthz"] {
+        let visitor = if matches!(path, "/" | "/sign-in") { app.visitor() } else { user.clone() };
+        let response = visitor.get(path).send().await.unwrap();
+        let headers = response.headers();
+        let csp = headers["content-security-policy"].to_str().unwrap();
+        assert!(csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"), "{path}: {csp}");
+        assert!(!csp.contains("unsafe-inline") && !csp.contains("unsafe-eval'; ") && !csp.contains(" 'unsafe-eval'"), "{path}: {csp}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(headers["x-frame-options"], "DENY", "{path}");
+        assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
+        assert!(!headers.contains_key("strict-transport-security"));
+    }
+    let nonce = async || {
+        let response = user.get("/chat").send().await.unwrap();
+        let csp = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        csp.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned()
+    };
+    assert_ne!(nonce().await, nonce().await);
+    let secure = TestApp::start_with(&[("PUBLIC_URL", "https://chat.example.org")]).await;
+    let response = secure.visitor().get("/").send().await.unwrap();
+    assert!(response.headers().contains_key("strict-transport-security"));
+}
+
+#[tokio::test]
+async fn what_comes_from_another_site_changes_nothing() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let body = json!({"message": "hi"});
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://evil.example"), ("origin", "null")] {
+        for path in ["/api/chat", "/api/auth/logout", "/sign-out", "/theme", "/fn/load_workspace"] {
+            let (status, answer) = answer(user.post(path).header(name, value).json(&body)).await;
+            assert_eq!((status, answer["code"].as_str()), (403, Some("forbidden")), "{path} {name}: {value}");
+        }
+    }
+    for (name, value) in [("sec-fetch-site", "same-origin"), ("origin", "http://localhost:3000")] {
+        assert_eq!(answer(user.post("/api/chat").header(name, value).json(&body)).await.0, 200, "{name}: {value}");
+    }
+    assert_eq!(user.credits().await["available"], 8);
+}
+
+#[tokio::test]
+async fn sizes_methods_and_unknown_addresses_get_clear_answers() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let large = json!({"message": "x".repeat(100_000)});
+    assert_eq!(user.post_json("/api/chat", &large).await.1["code"], "too_large");
+    assert_eq!(answer(user.request(reqwest::Method::DELETE, "/api/credits")).await.1["code"], "method_not_allowed");
+    assert_eq!(user.get_json("/api/nowhere").await.1["code"], "not_found");
+    let page = user.get("/nowhere").send().await.unwrap();
+    assert_eq!((page.status().as_u16(), page.headers()["content-type"].to_str().unwrap()), (404, "text/html; charset=utf-8"));
+    for path in ["/../Cargo.toml", "/%2e%2e/Cargo.toml", "/pkg/..%2f..%2fCargo.toml", "/.env"] {
+        assert_eq!(user.get(path).send().await.unwrap().status(), 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn readiness_names_its_parts() {
+    let app = TestApp::start().await;
+    let (status, body) = app.visitor().get_json("/readyz").await;
+    assert_eq!((status, &body["ready"], &body["database"]), (200, &json!(true), &json!(true)));
+    assert_eq!(body["chatProviders"][0]["name"], "openai");
+    app.state.shutdown.cancel();
+    let (status, body) = app.visitor().get_json("/readyz").await;
+    assert_eq!((status, &body["draining"]), (503, &json!(true)));
+}
+
+#[tokio::test]
+async fn csv_holds_the_whole_ledger() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    for _ in 0..3 {
+        user.chat("hi").await;
+    }
+    let response = user.get("/api/credits/ledger?format=csv").send().await.unwrap();
+    assert!(response.headers()["content-disposition"].to_str().unwrap().contains("tessera-ledger.csv"));
+    let csv = response.text().await.unwrap();
+    assert_eq!(csv.lines().count(), 1 + 1 + 6);
+    assert!(csv.starts_with("id,kind,amount,heldChange,availableAfter,requestId,reason,createdAt\r\n"));
+    assert_eq!(user.get_json("/api/credits/ledger?format=xml").await.1["field"], "format");
+}
+
+#[tokio::test]
+async fn nothing_secret_is_in_pages_or_errors() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    user.chat("#status=401").await;
+    for path in ["/", "/chat", "/dashboard", "/sign-in", "/readyz"] {
+        let text = user.get(path).send().await.unwrap().text().await.unwrap();
+        for secret in ["sk-test-key", PASSWORD, "argon2", &app.upstream.base_url()] {
+            assert!(!text.contains(secret), "{path} shows {secret}");
+        }
+    }
+}
