@@ -4,15 +4,17 @@ use std::path::Path;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode, Uri};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leptos::prelude::provide_context;
+use tower::ServiceExt;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
 
 use super::pages;
@@ -46,12 +48,14 @@ pub fn build(state: &AppState) -> Router {
         .route("/readyz", get(check::readyz))
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
-        // Reading stops there, whoever reads.
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(tower_http::limit::RequestBodyLimitLayer::new(MAX_BODY));
+        // Reading stops there, whoever reads; Axum's own limit would be a second one.
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        // The limit answers in plain text.
+        .layer(map_response(explain_too_large))
+        // A panic is one user's 500, with the headers of every answer.
+        .layer(CatchPanicLayer::custom(answer_panic));
     security::protect(router, state)
-        // A panic is one user's 500. Inside tracking, so that the answer has its id and its line in the log.
-        .layer(CatchPanicLayer::custom(answer_panic))
         // Files are compressed already, event streams must not be; this is for HTML and JSON. The fastest level: the
         // next would cost more than the page.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
@@ -73,20 +77,24 @@ async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, reque
         return ApiError(AppError::MethodNotAllowed).into_response();
     }
     let root = Path::new(state.leptos.site_root.as_ref());
-    let mut files = ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
-    let found = match files.try_call(request).await {
-        Ok(found) if found.status() != StatusCode::NOT_FOUND => found,
-        Ok(_) => return pages::error_page(&state, theme, &AppError::NotFound),
-        Err(error) => {
-            tracing::error!(%error, "a file of the site could not be read");
-            return pages::error_page(&state, theme, &AppError::Internal);
-        }
-    };
+    let files = ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
+    let Ok(found) = files.oneshot(request).await;
+    if found.status() == StatusCode::NOT_FOUND {
+        return pages::error_page(&state, theme, &AppError::NotFound);
+    }
     let mut response = found.map(axum::body::Body::new);
     // The names of the bundle change with its content.
     let bundle = uri.path().strip_prefix('/').is_some_and(|path| path.starts_with(state.leptos.site_pkg_dir.as_ref()));
     let caching = if bundle { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    response
+}
+
+async fn explain_too_large(response: Response) -> Response {
+    let is_plain = || response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE && is_plain() {
+        return ApiError(AppError::TooLarge).into_response();
+    }
     response
 }
 

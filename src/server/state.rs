@@ -119,6 +119,8 @@ impl AppState {
         stores: Stores,
         chat_providers: Vec<Arc<dyn ChatProvider>>,
     ) -> StoreResult<Self> {
+        // A second start in one process (tests) finds it done.
+        _ = any_spawner::Executor::init_tokio();
         let passwords = Passwords::new().map_err(|error| StoreError::Corrupt(error.to_string()))?;
         Ok(Self(Arc::new(Shared {
             leptos,

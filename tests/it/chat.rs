@@ -220,9 +220,9 @@ async fn an_idempotency_key_charges_once() {
     assert_eq!((other.0, other.1["code"].as_str()), (409, Some("idempotency_mismatch")));
     // Keys are per user.
     let stranger = app.user().await;
-    let (status, body) = answer(stranger.post("/api/chat").header("idempotency-key", "key-1").json(&body)).await;
+    let (status, other) = answer(stranger.post("/api/chat").header("idempotency-key", "key-1").json(&body)).await;
     assert_eq!(status, 200);
-    assert_ne!(body["data"]["messageId"], seen[0]);
+    assert_ne!(other["data"]["messageId"], seen[0]);
     assert_eq!((user.credits().await["available"].as_i64(), app.upstream.calls()), (Some(9), 2));
     let odd = answer(user.post("/api/chat").header("idempotency-key", " ").json(&body)).await;
     assert_eq!((odd.0, odd.1["field"].as_str()), (400, Some("Idempotency-Key")));

@@ -26,24 +26,24 @@ async fn the_forms_work_without_javascript() {
     let app = TestApp::start().await;
     let mut visitor = app.visitor();
     let form = [("email", "form@example.org"), ("password", "short"), ("name", "Ada L"), ("next", "/dashboard")];
-    let response = visitor.post("/sign-up").form(&form).send().await.unwrap();
+    let response = visitor.post_form("/sign-up", &form).send().await.unwrap();
     assert_eq!(response.status(), 400);
     let page = response.text().await.unwrap();
     assert!(page.contains("at least 8 characters") && page.contains("form@example.org") && page.contains("Ada L"), "keeps what was typed");
     let form = [("email", "form@example.org"), ("password", PASSWORD), ("name", ""), ("next", "/dashboard")];
-    let response = visitor.post("/sign-up").form(&form).send().await.unwrap();
+    let response = visitor.post_form("/sign-up", &form).send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (303, "/dashboard"));
     visitor.keep_cookie(&response);
     let page = visitor.get("/dashboard").send().await.unwrap().text().await.unwrap();
     assert!(page.contains("10") && page.contains("<table"));
     // A message by form: the answer is in the page that follows.
-    let response = visitor.post("/chat").form(&[("message", "hello")]).send().await.unwrap();
+    let response = visitor.post_form("/chat", &[("message", "hello")]).send().await.unwrap();
     assert_eq!(response.status(), 303);
     let path = response.headers()[LOCATION].to_str().unwrap().to_owned();
     let page = visitor.get(&path).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("hello") && page.contains("word1 word2 word3"));
     let form = [("email", "form@example.org"), ("password", "wrong horse"), ("next", "//evil.example")];
-    let response = app.visitor().post("/sign-in").form(&form).send().await.unwrap();
+    let response = app.visitor().post_form("/sign-in", &form).send().await.unwrap();
     assert_eq!(response.status(), 401);
     assert!(!response.text().await.unwrap().contains("evil.example"));
     let response = visitor.post("/sign-out").send().await.unwrap();
@@ -56,7 +56,7 @@ async fn the_theme_is_a_cookie_and_an_attribute() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
     assert!(!visitor.get("/").send().await.unwrap().text().await.unwrap().contains("data-theme=\""));
-    let response = visitor.post("/theme").form(&[("theme", "dark"), ("next", "/sign-in")]).send().await.unwrap();
+    let response = visitor.post_form("/theme", &[("theme", "dark"), ("next", "/sign-in")]).send().await.unwrap();
     assert_eq!(response.headers()[LOCATION], "/sign-in");
     assert!(response.headers()[SET_COOKIE].to_str().unwrap().starts_with("theme=dark"));
     for path in ["/", "/sign-in", "/nowhere"] {

@@ -91,6 +91,10 @@ async fn readiness_names_its_parts() {
     let (status, body) = app.visitor().get_json("/readyz").await;
     assert_eq!((status, &body["ready"], &body["database"]), (200, &json!(true), &json!(true)));
     assert_eq!(body["chatProviders"][0]["name"], "openai");
+    // Draining takes as long as there is something to drain.
+    let user = app.user().await;
+    let mut events = user.chat_stream(&json!({"message": "#tokens=1 #stall"})).await;
+    events.next_named("token").await;
     app.state.shutdown.cancel();
     let (status, body) = app.visitor().get_json("/readyz").await;
     assert_eq!((status, &body["draining"]), (503, &json!(true)));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use leptos::config::LeptosOptions;
 use reqwest::header::{ACCEPT, COOKIE, SET_COOKIE};
@@ -22,7 +21,7 @@ pub struct TestApp {
     pub addr: SocketAddr,
     pub state: AppState,
     pub upstream: FakeOpenAi,
-    pub data: Arc<TempDir>,
+    _data: TempDir,
 }
 
 impl TestApp {
@@ -32,21 +31,13 @@ impl TestApp {
 
     /// With these variables besides those that every test has.
     pub async fn start_with(vars: &[(&str, &str)]) -> Self {
-        Self::start_on(Arc::new(TempDir::new().unwrap()), vars).await
-    }
-
-    /// On a database that may be there already.
-    pub async fn start_on(data: Arc<TempDir>, vars: &[(&str, &str)]) -> Self {
+        let data = TempDir::new().unwrap();
         let upstream = FakeOpenAi::start().await;
         let state = AppState::build(config(&data, &upstream.base_url(), vars), site_options()).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(serve::run(state.clone(), listener));
-        Self { addr, state, upstream, data }
-    }
-
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.addr)
+        Self { addr, state, upstream, _data: data }
     }
 
     /// Nobody, yet.
@@ -131,6 +122,12 @@ impl User {
 
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.request(Method::POST, path)
+    }
+
+    /// What a browser sends for a form.
+    pub fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.post(path).header("content-type", "application/x-www-form-urlencoded").body(body)
     }
 
     /// Status and JSON of a GET.

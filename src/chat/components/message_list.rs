@@ -104,12 +104,13 @@ fn copy_code(event: &ev::MouseEvent, thread: Thread) {
 
 /// Calls back when one of the elements gets another size.
 fn on_resize(pane: NodeRef<html::Div>, list: NodeRef<html::Ol>, resized: impl FnMut() + 'static) {
-    let callback = Closure::<dyn FnMut()>::new(resized);
+    let resized = StoredValue::new_local(Some(resized));
     let observer = StoredValue::new_local(None::<(ResizeObserver, Closure<dyn FnMut()>)>);
-    let callback = StoredValue::new_local(Some(callback));
+    // In an effect, since there are no closures of the browser on the server.
     Effect::new(move |_| {
         let (Some(pane), Some(list)) = (pane.get(), list.get()) else { return };
-        let Some(callback) = callback.try_update_value(Option::take).flatten() else { return };
+        let Some(resized) = resized.try_update_value(Option::take).flatten() else { return };
+        let callback = Closure::<dyn FnMut()>::new(resized);
         if let Ok(watching) = ResizeObserver::new(callback.as_ref().unchecked_ref()) {
             watching.observe(&pane);
             watching.observe(&list);

@@ -1,0 +1,77 @@
+import { expect, expectAccessible, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
+
+const OPEN = ['/', '/sign-in', '/sign-up', '/nowhere'];
+
+for (const theme of ['light', 'dark'] as const) {
+  test(`every page is accessible and fits 360 px, ${theme}`, async ({ page, complaints }) => {
+    await page.emulateMedia({ colorScheme: theme });
+    for (const path of OPEN) {
+      await page.goto(path);
+      await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
+      await expectAccessible(page);
+    }
+    await signUp(page);
+    await hydrated(page);
+    await expectAccessible(page);
+    await send(page, '#markdown');
+    await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+    await expectAccessible(page);
+    const conversation = new URL(page.url()).pathname;
+    await page.goto('/dashboard');
+    await hydrated(page);
+    await expectAccessible(page);
+    await page.setViewportSize({ width: 360, height: 740 });
+    for (const path of ['/', '/nowhere', '/chat', conversation, '/dashboard']) {
+      await page.goto(path);
+      await expectNoOverflow(page);
+      await expectAccessible(page);
+    }
+    // The browser itself reports the 404 of a page that is not there.
+    const expected = /Failed to load resource: the server responded with a status of 404/;
+    complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !expected.test(complaint)));
+  });
+}
+
+test('the drawer opens and closes with the keyboard on a phone', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await signUp(page);
+  await send(page, 'in the drawer #tokens=1');
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  const link = page.getByRole('link', { name: /in the drawer/ });
+  await expect(link).not.toBeInViewport();
+  await page.getByRole('button', { name: /conversations|menu|sidebar/i }).first().click();
+  await expect(link.first()).toBeInViewport();
+  await page.keyboard.press('Escape');
+  await expect(link).not.toBeInViewport();
+});
+
+test('the theme changes at once, stays, and never flashes', async ({ page }) => {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await signUp(page);
+  await hydrated(page);
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await background();
+  await page.getByRole('button', { name: 'Dark', exact: true }).click();
+  await expect.poll(background).not.toBe(light);
+  const dark = await background();
+  const html = await (await page.request.get('/chat')).text();
+  expect(html).toContain('data-theme="dark"');
+  await page.goto('/');
+  expect(await background()).toBe(dark);
+  await page.getByRole('button', { name: 'System', exact: true }).click();
+  expect(await background()).toBe(light);
+});
+
+test.describe('without JavaScript', () => {
+  test.use({ javaScriptEnabled: false });
+
+  test('one can sign up, ask, read the answer and sign out', async ({ page }) => {
+    await signUp(page);
+    await page.getByLabel('Message', { exact: true }).fill('no script #tokens=3');
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    await page.waitForURL(/\/chat\/[0-9a-f-]{36}$/);
+    await expect(lastAnswer(page)).toContainText('word1 word2 word3');
+    await page.goto('/dashboard');
+    await expect(page.getByRole('table')).toContainText('9');
+  });
+});

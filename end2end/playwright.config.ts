@@ -1,0 +1,55 @@
+// The release build, as a user meets it, against the model inside it and a scripted upstream.
+import { defineConfig } from '@playwright/test';
+
+const site = Number(process.env.E2E_PORT ?? 34110);
+const upstream = site + 1;
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: 'test-results',
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  // Two cores: the model, the browser and the tests share them.
+  workers: 1,
+  reporter: [['list']],
+  use: {
+    baseURL: `http://127.0.0.1:${site}`,
+    screenshot: 'only-on-failure',
+    launchOptions: {
+      executablePath: process.env.TESSERA_CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+  webServer: [
+    {
+      command: `node upstream.mjs ${upstream}`,
+      url: `http://127.0.0.1:${upstream}/healthz`,
+      reuseExistingServer: false,
+    },
+    {
+      command: 'rm -rf end2end/test-results/data && exec target/release/tessera',
+      cwd: '..',
+      url: `http://127.0.0.1:${site}/healthz`,
+      reuseExistingServer: false,
+      gracefulShutdown: { signal: 'SIGTERM', timeout: 5_000 },
+      env: {
+        SITE_ADDR: `127.0.0.1:${site}`,
+        PUBLIC_URL: `http://127.0.0.1:${site}`,
+        DATA_DIR: 'end2end/test-results/data',
+        CHAT_PROVIDERS: 'openai,local',
+        OPENAI_BASE_URL: `http://127.0.0.1:${upstream}/v1`,
+        OPENAI_MODEL: 'scripted',
+        RATE_LIMIT_PER_MINUTE: '1000',
+        RUST_LOG: 'warn',
+      },
+    },
+  ],
+});

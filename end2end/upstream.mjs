@@ -1,0 +1,40 @@
+// An OpenAI-compatible upstream for the browser tests. The message says what it does:
+// `#tokens=N` so many tokens, `#pause=MS` between them, `#fail` refuse, `#cut` break off, `#markdown` a rich answer.
+import { createServer } from 'node:http';
+
+const MARKDOWN = [
+  '## A heading\n\n',
+  'Some **bold** text and a [link](https://example.org/).\n\n',
+  '```rust\nfn main() {\n    let answer = 42;\n}\n```\n\n',
+  '| Name | Value |\n|---|---|\n| one | 1 |\n| two | 2 |\n\n',
+  '<script>window.hacked = true</script> <img src=x onerror="window.hacked = true">\n\n',
+  '![leak](https://evil.example/pixel.png) [click](javascript:window.hacked=true)\n',
+];
+
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+createServer(async (request, response) => {
+  if (request.url === '/healthz') return response.end('ok');
+  let body = '';
+  for await (const part of request) body += part;
+  const text = JSON.parse(body).messages.at(-1).content;
+  const number = (name, otherwise) => Number(text.match(new RegExp(`#${name}=(\\d+)`))?.[1] ?? otherwise);
+  if (text.includes('#fail')) {
+    response.writeHead(500, { 'content-type': 'application/json' });
+    return response.end('{"error":{"message":"no","type":"server_error","param":null,"code":null}}');
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  const chunk = (delta, finish = null) =>
+    response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`);
+  const count = number('tokens', 5);
+  const pieces = text.includes('#markdown') ? MARKDOWN : Array.from({ length: count }, (_, n) => `word${n + 1} `);
+  for (const piece of pieces) {
+    if (response.destroyed) return;
+    await sleep(number('pause', 5));
+    chunk({ content: piece });
+  }
+  if (text.includes('#cut')) return response.destroy();
+  chunk({}, 'stop');
+  response.write('data: [DONE]\n\n');
+  response.end();
+}).listen(Number(process.argv[2]), '127.0.0.1');

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Prints the figures that docs/ARCHITECTURE.md speaks of. Nothing here passes or fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/env.sh
+scripts/build.sh
+for bench in ledger local server; do
+    cargo bench --locked --features ssr --bench "$bench"
+done
