@@ -6,7 +6,7 @@ use leptos_router::{Lazy, LazyRoute, OptionalParamSegment, StaticSegment, lazy_r
 
 use crate::chat::page::ChatPage;
 use crate::credits::page::DashboardPage;
-use crate::ui::{Button, EmptyState};
+use crate::ui::{Button, Eager, EmptyState};
 use crate::workspace::{Layout, WorkspaceContext};
 
 /// The root of what hydrates. Each page is a chunk of its own, loaded when it is first shown.
@@ -35,7 +35,7 @@ impl LazyRoute for ChatRoute {
     }
 
     fn view(_this: Self) -> AnyView {
-        view! { <ChatPage /> }.into_any()
+        Eager(view! { <ChatPage /> }).into_any()
     }
 }
 
@@ -48,7 +48,7 @@ impl LazyRoute for DashboardRoute {
     }
 
     fn view(_this: Self) -> AnyView {
-        view! { <DashboardPage /> }.into_any()
+        Eager(view! { <DashboardPage /> }).into_any()
     }
 }
 

@@ -17,6 +17,23 @@ pub struct Preloaded<T>(pub AppResult<T>);
 /// `None` while it is loading.
 pub type PageData<T> = RwSignal<Option<AppResult<T>>>;
 
+/// What the page handler loaded, on the server and in the first moment of the browser; `None` where it loaded nothing of
+/// this kind, and after a navigation.
+#[must_use]
+pub fn use_preloaded<T>() -> Option<AppResult<T>>
+where
+    T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    let loaded = use_context::<Preloaded<T>>().map(|loaded| loaded.0);
+    let json = SharedValue::new_str(|| {
+        // Spares the browser the code that writes what it only reads.
+        let json = if cfg!(target_arch = "wasm32") { None } else { loaded.as_ref().map(serde_json::to_string) };
+        json.and_then(Result::ok).unwrap_or_default()
+    });
+    // From bytes, as server functions read their answers: the same code serves both.
+    loaded.or_else(|| serde_json::from_slice(json.as_bytes()).ok())
+}
+
 /// The data of the page for `key`: there at once on a page that the server rendered, fetched in the browser when the
 /// page was navigated to, and fetched again whenever `key` changes.
 ///
@@ -28,8 +45,7 @@ where
     F: Fn(K) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = AppResult<T>> + 'static,
 {
-    let preloaded: Option<AppResult<T>> =
-        SharedValue::new(|| use_context::<Preloaded<T>>().map(|loaded| loaded.0)).into_inner();
+    let preloaded = use_preloaded::<T>();
     let was_preloaded = preloaded.is_some();
     let data = RwSignal::new(preloaded);
     let key = Memo::new(move |_| key());

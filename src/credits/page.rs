@@ -65,7 +65,9 @@ fn Ledger(
                             <EmptyState
                                 title="Nothing has happened yet"
                                 text="Every credit that comes, is set aside or is spent gets a line here."
-                            />
+                            >
+                                <Button href="/chat">"Ask something"</Button>
+                            </EmptyState>
                         },
                     )
                 } else {

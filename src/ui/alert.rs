@@ -35,18 +35,18 @@ impl AlertTone {
 
 /// A message in a box.
 #[component]
-pub fn Alert(
+pub fn Alert<C: IntoView + 'static>(
     /// What kind of message it is.
     #[prop(optional)]
     tone: AlertTone,
     /// The message, and perhaps a button to go on.
-    children: Children,
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     view! {
         <div class=format!("flex items-start gap-3 rounded-md border px-4 py-3 text-sm {}", tone.class()) role=tone.role()>
             {(tone == AlertTone::Danger)
                 .then(|| view! { <Icon name=IconName::Warning class="mt-0.5 size-4 shrink-0" /> })}
-            <div class="min-w-0 flex-1 break-words">{children()}</div>
+            <div class="min-w-0 flex-1 break-words">{children.into_inner()()}</div>
         </div>
     }
 }

@@ -31,17 +31,17 @@ impl BadgeTone {
 
 /// A few words on a tinted tile.
 #[component]
-pub fn Badge(
+pub fn Badge<C: IntoView + 'static>(
     /// What the colour says.
     #[prop(optional)]
     tone: BadgeTone,
     /// The words.
-    children: Children,
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     view! {
         <span class=format!(
             "inline-flex items-center gap-1 rounded-md px-2 py-0.5 text-xs font-medium whitespace-nowrap {}",
             tone.class(),
-        )>{children()}</span>
+        )>{children.into_inner()()}</span>
     }
 }

@@ -60,7 +60,7 @@ const BASE: &str = "inline-flex items-center justify-center rounded-md border fo
 /// A `<button>`, or an `<a>` when `href` is set. Events and further attributes are given to it as to an element:
 /// `<Button on:click=… attr:popovertarget="…">`.
 #[component]
-pub fn Button(
+pub fn Button<C: IntoView + 'static>(
     /// How much weight it has.
     #[prop(optional)]
     variant: ButtonVariant,
@@ -83,18 +83,18 @@ pub fn Button(
     #[prop(optional, into)]
     disabled: Signal<bool>,
     /// Its label.
-    children: Children,
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     let class = format!("{BASE} {} {} {class}", variant.class(), size.class());
     match href {
         Some(href) => Either::Left(view! {
             <a class=class href=href rel=external.then_some("external")>
-                {children()}
+                {children.into_inner()()}
             </a>
         }),
         None => Either::Right(view! {
             <button class=class type=kind disabled=disabled>
-                {children()}
+                {children.into_inner()()}
             </button>
         }),
     }

@@ -4,7 +4,7 @@ use leptos::{ev, html, prelude::*};
 
 /// A modal dialog. Its forms and buttons close it by setting `open` to `false`.
 #[component]
-pub fn Dialog(
+pub fn Dialog<C: IntoView + 'static>(
     /// Whether it is shown.
     open: RwSignal<bool>,
     /// An id that is unique on the page.
@@ -13,7 +13,7 @@ pub fn Dialog(
     #[prop(into)]
     title: Signal<String>,
     /// Text and controls.
-    children: Children,
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     let element = NodeRef::<html::Dialog>::new();
     Effect::new(move |_| {
@@ -46,7 +46,7 @@ pub fn Dialog(
         >
             <div class="space-y-4 p-6">
                 <h2 id=heading class="text-lg font-semibold">{title}</h2>
-                {children()}
+                {children.into_inner()()}
             </div>
         </dialog>
     }

@@ -6,23 +6,22 @@ use super::Mosaic;
 
 /// The mosaic, one line that says what belongs here, and a way to begin.
 #[component]
-pub fn EmptyState(
+pub fn EmptyState<C: IntoView + 'static>(
     /// One line.
     #[prop(into)]
     title: String,
     /// A sentence more.
     #[prop(optional, into)]
     text: Option<String>,
-    /// A button, or nothing.
-    #[prop(optional)]
-    children: Option<Children>,
+    /// A button to begin with.
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     view! {
         <div class="flex flex-col items-center gap-3 px-4 py-12 text-center">
             <Mosaic class="size-12" />
             <p class="font-medium">{title}</p>
             {text.map(|text| view! { <p class="max-w-prose text-sm text-ink-soft">{text}</p> })}
-            {children.map(|children| children())}
+            {children.into_inner()()}
         </div>
     }
 }

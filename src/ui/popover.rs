@@ -8,13 +8,13 @@ use super::{Icon, IconName};
 
 /// The panel. Any button opens it with `popovertarget=id`; the panel then appears under that button.
 #[component]
-pub fn Popover(
+pub fn Popover<C: IntoView + 'static>(
     /// An id that is unique on the page.
     id: &'static str,
     /// What it is, for screen readers.
     label: &'static str,
     /// What it holds, such as a few [`PopoverItem`]s.
-    children: Children,
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     view! {
         <div
@@ -24,14 +24,14 @@ pub fn Popover(
             role="group"
             aria-label=label
         >
-            {children()}
+            {children.into_inner()()}
         </div>
     }
 }
 
 /// A line in a popover: a link when `href` is set, else a button, which closes the popover.
 #[component]
-pub fn PopoverItem(
+pub fn PopoverItem<C: IntoView + 'static>(
     /// What it shows.
     icon: IconName,
     /// The popover that it closes.
@@ -44,12 +44,12 @@ pub fn PopoverItem(
     #[prop(default = "button")]
     kind: &'static str,
     /// Its label.
-    children: Children,
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     const CLASS: &str = "flex h-9 w-full items-center gap-2 rounded-md px-3 text-left hover:bg-sunken";
     let content = view! {
         <Icon name=icon class="size-4 text-ink-soft" />
-        {children()}
+        {children.into_inner()()}
     };
     match href {
         Some(href) => Either::Left(view! { <a class=CLASS href=href>{content}</a> }),

@@ -3,14 +3,13 @@
 use leptos::prelude::*;
 
 use crate::account::Profile;
-use crate::chat::server_fns::load_workspace;
-use crate::chat::{ConversationSummary, ProviderInfo};
-use crate::page_data::use_page_data;
+use crate::chat::{ConversationSummary, ProviderInfo, Workspace};
+use crate::page_data::use_preloaded;
 
 /// One copy for the whole app; pages get it from [`use_workspace`].
 #[derive(Debug, Clone, Copy)]
 pub struct WorkspaceContext {
-    /// Who is signed in; `None` while it is loading.
+    /// Who is signed in.
     pub profile: Signal<Option<Profile>>,
     /// Credits that can be spent. Whoever learns of a new balance sets it, and the header follows.
     pub available: RwSignal<i64>,
@@ -31,34 +30,23 @@ pub fn use_workspace() -> WorkspaceContext {
 }
 
 impl WorkspaceContext {
-    /// Loads the workspace and provides it to everything below.
+    /// Takes what the page handler loaded, and provides it to everything below. Each page that hydrates comes with it.
     pub fn provide() -> Self {
-        let data = use_page_data(|| (), |()| load_workspace());
-        let workspace = Memo::new(move |_| data.get().and_then(Result::ok));
-        let loaded = workspace.get_untracked();
-        let (available, conversations) =
-            loaded.map(|loaded| (loaded.available, loaded.conversations)).unwrap_or_default();
+        let (profile, workspace) = match use_preloaded() {
+            Some(Ok(Workspace { profile, available, chat_credits, max_message_chars, providers, conversations })) => {
+                (Some(profile), (available, chat_credits, max_message_chars, providers, conversations))
+            }
+            _ => Default::default(),
+        };
+        let (available, chat_credits, max_message_chars, providers, conversations) = workspace;
         let context = Self {
-            profile: Signal::derive(move || workspace.with(|loaded| loaded.as_ref().map(|loaded| loaded.profile.clone()))),
+            profile: Signal::stored(profile),
             available: RwSignal::new(available),
-            chat_credits: Signal::derive(move || {
-                workspace.with(|loaded| loaded.as_ref().map_or(1, |loaded| loaded.chat_credits))
-            }),
-            max_message_chars: Signal::derive(move || {
-                workspace.with(|loaded| loaded.as_ref().map_or(1_000, |loaded| loaded.max_message_chars))
-            }),
-            providers: Signal::derive(move || {
-                workspace.with(|loaded| loaded.as_ref().map(|loaded| loaded.providers.clone()).unwrap_or_default())
-            }),
+            chat_credits: Signal::stored(chat_credits),
+            max_message_chars: Signal::stored(max_message_chars),
+            providers: Signal::stored(providers),
             conversations: RwSignal::new(conversations),
         };
-        // The first run changes nothing: both signals were made from what is there.
-        Effect::new(move |ran: Option<()>| {
-            if let (Some(loaded), Some(())) = (workspace.get(), ran) {
-                context.available.set(loaded.available);
-                context.conversations.set(loaded.conversations);
-            }
-        });
         provide_context(context);
         context
     }

@@ -96,5 +96,5 @@ fn check_names_every_part_and_how_to_get_the_model() {
     for part in ["ok      configuration", "ok      database", "FAILED  chat: openai", "FAILED  chat: local"] {
         assert!(table.contains(part), "{part} in\n{table}");
     }
-    assert!(table.contains("missing.gguf"), "{table}");
+    assert!(table.contains("missing.gguf") && table.contains("LOCAL_MODEL"), "{table}");
 }

@@ -8,6 +8,7 @@ mod config;
 mod crash;
 mod fake_openai;
 mod ledger;
+mod local;
 mod pages;
 mod security;
 mod support;

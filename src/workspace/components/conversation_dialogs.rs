@@ -123,16 +123,16 @@ pub fn ConversationDialogs(
 
 /// The end of a dialog: back, or on.
 #[component]
-fn Choices(
+fn Choices<C: IntoView + 'static>(
     /// What going back sets to `false`.
     cancel: RwSignal<bool>,
     /// The button that goes on.
-    children: Children,
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     view! {
         <div class="flex justify-end gap-2">
             <Button on:click=move |_| cancel.set(false)>"Cancel"</Button>
-            {children()}
+            {children.into_inner()()}
         </div>
     }
 }

@@ -5,13 +5,14 @@ use leptos_router::hooks::use_location;
 
 use super::header::Header;
 use super::sidebar::Sidebar;
+use crate::ui::Eager;
 use crate::workspace::{page_title, use_workspace};
 
 /// What stays while pages come and go. It belongs inside the router.
 #[component]
-pub fn Layout(
+pub fn Layout<C: IntoView + 'static>(
     /// The page.
-    children: Children,
+    children: TypedChildren<C>,
 ) -> impl IntoView {
     let workspace = use_workspace();
     let path = use_location().pathname;
@@ -30,11 +31,11 @@ pub fn Layout(
             "Skip to content"
         </a>
         <div class="flex h-dvh flex-col">
-            <Header />
+            {Eager(view! { <Header /> })}
             <div class="flex min-h-0 flex-1">
-                <Sidebar />
+                {Eager(view! { <Sidebar /> })}
                 <main id="main" tabindex="-1" class="min-w-0 flex-1 overflow-y-auto outline-none">
-                    {children()}
+                    {children.into_inner()()}
                 </main>
             </div>
         </div>

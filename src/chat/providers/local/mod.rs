@@ -1,12 +1,168 @@
-//! stand-in
-use std::path::PathBuf;
+//! The provider `local`: a small chat model inside the server process (a GGUF file, run by llama.cpp).
+//!
+//! Here: the port's adapter and the model's status. The worker thread is in `engine`, one conversation's decoding
+//! in `slot`, the waiting line in `queue`, chat template and context window in `prompt`.
+
+mod engine;
+mod prompt;
+mod queue;
+mod slot;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
 use async_trait::async_trait;
-use super::*;
-pub struct LocalProvider { path: PathBuf }
-impl LocalProvider { pub fn new(path: PathBuf, _threads: usize) -> Self { Self { path } } }
+use futures::StreamExt as _;
+use futures::channel::mpsc;
+use llama_cpp_2::model::LlamaModel;
+
+use super::{ChatProvider, ProviderError, ProviderRequest, TokenStream};
+use queue::{Job, Queue};
+
+/// Where the local model stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalStatus {
+    /// The file is being mapped; requests wait for it.
+    Loading,
+    Ready,
+    /// There was no file at the configured path when the server started.
+    Missing,
+    /// The file is there but cannot be used; the text is for logs.
+    Failed(String),
+}
+
+/// The local model. Dropping it stops the worker thread and cuts the replies under way.
+pub struct LocalProvider {
+    path: PathBuf,
+    shared: Arc<Shared>,
+}
+
+/// What the provider and its worker both see.
+struct Shared {
+    queue: Queue,
+    state: RwLock<State>,
+}
+
+enum State {
+    Loading,
+    Ready(Arc<LlamaModel>),
+    Missing,
+    Failed(String),
+}
+
+impl Shared {
+    fn set(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Marks the worker as gone and says why it is.
+    fn stop(&self) -> String {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Missing => "there is no local model".into(),
+            State::Failed(reason) => reason.clone(),
+            State::Loading | State::Ready(_) => {
+                let reason = "the local model has stopped".to_owned();
+                *state = State::Failed(reason.clone());
+                reason
+            }
+        }
+    }
+}
+
+impl LocalProvider {
+    /// Starts loading the GGUF file at `path` in the background and returns at once. `threads` is the number of
+    /// threads that compute; more than the machine has cores only slows it down.
+    #[must_use]
+    pub fn new(path: PathBuf, threads: usize) -> Self {
+        let shared = Arc::new(Shared {
+            queue: Queue::default(),
+            state: RwLock::new(State::Loading),
+        });
+        engine::spawn(path.clone(), threads.max(1), &shared);
+        Self { path, shared }
+    }
+
+    /// Where the model stands now.
+    #[must_use]
+    pub fn status(&self) -> LocalStatus {
+        let state = self.shared.state.read();
+        match &*state.unwrap_or_else(PoisonError::into_inner) {
+            State::Loading => LocalStatus::Loading,
+            State::Ready(_) => LocalStatus::Ready,
+            State::Missing => LocalStatus::Missing,
+            State::Failed(reason) => LocalStatus::Failed(reason.clone()),
+        }
+    }
+
+    /// Where the model's file is expected.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The token ids of a plain text, in which nothing counts as a control token; `None` until the model is ready.
+    #[must_use]
+    pub fn tokenize(&self, text: &str) -> Option<Vec<i32>> {
+        let state = self.shared.state.read();
+        match &*state.unwrap_or_else(PoisonError::into_inner) {
+            State::Ready(model) => {
+                let tokens = prompt::tokenize_content(model, text);
+                Some(tokens.into_iter().map(|token| token.0).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Drop for LocalProvider {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
 #[async_trait]
 impl ChatProvider for LocalProvider {
-    fn name(&self) -> &'static str { "local" }
-    fn model(&self) -> String { self.path.display().to_string() }
-    async fn start(&self, _r: ProviderRequest) -> Result<TokenStream, ProviderError> { Err(ProviderError::Unavailable("stub".into())) }
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    /// The file's name without its extension.
+    fn model(&self) -> String {
+        let stem = self.path.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    }
+
+    fn problem(&self) -> Option<String> {
+        match self.status() {
+            LocalStatus::Loading | LocalStatus::Ready => None,
+            LocalStatus::Missing => {
+                Some(format!(
+                    "There is no model at {}. `make build` fetches one, or set LOCAL_MODEL to a GGUF file.",
+                    self.path.display()
+                ))
+            }
+            LocalStatus::Failed(_) => {
+                Some("The model file cannot be used; the log says why.".into())
+            }
+        }
+    }
+
+    /// Joins the waiting line. There is one model, so `request.model` is not looked at.
+    async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
+        match self.status() {
+            LocalStatus::Missing => Err(engine::missing(&self.path)),
+            LocalStatus::Failed(reason) => Err(ProviderError::Unavailable(reason)),
+            LocalStatus::Loading | LocalStatus::Ready if request.turns.is_empty() => Err(
+                ProviderError::Rejected("a request needs at least one turn".into()),
+            ),
+            LocalStatus::Loading | LocalStatus::Ready => {
+                // Unbounded is safe: a reply never has more tokens than the context window, and the worker must
+                // never wait for a slow reader.
+                let (events, stream) = mpsc::unbounded();
+                self.shared.queue.push(Job { request, events })?;
+                Ok(stream.boxed())
+            }
+        }
+    }
 }
