@@ -34,7 +34,8 @@ impl LazyRoute for ChatRoute {
         Self
     }
 
-    fn view(_this: Self) -> AnyView {
+    fn view(this: Self) -> AnyView {
+        let ChatRoute = this;
         Eager(view! { <ChatPage /> }).into_any()
     }
 }
@@ -47,7 +48,8 @@ impl LazyRoute for DashboardRoute {
         Self
     }
 
-    fn view(_this: Self) -> AnyView {
+    fn view(this: Self) -> AnyView {
+        let DashboardRoute = this;
         Eager(view! { <DashboardPage /> }).into_any()
     }
 }

@@ -16,7 +16,7 @@ use crate::server::limits::Limit;
 use crate::server::state::AppState;
 
 /// How long a session lasts.
-pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
 /// A new session. The token is the secret: it goes to the browser and nowhere else.
 pub struct NewSession {

@@ -299,7 +299,7 @@ mod tests {
     /// Prints what the module docs speak of; `cargo test what_the_grammars_cost -- --nocapture --ignored` alone.
     #[test]
     #[ignore = "a measurement"]
-    #[allow(clippy::print_stdout, reason = "a measurement")]
+    #[expect(clippy::print_stdout, reason = "a measurement")]
     fn what_the_grammars_cost() {
         let resident = || {
             let status = std::fs::read_to_string("/proc/self/status").unwrap();

@@ -7,12 +7,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::config::Config;
 use super::state::{AppState, Stores, build_providers};
-use crate::chat::providers::{ProviderEvent, ProviderRequest, Role, Turn};
+use crate::chat::providers::{ProviderError, ProviderRequest, Role, Turn};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -51,16 +52,10 @@ pub async fn run(config: &Config) -> (String, bool) {
         };
         let answered = timeout(config.chat.timeout, async {
             let mut stream = provider.start(request).await?;
-            loop {
-                match futures::StreamExt::next(&mut stream).await {
-                    Some(Ok(ProviderEvent::Token(_) | ProviderEvent::Done { .. })) => return Ok(()),
-                    Some(Err(error)) => return Err(error),
-                    None => return Err(crate::chat::providers::ProviderError::Malformed("no answer".to_owned())),
-                }
-            }
+            stream.next().await.unwrap_or(Err(ProviderError::Malformed("no answer".to_owned())))
         });
         let result = match answered.await {
-            Ok(Ok(())) => Ok(provider.model()),
+            Ok(Ok(_)) => Ok(provider.model()),
             Ok(Err(error)) => Err(provider.problem().unwrap_or_else(|| error.to_string())),
             Err(_) => Err("no answer in time".to_owned()),
         };

@@ -216,12 +216,9 @@ impl AccountsConfig {
         let admin_emails = reader
             .list("ADMIN_EMAILS")
             .into_iter()
-            .filter_map(|text| match Email::parse(text) {
-                Ok(email) => Some(email.as_str().to_owned()),
-                Err(_) => {
-                    reader.problem("ADMIN_EMAILS", format!("{text:?} is not an email address"));
-                    None
-                }
+            .filter_map(|text| {
+                let email = Email::parse(text).map(|email| email.as_str().to_owned());
+                email.map_err(|_| reader.problem("ADMIN_EMAILS", format!("{text:?} is not an email address"))).ok()
             })
             .collect();
         Self { admin_emails }

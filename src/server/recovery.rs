@@ -17,9 +17,9 @@ use crate::error::AppResult;
 const LEASE: Duration = Duration::from_secs(30);
 const RENEW_EVERY: Duration = Duration::from_secs(8);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// How long an `Idempotency-Key` is remembered.
-const KEYS_LIVE: Duration = Duration::from_secs(24 * 60 * 60);
+const KEYS_LIVE: Duration = Duration::from_hours(24);
 /// Holds that one sweep ends at most; the next takes the rest.
 const SWEEP_BATCH: usize = 500;
 
@@ -36,15 +36,15 @@ fn millis(duration: Duration) -> i64 {
 /// Renews and sweeps until the server has ended.
 pub async fn run(state: AppState) {
     let mut sweep = interval(SWEEP_EVERY);
-    let mut renew = interval(RENEW_EVERY);
+    let mut renewal = interval(RENEW_EVERY);
     let mut housekeeping = interval(HOUSEKEEPING_EVERY);
-    for timer in [&mut sweep, &mut renew, &mut housekeeping] {
+    for timer in [&mut sweep, &mut renewal, &mut housekeeping] {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     loop {
         let done = tokio::select! {
             _ = sweep.tick() => sweep_holds(&state).await.map(|_| ()),
-            _ = renew.tick() => renew_leases(&state).await,
+            _ = renewal.tick() => renew_leases(&state).await,
             _ = housekeeping.tick() => keep_house(&state).await,
         };
         if let Err(error) = done {

@@ -48,9 +48,9 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
         _ = timeout(CLOSE, idle(&state)).await;
     }
     _ = close.send(());
-    let served = timeout(CLOSE, server).await;
+    let ended = timeout(CLOSE, server).await;
     background.abort();
-    match served {
+    match ended {
         Ok(Ok(result)) => result,
         // Connections that nobody closes: the work behind them is done.
         _ => Ok(()),

@@ -39,7 +39,7 @@ pub fn Dialog<C: IntoView + 'static>(
         <dialog
             node_ref=element
             id=id
-            class="m-auto w-[calc(100%-2rem)] max-w-md rounded-md border border-line bg-surface p-0 text-ink backdrop:bg-ink/40"
+            class="m-auto w-[calc(100%-2rem)] max-w-md rounded-md border border-line bg-surface p-0 text-ink backdrop:bg-backdrop"
             aria-labelledby=labelled_by
             on:close=move |_| open.set(false)
             on:click=close_on_backdrop

@@ -23,7 +23,7 @@ struct Rendered {
 }
 
 #[lazy]
-async fn render_markdown(text: String) -> Rendered {
+fn render_markdown(text: String) -> Rendered {
     let at = last_block(&text);
     Rendered { finished: to_html(&text[..at]), finished_bytes: at, last: to_html(&text[at..]) }
 }

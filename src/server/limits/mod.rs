@@ -72,8 +72,9 @@ impl LocalRateLimiter {
 impl RateLimiter for LocalRateLimiter {
     async fn check(&self, limit: Limit, key: &str) -> AppResult<()> {
         self.limiter(limit).check_key(&key.to_owned()).map_err(|refused| {
-            let wait = refused.wait_time_from(self.clock.now());
-            AppError::RateLimited { retry_after_secs: wait.max(Duration::from_millis(1)).as_secs_f64().ceil() as u64 }
+            // Rounded up: a second too early is refused again.
+            let wait = refused.wait_time_from(self.clock.now()) + Duration::from_millis(999);
+            AppError::RateLimited { retry_after_secs: wait.as_secs().max(1) }
         })
     }
 

@@ -1,43 +1,60 @@
-//! The menu of a conversation and what it leads to: another title, or the end.
+//! What the menu of a conversation leads to: another title, or the end. Loaded when somebody asks for it.
 //!
-//! One menu and two dialogs serve the whole list; `chosen` says whose they are.
+//! Two dialogs serve the whole list; `chosen` says whose they are.
 
 use leptos::{ev, html, prelude::*, task::spawn_local};
+use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate};
 
 use crate::chat::ConversationSummary;
 use crate::error::{AppError, AppResult};
 use crate::page_data::go_to_sign_in;
-use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Dialog, Field, IconName, Popover, PopoverItem};
+use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Dialog, Eager, Field};
 use crate::workspace::client::{delete_conversation, rename_conversation};
 use crate::workspace::use_workspace;
 
-/// The menu that each line's button opens.
-pub const MENU_ID: &str = "conversation-menu";
 /// Most characters of a title.
 const MAX_TITLE_CHARS: usize = 100;
 
-/// The menu and both dialogs.
+/// What both dialogs share with the menu.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DialogState {
+    /// The conversation whose menu was opened last.
+    pub chosen: RwSignal<Option<ConversationSummary>>,
+    /// The title is being changed.
+    pub renaming: RwSignal<bool>,
+    /// It is asked whether to delete.
+    pub deleting: RwSignal<bool>,
+}
+
+/// Both dialogs.
+#[lazy]
+pub fn conversation_dialogs(state: DialogState) -> AnyView {
+    Eager(view! { <ConversationDialogs state /> }).into_any()
+}
+
 #[component]
-pub fn ConversationDialogs(
-    /// The conversation that they are about.
-    chosen: RwSignal<Option<ConversationSummary>>,
+fn ConversationDialogs(
+    /// What the dialogs share with the menu.
+    state: DialogState,
 ) -> impl IntoView {
+    let DialogState { chosen, renaming, deleting } = state;
     let conversations = use_workspace().conversations;
     let path = use_location().pathname;
     let navigate = use_navigate();
-    let renaming = RwSignal::new(false);
-    let deleting = RwSignal::new(false);
     let failure = RwSignal::new(None::<AppError>);
     let title = NodeRef::<html::Input>::new();
 
-    let ask = move |dialog: RwSignal<bool>| {
-        failure.set(None);
-        if let Some(input) = title.get_untracked() {
+    // Each time one opens: nothing has gone wrong yet, and the title is the conversation's.
+    Effect::new(move |_| {
+        let (is_renaming, is_deleting) = (renaming.get(), deleting.get());
+        if is_renaming || is_deleting {
+            failure.set(None);
+        }
+        if let (true, Some(input)) = (is_renaming, title.get()) {
             input.set_value(&chosen.get_untracked().map(|chosen| chosen.title).unwrap_or_default());
         }
-        dialog.set(true);
-    };
+    });
     let succeeded = move |dialog: RwSignal<bool>, outcome: AppResult<()>| match outcome {
         Ok(()) => {
             dialog.set(false);
@@ -74,7 +91,7 @@ pub fn ConversationDialogs(
             if succeeded(deleting, delete_conversation(&chosen.id).await) {
                 conversations.update(|known| known.retain(|known| known.id != chosen.id));
                 if path.get_untracked().ends_with(&chosen.id) {
-                    navigate("/chat", Default::default());
+                    navigate("/chat", NavigateOptions::default());
                 }
             }
         });
@@ -84,14 +101,6 @@ pub fn ConversationDialogs(
     };
 
     view! {
-        <Popover id=MENU_ID label="Conversation">
-            <PopoverItem icon=IconName::Pencil closes=MENU_ID on:click=move |_| ask(renaming)>
-                "Rename"
-            </PopoverItem>
-            <PopoverItem icon=IconName::Trash closes=MENU_ID on:click=move |_| ask(deleting)>
-                "Delete"
-            </PopoverItem>
-        </Popover>
         <Dialog id="rename-dialog" open=renaming title="Rename conversation">
             <form class="space-y-4" on:submit=rename>
                 {problem}

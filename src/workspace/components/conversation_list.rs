@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use super::conversation_dialogs::MENU_ID;
+use super::conversation_menu::MENU_ID;
 use crate::chat::ConversationSummary;
 use crate::ui::{IconButton, IconName};
 use crate::workspace::use_workspace;
@@ -45,11 +45,11 @@ pub fn ConversationList(
     };
     // By position rather than by key: a renamed line keeps its element, and with it the focus that a dialog gives back.
     view! {
+        <p class="px-6 text-sm text-ink-soft" hidden=move || conversations.with(|known| !known.is_empty())>
+            "Your conversations will be here."
+        </p>
         <ul class="min-h-0 flex-1 space-y-0.5 overflow-y-auto px-3 pb-3 text-sm">
             {move || conversations.get().into_iter().map(line).collect::<Vec<_>>()}
         </ul>
-        <p class="px-6 pb-6 text-sm text-ink-soft" hidden=move || conversations.with(|known| !known.is_empty())>
-            "Your conversations will be here."
-        </p>
     }
 }

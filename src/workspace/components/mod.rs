@@ -3,6 +3,7 @@
 mod account_menu;
 mod conversation_dialogs;
 mod conversation_list;
+mod conversation_menu;
 mod credits_badge;
 mod header;
 mod layout;

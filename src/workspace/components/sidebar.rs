@@ -3,9 +3,9 @@
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
 
-use super::conversation_dialogs::ConversationDialogs;
+use super::conversation_dialogs::DialogState;
 use super::conversation_list::ConversationList;
-use crate::chat::ConversationSummary;
+use super::conversation_menu::ConversationMenu;
 use crate::ui::{Button, ButtonVariant, Icon, IconButton, IconName};
 
 /// What the button in the header opens.
@@ -15,8 +15,7 @@ pub const SIDEBAR_ID: &str = "sidebar";
 #[component]
 pub fn Sidebar() -> impl IntoView {
     let drawer = NodeRef::<html::Nav>::new();
-    // The conversation whose menu was opened last.
-    let chosen = RwSignal::new(None::<ConversationSummary>);
+    let state = DialogState::default();
     let close_after_link = move |event: ev::MouseEvent| {
         let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         let is_link = target.is_some_and(|target| target.closest("a").ok().flatten().is_some());
@@ -32,7 +31,7 @@ pub fn Sidebar() -> impl IntoView {
             popover="auto"
             aria-label="Conversations"
             class="fixed inset-y-0 right-auto left-0 m-0 h-dvh w-72 max-w-[85vw] flex-col border-r border-line bg-canvas \
-                   text-ink backdrop:bg-black/40 open:flex md:static md:flex md:h-auto md:max-w-none md:shrink-0"
+                   text-ink backdrop:bg-backdrop open:flex md:static md:flex md:h-auto md:max-w-none md:shrink-0"
             on:click=close_after_link
         >
             <div class="flex items-center gap-2 p-3">
@@ -48,8 +47,8 @@ pub fn Sidebar() -> impl IntoView {
                     attr:popovertargetaction="hide"
                 />
             </div>
-            <ConversationList chosen />
+            <ConversationList chosen=state.chosen />
+            <ConversationMenu state />
         </nav>
-        <ConversationDialogs chosen />
     }
 }
