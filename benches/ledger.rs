@@ -1,6 +1,7 @@
 //! Durable debits per second, next to what the same commits cost the database itself in the same run.
 //!
 //! `cargo bench --features ssr --bench ledger`. A debit is a hold: it is answered when it is on disk.
+#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a program for people, with small numbers")]
 
 use std::io::Write;
 use std::sync::Arc;
@@ -17,7 +18,12 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut out = std::io::stdout();
     writeln!(out, "Ledger (SQLite, synchronous=FULL), {RUN:?} each").unwrap();
-    writeln!(out, "{:>12} {:>12} {:>10} {:>10} {:>14} {:>8}", "concurrency", "debits/s", "p50 ms", "p99 ms", "raw commits/s", "ratio").unwrap();
+    writeln!(
+        out,
+        "{:>12} {:>12} {:>10} {:>10} {:>14} {:>8}",
+        "concurrency", "debits/s", "p50 ms", "p99 ms", "raw commits/s", "ratio"
+    )
+    .unwrap();
     for concurrency in [1, 32, 256] {
         // Before and after, so that a machine that slows down does not favour one side.
         let before = raw_commits();
@@ -25,7 +31,14 @@ fn main() {
         let raw = f64::midpoint(before, raw_commits());
         latencies.sort_unstable();
         let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
-        writeln!(out, "{concurrency:>12} {rate:>12.0} {:>10.2} {:>10.2} {raw:>14.0} {:>8.2}", at(50), at(99), rate / raw).unwrap();
+        writeln!(
+            out,
+            "{concurrency:>12} {rate:>12.0} {:>10.2} {:>10.2} {raw:>14.0} {:>8.2}",
+            at(50),
+            at(99),
+            rate / raw
+        )
+        .unwrap();
     }
 }
 

@@ -1,9 +1,15 @@
 //! The release program from outside: start, memory, pages, and what a message costs over its upstream.
 //!
 //! `make bench` builds the release first and runs this. Pages are loaded with `wrk` where it is installed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    reason = "a program for people, with small numbers"
+)]
 
 #[path = "../tests/it/fake_openai.rs"]
-#[allow(dead_code, reason = "tests use more of it")]
+#[expect(dead_code, reason = "tests use more of it")]
 mod fake_openai;
 
 use std::collections::BTreeSet;
@@ -34,7 +40,7 @@ impl Drop for Server {
 }
 
 fn say(text: &str) {
-    writeln!(std::io::stdout(), "{text}").unwrap();
+    std::io::stdout().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
 fn root() -> PathBuf {
@@ -153,12 +159,18 @@ async fn message(http: &Client, server: &Server, cookie: &str, upstream: &str) {
     for concurrency in [1_usize, 32] {
         let rounds = if concurrency == 1 { 200 } else { 40 };
         let body = json!({"model": "fake", "stream": true, "messages": [{"role": "user", "content": "#tokens=8"}]});
-        let direct = round_trips(http, concurrency, rounds, &format!("{upstream}/chat/completions"), "", &body.to_string()).await;
+        let direct =
+            round_trips(http, concurrency, rounds, &format!("{upstream}/chat/completions"), "", &body.to_string())
+                .await;
         let commits = 2.0 * commit_millis();
         let url = format!("http://{}/api/chat", server.addr);
-        let through = round_trips(http, concurrency, rounds, &url, cookie, &json!({"message": "#tokens=8"}).to_string()).await;
+        let through =
+            round_trips(http, concurrency, rounds, &url, cookie, &json!({"message": "#tokens=8"}).to_string()).await;
         let overhead = through - direct;
-        say(&format!("  {concurrency:>11} {direct:>10.2} {through:>9.2} {overhead:>9.2} {commits:>10.2} {:>17.2}", overhead - commits));
+        say(&format!(
+            "  {concurrency:>11} {direct:>10.2} {through:>9.2} {overhead:>9.2} {commits:>10.2} {:>17.2}",
+            overhead - commits
+        ));
     }
 }
 
@@ -218,7 +230,11 @@ async fn bytes(http: &Client, server: &Server, cookie: &str) {
         let (mut css, mut code) = (0.0, 0.0);
         for file in loaded_files(&text) {
             let size = fetch(&file).await;
-            if Path::new(&file).extension().is_some_and(|extension| extension == "css") { css += size } else { code += size }
+            if Path::new(&file).extension().is_some_and(|extension| extension == "css") {
+                css += size;
+            } else {
+                code += size;
+            }
         }
         say(&format!("  {path:<12} {html:>6.1} {css:>7.1} {code:>8.1}"));
     }

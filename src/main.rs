@@ -83,7 +83,8 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
 async fn serve_site(config: Config) -> Result<ExitCode, String> {
     let options = serve::read_site_options()?;
     let addr = config.site.addr;
-    let listener = TcpListener::bind(addr).await.map_err(|error| format!("SITE_ADDR: {addr} cannot be listened on: {error}"))?;
+    let listener =
+        TcpListener::bind(addr).await.map_err(|error| format!("SITE_ADDR: {addr} cannot be listened on: {error}"))?;
     // A port of 0 lets the system pick one.
     let addr = listener.local_addr().unwrap_or(addr);
     let state = AppState::build(config, options).map_err(|error| format!("DATA_DIR: {error}"))?;
@@ -99,7 +100,10 @@ async fn audit(config: &Config) -> Result<ExitCode, String> {
         print(&format!("account {}: {}\n", drift.user, drift.problem));
     }
     let verdict = if report.drifts.is_empty() { "clean".to_owned() } else { format!("{} drifts", report.drifts.len()) };
-    print(&format!("{} accounts, {} entries, {} open holds: {verdict}\n", report.accounts, report.entries, report.open_holds));
+    print(&format!(
+        "{} accounts, {} entries, {} open holds: {verdict}\n",
+        report.accounts, report.entries, report.open_holds
+    ));
     Ok(if report.drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -109,6 +113,10 @@ fn print(text: &str) {
 }
 
 fn fail(problem: &str) -> ExitCode {
-    _ = writeln!(std::io::stderr(), "{}", problem.lines().map(|line| format!("tessera: {line}")).collect::<Vec<_>>().join("\n"));
+    _ = writeln!(
+        std::io::stderr(),
+        "{}",
+        problem.lines().map(|line| format!("tessera: {line}")).collect::<Vec<_>>().join("\n")
+    );
     ExitCode::FAILURE
 }

@@ -55,8 +55,8 @@ pub fn SignUpPage(
     #[prop(optional_no_strip)]
     error: Option<AppError>,
 ) -> impl IntoView {
-    let footer =
-        view! { "Already have an account? " <OtherForm path="/sign-in" next=next.clone() label="Sign in" /> }.into_any();
+    let footer = view! { "Already have an account? " <OtherForm path="/sign-in" next=next.clone() label="Sign in" /> }
+        .into_any();
     view! {
         <FormPage title="Sign up" intro="New accounts begin with free credits." action="/sign-up" next error=error.clone() footer>
             <EmailField email error=at_field(error.as_ref(), "email") />

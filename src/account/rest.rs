@@ -1,10 +1,10 @@
 //! `/api/auth`, and the forms of the sign-in pages, which work without JavaScript.
 
+use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use serde::Deserialize;
@@ -63,11 +63,23 @@ async fn me(caller: Caller) -> ApiResult<Profile> {
     Ok(Answer(caller.profile))
 }
 
-async fn submit_sign_up(state: State<AppState>, address: ClientAddress, theme: Theme, jar: CookieJar, form: Form<CredentialsForm>) -> Response {
+async fn submit_sign_up(
+    state: State<AppState>,
+    address: ClientAddress,
+    theme: Theme,
+    jar: CookieJar,
+    form: Form<CredentialsForm>,
+) -> Response {
     submit(AuthPage::SignUp, state, address, theme, jar, form).await
 }
 
-async fn submit_sign_in(state: State<AppState>, address: ClientAddress, theme: Theme, jar: CookieJar, form: Form<CredentialsForm>) -> Response {
+async fn submit_sign_in(
+    state: State<AppState>,
+    address: ClientAddress,
+    theme: Theme,
+    jar: CookieJar,
+    form: Form<CredentialsForm>,
+) -> Response {
     submit(AuthPage::SignIn, state, address, theme, jar, form).await
 }
 

@@ -109,8 +109,12 @@ pub async fn grant_admin(accounts: &dyn super::store::AccountStore, email: &str)
 fn check_new_password(password: &str) -> AppResult<()> {
     let (least, most) = PASSWORD_CHARS.into_inner();
     match password.chars().count() {
-        count if count < least => Err(AppError::invalid("password", format!("A password has at least {least} characters."))),
-        count if count > most => Err(AppError::invalid("password", format!("A password has at most {most} characters."))),
+        count if count < least => {
+            Err(AppError::invalid("password", format!("A password has at least {least} characters.")))
+        }
+        count if count > most => {
+            Err(AppError::invalid("password", format!("A password has at most {most} characters.")))
+        }
         _ => Ok(()),
     }
 }

@@ -93,9 +93,7 @@ impl Email {
 #[must_use]
 pub fn same_site_path(next: Option<&str>, fallback: &str) -> String {
     next.filter(|path| {
-        path.starts_with('/')
-            && !path.starts_with("//")
-            && !path.contains(|c: char| c == '\\' || c.is_control())
+        path.starts_with('/') && !path.starts_with("//") && !path.contains(|c: char| c == '\\' || c.is_control())
     })
     .unwrap_or(fallback)
     .to_owned()

@@ -49,7 +49,9 @@ impl ChatFailure {
         let Ok(body) = response.text().await else { return Self::unreachable() };
         match serde_json::from_str::<Failure>(&body) {
             Ok(Failure { code, error }) => Self { status, code, message: error },
-            Err(_) => Self { status, message: format!("The server answered with the status {status}."), ..Self::default() },
+            Err(_) => {
+                Self { status, message: format!("The server answered with the status {status}."), ..Self::default() }
+            }
         }
     }
 }

@@ -47,7 +47,8 @@ pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, se
         }
     }
     let key = thread.key_for(&request);
-    let mut reply = Reply { thread, turn, entry: sending.reply.clone(), question: request.message.clone(), last_id: None, held: 0 };
+    let mut reply =
+        Reply { thread, turn, entry: sending.reply.clone(), question: request.message.clone(), last_id: None, held: 0 };
     let mut failure = ChatFailure::unreachable();
     for attempt in 1..=SEND_TRIES {
         match client::send(&request, &key).await {
@@ -94,9 +95,11 @@ async fn stored_id(thread: Thread, all: &[Entry], at: usize, message: &Entry) ->
         return Ok(id);
     }
     let reply = all.get(at + 1).map(|reply| reply.message.with_untracked(|reply| reply.id.clone()));
-    let conversation = load_conversation(thread.conversation.get_untracked()).await.map_err(|error| failure_of(&error))?;
+    let conversation =
+        load_conversation(thread.conversation.get_untracked()).await.map_err(|error| failure_of(&error))?;
     let messages = conversation.map(|conversation| conversation.messages).unwrap_or_default();
-    let at = messages.iter().position(|stored| Some(&stored.id) == reply.as_ref()).and_then(|reply| reply.checked_sub(1));
+    let at =
+        messages.iter().position(|stored| Some(&stored.id) == reply.as_ref()).and_then(|reply| reply.checked_sub(1));
     at.map(|at| messages[at].id.clone()).ok_or_else(|| failure_of(&AppError::NotFound))
 }
 
@@ -150,7 +153,9 @@ impl Reply {
                 Err(failure) => {
                     self.fail(&failure.code);
                     if self.is_watched() {
-                        let message = "The answer cannot be followed. What it cost is below it when you reload the page.".to_owned();
+                        let message =
+                            "The answer cannot be followed. What it cost is below it when you reload the page."
+                                .to_owned();
                         self.thread.failure.set(Some(ChatFailure { message, ..failure }));
                     }
                     return self.finish().await;

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use ammonia::{Builder, UrlRelative};
 use syntect::highlighting::{
-    Color, HighlightIterator, HighlightState, Highlighter, ScopeSelectors, StyleModifier, Theme, ThemeItem, ThemeSettings,
+    Color, HighlightIterator, HighlightState, Highlighter, ScopeSelectors, StyleModifier, Theme, ThemeItem,
+    ThemeSettings,
 };
 use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 use syntect::util::LinesWithEndings;
@@ -35,11 +36,20 @@ const CLASSES: &[(&str, &str)] = &[
     ("s", "string, punctuation.definition.string, constant.character.escape, markup.raw"),
     ("n", "constant, markup.list"),
     ("k", "keyword, storage, variable.language, punctuation.definition.keyword, markup.heading"),
-    ("t", "entity.name.type, entity.name.class, entity.name.struct, entity.name.enum, entity.name.namespace, \
-           support.type, support.class, storage.type.primitive"),
-    ("f", "entity.name.function, support.function, variable.function, entity.name.macro, support.macro, meta.annotation"),
-    ("a", "entity.name.tag, entity.other.attribute-name, variable.parameter, meta.mapping.key string, \
-           support.type.property-name"),
+    (
+        "t",
+        "entity.name.type, entity.name.class, entity.name.struct, entity.name.enum, entity.name.namespace, \
+           support.type, support.class, storage.type.primitive",
+    ),
+    (
+        "f",
+        "entity.name.function, support.function, variable.function, entity.name.macro, support.macro, meta.annotation",
+    ),
+    (
+        "a",
+        "entity.name.tag, entity.other.attribute-name, variable.parameter, meta.mapping.key string, \
+           support.type.property-name",
+    ),
     ("i", "markup.inserted"),
     ("d", "markup.deleted, invalid"),
 ];
@@ -167,8 +177,34 @@ fn write_colored(grammars: &SyntaxSet, grammar: &SyntaxReference, code: &str, ht
 /// Lets pass what `markdown.rs` and this file write, and nothing else.
 fn sanitizer() -> Builder<'static> {
     let tags = [
-        "a", "blockquote", "br", "button", "code", "del", "div", "em", "h3", "h4", "h5", "h6", "hr", "img",
-        "input", "li", "ol", "p", "pre", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+        "a",
+        "blockquote",
+        "br",
+        "button",
+        "code",
+        "del",
+        "div",
+        "em",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "img",
+        "input",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "span",
+        "strong",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "ul",
     ];
     let attributes: &[(&str, &[&str])] = &[
         ("a", &["href", "target"]),
@@ -243,9 +279,45 @@ mod tests {
         for (alias, _) in ALIASES {
             assert!(grammars_for(alias).is_some(), "{alias}");
         }
-        for language in ["rust", "python", "javascript", "typescript", "tsx", "c++", "c#", "go", "java", "html", "css",
-            "json", "yaml", "toml", "sql", "bash", "sh", "zsh", "diff", "xml", "php", "ruby", "swift", "kotlin", "dockerfile",
-            "makefile", "lua", "r", "haskell", "nix", "zig", "elixir", "scala", "markdown", "ini", "perl", "dart"] {
+        for language in [
+            "rust",
+            "python",
+            "javascript",
+            "typescript",
+            "tsx",
+            "c++",
+            "c#",
+            "go",
+            "java",
+            "html",
+            "css",
+            "json",
+            "yaml",
+            "toml",
+            "sql",
+            "bash",
+            "sh",
+            "zsh",
+            "diff",
+            "xml",
+            "php",
+            "ruby",
+            "swift",
+            "kotlin",
+            "dockerfile",
+            "makefile",
+            "lua",
+            "r",
+            "haskell",
+            "nix",
+            "zig",
+            "elixir",
+            "scala",
+            "markdown",
+            "ini",
+            "perl",
+            "dart",
+        ] {
             assert!(grammars_for(language).is_some(), "{language}");
         }
     }
@@ -260,7 +332,10 @@ mod tests {
             "```\ncode & <more>\n```\n\n    indented\n",
             "<div>raw</div>\n\na <b>c</b>",
         ] {
-            let ours = to_html(text).replace("&quot;", "\"").replace("&#39;", "'").replace(" disabled", " disabled=\"\"")
+            let ours = to_html(text)
+                .replace("&quot;", "\"")
+                .replace("&#39;", "'")
+                .replace(" disabled", " disabled=\"\"")
                 .replace(" checked", " checked=\"\"");
             let sorted = |html: &str| {
                 let mut words: Vec<_> = html.replace('>', " > ").split_whitespace().map(str::to_owned).collect();
@@ -299,15 +374,23 @@ mod tests {
     /// Prints what the module docs speak of; `cargo test what_the_grammars_cost -- --nocapture --ignored` alone.
     #[test]
     #[ignore = "a measurement"]
-    #[expect(clippy::print_stdout, reason = "a measurement")]
     fn what_the_grammars_cost() {
         let resident = || {
             let status = std::fs::read_to_string("/proc/self/status").unwrap();
             status.lines().find(|line| line.starts_with("VmRSS")).unwrap().replace("VmRSS:", "")
         };
         println!("before {}", resident());
-        for text in ["*hi*", "```rust\nfn main() {}\n```", "```rust\nfn main() {}\n```", "```python\ndef f(): pass\n```",
-            "```js\nlet a = 1;\n```", "```html\n<p>\n```", "```cpp\nint a;\n```", "```sql\nselect 1\n```", "```bash\nls\n```"] {
+        for text in [
+            "*hi*",
+            "```rust\nfn main() {}\n```",
+            "```rust\nfn main() {}\n```",
+            "```python\ndef f(): pass\n```",
+            "```js\nlet a = 1;\n```",
+            "```html\n<p>\n```",
+            "```cpp\nint a;\n```",
+            "```sql\nselect 1\n```",
+            "```bash\nls\n```",
+        ] {
             let started = Instant::now();
             let _ = to_final_html(text);
             println!("{text:?} {:?} {}", started.elapsed(), resident());

@@ -388,7 +388,10 @@ mod tests {
 
     #[test]
     fn images_of_others_are_links() {
-        assert_eq!(to_html("![a *b*](/images/1.png)"), "<p><img src=\"/images/1.png\" alt=\"a b\" loading=\"lazy\"></p>\n");
+        assert_eq!(
+            to_html("![a *b*](/images/1.png)"),
+            "<p><img src=\"/images/1.png\" alt=\"a b\" loading=\"lazy\"></p>\n"
+        );
         for url in ["//x.example/1.png", "/\\x.example", "data:image/png;base64,AA", "1.png", "</&#9;/x.example>"] {
             let html = to_html(&format!("![alt]({url})"));
             assert_eq!(html, "<p>alt</p>\n", "{url}");

@@ -104,20 +104,46 @@ pub fn assert_safe(html: &str) {
 }
 
 const TAGS: &[&str] = &[
-    "a", "blockquote", "br", "button", "code", "del", "div", "em", "h3", "h4", "h5", "h6", "hr", "img", "input",
-    "li", "ol", "p", "pre", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a",
+    "blockquote",
+    "br",
+    "button",
+    "code",
+    "del",
+    "div",
+    "em",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "img",
+    "input",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "span",
+    "strong",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
 ];
 
 fn assert_attribute(words: &str, value: &str, html: &str) {
     let (flags, name) = words.rsplit_once(' ').unwrap_or(("", words));
     assert_words(flags, html);
     let good = match name {
-        "href" => ["http://", "https://", "mailto:"].iter().any(|scheme| {
-            value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        }),
+        "href" => ["http://", "https://", "mailto:"]
+            .iter()
+            .any(|scheme| value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))),
         "src" => value.starts_with('/') && !value.starts_with("//"),
-        "alt" | "aria-label" | "class" | "data-copy" | "loading" | "rel" | "scope" | "start" | "tabindex" | "target"
-        | "type" => true,
+        "alt" | "aria-label" | "class" | "data-copy" | "loading" | "rel" | "scope" | "start" | "tabindex"
+        | "target" | "type" => true,
         // How HTML is written when an attribute has no value.
         "checked" | "disabled" => value.is_empty(),
         _ => false,

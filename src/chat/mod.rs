@@ -20,12 +20,12 @@ pub mod providers;
 #[cfg(feature = "ssr")]
 mod reply;
 #[cfg(feature = "ssr")]
-mod watch;
-#[cfg(feature = "ssr")]
 pub mod rest;
 #[cfg(feature = "ssr")]
 pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
+#[cfg(feature = "ssr")]
+mod watch;
 
 pub use types::*;

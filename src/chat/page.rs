@@ -67,7 +67,10 @@ pub fn ChatPage() -> impl IntoView {
     let title = move || {
         workspace.conversations.with(|known| {
             let id = id.get();
-            known.iter().find(|it| Some(&it.id) == id.as_ref()).map_or_else(|| "New chat".to_owned(), |it| it.title.clone())
+            known
+                .iter()
+                .find(|it| Some(&it.id) == id.as_ref())
+                .map_or_else(|| "New chat".to_owned(), |it| it.title.clone())
         })
     };
     let content = move || {
@@ -93,7 +96,8 @@ pub fn ChatPage() -> impl IntoView {
 
 /// Stands for a conversation that is on the screen already, so nothing of it is looked at but its id.
 fn stub(id: String) -> Conversation {
-    let summary = ConversationSummary { id, title: String::new(), created_at: String::new(), updated_at: String::new() };
+    let summary =
+        ConversationSummary { id, title: String::new(), created_at: String::new(), updated_at: String::new() };
     Conversation { summary, messages: Vec::new() }
 }
 

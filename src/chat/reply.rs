@@ -59,7 +59,14 @@ pub fn start(state: &AppState, writing: Writing) {
     state.clone().jobs.spawn(writing.id, |job| {
         let id = writing.request_id.clone();
         in_request(id, async move {
-            let mut draft = Draft { state: &state, job: &job, writing: &writing, text: String::new(), provider: 0, saved: Instant::now() };
+            let mut draft = Draft {
+                state: &state,
+                job: &job,
+                writing: &writing,
+                text: String::new(),
+                provider: 0,
+                saved: Instant::now(),
+            };
             draft.publish(&ChatEvent::Start {
                 message_id: writing.id.to_string(),
                 conversation_id: writing.conversation.to_string(),
@@ -200,9 +207,13 @@ impl Draft<'_> {
         };
         self.publish(&match self.close_books(reply, credits).await {
             Ok((charged, available)) => match error {
-                None if charged == credits => {
-                    ChatEvent::Done { reply: None, cached: false, remaining_credits: available, credits: charged, usage }
-                }
+                None if charged == credits => ChatEvent::Done {
+                    reply: None,
+                    cached: false,
+                    remaining_credits: available,
+                    credits: charged,
+                    usage,
+                },
                 // The conversation was deleted meanwhile, or the job was given up for dead: free either way.
                 None => error_event(&AppError::Unavailable),
                 Some(error) => error_event(&error),

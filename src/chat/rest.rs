@@ -56,7 +56,12 @@ async fn send(
     Ok(Answer(service::await_reply(&state, caller.id, id).await?).into_response())
 }
 
-async fn watch(State(state): State<AppState>, caller: Caller, PathId(id): PathId, headers: HeaderMap) -> Result<Response, ApiError> {
+async fn watch(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let from = match headers.get("last-event-id") {
         None => None,
         Some(id) => Some(
@@ -96,7 +101,11 @@ struct ListQuery {
     cursor: Option<String>,
 }
 
-async fn list(State(state): State<AppState>, caller: Caller, Query(query): Query<ListQuery>) -> ApiResult<Page<ConversationSummary>> {
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> ApiResult<Page<ConversationSummary>> {
     let limit = page_limit(query.limit.as_deref(), CONVERSATIONS_PAGE)?;
     let search = query.q.unwrap_or_default();
     Ok(Answer(service::list_conversations(&state, caller.id, &search, query.cursor.as_deref(), limit).await?))
@@ -157,7 +166,10 @@ async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, For
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
-    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/event-stream"))
+    headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {

@@ -2,17 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::{Conversation, Message, Workspace};
+use super::{Conversation, Message};
 use crate::error::AppError;
-
-/// What every signed-in page shows around its content.
-#[server(prefix = "/fn", endpoint = "load_workspace")]
-pub async fn load_workspace() -> Result<Workspace, AppError> {
-    use crate::server::{caller::Caller, state::AppState};
-    let state = expect_context::<AppState>();
-    let user = Caller::from_context(&state).await?;
-    super::service::load_workspace(&state, &user).await
-}
 
 /// A conversation with its messages; `None` for a new chat.
 #[server(prefix = "/fn", endpoint = "load_conversation")]

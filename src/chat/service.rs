@@ -10,7 +10,10 @@ use uuid::Uuid;
 use super::providers::{ChatProvider, Role, Turn};
 use super::reply::{self, Writing};
 use super::store::{NewExchange, PastMessage, StoredReply};
-use super::{Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, Message, MessageState, ProviderInfo, Workspace, highlight};
+use super::{
+    Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, Message, MessageState, ProviderInfo, Workspace,
+    highlight,
+};
 use crate::credits::Page;
 use crate::credits::store::{HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
 use crate::error::{AppError, AppResult};
@@ -38,7 +41,12 @@ const SYSTEM_PROMPT: &str = "You are a helpful, honest assistant. Answer briefly
 /// # Errors
 /// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation,
 /// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
-pub async fn send_message(state: &AppState, user: Uuid, request: ChatRequest, idempotency_key: Option<String>) -> AppResult<Uuid> {
+pub async fn send_message(
+    state: &AppState,
+    user: Uuid,
+    request: ChatRequest,
+    idempotency_key: Option<String>,
+) -> AppResult<Uuid> {
     let text = check_message(state, &request.message)?;
     let order = choose_providers(state, request.provider.as_deref())?;
     if request.model.is_some() && request.provider.is_none() {
@@ -70,7 +78,9 @@ pub async fn send_message(state: &AppState, user: Uuid, request: ChatRequest, id
         HoldOutcome::Held(_) => {}
         HoldOutcome::Repeated(id) => return Ok(id),
         HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
-        HoldOutcome::Insufficient { available } => return Err(AppError::InsufficientCredits { needed: price, available }),
+        HoldOutcome::Insufficient { available } => {
+            return Err(AppError::InsufficientCredits { needed: price, available });
+        }
     }
     // The handler's future may be dropped at any await; what follows a hold must not be.
     let state = state.clone();
@@ -92,7 +102,8 @@ pub async fn send_message(state: &AppState, user: Uuid, request: ChatRequest, id
         let past = match begun.and_then(|past| past.ok_or(AppError::NotFound)) {
             Ok(past) => past,
             Err(error) => {
-                let released = state.credits.end_hold(reply_id, HoldEnd::Release, Some("Nothing was asked".to_owned())).await;
+                let released =
+                    state.credits.end_hold(reply_id, HoldEnd::Release, Some("Nothing was asked".to_owned())).await;
                 if let Err(error) = released {
                     tracing::error!(%error, "a hold is left to the sweeper");
                 }
@@ -354,7 +365,10 @@ mod tests {
     #[test]
     fn context_keeps_the_newest_and_begins_with_the_system_prompt() {
         let past = (0..40)
-            .map(|n| PastMessage { author: if n % 2 == 0 { Author::User } else { Author::Assistant }, content: format!("{n}-").repeat(2000) })
+            .map(|n| PastMessage {
+                author: if n % 2 == 0 { Author::User } else { Author::Assistant },
+                content: format!("{n}-").repeat(2000),
+            })
             .collect();
         let turns = build_context(past, "now".to_owned());
         assert_eq!(turns[0].role, Role::System);

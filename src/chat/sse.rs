@@ -201,8 +201,19 @@ mod tests {
 
     fn stream() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
-            Just("data"), Just("event"), Just("id"), Just(":"), Just(": "), Just("\n"), Just("\r"), Just("\r\n"),
-            Just("\n\n"), Just("\u{feff}"), Just("é🦀"), Just("\0"), Just("text"),
+            Just("data"),
+            Just("event"),
+            Just("id"),
+            Just(":"),
+            Just(": "),
+            Just("\n"),
+            Just("\r"),
+            Just("\r\n"),
+            Just("\n\n"),
+            Just("\u{feff}"),
+            Just("é🦀"),
+            Just("\0"),
+            Just("text"),
         ];
         proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
     }

@@ -143,7 +143,9 @@ impl Thread {
     /// Sends what the editor holds, in the place of the message that it edits.
     pub fn send_edited(self) {
         let Some((key, text)) = self.editing.get_untracked() else { return };
-        let Some(kept) = self.entries.with_untracked(|all| all.iter().position(|entry| entry.key == key)) else { return };
+        let Some(kept) = self.entries.with_untracked(|all| all.iter().position(|entry| entry.key == key)) else {
+            return;
+        };
         if self.busy.get_untracked() || text.trim().is_empty() {
             return;
         }
@@ -174,7 +176,8 @@ impl Thread {
                     // It may have ended by itself meanwhile; then there is nothing to say.
                     if self.busy.try_get_untracked() == Some(true) {
                         self.stopping.set(false);
-                        let message = "The answer could not be stopped. It goes on, and is charged as usual.".to_owned();
+                        let message =
+                            "The answer could not be stopped. It goes on, and is charged as usual.".to_owned();
                         self.failure.set(Some(ChatFailure { message, ..failure }));
                     }
                 }

@@ -148,9 +148,20 @@ pub struct ChatAnswer {
 #[serde(rename_all = "camelCase", tag = "event", content = "data")]
 pub enum ChatEvent {
     #[serde(rename_all = "camelCase")]
-    Start { message_id: String, conversation_id: String, provider: String, model: String, credits: i64 },
-    Token { text: String },
-    Fallback { from: String, to: String },
+    Start {
+        message_id: String,
+        conversation_id: String,
+        provider: String,
+        model: String,
+        credits: i64,
+    },
+    Token {
+        text: String,
+    },
+    Fallback {
+        from: String,
+        to: String,
+    },
     #[serde(rename_all = "camelCase")]
     Done {
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -160,7 +171,11 @@ pub enum ChatEvent {
         credits: i64,
         usage: Option<Usage>,
     },
-    Error { code: String, error: String, charged: bool },
+    Error {
+        code: String,
+        error: String,
+        charged: bool,
+    },
 }
 
 /// A provider that can be picked, in the order in which they are asked.

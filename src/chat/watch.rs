@@ -78,7 +78,13 @@ pub(super) async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResu
 }
 
 /// The events of a reply that has ended, made from what is stored of it.
-async fn stored_events(state: &AppState, user: Uuid, reply: &StoredReply, from_start: bool, seen: usize) -> Vec<JobEvent> {
+async fn stored_events(
+    state: &AppState,
+    user: Uuid,
+    reply: &StoredReply,
+    from_start: bool,
+    seen: usize,
+) -> Vec<JobEvent> {
     let message = &reply.message;
     let mut events = Vec::new();
     if from_start {
@@ -96,16 +102,18 @@ async fn stored_events(state: &AppState, user: Uuid, reply: &StoredReply, from_s
         events.push(job_event(&token, Position::At(message.content.len() as u64)));
     }
     let end = match message.state {
-        MessageState::Complete | MessageState::Stopped => match state.credits.balance(user, &current_request_id()).await {
-            Ok(balance) => ChatEvent::Done {
-                reply: Some(message.content.clone()),
-                cached: message.cached,
-                remaining_credits: balance.available,
-                credits: message.credits,
-                usage: message.usage,
-            },
-            Err(error) => error_event(&error.into()),
-        },
+        MessageState::Complete | MessageState::Stopped => {
+            match state.credits.balance(user, &current_request_id()).await {
+                Ok(balance) => ChatEvent::Done {
+                    reply: Some(message.content.clone()),
+                    cached: message.cached,
+                    remaining_credits: balance.available,
+                    credits: message.credits,
+                    usage: message.usage,
+                },
+                Err(error) => error_event(&error.into()),
+            }
+        }
         _ => error_event(&AppError::from_code(message.error_code.as_deref().unwrap_or_default())),
     };
     events.push(job_event(&end, Position::End));

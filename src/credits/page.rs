@@ -1,6 +1,9 @@
 //! `/dashboard`: the balance and the ledger.
 
-use leptos::{either::{Either, EitherOf3}, prelude::*};
+use leptos::{
+    either::{Either, EitherOf3},
+    prelude::*,
+};
 use leptos_router::hooks::use_query_map;
 
 use super::components::{BalanceCard, LedgerTable};

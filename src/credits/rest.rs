@@ -33,11 +33,16 @@ struct LedgerQuery {
     format: Option<String>,
 }
 
-async fn list_ledger(State(state): State<AppState>, caller: Caller, Query(query): Query<LedgerQuery>) -> Result<Response, ApiError> {
+async fn list_ledger(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(query): Query<LedgerQuery>,
+) -> Result<Response, ApiError> {
     match query.format.as_deref() {
         None | Some("json") => {
             let limit = page_limit(query.limit.as_deref(), LEDGER_PAGE)?;
-            let page: Page<LedgerEntry> = service::load_ledger(&state, caller.id, query.cursor.as_deref(), limit).await?;
+            let page: Page<LedgerEntry> =
+                service::load_ledger(&state, caller.id, query.cursor.as_deref(), limit).await?;
             Ok(Answer(page).into_response())
         }
         Some("csv") => Ok(csv(state, caller.id)),
@@ -67,7 +72,9 @@ fn csv(state: AppState, user: Uuid) -> Response {
             Ok(Some((lines, next)))
         }
     });
-    let headers =
-        [(CONTENT_TYPE, "text/csv; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"tessera-ledger.csv\"")];
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"tessera-ledger.csv\""),
+    ];
     (headers, Body::from_stream(pages)).into_response()
 }

@@ -23,8 +23,17 @@ pub async fn load_credits(state: &AppState, user: Uuid) -> AppResult<Credits> {
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] for a cursor that this server never gave out.
-pub async fn load_ledger(state: &AppState, user: Uuid, cursor: Option<&str>, limit: usize) -> AppResult<Page<LedgerEntry>> {
-    state.credits.ledger(user, cursor, limit).await?.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
+pub async fn load_ledger(
+    state: &AppState,
+    user: Uuid,
+    cursor: Option<&str>,
+    limit: usize,
+) -> AppResult<Page<LedgerEntry>> {
+    state
+        .credits
+        .ledger(user, cursor, limit)
+        .await?
+        .ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
 }
 
 /// Everything the dashboard shows.

@@ -196,14 +196,20 @@ impl Config {
 impl SiteConfig {
     fn read(reader: &mut Reader) -> Self {
         Self {
-            addr: reader.parsed("SITE_ADDR", SocketAddr::from(([127, 0, 0, 1], 3000)), "an address such as 127.0.0.1:3000"),
+            addr: reader.parsed(
+                "SITE_ADDR",
+                SocketAddr::from(([127, 0, 0, 1], 3000)),
+                "an address such as 127.0.0.1:3000",
+            ),
             public_url: reader.url("PUBLIC_URL", "http://localhost:3000"),
             data_dir: reader.text("DATA_DIR").unwrap_or("./data").into(),
             trusted_proxies: reader
                 .list("TRUSTED_PROXIES")
                 .into_iter()
                 .filter_map(|text| {
-                    text.parse().map_err(|_| reader.problem("TRUSTED_PROXIES", format!("{text:?} is not an IP address"))).ok()
+                    text.parse()
+                        .map_err(|_| reader.problem("TRUSTED_PROXIES", format!("{text:?} is not an IP address")))
+                        .ok()
                 })
                 .collect(),
             rate_limit_per_minute: reader.at_least("RATE_LIMIT_PER_MINUTE", 20, 1),
@@ -242,7 +248,10 @@ impl ChatConfig {
         for name in reader.list("CHAT_PROVIDERS") {
             match ProviderName::parse(name) {
                 Some(provider) if !configured.contains(&provider) => {
-                    reader.problem("CHAT_PROVIDERS", format!("{name} is listed but not configured (set OPENAI_API_KEY or OPENAI_BASE_URL)"));
+                    reader.problem(
+                        "CHAT_PROVIDERS",
+                        format!("{name} is listed but not configured (set OPENAI_API_KEY or OPENAI_BASE_URL)"),
+                    );
                 }
                 Some(provider) if providers.contains(&provider) => {
                     reader.problem("CHAT_PROVIDERS", format!("{name} is listed twice"));
@@ -382,10 +391,22 @@ mod tests {
         ])
         .unwrap_err();
         for name in [
-            "SITE_ADDR", "PUBLIC_URL", "CHAT_CREDITS", "FREE_CREDITS", "MAX_MESSAGE_CHARS", "CHAT_PROVIDERS",
-            "LOG_FORMAT", "ADMIN_EMAILS", "TRUSTED_PROXIES", "MONGODB_URI", "RATE_LIMIT_PER_MINUTE",
+            "SITE_ADDR",
+            "PUBLIC_URL",
+            "CHAT_CREDITS",
+            "FREE_CREDITS",
+            "MAX_MESSAGE_CHARS",
+            "CHAT_PROVIDERS",
+            "LOG_FORMAT",
+            "ADMIN_EMAILS",
+            "TRUSTED_PROXIES",
+            "MONGODB_URI",
+            "RATE_LIMIT_PER_MINUTE",
         ] {
-            assert!(problems.iter().any(|problem| problem.starts_with(&format!("{name}: "))), "{name} in {problems:#?}");
+            assert!(
+                problems.iter().any(|problem| problem.starts_with(&format!("{name}: "))),
+                "{name} in {problems:#?}"
+            );
         }
     }
 

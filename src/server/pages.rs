@@ -4,7 +4,9 @@ use std::sync::{LazyLock, OnceLock};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Query, RawPathParams, Request, State};
-use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -39,7 +41,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Theme {
 }
 
 /// A page that hydrates, with its workspace and its data. Without a session: to the sign-in page and back.
-async fn app_page<T, Fut>(state: AppState, theme: Theme, request: Request, load: impl FnOnce(AppState, Caller) -> Fut) -> Response
+async fn app_page<T, Fut>(
+    state: AppState,
+    theme: Theme,
+    request: Request,
+    load: impl FnOnce(AppState, Caller) -> Fut,
+) -> Response
 where
     T: Clone + Send + Sync + 'static,
     Fut: Future<Output = AppResult<T>>,
@@ -80,7 +87,12 @@ where
 }
 
 /// `/chat` and `/chat/{id}`.
-pub async fn chat_page(State(state): State<AppState>, theme: Theme, params: RawPathParams, request: Request) -> Response {
+pub async fn chat_page(
+    State(state): State<AppState>,
+    theme: Theme,
+    params: RawPathParams,
+    request: Request,
+) -> Response {
     let id = params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned());
     app_page(state, theme, request, async move |state, caller: Caller| match id {
         Some(id) => chat::service::load_conversation(&state, caller.id, &id).await.map(Some),
@@ -136,9 +148,13 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
                 description: "Self-hosted AI chat with prepaid credits: no result, no charge.",
                 path: "/",
                 theme,
-                prefetch: true,
+                prefetch: false,
             };
-            ReadyPage::new(render_static_page(page, &state.leptos, || view! { <LandingPage free_credits chat_credits /> }))
+            ReadyPage::new(render_static_page(
+                page,
+                &state.leptos,
+                || view! { <LandingPage free_credits chat_credits /> },
+            ))
         })
     });
     let index = Theme::ALL.iter().position(|each| *each == theme).unwrap_or(0);
@@ -173,12 +189,22 @@ pub struct NextQuery {
 }
 
 /// `/sign-in`.
-pub async fn sign_in_page(state: State<AppState>, theme: Theme, query: Query<NextQuery>, headers: HeaderMap) -> Response {
+pub async fn sign_in_page(
+    state: State<AppState>,
+    theme: Theme,
+    query: Query<NextQuery>,
+    headers: HeaderMap,
+) -> Response {
     show_auth_page(AuthPage::SignIn, state, theme, query, headers).await
 }
 
 /// `/sign-up`.
-pub async fn sign_up_page(state: State<AppState>, theme: Theme, query: Query<NextQuery>, headers: HeaderMap) -> Response {
+pub async fn sign_up_page(
+    state: State<AppState>,
+    theme: Theme,
+    query: Query<NextQuery>,
+    headers: HeaderMap,
+) -> Response {
     show_auth_page(AuthPage::SignUp, state, theme, query, headers).await
 }
 
@@ -198,19 +224,32 @@ async fn show_auth_page(
 }
 
 /// The form with what was typed (but the password) and what is wrong with it.
-pub fn auth_page(state: &AppState, page: AuthPage, theme: Theme, form: &CredentialsForm, error: Option<AppError>) -> Response {
+pub fn auth_page(
+    state: &AppState,
+    page: AuthPage,
+    theme: Theme,
+    form: &CredentialsForm,
+    error: Option<AppError>,
+) -> Response {
     let status = error.as_ref().map_or(200, AppError::status);
     let next = same_site_path(form.next.as_deref(), "/chat");
     let (email, name) = (form.email.clone(), form.name.clone().unwrap_or_default());
-    let static_page = |title, path| StaticPage { title, description: "Self-hosted AI chat with prepaid credits.", path, theme, prefetch: true };
-    let html = match page {
-        AuthPage::SignIn => render_static_page(static_page("Sign in", "/sign-in"), &state.leptos, || {
-            view! { <SignInPage next email error /> }
-        }),
-        AuthPage::SignUp => render_static_page(static_page("Create an account", "/sign-up"), &state.leptos, || {
-            view! { <SignUpPage next email name error /> }
-        }),
+    let (title, path) = match page {
+        AuthPage::SignIn => ("Sign in", format!("/sign-in?next={}", urlencode(&next))),
+        AuthPage::SignUp => ("Sign up", format!("/sign-up?next={}", urlencode(&next))),
     };
+    // Whoever is about to sign in needs the app next.
+    let static_page = StaticPage {
+        title,
+        description: "Self-hosted AI chat with prepaid credits.",
+        path: &path,
+        theme,
+        prefetch: true,
+    };
+    let html = render_static_page(static_page, &state.leptos, || match page {
+        AuthPage::SignIn => view! { <SignInPage next email error /> }.into_any(),
+        AuthPage::SignUp => view! { <SignUpPage next email name error /> }.into_any(),
+    });
     static_response(status, html)
 }
 

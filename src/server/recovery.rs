@@ -58,13 +58,17 @@ pub async fn run(state: AppState) {
 /// # Errors
 /// [`crate::error::AppError::Unavailable`]; what was not ended is found again.
 pub async fn sweep_holds(state: &AppState) -> AppResult<usize> {
-    let stale = state.credits.stale_holds(now_millis(), SWEEP_BATCH).await?;
-    let count = stale.len();
-    for StaleHold { id, kind } in stale {
+    let dead = state.credits.stale_holds(now_millis(), SWEEP_BATCH).await?;
+    let count = dead.len();
+    for StaleHold { id, kind } in dead {
         let has_result = match kind {
             WorkKind::Chat => chat::service::recover_reply(state, id).await?,
         };
-        let (end, reason) = if has_result { (HoldEnd::Settle, None) } else { (HoldEnd::Release, Some("The server was interrupted".to_owned())) };
+        let (end, reason) = if has_result {
+            (HoldEnd::Settle, None)
+        } else {
+            (HoldEnd::Release, Some("The server was interrupted".to_owned()))
+        };
         state.credits.end_hold(id, end, reason).await?;
         tracing::info!(hold = %id, ?end, "ended the hold of work that was cut off");
     }

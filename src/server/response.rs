@@ -79,11 +79,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
             return Err(AppError::UnsupportedMedia("application/json".to_owned()).into());
         }
         let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(failure) if failure.status() == StatusCode::PAYLOAD_TOO_LARGE => AppError::TooLarge,
+            BytesRejection::FailedToBufferBody(failure) if failure.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                AppError::TooLarge
+            }
             _ => AppError::invalid("body", "The body could not be read."),
         })?;
-        let value = serde_json::from_slice(&bytes)
-            .map_err(|error| AppError::invalid("body", format!("The body is not the JSON that is expected here: {error}.")))?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| {
+            AppError::invalid("body", format!("The body is not the JSON that is expected here: {error}."))
+        })?;
         Ok(Self(value, bytes))
     }
 }
@@ -103,7 +106,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let id: Result<axum::extract::Path<Uuid>, PathRejection> = axum::extract::Path::from_request_parts(parts, state).await;
+        let id: Result<axum::extract::Path<Uuid>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, state).await;
         id.map(|axum::extract::Path(id)| Self(id)).map_err(|_| AppError::NotFound.into())
     }
 }

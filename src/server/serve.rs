@@ -80,13 +80,15 @@ async fn wait_for_signal(state: &AppState) {
 /// One line that names the file.
 pub fn read_site_options() -> Result<LeptosOptions, String> {
     let beside = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
-    let found = [Some(PathBuf::from(".")), beside].into_iter().flatten().find(|folder| folder.join("Leptos.toml").is_file());
+    let found =
+        [Some(PathBuf::from(".")), beside].into_iter().flatten().find(|folder| folder.join("Leptos.toml").is_file());
     let Some(folder) = found else {
         return toml::from_str("output-name = \"tessera\"").map_err(|error| error.to_string());
     };
     let path = folder.join("Leptos.toml");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut options: LeptosOptions = toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))?;
+    let mut options: LeptosOptions =
+        toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))?;
     options.site_root = folder.join(options.site_root.as_ref()).to_string_lossy().into_owned().into();
     Ok(options)
 }

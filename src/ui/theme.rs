@@ -68,8 +68,7 @@ impl Theme {
                 None => root.remove_attribute("data-theme"),
             });
         }
-        let cookie =
-            format!("{}={}; Path=/; Max-Age={}; SameSite=Lax", Self::COOKIE, self.as_str(), Self::COOKIE_SECS);
+        let cookie = format!("{}={}; Path=/; Max-Age={}; SameSite=Lax", Self::COOKIE, self.as_str(), Self::COOKIE_SECS);
         // Refused only where cookies are switched off; the theme then lasts as long as the page.
         drop(document().unchecked_into::<web_sys::HtmlDocument>().set_cookie(&cookie));
     }

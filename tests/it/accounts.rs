@@ -10,7 +10,10 @@ async fn a_new_user_is_signed_in_and_has_the_free_credits() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let (status, me) = user.get_json("/api/auth/me").await;
-    assert_eq!((status, me["data"]["email"].as_str(), me["data"]["role"].as_str()), (200, Some(user.email.as_str()), Some("USER")));
+    assert_eq!(
+        (status, me["data"]["email"].as_str(), me["data"]["role"].as_str()),
+        (200, Some(user.email.as_str()), Some("USER"))
+    );
     assert_eq!(user.credits().await, json!({"available": 10, "held": 0, "debt": 0, "plan": "free"}));
     assert_eq!(user.ledger_kinds().await, ["grant"]);
 }
@@ -82,11 +85,17 @@ async fn bad_input_names_its_field() {
         (json!([1, 2]), "body"),
     ] {
         let (status, answer) = visitor.post_json("/api/auth/register", &body).await;
-        assert_eq!((status, answer["code"].as_str(), answer["field"].as_str()), (400, Some("invalid_input"), Some(field)), "{answer}");
+        assert_eq!(
+            (status, answer["code"].as_str(), answer["field"].as_str()),
+            (400, Some("invalid_input"), Some(field)),
+            "{answer}"
+        );
     }
-    let (status, body) = answer(visitor.post("/api/auth/login").body("email=a").header("content-type", "text/plain")).await;
+    let (status, body) =
+        answer(visitor.post("/api/auth/login").body("email=a").header("content-type", "text/plain")).await;
     assert_eq!((status, body["code"].as_str()), (415, Some("unsupported_media_type")));
-    let (status, body) = answer(visitor.post("/api/auth/login").body("{").header("content-type", "application/json")).await;
+    let (status, body) =
+        answer(visitor.post("/api/auth/login").body("{").header("content-type", "application/json")).await;
     assert_eq!((status, body["code"].as_str()), (400, Some("invalid_input")));
 }
 
@@ -96,7 +105,8 @@ async fn wrong_password_and_unknown_address_get_the_same_answer() {
     let user = app.user().await;
     let visitor = app.visitor();
     let wrong = visitor.post_json("/api/auth/login", &json!({"email": user.email, "password": "wrong horse"})).await;
-    let unknown = visitor.post_json("/api/auth/login", &json!({"email": "nobody@example.org", "password": "wrong horse"})).await;
+    let unknown =
+        visitor.post_json("/api/auth/login", &json!({"email": "nobody@example.org", "password": "wrong horse"})).await;
     assert_eq!(wrong.0, 401);
     assert_eq!((wrong.0, &wrong.1["error"], &wrong.1["code"]), (unknown.0, &unknown.1["error"], &unknown.1["code"]));
 }
@@ -109,7 +119,12 @@ async fn signing_out_ends_the_session_on_the_server() {
     let response = user.post("/api/auth/logout").send().await.unwrap();
     assert!(response.headers()[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     assert_eq!(other.get_json("/api/auth/me").await.0, 401);
-    let response = user.post("/api/auth/login").json(&json!({"email": user.email.to_uppercase(), "password": PASSWORD})).send().await.unwrap();
+    let response = user
+        .post("/api/auth/login")
+        .json(&json!({"email": user.email.to_uppercase(), "password": PASSWORD}))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     user.keep_cookie(&response);
     assert_eq!(user.get_json("/api/auth/me").await.0, 200);
@@ -117,12 +132,21 @@ async fn signing_out_ends_the_session_on_the_server() {
 
 #[tokio::test]
 async fn cookies_are_out_of_reach_of_scripts_and_secure_over_https() {
-    for (url, name, secure) in [("http://localhost:3000", "tessera_session=", false), ("https://chat.example.org", "__Host-tessera_session=", true)] {
+    for (url, name, secure) in [
+        ("http://localhost:3000", "tessera_session=", false),
+        ("https://chat.example.org", "__Host-tessera_session=", true),
+    ] {
         let app = TestApp::start_with(&[("PUBLIC_URL", url)]).await;
         let body = json!({"email": "a@example.org", "password": PASSWORD});
         let response = app.visitor().post("/api/auth/register").json(&body).send().await.unwrap();
         let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
-        assert!(cookie.starts_with(name) && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"), "{cookie}");
+        assert!(
+            cookie.starts_with(name)
+                && cookie.contains("HttpOnly")
+                && cookie.contains("SameSite=Lax")
+                && cookie.contains("Path=/"),
+            "{cookie}"
+        );
         assert_eq!(cookie.contains("Secure"), secure, "{cookie}");
     }
 }

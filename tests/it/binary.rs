@@ -28,7 +28,11 @@ fn a_wrong_variable_stops_the_start_with_one_line_that_names_it() {
     let output = tessera(&folder, &[], &[("CHAT_CREDITS", "0")]);
     assert!(!output.status.success());
     assert_eq!(text(&output.stderr), "tessera: CHAT_CREDITS: 0 is less than 1\n");
-    let output = tessera(&folder, &[], &[("SITE_ADDR", "x"), ("REDIS_URL", "redis://localhost"), ("OPENAI_BASE_URL", "user:hunter2@x")]);
+    let output = tessera(
+        &folder,
+        &[],
+        &[("SITE_ADDR", "x"), ("REDIS_URL", "redis://localhost"), ("OPENAI_BASE_URL", "user:hunter2@x")],
+    );
     let stderr = text(&output.stderr);
     assert_eq!(stderr.lines().count(), 3, "{stderr}");
     assert!(!stderr.contains("hunter2"), "{stderr}");
@@ -66,7 +70,9 @@ fn a_data_dir_that_cannot_be_used_is_named() {
 #[tokio::test]
 async fn audit_is_clean_on_a_new_database_and_exits_1_on_drift() {
     let folder = TempDir::new().unwrap();
-    let config = Config::from_vars(&[("DATA_DIR".to_owned(), folder.path().join("data").to_str().unwrap().to_owned())].into()).unwrap();
+    let config =
+        Config::from_vars(&[("DATA_DIR".to_owned(), folder.path().join("data").to_str().unwrap().to_owned())].into())
+            .unwrap();
     let stores = Stores::open(&config).unwrap();
     stores.credits.balance(uuid::Uuid::now_v7(), "r").await.unwrap();
     let output = tessera(&folder, &["audit"], &[]);
@@ -90,7 +96,15 @@ fn admin_grant_needs_a_user_that_is_there() {
 #[test]
 fn check_names_every_part_and_how_to_get_the_model() {
     let folder = TempDir::new().unwrap();
-    let output = tessera(&folder, &["check"], &[("LOCAL_MODEL", "missing.gguf"), ("CHAT_PROVIDERS", "openai,local"), ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")]);
+    let output = tessera(
+        &folder,
+        &["check"],
+        &[
+            ("LOCAL_MODEL", "missing.gguf"),
+            ("CHAT_PROVIDERS", "openai,local"),
+            ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1"),
+        ],
+    );
     assert_eq!(output.status.code(), Some(1));
     let table = text(&output.stdout);
     for part in ["ok      configuration", "ok      database", "FAILED  chat: openai", "FAILED  chat: local"] {

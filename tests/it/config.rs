@@ -13,5 +13,8 @@ fn leptos_toml_and_cargo_toml_agree() {
         assert_eq!(metadata.get(name), Some(value), "{name}");
     }
     let options: LeptosOptions = toml::from_str(&read("Leptos.toml")).unwrap();
-    assert_eq!((options.output_name.as_ref(), options.site_root.as_ref(), options.hash_files), ("tessera", "target/site", true));
+    assert_eq!(
+        (options.output_name.as_ref(), options.site_root.as_ref(), options.hash_files),
+        ("tessera", "target/site", true)
+    );
 }

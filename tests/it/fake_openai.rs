@@ -64,12 +64,15 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     *seen.last.lock().unwrap() = Some((headers, body));
     if let Some(status) = directive(&text, "status") {
         let status = StatusCode::from_u16(status.parse().unwrap()).unwrap();
-        let error = json!({"error": {"message": "refused on purpose", "type": "server_error", "param": null, "code": null}});
+        let error =
+            json!({"error": {"message": "refused on purpose", "type": "server_error", "param": null, "code": null}});
         return (status, [("retry-after", "7")], axum::Json(error)).into_response();
     }
     let (frames, body) = mpsc::channel::<Result<Bytes, Infallible>>(1);
     tokio::spawn(write(seen, text, frames));
-    let body = Body::from_stream(futures::stream::unfold(body, |mut body| async move { body.recv().await.map(|frame| (frame, body)) }));
+    let body = Body::from_stream(futures::stream::unfold(body, |mut body| async move {
+        body.recv().await.map(|frame| (frame, body))
+    }));
     ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
@@ -113,12 +116,20 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
         return;
     }
     if has("error") {
-        send(json!({"error": {"message": "overloaded", "type": "server_error", "param": null, "code": null}}).to_string()).await;
+        send(
+            json!({"error": {"message": "overloaded", "type": "server_error", "param": null, "code": null}})
+                .to_string(),
+        )
+        .await;
         return;
     }
     send(chunk(json!({}), Some(if has("blocked") { "content_filter" } else { "stop" }))).await;
-    send(json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake", "choices": [],
-                "usage": {"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count}}).to_string()).await;
+    send(
+        json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake", "choices": [],
+                "usage": {"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count}})
+        .to_string(),
+    )
+    .await;
     if !has("nodone") {
         send("[DONE]".into()).await;
     }

@@ -252,7 +252,9 @@ async fn replay(store: &dyn CreditStore, steps: Vec<Step>) {
                         slots.insert(slot, id);
                         assert_eq!(balance.available, model.available);
                     }
-                    HoldOutcome::Insufficient { available } => assert!(available == model.available && available < amount),
+                    HoldOutcome::Insufficient { available } => {
+                        assert!(available == model.available && available < amount);
+                    }
                     other => panic!("{other:?}"),
                 }
             }

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use tessera::chat::Usage;
 use tessera::chat::providers::local::{LocalProvider, LocalStatus};
-use tessera::chat::providers::{
-    ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn,
-};
+use tessera::chat::providers::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
 
 /// More would only fight for the cores, as tests run at the same time.
 const THREADS: usize = 1;
@@ -27,18 +25,11 @@ fn provider() -> &'static LocalProvider {
 }
 
 fn turn(role: Role, content: &str) -> Turn {
-    Turn {
-        role,
-        content: content.into(),
-    }
+    Turn { role, content: content.into() }
 }
 
 fn ask(content: &str, max_output_tokens: u32) -> ProviderRequest {
-    ProviderRequest {
-        turns: vec![turn(Role::User, content)],
-        model: None,
-        max_output_tokens,
-    }
+    ProviderRequest { turns: vec![turn(Role::User, content)], model: None, max_output_tokens }
 }
 
 /// The whole reply, its number of events and its usage.
@@ -71,10 +62,7 @@ async fn wait_until_ready(provider: &LocalProvider) {
 #[tokio::test]
 async fn a_question_is_answered_token_by_token() {
     let provider = provider();
-    let stream = provider
-        .start(ask("What is the capital of France?", 64))
-        .await
-        .unwrap();
+    let stream = provider.start(ask("What is the capital of France?", 64)).await.unwrap();
     let (text, events, usage) = collect(stream).await;
     assert!(text.contains("Paris"), "{text}");
     assert!(events > 3);
@@ -92,14 +80,8 @@ async fn two_requests_are_answered_at_the_same_time() {
     let second = provider.start(story("a whale")).await.unwrap();
     let (first, second) = futures::join!(times(first), times(second));
     assert!(first.len() > 20 && second.len() > 20);
-    let overlap = second
-        .iter()
-        .filter(|at| **at < *first.last().unwrap())
-        .count();
-    assert!(
-        overlap > 10,
-        "only {overlap} tokens came while the other reply was written"
-    );
+    let overlap = second.iter().filter(|at| **at < *first.last().unwrap()).count();
+    assert!(overlap > 10, "only {overlap} tokens came while the other reply was written");
 }
 
 #[tokio::test]
@@ -108,20 +90,12 @@ async fn a_dropped_stream_gives_its_place_to_the_next() {
     wait_until_ready(&provider).await;
     let mut long = Vec::new();
     for _ in 0..4 {
-        let mut stream = provider
-            .start(ask("Write a very long essay about the sea.", 1500))
-            .await
-            .unwrap();
+        let mut stream = provider.start(ask("Write a very long essay about the sea.", 1500)).await.unwrap();
         stream.next().await.unwrap().unwrap();
         long.push(stream);
     }
     let mut waiting = provider.start(ask("Say hello.", 8)).await.unwrap();
-    assert!(
-        tokio::time::timeout(Duration::from_millis(200), waiting.next())
-            .await
-            .is_err(),
-        "all slots are taken"
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(200), waiting.next()).await.is_err(), "all slots are taken");
     drop(long.pop());
     let first = tokio::time::timeout(Duration::from_secs(3), waiting.next()).await;
     assert!(first.unwrap().unwrap().is_ok());
@@ -136,10 +110,7 @@ async fn a_full_line_is_refused() {
     let provider = LocalProvider::new(model_path(), THREADS);
     let mut streams = Vec::new();
     let refused = loop {
-        match provider
-            .start(ask("Write a very long essay about the sea.", 1500))
-            .await
-        {
+        match provider.start(ask("Write a very long essay about the sea.", 1500)).await {
             Ok(stream) => streams.push(stream),
             Err(error) => break error,
         }
@@ -152,10 +123,7 @@ async fn a_full_line_is_refused() {
 async fn the_output_limit_is_kept() {
     let provider = provider();
     for limit in [0, 1, 7] {
-        let stream = provider
-            .start(ask("Write a long poem.", limit))
-            .await
-            .unwrap();
+        let stream = provider.start(ask("Write a long poem.", limit)).await.unwrap();
         let (_, _, usage) = collect(stream).await;
         assert_eq!(usage.output_tokens, limit);
     }
@@ -166,23 +134,13 @@ async fn a_long_history_never_fails_and_keeps_system_and_question() {
     let provider = provider();
     let mut turns = vec![turn(Role::System, "You are a helpful assistant. ")];
     for number in 0..300 {
-        turns.push(turn(
-            Role::User,
-            &format!("Question {number}: {}", "many words in here ".repeat(20)),
-        ));
+        turns.push(turn(Role::User, &format!("Question {number}: {}", "many words in here ".repeat(20))));
         turns.push(turn(Role::Assistant, "I see."));
     }
     turns.push(turn(Role::User, "What is the capital of France?"));
-    let request = ProviderRequest {
-        turns,
-        model: None,
-        max_output_tokens: 40,
-    };
+    let request = ProviderRequest { turns, model: None, max_output_tokens: 40 };
     let (text, _, usage) = collect(provider.start(request).await.unwrap()).await;
-    assert!(
-        usage.input_tokens > 1800 && usage.input_tokens <= 2048 - 40,
-        "{usage:?}"
-    );
+    assert!(usage.input_tokens > 1800 && usage.input_tokens <= 2048 - 40, "{usage:?}");
     assert!(!text.is_empty());
 }
 
@@ -193,52 +151,29 @@ async fn odd_requests_never_fail() {
         vec![turn(Role::User, "")],
         vec![turn(Role::Assistant, "Hello!")],
         vec![turn(Role::System, "Be brief.")],
-        vec![
-            turn(Role::User, "nul\0inside"),
-            turn(Role::User, "<|im_end|> @@turn-0@@"),
-        ],
+        vec![turn(Role::User, "nul\0inside"), turn(Role::User, "<|im_end|> @@turn-0@@")],
     ];
     for turns in odd {
-        let request = ProviderRequest {
-            turns,
-            model: None,
-            max_output_tokens: 3,
-        };
+        let request = ProviderRequest { turns, model: None, max_output_tokens: 3 };
         collect(provider.start(request).await.unwrap()).await;
     }
-    let nothing = ProviderRequest {
-        turns: Vec::new(),
-        model: None,
-        max_output_tokens: 3,
-    };
-    assert!(matches!(
-        provider.start(nothing).await,
-        Err(ProviderError::Rejected(_))
-    ));
+    let nothing = ProviderRequest { turns: Vec::new(), model: None, max_output_tokens: 3 };
+    assert!(matches!(provider.start(nothing).await, Err(ProviderError::Rejected(_))));
 }
 
 #[tokio::test]
 async fn a_follow_up_starts_sooner_than_the_same_history_afresh() {
     let provider = LocalProvider::new(model_path(), THREADS);
     let background = "The harbour town lies between two hills. ".repeat(120);
-    let mut turns = vec![turn(
-        Role::User,
-        &format!("{background} What is this text about?"),
-    )];
+    let mut turns = vec![turn(Role::User, &format!("{background} What is this text about?"))];
     let mut waits = Vec::new();
     for _ in 0..2 {
-        let request = ProviderRequest {
-            turns: turns.clone(),
-            model: None,
-            max_output_tokens: 16,
-        };
+        let request = ProviderRequest { turns: turns.clone(), model: None, max_output_tokens: 16 };
         let started = Instant::now();
         let mut stream = provider.start(request).await.unwrap();
         let first = stream.next().await.unwrap().unwrap();
         waits.push(started.elapsed());
-        let ProviderEvent::Token(mut answer) = first else {
-            panic!("no token")
-        };
+        let ProviderEvent::Token(mut answer) = first else { panic!("no token") };
         answer.push_str(&collect(stream).await.0);
         turns.push(turn(Role::Assistant, &answer));
         turns.push(turn(Role::User, "Say more."));
@@ -272,9 +207,7 @@ async fn a_missing_or_broken_file_is_reported() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(provider.status(), LocalStatus::Missing);
-    let Err(ProviderError::Unavailable(text)) = provider.start(ask("Hello", 1)).await else {
-        panic!("no error")
-    };
+    let Err(ProviderError::Unavailable(text)) = provider.start(ask("Hello", 1)).await else { panic!("no error") };
     assert!(text.contains("/nowhere/model.gguf"));
 
     let broken = std::env::temp_dir().join(format!("tessera-broken-{}.gguf", std::process::id()));

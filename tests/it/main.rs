@@ -1,4 +1,5 @@
 //! One binary for all integration tests: one link, one start.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::similar_names, reason = "a test that fails may panic")]
 #![recursion_limit = "256"]
 
 mod accounts;

@@ -29,7 +29,10 @@ async fn the_forms_work_without_javascript() {
     let response = visitor.post_form("/sign-up", &form).send().await.unwrap();
     assert_eq!(response.status(), 400);
     let page = response.text().await.unwrap();
-    assert!(page.contains("at least 8 characters") && page.contains("form@example.org") && page.contains("Ada L"), "keeps what was typed");
+    assert!(
+        page.contains("at least 8 characters") && page.contains("form@example.org") && page.contains("Ada L"),
+        "keeps what was typed"
+    );
     let form = [("email", "form@example.org"), ("password", PASSWORD), ("name", ""), ("next", "/dashboard")];
     let response = visitor.post_form("/sign-up", &form).send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (303, "/dashboard"));

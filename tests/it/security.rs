@@ -21,7 +21,10 @@ async fn every_answer_has_an_id_and_a_valid_one_is_kept() {
     // The ledger knows the request that moved the credits.
     let user = app.user().await;
     let body = json!({"message": "hi"});
-    assert_eq!(answer(user.post("/api/chat").header("x-request-id", "ask-7").json(&body)).await.1["requestId"], "ask-7");
+    assert_eq!(
+        answer(user.post("/api/chat").header("x-request-id", "ask-7").json(&body)).await.1["requestId"],
+        "ask-7"
+    );
     let (_, ledger) = user.get_json("/api/credits/ledger").await;
     assert_eq!(ledger["data"]["items"][0]["requestId"], "ask-7");
 }
@@ -36,7 +39,10 @@ async fn every_answer_tells_the_browser_what_is_forbidden() {
         let headers = response.headers();
         let csp = headers["content-security-policy"].to_str().unwrap();
         assert!(csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"), "{path}: {csp}");
-        assert!(!csp.contains("unsafe-inline") && !csp.contains("unsafe-eval'; ") && !csp.contains(" 'unsafe-eval'"), "{path}: {csp}");
+        assert!(
+            !csp.contains("unsafe-inline") && !csp.contains("unsafe-eval'; ") && !csp.contains(" 'unsafe-eval'"),
+            "{path}: {csp}"
+        );
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["x-frame-options"], "DENY", "{path}");
         assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
@@ -58,8 +64,13 @@ async fn what_comes_from_another_site_changes_nothing() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let body = json!({"message": "hi"});
-    for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://evil.example"), ("origin", "null")] {
-        for path in ["/api/chat", "/api/auth/logout", "/sign-out", "/theme", "/fn/load_workspace"] {
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
+        for path in ["/api/chat", "/api/auth/logout", "/sign-out", "/theme", "/fn/load_dashboard"] {
             let (status, answer) = answer(user.post(path).header(name, value).json(&body)).await;
             assert_eq!((status, answer["code"].as_str()), (403, Some("forbidden")), "{path} {name}: {value}");
         }
@@ -79,7 +90,10 @@ async fn sizes_methods_and_unknown_addresses_get_clear_answers() {
     assert_eq!(answer(user.request(reqwest::Method::DELETE, "/api/credits")).await.1["code"], "method_not_allowed");
     assert_eq!(user.get_json("/api/nowhere").await.1["code"], "not_found");
     let page = user.get("/nowhere").send().await.unwrap();
-    assert_eq!((page.status().as_u16(), page.headers()["content-type"].to_str().unwrap()), (404, "text/html; charset=utf-8"));
+    assert_eq!(
+        (page.status().as_u16(), page.headers()["content-type"].to_str().unwrap()),
+        (404, "text/html; charset=utf-8")
+    );
     for path in ["/../Cargo.toml", "/%2e%2e/Cargo.toml", "/pkg/..%2f..%2fCargo.toml", "/.env"] {
         assert_eq!(user.get(path).send().await.unwrap().status(), 404, "{path}");
     }

@@ -23,7 +23,8 @@ pub fn FormPage(
     /// The way to the other form.
     footer: AnyView,
 ) -> impl IntoView {
-    let error = error.filter(|error| !matches!(error, AppError::InvalidInput { field, .. } if is_shown_at_its_field(field)));
+    let error =
+        error.filter(|error| !matches!(error, AppError::InvalidInput { field, .. } if is_shown_at_its_field(field)));
     view! {
         <div class="m-auto w-full max-w-md space-y-6 px-4 py-10">
             <div class="space-y-2 text-center">

@@ -86,7 +86,9 @@ impl AccountStore for SqliteAccountStore {
         self.db
             .write(Durability::Durable, move |connection| {
                 connection
-                    .prepare_cached("INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)")?
+                    .prepare_cached(
+                        "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+                    )?
                     .execute(params![token, user, now_millis(), expires_at])?;
                 Ok(())
             })

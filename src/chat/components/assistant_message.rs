@@ -79,7 +79,9 @@ pub fn AssistantMessage(
 fn note_of(message: &Message) -> Option<String> {
     match message.state {
         MessageState::Running | MessageState::Complete => None,
-        MessageState::Stopped if message.content.is_empty() => Some("Stopped before it began. Nothing was charged.".to_owned()),
+        MessageState::Stopped if message.content.is_empty() => {
+            Some("Stopped before it began. Nothing was charged.".to_owned())
+        }
         MessageState::Stopped => Some("You stopped this answer.".to_owned()),
         MessageState::Incomplete => Some("The model broke off. Nothing was charged; the text is kept.".to_owned()),
         MessageState::Failed => Some(match AppError::from_code(message.error_code.as_deref().unwrap_or_default()) {

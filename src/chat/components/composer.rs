@@ -141,9 +141,7 @@ fn Price(
         let limit = workspace.max_message_chars.get();
         (chars + COUNT_FROM >= limit && chars > 0).then(|| format!("{chars} of {limit} characters"))
     };
-    let price = move || {
-        format!("{} · {} left", credits_text(workspace.chat_credits.get()), workspace.available.get())
-    };
+    let price = move || format!("{} · {} left", credits_text(workspace.chat_credits.get()), workspace.available.get());
     let is_over = move || over.get() > 0;
     view! {
         <span class:text-danger=is_over>

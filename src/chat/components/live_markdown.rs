@@ -142,7 +142,13 @@ impl Page {
         if again == Some(true) {
             // A block that takes long to render, such as a file of thousands of lines, is not rendered on each frame.
             let took = js_sys::Date::now() - began;
-            let pause = if took > 40.0 { 400 } else if took > 8.0 { 60 } else { 0 };
+            let pause = if took > 40.0 {
+                400
+            } else if took > 8.0 {
+                60
+            } else {
+                0
+            };
             set_timeout(move || self.ask(), Duration::from_millis(pause));
         }
     }

@@ -14,10 +14,13 @@ pub fn MessageEditor(
     thread: Thread,
 ) -> impl IntoView {
     let input = NodeRef::<html::Textarea>::new();
-    let text = Memo::new(move |_| thread.editing.with(|editing| editing.as_ref().map(|(_, text)| text.clone()).unwrap_or_default()));
+    let text = Memo::new(move |_| {
+        thread.editing.with(|editing| editing.as_ref().map(|(_, text)| text.clone()).unwrap_or_default())
+    });
     let workspace = thread.workspace;
     let cannot_send = Signal::derive(move || {
-        text.with(|text| text.trim().is_empty() || char_count(text) > workspace.max_message_chars.get()) || thread.busy.get()
+        text.with(|text| text.trim().is_empty() || char_count(text) > workspace.max_message_chars.get())
+            || thread.busy.get()
     });
     Effect::new(move |_| {
         if let Some(input) = input.get() {

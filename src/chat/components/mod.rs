@@ -3,9 +3,9 @@
 mod assistant_message;
 pub mod composer;
 mod live_markdown;
+mod message_editor;
 pub mod message_list;
 pub mod new_chat;
-mod message_editor;
 mod provider_picker;
 mod receipt;
 mod send_failure;

@@ -18,7 +18,8 @@ pub fn UserMessage(
     let Entry { key, message } = entry;
     // It never changes: an edited message is another one.
     let text = message.with_untracked(|message| message.content.clone());
-    let is_edited = Memo::new(move |_| thread.editing.with(|editing| editing.as_ref().is_some_and(|(edited, _)| *edited == key)));
+    let is_edited =
+        Memo::new(move |_| thread.editing.with(|editing| editing.as_ref().is_some_and(|(edited, _)| *edited == key)));
     let content = move || {
         if is_edited.get() {
             return Either::Left(view! { <MessageEditor thread /> });

@@ -41,7 +41,9 @@ pub struct ProviderRequest {
 pub enum ProviderEvent {
     Token(String),
     /// The answer is whole. A stream that ends without this was cut.
-    Done { usage: Option<Usage> },
+    Done {
+        usage: Option<Usage>,
+    },
 }
 
 /// Why a provider did not answer, or stopped answering. The texts are for logs.

@@ -146,7 +146,8 @@ fn read_stream(bytes: BoxStream<'static, Result<Vec<u8>, ProviderError>>) -> Tok
         answer: Answer,
         over: bool,
     }
-    let reading = Reading { bytes, parser: SseParser::new(), ready: VecDeque::new(), answer: Answer::default(), over: false };
+    let reading =
+        Reading { bytes, parser: SseParser::new(), ready: VecDeque::new(), answer: Answer::default(), over: false };
     stream::unfold(reading, |mut reading| async move {
         loop {
             if let Some(event) = reading.ready.pop_front() {
@@ -261,7 +262,11 @@ fn unreachable_error(error: &reqwest::Error) -> ProviderError {
 }
 
 fn cut_error(error: &reqwest::Error) -> ProviderError {
-    if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Malformed(format!("the stream was cut: {}", chain(error))) }
+    if error.is_timeout() {
+        ProviderError::Timeout
+    } else {
+        ProviderError::Malformed(format!("the stream was cut: {}", chain(error)))
+    }
 }
 
 /// The causes of an error without its URL, which may carry a password.

@@ -78,11 +78,17 @@ fn owns(connection: &Connection, user: Uuid, conversation: Uuid) -> StoreResult<
         .exists(params![conversation, user])?)
 }
 
-fn begin_exchange(connection: &Connection, exchange: &NewExchange, history: usize) -> StoreResult<Option<Vec<PastMessage>>> {
+fn begin_exchange(
+    connection: &Connection,
+    exchange: &NewExchange,
+    history: usize,
+) -> StoreResult<Option<Vec<PastMessage>>> {
     let now = now_millis();
     if let Some(title) = &exchange.new_title {
         connection
-            .prepare_cached("INSERT INTO conversations (id, user_id, title, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)")?
+            .prepare_cached(
+                "INSERT INTO conversations (id, user_id, title, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)",
+            )?
             .execute(params![exchange.conversation, exchange.user, title, now])?;
     } else {
         if !owns(connection, exchange.user, exchange.conversation)? {
@@ -221,13 +227,15 @@ impl ChatStore for SqliteChatStore {
             .read(move |connection| {
                 // One snapshot, so that the messages are those of this very conversation.
                 let snapshot = connection.unchecked_transaction()?;
-                let mut found = snapshot
-                    .prepare_cached("SELECT id, title, created_at, updated_at FROM conversations WHERE id = ?1 AND user_id = ?2")?;
+                let mut found = snapshot.prepare_cached(
+                    "SELECT id, title, created_at, updated_at FROM conversations WHERE id = ?1 AND user_id = ?2",
+                )?;
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
                 let summary = read_summary(row)?;
-                let mut messages = snapshot
-                    .prepare_cached(&format!("SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1 ORDER BY m.id"))?;
+                let mut messages = snapshot.prepare_cached(&format!(
+                    "SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1 ORDER BY m.id"
+                ))?;
                 let mut rows = messages.query([id])?;
                 let mut messages = Vec::new();
                 while let Some(row) = rows.next()? {

@@ -61,7 +61,9 @@ pub enum HoldOutcome {
     Repeated(Uuid),
     /// The key came before with another body.
     Mismatch,
-    Insufficient { available: i64 },
+    Insufficient {
+        available: i64,
+    },
 }
 
 /// How a hold ends.
@@ -110,7 +112,8 @@ pub trait CreditStore: Send + Sync {
 
     /// Ends a hold, once: a hold that has ended stays as it ended. Returns how it ended and the balance now;
     /// `None` where there is no such hold.
-    async fn end_hold(&self, id: Uuid, end: HoldEnd, reason: Option<String>) -> StoreResult<Option<(HoldEnd, Balance)>>;
+    async fn end_hold(&self, id: Uuid, end: HoldEnd, reason: Option<String>)
+    -> StoreResult<Option<(HoldEnd, Balance)>>;
 
     /// Says that the work of these open holds is alive until `lease_until`.
     async fn renew_holds(&self, ids: Vec<Uuid>, lease_until: i64) -> StoreResult<()>;

@@ -103,7 +103,9 @@ fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResu
     if let Some(idempotency) = &hold.idempotency {
         let before = connection
             .prepare_cached("SELECT id, fingerprint FROM holds WHERE user_id = ?1 AND idempotency_key = ?2")?
-            .query_row(params![hold.user, idempotency.key], |row| Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?)))
+            .query_row(params![hold.user, idempotency.key], |row| {
+                Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })
             .optional()?;
         if let Some((id, fingerprint)) = before {
             let same = fingerprint == idempotency.fingerprint;
@@ -145,7 +147,12 @@ fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResu
     Ok(HoldOutcome::Held(balance))
 }
 
-fn end_hold(connection: &Connection, id: Uuid, end: HoldEnd, reason: Option<&str>) -> StoreResult<Option<(HoldEnd, Balance)>> {
+fn end_hold(
+    connection: &Connection,
+    id: Uuid,
+    end: HoldEnd,
+    reason: Option<&str>,
+) -> StoreResult<Option<(HoldEnd, Balance)>> {
     let found = connection
         .prepare_cached("SELECT user_id, amount, request_id, state FROM holds WHERE id = ?1")?
         .query_row([id], |row| {
@@ -200,7 +207,12 @@ impl CreditStore for SqliteCreditStore {
         self.db.write(Durability::Durable, move |connection| hold(connection, &new, free_credits)).await
     }
 
-    async fn end_hold(&self, id: Uuid, end: HoldEnd, reason: Option<String>) -> StoreResult<Option<(HoldEnd, Balance)>> {
+    async fn end_hold(
+        &self,
+        id: Uuid,
+        end: HoldEnd,
+        reason: Option<String>,
+    ) -> StoreResult<Option<(HoldEnd, Balance)>> {
         self.db.write(Durability::Durable, move |connection| end_hold(connection, id, end, reason.as_deref())).await
     }
 

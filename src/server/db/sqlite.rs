@@ -5,8 +5,8 @@
 //! fsync of its own ([`Durability::Relaxed`]) survives a crash of the process at once and a power cut with the next
 //! durable commit: SQLite's log is sequential, so what was written before a debit is on disk when the debit is.
 
-use std::path::Path;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -63,7 +63,8 @@ impl Sqlite {
         std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || run_writer(&connection, &queue))?;
         let (reads, queue) = crossbeam_channel::bounded::<Read>(4096);
         for number in 0..READERS {
-            let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            let reader =
+                Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             reader.busy_timeout(BUSY_TIMEOUT)?;
             reader.set_prepared_statement_cache_capacity(64);
             let queue: Receiver<Read> = queue.clone();
@@ -158,8 +159,7 @@ fn run_writer(connection: &Connection, writes: &Receiver<(Durability, Write)>) {
             Durability::Relaxed
         };
         let begun = begin(connection, needed, &mut synchronous);
-        let replies: Vec<Reply> =
-            group.into_iter().map(|(_, write)| write(connection, begun.as_ref().err())).collect();
+        let replies: Vec<Reply> = group.into_iter().map(|(_, write)| write(connection, begun.as_ref().err())).collect();
         let committed = match begun {
             Ok(()) => connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).map(|_| ()),
             Err(_) => Ok(()),

@@ -97,8 +97,14 @@ impl FromRequestParts<AppState> for ClientAddress {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let hops: Vec<IpAddr> = forwarded.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-        Ok(Self(peer.map_or_else(|| "unknown".to_owned(), |peer| client_of(peer, &hops, &state.config.site.trusted_proxies))))
+        let hops: Vec<IpAddr> =
+            forwarded.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+        Ok(Self(
+            peer.map_or_else(
+                || "unknown".to_owned(),
+                |peer| client_of(peer, &hops, &state.config.site.trusted_proxies),
+            ),
+        ))
     }
 }
 

@@ -96,9 +96,8 @@ fn ConversationDialogs(
             }
         });
     };
-    let problem = move || {
-        failure.get().map(|error| view! { <Alert tone=AlertTone::Danger>{error.to_string()}</Alert> })
-    };
+    let problem =
+        move || failure.get().map(|error| view! { <Alert tone=AlertTone::Danger>{error.to_string()}</Alert> });
 
     view! {
         <Dialog id="rename-dialog" open=renaming title="Rename conversation">

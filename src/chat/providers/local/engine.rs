@@ -39,18 +39,14 @@ const STACK_BYTES: usize = 16 << 20;
 /// Starts the thread; a failure to do so becomes the provider's status.
 pub(super) fn spawn(path: PathBuf, threads: usize, shared: &Arc<Shared>) {
     let stop = StopGuard(Arc::clone(shared));
-    let thread = std::thread::Builder::new()
-        .name("local-model".into())
-        .stack_size(STACK_BYTES);
+    let thread = std::thread::Builder::new().name("local-model".into()).stack_size(STACK_BYTES);
     let spawned = thread.spawn(move || {
         if let Err(state) = run(&path, threads, &stop.0) {
             stop.0.set(state);
         }
     });
     if let Err(error) = spawned {
-        shared.set(State::Failed(format!(
-            "no thread for the local model: {error}"
-        )));
+        shared.set(State::Failed(format!("no thread for the local model: {error}")));
     }
 }
 
@@ -66,9 +62,7 @@ impl Drop for StopGuard {
     fn drop(&mut self) {
         let reason = self.0.stop();
         self.0.queue.close();
-        self.0
-            .queue
-            .fail_waiting(&ProviderError::Unavailable(reason));
+        self.0.queue.fail_waiting(&ProviderError::Unavailable(reason));
     }
 }
 
@@ -79,18 +73,12 @@ fn run(path: &Path, threads: usize, shared: &Shared) -> Result<(), State> {
         return Err(State::Missing);
     }
     let started = std::time::Instant::now();
-    let backend = backend()
-        .as_ref()
-        .map_err(|error| State::Failed(error.clone()))?;
+    let backend = backend().as_ref().map_err(|error| State::Failed(error.clone()))?;
     // The weights stay in the file and are mapped: the system may share them and take their memory back.
-    let model = LlamaModel::load_from_file(backend, path, &LlamaModelParams::default()).map_err(
-        |error| {
-            let path = path.display();
-            State::Failed(format!(
-                "llama.cpp cannot use {path} ({error}); RUST_LOG=llama-cpp-2=debug says why"
-            ))
-        },
-    )?;
+    let model = LlamaModel::load_from_file(backend, path, &LlamaModelParams::default()).map_err(|error| {
+        let path = path.display();
+        State::Failed(format!("llama.cpp cannot use {path} ({error}); RUST_LOG=llama-cpp-2=debug says why"))
+    })?;
     let model = Arc::new(model);
     let mut worker = Worker::new(&model, backend, threads).map_err(State::Failed)?;
     info!(path = %path.display(), threads, took = ?started.elapsed(), "the local model is ready");
@@ -119,11 +107,7 @@ struct Worker<'model> {
 }
 
 impl<'model> Worker<'model> {
-    fn new(
-        model: &'model LlamaModel,
-        backend: &'static LlamaBackend,
-        threads: usize,
-    ) -> Result<Self, String> {
+    fn new(model: &'model LlamaModel, backend: &'static LlamaBackend, threads: usize) -> Result<Self, String> {
         let window = WINDOW.min(model.n_ctx_train());
         Ok(Self {
             model,
@@ -211,14 +195,9 @@ impl<'worker, 'model> Session<'worker, 'model> {
         let prompt = self.worker.prompter.build(&job.request.turns, max_output);
         let limit = (self.worker.window as usize - prompt.len()).min(max_output as usize);
 
-        let free = self
-            .slots
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, slot)| slot.is_free());
+        let free = self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.is_free());
         // Among equals the one that lay idle longest: its conversation is the least likely to go on.
-        let best = free
-            .max_by_key(|(_, slot)| (slot.common_prefix(&prompt), std::cmp::Reverse(slot.used)));
+        let best = free.max_by_key(|(_, slot)| (slot.common_prefix(&prompt), std::cmp::Reverse(slot.used)));
         let Some((id, slot)) = best else {
             return;
         };
@@ -227,13 +206,7 @@ impl<'worker, 'model> Session<'worker, 'model> {
         let prefix = slot.common_prefix(&prompt);
         slot.keep_prefix(&mut self.context, sequence(id).unsigned_abs(), prefix);
         let pending = prompt[slot.cached.len()..].to_vec();
-        let reply = Reply::new(
-            job.events,
-            prompt.len(),
-            pending,
-            limit,
-            &self.worker.model.vocab(),
-        );
+        let reply = Reply::new(job.events, prompt.len(), pending, limit, &self.worker.model.vocab());
         if limit == 0 {
             reply.finish();
         } else {
@@ -244,9 +217,7 @@ impl<'worker, 'model> Session<'worker, 'model> {
     /// Decodes one batch and lets every reply that got an output go on by a token.
     fn step(&mut self) -> Result<(), String> {
         let taken = self.fill_batch()?;
-        self.context
-            .decode(&mut self.batch)
-            .map_err(|error| error.to_string())?;
+        self.context.decode(&mut self.batch).map_err(|error| error.to_string())?;
 
         let vocab = self.worker.model.vocab();
         let mut outputs_end = 0;
@@ -268,11 +239,7 @@ impl<'worker, 'model> Session<'worker, 'model> {
         let pending = |slot: &Slot| slot.reply.as_ref().map_or(0, |reply| reply.pending.len());
         let writing = self.slots.iter().filter(|slot| pending(slot) == 1).count();
         let mut reading = self.slots.iter().filter(|slot| pending(slot) > 1).count();
-        let mut room = if writing == 0 {
-            STEP_TOKENS
-        } else {
-            SHARED_STEP_TOKENS
-        };
+        let mut room = if writing == 0 { STEP_TOKENS } else { SHARED_STEP_TOKENS };
 
         self.batch.clear();
         let mut taken = Vec::with_capacity(self.slots.len());
@@ -285,12 +252,9 @@ impl<'worker, 'model> Session<'worker, 'model> {
                 reading -= 1;
             }
             for (offset, token) in pending[..take].iter().enumerate() {
-                let position =
-                    i32::try_from(slot.cached.len() + offset).map_err(|error| error.to_string())?;
+                let position = i32::try_from(slot.cached.len() + offset).map_err(|error| error.to_string())?;
                 let wants_output = offset + 1 == pending.len();
-                let added = self
-                    .batch
-                    .add(*token, position, &[sequence(id)], wants_output);
+                let added = self.batch.add(*token, position, &[sequence(id)], wants_output);
                 added.map_err(|error| error.to_string())?;
             }
             taken.push(take);

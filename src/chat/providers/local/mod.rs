@@ -75,10 +75,7 @@ impl LocalProvider {
     /// threads that compute; more than the machine has cores only slows it down.
     #[must_use]
     pub fn new(path: PathBuf, threads: usize) -> Self {
-        let shared = Arc::new(Shared {
-            queue: Queue::default(),
-            state: RwLock::new(State::Loading),
-        });
+        let shared = Arc::new(Shared { queue: Queue::default(), state: RwLock::new(State::Loading) });
         engine::spawn(path.clone(), threads.max(1), &shared);
         Self { path, shared }
     }
@@ -136,15 +133,11 @@ impl ChatProvider for LocalProvider {
     fn problem(&self) -> Option<String> {
         match self.status() {
             LocalStatus::Loading | LocalStatus::Ready => None,
-            LocalStatus::Missing => {
-                Some(format!(
-                    "There is no model at {}. `make build` fetches one, or set LOCAL_MODEL to a GGUF file.",
-                    self.path.display()
-                ))
-            }
-            LocalStatus::Failed(_) => {
-                Some("The model file cannot be used; the log says why.".into())
-            }
+            LocalStatus::Missing => Some(format!(
+                "There is no model at {}. `make build` fetches one, or set LOCAL_MODEL to a GGUF file.",
+                self.path.display()
+            )),
+            LocalStatus::Failed(_) => Some("The model file cannot be used; the log says why.".into()),
         }
     }
 
@@ -153,9 +146,9 @@ impl ChatProvider for LocalProvider {
         match self.status() {
             LocalStatus::Missing => Err(engine::missing(&self.path)),
             LocalStatus::Failed(reason) => Err(ProviderError::Unavailable(reason)),
-            LocalStatus::Loading | LocalStatus::Ready if request.turns.is_empty() => Err(
-                ProviderError::Rejected("a request needs at least one turn".into()),
-            ),
+            LocalStatus::Loading | LocalStatus::Ready if request.turns.is_empty() => {
+                Err(ProviderError::Rejected("a request needs at least one turn".into()))
+            }
             LocalStatus::Loading | LocalStatus::Ready => {
                 // Unbounded is safe: a reply never has more tokens than the context window, and the worker must
                 // never wait for a slow reader.

@@ -49,18 +49,14 @@ impl Queue {
     pub(super) fn push(&self, job: Job) -> Result<(), ProviderError> {
         let mut line = self.lock();
         if line.closed {
-            return Err(ProviderError::Unavailable(
-                "the local model has stopped".into(),
-            ));
+            return Err(ProviderError::Unavailable("the local model has stopped".into()));
         }
         if line.waiting.len() >= MAX_WAITING {
             // Those whose reader has left no longer count.
             line.waiting.retain(|job| !job.events.is_closed());
         }
         if line.waiting.len() >= MAX_WAITING {
-            return Err(ProviderError::Unavailable(format!(
-                "{MAX_WAITING} requests already wait for the local model"
-            )));
+            return Err(ProviderError::Unavailable(format!("{MAX_WAITING} requests already wait for the local model")));
         }
         line.waiting.push_back(job);
         drop(line);
@@ -78,9 +74,7 @@ impl Queue {
     pub(super) fn wait(&self, limit: Option<Duration>) -> Wake {
         let nothing_to_do = |line: &mut Line| line.waiting.is_empty() && !line.closed;
         let line = if let Some(limit) = limit {
-            let woken = self
-                .changed
-                .wait_timeout_while(self.lock(), limit, nothing_to_do);
+            let woken = self.changed.wait_timeout_while(self.lock(), limit, nothing_to_do);
             woken.unwrap_or_else(PoisonError::into_inner).0
         } else {
             let woken = self.changed.wait_while(self.lock(), nothing_to_do);
@@ -121,18 +115,9 @@ mod tests {
 
     use super::*;
 
-    fn job(
-        name: &str,
-    ) -> (
-        Job,
-        mpsc::UnboundedReceiver<Result<ProviderEvent, ProviderError>>,
-    ) {
+    fn job(name: &str) -> (Job, mpsc::UnboundedReceiver<Result<ProviderEvent, ProviderError>>) {
         let (events, reader) = mpsc::unbounded();
-        let request = ProviderRequest {
-            turns: Vec::new(),
-            model: Some(name.into()),
-            max_output_tokens: 1,
-        };
+        let request = ProviderRequest { turns: Vec::new(), model: Some(name.into()), max_output_tokens: 1 };
         (Job { request, events }, reader)
     }
 

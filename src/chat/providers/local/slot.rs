@@ -50,19 +50,12 @@ impl Slot {
     /// How many tokens of `prompt` need not be computed again. The last one always is: its output starts the reply.
     pub(super) fn common_prefix(&self, prompt: &[LlamaToken]) -> usize {
         let pairs = self.cached.iter().zip(prompt);
-        let equal = pairs
-            .take_while(|(cached, wanted)| cached == wanted)
-            .count();
+        let equal = pairs.take_while(|(cached, wanted)| cached == wanted).count();
         equal.min(prompt.len().saturating_sub(1))
     }
 
     /// Cuts the cache down to its first `length` tokens, or to none where the model can only forget everything.
-    pub(super) fn keep_prefix(
-        &mut self,
-        context: &mut LlamaContext<'_>,
-        sequence: u32,
-        length: usize,
-    ) {
+    pub(super) fn keep_prefix(&mut self, context: &mut LlamaContext<'_>, sequence: u32, length: usize) {
         let from = u32::try_from(length).ok();
         let cut = context.clear_kv_cache_seq(Some(sequence), from, None);
         if matches!(cut, Ok(true)) {
@@ -80,11 +73,7 @@ impl Slot {
 
     /// Ends a reply whose reader has left.
     pub(super) fn free_if_abandoned(&mut self) {
-        if self
-            .reply
-            .as_ref()
-            .is_some_and(|reply| reply.events.is_closed())
-        {
+        if self.reply.as_ref().is_some_and(|reply| reply.events.is_closed()) {
             self.reply = None;
         }
     }
@@ -118,24 +107,14 @@ impl Reply {
     }
 
     /// Draws the next token from output `index` of the last batch and sends its text. Says whether to go on.
-    pub(super) fn advance(
-        &mut self,
-        context: &LlamaContext<'_>,
-        index: i32,
-        vocab: &LlamaVocab<'_>,
-    ) -> bool {
+    pub(super) fn advance(&mut self, context: &LlamaContext<'_>, index: i32, vocab: &LlamaVocab<'_>) -> bool {
         let token = self.sampler.sample(context, index);
         if vocab.is_eog(token) {
             return self.finish();
         }
         self.written.push(token);
         let text = self.text.push(&vocab.token_to_piece(token, false, None));
-        if !text.is_empty()
-            && self
-                .events
-                .unbounded_send(Ok(ProviderEvent::Token(text)))
-                .is_err()
-        {
+        if !text.is_empty() && self.events.unbounded_send(Ok(ProviderEvent::Token(text))).is_err() {
             return false;
         }
         if self.written.len() >= self.limit || goes_in_circles(&self.written) {
@@ -147,14 +126,10 @@ impl Reply {
 
     /// Sends the end of the stream.
     pub(super) fn finish(&self) -> bool {
-        let usage = Usage {
-            input_tokens: self.prompt,
-            output_tokens: u32::try_from(self.written.len()).unwrap_or(u32::MAX),
-        };
+        let usage =
+            Usage { input_tokens: self.prompt, output_tokens: u32::try_from(self.written.len()).unwrap_or(u32::MAX) };
         // A reader that has left needs no ending.
-        let _ = self
-            .events
-            .unbounded_send(Ok(ProviderEvent::Done { usage: Some(usage) }));
+        let _ = self.events.unbounded_send(Ok(ProviderEvent::Done { usage: Some(usage) }));
         false
     }
 }
@@ -213,11 +188,7 @@ mod tests {
         let text = "aé你😀👨‍👩‍👧z";
         for step in 1..5 {
             let mut buffer = Utf8Buffer::default();
-            let parts: Vec<String> = text
-                .as_bytes()
-                .chunks(step)
-                .map(|bytes| buffer.push(bytes))
-                .collect();
+            let parts: Vec<String> = text.as_bytes().chunks(step).map(|bytes| buffer.push(bytes)).collect();
             assert_eq!(parts.concat(), text);
         }
     }
