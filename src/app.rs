@@ -36,6 +36,7 @@ impl LazyRoute for ChatRoute {
 
     fn view(this: Self) -> AnyView {
         let ChatRoute = this;
+        mark_hydrated();
         Eager(view! { <ChatPage /> }).into_any()
     }
 }
@@ -50,8 +51,19 @@ impl LazyRoute for DashboardRoute {
 
     fn view(this: Self) -> AnyView {
         let DashboardRoute = this;
+        mark_hydrated();
         Eager(view! { <DashboardPage /> }).into_any()
     }
+}
+
+/// Leaves a mark on `<html>` once the page answers to clicks: style sheets, scripts and tests can wait for it.
+fn mark_hydrated() {
+    Effect::new(|_| {
+        if let Some(root) = document().document_element() {
+            // Only an invalid name could fail.
+            drop(root.set_attribute("data-hydrated", ""));
+        }
+    });
 }
 
 /// For a link to nowhere inside the app; the server answers such addresses with a page of its own.

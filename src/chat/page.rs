@@ -5,12 +5,12 @@ use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
 
+use super::Conversation;
 use super::components::composer::Composer;
 use super::components::message_list::MessageList;
 use super::components::new_chat::NewChat;
 use super::server_fns::load_conversation;
 use super::thread::Thread;
-use super::{Conversation, ConversationSummary};
 use crate::page_data::use_page_data;
 use crate::ui::{Button, EmptyState, Skeleton};
 use crate::workspace::use_workspace;
@@ -45,7 +45,7 @@ pub fn ChatPage() -> impl IntoView {
     });
     Effect::new(move |_| {
         if let Some(Ok(Some(conversation))) = data.get() {
-            if !thread.shows(Some(&conversation.summary.id)) {
+            if !thread.shows(Some(&conversation.id)) {
                 thread.show(conversation);
             }
             thread.attach();
@@ -61,9 +61,18 @@ pub fn ChatPage() -> impl IntoView {
         }
     });
 
-    let is_empty = Memo::new(move |_| thread.entries.with(Vec::is_empty));
-    let is_loading = Memo::new(move |_| is_empty.get() && data.with(Option::is_none) && id.get().is_some());
-    let is_missing = Memo::new(move |_| is_empty.get() && data.with(|data| matches!(data, Some(Err(_)))));
+    // One memo for all of it: an effect that reads two memos, one of which reads the other, misses changes
+    // (reactive_graph 0.2.16: a memo does not mark the effect that is asking, and the other one then finds it clean).
+    let shown = Memo::new(move |_| {
+        let has_messages = thread.entries.with(|entries| !entries.is_empty());
+        let has_id = id.with(Option::is_some);
+        data.with(|data| match data {
+            _ if has_messages => Shown::Messages,
+            Some(Err(_)) => Shown::Missing,
+            None if has_id => Shown::Loading,
+            _ => Shown::NewChat,
+        })
+    });
     let title = move || {
         workspace.conversations.with(|known| {
             let id = id.get();
@@ -73,32 +82,41 @@ pub fn ChatPage() -> impl IntoView {
                 .map_or_else(|| "New chat".to_owned(), |it| it.title.clone())
         })
     };
-    let content = move || {
-        if is_missing.get() {
-            EitherOf4::A(view! { <Missing /> })
-        } else if is_loading.get() {
-            EitherOf4::B(view! { <Loading /> })
-        } else if is_empty.get() {
-            EitherOf4::C(view! { <NewChat thread /> })
-        } else {
-            EitherOf4::D(view! { <MessageList thread /> })
-        }
+    let content = move || match shown.get() {
+        Shown::Messages => EitherOf4::A(view! { <MessageList thread /> }),
+        Shown::NewChat => EitherOf4::B(view! { <NewChat thread /> }),
+        Shown::Loading => EitherOf4::C(view! { <Loading /> }),
+        Shown::Missing => EitherOf4::D(view! { <Missing /> }),
     };
+    let cannot_write = Signal::derive(move || matches!(shown.get(), Shown::Loading | Shown::Missing));
     view! {
         <div class="flex h-full flex-col">
             <h1 class="sr-only">{title}</h1>
             {content}
-            <Composer thread loading=Signal::derive(move || is_loading.get() || is_missing.get()) />
+            <Composer thread loading=cannot_write />
             <p class="sr-only" role="status" aria-live="polite">{thread.announcement}</p>
         </div>
     }
 }
 
+/// What the page has above its composer.
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    Messages,
+    NewChat,
+    Loading,
+    Missing,
+}
+
 /// Stands for a conversation that is on the screen already, so nothing of it is looked at but its id.
 fn stub(id: String) -> Conversation {
-    let summary =
-        ConversationSummary { id, title: String::new(), created_at: String::new(), updated_at: String::new() };
-    Conversation { summary, messages: Vec::new() }
+    Conversation {
+        id,
+        title: String::new(),
+        created_at: String::new(),
+        updated_at: String::new(),
+        messages: Vec::new(),
+    }
 }
 
 #[component]

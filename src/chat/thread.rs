@@ -102,7 +102,7 @@ impl Thread {
     pub fn show(self, conversation: Conversation) {
         self.clear();
         self.entries.set(conversation.messages.into_iter().map(|message| self.entry(message)).collect());
-        self.conversation.set(Some(conversation.summary.id));
+        self.conversation.set(Some(conversation.id));
     }
 
     /// Whether the conversation is the one that is shown; then there is nothing to load.

@@ -102,8 +102,13 @@ pub struct ConversationSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
-    #[serde(flatten)]
-    pub summary: ConversationSummary,
+    /// `UUIDv7`.
+    pub id: String,
+    pub title: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// RFC 3339, UTC.
+    pub updated_at: String,
     pub messages: Vec<Message>,
 }
 

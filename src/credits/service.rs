@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Credits, Dashboard, LedgerEntry, Page};
+use super::{Balance, Credits, Dashboard, LedgerEntry, Page};
 use crate::error::{AppError, AppResult};
 use crate::server::request::current_request_id;
 use crate::server::state::AppState;
@@ -15,8 +15,8 @@ pub const LEDGER_PAGE: usize = 25;
 /// # Errors
 /// [`AppError::Unavailable`] when the store cannot be reached.
 pub async fn load_credits(state: &AppState, user: Uuid) -> AppResult<Credits> {
-    let balance = state.credits.balance(user, &current_request_id()).await?;
-    Ok(Credits { balance, plan: "free".to_owned() })
+    let Balance { available, held, debt } = state.credits.balance(user, &current_request_id()).await?;
+    Ok(Credits { available, held, debt, plan: "free".to_owned() })
 }
 
 /// A page of the ledger, newest first.

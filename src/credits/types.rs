@@ -16,8 +16,12 @@ pub struct Balance {
 /// The answer of `GET /api/credits`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credits {
-    #[serde(flatten)]
-    pub balance: Balance,
+    /// What can be spent.
+    pub available: i64,
+    /// What is put aside for running work.
+    pub held: i64,
+    /// What a refund took that was already spent.
+    pub debt: i64,
     /// `free` until something was bought.
     pub plan: String,
 }

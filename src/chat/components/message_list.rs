@@ -6,7 +6,7 @@ use leptos::either::Either;
 use leptos::task::spawn_local;
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Element, ResizeObserver, ScrollBehavior, ScrollToOptions};
+use web_sys::{Element, ResizeObserver};
 
 use super::assistant_message::AssistantMessage;
 use super::user_message::UserMessage;
@@ -26,12 +26,9 @@ pub fn MessageList(
     let pane = NodeRef::<html::Div>::new();
     let list = NodeRef::<html::Ol>::new();
     let at_end = RwSignal::new(true);
-    let scroll_to_end = move |behavior| {
+    let scroll_to_end = move || {
         if let Some(Some(pane)) = pane.try_get_untracked() {
-            let options = ScrollToOptions::new();
-            options.set_top(f64::from(pane.scroll_height()));
-            options.set_behavior(behavior);
-            pane.scroll_to_with_scroll_to_options(&options);
+            pane.set_scroll_top(pane.scroll_height());
         }
     };
     let scrolled = move |_| {
@@ -42,14 +39,14 @@ pub fn MessageList(
     // Whatever makes the list longer or its pane smaller: tokens, the final text, an image that has loaded, the composer.
     on_resize(pane, list, move || {
         if at_end.try_get_untracked() == Some(true) {
-            scroll_to_end(ScrollBehavior::Instant);
+            scroll_to_end();
         }
     });
     // Who sends something wants to see it.
     Effect::new(move |_| {
         if thread.busy.get() {
             at_end.set(true);
-            scroll_to_end(ScrollBehavior::Instant);
+            scroll_to_end();
         }
     });
     let line = move |entry: Entry| match entry.message.with_untracked(|message| message.author) {
@@ -58,7 +55,7 @@ pub fn MessageList(
     };
     let jump = move |_| {
         at_end.set(true);
-        scroll_to_end(ScrollBehavior::Smooth);
+        scroll_to_end();
     };
     view! {
         <div class="relative min-h-0 flex-1">

@@ -241,7 +241,8 @@ impl ChatStore for SqliteChatStore {
                 while let Some(row) = rows.next()? {
                     messages.push(read_message(row)?.0);
                 }
-                Ok(Some(Conversation { summary, messages }))
+                let ConversationSummary { id, title, created_at, updated_at } = summary;
+                Ok(Some(Conversation { id, title, created_at, updated_at, messages }))
             })
             .await
     }

@@ -11,7 +11,6 @@ pub fn BalanceCard(
     /// The account.
     credits: Credits,
 ) -> impl IntoView {
-    let balance = credits.balance;
     let figure = |label: &'static str, amount: i64, explanation: &'static str| {
         view! {
             <div>
@@ -24,10 +23,10 @@ pub fn BalanceCard(
     view! {
         <Card>
             <dl class="grid gap-6 sm:grid-cols-2">
-                {figure("Available", balance.available, "Ready to be spent.")}
-                {figure("On hold", balance.held, "Set aside for replies that are being written.")}
-                {(balance.debt > 0)
-                    .then(|| figure("Owed", balance.debt, "Refunded after it was spent; the next purchase settles it."))}
+                {figure("Available", credits.available, "Ready to be spent.")}
+                {figure("On hold", credits.held, "Set aside for replies that are being written.")}
+                {(credits.debt > 0)
+                    .then(|| figure("Owed", credits.debt, "Refunded after it was spent; the next purchase settles it."))}
             </dl>
         </Card>
     }

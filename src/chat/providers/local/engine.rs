@@ -29,8 +29,9 @@ const SLOTS: u32 = 4;
 const WINDOW: u32 = 2048;
 /// Tokens in one step while only prompts are read.
 const STEP_TOKENS: usize = 256;
-/// The same while somebody is waiting for the next word of a reply.
-const SHARED_STEP_TOKENS: usize = 32;
+/// The same while somebody is waiting for the next word of a reply: few, as a core reads about 150 a second and the
+/// writers stand still meanwhile. Reading costs hardly more in small pieces.
+const SHARED_STEP_TOKENS: usize = 16;
 /// Without work for this long, the context (nearly all of the private memory) is given back.
 const IDLE: Duration = Duration::from_mins(1);
 /// llama.cpp splits some vocabularies' text with `std::regex`, which recurses.
@@ -71,6 +72,11 @@ fn run(path: &Path, threads: usize, shared: &Shared) -> Result<(), State> {
     if !path.is_file() {
         warn!(path = %path.display(), "no local model");
         return Err(State::Missing);
+    }
+    // llama.cpp is built for it (its default); without it the first token would end the whole program.
+    #[cfg(target_arch = "x86_64")]
+    if !std::arch::is_x86_feature_detected!("avx2") {
+        return Err(State::Failed("the local model needs a processor with AVX2".to_owned()));
     }
     let started = std::time::Instant::now();
     let backend = backend().as_ref().map_err(|error| State::Failed(error.clone()))?;
