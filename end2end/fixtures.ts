@@ -38,6 +38,12 @@ export async function expectNoOverflow(page: Page) {
   expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);
 }
 
+/** The browser reports answers that are no success; here they are what was asked for. */
+export function expectComplaints(complaints: string[], expected: RegExp) {
+  expect(complaints.filter((complaint) => expected.test(complaint)).length).toBeGreaterThan(0);
+  complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !expected.test(complaint)));
+}
+
 export const test = base.extend<{ complaints: string[] }>({
   complaints: [
     async ({ page }, use) => {

@@ -1,4 +1,4 @@
-import { expect, expectAccessible, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
+import { expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
 
 const OPEN = ['/', '/sign-in', '/sign-up', '/nowhere'];
 
@@ -26,9 +26,7 @@ for (const theme of ['light', 'dark'] as const) {
       await expectNoOverflow(page);
       await expectAccessible(page);
     }
-    // The browser itself reports the 404 of a page that is not there.
-    const expected = /Failed to load resource: the server responded with a status of 404/;
-    complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !expected.test(complaint)));
+    expectComplaints(complaints, /status of 404/);
   });
 }
 
@@ -49,23 +47,23 @@ test('the theme changes at once, stays, and never flashes', async ({ page }) => 
   await page.emulateMedia({ colorScheme: 'light' });
   await signUp(page);
   await hydrated(page);
-  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await background();
-  await page.getByRole('button', { name: 'Dark', exact: true }).click();
+  await page.getByRole('button', { name: 'Dark theme' }).click();
   await expect.poll(background).not.toBe(light);
   const dark = await background();
   const html = await (await page.request.get('/chat')).text();
   expect(html).toContain('data-theme="dark"');
   await page.goto('/');
   expect(await background()).toBe(dark);
-  await page.getByRole('button', { name: 'System', exact: true }).click();
+  await page.getByRole('button', { name: 'System theme' }).click();
   expect(await background()).toBe(light);
 });
 
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('one can sign up, ask, read the answer and sign out', async ({ page }) => {
+  test('one can sign up, ask, read the answer and sign out', async ({ page, complaints }) => {
     await signUp(page);
     await page.getByLabel('Message', { exact: true }).fill('no script #tokens=3');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
@@ -73,5 +71,7 @@ test.describe('without JavaScript', () => {
     await expect(lastAnswer(page)).toContainText('word1 word2 word3');
     await page.goto('/dashboard');
     await expect(page.getByRole('table')).toContainText('9');
+    // Scripts are switched off, so what a page preloads of them is not fetched.
+    expectComplaints(complaints, /\.js csp$/);
   });
 });

@@ -33,7 +33,6 @@ const TITLE_CHARS: usize = 60;
 const MAX_TITLE_CHARS: usize = 120;
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
-const SYSTEM_PROMPT: &str = "You are a helpful, honest assistant. Answer briefly and to the point, in the language of the question. Use Markdown where it helps.";
 
 /// Asks for a reply: holds its price, stores the message and starts the job that writes it. Returns the id of the
 /// reply, which is also the id of the job. The same `idempotency_key` with the same `body` returns the same id.
@@ -345,7 +344,6 @@ fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {
             content: message.content,
         })
         .collect();
-    turns.push(Turn { role: Role::System, content: SYSTEM_PROMPT.to_owned() });
     turns.reverse();
     turns.push(Turn { role: Role::User, content: text });
     turns
@@ -363,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn context_keeps_the_newest_and_begins_with_the_system_prompt() {
+    fn context_keeps_the_newest_and_ends_with_the_question() {
         let past = (0..40)
             .map(|n| PastMessage {
                 author: if n % 2 == 0 { Author::User } else { Author::Assistant },
@@ -371,9 +369,8 @@ mod tests {
             })
             .collect();
         let turns = build_context(past, "now".to_owned());
-        assert_eq!(turns[0].role, Role::System);
         assert_eq!(turns.last().unwrap().content, "now");
         assert!(turns[turns.len() - 2].content.starts_with("39-"));
-        assert!(turns.iter().map(|turn| turn.content.len()).sum::<usize>() <= HISTORY_BYTES + SYSTEM_PROMPT.len());
+        assert!(turns.iter().map(|turn| turn.content.len()).sum::<usize>() <= HISTORY_BYTES);
     }
 }

@@ -62,7 +62,9 @@ pub fn build_providers(config: &Config) -> Vec<Arc<dyn ChatProvider>> {
                 Some(Arc::new(OpenAiProvider::new(chat.openai.clone()?, http)))
             }
             ProviderName::Local => {
-                let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+                // One core stays free: llama.cpp's threads wait for each other busily, and starve where others need them.
+                let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+                let threads = cores.saturating_sub(1).max(1);
                 Some(Arc::new(LocalProvider::new(chat.local.path.clone(), threads)))
             }
         }
