@@ -11,8 +11,8 @@ use super::providers::{ChatProvider, Role, Turn};
 use super::reply::{self, Writing};
 use super::store::{NewExchange, PastMessage, StoredReply};
 use super::{
-    Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, Message, MessageState, ProviderInfo, Workspace,
-    highlight,
+    Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, MAX_TITLE_CHARS, Message, MessageState,
+    ProviderInfo, Workspace, highlight, title_of,
 };
 use crate::credits::Page;
 use crate::credits::store::{HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
@@ -29,8 +29,6 @@ const HISTORY: usize = 40;
 const HISTORY_BYTES: usize = 48 * 1024;
 /// Longest reply.
 pub const MAX_OUTPUT_TOKENS: u32 = 1024;
-const TITLE_CHARS: usize = 60;
-const MAX_TITLE_CHARS: usize = 120;
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
 
@@ -321,15 +319,6 @@ fn check_key(key: String, request: &ChatRequest) -> AppResult<Idempotency> {
     Ok(Idempotency { key, fingerprint: Sha256::digest(canonical).into() })
 }
 
-fn title_of(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= TITLE_CHARS {
-        return line;
-    }
-    let cut: String = line.chars().take(TITLE_CHARS - 1).collect();
-    format!("{}…", cut.trim_end())
-}
-
 fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {
     let mut bytes = text.len();
     let mut turns: Vec<Turn> = past
@@ -352,13 +341,6 @@ fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn titles_are_one_short_line() {
-        assert_eq!(title_of("  two\n lines "), "two lines");
-        let title = title_of(&"word ".repeat(40));
-        assert!(title.chars().count() <= TITLE_CHARS && title.ends_with('…'), "{title}");
-    }
 
     #[test]
     fn context_keeps_the_newest_and_ends_with_the_question() {

@@ -6,11 +6,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::client::{self, ChatFailure};
-use super::{Author, ChatRequest, Conversation, ConversationSummary, Message, MessageState, follow};
+use super::{Author, ChatRequest, Conversation, ConversationSummary, Message, MessageState, follow, title_of};
 use crate::workspace::WorkspaceContext;
-
-/// Most characters of the title that a new conversation gets from its first message.
-const TITLE_CHARS: usize = 60;
 
 /// A message on the screen. The key stays the same when the server gives the message its id.
 #[derive(Debug, Clone)]
@@ -281,25 +278,4 @@ pub(super) fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id:
         });
         all.insert(0, conversation);
     });
-}
-
-/// What the server will call the conversation, too.
-fn title_of(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= TITLE_CHARS {
-        return line;
-    }
-    let cut: String = line.chars().take(TITLE_CHARS - 1).collect();
-    format!("{}…", cut.trim_end())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_title_is_one_short_line() {
-        assert_eq!(title_of("\n  Hello there\nand more"), "Hello there and more");
-        assert_eq!(title_of(&"é".repeat(100)).chars().count(), TITLE_CHARS);
-    }
 }

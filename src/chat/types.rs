@@ -207,3 +207,31 @@ pub struct Workspace {
     /// The newest conversations.
     pub conversations: Vec<ConversationSummary>,
 }
+
+/// Most characters of the title that a user gives.
+pub const MAX_TITLE_CHARS: usize = 120;
+/// Most characters of the title that a conversation gets from its first message.
+const TITLE_CHARS: usize = 60;
+
+/// What a conversation that begins with this message is called: its words on one short line.
+#[must_use]
+pub fn title_of(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= TITLE_CHARS {
+        return line;
+    }
+    let cut: String = line.chars().take(TITLE_CHARS - 1).collect();
+    format!("{}…", cut.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_one_short_line() {
+        assert_eq!(title_of("\n  Hello there\nand more "), "Hello there and more");
+        assert_eq!(title_of(&"é".repeat(100)).chars().count(), TITLE_CHARS);
+        assert!(title_of(&"word ".repeat(40)).ends_with('…'));
+    }
+}

@@ -7,8 +7,8 @@ use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Config, ProviderName, database_path};
+use super::db::StoreResult;
 use super::db::sqlite::Sqlite;
-use super::db::{StoreError, StoreResult};
 use super::jobs::Jobs;
 use super::limits::{LocalRateLimiter, RateLimiter};
 use crate::account::password::Passwords;
@@ -30,7 +30,7 @@ impl Stores {
     /// Opens the database that the configuration names.
     ///
     /// # Errors
-    /// [`StoreError`] when it cannot be opened.
+    /// When it cannot be opened.
     pub fn open(config: &Config) -> StoreResult<Self> {
         let directory = &config.site.data_dir;
         std::fs::create_dir_all(directory)
@@ -104,38 +104,35 @@ impl AppState {
     /// Puts the server together from its configuration.
     ///
     /// # Errors
-    /// [`StoreError`] when the database cannot be opened.
+    /// When the database cannot be opened.
     pub fn build(config: Config, leptos: LeptosOptions) -> StoreResult<Self> {
         let stores = Stores::open(&config)?;
         let providers = build_providers(&config);
-        Self::assemble(config, leptos, stores, providers)
+        Ok(Self::assemble(config, leptos, stores, providers))
     }
 
     /// Puts the server together from these parts.
-    ///
-    /// # Errors
-    /// [`StoreError`] when passwords cannot be hashed.
+    #[must_use]
     pub fn assemble(
         config: Config,
         leptos: LeptosOptions,
         stores: Stores,
         chat_providers: Vec<Arc<dyn ChatProvider>>,
-    ) -> StoreResult<Self> {
+    ) -> Self {
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
-        let passwords = Passwords::new().map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Self(Arc::new(Shared {
+        Self(Arc::new(Shared {
             leptos,
             accounts: stores.accounts,
             credits: stores.credits,
             chats: stores.chats,
             chat_providers,
             limiter: Arc::new(LocalRateLimiter::new(config.site.rate_limit_per_minute)),
-            passwords,
+            passwords: Passwords::default(),
             jobs: Arc::default(),
             shutdown: CancellationToken::new(),
             config,
-        })))
+        }))
     }
 
     /// Whether new work is refused.

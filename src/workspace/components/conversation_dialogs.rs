@@ -6,15 +6,12 @@ use leptos::{ev, html, prelude::*, task::spawn_local};
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate};
 
-use crate::chat::ConversationSummary;
+use crate::chat::{ConversationSummary, MAX_TITLE_CHARS};
 use crate::error::{AppError, AppResult};
 use crate::page_data::go_to_sign_in;
 use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Dialog, Eager, Field};
 use crate::workspace::client::{delete_conversation, rename_conversation};
 use crate::workspace::use_workspace;
-
-/// Most characters of a title.
-const MAX_TITLE_CHARS: usize = 100;
 
 /// What both dialogs share with the menu.
 #[derive(Debug, Clone, Copy, Default)]
