@@ -112,3 +112,13 @@ fn check_names_every_part_and_how_to_get_the_model() {
     }
     assert!(table.contains("missing.gguf") && table.contains("LOCAL_MODEL"), "{table}");
 }
+
+#[test]
+fn check_with_the_real_model_ends_well() {
+    let folder = TempDir::new().unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/SmolLM2-135M-Instruct.Q4_1.gguf");
+    // It used to crash on the way out, while the model was still computing.
+    let output = tessera(&folder, &["check"], &[("LOCAL_MODEL", model)]);
+    assert!(output.status.success(), "{:?}: {}", output.status, text(&output.stdout));
+    assert!(text(&output.stdout).contains("ok      chat: local"));
+}

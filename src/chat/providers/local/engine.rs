@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use llama_cpp_2::context::LlamaContext;
@@ -38,7 +39,7 @@ const IDLE: Duration = Duration::from_mins(1);
 const STACK_BYTES: usize = 16 << 20;
 
 /// Starts the thread; a failure to do so becomes the provider's status.
-pub(super) fn spawn(path: PathBuf, threads: usize, shared: &Arc<Shared>) {
+pub(super) fn spawn(path: PathBuf, threads: usize, shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
     let stop = StopGuard(Arc::clone(shared));
     let thread = std::thread::Builder::new().name("local-model".into()).stack_size(STACK_BYTES);
     let spawned = thread.spawn(move || {
@@ -46,9 +47,7 @@ pub(super) fn spawn(path: PathBuf, threads: usize, shared: &Arc<Shared>) {
             stop.0.set(state);
         }
     });
-    if let Err(error) = spawned {
-        shared.set(State::Failed(format!("no thread for the local model: {error}")));
-    }
+    spawned.map_err(|error| shared.set(State::Failed(format!("no thread for the local model: {error}")))).ok()
 }
 
 /// What a request gets while there is no model file.

@@ -10,6 +10,7 @@ mod slot;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -35,6 +36,7 @@ pub enum LocalStatus {
 pub struct LocalProvider {
     path: PathBuf,
     shared: Arc<Shared>,
+    worker: Option<JoinHandle<()>>,
 }
 
 /// What the provider and its worker both see.
@@ -76,8 +78,8 @@ impl LocalProvider {
     #[must_use]
     pub fn new(path: PathBuf, threads: usize) -> Self {
         let shared = Arc::new(Shared { queue: Queue::default(), state: RwLock::new(State::Loading) });
-        engine::spawn(path.clone(), threads.max(1), &shared);
-        Self { path, shared }
+        let worker = engine::spawn(path.clone(), threads.max(1), &shared);
+        Self { path, shared, worker }
     }
 
     /// Where the model stands now.
@@ -115,6 +117,10 @@ impl LocalProvider {
 impl Drop for LocalProvider {
     fn drop(&mut self) {
         self.shared.queue.close();
+        // At most one step. A worker that still computed while the program ends would crash in what llama.cpp tears down.
+        if let Some(worker) = self.worker.take() {
+            drop(worker.join());
+        }
     }
 }
 
