@@ -1,59 +1,58 @@
-//! The table of all pages that run in the browser. No fetching; the document around them is `document.rs`.
+//! The table of all pages that run in the browser. No fetching; the document around them is in `document/`.
 
 use leptos::prelude::*;
-use leptos_router::components::{FlatRoutes, Route, Router};
-use leptos_router::{Lazy, LazyRoute, OptionalParamSegment, StaticSegment, lazy_route};
+use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
 use crate::chat::page::ChatPage;
 use crate::credits::page::DashboardPage;
-use crate::ui::{Button, Eager, EmptyState};
+use crate::navigation::{LoadingPage, Navigation, PageView};
+use crate::ui::Eager;
 use crate::workspace::{Layout, WorkspaceContext};
 
-/// The root of what hydrates. Each page is a chunk of its own, loaded when it is first shown.
+/// The root of what hydrates.
 #[component]
-pub fn App() -> impl IntoView {
+pub fn App(
+    /// Path and query.
+    address: String,
+    /// The page there.
+    page: PageView,
+) -> impl IntoView {
     WorkspaceContext::provide();
-    view! {
-        <Router>
-            <Layout>
-                <FlatRoutes fallback=NotFound>
-                    // One route for both, so that a new chat keeps its page when it gets its id.
-                    <Route path=(StaticSegment("chat"), OptionalParamSegment("id")) view={Lazy::<ChatRoute>::new()} />
-                    <Route path=StaticSegment("dashboard") view={Lazy::<DashboardRoute>::new()} />
-                </FlatRoutes>
-            </Layout>
-        </Router>
+    let navigation = Navigation::provide(address, page, find_page);
+    mark_hydrated();
+    view! { <Layout>{move || (navigation.page.get().view)()}</Layout> }
+}
+
+/// The page at a path of the app, with its code: each is a chunk of its own, loaded when it is first shown.
+#[must_use]
+pub fn find_page(path: &str) -> Option<LoadingPage> {
+    // One page for both, so that a new chat stays as it is when it gets its address.
+    if path == "/chat" || path.starts_with("/chat/") {
+        Some(Box::pin(async { chat_chunk().await.ok() }))
+    } else if path == "/dashboard" {
+        Some(Box::pin(async { dashboard_chunk().await.ok() }))
+    } else {
+        None
     }
 }
 
-struct ChatRoute;
+/// `/chat` and `/chat/{id}`.
+pub const CHAT: PageView = PageView { name: "chat_page", view: || Eager(view! { <ChatPage /> }).into_any() };
 
-#[lazy_route]
-impl LazyRoute for ChatRoute {
-    fn data() -> Self {
-        Self
-    }
+/// `/dashboard`.
+pub const DASHBOARD: PageView =
+    PageView { name: "dashboard_page", view: || Eager(view! { <DashboardPage /> }).into_any() };
 
-    fn view(this: Self) -> AnyView {
-        let ChatRoute = this;
-        mark_hydrated();
-        Eager(view! { <ChatPage /> }).into_any()
-    }
+// The chunks have the names of their pages: by them, the document asks for them early.
+
+#[wasm_split(chat_page, wasm_split_path = leptos::wasm_split, fallible)]
+fn chat_chunk() -> Result<PageView, SplitLoaderError> {
+    Ok(CHAT)
 }
 
-struct DashboardRoute;
-
-#[lazy_route]
-impl LazyRoute for DashboardRoute {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(this: Self) -> AnyView {
-        let DashboardRoute = this;
-        mark_hydrated();
-        Eager(view! { <DashboardPage /> }).into_any()
-    }
+#[wasm_split(dashboard_page, wasm_split_path = leptos::wasm_split, fallible)]
+fn dashboard_chunk() -> Result<PageView, SplitLoaderError> {
+    Ok(DASHBOARD)
 }
 
 /// Leaves a mark on `<html>` once the page answers to clicks: style sheets, scripts and tests can wait for it.
@@ -64,15 +63,4 @@ fn mark_hydrated() {
             drop(root.set_attribute("data-hydrated", ""));
         }
     });
-}
-
-/// For a link to nowhere inside the app; the server answers such addresses with a page of its own.
-#[component]
-fn NotFound() -> impl IntoView {
-    view! {
-        <h1 class="sr-only">"Not found"</h1>
-        <EmptyState title="There is nothing here.">
-            <Button href="/chat">"To the chat"</Button>
-        </EmptyState>
-    }
 }

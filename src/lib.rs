@@ -9,6 +9,8 @@ pub mod app;
 pub mod chat;
 pub mod credits;
 pub mod error;
+pub mod json;
+pub mod navigation;
 pub mod page_data;
 pub mod ui;
 pub mod workspace;
@@ -25,5 +27,11 @@ pub mod server;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_lazy(app::App);
+    let address = navigation::current_address();
+    leptos::task::spawn_local(async move {
+        // Without the page's code, the page stays as the server made it: links and forms work.
+        if let Some(page) = async { app::find_page(navigation::path_of(&address))?.await }.await {
+            leptos::mount::hydrate_body(move || app::App(app::AppProps { address, page }));
+        }
+    });
 }

@@ -7,8 +7,11 @@ use std::future::Future;
 
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 
 use crate::error::{AppError, AppResult};
+use crate::json::read_answer;
+use crate::navigation::current_address;
 
 /// What the page handler on the server loaded for this response.
 #[derive(Debug, Clone)]
@@ -27,11 +30,17 @@ where
     let loaded = use_context::<Preloaded<T>>().map(|loaded| loaded.0);
     let json = SharedValue::new_str(|| {
         // Spares the browser the code that writes what it only reads.
-        let json = if cfg!(target_arch = "wasm32") { None } else { loaded.as_ref().map(serde_json::to_string) };
-        json.and_then(Result::ok).unwrap_or_default()
+        if cfg!(target_arch = "wasm32") { String::new() } else { loaded.as_ref().map(to_json).unwrap_or_default() }
     });
-    // From bytes, as server functions read their answers: the same code serves both.
-    loaded.or_else(|| serde_json::from_slice(json.as_bytes()).ok())
+    loaded.or_else(|| (!json.is_empty()).then(|| read_answer(&json)))
+}
+
+/// As the HTTP API would answer.
+fn to_json<T: Serialize>(loaded: &AppResult<T>) -> String {
+    match loaded {
+        Ok(data) => json!({ "data": data }).to_string(),
+        Err(error) => json!({ "code": error.code() }).to_string(),
+    }
 }
 
 /// The data of the page for `key`: there at once on a page that the server rendered, fetched in the browser when the
@@ -72,9 +81,7 @@ where
 
 /// Leaves the app for the sign-in page, which leads back to this page.
 pub fn go_to_sign_in() {
-    let location = window().location();
-    let here = location.pathname().unwrap_or_default() + &location.search().unwrap_or_default();
-    let next = js_sys::encode_uri_component(&here);
+    let next = js_sys::encode_uri_component(&current_address());
     // The browser refuses only addresses that are not well-formed.
-    drop(location.set_href(&format!("/sign-in?next={next}")));
+    drop(window().location().set_href(&format!("/sign-in?next={next}")));
 }

@@ -6,12 +6,15 @@ use std::time::Duration;
 use gloo_net::http::{Request, RequestBuilder, Response};
 use leptos::prelude::window;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, ReadableStreamDefaultReader};
 
 use super::sse::{SseEvent, SseParser};
-use super::{ChatEvent, ChatRequest, Usage};
+use super::{ChatEvent, ChatRequest, Conversation, Message};
+use crate::error::{AppError, AppResult};
+use crate::json::{read_answer, read_json};
 
 /// Why the server did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,9 +50,9 @@ impl ChatFailure {
         let status = response.status();
         // A proxy in between answers with a page of its own.
         let Ok(body) = response.text().await else { return Self::unreachable() };
-        match serde_json::from_str::<Failure>(&body) {
-            Ok(Failure { code, error }) => Self { status, code, message: error },
-            Err(_) => {
+        match read_json(&body) {
+            Some(Failure { code, error }) => Self { status, code, message: error },
+            None => {
                 Self { status, message: format!("The server answered with the status {status}."), ..Self::default() }
             }
         }
@@ -92,7 +95,9 @@ impl Drop for EventStream {
 pub async fn send(request: &ChatRequest, key: &str) -> Result<EventStream, ChatFailure> {
     let abort = AbortController::new().map_err(|_| ChatFailure::unreachable())?;
     let builder = streaming(Request::post("/api/chat"), &abort).header("Idempotency-Key", key);
-    let request = builder.json(request).map_err(|_| ChatFailure::unreachable())?;
+    let body = serde_json::to_string(request).map_err(|_| ChatFailure::unreachable())?;
+    let builder = builder.header("Content-Type", "application/json");
+    let request = builder.body(body).map_err(|_| ChatFailure::unreachable())?;
     let response = request.send().await.map_err(|_| ChatFailure::unreachable())?;
     if response.ok() { EventStream::open(&response, abort) } else { Err(ChatFailure::of(response).await) }
 }
@@ -125,6 +130,27 @@ pub async fn stop(message: &str) -> Result<(), ChatFailure> {
     if response.ok() { Ok(()) } else { Err(ChatFailure::of(response).await) }
 }
 
+/// A conversation with its messages.
+///
+/// # Errors
+/// What the server said, or that it cannot be reached.
+pub async fn load_conversation(id: &str) -> AppResult<Conversation> {
+    load(&format!("/api/conversations/{id}")).await
+}
+
+/// One message, once its reply has ended.
+///
+/// # Errors
+/// As [`load_conversation`].
+pub async fn load_message(id: &str) -> AppResult<Message> {
+    load(&format!("/api/chat/{id}")).await
+}
+
+async fn load<T: DeserializeOwned>(path: &str) -> AppResult<T> {
+    let response = Request::get(path).send().await.map_err(|_| AppError::Unavailable)?;
+    read_answer(&response.text().await.map_err(|_| AppError::Unavailable)?)
+}
+
 fn streaming(builder: RequestBuilder, abort: &AbortController) -> RequestBuilder {
     builder.header("Accept", "text/event-stream").abort_signal(Some(&abort.signal()))
 }
@@ -132,47 +158,15 @@ fn streaming(builder: RequestBuilder, abort: &AbortController) -> RequestBuilder
 /// The event that the server sent; `None` for one that this version does not know.
 #[must_use]
 pub fn parse_event(event: &SseEvent) -> Option<ChatEvent> {
-    // One struct for the fields of all of them: a fifth of the code that serde makes for the enum.
-    #[derive(Default, Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Fields {
-        message_id: String,
-        conversation_id: String,
-        provider: String,
-        model: String,
-        credits: i64,
-        text: String,
-        from: String,
-        to: String,
-        reply: Option<String>,
-        cached: bool,
-        remaining_credits: i64,
-        usage: Option<Usage>,
-        code: String,
-        error: String,
-        charged: bool,
+    let data = &event.data;
+    match &*event.event {
+        "start" => read_json(data).map(ChatEvent::Start),
+        "token" => read_json(data).map(ChatEvent::Token),
+        "fallback" => read_json(data).map(ChatEvent::Fallback),
+        "done" => read_json(data).map(ChatEvent::Done),
+        "error" => read_json(data).map(ChatEvent::Error),
+        _ => None,
     }
-    let fields: Fields = serde_json::from_str(&event.data).ok()?;
-    Some(match &*event.event {
-        "start" => ChatEvent::Start {
-            message_id: fields.message_id,
-            conversation_id: fields.conversation_id,
-            provider: fields.provider,
-            model: fields.model,
-            credits: fields.credits,
-        },
-        "token" => ChatEvent::Token { text: fields.text },
-        "fallback" => ChatEvent::Fallback { from: fields.from, to: fields.to },
-        "done" => ChatEvent::Done {
-            reply: fields.reply,
-            cached: fields.cached,
-            remaining_credits: fields.remaining_credits,
-            credits: fields.credits,
-            usage: fields.usage,
-        },
-        "error" => ChatEvent::Error { code: fields.code, error: fields.error, charged: fields.charged },
-        _ => return None,
-    })
 }
 
 /// A key that no other request of this user has: time and chance. `crypto.randomUUID` is missing where a site is not
@@ -196,27 +190,29 @@ pub async fn sleep(time: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::reply::job_event;
+    use crate::chat::{DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent, Usage};
+    use crate::server::jobs::Position;
 
     /// What the server writes is what the browser reads.
     #[test]
     fn every_event_is_read_back() {
         let usage = Some(Usage { input_tokens: 3, output_tokens: 4 });
         for event in [
-            ChatEvent::Start {
+            ChatEvent::Start(StartEvent {
                 message_id: "m".to_owned(),
                 conversation_id: "c".to_owned(),
                 provider: "p".to_owned(),
                 model: "o".to_owned(),
                 credits: 1,
-            },
-            ChatEvent::Token { text: "a\n\"b\"".to_owned() },
-            ChatEvent::Fallback { from: "a".to_owned(), to: "b".to_owned() },
-            ChatEvent::Done { reply: None, cached: true, remaining_credits: 9, credits: 0, usage },
-            ChatEvent::Error { code: "provider_failed".to_owned(), error: "It failed.".to_owned(), charged: false },
+            }),
+            ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
+            ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
+            ChatEvent::Done(DoneEvent { reply: None, cached: true, remaining_credits: 9, credits: 0, usage }),
+            ChatEvent::Error(ErrorEvent { code: "provider_failed".to_owned(), error: "It failed.".to_owned(), charged: false }),
         ] {
-            let json = serde_json::to_value(&event).unwrap();
-            let event_name = json["event"].as_str().unwrap().to_owned();
-            let sent = SseEvent { id: None, event: event_name, data: json["data"].to_string() };
+            let sent = job_event(&event, Position::End);
+            let sent = SseEvent { id: None, event: sent.name.to_owned(), data: sent.data };
             assert_eq!(parse_event(&sent), Some(event));
         }
     }

@@ -6,9 +6,8 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::client::{self, ChatFailure, EventStream};
-use super::server_fns::{load_conversation, load_message};
 use super::thread::{Entry, Thread, Undo, move_to_top};
-use super::{ChatEvent, ChatRequest, MessageState};
+use super::{ChatEvent, ChatRequest, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
 use crate::error::AppError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -95,9 +94,8 @@ async fn stored_id(thread: Thread, all: &[Entry], at: usize, message: &Entry) ->
         return Ok(id);
     }
     let reply = all.get(at + 1).map(|reply| reply.message.with_untracked(|reply| reply.id.clone()));
-    let conversation =
-        load_conversation(thread.conversation.get_untracked()).await.map_err(|error| failure_of(&error))?;
-    let messages = conversation.map(|conversation| conversation.messages).unwrap_or_default();
+    let conversation = thread.conversation.get_untracked().unwrap_or_default();
+    let messages = client::load_conversation(&conversation).await.map_err(|error| failure_of(&error))?.messages;
     let at =
         messages.iter().position(|stored| Some(&stored.id) == reply.as_ref()).and_then(|reply| reply.checked_sub(1));
     at.map(|at| messages[at].id.clone()).ok_or_else(|| failure_of(&AppError::NotFound))
@@ -190,7 +188,7 @@ impl Reply {
     fn apply(&mut self, event: ChatEvent) {
         let message = &self.entry.message;
         match event {
-            ChatEvent::Start { message_id, conversation_id, provider, model, credits } => {
+            ChatEvent::Start(StartEvent { message_id, conversation_id, provider, model, credits }) => {
                 self.held = credits;
                 let is_new = !self.has_started();
                 // It comes first, and the whole text after it again, also when a reply is watched from its start.
@@ -205,12 +203,12 @@ impl Reply {
                 }
                 self.announce("Answer started");
             }
-            ChatEvent::Token { text } => message.update(|reply| reply.content.push_str(&text)),
-            ChatEvent::Fallback { to, .. } => message.update(|reply| {
+            ChatEvent::Token(TokenEvent { text }) => message.update(|reply| reply.content.push_str(&text)),
+            ChatEvent::Fallback(FallbackEvent { to, .. }) => message.update(|reply| {
                 reply.provider = Some(to);
                 reply.model = None;
             }),
-            ChatEvent::Done { reply: text, cached, remaining_credits, credits, usage } => {
+            ChatEvent::Done(DoneEvent { reply: text, cached, remaining_credits, credits, usage }) => {
                 message.update(|reply| {
                     if let (true, Some(text)) = (reply.content.is_empty(), text) {
                         reply.content = text;
@@ -222,7 +220,7 @@ impl Reply {
                 });
                 self.thread.workspace.available.try_set(remaining_credits);
             }
-            ChatEvent::Error { code, .. } => {
+            ChatEvent::Error(ErrorEvent { code, .. }) => {
                 self.fail(&code);
                 self.thread.workspace.available.try_update(|available| *available += self.held);
             }
@@ -256,10 +254,10 @@ impl Reply {
             self.thread.reconnecting.set(false);
         }
         let id = self.entry.message.with_untracked(|reply| reply.id.clone());
-        let mut loaded = load_message(id.clone()).await;
+        let mut loaded = client::load_message(&id).await;
         if loaded.is_err() {
             client::sleep(FIRST_PAUSE).await;
-            loaded = load_message(id).await;
+            loaded = client::load_message(&id).await;
         }
         if let Ok(loaded) = loaded {
             self.entry.message.set(loaded);

@@ -5,7 +5,6 @@ mod components;
 mod follow;
 mod markdown;
 pub mod page;
-pub mod server_fns;
 pub mod sse;
 mod thread;
 mod types;

@@ -2,15 +2,14 @@
 
 use leptos::either::EitherOf4;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map};
 
 use super::Conversation;
 use super::components::composer::Composer;
 use super::components::message_list::MessageList;
 use super::components::new_chat::NewChat;
-use super::server_fns::load_conversation;
+use super::client::load_conversation;
 use super::thread::Thread;
+use crate::navigation::{History, use_navigation};
 use crate::page_data::use_page_data;
 use crate::ui::{Button, EmptyState, Skeleton};
 use crate::workspace::use_workspace;
@@ -19,8 +18,8 @@ use crate::workspace::use_workspace;
 #[component]
 pub fn ChatPage() -> impl IntoView {
     let workspace = use_workspace();
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id")).filter(|id| !id.is_empty()));
+    let navigation = use_navigation();
+    let id = Memo::new(move |_| navigation.path().strip_prefix("/chat/").map(str::to_owned));
     let thread = Thread::new(workspace);
     let data = use_page_data(
         move || id.get(),
@@ -29,7 +28,7 @@ pub fn ChatPage() -> impl IntoView {
             let shown = id.clone().filter(|_| thread.shows(id.as_ref())).map(stub);
             async move {
                 match (shown, id) {
-                    (None, Some(id)) => load_conversation(Some(id)).await,
+                    (None, Some(id)) => load_conversation(&id).await.map(Some),
                     (shown, _) => Ok(shown),
                 }
             }
@@ -52,12 +51,10 @@ pub fn ChatPage() -> impl IntoView {
         }
     });
     // The address follows a new chat that has begun.
-    let navigate = use_navigate();
     Effect::new(move |_| {
         let begun = thread.conversation.get();
         if let (Some(begun), None) = (begun, id.get_untracked()) {
-            let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
-            navigate(&format!("/chat/{begun}"), options);
+            navigation.open(&format!("/chat/{begun}"), History::Replace);
         }
     });
 

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use serde_json::json;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
 use super::providers::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn};
 use super::service::MAX_OUTPUT_TOKENS;
 use super::store::FinishedReply;
-use super::{ChatEvent, MessageState, Usage};
+use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::store::HoldEnd;
 use crate::error::AppError;
 use crate::server::db::StoreResult;
@@ -67,13 +66,13 @@ pub fn start(state: &AppState, writing: Writing) {
                 provider: 0,
                 saved: Instant::now(),
             };
-            draft.publish(&ChatEvent::Start {
+            draft.publish(&ChatEvent::Start(StartEvent {
                 message_id: writing.id.to_string(),
                 conversation_id: writing.conversation.to_string(),
                 provider: writing.order[0].name().to_owned(),
                 model: draft.model(),
                 credits: writing.price,
-            });
+            }));
             let ending = draft.write().await;
             draft.finish(ending).await;
         })
@@ -83,7 +82,7 @@ pub fn start(state: &AppState, writing: Writing) {
 impl Draft<'_> {
     fn publish(&self, event: &ChatEvent) {
         let position = match event {
-            ChatEvent::Done { .. } | ChatEvent::Error { .. } => Position::End,
+            ChatEvent::Done(_) | ChatEvent::Error(_) => Position::End,
             _ => Position::At(self.text.len() as u64),
         };
         self.job.publish(job_event(event, position));
@@ -102,10 +101,10 @@ impl Draft<'_> {
         for (number, provider) in self.writing.order.iter().enumerate() {
             if number > 0 {
                 self.provider = number;
-                self.publish(&ChatEvent::Fallback {
+                self.publish(&ChatEvent::Fallback(FallbackEvent {
                     from: self.writing.order[number - 1].name().to_owned(),
                     to: provider.name().to_owned(),
-                });
+                }));
             }
             let first = tokio::select! {
                 reason = self.job.stopped() => return ending_of(reason),
@@ -169,7 +168,7 @@ impl Draft<'_> {
 
     fn append(&mut self, text: String) {
         self.text.push_str(&text);
-        self.publish(&ChatEvent::Token { text });
+        self.publish(&ChatEvent::Token(TokenEvent { text }));
         if self.saved.elapsed() >= SAVE_EVERY {
             self.saved = Instant::now();
             let (state, id, text) = (self.state.clone(), self.writing.id, self.text.clone());
@@ -207,13 +206,13 @@ impl Draft<'_> {
         };
         self.publish(&match self.close_books(reply, credits).await {
             Ok((charged, available)) => match error {
-                None if charged == credits => ChatEvent::Done {
+                None if charged == credits => ChatEvent::Done(DoneEvent {
                     reply: None,
                     cached: false,
                     remaining_credits: available,
                     credits: charged,
                     usage,
-                },
+                }),
                 // The conversation was deleted meanwhile, or the job was given up for dead: free either way.
                 None => error_event(&AppError::Unavailable),
                 Some(error) => error_event(&error),
@@ -272,18 +271,18 @@ fn error_of(error: &ProviderError) -> AppError {
 
 /// The event that tells a watcher why there is no (whole) answer. Nothing was charged.
 pub(super) fn error_event(error: &AppError) -> ChatEvent {
-    ChatEvent::Error { code: error.code().to_owned(), error: error.to_string(), charged: false }
+    ChatEvent::Error(ErrorEvent { code: error.code().to_owned(), error: error.to_string(), charged: false })
 }
 
 /// An event as jobs carry it: the fields as JSON, without the name.
 pub(super) fn job_event(event: &ChatEvent, position: Position) -> JobEvent {
-    let name = match event {
-        ChatEvent::Start { .. } => "start",
-        ChatEvent::Token { .. } => "token",
-        ChatEvent::Fallback { .. } => "fallback",
-        ChatEvent::Done { .. } => "done",
-        ChatEvent::Error { .. } => "error",
+    let (name, data) = match event {
+        ChatEvent::Start(event) => ("start", serde_json::to_string(event)),
+        ChatEvent::Token(event) => ("token", serde_json::to_string(event)),
+        ChatEvent::Fallback(event) => ("fallback", serde_json::to_string(event)),
+        ChatEvent::Done(event) => ("done", serde_json::to_string(event)),
+        ChatEvent::Error(event) => ("error", serde_json::to_string(event)),
     };
-    let data = serde_json::to_value(event).map_or_else(|_| json!({}), |mut value| value["data"].take());
-    JobEvent { name, data: data.to_string(), position }
+    // Structs of texts and numbers: there is nothing in them that JSON could not say.
+    JobEvent { name, data: data.unwrap_or_default(), position }
 }

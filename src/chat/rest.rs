@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::service::{self, CONVERSATIONS_PAGE};
 use super::watch::watch_reply;
-use super::{ChatRequest, Conversation, ConversationSummary};
+use super::{ChatRequest, Conversation, ConversationSummary, Message};
 use crate::credits::Page;
 use crate::error::AppError;
 use crate::server::caller::Caller;
@@ -35,6 +35,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 pub fn router() -> Router<AppState> {
     Router::new()
         .route("/api/chat", post(send))
+        .route("/api/chat/{id}", get(read))
         .route("/api/chat/{id}/events", get(watch))
         .route("/api/chat/{id}/stop", post(stop))
         .route("/api/conversations", get(list))
@@ -54,6 +55,11 @@ async fn send(
         return event_stream(&state, caller.id, id, None).await;
     }
     Ok(Answer(service::await_reply(&state, caller.id, id).await?).into_response())
+}
+
+/// One message, with its HTML once it has ended.
+async fn read(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Message> {
+    Ok(Answer(service::load_message(&state, caller.id, id).await?))
 }
 
 async fn watch(

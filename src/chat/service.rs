@@ -207,8 +207,7 @@ pub async fn load_conversation(state: &AppState, user: Uuid, id: &str) -> AppRes
 ///
 /// # Errors
 /// As [`load_conversation`].
-pub async fn load_message(state: &AppState, user: Uuid, id: &str) -> AppResult<Message> {
-    let id = id.parse().map_err(|_| AppError::NotFound)?;
+pub async fn load_message(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Message> {
     let mut message = find_reply(state, user, id).await?.message;
     tokio::task::spawn_blocking(move || {
         render(&mut message);

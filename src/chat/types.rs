@@ -148,39 +148,64 @@ pub struct ChatAnswer {
     pub message_id: String,
 }
 
-/// An event of `text/event-stream`, named by its variant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "event", content = "data")]
+/// An event of a reply, sent as `text/event-stream` under the name of its variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChatEvent {
-    #[serde(rename_all = "camelCase")]
-    Start {
-        message_id: String,
-        conversation_id: String,
-        provider: String,
-        model: String,
-        credits: i64,
-    },
-    Token {
-        text: String,
-    },
-    Fallback {
-        from: String,
-        to: String,
-    },
-    #[serde(rename_all = "camelCase")]
-    Done {
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        reply: Option<String>,
-        cached: bool,
-        remaining_credits: i64,
-        credits: i64,
-        usage: Option<Usage>,
-    },
-    Error {
-        code: String,
-        error: String,
-        charged: bool,
-    },
+    Start(StartEvent),
+    Token(TokenEvent),
+    Fallback(FallbackEvent),
+    Done(DoneEvent),
+    Error(ErrorEvent),
+}
+
+/// The first event of every reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartEvent {
+    pub message_id: String,
+    pub conversation_id: String,
+    pub provider: String,
+    pub model: String,
+    /// What is on hold for it.
+    pub credits: i64,
+}
+
+/// The text goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenEvent {
+    pub text: String,
+}
+
+/// Another provider is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FallbackEvent {
+    pub from: String,
+    pub to: String,
+}
+
+/// The reply is there, and paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DoneEvent {
+    /// The whole text, for who has not seen it come.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reply: Option<String>,
+    pub cached: bool,
+    pub remaining_credits: i64,
+    /// What was charged.
+    pub credits: i64,
+    pub usage: Option<Usage>,
+}
+
+/// There is no reply, or not all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorEvent {
+    /// [`crate::error::AppError::code`].
+    pub code: String,
+    /// For people.
+    pub error: String,
+    /// Always `false`: no result, no charge.
+    pub charged: bool,
 }
 
 /// A provider that can be picked, in the order in which they are asked.

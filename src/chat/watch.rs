@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::reply::{error_event, job_event};
 use super::service::find_reply;
 use super::store::StoredReply;
-use super::{ChatEvent, MessageState};
+use super::{ChatEvent, DoneEvent, MessageState, StartEvent, TokenEvent};
 use crate::error::{AppError, AppResult};
 use crate::server::jobs::{JobEvent, Position};
 use crate::server::request::current_request_id;
@@ -88,29 +88,29 @@ async fn stored_events(
     let message = &reply.message;
     let mut events = Vec::new();
     if from_start {
-        let start = ChatEvent::Start {
+        let start = ChatEvent::Start(StartEvent {
             message_id: message.id.clone(),
             conversation_id: reply.conversation.to_string(),
             provider: message.provider.clone().unwrap_or_default(),
             model: message.model.clone().unwrap_or_default(),
             credits: state.config.credits.chat,
-        };
+        });
         events.push(job_event(&start, Position::At(0)));
     }
     if let Some(text) = message.content.get(seen..).filter(|text| !text.is_empty()) {
-        let token = ChatEvent::Token { text: text.to_owned() };
+        let token = ChatEvent::Token(TokenEvent { text: text.to_owned() });
         events.push(job_event(&token, Position::At(message.content.len() as u64)));
     }
     let end = match message.state {
         MessageState::Complete | MessageState::Stopped => {
             match state.credits.balance(user, &current_request_id()).await {
-                Ok(balance) => ChatEvent::Done {
+                Ok(balance) => ChatEvent::Done(DoneEvent {
                     reply: Some(message.content.clone()),
                     cached: message.cached,
                     remaining_credits: balance.available,
                     credits: message.credits,
                     usage: message.usage,
-                },
+                }),
                 Err(error) => error_event(&error.into()),
             }
         }

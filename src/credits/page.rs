@@ -4,19 +4,19 @@ use leptos::{
     either::{Either, EitherOf3},
     prelude::*,
 };
-use leptos_router::hooks::use_query_map;
 
 use super::components::{BalanceCard, LedgerTable};
 use super::server_fns::load_dashboard;
 use super::{Dashboard, LedgerEntry, Page};
+use crate::navigation::use_navigation;
 use crate::page_data::use_page_data;
 use crate::ui::{Alert, AlertTone, Button, Card, EmptyState, Skeleton};
 
 /// Balance and ledger; `?cursor=` asks for older entries.
 #[component]
 pub fn DashboardPage() -> impl IntoView {
-    let query = use_query_map();
-    let cursor = move || query.with(|query| query.get("cursor"));
+    let navigation = use_navigation();
+    let cursor = move || navigation.query("cursor");
     let data = use_page_data(cursor, load_dashboard);
     let content = move || match data.get() {
         None => EitherOf3::A(view! {

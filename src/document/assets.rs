@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use leptos::config::LeptosOptions;
 
+use crate::navigation::PageView;
+
 /// The addresses of the front-end's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assets {
@@ -68,20 +70,16 @@ impl Assets {
         })
     }
 
-    /// The chunks of the page at `path`, so that they load together with the rest instead of after it.
-    pub fn chunks_of(&self, path: &str) -> &[String] {
-        // The names that `#[lazy_route]` gives to the views in `app.rs`; a number follows.
-        let function = if path == "/dashboard" { "__dashboard_route_view_" } else { "__chat_route_view_" };
-        self.chunks
-            .iter()
-            .find_map(|(name, chunks)| name.starts_with(function).then_some(chunks.as_slice()))
-            .unwrap_or_default()
+    /// The chunks of a page, so that they load together with the rest instead of after it.
+    pub fn chunks_of(&self, page: PageView) -> &[String] {
+        self.chunks.get(page.name).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::{CHAT, DASHBOARD};
 
     fn options() -> LeptosOptions {
         LeptosOptions::builder().output_name("tessera").site_root("target/site").build()
@@ -92,22 +90,22 @@ mod tests {
         let hashes = "js: J\nwasm: W\ncss: C\nmanifest: M\nsplit: S\n";
         let assets = Assets::named(&options(), hashes, |manifest| {
             assert_eq!(manifest, "__wasm_split_manifest.M.json");
-            Some(r#"{"__chat_route_view_123":["chunk_0.X","split_1.Y"],"__dashboard_route_view_9":[]}"#.to_owned())
+            Some(r#"{"chat_page":["chunk_0.X","split_1.Y"],"dashboard_page":[]}"#.to_owned())
         })
         .unwrap();
         assert_eq!(assets.js, "/pkg/tessera.J.js");
         assert_eq!(assets.wasm, "/pkg/tessera.W.wasm");
         assert_eq!(assets.css, "/pkg/tessera.C.css");
         assert_eq!(assets.split.as_deref(), Some("/pkg/__wasm_split.S.js"));
-        assert_eq!(assets.chunks_of("/chat/1"), ["/pkg/chunk_0.X.wasm", "/pkg/split_1.Y.wasm"]);
-        assert!(assets.chunks_of("/dashboard").is_empty());
+        assert_eq!(assets.chunks_of(CHAT), ["/pkg/chunk_0.X.wasm", "/pkg/split_1.Y.wasm"]);
+        assert!(assets.chunks_of(DASHBOARD).is_empty());
     }
 
     #[test]
     fn a_build_that_is_not_split_has_no_chunks() {
         let assets = Assets::named(&options(), "js: J\nwasm: W\ncss: C\n", |_| None).unwrap();
         assert_eq!(assets.split, None);
-        assert!(assets.chunks_of("/chat").is_empty());
+        assert!(assets.chunks_of(CHAT).is_empty());
     }
 
     #[test]

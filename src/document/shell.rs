@@ -3,41 +3,37 @@
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
-use leptos_router::location::RequestUrl;
 
 use super::{Assets, head::Head};
 use crate::app::App;
 use crate::chat::Workspace;
+use crate::navigation::{PageView, path_of};
 use crate::page_data::Preloaded;
 use crate::ui::Theme;
 use crate::workspace::page_title;
 
-/// The whole document. The page handler provides the nonce, the [`Theme`] and what was [`Preloaded`].
+/// The whole document with a page at its address. The page handler provides the nonce, the [`Theme`] and what was
+/// [`Preloaded`].
 #[must_use]
-pub fn shell(options: &LeptosOptions) -> impl IntoView + use<> {
+pub fn shell(options: &LeptosOptions, address: String, page: PageView) -> impl IntoView + use<> {
     let assets = Assets::of(options);
-    let url = use_context::<RequestUrl>();
-    let path = url.as_ref().map_or("/chat", |url| path_of(url.as_ref())).to_owned();
+    let path = path_of(&address);
     let title = match use_context::<Preloaded<Workspace>>() {
-        Some(Preloaded(Ok(workspace))) => page_title(&path, &workspace.conversations),
-        _ => page_title(&path, &[]),
+        Some(Preloaded(Ok(workspace))) => page_title(path, &workspace.conversations),
+        _ => page_title(path, &[]),
     };
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=Theme::current().attribute()>
             <head>
                 <Head title assets />
-                {assets.map(|assets| view! { <Scripts assets path /> })}
+                {assets.map(|assets| view! { <Scripts assets page /> })}
             </head>
             <body>
-                <App />
+                <App address page />
             </body>
         </html>
     }
-}
-
-fn path_of(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or(url)
 }
 
 /// Starts the app, and asks early for all that it will load.
@@ -45,8 +41,8 @@ fn path_of(url: &str) -> &str {
 fn Scripts(
     /// The files of the front-end.
     assets: &'static Assets,
-    /// The path of the page.
-    path: String,
+    /// The page that starts.
+    page: PageView,
 ) -> impl IntoView {
     let nonce = use_nonce();
     let module = |href: &'static str| {
@@ -63,7 +59,7 @@ fn Scripts(
         {module(&assets.js)}
         {assets.split.as_deref().map(module)}
         {wasm(&assets.wasm)}
-        {assets.chunks_of(&path).iter().map(|chunk| wasm(chunk)).collect::<Vec<_>>()}
+        {assets.chunks_of(page).iter().map(|chunk| wasm(chunk)).collect::<Vec<_>>()}
         <script type="module" nonce=nonce.clone()>
             {start}
         </script>

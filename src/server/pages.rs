@@ -27,9 +27,10 @@ use crate::account::{CredentialsForm, same_site_path};
 use crate::document::{ErrorPage, StaticPage, render_static_page, shell};
 use crate::error::{AppError, AppResult};
 use crate::landing::LandingPage;
+use crate::navigation::PageView;
 use crate::page_data::Preloaded;
 use crate::ui::Theme;
-use crate::{chat, credits};
+use crate::{app, chat, credits};
 
 impl<S: Send + Sync> FromRequestParts<S> for Theme {
     type Rejection = Infallible;
@@ -45,6 +46,7 @@ async fn app_page<T, Fut>(
     state: AppState,
     theme: Theme,
     request: Request,
+    page: PageView,
     load: impl FnOnce(AppState, Caller) -> Fut,
 ) -> Response
 where
@@ -69,6 +71,7 @@ where
         Ok(_) => StatusCode::OK,
         Err(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
     };
+    let address = request.uri().path_and_query().map_or_else(|| "/chat".to_owned(), ToString::to_string);
     let (workspace, data, options) = (Preloaded(workspace), Preloaded(data), state.leptos.clone());
     let context = move || {
         provide_context(state.clone());
@@ -83,7 +86,7 @@ where
             response.insert_header(CONTENT_SECURITY_POLICY, csp);
         }
     };
-    leptos_axum::render_app_to_stream_with_context(context, move || shell(&options))(request).await
+    leptos_axum::render_app_to_stream_with_context(context, move || shell(&options, address.clone(), page))(request).await
 }
 
 /// `/chat` and `/chat/{id}`.
@@ -94,7 +97,7 @@ pub async fn chat_page(
     request: Request,
 ) -> Response {
     let id = params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned());
-    app_page(state, theme, request, async move |state, caller: Caller| match id {
+    app_page(state, theme, request, app::CHAT, async move |state, caller: Caller| match id {
         Some(id) => chat::service::load_conversation(&state, caller.id, &id).await.map(Some),
         None => Ok(None),
     })
@@ -113,7 +116,7 @@ pub async fn dashboard_page(
     Query(query): Query<DashboardQuery>,
     request: Request,
 ) -> Response {
-    app_page(state, theme, request, async move |state, caller: Caller| {
+    app_page(state, theme, request, app::DASHBOARD, async move |state, caller: Caller| {
         credits::service::load_dashboard(&state, caller.id, query.cursor.as_deref()).await
     })
     .await

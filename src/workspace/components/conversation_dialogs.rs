@@ -3,11 +3,10 @@
 //! Two dialogs serve the whole list; `chosen` says whose they are.
 
 use leptos::{ev, html, prelude::*, task::spawn_local};
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_location, use_navigate};
 
 use crate::chat::{ConversationSummary, MAX_TITLE_CHARS};
 use crate::error::{AppError, AppResult};
+use crate::navigation::{History, use_navigation};
 use crate::page_data::go_to_sign_in;
 use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Dialog, Eager, Field};
 use crate::workspace::client::{delete_conversation, rename_conversation};
@@ -37,8 +36,7 @@ fn ConversationDialogs(
 ) -> impl IntoView {
     let DialogState { chosen, renaming, deleting } = state;
     let conversations = use_workspace().conversations;
-    let path = use_location().pathname;
-    let navigate = use_navigate();
+    let navigation = use_navigation();
     let failure = RwSignal::new(None::<AppError>);
     let title = NodeRef::<html::Input>::new();
 
@@ -83,12 +81,11 @@ fn ConversationDialogs(
     let delete = move |event: ev::SubmitEvent| {
         event.prevent_default();
         let Some(chosen) = chosen.get_untracked() else { return };
-        let navigate = navigate.clone();
         spawn_local(async move {
             if succeeded(deleting, delete_conversation(&chosen.id).await) {
                 conversations.update(|known| known.retain(|known| known.id != chosen.id));
-                if path.get_untracked().ends_with(&chosen.id) {
-                    navigate("/chat", NavigateOptions::default());
+                if navigation.address.with_untracked(|address| address.ends_with(&chosen.id)) {
+                    navigation.open("/chat", History::Push);
                 }
             }
         });

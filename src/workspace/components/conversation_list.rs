@@ -1,10 +1,10 @@
 //! The links to the conversations, newest first.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
 
 use super::conversation_menu::MENU_ID;
 use crate::chat::ConversationSummary;
+use crate::navigation::{path_of, use_navigation};
 use crate::ui::{IconButton, IconName};
 use crate::workspace::use_workspace;
 
@@ -15,12 +15,12 @@ pub fn ConversationList(
     chosen: RwSignal<Option<ConversationSummary>>,
 ) -> impl IntoView {
     let conversations = use_workspace().conversations;
-    let path = use_location().pathname;
+    let address = use_navigation().address;
     let line = move |conversation: ConversationSummary| {
         let href = format!("/chat/{}", conversation.id);
         let is_current = {
             let href = href.clone();
-            move || path.with(|path| *path == href).then_some("page")
+            move || address.with(|address| path_of(address) == href).then_some("page")
         };
         let title = conversation.title.clone();
         let label = format!("Options for {title}");

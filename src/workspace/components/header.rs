@@ -1,17 +1,17 @@
 //! The bar at the top of every signed-in page.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
 
 use super::account_menu::AccountMenu;
 use super::credits_badge::CreditsBadge;
 use super::sidebar::SIDEBAR_ID;
+use crate::navigation::use_navigation;
 use crate::ui::{IconButton, IconName, Logo, ThemeSwitch};
 
 /// Logo, credits, theme and account.
 #[component]
 pub fn Header() -> impl IntoView {
-    let path = use_location().pathname;
+    let address = use_navigation().address;
     view! {
         <header class="flex h-14 shrink-0 items-center gap-2 border-b border-line bg-surface px-3">
             <IconButton
@@ -25,7 +25,7 @@ pub fn Header() -> impl IntoView {
             </a>
             <div class="ml-auto flex items-center gap-2">
                 <CreditsBadge />
-                <ThemeSwitch next=path />
+                <ThemeSwitch next=address />
                 <AccountMenu />
             </div>
         </header>
