@@ -19,7 +19,6 @@ pub fn App(
 ) -> impl IntoView {
     WorkspaceContext::provide();
     let navigation = Navigation::provide(address, page, find_page);
-    mark_hydrated();
     view! { <Layout>{move || (navigation.page.get().view)()}</Layout> }
 }
 
@@ -53,14 +52,4 @@ fn chat_chunk() -> Result<PageView, SplitLoaderError> {
 #[wasm_split(dashboard_page, wasm_split_path = leptos::wasm_split, fallible)]
 fn dashboard_chunk() -> Result<PageView, SplitLoaderError> {
     Ok(DASHBOARD)
-}
-
-/// Leaves a mark on `<html>` once the page answers to clicks: style sheets, scripts and tests can wait for it.
-fn mark_hydrated() {
-    Effect::new(|_| {
-        if let Some(root) = document().document_element() {
-            // Only an invalid name could fail.
-            drop(root.set_attribute("data-hydrated", ""));
-        }
-    });
 }

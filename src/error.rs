@@ -43,7 +43,7 @@ pub enum AppError {
     ProviderFailed,
     #[error("The model took too long. Nothing was charged.")]
     ProviderTimeout,
-    #[error("The model limits how often it may be asked. Nothing was charged; please try again in a moment.")]
+    #[error("The model limits how often it may be asked. Please try again in a moment. Nothing was charged.")]
     ProviderRateLimited,
     #[error("Tessera cannot do that right now. Please try again in a moment.")]
     Unavailable,

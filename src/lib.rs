@@ -32,6 +32,18 @@ pub fn hydrate() {
         // Without the page's code, the page stays as the server made it: links and forms work.
         if let Some(page) = async { app::find_page(navigation::path_of(&address))?.await }.await {
             leptos::mount::hydrate_body(move || app::App(app::AppProps { address, page }));
+            // The page answers to clicks: style sheets, scripts and tests can wait for it.
+            if let Some(root) = leptos::prelude::document().document_element() {
+                // Only an invalid name could fail.
+                drop(root.set_attribute("data-hydrated", ""));
+            }
         }
     });
 }
+
+/// Room for the splitter. It lays the data of each chunk out anew within what the linker used; texts that the linker had
+/// merged are then there more than once, and if that does not fit, all data goes into the first chunk: 35 KB (brotli).
+/// Nothing refers to this, so it is in no chunk.
+#[cfg(feature = "hydrate")]
+#[used]
+static SLACK: [u8; 4096] = [1; 4096];

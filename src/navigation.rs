@@ -72,42 +72,36 @@ pub fn path_of(address: &str) -> &str {
 impl Navigation {
     /// Starts at `address`, with its page, and takes over the links of the document.
     pub fn provide(address: String, page: PageView, find: FindPage) -> Self {
-        let navigation = Self {
-            address: RwSignal::new(address),
-            page: RwSignal::new(page),
-            find,
-            turn: StoredValue::default(),
-        };
+        let navigation =
+            Self { address: RwSignal::new(address), page: RwSignal::new(page), find, turn: StoredValue::default() };
         provide_context(navigation);
-        // In an effect, as there is no window on the server.
-        Effect::new(move |_| {
+        if cfg!(target_arch = "wasm32") {
             window_event_listener(ev::click, move |event| navigation.follow(&event));
             window_event_listener(ev::popstate, move |_| navigation.open(&current_address(), History::Keep));
-        });
+        }
         navigation
     }
 
     /// The path, such as `/chat`.
     #[must_use]
     pub fn path(self) -> String {
-        self.address.with(|address| path_of(address).to_owned())
+        path_of(&self.address.read()).to_owned()
     }
 
     /// The parameter `name` of the query.
     #[must_use]
     pub fn query(self, name: &str) -> Option<String> {
-        self.address.with(|address| {
-            let (_, query) = address.split_once('?')?;
-            query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
-        })
+        let address = self.address.read();
+        let (_, query) = address.split_once('?')?;
+        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
     }
 
     /// Goes to an address of this site.
     pub fn open(self, address: &str, history: History) {
         let Some(loading) = (self.find)(path_of(address)) else { return leave_for(address) };
         let address = address.to_owned();
-        self.turn.update_value(|turn| *turn += 1);
-        let turn = self.turn.get_value();
+        let turn = self.turn.get_value() + 1;
+        self.turn.set_value(turn);
         spawn_local(async move {
             let loaded = loading.await;
             if self.turn.get_value() != turn {

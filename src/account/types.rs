@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{AppError, AppResult};
 
 /// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Role {
+    #[default]
     User,
     Subscriber,
     Admin,
@@ -32,7 +33,7 @@ impl Role {
 }
 
 /// The signed-in user as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// `UUIDv7`.

@@ -209,7 +209,11 @@ mod tests {
             ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
             ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
             ChatEvent::Done(DoneEvent { reply: None, cached: true, remaining_credits: 9, credits: 0, usage }),
-            ChatEvent::Error(ErrorEvent { code: "provider_failed".to_owned(), error: "It failed.".to_owned(), charged: false }),
+            ChatEvent::Error(ErrorEvent {
+                code: "provider_failed".to_owned(),
+                error: "It failed.".to_owned(),
+                charged: false,
+            }),
         ] {
             let sent = job_event(&event, Position::End);
             let sent = SseEvent { id: None, event: sent.name.to_owned(), data: sent.data };

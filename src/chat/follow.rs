@@ -6,9 +6,13 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::client::{self, ChatFailure, EventStream};
-use super::thread::{Entry, Thread, Undo, move_to_top};
-use super::{ChatEvent, ChatRequest, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
+use super::thread::{Entry, Thread, Undo};
+use super::{
+    ChatEvent, ChatRequest, ConversationSummary, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent,
+    TokenEvent, title_of,
+};
 use crate::error::AppError;
+use crate::navigation::History;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -45,14 +49,14 @@ pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, se
             Err(failure) => return give_up(thread, turn, request, sending, failure),
         }
     }
-    let key = thread.key_for(&request);
+    let key = key_for(thread, &request);
     let mut reply =
         Reply { thread, turn, entry: sending.reply.clone(), question: request.message.clone(), last_id: None, held: 0 };
     let mut failure = ChatFailure::unreachable();
     for attempt in 1..=SEND_TRIES {
         match client::send(&request, &key).await {
             Ok(stream) => {
-                thread.keep_unanswered(None);
+                thread.unanswered.set_value(None);
                 match reply.read(stream).await {
                     Ended::Over => return reply.finish().await,
                     Ended::Left => return,
@@ -71,7 +75,7 @@ pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, se
         }
     }
     if failure.status == 0 && thread.is_at(turn) {
-        thread.keep_unanswered(Some((request.clone(), key)));
+        thread.unanswered.set_value(Some((request.clone(), key)));
     }
     give_up(thread, turn, request, sending, failure);
 }
@@ -81,19 +85,43 @@ pub(super) async fn attach(thread: Thread, turn: u32, entry: Entry) {
     Reply { thread, turn, entry, question: String::new(), last_id: None, held: 0 }.resume(false).await;
 }
 
-fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, failure: ChatFailure) {
+/// Stops a reply that is being written.
+pub(super) async fn stop(thread: Thread, id: String) {
+    if let Err(failure) = client::stop(&id).await {
+        // It may have ended by itself meanwhile; then there is nothing to say.
+        if thread.busy.try_get_untracked() == Some(true) {
+            thread.stopping.set(false);
+            let message = "The answer could not be stopped. It goes on, and is charged as usual.".to_owned();
+            thread.fail(ChatFailure { message, ..failure });
+        }
+    }
+}
+
+/// The idempotency key for a request: the former one if the same request got no answer before.
+fn key_for(thread: Thread, request: &ChatRequest) -> String {
+    match &*thread.unanswered.read_value() {
+        Some((unanswered, key)) if unanswered == request => key.clone(),
+        _ => client::new_idempotency_key(),
+    }
+}
+
+fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, mut failure: ChatFailure) {
+    let says_so = failure.status == 0 || failure.message.ends_with("charged.");
+    if !says_so && failure.code != "insufficient_credits" {
+        failure.message.push_str(" Nothing was charged.");
+    }
     if thread.is_at(turn) {
-        thread.undo(sending.before, request.message, sending.undo, failure);
+        thread.undo(sending, request.message, failure);
     }
 }
 
 /// The id of a message of the user. Who has just sent it does not know it: only the reply's id comes with the events.
 async fn stored_id(thread: Thread, all: &[Entry], at: usize, message: &Entry) -> Result<String, ChatFailure> {
-    let id = message.message.with_untracked(|message| message.id.clone());
+    let id = message.message.read_untracked().id.clone();
     if !id.is_empty() {
         return Ok(id);
     }
-    let reply = all.get(at + 1).map(|reply| reply.message.with_untracked(|reply| reply.id.clone()));
+    let reply = all.get(at + 1).map(|reply| reply.message.read_untracked().id.clone());
     let conversation = thread.conversation.get_untracked().unwrap_or_default();
     let messages = client::load_conversation(&conversation).await.map_err(|error| failure_of(&error))?.messages;
     let at =
@@ -123,12 +151,12 @@ impl Reply {
     }
 
     fn has_started(&self) -> bool {
-        self.entry.message.with_untracked(|reply| !reply.id.is_empty())
+        !self.entry.message.read_untracked().id.is_empty()
     }
 
     /// Watches it until it ends, over as many connections as it takes.
     async fn resume(mut self, dropped: bool) {
-        let id = self.entry.message.with_untracked(|reply| reply.id.clone());
+        let id = self.entry.message.read_untracked().id.clone();
         let mut pause = FIRST_PAUSE;
         let mut wait = dropped;
         while self.is_watched() {
@@ -154,7 +182,7 @@ impl Reply {
                         let message =
                             "The answer cannot be followed. What it cost is below it when you reload the page."
                                 .to_owned();
-                        self.thread.failure.set(Some(ChatFailure { message, ..failure }));
+                        self.thread.fail(ChatFailure { message, ..failure });
                     }
                     return self.finish().await;
                 }
@@ -192,55 +220,60 @@ impl Reply {
                 self.held = credits;
                 let is_new = !self.has_started();
                 // It comes first, and the whole text after it again, also when a reply is watched from its start.
-                message.update(|reply| {
-                    reply.id = message_id;
-                    reply.provider = Some(provider);
-                    reply.model = Some(model);
-                    reply.content.clear();
-                });
+                let mut reply = message.write();
+                reply.id = message_id;
+                reply.provider = Some(provider);
+                reply.model = Some(model);
+                reply.content.clear();
+                // Whoever is told now wants to read it.
+                drop(reply);
                 if is_new {
                     self.begin(conversation_id, credits);
                 }
                 self.announce("Answer started");
             }
-            ChatEvent::Token(TokenEvent { text }) => message.update(|reply| reply.content.push_str(&text)),
-            ChatEvent::Fallback(FallbackEvent { to, .. }) => message.update(|reply| {
+            ChatEvent::Token(TokenEvent { text }) => message.write().content.push_str(&text),
+            ChatEvent::Fallback(FallbackEvent { to, .. }) => {
+                let mut reply = message.write();
                 reply.provider = Some(to);
                 reply.model = None;
-            }),
+            }
             ChatEvent::Done(DoneEvent { reply: text, cached, remaining_credits, credits, usage }) => {
-                message.update(|reply| {
-                    if let (true, Some(text)) = (reply.content.is_empty(), text) {
-                        reply.content = text;
-                    }
-                    reply.state = MessageState::Complete;
-                    reply.cached = cached;
-                    reply.credits = credits;
-                    reply.usage = usage;
-                });
+                let mut reply = message.write();
+                if let (true, Some(text)) = (reply.content.is_empty(), text) {
+                    reply.content = text;
+                }
+                reply.state = MessageState::Complete;
+                reply.cached = cached;
+                reply.credits = credits;
+                reply.usage = usage;
+                drop(reply);
                 self.thread.workspace.available.try_set(remaining_credits);
             }
             ChatEvent::Error(ErrorEvent { code, .. }) => {
                 self.fail(&code);
-                self.thread.workspace.available.try_update(|available| *available += self.held);
+                add(self.thread.workspace.available, self.held);
             }
         }
     }
 
     fn fail(&self, code: &str) {
-        self.entry.message.update(|reply| {
-            reply.state = if reply.content.is_empty() { MessageState::Failed } else { MessageState::Incomplete };
-            reply.error_code = Some(code.to_owned());
-        });
+        let mut reply = self.entry.message.write();
+        reply.state = if reply.content.is_empty() { MessageState::Failed } else { MessageState::Incomplete };
+        reply.error_code = Some(code.to_owned());
     }
 
     /// The server has accepted the message: its price is held, and a new chat has its conversation.
     fn begin(&self, conversation: String, credits: i64) {
         let workspace = self.thread.workspace;
-        workspace.available.try_update(|available| *available -= credits);
+        add(workspace.available, -credits);
         move_to_top(workspace.conversations, &conversation, &self.question);
         if self.is_watched() {
-            self.thread.conversation.set(Some(conversation));
+            let is_new = self.thread.conversation.get_untracked().is_none();
+            self.thread.conversation.set(Some(conversation.clone()));
+            if is_new {
+                self.thread.navigation.open(&format!("/chat/{conversation}"), History::Replace);
+            }
             if self.thread.stopping.get_untracked() {
                 self.thread.stop();
             }
@@ -253,7 +286,7 @@ impl Reply {
             self.thread.busy.set(false);
             self.thread.reconnecting.set(false);
         }
-        let id = self.entry.message.with_untracked(|reply| reply.id.clone());
+        let id = self.entry.message.read_untracked().id.clone();
         let mut loaded = client::load_message(&id).await;
         if loaded.is_err() {
             client::sleep(FIRST_PAUSE).await;
@@ -262,7 +295,7 @@ impl Reply {
         if let Ok(loaded) = loaded {
             self.entry.message.set(loaded);
         }
-        self.announce(match self.entry.message.with_untracked(|reply| reply.state) {
+        self.announce(match self.entry.message.read_untracked().state {
             MessageState::Stopped => "Answer stopped",
             MessageState::Incomplete => "The answer broke off",
             MessageState::Failed => "The answer failed",
@@ -272,7 +305,27 @@ impl Reply {
 
     fn announce(&self, text: &'static str) {
         if self.is_watched() {
-            self.thread.announcement.set(text);
+            self.thread.announcement.set(text.to_owned());
         }
     }
+}
+
+/// Changes a balance, unless the page is gone.
+fn add(available: RwSignal<i64>, credits: i64) {
+    if let Some(before) = available.try_get_untracked() {
+        available.set(before + credits);
+    }
+}
+
+/// Puts a conversation on top of the list beside the page; a new one gets its first words as its title.
+fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, first_words: &str) {
+    let Some(mut all) = conversations.try_write() else { return };
+    let known = all.iter().position(|conversation| conversation.id == id).map(|at| all.remove(at));
+    let conversation = known.unwrap_or_else(|| ConversationSummary {
+        id: id.to_owned(),
+        title: title_of(first_words),
+        created_at: String::new(),
+        updated_at: String::new(),
+    });
+    all.insert(0, conversation);
 }

@@ -6,6 +6,7 @@ mod follow;
 mod markdown;
 pub mod page;
 pub mod sse;
+mod talk;
 mod thread;
 mod types;
 

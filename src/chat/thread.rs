@@ -5,8 +5,14 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::client::{self, ChatFailure};
-use super::{Author, ChatRequest, Conversation, ConversationSummary, Message, MessageState, follow, title_of};
+use super::client::ChatFailure;
+use super::components::composer::focus_composer;
+use super::components::message_editor::load_editor;
+use super::follow::Sending;
+use super::{Author, ChatRequest, Conversation, Message, MessageState, talk};
+use crate::error::AppError;
+use crate::navigation::Navigation;
+use crate::page_data::go_to_sign_in;
 use crate::workspace::WorkspaceContext;
 
 /// A message on the screen. The key stays the same when the server gives the message its id.
@@ -14,6 +20,8 @@ use crate::workspace::WorkspaceContext;
 pub struct Entry {
     pub key: u32,
     pub message: ArcRwSignal<Message>,
+    /// It is the user's, and in the editor.
+    pub editing: ArcRwSignal<bool>,
 }
 
 /// What to give back to the user when a message cannot be sent.
@@ -32,97 +40,162 @@ pub enum Undo {
 pub struct Thread {
     /// Oldest first.
     pub entries: RwSignal<Vec<Entry>>,
-    /// Whose messages they are; `None` for a new chat until its first reply starts.
+    /// Whose messages they are, or will be; `None` for a new chat until its first reply starts.
     pub conversation: RwSignal<Option<String>>,
+    /// The reader is at the end, and stays there as the text grows.
+    pub at_end: RwSignal<bool>,
     /// A reply is on its way.
     pub busy: RwSignal<bool>,
     /// The user wants it stopped.
     pub stopping: RwSignal<bool>,
     /// The connection is lost, and tried again.
     pub reconnecting: RwSignal<bool>,
-    /// Why the last message could not be sent.
-    pub failure: RwSignal<Option<ChatFailure>>,
+    /// The conversation is being loaded.
+    pub loading: RwSignal<bool>,
+    /// The conversation could not be loaded.
+    pub missing: RwSignal<bool>,
+    /// Why the last message could not be sent, for people; empty if it could.
+    pub failure: RwSignal<String>,
+    /// The code of the failure.
+    pub failure_code: RwSignal<String>,
     /// What the composer holds. Setting it changes the text on the screen too.
     pub draft: RwSignal<String>,
-    /// Raised to put the cursor into the composer.
-    pub focus: RwSignal<u32>,
-    /// The user's message that is being edited, by key, and its text.
-    pub editing: RwSignal<Option<(u32, String)>>,
+    /// What the editor holds.
+    pub edited: RwSignal<String>,
     /// The provider that the user picked.
     pub provider: RwSignal<Option<String>>,
     /// What screen readers are told.
-    pub announcement: RwSignal<&'static str>,
+    pub announcement: RwSignal<String>,
     /// Changes when the thread turns to something else, so that what comes in late for the former is dropped.
     turn: StoredValue<u32>,
     keys: StoredValue<u32>,
     /// The last request that got no answer, and its idempotency key: it may have arrived after all.
-    unanswered: StoredValue<Option<(ChatRequest, String)>>,
+    pub(super) unanswered: StoredValue<Option<(ChatRequest, String)>>,
     pub(super) workspace: WorkspaceContext,
+    pub(super) navigation: Navigation,
 }
 
 impl Thread {
     /// A new chat.
     #[must_use]
-    pub fn new(workspace: WorkspaceContext) -> Self {
+    pub fn new(workspace: WorkspaceContext, navigation: Navigation) -> Self {
         Self {
             entries: RwSignal::default(),
             conversation: RwSignal::default(),
+            at_end: RwSignal::new(true),
             busy: RwSignal::default(),
             stopping: RwSignal::default(),
             reconnecting: RwSignal::default(),
+            loading: RwSignal::default(),
+            missing: RwSignal::default(),
             failure: RwSignal::default(),
+            failure_code: RwSignal::default(),
             draft: RwSignal::default(),
-            focus: RwSignal::default(),
-            editing: RwSignal::default(),
+            edited: RwSignal::default(),
             provider: RwSignal::default(),
             announcement: RwSignal::default(),
             turn: StoredValue::default(),
             keys: StoredValue::default(),
             unanswered: StoredValue::default(),
             workspace,
+            navigation,
         }
     }
 
-    /// Leaves whatever was shown. A reply that is being written goes on without us.
-    pub fn clear(self) {
+    /// Turns to a conversation, or to a new chat. A reply that is being written goes on without us.
+    pub fn open(self, id: Option<String>) {
+        self.clear(id.clone());
+        let Some(id) = id else { return };
+        self.loading.set(true);
+        let turn = self.next_turn();
+        spawn_local(async move {
+            let loaded = talk::load_conversation(id).await;
+            if !self.is_at(turn) {
+                return;
+            }
+            match loaded {
+                Ok(conversation) => {
+                    self.show(conversation);
+                    self.attach();
+                }
+                Err(error) => {
+                    self.loading.set(false);
+                    self.missing.set(true);
+                    if error == AppError::Unauthenticated {
+                        go_to_sign_in();
+                    }
+                }
+            }
+        });
+    }
+
+    fn clear(self, id: Option<String>) {
         self.next_turn();
         self.entries.set(Vec::new());
-        self.conversation.set(None);
+        self.conversation.set(id);
+        self.at_end.set(true);
+        self.loading.set(false);
+        self.missing.set(false);
         self.busy.set(false);
         self.reconnecting.set(false);
-        self.failure.set(None);
-        self.editing.set(None);
-        self.announcement.set("");
+        self.failure.set(String::new());
+        self.announcement.set(String::new());
     }
 
     /// Shows a stored conversation.
     pub fn show(self, conversation: Conversation) {
-        self.clear();
+        self.clear(Some(conversation.id));
         self.entries.set(conversation.messages.into_iter().map(|message| self.entry(message)).collect());
-        self.conversation.set(Some(conversation.id));
+    }
+
+    /// Says what went wrong, unless the page is gone.
+    pub(super) fn fail(self, failure: ChatFailure) {
+        self.failure_code.try_set(failure.code);
+        self.failure.try_set(failure.message);
     }
 
     /// Whether the conversation is the one that is shown; then there is nothing to load.
     #[must_use]
     pub fn shows(self, id: Option<&String>) -> bool {
-        self.conversation.with_untracked(|shown| shown.as_ref() == id)
+        self.conversation.read_untracked().as_ref() == id
     }
 
     /// Follows the last reply, if it is still being written.
     pub fn attach(self) {
-        let last = self.entries.with_untracked(|entries| entries.last().cloned());
-        let Some(entry) = last else { return };
-        if !self.busy.get_untracked() && entry.message.with_untracked(|reply| reply.state == MessageState::Running) {
+        let Some(entry) = self.entries.read_untracked().last().cloned() else { return };
+        if !self.busy.get_untracked() && entry.message.read_untracked().state == MessageState::Running {
             self.busy.set(true);
             self.stopping.set(false);
-            spawn_local(follow::attach(self, self.next_turn(), entry));
+            talk::attach(self, self.next_turn(), entry);
         }
     }
 
     /// Puts a text into the composer, for the user to go on with.
     pub fn write(self, text: String) {
         self.draft.set(text);
-        self.focus.update(|focus| *focus += 1);
+        focus_composer();
+    }
+
+    /// Puts the message with this key, or rather this text of it, into the editor, once its code is there.
+    pub fn edit(self, key: u32, text: String) {
+        spawn_local(async move {
+            match load_editor().await {
+                Ok(()) if self.edited.try_set(text).is_none() => self.set_edited(Some(key)),
+                Ok(()) => {}
+                Err(_) => self.fail(ChatFailure::unreachable()),
+            }
+        });
+    }
+
+    /// Closes the editor.
+    pub fn leave_editor(self) {
+        self.set_edited(None);
+    }
+
+    fn set_edited(self, key: Option<u32>) {
+        for entry in &*self.entries.read_untracked() {
+            entry.editing.set(Some(entry.key) == key);
+        }
     }
 
     /// Sends what the composer holds.
@@ -132,31 +205,29 @@ impl Thread {
             return;
         }
         self.draft.set(String::new());
-        self.focus.update(|focus| *focus += 1);
-        let kept = self.entries.with_untracked(Vec::len);
+        focus_composer();
+        let kept = self.entries.read_untracked().len();
         self.exchange(kept, ChatRequest { message: text, ..ChatRequest::default() }, Undo::Draft);
     }
 
     /// Sends what the editor holds, in the place of the message that it edits.
     pub fn send_edited(self) {
-        let Some((key, text)) = self.editing.get_untracked() else { return };
-        let Some(kept) = self.entries.with_untracked(|all| all.iter().position(|entry| entry.key == key)) else {
-            return;
-        };
+        let entries = self.entries.get_untracked();
+        let Some(kept) = entries.iter().position(|entry| entry.editing.get_untracked()) else { return };
+        let (key, text) = (entries[kept].key, self.edited.get_untracked());
         if self.busy.get_untracked() || text.trim().is_empty() {
             return;
         }
-        self.editing.set(None);
+        self.leave_editor();
         self.exchange(kept, ChatRequest { message: text, ..ChatRequest::default() }, Undo::Edit(key));
     }
 
     /// Asks the last question again, and for another answer than one that was kept.
     pub fn try_again(self) {
-        let last = self.entries.with_untracked(|all| {
-            let at = all.iter().rposition(|entry| entry.message.with_untracked(|it| it.author == Author::User))?;
-            Some((at, all[at].message.with_untracked(|question| question.content.clone())))
-        });
-        let Some((kept, message)) = last else { return };
+        let all = self.entries.get_untracked();
+        let last = all.iter().rposition(|entry| entry.message.read_untracked().author == Author::User);
+        let Some(kept) = last else { return };
+        let message = all[kept].message.read_untracked().content.clone();
         if !self.busy.get_untracked() {
             self.exchange(kept, ChatRequest { message, fresh: Some(true), ..ChatRequest::default() }, Undo::Nothing);
         }
@@ -165,20 +236,10 @@ impl Thread {
     /// Stops the reply that is being written, or as soon as it begins.
     pub fn stop(self) {
         self.stopping.set(true);
-        self.focus.update(|focus| *focus += 1);
-        let id = self.entries.with_untracked(|all| Some(all.last()?.message.with_untracked(|reply| reply.id.clone())));
+        focus_composer();
+        let id = self.entries.read_untracked().last().map(|reply| reply.message.read_untracked().id.clone());
         if let Some(id) = id.filter(|id| !id.is_empty()) {
-            spawn_local(async move {
-                if let Err(failure) = client::stop(&id).await {
-                    // It may have ended by itself meanwhile; then there is nothing to say.
-                    if self.busy.try_get_untracked() == Some(true) {
-                        self.stopping.set(false);
-                        let message =
-                            "The answer could not be stopped. It goes on, and is charged as usual.".to_owned();
-                        self.failure.set(Some(ChatFailure { message, ..failure }));
-                    }
-                }
-            });
+            talk::stop(self, id);
         }
     }
 
@@ -187,55 +248,47 @@ impl Thread {
         let before = self.entries.get_untracked();
         let question = self.entry(new_message(Author::User, request.message.clone()));
         let reply = self.entry(new_message(Author::Assistant, String::new()));
-        self.entries.update(|entries| {
-            entries.truncate(kept);
-            entries.extend([question, reply.clone()]);
-        });
-        self.failure.set(None);
-        self.editing.set(None);
+        let mut entries = before.clone();
+        entries.truncate(kept);
+        entries.extend([question, reply.clone()]);
+        self.entries.set(entries);
+        // Who sends something wants to see it.
+        self.at_end.set(true);
+        self.failure.set(String::new());
+        self.leave_editor();
         self.busy.set(true);
         self.stopping.set(false);
         request.provider = self.provider.get_untracked();
         request.conversation_id = self.conversation.get_untracked();
-        spawn_local(follow::send(self, self.next_turn(), request, follow::Sending { before, kept, reply, undo }));
+        talk::send(self, self.next_turn(), request, Sending { before, kept, reply, undo });
     }
 
     /// Takes an exchange back that the server did not accept.
-    pub(super) fn undo(self, before: Vec<Entry>, text: String, undo: Undo, failure: ChatFailure) {
-        self.entries.set(before);
-        match undo {
+    pub(super) fn undo(self, sending: Sending, text: String, failure: ChatFailure) {
+        self.entries.set(sending.before);
+        match sending.undo {
             Undo::Draft => {
                 // What was typed meanwhile stays, below.
                 let typed = self.draft.get_untracked();
                 self.draft.set(if typed.is_empty() { text } else { format!("{text}\n{typed}") });
             }
-            Undo::Edit(key) => self.editing.set(Some((key, text))),
+            Undo::Edit(key) => self.edit(key, text),
             Undo::Nothing => {}
         }
-        self.failure.set(Some(failure));
+        self.fail(failure);
         self.busy.set(false);
     }
 
-    /// The idempotency key for a request: the former one if the same request got no answer before.
-    pub(super) fn key_for(self, request: &ChatRequest) -> String {
-        let known = self.unanswered.with_value(|last| {
-            last.as_ref().filter(|(unanswered, _)| unanswered == request).map(|(_, key)| key.clone())
-        });
-        known.unwrap_or_else(client::new_idempotency_key)
-    }
-
-    pub(super) fn keep_unanswered(self, unanswered: Option<(ChatRequest, String)>) {
-        self.unanswered.set_value(unanswered);
-    }
-
     fn entry(self, message: Message) -> Entry {
-        self.keys.update_value(|key| *key += 1);
-        Entry { key: self.keys.get_value(), message: ArcRwSignal::new(message) }
+        let key = self.keys.get_value() + 1;
+        self.keys.set_value(key);
+        Entry { key, message: ArcRwSignal::new(message), editing: ArcRwSignal::new(false) }
     }
 
     fn next_turn(self) -> u32 {
-        self.turn.update_value(|turn| *turn = turn.wrapping_add(1));
-        self.turn.get_value()
+        let turn = self.turn.get_value().wrapping_add(1);
+        self.turn.set_value(turn);
+        turn
     }
 
     /// Whether the thread still shows what it did at `turn`. Not so when the page is gone.
@@ -264,18 +317,4 @@ fn new_message(author: Author, content: String) -> Message {
         usage: None,
         created_at: String::new(),
     }
-}
-
-/// Puts a conversation on top of the list beside the page; a new one gets its first words as its title.
-pub(super) fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, first_words: &str) {
-    conversations.try_update(|all| {
-        let known = all.iter().position(|conversation| conversation.id == id).map(|at| all.remove(at));
-        let conversation = known.unwrap_or_else(|| ConversationSummary {
-            id: id.to_owned(),
-            title: title_of(first_words),
-            created_at: String::new(),
-            updated_at: String::new(),
-        });
-        all.insert(0, conversation);
-    });
 }

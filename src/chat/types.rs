@@ -219,7 +219,7 @@ pub struct ProviderInfo {
 }
 
 /// What every signed-in page shows around its content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
     pub profile: crate::account::Profile,

@@ -23,7 +23,7 @@ pub fn DashboardPage() -> impl IntoView {
             <Skeleton class="h-36 w-full" />
             <Skeleton class="h-96 w-full" />
         }),
-        Some(Err(error)) => EitherOf3::B(view! { <Alert tone=AlertTone::Danger>{error.to_string()}</Alert> }),
+        Some(Err(error)) => EitherOf3::B(view! { <Alert tone=AlertTone::Danger text=error.to_string() /> }),
         Some(Ok(Dashboard { credits, ledger })) => EitherOf3::C(view! {
             <BalanceCard credits />
             <Ledger page=ledger is_older=cursor().is_some() />
@@ -68,9 +68,9 @@ fn Ledger(
                             <EmptyState
                                 title="Nothing has happened yet"
                                 text="Every credit that comes, is set aside or is spent gets a line here."
-                            >
-                                <Button href="/chat">"Ask something"</Button>
-                            </EmptyState>
+                                href="/chat"
+                                action="Ask something"
+                            />
                         },
                     )
                 } else {
@@ -78,9 +78,9 @@ fn Ledger(
                 }}
             </Card>
             <nav class="flex justify-end gap-2" aria-label="Pages of the ledger">
-                {is_older.then(|| view! { <Button href="/dashboard">"Newest"</Button> })}
+                {is_older.then(|| view! { <Button href="/dashboard" label="Newest" /> })}
                 {page.next_cursor
-                    .map(|cursor| view! { <Button href=format!("/dashboard?cursor={cursor}")>"Older"</Button> })}
+                    .map(|cursor| view! { <Button href=format!("/dashboard?cursor={cursor}") label="Older" /> })}
             </nav>
         </section>
     }

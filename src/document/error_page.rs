@@ -26,10 +26,8 @@ pub fn ErrorPage(
             <h1 class="text-2xl font-semibold tracking-tight">{title}</h1>
             <p class="text-ink-soft">{text}</p>
             <div class="flex gap-2">
-                <Button href="/chat" variant=ButtonVariant::Primary>
-                    "To the chat"
-                </Button>
-                <Button href="/">"Home"</Button>
+                <Button href="/chat" label="To the chat" variant=ButtonVariant::Primary />
+                <Button href="/" label="Home" />
             </div>
             {request_id
                 .map(|id| {

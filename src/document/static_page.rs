@@ -5,6 +5,7 @@ use leptos::config::LeptosOptions;
 use leptos::prelude::*;
 
 use super::{Assets, head::Head};
+use crate::app::CHAT;
 use crate::ui::{Button, ButtonSize, ButtonVariant, Logo, Theme, ThemeSwitch};
 
 /// What a static page says about itself.
@@ -71,9 +72,7 @@ fn Header(
                 {(!is_sign_in)
                     .then(|| {
                         view! {
-                            <Button href="/sign-in" variant=ButtonVariant::Ghost size=ButtonSize::Small>
-                                "Sign in"
-                            </Button>
+                            <Button href="/sign-in" label="Sign in" variant=ButtonVariant::Ghost size=ButtonSize::Small />
                         }
                     })}
             </div>
@@ -88,7 +87,7 @@ fn Prefetch(
     assets: &'static Assets,
 ) -> impl IntoView {
     let scripts = std::iter::once(&assets.js).chain(&assets.split);
-    let wasm = std::iter::once(&assets.wasm).chain(assets.chunks_of("/chat"));
+    let wasm = std::iter::once(&assets.wasm).chain(assets.chunks_of(CHAT));
     scripts
         .map(|href| (href, "script"))
         .chain(wasm.map(|href| (href, "fetch")))

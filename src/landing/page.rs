@@ -24,12 +24,13 @@ pub fn LandingPage(
                          Credits are prepaid, every one of them has a line in the ledger, and an answer that fails costs nothing."
                     </p>
                     <div class="flex flex-wrap gap-3">
-                        <Button href="/sign-up" variant=ButtonVariant::Primary size=ButtonSize::Large>
-                            "Start with " {free_credits} " free credits"
-                        </Button>
-                        <Button href="/sign-in" size=ButtonSize::Large>
-                            "Sign in"
-                        </Button>
+                        <Button
+                            href="/sign-up"
+                            label=format!("Start with {free_credits} free credits")
+                            variant=ButtonVariant::Primary
+                            size=ButtonSize::Large
+                        />
+                        <Button href="/sign-in" label="Sign in" size=ButtonSize::Large />
                     </div>
                 </div>
                 <Sample chat_credits />

@@ -86,7 +86,8 @@ where
             response.insert_header(CONTENT_SECURITY_POLICY, csp);
         }
     };
-    leptos_axum::render_app_to_stream_with_context(context, move || shell(&options, address.clone(), page))(request).await
+    leptos_axum::render_app_to_stream_with_context(context, move || shell(&options, address.clone(), page))(request)
+        .await
 }
 
 /// `/chat` and `/chat/{id}`.

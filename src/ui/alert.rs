@@ -35,18 +35,33 @@ impl AlertTone {
 
 /// A message in a box.
 #[component]
-pub fn Alert<C: IntoView + 'static>(
+pub fn Alert(
     /// What kind of message it is.
     #[prop(optional)]
     tone: AlertTone,
-    /// The message, and perhaps a button to go on.
-    children: TypedChildren<C>,
+    /// The message.
+    #[prop(into)]
+    text: String,
+    /// The way to go on: where the link goes, and what it says.
+    #[prop(optional_no_strip)]
+    link: Option<(&'static str, &'static str)>,
 ) -> impl IntoView {
     view! {
         <div class=format!("flex items-start gap-3 rounded-md border px-4 py-3 text-sm {}", tone.class()) role=tone.role()>
             {(tone == AlertTone::Danger)
                 .then(|| view! { <Icon name=IconName::Warning class="mt-0.5 size-4 shrink-0" /> })}
-            <div class="min-w-0 flex-1 break-words">{children.into_inner()()}</div>
+            <div class="min-w-0 flex-1 break-words">
+                {text}
+                {link
+                    .map(|(href, label)| {
+                        view! {
+                            " "
+                            <a href=href class="font-medium underline">
+                                {label}
+                            </a>
+                        }
+                    })}
+            </div>
         </div>
     }
 }

@@ -1,7 +1,10 @@
 //! The button, and the link that looks like one.
 
 use leptos::either::Either;
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
+
+use super::{Icon, IconName};
 
 /// How much weight a button has on its page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,10 +60,15 @@ impl ButtonSize {
 const BASE: &str = "inline-flex items-center justify-center rounded-md border font-medium whitespace-nowrap \
     transition-colors disabled:cursor-not-allowed disabled:opacity-50";
 
-/// A `<button>`, or an `<a>` when `href` is set. Events and further attributes are given to it as to an element:
-/// `<Button on:click=… attr:popovertarget="…">`.
+/// A `<button>`, or an `<a>` when `href` is set. It has no type parameters, so that all buttons of a page share their code.
 #[component]
-pub fn Button<C: IntoView + 'static>(
+pub fn Button(
+    /// What it says.
+    #[prop(into)]
+    label: String,
+    /// What it shows before that.
+    #[prop(optional)]
+    icon: Option<IconName>,
     /// How much weight it has.
     #[prop(optional)]
     variant: ButtonVariant,
@@ -70,9 +78,6 @@ pub fn Button<C: IntoView + 'static>(
     /// Where the link goes; without it this is a `<button>`.
     #[prop(optional, into)]
     href: Option<String>,
-    /// The link leaves what the router in the browser knows, such as the landing page.
-    #[prop(optional)]
-    external: bool,
     /// `button`, `submit` or `reset`.
     #[prop(default = "button")]
     kind: &'static str,
@@ -82,20 +87,31 @@ pub fn Button<C: IntoView + 'static>(
     /// It cannot be pressed now.
     #[prop(optional, into)]
     disabled: Signal<bool>,
-    /// Its label.
-    children: TypedChildren<C>,
+    /// It is not there now.
+    #[prop(optional, into)]
+    hidden: Signal<bool>,
+    /// What a press does; a link needs none.
+    #[prop(optional, into)]
+    on_click: Option<Callback<MouseEvent>>,
 ) -> impl IntoView {
     let class = format!("{BASE} {} {} {class}", variant.class(), size.class());
+    let content = view! {
+        {icon.map(|icon| view! { <Icon name=icon /> })}
+        {label}
+    };
     match href {
-        Some(href) => Either::Left(view! {
-            <a class=class href=href rel=external.then_some("external")>
-                {children.into_inner()()}
-            </a>
-        }),
+        Some(href) => Either::Left(view! { <a class=class href=href>{content}</a> }),
         None => Either::Right(view! {
-            <button class=class type=kind disabled=disabled>
-                {children.into_inner()()}
+            <button class=class type=kind disabled=disabled hidden=hidden on:click=move |event| press(on_click, event)>
+                {content}
             </button>
         }),
+    }
+}
+
+/// Does what a press on a button is for.
+pub(super) fn press(on_click: Option<Callback<MouseEvent>>, event: MouseEvent) {
+    if let Some(on_click) = on_click {
+        on_click.run(event);
     }
 }

@@ -10,8 +10,7 @@ pub fn Dialog<C: IntoView + 'static>(
     /// An id that is unique on the page.
     id: &'static str,
     /// Its heading.
-    #[prop(into)]
-    title: Signal<String>,
+    title: &'static str,
     /// Text and controls.
     children: TypedChildren<C>,
 ) -> impl IntoView {

@@ -2,26 +2,28 @@
 
 use leptos::prelude::*;
 
-use super::Mosaic;
+use super::{Button, Mosaic};
 
 /// The mosaic, one line that says what belongs here, and a way to begin.
 #[component]
-pub fn EmptyState<C: IntoView + 'static>(
+pub fn EmptyState(
     /// One line.
     #[prop(into)]
     title: String,
     /// A sentence more.
     #[prop(optional, into)]
     text: Option<String>,
-    /// A button to begin with.
-    children: TypedChildren<C>,
+    /// Where its link goes.
+    href: &'static str,
+    /// What the link says.
+    action: &'static str,
 ) -> impl IntoView {
     view! {
         <div class="flex flex-col items-center gap-3 px-4 py-12 text-center">
             <Mosaic class="size-12" />
             <p class="font-medium">{title}</p>
             {text.map(|text| view! { <p class="max-w-prose text-sm text-ink-soft">{text}</p> })}
-            {children.into_inner()()}
+            <Button href label=action />
         </div>
     }
 }

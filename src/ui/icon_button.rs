@@ -1,26 +1,37 @@
 //! A button that shows only an icon.
 
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
+use super::button::press;
 use super::{Icon, IconName};
 
-/// A square button with an icon. Events and attributes are given to it as to an element.
+/// A square button with an icon.
 #[component]
 pub fn IconButton(
     /// What it shows.
     icon: IconName,
     /// What it does, for screen readers and as a tooltip.
     #[prop(into)]
-    label: Signal<String>,
-    /// `button` or `submit`.
-    #[prop(default = "button")]
-    kind: &'static str,
+    label: String,
     /// Utilities for its size and place; 32 px when absent.
     #[prop(default = "size-8")]
     class: &'static str,
     /// It cannot be pressed now.
     #[prop(optional, into)]
     disabled: Signal<bool>,
+    /// It is not there now.
+    #[prop(optional, into)]
+    hidden: Signal<bool>,
+    /// The popover that it opens.
+    #[prop(optional)]
+    opens: Option<&'static str>,
+    /// The popover that it closes.
+    #[prop(optional)]
+    closes: Option<&'static str>,
+    /// What a press does.
+    #[prop(optional, into)]
+    on_click: Option<Callback<MouseEvent>>,
 ) -> impl IntoView {
     view! {
         <button
@@ -28,10 +39,14 @@ pub fn IconButton(
                 "inline-flex shrink-0 items-center justify-center rounded-md text-ink-soft transition-colors \
                  hover:bg-sunken hover:text-ink disabled:cursor-not-allowed disabled:opacity-50 {class}",
             )
-            type=kind
+            type="button"
             disabled=disabled
-            aria-label=label
+            hidden=hidden
+            aria-label=label.clone()
             title=label
+            popovertarget=opens.or(closes)
+            popovertargetaction=closes.map(|_| "hide")
+            on:click=move |event| press(on_click, event)
         >
             <Icon name=icon />
         </button>

@@ -2,8 +2,10 @@
 //! and gives the focus back without a line of ours, also where no script runs.
 
 use leptos::either::Either;
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
+use super::button::press;
 use super::{Icon, IconName};
 
 /// The panel. Any button opens it with `popovertarget=id`; the panel then appears under that button.
@@ -31,9 +33,11 @@ pub fn Popover<C: IntoView + 'static>(
 
 /// A line in a popover: a link when `href` is set, else a button, which closes the popover.
 #[component]
-pub fn PopoverItem<C: IntoView + 'static>(
+pub fn PopoverItem(
     /// What it shows.
     icon: IconName,
+    /// What it says.
+    label: &'static str,
     /// The popover that it closes.
     #[prop(optional)]
     closes: Option<&'static str>,
@@ -43,18 +47,25 @@ pub fn PopoverItem<C: IntoView + 'static>(
     /// `button` or `submit`.
     #[prop(default = "button")]
     kind: &'static str,
-    /// Its label.
-    children: TypedChildren<C>,
+    /// What a press does; a link needs none.
+    #[prop(optional, into)]
+    on_click: Option<Callback<MouseEvent>>,
 ) -> impl IntoView {
     const CLASS: &str = "flex h-9 w-full items-center gap-2 rounded-md px-3 text-left hover:bg-sunken";
     let content = view! {
         <Icon name=icon class="size-4 text-ink-soft" />
-        {children.into_inner()()}
+        {label}
     };
     match href {
         Some(href) => Either::Left(view! { <a class=CLASS href=href>{content}</a> }),
         None => Either::Right(view! {
-            <button class=CLASS type=kind popovertarget=closes popovertargetaction=closes.map(|_| "hide")>
+            <button
+                class=CLASS
+                type=kind
+                popovertarget=closes
+                popovertargetaction=closes.map(|_| "hide")
+                on:click=move |event| press(on_click, event)
+            >
                 {content}
             </button>
         }),

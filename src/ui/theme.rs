@@ -97,11 +97,11 @@ pub fn ThemeSwitch(
     #[prop(into)]
     next: Signal<String>,
 ) -> impl IntoView {
-    let current = RwSignal::new(Theme::current());
+    let current = RwSignal::new(Theme::current().as_str().to_owned());
     let button = move |theme: Theme| {
         let choose = move |event: ev::MouseEvent| {
             event.prevent_default();
-            current.set(theme);
+            current.set(theme.as_str().to_owned());
             theme.apply();
         };
         view! {
@@ -112,7 +112,7 @@ pub fn ThemeSwitch(
                 value=theme.as_str()
                 aria-label=theme.label()
                 title=theme.label()
-                aria-pressed=move || if current.get() == theme { "true" } else { "false" }
+                aria-pressed=Signal::derive(move || (*current.read() == theme.as_str()).to_string())
                 on:click=choose
             >
                 <Icon name=theme.icon() />

@@ -33,12 +33,10 @@ pub fn FormPage(
             </div>
             <Card>
                 <form method="post" action=action class="space-y-5">
-                    {error.map(|error| view! { <Alert tone=AlertTone::Danger>{error.to_string()}</Alert> })}
+                    {error.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })}
                     <input type="hidden" name="next" value=next />
                     {children()}
-                    <Button variant=ButtonVariant::Primary kind="submit" class="w-full">
-                        {title}
-                    </Button>
+                    <Button label=title variant=ButtonVariant::Primary kind="submit" class="w-full" />
                 </form>
             </Card>
             <p class="text-center text-sm text-ink-soft">{footer}</p>

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::live_markdown::LiveMarkdown;
-use super::receipt::Receipt;
+use super::receipt::receipt_of;
 use crate::chat::thread::{Entry, Thread};
 use crate::chat::{Message, MessageState};
 use crate::error::AppError;
@@ -21,57 +21,86 @@ pub fn AssistantMessage(
 ) -> impl IntoView {
     let key = entry.key;
     let message = RwSignal::from(entry.message);
-    let state = Memo::new(move |_| message.with(|message| message.state));
-    let html = Memo::new(move |_| message.with(|message| message.html.clone()));
-    let note = Memo::new(move |_| message.with(note_of));
-    let is_waiting = move || message.with(|it| it.state == MessageState::Running && it.content.is_empty());
-    let is_last = Memo::new(move |_| thread.entries.with(|all| all.last().is_some_and(|last| last.key == key)));
-    let text = move || match html.get() {
-        Some(html) => Either::Left(view! { <div class="markdown" inner_html=html></div> }),
-        None => Either::Right(view! { <LiveMarkdown message /> }),
+    let is_running = Memo::new(move |_| message.read().state == MessageState::Running);
+    let is_stored = Memo::new(move |_| message.read().html.is_some());
+    let state = Signal::derive(move || message.read().state.as_str().to_owned());
+    let text = move || {
+        if is_stored.get() {
+            let html = message.read_untracked().html.clone();
+            Either::Left(view! { <div class="markdown" inner_html=html></div> })
+        } else {
+            Either::Right(view! { <LiveMarkdown message /> })
+        }
     };
-    let copy = move |_| {
-        let text = message.with_untracked(|message| message.content.clone());
-        spawn_local(async move {
-            if copy_text(&text).await {
-                thread.announcement.try_set("Copied");
-            }
-        });
+    let is_not_waiting = Signal::derive(move || {
+        let message = message.read();
+        message.state != MessageState::Running || !message.content.is_empty()
+    });
+    let end = move || {
+        // Anew when the stored message has come: it says what was charged in the end.
+        is_stored.track();
+        (!is_running.get()).then(|| view! { <Ending thread key message /> })
     };
     view! {
         <li
             class="min-w-0 space-y-2"
             data-author="assistant"
-            data-state=move || state.get().as_str()
-            aria-busy=move || (state.get() == MessageState::Running).then_some("true")
+            data-state=state
+            aria-busy=Signal::derive(move || is_running.get().to_string())
         >
             <h2 class="sr-only">"Answer"</h2>
             {text}
-            <p class="flex items-center gap-2 text-sm text-ink-soft" hidden=move || !is_waiting()>
+            <p class="flex items-center gap-2 text-sm text-ink-soft" hidden=is_not_waiting>
                 <span class="size-2 animate-pulse rounded-md bg-accent" aria-hidden="true"></span>
                 "Thinking…"
             </p>
-            <p class="hidden text-sm text-ink-soft noscript:block" hidden=move || state.get() != MessageState::Running>
+            <p
+                class="hidden text-sm text-ink-soft noscript:block"
+                hidden=Signal::derive(move || !is_running.get())
+            >
                 "The answer is being written. Reload the page to see it."
             </p>
-            <p class="text-sm text-ink-soft" hidden=move || note.get().is_none()>{note}</p>
-            <div class="flex flex-wrap items-center gap-1" hidden=move || state.get() == MessageState::Running>
-                <IconButton
-                    icon=IconName::Copy
-                    label="Copy"
-                    on:click=copy
-                    attr:hidden=move || message.with(|message| message.content.is_empty())
-                />
-                <IconButton
-                    icon=IconName::Retry
-                    label="Try again"
-                    on:click=move |_| thread.try_again()
-                    disabled=thread.busy
-                    attr:hidden=move || !is_last.get()
-                />
-                <Receipt message />
-            </div>
+            {end}
         </li>
+    }
+}
+
+/// What stands below an answer that has ended: why it is not whole, the receipt, and what can be done with it.
+#[component]
+fn Ending(
+    /// The chat page.
+    thread: Thread,
+    /// The answer's key.
+    key: u32,
+    /// The answer.
+    message: RwSignal<Message>,
+) -> impl IntoView {
+    let (note, receipt, is_empty) = {
+        let message = message.read_untracked();
+        (note_of(&message), receipt_of(&message), message.content.is_empty())
+    };
+    let is_not_last = Signal::derive(move || thread.entries.read().last().is_none_or(|last| last.key != key));
+    let copy = move |_| {
+        let text = message.read_untracked().content.clone();
+        spawn_local(async move {
+            if copy_text(&text).await {
+                thread.announcement.try_set("Copied".to_owned());
+            }
+        });
+    };
+    view! {
+        {note.map(|note| view! { <p class="text-sm text-ink-soft">{note}</p> })}
+        <div class="flex flex-wrap items-center gap-1">
+            <IconButton icon=IconName::Copy label="Copy" on_click=copy hidden=is_empty />
+            <IconButton
+                icon=IconName::Retry
+                label="Try again"
+                on_click=move |_| thread.try_again()
+                disabled=thread.busy
+                hidden=is_not_last
+            />
+            <p class="min-w-0 text-xs break-words text-ink-soft" data-receipt>{receipt}</p>
+        </div>
     }
 }
 
@@ -86,7 +115,9 @@ fn note_of(message: &Message) -> Option<String> {
         MessageState::Incomplete => Some("The model broke off. Nothing was charged; the text is kept.".to_owned()),
         MessageState::Failed => Some(match AppError::from_code(message.error_code.as_deref().unwrap_or_default()) {
             AppError::Internal => "Something went wrong. Nothing was charged.".to_owned(),
-            error if error.to_string().contains("charged") => error.to_string(),
+            error @ (AppError::ProviderFailed | AppError::ProviderTimeout | AppError::ProviderRateLimited) => {
+                error.to_string()
+            }
             error => format!("{error} Nothing was charged."),
         }),
     }

@@ -1,15 +1,17 @@
 //! Where the user writes. A form: without a script it posts to /chat.
 
-use leptos::either::Either;
-use leptos::{ev, html, prelude::*};
+use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlTextAreaElement;
 
-use super::live_markdown::preload_renderer;
-use super::provider_picker::{ProviderPicker, ProviderProblem};
+use super::notices::Notices;
+use super::provider_picker::ProviderPicker;
 use super::receipt::credits_text;
-use super::send_failure::SendFailure;
+use crate::chat::talk;
 use crate::chat::thread::Thread;
-use crate::ui::{Button, ButtonVariant, Icon, IconName};
+use crate::ui::{Button, ButtonVariant, IconName};
 
+const FIELD_ID: &str = "composer";
 /// From so many characters before the limit on, the rest is counted.
 const COUNT_FROM: usize = 200;
 /// Most lines that the field grows to where CSS cannot size it.
@@ -20,39 +22,28 @@ const MAX_LINES: usize = 8;
 pub fn Composer(
     /// The chat page.
     thread: Thread,
-    /// Nothing can be sent yet.
-    #[prop(into)]
-    loading: Signal<bool>,
 ) -> impl IntoView {
-    let input = NodeRef::<html::Textarea>::new();
-    let form = NodeRef::<html::Form>::new();
+    let draft = thread.draft;
     // Until the script runs, nobody knows what is in the field, and the form works by itself.
     let running_script = RwSignal::new(false);
     Effect::new(move |_| {
-        if let (Some(input), false) = (input.get(), running_script.get_untracked()) {
+        let Some(input) = composer_field() else { return };
+        if !running_script.get_untracked() {
             // Typed before the script ran, or kept by the browser over a reload.
-            thread.draft.set(input.value());
+            draft.set(input.value());
             running_script.set(true);
         }
-    });
-    Effect::new(move |_| {
-        let text = thread.draft.get();
-        if let (true, Some(input)) = (running_script.get(), input.get_untracked())
-            && input.value() != text
-        {
+        let text = draft.read();
+        if input.value() != *text {
             input.set_value(&text);
         }
     });
-    Effect::new(move |_| {
-        if let (1.., Some(input)) = (thread.focus.get(), input.get_untracked()) {
-            // It fails only for an element that has left the document.
-            drop(input.focus());
-        }
+    let facts = thread.workspace.facts;
+    let is_over = Signal::derive(move || char_count(&draft.read()) > facts.read_value().max_message_chars);
+    let cannot_send = Signal::derive(move || {
+        running_script.get()
+            && (thread.loading.get() || thread.missing.get() || draft.read().trim().is_empty() || is_over.get())
     });
-    let limit = thread.workspace.max_message_chars;
-    let over = Memo::new(move |_| thread.draft.with(|text| char_count(text)).saturating_sub(limit.get()));
-    let blank = Memo::new(move |_| thread.draft.with(|text| text.trim().is_empty()));
-    let cannot_send = Signal::derive(move || running_script.get() && (loading.get() || blank.get() || over.get() > 0));
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();
         if !cannot_send.get_untracked() && !thread.busy.get_untracked() {
@@ -63,92 +54,92 @@ pub fn Composer(
         // 229: Safari ends a composition before it tells of the key.
         if event.key() == "Enter" && !event.shift_key() && !event.is_composing() && event.key_code() != 229 {
             event.prevent_default();
-            if let Some(form) = form.get_untracked() {
+            if let Some(form) = composer_field().and_then(|field| field.form()) {
                 // It fails only for a form that has left the document.
                 drop(form.request_submit());
             }
         }
     };
-    let button = move || {
-        if thread.busy.get() {
-            Either::Left(view! {
-                <Button on:click=move |_| thread.stop() disabled=thread.stopping>
-                    <Icon name=IconName::Stop />
-                    "Stop"
-                </Button>
-            })
-        } else {
-            Either::Right(view! {
-                <Button kind="submit" variant=ButtonVariant::Primary disabled=cannot_send>
-                    <Icon name=IconName::ArrowUp />
-                    "Send"
-                </Button>
-            })
-        }
-    };
+    let is_not_busy = Signal::derive(move || !thread.busy.get());
+    let over = Signal::derive(move || is_over.get().to_string());
+    let count = Signal::derive(move || count_text(char_count(&draft.read()), facts.read_value().max_message_chars));
+    let price = Signal::derive(move || {
+        let price = credits_text(facts.read_value().chat_credits);
+        format!("{price} · {} left", thread.workspace.available.get())
+    });
     view! {
         <div class="mx-auto w-full max-w-3xl space-y-2 px-4 pt-2 pb-4">
-            <SendFailure thread />
-            <ProviderProblem thread />
-            <p class="text-sm text-ink-soft" hidden=move || !thread.reconnecting.get()>
+            <Notices thread />
+            <p class="text-sm text-ink-soft" hidden=Signal::derive(move || !thread.reconnecting.get())>
                 "The connection is lost. The answer goes on; reconnecting…"
             </p>
             <form
-                node_ref=form
                 method="post"
                 action="/chat"
-                novalidate=move || running_script.get()
+                novalidate=running_script
                 class="rounded-md border border-line-strong bg-surface p-2 outline-accent has-[textarea:focus-visible]:outline-2"
                 on:submit=submit
             >
-                <input type="hidden" name="conversationId" value=move || thread.conversation.get().unwrap_or_default() />
+                <input
+                    type="hidden"
+                    name="conversationId"
+                    value=Signal::derive(move || thread.conversation.get().unwrap_or_default())
+                />
                 <textarea
-                    node_ref=input
+                    id=FIELD_ID
                     name="message"
                     aria-label="Message"
                     aria-describedby="composer-price"
                     placeholder="Ask anything"
                     required
-                    rows=move || thread.draft.with(|text| line_count(text))
+                    rows=Signal::derive(move || line_count(&draft.read()))
                     class="field-sizing-content block max-h-48 w-full resize-none bg-transparent px-2 py-1.5 outline-none"
-                    on:input=move |event| thread.draft.set(event_target_value(&event))
+                    on:input=move |event| draft.set(event_target_value(&event))
                     on:keydown=send_on_enter
-                    on:focus=move |_| preload_renderer()
+                    on:focus=move |_| talk::prepare()
                 ></textarea>
                 <div class="flex flex-wrap items-center gap-2 pt-1">
                     <ProviderPicker thread />
                     <p id="composer-price" class="ml-auto text-xs text-ink-soft tabular-nums">
-                        <Price thread over />
+                        <span class="data-[over=true]:text-danger" data-over=over>{count}</span>
+                        {price}
                     </p>
-                    {button}
+                    <Button
+                        icon=IconName::Stop
+                        label="Stop"
+                        on_click=move |_| thread.stop()
+                        disabled=thread.stopping
+                        hidden=is_not_busy
+                    />
+                    <Button
+                        icon=IconName::ArrowUp
+                        label="Send"
+                        kind="submit"
+                        variant=ButtonVariant::Primary
+                        disabled=cannot_send
+                        hidden=thread.busy
+                    />
                 </div>
             </form>
         </div>
     }
 }
 
-/// What sending costs, or how much of the limit is left.
-#[component]
-fn Price(
-    /// The chat page.
-    thread: Thread,
-    /// So many characters are too many.
-    over: Memo<usize>,
-) -> impl IntoView {
-    let workspace = thread.workspace;
-    let counted = move || {
-        let chars = thread.draft.with(|text| char_count(text));
-        let limit = workspace.max_message_chars.get();
-        (chars + COUNT_FROM >= limit && chars > 0).then(|| format!("{chars} of {limit} characters"))
-    };
-    let price = move || format!("{} · {} left", credits_text(workspace.chat_credits.get()), workspace.available.get());
-    let is_over = move || over.get() > 0;
-    view! {
-        <span class:text-danger=is_over>
-            {move || counted().map(|count| count + " · ")}
-        </span>
-        {price}
+/// How much of the limit is left, once it is near.
+fn count_text(chars: usize, limit: usize) -> String {
+    if chars > 0 && chars + COUNT_FROM >= limit { format!("{chars} of {limit} characters · ") } else { String::new() }
+}
+
+/// Puts the cursor where the user writes.
+pub fn focus_composer() {
+    if let Some(field) = composer_field() {
+        // It fails only for an element that has left the document.
+        drop(field.focus());
     }
+}
+
+fn composer_field() -> Option<HtmlTextAreaElement> {
+    document().get_element_by_id(FIELD_ID).map(JsCast::unchecked_into)
 }
 
 /// Characters as the server counts them.

@@ -1,13 +1,16 @@
 //! An answer while it is being written: Markdown, rendered in the browser at most once per frame.
 //!
-//! The renderer is a WASM chunk of its own, loaded when the composer is first used; until it is there, the text is shown
+//! The renderer is in the chunk of `talk.rs`, loaded when the composer is first used; until it is there, the text is shown
 //! as it comes. Blocks that are final are put into the page once; only the last one is rendered again and again.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
+use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos::{html, lazy};
+use leptos::wasm_split::wasm_split;
 
 use crate::chat::markdown::{escape, last_block, to_html};
 use crate::chat::{Message, MessageState};
@@ -22,15 +25,11 @@ struct Rendered {
     last: String,
 }
 
-#[lazy]
+// With what talks to the server: both are needed for the first answer.
+#[wasm_split(chat_client, wasm_split_path = leptos::wasm_split)]
 fn render_markdown(text: String) -> Rendered {
     let at = last_block(&text);
     Rendered { finished: to_html(&text[..at]), finished_bytes: at, last: to_html(&text[at..]) }
-}
-
-/// Fetches the renderer, so that it is there when the answer comes.
-pub fn preload_renderer() {
-    spawn_local(async { drop(render_markdown(String::new()).await) });
 }
 
 /// How far the page shows the answer.
@@ -50,33 +49,21 @@ pub fn LiveMarkdown(
     /// The answer.
     message: RwSignal<Message>,
 ) -> impl IntoView {
-    let page = Page {
-        message,
-        last: NodeRef::new(),
-        ready: RwSignal::new(false),
-        progress: StoredValue::new(Progress::default()),
-    };
-    // An answer that has ended without a text needs no renderer.
-    let has_text = Memo::new(move |_| message.with(|it| it.state == MessageState::Running || !it.content.is_empty()));
-    Effect::new(move |_| {
-        if has_text.get() {
-            spawn_local(async move {
-                drop(render_markdown(String::new()).await);
-                if page.ready.try_set(true).is_none() {
-                    page.changed();
-                }
-            });
-        }
-    });
-    Effect::new(move |_| {
-        message.track();
-        page.changed();
-    });
+    let page = Page { message, last: NodeRef::new(), ready: RwSignal::new(false) };
     let mut so_far = String::new();
-    message.with_untracked(|message| escape(&message.content, &mut so_far));
+    escape(&message.read_untracked().content, &mut so_far);
+    let progress = Rc::<Cell<Progress>>::default();
+    Effect::new(move |ran: Option<()>| {
+        let message = message.read();
+        // An answer that has ended without a text needs no renderer.
+        if ran.is_none() && (message.state == MessageState::Running || !message.content.is_empty()) {
+            spawn_local(page.get_ready(progress.clone()));
+        }
+        page.changed(&progress);
+    });
     view! {
-        <div class="markdown" data-live=move || message.with(|it| it.state == MessageState::Running).then_some("")>
-            <div node_ref=page.last class:whitespace-pre-wrap=move || !page.ready.get() inner_html=so_far></div>
+        <div class="markdown">
+            <div node_ref=page.last class="whitespace-pre-wrap" inner_html=so_far></div>
         </div>
     }
 }
@@ -87,36 +74,42 @@ struct Page {
     /// Holds the block that is being written; the finished ones stand before it.
     last: NodeRef<html::Div>,
     ready: RwSignal<bool>,
-    progress: StoredValue<Progress>,
 }
 
 impl Page {
-    /// Asks for a frame, unless there will be one anyway.
-    fn changed(self) {
-        let ask = self.progress.try_update_value(|progress| {
-            progress.stale = true;
-            !std::mem::replace(&mut progress.pending, true)
-        });
-        if ask == Some(true) {
-            self.ask();
+    async fn get_ready(self, progress: Rc<Cell<Progress>>) {
+        drop(render_markdown(String::new()).await);
+        if self.ready.try_set(true).is_none() {
+            if let Some(last) = self.last.get_untracked() {
+                last.set_class_name("");
+            }
+            self.changed(&progress);
         }
     }
 
-    fn ask(self) {
-        request_animation_frame(move || spawn_local(self.show()));
+    /// Asks for a frame, unless there will be one anyway.
+    fn changed(self, progress: &Rc<Cell<Progress>>) {
+        let before = progress.get();
+        progress.set(Progress { stale: true, pending: true, ..before });
+        if !before.pending {
+            self.ask(progress.clone());
+        }
     }
 
-    async fn show(self) {
-        let shown = self.progress.try_update_value(|progress| {
-            progress.stale = false;
-            progress.shown
-        });
+    fn ask(self, progress: Rc<Cell<Progress>>) {
+        request_animation_frame(move || spawn_local(self.show(progress)));
+    }
+
+    async fn show(self, progress: Rc<Cell<Progress>>) {
+        progress.set(Progress { stale: false, ..progress.get() });
+        let mut shown = progress.get().shown;
         // The page may be gone after each wait.
-        let (Some(mut shown), Some(Some(last))) = (shown, self.last.try_get_untracked()) else { return };
+        let Some(Some(last)) = self.last.try_get_untracked() else { return };
         let began = js_sys::Date::now();
         if self.ready.try_get_untracked() == Some(true) {
-            let rest = self.message.try_with_untracked(|message| message.content.get(shown..).map(str::to_owned));
-            let Some(rest) = rest else { return };
+            let Some(message) = self.message.try_read_untracked() else { return };
+            let rest = message.content.get(shown..).map(str::to_owned);
+            drop(message);
             if let Some(rest) = rest {
                 let rendered = render_markdown(rest).await;
                 // Neither can fail: the element is in the document, as it is ours.
@@ -129,17 +122,15 @@ impl Page {
                     finished.remove();
                 }
                 shown = 0;
-                self.progress.try_update_value(|progress| progress.stale = true);
+                progress.set(Progress { stale: true, ..progress.get() });
             }
         } else {
-            self.message.try_with_untracked(|message| last.set_text_content(Some(&message.content)));
+            let Some(message) = self.message.try_read_untracked() else { return };
+            last.set_text_content(Some(&message.content));
         }
-        let again = self.progress.try_update_value(|progress| {
-            progress.shown = shown;
-            progress.pending = progress.stale;
-            progress.stale
-        });
-        if again == Some(true) {
+        let stale = progress.get().stale;
+        progress.set(Progress { shown, stale, pending: stale });
+        if stale {
             // A block that takes long to render, such as a file of thousands of lines, is not rendered on each frame.
             let took = js_sys::Date::now() - began;
             let pause = if took > 40.0 {
@@ -149,7 +140,7 @@ impl Page {
             } else {
                 0
             };
-            set_timeout(move || self.ask(), Duration::from_millis(pause));
+            set_timeout(move || self.ask(progress), Duration::from_millis(pause));
         }
     }
 }

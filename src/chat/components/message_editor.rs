@@ -1,26 +1,52 @@
 //! Editing a question in its place.
 
+use std::sync::OnceLock;
+
+use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use leptos::{ev, html, prelude::*};
 
 use super::composer::{char_count, line_count};
 use super::receipt::credits_text;
 use crate::chat::thread::Thread;
-use crate::ui::{Button, ButtonSize, ButtonVariant};
+use crate::ui::{Button, ButtonSize, ButtonVariant, Eager};
+
+type EditorView = fn(Thread) -> AnyView;
+
+static EDITOR: OnceLock<EditorView> = OnceLock::new();
+
+/// Most people never edit, so the editor's code is fetched when it is needed.
+///
+/// # Errors
+/// It could not be fetched.
+pub async fn load_editor() -> Result<(), SplitLoaderError> {
+    let editor = load_chunk().await?;
+    EDITOR.get_or_init(|| editor);
+    Ok(())
+}
+
+/// The editor of [`Thread::edited`], after [`load_editor`].
+#[must_use]
+pub fn editor(thread: Thread) -> Option<AnyView> {
+    EDITOR.get().map(|editor| editor(thread))
+}
+
+#[wasm_split(on_demand, wasm_split_path = leptos::wasm_split, fallible)]
+fn load_chunk() -> Result<EditorView, SplitLoaderError> {
+    Ok(|thread| Eager(view! { <MessageEditor thread /> }).into_any())
+}
 
 /// The text of the message that [`Thread::editing`] names, with the buttons to send it again or to leave it.
 #[component]
-pub fn MessageEditor(
+fn MessageEditor(
     /// The chat page.
     thread: Thread,
 ) -> impl IntoView {
     let input = NodeRef::<html::Textarea>::new();
-    let text = Memo::new(move |_| {
-        thread.editing.with(|editing| editing.as_ref().map(|(_, text)| text.clone()).unwrap_or_default())
-    });
-    let workspace = thread.workspace;
+    let text = thread.edited;
+    let facts = thread.workspace.facts;
     let cannot_send = Signal::derive(move || {
-        text.with(|text| text.trim().is_empty() || char_count(text) > workspace.max_message_chars.get())
-            || thread.busy.get()
+        let text = text.read();
+        text.trim().is_empty() || char_count(&text) > facts.read_value().max_message_chars || thread.busy.get()
     });
     Effect::new(move |_| {
         if let Some(input) = input.get() {
@@ -28,14 +54,6 @@ pub fn MessageEditor(
             drop(input.focus());
         }
     });
-    let typed = move |event| {
-        let typed = event_target_value(&event);
-        thread.editing.update(|editing| {
-            if let Some((_, text)) = editing {
-                *text = typed;
-            }
-        });
-    };
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();
         if !cannot_send.get_untracked() {
@@ -44,7 +62,7 @@ pub fn MessageEditor(
     };
     let escape = move |event: ev::KeyboardEvent| {
         if event.key() == "Escape" {
-            thread.editing.set(None);
+            thread.leave_editor();
         }
     };
     view! {
@@ -53,17 +71,23 @@ pub fn MessageEditor(
                 node_ref=input
                 class="field-sizing-content block max-h-64 w-full resize-none bg-transparent outline-none"
                 aria-label="Edited text"
-                rows=move || text.with(|text| line_count(text))
+                rows=Signal::derive(move || line_count(&text.read()))
                 prop:value=text
-                on:input=typed
+                on:input=move |event| text.set(event_target_value(&event))
                 on:keydown=escape
             ></textarea>
             <div class="flex flex-wrap items-center justify-end gap-2">
                 <p class="mr-auto text-xs text-ink-soft">
-                    {move || format!("{} · replaces what follows", credits_text(workspace.chat_credits.get()))}
+                    {credits_text(facts.read_value().chat_credits)} " · replaces what follows"
                 </p>
-                <Button size=ButtonSize::Small on:click=move |_| thread.editing.set(None)>"Cancel"</Button>
-                <Button size=ButtonSize::Small variant=ButtonVariant::Primary kind="submit" disabled=cannot_send>"Save"</Button>
+                <Button size=ButtonSize::Small label="Cancel" on_click=move |_| thread.leave_editor() />
+                <Button
+                    size=ButtonSize::Small
+                    variant=ButtonVariant::Primary
+                    label="Save"
+                    kind="submit"
+                    disabled=cannot_send
+                />
             </div>
         </form>
     }

@@ -12,7 +12,7 @@ use super::assistant_message::AssistantMessage;
 use super::user_message::UserMessage;
 use crate::chat::Author;
 use crate::chat::thread::{Entry, Thread};
-use crate::ui::{Button, ButtonSize, Icon, IconName, copy_text};
+use crate::ui::{Button, ButtonSize, IconName, copy_text};
 
 /// So near to the end counts as there, in pixels.
 const NEAR_END: i32 = 48;
@@ -24,8 +24,7 @@ pub fn MessageList(
     thread: Thread,
 ) -> impl IntoView {
     let pane = NodeRef::<html::Div>::new();
-    let list = NodeRef::<html::Ol>::new();
-    let at_end = RwSignal::new(true);
+    let at_end = thread.at_end;
     let scroll_to_end = move || {
         if let Some(Some(pane)) = pane.try_get_untracked() {
             pane.set_scroll_top(pane.scroll_height());
@@ -37,19 +36,12 @@ pub fn MessageList(
         }
     };
     // Whatever makes the list longer or its pane smaller: tokens, the final text, an image that has loaded, the composer.
-    on_resize(pane, list, move || {
+    on_resize(pane, move || {
         if at_end.try_get_untracked() == Some(true) {
             scroll_to_end();
         }
     });
-    // Who sends something wants to see it.
-    Effect::new(move |_| {
-        if thread.busy.get() {
-            at_end.set(true);
-            scroll_to_end();
-        }
-    });
-    let line = move |entry: Entry| match entry.message.with_untracked(|message| message.author) {
+    let line = move |entry: Entry| match entry.message.read_untracked().author {
         Author::User => Either::Left(view! { <UserMessage thread entry /> }),
         Author::Assistant => Either::Right(view! { <AssistantMessage thread entry /> }),
     };
@@ -61,7 +53,6 @@ pub fn MessageList(
         <div class="relative min-h-0 flex-1">
             <div node_ref=pane class="h-full overflow-y-auto" on:scroll=scrolled>
                 <ol
-                    node_ref=list
                     class="mx-auto max-w-3xl space-y-6 px-4 py-6"
                     aria-label="Conversation"
                     on:click=move |event| copy_code(&event, thread)
@@ -71,12 +62,9 @@ pub fn MessageList(
             </div>
             <div
                 class="absolute inset-x-0 bottom-2 flex justify-center"
-                hidden=move || at_end.get()
+                hidden=at_end
             >
-                <Button size=ButtonSize::Small on:click=jump>
-                    <Icon name=IconName::ArrowDown />
-                    "Jump to latest"
-                </Button>
+                <Button icon=IconName::ArrowDown label="Jump to latest" size=ButtonSize::Small on_click=jump />
             </div>
         </div>
     }
@@ -91,7 +79,7 @@ fn copy_code(event: &ev::MouseEvent, thread: Thread) {
     if let (Some(button), Some(code)) = (button, code) {
         spawn_local(async move {
             if copy_text(&code.text_content().unwrap_or_default()).await {
-                thread.announcement.try_set("Copied");
+                thread.announcement.try_set("Copied".to_owned());
                 button.set_text_content(Some("Copied"));
                 set_timeout(move || button.set_text_content(Some("Copy code")), Duration::from_secs(2));
             }
@@ -99,24 +87,20 @@ fn copy_code(event: &ev::MouseEvent, thread: Thread) {
     }
 }
 
-/// Calls back when one of the elements gets another size.
-fn on_resize(pane: NodeRef<html::Div>, list: NodeRef<html::Ol>, resized: impl FnMut() + 'static) {
-    let resized = StoredValue::new_local(Some(resized));
-    let observer = StoredValue::new_local(None::<(ResizeObserver, Closure<dyn FnMut()>)>);
+/// Calls back when the pane or the list in it gets another size.
+fn on_resize(pane: NodeRef<html::Div>, resized: impl FnMut() + 'static) {
+    let mut resized = Some(resized);
     // In an effect, since there are no closures of the browser on the server.
     Effect::new(move |_| {
-        let (Some(pane), Some(list)) = (pane.get(), list.get()) else { return };
-        let Some(resized) = resized.try_update_value(Option::take).flatten() else { return };
-        let callback = Closure::<dyn FnMut()>::new(resized);
-        if let Ok(watching) = ResizeObserver::new(callback.as_ref().unchecked_ref()) {
-            watching.observe(&pane);
-            watching.observe(&list);
-            observer.set_value(Some((watching, callback)));
-        }
-    });
-    on_cleanup(move || {
-        if let Some(Some((watching, _callback))) = observer.try_update_value(Option::take) {
-            watching.disconnect();
+        let Some(pane) = pane.get() else { return };
+        let Some(resized) = resized.take() else { return };
+        // The browser frees both together with the elements.
+        let callback = Closure::<dyn FnMut()>::new(resized).into_js_value();
+        if let Ok(observer) = ResizeObserver::new(callback.unchecked_ref()) {
+            observer.observe(&pane);
+            if let Some(list) = pane.first_element_child() {
+                observer.observe(&list);
+            }
         }
     });
 }

@@ -3,10 +3,10 @@
 mod assistant_message;
 pub mod composer;
 mod live_markdown;
-mod message_editor;
+pub mod message_editor;
 pub mod message_list;
 pub mod new_chat;
+mod notices;
 mod provider_picker;
 mod receipt;
-mod send_failure;
 mod user_message;

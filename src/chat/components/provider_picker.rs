@@ -1,10 +1,9 @@
-//! Who answers: a choice when there is one, and what is wrong when nobody can.
+//! Who answers, when there is a choice.
 
 use leptos::prelude::*;
 
 use crate::chat::ProviderInfo;
 use crate::chat::thread::Thread;
-use crate::ui::Alert;
 
 /// A choice between the providers; nothing if there is only one.
 #[component]
@@ -12,7 +11,7 @@ pub fn ProviderPicker(
     /// The chat page.
     thread: Thread,
 ) -> impl IntoView {
-    let providers = thread.workspace.providers;
+    let providers = thread.workspace.facts.read_value().providers.clone();
     let option = |provider: ProviderInfo| {
         let label = format!("{} · {}", provider.name, provider.model);
         view! {
@@ -25,10 +24,8 @@ pub fn ProviderPicker(
         let name = event_target_value(&event);
         thread.provider.set((!name.is_empty()).then_some(name));
     };
-    move || {
-        let providers = providers.get();
-        (providers.len() > 1).then(|| {
-            view! {
+    (providers.len() > 1).then(|| {
+        view! {
                 <select
                     name="provider"
                     aria-label="Model"
@@ -38,29 +35,6 @@ pub fn ProviderPicker(
                     <option value="">"Any model"</option>
                     {providers.into_iter().map(option).collect::<Vec<_>>()}
                 </select>
-            }
-        })
-    }
-}
-
-/// Why nobody can answer now, or why the first in order cannot.
-#[component]
-pub fn ProviderProblem(
-    /// The chat page.
-    thread: Thread,
-) -> impl IntoView {
-    let problem = Memo::new(move |_| {
-        thread.workspace.providers.with(|all| {
-            let chosen = thread.provider.get();
-            let chosen = chosen.and_then(|name| all.iter().find(|provider| provider.name == name));
-            match chosen {
-                Some(chosen) => chosen.problem.clone(),
-                None if all.iter().all(|provider| provider.problem.is_some()) => {
-                    all.first().and_then(|first| first.problem.clone())
-                }
-                None => None,
-            }
-        })
-    });
-    move || problem.get().map(|problem| view! { <Alert>{problem}</Alert> })
+        }
+    })
 }

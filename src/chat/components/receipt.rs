@@ -1,18 +1,6 @@
 //! What an answer cost and where it came from.
 
-use leptos::prelude::*;
-
-use crate::chat::{Message, MessageState};
-
-/// `1 credit · local · SmolLM2-135M`.
-#[component]
-pub fn Receipt(
-    /// The answer, which has ended.
-    message: RwSignal<Message>,
-) -> impl IntoView {
-    let text = Memo::new(move |_| message.with(receipt_of));
-    view! { <p class="min-w-0 text-xs break-words text-ink-soft" data-receipt>{text}</p> }
-}
+use crate::chat::Message;
 
 /// How many credits, in words.
 #[must_use]
@@ -24,15 +12,16 @@ pub fn credits_text(credits: i64) -> String {
     }
 }
 
-fn receipt_of(message: &Message) -> String {
-    if message.state == MessageState::Running {
-        return String::new();
+/// `1 credit · local · SmolLM2-135M`.
+#[must_use]
+pub fn receipt_of(message: &Message) -> String {
+    let mut receipt = credits_text(message.credits);
+    let cached = message.cached.then_some("cached");
+    for part in [message.provider.as_deref(), message.model.as_deref(), cached].into_iter().flatten() {
+        if !part.is_empty() {
+            receipt.push_str(" · ");
+            receipt.push_str(part);
+        }
     }
-    let mut parts = vec![credits_text(message.credits)];
-    parts.extend(message.provider.clone());
-    parts.extend(message.model.clone().filter(|model| !model.is_empty()));
-    if message.cached {
-        parts.push("cached".to_owned());
-    }
-    parts.join(" · ")
+    receipt
 }

@@ -3,7 +3,7 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 
-use super::message_editor::MessageEditor;
+use super::message_editor::editor;
 use crate::chat::thread::{Entry, Thread};
 use crate::ui::{IconButton, IconName};
 
@@ -15,26 +15,25 @@ pub fn UserMessage(
     /// The message.
     entry: Entry,
 ) -> impl IntoView {
-    let Entry { key, message } = entry;
+    let Entry { key, message, editing } = entry;
+    let editing = RwSignal::from(editing);
     // It never changes: an edited message is another one.
-    let text = message.with_untracked(|message| message.content.clone());
-    let is_edited =
-        Memo::new(move |_| thread.editing.with(|editing| editing.as_ref().is_some_and(|(edited, _)| *edited == key)));
+    let text = message.read_untracked().content.clone();
     let content = move || {
-        if is_edited.get() {
-            return Either::Left(view! { <MessageEditor thread /> });
+        if let (true, Some(editor)) = (editing.get(), editor(thread)) {
+            return Either::Left(editor);
         }
         let text = text.clone();
         let edit = {
             let text = text.clone();
-            move |_| thread.editing.set(Some((key, text.clone())))
+            move |_| thread.edit(key, text.clone())
         };
         Either::Right(view! {
             <div class="flex items-start justify-end gap-1">
                 <IconButton
                     icon=IconName::Pencil
                     label="Edit"
-                    on:click=edit
+                    on_click=edit
                     disabled=thread.busy
                     class="mt-0.5 size-8"
                 />

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::account::Profile;
 use crate::ui::{IconName, Popover, PopoverItem};
 use crate::workspace::use_workspace;
 
@@ -10,14 +11,9 @@ const MENU_ID: &str = "account-menu";
 /// A button with the user's initial, and the menu beneath it.
 #[component]
 pub fn AccountMenu() -> impl IntoView {
-    let profile = use_workspace().profile;
-    let name = move || {
-        profile.with(|profile| {
-            profile.as_ref().map(|user| if user.name.is_empty() { user.email.clone() } else { user.name.clone() })
-        })
-    };
-    let initial = move || name().and_then(|name| name.chars().next()).map(String::from);
-    let email = move || profile.with(|profile| profile.as_ref().map(|user| user.email.clone()));
+    let Profile { name, email, .. } = use_workspace().facts.read_value().profile.clone();
+    let name = if name.is_empty() { email.clone() } else { name };
+    let initial = name.chars().next().map(String::from);
     view! {
         <button
             type="button"
@@ -31,13 +27,9 @@ pub fn AccountMenu() -> impl IntoView {
         <Popover id=MENU_ID label="Account">
             <p class="max-w-64 truncate px-3 pt-2 font-medium">{name}</p>
             <p class="mb-1 max-w-64 truncate border-b border-line px-3 pb-2 text-ink-soft">{email}</p>
-            <PopoverItem icon=IconName::Coins href="/dashboard">
-                "Credits and activity"
-            </PopoverItem>
+            <PopoverItem icon=IconName::Coins label="Credits and activity" href="/dashboard" />
             <form method="post" action="/sign-out">
-                <PopoverItem icon=IconName::SignOut kind="submit">
-                    "Sign out"
-                </PopoverItem>
+                <PopoverItem icon=IconName::SignOut label="Sign out" kind="submit" />
             </form>
         </Popover>
     }

@@ -2,9 +2,10 @@
 //!
 //! Two dialogs serve the whole list; `chosen` says whose they are.
 
+use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use leptos::{ev, html, prelude::*, task::spawn_local};
 
-use crate::chat::{ConversationSummary, MAX_TITLE_CHARS};
+use crate::chat::MAX_TITLE_CHARS;
 use crate::error::{AppError, AppResult};
 use crate::navigation::{History, use_navigation};
 use crate::page_data::go_to_sign_in;
@@ -15,8 +16,8 @@ use crate::workspace::use_workspace;
 /// What both dialogs share with the menu.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DialogState {
-    /// The conversation whose menu was opened last.
-    pub chosen: RwSignal<Option<ConversationSummary>>,
+    /// The id of the conversation whose menu was opened last.
+    pub chosen: RwSignal<String>,
     /// The title is being changed.
     pub renaming: RwSignal<bool>,
     /// It is asked whether to delete.
@@ -24,9 +25,9 @@ pub struct DialogState {
 }
 
 /// Both dialogs.
-#[lazy]
-pub fn conversation_dialogs(state: DialogState) -> AnyView {
-    Eager(view! { <ConversationDialogs state /> }).into_any()
+#[wasm_split(on_demand, wasm_split_path = leptos::wasm_split, fallible)]
+pub fn conversation_dialogs(state: DialogState) -> Result<AnyView, SplitLoaderError> {
+    Ok(Eager(view! { <ConversationDialogs state /> }).into_any())
 }
 
 #[component]
@@ -38,6 +39,10 @@ fn ConversationDialogs(
     let conversations = use_workspace().conversations;
     let navigation = use_navigation();
     let failure = RwSignal::new(None::<AppError>);
+    let chosen_title = move || {
+        let (known, id) = (conversations.read(), chosen.read());
+        known.iter().find(|known| known.id == *id).map(|known| known.title.clone()).unwrap_or_default()
+    };
     let title = NodeRef::<html::Input>::new();
 
     // Each time one opens: nothing has gone wrong yet, and the title is the conversation's.
@@ -47,7 +52,7 @@ fn ConversationDialogs(
             failure.set(None);
         }
         if let (true, Some(input)) = (is_renaming, title.get()) {
-            input.set_value(&chosen.get_untracked().map(|chosen| chosen.title).unwrap_or_default());
+            input.set_value(&untrack(chosen_title));
         }
     });
     let succeeded = move |dialog: RwSignal<bool>, outcome: AppResult<()>| match outcome {
@@ -66,43 +71,36 @@ fn ConversationDialogs(
     };
     let rename = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        let (Some(chosen), Some(input)) = (chosen.get_untracked(), title.get_untracked()) else { return };
+        let (id, Some(input)) = (chosen.get_untracked(), title.get_untracked()) else { return };
         let title = input.value().trim().to_owned();
         spawn_local(async move {
-            if succeeded(renaming, rename_conversation(&chosen.id, &title).await) {
-                conversations.update(|known| {
-                    if let Some(renamed) = known.iter_mut().find(|known| known.id == chosen.id) {
-                        renamed.title = title;
-                    }
-                });
+            if succeeded(renaming, rename_conversation(&id, &title).await)
+                && let Some(renamed) = conversations.write().iter_mut().find(|known| known.id == id)
+            {
+                renamed.title = title;
             }
         });
     };
     let delete = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        let Some(chosen) = chosen.get_untracked() else { return };
+        let id = chosen.get_untracked();
         spawn_local(async move {
-            if succeeded(deleting, delete_conversation(&chosen.id).await) {
-                conversations.update(|known| known.retain(|known| known.id != chosen.id));
-                if navigation.address.with_untracked(|address| address.ends_with(&chosen.id)) {
+            if succeeded(deleting, delete_conversation(&id).await) {
+                conversations.write().retain(|known| known.id != id);
+                if navigation.address.read_untracked().ends_with(&id) {
                     navigation.open("/chat", History::Push);
                 }
             }
         });
     };
-    let problem =
-        move || failure.get().map(|error| view! { <Alert tone=AlertTone::Danger>{error.to_string()}</Alert> });
+    let problem = move || failure.get().map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> });
 
     view! {
         <Dialog id="rename-dialog" open=renaming title="Rename conversation">
             <form class="space-y-4" on:submit=rename>
                 {problem}
                 <Field id="rename-title" name="title" label="Title" required=true max_chars=MAX_TITLE_CHARS input=title />
-                <Choices cancel=renaming>
-                    <Button variant=ButtonVariant::Primary kind="submit">
-                        "Rename"
-                    </Button>
-                </Choices>
+                <Choices cancel=renaming label="Rename" variant=ButtonVariant::Primary />
             </form>
         </Dialog>
         <Dialog id="delete-dialog" open=deleting title="Delete conversation?">
@@ -110,14 +108,10 @@ fn ConversationDialogs(
                 {problem}
                 <p class="text-ink-soft">
                     <span class="font-medium break-words text-ink">
-                        {move || chosen.get().map(|chosen| chosen.title)}
+                        {chosen_title}
                     </span> " and all its messages will be gone for good. Credits that were spent stay spent."
                 </p>
-                <Choices cancel=deleting>
-                    <Button variant=ButtonVariant::Danger kind="submit">
-                        "Delete"
-                    </Button>
-                </Choices>
+                <Choices cancel=deleting label="Delete" variant=ButtonVariant::Danger />
             </form>
         </Dialog>
     }
@@ -125,16 +119,18 @@ fn ConversationDialogs(
 
 /// The end of a dialog: back, or on.
 #[component]
-fn Choices<C: IntoView + 'static>(
+fn Choices(
     /// What going back sets to `false`.
     cancel: RwSignal<bool>,
-    /// The button that goes on.
-    children: TypedChildren<C>,
+    /// What going on is called.
+    label: &'static str,
+    /// How much weight that has.
+    variant: ButtonVariant,
 ) -> impl IntoView {
     view! {
         <div class="flex justify-end gap-2">
-            <Button on:click=move |_| cancel.set(false)>"Cancel"</Button>
-            {children.into_inner()()}
+            <Button label="Cancel" on_click=move |_| cancel.set(false) />
+            <Button label variant kind="submit" />
         </div>
     }
 }

@@ -19,16 +19,19 @@ pub fn ConversationMenu(
     state: DialogState,
 ) -> impl IntoView {
     let owner = Owner::current();
-    let is_loaded = StoredValue::new(false);
+    let is_loaded = RwSignal::new(false);
     let ask = move |dialog: RwSignal<bool>| {
         dialog.set(true);
-        if let (false, Some(owner)) = (is_loaded.get_value(), &owner) {
-            is_loaded.set_value(true);
+        if let (false, Some(owner)) = (is_loaded.get_untracked(), &owner) {
+            is_loaded.set(true);
             // At the end of the document: a closed drawer would hide them.
             owner.with(|| {
                 spawn_local(ScopedFuture::new(async move {
-                    let dialogs = conversation_dialogs(state).await;
-                    mount_to(body(), || dialogs).forget();
+                    match conversation_dialogs(state).await {
+                        Ok(dialogs) => mount_to(body(), || dialogs).forget(),
+                        // The next press tries again.
+                        Err(_) => drop(is_loaded.try_set(false)),
+                    }
                 }));
             });
         }
@@ -36,12 +39,18 @@ pub fn ConversationMenu(
     let ask_too = ask.clone();
     view! {
         <Popover id=MENU_ID label="Conversation">
-            <PopoverItem icon=IconName::Pencil closes=MENU_ID on:click=move |_| ask(state.renaming)>
-                "Rename"
-            </PopoverItem>
-            <PopoverItem icon=IconName::Trash closes=MENU_ID on:click=move |_| ask_too(state.deleting)>
-                "Delete"
-            </PopoverItem>
+            <PopoverItem
+                icon=IconName::Pencil
+                label="Rename"
+                closes=MENU_ID
+                on_click=move |_| ask(state.renaming)
+            />
+            <PopoverItem
+                icon=IconName::Trash
+                label="Delete"
+                closes=MENU_ID
+                on_click=move |_| ask_too(state.deleting)
+            />
         </Popover>
     }
 }

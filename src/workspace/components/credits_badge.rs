@@ -8,16 +8,16 @@ use crate::workspace::use_workspace;
 #[component]
 pub fn CreditsBadge() -> impl IntoView {
     let available = use_workspace().available;
+    let number = Signal::derive(move || available.get().to_string());
+    let unit = Signal::derive(move || if available.get() == 1 { " credit" } else { " credits" }.to_owned());
     view! {
         <a
             href="/dashboard"
             class="flex h-8 items-center rounded-md border border-line px-2.5 text-sm font-medium tabular-nums hover:bg-sunken"
             title="Balance and activity"
         >
-            {available}
-            <span class="sr-only sm:not-sr-only sm:pl-1">
-                {move || if available.get() == 1 { " credit" } else { " credits" }}
-            </span>
+            {number}
+            <span class="sr-only sm:not-sr-only sm:pl-1">{unit}</span>
         </a>
     }
 }

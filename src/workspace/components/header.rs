@@ -18,7 +18,7 @@ pub fn Header() -> impl IntoView {
                 icon=IconName::Menu
                 label="Conversations"
                 class="size-9 md:hidden"
-                attr:popovertarget=SIDEBAR_ID
+                opens=SIDEBAR_ID
             />
             <a href="/chat" class="rounded-md px-1 py-1.5">
                 <Logo />

@@ -16,8 +16,7 @@ pub fn Layout<C: IntoView + 'static>(
     let workspace = use_workspace();
     let navigation = use_navigation();
     Effect::new(move |_| {
-        let title = workspace.conversations.with(|known| page_title(&navigation.path(), known));
-        document().set_title(&title);
+        document().set_title(&page_title(&navigation.path(), &workspace.conversations.read()));
     });
     view! {
         <a

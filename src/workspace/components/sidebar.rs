@@ -1,12 +1,12 @@
 //! The conversations beside the page. Narrower than 768 px it is a drawer: a popover, which the browser opens and closes.
 
-use leptos::{ev, html, prelude::*};
+use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 
 use super::conversation_dialogs::DialogState;
 use super::conversation_list::ConversationList;
 use super::conversation_menu::ConversationMenu;
-use crate::ui::{Button, ButtonVariant, Icon, IconButton, IconName};
+use crate::ui::{Button, IconButton, IconName};
 
 /// What the button in the header opens.
 pub const SIDEBAR_ID: &str = "sidebar";
@@ -14,19 +14,17 @@ pub const SIDEBAR_ID: &str = "sidebar";
 /// New chat, and the list of conversations.
 #[component]
 pub fn Sidebar() -> impl IntoView {
-    let drawer = NodeRef::<html::Nav>::new();
     let state = DialogState::default();
     let close_after_link = move |event: ev::MouseEvent| {
         let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         let is_link = target.is_some_and(|target| target.closest("a").ok().flatten().is_some());
-        if let (true, Some(drawer)) = (is_link, drawer.get_untracked()) {
+        if let (true, Some(drawer)) = (is_link, document().get_element_by_id(SIDEBAR_ID)) {
             // It fails only where the browser knows no popovers, and then there is nothing to close.
-            drop(drawer.hide_popover());
+            drop(drawer.unchecked_into::<web_sys::HtmlElement>().hide_popover());
         }
     };
     view! {
         <nav
-            node_ref=drawer
             id=SIDEBAR_ID
             popover="auto"
             aria-label="Conversations"
@@ -35,16 +33,12 @@ pub fn Sidebar() -> impl IntoView {
             on:click=close_after_link
         >
             <div class="flex items-center gap-2 p-3">
-                <Button href="/chat" variant=ButtonVariant::Secondary class="flex-1">
-                    <Icon name=IconName::Plus />
-                    "New chat"
-                </Button>
+                <Button href="/chat" icon=IconName::Plus label="New chat" class="flex-1" />
                 <IconButton
                     icon=IconName::Close
                     label="Close"
                     class="size-9 md:hidden"
-                    attr:popovertarget=SIDEBAR_ID
-                    attr:popovertargetaction="hide"
+                    closes=SIDEBAR_ID
                 />
             </div>
             <ConversationList chosen=state.chosen />
