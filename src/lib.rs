@@ -28,7 +28,8 @@ pub mod server;
 pub fn hydrate() {
     console_error_panic_hook::set_once();
     let address = navigation::current_address();
-    leptos::task::spawn_local(async move {
+    // Leptos has its own only once something is mounted.
+    wasm_bindgen_futures::spawn_local(async move {
         // Without the page's code, the page stays as the server made it: links and forms work.
         if let Some(page) = async { app::find_page(navigation::path_of(&address))?.await }.await {
             leptos::mount::hydrate_body(move || app::App(app::AppProps { address, page }));
