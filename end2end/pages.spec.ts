@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test';
 import { expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
 
 const OPEN = ['/', '/sign-in', '/sign-up', '/nowhere'];
@@ -74,4 +75,33 @@ test.describe('without JavaScript', () => {
     // Scripts are switched off, so what a page preloads of them is not fetched.
     expectComplaints(complaints, /\.js csp$/);
   });
+});
+
+const marked = (page: Page) => page.evaluate(() => (window as unknown as { mark?: number }).mark);
+
+test('pages change without a reload, and the way back works', async ({ page }) => {
+  await signUp(page);
+  await hydrated(page);
+  await page.evaluate(() => Object.assign(window, { mark: 1 }));
+  await page.getByTitle('Balance and activity').click();
+  await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
+  expect(new URL(page.url()).pathname).toBe('/dashboard');
+  await expect(page).toHaveTitle('Credits · Tessera');
+  await expect(page.locator('main')).toBeFocused();
+  await page.goBack();
+  await expect(page.getByText('What would you like to know?')).toBeVisible();
+  await page.goForward();
+  await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
+  expect(await marked(page)).toBe(1);
+});
+
+test('a page whose code does not load comes from the server', async ({ page, complaints }) => {
+  await signUp(page);
+  await hydrated(page);
+  await page.evaluate(() => Object.assign(window, { mark: 1 }));
+  await page.route('**/split_dashboard_page*', (route) => route.abort());
+  await page.getByTitle('Balance and activity').click();
+  await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
+  expect(await marked(page)).toBeUndefined();
+  expectComplaints(complaints, /split_dashboard_page|Failed to (load|fetch)|ERR_FAILED/);
 });

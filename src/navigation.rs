@@ -98,6 +98,9 @@ impl Navigation {
 
     /// Goes to an address of this site.
     pub fn open(self, address: &str, history: History) {
+        // A link to here is no step on the way back.
+        let is_here = history == History::Push && *self.address.read_untracked() == address;
+        let history = if is_here { History::Replace } else { history };
         let Some(loading) = (self.find)(path_of(address)) else { return leave_for(address) };
         let address = address.to_owned();
         let turn = self.turn.get_value() + 1;

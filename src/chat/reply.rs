@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::providers::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn};
+use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn};
 use super::service::MAX_OUTPUT_TOKENS;
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
@@ -26,10 +26,12 @@ pub struct Writing {
     pub id: Uuid,
     pub conversation: Uuid,
     pub turns: Vec<Turn>,
+    /// The provider that comes first, whether it can answer or not.
+    pub wanted: &'static str,
     /// Another model than the first provider's own.
     pub model: Option<String>,
     /// Whom to ask, one after the other; never empty.
-    pub order: Vec<Arc<dyn ChatProvider>>,
+    pub order: Vec<Arc<GuardedProvider>>,
     pub price: i64,
     pub request_id: String,
 }
@@ -95,7 +97,7 @@ impl Draft<'_> {
     }
 
     async fn write(&mut self) -> Ending {
-        // One deadline for the first token, whoever it comes from.
+        // One deadline for the first token, whoever it comes from; each gets its share of what is left until then.
         let deadline = Instant::now() + self.state.config.chat.timeout;
         let mut last = ProviderError::Unavailable("no provider".to_owned());
         for (number, provider) in self.writing.order.iter().enumerate() {
@@ -106,22 +108,22 @@ impl Draft<'_> {
                     to: provider.name().to_owned(),
                 }));
             }
+            let left = u32::try_from(self.writing.order.len() - number).unwrap_or(1);
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
             let first = tokio::select! {
                 reason = self.job.stopped() => return ending_of(reason),
-                first = timeout_at(deadline, self.ask(provider.as_ref())) => first,
+                first = timeout(share, self.ask(provider)) => first.unwrap_or(Err(ProviderError::Timeout)),
             };
             match first {
-                Ok(Ok((token, stream))) => {
+                Ok((token, stream)) => {
+                    provider.answered();
                     self.append(token);
-                    return self.follow(stream).await;
+                    return self.follow(provider, stream).await;
                 }
-                Ok(Err(error)) => {
+                Err(error) => {
                     tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
+                    provider.failed(&error);
                     last = error;
-                }
-                Err(_) => {
-                    tracing::warn!(provider = provider.name(), "a provider gave no token in time");
-                    return Ending::Broken(AppError::ProviderTimeout);
                 }
             }
         }
@@ -129,7 +131,7 @@ impl Draft<'_> {
     }
 
     /// The first token that is not empty, and the stream it came from.
-    async fn ask(&self, provider: &dyn ChatProvider) -> Result<(String, TokenStream), ProviderError> {
+    async fn ask(&self, provider: &GuardedProvider) -> Result<(String, TokenStream), ProviderError> {
         let request = ProviderRequest {
             turns: self.writing.turns.clone(),
             model: self.writing.model.clone().filter(|_| self.provider == 0),
@@ -146,23 +148,26 @@ impl Draft<'_> {
         Err(ProviderError::Malformed("the stream was cut before the first token".to_owned()))
     }
 
-    async fn follow(&mut self, mut stream: TokenStream) -> Ending {
+    async fn follow(&mut self, provider: &GuardedProvider, mut stream: TokenStream) -> Ending {
         let pause = self.state.config.chat.timeout;
         loop {
             let next = tokio::select! {
                 reason = self.job.stopped() => return ending_of(reason),
                 next = timeout(pause, stream.next()) => next,
             };
-            match next {
-                Ok(Some(Ok(ProviderEvent::Token(text)))) => self.append(text),
-                Ok(Some(Ok(ProviderEvent::Done { usage }))) => return Ending::Whole { usage },
-                Ok(Some(Err(error))) => {
-                    tracing::warn!(%error, "a provider broke off");
-                    return Ending::Broken(error_of(&error));
+            let error = match next {
+                Ok(Some(Ok(ProviderEvent::Token(text)))) => {
+                    self.append(text);
+                    continue;
                 }
-                Ok(None) => return Ending::Broken(AppError::ProviderFailed),
-                Err(_) => return Ending::Broken(AppError::ProviderTimeout),
-            }
+                Ok(Some(Ok(ProviderEvent::Done { usage }))) => return Ending::Whole { usage },
+                Ok(Some(Err(error))) => error,
+                Ok(None) => ProviderError::Malformed("the stream was cut".to_owned()),
+                Err(_) => ProviderError::Timeout,
+            };
+            tracing::warn!(provider = provider.name(), %error, "a provider broke off");
+            provider.failed(&error);
+            return Ending::Broken(error_of(&error));
         }
     }
 
@@ -199,7 +204,7 @@ impl Draft<'_> {
             text: std::mem::take(&mut self.text),
             provider: self.writing.order[self.provider].name().to_owned(),
             model: self.model(),
-            fallback: self.provider > 0,
+            fallback: self.writing.order[self.provider].name() != self.writing.wanted,
             credits,
             error_code: error.as_ref().map(AppError::code),
             usage,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::providers::{ChatProvider, Role, Turn};
+use super::providers::{GuardedProvider, Role, Turn};
 use super::reply::{self, Writing};
 use super::store::{NewExchange, PastMessage, StoredReply};
 use super::{
@@ -82,7 +82,10 @@ pub async fn send_message(
     // The handler's future may be dropped at any await; what follows a hold must not be.
     let state = state.clone();
     let begun = tokio::spawn(async move {
-        let (provider, model) = (order[0].name().to_owned(), request.model.clone().unwrap_or_else(|| order[0].model()));
+        let wanted = order[0].name();
+        let order = leave_out_resting(order);
+        let model = request.model.filter(|_| order[0].name() == wanted);
+        let (provider, shown_model) = (order[0].name().to_owned(), model.clone().unwrap_or_else(|| order[0].model()));
         let exchange = NewExchange {
             user,
             conversation: conversation.unwrap_or_else(Uuid::now_v7),
@@ -92,7 +95,7 @@ pub async fn send_message(
             text: text.clone(),
             reply_id,
             provider,
-            model,
+            model: shown_model,
         };
         let conversation = exchange.conversation;
         let begun = state.chats.begin_exchange(exchange, HISTORY).await.map_err(AppError::from);
@@ -108,7 +111,7 @@ pub async fn send_message(
             }
         };
         let turns = build_context(past, text);
-        let writing = Writing { id: reply_id, conversation, turns, model: request.model, order, price, request_id };
+        let writing = Writing { id: reply_id, conversation, turns, wanted, model, order, price, request_id };
         reply::start(&state, writing);
         Ok(reply_id)
     });
@@ -179,10 +182,10 @@ pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Work
 /// The providers in the order in which they are asked.
 #[must_use]
 pub fn list_providers(state: &AppState) -> Vec<ProviderInfo> {
-    let info = |provider: &Arc<dyn ChatProvider>| ProviderInfo {
+    let info = |provider: &Arc<GuardedProvider>| ProviderInfo {
         name: provider.name().to_owned(),
         model: provider.model(),
-        problem: provider.problem(),
+        problem: provider.trouble(),
     };
     state.chat_providers.iter().map(info).collect()
 }
@@ -292,7 +295,7 @@ fn check_message(state: &AppState, message: &str) -> AppResult<String> {
 }
 
 /// The picked provider first, then the others in their order: whoever can answers.
-fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc<dyn ChatProvider>>> {
+fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc<GuardedProvider>>> {
     let mut order = state.chat_providers.clone();
     if let Some(name) = picked {
         let position = order
@@ -303,6 +306,12 @@ fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc
         order.insert(0, first);
     }
     Ok(order)
+}
+
+/// Those that may be asked now; all of them if nobody may: then asking is as good as giving up.
+fn leave_out_resting(order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
+    let awake: Vec<_> = order.iter().filter(|provider| provider.may_be_asked()).cloned().collect();
+    if awake.is_empty() { order } else { awake }
 }
 
 fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {

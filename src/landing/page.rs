@@ -20,7 +20,7 @@ pub fn LandingPage(
                         "Your own AI chat, paid by the answer."
                     </h1>
                     <p class="max-w-prose text-lg text-ink-soft">
-                        "Tessera answers with OpenAI, any compatible server, or a small model that runs inside it. \
+                        "Tessera answers with Gemini, OpenAI, any compatible server, or a small model that runs inside it. \
                          Credits are prepaid, every one of them has a line in the ledger, and an answer that fails costs nothing."
                     </p>
                     <div class="flex flex-wrap gap-3">

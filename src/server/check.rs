@@ -25,7 +25,7 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
     let providers: Vec<_> = state
         .chat_providers
         .iter()
-        .map(|provider| json!({ "name": provider.name(), "model": provider.model(), "problem": provider.problem() }))
+        .map(|provider| json!({ "name": provider.name(), "model": provider.model(), "problem": provider.trouble() }))
         .collect();
     let ready = database && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -70,8 +70,20 @@ pub struct ChatConfig {
     pub timeout: Duration,
     /// `MAX_MESSAGE_CHARS` (1000).
     pub max_message_chars: usize,
+    pub gemini: Option<GeminiConfig>,
     pub openai: Option<OpenAiConfig>,
     pub local: LocalConfig,
+}
+
+/// Google's Gemini. There when `GEMINI_API_KEY` is set.
+#[derive(Debug, Clone)]
+pub struct GeminiConfig {
+    /// `GEMINI_API_KEY`.
+    pub api_key: SecretString,
+    /// `GEMINI_MODEL` (gemini-3.8-flash).
+    pub model: String,
+    /// `GEMINI_BASE_URL` (<https://generativelanguage.googleapis.com>).
+    pub base_url: Url,
 }
 
 /// An OpenAI-compatible server. There when `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set.
@@ -110,6 +122,7 @@ pub enum LogFormat {
 /// The chat providers of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderName {
+    Gemini,
     OpenAi,
     Local,
 }
@@ -118,18 +131,20 @@ impl ProviderName {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Gemini => "gemini",
             Self::OpenAi => "openai",
             Self::Local => "local",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::OpenAi, Self::Local].into_iter().find(|provider| provider.as_str() == name)
+        [Self::Gemini, Self::OpenAi, Self::Local].into_iter().find(|provider| provider.as_str() == name)
     }
 }
 
 /// Where the set-up script leaves the model.
 pub const DEFAULT_LOCAL_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+const DEFAULT_GEMINI_MODEL: &str = "gemini-3.8-flash";
 const DEFAULT_OPENAI_MODEL: &str = "gpt-5.4-mini";
 
 /// Variables of features that this version does not have. Set, they would be ignored, and an operator would believe
@@ -239,34 +254,53 @@ impl CreditsConfig {
 
 impl ChatConfig {
     fn read(reader: &mut Reader) -> Self {
-        let openai = OpenAiConfig::read(reader);
-        let mut configured = vec![ProviderName::Local];
-        if openai.is_some() {
-            configured.insert(0, ProviderName::OpenAi);
-        }
+        let (gemini, openai) = (GeminiConfig::read(reader), OpenAiConfig::read(reader));
+        let configured: Vec<_> = [
+            gemini.is_some().then_some(ProviderName::Gemini),
+            openai.is_some().then_some(ProviderName::OpenAi),
+            Some(ProviderName::Local),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         let mut providers = Vec::new();
         for name in reader.list("CHAT_PROVIDERS") {
             match ProviderName::parse(name) {
                 Some(provider) if !configured.contains(&provider) => {
-                    reader.problem(
-                        "CHAT_PROVIDERS",
-                        format!("{name} is listed but not configured (set OPENAI_API_KEY or OPENAI_BASE_URL)"),
-                    );
+                    let missing = match provider {
+                        ProviderName::Gemini => "GEMINI_API_KEY",
+                        ProviderName::OpenAi | ProviderName::Local => "OPENAI_API_KEY or OPENAI_BASE_URL",
+                    };
+                    let why = format!("{name} is listed but not configured (set {missing})");
+                    reader.problem("CHAT_PROVIDERS", why);
                 }
                 Some(provider) if providers.contains(&provider) => {
                     reader.problem("CHAT_PROVIDERS", format!("{name} is listed twice"));
                 }
                 Some(provider) => providers.push(provider),
-                None => reader.problem("CHAT_PROVIDERS", format!("{name:?} is not one of openai, local")),
+                None => reader.problem("CHAT_PROVIDERS", format!("{name:?} is not one of gemini, openai, local")),
             }
         }
         Self {
             providers: if providers.is_empty() { configured } else { providers },
             timeout: Duration::from_secs(reader.at_least("CHAT_TIMEOUT_SECS", 30, 1)),
             max_message_chars: reader.at_least("MAX_MESSAGE_CHARS", 1000, 1),
+            gemini,
             openai,
             local: LocalConfig { path: reader.text("LOCAL_MODEL").unwrap_or(DEFAULT_LOCAL_MODEL).into() },
         }
+    }
+}
+
+impl GeminiConfig {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let base_url = reader.url("GEMINI_BASE_URL", "https://generativelanguage.googleapis.com");
+        let model = reader.text("GEMINI_MODEL").unwrap_or(DEFAULT_GEMINI_MODEL).to_owned();
+        let api_key = reader.text("GEMINI_API_KEY").map(SecretString::from);
+        if api_key.is_none() && (reader.text("GEMINI_BASE_URL").is_some() || reader.text("GEMINI_MODEL").is_some()) {
+            reader.problem("GEMINI_API_KEY", "is needed when another GEMINI_ variable is set");
+        }
+        Some(Self { api_key: api_key?, model, base_url })
     }
 }
 
@@ -415,6 +449,16 @@ mod tests {
         let config = read(&[("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")]).unwrap();
         assert_eq!(config.chat.providers, [ProviderName::OpenAi, ProviderName::Local]);
         assert!(config.chat.openai.unwrap().api_key.is_none());
+    }
+
+    #[test]
+    fn gemini_comes_first_and_needs_its_key() {
+        let config = read(&[("GEMINI_API_KEY", "g-secret"), ("OPENAI_API_KEY", "sk-x")]).unwrap();
+        assert_eq!(config.chat.providers, [ProviderName::Gemini, ProviderName::OpenAi, ProviderName::Local]);
+        assert!(!format!("{config:?}").contains("g-secret"));
+        let problems = read(&[("GEMINI_MODEL", "gemini-9"), ("CHAT_PROVIDERS", "gemini")]).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.starts_with("GEMINI_API_KEY: ")), "{problems:?}");
+        assert!(problems.iter().any(|problem| problem.contains("(set GEMINI_API_KEY)")), "{problems:?}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::limits::{LocalRateLimiter, RateLimiter};
 use crate::account::password::Passwords;
 use crate::account::store::{AccountStore, SqliteAccountStore};
 use crate::chat::providers::local::LocalProvider;
-use crate::chat::providers::{ChatProvider, OpenAiProvider};
+use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
 use crate::chat::store::{ChatStore, SqliteChatStore};
 use crate::credits::store::{CreditStore, SqliteCreditStore};
 
@@ -48,19 +48,18 @@ impl Stores {
 #[must_use]
 pub fn build_providers(config: &Config) -> Vec<Arc<dyn ChatProvider>> {
     let chat = &config.chat;
+    // Only the connection has a timeout of its own: the job watches over the rest.
+    let http = reqwest::Client::builder()
+        .connect_timeout(chat.timeout.min(std::time::Duration::from_secs(10)))
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
+        .build()
+        .inspect_err(|error| tracing::error!(%error, "the HTTP client could not be built"))
+        .ok();
     let provider = |name: &ProviderName| -> Option<Arc<dyn ChatProvider>> {
         match name {
-            ProviderName::OpenAi => {
-                // Only the connection has a timeout of its own: the job watches over the rest.
-                let http = reqwest::Client::builder()
-                    .connect_timeout(chat.timeout.min(std::time::Duration::from_secs(10)))
-                    .redirect(reqwest::redirect::Policy::none())
-                    .tcp_nodelay(true)
-                    .build()
-                    .inspect_err(|error| tracing::error!(%error, "the HTTP client could not be built"))
-                    .ok()?;
-                Some(Arc::new(OpenAiProvider::new(chat.openai.clone()?, http)))
-            }
+            ProviderName::Gemini => Some(Arc::new(GeminiProvider::new(chat.gemini.clone()?, http.clone()?))),
+            ProviderName::OpenAi => Some(Arc::new(OpenAiProvider::new(chat.openai.clone()?, http.clone()?))),
             ProviderName::Local => {
                 // One core stays free: llama.cpp's threads wait for each other busily, and starve where others need them.
                 let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -84,7 +83,7 @@ pub struct Shared {
     pub credits: Arc<dyn CreditStore>,
     pub chats: Arc<dyn ChatStore>,
     /// In the order in which they are asked; never empty.
-    pub chat_providers: Vec<Arc<dyn ChatProvider>>,
+    pub chat_providers: Vec<Arc<GuardedProvider>>,
     pub limiter: Arc<dyn RateLimiter>,
     pub passwords: Passwords,
     pub jobs: Arc<Jobs>,
@@ -126,7 +125,7 @@ impl AppState {
             accounts: stores.accounts,
             credits: stores.credits,
             chats: stores.chats,
-            chat_providers,
+            chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
             limiter: Arc::new(LocalRateLimiter::new(config.site.rate_limit_per_minute)),
             passwords: Passwords::default(),
             jobs: Arc::default(),

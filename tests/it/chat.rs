@@ -31,6 +31,19 @@ async fn an_answer_is_charged_once_and_kept() {
 }
 
 #[tokio::test]
+async fn a_single_message_is_read_by_its_author_only() {
+    let app = TestApp::start().await;
+    let (user, other) = (app.user().await, app.user().await);
+    let (_, body) = user.chat("Hello **there**").await;
+    let path = format!("/api/chat/{}", body["data"]["messageId"].as_str().unwrap());
+    let (status, message) = user.get_json(&path).await;
+    assert_eq!((status, &message["data"]["state"]), (200, &json!("complete")));
+    assert_eq!(message["data"]["html"], "<p>word1 word2 word3</p>\n");
+    let (status, refused) = other.get_json(&path).await;
+    assert_eq!((status, &refused["code"]), (404, &json!("not_found")));
+}
+
+#[tokio::test]
 async fn two_hundred_at_once_with_ten_credits_get_ten_answers() {
     let app = TestApp::start().await;
     let user = app.user().await;

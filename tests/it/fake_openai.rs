@@ -64,6 +64,8 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     seen.calls.fetch_add(1, Ordering::SeqCst);
     let body: Value = serde_json::from_slice(&body).unwrap();
     let text = body["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap().to_owned();
+    // What follows is for `fake_gemini.rs`.
+    let text = text.split("gemini:").next().unwrap().to_owned();
     *seen.last.lock().unwrap() = Some((headers, body));
     if let Some(status) = directive(&text, "status") {
         let status = StatusCode::from_u16(status.parse().unwrap()).unwrap();

@@ -1,12 +1,17 @@
 //! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
+mod breaker;
+mod gemini;
+mod http;
 pub mod local;
 mod openai;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use breaker::GuardedProvider;
 use futures::stream::BoxStream;
+pub use gemini::GeminiProvider;
 pub use openai::OpenAiProvider;
 
 use super::Usage;

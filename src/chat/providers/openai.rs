@@ -2,19 +2,15 @@
 //!
 //! Shapes: <https://platform.openai.com/docs/api-reference/chat-streaming>.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
 use async_trait::async_trait;
-use futures::stream::{self, BoxStream, StreamExt};
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::header::ACCEPT;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
+use super::http::{AnswerReader, Refusal, brief, read_answer, unreachable_error};
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream};
 use crate::chat::Usage;
-use crate::chat::sse::SseParser;
 use crate::server::config::OpenAiConfig;
 
 /// A client of one OpenAI-compatible server.
@@ -132,47 +128,8 @@ impl ChatProvider for OpenAiProvider {
         if !response.status().is_success() {
             return Err(refusal(response).await);
         }
-        let bytes = response.bytes_stream().map(|chunk| chunk.map(Into::into).map_err(|error| cut_error(&error)));
-        Ok(read_stream(bytes.boxed()))
+        Ok(read_answer(response, Answer::default()))
     }
-}
-
-/// Turns the bytes of the event stream into tokens.
-fn read_stream(bytes: BoxStream<'static, Result<Vec<u8>, ProviderError>>) -> TokenStream {
-    struct Reading {
-        bytes: BoxStream<'static, Result<Vec<u8>, ProviderError>>,
-        parser: SseParser,
-        ready: VecDeque<Result<ProviderEvent, ProviderError>>,
-        answer: Answer,
-        over: bool,
-    }
-    let reading =
-        Reading { bytes, parser: SseParser::new(), ready: VecDeque::new(), answer: Answer::default(), over: false };
-    stream::unfold(reading, |mut reading| async move {
-        loop {
-            if let Some(event) = reading.ready.pop_front() {
-                reading.over |= !matches!(event, Ok(ProviderEvent::Token(_)));
-                return Some((event, reading));
-            }
-            if reading.over {
-                return None;
-            }
-            match reading.bytes.next().await {
-                Some(Ok(chunk)) => match reading.parser.push(&chunk) {
-                    Ok(events) => {
-                        for event in events {
-                            reading.ready.extend(reading.answer.read(&event.data));
-                        }
-                    }
-                    Err(_) => reading.ready.push_back(Err(ProviderError::Malformed("an event is too large".into()))),
-                },
-                Some(Err(error)) => reading.ready.push_back(Err(error)),
-                // Some servers end the body without [DONE]; only a finish reason tells a whole answer from a cut one.
-                None => reading.ready.push_back(reading.answer.end()),
-            }
-        }
-    })
-    .boxed()
 }
 
 /// What is known of the answer so far.
@@ -182,8 +139,23 @@ struct Answer {
     usage: Option<Usage>,
 }
 
+impl AnswerReader for Answer {
+    fn read(&mut self, data: &str) -> Vec<Result<ProviderEvent, ProviderError>> {
+        self.read_chunk(data).into_iter().collect()
+    }
+
+    /// Some servers end the body without `[DONE]`; only a finish reason tells a whole answer from a cut one.
+    fn end(&mut self) -> Result<ProviderEvent, ProviderError> {
+        if self.finished {
+            Ok(ProviderEvent::Done { usage: self.usage })
+        } else {
+            Err(ProviderError::Malformed("the stream was cut".into()))
+        }
+    }
+}
+
 impl Answer {
-    fn read(&mut self, data: &str) -> Option<Result<ProviderEvent, ProviderError>> {
+    fn read_chunk(&mut self, data: &str) -> Option<Result<ProviderEvent, ProviderError>> {
         if data.is_empty() {
             return None;
         }
@@ -212,36 +184,13 @@ impl Answer {
         let text = delta.content.or(delta.refusal).filter(|text| !text.is_empty())?;
         Some(Ok(ProviderEvent::Token(text)))
     }
-
-    fn end(&self) -> Result<ProviderEvent, ProviderError> {
-        if self.finished {
-            Ok(ProviderEvent::Done { usage: self.usage })
-        } else {
-            Err(ProviderError::Malformed("the stream was cut".into()))
-        }
-    }
 }
 
 async fn refusal(response: reqwest::Response) -> ProviderError {
-    /// More of an error body is not worth reading.
-    const MOST: usize = 16 * 1024;
-    let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse().ok())
-        .map(Duration::from_secs);
-    let mut body = Vec::new();
-    let mut chunks = response.bytes_stream();
-    while let Some(Ok(chunk)) = chunks.next().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > MOST {
-            break;
-        }
-    }
+    let Refusal { status, retry_after, body } = Refusal::read(response).await;
     let error = serde_json::from_slice::<ErrorBody>(&body).map(|body| body.error).ok();
     let code = error.as_ref().and_then(|error| error.code.as_ref()).and_then(|code| code.as_str()).unwrap_or_default();
+    // Never a key: `OpenAI` itself cuts keys in its messages.
     let text = format!("{status} {code} {}", brief(error.as_ref().map_or("", |error| &error.message)));
     match status {
         StatusCode::TOO_MANY_REQUESTS if code == "insufficient_quota" => ProviderError::Unavailable(text),
@@ -250,32 +199,4 @@ async fn refusal(response: reqwest::Response) -> ProviderError {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => ProviderError::Unavailable(text),
         _ => ProviderError::Rejected(text),
     }
-}
-
-/// The start of a text from outside, on one line. Never a key: `OpenAI` itself cuts keys in its messages.
-fn brief(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
-}
-
-fn unreachable_error(error: &reqwest::Error) -> ProviderError {
-    if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Unavailable(chain(error)) }
-}
-
-fn cut_error(error: &reqwest::Error) -> ProviderError {
-    if error.is_timeout() {
-        ProviderError::Timeout
-    } else {
-        ProviderError::Malformed(format!("the stream was cut: {}", chain(error)))
-    }
-}
-
-/// The causes of an error without its URL, which may carry a password.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = error.to_string();
-        cause = error.source();
-    }
-    if text.is_empty() { "the request failed".to_owned() } else { text }
 }

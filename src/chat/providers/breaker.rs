@@ -1,0 +1,129 @@
+//! A provider that keeps failing rests for a while, so that nobody waits for it while another could answer.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{ChatProvider, ProviderError};
+
+/// So many failures in a row, and it rests.
+const FAILURES: u32 = 5;
+/// So long it rests; then one request tries it again.
+const REST: Duration = Duration::from_secs(30);
+
+/// A provider with its breaker.
+pub struct GuardedProvider {
+    provider: Arc<dyn ChatProvider>,
+    breaker: Breaker,
+}
+
+impl GuardedProvider {
+    #[must_use]
+    pub fn new(provider: Arc<dyn ChatProvider>) -> Self {
+        Self { provider, breaker: Breaker::default() }
+    }
+
+    /// Whether it may be asked now. While it rests, that is one request in a while.
+    #[must_use]
+    pub fn may_be_asked(&self) -> bool {
+        self.breaker.lets_through(Instant::now())
+    }
+
+    /// It gave a token.
+    pub fn answered(&self) {
+        self.breaker.lock().clone_from(&Health::default());
+    }
+
+    /// It did not answer, or not to the end. That it does not like one request says nothing about the next.
+    pub fn failed(&self, error: &ProviderError) {
+        if !matches!(error, ProviderError::Rejected(_) | ProviderError::Blocked(_)) {
+            self.breaker.failed(Instant::now());
+        }
+    }
+
+    /// Why it will not answer now, for people; `None` when it will, as far as it knows.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let rest = || {
+            let seconds = self.breaker.rest(Instant::now())?.as_secs() + 1;
+            Some(format!("{} failed several times in a row. It is tried again in {seconds} s.", self.provider.name()))
+        };
+        self.provider.problem().or_else(rest)
+    }
+}
+
+impl Deref for GuardedProvider {
+    type Target = dyn ChatProvider;
+
+    fn deref(&self) -> &Self::Target {
+        self.provider.as_ref()
+    }
+}
+
+#[derive(Default)]
+struct Breaker(Mutex<Health>);
+
+#[derive(Debug, Clone, Default)]
+struct Health {
+    /// In a row.
+    failures: u32,
+    /// It rests until then.
+    next_try: Option<Instant>,
+}
+
+impl Breaker {
+    fn lock(&self) -> MutexGuard<'_, Health> {
+        // Two numbers: nothing in them can be half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lets_through(&self, now: Instant) -> bool {
+        let mut health = self.lock();
+        match health.next_try {
+            None => true,
+            Some(at) if at > now => false,
+            Some(_) => {
+                // The others wait for what comes of this one.
+                health.next_try = Some(now + REST);
+                true
+            }
+        }
+    }
+
+    fn failed(&self, now: Instant) {
+        let mut health = self.lock();
+        health.failures += 1;
+        if health.failures >= FAILURES {
+            health.next_try = Some(now + REST);
+        }
+    }
+
+    fn rest(&self, now: Instant) -> Option<Duration> {
+        self.lock().next_try.map(|at| at.saturating_duration_since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_rests_after_failures_in_a_row_and_is_tried_by_one() {
+        let breaker = Breaker::default();
+        let start = Instant::now();
+        for _ in 1..FAILURES {
+            breaker.failed(start);
+        }
+        assert!(breaker.lets_through(start));
+        breaker.failed(start);
+        assert!(!breaker.lets_through(start + REST / 2));
+        let later = start + REST;
+        assert!(breaker.lets_through(later), "one tries");
+        assert!(!breaker.lets_through(later), "the others wait");
+        breaker.failed(later);
+        assert!(!breaker.lets_through(later + REST / 2), "it failed again");
+        breaker.lock().clone_from(&Health::default());
+        assert!(breaker.lets_through(later));
+        assert_eq!(breaker.rest(later), None);
+    }
+}
