@@ -7,6 +7,7 @@ mod binary;
 mod chat;
 mod config;
 mod crash;
+mod docs;
 mod fake_gemini;
 mod fake_openai;
 mod ledger;
