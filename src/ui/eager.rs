@@ -1,6 +1,6 @@
 //! A view without lazy parts.
 //!
-//! `hydrate_lazy` makes a second, asynchronous hydration of every view, as any of them could hold a lazy route: a quarter
+//! `AnyView` makes a second, asynchronous hydration of every view in it, as any could hold a lazy route: a quarter
 //! of all WASM here. Inside [`Eager`] there is only the first.
 
 use leptos::prelude::*;
