@@ -179,28 +179,17 @@ async fn message(http: &Client, server: &Server, cookie: &str, upstream: &str) {
 }
 
 async fn round_trips(http: &Client, concurrency: usize, rounds: usize, url: &str, cookie: &str, body: &str) -> f64 {
-    let workers: Vec<_> = (0..concurrency)
-        .map(|_| {
-            let (http, url, cookie, body) = (http.clone(), url.to_owned(), cookie.to_owned(), body.to_owned());
-            tokio::spawn(async move {
-                let mut took = Vec::new();
-                for _ in 0..rounds {
-                    let started = Instant::now();
-                    let request = http.post(&url).header("content-type", "application/json").header(COOKIE, &cookie);
-                    let response = request.body(body.clone()).send().await.unwrap();
-                    assert_eq!(response.status(), 200);
-                    response.bytes().await.unwrap();
-                    took.push(started.elapsed().as_secs_f64() * 1e3);
-                }
-                took
-            })
-        })
-        .collect();
-    let mut all = Vec::new();
-    for worker in workers {
-        all.extend(worker.await.unwrap());
-    }
-    median(all)
+    let (http, url, cookie, body) = (http.clone(), url.to_owned(), cookie.to_owned(), body.to_owned());
+    median_millis(concurrency, rounds, move || {
+        let request = http.post(&url).header("content-type", "application/json").header(COOKIE, &cookie);
+        let request = request.body(body.clone());
+        async move {
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 200);
+            response.bytes().await.unwrap();
+        }
+    })
+    .await
 }
 
 /// What the ledger itself takes for a message, hold and charge, when so many come at once (median, ms).
@@ -209,25 +198,39 @@ async fn ledger_millis(concurrency: usize, rounds: usize) -> f64 {
     let db = Sqlite::open(&data.path().join("bench.db")).unwrap();
     let store = Arc::new(SqliteCreditStore::new(db, i64::MAX / 4));
     let user = Uuid::now_v7();
+    median_millis(concurrency, rounds, move || {
+        let (store, id) = (store.clone(), Uuid::now_v7());
+        let hold = NewHold {
+            id,
+            user,
+            kind: WorkKind::Chat,
+            amount: 1,
+            request_id: "bench".into(),
+            idempotency: None,
+            lease_until: i64::MAX,
+        };
+        async move {
+            assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
+            store.end_hold(id, HoldEnd::Settle, None).await.unwrap();
+        }
+    })
+    .await
+}
+
+/// The median time of a piece of work in milliseconds, when `concurrency` of them run at once, `rounds` times each.
+async fn median_millis<F, Fut>(concurrency: usize, rounds: usize, work: F) -> f64
+where
+    F: Fn() -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
     let workers: Vec<_> = (0..concurrency)
         .map(|_| {
-            let store = store.clone();
+            let work = work.clone();
             tokio::spawn(async move {
                 let mut took = Vec::new();
                 for _ in 0..rounds {
-                    let id = Uuid::now_v7();
-                    let hold = NewHold {
-                        id,
-                        user,
-                        kind: WorkKind::Chat,
-                        amount: 1,
-                        request_id: "bench".into(),
-                        idempotency: None,
-                        lease_until: i64::MAX,
-                    };
                     let started = Instant::now();
-                    assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
-                    store.end_hold(id, HoldEnd::Settle, None).await.unwrap();
+                    work().await;
                     took.push(started.elapsed().as_secs_f64() * 1e3);
                 }
                 took

@@ -136,19 +136,7 @@ pub async fn stop_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()>
 /// # Errors
 /// What ended the reply, if it is not whole.
 pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<ChatAnswer> {
-    let job = state.jobs.get(id);
-    if let Some(job) = &job {
-        job.closed().await;
-    }
-    let request_id = current_request_id();
-    let (reply, balance) = if job.is_some() {
-        // It has ended and is paid: both can be looked up at once.
-        tokio::join!(super::watch::await_end(state, user, id), state.credits.balance(user, &request_id))
-    } else {
-        let reply = super::watch::await_end(state, user, id).await;
-        (reply, state.credits.balance(user, &request_id).await)
-    };
-    let StoredReply { message, conversation, fallback } = reply?;
+    let StoredReply { message, conversation, fallback } = super::watch::await_end(state, user, id).await?;
     match message.state {
         MessageState::Complete | MessageState::Stopped => {}
         MessageState::Running => return Err(AppError::Unavailable),
@@ -156,9 +144,10 @@ pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Ch
             return Err(AppError::from_code(message.error_code.as_deref().unwrap_or_default()));
         }
     }
+    let balance = state.credits.balance(user, &current_request_id()).await?;
     Ok(ChatAnswer {
         reply: message.content,
-        remaining_credits: balance?.available,
+        remaining_credits: balance.available,
         credits: message.credits,
         cached: message.cached,
         fallback,

@@ -35,7 +35,7 @@ fn load_chunk() -> Result<EditorView, SplitLoaderError> {
     Ok(|thread| Eager(view! { <MessageEditor thread /> }).into_any())
 }
 
-/// The text of the message that [`Thread::editing`] names, with the buttons to send it again or to leave it.
+/// [`Thread::edited`] in the place of its message, with the buttons to send it again or to leave it.
 #[component]
 fn MessageEditor(
     /// The chat page.

@@ -26,15 +26,15 @@ pub fn ProviderPicker(
     };
     (providers.len() > 1).then(|| {
         view! {
-                <select
-                    name="provider"
-                    aria-label="Model"
-                    class="h-8 min-w-0 max-w-48 truncate rounded-md border border-line bg-surface px-2 text-xs text-ink-soft"
-                    on:change=pick
-                >
-                    <option value="">"Any model"</option>
-                    {providers.into_iter().map(option).collect::<Vec<_>>()}
-                </select>
+            <select
+                name="provider"
+                aria-label="Model"
+                class="h-8 min-w-0 max-w-48 truncate rounded-md border border-line bg-surface px-2 text-xs text-ink-soft"
+                on:change=pick
+            >
+                <option value="">"Any model"</option>
+                {providers.into_iter().map(option).collect::<Vec<_>>()}
+            </select>
         }
     })
 }

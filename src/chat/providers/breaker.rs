@@ -31,7 +31,7 @@ impl GuardedProvider {
 
     /// It gave a token.
     pub fn answered(&self) {
-        self.breaker.lock().clone_from(&Health::default());
+        self.breaker.succeeded();
     }
 
     /// It did not answer, or not to the end. That it does not like one request says nothing about the next.
@@ -63,7 +63,7 @@ impl Deref for GuardedProvider {
 #[derive(Default)]
 struct Breaker(Mutex<Health>);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
 struct Health {
     /// In a row.
     failures: u32,
@@ -88,6 +88,10 @@ impl Breaker {
                 true
             }
         }
+    }
+
+    fn succeeded(&self) {
+        *self.lock() = Health::default();
     }
 
     fn failed(&self, now: Instant) {
@@ -122,7 +126,7 @@ mod tests {
         assert!(!breaker.lets_through(later), "the others wait");
         breaker.failed(later);
         assert!(!breaker.lets_through(later + REST / 2), "it failed again");
-        breaker.lock().clone_from(&Health::default());
+        breaker.succeeded();
         assert!(breaker.lets_through(later));
         assert_eq!(breaker.rest(later), None);
     }

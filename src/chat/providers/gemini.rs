@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
-use reqwest::header::ACCEPT;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::http::{AnswerReader, Refusal, brief, read_answer, unreachable_error};
+use super::http::{Event, Progress, Refusal, ask, brief};
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::server::config::GeminiConfig;
@@ -199,87 +198,58 @@ impl ChatProvider for GeminiProvider {
         let call = self
             .http
             .post(self.url(model)?)
-            .header(ACCEPT, "text/event-stream")
             // In a header, as addresses end up in logs.
             .header("x-goog-api-key", self.config.api_key.expose_secret())
             .json(&body);
-        let response = call.send().await.map_err(|error| unreachable_error(&error))?;
-        if !response.status().is_success() {
-            return Err(refusal(response).await);
-        }
-        Ok(read_answer(response, Answer::default()))
+        ask(call, read_event, refused).await
     }
 }
 
-/// What is known of the answer so far.
-#[derive(Default)]
-struct Answer {
-    finished: bool,
-    usage: Option<Usage>,
+fn read_event(data: &str, progress: &mut Progress) -> Vec<Event> {
+    let chunk: Chunk = match serde_json::from_str(data) {
+        Ok(chunk) => chunk,
+        Err(error) => return vec![Err(ProviderError::Malformed(format!("a chunk: {error}")))],
+    };
+    if let Some(error) = chunk.error {
+        let text = format!("broke off: {} {}", error.status, brief(&error.message));
+        return vec![Err(ProviderError::Malformed(text))];
+    }
+    if let Some(usage) = chunk.usage_metadata {
+        progress.usage =
+            Some(Usage { input_tokens: usage.prompt, output_tokens: usage.candidates.saturating_add(usage.thoughts) });
+    }
+    if let Some(reason) = chunk.prompt_feedback.and_then(|feedback| feedback.block_reason) {
+        return vec![Err(ProviderError::Blocked(brief(&reason)))];
+    }
+    let Some(candidate) = chunk.candidates.into_iter().next() else { return Vec::new() };
+    let parts = candidate.content.map(|content| content.parts).unwrap_or_default();
+    let text: String = parts.into_iter().filter(|part| !part.thought).map(|part| part.text).collect();
+    let mut events = Vec::new();
+    if !text.is_empty() {
+        events.push(Ok(ProviderEvent::Token(text)));
+    }
+    match candidate.finish_reason.as_deref() {
+        None => {}
+        Some("STOP" | "MAX_TOKENS") => progress.finished = true,
+        Some(
+            reason @ ("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
+            | "IMAGE_SAFETY" | "MODEL_ARMOR"),
+        ) => events.push(Err(ProviderError::Blocked(reason.to_owned()))),
+        Some(reason) => events.push(Err(ProviderError::Malformed(format!("ended with {}", brief(reason))))),
+    }
+    events
 }
 
-impl AnswerReader for Answer {
-    fn read(&mut self, data: &str) -> Vec<Result<ProviderEvent, ProviderError>> {
-        if data.is_empty() {
-            return Vec::new();
-        }
-        let chunk: Chunk = match serde_json::from_str(data) {
-            Ok(chunk) => chunk,
-            Err(error) => return vec![Err(ProviderError::Malformed(format!("a chunk: {error}")))],
-        };
-        if let Some(error) = chunk.error {
-            let text = format!("broke off: {} {}", error.status, brief(&error.message));
-            return vec![Err(ProviderError::Malformed(text))];
-        }
-        if let Some(usage) = chunk.usage_metadata {
-            self.usage = Some(Usage {
-                input_tokens: usage.prompt,
-                output_tokens: usage.candidates.saturating_add(usage.thoughts),
-            });
-        }
-        if let Some(reason) = chunk.prompt_feedback.and_then(|feedback| feedback.block_reason) {
-            return vec![Err(ProviderError::Blocked(brief(&reason)))];
-        }
-        let Some(candidate) = chunk.candidates.into_iter().next() else { return Vec::new() };
-        let parts = candidate.content.map(|content| content.parts).unwrap_or_default();
-        let text: String = parts.into_iter().filter(|part| !part.thought).map(|part| part.text).collect();
-        let mut events = Vec::new();
-        if !text.is_empty() {
-            events.push(Ok(ProviderEvent::Token(text)));
-        }
-        match candidate.finish_reason.as_deref() {
-            None => {}
-            Some("STOP" | "MAX_TOKENS") => self.finished = true,
-            Some(
-                reason @ ("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
-                | "IMAGE_SAFETY" | "MODEL_ARMOR"),
-            ) => events.push(Err(ProviderError::Blocked(reason.to_owned()))),
-            Some(reason) => events.push(Err(ProviderError::Malformed(format!("ended with {}", brief(reason))))),
-        }
-        events
-    }
-
-    /// There is no `[DONE]`: the body ends, and only a finish reason tells a whole answer from a cut one.
-    fn end(&mut self) -> Result<ProviderEvent, ProviderError> {
-        if self.finished {
-            Ok(ProviderEvent::Done { usage: self.usage })
-        } else {
-            Err(ProviderError::Malformed("the stream was cut".into()))
-        }
-    }
-}
-
-async fn refusal(response: reqwest::Response) -> ProviderError {
-    let Refusal { status, retry_after, body } = Refusal::read(response).await;
-    let error = read_error(&body);
+fn refused(Refusal { status, retry_after, body }: &Refusal) -> ProviderError {
+    let error = read_error(body);
     let (name, message) = error.as_ref().map_or(("", ""), |error| (error.status.as_str(), error.message.as_str()));
     let text = format!("{status} {} {}", brief(name), brief(message));
     let details = error.as_ref().map_or(&[][..], |error| &error.details);
     let is_key_invalid = details.iter().any(|detail| detail.reason.as_deref() == Some("API_KEY_INVALID"));
-    match status {
+    match *status {
         StatusCode::TOO_MANY_REQUESTS => {
             let delay = details.iter().find_map(|detail| read_delay(detail.retry_delay.as_deref()?));
-            ProviderError::RateLimited { retry_after: delay.or(retry_after) }
+            ProviderError::RateLimited { retry_after: delay.or(*retry_after) }
         }
         StatusCode::GATEWAY_TIMEOUT => ProviderError::Timeout,
         // A wrong key, and a region that Google does not serve, are 400 like a bad request.

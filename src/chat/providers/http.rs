@@ -4,33 +4,65 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
-use reqwest::StatusCode;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode};
 
 use super::{ProviderError, ProviderEvent, TokenStream};
+use crate::chat::Usage;
 use crate::chat::sse::SseParser;
 
-/// Understands the events of one provider.
-pub(super) trait AnswerReader: Send + 'static {
-    /// What an event means; often nothing.
-    fn read(&mut self, data: &str) -> Vec<Result<ProviderEvent, ProviderError>>;
+/// What is known of an answer while it comes.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// A finish reason has come: only that tells a whole answer from a cut one.
+    pub finished: bool,
+    pub usage: Option<Usage>,
+}
 
-    /// The body has ended: was that the whole answer?
-    fn end(&mut self) -> Result<ProviderEvent, ProviderError>;
+impl Progress {
+    /// The stream has ended: was that the whole answer?
+    pub(super) fn end(&self) -> Event {
+        if self.finished {
+            Ok(ProviderEvent::Done { usage: self.usage })
+        } else {
+            Err(ProviderError::Malformed("the stream was cut".into()))
+        }
+    }
+}
+
+/// What an event of the stream means.
+pub(super) type Event = Result<ProviderEvent, ProviderError>;
+
+/// Understands the data of one event; often it means nothing.
+pub(super) type ReadEvent = fn(data: &str, progress: &mut Progress) -> Vec<Event>;
+
+/// Asks for an event stream. `refused` says what an answer means that is no success.
+pub(super) async fn ask(
+    call: RequestBuilder,
+    read: ReadEvent,
+    refused: fn(&Refusal) -> ProviderError,
+) -> Result<TokenStream, ProviderError> {
+    let response = call.header(ACCEPT, "text/event-stream").send().await.map_err(|error| unreachable_error(&error))?;
+    if response.status().is_success() {
+        Ok(read_answer(response, read))
+    } else {
+        Err(refused(&Refusal::read(response).await))
+    }
 }
 
 /// Turns the body of an event stream into tokens.
-pub(super) fn read_answer(response: reqwest::Response, reader: impl AnswerReader) -> TokenStream {
-    struct Reading<R> {
+fn read_answer(response: Response, read: ReadEvent) -> TokenStream {
+    struct Reading {
         bytes: BoxStream<'static, Result<Vec<u8>, ProviderError>>,
         parser: SseParser,
-        ready: VecDeque<Result<ProviderEvent, ProviderError>>,
-        reader: R,
+        ready: VecDeque<Event>,
+        progress: Progress,
         over: bool,
     }
     let bytes = response.bytes_stream().map(|chunk| chunk.map(Into::into).map_err(|error| cut_error(&error))).boxed();
-    let reading = Reading { bytes, parser: SseParser::new(), ready: VecDeque::new(), reader, over: false };
-    stream::unfold(reading, |mut reading| async move {
+    let progress = Progress::default();
+    let reading = Reading { bytes, parser: SseParser::new(), ready: VecDeque::new(), progress, over: false };
+    stream::unfold(reading, move |mut reading| async move {
         loop {
             if let Some(event) = reading.ready.pop_front() {
                 if !matches!(event, Ok(ProviderEvent::Token(_))) {
@@ -45,17 +77,15 @@ pub(super) fn read_answer(response: reqwest::Response, reader: impl AnswerReader
             match reading.bytes.next().await {
                 Some(Ok(chunk)) => match reading.parser.push(&chunk) {
                     Ok(events) => {
-                        for event in events {
-                            reading.ready.extend(reading.reader.read(&event.data));
+                        for event in events.iter().filter(|event| !event.data.is_empty()) {
+                            reading.ready.extend(read(&event.data, &mut reading.progress));
                         }
                     }
                     Err(_) => reading.ready.push_back(Err(ProviderError::Malformed("an event is too large".into()))),
                 },
                 Some(Err(error)) => reading.ready.push_back(Err(error)),
-                None => {
-                    let end = reading.reader.end();
-                    reading.ready.push_back(end);
-                }
+                // Not every server says [DONE].
+                None => reading.ready.push_back(reading.progress.end()),
             }
         }
     })
@@ -70,7 +100,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) async fn read(response: reqwest::Response) -> Self {
+    async fn read(response: Response) -> Self {
         /// More of an error body is not worth reading.
         const MOST: usize = 16 * 1024;
         let status = response.status();
@@ -92,7 +122,7 @@ pub(super) fn brief(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
-pub(super) fn unreachable_error(error: &reqwest::Error) -> ProviderError {
+fn unreachable_error(error: &reqwest::Error) -> ProviderError {
     if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Unavailable(chain(error)) }
 }
 

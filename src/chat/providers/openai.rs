@@ -4,11 +4,10 @@
 
 use async_trait::async_trait;
 use reqwest::StatusCode;
-use reqwest::header::ACCEPT;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::http::{AnswerReader, Refusal, brief, read_answer, unreachable_error};
+use super::http::{Event, Progress, Refusal, ask, brief};
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream};
 use crate::chat::Usage;
 use crate::server::config::OpenAiConfig;
@@ -120,81 +119,53 @@ impl ChatProvider for OpenAiProvider {
             stream: true,
             stream_options: StreamOptions { include_usage: true },
         };
-        let mut call = self.http.post(&self.url).header(ACCEPT, "text/event-stream").json(&body);
+        let mut call = self.http.post(&self.url).json(&body);
         if let Some(key) = &self.config.api_key {
             call = call.bearer_auth(key.expose_secret());
         }
-        let response = call.send().await.map_err(|error| unreachable_error(&error))?;
-        if !response.status().is_success() {
-            return Err(refusal(response).await);
-        }
-        Ok(read_answer(response, Answer::default()))
+        ask(call, read_event, refused).await
     }
 }
 
-/// What is known of the answer so far.
-#[derive(Default)]
-struct Answer {
-    finished: bool,
-    usage: Option<Usage>,
+fn read_event(data: &str, progress: &mut Progress) -> Vec<Event> {
+    read_chunk(data, progress).into_iter().collect()
 }
 
-impl AnswerReader for Answer {
-    fn read(&mut self, data: &str) -> Vec<Result<ProviderEvent, ProviderError>> {
-        self.read_chunk(data).into_iter().collect()
+fn read_chunk(data: &str, progress: &mut Progress) -> Option<Event> {
+    if data == "[DONE]" {
+        return Some(progress.end());
     }
-
-    /// Some servers end the body without `[DONE]`; only a finish reason tells a whole answer from a cut one.
-    fn end(&mut self) -> Result<ProviderEvent, ProviderError> {
-        if self.finished {
-            Ok(ProviderEvent::Done { usage: self.usage })
-        } else {
-            Err(ProviderError::Malformed("the stream was cut".into()))
+    let chunk: Chunk = match serde_json::from_str(data) {
+        Ok(chunk) => chunk,
+        Err(error) => return Some(Err(ProviderError::Malformed(format!("a chunk: {error}")))),
+    };
+    if let Some(error) = chunk.error {
+        return Some(Err(ProviderError::Malformed(format!("broke off: {}", brief(&error.message)))));
+    }
+    if let Some(usage) = chunk.usage {
+        progress.usage = Some(Usage { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens });
+    }
+    // The chunk with the usage has no choices.
+    let choice = chunk.choices.into_iter().next()?;
+    if let Some(reason) = choice.finish_reason {
+        if reason == "content_filter" {
+            return Some(Err(ProviderError::Blocked(reason)));
         }
+        progress.finished = true;
     }
+    let delta = choice.delta?;
+    let text = delta.content.or(delta.refusal).filter(|text| !text.is_empty())?;
+    Some(Ok(ProviderEvent::Token(text)))
 }
 
-impl Answer {
-    fn read_chunk(&mut self, data: &str) -> Option<Result<ProviderEvent, ProviderError>> {
-        if data.is_empty() {
-            return None;
-        }
-        if data == "[DONE]" {
-            return Some(self.end());
-        }
-        let chunk: Chunk = match serde_json::from_str(data) {
-            Ok(chunk) => chunk,
-            Err(error) => return Some(Err(ProviderError::Malformed(format!("a chunk: {error}")))),
-        };
-        if let Some(error) = chunk.error {
-            return Some(Err(ProviderError::Malformed(format!("broke off: {}", brief(&error.message)))));
-        }
-        if let Some(usage) = chunk.usage {
-            self.usage = Some(Usage { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens });
-        }
-        // The chunk with the usage has no choices.
-        let choice = chunk.choices.into_iter().next()?;
-        if let Some(reason) = choice.finish_reason {
-            if reason == "content_filter" {
-                return Some(Err(ProviderError::Blocked(reason)));
-            }
-            self.finished = true;
-        }
-        let delta = choice.delta?;
-        let text = delta.content.or(delta.refusal).filter(|text| !text.is_empty())?;
-        Some(Ok(ProviderEvent::Token(text)))
-    }
-}
-
-async fn refusal(response: reqwest::Response) -> ProviderError {
-    let Refusal { status, retry_after, body } = Refusal::read(response).await;
-    let error = serde_json::from_slice::<ErrorBody>(&body).map(|body| body.error).ok();
+fn refused(Refusal { status, retry_after, body }: &Refusal) -> ProviderError {
+    let error = serde_json::from_slice::<ErrorBody>(body).map(|body| body.error).ok();
     let code = error.as_ref().and_then(|error| error.code.as_ref()).and_then(|code| code.as_str()).unwrap_or_default();
     // Never a key: `OpenAI` itself cuts keys in its messages.
     let text = format!("{status} {code} {}", brief(error.as_ref().map_or("", |error| &error.message)));
-    match status {
+    match *status {
         StatusCode::TOO_MANY_REQUESTS if code == "insufficient_quota" => ProviderError::Unavailable(text),
-        StatusCode::TOO_MANY_REQUESTS => ProviderError::RateLimited { retry_after },
+        StatusCode::TOO_MANY_REQUESTS => ProviderError::RateLimited { retry_after: *retry_after },
         status if status.is_server_error() => ProviderError::Unavailable(text),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => ProviderError::Unavailable(text),
         _ => ProviderError::Rejected(text),
