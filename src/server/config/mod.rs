@@ -1,15 +1,16 @@
 //! The only reader of the environment: one documented struct per feature, every problem reported at once and by name.
 
+mod reader;
+
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
+use self::reader::Reader;
 use crate::account::Email;
 
 /// Everything that can be set. Every field has a working default.
@@ -190,7 +191,7 @@ impl Config {
     /// # Errors
     /// As [`Config::from_environment`].
     pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Vec<String>> {
-        let mut reader = Reader { vars, problems: Vec::new() };
+        let mut reader = Reader::new(vars);
         for (name, why) in NOT_YET {
             if reader.text(name).is_some() {
                 reader.problem(name, why);
@@ -204,7 +205,7 @@ impl Config {
             chat,
             log: LogConfig::read(&mut reader),
         };
-        if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
+        reader.finish(config)
     }
 }
 
@@ -330,57 +331,6 @@ impl LogConfig {
             reader.problem("RUST_LOG", format!("{filter:?} is not a log filter: {error}"));
         }
         Self { filter, format }
-    }
-}
-
-/// Takes values out of the variables and collects what is wrong with them.
-struct Reader<'a> {
-    vars: &'a BTreeMap<String, String>,
-    problems: Vec<String>,
-}
-
-impl<'a> Reader<'a> {
-    fn problem(&mut self, name: &str, why: impl Display) {
-        self.problems.push(format!("{name}: {why}"));
-    }
-
-    fn text(&self, name: &str) -> Option<&'a str> {
-        self.vars.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
-    }
-
-    fn list(&self, name: &str) -> Vec<&'a str> {
-        self.text(name).unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
-    }
-
-    fn parsed<T: FromStr>(&mut self, name: &str, default: T, expected: &str) -> T {
-        match self.text(name).map(str::parse) {
-            None => default,
-            Some(Ok(value)) => value,
-            Some(Err(_)) => {
-                self.problem(name, format!("{:?} is not {expected}", self.text(name).unwrap_or_default()));
-                default
-            }
-        }
-    }
-
-    fn at_least<T: FromStr + PartialOrd + Display + Copy>(&mut self, name: &str, default: T, least: T) -> T {
-        let value = self.parsed(name, default, &format!("a whole number of at least {least}"));
-        if value < least {
-            self.problem(name, format!("{value} is less than {least}"));
-        }
-        value
-    }
-
-    fn url(&mut self, name: &str, default: &str) -> Url {
-        let text = self.text(name).unwrap_or(default);
-        match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
-            // A URL may carry a password: name the variable, never the value.
-            _ => {
-                self.problem(name, "is not an http or https URL");
-                Url::parse("http://localhost:3000").unwrap_or_else(|_| unreachable!("a constant URL"))
-            }
-        }
     }
 }
 
