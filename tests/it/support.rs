@@ -33,7 +33,7 @@ impl TestApp {
     pub async fn start_with(vars: &[(&str, &str)]) -> Self {
         let data = TempDir::new().unwrap();
         let upstream = FakeOpenAi::start().await;
-        let state = AppState::build(config(&data, &upstream.base_url(), vars), site_options()).unwrap();
+        let state = AppState::build(config(&data, &upstream.base_url(), vars), site_options()).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(serve::run(state.clone(), listener));
