@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod accounts;
+mod backup;
 mod binary;
 mod chat;
 mod config;
@@ -17,4 +18,5 @@ mod mongod;
 mod pages;
 mod providers;
 mod security;
+mod stores;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use leptos::config::LeptosOptions;
 use reqwest::header::{ACCEPT, COOKIE, SET_COOKIE};
@@ -21,7 +22,7 @@ pub struct TestApp {
     pub addr: SocketAddr,
     pub state: AppState,
     pub upstream: FakeOpenAi,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl TestApp {
@@ -37,7 +38,11 @@ impl TestApp {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(serve::run(state.clone(), listener));
-        Self { addr, state, upstream, _data: data }
+        Self { addr, state, upstream, data }
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.data.path()
     }
 
     /// Nobody, yet.
