@@ -1,71 +1,114 @@
-//! Durable debits per second, next to what the same commits cost the database itself in the same run.
+//! Durable debits per second over each store, next to what the same commits cost the database itself in the same run.
 //!
-//! `cargo bench --features ssr --bench ledger`. A debit is a hold: it is answered when it is on disk.
-#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a program for people, with small numbers")]
+//! `cargo bench --features ssr --bench ledger`. A debit is a hold and then its settlement: two commits, each answered
+//! when it is on disk and each counted. The raw cost is one row a commit in SQLite, and one guarded
+//! `findOneAndUpdate` of a small document, at the same concurrency and as durable, in MongoDB.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss, reason = "a program for people")]
+
+#[path = "../tests/it/mongod.rs"]
+#[expect(dead_code, reason = "tests use more of it")]
+mod mongod;
 
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mongod::{Kind, Mongod};
+use mongodb::bson::{Document, doc};
+use secrecy::SecretString;
 use tempfile::TempDir;
-use tessera::credits::store::{CreditStore, HoldOutcome, NewHold, SqliteCreditStore, WorkKind};
+use tessera::credits::store::{
+    CreditStore, HoldEnd, HoldOutcome, MongoCreditStore, NewHold, SqliteCreditStore, WorkKind,
+};
+use tessera::server::db::mongo::{Durability, Mongo};
 use tessera::server::db::sqlite::Sqlite;
 use uuid::Uuid;
 
 const RUN: Duration = Duration::from_secs(3);
+const RICH: i64 = i64::MAX / 4;
 
-fn main() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut out = std::io::stdout();
-    writeln!(out, "Ledger (SQLite, synchronous=FULL), {RUN:?} each").unwrap();
-    writeln!(
-        out,
-        "{:>12} {:>12} {:>10} {:>10} {:>14} {:>8}",
-        "concurrency", "debits/s", "p50 ms", "p99 ms", "raw commits/s", "ratio"
-    )
-    .unwrap();
+fn say(text: &str) {
+    std::io::stdout().write_all(format!("{text}\n").as_bytes()).unwrap();
+}
+
+#[tokio::main]
+async fn main() {
+    heading("SQLite, synchronous=FULL; raw: one row a commit, one after the other");
     for concurrency in [1, 32, 256] {
+        let data = TempDir::new().unwrap();
+        let db = Sqlite::open(&data.path().join("bench.db")).unwrap();
         // Before and after, so that a machine that slows down does not favour one side.
-        let before = raw_commits();
-        let (rate, mut latencies) = runtime.block_on(debits(concurrency));
-        let raw = f64::midpoint(before, raw_commits());
-        latencies.sort_unstable();
-        let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
-        writeln!(
-            out,
-            "{concurrency:>12} {rate:>12.0} {:>10.2} {:>10.2} {raw:>14.0} {:>8.2}",
-            at(50),
-            at(99),
-            rate / raw
-        )
-        .unwrap();
+        let before = raw_sqlite();
+        let figures = debits(Arc::new(SqliteCreditStore::new(db, RICH)), concurrency).await;
+        report(concurrency, figures, f64::midpoint(before, raw_sqlite()));
+    }
+    for kind in [Kind::Standalone, Kind::ReplicaSet] {
+        heading(&format!("MongoDB, {kind:?}, majority and journal; raw: guarded findOneAndUpdate"));
+        let server = Mongod::start(kind).await;
+        for concurrency in [1, 32, 256] {
+            let mongo = Mongo::open(&SecretString::from(server.uri())).await.unwrap();
+            let before = raw_mongo(&mongo, concurrency).await;
+            let figures = debits(Arc::new(MongoCreditStore::new(mongo.clone(), RICH)), concurrency).await;
+            report(concurrency, figures, f64::midpoint(before, raw_mongo(&mongo, concurrency).await));
+        }
     }
 }
 
-async fn debits(concurrency: usize) -> (f64, Vec<Duration>) {
-    let data = TempDir::new().unwrap();
-    let db = Sqlite::open(&data.path().join("bench.db")).unwrap();
-    let store = Arc::new(SqliteCreditStore::new(db, i64::MAX / 4));
+fn heading(what: &str) {
+    say(&format!("\nLedger over {what}; {RUN:?} each"));
+    say(" concurrency    commits/s     p50 ms     p99 ms         raw/s    ratio");
+}
+
+fn report(concurrency: usize, (rate, mut latencies): (f64, Vec<Duration>), raw: f64) {
+    latencies.sort_unstable();
+    let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    say(&format!(
+        "{concurrency:>12} {rate:>12.0} {:>10.2} {:>10.2} {raw:>13.0} {:>8.2}",
+        at(50),
+        at(99),
+        rate / raw
+    ));
+}
+
+/// Each worker spends for a user of its own.
+async fn debits(store: Arc<dyn CreditStore>, concurrency: usize) -> (f64, Vec<Duration>) {
+    at_once(concurrency, move |user| {
+        let store = store.clone();
+        async move {
+            let hold = NewHold {
+                id: Uuid::now_v7(),
+                user,
+                kind: WorkKind::Chat,
+                amount: 1,
+                request_id: "bench".into(),
+                idempotency: None,
+                lease_until: i64::MAX,
+            };
+            let held = hold.held();
+            let asked = Instant::now();
+            assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
+            let settled = Instant::now();
+            store.end_hold(&held, HoldEnd::Settle, None).await.unwrap();
+            vec![settled - asked, settled.elapsed()]
+        }
+    })
+    .await
+}
+
+/// Runs `work` again and again in so many tasks. Returns pieces of work per second, and how long each took.
+async fn at_once<F, Fut>(concurrency: usize, work: F) -> (f64, Vec<Duration>)
+where
+    F: Fn(Uuid) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Vec<Duration>> + Send,
+{
     let started = Instant::now();
     let workers: Vec<_> = (0..concurrency)
         .map(|_| {
-            let store = store.clone();
+            let work = work.clone();
             tokio::spawn(async move {
-                let user = Uuid::now_v7();
-                let mut latencies = Vec::new();
+                let (user, mut latencies) = (Uuid::now_v7(), Vec::new());
                 while started.elapsed() < RUN {
-                    let hold = NewHold {
-                        id: Uuid::now_v7(),
-                        user,
-                        kind: WorkKind::Chat,
-                        amount: 1,
-                        request_id: "bench".into(),
-                        idempotency: None,
-                        lease_until: i64::MAX,
-                    };
-                    let asked = Instant::now();
-                    assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
-                    latencies.push(asked.elapsed());
+                    latencies.append(&mut work(user).await);
                 }
                 latencies
             })
@@ -79,7 +122,7 @@ async fn debits(concurrency: usize) -> (f64, Vec<Duration>) {
 }
 
 /// One row and one fsync per commit, nothing else: what the disk gives.
-fn raw_commits() -> f64 {
+fn raw_sqlite() -> f64 {
     let data = TempDir::new().unwrap();
     let db = rusqlite::Connection::open(data.path().join("raw.db")).unwrap();
     db.pragma_update(None, "journal_mode", "WAL").unwrap();
@@ -92,4 +135,25 @@ fn raw_commits() -> f64 {
         commits += 1.0;
     }
     commits / started.elapsed().as_secs_f64()
+}
+
+/// The least that a guarded debit can be: one small document, one field.
+async fn raw_mongo(mongo: &Mongo, concurrency: usize) -> f64 {
+    let raw = mongo.collection::<Document>("raw", Durability::Durable);
+    let (rate, _) = at_once(concurrency, move |user| {
+        let raw = raw.clone();
+        async move {
+            let id = tessera::server::db::mongo::to_bson(user);
+            let asked = Instant::now();
+            let guard = doc! { "_id": id, "available": { "$gte": 1_i64 } };
+            let update = doc! { "$inc": { "available": -1_i64 } };
+            let after = raw.find_one_and_update(guard, update).await.unwrap();
+            if after.is_none() {
+                raw.insert_one(doc! { "_id": id, "available": RICH }).await.unwrap();
+            }
+            vec![asked.elapsed()]
+        }
+    })
+    .await;
+    rate
 }

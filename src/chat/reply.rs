@@ -21,6 +21,9 @@ use crate::server::state::AppState;
 /// How often the text so far is kept, so that a crash loses at most this much of it.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a reply waits for a database that is gone, before it is given up.
+const KEEP_TRYING: Duration = Duration::from_secs(90);
+
 /// A reply to write.
 pub struct Writing {
     pub id: Uuid,
@@ -243,20 +246,22 @@ impl Draft<'_> {
     }
 }
 
-/// A database that is gone for a moment should not cost the user the answer. Longer, and the sweeper ends the hold.
+/// A database that is gone for a while should not cost the user the answer. Longer, and the sweeper ends the hold.
 async fn with_retries<T, F, Fut>(operation: F) -> StoreResult<T>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = StoreResult<T>>,
 {
-    for pause in [100, 400, 1600] {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
         match operation().await {
-            Ok(value) => return Ok(value),
-            Err(error) => tracing::warn!(%error, "trying again in {pause} ms"),
+            Err(error) if begun.elapsed() < KEEP_TRYING => tracing::warn!(%error, "trying again in {pause:?}"),
+            result => return result,
         }
-        sleep(Duration::from_millis(pause)).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
     }
-    operation().await
 }
 
 const fn ending_of(reason: StopReason) -> Ending {

@@ -15,6 +15,12 @@ pub struct Fixture {
     _data: TempDir,
 }
 
+/// The stores behind a URI, as they are.
+pub async fn open_at(uri: &str) -> Stores {
+    let vars = BTreeMap::from([("MONGODB_URI".to_owned(), uri.to_owned())]);
+    Stores::open(&Config::from_vars(&vars).unwrap()).await.unwrap()
+}
+
 /// The stores of a database that exists nowhere else.
 pub async fn open(server: Option<&Mongod>) -> Fixture {
     let data = TempDir::new().unwrap();

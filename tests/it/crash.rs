@@ -1,56 +1,25 @@
 //! Killed in the middle: the real program, twenty streams, `kill -9`, and a restart.
 
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::TempDir;
 use tessera::server::config::Config;
+use tessera::server::db::now_millis;
 use tessera::server::state::Stores;
 use tokio::time::sleep;
 
+use crate::contracts;
 use crate::fake_openai::FakeOpenAi;
+use crate::mongod::{Kind, Mongod};
+use crate::program::{Program, variables};
 use crate::support::{User, assert_audit_is_clean};
 
-struct Server {
-    child: Child,
-    addr: SocketAddr,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
-}
-
-async fn start(data: &TempDir, upstream: &FakeOpenAi) -> Server {
-    // A port that was free a moment ago.
-    let addr = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_tessera"))
-        .current_dir(data.path())
-        .env_clear()
-        .envs([
-            ("SITE_ADDR", addr.to_string()),
-            ("DATA_DIR", data.path().to_str().unwrap().to_owned()),
-            ("OPENAI_BASE_URL", upstream.base_url()),
-            ("CHAT_PROVIDERS", "openai".to_owned()),
-            ("FREE_CREDITS", "100".to_owned()),
-            ("RUST_LOG", "warn".to_owned()),
-        ])
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap();
-    let server = Server { child, addr };
-    let visitor = User::new(addr);
-    for _ in 0..400 {
-        if visitor.get("/healthz").send().await.is_ok() {
-            return server;
-        }
-        sleep(Duration::from_millis(25)).await;
-    }
-    panic!("the server did not start");
+/// A server over the file in this folder.
+async fn start(data: &TempDir, upstream: &FakeOpenAi) -> Program {
+    Program::start(variables(upstream, &[("DATA_DIR", data.path().to_str().unwrap())])).await
 }
 
 async fn stores(data: &TempDir) -> Stores {
@@ -103,23 +72,109 @@ async fn kill_9_in_the_middle_of_twenty_streams_loses_nothing_and_charges_nothin
 async fn sigterm_lets_running_answers_end_and_refuses_new_ones() {
     let data = TempDir::new().unwrap();
     let upstream = FakeOpenAi::start().await;
-    let mut server = start(&data, &upstream).await;
+    let server = start(&data, &upstream).await;
     let mut user = User::new(server.addr);
     user.register().await;
     let mut events = user.chat_stream(&json!({"message": "#tokens=10 #pause=100"})).await;
     events.next_named("token").await;
-    let pid = server.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    server.terminate();
     sleep(Duration::from_millis(200)).await;
     assert_eq!(user.get_json("/readyz").await.0, 503);
     assert_eq!(user.get_json("/healthz").await.0, 200);
     assert_eq!(user.chat("one more").await.1["code"], "unavailable");
     let (text, last) = events.rest().await;
     assert_eq!((last.event.as_str(), text.ends_with("word10 ")), ("done", true));
-    let ended =
-        tokio::task::spawn_blocking(move || server.child.wait().map(|status| (status, server))).await.unwrap().unwrap();
-    assert!(ended.0.success());
+    assert!(server.ended_well().await);
     let stores = stores(&data).await;
     assert_audit_is_clean(stores.credits.as_ref()).await;
     assert_eq!(stores.credits.audit().await.unwrap().open_holds, 0);
+}
+
+/// Fifty times in a row, one of two servers on one database is killed with twenty streams running over both.
+async fn survive_fifty_kills(stores: Stores, vars: Vec<(String, String)>) {
+    const USERS: usize = 4;
+    let mut servers = futures::future::join_all((0..2).map(|_| Program::start(vars.clone()))).await;
+    let mut users = Vec::new();
+    for _ in 0..USERS {
+        let mut user = User::new(servers[0].addr);
+        user.register().await;
+        users.push(user);
+    }
+    let addrs: Vec<_> = servers.iter().map(|server| server.addr).collect();
+    let running = Arc::new(AtomicUsize::new(0));
+    for round in 0..50_u64 {
+        let mut n = 0;
+        while running.load(Ordering::SeqCst) < 20 {
+            let mut user = users[n % USERS].clone();
+            user.addr = addrs[n / USERS % 2];
+            n += 1;
+            let running = running.clone();
+            running.fetch_add(1, Ordering::SeqCst);
+            let body = json!({"message": format!("#tokens={} #pause=40", 1 + n % 20)});
+            tokio::spawn(async move {
+                // Cut off, refused or whole: what it comes to is in the books.
+                if let Ok(response) = user.post("/api/chat").json(&body).send().await {
+                    _ = response.bytes().await;
+                }
+                running.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        sleep(Duration::from_millis(100 + round * 7919 % 700)).await;
+        let server = &mut servers[usize::try_from(round % 2).unwrap()];
+        server.kill();
+        let report = stores.credits.audit().await.unwrap();
+        assert!(report.drifts.is_empty(), "after kill {round}: {:#?}", report.drifts);
+        let oldest = report.oldest_hold.map_or(0, |at| now_millis() - at);
+        assert!(oldest < 60_000, "after kill {round}: a hold is {oldest} ms old");
+        server.restart().await;
+    }
+    let last = Instant::now();
+    while stores.credits.audit().await.unwrap().open_holds > 0 {
+        assert!(last.elapsed() < Duration::from_mins(1), "every hold is ended within a minute");
+        sleep(Duration::from_millis(500)).await;
+    }
+    assert_audit_is_clean(stores.credits.as_ref()).await;
+    for user in users {
+        assert_charged_for_what_is_shown(&user).await;
+    }
+}
+
+/// Whatever happened: the user pays for exactly the replies that say that they cost something.
+pub async fn assert_charged_for_what_is_shown(user: &User) {
+    let (mut shown, mut cursor) = (0, String::new());
+    loop {
+        let (status, page) = user.get_json(&format!("/api/conversations?limit=100{cursor}")).await;
+        assert_eq!(status, 200, "{page}");
+        for conversation in page["data"]["items"].as_array().unwrap() {
+            let path = format!("/api/conversations/{}", conversation["id"].as_str().unwrap());
+            for message in user.get_json(&path).await.1["data"]["messages"].as_array().unwrap() {
+                assert_ne!(message["state"], "running", "{message}");
+                shown += message["credits"].as_i64().unwrap();
+            }
+        }
+        match page["data"]["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let credits = user.credits().await;
+    let (_, first) = user.get_json("/api/credits/ledger?limit=1").await;
+    assert_eq!(first["data"]["items"][0]["availableAfter"], credits["available"]);
+    assert_eq!(10_000 - credits["available"].as_i64().unwrap(), shown, "{credits}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_kills_over_sqlite_lose_nothing() {
+    let (data, upstream) = (TempDir::new().unwrap(), FakeOpenAi::start().await);
+    let folder = data.path().to_str().unwrap();
+    let vars = variables(&upstream, &[("DATA_DIR", folder), ("FREE_CREDITS", "10000")]);
+    survive_fifty_kills(stores(&data).await, vars).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_kills_over_mongodb_lose_nothing() {
+    let (mongod, upstream) = (Mongod::start(Kind::ReplicaSet).await, FakeOpenAi::start().await);
+    let uri = mongod.uri();
+    let vars = variables(&upstream, &[("MONGODB_URI", &uri), ("FREE_CREDITS", "10000")]);
+    survive_fifty_kills(contracts::open_at(&uri).await, vars).await;
 }

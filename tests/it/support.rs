@@ -101,6 +101,12 @@ impl User {
         Self { addr, http, email: format!("{}@example.org", Uuid::now_v7().simple()), cookie: None }
     }
 
+    /// Every request on a connection of its own.
+    pub fn without_keep_alive(addr: SocketAddr) -> Self {
+        let http = Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        Self { http, ..Self::new(addr) }
+    }
+
     pub async fn register(&mut self) {
         let body = json!({"email": self.email, "password": PASSWORD, "name": "Ada"});
         let response = self.post("/api/auth/register").json(&body).send().await.unwrap();

@@ -1,0 +1,156 @@
+//! Several servers on one MongoDB and one Redis: what holds on one holds on all.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tessera::server::state::Stores;
+use tokio::time::sleep;
+
+use crate::contracts;
+use crate::fake_openai::FakeOpenAi;
+use crate::mongod::{Kind, Mongod};
+use crate::program::{Program, variables};
+use crate::proxy::Proxy;
+use crate::servers::RedisServer;
+use crate::support::{User, assert_audit_is_clean};
+
+/// Three servers behind a proxy that gives each connection to the next of them.
+struct Cluster {
+    _mongod: Mongod,
+    _redis: RedisServer,
+    upstream: FakeOpenAi,
+    servers: Vec<Program>,
+    proxy: Proxy,
+    stores: Stores,
+}
+
+impl Cluster {
+    async fn start(more: &[(&str, &str)]) -> Self {
+        let (mongod, redis) = (Mongod::start(Kind::ReplicaSet).await, RedisServer::start().await);
+        let (uri, upstream) = (mongod.uri(), FakeOpenAi::start().await);
+        let mut vars = variables(&upstream, &[("MONGODB_URI", &uri), ("REDIS_URL", &redis.url())]);
+        vars.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        // All at once: one of them makes the schema.
+        let servers = futures::future::join_all((0..3).map(|_| Program::start(vars.clone()))).await;
+        let proxy = Proxy::start(servers.iter().map(|server| server.addr).collect()).await;
+        let stores = contracts::open_at(&uri).await;
+        Self { _mongod: mongod, _redis: redis, upstream, servers, proxy, stores }
+    }
+
+    /// A user whose every request goes to another server.
+    async fn user(&self) -> User {
+        let mut user = User::without_keep_alive(self.proxy.addr);
+        user.register().await;
+        user
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_at_once_over_three_servers_get_what_was_paid_for() {
+    let cluster = Cluster::start(&[]).await;
+    let user = cluster.user().await;
+    let sends: Vec<_> = (0..500)
+        .map(|n| {
+            let user = user.clone();
+            tokio::spawn(async move { user.chat(&format!("#tokens=2 {n}")).await })
+        })
+        .collect();
+    let (mut answered, mut refused) = (0, 0);
+    for send in sends {
+        match send.await.unwrap() {
+            (200, _) => answered += 1,
+            (402, _) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((answered, refused, cluster.upstream.calls()), (100, 400, 100));
+    assert_eq!(user.credits().await, json!({"available": 0, "held": 0, "debt": 0, "plan": "free"}));
+    assert_audit_is_clean(cluster.stores.credits.as_ref()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_a_minute_holds_over_all_servers_together() {
+    let cluster = Cluster::start(&[("RATE_LIMIT_PER_MINUTE", "20")]).await;
+    let user = cluster.user().await;
+    let sends: Vec<_> = (0..90)
+        .map(|n| {
+            let user = user.clone();
+            tokio::spawn(async move { user.chat(&format!("#tokens=1 {n}")).await })
+        })
+        .collect();
+    let begun = Instant::now();
+    let (mut answered, mut refused) = (0, 0);
+    for send in sends {
+        match send.await.unwrap() {
+            (200, _) => answered += 1,
+            (429, body) => {
+                assert_eq!(body["code"], "rate_limited");
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // One comes back every three seconds.
+    let back = begun.elapsed().as_secs() / 3 + 1;
+    assert!((20..=20 + back).contains(&answered), "{answered} answered, {refused} refused in {:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_begun_on_one_server_is_resumed_and_stopped_on_another() {
+    let cluster = Cluster::start(&[]).await;
+    let user = cluster.user().await;
+    let on = |server: usize| User { addr: cluster.servers[server].addr, ..user.clone() };
+    let mut events = on(0).chat_stream(&json!({"message": "#tokens=40 #pause=50"})).await;
+    let (_, start) = events.next_named("start").await;
+    let id = start["messageId"].as_str().unwrap();
+    let (seen, token) = events.next_named("token").await;
+    let seen = seen.id.unwrap();
+    let (whole, resumed) = tokio::join!(
+        async { on(1).watch(id, None).await.rest().await },
+        async { on(2).watch(id, Some(&seen)).await.rest().await }
+    );
+    let (text, last) = events.rest().await;
+    let first = token["text"].as_str().unwrap();
+    assert_eq!((last.event.as_str(), whole.1.event.as_str(), resumed.1.event.as_str()), ("done", "done", "done"));
+    assert_eq!(format!("{first}{text}"), whole.0);
+    assert_eq!(text, resumed.0);
+
+    let mut events = on(0).chat_stream(&json!({"message": "#tokens=3 #stall"})).await;
+    let (_, start) = events.next_named("start").await;
+    events.next_named("token").await;
+    let id = start["messageId"].as_str().unwrap();
+    let begun = Instant::now();
+    assert_eq!(on(2).post_json(&format!("/api/chat/{id}/stop"), &json!({})).await.0, 200);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(events.rest().await.1.event, "done");
+    assert_eq!(on(1).get_json(&format!("/api/chat/{id}")).await.1["data"]["state"], "stopped");
+    assert_eq!(user.credits().await["available"], 98);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_server_held_is_given_back_by_the_others() {
+    let mut cluster = Cluster::start(&[]).await;
+    let user = cluster.user().await;
+    let doomed = User { addr: cluster.servers[0].addr, ..user.clone() };
+    let mut streams = Vec::new();
+    for n in 0..20 {
+        let mut events = doomed.chat_stream(&json!({"message": format!("#tokens={} #stall", n % 3)})).await;
+        let (_, start) = events.next_named("start").await;
+        streams.push((start["messageId"].as_str().unwrap().to_owned(), events));
+    }
+    sleep(Duration::from_millis(1200)).await;
+    assert_eq!(user.credits().await, json!({"available": 80, "held": 20, "debt": 0, "plan": "free"}));
+    cluster.servers[0].kill();
+    let killed = Instant::now();
+    // Another server tells who goes on watching how it ended.
+    let other = User { addr: cluster.servers[1].addr, ..user.clone() };
+    let watched = other.watch(&streams[1].0, None).await.rest();
+    while user.credits().await["held"] != 0 {
+        assert!(killed.elapsed() < Duration::from_mins(1), "every hold is ended within a minute");
+        sleep(Duration::from_millis(250)).await;
+    }
+    assert_eq!(user.credits().await["available"], 100);
+    let (text, last) = watched.await;
+    assert_eq!((text.as_str(), last.event.as_str()), ("word1 ", "error"));
+    assert_audit_is_clean(cluster.stores.credits.as_ref()).await;
+}

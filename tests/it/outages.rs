@@ -1,0 +1,163 @@
+//! The database gone: cut off between the commit and the answer, frozen, killed and started again.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tempfile::TempDir;
+use tessera::server::state::Stores;
+use tokio::time::{sleep, timeout};
+
+use crate::contracts;
+use crate::crash::assert_charged_for_what_is_shown;
+use crate::fake_openai::FakeOpenAi;
+use crate::mongod::{Kind, Mongod};
+use crate::program::{Program, variables};
+use crate::proxy::Proxy;
+use crate::support::{User, assert_audit_is_clean};
+
+/// One server whose every word with its database goes through a proxy.
+struct Rig {
+    mongod: Mongod,
+    proxy: Proxy,
+    stores: Stores,
+    server: Program,
+    user: User,
+    _upstream: FakeOpenAi,
+    _data: TempDir,
+}
+
+impl Rig {
+    async fn start(kind: Kind) -> Self {
+        let (mongod, upstream, data) = (Mongod::start(kind).await, FakeOpenAi::start().await, TempDir::new().unwrap());
+        let proxy = Proxy::start(vec![mongod.addr()]).await;
+        let uri = mongod.uri_through(proxy.addr);
+        let server = Program::start(variables(&upstream, &[("MONGODB_URI", &uri), ("FREE_CREDITS", "10000")])).await;
+        let mut user = User::new(server.addr);
+        user.register().await;
+        let past_the_proxy = uri.replace(&proxy.addr.to_string(), &mongod.addr().to_string());
+        let stores = contracts::open_at(&past_the_proxy).await;
+        Self { mongod, proxy, stores, server, user, _upstream: upstream, _data: data }
+    }
+
+    /// Sends messages, several at a time, for so long. Returns how many were answered and how many were not.
+    async fn load(&self, time: Duration) -> (usize, usize) {
+        let workers: Vec<_> = (0..8)
+            .map(|_| {
+                let user = self.user.clone();
+                tokio::spawn(async move {
+                    let (begun, mut answered, mut failed) = (Instant::now(), 0, 0);
+                    while begun.elapsed() < time {
+                        match user.chat("#tokens=3 #pause=5").await.0 {
+                            200 => answered += 1,
+                            503 | 500 => failed += 1,
+                            other => panic!("{other}"),
+                        }
+                    }
+                    (answered, failed)
+                })
+            })
+            .collect();
+        let mut sum = (0, 0);
+        for worker in workers {
+            let (answered, failed) = worker.await.unwrap();
+            sum = (sum.0 + answered, sum.1 + failed);
+        }
+        sum
+    }
+
+    /// Once the trouble is over: everything is as it should be, within a minute.
+    async fn assert_it_recovers(&self) {
+        let begun = Instant::now();
+        while self.stores.credits.audit().await.unwrap().open_holds > 0 {
+            assert!(begun.elapsed() < Duration::from_mins(1), "every hold is ended within a minute");
+            sleep(Duration::from_millis(250)).await;
+        }
+        assert_audit_is_clean(self.stores.credits.as_ref()).await;
+        let begun = Instant::now();
+        while self.user.get("/readyz").send().await.unwrap().status() != 200 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it is ready again by itself");
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(self.user.chat("#tokens=1").await.0, 200);
+        assert_charged_for_what_is_shown(&self.user).await;
+    }
+
+    /// While the database is gone, everybody is told so, soon.
+    async fn assert_it_says_so(&self) {
+        let within = async |path: &'static str, expected: u16| {
+            let begun = Instant::now();
+            let status = self.user.get(path).send().await.unwrap().status().as_u16();
+            assert_eq!(status, expected, "{path}");
+            assert!(begun.elapsed() < Duration::from_secs(5), "{path} took {:?}", begun.elapsed());
+        };
+        let begun = Instant::now();
+        let (status, body) = self.user.chat("#tokens=1").await;
+        assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        tokio::join!(
+            within("/chat", 503),
+            within("/dashboard", 503),
+            within("/api/credits", 503),
+            within("/readyz", 503),
+            within("/healthz", 200),
+            within("/", 200),
+        );
+    }
+}
+
+async fn answers_that_never_arrive(kind: Kind) {
+    let rig = Rig::start(kind).await;
+    rig.proxy.cut(20);
+    let (answered, failed) = rig.load(Duration::from_secs(8)).await;
+    assert!(answered > 10 && failed > 0, "{answered} answered, {failed} failed");
+    rig.proxy.cut(0);
+    rig.assert_it_recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_never_arrive_from_a_standalone_server_charge_nobody_twice() {
+    answers_that_never_arrive(Kind::Standalone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_never_arrive_from_a_replica_set_charge_nobody_twice() {
+    answers_that_never_arrive(Kind::ReplicaSet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_freezes_for_half_a_minute_is_waited_for() {
+    let rig = Rig::start(Kind::Standalone).await;
+    let mut events = rig.user.chat_stream(&json!({"message": "#tokens=30 #pause=100"})).await;
+    events.next_named("token").await;
+    rig.mongod.freeze();
+    let frozen = Instant::now();
+    rig.assert_it_says_so().await;
+    // Tokens go on: the stream needs no database.
+    events.next_named("token").await;
+    sleep(Duration::from_secs(30).saturating_sub(frozen.elapsed())).await;
+    rig.mongod.thaw();
+    // Charged and whole, or free and said so: the sweeper and the job agree.
+    let (_, last) = timeout(Duration::from_secs(30), events.rest()).await.unwrap();
+    assert!(matches!(last.event.as_str(), "done" | "error"), "{last:?}");
+    rig.assert_it_recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_killed_and_started_again_is_found_again() {
+    let mut rig = Rig::start(Kind::ReplicaSet).await;
+    for _ in 0..3 {
+        let (load, ()) = tokio::join!(rig.load(Duration::from_secs(2)), async {
+            sleep(Duration::from_millis(700)).await;
+        });
+        assert!(load.0 > 0);
+        let mut events = rig.user.chat_stream(&json!({"message": "#tokens=20 #pause=50"})).await;
+        events.next_named("token").await;
+        rig.mongod.kill();
+        rig.assert_it_says_so().await;
+        rig.mongod.restart().await;
+        // The answer was longer than the outage: it is whole.
+        let (_, last) = timeout(Duration::from_secs(30), events.rest()).await.unwrap();
+        assert_eq!(last.event, "done");
+    }
+    rig.assert_it_recovers().await;
+}
