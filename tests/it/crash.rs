@@ -37,6 +37,7 @@ async fn start(data: &TempDir, upstream: &FakeOpenAi) -> Server {
             ("OPENAI_BASE_URL", upstream.base_url()),
             ("CHAT_PROVIDERS", "openai".to_owned()),
             ("FREE_CREDITS", "100".to_owned()),
+            ("RATE_LIMIT_PER_MINUTE", "1000".to_owned()),
             ("RUST_LOG", "warn".to_owned()),
         ])
         .stderr(Stdio::inherit())

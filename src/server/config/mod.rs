@@ -20,6 +20,8 @@ pub struct Config {
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
     pub chat: ChatConfig,
+    /// `None`: everything that Redis would do is done in this process.
+    pub redis: Option<RedisConfig>,
     pub log: LogConfig,
 }
 
@@ -34,7 +36,8 @@ pub struct SiteConfig {
     pub data_dir: PathBuf,
     /// `TRUSTED_PROXIES` (none): addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
-    /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins and registrations that one address may try in a minute.
+    /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins and registrations that one address may try in a minute, and messages that
+    /// one user may send.
     pub rate_limit_per_minute: u32,
 }
 
@@ -105,6 +108,13 @@ pub struct LocalConfig {
     pub path: PathBuf,
 }
 
+/// What servers that share a database share besides it. There when `REDIS_URL` is set.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// `REDIS_URL`: `redis://` or, over TLS with the system's trusted CAs, `rediss://`. It may carry a password.
+    pub url: SecretString,
+}
+
 /// `RUST_LOG` (info) and `LOG_FORMAT` (pretty on a terminal, else json).
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -150,10 +160,9 @@ const DEFAULT_OPENAI_MODEL: &str = "gpt-5.4-mini";
 
 /// Variables of features that this version does not have. Set, they would be ignored, and an operator would believe
 /// that they work: better not to start.
-const NOT_YET: [(&str, &str); 3] = [
+const NOT_YET: [(&str, &str); 2] = [
     ("MONGODB_URI", "MongoDB is not supported by this version; leave it unset to use SQLite in DATA_DIR"),
     ("DATABASE_URL", "other databases are not supported by this version; leave it unset to use SQLite in DATA_DIR"),
-    ("REDIS_URL", "Redis is not supported by this version; leave it unset"),
 ];
 
 impl Config {
@@ -203,6 +212,7 @@ impl Config {
             accounts: AccountsConfig::read(&mut reader),
             credits: CreditsConfig::read(&mut reader),
             chat,
+            redis: RedisConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
         };
         reader.finish(config)
@@ -315,6 +325,20 @@ impl OpenAiConfig {
     }
 }
 
+impl RedisConfig {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let text = reader.text("REDIS_URL")?;
+        // A fragment is how the driver is told not to check certificates, which is not on offer here.
+        let is_redis =
+            |url: Url| matches!(url.scheme(), "redis" | "rediss") && url.has_host() && url.fragment().is_none();
+        if !Url::parse(text).is_ok_and(is_redis) || redis::Client::open(text).is_err() {
+            reader.problem("REDIS_URL", "is not a redis:// or rediss:// URL");
+            return None;
+        }
+        Some(Self { url: SecretString::from(text) })
+    }
+}
+
 impl LogConfig {
     fn read(reader: &mut Reader) -> Self {
         let format = match reader.text("LOG_FORMAT") {
@@ -409,6 +433,26 @@ mod tests {
         let problems = read(&[("GEMINI_MODEL", "gemini-9"), ("CHAT_PROVIDERS", "gemini")]).unwrap_err();
         assert!(problems.iter().any(|problem| problem.starts_with("GEMINI_API_KEY: ")), "{problems:?}");
         assert!(problems.iter().any(|problem| problem.contains("(set GEMINI_API_KEY)")), "{problems:?}");
+    }
+
+    #[test]
+    fn redis_is_reached_plainly_or_over_tls_and_its_url_is_never_shown() {
+        assert!(read(&[]).unwrap().redis.is_none());
+        for url in ["redis://127.0.0.1", "redis://:hunter2@cache:6380/1", "rediss://default:hunter2@cache.example"] {
+            let config = read(&[("REDIS_URL", url)]).unwrap();
+            assert!(config.redis.is_some() && !format!("{config:?}").contains("hunter2"));
+        }
+        for url in [
+            "hunter2",
+            "http://u:hunter2@x",
+            "redis:hunter2",
+            "unix:///hunter2",
+            "redis://hunter2/x",
+            "rediss://hunter2/#insecure",
+        ] {
+            let problems = read(&[("REDIS_URL", url)]).unwrap_err();
+            assert_eq!(problems, ["REDIS_URL: is not a redis:// or rediss:// URL"]);
+        }
     }
 
     #[test]
