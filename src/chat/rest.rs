@@ -88,7 +88,7 @@ async fn event_stream(state: &AppState, user: Uuid, id: Uuid, from: Option<Posit
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events = events.map(|event| {
-        Ok::<_, Infallible>(Event::default().id(event.position.to_event_id()).event(event.name).data(&event.data))
+        Ok::<_, Infallible>(Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data))
     });
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     let headers = response.headers_mut();

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::{Config, ProviderName, database_path};
 use super::db::StoreResult;
 use super::db::sqlite::Sqlite;
-use super::jobs::Jobs;
+use super::jobs::{JobFeed, Jobs, RedisJobFeed};
 use super::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter};
 use super::redis::Redis;
 use crate::account::password::Passwords;
@@ -131,6 +131,7 @@ impl AppState {
             Some(redis) => Arc::new(RedisRateLimiter::new(redis.clone(), per_minute)),
             None => Arc::new(LocalRateLimiter::new(per_minute)),
         };
+        let feed = redis.clone().map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
         Self(Arc::new(Shared {
             leptos,
             accounts: stores.accounts,
@@ -140,7 +141,7 @@ impl AppState {
             limiter,
             redis,
             passwords: Passwords::default(),
-            jobs: Arc::default(),
+            jobs: Arc::new(Jobs::new(feed)),
             shutdown: CancellationToken::new(),
             config,
         }))

@@ -10,6 +10,7 @@ mod crash;
 mod docs;
 mod fake_gemini;
 mod fake_openai;
+mod fanout;
 mod ledger;
 mod limits;
 mod local;
