@@ -96,7 +96,7 @@ fn assert_in_order(events: &[SseEvent], mut seen: usize) {
 }
 
 fn words(count: usize) -> String {
-    (1..=count).map(|n| format!("word{n} ")).collect()
+    (1..=count).flat_map(|n| ["word".to_owned(), n.to_string(), " ".to_owned()]).collect()
 }
 
 /// A reply of 40 words in 2.4 s, watched on the other server from the start, from the middle, and when it is over.
@@ -187,13 +187,15 @@ async fn an_answer_that_another_server_writes_is_waited_for() {
             until(|| redis.problem().is_none()).await;
         }
         let body = json!({"message": "#tokens=10 #pause=60"});
-        let ask = |user: &User| user.post("/api/chat").header("idempotency-key", "once").json(&body).send();
-        let first = tokio::spawn(ask(&user));
+        let ask = |user: &User| {
+            let request = user.post("/api/chat").header("idempotency-key", "once").json(&body);
+            tokio::spawn(async move { (request.send().await.unwrap().json::<Value>().await.unwrap(), Instant::now()) })
+        };
+        let first = ask(&user);
         sleep(Duration::from_millis(200)).await;
-        let second = ask(&there).await.unwrap().json::<Value>().await.unwrap();
-        let second_at = Instant::now();
-        let first = first.await.unwrap().unwrap().json::<Value>().await.unwrap();
-        eprintln!("redis {}: the other server answered {:?} later", two.state.redis.is_some(), second_at.elapsed());
+        let ((first, first_at), (second, second_at)) = tokio::try_join!(first, ask(&there)).unwrap();
+        let later = second_at.saturating_duration_since(first_at);
+        eprintln!("the other server answered {later:?} later, with Redis: {}", two.state.redis.is_some());
         assert_eq!(first["data"], second["data"]);
         assert_eq!(first["data"]["remainingCredits"], 9);
     }
@@ -223,4 +225,52 @@ async fn a_failed_or_stopped_reply_ends_on_another_server_as_well() {
         assert_eq!(user.credits().await["available"], 9, "the stopped one is paid");
         one.assert_books_balance().await;
     }
+}
+
+#[tokio::test]
+async fn what_the_feed_lost_doubled_or_mixed_up_is_mended_from_the_store() {
+    let server = RedisServer::start().await;
+    // The writer has no feed, so that the test can be a bad one.
+    let one = TestApp::start_with(&[]).await;
+    let two = one.start_beside(&[("REDIS_URL", &server.url())]).await;
+    until(|| two.state.redis.as_ref().unwrap().problem().is_none()).await;
+    let user = one.user().await;
+    let mut there = User::new(two.addr);
+    there.cookie.clone_from(&user.cookie);
+    let mut events = user.chat_stream(&json!({"message": "#tokens=40 #pause=50"})).await;
+    let (_, start) = events.next_named("start").await;
+    let id: Uuid = start["messageId"].as_str().unwrap().parse().unwrap();
+    let watched = tokio::spawn({
+        let there = there.clone();
+        async move { there.watch(&id.to_string(), None).await.all().await }
+    });
+    let feed = RedisJobFeed::new(server.connect().await);
+    let publish = |from: usize, to: usize| {
+        let (text, end) = (words(to)[words(from).len()..].to_owned(), words(to).len() as u64);
+        let event =
+            JobEvent { name: "token".into(), data: json!({"text": text}).to_string(), position: Position::At(end) };
+        feed.publish(id, Arc::new(event));
+    };
+    for n in 1..=40 {
+        events.next_named("token").await;
+        match n % 8 {
+            // Lost; late, after the next; twice; together with what was there already.
+            3 => {}
+            5 => {
+                publish(n, n + 1);
+                publish(n - 1, n);
+            }
+            7 => (0..2).for_each(|_| publish(n - 1, n)),
+            0 => publish(n - 4, n),
+            _ => publish(n - 1, n),
+        }
+    }
+    // An end that comes before the last tokens were told.
+    let done = json!({"cached": false, "remainingCredits": 9, "credits": 1, "usage": null}).to_string();
+    events.next_named("done").await;
+    feed.publish(id, Arc::new(JobEvent { name: "done".into(), data: done, position: Position::End }));
+    let watched = timeout(Duration::from_secs(5), watched).await.unwrap().unwrap();
+    assert_eq!(text_of(&watched), words(40));
+    assert_in_order(&watched, 0);
+    assert!(watched.len() > 10, "more than the store alone would give: {}", watched.len());
 }

@@ -155,7 +155,7 @@ impl Jobs {
                 }
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Registers a job and runs it in a task of its own. When `run` ends, its watchers have everything.

@@ -1,6 +1,8 @@
 //! [`RateLimiter`] in Redis, so that all servers count together.
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use redis::Script;
 use sha2::{Digest, Sha256};
 
@@ -50,7 +52,8 @@ impl RateLimiter for RedisRateLimiter {
 /// Subjects are email addresses and the like: nobody who looks into Redis should read them.
 fn redis_key(limit: Limit, subject: &str) -> String {
     let digest = Sha256::digest(subject.as_bytes());
-    let hash = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>();
+    // 128 bits are plenty to tell subjects apart.
+    let hash = BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]);
     format!("tessera:limit:{}:{hash}", limit.name())
 }
 
@@ -62,7 +65,7 @@ mod tests {
     fn keys_do_not_tell_whom_they_are_about() {
         let key = redis_key(Limit::LoginEmail, "ada@example.org");
         assert!(key.starts_with("tessera:limit:login-email:") && !key.contains("ada"), "{key}");
-        assert_eq!(key.len(), "tessera:limit:login-email:".len() + 32);
+        assert_eq!(key.len(), "tessera:limit:login-email:".len() + 22);
         assert_ne!(key, redis_key(Limit::LoginEmail, "eda@example.org"));
     }
 }
