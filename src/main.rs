@@ -70,7 +70,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
         }
         Some(Command::Audit) => audit(&config).await,
         Some(Command::Admin { command: AdminCommand::Grant { email } }) => {
-            let stores = Stores::open(&config).map_err(|error| error.to_string())?;
+            let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
             account::service::grant_admin(stores.accounts.as_ref(), &email)
                 .await
                 .map_err(|error| format!("{email}: {error}"))?;
@@ -85,16 +85,17 @@ async fn serve_site(config: Config) -> Result<ExitCode, String> {
     let addr = config.site.addr;
     let listener =
         TcpListener::bind(addr).await.map_err(|error| format!("SITE_ADDR: {addr} cannot be listened on: {error}"))?;
+    let place = config.database.variable();
     // A port of 0 lets the system pick one.
     let addr = listener.local_addr().unwrap_or(addr);
-    let state = AppState::build(config, options).map_err(|error| format!("DATA_DIR: {error}"))?;
+    let state = AppState::build(config, options).await.map_err(|error| format!("{place}: {error}"))?;
     tracing::info!("Tessera is at http://{addr}");
     serve::run(state, listener).await.map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn audit(config: &Config) -> Result<ExitCode, String> {
-    let stores = Stores::open(config).map_err(|error| error.to_string())?;
+    let stores = Stores::open(config).await.map_err(|error| error.to_string())?;
     let report = stores.credits.audit().await.map_err(|error| error.to_string())?;
     for drift in &report.drifts {
         print(&format!("account {}: {}\n", drift.user, drift.problem));

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::store::{TokenHash, User};
 use super::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
 use crate::error::{AppError, AppResult};
-use crate::server::db::sqlite::now_millis;
+use crate::server::db::now_millis;
 use crate::server::limits::Limit;
 use crate::server::state::AppState;
 

@@ -11,7 +11,7 @@ use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRe
 use super::service::MAX_OUTPUT_TOKENS;
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
-use crate::credits::store::HoldEnd;
+use crate::credits::store::{Hold, HoldEnd};
 use crate::error::AppError;
 use crate::server::db::StoreResult;
 use crate::server::jobs::{Job, JobEvent, Position, StopReason};
@@ -21,9 +21,11 @@ use crate::server::state::AppState;
 /// How often the text so far is kept, so that a crash loses at most this much of it.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
-/// A reply to write. Its price is held already.
+/// A reply to write.
 pub struct Writing {
     pub id: Uuid,
+    /// Its price.
+    pub hold: Hold,
     pub conversation: Uuid,
     pub turns: Vec<Turn>,
     /// The provider that comes first, whether it can answer or not.
@@ -32,8 +34,6 @@ pub struct Writing {
     pub model: Option<String>,
     /// Whom to ask, one after the other; never empty.
     pub order: Vec<Arc<GuardedProvider>>,
-    pub price: i64,
-    pub request_id: String,
 }
 
 /// Why the text is as it is.
@@ -57,8 +57,8 @@ struct Draft<'a> {
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub fn start(state: &AppState, writing: Writing) {
     let state = state.clone();
-    state.clone().jobs.spawn(writing.id, |job| {
-        let id = writing.request_id.clone();
+    state.clone().jobs.spawn(writing.id, writing.hold.user, |job| {
+        let id = writing.hold.request_id.clone();
         in_request(id, async move {
             let mut draft = Draft {
                 state: &state,
@@ -73,7 +73,7 @@ pub fn start(state: &AppState, writing: Writing) {
                 conversation_id: writing.conversation.to_string(),
                 provider: writing.order[0].name().to_owned(),
                 model: draft.model(),
-                credits: writing.price,
+                credits: writing.hold.amount,
             }));
             let ending = draft.write().await;
             draft.finish(ending).await;
@@ -189,7 +189,7 @@ impl Draft<'_> {
     /// Stores the result, then settles or releases: what is charged for can be shown.
     async fn finish(mut self, ending: Ending) {
         let blank = self.text.trim().is_empty();
-        let price = self.writing.price;
+        let price = self.writing.hold.amount;
         let (state, credits, error, usage) = match ending {
             Ending::Whole { usage } if !blank => (MessageState::Complete, price, None, usage),
             Ending::Stopped if !blank => (MessageState::Stopped, price, None, None),
@@ -228,7 +228,7 @@ impl Draft<'_> {
 
     /// Returns what was charged and what is left.
     async fn close_books(&self, reply: FinishedReply, credits: i64) -> Result<(i64, i64), AppError> {
-        let (state, id) = (self.state, self.writing.id);
+        let (state, hold) = (self.state, &self.writing.hold);
         let stored = with_retries(|| state.chats.finish_reply(reply.clone())).await?;
         let charge = stored && credits > 0;
         let end = if charge { HoldEnd::Settle } else { HoldEnd::Release };
@@ -237,9 +237,9 @@ impl Draft<'_> {
             (true, false) => Some(format!("{:?}", reply.state)),
             (false, false) => Some("The reply was gone".to_owned()),
         };
-        let ended = with_retries(|| state.credits.end_hold(id, end, reason.clone())).await?;
+        let ended = with_retries(|| state.credits.end_hold(hold, end, reason.clone())).await?;
         let (end, balance) = ended.ok_or(AppError::Internal)?;
-        Ok((if end == HoldEnd::Settle { self.writing.price } else { 0 }, balance.available))
+        Ok((if end == HoldEnd::Settle { hold.amount } else { 0 }, balance.available))
     }
 }
 

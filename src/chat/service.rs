@@ -3,8 +3,10 @@
 //! Writing a reply is `reply.rs`, watching one `watch.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::providers::{GuardedProvider, Role, Turn};
@@ -15,7 +17,7 @@ use super::{
     ProviderInfo, Workspace, highlight, title_of,
 };
 use crate::credits::Page;
-use crate::credits::store::{HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
+use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
 use crate::error::{AppError, AppResult};
 use crate::server::caller::Caller;
 use crate::server::jobs::StopReason;
@@ -30,6 +32,8 @@ const HISTORY: usize = 40;
 const HISTORY_BYTES: usize = 48 * 1024;
 /// Longest reply.
 pub const MAX_OUTPUT_TOKENS: u32 = 1024;
+/// How long to wait for another server to stop a reply.
+const STOP_PATIENCE: Duration = Duration::from_secs(4);
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
 
@@ -70,7 +74,6 @@ pub async fn send_message(
     }
     let quota = state.limiter.check(Limit::Spend, &user.to_string()).await?;
     let price = state.config.credits.chat;
-    let request_id = current_request_id();
     // In this order: ids order a conversation.
     let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
     let hold = NewHold {
@@ -78,10 +81,11 @@ pub async fn send_message(
         user,
         kind: WorkKind::Chat,
         amount: price,
-        request_id: request_id.clone(),
+        request_id: current_request_id(),
         idempotency,
         lease_until: lease_from_now(),
     };
+    let held = hold.held();
     match state.credits.hold(hold).await? {
         HoldOutcome::Held(_) => {}
         HoldOutcome::Repeated(reply) => return Ok(Asked { reply, quota }),
@@ -113,23 +117,29 @@ pub async fn send_message(
         let past = match begun.and_then(|past| past.ok_or(AppError::NotFound)) {
             Ok(past) => past,
             Err(error) => {
-                let released =
-                    state.credits.end_hold(reply_id, HoldEnd::Release, Some("Nothing was asked".to_owned())).await;
-                if let Err(error) = released {
+                if let Err(error) = undo_hold(&state, &held).await {
                     tracing::error!(%error, "a hold is left to the sweeper");
                 }
                 return Err(error);
             }
         };
         let turns = build_context(past, text);
-        let writing = Writing { id: reply_id, conversation, turns, wanted, model, order, price, request_id };
+        let writing = Writing { id: reply_id, hold: held, conversation, turns, wanted, model, order };
         reply::start(&state, writing);
         Ok(Asked { reply: reply_id, quota })
     });
     begun.await.map_err(|_| AppError::Internal)?
 }
 
-/// Ends a running reply. One that has ended stays as it is.
+/// Gives back what was held for a reply that could not begin. If the store failed, the reply may be there all the same:
+/// it must not look as if it were still being written.
+async fn undo_hold(state: &AppState, hold: &Hold) -> AppResult<()> {
+    state.chats.abandon_reply(hold.id).await?;
+    state.credits.end_hold(hold, HoldEnd::Release, Some("Nothing was asked".to_owned())).await?;
+    Ok(())
+}
+
+/// Ends a running reply, whichever server writes it. One that has ended stays as it is.
 ///
 /// # Errors
 /// [`AppError::NotFound`] for somebody else's reply.
@@ -138,6 +148,9 @@ pub async fn stop_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()>
     if let Some(job) = state.jobs.get(id) {
         job.stop(StopReason::User);
         job.closed().await;
+    } else if state.chats.request_stop(user, id).await? {
+        // Its server looks twice a second; were it dead, the sweeper would end the reply.
+        _ = timeout(STOP_PATIENCE, super::watch::await_end(state, user, id)).await;
     }
     Ok(())
 }

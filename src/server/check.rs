@@ -11,7 +11,7 @@ use futures::StreamExt;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::config::Config;
+use super::config::{Config, DatabaseConfig};
 use super::redis;
 use super::state::{AppState, Stores, build_providers};
 use crate::chat::providers::{ProviderError, ProviderRequest, Role, Turn};
@@ -45,11 +45,14 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
 /// Tries every configured part and returns a table of what came of it, and whether all is well.
 pub async fn run(config: &Config) -> (String, bool) {
     let mut rows = vec![("configuration".to_owned(), Ok(format!("{} → {}", config.site.addr, config.site.public_url)))];
-    rows.push(match Stores::open(config) {
+    rows.push(match Stores::open(config).await {
         Ok(stores) => {
             let found = stores.accounts.find_session([0; 32], 0).await;
-            let path = super::config::database_path(&config.site.data_dir);
-            ("database".to_owned(), found.map(|_| path.display().to_string()).map_err(|error| error.to_string()))
+            let place = match &config.database {
+                DatabaseConfig::Sqlite => super::config::database_path(&config.site.data_dir).display().to_string(),
+                DatabaseConfig::Mongo(_) => "MongoDB".to_owned(),
+            };
+            ("database".to_owned(), found.map(|_| place).map_err(|error| error.to_string()))
         }
         Err(error) => ("database".to_owned(), Err(error.to_string())),
     });

@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::db::sqlite::now_millis;
+use super::db::now_millis;
+use super::jobs::StopReason;
 use super::state::AppState;
 use crate::chat;
-use crate::credits::store::{HoldEnd, StaleHold, WorkKind};
+use crate::credits::store::{HoldEnd, HoldId, StaleHold, WorkKind};
 use crate::error::AppResult;
 
 const LEASE: Duration = Duration::from_secs(30);
 const RENEW_EVERY: Duration = Duration::from_secs(8);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const HEED_STOPS_EVERY: Duration = Duration::from_millis(500);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// How long an `Idempotency-Key` is remembered.
 const KEYS_LIVE: Duration = Duration::from_hours(24);
@@ -37,14 +39,16 @@ fn millis(duration: Duration) -> i64 {
 pub async fn run(state: AppState) {
     let mut sweep = interval(SWEEP_EVERY);
     let mut renewal = interval(RENEW_EVERY);
+    let mut stops = interval(HEED_STOPS_EVERY);
     let mut housekeeping = interval(HOUSEKEEPING_EVERY);
-    for timer in [&mut sweep, &mut renewal, &mut housekeeping] {
+    for timer in [&mut sweep, &mut renewal, &mut stops, &mut housekeeping] {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     loop {
         let done = tokio::select! {
             _ = sweep.tick() => sweep_holds(&state).await.map(|_| ()),
             _ = renewal.tick() => renew_leases(&state).await,
+            _ = stops.tick() => heed_stops(&state).await,
             _ = housekeeping.tick() => keep_house(&state).await,
         };
         if let Err(error) = done {
@@ -60,27 +64,41 @@ pub async fn run(state: AppState) {
 pub async fn sweep_holds(state: &AppState) -> AppResult<usize> {
     let dead = state.credits.stale_holds(now_millis(), SWEEP_BATCH).await?;
     let count = dead.len();
-    for StaleHold { id, kind } in dead {
+    for StaleHold { hold, kind } in dead {
         let has_result = match kind {
-            WorkKind::Chat => chat::service::recover_reply(state, id).await?,
+            WorkKind::Chat => chat::service::recover_reply(state, hold.id).await?,
         };
         let (end, reason) = if has_result {
             (HoldEnd::Settle, None)
         } else {
             (HoldEnd::Release, Some("The server was interrupted".to_owned()))
         };
-        state.credits.end_hold(id, end, reason).await?;
-        tracing::info!(hold = %id, ?end, "ended the hold of work that was cut off");
+        state.credits.end_hold(&hold, end, reason).await?;
+        tracing::info!(hold = %hold.id, ?end, "ended the hold of work that was cut off");
     }
     Ok(count)
 }
 
 async fn renew_leases(state: &AppState) -> AppResult<()> {
-    let running = state.jobs.ids();
+    let running: Vec<_> = state.jobs.owned().into_iter().map(|(user, id)| HoldId { id, user }).collect();
     if running.is_empty() {
         return Ok(());
     }
     Ok(state.credits.renew_holds(running, lease_from_now()).await?)
+}
+
+/// Stops what another server was asked to stop, or to delete.
+async fn heed_stops(state: &AppState) -> AppResult<()> {
+    let running = state.jobs.ids();
+    if running.is_empty() {
+        return Ok(());
+    }
+    for id in state.chats.stop_requests(running).await? {
+        if let Some(job) = state.jobs.get(id) {
+            job.stop(StopReason::User);
+        }
+    }
+    Ok(())
 }
 
 async fn keep_house(state: &AppState) -> AppResult<()> {

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 
-use super::config::{Config, ProviderName, database_path};
+use super::config::{Config, DatabaseConfig, ProviderName, database_path};
 use super::db::StoreResult;
+use super::db::mongo::Mongo;
 use super::db::sqlite::Sqlite;
 use super::jobs::{JobFeed, Jobs, RedisJobFeed};
 use super::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter};
 use super::redis::Redis;
 use crate::account::password::Passwords;
-use crate::account::store::{AccountStore, SqliteAccountStore};
+use crate::account::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::providers::local::LocalProvider;
 use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
-use crate::chat::store::{ChatStore, SqliteChatStore};
-use crate::credits::store::{CreditStore, SqliteCreditStore};
+use crate::chat::store::{ChatStore, MongoChatStore, SqliteChatStore};
+use crate::credits::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
 
 /// The ports to everything that is stored.
 #[derive(Clone)]
@@ -32,7 +33,20 @@ impl Stores {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn open(config: &Config) -> StoreResult<Self> {
+    pub async fn open(config: &Config) -> StoreResult<Self> {
+        let uri = match &config.database {
+            DatabaseConfig::Sqlite => return Self::open_sqlite(config),
+            DatabaseConfig::Mongo(uri) => uri,
+        };
+        let mongo = Mongo::open(uri).await?;
+        Ok(Self {
+            accounts: Arc::new(MongoAccountStore::new(&mongo)),
+            chats: Arc::new(MongoChatStore::new(&mongo)),
+            credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
+        })
+    }
+
+    fn open_sqlite(config: &Config) -> StoreResult<Self> {
         let directory = &config.site.data_dir;
         std::fs::create_dir_all(directory)
             .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", directory.display())))?;
@@ -107,8 +121,8 @@ impl AppState {
     ///
     /// # Errors
     /// When the database cannot be opened.
-    pub fn build(config: Config, leptos: LeptosOptions) -> StoreResult<Self> {
-        let stores = Stores::open(&config)?;
+    pub async fn build(config: Config, leptos: LeptosOptions) -> StoreResult<Self> {
+        let stores = Stores::open(&config).await?;
         let providers = build_providers(&config);
         Ok(Self::assemble(config, leptos, stores, providers))
     }

@@ -73,7 +73,7 @@ async fn audit_is_clean_on_a_new_database_and_exits_1_on_drift() {
     let config =
         Config::from_vars(&[("DATA_DIR".to_owned(), folder.path().join("data").to_str().unwrap().to_owned())].into())
             .unwrap();
-    let stores = Stores::open(&config).unwrap();
+    let stores = Stores::open(&config).await.unwrap();
     stores.credits.balance(uuid::Uuid::now_v7(), "r").await.unwrap();
     let output = tessera(&folder, &["audit"], &[]);
     assert!(output.status.success());

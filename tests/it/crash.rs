@@ -54,9 +54,9 @@ async fn start(data: &TempDir, upstream: &FakeOpenAi) -> Server {
     panic!("the server did not start");
 }
 
-fn stores(data: &TempDir) -> Stores {
+async fn stores(data: &TempDir) -> Stores {
     let vars = [("DATA_DIR".to_owned(), data.path().to_str().unwrap().to_owned())];
-    Stores::open(&Config::from_vars(&vars.into()).unwrap()).unwrap()
+    Stores::open(&Config::from_vars(&vars.into()).unwrap()).await.unwrap()
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn kill_9_in_the_middle_of_twenty_streams_loses_nothing_and_charges_nothin
     drop(server);
     let killed = Instant::now();
     // Even as it lies there, nothing is off.
-    assert_audit_is_clean(stores(&data).credits.as_ref()).await;
+    assert_audit_is_clean(stores(&data).await.credits.as_ref()).await;
 
     let server = start(&data, &upstream).await;
     user.addr = server.addr;
@@ -97,7 +97,7 @@ async fn kill_9_in_the_middle_of_twenty_streams_loses_nothing_and_charges_nothin
         let state = conversation["data"]["messages"][1]["state"].as_str().unwrap();
         assert!(matches!(state, "incomplete" | "failed"), "{state}");
     }
-    assert_audit_is_clean(stores(&data).credits.as_ref()).await;
+    assert_audit_is_clean(stores(&data).await.credits.as_ref()).await;
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn sigterm_lets_running_answers_end_and_refuses_new_ones() {
     let ended =
         tokio::task::spawn_blocking(move || server.child.wait().map(|status| (status, server))).await.unwrap().unwrap();
     assert!(ended.0.success());
-    let stores = stores(&data);
+    let stores = stores(&data).await;
     assert_audit_is_clean(stores.credits.as_ref()).await;
     assert_eq!(stores.credits.audit().await.unwrap().open_holds, 0);
 }

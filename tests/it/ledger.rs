@@ -1,28 +1,23 @@
 //! The contract of every [`CreditStore`]: the promise about money, over each adapter alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
-use tessera::credits::EntryKind;
-use tessera::credits::store::{CreditStore, HoldEnd, HoldOutcome, Idempotency, NewHold, SqliteCreditStore, WorkKind};
-use tessera::server::db::sqlite::{Sqlite, now_millis};
+use tessera::credits::store::{
+    CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingKind, PostingOutcome,
+    SqliteCreditStore, WorkKind,
+};
+use tessera::credits::{Balance, EntryKind};
+use tessera::server::db::now_millis;
+use tessera::server::db::sqlite::Sqlite;
 use uuid::Uuid;
 
-use crate::support::assert_audit_is_clean;
-
-/// An adapter over an empty database, and what keeps it alive.
-struct Fixture {
-    store: Arc<dyn CreditStore>,
-    _data: TempDir,
-}
-
-fn sqlite() -> Fixture {
-    let data = TempDir::new().unwrap();
-    let db = Sqlite::open(&data.path().join("test.db")).unwrap();
-    Fixture { store: Arc::new(SqliteCreditStore::new(db, 10)), _data: data }
-}
+use crate::contracts::{self, over_every_store};
+use crate::mongod::Kind;
 
 fn hold_of(user: Uuid, amount: i64) -> NewHold {
     NewHold {
@@ -36,31 +31,18 @@ fn hold_of(user: Uuid, amount: i64) -> NewHold {
     }
 }
 
+fn posting(user: Uuid, kind: PostingKind, amount: i64, key: &str) -> NewPosting {
+    NewPosting { user, kind, amount, key: key.into(), request_id: "request".into(), reason: Some("a reason".into()) }
+}
+
 fn with_key(mut hold: NewHold, key: &str, body: u8) -> NewHold {
     hold.idempotency = Some(Idempotency { key: key.into(), fingerprint: [body; 32] });
     hold
 }
 
-/// Runs the body over every adapter.
-macro_rules! over_every_store {
-    ($(async fn $name:ident($store:ident) $body:block)*) => {
-        mod sqlite_store {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                let fixture = super::sqlite();
-                super::bodies::$name(fixture.store.clone()).await;
-                super::assert_audit_is_clean(fixture.store.as_ref()).await;
-            })*
-        }
-        mod bodies {
-            use super::*;
-            $(pub async fn $name($store: Arc<dyn CreditStore>) $body)*
-        }
-    };
-}
-
 over_every_store! {
-    async fn an_account_opens_once_with_its_grant(store) {
+    async fn an_account_opens_once_with_its_grant(stores) {
+        let store = stores.credits;
         let user = Uuid::now_v7();
         let opened: Vec<_> = (0..50).map(|n| {
             let store = store.clone();
@@ -69,9 +51,9 @@ over_every_store! {
                     store.balance(user, "first").await.unwrap();
                 } else {
                     let hold = hold_of(user, 1);
-                    let id = hold.id;
+                    let held = hold.held();
                     if let HoldOutcome::Held(_) = store.hold(hold).await.unwrap() {
-                        store.end_hold(id, HoldEnd::Release, None).await.unwrap();
+                        store.end_hold(&held, HoldEnd::Release, None).await.unwrap();
                     }
                 }
             })
@@ -82,7 +64,8 @@ over_every_store! {
         assert_eq!(page.items.iter().filter(|entry| entry.kind == EntryKind::Grant).count(), 1);
     }
 
-    async fn parallel_holds_never_take_more_than_there_is(store) {
+    async fn parallel_holds_never_take_more_than_there_is(stores) {
+        let store = stores.credits;
         let user = Uuid::now_v7();
         let holds: Vec<_> = (0..100).map(|_| {
             let store = store.clone();
@@ -100,15 +83,16 @@ over_every_store! {
         assert_eq!((held, balance.available, balance.held), (3, 1, 9));
     }
 
-    async fn a_hold_ends_once_whoever_ends_it(store) {
+    async fn a_hold_ends_once_whoever_ends_it(stores) {
+        let store = stores.credits;
         let user = Uuid::now_v7();
         let hold = hold_of(user, 2);
-        let id = hold.id;
+        let held = hold.held();
         store.hold(hold).await.unwrap();
         let ends: Vec<_> = (0..20).map(|n| {
-            let store = store.clone();
+            let (store, held) = (store.clone(), held.clone());
             let end = if n % 2 == 0 { HoldEnd::Settle } else { HoldEnd::Release };
-            tokio::spawn(async move { store.end_hold(id, end, None).await.unwrap().unwrap().0 })
+            tokio::spawn(async move { store.end_hold(&held, end, None).await.unwrap().unwrap().0 })
         }).collect();
         let mut seen = Vec::new();
         for end in ends { seen.push(end.await.unwrap()); }
@@ -117,16 +101,19 @@ over_every_store! {
         let expected = if seen[0] == HoldEnd::Settle { 8 } else { 10 };
         assert_eq!((balance.available, balance.held), (expected, 0));
         assert_eq!(store.ledger(user, None, 100).await.unwrap().unwrap().items.len(), 3);
-        assert!(store.end_hold(Uuid::now_v7(), HoldEnd::Settle, None).await.unwrap().is_none());
+        let nobodys = Hold { id: Uuid::now_v7(), ..held.clone() };
+        assert!(store.end_hold(&nobodys, HoldEnd::Settle, None).await.unwrap().is_none());
+        let somebody_elses = Hold { user: Uuid::now_v7(), ..held };
+        assert!(store.end_hold(&somebody_elses, HoldEnd::Settle, None).await.unwrap().is_none());
     }
 
-    async fn a_key_is_good_for_one_hold(store) {
+    async fn a_key_is_good_for_one_hold(stores) {
+        let store = stores.credits;
         let user = Uuid::now_v7();
         let first = with_key(hold_of(user, 1), "k", 1);
-        let id = first.id;
-        let tries: Vec<_> = (0..20).map(|n| {
+        let tries: Vec<_> = (0..20).map(|_| {
             let store = store.clone();
-            let hold = if n == 0 { first.clone() } else { with_key(hold_of(user, 1), "k", 1) };
+            let hold = with_key(hold_of(user, 1), "k", 1);
             tokio::spawn(async move { (hold.id, store.hold(hold).await.unwrap()) })
         }).collect();
         let (mut made, mut repeated) = (Vec::new(), Vec::new());
@@ -142,42 +129,47 @@ over_every_store! {
         assert_eq!(store.hold(with_key(hold_of(user, 1), "k", 2)).await.unwrap(), HoldOutcome::Mismatch);
         // Another user's key is another key, and an ended hold is still remembered until its key is forgotten.
         assert!(matches!(store.hold(with_key(hold_of(Uuid::now_v7(), 1), "k", 2)).await.unwrap(), HoldOutcome::Held(_)));
-        store.end_hold(made[0], HoldEnd::Release, None).await.unwrap();
+        let held = Hold { id: made[0], ..first.held() };
+        store.end_hold(&held, HoldEnd::Release, None).await.unwrap();
         assert_eq!(store.hold(with_key(hold_of(user, 1), "k", 1)).await.unwrap(), HoldOutcome::Repeated(made[0]));
         store.forget_keys(now_millis() + 1).await.unwrap();
         assert!(matches!(store.hold(with_key(hold_of(user, 1), "k", 9)).await.unwrap(), HoldOutcome::Held(_)));
-        let _ = id;
     }
 
-    async fn stale_holds_are_those_that_nobody_renewed(store) {
+    async fn stale_holds_are_those_that_nobody_renewed(stores) {
+        let store = stores.credits;
         let user = Uuid::now_v7();
         let now = now_millis();
-        let mut ids = Vec::new();
+        let (mut ids, mut holds) = (Vec::new(), Vec::new());
         for lease in [now - 2000, now - 1000, now + 60_000] {
             let mut hold = hold_of(user, 1);
             hold.lease_until = lease;
             ids.push(hold.id);
+            holds.push(hold.held());
             store.hold(hold).await.unwrap();
         }
-        let stale = async || store.stale_holds(now, 10).await.unwrap().into_iter().map(|hold| hold.id).collect::<Vec<_>>();
+        let stale = async || store.stale_holds(now, 10).await.unwrap().into_iter().map(|stale| stale.hold.id).collect::<Vec<_>>();
+        let renew = async |id, lease| store.renew_holds(vec![HoldId { id, user }], lease).await.unwrap();
         assert_eq!(stale().await, ids[..2]);
-        store.renew_holds(vec![ids[0]], now + 1000).await.unwrap();
+        assert_eq!(store.stale_holds(now, 10).await.unwrap()[0].hold, holds[0]);
+        renew(ids[0], now + 1000).await;
         assert_eq!(stale().await, [ids[1]]);
-        store.end_hold(ids[1], HoldEnd::Release, Some("gone".into())).await.unwrap();
+        store.end_hold(&holds[1], HoldEnd::Release, Some("gone".into())).await.unwrap();
         // A renewal does not bring an ended hold back.
-        store.renew_holds(vec![ids[1]], now - 5000).await.unwrap();
+        renew(ids[1], now - 5000).await;
         assert!(stale().await.is_empty());
         assert_eq!(store.stale_holds(now + 120_000, 1).await.unwrap().len(), 1, "the limit is kept");
     }
 
-    async fn the_ledger_is_paged_by_key_and_belongs_to_one_user(store) {
+    async fn the_ledger_is_paged_by_key_and_belongs_to_one_user(stores) {
+        let store = stores.credits;
         let (user, other) = (Uuid::now_v7(), Uuid::now_v7());
         for _ in 0..4 {
             for user in [user, other] {
                 let hold = hold_of(user, 1);
-                let id = hold.id;
+                let held = hold.held();
                 store.hold(hold).await.unwrap();
-                store.end_hold(id, HoldEnd::Settle, None).await.unwrap();
+                store.end_hold(&held, HoldEnd::Settle, None).await.unwrap();
             }
         }
         let (mut cursor, mut all) = (None::<String>, Vec::new());
@@ -196,88 +188,313 @@ over_every_store! {
             assert!(store.ledger(user, Some(odd), 4).await.unwrap().is_none(), "{odd:?}");
         }
     }
+
+    async fn a_posting_is_done_once_and_never_takes_more_than_there_is(stores) {
+        let store = stores.credits;
+        let user = Uuid::now_v7();
+        let post = async |kind, amount, key: &str| store.post(posting(user, kind, amount, key)).await.unwrap();
+        let buys: Vec<_> = (0..20).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.post(posting(user, PostingKind::Purchase, 100, "order-1")).await.unwrap() })
+        }).collect();
+        let mut posted = 0;
+        for buy in buys { posted += usize::from(matches!(buy.await.unwrap(), PostingOutcome::Posted(_))); }
+        assert_eq!(posted, 1);
+        let of = |available, debt| Balance { available, held: 0, debt };
+        assert_eq!(post(PostingKind::Purchase, 100, "order-1").await, PostingOutcome::Repeated(of(110, 0)));
+        // The same key of another kind, or of another user, is another key.
+        assert_eq!(post(PostingKind::Refund, -60, "order-1").await, PostingOutcome::Posted(of(50, 0)));
+        assert!(matches!(store.post(posting(Uuid::now_v7(), PostingKind::Grant, 1, "order-1")).await.unwrap(), PostingOutcome::Posted(_)));
+        assert_eq!(post(PostingKind::Adjust, -51, "a").await, PostingOutcome::Insufficient { available: 50 });
+        assert_eq!(post(PostingKind::Adjust, -20, "a").await, PostingOutcome::Posted(of(30, 0)));
+        assert_eq!(post(PostingKind::Refund, -40, "order-2").await, PostingOutcome::Posted(of(0, 10)));
+        assert_eq!(post(PostingKind::Grant, 4, "sorry").await, PostingOutcome::Posted(of(0, 6)));
+        assert_eq!(post(PostingKind::Purchase, 10, "order-3").await, PostingOutcome::Posted(of(4, 0)));
+        let page = store.ledger(user, None, 100).await.unwrap().unwrap();
+        let seen: Vec<_> = page.items.iter().rev().map(|entry| (entry.kind, entry.amount, entry.available_after)).collect();
+        assert_eq!(seen[1..], [
+            (EntryKind::Purchase, 100, 110), (EntryKind::Refund, -60, 50), (EntryKind::Adjust, -20, 30),
+            (EntryKind::Refund, -40, 0), (EntryKind::Grant, 4, 0), (EntryKind::Purchase, 10, 4),
+        ]);
+    }
+
+    async fn what_is_long_past_is_still_known(stores) {
+        let store = stores.credits;
+        let user = Uuid::now_v7();
+        let first = with_key(hold_of(user, 1), "first", 1);
+        store.hold(first.clone()).await.unwrap();
+        store.end_hold(&first.held(), HoldEnd::Settle, None).await.unwrap();
+        store.post(posting(user, PostingKind::Purchase, 500, "order")).await.unwrap();
+        // More than an account of MongoDB keeps with itself, with several at once.
+        let work: Vec<_> = (0..8).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for _ in 0..25 {
+                    let hold = hold_of(user, 1);
+                    let held = hold.held();
+                    assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
+                    store.end_hold(&held, HoldEnd::Settle, None).await.unwrap();
+                }
+            })
+        }).collect();
+        for task in work { task.await.unwrap(); }
+        assert_eq!(store.hold(with_key(hold_of(user, 1), "first", 1)).await.unwrap(), HoldOutcome::Repeated(first.id));
+        assert_eq!(store.hold(with_key(hold_of(user, 1), "first", 2)).await.unwrap(), HoldOutcome::Mismatch);
+        let (end, balance) = store.end_hold(&first.held(), HoldEnd::Release, None).await.unwrap().unwrap();
+        assert_eq!((end, balance.available), (HoldEnd::Settle, 309));
+        let again = store.post(posting(user, PostingKind::Purchase, 500, "order")).await.unwrap();
+        assert!(matches!(again, PostingOutcome::Repeated(_)), "{again:?}");
+        let (mut cursor, mut all) = (None::<String>, Vec::new());
+        loop {
+            let page = store.ledger(user, cursor.as_deref(), 33).await.unwrap().unwrap();
+            all.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() { break; }
+        }
+        assert_eq!(all.len(), 1 + 2 + 1 + 400);
+        let mut available = 0;
+        for entry in all.iter().rev() {
+            available += entry.amount - entry.held_change;
+            assert_eq!(entry.available_after, available);
+        }
+        store.forget_keys(now_millis() + 1).await.unwrap();
+        assert!(matches!(store.hold(with_key(hold_of(user, 1), "first", 2)).await.unwrap(), HoldOutcome::Held(_)));
+    }
 }
 
 /// One step of a random history.
 #[derive(Debug, Clone)]
 enum Step {
-    Hold { slot: u8, amount: i64 },
-    End { slot: u8, settle: bool },
-    Look,
+    Hold {
+        slot: u8,
+        amount: i64,
+        key: Option<u8>,
+        body: u8,
+    },
+    End {
+        slot: u8,
+        settle: bool,
+    },
+    Post {
+        kind: PostingKind,
+        amount: i64,
+        key: u8,
+    },
+    /// The caller is gone before it hears what came of its hold.
+    LostHold {
+        slot: u8,
+        amount: i64,
+        micros: u64,
+    },
+    /// The caller is gone before it hears what came of the end.
+    LostEnd {
+        slot: u8,
+        settle: bool,
+        micros: u64,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        (0..6u8, 1..5i64).prop_map(|(slot, amount)| Step::Hold { slot, amount }),
-        (0..6u8, any::<bool>()).prop_map(|(slot, settle)| Step::End { slot, settle }),
-        Just(Step::Look),
+    let posting = prop_oneof![
+        (Just(PostingKind::Grant), 1..20i64),
+        (Just(PostingKind::Purchase), 1..20i64),
+        (Just(PostingKind::Refund), -20..0i64),
+        (Just(PostingKind::Adjust), prop_oneof![-20..0i64, 1..20i64]),
     ];
-    proptest::collection::vec(step, 1..40)
+    let step = prop_oneof![
+        4 => (0..6u8, 1..5i64, proptest::option::of(0..3u8), 0..2u8)
+            .prop_map(|(slot, amount, key, body)| Step::Hold { slot, amount, key, body }),
+        4 => (0..6u8, any::<bool>()).prop_map(|(slot, settle)| Step::End { slot, settle }),
+        2 => (posting, 0..4u8).prop_map(|((kind, amount), key)| Step::Post { kind, amount, key }),
+        1 => (0..6u8, 1..5i64, 0..1500u64).prop_map(|(slot, amount, micros)| Step::LostHold { slot, amount, micros }),
+        1 => (0..6u8, any::<bool>(), 0..1500u64).prop_map(|(slot, settle, micros)| Step::LostEnd { slot, settle, micros }),
+    ];
+    proptest::collection::vec(step, 1..16)
 }
 
 /// What the books should say, kept the simplest way.
-#[derive(Default)]
 struct Model {
-    available: i64,
-    held: BTreeMap<Uuid, i64>,
+    balance: Balance,
+    open: BTreeMap<Uuid, i64>,
     ended: BTreeMap<Uuid, HoldEnd>,
+    keys: BTreeMap<u8, (u8, Uuid)>,
+    postings: BTreeSet<(&'static str, u8)>,
+    worth: i64,
 }
 
-#[test]
-fn any_history_agrees_with_the_model() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _guard = runtime.enter();
-    let fixture = sqlite();
-    let store = fixture.store.clone();
-    proptest!(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() }, |(steps in steps())| {
-        runtime.block_on(replay(store.as_ref(), steps));
-    });
-    runtime.block_on(assert_audit_is_clean(store.as_ref()));
+/// Ten thousand histories, several at once, each of an account of its own in one database.
+async fn any_history_agrees_with_the_model(kind: Option<Kind>) {
+    const THREADS: u32 = 40;
+    let server = contracts::server(kind).await;
+    let fixture = contracts::open(server.as_ref()).await;
+    let runtime = tokio::runtime::Handle::current();
+    let threads: Vec<_> = (0..THREADS)
+        .map(|_| {
+            let (store, runtime) = (fixture.stores.credits.clone(), runtime.clone());
+            tokio::task::spawn_blocking(move || {
+                let config =
+                    ProptestConfig { cases: 10_000 / THREADS, failure_persistence: None, ..ProptestConfig::default() };
+                TestRunner::new(config).run(&steps(), |steps| {
+                    runtime.block_on(replay(store.clone(), steps));
+                    Ok(())
+                })
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.await.unwrap().unwrap();
+    }
+    let report = fixture.stores.credits.audit().await.unwrap();
+    assert!(report.drifts.is_empty(), "{:#?}", report.drifts);
+    assert!(report.accounts >= 10_000, "{report:?}");
 }
 
-async fn replay(store: &dyn CreditStore, steps: Vec<Step>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn any_history_agrees_with_the_model_over_sqlite() {
+    any_history_agrees_with_the_model(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_history_agrees_with_the_model_over_mongodb() {
+    any_history_agrees_with_the_model(Some(Kind::Standalone)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_history_agrees_with_the_model_over_a_replica_set() {
+    any_history_agrees_with_the_model(Some(Kind::ReplicaSet)).await;
+}
+
+async fn replay(store: Arc<dyn CreditStore>, steps: Vec<Step>) {
     let user = Uuid::now_v7();
-    let mut model = Model { available: 10, ..Model::default() };
-    let mut slots: BTreeMap<u8, Uuid> = BTreeMap::new();
+    let mut model = Model {
+        balance: Balance { available: 10, held: 0, debt: 0 },
+        open: BTreeMap::new(),
+        ended: BTreeMap::new(),
+        keys: BTreeMap::new(),
+        postings: BTreeSet::new(),
+        worth: 10,
+    };
+    let mut slots: BTreeMap<u8, Hold> = BTreeMap::new();
     for step in steps {
         match step {
-            Step::Hold { slot, amount } => {
-                let hold = hold_of(user, amount);
-                let id = hold.id;
-                match store.hold(hold).await.unwrap() {
-                    HoldOutcome::Held(balance) => {
-                        assert!(model.available >= amount);
-                        model.available -= amount;
-                        model.held.insert(id, amount);
-                        slots.insert(slot, id);
-                        assert_eq!(balance.available, model.available);
+            Step::Hold { slot, amount, key, body } => {
+                let mut hold = hold_of(user, amount);
+                if let Some(key) = key {
+                    hold = with_key(hold, &key.to_string(), body);
+                }
+                let held = hold.held();
+                let before = key.and_then(|key| model.keys.get(&key).copied());
+                match (store.hold(hold).await.unwrap(), before) {
+                    (HoldOutcome::Repeated(id), Some((seen, first))) => assert_eq!((seen, first), (body, id)),
+                    (HoldOutcome::Mismatch, Some((seen, _))) => assert_ne!(seen, body),
+                    (HoldOutcome::Held(balance), None) => {
+                        model.hold(&held);
+                        model.keys.extend(key.map(|key| (key, (body, held.id))));
+                        slots.insert(slot, held);
+                        assert_eq!(balance, model.balance);
                     }
-                    HoldOutcome::Insufficient { available } => {
-                        assert!(available == model.available && available < amount);
+                    (HoldOutcome::Insufficient { available }, None) => {
+                        assert!(available == model.balance.available && available < amount);
                     }
                     other => panic!("{other:?}"),
                 }
             }
             Step::End { slot, settle } => {
-                let Some(id) = slots.get(&slot) else { continue };
-                let asked = if settle { HoldEnd::Settle } else { HoldEnd::Release };
-                let (end, balance) = store.end_hold(*id, asked, None).await.unwrap().unwrap();
-                if let Some(amount) = model.held.remove(id) {
-                    assert_eq!(end, asked);
-                    model.available += if settle { 0 } else { amount };
-                    model.ended.insert(*id, asked);
-                } else {
-                    assert_eq!(end, model.ended[id], "an ended hold stays as it ended");
-                }
-                assert_eq!(balance.available, model.available);
+                let Some(hold) = slots.get(&slot) else { continue };
+                let (end, balance) = store.end_hold(hold, end_of(settle), None).await.unwrap().unwrap();
+                model.end(hold, end_of(settle), end);
+                assert_eq!(balance, model.balance);
             }
-            Step::Look => {}
+            Step::Post { kind, amount, key } => {
+                let outcome = store.post(posting(user, kind, amount, &key.to_string())).await.unwrap();
+                model.post(kind, amount, key, outcome);
+            }
+            Step::LostHold { slot, amount, micros } => {
+                let hold = hold_of(user, amount);
+                let held = hold.held();
+                let lost = store.clone();
+                let asked = tokio::spawn(async move { lost.hold(hold).await });
+                tokio::time::sleep(Duration::from_micros(micros)).await;
+                asked.abort();
+                // Whether it came through shows when it is ended; what was asked may still be on its way.
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                if let Some((end, _)) = store.end_hold(&held, HoldEnd::Release, None).await.unwrap() {
+                    model.hold(&held);
+                    model.end(&held, HoldEnd::Release, end);
+                    slots.insert(slot, held);
+                }
+            }
+            Step::LostEnd { slot, settle, micros } => {
+                let Some(hold) = slots.get(&slot).cloned() else { continue };
+                let (lost, asked) = (store.clone(), hold.clone());
+                let asked = tokio::spawn(async move { lost.end_hold(&asked, end_of(settle), None).await });
+                tokio::time::sleep(Duration::from_micros(micros)).await;
+                asked.abort();
+                let (end, _) = store.end_hold(&hold, end_of(!settle), None).await.unwrap().unwrap();
+                let expected = model.ended.get(&hold.id).copied().unwrap_or(end);
+                model.end(&hold, expected, end);
+            }
         }
-        let balance = store.balance(user, "r").await.unwrap();
-        assert_eq!((balance.available, balance.held), (model.available, model.held.values().sum::<i64>()));
-        let ledger = store.ledger(user, None, 1000).await.unwrap().unwrap();
-        let worth: i64 = ledger.items.iter().map(|entry| entry.amount).sum();
-        assert_eq!(worth, balance.available + balance.held - balance.debt);
+        assert_eq!(store.balance(user, "r").await.unwrap(), model.balance);
+    }
+    let ledger = store.ledger(user, None, 1000).await.unwrap().unwrap();
+    let worth: i64 = ledger.items.iter().map(|entry| entry.amount).sum();
+    assert_eq!(worth, model.worth);
+    let Balance { available, held, debt } = model.balance;
+    assert_eq!(worth, available + held - debt);
+}
+
+const fn end_of(settle: bool) -> HoldEnd {
+    if settle { HoldEnd::Settle } else { HoldEnd::Release }
+}
+
+impl Model {
+    fn hold(&mut self, hold: &Hold) {
+        assert!(self.balance.available >= hold.amount);
+        self.balance.available -= hold.amount;
+        self.balance.held += hold.amount;
+        self.open.insert(hold.id, hold.amount);
+    }
+
+    fn end(&mut self, hold: &Hold, asked: HoldEnd, ended: HoldEnd) {
+        let Some(amount) = self.open.remove(&hold.id) else {
+            assert_eq!(ended, self.ended[&hold.id], "an ended hold stays as it ended");
+            return;
+        };
+        assert_eq!(ended, asked);
+        self.balance.held -= amount;
+        match ended {
+            HoldEnd::Settle => self.worth -= amount,
+            HoldEnd::Release => self.balance.available += amount,
+        }
+        self.ended.insert(hold.id, ended);
+    }
+
+    fn post(&mut self, kind: PostingKind, amount: i64, key: u8, outcome: PostingOutcome) {
+        let before = self.balance;
+        if self.postings.contains(&(kind.entry_kind().as_str(), key)) {
+            assert_eq!(outcome, PostingOutcome::Repeated(before));
+            return;
+        }
+        let worth = before.available - before.debt + amount;
+        if kind == PostingKind::Adjust && amount < 0 && before.available < -amount {
+            assert_eq!(outcome, PostingOutcome::Insufficient { available: before.available });
+            return;
+        }
+        // What is available and what is owed never stand side by side, save where a refund met an older debt.
+        let after = match outcome {
+            PostingOutcome::Posted(after) => after,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((after.available - after.debt, after.held), (worth, before.held));
+        assert!(
+            after.available >= 0
+                && after.debt >= 0
+                && (amount < 0 || after.debt == 0 || after.available == before.available)
+        );
+        self.postings.insert((kind.entry_kind().as_str(), key));
+        self.balance = after;
+        self.worth += amount;
     }
 }
 

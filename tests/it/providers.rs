@@ -150,7 +150,7 @@ async fn the_only_provider_is_asked_even_if_it_fails() {
     let base = gemini.base_url();
     let vars = [("CHAT_PROVIDERS", "gemini"), ("GEMINI_API_KEY", "k"), ("GEMINI_BASE_URL", base.as_str())];
     let config = crate::support::config(&data, "http://127.0.0.1:9/v1", &vars);
-    let state = AppState::build(config, crate::support::site_options()).unwrap();
+    let state = AppState::build(config, crate::support::site_options()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut user = User::new(listener.local_addr().unwrap());
     tokio::spawn(tessera::server::serve::run(state, listener));

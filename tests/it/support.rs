@@ -42,7 +42,7 @@ impl TestApp {
     }
 
     async fn start_over(data: Arc<TempDir>, upstream: Arc<FakeOpenAi>, vars: &[(&str, &str)]) -> Self {
-        let state = AppState::build(config(&data, &upstream.base_url(), vars), site_options()).unwrap();
+        let state = AppState::build(config(&data, &upstream.base_url(), vars), site_options()).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(serve::run(state.clone(), listener));

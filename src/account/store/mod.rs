@@ -1,8 +1,10 @@
 //! The port to users and sessions.
 
+mod mongo;
 mod sqlite;
 
 use async_trait::async_trait;
+pub use mongo::MongoAccountStore;
 pub use sqlite::SqliteAccountStore;
 use uuid::Uuid;
 

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{AccountStore, TokenHash, User};
 use crate::account::{Email, Role};
-use crate::server::db::sqlite::{Durability, Sqlite, now_millis};
-use crate::server::db::{StoreError, StoreResult};
+use crate::server::db::sqlite::{Durability, Sqlite};
+use crate::server::db::{StoreError, StoreResult, now_millis};
 
 /// [`AccountStore`] over the embedded database.
 pub struct SqliteAccountStore {

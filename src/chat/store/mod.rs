@@ -1,8 +1,10 @@
 //! The port to conversations and messages.
 
+mod mongo;
 mod sqlite;
 
 use async_trait::async_trait;
+pub use mongo::MongoChatStore;
 pub use sqlite::SqliteChatStore;
 use uuid::Uuid;
 
@@ -64,11 +66,16 @@ pub trait ChatStore: Send + Sync {
     async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Vec<PastMessage>>>;
     /// Keeps what a running reply has so far.
     async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()>;
-    /// Ends a running reply; `false` when it was not running (any more). Only one caller ever gets `true`.
+    /// Ends a running reply; `false` when it ended otherwise or is gone. The same end again is `true` again, so that
+    /// one whose answer was lost on the way can be repeated.
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool>;
     /// Ends a reply that nobody writes any more: incomplete with text, failed without, free either way. Returns what
     /// the reply costs, which is more than 0 if it had ended well before; `None` when there is no such reply.
     async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>>;
+    /// Asks whoever writes this reply, on whatever server, to stop; `false` when nobody writes it.
+    async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool>;
+    /// Which of these running replies should stop: those that were asked to, and those that were deleted.
+    async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
     /// A message of this user.
     async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>>;
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>>;

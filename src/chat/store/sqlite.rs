@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{ChatStore, FinishedReply, NewExchange, PastMessage, StoredReply};
 use crate::chat::{Author, Conversation, ConversationSummary, Message, MessageState, Usage};
 use crate::credits::Page;
-use crate::server::db::sqlite::{Durability, Sqlite, now_millis, rfc3339};
-use crate::server::db::{StoreError, StoreResult};
+use crate::server::db::sqlite::{Durability, Sqlite};
+use crate::server::db::{StoreError, StoreResult, now_millis, rfc3339};
 
 /// [`ChatStore`] over the embedded database.
 pub struct SqliteChatStore {
@@ -185,7 +185,14 @@ impl ChatStore for SqliteChatStore {
                         reply.usage.map(|usage| usage.input_tokens),
                         reply.usage.map(|usage| usage.output_tokens),
                     ])?;
-                Ok(changed == 1)
+                if changed == 1 {
+                    return Ok(true);
+                }
+                Ok(connection
+                    .prepare_cached(
+                        "SELECT 1 FROM messages WHERE id = ?1 AND state = ?2 AND content = ?3 AND credits = ?4",
+                    )?
+                    .exists(params![reply.id, reply.state.as_str(), reply.text, reply.credits])?)
             })
             .await
     }
@@ -203,6 +210,36 @@ impl ChatStore for SqliteChatStore {
                     .prepare_cached("SELECT credits FROM messages WHERE id = ?1")?
                     .query_row([reply], |row| row.get(0))
                     .optional()?)
+            })
+            .await
+    }
+
+    async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE messages SET stop_requested = 1 WHERE id = ?1 AND state = 'running'
+                         AND conversation_id IN (SELECT id FROM conversations WHERE user_id = ?2)",
+                    )?
+                    .execute(params![reply, user])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.db
+            .read(move |connection| {
+                let mut goes_on =
+                    connection.prepare_cached("SELECT 1 FROM messages WHERE id = ?1 AND stop_requested = 0")?;
+                let mut stop = Vec::new();
+                for reply in replies {
+                    if !goes_on.exists([reply])? {
+                        stop.push(reply);
+                    }
+                }
+                Ok(stop)
             })
             .await
     }

@@ -1,12 +1,14 @@
 //! The port to the ledger. Every operation is one atomic step; all of them may be repeated.
 
+mod mongo;
 mod sqlite;
 
 use async_trait::async_trait;
+pub use mongo::MongoCreditStore;
 pub use sqlite::SqliteCreditStore;
 use uuid::Uuid;
 
-use super::{Balance, LedgerEntry, Page};
+use super::{Balance, EntryKind, LedgerEntry, Page};
 use crate::server::db::StoreResult;
 
 /// What kind of work credits are held for; tells whom to ask after a crash what became of it.
@@ -53,6 +55,30 @@ pub struct NewHold {
     pub lease_until: i64,
 }
 
+impl NewHold {
+    /// What is needed to end it.
+    #[must_use]
+    pub fn held(&self) -> Hold {
+        Hold { id: self.id, user: self.user, amount: self.amount, request_id: self.request_id.clone() }
+    }
+}
+
+/// Credits that were put aside, as whoever holds them knows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    pub id: Uuid,
+    pub user: Uuid,
+    pub amount: i64,
+    pub request_id: String,
+}
+
+/// Which hold: its own id, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldId {
+    pub id: Uuid,
+    pub user: Uuid,
+}
+
 /// What came of asking for a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldOutcome {
@@ -76,10 +102,76 @@ pub enum HoldEnd {
 }
 
 /// A hold whose work has not been heard of in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleHold {
-    pub id: Uuid,
+    pub hold: Hold,
     pub kind: WorkKind,
+}
+
+/// Why credits come or go without work: everything but holds and how they end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PostingKind {
+    Grant,
+    Purchase,
+    Refund,
+    Adjust,
+}
+
+impl PostingKind {
+    #[must_use]
+    pub const fn entry_kind(self) -> EntryKind {
+        match self {
+            Self::Grant => EntryKind::Grant,
+            Self::Purchase => EntryKind::Purchase,
+            Self::Refund => EntryKind::Refund,
+            Self::Adjust => EntryKind::Adjust,
+        }
+    }
+}
+
+/// Credits that come to an account or leave it.
+#[derive(Debug, Clone)]
+pub struct NewPosting {
+    pub user: Uuid,
+    pub kind: PostingKind,
+    /// Not 0. What comes pays debt first. A refund takes what is available and the rest becomes debt; an adjustment
+    /// takes no more than what is available.
+    pub amount: i64,
+    /// Names the reason once and for all, per user and kind: the same again changes nothing.
+    pub key: String,
+    pub request_id: String,
+    pub reason: Option<String>,
+}
+
+impl NewPosting {
+    /// The key as the ledger has it.
+    fn entry_key(&self) -> String {
+        format!("{}:{}:{}", self.kind.entry_kind().as_str(), self.key, self.user)
+    }
+
+    /// The account after this posting; `None` where it would take more than there is.
+    fn apply(&self, before: Balance) -> Option<Balance> {
+        let Balance { available, held, debt } = before;
+        if self.amount >= 0 {
+            let paid = debt.min(self.amount);
+            return Some(Balance { available: available + self.amount - paid, held, debt: debt - paid });
+        }
+        let taken = available.min(-self.amount);
+        let missing = -self.amount - taken;
+        let allowed = missing == 0 || self.kind == PostingKind::Refund;
+        allowed.then_some(Balance { available: available - taken, held, debt: debt + missing })
+    }
+}
+
+/// What came of a posting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PostingOutcome {
+    Posted(Balance),
+    /// It was posted before.
+    Repeated(Balance),
+    Insufficient {
+        available: i64,
+    },
 }
 
 /// An account whose books do not agree.
@@ -96,6 +188,8 @@ pub struct AuditReport {
     pub accounts: u64,
     pub entries: u64,
     pub open_holds: u64,
+    /// When the oldest open hold was made, in milliseconds since 1970.
+    pub oldest_hold: Option<i64>,
     pub drifts: Vec<Drift>,
 }
 
@@ -112,11 +206,18 @@ pub trait CreditStore: Send + Sync {
 
     /// Ends a hold, once: a hold that has ended stays as it ended. Returns how it ended and the balance now;
     /// `None` where there is no such hold.
-    async fn end_hold(&self, id: Uuid, end: HoldEnd, reason: Option<String>)
-    -> StoreResult<Option<(HoldEnd, Balance)>>;
+    async fn end_hold(
+        &self,
+        hold: &Hold,
+        end: HoldEnd,
+        reason: Option<String>,
+    ) -> StoreResult<Option<(HoldEnd, Balance)>>;
+
+    /// Moves credits without a hold, once per key.
+    async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome>;
 
     /// Says that the work of these open holds is alive until `lease_until`.
-    async fn renew_holds(&self, ids: Vec<Uuid>, lease_until: i64) -> StoreResult<()>;
+    async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()>;
 
     /// At most `limit` open holds whose lease ended before `now`.
     async fn stale_holds(&self, now: i64, limit: usize) -> StoreResult<Vec<StaleHold>>;
@@ -127,6 +228,6 @@ pub trait CreditStore: Send + Sync {
     /// A page of the ledger, newest first; `cursor` from the page before. `None` for a cursor that is none of ours.
     async fn ledger(&self, user: Uuid, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>>;
 
-    /// Checks every account against its ledger and its holds, in constant memory but for the drifts.
+    /// Checks every account against its ledger and its holds, in constant memory but for the drifts; under load too.
     async fn audit(&self) -> StoreResult<AuditReport>;
 }

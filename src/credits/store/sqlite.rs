@@ -4,10 +4,13 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{AuditReport, CreditStore, Drift, HoldEnd, HoldOutcome, NewHold, StaleHold, WorkKind};
+use super::{
+    AuditReport, CreditStore, Drift, Hold, HoldEnd, HoldId, HoldOutcome, NewHold, NewPosting, PostingOutcome,
+    StaleHold, WorkKind,
+};
 use crate::credits::{Balance, EntryKind, LedgerEntry, Page};
-use crate::server::db::sqlite::{Durability, Sqlite, now_millis, rfc3339};
-use crate::server::db::{StoreError, StoreResult};
+use crate::server::db::sqlite::{Durability, Sqlite};
+use crate::server::db::{StoreError, StoreResult, now_millis, rfc3339};
 
 /// [`CreditStore`] over the embedded database.
 pub struct SqliteCreditStore {
@@ -29,6 +32,7 @@ struct Posting<'a> {
     kind: EntryKind,
     amount: i64,
     held_change: i64,
+    debt_change: i64,
     /// Unique over the whole ledger: what makes a repeat harmless.
     key: String,
     request_id: &'a str,
@@ -39,10 +43,18 @@ struct Posting<'a> {
 fn post(connection: &Connection, posting: &Posting<'_>) -> StoreResult<Balance> {
     let balance = connection
         .prepare_cached(
-            "UPDATE accounts SET available = available + ?2, held = held + ?3 WHERE user_id = ?1
+            "UPDATE accounts SET available = available + ?2, held = held + ?3, debt = debt + ?4 WHERE user_id = ?1
              RETURNING available, held, debt",
         )?
-        .query_row(params![posting.user, posting.amount - posting.held_change, posting.held_change], read_balance)?;
+        .query_row(
+            params![
+                posting.user,
+                posting.amount - posting.held_change + posting.debt_change,
+                posting.held_change,
+                posting.debt_change
+            ],
+            read_balance,
+        )?;
     connection
         .prepare_cached(
             "INSERT INTO ledger (id, user_id, kind, amount, held_change, available_after, key, request_id, reason, created_at)
@@ -92,6 +104,7 @@ fn open_account(connection: &Connection, user: Uuid, free_credits: i64, request_
             kind: EntryKind::Grant,
             amount: free_credits,
             held_change: 0,
+            debt_change: 0,
             key: format!("grant:welcome:{user}"),
             request_id,
             reason: Some("Welcome credits"),
@@ -139,6 +152,7 @@ fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResu
             kind: EntryKind::Hold,
             amount: 0,
             held_change: hold.amount,
+            debt_change: 0,
             key: format!("hold:{}", hold.id),
             request_id: &hold.request_id,
             reason: None,
@@ -147,19 +161,40 @@ fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResu
     Ok(HoldOutcome::Held(balance))
 }
 
+fn post_once(connection: &Connection, new: &NewPosting, free_credits: i64) -> StoreResult<PostingOutcome> {
+    let before = open_account(connection, new.user, free_credits, &new.request_id)?;
+    let key = new.entry_key();
+    if connection.prepare_cached("SELECT 1 FROM ledger WHERE key = ?1")?.exists([&key])? {
+        return Ok(PostingOutcome::Repeated(before));
+    }
+    let Some(after) = new.apply(before) else {
+        return Ok(PostingOutcome::Insufficient { available: before.available });
+    };
+    let posting = Posting {
+        user: new.user,
+        kind: new.kind.entry_kind(),
+        amount: new.amount,
+        held_change: 0,
+        debt_change: after.debt - before.debt,
+        key,
+        request_id: &new.request_id,
+        reason: new.reason.as_deref(),
+    };
+    post(connection, &posting).map(PostingOutcome::Posted)
+}
+
 fn end_hold(
     connection: &Connection,
     id: Uuid,
+    user: Uuid,
     end: HoldEnd,
     reason: Option<&str>,
 ) -> StoreResult<Option<(HoldEnd, Balance)>> {
     let found = connection
-        .prepare_cached("SELECT user_id, amount, request_id, state FROM holds WHERE id = ?1")?
-        .query_row([id], |row| {
-            Ok((row.get::<_, Uuid>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
-        })
+        .prepare_cached("SELECT amount, request_id, state FROM holds WHERE id = ?1 AND user_id = ?2")?
+        .query_row([id, user], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
         .optional()?;
-    let Some((user, amount, request_id, state)) = found else { return Ok(None) };
+    let Some((amount, request_id, state)) = found else { return Ok(None) };
     let ended = match state.as_str() {
         "held" => None,
         "settled" => Some(HoldEnd::Settle),
@@ -182,6 +217,7 @@ fn end_hold(
             kind,
             amount: amount_change,
             held_change: -amount,
+            debt_change: 0,
             key: format!("{}:{id}", kind.as_str()),
             request_id: &request_id,
             reason,
@@ -209,19 +245,27 @@ impl CreditStore for SqliteCreditStore {
 
     async fn end_hold(
         &self,
-        id: Uuid,
+        hold: &Hold,
         end: HoldEnd,
         reason: Option<String>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>> {
-        self.db.write(Durability::Durable, move |connection| end_hold(connection, id, end, reason.as_deref())).await
+        let (id, user) = (hold.id, hold.user);
+        self.db
+            .write(Durability::Durable, move |connection| end_hold(connection, id, user, end, reason.as_deref()))
+            .await
     }
 
-    async fn renew_holds(&self, ids: Vec<Uuid>, lease_until: i64) -> StoreResult<()> {
+    async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome> {
+        let free_credits = self.free_credits;
+        self.db.write(Durability::Durable, move |connection| post_once(connection, &posting, free_credits)).await
+    }
+
+    async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 let mut renew =
                     connection.prepare_cached("UPDATE holds SET lease_until = ?2 WHERE id = ?1 AND state = 'held'")?;
-                for id in ids {
+                for HoldId { id, .. } in holds {
                     renew.execute(params![id, lease_until])?;
                 }
                 Ok(())
@@ -233,14 +277,19 @@ impl CreditStore for SqliteCreditStore {
         self.db
             .read(move |connection| {
                 let mut stale = connection.prepare_cached(
-                    "SELECT id, kind FROM holds WHERE state = 'held' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2",
+                    "SELECT id, user_id, amount, request_id, kind FROM holds
+                     WHERE state = 'held' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2",
                 )?;
-                let rows = stale.query_map(params![now, to_sql(limit)], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+                let rows = stale.query_map(params![now, to_sql(limit)], |row| {
+                    let hold =
+                        Hold { id: row.get(0)?, user: row.get(1)?, amount: row.get(2)?, request_id: row.get(3)? };
+                    Ok((hold, row.get::<_, String>(4)?))
+                })?;
                 rows.map(|row| {
-                    let (id, kind) = row?;
+                    let (hold, kind) = row?;
                     let kind = WorkKind::parse(&kind)
-                        .ok_or_else(|| StoreError::Corrupt(format!("hold {id} is of kind {kind:?}")))?;
-                    Ok(StaleHold { id, kind })
+                        .ok_or_else(|| StoreError::Corrupt(format!("hold {} is of kind {kind:?}", hold.id)))?;
+                    Ok(StaleHold { hold, kind })
                 })
                 .collect()
             })
@@ -313,6 +362,8 @@ fn audit(connection: &Connection) -> StoreResult<AuditReport> {
     let mut report = AuditReport {
         entries: snapshot.query_row("SELECT count(*) FROM ledger", [], |row| row.get(0))?,
         open_holds: snapshot.query_row("SELECT count(*) FROM holds WHERE state = 'held'", [], |row| row.get(0))?,
+        oldest_hold: snapshot
+            .query_row("SELECT min(created_at) FROM holds WHERE state = 'held'", [], |row| row.get(0))?,
         ..AuditReport::default()
     };
     let mut accounts = snapshot.prepare(

@@ -17,6 +17,7 @@ use crate::account::Email;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub site: SiteConfig,
+    pub database: DatabaseConfig,
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
     pub chat: ChatConfig,
@@ -47,6 +48,15 @@ impl SiteConfig {
     pub fn is_https(&self) -> bool {
         self.public_url.scheme() == "https"
     }
+}
+
+/// Where everything is stored.
+#[derive(Debug, Clone)]
+pub enum DatabaseConfig {
+    /// The file `tessera.db` in `DATA_DIR`: one machine.
+    Sqlite,
+    /// `MONGODB_URI` or `DATABASE_URL`: any number of servers. The database is the one that the URI names, or `tessera`.
+    Mongo(SecretString),
 }
 
 /// Who may do more than others.
@@ -158,13 +168,6 @@ pub const DEFAULT_LOCAL_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 const DEFAULT_GEMINI_MODEL: &str = "gemini-3.8-flash";
 const DEFAULT_OPENAI_MODEL: &str = "gpt-5.4-mini";
 
-/// Variables of features that this version does not have. Set, they would be ignored, and an operator would believe
-/// that they work: better not to start.
-const NOT_YET: [(&str, &str); 2] = [
-    ("MONGODB_URI", "MongoDB is not supported by this version; leave it unset to use SQLite in DATA_DIR"),
-    ("DATABASE_URL", "other databases are not supported by this version; leave it unset to use SQLite in DATA_DIR"),
-];
-
 impl Config {
     /// Reads `.env` in the working directory, then the environment, which wins.
     ///
@@ -201,14 +204,10 @@ impl Config {
     /// As [`Config::from_environment`].
     pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Vec<String>> {
         let mut reader = Reader::new(vars);
-        for (name, why) in NOT_YET {
-            if reader.text(name).is_some() {
-                reader.problem(name, why);
-            }
-        }
         let chat = ChatConfig::read(&mut reader);
         let config = Self {
             site: SiteConfig::read(&mut reader),
+            database: DatabaseConfig::read(&mut reader),
             accounts: AccountsConfig::read(&mut reader),
             credits: CreditsConfig::read(&mut reader),
             chat,
@@ -240,6 +239,36 @@ impl SiteConfig {
                 .collect(),
             rate_limit_per_minute: reader.at_least("RATE_LIMIT_PER_MINUTE", 20, 1),
         }
+    }
+}
+
+impl DatabaseConfig {
+    /// The variable that says where the database is, to name when it cannot be opened.
+    #[must_use]
+    pub const fn variable(&self) -> &'static str {
+        match self {
+            Self::Sqlite => "DATA_DIR",
+            Self::Mongo(_) => "MONGODB_URI",
+        }
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        let mut found = None;
+        for name in ["MONGODB_URI", "DATABASE_URL"] {
+            let Some(uri) = reader.text(name) else { continue };
+            // A URI carries a password: name the variable, never the value.
+            if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
+                reader.problem(
+                    name,
+                    "is not a mongodb:// or mongodb+srv:// URI; leave it unset to use SQLite in DATA_DIR",
+                );
+            }
+            if found.is_some_and(|before| before != uri) {
+                reader.problem(name, "is not what MONGODB_URI says; set one of them");
+            }
+            found = Some(uri);
+        }
+        found.map_or(Self::Sqlite, |uri| Self::Mongo(uri.into()))
     }
 }
 
@@ -394,7 +423,7 @@ mod tests {
             ("LOG_FORMAT", "xml"),
             ("ADMIN_EMAILS", "root"),
             ("TRUSTED_PROXIES", "proxy"),
-            ("MONGODB_URI", "mongodb://localhost"),
+            ("MONGODB_URI", "postgres://localhost"),
             ("RATE_LIMIT_PER_MINUTE", "0"),
         ])
         .unwrap_err();
@@ -453,6 +482,20 @@ mod tests {
             let problems = read(&[("REDIS_URL", url)]).unwrap_err();
             assert_eq!(problems, ["REDIS_URL: is not a redis:// or rediss:// URL"]);
         }
+    }
+
+    #[test]
+    fn a_mongodb_uri_takes_the_place_of_the_file_and_stays_secret() {
+        assert!(matches!(read(&[]).unwrap().database, DatabaseConfig::Sqlite));
+        for name in ["MONGODB_URI", "DATABASE_URL"] {
+            let config = read(&[(name, "mongodb+srv://ada:hunter2@db.example.org/tessera")]).unwrap();
+            assert!(matches!(config.database, DatabaseConfig::Mongo(_)));
+            assert!(!format!("{config:?}").contains("hunter2"));
+        }
+        let two = read(&[("MONGODB_URI", "mongodb://a"), ("DATABASE_URL", "mongodb://b")]).unwrap_err();
+        assert_eq!(two, ["DATABASE_URL: is not what MONGODB_URI says; set one of them"]);
+        let other = read(&[("DATABASE_URL", "postgres://ada:hunter2@localhost")]).unwrap_err();
+        assert!(other[0].starts_with("DATABASE_URL: ") && !other[0].contains("hunter2"), "{other:?}");
     }
 
     #[test]

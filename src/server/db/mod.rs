@@ -1,5 +1,6 @@
 //! Databases: how the adapters of the features reach them, and what can go wrong on the way.
 
+pub mod mongo;
 pub mod sqlite;
 
 use crate::error::AppError;
@@ -9,6 +10,13 @@ use crate::error::AppError;
 pub enum StoreError {
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("mongodb: {0}")]
+    Mongo(#[from] mongodb::error::Error),
+    #[error("bson: {0}")]
+    Bson(#[from] mongodb::bson::error::Error),
+    /// The database did not answer in time. Whether the operation was done is not known.
+    #[error("the database did not answer in time")]
+    TimedOut,
     /// The commit that this piece of work was part of failed; nothing of it is stored.
     #[error("commit failed: {0}")]
     Commit(String),
@@ -16,7 +24,7 @@ pub enum StoreError {
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
     #[error("the database is of version {0}, this program knows {1}")]
-    TooNew(usize, usize),
+    TooNew(i64, i64),
     #[error("the database thread has ended")]
     Closed,
     #[error("a piece of database work panicked")]
@@ -33,13 +41,32 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a store failed");
         match error {
-            StoreError::Corrupt(_) | StoreError::TooNew(..) | StoreError::Panicked => Self::Internal,
+            StoreError::Corrupt(_) | StoreError::TooNew(..) | StoreError::Panicked | StoreError::Bson(_) => {
+                Self::Internal
+            }
             StoreError::Sqlite(rusqlite::Error::SqliteFailure(cause, _))
                 if cause.code == rusqlite::ErrorCode::ConstraintViolation =>
             {
                 Self::Internal
             }
+            StoreError::Mongo(cause) if mongo::is_corrupt(&cause) => Self::Internal,
             _ => Self::Unavailable,
         }
     }
+}
+
+/// Now, in milliseconds since 1970.
+#[must_use]
+pub fn now_millis() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// A stored time as clients see it: RFC 3339 in UTC.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a time that no calendar has.
+pub fn rfc3339(millis: i64) -> StoreResult<String> {
+    jiff::Timestamp::from_millisecond(millis)
+        .map(|time| format!("{time:.3}"))
+        .map_err(|_| StoreError::Corrupt(format!("time {millis}")))
 }

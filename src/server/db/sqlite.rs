@@ -43,7 +43,7 @@ const READERS: usize = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 1] = [include_str!("sqlite_1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("sqlite_1.sql"), include_str!("sqlite_2.sql")];
 
 impl Sqlite {
     /// Opens the database, made new where there is none, and brings its schema up to date.
@@ -192,7 +192,8 @@ fn migrate(connection: &mut Connection) -> StoreResult<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > MIGRATIONS.len() {
-        return Err(StoreError::TooNew(version, MIGRATIONS.len()));
+        let number = |version: usize| i64::try_from(version).unwrap_or(i64::MAX);
+        return Err(StoreError::TooNew(number(version), number(MIGRATIONS.len())));
     }
     for step in &MIGRATIONS[version..] {
         transaction.execute_batch(step)?;
@@ -200,20 +201,4 @@ fn migrate(connection: &mut Connection) -> StoreResult<()> {
     transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
     transaction.commit()?;
     Ok(())
-}
-
-/// Now, in milliseconds since 1970.
-#[must_use]
-pub fn now_millis() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-/// A stored time as clients see it: RFC 3339 in UTC.
-///
-/// # Errors
-/// [`StoreError::Corrupt`] for a time that no calendar has.
-pub fn rfc3339(millis: i64) -> StoreResult<String> {
-    jiff::Timestamp::from_millisecond(millis)
-        .map(|time| format!("{time:.3}"))
-        .map_err(|_| StoreError::Corrupt(format!("time {millis}")))
 }

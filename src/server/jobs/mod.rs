@@ -66,6 +66,7 @@ pub enum StopReason {
 /// A running job.
 pub struct Job {
     id: Uuid,
+    user: Uuid,
     log: Mutex<Vec<Arc<JobEvent>>>,
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
@@ -158,14 +159,15 @@ impl Jobs {
         std::future::pending::<()>().await;
     }
 
-    /// Registers a job and runs it in a task of its own. When `run` ends, its watchers have everything.
-    pub fn spawn<F, Fut>(self: &Arc<Self>, id: Uuid, run: F) -> Arc<Job>
+    /// Registers a job of `user` and runs it in a task of its own. When `run` ends, its watchers have everything.
+    pub fn spawn<F, Fut>(self: &Arc<Self>, id: Uuid, user: Uuid, run: F) -> Arc<Job>
     where
         F: FnOnce(Arc<Job>) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let job = Arc::new(Job {
             id,
+            user,
             log: Mutex::default(),
             progress: watch::Sender::default(),
             stop: CancellationToken::new(),
@@ -193,6 +195,12 @@ impl Jobs {
     #[must_use]
     pub fn ids(&self) -> Vec<Uuid> {
         self.lock().keys().copied().collect()
+    }
+
+    /// All that runs here: whose work it is, and its id.
+    #[must_use]
+    pub fn owned(&self) -> Vec<(Uuid, Uuid)> {
+        self.lock().values().map(|job| (job.user, job.id)).collect()
     }
 
     /// Tells all jobs to end.
@@ -233,7 +241,7 @@ mod tests {
     async fn early_and_late_watchers_see_the_same_events() {
         let jobs = Arc::new(Jobs::default());
         let (go, wait) = tokio::sync::oneshot::channel::<()>();
-        let job = jobs.spawn(Uuid::now_v7(), |job| async move {
+        let job = jobs.spawn(Uuid::now_v7(), Uuid::now_v7(), |job| async move {
             job.publish(event(1));
             wait.await.unwrap();
             job.publish(event(2));
@@ -251,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn a_job_that_panics_ends_for_its_watchers() {
         let jobs = Arc::new(Jobs::default());
-        let job = jobs.spawn(Uuid::now_v7(), |_| async { panic!("on purpose") });
+        let job = jobs.spawn(Uuid::now_v7(), Uuid::now_v7(), |_| async { panic!("on purpose") });
         job.closed().await;
         assert!(jobs.ids().is_empty());
     }

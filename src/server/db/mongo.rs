@@ -1,0 +1,243 @@
+//! MongoDB, for any number of servers: the client, its limits, and the schema.
+//!
+//! Right on a standalone server as on a replica set, so nothing here needs a transaction of several documents: what
+//! must happen together is one document. Every operation has [`PATIENCE`]; the driver's futures must not be dropped in
+//! the middle, so each runs in a task of its own that may go on when nobody waits any more.
+
+use std::time::Duration;
+
+use mongodb::bson::{self, Document, doc};
+use mongodb::error::{Error, ErrorKind, WriteFailure};
+use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, IndexOptions, ReturnDocument, WriteConcern};
+use mongodb::{Client, Collection, Database, IndexModel};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use super::{StoreError, StoreResult, now_millis};
+
+/// How long an operation may take, before its caller is told that the database is gone.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// How long to look for a server that can be asked. Less than [`PATIENCE`], so that the error says what is wrong.
+const FIND_SERVER: Duration = Duration::from_secs(3);
+const CONNECT: Duration = Duration::from_secs(2);
+/// Connections of one server to one database; more only wait for each other there.
+const POOL: u32 = 64;
+/// Where the URI names no database.
+const DEFAULT_DATABASE: &str = "tessera";
+
+/// The version of the schema that this program knows.
+const SCHEMA: i64 = 1;
+/// How long a server may work on a migration before another one takes it for dead.
+const MIGRATION_LEASE: Duration = Duration::from_mins(2);
+
+/// How safe a write must be before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// In the journal of most members of a replica set: everything that moves credits or lets somebody in.
+    Durable,
+    /// With the primary. What is durable and comes later is only there with it.
+    Relaxed,
+}
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Mongo {
+    database: Database,
+}
+
+impl Mongo {
+    /// Connects and brings the schema up to date; servers that start together take turns.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be reached, or is of a newer program.
+    pub async fn open(uri: &SecretString) -> StoreResult<Self> {
+        let mut options = ClientOptions::parse(uri.expose_secret()).await?;
+        options.app_name.get_or_insert_with(|| "tessera".to_owned());
+        options.server_selection_timeout.get_or_insert(FIND_SERVER);
+        options.connect_timeout.get_or_insert(CONNECT);
+        options.max_pool_size.get_or_insert(POOL);
+        let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+        let mongo = Self { database: Client::with_options(options)?.database(&name) };
+        migrate(&mongo).await?;
+        Ok(mongo)
+    }
+
+    /// The name of the database.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.database.name()
+    }
+
+    /// A collection whose writes are answered when they are so safe.
+    #[must_use]
+    pub fn collection<T: Send + Sync>(&self, name: &str, durability: Durability) -> Collection<T> {
+        let concern = match durability {
+            Durability::Durable => WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build(),
+            Durability::Relaxed => WriteConcern::builder().w(Acknowledgment::Nodes(1)).build(),
+        };
+        self.database.collection_with_options(name, CollectionOptions::builder().write_concern(concern).build())
+    }
+
+    /// Runs a command on the database.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub async fn command(&self, command: Document) -> StoreResult<Document> {
+        let database = self.database.clone();
+        run(async move { database.run_command(command).await }).await
+    }
+}
+
+/// Waits for an operation, but not longer than a request may.
+///
+/// # Errors
+/// The driver's, or [`StoreError::TimedOut`].
+pub async fn run<T, F>(operation: F) -> StoreResult<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    match timeout(PATIENCE, tokio::spawn(operation)).await {
+        Ok(Ok(result)) => Ok(result?),
+        Ok(Err(_)) => Err(StoreError::Panicked),
+        Err(_) => Err(StoreError::TimedOut),
+    }
+}
+
+/// An id as MongoDB stores it: binary, of subtype 4.
+#[must_use]
+pub fn to_bson(id: Uuid) -> bson::Uuid {
+    bson::Uuid::from_bytes(id.into_bytes())
+}
+
+/// The id that was stored.
+#[must_use]
+pub fn from_bson(id: bson::Uuid) -> Uuid {
+    Uuid::from_bytes(id.bytes())
+}
+
+/// Whether an error says that a unique index has this key already.
+#[must_use]
+pub fn is_duplicate(error: &StoreError) -> bool {
+    const DUPLICATE_KEY: i32 = 11000;
+    let StoreError::Mongo(error) = error else { return false };
+    match error.kind.as_ref() {
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
+        ErrorKind::InsertMany(error) => error
+            .write_errors
+            .as_ref()
+            .is_some_and(|errors| !errors.is_empty() && errors.iter().all(|error| error.code == DUPLICATE_KEY)),
+        ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}
+
+/// Whether an error says that what is stored is not what the program expects, rather than that it cannot be reached.
+pub(super) fn is_corrupt(error: &Error) -> bool {
+    matches!(
+        error.kind.as_ref(),
+        ErrorKind::BsonDeserialization(_) | ErrorKind::Bson(_) | ErrorKind::InvalidResponse { .. }
+    )
+}
+
+/// Brings the schema up to date, step by step, one server at a time.
+async fn migrate(mongo: &Mongo) -> StoreResult<()> {
+    let meta = mongo.collection::<Document>("meta", Durability::Durable);
+    let me = bson::Uuid::new();
+    let begun = Instant::now();
+    loop {
+        let found = {
+            let meta = meta.clone();
+            run(async move { meta.find_one(doc! { "_id": "schema" }).await }).await?
+        };
+        let version = match &found {
+            Some(schema) => schema.get_i64("version").map_err(|_| StoreError::Corrupt("meta.schema.version".into()))?,
+            None => 0,
+        };
+        if version > SCHEMA {
+            return Err(StoreError::TooNew(version, SCHEMA));
+        }
+        if version == SCHEMA {
+            return Ok(());
+        }
+        if take_migration(&meta, me, found.is_none()).await? {
+            for step in version + 1..=SCHEMA {
+                migrate_to(mongo, step).await?;
+                let meta = meta.clone();
+                run(async move {
+                    let done = doc! { "$set": { "version": step, "lockedUntil": 0_i64 } };
+                    meta.update_one(doc! { "_id": "schema", "lockedBy": me }, done).await
+                })
+                .await?;
+            }
+        } else if begun.elapsed() > MIGRATION_LEASE * 2 {
+            return Err(StoreError::TimedOut);
+        } else {
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// Whether this server is the one that migrates now.
+async fn take_migration(meta: &Collection<Document>, me: bson::Uuid, is_new: bool) -> StoreResult<bool> {
+    let lease = i64::try_from(MIGRATION_LEASE.as_millis()).unwrap_or(i64::MAX);
+    let (now, meta) = (now_millis(), meta.clone());
+    let lock = doc! { "lockedBy": me, "lockedUntil": now + lease };
+    if is_new {
+        let mut schema = doc! { "_id": "schema", "version": 0_i64 };
+        schema.extend(lock);
+        return match run(async move { meta.insert_one(schema).await }).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(error),
+        };
+    }
+    let free = doc! { "_id": "schema", "lockedUntil": { "$lt": now } };
+    let taken = run(async move {
+        meta.find_one_and_update(free, doc! { "$set": lock }).return_document(ReturnDocument::After).await
+    })
+    .await?;
+    Ok(taken.is_some())
+}
+
+/// One step of the schema. May be begun anew after a crash, so it changes nothing that is there already.
+async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
+    debug_assert_eq!(version, 1, "every version has its step");
+    // What no update may break, even if the code were wrong.
+    let never_negative = doc! {
+        "available": { "$gte": 0_i64 },
+        "held": { "$gte": 0_i64 },
+        "debt": { "$gte": 0_i64 },
+    };
+    let database = mongo.database.clone();
+    let made = run(async move { database.create_collection("accounts").validator(never_negative).await }).await;
+    if let Err(StoreError::Mongo(error)) = made
+        && !matches!(error.kind.as_ref(), ErrorKind::Command(error) if error.code == 48)
+    {
+        return Err(error.into());
+    }
+    let unique = || IndexOptions::builder().unique(true).build();
+    let partial = |filter: Document| IndexOptions::builder().partial_filter_expression(filter).build();
+    let plain = IndexOptions::default;
+    let indexes = [
+        ("users", doc! { "email": 1 }, unique()),
+        ("sessions", doc! { "user": 1 }, plain()),
+        ("sessions", doc! { "expiresAt": 1 }, plain()),
+        ("accounts", doc! { "open.leaseUntil": 1 }, partial(doc! { "held": { "$gt": 0_i64 } })),
+        // The ledger's _id is the user and the number of the entry, which is the order it is read in.
+        ("ledger", doc! { "key": 1 }, unique()),
+        ("ledger", doc! { "_id.user": 1, "once.key": 1 }, partial(doc! { "once.key": { "$exists": true } })),
+        ("ledger", doc! { "at": 1 }, partial(doc! { "once.key": { "$exists": true } })),
+        ("conversations", doc! { "user": 1, "updatedAt": -1, "_id": -1 }, plain()),
+        ("messages", doc! { "conversation": 1, "_id": 1 }, plain()),
+        ("messages", doc! { "user": 1 }, plain()),
+    ];
+    for (collection, keys, options) in indexes {
+        let collection = mongo.collection::<Document>(collection, Durability::Durable);
+        let index = IndexModel::builder().keys(keys).options(options).build();
+        // Not bounded by a request's patience: an index over much data takes its time.
+        collection.create_index(index).await?;
+    }
+    Ok(())
+}
