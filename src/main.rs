@@ -2,13 +2,14 @@
 #![recursion_limit = "256"]
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tessera::account;
 use tessera::server::config::Config;
 use tessera::server::state::{AppState, Stores};
-use tessera::server::{check, serve, telemetry};
+use tessera::server::{backup, check, serve, telemetry};
 use tokio::net::TcpListener;
 
 #[global_allocator]
@@ -28,6 +29,15 @@ enum Command {
     Check,
     /// Check every account against its ledger; exit 1 on drift.
     Audit,
+    /// Write all that is stored into a new file, while servers go on.
+    Backup { file: PathBuf },
+    /// Put a backup in the place of what is stored.
+    Restore {
+        file: PathBuf,
+        /// Replace what is there.
+        #[arg(long)]
+        force: bool,
+    },
     /// Manage admins.
     Admin {
         #[command(subcommand)]
@@ -69,13 +79,14 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Some(Command::Audit) => audit(&config).await,
+        Some(Command::Backup { file }) => backup::backup(&config, &file).map(|line| done(&line)),
+        Some(Command::Restore { file, force }) => backup::restore(&config, &file, force).map(|line| done(&line)),
         Some(Command::Admin { command: AdminCommand::Grant { email } }) => {
             let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
             account::service::grant_admin(stores.accounts.as_ref(), &email)
                 .await
                 .map_err(|error| format!("{email}: {error}"))?;
-            print(&format!("{email} is an admin now.\n"));
-            Ok(ExitCode::SUCCESS)
+            Ok(done(&format!("{email} is an admin now.\n")))
         }
     }
 }
@@ -106,6 +117,12 @@ async fn audit(config: &Config) -> Result<ExitCode, String> {
         report.accounts, report.entries, report.open_holds
     ));
     Ok(if report.drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A command that went well.
+fn done(line: &str) -> ExitCode {
+    print(line);
+    ExitCode::SUCCESS
 }
 
 /// The answer of a command, for people and pipes. A closed pipe is no error.

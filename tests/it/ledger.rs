@@ -437,6 +437,8 @@ async fn replay(store: Arc<dyn CreditStore>, steps: Vec<Step>) {
         }
         assert_eq!(store.balance(user, "r").await.unwrap(), model.balance);
     }
+    // Opens the account, if nothing did.
+    assert_eq!(store.balance(user, "r").await.unwrap(), model.balance);
     let ledger = store.ledger(user, None, 1000).await.unwrap().unwrap();
     let worth: i64 = ledger.items.iter().map(|entry| entry.amount).sum();
     assert_eq!(worth, model.worth);

@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod accounts;
+mod backup;
 mod binary;
 mod chat;
 mod config;
@@ -21,4 +22,5 @@ mod providers;
 mod redis_failures;
 mod security;
 mod servers;
+mod stores;
 mod support;

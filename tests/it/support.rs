@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use leptos::config::LeptosOptions;
@@ -47,6 +48,10 @@ impl TestApp {
         let addr = listener.local_addr().unwrap();
         tokio::spawn(serve::run(state.clone(), listener));
         Self { addr, state, upstream, data }
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.data.path()
     }
 
     /// Nobody, yet.

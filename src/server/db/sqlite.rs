@@ -45,6 +45,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The schema, one step per version, forward only.
 const MIGRATIONS: [&str; 2] = [include_str!("sqlite_1.sql"), include_str!("sqlite_2.sql")];
 
+/// The version of the schema that this program knows.
+pub const SCHEMA: usize = MIGRATIONS.len();
+
 impl Sqlite {
     /// Opens the database, made new where there is none, and brings its schema up to date.
     ///
@@ -191,14 +194,14 @@ fn migrate(connection: &mut Connection) -> StoreResult<()> {
     // Immediate, so that two processes that start together do not both migrate.
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version > MIGRATIONS.len() {
+    if version > SCHEMA {
         let number = |version: usize| i64::try_from(version).unwrap_or(i64::MAX);
-        return Err(StoreError::TooNew(number(version), number(MIGRATIONS.len())));
+        return Err(StoreError::TooNew(number(version), number(SCHEMA)));
     }
     for step in &MIGRATIONS[version..] {
         transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
     transaction.commit()?;
     Ok(())
 }
