@@ -37,8 +37,9 @@ pub enum AppError {
     TooLarge,
     #[error("Send the body as {0}.")]
     UnsupportedMedia(String),
-    #[error("Too many attempts. Please try again in {retry_after_secs} s.")]
-    RateLimited { retry_after_secs: u64 },
+    /// `limit` is how many a minute are allowed.
+    #[error("Too many requests. Please try again in {retry_after_secs} s.")]
+    RateLimited { retry_after_secs: u64, limit: u32 },
     #[error("The model could not answer. Nothing was charged.")]
     ProviderFailed,
     #[error("The model took too long. Nothing was charged.")]

@@ -216,7 +216,7 @@ mod tests {
             }),
         ] {
             let sent = job_event(&event, Position::End);
-            let sent = SseEvent { id: None, event: sent.name.to_owned(), data: sent.data };
+            let sent = SseEvent { id: None, event: sent.name.into_owned(), data: sent.data };
             assert_eq!(parse_event(&sent), Some(event));
         }
     }

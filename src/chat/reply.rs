@@ -294,5 +294,5 @@ pub(super) fn job_event(event: &ChatEvent, position: Position) -> JobEvent {
         ChatEvent::Error(event) => ("error", serde_json::to_string(event)),
     };
     // Structs of texts and numbers: there is nothing in them that JSON could not say.
-    JobEvent { name, data: data.unwrap_or_default(), position }
+    JobEvent { name: name.into(), data: data.unwrap_or_default(), position }
 }

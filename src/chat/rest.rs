@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::service::{self, CONVERSATIONS_PAGE};
+use super::service::{self, Asked, CONVERSATIONS_PAGE};
 use super::watch::watch_reply;
 use super::{ChatRequest, Conversation, ConversationSummary, Message};
 use crate::credits::Page;
@@ -23,7 +23,7 @@ use crate::error::AppError;
 use crate::server::caller::Caller;
 use crate::server::jobs::Position;
 use crate::server::pages;
-use crate::server::response::{Answer, ApiError, ApiJson, ApiResult, PathId, page_limit};
+use crate::server::response::{Answer, ApiError, ApiJson, ApiResult, PathId, page_limit, with_quota};
 use crate::server::state::AppState;
 use crate::ui::Theme;
 
@@ -50,11 +50,13 @@ async fn send(
     ApiJson(request, _): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
-    let id = service::send_message(&state, caller.id, request, key).await?;
-    if wants_stream(&headers) {
-        return event_stream(&state, caller.id, id, None).await;
-    }
-    Ok(Answer(service::await_reply(&state, caller.id, id).await?).into_response())
+    let Asked { reply, quota } = service::send_message(&state, caller.id, request, key).await?;
+    let response = if wants_stream(&headers) {
+        event_stream(&state, caller.id, reply, None).await?
+    } else {
+        Answer(service::await_reply(&state, caller.id, reply).await?).into_response()
+    };
+    Ok(with_quota(response, quota))
 }
 
 /// One message, with its HTML once it has ended.
@@ -86,7 +88,7 @@ async fn event_stream(state: &AppState, user: Uuid, id: Uuid, from: Option<Posit
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events = events.map(|event| {
-        Ok::<_, Infallible>(Event::default().id(event.position.to_event_id()).event(event.name).data(&event.data))
+        Ok::<_, Infallible>(Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data))
     });
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     let headers = response.headers_mut();
@@ -161,7 +163,7 @@ async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, For
         ..ChatRequest::default()
     };
     let sent = match service::send_message(&state, caller.id, request, None).await {
-        Ok(id) => super::watch::await_end(&state, caller.id, id).await,
+        Ok(asked) => super::watch::await_end(&state, caller.id, asked.reply).await,
         Err(error) => Err(error),
     };
     match sent {

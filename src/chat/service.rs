@@ -21,6 +21,7 @@ use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, Wo
 use crate::error::{AppError, AppResult};
 use crate::server::caller::Caller;
 use crate::server::jobs::StopReason;
+use crate::server::limits::{Limit, Quota};
 use crate::server::recovery::lease_from_now;
 use crate::server::request::current_request_id;
 use crate::server::state::AppState;
@@ -36,18 +37,27 @@ const STOP_PATIENCE: Duration = Duration::from_secs(4);
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
 
-/// Asks for a reply: holds its price, stores the message and starts the job that writes it. Returns the id of the
-/// reply, which is also the id of the job. The same `idempotency_key` with the same `body` returns the same id.
+/// A message that was taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// The id of the reply, which is also the id of its job.
+    pub reply: Uuid,
+    /// What the user may still ask.
+    pub quota: Quota,
+}
+
+/// Asks for a reply: holds its price, stores the message and starts the job that writes it. The same
+/// `idempotency_key` with the same `body` returns the same reply.
 ///
 /// # Errors
-/// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation,
+/// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation, [`AppError::RateLimited`],
 /// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
 pub async fn send_message(
     state: &AppState,
     user: Uuid,
     request: ChatRequest,
     idempotency_key: Option<String>,
-) -> AppResult<Uuid> {
+) -> AppResult<Asked> {
     let text = check_message(state, &request.message)?;
     let order = choose_providers(state, request.provider.as_deref())?;
     if request.model.is_some() && request.provider.is_none() {
@@ -58,13 +68,14 @@ pub async fn send_message(
     if replaces.is_some() && conversation.is_none() {
         return Err(AppError::invalid("replaces", "Say which conversation the replaced message is in."));
     }
+    let idempotency = idempotency_key.map(|key| check_key(key, &request)).transpose()?;
     if state.is_shutting_down() {
         return Err(AppError::Unavailable);
     }
+    let quota = state.limiter.check(Limit::Spend, &user.to_string()).await?;
     let price = state.config.credits.chat;
     // In this order: ids order a conversation.
     let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
-    let idempotency = idempotency_key.map(|key| check_key(key, &request)).transpose()?;
     let hold = NewHold {
         id: reply_id,
         user,
@@ -77,7 +88,7 @@ pub async fn send_message(
     let held = hold.held();
     match state.credits.hold(hold).await? {
         HoldOutcome::Held(_) => {}
-        HoldOutcome::Repeated(id) => return Ok(id),
+        HoldOutcome::Repeated(reply) => return Ok(Asked { reply, quota }),
         HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
         HoldOutcome::Insufficient { available } => {
             return Err(AppError::InsufficientCredits { needed: price, available });
@@ -115,7 +126,7 @@ pub async fn send_message(
         let turns = build_context(past, text);
         let writing = Writing { id: reply_id, hold: held, conversation, turns, wanted, model, order };
         reply::start(&state, writing);
-        Ok(reply_id)
+        Ok(Asked { reply: reply_id, quota })
     });
     begun.await.map_err(|_| AppError::Internal)?
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::config::{Config, DatabaseConfig};
+use super::redis;
 use super::state::{AppState, Stores, build_providers};
 use crate::chat::providers::{ProviderError, ProviderRequest, Role, Turn};
 
@@ -27,9 +28,17 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
         .iter()
         .map(|provider| json!({ "name": provider.name(), "model": provider.model(), "problem": provider.trouble() }))
         .collect();
+    // Only told: a server goes on alone without it.
+    let redis = state.redis.as_ref().map(|redis| json!({ "problem": redis.problem() }));
     let ready = database && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": ready, "draining": draining, "database": database, "chatProviders": providers });
+    let body = json!({
+        "ready": ready,
+        "draining": draining,
+        "database": database,
+        "redis": redis,
+        "chatProviders": providers,
+    });
     (status, Json(body)).into_response()
 }
 
@@ -47,6 +56,9 @@ pub async fn run(config: &Config) -> (String, bool) {
         }
         Err(error) => ("database".to_owned(), Err(error.to_string())),
     });
+    if let Some(redis) = &config.redis {
+        rows.push(("redis".to_owned(), redis::try_out(redis).await));
+    }
     for provider in build_providers(config) {
         let request = ProviderRequest {
             turns: vec![Turn { role: Role::User, content: "Say hello.".to_owned() }],

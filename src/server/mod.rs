@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod limits;
 pub mod pages;
 pub mod recovery;
+pub mod redis;
 pub mod request;
 pub mod response;
 pub mod router;

@@ -5,13 +5,14 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::limits::Quota;
 use super::request::current_request_id;
 use crate::error::{AppError, AppResult};
 
@@ -57,7 +58,10 @@ impl IntoResponse for ApiError {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
         let retry_after = match error {
-            AppError::RateLimited { retry_after_secs } => Some(retry_after_secs),
+            AppError::RateLimited { retry_after_secs, limit } => {
+                response = with_quota(response, Quota { limit, remaining: 0, reset_secs: retry_after_secs });
+                Some(retry_after_secs)
+            }
             AppError::Unavailable => Some(5),
             _ => None,
         };
@@ -66,6 +70,15 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// Says in `RateLimit-*` headers what the caller may still do.
+pub fn with_quota(mut response: Response, quota: Quota) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("ratelimit-limit"), quota.limit.into());
+    headers.insert(HeaderName::from_static("ratelimit-remaining"), quota.remaining.into());
+    headers.insert(HeaderName::from_static("ratelimit-reset"), quota.reset_secs.into());
+    response
 }
 
 /// A JSON body. What is wrong with it is said in the envelope.

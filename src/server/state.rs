@@ -10,8 +10,9 @@ use super::config::{Config, DatabaseConfig, ProviderName, database_path};
 use super::db::StoreResult;
 use super::db::mongo::Mongo;
 use super::db::sqlite::Sqlite;
-use super::jobs::Jobs;
-use super::limits::{LocalRateLimiter, RateLimiter};
+use super::jobs::{JobFeed, Jobs, RedisJobFeed};
+use super::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter};
+use super::redis::Redis;
 use crate::account::password::Passwords;
 use crate::account::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::providers::local::LocalProvider;
@@ -99,6 +100,8 @@ pub struct Shared {
     /// In the order in which they are asked; never empty.
     pub chat_providers: Vec<Arc<GuardedProvider>>,
     pub limiter: Arc<dyn RateLimiter>,
+    /// `None`: not configured.
+    pub redis: Option<Redis>,
     pub passwords: Passwords,
     pub jobs: Arc<Jobs>,
     /// Cancelled when the server should end.
@@ -134,15 +137,25 @@ impl AppState {
     ) -> Self {
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
+        let redis = config.redis.as_ref().and_then(|redis| {
+            Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
+        });
+        let per_minute = config.site.rate_limit_per_minute;
+        let limiter: Arc<dyn RateLimiter> = match &redis {
+            Some(redis) => Arc::new(RedisRateLimiter::new(redis.clone(), per_minute)),
+            None => Arc::new(LocalRateLimiter::new(per_minute)),
+        };
+        let feed = redis.clone().map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
         Self(Arc::new(Shared {
             leptos,
             accounts: stores.accounts,
             credits: stores.credits,
             chats: stores.chats,
             chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
-            limiter: Arc::new(LocalRateLimiter::new(config.site.rate_limit_per_minute)),
+            limiter,
+            redis,
             passwords: Passwords::default(),
-            jobs: Arc::default(),
+            jobs: Arc::new(Jobs::new(feed)),
             shutdown: CancellationToken::new(),
             config,
         }))

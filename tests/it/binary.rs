@@ -31,7 +31,7 @@ fn a_wrong_variable_stops_the_start_with_one_line_that_names_it() {
     let output = tessera(
         &folder,
         &[],
-        &[("SITE_ADDR", "x"), ("REDIS_URL", "redis://localhost"), ("OPENAI_BASE_URL", "user:hunter2@x")],
+        &[("SITE_ADDR", "x"), ("REDIS_URL", "https://:hunter2@localhost"), ("OPENAI_BASE_URL", "user:hunter2@x")],
     );
     let stderr = text(&output.stderr);
     assert_eq!(stderr.lines().count(), 3, "{stderr}");

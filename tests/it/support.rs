@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use leptos::config::LeptosOptions;
 use reqwest::header::{ACCEPT, COOKIE, SET_COOKIE};
@@ -21,8 +22,8 @@ use crate::fake_openai::FakeOpenAi;
 pub struct TestApp {
     pub addr: SocketAddr,
     pub state: AppState,
-    pub upstream: FakeOpenAi,
-    data: TempDir,
+    pub upstream: Arc<FakeOpenAi>,
+    data: Arc<TempDir>,
 }
 
 impl TestApp {
@@ -32,8 +33,16 @@ impl TestApp {
 
     /// With these variables besides those that every test has.
     pub async fn start_with(vars: &[(&str, &str)]) -> Self {
-        let data = TempDir::new().unwrap();
-        let upstream = FakeOpenAi::start().await;
+        let data = Arc::new(TempDir::new().unwrap());
+        Self::start_over(data, Arc::new(FakeOpenAi::start().await), vars).await
+    }
+
+    /// A second server with the same database.
+    pub async fn start_beside(&self, vars: &[(&str, &str)]) -> Self {
+        Self::start_over(self.data.clone(), self.upstream.clone(), vars).await
+    }
+
+    async fn start_over(data: Arc<TempDir>, upstream: Arc<FakeOpenAi>, vars: &[(&str, &str)]) -> Self {
         let state = AppState::build(config(&data, &upstream.base_url(), vars), site_options()).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -225,6 +234,15 @@ impl EventReader {
             }
         }
         panic!("the stream ended without {name:?}");
+    }
+
+    /// Everything that is left.
+    pub async fn all(mut self) -> Vec<SseEvent> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            events.push(event);
+        }
+        events
     }
 
     /// Everything that is left: the text, and the last event.

@@ -21,6 +21,8 @@ pub struct Config {
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
     pub chat: ChatConfig,
+    /// `None`: everything that Redis would do is done in this process.
+    pub redis: Option<RedisConfig>,
     pub log: LogConfig,
 }
 
@@ -35,7 +37,8 @@ pub struct SiteConfig {
     pub data_dir: PathBuf,
     /// `TRUSTED_PROXIES` (none): addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
-    /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins and registrations that one address may try in a minute.
+    /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins and registrations that one address may try in a minute, and messages that
+    /// one user may send.
     pub rate_limit_per_minute: u32,
 }
 
@@ -115,6 +118,13 @@ pub struct LocalConfig {
     pub path: PathBuf,
 }
 
+/// What servers that share a database share besides it. There when `REDIS_URL` is set.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// `REDIS_URL`: `redis://` or, over TLS with the system's trusted CAs, `rediss://`. It may carry a password.
+    pub url: SecretString,
+}
+
 /// `RUST_LOG` (info) and `LOG_FORMAT` (pretty on a terminal, else json).
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -158,10 +168,6 @@ pub const DEFAULT_LOCAL_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 const DEFAULT_GEMINI_MODEL: &str = "gemini-3.8-flash";
 const DEFAULT_OPENAI_MODEL: &str = "gpt-5.4-mini";
 
-/// Variables of features that this version does not have. Set, they would be ignored, and an operator would believe
-/// that they work: better not to start.
-const NOT_YET: [(&str, &str); 1] = [("REDIS_URL", "Redis is not supported by this version; leave it unset")];
-
 impl Config {
     /// Reads `.env` in the working directory, then the environment, which wins.
     ///
@@ -198,11 +204,6 @@ impl Config {
     /// As [`Config::from_environment`].
     pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Vec<String>> {
         let mut reader = Reader::new(vars);
-        for (name, why) in NOT_YET {
-            if reader.text(name).is_some() {
-                reader.problem(name, why);
-            }
-        }
         let chat = ChatConfig::read(&mut reader);
         let config = Self {
             site: SiteConfig::read(&mut reader),
@@ -210,6 +211,7 @@ impl Config {
             accounts: AccountsConfig::read(&mut reader),
             credits: CreditsConfig::read(&mut reader),
             chat,
+            redis: RedisConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
         };
         reader.finish(config)
@@ -352,6 +354,20 @@ impl OpenAiConfig {
     }
 }
 
+impl RedisConfig {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let text = reader.text("REDIS_URL")?;
+        // A fragment is how the driver is told not to check certificates, which is not on offer here.
+        let is_redis =
+            |url: Url| matches!(url.scheme(), "redis" | "rediss") && url.has_host() && url.fragment().is_none();
+        if !Url::parse(text).is_ok_and(is_redis) || redis::Client::open(text).is_err() {
+            reader.problem("REDIS_URL", "is not a redis:// or rediss:// URL");
+            return None;
+        }
+        Some(Self { url: SecretString::from(text) })
+    }
+}
+
 impl LogConfig {
     fn read(reader: &mut Reader) -> Self {
         let format = match reader.text("LOG_FORMAT") {
@@ -446,6 +462,26 @@ mod tests {
         let problems = read(&[("GEMINI_MODEL", "gemini-9"), ("CHAT_PROVIDERS", "gemini")]).unwrap_err();
         assert!(problems.iter().any(|problem| problem.starts_with("GEMINI_API_KEY: ")), "{problems:?}");
         assert!(problems.iter().any(|problem| problem.contains("(set GEMINI_API_KEY)")), "{problems:?}");
+    }
+
+    #[test]
+    fn redis_is_reached_plainly_or_over_tls_and_its_url_is_never_shown() {
+        assert!(read(&[]).unwrap().redis.is_none());
+        for url in ["redis://127.0.0.1", "redis://:hunter2@cache:6380/1", "rediss://default:hunter2@cache.example"] {
+            let config = read(&[("REDIS_URL", url)]).unwrap();
+            assert!(config.redis.is_some() && !format!("{config:?}").contains("hunter2"));
+        }
+        for url in [
+            "hunter2",
+            "http://u:hunter2@x",
+            "redis:hunter2",
+            "unix:///hunter2",
+            "redis://hunter2/x",
+            "rediss://hunter2/#insecure",
+        ] {
+            let problems = read(&[("REDIS_URL", url)]).unwrap_err();
+            assert_eq!(problems, ["REDIS_URL: is not a redis:// or rediss:// URL"]);
+        }
     }
 
     #[test]

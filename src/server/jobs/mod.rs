@@ -1,21 +1,29 @@
 //! Work that belongs to the server and not to a connection: replies now, images later.
 //!
 //! A job publishes events into a log; any number of watchers read the log from any point and wait for more. What a
-//! job does and what its events mean is the feature's business.
+//! job does and what its events mean is the feature's business. Watchers on other servers read the [`JobFeed`].
 
+mod feed;
+mod redis;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use futures::stream::{self, Stream};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream, Stream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+pub use self::feed::JobFeed;
+pub use self::redis::RedisJobFeed;
 
 /// Something that a job tells its watchers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
     /// Name of the event in an event stream.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// JSON.
     pub data: String,
     /// Where a watcher is who has seen this event.
@@ -63,6 +71,7 @@ pub struct Job {
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
     stop_reason: OnceLock<StopReason>,
+    feed: Option<Arc<dyn JobFeed>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,12 +83,16 @@ struct Progress {
 impl Job {
     /// Appends an event and wakes the watchers.
     pub fn publish(&self, event: JobEvent) {
+        let event = Arc::new(event);
         let events = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.push(Arc::new(event));
+            log.push(event.clone());
             log.len()
         };
         self.progress.send_modify(|progress| progress.events = events);
+        if let Some(feed) = &self.feed {
+            feed.publish(self.id, event);
+        }
     }
 
     /// Tells the job to end. The first reason counts.
@@ -118,9 +131,34 @@ impl Job {
 #[derive(Default)]
 pub struct Jobs {
     running: Mutex<HashMap<Uuid, Arc<Job>>>,
+    feed: Option<Arc<dyn JobFeed>>,
 }
 
 impl Jobs {
+    /// With a way to tell other servers what happens here.
+    #[must_use]
+    pub fn new(feed: Option<Arc<dyn JobFeed>>) -> Self {
+        Self { running: Mutex::default(), feed }
+    }
+
+    /// The events of a job that runs in another process, as far as they can be had; `None` where there is no feed.
+    #[must_use]
+    pub fn read_elsewhere(&self, id: Uuid) -> Option<BoxStream<'static, JobEvent>> {
+        self.feed.as_ref().map(|feed| feed.read(id))
+    }
+
+    /// Waits until a job in another process says that it has ended. For ever, if nobody says so.
+    pub async fn ended_elsewhere(&self, id: Uuid) {
+        if let Some(mut events) = self.read_elsewhere(id) {
+            while let Some(event) = events.next().await {
+                if event.position == Position::End {
+                    return;
+                }
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
     /// Registers a job of `user` and runs it in a task of its own. When `run` ends, its watchers have everything.
     pub fn spawn<F, Fut>(self: &Arc<Self>, id: Uuid, user: Uuid, run: F) -> Arc<Job>
     where
@@ -134,6 +172,7 @@ impl Jobs {
             progress: watch::Sender::default(),
             stop: CancellationToken::new(),
             stop_reason: OnceLock::new(),
+            feed: self.feed.clone(),
         });
         self.lock().insert(id, job.clone());
         // Dropped even when the task panics, so that nobody watches a dead job for ever.
@@ -195,7 +234,7 @@ mod tests {
     use super::*;
 
     fn event(position: u64) -> JobEvent {
-        JobEvent { name: "token", data: position.to_string(), position: Position::At(position) }
+        JobEvent { name: "token".into(), data: position.to_string(), position: Position::At(position) }
     }
 
     #[tokio::test]

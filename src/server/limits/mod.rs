@@ -1,16 +1,17 @@
-//! Rate limits: the port, and its adapter inside this process.
+//! Rate limits: the port, its two adapters, and who is asking.
 
-use std::num::NonZeroU32;
-use std::time::Duration;
+mod local;
+mod redis;
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter as Governor};
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 
+pub use self::local::LocalRateLimiter;
+pub use self::redis::RedisRateLimiter;
 use super::state::AppState;
 use crate::error::{AppError, AppResult};
 
@@ -23,67 +24,63 @@ pub enum Limit {
     LoginAddress,
     /// Sign-ins to one account, from wherever, right or wrong: guessing must not pay.
     LoginEmail,
+    /// Everything of one user that costs credits.
+    Spend,
 }
 
-/// Counts attempts.
+impl Limit {
+    /// In keys: letters and `-`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::LoginAddress => "login-address",
+            Self::LoginEmail => "login-email",
+            Self::Spend => "spend",
+        }
+    }
+
+    /// How many a minute, and at once, where `configured` is `RATE_LIMIT_PER_MINUTE`.
+    fn per_minute(self, configured: u32) -> u32 {
+        let count = if self == Self::LoginEmail { configured.div_ceil(2) } else { configured };
+        count.max(1)
+    }
+}
+
+/// What is left of a limit after an attempt that it allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// How many a minute.
+    pub limit: u32,
+    /// How many at once from now.
+    pub remaining: u32,
+    /// Seconds until all of the limit is there again.
+    pub reset_secs: u64,
+}
+
+impl Quota {
+    fn new(limit: u32, remaining: u32) -> Self {
+        let used = u64::from(limit.saturating_sub(remaining));
+        Self { limit, remaining, reset_secs: (used * 60).div_ceil(u64::from(limit.max(1))) }
+    }
+}
+
+/// The refusal that says when to come back, in whole seconds: rounded up, as a moment too early is refused again.
+fn refuse(limit: u32, wait_millis: u128) -> AppError {
+    let retry_after_secs = u64::try_from(wait_millis.div_ceil(1000)).unwrap_or(u64::MAX).max(1);
+    AppError::RateLimited { retry_after_secs, limit }
+}
+
+/// Counts attempts (GCRA: a limit may be used up at once and comes back evenly).
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
     /// Counts one attempt of `key`.
     ///
     /// # Errors
     /// [`AppError::RateLimited`] when there were too many.
-    async fn check(&self, limit: Limit, key: &str) -> AppResult<()>;
+    async fn check(&self, limit: Limit, key: &str) -> AppResult<Quota>;
 
     /// Forgets keys that have long been quiet.
     fn forget_idle(&self);
-}
-
-/// [`RateLimiter`] in this process (GCRA).
-pub struct LocalRateLimiter {
-    register: DefaultKeyedRateLimiter<String>,
-    login_address: DefaultKeyedRateLimiter<String>,
-    login_email: DefaultKeyedRateLimiter<String>,
-    clock: DefaultClock,
-}
-
-impl LocalRateLimiter {
-    /// `per_minute` registrations and sign-ins per address; half as many sign-ins per account.
-    #[must_use]
-    pub fn new(per_minute: u32) -> Self {
-        let quota = |count: u32| Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
-        Self {
-            register: Governor::keyed(quota(per_minute)),
-            login_address: Governor::keyed(quota(per_minute)),
-            login_email: Governor::keyed(quota(per_minute.div_ceil(2))),
-            clock: DefaultClock::default(),
-        }
-    }
-
-    const fn limiter(&self, limit: Limit) -> &DefaultKeyedRateLimiter<String> {
-        match limit {
-            Limit::Register => &self.register,
-            Limit::LoginAddress => &self.login_address,
-            Limit::LoginEmail => &self.login_email,
-        }
-    }
-}
-
-#[async_trait]
-impl RateLimiter for LocalRateLimiter {
-    async fn check(&self, limit: Limit, key: &str) -> AppResult<()> {
-        self.limiter(limit).check_key(&key.to_owned()).map_err(|refused| {
-            // Rounded up: a second too early is refused again.
-            let wait = refused.wait_time_from(self.clock.now()) + Duration::from_millis(999);
-            AppError::RateLimited { retry_after_secs: wait.as_secs().max(1) }
-        })
-    }
-
-    fn forget_idle(&self) {
-        for limiter in [&self.register, &self.login_address, &self.login_email] {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
-        }
-    }
 }
 
 /// Where a request came from: the peer, or what a trusted proxy says of it. An IPv6 address counts by its /64, which
@@ -130,18 +127,6 @@ fn client_of(peer: IpAddr, hops: &[IpAddr], trusted: &[IpAddr]) -> String {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_limit_is_per_key_and_says_when_to_come_back() {
-        let limiter = LocalRateLimiter::new(3);
-        for _ in 0..3 {
-            limiter.check(Limit::Register, "a").await.unwrap();
-        }
-        let refused = limiter.check(Limit::Register, "a").await.unwrap_err();
-        assert!(matches!(refused, AppError::RateLimited { retry_after_secs: 1..=20 }), "{refused:?}");
-        limiter.check(Limit::Register, "b").await.unwrap();
-        limiter.check(Limit::LoginAddress, "a").await.unwrap();
-    }
-
     #[test]
     fn only_trusted_proxies_are_believed() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
@@ -150,5 +135,13 @@ mod tests {
         assert_eq!(client_of(ip("10.0.0.1"), &hops, &[ip("10.0.0.1")]), "198.51.100.7");
         assert_eq!(client_of(ip("10.0.0.1"), &hops, &[ip("10.0.0.1"), ip("198.51.100.7")]), "203.0.113.9");
         assert_eq!(client_of(ip("2001:db8:1:2:3::4"), &[], &[]), "2001:db8:1:2::/64");
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        assert_eq!(Quota::new(20, 19), Quota { limit: 20, remaining: 19, reset_secs: 3 });
+        assert_eq!(Quota::new(1000, 999).reset_secs, 1);
+        assert_eq!(refuse(20, 2001), AppError::RateLimited { retry_after_secs: 3, limit: 20 });
+        assert_eq!(refuse(1000, 0), AppError::RateLimited { retry_after_secs: 1, limit: 1000 });
     }
 }

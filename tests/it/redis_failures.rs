@@ -1,0 +1,170 @@
+//! Redis killed, frozen, away from the start, and over TLS: the server goes on, in time, and finds it again.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use redis::AsyncCommands;
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use crate::servers::{RedisServer, free_port, until};
+use crate::support::{TestApp, User};
+
+/// No request may take longer, whatever Redis does.
+const AT_MOST: Duration = Duration::from_secs(1);
+
+/// Many requests at once, each by a user of its own; returns how long the slowest took.
+async fn slowest_of(users: &[User]) -> Duration {
+    let answered = join_all(users.iter().map(async |user| {
+        let started = Instant::now();
+        let page = user.get("/chat").send().await.unwrap();
+        assert_eq!(page.status(), 200);
+        let page_took = started.elapsed();
+        let started = Instant::now();
+        let (status, body) = user.chat("#tokens=1").await;
+        assert_eq!(status, 200, "{body}");
+        page_took.max(started.elapsed())
+    }));
+    answered.await.into_iter().max().unwrap()
+}
+
+fn problem(app: &TestApp) -> Option<String> {
+    app.state.redis.as_ref().unwrap().problem()
+}
+
+async fn counted(server: &RedisServer) -> usize {
+    server.look().await.keys::<_, Vec<String>>("tessera:limit:spend:*").await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_frozen_or_killed_redis_delays_nobody_and_is_found_again() {
+    let mut server = RedisServer::start().await;
+    let app = TestApp::start_with(&[("REDIS_URL", &server.url()), ("RATE_LIMIT_PER_MINUTE", "200")]).await;
+    let mut users = Vec::new();
+    for _ in 0..20 {
+        users.push(app.user().await);
+    }
+    let up = slowest_of(&users).await;
+    assert_eq!((problem(&app), counted(&server).await), (None, 20));
+
+    server.freeze();
+    let frozen = slowest_of(&users).await;
+    assert!(problem(&app).is_some());
+    let rested = slowest_of(&users).await;
+    let (status, ready) = app.visitor().get_json("/readyz").await;
+    assert_eq!((status, ready["ready"].as_bool()), (200, Some(true)));
+    assert!(ready["redis"]["problem"].is_string(), "{ready}");
+    server.thaw();
+    until(|| problem(&app).is_none()).await;
+    slowest_of(&users).await;
+    assert_eq!(problem(&app), None);
+
+    server.kill();
+    let killed = slowest_of(&users).await;
+    assert!(problem(&app).is_some());
+    server.start_again().await;
+    until(|| problem(&app).is_none()).await;
+    assert_eq!(counted(&server).await, 0, "it came back empty");
+    slowest_of(&users).await;
+    assert_eq!(counted(&server).await, 20);
+    eprintln!("slowest request: up {up:?}, frozen {frozen:?}, resting {rested:?}, killed {killed:?}");
+    for took in [frozen, rested, killed] {
+        assert!(took < AT_MOST + up, "{took:?}, {up:?} with Redis");
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn limits_hold_without_redis() {
+    let mut server = RedisServer::start().await;
+    let app = TestApp::start_with(&[("REDIS_URL", &server.url()), ("RATE_LIMIT_PER_MINUTE", "4")]).await;
+    let user = app.user().await;
+    assert_eq!(user.chat("one").await.0, 200);
+    server.freeze();
+    for expected in [200, 200, 200, 429, 429] {
+        assert_eq!(user.chat("more").await.0, expected);
+    }
+    server.kill();
+    assert_eq!(user.chat("more").await.0, 429);
+    let login = serde_json::json!({"email": user.email, "password": "wrong horse"});
+    for expected in [401, 401, 429] {
+        assert_eq!(user.post_json("/api/auth/login", &login).await.0, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_is_away_at_the_start_is_found_later() {
+    let mut server = RedisServer::start().await;
+    server.kill();
+    let app = TestApp::start_with(&[("REDIS_URL", &server.url())]).await;
+    let user = app.user().await;
+    assert_eq!(user.chat("hello").await.0, 200);
+    assert!(problem(&app).is_some());
+    server.start_again().await;
+    until(|| problem(&app).is_none()).await;
+    assert_eq!(user.chat("hello").await.0, 200);
+    assert_eq!(counted(&server).await, 1);
+}
+
+fn openssl(folder: &TempDir, arguments: &str) {
+    let done = Command::new("openssl").args(arguments.split(' ')).current_dir(folder.path()).output().unwrap();
+    assert!(done.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A CA of our own, and a certificate of Redis that it has signed.
+fn make_certificates(folder: &TempDir) {
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout";
+    openssl(folder, &format!("req -x509 {key} ca.key -out ca.crt -days 2 -subj /CN=Test-CA"));
+    openssl(folder, &format!("req {key} redis.key -out redis.csr -subj /CN=redis"));
+    std::fs::write(folder.path().join("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost").unwrap();
+    openssl(
+        folder,
+        "x509 -req -in redis.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out redis.crt",
+    );
+}
+
+#[tokio::test]
+async fn rediss_trusts_the_cas_of_the_system_and_nobody_else() {
+    let folder = TempDir::new().unwrap();
+    make_certificates(&folder);
+    let server = RedisServer::start_tls(folder.path()).await;
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/SmolLM2-135M-Instruct.Q4_1.gguf");
+    let tessera = |trusted: Option<&str>, vars: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        command.current_dir(folder.path()).env_clear().env("REDIS_URL", server.tls_url()).env("LOCAL_MODEL", model);
+        command.envs(vars.iter().copied());
+        if let Some(file) = trusted {
+            command.env("SSL_CERT_FILE", folder.path().join(file));
+        }
+        command
+    };
+    let table = |trusted| {
+        let output = tessera(trusted, &[]).arg("check").output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let trusting = table(Some("ca.crt"));
+    assert!(trusting.contains("ok      redis            127.0.0.1:"), "{trusting}");
+    let strict = table(None);
+    assert!(strict.contains("FAILED  redis") && strict.contains("ertificate"), "{strict}");
+
+    // And as a server.
+    let addr = format!("127.0.0.1:{}", free_port());
+    let vars = [("SITE_ADDR", addr.as_str()), ("RUST_LOG", "warn")];
+    let mut child = tessera(Some("ca.crt"), &vars).stderr(Stdio::inherit()).spawn().unwrap();
+    let visitor = User::new(addr.parse().unwrap());
+    let mut problem = serde_json::Value::Bool(false);
+    for _ in 0..400 {
+        if let Ok(response) = visitor.get("/readyz").send().await {
+            let ready: serde_json::Value = response.json().await.unwrap();
+            problem = ready["redis"]["problem"].clone();
+            if problem.is_null() {
+                break;
+            }
+        }
+        sleep(Duration::from_millis(25)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(problem.is_null(), "{problem}");
+}
