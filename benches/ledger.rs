@@ -62,12 +62,7 @@ fn heading(what: &str) {
 fn report(concurrency: usize, (rate, mut latencies): (f64, Vec<Duration>), raw: f64) {
     latencies.sort_unstable();
     let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
-    say(&format!(
-        "{concurrency:>12} {rate:>12.0} {:>10.2} {:>10.2} {raw:>13.0} {:>8.2}",
-        at(50),
-        at(99),
-        rate / raw
-    ));
+    say(&format!("{concurrency:>12} {rate:>12.0} {:>10.2} {:>10.2} {raw:>13.0} {:>8.2}", at(50), at(99), rate / raw));
 }
 
 /// Each worker spends for a user of its own.

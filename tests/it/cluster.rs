@@ -99,16 +99,15 @@ async fn the_limit_a_minute_holds_over_all_servers_together() {
 async fn a_stream_begun_on_one_server_is_resumed_and_stopped_on_another() {
     let cluster = Cluster::start(&[]).await;
     let user = cluster.user().await;
-    let on = |server: usize| User { addr: cluster.servers[server].addr, ..user.clone() };
+    let on = |server: usize| user.at(cluster.servers[server].addr);
     let mut events = on(0).chat_stream(&json!({"message": "#tokens=40 #pause=50"})).await;
     let (_, start) = events.next_named("start").await;
     let id = start["messageId"].as_str().unwrap();
     let (seen, token) = events.next_named("token").await;
     let seen = seen.id.unwrap();
-    let (whole, resumed) = tokio::join!(
-        async { on(1).watch(id, None).await.rest().await },
-        async { on(2).watch(id, Some(&seen)).await.rest().await }
-    );
+    let (whole, resumed) = tokio::join!(async { on(1).watch(id, None).await.rest().await }, async {
+        on(2).watch(id, Some(&seen)).await.rest().await
+    });
     let (text, last) = events.rest().await;
     let first = token["text"].as_str().unwrap();
     assert_eq!((last.event.as_str(), whole.1.event.as_str(), resumed.1.event.as_str()), ("done", "done", "done"));
@@ -131,7 +130,7 @@ async fn a_stream_begun_on_one_server_is_resumed_and_stopped_on_another() {
 async fn what_a_killed_server_held_is_given_back_by_the_others() {
     let mut cluster = Cluster::start(&[]).await;
     let user = cluster.user().await;
-    let doomed = User { addr: cluster.servers[0].addr, ..user.clone() };
+    let doomed = user.at(cluster.servers[0].addr);
     let mut streams = Vec::new();
     for n in 0..20 {
         let mut events = doomed.chat_stream(&json!({"message": format!("#tokens={} #stall", n % 3)})).await;
@@ -143,7 +142,7 @@ async fn what_a_killed_server_held_is_given_back_by_the_others() {
     cluster.servers[0].kill();
     let killed = Instant::now();
     // Another server tells who goes on watching how it ended.
-    let other = User { addr: cluster.servers[1].addr, ..user.clone() };
+    let other = user.at(cluster.servers[1].addr);
     let watched = other.watch(&streams[1].0, None).await.rest();
     while user.credits().await["held"] != 0 {
         assert!(killed.elapsed() < Duration::from_mins(1), "every hold is ended within a minute");

@@ -20,7 +20,7 @@ struct Rig {
     mongod: Mongod,
     proxy: Proxy,
     stores: Stores,
-    server: Program,
+    _server: Program,
     user: User,
     _upstream: FakeOpenAi,
     _data: TempDir,
@@ -36,7 +36,7 @@ impl Rig {
         user.register().await;
         let past_the_proxy = uri.replace(&proxy.addr.to_string(), &mongod.addr().to_string());
         let stores = contracts::open_at(&past_the_proxy).await;
-        Self { mongod, proxy, stores, server, user, _upstream: upstream, _data: data }
+        Self { mongod, proxy, stores, _server: server, user, _upstream: upstream, _data: data }
     }
 
     /// Sends messages, several at a time, for so long. Returns how many were answered and how many were not.
@@ -109,7 +109,8 @@ async fn answers_that_never_arrive(kind: Kind) {
     let rig = Rig::start(kind).await;
     rig.proxy.cut(20);
     let (answered, failed) = rig.load(Duration::from_secs(8)).await;
-    assert!(answered > 10 && failed > 0, "{answered} answered, {failed} failed");
+    // Towards a replica set the driver asks again by itself, and the server knows that it has been asked.
+    assert!(answered > 10 && (failed > 0 || kind == Kind::ReplicaSet), "{answered} answered, {failed} failed");
     rig.proxy.cut(0);
     rig.assert_it_recovers().await;
 }
@@ -150,7 +151,9 @@ async fn a_database_that_is_killed_and_started_again_is_found_again() {
             sleep(Duration::from_millis(700)).await;
         });
         assert!(load.0 > 0);
-        let mut events = rig.user.chat_stream(&json!({"message": "#tokens=20 #pause=50"})).await;
+        let mut events = rig.user.chat_stream(&json!({"message": "#tokens=20 #pause=80"})).await;
+        // By then the message is in the journal. Sooner, it could be gone with the server, and the answer free.
+        sleep(Duration::from_millis(300)).await;
         events.next_named("token").await;
         rig.mongod.kill();
         rig.assert_it_says_so().await;

@@ -110,6 +110,11 @@ impl User {
         Self { addr, http, email: format!("{}@example.org", Uuid::now_v7().simple()), cookie: None }
     }
 
+    /// The same user at another server.
+    pub fn at(&self, addr: SocketAddr) -> Self {
+        Self { addr, ..self.clone() }
+    }
+
     /// Every request on a connection of its own.
     pub fn without_keep_alive(addr: SocketAddr) -> Self {
         let http = Client::builder().pool_max_idle_per_host(0).build().unwrap();
