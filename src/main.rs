@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tessera::account;
 use tessera::server::config::Config;
+use tessera::server::db::now_millis;
 use tessera::server::state::{AppState, Stores};
 use tessera::server::{backup, check, serve, telemetry};
 use tokio::net::TcpListener;
@@ -112,9 +113,13 @@ async fn audit(config: &Config) -> Result<ExitCode, String> {
         print(&format!("account {}: {}\n", drift.user, drift.problem));
     }
     let verdict = if report.drifts.is_empty() { "clean".to_owned() } else { format!("{} drifts", report.drifts.len()) };
+    let age = |at: i64| format!(" (the oldest {} s)", (now_millis() - at) / 1000);
     print(&format!(
-        "{} accounts, {} entries, {} open holds: {verdict}\n",
-        report.accounts, report.entries, report.open_holds
+        "{} accounts, {} entries, {} open holds{}: {verdict}\n",
+        report.accounts,
+        report.entries,
+        report.open_holds,
+        report.oldest_hold.map(age).unwrap_or_default()
     ));
     Ok(if report.drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

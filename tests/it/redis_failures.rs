@@ -8,7 +8,8 @@ use redis::AsyncCommands;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use crate::servers::{RedisServer, free_port, until};
+use crate::mongod::free_addr;
+use crate::servers::{RedisServer, until};
 use crate::support::{TestApp, User};
 
 /// No request may take longer, whatever Redis does.
@@ -149,7 +150,7 @@ async fn rediss_trusts_the_cas_of_the_system_and_nobody_else() {
     assert!(strict.contains("FAILED  redis") && strict.contains("ertificate"), "{strict}");
 
     // And as a server.
-    let addr = format!("127.0.0.1:{}", free_port());
+    let addr = free_addr().to_string();
     let vars = [("SITE_ADDR", addr.as_str()), ("RUST_LOG", "warn")];
     let mut child = tessera(Some("ca.crt"), &vars).stderr(Stdio::inherit()).spawn().unwrap();
     let visitor = User::new(addr.parse().unwrap());

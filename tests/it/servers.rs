@@ -8,6 +8,8 @@ use tessera::server::config::RedisConfig;
 use tessera::server::redis::Redis;
 use tokio::time::sleep;
 
+use crate::mongod::free_addr;
+
 /// A Redis that keeps nothing on disk.
 pub struct RedisServer {
     port: u16,
@@ -17,7 +19,7 @@ pub struct RedisServer {
 
 impl RedisServer {
     pub async fn start() -> Self {
-        let mut server = Self { port: free_port(), arguments: Vec::new(), child: None };
+        let mut server = Self { port: free_addr().port(), arguments: Vec::new(), child: None };
         server.arguments = vec!["--port".to_owned(), server.port.to_string()];
         server.start_again().await;
         server
@@ -25,7 +27,7 @@ impl RedisServer {
 
     /// Over TLS only, with `redis.crt` and `redis.key` of this folder.
     pub async fn start_tls(folder: &Path) -> Self {
-        let mut server = Self { port: free_port(), arguments: Vec::new(), child: None };
+        let mut server = Self { port: free_addr().port(), arguments: Vec::new(), child: None };
         let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
         server.arguments = [
             ("--port", "0".to_owned()),
@@ -106,11 +108,6 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until it is so, for 15 s at most.

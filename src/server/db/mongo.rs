@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use mongodb::bson::{self, Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
-use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, IndexOptions, ReturnDocument, WriteConcern};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, CollectionOptions, IndexOptions, ReadPreference, ReturnDocument, WriteConcern,
+};
 use mongodb::{Client, Collection, Database, IndexModel};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, timeout};
@@ -57,6 +59,8 @@ impl Mongo {
         options.server_selection_timeout.get_or_insert(FIND_SERVER);
         options.connect_timeout.get_or_insert(CONNECT);
         options.max_pool_size.get_or_insert(POOL);
+        // What is read decides what is written: never from a member that lags behind.
+        options.selection_criteria = Some(ReadPreference::Primary.into());
         let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
         let mongo = Self { database: Client::with_options(options)?.database(&name) };
         migrate(&mongo).await?;
@@ -224,7 +228,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         ("users", doc! { "email": 1 }, unique()),
         ("sessions", doc! { "user": 1 }, plain()),
         ("sessions", doc! { "expiresAt": 1 }, plain()),
-        ("accounts", doc! { "open.leaseUntil": 1 }, partial(doc! { "held": { "$gt": 0_i64 } })),
+        ("accounts", doc! { "busy": 1 }, partial(doc! { "busy": true })),
         // The ledger's _id is the user and the number of the entry, which is the order it is read in.
         ("ledger", doc! { "key": 1 }, unique()),
         ("ledger", doc! { "_id.user": 1, "once.key": 1 }, partial(doc! { "once.key": { "$exists": true } })),

@@ -6,8 +6,12 @@
 //! place in `ledger` is its user and its number, so a copy is there once, and an account is cut only where it was
 //! copied from (`cut.seq` is what the cut expects to find).
 //!
+//! Updates of different accounts that come at the same time go to the database in one command (`batch.rs`).
+//!
 //! What has to be looked for (a key that was used before) is looked for in the account first and in `ledger` then;
 //! the update that follows expects the account uncut since, so nothing slips through between the two.
+
+mod batch;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +20,10 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, Bson, Document, doc};
-use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::batch::{Batcher, Change};
 use super::{
     AuditReport, CreditStore, Drift, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting,
     PostingOutcome, StaleHold, WorkKind,
@@ -47,6 +51,8 @@ struct Account {
     /// Up to where the entries are in `ledger`.
     cut: Cut,
     open: Vec<OpenHold>,
+    /// Whether there may be open holds. Indexed, so it changes rarely: the sweeper takes it back.
+    busy: bool,
     /// The entries after the cut, oldest first.
     recent: Vec<Entry>,
 }
@@ -115,8 +121,8 @@ struct Place {
     seq: i64,
 }
 
-/// What an update of an account returns.
-#[derive(Debug, Deserialize)]
+/// What an update of an account leaves.
+#[derive(Debug, Clone, Copy, Deserialize)]
 struct After {
     available: i64,
     held: i64,
@@ -197,16 +203,18 @@ pub struct MongoCreditStore {
     mongo: Mongo,
     accounts: Collection<Account>,
     ledger: Collection<Filed>,
+    batcher: Batcher,
     free_credits: i64,
     /// The accounts whose entries this server is filing now.
     filing: Arc<Mutex<HashSet<Uuid>>>,
 }
 
 impl MongoCreditStore {
-    /// New accounts are opened with `free_credits`.
+    /// New accounts are opened with `free_credits`. Needs a running Tokio.
     #[must_use]
     pub fn new(mongo: Mongo, free_credits: i64) -> Self {
         Self {
+            batcher: Batcher::new(&mongo),
             accounts: mongo.collection("accounts", Durability::Durable),
             ledger: mongo.collection("ledger", Durability::Durable),
             mongo,
@@ -215,18 +223,10 @@ impl MongoCreditStore {
         }
     }
 
-    /// One guarded update of an account; `None` where the guard does not hold.
-    async fn update(&self, user: Uuid, mut guard: Document, update: Document) -> StoreResult<Option<After>> {
-        guard.insert("_id", to_bson(user));
-        let accounts = self.accounts.clone_with_type::<After>();
-        let after = run(async move {
-            accounts
-                .find_one_and_update(guard, update)
-                .return_document(ReturnDocument::After)
-                .projection(doc! { "available": 1, "held": 1, "debt": 1, "posted": 1, "cut": 1 })
-                .await
-        })
-        .await?;
+    /// One guarded update of an account. `None` where the guard does not hold, or (never with [`Change::alone`]) where
+    /// the entry has been filed before anybody could see it.
+    async fn update(&self, user: Uuid, change: Change) -> StoreResult<Option<After>> {
+        let after = self.batcher.run(user, change).await?;
         if after.as_ref().is_some_and(After::is_full) {
             self.file_soon(user);
         }
@@ -264,6 +264,7 @@ impl MongoCreditStore {
             posted: i64::from(self.free_credits > 0),
             cut: Cut::default(),
             open: Vec::new(),
+            busy: false,
             recent,
         };
         let accounts = self.accounts.clone();
@@ -359,6 +360,9 @@ impl MongoCreditStore {
     /// The cause of a hold that was refused, or what it expects to find next time.
     async fn look_before_hold(&self, hold: &NewHold) -> StoreResult<Result<HoldOutcome, Document>> {
         let account = self.account(hold.user, &hold.request_id).await?;
+        if account.open.iter().any(|open| open.id == to_bson(hold.id)) {
+            return Ok(Ok(HoldOutcome::Held(account.balance())));
+        }
         let mut guard = doc! { "available": { "$gte": hold.amount } };
         if let Some(Idempotency { key, fingerprint }) = &hold.idempotency {
             if let Some(once) = self.find_key(&account, key).await? {
@@ -420,6 +424,7 @@ impl CreditStore for MongoCreditStore {
         });
         let update = doc! {
             "$inc": { "available": -hold.amount, "held": hold.amount, "posted": 1_i64 },
+            "$set": { "busy": true },
             "$push": { "open": bson::serialize_to_bson(&open)?, "recent": bson::serialize_to_bson(&entry)? },
         };
         // Without a key, the balance is all that has to be looked at, and the update itself does.
@@ -431,7 +436,8 @@ impl CreditStore for MongoCreditStore {
             },
         };
         for _ in 0..TRIES {
-            if let Some(after) = self.update(hold.user, guard, update.clone()).await? {
+            let change = Change { guard, update: update.clone(), entry: entry.id, alone: false };
+            if let Some(after) = self.update(hold.user, change).await? {
                 return Ok(HoldOutcome::Held(after.balance()));
             }
             guard = match self.look_before_hold(&hold).await? {
@@ -460,7 +466,8 @@ impl CreditStore for MongoCreditStore {
             "$pull": { "open": { "id": to_bson(hold.id) } },
             "$push": { "recent": bson::serialize_to_bson(&entry)? },
         };
-        if let Some(after) = self.update(hold.user, guard, update).await? {
+        let change = Change { guard, update, entry: entry.id, alone: false };
+        if let Some(after) = self.update(hold.user, change).await? {
             return Ok(Some((end, after.balance())));
         }
         let Some(account) = self.find_account(hold.user).await? else { return Ok(None) };
@@ -490,7 +497,8 @@ impl CreditStore for MongoCreditStore {
                 "$inc": { "posted": 1_i64 },
                 "$push": { "recent": bson::serialize_to_bson(&entry)? },
             };
-            if let Some(after) = self.update(posting.user, guard, update).await? {
+            let change = Change { guard, update, entry: entry.id, alone: true };
+            if let Some(after) = self.update(posting.user, change).await? {
                 return Ok(PostingOutcome::Posted(after.balance()));
             }
         }
@@ -521,7 +529,7 @@ impl CreditStore for MongoCreditStore {
         }
         let accounts = self.accounts.clone_with_type::<Holds>();
         let found: Vec<Holds> = run(async move {
-            let stale = doc! { "held": { "$gt": 0_i64 }, "open.leaseUntil": { "$lt": now } };
+            let stale = doc! { "busy": true, "open.leaseUntil": { "$lt": now } };
             let holds = accounts.find(stale).projection(doc! { "open": 1 });
             holds.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
         })
@@ -540,6 +548,12 @@ impl CreditStore for MongoCreditStore {
                 stale.push((hold.lease_until, StaleHold { hold: held, kind }));
             }
         }
+        let accounts = self.accounts.clone();
+        run(async move {
+            let idle = doc! { "busy": true, "open": { "$size": 0 } };
+            accounts.update_many(idle, doc! { "$set": { "busy": false } }).await
+        })
+        .await?;
         stale.sort_by_key(|(lease, _)| *lease);
         Ok(stale.into_iter().map(|(_, hold)| hold).take(limit).collect())
     }
