@@ -79,11 +79,11 @@ async fn debits(store: Arc<dyn CreditStore>, concurrency: usize) -> (f64, Vec<Du
                 idempotency: None,
                 lease_until: i64::MAX,
             };
-            let held = hold.held();
+            let taken = hold.held();
             let asked = Instant::now();
             assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
             let settled = Instant::now();
-            store.end_hold(&held, HoldEnd::Settle, None).await.unwrap();
+            store.end_hold(&taken, HoldEnd::Settle, None).await.unwrap();
             vec![settled - asked, settled.elapsed()]
         }
     })

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --features ssr --bench scale`, after a release build. Everything is written through the stores
 //! themselves, so this takes minutes. `SCALE_USERS` sets another number.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss, reason = "a program for people")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a program for people")]
 
 #[path = "../tests/it/mongod.rs"]
 #[expect(dead_code, reason = "tests use more of it")]
@@ -181,9 +181,9 @@ async fn add_user(stores: &Stores) -> Uuid {
 /// So many entries besides the welcome.
 async fn spend(stores: &Stores, user: Uuid, entries: usize) {
     stores.credits.balance(user, "bench").await.unwrap();
-    let mut held = None;
+    let mut open = None;
     for _ in 0..entries {
-        if let Some(hold) = held.take() {
+        if let Some(hold) = open.take() {
             stores.credits.end_hold(&hold, HoldEnd::Release, None).await.unwrap();
             continue;
         }
@@ -196,7 +196,7 @@ async fn spend(stores: &Stores, user: Uuid, entries: usize) {
             idempotency: None,
             lease_until: i64::MAX,
         };
-        held = Some(hold.held());
+        open = Some(hold.held());
         assert!(matches!(stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
     }
 }

@@ -209,10 +209,10 @@ async fn ledger_millis(concurrency: usize, rounds: usize) -> f64 {
             idempotency: None,
             lease_until: i64::MAX,
         };
-        let held = hold.held();
+        let taken = hold.held();
         async move {
             assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
-            store.end_hold(&held, HoldEnd::Settle, None).await.unwrap();
+            store.end_hold(&taken, HoldEnd::Settle, None).await.unwrap();
         }
     })
     .await

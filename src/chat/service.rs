@@ -76,7 +76,7 @@ pub async fn send_message(
     let price = state.config.credits.chat;
     // In this order: ids order a conversation.
     let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
-    let hold = NewHold {
+    let new = NewHold {
         id: reply_id,
         user,
         kind: WorkKind::Chat,
@@ -85,18 +85,18 @@ pub async fn send_message(
         idempotency,
         lease_until: lease_from_now(),
     };
-    let held = hold.held();
-    match state.credits.hold(hold).await? {
-        HoldOutcome::Held(_) => {}
-        HoldOutcome::Repeated(reply) => return Ok(Asked { reply, quota }),
-        HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
-        HoldOutcome::Insufficient { available } => {
-            return Err(AppError::InsufficientCredits { needed: price, available });
-        }
-    }
-    // The handler's future may be dropped at any await; what follows a hold must not be.
+    // The handler's future may be dropped at any await; a hold and what follows it must not be.
     let state = state.clone();
     let begun = tokio::spawn(async move {
+        let hold = new.held();
+        match state.credits.hold(new).await? {
+            HoldOutcome::Held(_) => {}
+            HoldOutcome::Repeated(reply) => return Ok(Asked { reply, quota }),
+            HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
+            HoldOutcome::Insufficient { available } => {
+                return Err(AppError::InsufficientCredits { needed: price, available });
+            }
+        }
         let wanted = order[0].name();
         let order = leave_out_resting(order);
         let model = request.model.filter(|_| order[0].name() == wanted);
@@ -117,14 +117,14 @@ pub async fn send_message(
         let past = match begun.and_then(|past| past.ok_or(AppError::NotFound)) {
             Ok(past) => past,
             Err(error) => {
-                if let Err(error) = undo_hold(&state, &held).await {
+                if let Err(error) = undo_hold(&state, &hold).await {
                     tracing::error!(%error, "a hold is left to the sweeper");
                 }
                 return Err(error);
             }
         };
         let turns = build_context(past, text);
-        let writing = Writing { id: reply_id, hold: held, conversation, turns, wanted, model, order };
+        let writing = Writing { id: reply_id, hold, conversation, turns, wanted, model, order };
         reply::start(&state, writing);
         Ok(Asked { reply: reply_id, quota })
     });

@@ -12,7 +12,7 @@ use crate::mongod::{Kind, Mongod};
 use crate::program::{Program, variables};
 use crate::proxy::Proxy;
 use crate::servers::RedisServer;
-use crate::support::{User, assert_audit_is_clean};
+use crate::support::{User, answer, assert_audit_is_clean};
 
 /// Three servers behind a proxy that gives each connection to the next of them.
 struct Cluster {
@@ -124,6 +124,34 @@ async fn a_stream_begun_on_one_server_is_resumed_and_stopped_on_another() {
     assert_eq!(events.rest().await.1.event, "done");
     assert_eq!(on(1).get_json(&format!("/api/chat/{id}")).await.1["data"]["state"], "stopped");
     assert_eq!(user.credits().await["available"], 98);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_one_answer_whichever_server_is_asked() {
+    let mut cluster = Cluster::start(&[]).await;
+    let user = cluster.user().await;
+    let send = |key: &'static str, message: &'static str| {
+        let request = user.post("/api/chat").header("idempotency-key", key).json(&json!({"message": message}));
+        tokio::spawn(answer(request))
+    };
+    let tries: Vec<_> = (0..12).map(|_| send("k-1", "#tokens=5 #pause=20")).collect();
+    let mut ids = Vec::new();
+    for task in tries {
+        let (status, body) = task.await.unwrap();
+        assert_eq!(status, 200, "{body}");
+        ids.push(body["data"]["messageId"].clone());
+    }
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_eq!((cluster.upstream.calls(), user.credits().await["available"].as_i64()), (1, Some(99)));
+    // And after all of them have been started anew.
+    for server in &mut cluster.servers {
+        server.kill();
+        server.restart().await;
+    }
+    let (status, body) = send("k-1", "#tokens=5 #pause=20").await.unwrap();
+    assert_eq!((status, &body["data"]["messageId"]), (200, &ids[0]));
+    assert_eq!(send("k-1", "something else").await.unwrap().1["code"], "idempotency_mismatch");
+    assert_eq!((cluster.upstream.calls(), user.credits().await["available"].as_i64()), (1, Some(99)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@ mod fake_gemini;
 mod fake_openai;
 mod fanout;
 mod ledger;
+mod ledger_model;
 mod limits;
 mod local;
 mod mongod;

@@ -1,7 +1,9 @@
 //! The database gone: cut off between the commit and the answer, frozen, killed and started again.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use mongodb::bson::{Document, doc};
 use serde_json::json;
 use tempfile::TempDir;
 use tessera::server::state::Stores;
@@ -10,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::contracts;
 use crate::crash::assert_charged_for_what_is_shown;
 use crate::fake_openai::FakeOpenAi;
-use crate::mongod::{Kind, Mongod};
+use crate::mongod::{Kind, Mongod, free_addr};
 use crate::program::{Program, variables};
 use crate::proxy::Proxy;
 use crate::support::{User, assert_audit_is_clean};
@@ -123,6 +125,34 @@ async fn answers_that_never_arrive_from_a_standalone_server_charge_nobody_twice(
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_never_arrive_from_a_replica_set_charge_nobody_twice() {
     answers_that_never_arrive(Kind::ReplicaSet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_used_is_named_without_its_password() {
+    let start = async |uri: String| {
+        let run = move || {
+            Command::new(env!("CARGO_BIN_EXE_tessera"))
+                .env_clear()
+                .envs([("MONGODB_URI", uri.as_str()), ("SITE_ADDR", "127.0.0.1:0"), ("RUST_LOG", "warn")])
+                .output()
+                .unwrap()
+        };
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let begun = Instant::now();
+    let nobody = start(format!("mongodb://ada:hunter2@{}/x", free_addr())).await;
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(nobody.contains("tessera: MONGODB_URI: ") && !nobody.contains("hunter2"), "{nobody}");
+    let mongod = Mongod::start(Kind::Standalone).await;
+    let uri = mongod.uri();
+    drop(contracts::open_at(&uri).await);
+    let options = mongodb::options::ClientOptions::parse(&uri).await.unwrap();
+    let name = options.default_database.clone().unwrap();
+    let meta = mongodb::Client::with_options(options).unwrap().database(&name).collection::<Document>("meta");
+    meta.update_one(doc! { "_id": "schema" }, doc! { "$set": { "version": 99_i64 } }).await.unwrap();
+    assert!(start(uri).await.contains("MONGODB_URI: the database is of version 99"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,12 +67,6 @@ impl Mongo {
         Ok(mongo)
     }
 
-    /// The name of the database.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.database.name()
-    }
-
     /// A collection whose writes are answered when they are so safe.
     #[must_use]
     pub fn collection<T: Send + Sync>(&self, name: &str, durability: Durability) -> Collection<T> {

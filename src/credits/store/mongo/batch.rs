@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{After, Cut};
+use super::documents::{After, Cut};
 use crate::server::db::mongo::{Durability, Mongo, run, to_bson};
 use crate::server::db::{StoreError, StoreResult};
 

@@ -11,191 +11,35 @@
 //! What has to be looked for (a key that was used before) is looked for in the account first and in `ledger` then;
 //! the update that follows expects the account uncut since, so nothing slips through between the two.
 
+mod audit;
 mod batch;
+mod documents;
+mod filing;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, Bson, Document, doc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use self::batch::{Batcher, Change};
+use self::documents::{Account, After, Cut, Entry, Filed, Once, OpenHold, between};
 use super::{
-    AuditReport, CreditStore, Drift, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting,
-    PostingOutcome, StaleHold, WorkKind,
+    AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingOutcome,
+    StaleHold, WorkKind,
 };
 use crate::credits::{Balance, EntryKind, LedgerEntry, Page};
 use crate::server::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::server::db::{StoreError, StoreResult, rfc3339};
+use crate::server::db::{StoreError, StoreResult};
 
 /// How many entries gather in an account before they are moved to the ledger's own collection.
 const PAGE: i64 = 32;
 /// How often an update whose guard did not hold is tried anew. Each time somebody else got on.
 const TRIES: usize = 200;
-
-/// An account, with its newest entries.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Account {
-    #[serde(rename = "_id")]
-    user: bson::Uuid,
-    available: i64,
-    held: i64,
-    debt: i64,
-    /// Entries ever posted.
-    posted: i64,
-    /// Up to where the entries are in `ledger`.
-    cut: Cut,
-    open: Vec<OpenHold>,
-    /// Whether there may be open holds. Indexed, so it changes rarely: the sweeper takes it back.
-    busy: bool,
-    /// The entries after the cut, oldest first.
-    recent: Vec<Entry>,
-}
-
-/// Where the entries of an account were cut off.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Cut {
-    /// Number of the last entry in `ledger`; the first ever is 1.
-    seq: i64,
-    /// What was available after it.
-    available: i64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OpenHold {
-    id: bson::Uuid,
-    kind: String,
-    amount: i64,
-    request_id: String,
-    at: bson::DateTime,
-    lease_until: i64,
-}
-
-/// An entry of the ledger as it is stored, in an account or on its own.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    id: bson::Uuid,
-    kind: String,
-    amount: i64,
-    held_change: i64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    debt_change: i64,
-    key: String,
-    request_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    once: Option<Once>,
-    at: bson::DateTime,
-}
-
-/// The `Idempotency-Key` that a hold came with.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Once {
-    key: String,
-    fingerprint: bson::Binary,
-    hold: bson::Uuid,
-}
-
-/// An entry in `ledger`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Filed {
-    #[serde(rename = "_id")]
-    place: Place,
-    available_after: i64,
-    #[serde(flatten)]
-    entry: Entry,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Place {
-    user: bson::Uuid,
-    seq: i64,
-}
-
-/// What an update of an account leaves.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct After {
-    available: i64,
-    held: i64,
-    debt: i64,
-    posted: i64,
-    cut: Cut,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
-const fn is_zero(number: &i64) -> bool {
-    *number == 0
-}
-
-impl Entry {
-    fn new(kind: EntryKind, amount: i64, held_change: i64, key: String, request_id: &str) -> Self {
-        Self {
-            id: to_bson(Uuid::now_v7()),
-            kind: kind.as_str().to_owned(),
-            amount,
-            held_change,
-            debt_change: 0,
-            key,
-            request_id: request_id.to_owned(),
-            reason: None,
-            once: None,
-            at: bson::DateTime::now(),
-        }
-    }
-
-    const fn available_change(&self) -> i64 {
-        self.amount - self.held_change + self.debt_change
-    }
-
-    fn to_ledger_entry(&self, available_after: i64) -> StoreResult<LedgerEntry> {
-        Ok(LedgerEntry {
-            id: from_bson(self.id).to_string(),
-            kind: EntryKind::parse(&self.kind)
-                .ok_or_else(|| StoreError::Corrupt(format!("ledger kind {:?}", self.kind)))?,
-            amount: self.amount,
-            held_change: self.held_change,
-            available_after,
-            request_id: self.request_id.clone(),
-            reason: self.reason.clone(),
-            created_at: rfc3339(self.at.timestamp_millis())?,
-        })
-    }
-}
-
-impl Account {
-    const fn balance(&self) -> Balance {
-        Balance { available: self.available, held: self.held, debt: self.debt }
-    }
-
-    /// The entries after the cut, as they are filed.
-    fn filed(&self) -> impl Iterator<Item = Filed> {
-        let Cut { mut seq, mut available } = self.cut;
-        self.recent.iter().map(move |entry| {
-            seq += 1;
-            available += entry.available_change();
-            Filed { place: Place { user: self.user, seq }, available_after: available, entry: entry.clone() }
-        })
-    }
-}
-
-impl After {
-    const fn balance(&self) -> Balance {
-        Balance { available: self.available, held: self.held, debt: self.debt }
-    }
-
-    const fn is_full(&self) -> bool {
-        self.posted - self.cut.seq >= PAGE
-    }
-}
 
 /// [`CreditStore`] over MongoDB.
 #[derive(Clone)]
@@ -300,52 +144,6 @@ impl MongoCreditStore {
         run(async move { ledger.find_one(doc! { "key": { "$in": keys } }).await }).await
     }
 
-    /// Moves the entries of an account into the ledger, in the background.
-    fn file_soon(&self, user: Uuid) {
-        if !self.filing.lock().unwrap_or_else(PoisonError::into_inner).insert(user) {
-            return;
-        }
-        let store = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = store.file(user).await {
-                tracing::warn!(%error, %user, "entries stay in the account for now");
-            }
-            store.filing.lock().unwrap_or_else(PoisonError::into_inner).remove(&user);
-        });
-    }
-
-    async fn file(&self, user: Uuid) -> StoreResult<()> {
-        let Some(account) = self.find_account(user).await? else { return Ok(()) };
-        let filed: Vec<Filed> = account.filed().collect();
-        let Some(last) = filed.last() else { return Ok(()) };
-        let (count, cut) = (filed.len(), Cut { seq: last.place.seq, available: last.available_after });
-        let ledger = self.ledger.clone();
-        match run(async move { ledger.insert_many(filed).ordered(false).await }).await {
-            Err(error) if is_duplicate(&error) => self.check_filed(&account, cut.seq, count).await?,
-            other => {
-                other?;
-            }
-        }
-        // Only what was copied is cut: entries that came meanwhile stay.
-        let copied = i64::try_from(count).unwrap_or(i64::MAX);
-        let rest = doc! { "$slice": ["$recent", copied, i64::from(i32::MAX)] };
-        let update = vec![doc! { "$set": { "recent": rest, "cut": bson::serialize_to_bson(&cut)? } }];
-        let guard = doc! { "_id": account.user, "cut.seq": account.cut.seq };
-        let accounts = self.accounts.clone();
-        run(async move { accounts.update_one(guard, update).await }).await?;
-        Ok(())
-    }
-
-    /// Entries that were there already must be these very ones: another server, or one that died here, copied them.
-    async fn check_filed(&self, account: &Account, last: i64, count: usize) -> StoreResult<()> {
-        let (ledger, range) = (self.ledger.clone(), between(account.user, account.cut.seq + 1, last));
-        let there = run(async move { ledger.count_documents(range).await }).await?;
-        if usize::try_from(there).ok() == Some(count) {
-            return Ok(());
-        }
-        Err(StoreError::Corrupt(format!("{there} of {count} entries of {} can be filed", account.user)))
-    }
-
     /// How a hold ended that is no longer open.
     async fn find_end(&self, account: &Account, id: Uuid) -> StoreResult<Option<HoldEnd>> {
         let ends = [HoldEnd::Settle, HoldEnd::Release];
@@ -386,11 +184,6 @@ fn end_key(end: HoldEnd, id: Uuid) -> String {
         HoldEnd::Release => EntryKind::Release,
     };
     format!("{}:{id}", kind.as_str())
-}
-
-/// The filed entries of a user from one number to another.
-fn between(user: bson::Uuid, first: i64, last: i64) -> Document {
-    doc! { "_id": { "$gte": { "user": user, "seq": first }, "$lte": { "user": user, "seq": last } } }
 }
 
 fn busy(user: Uuid) -> StoreError {
@@ -609,121 +402,6 @@ impl CreditStore for MongoCreditStore {
     }
 
     async fn audit(&self) -> StoreResult<AuditReport> {
-        let (accounts, ledger) = (self.accounts.clone(), self.ledger.clone());
-        // Two walks side by side in the order of users. Not bounded by a request's patience: this is for the command line.
-        let mut accounts = accounts.find(doc! {}).sort(doc! { "_id": 1 }).await?;
-        let mut ledger = ledger.find(doc! {}).sort(doc! { "_id": 1 }).await?;
-        let mut report = AuditReport::default();
-        let mut next = ledger.try_next().await?;
-        while let Some(account) = accounts.try_next().await? {
-            let mut books = Books::default();
-            while let Some(filed) = next.take_if(|filed| filed.place.user <= account.user) {
-                if filed.place.user < account.user {
-                    report.entries += 1;
-                    report.drifts.push(orphan(&filed));
-                } else if filed.place.seq <= account.cut.seq {
-                    books.add(&filed);
-                }
-                next = ledger.try_next().await?;
-            }
-            let mut problems = books.compare(&account);
-            let mut account = account;
-            if !problems.is_empty() {
-                // The walks may have met an account that was being filed between them: look at it alone.
-                (account, books) = self.read_books(from_bson(account.user)).await?;
-                problems = books.compare(&account);
-            }
-            report.accounts += 1;
-            report.entries += books.count + u64::try_from(account.recent.len()).unwrap_or_default();
-            report.open_holds += u64::try_from(account.open.len()).unwrap_or_default();
-            let oldest = account.open.iter().map(|hold| hold.at.timestamp_millis()).min();
-            report.oldest_hold = report.oldest_hold.into_iter().chain(oldest).min();
-            let user = from_bson(account.user);
-            report.drifts.extend(problems.into_iter().map(|problem| Drift { user, problem }));
-        }
-        while let Some(filed) = next {
-            report.entries += 1;
-            report.drifts.push(orphan(&filed));
-            next = ledger.try_next().await?;
-        }
-        Ok(report)
-    }
-}
-
-fn orphan(filed: &Filed) -> Drift {
-    Drift { user: from_bson(filed.place.user), problem: format!("entry {} has no account", filed.place.seq) }
-}
-
-/// What the filed entries of an account come to.
-#[derive(Debug, Default)]
-struct Books {
-    count: u64,
-    worth: i64,
-    held: i64,
-    available: i64,
-    /// The first entry that does not follow from the one before.
-    broken: Option<i64>,
-}
-
-impl Books {
-    fn add(&mut self, filed: &Filed) {
-        self.count += 1;
-        self.worth += filed.entry.amount;
-        self.held += filed.entry.held_change;
-        self.available += filed.entry.available_change();
-        let follows =
-            u64::try_from(filed.place.seq).ok() == Some(self.count) && filed.available_after == self.available;
-        if !follows && self.broken.is_none() {
-            self.broken = Some(filed.place.seq);
-        }
-    }
-
-    /// What is wrong with an account, whose entries up to the cut these are.
-    fn compare(&self, account: &Account) -> Vec<String> {
-        let mut problems = Vec::new();
-        let Balance { available, held, debt } = account.balance();
-        if let Some(seq) = self.broken {
-            problems.push(format!("entry {seq} does not follow from the one before"));
-        }
-        if u64::try_from(account.cut.seq).ok() != Some(self.count) || account.cut.available != self.available {
-            let Cut { seq, available } = account.cut;
-            problems.push(format!(
-                "{seq} entries are filed and {available} were available then, the ledger has {} and {}",
-                self.count, self.available
-            ));
-        }
-        let recent = |of: fn(&Entry) -> i64| account.recent.iter().map(of).sum::<i64>();
-        let worth = self.worth + recent(|entry| entry.amount);
-        if worth != available + held - debt {
-            problems.push(format!("the ledger sums to {worth}, the account to {available} + {held} - {debt}"));
-        }
-        let (ledger_held, open) =
-            (self.held + recent(|entry| entry.held_change), account.open.iter().map(|hold| hold.amount).sum::<i64>());
-        if ledger_held != held || open != held {
-            problems.push(format!("{held} are held, the ledger says {ledger_held} and the open holds {open}"));
-        }
-        let last = self.available + recent(Entry::available_change);
-        if last != available {
-            problems.push(format!("{available} are available, the last entry says {last}"));
-        }
-        if account.posted != account.cut.seq + i64::try_from(account.recent.len()).unwrap_or(i64::MAX) {
-            problems.push(format!("{} entries were posted, {} are there", account.posted, account.recent.len()));
-        }
-        problems
-    }
-}
-
-impl MongoCreditStore {
-    /// One account and its filed entries, read in this order: what was cut from the account has been filed before.
-    async fn read_books(&self, user: Uuid) -> StoreResult<(Account, Books)> {
-        let account =
-            self.find_account(user).await?.ok_or_else(|| StoreError::Corrupt(format!("account {user} went away")))?;
-        let mut books = Books::default();
-        let range = between(account.user, i64::MIN, account.cut.seq);
-        let mut entries = self.ledger.find(range).sort(doc! { "_id": 1 }).await?;
-        while let Some(filed) = entries.try_next().await? {
-            books.add(&filed);
-        }
-        Ok((account, books))
+        self.walk_books().await
     }
 }
