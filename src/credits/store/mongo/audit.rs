@@ -11,13 +11,16 @@ use crate::credits::store::{AuditReport, Drift};
 use crate::server::db::mongo::from_bson;
 use crate::server::db::{StoreError, StoreResult};
 
+/// Documents that are in memory at a time, of accounts and of entries.
+const AT_A_TIME: u32 = 1000;
+
 impl MongoCreditStore {
     /// Constant memory, and right under load.
     pub(super) async fn walk_books(&self) -> StoreResult<AuditReport> {
         let (accounts, ledger) = (self.accounts.clone(), self.ledger.clone());
         // Two walks side by side in the order of users. Not bounded by a request's patience: this is for the command line.
-        let mut accounts = accounts.find(doc! {}).sort(doc! { "_id": 1 }).await?;
-        let mut ledger = ledger.find(doc! {}).sort(doc! { "_id": 1 }).await?;
+        let mut accounts = accounts.find(doc! {}).sort(doc! { "_id": 1 }).batch_size(AT_A_TIME).await?;
+        let mut ledger = ledger.find(doc! {}).sort(doc! { "_id": 1 }).batch_size(AT_A_TIME).await?;
         let mut report = AuditReport::default();
         let mut next = ledger.try_next().await?;
         while let Some(account) = accounts.try_next().await? {
