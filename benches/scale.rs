@@ -173,6 +173,7 @@ async fn add_user(stores: &Stores) -> Uuid {
         reply_id: Uuid::now_v7(),
         provider: "openai".into(),
         model: "model".into(),
+        answer: None,
     };
     stores.chats.begin_exchange(exchange, 0).await.unwrap();
     id

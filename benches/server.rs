@@ -61,6 +61,7 @@ fn start(vars: &[(&str, &str)]) -> Server {
         .env("DATA_DIR", data.path())
         .env("FREE_CREDITS", "1000000000")
         .env("RATE_LIMIT_PER_MINUTE", "100000")
+        .env("CHAT_CACHE", "off")
         .env("RUST_LOG", "warn")
         .envs(vars.iter().copied())
         .stderr(Stdio::null())
@@ -120,6 +121,24 @@ async fn main() {
     pages(&server, &cookie);
     message(&http, &server, &cookie, &base_url).await;
     bytes(&http, &server, &cookie).await;
+    drop(server);
+    cached(&http, &remote).await;
+}
+
+/// The same question again and again: nothing is held and nobody is asked.
+async fn cached(http: &Client, remote: &[(&str, &str)]) {
+    let server = start(&[remote, &[("CHAT_CACHE", "shared"), ("RATE_LIMIT_PER_MINUTE", "1000000000")]].concat());
+    let cookie = register(http, server.addr).await;
+    let (url, body) = (format!("http://{}/api/chat", server.addr), json!({"message": "#tokens=8"}).to_string());
+    round_trips(http, 1, 1, &url, &cookie, &body).await;
+    say("\nA reply that was given before");
+    for concurrency in [1_usize, 32] {
+        let rounds = 3000 / concurrency;
+        let begun = Instant::now();
+        let millis = round_trips(http, concurrency, rounds, &url, &cookie, &body).await;
+        let rate = (rounds * concurrency) as f64 / begun.elapsed().as_secs_f64();
+        say(&format!("  {concurrency:>2} at once: {rate:>6.0} a second, {millis:.2} ms each (median)"));
+    }
 }
 
 async fn register(http: &Client, addr: SocketAddr) -> String {

@@ -48,6 +48,8 @@ export default defineConfig({
         OPENAI_BASE_URL: `http://127.0.0.1:${upstream}/v1`,
         OPENAI_MODEL: 'scripted',
         RATE_LIMIT_PER_MINUTE: '1000',
+        // Tests ask the same again and again.
+        CHAT_CACHE: 'off',
         RUST_LOG: 'warn',
       },
     },

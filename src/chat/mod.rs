@@ -11,6 +11,8 @@ mod thread;
 mod types;
 
 #[cfg(feature = "ssr")]
+mod answers;
+#[cfg(feature = "ssr")]
 pub mod highlight;
 #[cfg(test)]
 mod markdown_corpus;

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+use super::answers::{KeptAnswer, Lead};
 use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn};
 use super::service::MAX_OUTPUT_TOKENS;
 use super::store::FinishedReply;
@@ -37,6 +38,10 @@ pub struct Writing {
     pub model: Option<String>,
     /// Whom to ask, one after the other; never empty.
     pub order: Vec<Arc<GuardedProvider>>,
+    /// Others wait for this answer, and it is kept for whoever asks the same.
+    pub lead: Option<Lead>,
+    /// The user wants the answer of the first provider: another one's is not kept.
+    pub is_picked: bool,
 }
 
 /// Why the text is as it is.
@@ -208,11 +213,24 @@ impl Draft<'_> {
             provider: self.writing.order[self.provider].name().to_owned(),
             model: self.model(),
             fallback: self.writing.order[self.provider].name() != self.writing.wanted,
+            cached: false,
             credits,
             error_code: error.as_ref().map(AppError::code),
             usage,
         };
-        self.publish(&match self.close_books(reply, credits).await {
+        let kept = self.writing.lead.as_ref().filter(|_| {
+            // A stopped answer is not whole.
+            reply.state == MessageState::Complete && !(reply.fallback && self.writing.is_picked)
+        });
+        let kept = kept.map(|lead| {
+            let FinishedReply { text, provider, model, .. } = reply.clone();
+            (lead, KeptAnswer { text, provider, model, usage })
+        });
+        let closed = self.close_books(reply, credits).await;
+        if let (Ok(_), Some((lead, answer))) = (&closed, &kept) {
+            lead.keep(answer).await;
+        }
+        self.publish(&match closed {
             Ok((charged, available)) => match error {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
                     reply: None,

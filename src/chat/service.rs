@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::answers::{self, AnswerKey, Found, KeptAnswer};
 use super::providers::{GuardedProvider, Role, Turn};
 use super::reply::{self, Writing};
-use super::store::{NewExchange, PastMessage, StoredReply};
+use super::store::{FinishedReply, NewExchange, PastMessage, StoredReply};
 use super::{
     Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, MAX_TITLE_CHARS, Message, MessageState,
     ProviderInfo, Workspace, highlight, title_of,
@@ -20,9 +21,10 @@ use crate::credits::Page;
 use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
 use crate::error::{AppError, AppResult};
 use crate::server::caller::Caller;
+use crate::server::config::CacheScope;
 use crate::server::jobs::StopReason;
 use crate::server::limits::{Limit, Quota};
-use crate::server::recovery::lease_from_now;
+use crate::server::recovery::{KEYS_LIVE, lease_from_now};
 use crate::server::request::current_request_id;
 use crate::server::state::AppState;
 
@@ -85,13 +87,48 @@ pub async fn send_message(
         idempotency,
         lease_until: lease_from_now(),
     };
+    let asking = Asking { user, request, text, conversation, replaces, message_id, reply_id, quota };
     // The handler's future may be dropped at any await; a hold and what follows it must not be.
     let state = state.clone();
-    let begun = tokio::spawn(async move {
+    tokio::spawn(async move { asking.ask(&state, order, new).await }).await.map_err(|_| AppError::Internal)?
+}
+
+/// A message that may be asked.
+struct Asking {
+    user: Uuid,
+    request: ChatRequest,
+    text: String,
+    conversation: Option<Uuid>,
+    replaces: Option<Uuid>,
+    message_id: Uuid,
+    reply_id: Uuid,
+    quota: Quota,
+}
+
+impl Asking {
+    async fn ask(mut self, state: &AppState, order: Vec<Arc<GuardedProvider>>, new: NewHold) -> AppResult<Asked> {
+        let key = new.idempotency.clone();
+        if let Some(asked) = self.given_for(state, key.as_ref()).await? {
+            return Ok(asked);
+        }
+        let mut found = self.find_answer(state).await?;
+        if let Found::Elsewhere(question) = found {
+            // Perhaps this very request, sent again: then its answer can be watched.
+            if let Some(asked) = self.repeated(state, key.as_ref()).await? {
+                return Ok(asked);
+            }
+            found = answers::wait(state, question).await;
+        }
+        let lead = match found {
+            Found::Answer(answer) => return self.give(state, answer, key.as_ref()).await,
+            Found::Lead(lead) => Some(lead),
+            Found::Elsewhere(_) | Found::Nothing => None,
+        };
         let hold = new.held();
+        let price = hold.amount;
         match state.credits.hold(new).await? {
             HoldOutcome::Held(_) => {}
-            HoldOutcome::Repeated(reply) => return Ok(Asked { reply, quota }),
+            HoldOutcome::Repeated(reply) => return Ok(self.asked(reply)),
             HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
             HoldOutcome::Insufficient { available } => {
                 return Err(AppError::InsufficientCredits { needed: price, available });
@@ -99,36 +136,117 @@ pub async fn send_message(
         }
         let wanted = order[0].name();
         let order = leave_out_resting(order);
-        let model = request.model.filter(|_| order[0].name() == wanted);
-        let (provider, shown_model) = (order[0].name().to_owned(), model.clone().unwrap_or_else(|| order[0].model()));
-        let exchange = NewExchange {
-            user,
-            conversation: conversation.unwrap_or_else(Uuid::now_v7),
-            new_title: conversation.is_none().then(|| title_of(&text)),
-            replaces,
-            message_id,
-            text: text.clone(),
-            reply_id,
-            provider,
-            model: shown_model,
-        };
+        let model = self.request.model.take().filter(|_| order[0].name() == wanted);
+        let shown_model = model.clone().unwrap_or_else(|| order[0].model());
+        let exchange = self.exchange(order[0].name().to_owned(), shown_model, None);
         let conversation = exchange.conversation;
         let begun = state.chats.begin_exchange(exchange, HISTORY).await.map_err(AppError::from);
         let past = match begun.and_then(|past| past.ok_or(AppError::NotFound)) {
             Ok(past) => past,
             Err(error) => {
-                if let Err(error) = undo_hold(&state, &hold).await {
+                if let Err(error) = undo_hold(state, &hold).await {
                     tracing::error!(%error, "a hold is left to the sweeper");
                 }
                 return Err(error);
             }
         };
-        let turns = build_context(past, text);
-        let writing = Writing { id: reply_id, hold, conversation, turns, wanted, model, order };
-        reply::start(&state, writing);
-        Ok(Asked { reply: reply_id, quota })
-    });
-    begun.await.map_err(|_| AppError::Internal)?
+        let asked = self.asked(self.reply_id);
+        let is_picked = self.request.provider.is_some();
+        let turns = build_context(past, self.text);
+        let id = self.reply_id;
+        reply::start(state, Writing { id, hold, conversation, turns, wanted, model, order, lead, is_picked });
+        Ok(asked)
+    }
+
+    const fn asked(&self, reply: Uuid) -> Asked {
+        Asked { reply, quota: self.quota }
+    }
+
+    fn exchange(&self, provider: String, model: String, answer: Option<FinishedReply>) -> NewExchange {
+        NewExchange {
+            user: self.user,
+            conversation: self.conversation.unwrap_or_else(Uuid::now_v7),
+            new_title: self.conversation.is_none().then(|| title_of(&self.text)),
+            replaces: self.replaces,
+            message_id: self.message_id,
+            text: self.text.clone(),
+            reply_id: self.reply_id,
+            provider,
+            model,
+            answer,
+        }
+    }
+
+    /// An answer that was given before, unless a new one is wanted.
+    async fn find_answer(&self, state: &AppState) -> AppResult<Found> {
+        if self.request.fresh == Some(true) || state.config.chat.cache == CacheScope::Off {
+            return Ok(Found::Nothing);
+        }
+        let past = match self.conversation {
+            None => Vec::new(),
+            Some(conversation) => {
+                let past = state.chats.find_past(self.user, conversation, self.replaces, HISTORY).await?;
+                past.ok_or(AppError::NotFound)?
+            }
+        };
+        let picked = self.request.provider.as_deref().map(|provider| (provider, self.request.model.as_deref()));
+        let turns = build_context(past, self.text.clone());
+        let Some(key) = AnswerKey::of(state, self.user, picked, &turns) else { return Ok(Found::Nothing) };
+        Ok(answers::find(state, key).await)
+    }
+
+    /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.
+    async fn give(&self, state: &AppState, answer: KeptAnswer, key: Option<&Idempotency>) -> AppResult<Asked> {
+        // The key may be that of the very request whose answer this is.
+        if let Some(asked) = self.repeated(state, key).await? {
+            return Ok(asked);
+        }
+        let KeptAnswer { text, provider, model, usage } = answer;
+        let reply = FinishedReply {
+            id: self.reply_id,
+            state: MessageState::Complete,
+            text,
+            provider: provider.clone(),
+            model: model.clone(),
+            fallback: false,
+            cached: true,
+            credits: 0,
+            error_code: None,
+            usage,
+        };
+        let exchange = self.exchange(provider, model, Some(reply));
+        state.chats.begin_exchange(exchange, 0).await?.ok_or(AppError::NotFound)?;
+        if let Some(key) = key {
+            let given = [key.fingerprint.as_slice(), self.reply_id.as_bytes()].concat();
+            state.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
+        }
+        Ok(self.asked(self.reply_id))
+    }
+
+    /// The answer that a hold was made for with this key.
+    async fn repeated(&self, state: &AppState, key: Option<&Idempotency>) -> AppResult<Option<Asked>> {
+        let Some(key) = key else { return Ok(None) };
+        match state.credits.find_key(self.user, key).await? {
+            Some(HoldOutcome::Repeated(reply)) => Ok(Some(self.asked(reply))),
+            Some(_) => Err(AppError::IdempotencyMismatch),
+            None => Ok(None),
+        }
+    }
+
+    /// The answer that was given to this key before. Keys of answers that cost something are with their holds.
+    async fn given_for(&self, state: &AppState, key: Option<&Idempotency>) -> AppResult<Option<Asked>> {
+        let Some(key) = key else { return Ok(None) };
+        let Some(given) = state.cache.get(&self.given_key(key)).await else { return Ok(None) };
+        let Some((fingerprint, reply)) = given.split_at_checked(key.fingerprint.len()) else { return Ok(None) };
+        if fingerprint != key.fingerprint {
+            return Err(AppError::IdempotencyMismatch);
+        }
+        Ok(Uuid::from_slice(reply).ok().map(|reply| self.asked(reply)))
+    }
+
+    fn given_key(&self, key: &Idempotency) -> String {
+        format!("given:{}:{}", self.user, key.key)
+    }
 }
 
 /// Gives back what was held for a reply that could not begin. If the store failed, the reply may be there all the same:

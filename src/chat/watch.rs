@@ -254,7 +254,7 @@ fn start_event(state: &AppState, reply: &StoredReply) -> JobEvent {
         conversation_id: reply.conversation.to_string(),
         provider: message.provider.clone().unwrap_or_default(),
         model: message.model.clone().unwrap_or_default(),
-        credits: state.config.credits.chat,
+        credits: if message.cached { 0 } else { state.config.credits.chat },
     });
     job_event(&start, Position::At(0))
 }

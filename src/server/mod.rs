@@ -1,6 +1,7 @@
 //! The server around the features: configuration, state, HTTP, storage, jobs. No business rules.
 
 pub mod backup;
+pub mod cache;
 pub mod caller;
 pub mod check;
 pub mod config;

@@ -21,7 +21,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const HEED_STOPS_EVERY: Duration = Duration::from_millis(500);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// How long an `Idempotency-Key` is remembered.
-const KEYS_LIVE: Duration = Duration::from_hours(24);
+pub const KEYS_LIVE: Duration = Duration::from_hours(24);
 /// Holds that one sweep ends at most; the next takes the rest.
 const SWEEP_BATCH: usize = 500;
 

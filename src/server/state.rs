@@ -6,6 +6,7 @@ use std::sync::Arc;
 use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 
+use super::cache::{Cache, LocalCache, RedisCache};
 use super::config::{Config, DatabaseConfig, ProviderName, database_path};
 use super::db::StoreResult;
 use super::db::mongo::Mongo;
@@ -100,6 +101,7 @@ pub struct Shared {
     /// In the order in which they are asked; never empty.
     pub chat_providers: Vec<Arc<GuardedProvider>>,
     pub limiter: Arc<dyn RateLimiter>,
+    pub cache: Arc<dyn Cache>,
     /// `None`: not configured.
     pub redis: Option<Redis>,
     pub passwords: Passwords,
@@ -145,6 +147,10 @@ impl AppState {
             Some(redis) => Arc::new(RedisRateLimiter::new(redis.clone(), per_minute)),
             None => Arc::new(LocalRateLimiter::new(per_minute)),
         };
+        let cache: Arc<dyn Cache> = match &redis {
+            Some(redis) => Arc::new(RedisCache::new(redis.clone())),
+            None => Arc::new(LocalCache::default()),
+        };
         let feed = redis.clone().map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
         Self(Arc::new(Shared {
             leptos,
@@ -153,6 +159,7 @@ impl AppState {
             chats: stores.chats,
             chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
             limiter,
+            cache,
             redis,
             passwords: Passwords::default(),
             jobs: Arc::new(Jobs::new(feed)),

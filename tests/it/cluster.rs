@@ -155,6 +155,29 @@ async fn a_key_is_one_answer_whichever_server_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_first_and_dies_hangs_nobody_on_another_server() {
+    let mut cluster = Cluster::start(&[("CHAT_CACHE", "shared")]).await;
+    let user = cluster.user().await;
+    let question = json!({"message": "#tokens=3 #pause=1500"});
+    let mut first = user.at(cluster.servers[0].addr).chat_stream(&question).await;
+    first.next_named("start").await;
+    let waiting = {
+        let (user, question) = (user.at(cluster.servers[1].addr), question.clone());
+        tokio::spawn(async move { user.post_json("/api/chat", &question).await })
+    };
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(cluster.upstream.calls(), 1, "the second waits for the first");
+    cluster.servers[0].kill();
+    let killed = Instant::now();
+    let (status, answer) = waiting.await.unwrap();
+    assert_eq!((status, &answer["data"]["cached"]), (200, &json!(false)), "{answer}");
+    assert!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
+    assert_eq!(cluster.upstream.calls(), 2);
+    let (status, answer) = user.at(cluster.servers[2].addr).post_json("/api/chat", &question).await;
+    assert_eq!((status, &answer["data"]["cached"]), (200, &json!(true)), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_server_held_is_given_back_by_the_others() {
     let mut cluster = Cluster::start(&[]).await;
     let user = cluster.user().await;

@@ -125,7 +125,13 @@ over_every_store! {
         let held = Hold { id: made[0], ..first.held() };
         store.end_hold(&held, HoldEnd::Release, None).await.unwrap();
         assert_eq!(store.hold(with_key(hold_of(user, 1), "k", 1)).await.unwrap(), HoldOutcome::Repeated(made[0]));
+        let known = async |key: &str, body| {
+            store.find_key(user, &Idempotency { key: key.into(), fingerprint: [body; 32] }).await.unwrap()
+        };
+        assert_eq!(known("k", 1).await, Some(HoldOutcome::Repeated(made[0])));
+        assert_eq!((known("k", 2).await, known("j", 1).await), (Some(HoldOutcome::Mismatch), None));
         store.forget_keys(now_millis() + 1).await.unwrap();
+        assert_eq!(known("k", 1).await, None);
         assert!(matches!(store.hold(with_key(hold_of(user, 1), "k", 9)).await.unwrap(), HoldOutcome::Held(_)));
     }
 

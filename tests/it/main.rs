@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod accounts;
+mod answers;
 mod backup;
 mod binary;
 mod chat;

@@ -18,6 +18,7 @@ pub fn variables(upstream: &FakeOpenAi, more: &[(&str, &str)]) -> Vec<(String, S
         ("CHAT_PROVIDERS", "openai"),
         ("FREE_CREDITS", "100"),
         ("RATE_LIMIT_PER_MINUTE", "100000"),
+        ("CHAT_CACHE", "off"),
         ("RUST_LOG", "error"),
     ]
     .into_iter()

@@ -38,6 +38,7 @@ fn exchange(user: Uuid, text: &str) -> NewExchange {
         reply_id: Uuid::now_v7(),
         provider: "openai".into(),
         model: "fake".into(),
+        answer: None,
     }
 }
 
@@ -54,6 +55,7 @@ fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
         provider: "gemini".into(),
         model: "other".into(),
         fallback: true,
+        cached: false,
         credits: 1,
         error_code: None,
         usage: Some(Usage { input_tokens: 3, output_tokens: 5 }),
@@ -145,6 +147,24 @@ over_every_store! {
         let found = chats.find_conversation(user, first.conversation).await.unwrap().unwrap();
         let seen: Vec<_> = found.messages.iter().map(|message| message.content.as_str()).collect();
         assert_eq!(seen, ["one", "1", "two, better", ""]);
+    }
+
+    async fn an_answer_that_is_known_is_stored_in_one_step(stores) {
+        let user = new_user(&stores).await;
+        let mut asked = exchange(user, "one");
+        let answer = FinishedReply { cached: true, credits: 0, fallback: false, ..finished(&asked, "known") };
+        asked.answer = Some(answer);
+        let chats = stores.chats;
+        chats.begin_exchange(asked.clone(), 0).await.unwrap().unwrap();
+        let reply = chats.find_message(user, asked.reply_id).await.unwrap().unwrap().message;
+        assert_eq!((reply.state, reply.content.as_str(), reply.credits), (MessageState::Complete, "known", 0));
+        assert!(reply.cached && reply.usage.is_some());
+        // What was said so far, as the next exchange would be told.
+        let past = chats.find_past(user, asked.conversation, None, 40).await.unwrap().unwrap();
+        assert_eq!(past.iter().map(|message| message.content.as_str()).collect::<Vec<_>>(), ["one", "known"]);
+        assert!(chats.find_past(user, asked.conversation, Some(asked.message_id), 40).await.unwrap().unwrap().is_empty());
+        assert!(chats.find_past(user, asked.conversation, Some(asked.reply_id), 40).await.unwrap().is_none());
+        assert!(chats.find_past(Uuid::now_v7(), asked.conversation, None, 40).await.unwrap().is_none());
     }
 
     async fn a_reply_ends_once(stores) {

@@ -26,6 +26,8 @@ pub struct NewExchange {
     pub reply_id: Uuid,
     pub provider: String,
     pub model: String,
+    /// An answer that is known already: the reply is stored as ended.
+    pub answer: Option<FinishedReply>,
 }
 
 /// What was said before, for the model's context.
@@ -44,6 +46,8 @@ pub struct FinishedReply {
     pub provider: String,
     pub model: String,
     pub fallback: bool,
+    /// It was given before, to the same question.
+    pub cached: bool,
     /// What is charged for it.
     pub credits: i64,
     pub error_code: Option<&'static str>,
@@ -64,6 +68,15 @@ pub trait ChatStore: Send + Sync {
     /// Stores the message and the running reply and returns what came before, oldest first, at most
     /// `history` messages; `None` when the conversation or the replaced message is not there.
     async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Vec<PastMessage>>>;
+    /// What was said in a conversation before the message `replaces`, or up to now: what [`ChatStore::begin_exchange`]
+    /// would return.
+    async fn find_past(
+        &self,
+        user: Uuid,
+        conversation: Uuid,
+        replaces: Option<Uuid>,
+        history: usize,
+    ) -> StoreResult<Option<Vec<PastMessage>>>;
     /// Keeps what a running reply has so far.
     async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()>;
     /// Ends a running reply; `false` when it ended otherwise or is gone. The same end again is `true` again, so that

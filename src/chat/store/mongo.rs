@@ -44,6 +44,8 @@ struct StoredMessage {
     #[serde(default)]
     fallback: bool,
     #[serde(default)]
+    cached: bool,
+    #[serde(default)]
     credits: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error_code: Option<String>,
@@ -72,7 +74,7 @@ impl StoredMessage {
             html: None,
             state: self.state,
             credits: self.credits,
-            cached: false,
+            cached: self.cached,
             provider: self.provider,
             model: self.model,
             error_code: self.error_code,
@@ -108,7 +110,7 @@ impl MongoChatStore {
     }
 
     /// What was said in a conversation before `end`, oldest first, at most `limit` messages.
-    async fn find_past(&self, conversation: Uuid, end: Uuid, limit: usize) -> StoreResult<Vec<PastMessage>> {
+    async fn said_before(&self, conversation: Uuid, end: Uuid, limit: usize) -> StoreResult<Vec<PastMessage>> {
         #[derive(Deserialize)]
         struct Said {
             author: Author,
@@ -128,6 +130,13 @@ impl MongoChatStore {
         .await?;
         past.reverse();
         Ok(past.into_iter().map(|Said { author, content }| PastMessage { author, content }).collect())
+    }
+
+    /// Whether the message is one of the user's own in this conversation.
+    async fn can_be_replaced(&self, conversation: Uuid, message: Uuid) -> StoreResult<bool> {
+        let messages = self.messages.clone();
+        let own = doc! { "_id": to_bson(message), "conversation": to_bson(conversation), "author": "user" };
+        Ok(run(async move { messages.find_one(own).await }).await?.is_some())
     }
 
     /// The conversation was there when the exchange began: it is as new as its newest message.
@@ -150,6 +159,7 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
         provider: None,
         model: None,
         fallback: false,
+        cached: false,
         credits: 0,
         error_code: None,
         usage: None,
@@ -158,6 +168,13 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
     let mut reply = message(exchange.reply_id, Author::Assistant, "", MessageState::Running);
     reply.provider = Some(exchange.provider.clone());
     reply.model = Some(exchange.model.clone());
+    if let Some(answer) = &exchange.answer {
+        reply.content.clone_from(&answer.text);
+        reply.state = answer.state;
+        reply.cached = answer.cached;
+        reply.credits = answer.credits;
+        reply.usage = answer.usage;
+    }
     [message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete), reply]
 }
 
@@ -182,19 +199,13 @@ impl ChatStore for MongoChatStore {
             if !self.touch(exchange.user, exchange.conversation, now).await? {
                 return Ok(None);
             }
-            if let Some(replaced) = exchange.replaces {
-                let messages = self.messages.clone();
-                let own = doc! {
-                    "_id": to_bson(replaced),
-                    "conversation": to_bson(exchange.conversation),
-                    "author": "user",
-                };
-                if run(async move { messages.find_one(own).await }).await?.is_none() {
-                    return Ok(None);
-                }
+            if let Some(replaced) = exchange.replaces
+                && !self.can_be_replaced(exchange.conversation, replaced).await?
+            {
+                return Ok(None);
             }
             let end = exchange.replaces.unwrap_or(exchange.message_id);
-            past = self.find_past(exchange.conversation, end, history).await?;
+            past = self.said_before(exchange.conversation, end, history).await?;
         }
         let (messages, new) = (self.messages.clone(), new_messages(&exchange, now));
         run(async move { messages.insert_many(new).await }).await?;
@@ -221,6 +232,24 @@ impl ChatStore for MongoChatStore {
         Ok(Some(past))
     }
 
+    async fn find_past(
+        &self,
+        user: Uuid,
+        conversation: Uuid,
+        replaces: Option<Uuid>,
+        history: usize,
+    ) -> StoreResult<Option<Vec<PastMessage>>> {
+        if self.find_owned(user, conversation).await?.is_none() {
+            return Ok(None);
+        }
+        if let Some(message) = replaces
+            && !self.can_be_replaced(conversation, message).await?
+        {
+            return Ok(None);
+        }
+        self.said_before(conversation, replaces.unwrap_or(Uuid::max()), history).await.map(Some)
+    }
+
     async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()> {
         let messages = self.messages.clone();
         let running = doc! { "_id": to_bson(reply), "state": MessageState::Running.as_str() };
@@ -236,6 +265,7 @@ impl ChatStore for MongoChatStore {
             "provider": reply.provider,
             "model": reply.model,
             "fallback": reply.fallback,
+            "cached": reply.cached,
             "credits": reply.credits,
         };
         if let Some(code) = reply.error_code {

@@ -23,7 +23,7 @@ impl SqliteChatStore {
 }
 
 const MESSAGE: &str = "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback, m.credits, m.error_code,
-    m.input_tokens, m.output_tokens, m.created_at";
+    m.input_tokens, m.output_tokens, m.created_at, m.cached";
 
 fn read_message(row: &Row<'_>) -> StoreResult<(Message, bool)> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
@@ -40,7 +40,7 @@ fn read_message(row: &Row<'_>) -> StoreResult<(Message, bool)> {
         provider: row.get(4)?,
         model: row.get(5)?,
         credits: row.get(7)?,
-        cached: false,
+        cached: row.get(12)?,
         error_code: row.get(8)?,
         usage,
         created_at: rfc3339(row.get(11)?)?,
@@ -78,6 +78,62 @@ fn owns(connection: &Connection, user: Uuid, conversation: Uuid) -> StoreResult<
         .exists(params![conversation, user])?)
 }
 
+/// What was said before a message, oldest first, at most `history` messages.
+fn said_before(
+    connection: &Connection,
+    conversation: Uuid,
+    end: Uuid,
+    history: usize,
+) -> StoreResult<Vec<PastMessage>> {
+    let mut past = connection.prepare_cached(
+        "SELECT author, content FROM messages
+         WHERE conversation_id = ?1 AND id < ?3 AND content <> '' AND state <> 'running' ORDER BY id DESC LIMIT ?2",
+    )?;
+    let mut rows = past.query(params![conversation, i64::try_from(history).unwrap_or(i64::MAX), end])?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(PastMessage { author: parse_author(&row.get::<_, String>(0)?)?, content: row.get(1)? });
+    }
+    messages.reverse();
+    Ok(messages)
+}
+
+/// Whether the message is one of the user's own in this conversation, and so can be replaced.
+fn can_be_replaced(connection: &Connection, conversation: Uuid, message: Uuid) -> StoreResult<bool> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM messages WHERE id = ?1 AND conversation_id = ?2 AND author = 'user'")?
+        .exists(params![message, conversation])?)
+}
+
+/// Whether the reply was running and has ended so now, or had ended just so before.
+fn finish(connection: &Connection, reply: &FinishedReply) -> StoreResult<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE messages SET state = ?2, content = ?3, provider = ?4, model = ?5, fallback = ?6, credits = ?7,
+                 error_code = ?8, input_tokens = ?9, output_tokens = ?10, cached = ?11
+             WHERE id = ?1 AND state = 'running'",
+        )?
+        .execute(params![
+            reply.id,
+            reply.state.as_str(),
+            reply.text,
+            reply.provider,
+            reply.model,
+            reply.fallback,
+            reply.credits,
+            reply.error_code,
+            reply.usage.map(|usage| usage.input_tokens),
+            reply.usage.map(|usage| usage.output_tokens),
+            reply.cached,
+        ])?;
+    if changed == 1 {
+        return Ok(true);
+    }
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM messages WHERE id = ?1 AND state = ?2 AND content = ?3 AND credits = ?4")?
+        .exists(params![reply.id, reply.state.as_str(), reply.text, reply.credits])?)
+}
+
 fn begin_exchange(
     connection: &Connection,
     exchange: &NewExchange,
@@ -99,26 +155,14 @@ fn begin_exchange(
             .execute(params![exchange.conversation, now])?;
     }
     if let Some(replaced) = exchange.replaces {
-        let found = connection
-            .prepare_cached("SELECT 1 FROM messages WHERE id = ?1 AND conversation_id = ?2 AND author = 'user'")?
-            .exists(params![replaced, exchange.conversation])?;
-        if !found {
+        if !can_be_replaced(connection, exchange.conversation, replaced)? {
             return Ok(None);
         }
         connection
             .prepare_cached("DELETE FROM messages WHERE conversation_id = ?1 AND id >= ?2")?
             .execute(params![exchange.conversation, replaced])?;
     }
-    let mut past = connection.prepare_cached(
-        "SELECT author, content FROM messages
-         WHERE conversation_id = ?1 AND content <> '' AND state <> 'running' ORDER BY id DESC LIMIT ?2",
-    )?;
-    let mut rows = past.query(params![exchange.conversation, i64::try_from(history).unwrap_or(i64::MAX)])?;
-    let mut messages = Vec::new();
-    while let Some(row) = rows.next()? {
-        messages.push(PastMessage { author: parse_author(&row.get::<_, String>(0)?)?, content: row.get(1)? });
-    }
-    messages.reverse();
+    let messages = said_before(connection, exchange.conversation, Uuid::max(), history)?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -144,6 +188,9 @@ fn begin_exchange(
         exchange.model,
         now
     ])?;
+    if let Some(answer) = &exchange.answer {
+        finish(connection, answer)?;
+    }
     Ok(Some(messages))
 }
 
@@ -151,6 +198,28 @@ fn begin_exchange(
 impl ChatStore for SqliteChatStore {
     async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Vec<PastMessage>>> {
         self.db.write(Durability::Relaxed, move |connection| begin_exchange(connection, &exchange, history)).await
+    }
+
+    async fn find_past(
+        &self,
+        user: Uuid,
+        conversation: Uuid,
+        replaces: Option<Uuid>,
+        history: usize,
+    ) -> StoreResult<Option<Vec<PastMessage>>> {
+        self.db
+            .read(move |connection| {
+                if !owns(connection, user, conversation)? {
+                    return Ok(None);
+                }
+                if let Some(message) = replaces
+                    && !can_be_replaced(connection, conversation, message)?
+                {
+                    return Ok(None);
+                }
+                said_before(connection, conversation, replaces.unwrap_or(Uuid::max()), history).map(Some)
+            })
+            .await
     }
 
     async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()> {
@@ -165,36 +234,7 @@ impl ChatStore for SqliteChatStore {
     }
 
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool> {
-        self.db
-            .write(Durability::Relaxed, move |connection| {
-                let changed = connection
-                    .prepare_cached(
-                        "UPDATE messages SET state = ?2, content = ?3, provider = ?4, model = ?5, fallback = ?6, credits = ?7,
-                             error_code = ?8, input_tokens = ?9, output_tokens = ?10
-                         WHERE id = ?1 AND state = 'running'",
-                    )?
-                    .execute(params![
-                        reply.id,
-                        reply.state.as_str(),
-                        reply.text,
-                        reply.provider,
-                        reply.model,
-                        reply.fallback,
-                        reply.credits,
-                        reply.error_code,
-                        reply.usage.map(|usage| usage.input_tokens),
-                        reply.usage.map(|usage| usage.output_tokens),
-                    ])?;
-                if changed == 1 {
-                    return Ok(true);
-                }
-                Ok(connection
-                    .prepare_cached(
-                        "SELECT 1 FROM messages WHERE id = ?1 AND state = ?2 AND content = ?3 AND credits = ?4",
-                    )?
-                    .exists(params![reply.id, reply.state.as_str(), reply.text, reply.credits])?)
-            })
-            .await
+        self.db.write(Durability::Relaxed, move |connection| finish(connection, &reply)).await
     }
 
     async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>> {
@@ -254,7 +294,7 @@ impl ChatStore for SqliteChatStore {
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
                 let (message, fallback) = read_message(row)?;
-                Ok(Some(StoredReply { conversation: row.get(12)?, fallback, message }))
+                Ok(Some(StoredReply { conversation: row.get(13)?, fallback, message }))
             })
             .await
     }

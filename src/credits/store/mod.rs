@@ -204,6 +204,10 @@ pub trait CreditStore: Send + Sync {
     /// Puts credits aside if there are enough.
     async fn hold(&self, hold: NewHold) -> StoreResult<HoldOutcome>;
 
+    /// What [`CreditStore::hold`] would say to this key alone: [`HoldOutcome::Repeated`], [`HoldOutcome::Mismatch`], or
+    /// nothing.
+    async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>>;
+
     /// Ends a hold, once: a hold that has ended stays as it ended. Returns how it ended and the balance now;
     /// `None` where there is no such hold.
     async fn end_hold(

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::{
-    AuditReport, CreditStore, Drift, Hold, HoldEnd, HoldId, HoldOutcome, NewHold, NewPosting, PostingOutcome,
-    StaleHold, WorkKind,
+    AuditReport, CreditStore, Drift, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting,
+    PostingOutcome, StaleHold, WorkKind,
 };
 use crate::credits::{Balance, EntryKind, LedgerEntry, Page};
 use crate::server::db::sqlite::{Durability, Sqlite};
@@ -112,18 +112,22 @@ fn open_account(connection: &Connection, user: Uuid, free_credits: i64, request_
     )
 }
 
+/// What became of a key that came before.
+fn find_key(connection: &Connection, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
+    let before = connection
+        .prepare_cached("SELECT id, fingerprint FROM holds WHERE user_id = ?1 AND idempotency_key = ?2")?
+        .query_row(params![user, idempotency.key], |row| Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?)))
+        .optional()?;
+    Ok(before.map(|(id, fingerprint)| {
+        if fingerprint == idempotency.fingerprint { HoldOutcome::Repeated(id) } else { HoldOutcome::Mismatch }
+    }))
+}
+
 fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResult<HoldOutcome> {
-    if let Some(idempotency) = &hold.idempotency {
-        let before = connection
-            .prepare_cached("SELECT id, fingerprint FROM holds WHERE user_id = ?1 AND idempotency_key = ?2")?
-            .query_row(params![hold.user, idempotency.key], |row| {
-                Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?))
-            })
-            .optional()?;
-        if let Some((id, fingerprint)) = before {
-            let same = fingerprint == idempotency.fingerprint;
-            return Ok(if same { HoldOutcome::Repeated(id) } else { HoldOutcome::Mismatch });
-        }
+    if let Some(idempotency) = &hold.idempotency
+        && let Some(outcome) = find_key(connection, hold.user, idempotency)?
+    {
+        return Ok(outcome);
     }
     let balance = open_account(connection, hold.user, free_credits, &hold.request_id)?;
     if balance.available < hold.amount {
@@ -241,6 +245,11 @@ impl CreditStore for SqliteCreditStore {
     async fn hold(&self, new: NewHold) -> StoreResult<HoldOutcome> {
         let free_credits = self.free_credits;
         self.db.write(Durability::Durable, move |connection| hold(connection, &new, free_credits)).await
+    }
+
+    async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
+        let idempotency = idempotency.clone();
+        self.db.read(move |connection| find_key(connection, user, &idempotency)).await
     }
 
     async fn end_hold(

@@ -82,11 +82,25 @@ pub struct ChatConfig {
     pub providers: Vec<ProviderName>,
     /// `CHAT_TIMEOUT_SECS` (30): the longest wait for the first token over all providers, and between two tokens.
     pub timeout: Duration,
+    /// `CHAT_CACHE` (shared): for whom answers are kept.
+    pub cache: CacheScope,
+    /// `CHAT_CACHE_TTL_SECS` (86400): how long.
+    pub cache_ttl: Duration,
     /// `MAX_MESSAGE_CHARS` (1000).
     pub max_message_chars: usize,
     pub gemini: Option<GeminiConfig>,
     pub openai: Option<OpenAiConfig>,
     pub local: LocalConfig,
+}
+
+/// Who is given an answer that was given before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheScope {
+    /// Whoever asks the same in the same context.
+    Shared,
+    /// Only who got it.
+    User,
+    Off,
 }
 
 /// Google's Gemini. There when `GEMINI_API_KEY` is set.
@@ -324,6 +338,16 @@ impl ChatConfig {
         Self {
             providers: if providers.is_empty() { configured } else { providers },
             timeout: Duration::from_secs(reader.at_least("CHAT_TIMEOUT_SECS", 30, 1)),
+            cache: match reader.text("CHAT_CACHE") {
+                None | Some("shared") => CacheScope::Shared,
+                Some("user") => CacheScope::User,
+                Some("off") => CacheScope::Off,
+                Some(other) => {
+                    reader.problem("CHAT_CACHE", format!("{other:?} is not shared, user or off"));
+                    CacheScope::Off
+                }
+            },
+            cache_ttl: Duration::from_secs(reader.at_least("CHAT_CACHE_TTL_SECS", 86_400, 1)),
             max_message_chars: reader.at_least("MAX_MESSAGE_CHARS", 1000, 1),
             gemini,
             openai,
@@ -419,6 +443,8 @@ mod tests {
             ("CHAT_CREDITS", "0"),
             ("FREE_CREDITS", "-1"),
             ("MAX_MESSAGE_CHARS", "many"),
+            ("CHAT_CACHE", "some"),
+            ("CHAT_CACHE_TTL_SECS", "0"),
             ("CHAT_PROVIDERS", "openai,clippy"),
             ("LOG_FORMAT", "xml"),
             ("ADMIN_EMAILS", "root"),
@@ -433,6 +459,8 @@ mod tests {
             "CHAT_CREDITS",
             "FREE_CREDITS",
             "MAX_MESSAGE_CHARS",
+            "CHAT_CACHE",
+            "CHAT_CACHE_TTL_SECS",
             "CHAT_PROVIDERS",
             "LOG_FORMAT",
             "ADMIN_EMAILS",

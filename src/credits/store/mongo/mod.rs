@@ -128,7 +128,7 @@ impl MongoCreditStore {
     }
 
     /// What became of a key: in the account, or in what was filed before the account was read.
-    async fn find_key(&self, account: &Account, key: &str) -> StoreResult<Option<Once>> {
+    async fn find_once(&self, account: &Account, key: &str) -> StoreResult<Option<Once>> {
         let of_entry = |entry: &Entry| entry.once.clone().filter(|once| once.key == key);
         if let Some(found) = account.recent.iter().find_map(of_entry) {
             return Ok(Some(found));
@@ -163,10 +163,8 @@ impl MongoCreditStore {
         }
         let mut guard = doc! { "available": { "$gte": hold.amount } };
         if let Some(Idempotency { key, fingerprint }) = &hold.idempotency {
-            if let Some(once) = self.find_key(&account, key).await? {
-                let same = once.fingerprint.bytes == fingerprint;
-                let id = from_bson(once.hold);
-                return Ok(Ok(if same { HoldOutcome::Repeated(id) } else { HoldOutcome::Mismatch }));
+            if let Some(once) = self.find_once(&account, key).await? {
+                return Ok(Ok(once.outcome(fingerprint)));
             }
             guard.insert("cut.seq", account.cut.seq);
             guard.insert("recent.once.key", doc! { "$ne": key });
@@ -239,6 +237,12 @@ impl CreditStore for MongoCreditStore {
             };
         }
         Err(busy(hold.user))
+    }
+
+    async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
+        let Some(account) = self.find_account(user).await? else { return Ok(None) };
+        let once = self.find_once(&account, &idempotency.key).await?;
+        Ok(once.map(|once| once.outcome(&idempotency.fingerprint)))
     }
 
     async fn end_hold(

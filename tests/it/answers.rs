@@ -1,0 +1,215 @@
+//! Answers that were given before: the cache's contract, and what users see of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tessera::server::cache::{Cache, LocalCache, RedisCache};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::servers::RedisServer;
+use crate::support::{TestApp, User, answer};
+
+/// What every adapter does.
+async fn contract(cache: Arc<dyn Cache>) {
+    let (key, long) = (Uuid::now_v7().to_string(), Duration::from_mins(1));
+    assert_eq!(cache.get(&key).await, None);
+    cache.put(&key, vec![0, 255, 10], long).await;
+    assert_eq!(cache.get(&key).await, Some(vec![0, 255, 10]));
+    assert!(!cache.claim(&key, b"mine", long).await);
+    cache.release(&key, b"mine").await;
+    assert!(cache.get(&key).await.is_some(), "only its own value");
+    cache.put(&key, b"mine".to_vec(), long).await;
+    cache.release(&key, b"mine").await;
+    assert_eq!(cache.get(&key).await, None);
+
+    let claims = join_all((0..50_u8).map(|n| {
+        let (cache, key) = (cache.clone(), key.clone());
+        async move { cache.claim(&key, &[n], Duration::from_millis(300)).await }
+    }));
+    assert_eq!(claims.await.into_iter().filter(|won| *won).count(), 1);
+    sleep(Duration::from_millis(350)).await;
+    assert_eq!(cache.get(&key).await, None, "it runs out");
+    assert!(cache.claim(&key, b"next", long).await);
+}
+
+#[tokio::test]
+async fn the_cache_in_this_process_keeps_the_contract() {
+    contract(Arc::new(LocalCache::default())).await;
+}
+
+#[tokio::test]
+async fn the_cache_in_redis_keeps_the_contract_and_goes_on_without() {
+    let mut server = RedisServer::start().await;
+    let cache = Arc::new(RedisCache::new(server.connect().await));
+    contract(cache.clone()).await;
+    server.kill();
+    contract(cache).await;
+}
+
+async fn app(more: &[(&str, &str)]) -> TestApp {
+    TestApp::start_with(&[&[("CHAT_CACHE", "shared")], more].concat()).await
+}
+
+async fn ask(user: &User, body: Value) -> Value {
+    let (status, answer) = user.post_json("/api/chat", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["data"].clone()
+}
+
+#[tokio::test]
+async fn the_same_question_is_answered_at_once_and_free() {
+    let app = app(&[]).await;
+    let (ada, bob) = (app.user().await, app.user().await);
+    let first = ask(&ada, json!({"message": "#tokens=4 hello"})).await;
+    assert_eq!((&first["cached"], &first["credits"]), (&json!(false), &json!(1)));
+    let again = ask(&bob, json!({"message": "  #tokens=4 hello "})).await;
+    assert_eq!(
+        (&again["cached"], &again["credits"], &again["remainingCredits"]),
+        (&json!(true), &json!(0), &json!(10))
+    );
+    assert_eq!(
+        (&again["reply"], &again["provider"], &again["model"]),
+        (&first["reply"], &first["provider"], &first["model"])
+    );
+    assert_eq!((app.upstream.calls(), bob.ledger_kinds().await), (1, vec!["grant".to_owned()]));
+    // It is a message like any other, and what follows has it in its context.
+    let conversation = again["conversationId"].as_str().unwrap();
+    let (_, shown) = bob.get_json(&format!("/api/conversations/{conversation}")).await;
+    assert_eq!(
+        (&shown["data"]["messages"][1]["cached"], &shown["data"]["messages"][1]["state"]),
+        (&json!(true), &json!("complete"))
+    );
+    let other = ask(&bob, json!({"message": "#tokens=4 hello", "conversationId": conversation})).await;
+    assert_eq!(other["cached"], false, "another context is another question");
+    // As a stream, too.
+    let mut events = ada.chat_stream(&json!({"message": "#tokens=4 hello"})).await;
+    assert_eq!(events.next_named("start").await.1["credits"], 0);
+    assert_eq!(events.next_named("token").await.1["text"], first["reply"]);
+    let (_, done) = events.next_named("done").await;
+    assert_eq!((&done["cached"], &done["credits"]), (&json!(true), &json!(0)));
+    // A new answer can be had, and is the one that is kept then.
+    assert_eq!(ask(&ada, json!({"message": "#tokens=4 hello", "fresh": true})).await["cached"], false);
+    assert_eq!(app.upstream.calls(), 3);
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn who_has_no_credits_left_still_gets_what_was_answered_before() {
+    let app = app(&[("FREE_CREDITS", "1")]).await;
+    let (ada, bob) = (app.user().await, app.user().await);
+    ask(&ada, json!({"message": "one"})).await;
+    ask(&bob, json!({"message": "two"})).await;
+    assert_eq!(ask(&bob, json!({"message": "one"})).await["cached"], true);
+    assert_eq!(bob.chat("three").await.0, 402);
+    assert_eq!(bob.credits().await["available"], 0);
+}
+
+#[tokio::test]
+async fn a_picked_provider_and_another_user_can_be_other_questions() {
+    let app = app(&[]).await;
+    let user = app.user().await;
+    ask(&user, json!({"message": "hello"})).await;
+    assert_eq!(ask(&user, json!({"message": "hello", "provider": "openai"})).await["cached"], false);
+    assert_eq!(ask(&user, json!({"message": "hello", "provider": "openai", "model": "m"})).await["cached"], false);
+    assert_eq!(ask(&user, json!({"message": "hello", "provider": "openai", "model": "m"})).await["cached"], true);
+
+    let app = self::app(&[("CHAT_CACHE", "user")]).await;
+    let (ada, bob) = (app.user().await, app.user().await);
+    ask(&ada, json!({"message": "hello"})).await;
+    assert_eq!(ask(&bob, json!({"message": "hello"})).await["cached"], false);
+    assert_eq!(ask(&ada, json!({"message": "hello"})).await["cached"], true);
+    let app = self::app(&[("CHAT_CACHE_TTL_SECS", "1")]).await;
+    let user = app.user().await;
+    ask(&user, json!({"message": "hello"})).await;
+    sleep(Duration::from_millis(1100)).await;
+    assert_eq!(ask(&user, json!({"message": "hello"})).await["cached"], false);
+}
+
+#[tokio::test]
+async fn only_whole_answers_are_kept() {
+    let app = app(&[]).await;
+    let user = app.user().await;
+    for broken in ["#tokens=2 #cut", "#status=500", "#empty"] {
+        for _ in 0..2 {
+            assert!(user.chat(broken).await.0 >= 500, "{broken}");
+        }
+    }
+    assert_eq!(app.upstream.calls(), 6);
+    let mut events = user.chat_stream(&json!({"message": "#tokens=2 #stall"})).await;
+    let (_, start) = events.next_named("start").await;
+    events.next_named("token").await;
+    user.post_json(&format!("/api/chat/{}/stop", start["messageId"].as_str().unwrap()), &json!({})).await;
+    let mut events = user.chat_stream(&json!({"message": "#tokens=2 #stall"})).await;
+    assert_eq!(events.next_named("start").await.1["credits"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_at_once_are_one_call_over_two_servers() {
+    let redis = RedisServer::start().await;
+    for vars in [vec![], vec![("REDIS_URL", redis.url())]] {
+        let vars: Vec<_> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let app = app(&vars).await;
+        let beside = app.start_beside(&[&[("CHAT_CACHE", "shared")], &*vars].concat()).await;
+        let user = app.user().await;
+        if app.state.redis.is_some() {
+            crate::servers::until(|| {
+                [&app, &beside].iter().all(|app| app.state.redis.as_ref().unwrap().problem().is_none())
+            })
+            .await;
+        }
+        let sends = (0..100).map(|n| {
+            // Without Redis, servers know nothing of each other.
+            let at = if n % 2 == 1 && !vars.is_empty() { beside.addr } else { app.addr };
+            let user = user.at(at);
+            tokio::spawn(async move { ask(&user, json!({"message": "#tokens=5 #pause=40"})).await })
+        });
+        let answers: Vec<Value> = join_all(sends).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(app.upstream.calls(), 1, "{vars:?}");
+        assert_eq!(answers.iter().filter(|answer| answer["cached"] == false).count(), 1);
+        assert_eq!(user.credits().await["available"], 9);
+        app.assert_books_balance().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_first_and_fails_hangs_nobody() {
+    let app = app(&[("FREE_CREDITS", "3")]).await;
+    let user = app.user().await;
+    let begun = Instant::now();
+    let sends = (0..5).map(|_| {
+        let user = user.clone();
+        tokio::spawn(async move { user.chat("#status=500 #pause=100").await.0 })
+    });
+    let statuses: Vec<_> = join_all(sends).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(statuses, [502; 5]);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(user.credits().await["available"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_stays_with_its_answer_however_it_was_found() {
+    let app = app(&[]).await;
+    let (ada, bob) = (app.user().await, app.user().await);
+    let send = async |user: &User, key: &str, message: &str| {
+        let request = user.post("/api/chat").header("idempotency-key", key).json(&json!({"message": message}));
+        let (status, body) = answer(request).await;
+        (status, body["data"]["messageId"].as_str().unwrap_or_default().to_owned(), body)
+    };
+    // Paid for, then sent again when the answer is kept; and again while it is being written.
+    let (first, again) = (send(&ada, "a", "#tokens=4").await, send(&ada, "a", "#tokens=4").await);
+    assert_eq!(first.1, again.1);
+    let (one, two) = tokio::join!(send(&ada, "b", "#tokens=5 #pause=60"), async {
+        sleep(Duration::from_millis(120)).await;
+        send(&ada, "b", "#tokens=5 #pause=60").await
+    });
+    assert_eq!(one.1, two.1);
+    assert_eq!(ada.credits().await["available"], 8);
+    // Given free, then sent again.
+    let (first, again) = (send(&bob, "c", "#tokens=4").await, send(&bob, "c", "#tokens=4").await);
+    assert_eq!((first.1, &first.2["data"]["cached"]), (again.1, &json!(true)));
+    assert_eq!(send(&bob, "c", "#tokens=9").await.0, 409);
+    assert_eq!(app.upstream.calls(), 2);
+}
