@@ -75,22 +75,25 @@ pub async fn send_message(
         return Err(AppError::Unavailable);
     }
     let quota = state.limiter.check(Limit::Spend, &user.to_string()).await?;
-    let price = state.config.credits.chat;
-    // In this order: ids order a conversation.
-    let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
-    let new = NewHold {
-        id: reply_id,
-        user,
-        kind: WorkKind::Chat,
-        amount: price,
-        request_id: current_request_id(),
-        idempotency,
-        lease_until: lease_from_now(),
-    };
-    let asking = Asking { user, request, text, conversation, replaces, message_id, reply_id, quota };
+    let request_id = current_request_id();
+    let asking = Asking { user, request, text, conversation, replaces, idempotency, request_id, quota };
     // The handler's future may be dropped at any await; a hold and what follows it must not be.
     let state = state.clone();
-    tokio::spawn(async move { asking.ask(&state, order, new).await }).await.map_err(|_| AppError::Internal)?
+    tokio::spawn(async move { asking.ask(&state, order).await }).await.map_err(|_| AppError::Internal)?
+}
+
+/// The ids of a message and of its reply.
+#[derive(Clone, Copy)]
+struct NewIds {
+    message: Uuid,
+    reply: Uuid,
+}
+
+impl NewIds {
+    /// In this order: ids order a conversation.
+    fn new() -> Self {
+        Self { message: Uuid::now_v7(), reply: Uuid::now_v7() }
+    }
 }
 
 /// A message that may be asked.
@@ -100,32 +103,42 @@ struct Asking {
     text: String,
     conversation: Option<Uuid>,
     replaces: Option<Uuid>,
-    message_id: Uuid,
-    reply_id: Uuid,
+    idempotency: Option<Idempotency>,
+    request_id: String,
     quota: Quota,
 }
 
 impl Asking {
-    async fn ask(mut self, state: &AppState, order: Vec<Arc<GuardedProvider>>, new: NewHold) -> AppResult<Asked> {
-        let key = new.idempotency.clone();
-        if let Some(asked) = self.given_for(state, key.as_ref()).await? {
+    async fn ask(mut self, state: &AppState, order: Vec<Arc<GuardedProvider>>) -> AppResult<Asked> {
+        if let Some(asked) = self.given(state).await? {
             return Ok(asked);
         }
         let mut found = self.find_answer(state).await?;
         if let Found::Elsewhere(question) = found {
             // Perhaps this very request, sent again: then its answer can be watched.
-            if let Some(asked) = self.repeated(state, key.as_ref()).await? {
+            if let Some(asked) = self.repeated(state).await? {
                 return Ok(asked);
             }
             found = answers::wait(state, question).await;
         }
         let lead = match found {
-            Found::Answer(answer) => return self.give(state, answer, key.as_ref()).await,
+            Found::Answer(answer) => return self.give(state, answer).await,
             Found::Lead(lead) => Some(lead),
             Found::Elsewhere(_) | Found::Nothing => None,
         };
+        // Only now: ids order a conversation and a lease runs, and others may have been waited for.
+        let ids = NewIds::new();
+        let price = state.config.credits.chat;
+        let new = NewHold {
+            id: ids.reply,
+            user: self.user,
+            kind: WorkKind::Chat,
+            amount: price,
+            request_id: self.request_id.clone(),
+            idempotency: self.idempotency.clone(),
+            lease_until: lease_from_now(),
+        };
         let hold = new.held();
-        let price = hold.amount;
         match state.credits.hold(new).await? {
             HoldOutcome::Held(_) => {}
             HoldOutcome::Repeated(reply) => return Ok(self.asked(reply)),
@@ -138,7 +151,7 @@ impl Asking {
         let order = leave_out_resting(order);
         let model = self.request.model.take().filter(|_| order[0].name() == wanted);
         let shown_model = model.clone().unwrap_or_else(|| order[0].model());
-        let exchange = self.exchange(order[0].name().to_owned(), shown_model, None);
+        let exchange = self.exchange(ids, order[0].name().to_owned(), shown_model, None);
         let conversation = exchange.conversation;
         let begun = state.chats.begin_exchange(exchange, HISTORY).await.map_err(AppError::from);
         let past = match begun.and_then(|past| past.ok_or(AppError::NotFound)) {
@@ -150,10 +163,10 @@ impl Asking {
                 return Err(error);
             }
         };
-        let asked = self.asked(self.reply_id);
+        let id = ids.reply;
+        let asked = self.asked(id);
         let is_picked = self.request.provider.is_some();
         let turns = build_context(past, self.text);
-        let id = self.reply_id;
         reply::start(state, Writing { id, hold, conversation, turns, wanted, model, order, lead, is_picked });
         Ok(asked)
     }
@@ -162,15 +175,15 @@ impl Asking {
         Asked { reply, quota: self.quota }
     }
 
-    fn exchange(&self, provider: String, model: String, answer: Option<FinishedReply>) -> NewExchange {
+    fn exchange(&self, ids: NewIds, provider: String, model: String, answer: Option<FinishedReply>) -> NewExchange {
         NewExchange {
             user: self.user,
             conversation: self.conversation.unwrap_or_else(Uuid::now_v7),
             new_title: self.conversation.is_none().then(|| title_of(&self.text)),
             replaces: self.replaces,
-            message_id: self.message_id,
+            message_id: ids.message,
             text: self.text.clone(),
-            reply_id: self.reply_id,
+            reply_id: ids.reply,
             provider,
             model,
             answer,
@@ -196,14 +209,15 @@ impl Asking {
     }
 
     /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.
-    async fn give(&self, state: &AppState, answer: KeptAnswer, key: Option<&Idempotency>) -> AppResult<Asked> {
+    async fn give(&self, state: &AppState, answer: KeptAnswer) -> AppResult<Asked> {
         // The key may be that of the very request whose answer this is.
-        if let Some(asked) = self.repeated(state, key).await? {
+        if let Some(asked) = self.repeated(state).await? {
             return Ok(asked);
         }
+        let ids = NewIds::new();
         let KeptAnswer { text, provider, model, usage } = answer;
         let reply = FinishedReply {
-            id: self.reply_id,
+            id: ids.reply,
             state: MessageState::Complete,
             text,
             provider: provider.clone(),
@@ -214,18 +228,18 @@ impl Asking {
             error_code: None,
             usage,
         };
-        let exchange = self.exchange(provider, model, Some(reply));
+        let exchange = self.exchange(ids, provider, model, Some(reply));
         state.chats.begin_exchange(exchange, 0).await?.ok_or(AppError::NotFound)?;
-        if let Some(key) = key {
-            let given = [key.fingerprint.as_slice(), self.reply_id.as_bytes()].concat();
+        if let Some(key) = &self.idempotency {
+            let given = [key.fingerprint.as_slice(), ids.reply.as_bytes()].concat();
             state.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
         }
-        Ok(self.asked(self.reply_id))
+        Ok(self.asked(ids.reply))
     }
 
     /// The answer that a hold was made for with this key.
-    async fn repeated(&self, state: &AppState, key: Option<&Idempotency>) -> AppResult<Option<Asked>> {
-        let Some(key) = key else { return Ok(None) };
+    async fn repeated(&self, state: &AppState) -> AppResult<Option<Asked>> {
+        let Some(key) = &self.idempotency else { return Ok(None) };
         match state.credits.find_key(self.user, key).await? {
             Some(HoldOutcome::Repeated(reply)) => Ok(Some(self.asked(reply))),
             Some(_) => Err(AppError::IdempotencyMismatch),
@@ -234,8 +248,8 @@ impl Asking {
     }
 
     /// The answer that was given to this key before. Keys of answers that cost something are with their holds.
-    async fn given_for(&self, state: &AppState, key: Option<&Idempotency>) -> AppResult<Option<Asked>> {
-        let Some(key) = key else { return Ok(None) };
+    async fn given(&self, state: &AppState) -> AppResult<Option<Asked>> {
+        let Some(key) = &self.idempotency else { return Ok(None) };
         let Some(given) = state.cache.get(&self.given_key(key)).await else { return Ok(None) };
         let Some((fingerprint, reply)) = given.split_at_checked(key.fingerprint.len()) else { return Ok(None) };
         if fingerprint != key.fingerprint {

@@ -213,3 +213,18 @@ async fn a_key_stays_with_its_answer_however_it_was_found() {
     assert_eq!(send(&bob, "c", "#tokens=9").await.0, 409);
     assert_eq!(app.upstream.calls(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_waited_for_another_begins_with_a_whole_lease() {
+    let app = app(&[("CHAT_TIMEOUT_SECS", "2")]).await;
+    let user = app.user().await;
+    let question = json!({"message": "#tokens=1 #stall"});
+    let sends = (0..2).map(|_| user.post_json("/api/chat", &question));
+    assert!(join_all(sends).await.into_iter().all(|(status, _)| status == 504));
+    // The second began when the first was given up: its hold must not look as old as its request.
+    let database = rusqlite::Connection::open(app.data_dir().join("tessera.db")).unwrap();
+    let shortest: i64 =
+        database.query_row("SELECT min(lease_until - created_at) FROM holds", [], |row| row.get(0)).unwrap();
+    assert_eq!(app.upstream.calls(), 2);
+    assert!(shortest > 29_000, "{shortest} ms");
+}
