@@ -18,7 +18,6 @@ use super::Usage;
 use super::providers::{Role, Turn};
 use super::service::MAX_OUTPUT_TOKENS;
 use crate::server::cache::Cache;
-use crate::server::config::CacheScope;
 use crate::server::state::AppState;
 
 /// How long whoever asks first may be silent before others take him for dead.
@@ -41,8 +40,8 @@ pub(super) struct KeptAnswer {
 pub(super) struct AnswerKey(String);
 
 impl AnswerKey {
-    /// Every part comes with its length, so that no two questions look alike. `picked` is the provider that was
-    /// picked, and its model.
+    /// Every part comes with its length, so that no two questions look alike. `owner` is whose the answer is, where it
+    /// is not everybody's, and `picked` the provider that was picked, and its model.
     pub(super) fn new(owner: Option<Uuid>, picked: Option<(&str, Option<&str>)>, turns: &[Turn]) -> Self {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
@@ -68,21 +67,6 @@ impl AnswerKey {
             part(content.as_bytes());
         }
         Self(BASE64_URL_SAFE_NO_PAD.encode(hash.finalize()))
-    }
-
-    /// The key under which this user's question is kept; `None` where answers are not.
-    pub(super) fn of(
-        state: &AppState,
-        user: Uuid,
-        picked: Option<(&str, Option<&str>)>,
-        turns: &[Turn],
-    ) -> Option<Self> {
-        let owner = match state.config.chat.cache {
-            CacheScope::Off => return None,
-            CacheScope::User => Some(user),
-            CacheScope::Shared => None,
-        };
-        Some(Self::new(owner, picked, turns))
     }
 
     fn answer(&self) -> String {

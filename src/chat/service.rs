@@ -192,9 +192,12 @@ impl Asking {
 
     /// An answer that was given before, unless a new one is wanted.
     async fn find_answer(&self, state: &AppState) -> AppResult<Found> {
-        if self.request.fresh == Some(true) || state.config.chat.cache == CacheScope::Off {
-            return Ok(Found::Nothing);
-        }
+        let owner = match state.config.chat.cache {
+            _ if self.request.fresh == Some(true) => return Ok(Found::Nothing),
+            CacheScope::Off => return Ok(Found::Nothing),
+            CacheScope::User => Some(self.user),
+            CacheScope::Shared => None,
+        };
         let past = match self.conversation {
             None => Vec::new(),
             Some(conversation) => {
@@ -204,8 +207,7 @@ impl Asking {
         };
         let picked = self.request.provider.as_deref().map(|provider| (provider, self.request.model.as_deref()));
         let turns = build_context(past, self.text.clone());
-        let Some(key) = AnswerKey::of(state, self.user, picked, &turns) else { return Ok(Found::Nothing) };
-        Ok(answers::find(state, key).await)
+        Ok(answers::find(state, AnswerKey::new(owner, picked, &turns)).await)
     }
 
     /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.

@@ -48,8 +48,6 @@ struct StoredSession {
 pub struct MongoAccountStore {
     users: Collection<StoredUser>,
     sessions: Collection<StoredSession>,
-    /// Sessions are renewed by signing in: those that ran out may go whenever.
-    old_sessions: Collection<StoredSession>,
 }
 
 impl MongoAccountStore {
@@ -58,7 +56,6 @@ impl MongoAccountStore {
         Self {
             users: mongo.collection("users", Durability::Durable),
             sessions: mongo.collection("sessions", Durability::Durable),
-            old_sessions: mongo.collection("sessions", Durability::Relaxed),
         }
     }
 }
@@ -130,7 +127,7 @@ impl AccountStore for MongoAccountStore {
     }
 
     async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()> {
-        let sessions = self.old_sessions.clone();
+        let sessions = self.sessions.clone();
         run(async move { sessions.delete_many(doc! { "expiresAt": { "$lte": now } }).await }).await?;
         Ok(())
     }

@@ -40,6 +40,13 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
+impl Idempotency {
+    /// What to say to this request, where the key came before with the body of `fingerprint` and made the hold `id`.
+    fn compare(&self, fingerprint: &[u8], id: Uuid) -> HoldOutcome {
+        if self.fingerprint == fingerprint { HoldOutcome::Repeated(id) } else { HoldOutcome::Mismatch }
+    }
+}
+
 /// Credits to put aside before work begins.
 #[derive(Debug, Clone)]
 pub struct NewHold {

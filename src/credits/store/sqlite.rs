@@ -118,9 +118,7 @@ fn find_key(connection: &Connection, user: Uuid, idempotency: &Idempotency) -> S
         .prepare_cached("SELECT id, fingerprint FROM holds WHERE user_id = ?1 AND idempotency_key = ?2")?
         .query_row(params![user, idempotency.key], |row| Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?)))
         .optional()?;
-    Ok(before.map(|(id, fingerprint)| {
-        if fingerprint == idempotency.fingerprint { HoldOutcome::Repeated(id) } else { HoldOutcome::Mismatch }
-    }))
+    Ok(before.map(|(id, fingerprint)| idempotency.compare(&fingerprint, id)))
 }
 
 fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResult<HoldOutcome> {

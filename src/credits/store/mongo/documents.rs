@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::PAGE;
-use crate::credits::store::HoldOutcome;
 use crate::credits::{Balance, EntryKind, LedgerEntry};
 use crate::server::db::mongo::{from_bson, to_bson};
 use crate::server::db::{StoreError, StoreResult, rfc3339};
@@ -75,17 +74,6 @@ pub(super) struct Once {
     pub key: String,
     pub fingerprint: bson::Binary,
     pub hold: bson::Uuid,
-}
-
-impl Once {
-    /// What to say to a request that comes with this key.
-    pub fn outcome(&self, fingerprint: &[u8]) -> HoldOutcome {
-        if self.fingerprint.bytes == fingerprint {
-            HoldOutcome::Repeated(from_bson(self.hold))
-        } else {
-            HoldOutcome::Mismatch
-        }
-    }
 }
 
 /// An entry in `ledger`.

@@ -128,14 +128,15 @@ impl MongoCreditStore {
     }
 
     /// What became of a key: in the account, or in what was filed before the account was read.
-    async fn find_once(&self, account: &Account, key: &str) -> StoreResult<Option<Once>> {
-        let of_entry = |entry: &Entry| entry.once.clone().filter(|once| once.key == key);
-        if let Some(found) = account.recent.iter().find_map(of_entry) {
-            return Ok(Some(found));
+    async fn find_once(&self, account: &Account, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
+        let outcome = |once: &Once| idempotency.compare(&once.fingerprint.bytes, from_bson(once.hold));
+        let mut recent = account.recent.iter().filter_map(|entry| entry.once.as_ref());
+        if let Some(found) = recent.find(|once| once.key == idempotency.key) {
+            return Ok(Some(outcome(found)));
         }
-        let (ledger, user, key) = (self.ledger.clone(), account.user, key.to_owned());
+        let (ledger, user, key) = (self.ledger.clone(), account.user, idempotency.key.clone());
         let filed = run(async move { ledger.find_one(doc! { "_id.user": user, "once.key": key }).await }).await?;
-        Ok(filed.and_then(|filed| filed.entry.once))
+        Ok(filed.and_then(|filed| filed.entry.once).as_ref().map(outcome))
     }
 
     /// A filed entry with one of these keys.
@@ -162,12 +163,12 @@ impl MongoCreditStore {
             return Ok(Ok(HoldOutcome::Held(account.balance())));
         }
         let mut guard = doc! { "available": { "$gte": hold.amount } };
-        if let Some(Idempotency { key, fingerprint }) = &hold.idempotency {
-            if let Some(once) = self.find_once(&account, key).await? {
-                return Ok(Ok(once.outcome(fingerprint)));
+        if let Some(idempotency) = &hold.idempotency {
+            if let Some(outcome) = self.find_once(&account, idempotency).await? {
+                return Ok(Ok(outcome));
             }
             guard.insert("cut.seq", account.cut.seq);
-            guard.insert("recent.once.key", doc! { "$ne": key });
+            guard.insert("recent.once.key", doc! { "$ne": &idempotency.key });
         }
         if account.available < hold.amount {
             return Ok(Ok(HoldOutcome::Insufficient { available: account.available }));
@@ -241,8 +242,7 @@ impl CreditStore for MongoCreditStore {
 
     async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
         let Some(account) = self.find_account(user).await? else { return Ok(None) };
-        let once = self.find_once(&account, &idempotency.key).await?;
-        Ok(once.map(|once| once.outcome(&idempotency.fingerprint)))
+        self.find_once(&account, idempotency).await
     }
 
     async fn end_hold(
