@@ -39,7 +39,7 @@ impl Stores {
             DatabaseConfig::Sqlite => return Self::open_sqlite(config),
             DatabaseConfig::Mongo(uri) => uri,
         };
-        let mongo = Mongo::open(uri).await?;
+        let mongo = Box::pin(Mongo::open(uri)).await?;
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),

@@ -338,7 +338,7 @@ impl ChatStore for SqliteChatStore {
             .read(move |connection| {
                 let mut found = connection.prepare_cached(
                     "SELECT c.id, c.title, c.created_at, c.updated_at FROM conversations c
-                     WHERE c.user_id = ?1 AND (c.updated_at, c.id) < (?2, ?3)
+                     WHERE c.user_id = ?1 AND c.hidden = 0 AND (c.updated_at, c.id) < (?2, ?3)
                        AND (NOT ?4 OR c.title LIKE ?5 ESCAPE '\\' OR EXISTS (
                            SELECT 1 FROM messages m WHERE m.conversation_id = c.id AND m.content LIKE ?5 ESCAPE '\\'))
                      ORDER BY c.updated_at DESC, c.id DESC LIMIT ?6",

@@ -29,7 +29,7 @@ const POOL: u32 = 64;
 const DEFAULT_DATABASE: &str = "tessera";
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -201,7 +201,40 @@ async fn take_migration(meta: &Collection<Document>, me: bson::Uuid, is_new: boo
 
 /// One step of the schema. May be begun anew after a crash, so it changes nothing that is there already.
 async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
-    debug_assert_eq!(version, 1, "every version has its step");
+    match version {
+        1 => make_collections(mongo).await,
+        2 => {
+            let indexes =
+                [("apiKeys", doc! { "hash": 1 }, unique()), ("apiKeys", doc! { "user": 1, "_id": 1 }, plain())];
+            make_indexes(mongo, indexes).await
+        }
+        _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
+    }
+}
+
+fn plain() -> IndexOptions {
+    IndexOptions::default()
+}
+
+fn unique() -> IndexOptions {
+    IndexOptions::builder().unique(true).build()
+}
+
+fn partial(filter: Document) -> IndexOptions {
+    IndexOptions::builder().partial_filter_expression(filter).build()
+}
+
+async fn make_indexes<const N: usize>(mongo: &Mongo, indexes: [(&str, Document, IndexOptions); N]) -> StoreResult<()> {
+    for (collection, keys, options) in indexes {
+        let collection = mongo.collection::<Document>(collection, Durability::Durable);
+        let index = IndexModel::builder().keys(keys).options(options).build();
+        // Not bounded by a request's patience: an index over much data takes its time.
+        collection.create_index(index).await?;
+    }
+    Ok(())
+}
+
+async fn make_collections(mongo: &Mongo) -> StoreResult<()> {
     // What no update may break, even if the code were wrong.
     let never_negative = doc! {
         "available": { "$gte": 0_i64 },
@@ -215,9 +248,6 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
     {
         return Err(error.into());
     }
-    let unique = || IndexOptions::builder().unique(true).build();
-    let partial = |filter: Document| IndexOptions::builder().partial_filter_expression(filter).build();
-    let plain = IndexOptions::default;
     let indexes = [
         ("users", doc! { "email": 1 }, unique()),
         ("sessions", doc! { "user": 1 }, plain()),
@@ -231,11 +261,5 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         ("messages", doc! { "conversation": 1, "_id": 1 }, plain()),
         ("messages", doc! { "user": 1 }, plain()),
     ];
-    for (collection, keys, options) in indexes {
-        let collection = mongo.collection::<Document>(collection, Durability::Durable);
-        let index = IndexModel::builder().keys(keys).options(options).build();
-        // Not bounded by a request's patience: an index over much data takes its time.
-        collection.create_index(index).await?;
-    }
-    Ok(())
+    make_indexes(mongo, indexes).await
 }

@@ -1,0 +1,31 @@
+-- Keys for programs. Only the hash of a key is kept: who reads the database cannot use it.
+CREATE TABLE api_keys (
+    id BLOB PRIMARY KEY,
+    user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    hash BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    -- The last characters, by which people tell their keys apart.
+    hint TEXT NOT NULL,
+    -- Requests a minute; NULL: as many as the user.
+    per_minute INTEGER,
+    -- Credits in all; NULL: as many as the user has.
+    budget INTEGER,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_keys_by_user ON api_keys (user_id, id);
+
+-- What a key has spent or holds, moved with the hold that it pays for.
+CREATE TABLE api_key_spending (
+    key_id BLOB PRIMARY KEY,
+    user_id BLOB NOT NULL REFERENCES accounts (user_id),
+    spent INTEGER NOT NULL CHECK (spent >= 0)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_key_spending_by_user ON api_key_spending (user_id);
+ALTER TABLE holds ADD COLUMN api_key BLOB;
+
+-- Conversations of /v1 belong to its client, not to the list in the sidebar, and go after a day.
+ALTER TABLE conversations ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+DROP INDEX conversations_by_user;
+CREATE INDEX conversations_by_user ON conversations (user_id, updated_at, id) WHERE hidden = 0;
+CREATE INDEX conversations_hidden ON conversations (created_at) WHERE hidden = 1;
