@@ -8,8 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::answers::{KeptAnswer, Lead};
-use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn};
-use super::service::MAX_OUTPUT_TOKENS;
+use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn};
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::store::{Hold, HoldEnd};
@@ -32,6 +31,7 @@ pub struct Writing {
     pub hold: Hold,
     pub conversation: Uuid,
     pub turns: Vec<Turn>,
+    pub sampling: Sampling,
     /// The provider that comes first, whether it can answer or not.
     pub wanted: &'static str,
     /// Another model than the first provider's own.
@@ -143,7 +143,7 @@ impl Draft<'_> {
         let request = ProviderRequest {
             turns: self.writing.turns.clone(),
             model: self.writing.model.clone().filter(|_| self.provider == 0),
-            max_output_tokens: MAX_OUTPUT_TOKENS,
+            sampling: self.writing.sampling.clone(),
         };
         let mut stream = provider.start(request).await?;
         while let Some(event) = stream.next().await {

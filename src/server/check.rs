@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::config::{Config, DatabaseConfig};
 use super::redis;
 use super::state::{AppState, Stores, build_providers};
-use crate::chat::providers::{ProviderError, ProviderRequest, Role, Turn};
+use crate::chat::providers::{ProviderError, ProviderRequest, Role, Sampling, Turn};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -63,7 +63,7 @@ pub async fn run(config: &Config) -> (String, bool) {
         let request = ProviderRequest {
             turns: vec![Turn { role: Role::User, content: "Say hello.".to_owned() }],
             model: None,
-            max_output_tokens: 16,
+            sampling: Sampling { max_output_tokens: 16, ..Sampling::default() },
         };
         let answered = timeout(config.chat.timeout, async {
             let mut stream = provider.start(request).await?;

@@ -104,5 +104,7 @@ async fn heed_stops(state: &AppState) -> AppResult<()> {
 async fn keep_house(state: &AppState) -> AppResult<()> {
     state.limiter.forget_idle();
     state.accounts.delete_expired_sessions(now_millis()).await?;
-    Ok(state.credits.forget_keys(now_millis() - millis(KEYS_LIVE)).await?)
+    let before = now_millis() - millis(KEYS_LIVE);
+    state.chats.forget_hidden(before).await?;
+    Ok(state.credits.forget_keys(before).await?)
 }

@@ -24,7 +24,7 @@ use super::state::AppState;
 use super::{check, security};
 use crate::error::AppError;
 use crate::ui::Theme;
-use crate::{account, chat, credits};
+use crate::{account, chat, credits, v1};
 
 /// No request of this version needs more.
 const MAX_BODY: usize = 64 * 1024;
@@ -44,6 +44,7 @@ pub fn build(state: &AppState) -> Router {
         .merge(account::keys_rest::router())
         .merge(chat::rest::router())
         .merge(credits::rest::router())
+        .merge(v1::rest::router())
         .route("/fn/{*name}", post(call_server_fn))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(check::readyz))
@@ -71,7 +72,10 @@ async fn call_server_fn(State(state): State<AppState>, request: Request) -> Resp
 
 /// Files of the site; else a page that says that there is nothing, or JSON under `/api`.
 async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, request: Request) -> Response {
-    if uri.path().starts_with("/api/") || uri.path().starts_with("/v1/") {
+    if uri.path().starts_with("/v1/") {
+        return v1::rest::not_found();
+    }
+    if uri.path().starts_with("/api/") {
         return ApiError(AppError::NotFound).into_response();
     }
     if !request.method().is_safe() {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod answers;
+mod api_keys;
 mod backup;
 mod binary;
 mod chat;
@@ -30,3 +31,4 @@ mod security;
 mod servers;
 mod stores;
 mod support;
+mod v1;

@@ -31,6 +31,28 @@ pub struct Turn {
     pub content: String,
 }
 
+/// Longest reply, in tokens.
+pub const MAX_OUTPUT_TOKENS: u32 = 1024;
+
+/// How a model draws its words. What is not set is the provider's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// At most [`MAX_OUTPUT_TOKENS`].
+    pub max_output_tokens: u32,
+    /// 0 to 2.
+    pub temperature: Option<f32>,
+    /// Above 0, up to 1.
+    pub top_p: Option<f32>,
+    /// The reply ends before any of these; at most four.
+    pub stop: Vec<String>,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { max_output_tokens: MAX_OUTPUT_TOKENS, temperature: None, top_p: None, stop: Vec::new() }
+    }
+}
+
 /// What a provider is asked.
 #[derive(Debug, Clone)]
 pub struct ProviderRequest {
@@ -38,7 +60,7 @@ pub struct ProviderRequest {
     pub turns: Vec<Turn>,
     /// Another model of this provider than the configured one.
     pub model: Option<String>,
-    pub max_output_tokens: u32,
+    pub sampling: Sampling,
 }
 
 /// A piece of an answer.
