@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
+use futures::future::ready;
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::config::{Config, DatabaseConfig};
 use super::redis;
 use super::state::{AppState, Stores, build_providers};
-use crate::chat::providers::{ProviderError, ProviderRequest, Role, Turn};
+use crate::chat::providers::{ProviderError, ProviderEvent, ProviderRequest, Role, Turn};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -66,7 +67,8 @@ pub async fn run(config: &Config) -> (String, bool) {
             max_output_tokens: 16,
         };
         let answered = timeout(config.chat.timeout, async {
-            let mut stream = provider.start(request).await?;
+            let stream = provider.start(request).await?;
+            let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_)))));
             stream.next().await.unwrap_or(Err(ProviderError::Malformed("no answer".to_owned())))
         });
         let result = match answered.await {

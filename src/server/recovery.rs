@@ -14,6 +14,7 @@ use super::state::AppState;
 use crate::chat;
 use crate::credits::store::{HoldEnd, HoldId, StaleHold, WorkKind};
 use crate::error::AppResult;
+use crate::usage;
 
 const LEASE: Duration = Duration::from_secs(30);
 const RENEW_EVERY: Duration = Duration::from_secs(8);
@@ -104,5 +105,6 @@ async fn heed_stops(state: &AppState) -> AppResult<()> {
 async fn keep_house(state: &AppState) -> AppResult<()> {
     state.limiter.forget_idle();
     state.accounts.delete_expired_sessions(now_millis()).await?;
+    state.attempts.forget_before(now_millis() - millis(usage::service::KEPT)).await?;
     Ok(state.credits.forget_keys(now_millis() - millis(KEYS_LIVE)).await?)
 }

@@ -20,6 +20,8 @@ use crate::chat::providers::local::LocalProvider;
 use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
 use crate::chat::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
+use crate::usage::recorder::UsageRecorder;
+use crate::usage::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
 /// The ports to everything that is stored.
 #[derive(Clone)]
@@ -27,6 +29,7 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     pub credits: Arc<dyn CreditStore>,
     pub chats: Arc<dyn ChatStore>,
+    pub attempts: Arc<dyn UsageStore>,
 }
 
 impl Stores {
@@ -43,6 +46,7 @@ impl Stores {
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
+            attempts: Arc::new(MongoUsageStore::new(&mongo)),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
     }
@@ -55,6 +59,7 @@ impl Stores {
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
+            attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
     }
@@ -98,6 +103,9 @@ pub struct Shared {
     pub accounts: Arc<dyn AccountStore>,
     pub credits: Arc<dyn CreditStore>,
     pub chats: Arc<dyn ChatStore>,
+    pub attempts: Arc<dyn UsageStore>,
+    /// The way into `attempts` that nobody waits for.
+    pub usage: UsageRecorder,
     /// In the order in which they are asked; never empty.
     pub chat_providers: Vec<Arc<GuardedProvider>>,
     pub limiter: Arc<dyn RateLimiter>,
@@ -157,6 +165,8 @@ impl AppState {
             accounts: stores.accounts,
             credits: stores.credits,
             chats: stores.chats,
+            usage: UsageRecorder::start(stores.attempts.clone()),
+            attempts: stores.attempts,
             chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
             limiter,
             cache,

@@ -30,3 +30,4 @@ mod security;
 mod servers;
 mod stores;
 mod support;
+mod usage;

@@ -45,6 +45,8 @@ pub struct ProviderRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderEvent {
     Token(String),
+    /// What was used so far, in case the answer is never whole.
+    Usage(Usage),
     /// The answer is whole. A stream that ends without this was cut.
     Done {
         usage: Option<Usage>,
