@@ -222,7 +222,9 @@ impl Draft<'_> {
             input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
             output_bytes: self.text.len(),
         };
-        self.state.usage.record(self.trial.end(asked, outcome, &self.state.config.usage.prices));
+        let attempt = self.trial.end(asked, outcome, &self.state.config.usage.prices);
+        self.state.metrics.attempted(&attempt);
+        self.state.usage.record(attempt);
     }
 
     fn append(&mut self, text: String) {
@@ -306,6 +308,7 @@ impl Draft<'_> {
         };
         let ended = with_retries(|| state.credits.end_hold(hold, end, reason.clone())).await?;
         let (end, balance) = ended.ok_or(AppError::Internal)?;
+        state.metrics.hold_ended(end);
         Ok((if end == HoldEnd::Settle { hold.amount } else { 0 }, balance.available))
     }
 }

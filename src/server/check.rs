@@ -27,7 +27,10 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
     let providers: Vec<_> = state
         .chat_providers
         .iter()
-        .map(|provider| json!({ "name": provider.name(), "model": provider.model(), "problem": provider.trouble() }))
+        .map(|provider| {
+            let breaker = provider.breaker_state().as_str();
+            json!({ "name": provider.name(), "model": provider.model(), "breaker": breaker, "problem": provider.trouble() })
+        })
         .collect();
     // Only told: a server goes on alone without it.
     let redis = state.redis.as_ref().map(|redis| json!({ "problem": redis.problem() }));

@@ -74,7 +74,9 @@ pub async fn sweep_holds(state: &AppState) -> AppResult<usize> {
         } else {
             (HoldEnd::Release, Some("The server was interrupted".to_owned()))
         };
-        state.credits.end_hold(&hold, end, reason).await?;
+        if let Some((end, _)) = state.credits.end_hold(&hold, end, reason).await? {
+            state.metrics.hold_ended(end);
+        }
         tracing::info!(hold = %hold.id, ?end, "ended the hold of work that was cut off");
     }
     Ok(count)

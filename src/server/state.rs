@@ -13,6 +13,7 @@ use super::db::mongo::Mongo;
 use super::db::sqlite::Sqlite;
 use super::jobs::{JobFeed, Jobs, RedisJobFeed};
 use super::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter};
+use super::metrics::Metrics;
 use super::redis::Redis;
 use crate::account::password::Passwords;
 use crate::account::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
@@ -114,6 +115,7 @@ pub struct Shared {
     pub redis: Option<Redis>,
     pub passwords: Passwords,
     pub jobs: Arc<Jobs>,
+    pub metrics: Metrics,
     /// Cancelled when the server should end.
     pub shutdown: CancellationToken,
 }
@@ -159,13 +161,14 @@ impl AppState {
             Some(redis) => Arc::new(RedisCache::new(redis.clone())),
             None => Arc::new(LocalCache::default()),
         };
+        let metrics = Metrics::default();
         let feed = redis.clone().map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
         Self(Arc::new(Shared {
             leptos,
             accounts: stores.accounts,
             credits: stores.credits,
             chats: stores.chats,
-            usage: UsageRecorder::start(stores.attempts.clone()),
+            usage: UsageRecorder::start(stores.attempts.clone(), metrics.lost_records()),
             attempts: stores.attempts,
             chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
             limiter,
@@ -173,6 +176,7 @@ impl AppState {
             redis,
             passwords: Passwords::default(),
             jobs: Arc::new(Jobs::new(feed)),
+            metrics,
             shutdown: CancellationToken::new(),
             config,
         }))

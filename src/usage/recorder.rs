@@ -4,9 +4,9 @@
 //! does not fit into the queue any more is dropped, counted and logged.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
@@ -32,23 +32,22 @@ enum Message {
 /// The way into the record.
 pub struct UsageRecorder {
     queue: mpsc::Sender<Message>,
-    dropped: Arc<AtomicU64>,
+    lost: Counter,
 }
 
 impl UsageRecorder {
-    /// Starts the task that writes. It ends with the recorder.
+    /// Starts the task that writes; what cannot be written is counted in `lost`. The task ends with the recorder.
     #[must_use]
-    pub fn start(store: Arc<dyn UsageStore>) -> Self {
+    pub fn start(store: Arc<dyn UsageStore>, lost: Counter) -> Self {
         let (queue, messages) = mpsc::channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        tokio::spawn(Writer { store, dropped: dropped.clone(), reported: 0 }.run(messages));
-        Self { queue, dropped }
+        tokio::spawn(Writer { store, lost: lost.clone(), reported: 0 }.run(messages));
+        Self { queue, lost }
     }
 
     /// Puts an attempt into the queue. Never waits.
     pub fn record(&self, attempt: Attempt) {
         if self.queue.try_send(Message::Attempt(Box::new(attempt))).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.lost.inc();
         }
     }
 
@@ -59,18 +58,12 @@ impl UsageRecorder {
             _ = written.await;
         }
     }
-
-    /// How many were lost because they could not be written.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
 }
 
 struct Writer {
     store: Arc<dyn UsageStore>,
-    dropped: Arc<AtomicU64>,
-    /// How many of the dropped are in the log already.
+    lost: Counter,
+    /// How many of the lost are in the log already.
     reported: u64,
 }
 
@@ -103,7 +96,7 @@ impl Writer {
         let mut pause = GATHER;
         while let Err(error) = self.store.record(batch.clone()).await {
             if begun.elapsed() >= KEEP_TRYING {
-                self.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                self.lost.inc_by(batch.len() as u64);
                 tracing::error!(%error, attempts = batch.len(), "attempts at providers could not be recorded");
                 return;
             }
@@ -115,10 +108,10 @@ impl Writer {
     }
 
     fn report(&mut self) {
-        let dropped = self.dropped.load(Ordering::Relaxed);
-        if dropped > self.reported {
-            tracing::error!(lost = dropped - self.reported, "attempts at providers are missing from the record");
-            self.reported = dropped;
+        let lost = self.lost.get();
+        if lost > self.reported {
+            tracing::error!(lost = lost - self.reported, "attempts at providers are missing from the record");
+            self.reported = lost;
         }
     }
 }
@@ -126,6 +119,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use async_trait::async_trait;
     use uuid::Uuid;
@@ -184,24 +178,24 @@ mod tests {
     async fn what_gathers_is_written_in_one_go_and_again_while_the_store_is_gone() {
         let store = Arc::new(Flaky::default());
         store.failures.store(2, Ordering::SeqCst);
-        let recorder = UsageRecorder::start(store.clone());
+        let recorder = UsageRecorder::start(store.clone(), Counter::default());
         for _ in 0..50 {
             recorder.record(attempt());
         }
         recorder.flush().await;
         assert_eq!(*store.batches.lock().unwrap(), [50]);
-        assert_eq!(recorder.dropped(), 0);
+        assert_eq!(recorder.lost.get(), 0);
     }
 
     #[tokio::test]
     async fn what_does_not_fit_any_more_is_counted() {
         let store = Arc::new(Flaky::default());
         store.failures.store(u64::MAX, Ordering::SeqCst);
-        let recorder = UsageRecorder::start(store.clone());
+        let recorder = UsageRecorder::start(store.clone(), Counter::default());
         for _ in 0..QUEUE + 7 {
             recorder.record(attempt());
         }
-        assert_eq!(recorder.dropped(), 7);
+        assert_eq!(recorder.lost.get(), 7);
         store.failures.store(0, Ordering::SeqCst);
         recorder.flush().await;
         assert_eq!(store.batches.lock().unwrap().iter().sum::<usize>(), QUEUE);

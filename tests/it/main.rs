@@ -19,6 +19,7 @@ mod ledger;
 mod ledger_model;
 mod limits;
 mod local;
+mod metrics;
 mod mongod;
 mod outages;
 mod pages;

@@ -11,6 +11,27 @@ const FAILURES: u32 = 5;
 /// So long it rests; then one request tries it again.
 const REST: Duration = Duration::from_secs(30);
 
+/// Whether a provider is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    Closed = 0,
+    /// It has rested: the next request tries it.
+    HalfOpen = 1,
+    /// It rests.
+    Open = 2,
+}
+
+impl BreakerState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half-open",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// A provider with its breaker.
 pub struct GuardedProvider {
     provider: Arc<dyn ChatProvider>,
@@ -38,6 +59,16 @@ impl GuardedProvider {
     pub fn failed(&self, error: &ProviderError) {
         if !matches!(error, ProviderError::Rejected(_) | ProviderError::Blocked(_)) {
             self.breaker.failed(Instant::now());
+        }
+    }
+
+    /// Whether it is asked.
+    #[must_use]
+    pub fn breaker_state(&self) -> BreakerState {
+        match self.breaker.rest(Instant::now()) {
+            None => BreakerState::Closed,
+            Some(Duration::ZERO) => BreakerState::HalfOpen,
+            Some(_) => BreakerState::Open,
         }
     }
 

@@ -9,7 +9,7 @@ mod openai;
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub use breaker::GuardedProvider;
+pub use breaker::{BreakerState, GuardedProvider};
 use futures::stream::BoxStream;
 pub use gemini::GeminiProvider;
 pub use openai::OpenAiProvider;

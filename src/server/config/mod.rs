@@ -23,6 +23,7 @@ pub struct Config {
     pub credits: CreditsConfig,
     pub chat: ChatConfig,
     pub usage: UsageConfig,
+    pub metrics: MetricsConfig,
     /// `None`: everything that Redis would do is done in this process.
     pub redis: Option<RedisConfig>,
     pub log: LogConfig,
@@ -148,6 +149,13 @@ pub struct RedisConfig {
     pub url: SecretString,
 }
 
+/// Who may read `/metrics`.
+#[derive(Debug, Clone)]
+pub struct MetricsConfig {
+    /// `METRICS_TOKEN` (none: whoever is on this machine may).
+    pub token: Option<SecretString>,
+}
+
 /// `RUST_LOG` (info) and `LOG_FORMAT` (pretty on a terminal, else json).
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -235,6 +243,7 @@ impl Config {
             credits: CreditsConfig::read(&mut reader),
             chat,
             usage: UsageConfig::read(&mut reader),
+            metrics: MetricsConfig { token: reader.text("METRICS_TOKEN").map(SecretString::from) },
             redis: RedisConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
         };
@@ -552,7 +561,7 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show_in_debug_output() {
-        let config = read(&[("OPENAI_API_KEY", "sk-very-secret")]).unwrap();
+        let config = read(&[("OPENAI_API_KEY", "sk-very-secret"), ("METRICS_TOKEN", "very-secret")]).unwrap();
         assert!(!format!("{config:?}").contains("very-secret"));
     }
 }
