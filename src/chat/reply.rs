@@ -8,7 +8,9 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::answers::{KeptAnswer, Lead};
-use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn};
+use super::providers::{
+    BreakerState, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn,
+};
 use super::service::MAX_OUTPUT_TOKENS;
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
@@ -114,6 +116,7 @@ impl Draft<'_> {
         let deadline = Instant::now() + self.state.config.chat.timeout;
         let mut last = ProviderError::Unavailable("no provider".to_owned());
         let writing = self.writing;
+        self.state.retries.earn();
         for (number, provider) in writing.order.iter().enumerate() {
             if number > 0 {
                 self.provider = number;
@@ -144,10 +147,23 @@ impl Draft<'_> {
                     provider.failed(&error);
                     self.record(outcome_of(&error));
                     last = error;
+                    let next = writing.order.get(number + 1);
+                    if next.is_some_and(|next| !self.may_go_on(provider, &last, next)) {
+                        break;
+                    }
                 }
             }
         }
         Ending::Broken(error_of(&last))
+    }
+
+    /// Whether the next provider may be asked after this one failed. Over the budget, whoever fails rests at once: those
+    /// who come ask the next one first, and only those who are here already are taken further, to one that is well.
+    fn may_go_on(&self, failed: &GuardedProvider, error: &ProviderError, next: &GuardedProvider) -> bool {
+        let may =
+            self.state.retries.spend() || (failed.rest_after(error) && next.breaker_state() == BreakerState::Closed);
+        self.state.metrics.fell_back(may);
+        may
     }
 
     /// The first token that is not empty, and the stream it came from.

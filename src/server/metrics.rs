@@ -90,6 +90,7 @@ pub struct Metrics {
     cost: Family<ProviderLabels, Counter>,
     unpriced: Family<ProviderLabels, Counter>,
     breakers: Family<ProviderLabels, Gauge>,
+    fallbacks: Family<ResultLabels, Counter>,
     lookups: Family<ResultLabels, Counter>,
     credit_moves: Family<KindLabels, Counter>,
     jobs: Gauge,
@@ -109,6 +110,7 @@ impl Default for Metrics {
             cost: Family::default(),
             unpriced: Family::default(),
             breakers: Family::default(),
+            fallbacks: Family::default(),
             lookups: Family::default(),
             credit_moves: Family::default(),
             jobs: Gauge::default(),
@@ -147,6 +149,7 @@ impl Metrics {
             "Whether a provider is asked: 0 it is, 1 the next request tries it again, 2 it rests",
             self.breakers.clone(),
         );
+        registry.register("chat_fallbacks", "Failures that another provider could make good", self.fallbacks.clone());
         registry.register("chat_cache_lookups", "Questions that were looked up", self.lookups.clone());
         registry.register("credit_moves", "Holds, and how they ended", self.credit_moves.clone());
         registry.register("jobs_running", "Replies that are being written", self.jobs.clone());
@@ -193,6 +196,12 @@ impl Metrics {
     pub fn looked_up(&self, is_hit: bool) {
         let result = if is_hit { "hit" } else { "miss" };
         self.lookups.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// A provider failed and there is another one, which is asked or, over the budget, not.
+    pub fn fell_back(&self, is_asked: bool) {
+        let result = if is_asked { "asked" } else { "over_budget" };
+        self.fallbacks.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// The price of a reply was put on hold.

@@ -18,7 +18,7 @@ use super::redis::Redis;
 use crate::account::password::Passwords;
 use crate::account::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::providers::local::LocalProvider;
-use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
+use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider, RetryBudget};
 use crate::chat::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
 use crate::usage::recorder::UsageRecorder;
@@ -109,6 +109,7 @@ pub struct Shared {
     pub usage: UsageRecorder,
     /// In the order in which they are asked; never empty.
     pub chat_providers: Vec<Arc<GuardedProvider>>,
+    pub retries: RetryBudget,
     pub limiter: Arc<dyn RateLimiter>,
     pub cache: Arc<dyn Cache>,
     /// `None`: not configured.
@@ -171,6 +172,7 @@ impl AppState {
             usage: UsageRecorder::start(stores.attempts.clone(), metrics.lost_records()),
             attempts: stores.attempts,
             chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
+            retries: RetryBudget::default(),
             limiter,
             cache,
             redis,

@@ -47,6 +47,7 @@ async fn what_happens_is_counted_by_route_provider_and_outcome() {
         (r#"tessera_chat_breaker{provider="gemini"}"#, 2.0),
         (r#"tessera_chat_breaker{provider="openai"}"#, 0.0),
         (r#"tessera_chat_cache_lookups_total{result="miss"}"#, 6.0),
+        (r#"tessera_chat_fallbacks_total{result="asked"}"#, 5.0),
         (r#"tessera_credit_moves_total{kind="hold"}"#, 6.0),
         (r#"tessera_credit_moves_total{kind="settle"}"#, 6.0),
         (r#"tessera_rate_limited_total{route="/api/chat",method="POST"}"#, 1.0),

@@ -57,9 +57,17 @@ impl GuardedProvider {
 
     /// It did not answer, or not to the end. That it does not like one request says nothing about the next.
     pub fn failed(&self, error: &ProviderError) {
-        if !matches!(error, ProviderError::Rejected(_) | ProviderError::Blocked(_)) {
+        if is_failure(error) {
             self.breaker.failed(Instant::now());
         }
+    }
+
+    /// Lets it rest at once after this error; `false` where that says nothing about the next request.
+    pub fn rest_after(&self, error: &ProviderError) -> bool {
+        if is_failure(error) {
+            self.breaker.open(Instant::now());
+        }
+        is_failure(error)
     }
 
     /// Whether it is asked.
@@ -81,6 +89,10 @@ impl GuardedProvider {
         };
         self.provider.problem().or_else(rest)
     }
+}
+
+const fn is_failure(error: &ProviderError) -> bool {
+    !matches!(error, ProviderError::Rejected(_) | ProviderError::Blocked(_))
 }
 
 impl Deref for GuardedProvider {
@@ -131,6 +143,10 @@ impl Breaker {
         if health.failures >= FAILURES {
             health.next_try = Some(now + REST);
         }
+    }
+
+    fn open(&self, now: Instant) {
+        self.lock().next_try = Some(now + REST);
     }
 
     fn rest(&self, now: Instant) -> Option<Duration> {

@@ -1,6 +1,7 @@
 //! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
 mod breaker;
+mod budget;
 mod gemini;
 mod http;
 pub mod local;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 pub use breaker::{BreakerState, GuardedProvider};
+pub use budget::RetryBudget;
 use futures::stream::BoxStream;
 pub use gemini::GeminiProvider;
 pub use openai::OpenAiProvider;
