@@ -22,6 +22,8 @@ pub mod landing;
 #[cfg(feature = "ssr")]
 pub mod server;
 #[cfg(feature = "ssr")]
+pub mod usage;
+#[cfg(feature = "ssr")]
 pub mod v1;
 
 /// Takes over the page that the server rendered.

@@ -195,8 +195,14 @@ impl Asking {
             found = answers::wait(state, question).await;
         }
         let lead = match found {
-            Found::Answer(answer) => return self.give(state, answer).await,
-            Found::Lead(lead) => Some(lead),
+            Found::Answer(answer) => {
+                state.metrics.looked_up(true);
+                return self.give(state, answer).await;
+            }
+            Found::Lead(lead) => {
+                state.metrics.looked_up(false);
+                Some(lead)
+            }
             Found::Elsewhere(_) | Found::Nothing => None,
         };
         // Only now: ids order a conversation and a lease runs, and others may have been waited for.
@@ -214,7 +220,7 @@ impl Asking {
         };
         let hold = new.held();
         match state.credits.hold(new).await? {
-            HoldOutcome::Held(_) => {}
+            HoldOutcome::Held(_) => state.metrics.held(),
             HoldOutcome::Repeated(reply) => return Ok(self.asked(reply, false)),
             HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
             HoldOutcome::Insufficient { available } => {
@@ -367,6 +373,7 @@ impl Asking {
 async fn undo_hold(state: &AppState, hold: &Hold) -> AppResult<()> {
     state.chats.abandon_reply(hold.id).await?;
     state.credits.end_hold(hold, HoldEnd::Release, Some("Nothing was asked".to_owned())).await?;
+    state.metrics.hold_ended(HoldEnd::Release);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode, Uri};
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leptos::prelude::provide_context;
@@ -21,7 +21,7 @@ use super::pages;
 use super::request::track_request;
 use super::response::ApiError;
 use super::state::AppState;
-use super::{check, security};
+use super::{check, metrics, security};
 use crate::error::AppError;
 use crate::ui::Theme;
 use crate::{account, chat, credits, v1};
@@ -48,6 +48,7 @@ pub fn build(state: &AppState) -> Router {
         .route("/fn/{*name}", post(call_server_fn))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(check::readyz))
+        .route("/metrics", get(metrics::show))
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
         // Reading stops there, whoever reads; Axum's own limit would be a second one.
@@ -62,7 +63,7 @@ pub fn build(state: &AppState) -> Router {
         // next would cost more than the page.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         // Outermost: everything above happens within a request that has an id.
-        .layer(from_fn(track_request))
+        .layer(from_fn_with_state(state.clone(), track_request))
         .with_state(state.clone())
 }
 

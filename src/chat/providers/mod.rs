@@ -1,6 +1,7 @@
 //! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
 mod breaker;
+mod budget;
 mod gemini;
 mod http;
 pub mod local;
@@ -9,7 +10,8 @@ mod openai;
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub use breaker::GuardedProvider;
+pub use breaker::{BreakerState, GuardedProvider};
+pub use budget::RetryBudget;
 use futures::stream::BoxStream;
 pub use gemini::GeminiProvider;
 pub use openai::OpenAiProvider;
@@ -67,6 +69,8 @@ pub struct ProviderRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderEvent {
     Token(String),
+    /// What was used so far, in case the answer is never whole.
+    Usage(Usage),
     /// The answer is whole. A stream that ends without this was cut.
     Done {
         usage: Option<Usage>,
