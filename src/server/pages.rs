@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, OnceLock};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, Query, RawPathParams, Request, State};
+use axum::extract::{Form, FromRequest, FromRequestParts, Query, RawPathParams, Request, State};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
 };
@@ -16,14 +16,15 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use serde::Deserialize;
 use std::convert::Infallible;
+use uuid::Uuid;
 
-use super::caller::Caller;
+use super::caller::{Caller, Person};
 use super::config::CreditsConfig;
 use super::request::current_request_id;
 use super::security::{csp_with_nonce, csp_without_scripts};
 use super::state::AppState;
 use crate::account::page::{SignInPage, SignUpPage};
-use crate::account::{CredentialsForm, same_site_path};
+use crate::account::{AccountData, CredentialsForm, KeyFields, RefusedKey, keys, same_site_path};
 use crate::document::{ErrorPage, StaticPage, render_static_page, shell};
 use crate::error::{AppError, AppResult};
 use crate::landing::LandingPage;
@@ -119,6 +120,71 @@ pub async fn dashboard_page(
 ) -> Response {
     app_page(state, theme, request, app::DASHBOARD, async move |state, caller: Caller| {
         credits::service::load_dashboard(&state, caller.id, query.cursor.as_deref()).await
+    })
+    .await
+}
+
+/// `/account`.
+pub async fn account_page(State(state): State<AppState>, theme: Theme, request: Request) -> Response {
+    show_account(state, theme, request, None, None).await
+}
+
+/// Either a key to revoke, or the fields of a new one.
+#[derive(Deserialize)]
+pub struct AccountForm {
+    revoke: Option<Uuid>,
+    #[serde(flatten)]
+    key: KeyFields,
+}
+
+/// The forms of `/account`. A new key is shown on the very page that answers, and nowhere after it.
+pub async fn submit_account(
+    State(state): State<AppState>,
+    Person(caller): Person,
+    theme: Theme,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(Form(form)) = Form::<AccountForm>::from_request(Request::from_parts(parts.clone(), body), &state).await
+    else {
+        return error_page(&state, theme, &AppError::invalid("body", "The form could not be read."));
+    };
+    let request = Request::from_parts(parts, Body::empty());
+    if let Some(id) = form.revoke {
+        return match keys::revoke_key(&state, caller.id, id).await {
+            // Revoked in another tab: it is gone all the same.
+            Ok(()) | Err(AppError::NotFound) => Redirect::to("/account").into_response(),
+            Err(error) => error_page(&state, theme, &error),
+        };
+    }
+    let made = match keys::read_form(&form.key) {
+        Ok(wanted) => keys::create_key(&state, caller.id, wanted).await,
+        Err(error) => Err(error),
+    };
+    let error = match made {
+        Ok(made) => return show_account(state, theme, request, Some(made.key), None).await,
+        Err(error) => error,
+    };
+    let field = match &error {
+        AppError::InvalidInput { field, .. } => field.clone(),
+        _ => String::new(),
+    };
+    let refused = RefusedKey { form: form.key, field, message: error.to_string() };
+    let mut response = show_account(state, theme, request, None, Some(refused)).await;
+    *response.status_mut() = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+}
+
+async fn show_account(
+    state: AppState,
+    theme: Theme,
+    request: Request,
+    new_key: Option<String>,
+    refused: Option<RefusedKey>,
+) -> Response {
+    app_page(state, theme, request, app::ACCOUNT, async move |state, caller: Caller| {
+        let account = keys::load_account(&state, caller.into_person()?.id).await?;
+        Ok(AccountData { new_key, refused, ..account })
     })
     .await
 }

@@ -8,6 +8,7 @@ pub fn page_title(path: &str, conversations: &[ConversationSummary]) -> String {
     let name = match path.strip_prefix("/chat/") {
         Some(id) => conversations.iter().find(|known| known.id == id).map_or("Chat", |known| known.title.as_str()),
         None if path == "/dashboard" => "Credits",
+        None if path == "/account" => "Account",
         None => "New chat",
     };
     format!("{name} · Tessera")
