@@ -64,11 +64,8 @@ pub async fn run(config: &Config) -> (String, bool) {
         rows.push(("redis".to_owned(), redis::try_out(redis).await));
     }
     for provider in build_providers(config) {
-        let request = ProviderRequest {
-            turns: vec![Turn { role: Role::User, content: "Say hello.".to_owned() }],
-            model: None,
-            max_output_tokens: 16,
-        };
+        let request =
+            ProviderRequest { turns: vec![Turn::new(Role::User, "Say hello.")], model: None, max_output_tokens: 16 };
         let answered = timeout(config.chat.timeout, async {
             let stream = provider.start(request).await?;
             let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_)))));
