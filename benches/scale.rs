@@ -171,6 +171,7 @@ async fn add_user(stores: &Stores) -> Uuid {
         replaces: None,
         message_id: Uuid::now_v7(),
         text: "How long is a piece of string?".into(),
+        images: Vec::new(),
         reply_id: Uuid::now_v7(),
         provider: "openai".into(),
         model: "model".into(),

@@ -13,7 +13,11 @@ mod types;
 #[cfg(feature = "ssr")]
 mod answers;
 #[cfg(feature = "ssr")]
+pub mod asking;
+#[cfg(feature = "ssr")]
 pub mod highlight;
+#[cfg(feature = "ssr")]
+pub mod images;
 #[cfg(test)]
 mod markdown_corpus;
 

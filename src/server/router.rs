@@ -26,7 +26,7 @@ use crate::error::AppError;
 use crate::ui::Theme;
 use crate::{account, chat, credits, v1};
 
-/// No request of this version needs more.
+/// No request without images needs more.
 const MAX_BODY: usize = 64 * 1024;
 
 /// Everything that is served.
@@ -50,11 +50,13 @@ pub fn build(state: &AppState) -> Router {
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(check::readyz))
         .route("/metrics", get(metrics::show))
+        // Reading stops there, whoever reads.
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .merge(chat::rest::upload_router().layer(RequestBodyLimitLayer::new(chat::rest::MAX_BODY)))
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
-        // Reading stops there, whoever reads; Axum's own limit would be a second one.
+        // Axum's own limit would be a second one.
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
         // The limit answers in plain text.
         .layer(map_response(explain_too_large))
         // A panic is one user's 500, with the headers of every answer.

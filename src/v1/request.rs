@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::chat::providers::{MAX_OUTPUT_TOKENS, Role, Sampling, Turn};
-use crate::chat::service::{HISTORY_BYTES, Terms};
+use crate::chat::asking::{HISTORY_BYTES, Terms};
 use crate::error::{AppError, AppResult};
 use crate::server::state::AppState;
 

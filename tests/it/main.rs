@@ -16,6 +16,7 @@ mod docs;
 mod fake_gemini;
 mod fake_openai;
 mod fanout;
+mod images;
 mod ledger;
 mod ledger_model;
 mod limits;

@@ -208,6 +208,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
                 ("apiKeys", doc! { "hash": 1 }, unique()),
                 ("apiKeys", doc! { "user": 1, "_id": 1 }, plain()),
                 ("messages", doc! { "createdAt": 1 }, partial(doc! { "hidden": true })),
+                ("attachments", doc! { "conversation": 1, "message": 1 }, plain()),
                 // The _id of attempts is an index over time.
                 ("attempts", doc! { "requestId": 1 }, plain()),
             ];

@@ -50,3 +50,13 @@ CREATE TABLE attempts (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempts_by_request ON attempts (request_id);
+
+-- What a message shows, as JSON ([{"id", "mediaType"}]); NULL: nothing. The bytes are apart, as lists do not need them.
+ALTER TABLE messages ADD COLUMN images TEXT;
+CREATE TABLE attachments (
+    id BLOB PRIMARY KEY,
+    message_id BLOB NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    media_type TEXT NOT NULL,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX attachments_by_message ON attachments (message_id);
