@@ -324,6 +324,8 @@ fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, firs
     let conversation = known.unwrap_or_else(|| ConversationSummary {
         id: id.to_owned(),
         title: title_of(first_words),
+        pinned: false,
+        shared: false,
         created_at: String::new(),
         updated_at: String::new(),
     });

@@ -13,6 +13,10 @@ mod types;
 #[cfg(feature = "ssr")]
 mod answers;
 #[cfg(feature = "ssr")]
+pub mod conversations;
+#[cfg(feature = "ssr")]
+mod export;
+#[cfg(feature = "ssr")]
 pub mod highlight;
 #[cfg(test)]
 mod markdown_corpus;
@@ -25,6 +29,8 @@ mod reply;
 pub mod rest;
 #[cfg(feature = "ssr")]
 pub mod service;
+#[cfg(feature = "ssr")]
+pub mod shared_page;
 #[cfg(feature = "ssr")]
 pub mod store;
 #[cfg(feature = "ssr")]

@@ -10,11 +10,12 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answers::{self, AnswerKey, Found, KeptAnswer};
+use super::conversations::check_system_prompt;
 use super::providers::{GuardedProvider, Role, Turn};
 use super::reply::{self, Writing};
-use super::store::{FinishedReply, NewExchange, PastMessage, StoredReply};
+use super::store::{ConversationFilter, FinishedReply, NewExchange, Past, StoredReply};
 use super::{
-    Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, MAX_TITLE_CHARS, Message, MessageState,
+    Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, MAX_PINNED, Message, MessageState,
     ProviderInfo, Workspace, highlight, title_of,
 };
 use crate::credits::Page;
@@ -57,7 +58,7 @@ pub struct Asked {
 pub async fn send_message(
     state: &AppState,
     user: Uuid,
-    request: ChatRequest,
+    mut request: ChatRequest,
     idempotency_key: Option<String>,
 ) -> AppResult<Asked> {
     let text = check_message(state, &request.message)?;
@@ -70,6 +71,12 @@ pub async fn send_message(
     if replaces.is_some() && conversation.is_none() {
         return Err(AppError::invalid("replaces", "Say which conversation the replaced message is in."));
     }
+    if request.system_prompt.is_some() && conversation.is_some() {
+        let message = "A system prompt begins a conversation. Change that of this one with PATCH.";
+        return Err(AppError::invalid("systemPrompt", message));
+    }
+    let system_prompt = request.system_prompt.as_deref().map(check_system_prompt).transpose()?;
+    request.system_prompt = system_prompt.filter(|prompt| !prompt.is_empty());
     let idempotency = idempotency_key.map(|key| check_key(key, &request)).transpose()?;
     if state.is_shutting_down() {
         return Err(AppError::Unavailable);
@@ -180,6 +187,7 @@ impl Asking {
             user: self.user,
             conversation: self.conversation.unwrap_or_else(Uuid::now_v7),
             new_title: self.conversation.is_none().then(|| title_of(&self.text)),
+            system_prompt: self.request.system_prompt.clone(),
             replaces: self.replaces,
             message_id: ids.message,
             text: self.text.clone(),
@@ -199,7 +207,7 @@ impl Asking {
             CacheScope::Shared => None,
         };
         let past = match self.conversation {
-            None => Vec::new(),
+            None => Past { system_prompt: self.request.system_prompt.clone(), messages: Vec::new() },
             Some(conversation) => {
                 let past = state.chats.find_past(self.user, conversation, self.replaces, HISTORY).await?;
                 past.ok_or(AppError::NotFound)?
@@ -322,9 +330,12 @@ pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Ch
 /// [`AppError::Unavailable`].
 pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Workspace> {
     let request_id = current_request_id();
-    let (balance, conversations) = tokio::try_join!(
+    let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
+    let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
+    let (balance, pinned, others) = tokio::try_join!(
         state.credits.balance(caller.id, &request_id),
-        state.chats.list_conversations(caller.id, "", None, CONVERSATIONS_PAGE),
+        state.chats.list_conversations(caller.id, &pinned, None, MAX_PINNED),
+        state.chats.list_conversations(caller.id, &others, None, CONVERSATIONS_PAGE),
     )?;
     Ok(Workspace {
         profile: caller.profile.clone(),
@@ -332,7 +343,7 @@ pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Work
         chat_credits: state.config.credits.chat,
         max_message_chars: state.config.chat.max_message_chars,
         providers: list_providers(state),
-        conversations: conversations.map(|page| page.items).unwrap_or_default(),
+        conversations: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(),
     })
 }
 
@@ -377,41 +388,29 @@ pub async fn load_message(state: &AppState, user: Uuid, id: Uuid) -> AppResult<M
     .map_err(|_| AppError::Internal)
 }
 
-fn render(message: &mut Message) {
+pub(super) fn render(message: &mut Message) {
     if message.author == Author::Assistant && message.state != MessageState::Running {
         message.html = Some(highlight::to_final_html(&message.content));
     }
 }
 
-/// A page of the user's conversations, newest first; with `query` those that contain it.
+/// A page of the user's conversations, newest first.
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `cursor` or `q`.
 pub async fn list_conversations(
     state: &AppState,
     user: Uuid,
-    query: &str,
+    mut filter: ConversationFilter,
     cursor: Option<&str>,
     limit: usize,
 ) -> AppResult<Page<ConversationSummary>> {
-    let query = query.trim();
-    if query.chars().count() > 200 {
+    filter.query = filter.query.trim().to_owned();
+    if filter.query.chars().count() > 200 {
         return Err(AppError::invalid("q", "A search has at most 200 characters."));
     }
-    let page = state.chats.list_conversations(user, query, cursor, limit).await?;
+    let page = state.chats.list_conversations(user, &filter, cursor, limit).await?;
     page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
-}
-
-/// Gives a conversation another title.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `title`, [`AppError::NotFound`].
-pub async fn rename_conversation(state: &AppState, user: Uuid, id: Uuid, title: &str) -> AppResult<()> {
-    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !(1..=MAX_TITLE_CHARS).contains(&title.chars().count()) || title.contains(char::is_control) {
-        return Err(AppError::invalid("title", format!("A title has 1 to {MAX_TITLE_CHARS} characters.")));
-    }
-    if state.chats.rename_conversation(user, id, title).await? { Ok(()) } else { Err(AppError::NotFound) }
 }
 
 /// Deletes a conversation. A reply that is being written into it is stopped, free of charge.
@@ -484,9 +483,10 @@ fn check_key(key: String, request: &ChatRequest) -> AppResult<Idempotency> {
     Ok(Idempotency { key, fingerprint: Sha256::digest(canonical).into() })
 }
 
-fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {
+fn build_context(past: Past, text: String) -> Vec<Turn> {
     let mut bytes = text.len();
     let mut turns: Vec<Turn> = past
+        .messages
         .into_iter()
         .rev()
         .take_while(|message| {
@@ -498,6 +498,8 @@ fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {
             content: message.content,
         })
         .collect();
+    // Whatever of the past is left out, this stays.
+    turns.extend(past.system_prompt.map(|content| Turn { role: Role::System, content }));
     turns.reverse();
     turns.push(Turn { role: Role::User, content: text });
     turns
@@ -506,16 +508,19 @@ fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::store::PastMessage;
 
     #[test]
     fn context_keeps_the_newest_and_ends_with_the_question() {
-        let past = (0..40)
+        let messages = (0..40)
             .map(|n| PastMessage {
                 author: if n % 2 == 0 { Author::User } else { Author::Assistant },
                 content: format!("{n}-").repeat(2000),
             })
             .collect();
+        let past = Past { system_prompt: Some("Be brief.".to_owned()), messages };
         let turns = build_context(past, "now".to_owned());
+        assert_eq!(turns[0], Turn { role: Role::System, content: "Be brief.".to_owned() });
         assert_eq!(turns.last().unwrap().content, "now");
         assert!(turns[turns.len() - 2].content.starts_with("39-"));
         assert!(turns.iter().map(|turn| turn.content.len()).sum::<usize>() <= HISTORY_BYTES);

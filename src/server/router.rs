@@ -37,7 +37,8 @@ pub fn build(state: &AppState) -> Router {
         .route("/sign-up", get(pages::sign_up_page))
         .route("/chat", get(pages::chat_page))
         .route("/chat/{id}", get(pages::chat_page))
-        .route("/dashboard", get(pages::dashboard_page));
+        .route("/dashboard", get(pages::dashboard_page))
+        .route("/share/{token}", get(pages::shared_page));
     let router = Router::new()
         .merge(pages)
         .merge(account::rest::router())

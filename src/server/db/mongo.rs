@@ -204,8 +204,12 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
     match version {
         1 => make_collections(mongo).await,
         2 => {
-            let indexes =
-                [("apiKeys", doc! { "hash": 1 }, unique()), ("apiKeys", doc! { "user": 1, "_id": 1 }, plain())];
+            let indexes = [
+                ("apiKeys", doc! { "hash": 1 }, unique()),
+                ("apiKeys", doc! { "user": 1, "_id": 1 }, plain()),
+                ("conversations", doc! { "user": 1, "pin": 1 }, unique_if_set("pin")),
+                ("conversations", doc! { "share": 1 }, unique_if_set("share")),
+            ];
             make_indexes(mongo, indexes).await
         }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
@@ -222,6 +226,10 @@ fn unique() -> IndexOptions {
 
 fn partial(filter: Document) -> IndexOptions {
     IndexOptions::builder().partial_filter_expression(filter).build()
+}
+
+fn unique_if_set(field: &str) -> IndexOptions {
+    IndexOptions::builder().unique(true).partial_filter_expression(doc! { field: { "$exists": true } }).build()
 }
 
 async fn make_indexes<const N: usize>(mongo: &Mongo, indexes: [(&str, Document, IndexOptions); N]) -> StoreResult<()> {

@@ -29,3 +29,10 @@ ALTER TABLE conversations ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
 DROP INDEX conversations_by_user;
 CREATE INDEX conversations_by_user ON conversations (user_id, updated_at, id) WHERE hidden = 0;
 CREATE INDEX conversations_hidden ON conversations (created_at) WHERE hidden = 1;
+
+-- What people do with conversations. Of the secret in a link, only the hash is kept.
+ALTER TABLE conversations ADD COLUMN system_prompt TEXT;
+ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN share_hash BLOB;
+CREATE INDEX conversations_pinned ON conversations (user_id, updated_at, id) WHERE pinned = 1 AND hidden = 0;
+CREATE UNIQUE INDEX conversations_by_share ON conversations (share_hash) WHERE share_hash IS NOT NULL;
