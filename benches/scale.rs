@@ -168,6 +168,7 @@ async fn add_user(stores: &Stores) -> Uuid {
         conversation: Uuid::now_v7(),
         new_title: Some("A conversation".into()),
         hidden: false,
+        system_prompt: None,
         replaces: None,
         message_id: Uuid::now_v7(),
         text: "How long is a piece of string?".into(),

@@ -86,7 +86,8 @@ pub async fn send_message(
         fresh: request.fresh == Some(true),
         sampling: Sampling::default(),
     };
-    let question = Question::Message(Message { text, sent, conversation, replaces, system_prompt: request.system_prompt });
+    let question =
+        Question::Message(Message { text, sent, conversation, replaces, system_prompt: request.system_prompt });
     ask(state, caller, question, terms, order, idempotency).await
 }
 

@@ -80,6 +80,18 @@ pub(super) async fn read(sent: Vec<String>) -> AppResult<Vec<Sent>> {
     read.await.map_err(|_| AppError::Internal)?
 }
 
+/// Reads images that are all there: data URLs.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `images`.
+pub async fn read_data_urls(urls: Vec<String>) -> AppResult<Vec<Image>> {
+    let known = |sent| match sent {
+        Sent::New(image) => Ok(image),
+        Sent::Before(_) => Err(invalid("An image is a data URL such as data:image/png;base64,….".to_owned())),
+    };
+    read(urls).await?.into_iter().map(known).collect()
+}
+
 /// The images themselves. One that was sent before is copied: it goes with the message that it came with.
 ///
 /// # Errors

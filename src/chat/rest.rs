@@ -15,11 +15,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub use super::images::MAX_BODY;
 use super::asking::{self, Asked};
+pub use super::images::MAX_BODY;
 use super::service::{self, CONVERSATIONS_PAGE};
+use super::store::ConversationFilter;
 use super::watch::watch_reply;
-use super::{ChatRequest, Conversation, ConversationSummary, Message};
+use super::{
+    ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ShareLink, conversations, export,
+};
 use crate::credits::Page;
 use crate::error::AppError;
 use crate::server::caller::Caller;
@@ -41,7 +44,10 @@ pub fn router() -> Router<AppState> {
         .route("/api/chat/{id}/events", get(watch))
         .route("/api/chat/{id}/stop", post(stop))
         .route("/api/conversations", get(list))
-        .route("/api/conversations/{id}", get(show).patch(rename).delete(delete))
+        .route("/api/conversations/{id}", get(show).patch(change).delete(delete))
+        .route("/api/conversations/{id}/branch", post(branch))
+        .route("/api/conversations/{id}/export", get(download))
+        .route("/api/conversations/{id}/share", post(share).delete(unshare))
         .route("/chat", post(submit))
 }
 
@@ -130,6 +136,7 @@ async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId)
 #[derive(Deserialize)]
 struct ListQuery {
     q: Option<String>,
+    pinned: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
@@ -140,27 +147,66 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Page<ConversationSummary>> {
     let limit = page_limit(query.limit.as_deref(), CONVERSATIONS_PAGE)?;
-    let search = query.q.unwrap_or_default();
-    Ok(Answer(service::list_conversations(&state, caller.id, &search, query.cursor.as_deref(), limit).await?))
+    let pinned = query.pinned.as_deref().map(|pinned| {
+        pinned.parse().map_err(|_| AppError::invalid("pinned", "Whether they are pinned is true or false."))
+    });
+    let filter = ConversationFilter { query: query.q.unwrap_or_default(), pinned: pinned.transpose()? };
+    Ok(Answer(service::list_conversations(&state, caller.id, filter, query.cursor.as_deref(), limit).await?))
 }
 
 async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Conversation> {
     Ok(Answer(service::load_conversation(&state, caller.id, &id.to_string()).await?))
 }
 
-#[derive(Deserialize)]
-struct RenameBody {
-    #[serde(default)]
-    title: String,
-}
-
-async fn rename(
+async fn change(
     State(state): State<AppState>,
     caller: Caller,
     PathId(id): PathId,
-    ApiJson(body, _): ApiJson<RenameBody>,
+    ApiJson(change, _): ApiJson<ConversationChange>,
 ) -> ApiResult<Value> {
-    service::rename_conversation(&state, caller.id, id, &body.title).await?;
+    conversations::change_conversation(&state, caller.id, id, change).await?;
+    Ok(Answer(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BranchBody {
+    #[serde(default)]
+    message_id: String,
+}
+
+async fn branch(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    ApiJson(body, _): ApiJson<BranchBody>,
+) -> Result<Response, ApiError> {
+    let until = body.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))?;
+    let branch = conversations::branch_conversation(&state, caller.id, id, until).await?;
+    Ok((StatusCode::CREATED, Answer(branch)).into_response())
+}
+
+#[derive(Deserialize)]
+struct ExportQuery {
+    format: Option<String>,
+}
+
+async fn download(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    Query(query): Query<ExportQuery>,
+) -> Result<Response, ApiError> {
+    let conversation = conversations::find_conversation(&state, caller.id, id).await?;
+    Ok(export::export(&conversation, query.format.as_deref())?)
+}
+
+async fn share(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<ShareLink> {
+    Ok(Answer(conversations::share_conversation(&state, caller.id, id).await?))
+}
+
+async fn unshare(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Value> {
+    conversations::unshare_conversation(&state, caller.id, id).await?;
     Ok(Answer(json!({})))
 }
 

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::images::Image;
 use super::providers::GuardedProvider;
-use super::store::StoredReply;
+use super::store::{ConversationFilter, StoredReply};
 use super::{
-    Author, ChatAnswer, Conversation, ConversationSummary, MAX_TITLE_CHARS, Message, MessageState, ProviderInfo,
-    Workspace, highlight,
+    Author, ChatAnswer, Conversation, ConversationSummary, MAX_PINNED, Message, MessageState, ProviderInfo, Workspace,
+    highlight,
 };
 use crate::credits::Page;
 use crate::error::{AppError, AppResult};
@@ -76,9 +76,12 @@ pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Ch
 /// [`AppError::Unavailable`].
 pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Workspace> {
     let request_id = current_request_id();
-    let (balance, conversations) = tokio::try_join!(
+    let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
+    let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
+    let (balance, pinned, others) = tokio::try_join!(
         state.credits.balance(caller.id, &request_id),
-        state.chats.list_conversations(caller.id, "", None, CONVERSATIONS_PAGE),
+        state.chats.list_conversations(caller.id, &pinned, None, MAX_PINNED),
+        state.chats.list_conversations(caller.id, &others, None, CONVERSATIONS_PAGE),
     )?;
     Ok(Workspace {
         profile: caller.profile.clone(),
@@ -86,7 +89,7 @@ pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Work
         chat_credits: state.config.credits.chat,
         max_message_chars: state.config.chat.max_message_chars,
         providers: list_providers(state),
-        conversations: conversations.map(|page| page.items).unwrap_or_default(),
+        conversations: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(),
     })
 }
 
@@ -140,41 +143,29 @@ pub async fn load_message(state: &AppState, user: Uuid, id: Uuid) -> AppResult<M
     .map_err(|_| AppError::Internal)
 }
 
-fn render(message: &mut Message) {
+pub(super) fn render(message: &mut Message) {
     if message.author == Author::Assistant && message.state != MessageState::Running {
         message.html = Some(highlight::to_final_html(&message.content));
     }
 }
 
-/// A page of the user's conversations, newest first; with `query` those that contain it.
+/// A page of the user's conversations, newest first.
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `cursor` or `q`.
 pub async fn list_conversations(
     state: &AppState,
     user: Uuid,
-    query: &str,
+    mut filter: ConversationFilter,
     cursor: Option<&str>,
     limit: usize,
 ) -> AppResult<Page<ConversationSummary>> {
-    let query = query.trim();
-    if query.chars().count() > 200 {
+    filter.query = filter.query.trim().to_owned();
+    if filter.query.chars().count() > 200 {
         return Err(AppError::invalid("q", "A search has at most 200 characters."));
     }
-    let page = state.chats.list_conversations(user, query, cursor, limit).await?;
+    let page = state.chats.list_conversations(user, &filter, cursor, limit).await?;
     page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
-}
-
-/// Gives a conversation another title.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `title`, [`AppError::NotFound`].
-pub async fn rename_conversation(state: &AppState, user: Uuid, id: Uuid, title: &str) -> AppResult<()> {
-    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !(1..=MAX_TITLE_CHARS).contains(&title.chars().count()) || title.contains(char::is_control) {
-        return Err(AppError::invalid("title", format!("A title has 1 to {MAX_TITLE_CHARS} characters.")));
-    }
-    if state.chats.rename_conversation(user, id, title).await? { Ok(()) } else { Err(AppError::NotFound) }
 }
 
 /// Deletes a conversation. A reply that is being written into it is stopped, free of charge.

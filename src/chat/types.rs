@@ -105,6 +105,10 @@ pub struct ConversationSummary {
     /// `UUIDv7`.
     pub id: String,
     pub title: String,
+    /// It stands above the others.
+    pub pinned: bool,
+    /// Whoever has its link can read it.
+    pub shared: bool,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// RFC 3339, UTC.
@@ -118,11 +122,38 @@ pub struct Conversation {
     /// `UUIDv7`.
     pub id: String,
     pub title: String,
+    /// It stands above the others.
+    pub pinned: bool,
+    /// Whoever has its link can read it.
+    pub shared: bool,
+    /// What the model is told before everything else.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub system_prompt: Option<String>,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// RFC 3339, UTC.
     pub updated_at: String,
     pub messages: Vec<Message>,
+}
+
+/// The body of `PATCH /api/conversations/{id}`: what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationChange {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pinned: Option<bool>,
+    /// Empty: none any more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub system_prompt: Option<String>,
+}
+
+/// The answer of `POST /api/conversations/{id}/share`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareLink {
+    /// Whoever has it can read the conversation. It is told once: only its hash is kept.
+    pub url: String,
 }
 
 /// The body of `POST /api/chat`.
@@ -146,6 +177,9 @@ pub struct ChatRequest {
     /// What is shown with the message: data URLs, or ids of images that were sent before.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub images: Vec<String>,
+    /// For the conversation that begins with this message: what the model is told before everything else.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub system_prompt: Option<String>,
 }
 
 /// The answer of `POST /api/chat`.
@@ -248,7 +282,7 @@ pub struct Workspace {
     /// Most characters of a message.
     pub max_message_chars: usize,
     pub providers: Vec<ProviderInfo>,
-    /// The newest conversations.
+    /// Those that are pinned, then the newest.
     pub conversations: Vec<ConversationSummary>,
 }
 
@@ -256,6 +290,10 @@ pub struct Workspace {
 pub const MAX_TITLE_CHARS: usize = 120;
 /// Most characters of the title that a conversation gets from its first message.
 const TITLE_CHARS: usize = 60;
+/// Most characters of a system prompt.
+pub const MAX_SYSTEM_PROMPT_CHARS: usize = 4000;
+/// Most conversations that a user pins.
+pub const MAX_PINNED: usize = 50;
 
 /// What a conversation that begins with this message is called: its words on one short line.
 #[must_use]
@@ -268,9 +306,25 @@ pub fn title_of(text: &str) -> String {
     format!("{}…", cut.trim_end())
 }
 
+/// What a branch of a conversation with this title is called.
+#[must_use]
+pub fn branch_title(title: &str) -> String {
+    const MARK: &str = " (branch)";
+    let title = title.strip_suffix(MARK).unwrap_or(title);
+    let cut: String = title.chars().take(MAX_TITLE_CHARS - MARK.len()).collect();
+    cut + MARK
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_branch_is_called_after_its_conversation_and_a_branch_of_it_too() {
+        assert_eq!(branch_title("Tides"), "Tides (branch)");
+        assert_eq!(branch_title("Tides (branch)"), "Tides (branch)");
+        assert_eq!(branch_title(&"é".repeat(MAX_TITLE_CHARS)).chars().count(), MAX_TITLE_CHARS);
+    }
 
     #[test]
     fn a_title_is_one_short_line() {

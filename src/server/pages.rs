@@ -3,12 +3,12 @@
 use std::sync::{LazyLock, OnceLock};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Form, FromRequest, FromRequestParts, Query, RawPathParams, Request, State};
+use axum::extract::{Form, FromRequest, FromRequestParts, Path, Query, RawPathParams, Request, State};
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use leptos::nonce::use_nonce;
@@ -25,6 +25,7 @@ use super::security::{csp_with_nonce, csp_without_scripts};
 use super::state::AppState;
 use crate::account::page::{SignInPage, SignUpPage};
 use crate::account::{AccountData, CredentialsForm, KeyFields, RefusedKey, keys, same_site_path};
+use crate::chat::shared_page::SharedPage;
 use crate::document::{ErrorPage, StaticPage, render_static_page, shell};
 use crate::error::{AppError, AppResult};
 use crate::landing::LandingPage;
@@ -32,6 +33,8 @@ use crate::navigation::PageView;
 use crate::page_data::Preloaded;
 use crate::ui::Theme;
 use crate::{app, chat, credits};
+
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 impl<S: Send + Sync> FromRequestParts<S> for Theme {
     type Rejection = Infallible;
@@ -104,6 +107,25 @@ pub async fn chat_page(
         None => Ok(None),
     })
     .await
+}
+
+/// `/share/{token}`: what has a secret in its address is kept nowhere, found by nobody, and told to no other site.
+pub async fn shared_page(State(state): State<AppState>, theme: Theme, Path(token): Path<String>) -> Response {
+    let mut response = match chat::conversations::load_shared(&state, &token).await {
+        Ok(conversation) => {
+            let (title, path) = (conversation.title.clone(), format!("/share/{token}"));
+            let page =
+                StaticPage { title: &title, description: "", path: &path, theme, prefetch: false, is_secret: true };
+            let html = render_static_page(page, &state.leptos, || view! { <SharedPage conversation /> });
+            static_response(200, html)
+        }
+        Err(error) => error_page(&state, theme, &error),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+    response
 }
 
 #[derive(Deserialize)]
@@ -219,6 +241,7 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
                 path: "/",
                 theme,
                 prefetch: false,
+                is_secret: false,
             };
             ReadyPage::new(render_static_page(
                 page,
@@ -315,6 +338,7 @@ pub fn auth_page(
         path: &path,
         theme,
         prefetch: true,
+        is_secret: false,
     };
     let html = render_static_page(static_page, &state.leptos, || match page {
         AuthPage::SignIn => view! { <SignInPage next email error /> }.into_any(),
@@ -333,7 +357,7 @@ pub fn error_page(state: &AppState, theme: Theme, error: &AppError) -> Response 
         AppError::Internal => "Something went wrong",
         _ => "That did not work",
     };
-    let page = StaticPage { title, description: "", path: "/", theme, prefetch: false };
+    let page = StaticPage { title, description: "", path: "/", theme, prefetch: false, is_secret: false };
     let request_id = Some(current_request_id());
     let html = render_static_page(page, &state.leptos, || view! { <ErrorPage status title text request_id /> });
     static_response(status, html)

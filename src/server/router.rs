@@ -38,21 +38,25 @@ pub fn build(state: &AppState) -> Router {
         .route("/chat", get(pages::chat_page))
         .route("/chat/{id}", get(pages::chat_page))
         .route("/dashboard", get(pages::dashboard_page))
-        .route("/account", get(pages::account_page).post(pages::submit_account));
+        .route("/account", get(pages::account_page).post(pages::submit_account))
+        .route("/share/{token}", get(pages::shared_page));
     let router = Router::new()
         .merge(pages)
         .merge(account::rest::router())
         .merge(account::keys_rest::router())
         .merge(chat::rest::router())
         .merge(credits::rest::router())
-        .merge(v1::rest::router())
         .route("/fn/{*name}", post(call_server_fn))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(check::readyz))
         .route("/metrics", get(metrics::show))
         // Reading stops there, whoever reads.
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .merge(chat::rest::upload_router().layer(RequestBodyLimitLayer::new(chat::rest::MAX_BODY)))
+        .merge(
+            chat::rest::upload_router()
+                .merge(v1::rest::router())
+                .layer(RequestBodyLimitLayer::new(chat::rest::MAX_BODY)),
+        )
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
         // Axum's own limit would be a second one.

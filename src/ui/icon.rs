@@ -7,6 +7,7 @@ use leptos::prelude::*;
 pub enum IconName {
     ArrowDown,
     ArrowUp,
+    Branch,
     Check,
     Close,
     Coins,
@@ -17,6 +18,7 @@ pub enum IconName {
     Monitor,
     Moon,
     Pencil,
+    Pin,
     Plus,
     Retry,
     SignOut,
@@ -32,6 +34,7 @@ impl IconName {
         match self {
             Self::ArrowDown => "M12 5v14M6 13l6 6 6-6",
             Self::ArrowUp => "M12 19V5M6 11l6-6 6 6",
+            Self::Branch => "M6 4v16M6 16c8 0 12-3 12-10M14 9l4-4 4 4",
             Self::Check => "M5 12.5l5 5 9-11",
             Self::Close => "M6 6l12 12M18 6L6 18",
             Self::Coins => "M15 9a6 6 0 1 1-12 0 6 6 0 0 1 12 0zM17.5 9.5a6 6 0 1 1-8 8",
@@ -42,6 +45,7 @@ impl IconName {
             Self::Monitor => "M3 4h18v12H3zM9 20h6M12 16v4",
             Self::Moon => "M20 14.5A8.5 8.5 0 1 1 9.5 4a6.7 6.7 0 0 0 10.5 10.5z",
             Self::Pencil => "M4 20l1-4L16 5l3 3L8 19zM13.5 7.5l3 3",
+            Self::Pin => "M9 4h6l-1 6 4 4H6l4-4zM12 14v6",
             Self::Plus => "M12 5v14M5 12h14",
             Self::Retry => "M4 12a8 8 0 1 0 2.5-5.8L4 8.5M4 4v4.5h4.5",
             Self::SignOut => "M10 4H5v16h5M15 8l4 4-4 4M19 12H9",

@@ -20,8 +20,8 @@ use uuid::Uuid;
 use super::chunks::Completion;
 use super::error::V1Error;
 use super::request::{ANY_MODEL, CompletionRequest};
-use crate::chat::providers::Turn;
 use crate::chat::asking::{self, Asked, Terms};
+use crate::chat::providers::Turn;
 use crate::chat::watch::watch_reply;
 use crate::chat::{DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::store::Idempotency;
@@ -86,7 +86,7 @@ async fn create_completion(
     let ApiJson(request, bytes) = body?;
     let idempotency = idempotency_key(&headers)?.map(|key| asking::check_key(key, &bytes)).transpose()?;
     let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
-    let (turns, terms) = request.read(&state)?;
+    let (turns, terms) = request.read(&state).await?;
     let limit = terms.sampling.max_output_tokens;
     let (asked, leash) = ask(&state, &caller, turns, terms, idempotency).await?;
     let events = watch_reply(&state, caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;

@@ -23,6 +23,8 @@ mod tests {
         let known = ConversationSummary {
             id: "1".to_owned(),
             title: "Byzantine glass".to_owned(),
+            pinned: false,
+            shared: false,
             created_at: String::new(),
             updated_at: String::new(),
         };

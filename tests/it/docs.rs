@@ -45,7 +45,7 @@ async fn every_example_of_the_api_works() {
         }
         if let Some(body) = body {
             serde_json::from_str::<Value>(&body).unwrap();
-            request = request.body(body);
+            request = request.body(body.replace("{messageId}", &id("messageId")));
         }
         let response = request.send().await.unwrap();
         let status = response.status();

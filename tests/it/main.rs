@@ -11,6 +11,7 @@ mod chat;
 mod cluster;
 mod config;
 mod contracts;
+mod conversations;
 mod crash;
 mod docs;
 mod fake_gemini;
