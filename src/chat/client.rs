@@ -25,6 +25,8 @@ pub struct ChatFailure {
     pub code: String,
     /// For people.
     pub message: String,
+    /// Seconds until the same may be tried again, if the server says so.
+    pub retry_after: Option<u32>,
 }
 
 impl ChatFailure {
@@ -48,10 +50,11 @@ impl ChatFailure {
             error: String,
         }
         let status = response.status();
+        let retry_after = response.headers().get("retry-after").and_then(|seconds| seconds.parse().ok());
         // A proxy in between answers with a page of its own.
         let Ok(body) = response.text().await else { return Self::unreachable() };
         match read_json(&body) {
-            Some(Failure { code, error }) => Self { status, code, message: error },
+            Some(Failure { code, error }) => Self { status, code, message: error, retry_after },
             None => {
                 Self { status, message: format!("The server answered with the status {status}."), ..Self::default() }
             }

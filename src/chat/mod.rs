@@ -2,6 +2,7 @@
 
 mod client;
 mod components;
+mod drafts;
 mod follow;
 mod markdown;
 pub mod page;
@@ -30,4 +31,5 @@ pub mod store;
 #[cfg(feature = "ssr")]
 mod watch;
 
+pub use drafts::forget_all as forget_drafts;
 pub use types::*;

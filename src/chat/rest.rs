@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::service::{self, Asked, CONVERSATIONS_PAGE};
 use super::watch::watch_reply;
-use super::{ChatRequest, Conversation, ConversationSummary, Message};
+use super::{ChatRequest, Conversation, ConversationSummary, Message, ProviderInfo};
 use crate::credits::Page;
 use crate::error::AppError;
 use crate::server::caller::Caller;
@@ -38,6 +38,7 @@ pub fn router() -> Router<AppState> {
         .route("/api/chat/{id}", get(read))
         .route("/api/chat/{id}/events", get(watch))
         .route("/api/chat/{id}/stop", post(stop))
+        .route("/api/providers", get(list_providers))
         .route("/api/conversations", get(list))
         .route("/api/conversations/{id}", get(show).patch(rename).delete(delete))
         .route("/chat", post(submit))
@@ -100,6 +101,11 @@ async fn event_stream(state: &AppState, user: Uuid, id: Uuid, from: Option<Posit
 async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Value> {
     service::stop_reply(&state, caller.id, id).await?;
     Ok(Answer(json!({})))
+}
+
+/// Few and all at once, so they are no pages.
+async fn list_providers(State(state): State<AppState>, _: Caller) -> Answer<Vec<ProviderInfo>> {
+    Answer(service::list_providers(&state))
 }
 
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@ use super::reply::{self, Writing};
 use super::store::{FinishedReply, NewExchange, PastMessage, StoredReply};
 use super::{
     Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, MAX_TITLE_CHARS, Message, MessageState,
-    ProviderInfo, Workspace, highlight, title_of,
+    ProviderInfo, Workspace, highlight, problem_of, title_of,
 };
 use crate::credits::Page;
 use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
@@ -224,7 +224,7 @@ impl Asking {
             text,
             provider: provider.clone(),
             model: model.clone(),
-            fallback: false,
+            fallback_from: None,
             cached: true,
             credits: 0,
             error_code: None,
@@ -294,7 +294,7 @@ pub async fn stop_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()>
 /// # Errors
 /// What ended the reply, if it is not whole.
 pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<ChatAnswer> {
-    let StoredReply { message, conversation, fallback } = super::watch::await_end(state, user, id).await?;
+    let StoredReply { message, conversation } = super::watch::await_end(state, user, id).await?;
     match message.state {
         MessageState::Complete | MessageState::Stopped => {}
         MessageState::Running => return Err(AppError::Unavailable),
@@ -308,7 +308,7 @@ pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Ch
         remaining_credits: balance.available,
         credits: message.credits,
         cached: message.cached,
-        fallback,
+        fallback: message.fallback_from.is_some(),
         provider: message.provider.unwrap_or_default(),
         model: message.model.unwrap_or_default(),
         conversation_id: conversation.to_string(),
@@ -316,22 +316,28 @@ pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Ch
     })
 }
 
-/// What every signed-in page shows around its content.
+/// What every signed-in page shows around its content. `picked` is the provider that the browser remembers.
 ///
 /// # Errors
 /// [`AppError::Unavailable`].
-pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Workspace> {
+pub async fn load_workspace(state: &AppState, caller: &Caller, picked: Option<&str>) -> AppResult<Workspace> {
     let request_id = current_request_id();
     let (balance, conversations) = tokio::try_join!(
         state.credits.balance(caller.id, &request_id),
         state.chats.list_conversations(caller.id, "", None, CONVERSATIONS_PAGE),
     )?;
+    let providers = list_providers(state);
+    // It may be gone since.
+    let picked = providers.iter().find(|provider| Some(&*provider.name) == picked);
+    let problem = problem_of(&providers, picked);
     Ok(Workspace {
         profile: caller.profile.clone(),
         available: balance.available,
         chat_credits: state.config.credits.chat,
         max_message_chars: state.config.chat.max_message_chars,
-        providers: list_providers(state),
+        provider: picked.map(|provider| provider.name.clone()),
+        problem,
+        providers,
         conversations: conversations.map(|page| page.items).unwrap_or_default(),
     })
 }
@@ -342,6 +348,8 @@ pub fn list_providers(state: &AppState) -> Vec<ProviderInfo> {
     let info = |provider: &Arc<GuardedProvider>| ProviderInfo {
         name: provider.name().to_owned(),
         model: provider.model(),
+        context_tokens: provider.context_tokens(),
+        credits: state.config.credits.chat,
         problem: provider.trouble(),
     };
     state.chat_providers.iter().map(info).collect()

@@ -9,7 +9,7 @@ use super::client::ChatFailure;
 use super::components::composer::focus_composer;
 use super::components::message_editor::load_editor;
 use super::follow::Sending;
-use super::{Author, ChatRequest, Conversation, Message, MessageState, talk};
+use super::{Author, ChatRequest, Conversation, Message, MessageState, drafts, talk};
 use crate::error::AppError;
 use crate::navigation::Navigation;
 use crate::page_data::go_to_sign_in;
@@ -48,8 +48,10 @@ pub struct Thread {
     pub busy: RwSignal<bool>,
     /// The user wants it stopped.
     pub stopping: RwSignal<bool>,
-    /// The connection is lost, and tried again.
-    pub reconnecting: RwSignal<bool>,
+    /// What is waited for, for people; empty if nothing is.
+    pub waiting_for: RwSignal<String>,
+    /// Too much was sent in a short time: nothing more can be sent for a while.
+    pub limited: RwSignal<bool>,
     /// The conversation is being loaded.
     pub loading: RwSignal<bool>,
     /// The conversation could not be loaded.
@@ -64,6 +66,8 @@ pub struct Thread {
     pub edited: RwSignal<String>,
     /// The provider that the user picked.
     pub provider: RwSignal<Option<String>>,
+    /// Why that provider, or every one, cannot answer now, for people.
+    pub problem: RwSignal<Option<String>>,
     /// What screen readers are told.
     pub announcement: RwSignal<String>,
     /// Changes when the thread turns to something else, so that what comes in late for the former is dropped.
@@ -79,20 +83,23 @@ impl Thread {
     /// A new chat.
     #[must_use]
     pub fn new(workspace: WorkspaceContext, navigation: Navigation) -> Self {
+        let facts = workspace.facts.read_value();
         Self {
             entries: RwSignal::default(),
             conversation: RwSignal::default(),
             at_end: RwSignal::new(true),
             busy: RwSignal::default(),
             stopping: RwSignal::default(),
-            reconnecting: RwSignal::default(),
+            waiting_for: RwSignal::default(),
+            limited: RwSignal::default(),
             loading: RwSignal::default(),
             missing: RwSignal::default(),
             failure: RwSignal::default(),
             failure_code: RwSignal::default(),
             draft: RwSignal::default(),
             edited: RwSignal::default(),
-            provider: RwSignal::default(),
+            provider: RwSignal::new(facts.provider.clone()),
+            problem: RwSignal::new(facts.problem.clone()),
             announcement: RwSignal::default(),
             turn: StoredValue::default(),
             keys: StoredValue::default(),
@@ -105,6 +112,7 @@ impl Thread {
     /// Turns to a conversation, or to a new chat. A reply that is being written goes on without us.
     pub fn open(self, id: Option<String>) {
         self.clear(id.clone());
+        self.draft.set(drafts::find(self));
         let Some(id) = id else { return };
         self.loading.set(true);
         let turn = self.next_turn();
@@ -137,7 +145,9 @@ impl Thread {
         self.loading.set(false);
         self.missing.set(false);
         self.busy.set(false);
-        self.reconnecting.set(false);
+        if !self.limited.get_untracked() {
+            self.waiting_for.set(String::new());
+        }
         self.failure.set(String::new());
         self.announcement.set(String::new());
     }
@@ -313,6 +323,7 @@ fn new_message(author: Author, content: String) -> Message {
         cached: false,
         provider: None,
         model: None,
+        fallback_from: None,
         error_code: None,
         usage: None,
         created_at: String::new(),

@@ -38,6 +38,9 @@ pub fn PopoverItem(
     icon: IconName,
     /// What it says.
     label: &'static str,
+    /// An id, where something looks for it.
+    #[prop(optional)]
+    id: Option<&'static str>,
     /// The popover that it closes.
     #[prop(optional)]
     closes: Option<&'static str>,
@@ -60,6 +63,7 @@ pub fn PopoverItem(
         Some(href) => Either::Left(view! { <a class=CLASS href=href>{content}</a> }),
         None => Either::Right(view! {
             <button
+                id=id
                 class=CLASS
                 type=kind
                 popovertarget=closes

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::http::{Event, Progress, Refusal, ask, brief};
+use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::server::config::GeminiConfig;
@@ -192,6 +193,10 @@ impl ChatProvider for GeminiProvider {
         self.config.model.clone()
     }
 
+    fn context_tokens(&self) -> Option<u32> {
+        self.config.context_tokens.or_else(|| known_window(&self.config.model))
+    }
+
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         let model = request.model.as_deref().unwrap_or(&self.config.model);
         let body = Body::new(&request.turns, model, request.max_output_tokens);
@@ -278,6 +283,7 @@ mod tests {
     fn provider(base_url: &str) -> GeminiProvider {
         let config = GeminiConfig {
             api_key: SecretString::from("key"),
+            context_tokens: None,
             model: "gemini-3.8-flash".to_owned(),
             base_url: base_url.parse().unwrap(),
         };

@@ -5,6 +5,7 @@ mod gemini;
 mod http;
 pub mod local;
 mod openai;
+mod windows;
 
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ pub trait ChatProvider: Send + Sync {
     fn name(&self) -> &'static str;
     /// The model that answers where the request names none.
     fn model(&self) -> String;
+    /// How many tokens question, context and answer may have together; `None` where nobody knows.
+    fn context_tokens(&self) -> Option<u32>;
     /// Why it cannot answer now, for people; `None` when it can, as far as it knows.
     fn problem(&self) -> Option<String> {
         None

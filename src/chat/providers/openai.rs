@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::http::{Event, Progress, Refusal, ask, brief};
+use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream};
 use crate::chat::Usage;
 use crate::server::config::OpenAiConfig;
@@ -97,6 +98,10 @@ impl ChatProvider for OpenAiProvider {
 
     fn model(&self) -> String {
         self.config.model.clone()
+    }
+
+    fn context_tokens(&self) -> Option<u32> {
+        self.config.context_tokens.or_else(|| known_window(&self.config.model))
     }
 
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {

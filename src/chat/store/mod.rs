@@ -45,7 +45,8 @@ pub struct FinishedReply {
     pub text: String,
     pub provider: String,
     pub model: String,
-    pub fallback: bool,
+    /// The provider that should have answered and did not.
+    pub fallback_from: Option<String>,
     /// It was given before, to the same question.
     pub cached: bool,
     /// What is charged for it.
@@ -58,7 +59,6 @@ pub struct FinishedReply {
 #[derive(Debug, Clone)]
 pub struct StoredReply {
     pub conversation: Uuid,
-    pub fallback: bool,
     pub message: Message,
 }
 

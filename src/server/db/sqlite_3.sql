@@ -29,3 +29,7 @@ ALTER TABLE conversations ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
 DROP INDEX conversations_by_user;
 CREATE INDEX conversations_by_user ON conversations (user_id, updated_at, id) WHERE hidden = 0;
 CREATE INDEX conversations_hidden ON conversations (created_at) WHERE hidden = 1;
+
+-- Not only that another provider answered, but for whom.
+ALTER TABLE messages ADD COLUMN fallback_from TEXT;
+ALTER TABLE messages DROP COLUMN fallback;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::header::Header;
 use super::sidebar::Sidebar;
 use crate::navigation::use_navigation;
+use crate::workspace::shortcuts::follow_shortcuts;
 use crate::workspace::{page_title, use_workspace};
 
 /// What stays while pages come and go.
@@ -15,6 +16,7 @@ pub fn Layout<C: IntoView + 'static>(
 ) -> impl IntoView {
     let workspace = use_workspace();
     let navigation = use_navigation();
+    follow_shortcuts();
     Effect::new(move |_| {
         document().set_title(&page_title(&navigation.path(), &workspace.conversations.read()));
     });
