@@ -12,7 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, ReadableStreamDefaultReader};
 
 use super::sse::{SseEvent, SseParser};
-use super::{ChatEvent, ChatRequest, Conversation, Message};
+use super::{ChatEvent, ChatRequest, Conversation, Message, ProviderInfo};
 use crate::error::{AppError, AppResult};
 use crate::json::{read_answer, read_json};
 
@@ -147,6 +147,14 @@ pub async fn load_conversation(id: &str) -> AppResult<Conversation> {
 /// As [`load_conversation`].
 pub async fn load_message(id: &str) -> AppResult<Message> {
     load(&format!("/api/chat/{id}")).await
+}
+
+/// Who can be asked, and how they are.
+///
+/// # Errors
+/// As [`load_conversation`].
+pub async fn load_providers() -> AppResult<Vec<ProviderInfo>> {
+    load("/api/providers").await
 }
 
 async fn load<T: DeserializeOwned>(path: &str) -> AppResult<T> {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::asking::{Sending, take_back};
 use super::client::{self, ChatFailure, EventStream};
-use super::thread::{Entry, Thread, Undo};
+use super::thread::{Entry, Thread};
 use super::{
     ChatEvent, ChatRequest, ConversationSummary, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent,
     TokenEvent, drafts, provider_label, title_of,
@@ -19,17 +20,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a message is sent before the user is asked what to do.
 const SEND_TRIES: u32 = 3;
-
-/// A message on its way to the server, already on the screen.
-pub(super) struct Sending {
-    /// What was on the screen before.
-    pub before: Vec<Entry>,
-    /// How much of it stays.
-    pub kept: usize,
-    /// Where the reply goes.
-    pub reply: Entry,
-    pub undo: Undo,
-}
 
 /// How a connection ended.
 #[derive(PartialEq)]
@@ -116,7 +106,7 @@ fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, mu
         failure.message.push_str(" Nothing was charged.");
     }
     if thread.is_at(turn) {
-        thread.undo(sending, request.message, failure);
+        take_back(thread, sending, request.message, failure);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Chat: conversations, the replies that stream into them, and the providers that write them.
 
+mod asking;
 mod client;
 mod components;
 mod drafts;
 mod follow;
 mod markdown;
 pub mod page;
+mod provider_choice;
 pub mod sse;
 mod talk;
 mod thread;

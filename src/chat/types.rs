@@ -247,6 +247,9 @@ pub fn problem_of(providers: &[ProviderInfo], picked: Option<&ProviderInfo>) -> 
     }
 }
 
+/// The panel from which one is picked.
+pub const PROVIDERS_ID: &str = "providers";
+
 /// The cookie that remembers which provider was picked.
 pub const PROVIDER_COOKIE: &str = "provider";
 

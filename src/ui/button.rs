@@ -66,9 +66,6 @@ pub fn Button(
     /// What it says.
     #[prop(into)]
     label: String,
-    /// An id, where something looks for it.
-    #[prop(optional)]
-    id: Option<&'static str>,
     /// What it shows before that.
     #[prop(optional)]
     icon: Option<IconName>,
@@ -105,7 +102,7 @@ pub fn Button(
     match href {
         Some(href) => Either::Left(view! { <a class=class href=href>{content}</a> }),
         None => Either::Right(view! {
-            <button id=id class=class type=kind disabled=disabled hidden=hidden on:click=move |event| press(on_click, event)>
+            <button class=class type=kind disabled=disabled hidden=hidden on:click=move |event| press(on_click, event)>
                 {content}
             </button>
         }),

@@ -14,9 +14,6 @@ pub fn IconButton(
     /// What it does, for screen readers and as a tooltip.
     #[prop(into)]
     label: String,
-    /// An id, where something looks for it.
-    #[prop(optional)]
-    id: Option<&'static str>,
     /// Utilities for its size and place; 32 px when absent.
     #[prop(default = "size-8")]
     class: &'static str,
@@ -38,7 +35,6 @@ pub fn IconButton(
 ) -> impl IntoView {
     view! {
         <button
-            id=id
             class=format!(
                 "inline-flex shrink-0 items-center justify-center rounded-md text-ink-soft transition-colors \
                  hover:bg-sunken hover:text-ink disabled:cursor-not-allowed disabled:opacity-50 {class}",

@@ -38,9 +38,9 @@ pub fn PopoverItem(
     icon: IconName,
     /// What it says.
     label: &'static str,
-    /// An id, where something looks for it.
+    /// The popover that it opens.
     #[prop(optional)]
-    id: Option<&'static str>,
+    opens: Option<&'static str>,
     /// The popover that it closes.
     #[prop(optional)]
     closes: Option<&'static str>,
@@ -63,10 +63,9 @@ pub fn PopoverItem(
         Some(href) => Either::Left(view! { <a class=CLASS href=href>{content}</a> }),
         None => Either::Right(view! {
             <button
-                id=id
                 class=CLASS
                 type=kind
-                popovertarget=closes
+                popovertarget=opens.or(closes)
                 popovertargetaction=closes.map(|_| "hide")
                 on:click=move |event| press(on_click, event)
             >

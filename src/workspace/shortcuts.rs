@@ -32,10 +32,15 @@ pub const SHORTCUTS: [Shortcut; 7] = [
     chord("o", "#sidebar a[href='/chat']"),
     field("/", false, "#composer"),
     field("f", true, "#sidebar input[type=search]"),
-    Shortcut { key: "Escape", is_chord: false, target: "#stop:not([hidden],:disabled)", is_field: false },
+    Shortcut {
+        key: "Escape",
+        is_chord: false,
+        target: "#composer ~ div > button:not([popovertarget],[type=submit],[hidden],:disabled)",
+        is_field: false,
+    },
     chord("c", "li[data-author=assistant]:last-child [title=Copy]:not([hidden])"),
-    chord("s", "#sidebar-switch"),
-    Shortcut { key: "?", is_chord: false, target: "#show-shortcuts", is_field: false },
+    chord("s", "header [title^=Show]"),
+    Shortcut { key: "?", is_chord: false, target: "[popovertarget=shortcuts]", is_field: false },
 ];
 
 /// Follows the keys for as long as the app is there.

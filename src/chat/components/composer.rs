@@ -5,11 +5,11 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlTextAreaElement;
 
 use super::notices::Notices;
-use super::provider_picker::{PICKER_ID, ProviderPicker};
+use super::provider_picker::ProviderPicker;
 use super::receipt::credits_text;
 use crate::chat::thread::Thread;
 use crate::chat::{drafts, talk};
-use crate::ui::{Button, ButtonVariant, IconName, Popover};
+use crate::ui::{Button, ButtonVariant, IconName};
 
 const FIELD_ID: &str = "composer";
 /// From so many characters before the limit on, the rest is counted.
@@ -64,6 +64,7 @@ pub fn Composer(
         <div class="mx-auto w-full max-w-3xl space-y-2 px-4 pt-2 pb-4">
             <Notices thread />
             <form
+                id="composer-form"
                 method="post"
                 action="/chat"
                 novalidate=running_script
@@ -95,7 +96,6 @@ pub fn Composer(
                         {price}
                     </p>
                     <Button
-                        id="stop"
                         icon=IconName::Stop
                         label="Stop"
                         on_click=move |_| thread.stop()
@@ -112,10 +112,6 @@ pub fn Composer(
                     />
                 </div>
             </form>
-            // Outside, as Enter in a form sends it.
-            <Popover id=PICKER_ID label="Model">
-                <p class="px-3 py-2 text-ink-soft">"Loading…"</p>
-            </Popover>
         </div>
     }
 }

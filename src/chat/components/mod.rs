@@ -7,7 +7,6 @@ pub mod message_editor;
 pub mod message_list;
 pub mod new_chat;
 mod notices;
-mod provider_list;
 mod provider_picker;
 mod receipt;
 mod user_message;

@@ -20,7 +20,7 @@ pub fn Notices(
             "rate_limited" => (AlertTone::Info, text, None),
             _ => (AlertTone::Danger, text, None),
         });
-        let problem = thread.problem.get().map(|text| (AlertTone::Info, text, None));
+        let problem = thread.workspace.problem.get().map(|text| (AlertTone::Info, text, None));
         [failure, problem].map(|notice| notice.map(|(tone, text, link)| view! { <Alert tone text link /> }))
     };
     view! {

@@ -1,9 +1,8 @@
 //! Who is signed in, and the way out.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
-use super::shortcut_sheet::show_shortcuts;
+use super::shortcut_sheet::SHEET_ID;
 use crate::account::Profile;
 use crate::chat::forget_drafts;
 use crate::ui::{IconName, Popover, PopoverItem};
@@ -31,15 +30,7 @@ pub fn AccountMenu() -> impl IntoView {
             <p class="max-w-64 truncate px-3 pt-2 font-medium">{name}</p>
             <p class="mb-1 max-w-64 truncate border-b border-line px-3 pb-2 text-ink-soft">{email}</p>
             <PopoverItem icon=IconName::Coins label="Credits and activity" href="/dashboard" />
-            <div class="noscript:hidden">
-                <PopoverItem
-                    id="show-shortcuts"
-                    icon=IconName::Keyboard
-                    label="Keyboard shortcuts"
-                    closes=MENU_ID
-                    on_click=move |_| spawn_local(async { drop(show_shortcuts().await) })
-                />
-            </div>
+            <PopoverItem icon=IconName::Keyboard label="Keyboard shortcuts" opens=SHEET_ID />
             <form method="post" action="/sign-out" on:submit=move |_| forget_drafts()>
                 <PopoverItem icon=IconName::SignOut label="Sign out" kind="submit" />
             </form>

@@ -27,7 +27,6 @@ pub fn Header() -> impl IntoView {
                 opens=SIDEBAR_ID
             />
             <IconButton
-                id="sidebar-switch"
                 icon=IconName::Sidebar
                 label="Show or hide the conversations"
                 class="size-9 max-md:hidden noscript:hidden"

@@ -7,6 +7,7 @@ mod conversation_menu;
 mod credits_badge;
 mod header;
 mod layout;
+mod provider_panel;
 mod shortcut_sheet;
 mod sidebar;
 

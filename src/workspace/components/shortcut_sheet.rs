@@ -1,16 +1,12 @@
-//! What the keys do, for whoever asks: `?` or the account menu. Fetched then.
+//! What the keys do, for whoever asks: `?` or the account menu. The browser opens and closes it.
 
-use leptos::mount::mount_to;
 use leptos::prelude::*;
-use leptos::tachys::dom::body;
-use leptos::wasm_split::{SplitLoaderError, wasm_split};
-use wasm_bindgen::JsCast;
-use web_sys::HtmlDialogElement;
 
-use crate::ui::{Button, Dialog};
+use crate::ui::{IconButton, IconName};
 use crate::workspace::shortcuts::{SHORTCUTS, Shortcut};
 
-const SHEET_ID: &str = "shortcuts";
+/// The sheet, for what opens it.
+pub const SHEET_ID: &str = "shortcuts";
 
 /// What the keys of [`SHORTCUTS`] do, in their order.
 const MEANINGS: [&str; SHORTCUTS.len()] = [
@@ -23,65 +19,47 @@ const MEANINGS: [&str; SHORTCUTS.len()] = [
     "Show these shortcuts",
 ];
 
-/// Shows the sheet.
-#[wasm_split(on_demand, wasm_split_path = leptos::wasm_split, fallible)]
-pub fn show_shortcuts() -> Result<(), SplitLoaderError> {
-    match document().get_element_by_id(SHEET_ID) {
-        // It fails only for a dialog that has left the document.
-        Some(sheet) => drop(sheet.unchecked_into::<HtmlDialogElement>().show_modal()),
-        None => mount_to(body(), || view! { <ShortcutSheet /> }).forget(),
-    }
-    Ok(())
-}
-
-/// The keys and what they do.
+/// The keys and what they do. Only the server makes it.
 #[component]
-fn ShortcutSheet() -> impl IntoView {
-    let open = RwSignal::new(true);
-    let platform = window().navigator().platform().unwrap_or_default();
-    let is_apple = ["Mac", "iP"].iter().any(|name| platform.starts_with(name));
-    let keys = SHORTCUTS.iter().map(move |shortcut| keys_of(shortcut, is_apple)).zip(MEANINGS);
+pub fn ShortcutSheet() -> impl IntoView {
+    let keys = SHORTCUTS.iter().map(keys_of).zip(MEANINGS);
     // The browser's own, but worth knowing.
-    let writing = [("Enter", "Send"), ("Shift Enter", "New line")].map(|(keys, meaning)| (keys.to_owned(), meaning));
-    let line = |(keys, meaning): (String, &'static str)| {
-        let key = |key: &str| {
-            let key = key.to_owned();
-            view! { <kbd class="rounded-md border border-line-strong bg-sunken px-2 py-0.5 text-xs">{key}</kbd> }
+    let writing = [("Enter", "Send the message"), ("Shift Enter", "New line")]
+        .map(|(keys, meaning)| (keys.split(' ').map(str::to_owned).collect(), meaning));
+    let line = |(keys, meaning): (Vec<String>, &'static str)| {
+        let key = |key: String| {
+            view! { <kbd class="rounded-md border border-line-strong bg-sunken px-2 py-0.5 font-sans text-xs">{key}</kbd> }
         };
         view! {
             <div class="flex items-center justify-between gap-4 py-2">
                 <dt>{meaning}</dt>
-                <dd class="flex shrink-0 gap-1">{keys.split(' ').map(key).collect::<Vec<_>>()}</dd>
+                <dd class="flex shrink-0 gap-1">{keys.into_iter().map(key).collect::<Vec<_>>()}</dd>
             </div>
         }
     };
     view! {
-        <Dialog id=SHEET_ID open title="Keyboard shortcuts">
-            <dl class="divide-y divide-line text-sm">{keys.chain(writing).map(line).collect::<Vec<_>>()}</dl>
-            <div class="flex justify-end">
-                <Button label="Close" on_click=move |_| open.set(false) />
+        <dialog
+            id=SHEET_ID
+            popover="auto"
+            class="m-auto w-[calc(100%-2rem)] max-w-md rounded-md border border-line bg-surface p-6 text-ink backdrop:bg-backdrop"
+            aria-labelledby="shortcuts-title"
+        >
+            <div class="flex items-center justify-between gap-4 pb-2">
+                <h2 id="shortcuts-title" class="text-lg font-semibold">
+                    "Keyboard shortcuts"
+                </h2>
+                <IconButton icon=IconName::Close label="Close" closes=SHEET_ID />
             </div>
-        </Dialog>
+            <dl class="divide-y divide-line text-sm">{keys.chain(writing).map(line).collect::<Vec<_>>()}</dl>
+        </dialog>
     }
 }
 
-/// The keys as they are written on a keyboard, with spaces between them.
-fn keys_of(shortcut: &Shortcut, is_apple: bool) -> String {
+/// The keys as they are written on a keyboard.
+fn keys_of(shortcut: &Shortcut) -> Vec<String> {
     match (shortcut.key, shortcut.is_chord) {
-        ("Escape", _) => "Esc".to_owned(),
-        (key, false) => key.to_owned(),
-        (key, true) => format!("{} Shift {}", if is_apple { "⌘" } else { "Ctrl" }, key.to_uppercase()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_named_as_on_the_keyboard() {
-        assert_eq!(keys_of(&SHORTCUTS[0], false), "Ctrl Shift O");
-        assert_eq!(keys_of(&SHORTCUTS[0], true), "⌘ Shift O");
-        assert_eq!(SHORTCUTS.map(move |shortcut| keys_of(&shortcut, false))[3], "Esc");
+        ("Escape", _) => vec!["Esc".to_owned()],
+        (key, false) => vec![key.to_owned()],
+        (key, true) => vec!["Ctrl or ⌘".to_owned(), "Shift".to_owned(), key.to_uppercase()],
     }
 }
