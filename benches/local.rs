@@ -34,7 +34,7 @@ struct Reply {
 }
 
 async fn ask(provider: &LocalProvider, content: String, max_output_tokens: u32) -> Reply {
-    let turns = vec![Turn { role: Role::User, content }];
+    let turns = vec![Turn::new(Role::User, content)];
     let started = Instant::now();
     let request = ProviderRequest { turns, model: None, max_output_tokens };
     let mut stream = provider.start(request).await.expect("the model is there");

@@ -170,6 +170,7 @@ async fn add_user(stores: &Stores) -> Uuid {
         replaces: None,
         message_id: Uuid::now_v7(),
         text: "How long is a piece of string?".into(),
+        images: Vec::new(),
         reply_id: Uuid::now_v7(),
         provider: "openai".into(),
         model: "model".into(),
@@ -195,6 +196,7 @@ async fn spend(stores: &Stores, user: Uuid, entries: usize) {
             amount: 1,
             request_id: "bench".into(),
             idempotency: None,
+            key: None,
             lease_until: i64::MAX,
         };
         open = Some(hold.held());

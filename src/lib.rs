@@ -21,6 +21,8 @@ pub mod document;
 pub mod landing;
 #[cfg(feature = "ssr")]
 pub mod server;
+#[cfg(feature = "ssr")]
+pub mod usage;
 
 /// Takes over the page that the server rendered.
 #[cfg(feature = "hydrate")]

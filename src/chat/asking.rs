@@ -100,6 +100,7 @@ fn new_message(author: Author, content: String) -> Message {
         author,
         content,
         html: None,
+        images: Vec::new(),
         state,
         credits: 0,
         cached: false,

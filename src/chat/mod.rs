@@ -17,6 +17,8 @@ mod types;
 mod answers;
 #[cfg(feature = "ssr")]
 pub mod highlight;
+#[cfg(feature = "ssr")]
+pub mod images;
 #[cfg(test)]
 mod markdown_corpus;
 

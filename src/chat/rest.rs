@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Form, Query, State};
-use axum::http::header::{ACCEPT, CACHE_CONTROL};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub use super::images::MAX_BODY;
 use super::service::{self, Asked, CONVERSATIONS_PAGE};
 use super::watch::watch_reply;
 use super::{ChatRequest, Conversation, ConversationSummary, Message, ProviderInfo};
@@ -34,14 +35,19 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// The routes of this feature.
 pub fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/chat", post(send))
         .route("/api/chat/{id}", get(read))
+        .route("/api/chat/attachments/{id}", get(show_attachment))
         .route("/api/chat/{id}/events", get(watch))
         .route("/api/chat/{id}/stop", post(stop))
         .route("/api/providers", get(list_providers))
         .route("/api/conversations", get(list))
         .route("/api/conversations/{id}", get(show).patch(rename).delete(delete))
         .route("/chat", post(submit))
+}
+
+/// The route whose body may carry images: [`MAX_BODY`].
+pub fn upload_router() -> Router<AppState> {
+    Router::new().route("/api/chat", post(send))
 }
 
 async fn send(
@@ -51,13 +57,31 @@ async fn send(
     ApiJson(request, _): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
-    let Asked { reply, quota } = service::send_message(&state, caller.id, request, key).await?;
+    let Asked { reply, quota } = service::send_message(&state, &caller, request, key).await?;
     let response = if wants_stream(&headers) {
         event_stream(&state, caller.id, reply, None).await?
     } else {
         Answer(service::await_reply(&state, caller.id, reply).await?).into_response()
     };
     Ok(with_quota(response, quota))
+}
+
+/// The bytes of an image. They came from outside: nothing may take them for more than an image.
+async fn show_attachment(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Response, ApiError> {
+    let image = service::load_attachment(&state, caller.id, id).await?;
+    let media_type = HeaderValue::try_from(image.media_type.as_str()).map_err(|_| AppError::Internal)?;
+    let headers = [
+        (CONTENT_TYPE, media_type),
+        // Another image has another id.
+        (CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, image.bytes.to_vec()).into_response())
 }
 
 /// One message, with its HTML once it has ended.
@@ -168,7 +192,7 @@ async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, For
         provider: filled(form.provider),
         ..ChatRequest::default()
     };
-    let sent = match service::send_message(&state, caller.id, request, None).await {
+    let sent = match service::send_message(&state, &caller, request, None).await {
         Ok(asked) => super::watch::await_end(&state, caller.id, asked.reply).await,
         Err(error) => Err(error),
     };

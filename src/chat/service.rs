@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answers::{self, AnswerKey, Found, KeptAnswer};
+use super::images::{self, Image, Sent};
 use super::providers::{GuardedProvider, Role, Turn};
 use super::reply::{self, Writing};
 use super::store::{FinishedReply, NewExchange, PastMessage, StoredReply};
@@ -17,8 +18,9 @@ use super::{
     Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, MAX_TITLE_CHARS, Message, MessageState,
     ProviderInfo, Workspace, highlight, problem_of, title_of,
 };
+use crate::account::keys::KeyGrant;
 use crate::credits::Page;
-use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
+use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::error::{AppError, AppResult};
 use crate::server::caller::Caller;
 use crate::server::config::CacheScope;
@@ -56,12 +58,12 @@ pub struct Asked {
 /// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
 pub async fn send_message(
     state: &AppState,
-    user: Uuid,
-    request: ChatRequest,
+    caller: &Caller,
+    mut request: ChatRequest,
     idempotency_key: Option<String>,
 ) -> AppResult<Asked> {
     let text = check_message(state, &request.message)?;
-    let order = choose_providers(state, request.provider.as_deref())?;
+    let mut order = choose_providers(state, request.provider.as_deref())?;
     if request.model.is_some() && request.provider.is_none() {
         return Err(AppError::invalid("model", "A model needs its provider: send both."));
     }
@@ -71,12 +73,22 @@ pub async fn send_message(
         return Err(AppError::invalid("replaces", "Say which conversation the replaced message is in."));
     }
     let idempotency = idempotency_key.map(|key| check_key(key, &request)).transpose()?;
+    let sent = images::read(std::mem::take(&mut request.images)).await?;
+    if !sent.is_empty() {
+        order.retain(|provider| provider.sees_images());
+        let first = order.first().ok_or_else(|| AppError::invalid("images", "No configured model can see images."))?;
+        // A picked model belongs to the provider that was picked with it.
+        request.model = request.model.filter(|_| request.provider.as_deref() == Some(first.name()));
+    }
     if state.is_shutting_down() {
         return Err(AppError::Unavailable);
     }
-    let quota = state.limiter.check(Limit::Spend, &user.to_string()).await?;
+    let quota = check_limits(state, caller).await?;
+    let (user, key) = (caller.id, caller.key.map(|key| key.spending));
     let request_id = current_request_id();
-    let asking = Asking { user, request, text, conversation, replaces, idempotency, request_id, quota };
+    let images = Vec::new();
+    let asking =
+        Asking { user, key, request, text, sent, images, conversation, replaces, idempotency, request_id, quota };
     // The handler's future may be dropped at any await; a hold and what follows it must not be.
     let state = state.clone();
     tokio::spawn(async move { asking.ask(&state, order).await }).await.map_err(|_| AppError::Internal)?
@@ -99,8 +111,13 @@ impl NewIds {
 /// A message that may be asked.
 struct Asking {
     user: Uuid,
+    /// The API key that pays.
+    key: Option<SpendingKey>,
     request: ChatRequest,
     text: String,
+    sent: Vec<Sent>,
+    /// What was sent, once it is there.
+    images: Vec<Image>,
     conversation: Option<Uuid>,
     replaces: Option<Uuid>,
     idempotency: Option<Idempotency>,
@@ -113,6 +130,11 @@ impl Asking {
         if let Some(asked) = self.given(state).await? {
             return Ok(asked);
         }
+        self.images = match images::resolve(state, self.user, &self.sent).await {
+            Ok(images) => images,
+            // Sent again, after the message that the images came with was replaced.
+            Err(error) => return self.repeated(state).await?.ok_or(error),
+        };
         let mut found = self.find_answer(state).await?;
         if let Found::Elsewhere(question) = found {
             // Perhaps this very request, sent again: then its answer can be watched.
@@ -122,8 +144,14 @@ impl Asking {
             found = answers::wait(state, question).await;
         }
         let lead = match found {
-            Found::Answer(answer) => return self.give(state, answer).await,
-            Found::Lead(lead) => Some(lead),
+            Found::Answer(answer) => {
+                state.metrics.looked_up(true);
+                return self.give(state, answer).await;
+            }
+            Found::Lead(lead) => {
+                state.metrics.looked_up(false);
+                Some(lead)
+            }
             Found::Elsewhere(_) | Found::Nothing => None,
         };
         // Only now: ids order a conversation and a lease runs, and others may have been waited for.
@@ -136,15 +164,19 @@ impl Asking {
             amount: price,
             request_id: self.request_id.clone(),
             idempotency: self.idempotency.clone(),
+            key: self.key,
             lease_until: lease_from_now(),
         };
         let hold = new.held();
         match state.credits.hold(new).await? {
-            HoldOutcome::Held(_) => {}
+            HoldOutcome::Held(_) => state.metrics.held(),
             HoldOutcome::Repeated(reply) => return Ok(self.asked(reply)),
             HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
             HoldOutcome::Insufficient { available } => {
                 return Err(AppError::InsufficientCredits { needed: price, available });
+            }
+            HoldOutcome::OverBudget { left } => {
+                return Err(AppError::OverBudget { needed: price, available: left });
             }
         }
         let wanted = order[0].name();
@@ -153,9 +185,8 @@ impl Asking {
         let shown_model = model.clone().unwrap_or_else(|| order[0].model());
         let exchange = self.exchange(ids, order[0].name().to_owned(), shown_model, None);
         let conversation = exchange.conversation;
-        let begun = state.chats.begin_exchange(exchange, HISTORY).await.map_err(AppError::from);
-        let past = match begun.and_then(|past| past.ok_or(AppError::NotFound)) {
-            Ok(past) => past,
+        let mut turns = match self.begin(state, exchange).await {
+            Ok(turns) => turns,
             Err(error) => {
                 if let Err(error) = undo_hold(state, &hold).await {
                     tracing::error!(%error, "a hold is left to the sweeper");
@@ -166,9 +197,28 @@ impl Asking {
         let id = ids.reply;
         let asked = self.asked(id);
         let is_picked = self.request.provider.is_some();
-        let turns = build_context(past, self.text);
+        let first = order[0].name();
+        let order = choose_seeing(order, &mut turns);
+        let is_first = order[0].name() == first;
+        let (wanted, model) = (if is_first { wanted } else { order[0].name() }, model.filter(|_| is_first));
         reply::start(state, Writing { id, hold, conversation, turns, wanted, model, order, lead, is_picked });
         Ok(asked)
+    }
+
+    /// Stores the message and the running reply, and gathers what the model gets to see.
+    async fn begin(&self, state: &AppState, exchange: NewExchange) -> AppResult<Vec<Turn>> {
+        let past = state.chats.begin_exchange(exchange, HISTORY).await?.ok_or(AppError::NotFound)?;
+        self.context(state, past).await
+    }
+
+    /// What was said, and what was shown with it.
+    async fn context(&self, state: &AppState, past: Vec<PastMessage>) -> AppResult<Vec<Turn>> {
+        let mut turns = build_context(past, self.text.clone());
+        if let Some(question) = turns.last_mut() {
+            question.images.clone_from(&self.images);
+        }
+        images::fetch(state, self.user, &mut turns).await?;
+        Ok(turns)
     }
 
     const fn asked(&self, reply: Uuid) -> Asked {
@@ -183,6 +233,7 @@ impl Asking {
             replaces: self.replaces,
             message_id: ids.message,
             text: self.text.clone(),
+            images: self.images.clone(),
             reply_id: ids.reply,
             provider,
             model,
@@ -206,7 +257,7 @@ impl Asking {
             }
         };
         let picked = self.request.provider.as_deref().map(|provider| (provider, self.request.model.as_deref()));
-        let turns = build_context(past, self.text.clone());
+        let turns = self.context(state, past).await?;
         Ok(answers::find(state, AnswerKey::new(owner, picked, &turns)).await)
     }
 
@@ -270,6 +321,7 @@ impl Asking {
 async fn undo_hold(state: &AppState, hold: &Hold) -> AppResult<()> {
     state.chats.abandon_reply(hold.id).await?;
     state.credits.end_hold(hold, HoldEnd::Release, Some("Nothing was asked".to_owned())).await?;
+    state.metrics.hold_ended(HoldEnd::Release);
     Ok(())
 }
 
@@ -351,6 +403,7 @@ pub fn list_providers(state: &AppState) -> Vec<ProviderInfo> {
         context_tokens: provider.context_tokens(),
         credits: state.config.credits.chat,
         problem: provider.trouble(),
+        sees_images: provider.sees_images(),
     };
     state.chat_providers.iter().map(info).collect()
 }
@@ -369,6 +422,14 @@ pub async fn load_conversation(state: &AppState, user: Uuid, id: &str) -> AppRes
     })
     .await
     .map_err(|_| AppError::Internal)
+}
+
+/// An image that the user sent.
+///
+/// # Errors
+/// [`AppError::NotFound`] also for somebody else's.
+pub async fn load_attachment(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Image> {
+    state.chats.find_attachment(user, id).await?.ok_or(AppError::NotFound)
 }
 
 /// One message, rendered.
@@ -473,10 +534,35 @@ fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc
     Ok(order)
 }
 
+/// Where something is shown, only those who see are asked. If none of them can be, the text goes alone.
+fn choose_seeing(order: Vec<Arc<GuardedProvider>>, turns: &mut [Turn]) -> Vec<Arc<GuardedProvider>> {
+    if turns.iter().all(|turn| turn.images.is_empty()) {
+        return order;
+    }
+    let seeing: Vec<_> = order.iter().filter(|provider| provider.sees_images()).cloned().collect();
+    if !seeing.is_empty() {
+        return seeing;
+    }
+    for turn in turns {
+        turn.images.clear();
+    }
+    order
+}
+
 /// Those that may be asked now; all of them if nobody may: then asking is as good as giving up.
 fn leave_out_resting(order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
     let awake: Vec<_> = order.iter().filter(|provider| provider.may_be_asked()).cloned().collect();
     if awake.is_empty() { order } else { awake }
+}
+
+/// Counts a request against the limit of its key, if it has one, and of its user. Returns what is the less.
+async fn check_limits(state: &AppState, caller: &Caller) -> AppResult<Quota> {
+    let mut tightest = None;
+    if let Some(KeyGrant { per_minute: Some(per_minute), spending }) = caller.key {
+        tightest = Some(state.limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
+    }
+    let quota = state.limiter.check(Limit::Spend, &caller.id.to_string()).await?;
+    Ok(tightest.filter(|tightest| tightest.remaining < quota.remaining).unwrap_or(quota))
 }
 
 fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {
@@ -504,10 +590,11 @@ fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {
         .map(|message| Turn {
             role: if message.author == Author::User { Role::User } else { Role::Assistant },
             content: message.content,
+            images: message.images.iter().filter_map(Image::of_past).collect(),
         })
         .collect();
     turns.reverse();
-    turns.push(Turn { role: Role::User, content: text });
+    turns.push(Turn::new(Role::User, text));
     turns
 }
 
@@ -521,6 +608,7 @@ mod tests {
             .map(|n| PastMessage {
                 author: if n % 2 == 0 { Author::User } else { Author::Assistant },
                 content: format!("{n}-").repeat(2000),
+                images: Vec::new(),
             })
             .collect();
         let turns = build_context(past, "now".to_owned());

@@ -56,6 +56,16 @@ pub struct Usage {
     pub output_tokens: u32,
 }
 
+/// An image of a message: the bytes are at `/api/chat/attachments/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageRef {
+    /// `UUIDv7`.
+    pub id: String,
+    /// `image/png`, `image/jpeg`, `image/webp` or `image/gif`.
+    pub media_type: String,
+}
+
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,6 +78,9 @@ pub struct Message {
     /// The same as safe HTML, rendered by the server; absent while the reply is running and for the user's own text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub html: Option<String>,
+    /// What the user showed with it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub images: Vec<ImageRef>,
     pub state: MessageState,
     /// What was charged. 0 for the user's own message.
     pub credits: i64,
@@ -133,6 +146,9 @@ pub struct ChatRequest {
     /// The user's message that this one takes the place of; it and all that follow it leave the conversation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replaces: Option<String>,
+    /// What is shown with the message: data URLs, or ids of images that were sent before.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub images: Vec<String>,
 }
 
 /// The answer of `POST /api/chat`.
@@ -224,6 +240,8 @@ pub struct ProviderInfo {
     pub credits: i64,
     /// Why it cannot answer now, for people; `None` when it can.
     pub problem: Option<String>,
+    /// Whether it takes images.
+    pub sees_images: bool,
 }
 
 /// What people call a provider.

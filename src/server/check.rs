@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
+use futures::future::ready;
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::config::{Config, DatabaseConfig};
 use super::redis;
 use super::state::{AppState, Stores, build_providers};
-use crate::chat::providers::{ProviderError, ProviderRequest, Role, Turn};
+use crate::chat::providers::{ProviderError, ProviderEvent, ProviderRequest, Role, Turn};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -26,7 +27,10 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
     let providers: Vec<_> = state
         .chat_providers
         .iter()
-        .map(|provider| json!({ "name": provider.name(), "model": provider.model(), "problem": provider.trouble() }))
+        .map(|provider| {
+            let breaker = provider.breaker_state().as_str();
+            json!({ "name": provider.name(), "model": provider.model(), "breaker": breaker, "problem": provider.trouble() })
+        })
         .collect();
     // Only told: a server goes on alone without it.
     let redis = state.redis.as_ref().map(|redis| json!({ "problem": redis.problem() }));
@@ -60,13 +64,11 @@ pub async fn run(config: &Config) -> (String, bool) {
         rows.push(("redis".to_owned(), redis::try_out(redis).await));
     }
     for provider in build_providers(config) {
-        let request = ProviderRequest {
-            turns: vec![Turn { role: Role::User, content: "Say hello.".to_owned() }],
-            model: None,
-            max_output_tokens: 16,
-        };
+        let request =
+            ProviderRequest { turns: vec![Turn::new(Role::User, "Say hello.")], model: None, max_output_tokens: 16 };
         let answered = timeout(config.chat.timeout, async {
-            let mut stream = provider.start(request).await?;
+            let stream = provider.start(request).await?;
+            let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_)))));
             stream.next().await.unwrap_or(Err(ProviderError::Malformed("no answer".to_owned())))
         });
         let result = match answered.await {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode, Uri};
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leptos::prelude::provide_context;
@@ -21,12 +21,12 @@ use super::pages;
 use super::request::track_request;
 use super::response::ApiError;
 use super::state::AppState;
-use super::{check, security};
+use super::{check, metrics, security};
 use crate::error::AppError;
 use crate::ui::Theme;
 use crate::{account, chat, credits};
 
-/// No request of this version needs more.
+/// No request without images needs more.
 const MAX_BODY: usize = 64 * 1024;
 
 /// Everything that is served.
@@ -41,16 +41,20 @@ pub fn build(state: &AppState) -> Router {
     let router = Router::new()
         .merge(pages)
         .merge(account::rest::router())
+        .merge(account::keys_rest::router())
         .merge(chat::rest::router())
         .merge(credits::rest::router())
         .route("/fn/{*name}", post(call_server_fn))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(check::readyz))
+        .route("/metrics", get(metrics::show))
+        // Reading stops there, whoever reads.
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .merge(chat::rest::upload_router().layer(RequestBodyLimitLayer::new(chat::rest::MAX_BODY)))
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
-        // Reading stops there, whoever reads; Axum's own limit would be a second one.
+        // Axum's own limit would be a second one.
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
         // The limit answers in plain text.
         .layer(map_response(explain_too_large))
         // A panic is one user's 500, with the headers of every answer.
@@ -60,7 +64,7 @@ pub fn build(state: &AppState) -> Router {
         // next would cost more than the page.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         // Outermost: everything above happens within a request that has an id.
-        .layer(from_fn(track_request))
+        .layer(from_fn_with_state(state.clone(), track_request))
         .with_state(state.clone())
 }
 

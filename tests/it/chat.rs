@@ -265,7 +265,7 @@ async fn bad_messages_cost_nothing_and_name_their_field() {
         (json!({"message": "hi", "conversationId": "7"}), 400, Some("conversationId")),
         (json!({"message": "hi", "replaces": elsewhere}), 400, Some("replaces")),
         (json!({"message": "hi", "conversationId": elsewhere}), 404, None),
-        (json!({"message": "x".repeat(70_000)}), 413, None),
+        (json!({"message": "x".repeat(70_000)}), 400, Some("message")),
     ] {
         let (got, answer) = user.post_json("/api/chat", &body).await;
         assert_eq!((got, answer["field"].as_str()), (status, field), "{answer}");
@@ -408,8 +408,8 @@ async fn whoever_can_be_asked_is_listed_in_order_with_size_price_and_health() {
     assert_eq!(
         body["data"],
         json!([
-            {"name": "local", "model": "model", "contextTokens": null, "credits": 3, "problem": problem},
-            {"name": "openai", "model": "fake-model", "contextTokens": 32000, "credits": 3, "problem": null},
+            {"name": "local", "model": "model", "contextTokens": null, "credits": 3, "problem": problem, "seesImages": false},
+            {"name": "openai", "model": "fake-model", "contextTokens": 32000, "credits": 3, "problem": null, "seesImages": true},
         ])
     );
     assert_eq!(app.visitor().get_json("/api/providers").await.0, 401);

@@ -1,7 +1,7 @@
 //! What docs/API.md shows is what the server does.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
@@ -12,13 +12,21 @@ async fn every_example_of_the_api_works() {
     let user = app.user().await;
     let (_, first) = user.chat("Hello").await;
     let id = |name: &str| first["data"][name].as_str().unwrap().to_owned();
+    let picture = json!({"message": "Look", "images": ["data:image/png;base64,iVBORw0KGgo="]});
+    let (_, seen) = user.post_json("/api/chat", &picture).await;
+    let seen =
+        user.get_json(&format!("/api/conversations/{}", seen["data"]["conversationId"].as_str().unwrap())).await.1;
+    let image = seen["data"]["messages"][0]["images"][0]["id"].as_str().unwrap();
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
         let words = words_of(line);
         let after = |flag: &str| words.iter().position(|word| word == flag).map(|at| words[at + 1].clone());
         let url = words.last().unwrap().strip_prefix("http://127.0.0.1:3000").unwrap();
-        let path = url.replace("{messageId}", &id("messageId")).replace("{conversationId}", &id("conversationId"));
+        let path = url
+            .replace("{messageId}", &id("messageId"))
+            .replace("{conversationId}", &id("conversationId"))
+            .replace("{imageId}", image);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();

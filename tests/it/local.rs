@@ -25,7 +25,7 @@ fn provider() -> &'static LocalProvider {
 }
 
 fn turn(role: Role, content: &str) -> Turn {
-    Turn { role, content: content.into() }
+    Turn::new(role, content)
 }
 
 fn ask(content: &str, max_output_tokens: u32) -> ProviderRequest {
@@ -43,6 +43,7 @@ async fn collect(mut stream: TokenStream) -> (String, usize, Usage) {
                 text.push_str(&token);
                 events += 1;
             }
+            ProviderEvent::Usage(_) => {}
             ProviderEvent::Done { usage } => {
                 assert!(stream.next().await.is_none(), "nothing follows Done");
                 return (text, events, usage.unwrap());

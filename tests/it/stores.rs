@@ -2,8 +2,9 @@
 
 use tessera::account::store::User;
 use tessera::account::{Email, Role};
+use tessera::chat::images::Image;
 use tessera::chat::store::{FinishedReply, NewExchange};
-use tessera::chat::{Author, MessageState, Usage};
+use tessera::chat::{Author, Message, MessageState, Usage};
 use tessera::server::db::now_millis;
 use tessera::server::state::Stores;
 use uuid::Uuid;
@@ -35,11 +36,16 @@ fn exchange(user: Uuid, text: &str) -> NewExchange {
         replaces: None,
         message_id: Uuid::now_v7(),
         text: text.to_owned(),
+        images: Vec::new(),
         reply_id: Uuid::now_v7(),
         provider: "openai".into(),
         model: "fake".into(),
         answer: None,
     }
+}
+
+fn image(bytes: &[u8]) -> Image {
+    Image { id: Uuid::now_v7(), media_type: "image/png".into(), bytes: bytes.into() }
 }
 
 /// The next one of the same conversation.
@@ -131,6 +137,39 @@ over_every_store! {
         assert!(!chats.rename_conversation(other, first.conversation, "mine".into()).await.unwrap());
         assert!(chats.delete_conversation(other, first.conversation).await.unwrap().is_none());
         assert!(!chats.request_stop(other, second.reply_id).await.unwrap());
+    }
+
+    async fn images_go_where_their_message_goes(stores) {
+        let (user, other) = (new_user(&stores).await, new_user(&stores).await);
+        let first = say(&stores, exchange(user, "one"), "1").await;
+        let shown = [image(b"one"), image(&[7].repeat(300_000))];
+        let second = NewExchange { images: shown.to_vec(), ..next(&first, "look") };
+        say(&stores, second.clone(), "I see").await;
+        let chats = stores.chats;
+        let find = async |user, image: &Image| chats.find_attachment(user, image.id).await.unwrap();
+        for image in &shown {
+            assert_eq!(find(user, image).await.as_ref(), Some(image));
+            assert_eq!(find(other, image).await, None, "not somebody else's");
+        }
+        let references = [shown[0].reference(), shown[1].reference()];
+        let images_of = |messages: Vec<Message>| messages.into_iter().map(|message| message.images).collect::<Vec<_>>();
+        let found = chats.find_conversation(user, first.conversation).await.unwrap().unwrap();
+        assert_eq!(images_of(found.messages), [vec![], vec![], references.to_vec(), vec![]]);
+        assert_eq!(chats.find_message(user, second.message_id).await.unwrap().unwrap().message.images, references);
+        let past = chats.find_past(user, first.conversation, None, 40).await.unwrap().unwrap();
+        assert_eq!(past[2].images, references);
+        // Another message takes its place, with one of the images.
+        let copy = Image { id: Uuid::now_v7(), ..shown[0].clone() };
+        let third = NewExchange {
+            images: vec![copy.clone()],
+            replaces: Some(second.message_id),
+            ..next(&first, "look again")
+        };
+        chats.begin_exchange(third, 40).await.unwrap().unwrap();
+        assert_eq!((find(user, &shown[0]).await, find(user, &shown[1]).await), (None, None));
+        assert_eq!(find(user, &copy).await, Some(copy.clone()));
+        chats.delete_conversation(user, first.conversation).await.unwrap().unwrap();
+        assert_eq!(find(user, &copy).await, None);
     }
 
     async fn a_replaced_message_takes_what_follows_along(stores) {

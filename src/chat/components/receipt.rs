@@ -51,6 +51,7 @@ mod tests {
             author: Author::Assistant,
             content: "Yes.".to_owned(),
             html: None,
+            images: Vec::new(),
             state: MessageState::Complete,
             credits: 1,
             cached: false,

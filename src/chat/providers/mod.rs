@@ -1,6 +1,7 @@
 //! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
 mod breaker;
+mod budget;
 mod gemini;
 mod http;
 pub mod local;
@@ -10,12 +11,14 @@ mod windows;
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub use breaker::GuardedProvider;
+pub use breaker::{BreakerState, GuardedProvider};
+pub use budget::RetryBudget;
 use futures::stream::BoxStream;
 pub use gemini::GeminiProvider;
 pub use openai::OpenAiProvider;
 
 use super::Usage;
+use super::images::Image;
 
 /// Who said something in the context that a model gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,15 @@ pub enum Role {
 pub struct Turn {
     pub role: Role,
     pub content: String,
+    /// Only for who sees: [`ChatProvider::sees_images`].
+    pub images: Vec<Image>,
+}
+
+impl Turn {
+    /// A turn without images.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into(), images: Vec::new() }
+    }
 }
 
 /// What a provider is asked.
@@ -46,6 +58,8 @@ pub struct ProviderRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderEvent {
     Token(String),
+    /// What was used so far, in case the answer is never whole.
+    Usage(Usage),
     /// The answer is whole. A stream that ends without this was cut.
     Done {
         usage: Option<Usage>,
@@ -85,6 +99,10 @@ pub trait ChatProvider: Send + Sync {
     fn model(&self) -> String;
     /// How many tokens question, context and answer may have together; `None` where nobody knows.
     fn context_tokens(&self) -> Option<u32>;
+    /// Whether it takes images.
+    fn sees_images(&self) -> bool {
+        false
+    }
     /// Why it cannot answer now, for people; `None` when it can, as far as it knows.
     fn problem(&self) -> Option<String> {
         None

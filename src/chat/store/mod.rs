@@ -8,7 +8,8 @@ pub use mongo::MongoChatStore;
 pub use sqlite::SqliteChatStore;
 use uuid::Uuid;
 
-use super::{Conversation, ConversationSummary, Message, MessageState, Usage};
+use super::images::Image;
+use super::{Conversation, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::credits::Page;
 use crate::server::db::StoreResult;
 
@@ -23,6 +24,7 @@ pub struct NewExchange {
     pub replaces: Option<Uuid>,
     pub message_id: Uuid,
     pub text: String,
+    pub images: Vec<Image>,
     pub reply_id: Uuid,
     pub provider: String,
     pub model: String,
@@ -35,6 +37,7 @@ pub struct NewExchange {
 pub struct PastMessage {
     pub author: super::Author,
     pub content: String,
+    pub images: Vec<ImageRef>,
 }
 
 /// How a reply ended.
@@ -91,6 +94,8 @@ pub trait ChatStore: Send + Sync {
     async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
     /// A message of this user.
     async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>>;
+    /// An image that this user sent. It goes with its message.
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>>;
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>>;
     /// The newest first, those that contain `query` if it is not empty; `None` for a cursor that is none of ours.
     async fn list_conversations(

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{ChatStore, FinishedReply, NewExchange, PastMessage, StoredReply};
-use crate::chat::{Author, Conversation, ConversationSummary, Message, MessageState, Usage};
+use crate::chat::images::Image;
+use crate::chat::{Author, Conversation, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::credits::Page;
 use crate::server::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
 use crate::server::db::{StoreResult, now_millis, rfc3339};
@@ -36,6 +37,8 @@ struct StoredMessage {
     user: bson::Uuid,
     author: Author,
     content: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    images: Vec<ImageRef>,
     state: MessageState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provider: Option<String>,
@@ -52,6 +55,19 @@ struct StoredMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usage: Option<Usage>,
     created_at: i64,
+}
+
+/// An image of a message, apart from it: lists do not need the bytes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredAttachment {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    message: bson::Uuid,
+    conversation: bson::Uuid,
+    user: bson::Uuid,
+    media_type: String,
+    bytes: bson::Binary,
 }
 
 impl StoredConversation {
@@ -72,6 +88,7 @@ impl StoredMessage {
             author: self.author,
             content: self.content,
             html: None,
+            images: self.images,
             state: self.state,
             credits: self.credits,
             cached: self.cached,
@@ -92,6 +109,7 @@ pub struct MongoChatStore {
     /// For what a charge depends on: it must not be lost when the charge is not.
     durable_messages: Collection<StoredMessage>,
     durable_conversations: Collection<StoredConversation>,
+    attachments: Collection<StoredAttachment>,
 }
 
 impl MongoChatStore {
@@ -102,6 +120,7 @@ impl MongoChatStore {
             messages: mongo.collection("messages", Durability::Relaxed),
             durable_messages: mongo.collection("messages", Durability::Durable),
             durable_conversations: mongo.collection("conversations", Durability::Durable),
+            attachments: mongo.collection("attachments", Durability::Relaxed),
         }
     }
 
@@ -116,6 +135,8 @@ impl MongoChatStore {
         struct Said {
             author: Author,
             content: String,
+            #[serde(default)]
+            images: Vec<ImageRef>,
         }
         let said = doc! {
             "conversation": to_bson(conversation),
@@ -125,12 +146,15 @@ impl MongoChatStore {
         };
         let messages = self.messages.clone_with_type::<Said>();
         let mut past: Vec<Said> = run(async move {
-            let newest = messages.find(said).sort(doc! { "_id": -1 }).projection(doc! { "author": 1, "content": 1 });
+            let newest = messages
+                .find(said)
+                .sort(doc! { "_id": -1 })
+                .projection(doc! { "author": 1, "content": 1, "images": 1 });
             newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
         })
         .await?;
         past.reverse();
-        Ok(past.into_iter().map(|Said { author, content }| PastMessage { author, content }).collect())
+        Ok(past.into_iter().map(|Said { author, content, images }| PastMessage { author, content, images }).collect())
     }
 
     /// Whether the message is one of the user's own in this conversation.
@@ -156,6 +180,7 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
         user: to_bson(exchange.user),
         author,
         content: content.to_owned(),
+        images: Vec::new(),
         state,
         provider: None,
         model: None,
@@ -176,7 +201,21 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
         reply.credits = answer.credits;
         reply.usage = answer.usage;
     }
-    [message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete), reply]
+    let mut asked = message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete);
+    asked.images = exchange.images.iter().map(Image::reference).collect();
+    [asked, reply]
+}
+
+fn new_attachments(exchange: &NewExchange) -> Vec<StoredAttachment> {
+    let attachment = |image: &Image| StoredAttachment {
+        id: to_bson(image.id),
+        message: to_bson(exchange.message_id),
+        conversation: to_bson(exchange.conversation),
+        user: to_bson(exchange.user),
+        media_type: image.media_type.clone(),
+        bytes: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: image.bytes.to_vec() },
+    };
+    exchange.images.iter().map(attachment).collect()
 }
 
 /// A pattern for this very text, whatever its case.
@@ -208,6 +247,11 @@ impl ChatStore for MongoChatStore {
             let end = exchange.replaces.unwrap_or(exchange.message_id);
             past = self.said_before(exchange.conversation, end, history).await?;
         }
+        let shown = new_attachments(&exchange);
+        if !shown.is_empty() {
+            let attachments = self.attachments.clone();
+            run(async move { attachments.insert_many(shown).await }).await?;
+        }
         let (messages, new) = (self.messages.clone(), new_messages(&exchange, now));
         run(async move { messages.insert_many(new).await }).await?;
         if let Some(title) = exchange.new_title {
@@ -223,12 +267,14 @@ impl ChatStore for MongoChatStore {
         }
         if let Some(replaced) = exchange.replaces {
             // Only now: cut off here, both stay, and nothing is lost.
-            let gone = doc! {
-                "conversation": to_bson(exchange.conversation),
-                "_id": { "$gte": to_bson(replaced), "$lt": to_bson(exchange.message_id) },
-            };
-            let messages = self.messages.clone();
-            run(async move { messages.delete_many(gone).await }).await?;
+            let conversation = to_bson(exchange.conversation);
+            let replaced = doc! { "$gte": to_bson(replaced), "$lt": to_bson(exchange.message_id) };
+            let (messages, attachments) = (self.messages.clone(), self.attachments.clone());
+            run(async move {
+                messages.delete_many(doc! { "conversation": conversation, "_id": replaced.clone() }).await?;
+                attachments.delete_many(doc! { "conversation": conversation, "message": replaced }).await
+            })
+            .await?;
         }
         Ok(Some(past))
     }
@@ -340,6 +386,13 @@ impl ChatStore for MongoChatStore {
         Ok(Some(StoredReply { conversation: from_bson(found.conversation), message: found.read()? }))
     }
 
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+        let attachments = self.attachments.clone();
+        let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        let found = run(async move { attachments.find_one(own).await }).await?;
+        Ok(found.map(|found| Image { id, media_type: found.media_type, bytes: found.bytes.bytes.into() }))
+    }
+
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
         let Some(found) = self.find_owned(user, id).await? else { return Ok(None) };
         let messages = self.messages.clone();
@@ -399,11 +452,12 @@ impl ChatStore for MongoChatStore {
         if self.find_owned(user, id).await?.is_none() {
             return Ok(None);
         }
-        let messages = self.durable_messages.clone();
+        let (messages, attachments) = (self.durable_messages.clone(), self.attachments.clone());
         let running: Vec<StoredMessage> = run(async move {
             let of_conversation = doc! { "conversation": to_bson(id) };
             let running = doc! { "conversation": to_bson(id), "state": MessageState::Running.as_str() };
             let running = messages.find(running).await?.try_collect().await?;
+            attachments.delete_many(of_conversation.clone()).await?;
             messages.delete_many(of_conversation).await?;
             Ok(running)
         })

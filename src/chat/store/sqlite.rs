@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::{ChatStore, FinishedReply, NewExchange, PastMessage, StoredReply};
-use crate::chat::{Author, Conversation, ConversationSummary, Message, MessageState, Usage};
+use crate::chat::images::Image;
+use crate::chat::{Author, Conversation, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::credits::Page;
 use crate::server::db::sqlite::{Durability, Sqlite};
 use crate::server::db::{StoreError, StoreResult, now_millis, rfc3339};
@@ -24,7 +25,7 @@ impl SqliteChatStore {
 
 const MESSAGE: &str =
     "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
-    m.input_tokens, m.output_tokens, m.created_at, m.cached";
+    m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images";
 
 fn read_message(row: &Row<'_>) -> StoreResult<Message> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
@@ -37,6 +38,7 @@ fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         author: parse_author(&author)?,
         content: row.get(2)?,
         html: None,
+        images: read_images(row.get(13)?)?,
         state: MessageState::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("message state {state:?}")))?,
         provider: row.get(4)?,
         model: row.get(5)?,
@@ -47,6 +49,20 @@ fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         usage,
         created_at: rfc3339(row.get(11)?)?,
     })
+}
+
+fn read_images(json: Option<String>) -> StoreResult<Vec<ImageRef>> {
+    let Some(json) = json else { return Ok(Vec::new()) };
+    serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(format!("images {json:?}: {error}")))
+}
+
+/// `NULL` where there are none.
+fn images_json(images: &[Image]) -> StoreResult<Option<String>> {
+    if images.is_empty() {
+        return Ok(None);
+    }
+    let references: Vec<_> = images.iter().map(Image::reference).collect();
+    serde_json::to_string(&references).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 const fn author_name(author: Author) -> &'static str {
@@ -87,13 +103,17 @@ fn said_before(
     history: usize,
 ) -> StoreResult<Vec<PastMessage>> {
     let mut past = connection.prepare_cached(
-        "SELECT author, content FROM messages
+        "SELECT author, content, images FROM messages
          WHERE conversation_id = ?1 AND id < ?3 AND content <> '' AND state <> 'running' ORDER BY id DESC LIMIT ?2",
     )?;
     let mut rows = past.query(params![conversation, i64::try_from(history).unwrap_or(i64::MAX), end])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
-        messages.push(PastMessage { author: parse_author(&row.get::<_, String>(0)?)?, content: row.get(1)? });
+        messages.push(PastMessage {
+            author: parse_author(&row.get::<_, String>(0)?)?,
+            content: row.get(1)?,
+            images: read_images(row.get(2)?)?,
+        });
     }
     messages.reverse();
     Ok(messages)
@@ -165,8 +185,8 @@ fn begin_exchange(
     }
     let messages = said_before(connection, exchange.conversation, Uuid::max(), history)?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, created_at, images)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     let none: Option<&str> = None;
     insert.execute(params![
@@ -177,8 +197,14 @@ fn begin_exchange(
         MessageState::Complete.as_str(),
         none,
         none,
-        now
+        now,
+        images_json(&exchange.images)?,
     ])?;
+    for image in &exchange.images {
+        connection
+            .prepare_cached("INSERT INTO attachments (id, message_id, media_type, bytes) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![image.id, exchange.message_id, image.media_type, &image.bytes[..]])?;
+    }
     insert.execute(params![
         exchange.reply_id,
         exchange.conversation,
@@ -187,7 +213,8 @@ fn begin_exchange(
         MessageState::Running.as_str(),
         exchange.provider,
         exchange.model,
-        now
+        now,
+        none,
     ])?;
     if let Some(answer) = &exchange.answer {
         finish(connection, answer)?;
@@ -294,7 +321,22 @@ impl ChatStore for SqliteChatStore {
                 ))?;
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
-                Ok(Some(StoredReply { conversation: row.get(13)?, message: read_message(row)? }))
+                Ok(Some(StoredReply { conversation: row.get(14)?, message: read_message(row)? }))
+            })
+            .await
+    }
+
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+        self.db
+            .read(move |connection| {
+                let mut found = connection.prepare_cached(
+                    "SELECT a.media_type, a.bytes FROM attachments a JOIN messages m ON m.id = a.message_id
+                     JOIN conversations c ON c.id = m.conversation_id WHERE a.id = ?1 AND c.user_id = ?2",
+                )?;
+                let found = found.query_row(params![id, user], |row| {
+                    Ok(Image { id, media_type: row.get(0)?, bytes: row.get::<_, Vec<u8>>(1)?.into() })
+                });
+                Ok(found.optional()?)
             })
             .await
     }

@@ -33,3 +33,34 @@ CREATE INDEX conversations_hidden ON conversations (created_at) WHERE hidden = 1
 -- Not only that another provider answered, but for whom.
 ALTER TABLE messages ADD COLUMN fallback_from TEXT;
 ALTER TABLE messages DROP COLUMN fallback;
+
+-- Every time that a provider was asked. Not tied to users and messages: what was paid stays paid when they go.
+-- The id is a UUIDv7, so it is an index over time.
+CREATE TABLE attempts (
+    id BLOB PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    reply_id BLOB NOT NULL,
+    user_id BLOB NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    -- NULL: the price is not known.
+    cost_micros INTEGER,
+    latency_ms INTEGER NOT NULL,
+    first_token_ms INTEGER,
+    outcome TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attempts_by_request ON attempts (request_id);
+
+-- What a message shows, as JSON ([{"id", "mediaType"}]); NULL: nothing. The bytes are apart, as lists do not need them.
+ALTER TABLE messages ADD COLUMN images TEXT;
+CREATE TABLE attachments (
+    id BLOB PRIMARY KEY,
+    message_id BLOB NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    media_type TEXT NOT NULL,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX attachments_by_message ON attachments (message_id);
