@@ -6,8 +6,8 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::asking::{Sending, take_back};
 use super::client::{self, ChatFailure, EventStream};
+use super::question::{Sending, take_back};
 use super::thread::{Entry, Thread};
 use super::{
     ChatEvent, ChatRequest, ConversationSummary, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent,

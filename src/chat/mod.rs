@@ -1,6 +1,5 @@
 //! Chat: conversations, the replies that stream into them, and the providers that write them.
 
-mod asking;
 mod client;
 mod components;
 mod drafts;
@@ -8,6 +7,7 @@ mod follow;
 mod markdown;
 pub mod page;
 mod provider_choice;
+mod question;
 pub mod sse;
 mod talk;
 mod thread;

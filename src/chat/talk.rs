@@ -1,5 +1,5 @@
 //! What talks to the server about replies and who writes them, as a chunk of its own: nobody needs it before there is something to send, to
-//! follow or to load. Here are its doors; what is behind them is in `asking.rs`, `follow.rs`,
+//! follow or to load. Here are its doors; what is behind them is in `question.rs`, `follow.rs`,
 //! `provider_choice.rs` and `client.rs`.
 
 use std::future::Future;
@@ -8,10 +8,10 @@ use std::pin::Pin;
 use leptos::task::spawn_local;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
-use super::asking::Question;
 use super::client::ChatFailure;
+use super::question::Question;
 use super::thread::{Entry, Thread};
-use super::{Conversation, asking, client, follow, provider_choice};
+use super::{Conversation, client, follow, provider_choice, question};
 use crate::error::{AppError, AppResult};
 
 type Work<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -74,7 +74,7 @@ fn load_chunk() -> Result<(), SplitLoaderError> {
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
 fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderError> {
     Ok(match task {
-        Task::Ask(question) => Box::pin(asking::ask(thread, question)),
+        Task::Ask(question) => Box::pin(question::ask(thread, question)),
         Task::Attach(entry) => Box::pin(follow::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(follow::stop(thread, id)),
         Task::OpenProviders => Box::pin(provider_choice::open(thread.workspace)),

@@ -1,14 +1,14 @@
 //! The conversation on the screen: its messages, what is being written, and what the user can do with them.
 //!
-//! How a question leaves is in `asking.rs`, how a reply gets here in `follow.rs`; nothing here waits for anything.
+//! How a question leaves is in `question.rs`, how a reply gets here in `follow.rs`; nothing here waits for anything.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::asking::Question;
 use super::client::ChatFailure;
 use super::components::composer::focus_composer;
 use super::components::message_editor::load_editor;
+use super::question::Question;
 use super::{ChatRequest, Conversation, Message, MessageState, drafts, talk};
 use crate::error::AppError;
 use crate::navigation::Navigation;
