@@ -1,4 +1,4 @@
-import { expect, expectComplaints, hydrated, lastAnswer, send, signUp, test } from './fixtures';
+import { expect, expectComplaints, hydrated, lastAnswer, pick, send, signUp, test } from './fixtures';
 
 test.beforeEach(async ({ page }) => {
   await signUp(page);
@@ -80,7 +80,7 @@ test('rich answers are rendered, and nothing in them runs', async ({ page }) => 
 });
 
 test('a failure says that it was free and offers another try', async ({ page }) => {
-  await page.getByLabel('Model').selectOption('openai');
+  await pick(page, 'OpenAI');
   await send(page, '#cut #tokens=3');
   await expect(lastAnswer(page)).toHaveAttribute('data-state', 'incomplete');
   await expect(lastAnswer(page)).toContainText(/nothing was charged/i);

@@ -27,6 +27,16 @@ export async function send(page: Page, message: string) {
   await page.getByRole('button', { name: 'Send', exact: true }).click();
 }
 
+/** Chooses who answers. */
+export async function pick(page: Page, provider: string) {
+  await hydrated(page);
+  await page.getByRole('button', { name: /^Model:/ }).click();
+  await page.getByRole('radio', { name: provider, exact: true }).click();
+  await expect(page.getByRole('button', { name: new RegExp(`^Model: ?${provider}$`) })).toBeVisible();
+}
+
+export const composer = (page: Page) => page.getByLabel('Message', { exact: true });
+
 export const lastAnswer = (page: Page) => page.locator('li[data-author="assistant"]').last();
 
 export async function expectAccessible(page: Page) {

@@ -1,4 +1,4 @@
-import { expect, expectComplaints, hydrated, lastAnswer, send, signUp, test } from './fixtures';
+import { expect, expectComplaints, hydrated, lastAnswer, pick, send, signUp, test } from './fixtures';
 
 test('from signing up to a streamed answer of the model inside the server', async ({ page }) => {
   await page.goto('/');
@@ -7,14 +7,14 @@ test('from signing up to a streamed answer of the model inside the server', asyn
   await signUp(page);
   await hydrated(page);
   await expect(page.getByText('10 credits').first()).toBeVisible();
-  await page.getByLabel('Model').selectOption('local');
+  await pick(page, 'Local');
   const started = Date.now();
   await send(page, 'What is the capital of France?');
   await expect(lastAnswer(page)).toContainText('Paris', { timeout: 30_000 });
   console.log(`first answer with Paris after ${Date.now() - started} ms`);
   await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete', { timeout: 30_000 });
   await expect(lastAnswer(page)).toContainText('1 credit');
-  await expect(lastAnswer(page)).toContainText('local');
+  await expect(lastAnswer(page)).toContainText('Local');
   await expect(page).toHaveURL(/\/chat\/[0-9a-f-]{36}$/);
   await expect(page.getByText('9 credits').first()).toBeVisible();
   await expect(page.getByRole('link', { name: 'What is the capital of France?' }).first()).toBeVisible();

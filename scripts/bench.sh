@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 scripts/build.sh
-for bench in ledger local server scale; do
+for bench in ledger local server gateway scale; do
     cargo bench --locked --features ssr --bench "$bench"
 done

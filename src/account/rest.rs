@@ -17,7 +17,7 @@ use crate::server::limits::ClientAddress;
 use crate::server::pages::{self, AuthPage};
 use crate::server::response::{Answer, ApiError, ApiJson, ApiResult};
 use crate::server::state::AppState;
-use crate::ui::Theme;
+use crate::ui::{COOKIE_SECS, Theme};
 
 /// The routes of this feature.
 pub fn router() -> Router<AppState> {
@@ -120,7 +120,7 @@ async fn submit_theme(jar: CookieJar, Form(form): Form<ThemeForm>) -> Response {
     let cookie = Cookie::build((Theme::COOKIE, Theme::parse(&form.theme).as_str()))
         .path("/")
         .same_site(SameSite::Lax)
-        .max_age(time::Duration::seconds(Theme::COOKIE_SECS.into()));
+        .max_age(time::Duration::seconds(COOKIE_SECS.into()));
     (jar.add(cookie), Redirect::to(&same_site_path(form.next.as_deref(), "/"))).into_response()
 }
 

@@ -379,7 +379,7 @@ impl Asking {
             text,
             provider: provider.clone(),
             model: model.clone(),
-            fallback: false,
+            fallback_from: None,
             cached: true,
             credits: 0,
             error_code: None,

@@ -12,7 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, ReadableStreamDefaultReader};
 
 use super::sse::{SseEvent, SseParser};
-use super::{ChatEvent, ChatRequest, Conversation, ConversationSummary, Message};
+use super::{ChatEvent, ChatRequest, Conversation, ConversationSummary, Message, ProviderInfo};
 use crate::error::{AppError, AppResult};
 use crate::json::{read_answer, read_json};
 
@@ -25,6 +25,8 @@ pub struct ChatFailure {
     pub code: String,
     /// For people.
     pub message: String,
+    /// Seconds until the same may be tried again, if the server says so.
+    pub retry_after: Option<u32>,
 }
 
 impl ChatFailure {
@@ -48,10 +50,11 @@ impl ChatFailure {
             error: String,
         }
         let status = response.status();
+        let retry_after = response.headers().get("retry-after").and_then(|seconds| seconds.parse().ok());
         // A proxy in between answers with a page of its own.
         let Ok(body) = response.text().await else { return Self::unreachable() };
         match read_json(&body) {
-            Some(Failure { code, error }) => Self { status, code, message: error },
+            Some(Failure { code, error }) => Self { status, code, message: error, retry_after },
             None => {
                 Self { status, message: format!("The server answered with the status {status}."), ..Self::default() }
             }
@@ -161,6 +164,14 @@ pub async fn load_conversation(id: &str) -> AppResult<Conversation> {
 /// As [`load_conversation`].
 pub async fn load_message(id: &str) -> AppResult<Message> {
     load(&format!("/api/chat/{id}")).await
+}
+
+/// Who can be asked, and how they are.
+///
+/// # Errors
+/// As [`load_conversation`].
+pub async fn load_providers() -> AppResult<Vec<ProviderInfo>> {
+    load("/api/providers").await
 }
 
 async fn load<T: DeserializeOwned>(path: &str) -> AppResult<T> {

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use super::client::{self, ChatFailure, EventStream};
-use super::thread::{Entry, Thread, Undo};
+use super::question::{Sending, take_back};
+use super::thread::{Entry, Thread};
 use super::{
     ChatEvent, ChatRequest, ConversationSummary, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent,
-    TokenEvent, title_of,
+    TokenEvent, drafts, provider_label, title_of,
 };
 use crate::error::AppError;
 use crate::navigation::History;
@@ -18,17 +20,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a message is sent before the user is asked what to do.
 const SEND_TRIES: u32 = 3;
-
-/// A message on its way to the server, already on the screen.
-pub(super) struct Sending {
-    /// What was on the screen before.
-    pub before: Vec<Entry>,
-    /// How much of it stays.
-    pub kept: usize,
-    /// Where the reply goes.
-    pub reply: Entry,
-    pub undo: Undo,
-}
 
 /// How a connection ended.
 #[derive(PartialEq)]
@@ -127,13 +118,54 @@ fn key_for(thread: Thread, request: &ChatRequest) -> String {
 }
 
 fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, mut failure: ChatFailure) {
+    if let ("rate_limited", Some(seconds)) = (&*failure.code, failure.retry_after) {
+        "That was a lot in a short time. Nothing was charged.".clone_into(&mut failure.message);
+        spawn_local(count_down(thread, seconds));
+    }
     let says_so = failure.status == 0 || failure.message.ends_with("charged.");
     if !says_so && failure.code != "insufficient_credits" {
         failure.message.push_str(" Nothing was charged.");
     }
     if thread.is_at(turn) {
-        thread.undo(sending, request.message, failure);
+        take_back(thread, sending, request.message, failure);
     }
+}
+
+/// Nothing can be sent for so long; then everything is as before. Screen readers are told once, not with every second.
+async fn count_down(thread: Thread, seconds: u32) {
+    // Another one counts already.
+    if thread.limited.try_get_untracked() != Some(false) {
+        return;
+    }
+    thread.limited.set(true);
+    thread.announcement.set(wait_text(seconds));
+    let end = js_sys::Date::now() + f64::from(seconds) * 1000.0;
+    loop {
+        // By the clock: timers of a tab that nobody looks at are late.
+        let left = end - js_sys::Date::now();
+        if left <= 0.0 {
+            break;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of seconds")]
+        let whole = (left / 1000.0).ceil() as u32;
+        if thread.waiting_for.try_set(wait_text(whole)).is_some() {
+            return;
+        }
+        // To where the next one begins.
+        client::sleep(Duration::from_secs_f64(left / 1000.0 + 1.0 - f64::from(whole))).await;
+    }
+    if thread.limited.try_set(false).is_some() {
+        return;
+    }
+    thread.waiting_for.set(String::new());
+    if *thread.failure_code.read_untracked() == "rate_limited" {
+        thread.failure.set(String::new());
+    }
+    thread.announcement.set("You can send again.".to_owned());
+}
+
+fn wait_text(seconds: u32) -> String {
+    format!("You can send again in {seconds} {}.", if seconds == 1 { "second" } else { "seconds" })
 }
 
 /// The id of a message of the user. Who has just sent it does not know it: only the reply's id comes with the events.
@@ -151,7 +183,7 @@ async fn stored_id(thread: Thread, all: &[Entry], at: usize, message: &Entry) ->
 }
 
 fn failure_of(error: &AppError) -> ChatFailure {
-    ChatFailure { status: error.status(), code: error.code().to_owned(), message: error.to_string() }
+    ChatFailure { status: error.status(), code: error.code().to_owned(), message: error.to_string(), retry_after: None }
 }
 
 /// A reply that is being followed.
@@ -182,7 +214,8 @@ impl Reply {
         let mut wait = dropped;
         while self.is_watched() {
             if wait {
-                self.thread.reconnecting.set(true);
+                let text = "The connection is lost. The answer goes on; reconnecting…";
+                self.thread.waiting_for.set(text.to_owned());
                 client::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -214,7 +247,7 @@ impl Reply {
     async fn read(&mut self, mut stream: EventStream) -> Ended {
         while let Some(events) = stream.next().await {
             if self.is_watched() {
-                self.thread.reconnecting.set(false);
+                self.thread.waiting_for.set(String::new());
             }
             for event in events {
                 let over = matches!(&*event.event, "done" | "error");
@@ -251,11 +284,14 @@ impl Reply {
                 if is_new {
                     self.begin(conversation_id, credits);
                 }
-                self.announce("Answer started");
+                self.announce("Answer started".to_owned());
             }
             ChatEvent::Token(TokenEvent { text }) => message.write().content.push_str(&text),
-            ChatEvent::Fallback(FallbackEvent { to, .. }) => {
+            ChatEvent::Fallback(FallbackEvent { from, to }) => {
+                self.announce(format!("{} failed; {} is asked", provider_label(&from), provider_label(&to)));
                 let mut reply = message.write();
+                // The one that should have answered, however many follow.
+                reply.fallback_from.get_or_insert(from);
                 reply.provider = Some(to);
                 reply.model = None;
             }
@@ -291,7 +327,11 @@ impl Reply {
         move_to_top(workspace.conversations, &conversation, &self.question);
         if self.is_watched() {
             let is_new = self.thread.conversation.get_untracked().is_none();
+            // What is typed meanwhile goes along.
+            let draft = self.thread.draft.get_untracked();
+            drafts::keep(self.thread, "");
             self.thread.conversation.set(Some(conversation.clone()));
+            drafts::keep(self.thread, &draft);
             if is_new {
                 self.thread.navigation.open(&format!("/chat/{conversation}"), History::Replace);
             }
@@ -305,7 +345,7 @@ impl Reply {
     async fn finish(self) {
         if self.is_watched() {
             self.thread.busy.set(false);
-            self.thread.reconnecting.set(false);
+            self.thread.waiting_for.set(String::new());
         }
         let id = self.entry.message.read_untracked().id.clone();
         let mut loaded = client::load_message(&id).await;
@@ -316,17 +356,18 @@ impl Reply {
         if let Ok(loaded) = loaded {
             self.entry.message.set(loaded);
         }
-        self.announce(match self.entry.message.read_untracked().state {
+        let outcome = match self.entry.message.read_untracked().state {
             MessageState::Stopped => "Answer stopped",
             MessageState::Incomplete => "The answer broke off",
             MessageState::Failed => "The answer failed",
             MessageState::Running | MessageState::Complete => "Answer finished",
-        });
+        };
+        self.announce(outcome.to_owned());
     }
 
-    fn announce(&self, text: &'static str) {
+    fn announce(&self, text: String) {
         if self.is_watched() {
-            self.thread.announcement.set(text.to_owned());
+            self.thread.announcement.set(text);
         }
     }
 }

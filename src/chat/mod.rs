@@ -2,9 +2,12 @@
 
 mod client;
 mod components;
+mod drafts;
 mod follow;
 mod markdown;
 pub mod page;
+mod provider_choice;
+mod question;
 pub mod sse;
 mod talk;
 mod thread;
@@ -40,4 +43,5 @@ pub mod store;
 #[cfg(feature = "ssr")]
 pub mod watch;
 
+pub use drafts::forget_all as forget_drafts;
 pub use types::*;

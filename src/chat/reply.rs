@@ -271,13 +271,14 @@ impl Draft<'_> {
             Ending::Broken(error) if blank => (MessageState::Failed, 0, Some(error), None),
             Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
         };
+        let name = self.writing.order[self.provider].name();
         let reply = FinishedReply {
             id: self.writing.id,
             state,
             text: std::mem::take(&mut self.text),
-            provider: self.writing.order[self.provider].name().to_owned(),
+            provider: name.to_owned(),
             model: self.model(),
-            fallback: self.writing.order[self.provider].name() != self.writing.wanted,
+            fallback_from: (name != self.writing.wanted).then(|| self.writing.wanted.to_owned()),
             cached: false,
             credits,
             error_code: error.as_ref().map(AppError::code),
@@ -285,7 +286,7 @@ impl Draft<'_> {
         };
         let kept = self.writing.lead.as_ref().filter(|_| {
             // A stopped answer is not whole.
-            reply.state == MessageState::Complete && !(reply.fallback && self.writing.is_picked)
+            reply.state == MessageState::Complete && !(reply.fallback_from.is_some() && self.writing.is_picked)
         });
         let kept = kept.map(|lead| {
             let FinishedReply { text, provider, model, .. } = reply.clone();

@@ -21,7 +21,8 @@ use super::service::{self, CONVERSATIONS_PAGE};
 use super::store::ConversationFilter;
 use super::watch::watch_reply;
 use super::{
-    ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ShareLink, conversations, export,
+    ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo, ShareLink,
+    conversations, export,
 };
 use crate::credits::Page;
 use crate::error::AppError;
@@ -43,6 +44,7 @@ pub fn router() -> Router<AppState> {
         .route("/api/chat/attachments/{id}", get(show_attachment))
         .route("/api/chat/{id}/events", get(watch))
         .route("/api/chat/{id}/stop", post(stop))
+        .route("/api/providers", get(list_providers))
         .route("/api/conversations", get(list))
         .route("/api/conversations/{id}", get(show).patch(change).delete(delete))
         .route("/api/conversations/{id}/branch", post(branch))
@@ -131,6 +133,11 @@ async fn event_stream(state: &AppState, user: Uuid, id: Uuid, from: Option<Posit
 async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Value> {
     service::stop_reply(&state, caller.id, id).await?;
     Ok(Answer(json!({})))
+}
+
+/// Few and all at once, so they are no pages.
+async fn list_providers(State(state): State<AppState>, _: Caller) -> Answer<Vec<ProviderInfo>> {
+    Answer(service::list_providers(&state))
 }
 
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ use super::providers::GuardedProvider;
 use super::store::{ConversationFilter, StoredReply};
 use super::{
     Author, ChatAnswer, Conversation, ConversationSummary, MAX_PINNED, Message, MessageState, ProviderInfo, Workspace,
-    highlight,
+    highlight, problem_of,
 };
 use crate::credits::Page;
 use crate::error::{AppError, AppResult};
@@ -48,7 +48,7 @@ pub async fn stop_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()>
 /// # Errors
 /// What ended the reply, if it is not whole.
 pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<ChatAnswer> {
-    let StoredReply { message, conversation, fallback } = super::watch::await_end(state, user, id).await?;
+    let StoredReply { message, conversation } = super::watch::await_end(state, user, id).await?;
     match message.state {
         MessageState::Complete | MessageState::Stopped => {}
         MessageState::Running => return Err(AppError::Unavailable),
@@ -62,7 +62,7 @@ pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Ch
         remaining_credits: balance.available,
         credits: message.credits,
         cached: message.cached,
-        fallback,
+        fallback: message.fallback_from.is_some(),
         provider: message.provider.unwrap_or_default(),
         model: message.model.unwrap_or_default(),
         conversation_id: conversation.to_string(),
@@ -70,11 +70,11 @@ pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Ch
     })
 }
 
-/// What every signed-in page shows around its content.
+/// What every signed-in page shows around its content. `picked` is the provider that the browser remembers.
 ///
 /// # Errors
 /// [`AppError::Unavailable`].
-pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Workspace> {
+pub async fn load_workspace(state: &AppState, caller: &Caller, picked: Option<&str>) -> AppResult<Workspace> {
     let request_id = current_request_id();
     let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
     let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
@@ -83,12 +83,18 @@ pub async fn load_workspace(state: &AppState, caller: &Caller) -> AppResult<Work
         state.chats.list_conversations(caller.id, &pinned, None, MAX_PINNED),
         state.chats.list_conversations(caller.id, &others, None, CONVERSATIONS_PAGE),
     )?;
+    let providers = list_providers(state);
+    // It may be gone since.
+    let picked = providers.iter().find(|provider| Some(&*provider.name) == picked);
+    let problem = problem_of(&providers, picked);
     Ok(Workspace {
         profile: caller.profile.clone(),
         available: balance.available,
         chat_credits: state.config.credits.chat,
         max_message_chars: state.config.chat.max_message_chars,
-        providers: list_providers(state),
+        provider: picked.map(|provider| provider.name.clone()),
+        problem,
+        providers,
         conversations: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(),
     })
 }
@@ -99,6 +105,8 @@ pub fn list_providers(state: &AppState) -> Vec<ProviderInfo> {
     let info = |provider: &Arc<GuardedProvider>| ProviderInfo {
         name: provider.name().to_owned(),
         model: provider.model(),
+        context_tokens: provider.context_tokens(),
+        credits: state.config.credits.chat,
         problem: provider.trouble(),
         sees_images: provider.sees_images(),
     };

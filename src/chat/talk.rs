@@ -1,5 +1,6 @@
-//! What talks to the server about replies, as a chunk of its own: nobody needs it before there is something to send, to
-//! follow or to load. Here are its doors; what is behind them is in `follow.rs` and `client.rs`.
+//! What talks to the server about replies and who writes them, as a chunk of its own: nobody needs it before there is something to send, to
+//! follow or to load. Here are its doors; what is behind them is in `question.rs`, `follow.rs`,
+//! `provider_choice.rs` and `client.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,19 +9,20 @@ use leptos::task::spawn_local;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
 use super::client::ChatFailure;
-use super::follow::Sending;
+use super::question::Question;
 use super::thread::{Entry, Thread};
-use super::{ChatRequest, Conversation, client, follow};
+use super::{Conversation, client, follow, provider_choice, question};
 use crate::error::{AppError, AppResult};
 
 type Work<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// What can be done about a reply.
+/// What there is to do.
 enum Task {
-    Send(Box<ChatRequest>, Sending),
+    Ask(Question),
     Attach(Entry),
     Stop(String),
     Branch(Entry),
+    OpenProviders,
 }
 
 /// Fetches the chunk; whoever is about to write will need it.
@@ -28,14 +30,14 @@ pub(super) fn prepare() {
     spawn_local(async { drop(load_chunk().await) });
 }
 
-/// Sends a message and follows its reply.
-pub(super) fn send(thread: Thread, turn: u32, request: ChatRequest, sending: Sending) {
-    spawn_local(async move {
-        if load_chunk().await.is_err() {
-            return thread.undo(sending, request.message, ChatFailure::unreachable());
-        }
-        run(thread, turn, Task::Send(Box::new(request), sending)).await;
-    });
+/// Sends a question and follows its reply.
+pub(super) fn ask(thread: Thread, question: Question) {
+    spawn_local(run(thread, 0, Task::Ask(question)));
+}
+
+/// Brings the panel of providers to life.
+pub(super) fn open_providers(thread: Thread) {
+    spawn_local(run(thread, 0, Task::OpenProviders));
 }
 
 /// Follows a reply that was being written when the page was loaded.
@@ -78,10 +80,11 @@ fn load_chunk() -> Result<(), SplitLoaderError> {
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
 fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderError> {
     Ok(match task {
-        Task::Send(request, sending) => Box::pin(follow::send(thread, turn, request, sending)),
+        Task::Ask(question) => Box::pin(question::ask(thread, question)),
         Task::Attach(entry) => Box::pin(follow::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(follow::stop(thread, id)),
         Task::Branch(entry) => Box::pin(follow::branch(thread, entry)),
+        Task::OpenProviders => Box::pin(provider_choice::open(thread.workspace)),
     })
 }
 

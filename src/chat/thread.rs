@@ -1,6 +1,6 @@
 //! The conversation on the screen: its messages, what is being written, and what the user can do with them.
 //!
-//! How a reply gets here is in `follow.rs`; nothing here waits for anything.
+//! How a question leaves is in `question.rs`, how a reply gets here in `follow.rs`; nothing here waits for anything.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -8,8 +8,8 @@ use leptos::task::spawn_local;
 use super::client::ChatFailure;
 use super::components::composer::focus_composer;
 use super::components::message_editor::load_editor;
-use super::follow::Sending;
-use super::{Author, ChatRequest, Conversation, Message, MessageState, talk};
+use super::question::Question;
+use super::{ChatRequest, Conversation, Message, MessageState, drafts, talk};
 use crate::error::AppError;
 use crate::navigation::Navigation;
 use crate::page_data::go_to_sign_in;
@@ -22,17 +22,6 @@ pub struct Entry {
     pub message: ArcRwSignal<Message>,
     /// It is the user's, and in the editor.
     pub editing: ArcRwSignal<bool>,
-}
-
-/// What to give back to the user when a message cannot be sent.
-#[derive(Debug, Clone, Copy)]
-pub enum Undo {
-    /// The text in the composer.
-    Draft,
-    /// The text in the editor of the message with this key.
-    Edit(u32),
-    /// It is still there.
-    Nothing,
 }
 
 /// The state of the chat page. A copy is a handle.
@@ -48,8 +37,10 @@ pub struct Thread {
     pub busy: RwSignal<bool>,
     /// The user wants it stopped.
     pub stopping: RwSignal<bool>,
-    /// The connection is lost, and tried again.
-    pub reconnecting: RwSignal<bool>,
+    /// What is waited for, for people; empty if nothing is.
+    pub waiting_for: RwSignal<String>,
+    /// Too much was sent in a short time: nothing more can be sent for a while.
+    pub limited: RwSignal<bool>,
     /// The conversation is being loaded.
     pub loading: RwSignal<bool>,
     /// The conversation could not be loaded.
@@ -62,8 +53,6 @@ pub struct Thread {
     pub draft: RwSignal<String>,
     /// What the editor holds.
     pub edited: RwSignal<String>,
-    /// The provider that the user picked.
-    pub provider: RwSignal<Option<String>>,
     /// What screen readers are told.
     pub announcement: RwSignal<String>,
     /// Changes when the thread turns to something else, so that what comes in late for the former is dropped.
@@ -85,14 +74,14 @@ impl Thread {
             at_end: RwSignal::new(true),
             busy: RwSignal::default(),
             stopping: RwSignal::default(),
-            reconnecting: RwSignal::default(),
+            waiting_for: RwSignal::default(),
+            limited: RwSignal::default(),
             loading: RwSignal::default(),
             missing: RwSignal::default(),
             failure: RwSignal::default(),
             failure_code: RwSignal::default(),
             draft: RwSignal::default(),
             edited: RwSignal::default(),
-            provider: RwSignal::default(),
             announcement: RwSignal::default(),
             turn: StoredValue::default(),
             keys: StoredValue::default(),
@@ -105,6 +94,7 @@ impl Thread {
     /// Turns to a conversation, or to a new chat. A reply that is being written goes on without us.
     pub fn open(self, id: Option<String>) {
         self.clear(id.clone());
+        self.draft.set(drafts::find(self));
         let Some(id) = id else { return };
         self.loading.set(true);
         let turn = self.next_turn();
@@ -137,7 +127,9 @@ impl Thread {
         self.loading.set(false);
         self.missing.set(false);
         self.busy.set(false);
-        self.reconnecting.set(false);
+        if !self.limited.get_untracked() {
+            self.waiting_for.set(String::new());
+        }
         self.failure.set(String::new());
         self.announcement.set(String::new());
     }
@@ -200,37 +192,18 @@ impl Thread {
 
     /// Sends what the composer holds.
     pub fn send(self) {
-        let text = self.draft.get_untracked();
-        if self.busy.get_untracked() || text.trim().is_empty() {
-            return;
-        }
-        self.draft.set(String::new());
         focus_composer();
-        let kept = self.entries.read_untracked().len();
-        self.exchange(kept, ChatRequest { message: text, ..ChatRequest::default() }, Undo::Draft);
+        talk::ask(self, Question::Draft);
     }
 
     /// Sends what the editor holds, in the place of the message that it edits.
     pub fn send_edited(self) {
-        let entries = self.entries.get_untracked();
-        let Some(kept) = entries.iter().position(|entry| entry.editing.get_untracked()) else { return };
-        let (key, text) = (entries[kept].key, self.edited.get_untracked());
-        if self.busy.get_untracked() || text.trim().is_empty() {
-            return;
-        }
-        self.leave_editor();
-        self.exchange(kept, ChatRequest { message: text, ..ChatRequest::default() }, Undo::Edit(key));
+        talk::ask(self, Question::Edited);
     }
 
     /// Asks the last question again, and for another answer than one that was kept.
     pub fn try_again(self) {
-        let all = self.entries.get_untracked();
-        let last = all.iter().rposition(|entry| entry.message.read_untracked().author == Author::User);
-        let Some(kept) = last else { return };
-        let message = all[kept].message.read_untracked().content.clone();
-        if !self.busy.get_untracked() {
-            self.exchange(kept, ChatRequest { message, fresh: Some(true), ..ChatRequest::default() }, Undo::Nothing);
-        }
+        talk::ask(self, Question::Again);
     }
 
     /// Stops the reply that is being written, or as soon as it begins.
@@ -251,49 +224,13 @@ impl Thread {
         }
     }
 
-    /// Shows question and reply at once, and sends the question. `kept` entries stay; those after it are replaced.
-    fn exchange(self, kept: usize, mut request: ChatRequest, undo: Undo) {
-        let before = self.entries.get_untracked();
-        let question = self.entry(new_message(Author::User, request.message.clone()));
-        let reply = self.entry(new_message(Author::Assistant, String::new()));
-        let mut entries = before.clone();
-        entries.truncate(kept);
-        entries.extend([question, reply.clone()]);
-        self.entries.set(entries);
-        // Who sends something wants to see it.
-        self.at_end.set(true);
-        self.failure.set(String::new());
-        self.leave_editor();
-        self.busy.set(true);
-        self.stopping.set(false);
-        request.provider = self.provider.get_untracked();
-        request.conversation_id = self.conversation.get_untracked();
-        talk::send(self, self.next_turn(), request, Sending { before, kept, reply, undo });
-    }
-
-    /// Takes an exchange back that the server did not accept.
-    pub(super) fn undo(self, sending: Sending, text: String, failure: ChatFailure) {
-        self.entries.set(sending.before);
-        match sending.undo {
-            Undo::Draft => {
-                // What was typed meanwhile stays, below.
-                let typed = self.draft.get_untracked();
-                self.draft.set(if typed.is_empty() { text } else { format!("{text}\n{typed}") });
-            }
-            Undo::Edit(key) => self.edit(key, text),
-            Undo::Nothing => {}
-        }
-        self.fail(failure);
-        self.busy.set(false);
-    }
-
-    fn entry(self, message: Message) -> Entry {
+    pub(super) fn entry(self, message: Message) -> Entry {
         let key = self.keys.get_value() + 1;
         self.keys.set_value(key);
         Entry { key, message: ArcRwSignal::new(message), editing: ArcRwSignal::new(false) }
     }
 
-    fn next_turn(self) -> u32 {
+    pub(super) fn next_turn(self) -> u32 {
         let turn = self.turn.get_value().wrapping_add(1);
         self.turn.set_value(turn);
         turn
@@ -302,28 +239,5 @@ impl Thread {
     /// Whether the thread still shows what it did at `turn`. Not so when the page is gone.
     pub(super) fn is_at(self, turn: u32) -> bool {
         self.turn.try_get_value() == Some(turn)
-    }
-}
-
-/// A message that the server has not seen yet, or whose text is still to come.
-fn new_message(author: Author, content: String) -> Message {
-    let state = match author {
-        Author::User => MessageState::Complete,
-        Author::Assistant => MessageState::Running,
-    };
-    Message {
-        id: String::new(),
-        author,
-        content,
-        html: None,
-        images: Vec::new(),
-        state,
-        credits: 0,
-        cached: false,
-        provider: None,
-        model: None,
-        error_code: None,
-        usage: None,
-        created_at: String::new(),
     }
 }

@@ -89,6 +89,9 @@ pub struct Message {
     pub provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model: Option<String>,
+    /// The provider that should have answered and did not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fallback_from: Option<String>,
     /// [`crate::error::AppError::code`] of what ended the reply.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_code: Option<String>,
@@ -265,11 +268,42 @@ pub struct ProviderInfo {
     /// `local`, `openai` …
     pub name: String,
     pub model: String,
+    /// How many tokens question, context and answer may have together, where that is known.
+    pub context_tokens: Option<u32>,
+    /// Price of a reply, in credits.
+    pub credits: i64,
     /// Why it cannot answer now, for people; `None` when it can.
     pub problem: Option<String>,
     /// Whether it takes images.
     pub sees_images: bool,
 }
+
+/// What people call a provider.
+#[must_use]
+pub fn provider_label(name: &str) -> &str {
+    match name {
+        "gemini" => "Gemini",
+        "openai" => "OpenAI",
+        "local" => "Local",
+        other => other,
+    }
+}
+
+/// Why the picked provider cannot answer now; without one, why none of them can.
+#[must_use]
+pub fn problem_of(providers: &[ProviderInfo], picked: Option<&ProviderInfo>) -> Option<String> {
+    match picked {
+        Some(picked) => picked.problem.clone(),
+        None if providers.iter().all(|provider| provider.problem.is_some()) => providers.first()?.problem.clone(),
+        None => None,
+    }
+}
+
+/// The panel from which one is picked.
+pub const PROVIDERS_ID: &str = "providers";
+
+/// The cookie that remembers which provider was picked.
+pub const PROVIDER_COOKIE: &str = "provider";
 
 /// What every signed-in page shows around its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,7 +315,13 @@ pub struct Workspace {
     pub chat_credits: i64,
     /// Most characters of a message.
     pub max_message_chars: usize,
+    /// In the order in which they are asked. Only for the HTML: the page asks for them when somebody wants to pick one.
+    #[serde(skip)]
     pub providers: Vec<ProviderInfo>,
+    /// The provider that the user picked; `None`: whoever can answers.
+    pub provider: Option<String>,
+    /// Why that provider cannot answer now, or why none can, for people.
+    pub problem: Option<String>,
     /// Those that are pinned, then the newest.
     pub conversations: Vec<ConversationSummary>,
 }

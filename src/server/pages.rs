@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::Cookie;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -65,8 +66,10 @@ where
         }
         Err(error) => return error_page(&state, theme, &error),
     };
+    let jar = CookieJar::from_headers(request.headers());
+    let picked = jar.get(chat::PROVIDER_COOKIE).map(Cookie::value);
     let (workspace, data) =
-        tokio::join!(chat::service::load_workspace(&state, &caller), load(state.clone(), caller.clone()));
+        tokio::join!(chat::service::load_workspace(&state, &caller, picked), load(state.clone(), caller.clone()));
     // Without the workspace there is no page to show the error in.
     if let Err(error) = &workspace {
         return error_page(&state, theme, error);

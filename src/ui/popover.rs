@@ -38,6 +38,9 @@ pub fn PopoverItem(
     icon: IconName,
     /// What it says.
     label: &'static str,
+    /// The popover that it opens.
+    #[prop(optional)]
+    opens: Option<&'static str>,
     /// The popover that it closes.
     #[prop(optional)]
     closes: Option<&'static str>,
@@ -62,7 +65,7 @@ pub fn PopoverItem(
             <button
                 class=CLASS
                 type=kind
-                popovertarget=closes
+                popovertarget=opens.or(closes)
                 popovertargetaction=closes.map(|_| "hide")
                 on:click=move |event| press(on_click, event)
             >

@@ -3,9 +3,8 @@
 //! The server writes the attribute, so no page ever flashes. Without it, the style sheet follows the system.
 
 use leptos::{ev, prelude::*};
-use wasm_bindgen::JsCast;
 
-use super::{Icon, IconName};
+use super::{Icon, IconName, set_cookie};
 
 /// A colour theme.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,8 +20,6 @@ impl Theme {
     pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
     /// The cookie that holds [`Theme::as_str`]. Scripts set it too, so it is not `HttpOnly`.
     pub const COOKIE: &str = "theme";
-    /// How long the cookie lives, in seconds: a year.
-    pub const COOKIE_SECS: u32 = 31_536_000;
 
     /// The name in the cookie and in the form.
     #[must_use]
@@ -68,9 +65,7 @@ impl Theme {
                 None => root.remove_attribute("data-theme"),
             });
         }
-        let cookie = format!("{}={}; Path=/; Max-Age={}; SameSite=Lax", Self::COOKIE, self.as_str(), Self::COOKIE_SECS);
-        // Refused only where cookies are switched off; the theme then lasts as long as the page.
-        drop(document().unchecked_into::<web_sys::HtmlDocument>().set_cookie(&cookie));
+        set_cookie(Self::COOKIE, self.as_str());
     }
 
     const fn label(self) -> &'static str {

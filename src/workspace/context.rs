@@ -10,6 +10,10 @@ use crate::page_data::use_preloaded;
 pub struct WorkspaceContext {
     /// What stays as it is while the page is open: the profile, prices, limits and providers.
     pub facts: StoredValue<Workspace>,
+    /// The provider that the user picked; `None`: whoever can answers.
+    pub provider: RwSignal<Option<String>>,
+    /// Why that provider, or every one, cannot answer now, for people.
+    pub problem: RwSignal<Option<String>>,
     /// Credits that can be spent. Whoever learns of a new balance sets it, and the header follows.
     pub available: RwSignal<i64>,
     /// The newest conversations, newest first.
@@ -27,7 +31,10 @@ impl WorkspaceContext {
     pub fn provide() {
         let mut facts = use_preloaded::<Workspace>().and_then(Result::ok).unwrap_or_default();
         let conversations = std::mem::take(&mut facts.conversations);
+        let (provider, problem) = (facts.provider.clone(), facts.problem.clone());
         provide_context(Self {
+            provider: RwSignal::new(provider),
+            problem: RwSignal::new(problem),
             available: RwSignal::new(facts.available),
             conversations: RwSignal::new(conversations),
             facts: StoredValue::new(facts),

@@ -3,6 +3,7 @@
 mod client;
 mod components;
 mod context;
+mod shortcuts;
 mod title;
 
 pub use components::Layout;

@@ -383,8 +383,34 @@ async fn the_next_provider_answers_when_the_first_cannot() {
         (200, &json!("openai"), &json!(true)),
         "{body}"
     );
+    let (_, stored) = user.get_json(&format!("/api/chat/{}", body["data"]["messageId"].as_str().unwrap())).await;
+    assert_eq!(stored["data"]["fallbackFrom"], "local");
     let mut events = user.chat_stream(&json!({"message": "hello"})).await;
     let (_, fallback) = events.next_named("fallback").await;
     assert_eq!(fallback, json!({"from": "local", "to": "openai"}));
     assert_eq!(user.credits().await["available"], 8);
+}
+
+#[tokio::test]
+async fn whoever_can_be_asked_is_listed_in_order_with_size_price_and_health() {
+    let app = TestApp::start_with(&[
+        ("CHAT_PROVIDERS", "local,openai"),
+        ("LOCAL_MODEL", "/nowhere/model.gguf"),
+        ("OPENAI_CONTEXT_TOKENS", "32000"),
+        ("CHAT_CREDITS", "3"),
+    ])
+    .await;
+    let user = app.user().await;
+    let (status, body) = user.get_json("/api/providers").await;
+    assert_eq!(status, 200, "{body}");
+    let problem = &body["data"][0]["problem"];
+    assert!(problem.as_str().unwrap().contains("/nowhere/model.gguf"), "{body}");
+    assert_eq!(
+        body["data"],
+        json!([
+            {"name": "local", "model": "model", "contextTokens": null, "credits": 3, "problem": problem, "seesImages": false},
+            {"name": "openai", "model": "fake-model", "contextTokens": 32000, "credits": 3, "problem": null, "seesImages": true},
+        ])
+    );
+    assert_eq!(app.visitor().get_json("/api/providers").await.0, 401);
 }

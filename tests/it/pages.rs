@@ -69,6 +69,20 @@ async fn the_theme_is_a_cookie_and_an_attribute() {
 }
 
 #[tokio::test]
+async fn the_provider_that_was_picked_is_in_the_page() {
+    let app = TestApp::start_with(&[("CHAT_PROVIDERS", "openai,local"), ("LOCAL_MODEL", "/nowhere/model.gguf")]).await;
+    let user = app.user().await;
+    let page = async |cookie: &'static str| {
+        user.get("/chat").header("cookie", cookie).send().await.unwrap().text().await.unwrap()
+    };
+    let automatic = page("provider=gone").await;
+    assert!(automatic.contains(">Automatic</span>") && !automatic.contains("/nowhere/model.gguf"));
+    let picked = page("provider=local").await;
+    assert!(picked.contains(">Local</span>") && picked.contains("There is no model at /nowhere/model.gguf"));
+    assert!(picked.contains(r#"<option value="local" selected"#), "also without a script");
+}
+
+#[tokio::test]
 async fn somebody_elses_conversation_is_not_there() {
     let app = TestApp::start().await;
     let user = app.user().await;

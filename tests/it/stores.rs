@@ -62,7 +62,7 @@ fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
         text: text.to_owned(),
         provider: "gemini".into(),
         model: "other".into(),
-        fallback: true,
+        fallback_from: Some("local".into()),
         cached: false,
         credits: 1,
         error_code: None,
@@ -143,7 +143,7 @@ over_every_store! {
         let reply = &found.messages[1];
         assert_eq!((reply.provider.as_deref(), reply.model.as_deref(), reply.credits), (Some("gemini"), Some("other"), 1));
         assert_eq!((reply.state, reply.usage), (MessageState::Complete, Some(Usage { input_tokens: 3, output_tokens: 5 })));
-        assert!(chats.find_message(user, first.reply_id).await.unwrap().unwrap().fallback);
+        assert_eq!(reply.fallback_from.as_deref(), Some("local"));
         // What belongs to somebody else is not there.
         assert!(chats.find_conversation(other, first.conversation).await.unwrap().is_none());
         assert!(chats.find_message(other, first.reply_id).await.unwrap().is_none());
@@ -219,7 +219,7 @@ over_every_store! {
     async fn an_answer_that_is_known_is_stored_in_one_step(stores) {
         let user = new_user(&stores).await;
         let mut asked = exchange(user, "one");
-        let answer = FinishedReply { cached: true, credits: 0, fallback: false, ..finished(&asked, "known") };
+        let answer = FinishedReply { cached: true, credits: 0, fallback_from: None, ..finished(&asked, "known") };
         asked.answer = Some(answer);
         let chats = stores.chats;
         chats.begin_exchange(asked.clone(), 0).await.unwrap().unwrap();

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::live_markdown::LiveMarkdown;
-use super::receipt::receipt_of;
+use super::receipt::{fallback_text, receipt_of};
 use crate::chat::thread::{Entry, Thread};
 use crate::chat::{Message, MessageState};
 use crate::error::AppError;
@@ -75,9 +75,9 @@ fn Ending(
     /// The answer.
     message: RwSignal<Message>,
 ) -> impl IntoView {
-    let (note, receipt, is_empty) = {
+    let (notes, receipt, is_empty) = {
         let message = message.read_untracked();
-        (note_of(&message), receipt_of(&message), message.content.is_empty())
+        ([note_of(&message), fallback_text(&message)], receipt_of(&message), message.content.is_empty())
     };
     let is_not_last = Signal::derive(move || thread.entries.read().last().is_none_or(|last| last.key != key));
     let copy = move |_| {
@@ -89,14 +89,14 @@ fn Ending(
         });
     };
     view! {
-        {note.map(|note| view! { <p class="text-sm text-ink-soft">{note}</p> })}
+        {notes.map(|note| note.map(|note| view! { <p class="text-sm text-ink-soft">{note}</p> }))}
         <div class="flex flex-wrap items-center gap-1">
             <IconButton icon=IconName::Copy label="Copy" on_click=copy hidden=is_empty />
             <IconButton
                 icon=IconName::Retry
                 label="Try again"
                 on_click=move |_| thread.try_again()
-                disabled=thread.busy
+                disabled=Signal::derive(move || thread.busy.get() || thread.limited.get())
                 hidden=is_not_last
             />
             <IconButton

@@ -7,8 +7,8 @@ use web_sys::HtmlTextAreaElement;
 use super::notices::Notices;
 use super::provider_picker::ProviderPicker;
 use super::receipt::credits_text;
-use crate::chat::talk;
 use crate::chat::thread::Thread;
+use crate::chat::{drafts, talk};
 use crate::ui::{Button, ButtonVariant, IconName};
 
 const FIELD_ID: &str = "composer";
@@ -26,23 +26,16 @@ pub fn Composer(
     let draft = thread.draft;
     // Until the script runs, nobody knows what is in the field, and the form works by itself.
     let running_script = RwSignal::new(false);
-    Effect::new(move |_| {
-        let Some(input) = composer_field() else { return };
-        if !running_script.get_untracked() {
-            // Typed before the script ran, or kept by the browser over a reload.
-            draft.set(input.value());
-            running_script.set(true);
-        }
-        let text = draft.read();
-        if input.value() != *text {
-            input.set_value(&text);
-        }
-    });
+    follow_draft(thread, running_script);
     let facts = thread.workspace.facts;
     let is_over = Signal::derive(move || char_count(&draft.read()) > facts.read_value().max_message_chars);
     let cannot_send = Signal::derive(move || {
         running_script.get()
-            && (thread.loading.get() || thread.missing.get() || draft.read().trim().is_empty() || is_over.get())
+            && (thread.limited.get()
+                || thread.loading.get()
+                || thread.missing.get()
+                || draft.read().trim().is_empty()
+                || is_over.get())
     });
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();
@@ -70,10 +63,8 @@ pub fn Composer(
     view! {
         <div class="mx-auto w-full max-w-3xl space-y-2 px-4 pt-2 pb-4">
             <Notices thread />
-            <p class="text-sm text-ink-soft" hidden=Signal::derive(move || !thread.reconnecting.get())>
-                "The connection is lost. The answer goes on; reconnecting…"
-            </p>
             <form
+                id="composer-form"
                 method="post"
                 action="/chat"
                 novalidate=running_script
@@ -123,6 +114,25 @@ pub fn Composer(
             </form>
         </div>
     }
+}
+
+/// Keeps the field, the draft and what the browser remembers of it the same.
+fn follow_draft(thread: Thread, running_script: RwSignal<bool>) {
+    let draft = thread.draft;
+    Effect::new(move |_| {
+        let Some(input) = composer_field() else { return };
+        if !running_script.get_untracked() {
+            // Typed before the script ran, or left unsent before.
+            let typed = input.value();
+            draft.set(if typed.is_empty() { drafts::find(thread) } else { typed });
+            running_script.set(true);
+        }
+        let text = draft.read();
+        if input.value() != *text {
+            input.set_value(&text);
+        }
+        drafts::keep(thread, &text);
+    });
 }
 
 /// How much of the limit is left, once it is near.

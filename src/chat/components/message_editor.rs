@@ -46,7 +46,10 @@ fn MessageEditor(
     let facts = thread.workspace.facts;
     let cannot_send = Signal::derive(move || {
         let text = text.read();
-        text.trim().is_empty() || char_count(&text) > facts.read_value().max_message_chars || thread.busy.get()
+        text.trim().is_empty()
+            || char_count(&text) > facts.read_value().max_message_chars
+            || thread.busy.get()
+            || thread.limited.get()
     });
     Effect::new(move |_| {
         if let Some(input) = input.get() {

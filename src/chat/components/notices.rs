@@ -1,39 +1,35 @@
-//! What stands in the way: why a message could not be sent, and why nobody would answer it.
+//! What stands in the way: why a message could not be sent, why nobody would answer it, and what is waited for.
 
 use leptos::prelude::*;
 
 use crate::chat::thread::Thread;
 use crate::ui::{Alert, AlertTone};
 
-/// What went wrong with the last message, and what is wrong with the provider; nothing if nothing is.
+/// What went wrong with the last message, what is wrong with the provider, and what is waited for; nothing if nothing is.
 #[component]
 pub fn Notices(
     /// The chat page.
     thread: Thread,
 ) -> impl IntoView {
-    move || {
+    let notices = move || {
         let text = thread.failure.get();
-        let failure = (!text.is_empty()).then(|| {
-            let link = match thread.failure_code.get_untracked().as_str() {
-                "insufficient_credits" => Some(("/dashboard", "See your credits")),
-                "unauthenticated" => Some(("/sign-in?next=/chat", "Sign in")),
-                _ => None,
-            };
-            (AlertTone::Danger, text, link)
+        let failure = (!text.is_empty()).then(|| match thread.failure_code.get_untracked().as_str() {
+            "insufficient_credits" => (AlertTone::Danger, text, Some(("/dashboard", "See your credits"))),
+            "unauthenticated" => (AlertTone::Danger, text, Some(("/sign-in?next=/chat", "Sign in"))),
+            // It passes by itself.
+            "rate_limited" => (AlertTone::Info, text, None),
+            _ => (AlertTone::Danger, text, None),
         });
-        let problem = provider_problem(thread).map(|text| (AlertTone::Info, text, None));
+        let problem = thread.workspace.problem.get().map(|text| (AlertTone::Info, text, None));
         [failure, problem].map(|notice| notice.map(|(tone, text, link)| view! { <Alert tone text link /> }))
-    }
-}
-
-/// Why the picked provider cannot answer, or why none can.
-fn provider_problem(thread: Thread) -> Option<String> {
-    let facts = thread.workspace.facts.read_value();
-    let all = &facts.providers;
-    let picked = thread.provider.get();
-    match picked.and_then(|name| all.iter().find(|provider| provider.name == name)) {
-        Some(picked) => picked.problem.clone(),
-        None if all.iter().all(|provider| provider.problem.is_some()) => all.first()?.problem.clone(),
-        None => None,
+    };
+    view! {
+        {notices}
+        <p
+            class="text-sm text-ink-soft tabular-nums"
+            hidden=Signal::derive(move || thread.waiting_for.read().is_empty())
+        >
+            {thread.waiting_for}
+        </p>
     }
 }

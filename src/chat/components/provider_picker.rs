@@ -1,40 +1,30 @@
-//! Who answers, when there is a choice.
+//! Who is asked: the button in the composer. It opens a panel that stays while pages come and go
+//! (`workspace/components/provider_panel.rs`).
 
 use leptos::prelude::*;
 
-use crate::chat::ProviderInfo;
 use crate::chat::thread::Thread;
+use crate::chat::{PROVIDERS_ID, provider_label, talk};
+use crate::ui::{Icon, IconName};
 
-/// A choice between the providers; nothing if there is only one.
+/// A button that says who is asked first.
 #[component]
 pub fn ProviderPicker(
     /// The chat page.
     thread: Thread,
 ) -> impl IntoView {
-    let providers = thread.workspace.facts.read_value().providers.clone();
-    let option = |provider: ProviderInfo| {
-        let label = format!("{} · {}", provider.name, provider.model);
-        view! {
-            <option value=provider.name disabled=provider.problem.is_some()>
-                {label}
-            </option>
-        }
-    };
-    let pick = move |event| {
-        let name = event_target_value(&event);
-        thread.provider.set((!name.is_empty()).then_some(name));
-    };
-    (providers.len() > 1).then(|| {
-        view! {
-            <select
-                name="provider"
-                aria-label="Model"
-                class="h-8 min-w-0 max-w-48 truncate rounded-md border border-line bg-surface px-2 text-xs text-ink-soft"
-                on:change=pick
-            >
-                <option value="">"Any model"</option>
-                {providers.into_iter().map(option).collect::<Vec<_>>()}
-            </select>
-        }
-    })
+    let provider = thread.workspace.provider;
+    let label = Signal::derive(move || provider.read().as_deref().map_or("Automatic", provider_label).to_owned());
+    view! {
+        <button
+            type="button"
+            class="flex h-8 min-w-0 items-center gap-1.5 rounded-md px-2 text-xs text-ink-soft hover:bg-sunken hover:text-ink"
+            popovertarget=PROVIDERS_ID
+            on:click=move |_| talk::open_providers(thread)
+        >
+            <span class="sr-only">"Model: "</span>
+            <span class="truncate">{label}</span>
+            <Icon name=IconName::ChevronDown class="size-3 shrink-0" />
+        </button>
+    }
 }

@@ -1,6 +1,6 @@
 //! What an answer cost and where it came from.
 
-use crate::chat::Message;
+use crate::chat::{Message, MessageState, provider_label};
 
 /// How many credits, in words.
 #[must_use]
@@ -12,16 +12,75 @@ pub fn credits_text(credits: i64) -> String {
     }
 }
 
-/// `1 credit · local · SmolLM2-135M`.
+/// `1 credit · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini`.
 #[must_use]
 pub fn receipt_of(message: &Message) -> String {
-    let mut receipt = credits_text(message.credits);
-    let cached = message.cached.then_some("cached");
-    for part in [message.provider.as_deref(), message.model.as_deref(), cached].into_iter().flatten() {
+    let mut receipt = if message.cached { "cached, free".to_owned() } else { credits_text(message.credits) };
+    let tokens = match message.usage {
+        Some(usage) => format!("{} tokens in, {} out", usage.input_tokens, usage.output_tokens),
+        // The provider did not say, or not yet.
+        None if message.content.is_empty() => String::new(),
+        None => "tokens unknown".to_owned(),
+    };
+    let provider = message.provider.as_deref().map(provider_label);
+    for part in [Some(&*tokens), provider, message.model.as_deref()].into_iter().flatten() {
         if !part.is_empty() {
             receipt.push_str(" · ");
             receipt.push_str(part);
         }
     }
     receipt
+}
+
+/// `Answered by OpenAI because Gemini failed.`
+#[must_use]
+pub fn fallback_text(message: &Message) -> Option<String> {
+    let (to, from) = (message.provider.as_deref()?, message.fallback_from.as_deref()?);
+    let has_answered = message.state != MessageState::Failed && !message.content.is_empty();
+    has_answered.then(|| format!("Answered by {} because {} failed.", provider_label(to), provider_label(from)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Author, Usage};
+
+    fn answer() -> Message {
+        Message {
+            id: "m".to_owned(),
+            author: Author::Assistant,
+            content: "Yes.".to_owned(),
+            html: None,
+            images: Vec::new(),
+            state: MessageState::Complete,
+            credits: 1,
+            cached: false,
+            provider: Some("openai".to_owned()),
+            model: Some("gpt-5.4-mini".to_owned()),
+            fallback_from: None,
+            error_code: None,
+            usage: Some(Usage { input_tokens: 12, output_tokens: 30 }),
+            created_at: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_receipt_says_what_it_cost_and_where_it_came_from() {
+        assert_eq!(receipt_of(&answer()), "1 credit · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini");
+        let cached = Message { cached: true, credits: 0, ..answer() };
+        assert_eq!(receipt_of(&cached), "cached, free · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini");
+        let silent = Message { usage: None, credits: 2, ..answer() };
+        assert_eq!(receipt_of(&silent), "2 credits · tokens unknown · OpenAI · gpt-5.4-mini");
+        let failed = Message { usage: None, credits: 0, content: String::new(), ..answer() };
+        assert_eq!(receipt_of(&failed), "free · OpenAI · gpt-5.4-mini");
+    }
+
+    #[test]
+    fn a_fallback_says_for_whom_it_stands_in_once_it_has_answered() {
+        let fallback = Message { fallback_from: Some("gemini".to_owned()), ..answer() };
+        assert_eq!(fallback_text(&fallback).as_deref(), Some("Answered by OpenAI because Gemini failed."));
+        assert_eq!(fallback_text(&answer()), None);
+        let failed = Message { state: MessageState::Failed, content: String::new(), ..fallback };
+        assert_eq!(fallback_text(&failed), None);
+    }
 }

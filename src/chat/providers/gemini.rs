@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::http::{Event, Progress, Refusal, ask, brief};
+use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::server::config::GeminiConfig;
@@ -228,6 +229,10 @@ impl ChatProvider for GeminiProvider {
         self.config.model.clone()
     }
 
+    fn context_tokens(&self) -> Option<u32> {
+        self.config.context_tokens.or_else(|| known_window(&self.config.model))
+    }
+
     fn sees_images(&self) -> bool {
         true
     }
@@ -318,6 +323,7 @@ mod tests {
     fn provider(base_url: &str) -> GeminiProvider {
         let config = GeminiConfig {
             api_key: SecretString::from("key"),
+            context_tokens: None,
             model: "gemini-3.8-flash".to_owned(),
             base_url: base_url.parse().unwrap(),
         };

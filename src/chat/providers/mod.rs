@@ -6,6 +6,7 @@ mod gemini;
 mod http;
 pub mod local;
 mod openai;
+mod windows;
 
 use std::time::Duration;
 
@@ -118,6 +119,8 @@ pub trait ChatProvider: Send + Sync {
     fn name(&self) -> &'static str;
     /// The model that answers where the request names none.
     fn model(&self) -> String;
+    /// How many tokens question, context and answer may have together; `None` where nobody knows.
+    fn context_tokens(&self) -> Option<u32>;
     /// Whether it takes images.
     fn sees_images(&self) -> bool {
         false

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::http::{Event, Progress, Refusal, ask, brief};
+use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::server::config::OpenAiConfig;
@@ -134,6 +135,10 @@ impl ChatProvider for OpenAiProvider {
 
     fn model(&self) -> String {
         self.config.model.clone()
+    }
+
+    fn context_tokens(&self) -> Option<u32> {
+        self.config.context_tokens.or_else(|| known_window(&self.config.model))
     }
 
     /// As far as is known: a model that does not will refuse.

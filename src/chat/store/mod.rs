@@ -60,7 +60,8 @@ pub struct FinishedReply {
     pub text: String,
     pub provider: String,
     pub model: String,
-    pub fallback: bool,
+    /// The provider that should have answered and did not.
+    pub fallback_from: Option<String>,
     /// It was given before, to the same question.
     pub cached: bool,
     /// What is charged for it.
@@ -105,7 +106,6 @@ pub type ShareHash = [u8; 32];
 #[derive(Debug, Clone)]
 pub struct StoredReply {
     pub conversation: Uuid,
-    pub fallback: bool,
     pub message: Message,
 }
 

@@ -58,8 +58,8 @@ struct StoredMessage {
     provider: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<String>,
-    #[serde(default)]
-    fallback: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fallback_from: Option<String>,
     #[serde(default)]
     cached: bool,
     #[serde(default)]
@@ -117,6 +117,7 @@ impl StoredMessage {
             cached: self.cached,
             provider: self.provider,
             model: self.model,
+            fallback_from: self.fallback_from,
             error_code: self.error_code,
             usage: self.usage,
             created_at: rfc3339(self.created_at)?,
@@ -255,7 +256,7 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
         state,
         provider: None,
         model: None,
-        fallback: false,
+        fallback_from: None,
         cached: false,
         credits: 0,
         error_code: None,
@@ -385,10 +386,12 @@ impl ChatStore for MongoChatStore {
             "content": &reply.text,
             "provider": reply.provider,
             "model": reply.model,
-            "fallback": reply.fallback,
             "cached": reply.cached,
             "credits": reply.credits,
         };
+        if let Some(provider) = reply.fallback_from {
+            set.insert("fallbackFrom", provider);
+        }
         if let Some(code) = reply.error_code {
             set.insert("errorCode", code);
         }
@@ -455,8 +458,7 @@ impl ChatStore for MongoChatStore {
         let messages = self.messages.clone();
         let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
         let Some(found) = run(async move { messages.find_one(own).await }).await? else { return Ok(None) };
-        let (conversation, fallback) = (from_bson(found.conversation), found.fallback);
-        Ok(Some(StoredReply { conversation, fallback, message: found.read()? }))
+        Ok(Some(StoredReply { conversation: from_bson(found.conversation), message: found.read()? }))
     }
 
     async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
@@ -528,7 +530,14 @@ impl ChatStore for MongoChatStore {
             let mut owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
             let mut set = set.clone();
             if change.pinned == Some(true) && found.pin.is_none() {
-                let Some(place) = self.free_pin(user, id).await? else { return Ok(Changed::TooManyPinned) };
+                let Some(place) = self.free_pin(user, id).await? else {
+                    // Unless it is this very one that took the last place meanwhile.
+                    let is_pinned = self.find_owned(user, id).await?.is_some_and(|found| found.pin.is_some());
+                    if is_pinned {
+                        continue;
+                    }
+                    return Ok(Changed::TooManyPinned);
+                };
                 set.insert("pin", place);
                 // Never from one place to another: whoever looks for one meanwhile might see both taken.
                 owned.insert("pin", doc! { "$exists": false });

@@ -29,16 +29,17 @@ impl SqliteChatStore {
     }
 }
 
-const MESSAGE: &str = "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback, m.credits, m.error_code,
+const MESSAGE: &str =
+    "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
     m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images";
 
-fn read_message(row: &Row<'_>) -> StoreResult<(Message, bool)> {
+fn read_message(row: &Row<'_>) -> StoreResult<Message> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
     let usage = match (row.get(9)?, row.get(10)?) {
         (Some(input_tokens), Some(output_tokens)) => Some(Usage { input_tokens, output_tokens }),
         _ => None,
     };
-    let message = Message {
+    Ok(Message {
         id: row.get::<_, Uuid>(0)?.to_string(),
         author: parse_author(&author)?,
         content: row.get(2)?,
@@ -47,13 +48,13 @@ fn read_message(row: &Row<'_>) -> StoreResult<(Message, bool)> {
         state: MessageState::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("message state {state:?}")))?,
         provider: row.get(4)?,
         model: row.get(5)?,
+        fallback_from: row.get(6)?,
         credits: row.get(7)?,
         cached: row.get(12)?,
         error_code: row.get(8)?,
         usage,
         created_at: rfc3339(row.get(11)?)?,
-    };
-    Ok((message, row.get(6)?))
+    })
 }
 
 fn read_images(json: Option<String>) -> StoreResult<Vec<ImageRef>> {
@@ -129,7 +130,7 @@ fn read_conversation(
     let mut rows = messages.query([id])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
-        messages.push(read_message(row)?.0);
+        messages.push(read_message(row)?);
     }
     let id = id.to_string();
     Ok(Some(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, messages }))
@@ -170,7 +171,7 @@ fn can_be_replaced(connection: &Connection, conversation: Uuid, message: Uuid) -
 fn finish(connection: &Connection, reply: &FinishedReply) -> StoreResult<bool> {
     let changed = connection
         .prepare_cached(
-            "UPDATE messages SET state = ?2, content = ?3, provider = ?4, model = ?5, fallback = ?6, credits = ?7,
+            "UPDATE messages SET state = ?2, content = ?3, provider = ?4, model = ?5, fallback_from = ?6, credits = ?7,
                  error_code = ?8, input_tokens = ?9, output_tokens = ?10, cached = ?11
              WHERE id = ?1 AND state = 'running'",
         )?
@@ -180,7 +181,7 @@ fn finish(connection: &Connection, reply: &FinishedReply) -> StoreResult<bool> {
             reply.text,
             reply.provider,
             reply.model,
-            reply.fallback,
+            reply.fallback_from,
             reply.credits,
             reply.error_code,
             reply.usage.map(|usage| usage.input_tokens),
@@ -452,8 +453,7 @@ impl ChatStore for SqliteChatStore {
                 ))?;
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
-                let (message, fallback) = read_message(row)?;
-                Ok(Some(StoredReply { conversation: row.get(14)?, fallback, message }))
+                Ok(Some(StoredReply { conversation: row.get(14)?, message: read_message(row)? }))
             })
             .await
     }

@@ -113,6 +113,8 @@ pub struct GeminiConfig {
     pub api_key: SecretString,
     /// `GEMINI_MODEL` (gemini-3.8-flash).
     pub model: String,
+    /// `GEMINI_CONTEXT_TOKENS` (what is known of the model): how many tokens it takes, shown where one picks a model.
+    pub context_tokens: Option<u32>,
     /// `GEMINI_BASE_URL` (<https://generativelanguage.googleapis.com>).
     pub base_url: Url,
 }
@@ -124,6 +126,8 @@ pub struct OpenAiConfig {
     pub api_key: Option<SecretString>,
     /// `OPENAI_MODEL` (gpt-5.4-mini).
     pub model: String,
+    /// `OPENAI_CONTEXT_TOKENS` (what is known of the model): how many tokens it takes, shown where one picks a model.
+    pub context_tokens: Option<u32>,
     /// `OPENAI_BASE_URL` (<https://api.openai.com/v1>).
     pub base_url: Url,
 }
@@ -383,7 +387,8 @@ impl GeminiConfig {
         if api_key.is_none() && (reader.text("GEMINI_BASE_URL").is_some() || reader.text("GEMINI_MODEL").is_some()) {
             reader.problem("GEMINI_API_KEY", "is needed when another GEMINI_ variable is set");
         }
-        Some(Self { api_key: api_key?, model, base_url })
+        let context_tokens = reader.window("GEMINI_CONTEXT_TOKENS");
+        Some(Self { api_key: api_key?, model, context_tokens, base_url })
     }
 }
 
@@ -393,7 +398,8 @@ impl OpenAiConfig {
         let configured = api_key.is_some() || reader.text("OPENAI_BASE_URL").is_some();
         let base_url = reader.url("OPENAI_BASE_URL", "https://api.openai.com/v1");
         let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_OPENAI_MODEL).to_owned();
-        configured.then_some(Self { api_key, model, base_url })
+        let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
+        configured.then_some(Self { api_key, model, context_tokens, base_url })
     }
 }
 

@@ -53,6 +53,11 @@ impl<'a> Reader<'a> {
         value
     }
 
+    /// A number of tokens, if one is set.
+    pub(super) fn window(&mut self, name: &str) -> Option<u32> {
+        self.text(name).map(|_| self.at_least(name, 1, 1))
+    }
+
     pub(super) fn url(&mut self, name: &str, default: &str) -> Url {
         let text = self.text(name).unwrap_or(default);
         match Url::parse(text) {

@@ -30,6 +30,10 @@ DROP INDEX conversations_by_user;
 CREATE INDEX conversations_by_user ON conversations (user_id, updated_at, id) WHERE hidden = 0;
 CREATE INDEX conversations_hidden ON conversations (created_at) WHERE hidden = 1;
 
+-- Not only that another provider answered, but for whom.
+ALTER TABLE messages ADD COLUMN fallback_from TEXT;
+ALTER TABLE messages DROP COLUMN fallback;
+
 -- Every time that a provider was asked. Not tied to users and messages: what was paid stays paid when they go.
 -- The id is a UUIDv7, so it is an index over time.
 CREATE TABLE attempts (

@@ -2,7 +2,9 @@
 
 use leptos::prelude::*;
 
+use super::shortcut_sheet::SHEET_ID;
 use crate::account::Profile;
+use crate::chat::forget_drafts;
 use crate::ui::{IconName, Popover, PopoverItem};
 use crate::workspace::use_workspace;
 
@@ -29,7 +31,8 @@ pub fn AccountMenu() -> impl IntoView {
             <p class="mb-1 max-w-64 truncate border-b border-line px-3 pb-2 text-ink-soft">{email}</p>
             <PopoverItem icon=IconName::Coins label="Credits and activity" href="/dashboard" />
             <PopoverItem icon=IconName::Key label="Account and API keys" href="/account" />
-            <form method="post" action="/sign-out">
+            <PopoverItem icon=IconName::Keyboard label="Keyboard shortcuts" opens=SHEET_ID />
+            <form method="post" action="/sign-out" on:submit=move |_| forget_drafts()>
                 <PopoverItem icon=IconName::SignOut label="Sign out" kind="submit" />
             </form>
         </Popover>

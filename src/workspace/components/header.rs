@@ -12,6 +12,12 @@ use crate::ui::{IconButton, IconName, Logo, ThemeSwitch};
 #[component]
 pub fn Header() -> impl IntoView {
     let address = use_navigation().address;
+    let switch_sidebar = |_| {
+        if let Some(root) = document().document_element() {
+            // It fails only for an invalid name.
+            drop(root.toggle_attribute("data-sidebar-hidden"));
+        }
+    };
     view! {
         <header class="flex h-14 shrink-0 items-center gap-2 border-b border-line bg-surface px-3">
             <IconButton
@@ -19,6 +25,12 @@ pub fn Header() -> impl IntoView {
                 label="Conversations"
                 class="size-9 md:hidden"
                 opens=SIDEBAR_ID
+            />
+            <IconButton
+                icon=IconName::Sidebar
+                label="Show or hide the conversations"
+                class="size-9 max-md:hidden noscript:hidden"
+                on_click=switch_sidebar
             />
             <a href="/chat" class="rounded-md px-1 py-1.5">
                 <Logo />

@@ -3,8 +3,12 @@
 use leptos::prelude::*;
 
 use super::header::Header;
+use super::provider_panel::ProviderPanel;
+use super::shortcut_sheet::ShortcutSheet;
 use super::sidebar::Sidebar;
 use crate::navigation::use_navigation;
+use crate::ui::server_html;
+use crate::workspace::shortcuts::follow_shortcuts;
 use crate::workspace::{page_title, use_workspace};
 
 /// What stays while pages come and go.
@@ -15,6 +19,13 @@ pub fn Layout<C: IntoView + 'static>(
 ) -> impl IntoView {
     let workspace = use_workspace();
     let navigation = use_navigation();
+    follow_shortcuts();
+    let panels = || {
+        view! {
+            <ProviderPanel />
+            <ShortcutSheet />
+        }
+    };
     Effect::new(move |_| {
         document().set_title(&page_title(&navigation.path(), &workspace.conversations.read()));
     });
@@ -35,5 +46,6 @@ pub fn Layout<C: IntoView + 'static>(
                 </main>
             </div>
         </div>
+        <div inner_html=server_html(panels)></div>
     }
 }

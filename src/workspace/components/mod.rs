@@ -12,8 +12,10 @@ mod dialog_choices;
 mod header;
 mod layout;
 mod prompt_dialog;
+mod provider_panel;
 mod rename_dialog;
 mod share_dialog;
+mod shortcut_sheet;
 mod sidebar;
 
 pub use layout::Layout;

@@ -29,7 +29,7 @@ pub fn Sidebar() -> impl IntoView {
             popover="auto"
             aria-label="Conversations"
             class="fixed inset-y-0 right-auto left-0 m-0 h-dvh w-72 max-w-[85vw] flex-col border-r border-line bg-canvas \
-                   text-ink backdrop:bg-backdrop open:flex md:static md:flex md:h-auto md:max-w-none md:shrink-0"
+                   text-ink backdrop:bg-backdrop open:flex md:static md:flex md:h-auto md:max-w-none md:shrink-0 md:in-data-sidebar-hidden:hidden"
             on:click=close_after_link
         >
             <div class="flex items-center gap-2 p-3">

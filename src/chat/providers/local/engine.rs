@@ -103,6 +103,11 @@ pub(super) fn backend() -> &'static Result<LlamaBackend, String> {
     })
 }
 
+/// Tokens that one conversation with this model may take.
+pub(super) fn window_of(model: &LlamaModel) -> u32 {
+    WINDOW.min(model.n_ctx_train())
+}
+
 struct Worker<'model> {
     model: &'model LlamaModel,
     backend: &'static LlamaBackend,
@@ -113,7 +118,7 @@ struct Worker<'model> {
 
 impl<'model> Worker<'model> {
     fn new(model: &'model LlamaModel, backend: &'static LlamaBackend, threads: usize) -> Result<Self, String> {
-        let window = WINDOW.min(model.n_ctx_train());
+        let window = window_of(model);
         Ok(Self {
             model,
             backend,

@@ -136,6 +136,15 @@ impl ChatProvider for LocalProvider {
         stem.to_string_lossy().into_owned()
     }
 
+    /// What the model was trained for, as far as it is used; known once the model is loaded.
+    fn context_tokens(&self) -> Option<u32> {
+        let state = self.shared.state.read();
+        match &*state.unwrap_or_else(PoisonError::into_inner) {
+            State::Ready(model) => Some(engine::window_of(model)),
+            _ => None,
+        }
+    }
+
     fn problem(&self) -> Option<String> {
         match self.status() {
             LocalStatus::Loading | LocalStatus::Ready => None,

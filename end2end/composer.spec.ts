@@ -1,0 +1,135 @@
+import { composer, expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated, lastAnswer, pick, send, signUp, test } from './fixtures';
+
+test.beforeEach(async ({ page }) => {
+  await signUp(page);
+  await hydrated(page);
+});
+
+test('a provider is picked by mouse or by keyboard, and stays picked', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  const button = page.getByRole('button', { name: /^Model:/ });
+  await expect(button).toHaveText(/Automatic/);
+  await button.click();
+  const models = page.getByRole('radiogroup', { name: 'Model' });
+  await expect(models.getByRole('radio')).toHaveCount(3);
+  await expect(models).toContainText('scripted · 1 credit');
+  await expect(models).toContainText('takes 2,048 tokens');
+  await expect(models.getByText('Ready')).toHaveCount(2);
+  await expect(models.getByRole('radio', { name: 'Automatic' })).toBeFocused();
+  await expectNoOverflow(page);
+  await expectAccessible(page);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(models).toBeHidden();
+  await expect(button).toHaveText(/OpenAI/);
+  await expect(button).toBeFocused();
+  await page.reload();
+  await expect(button).toHaveText(/OpenAI/);
+  await pick(page, 'Local');
+  await button.click();
+  await expect(models.getByRole('radio', { name: 'Local' })).toBeChecked();
+  await page.keyboard.press('Escape');
+  await expect(models).toBeHidden();
+  await expect(composer(page)).toHaveValue('');
+});
+
+test('another provider that stands in says for whom, also after a reload', async ({ page }) => {
+  await send(page, 'Say hello. #fail');
+  const sentence = lastAnswer(page).getByText('Answered by Local because OpenAI failed.');
+  await expect(sentence).toBeVisible({ timeout: 30_000 });
+  await expect(lastAnswer(page).locator('[data-receipt]')).toContainText(/1 credit · .*tokens.* · Local/);
+  await page.reload();
+  await expect(sentence).toBeVisible();
+});
+
+test('too much at once is a calm wait', async ({ page, complaints }) => {
+  await page.route('**/api/chat', (route) =>
+    route.fulfill({
+      status: 429,
+      headers: { 'retry-after': '3' },
+      json: { success: false, code: 'rate_limited', error: 'Too many requests.', requestId: 'r' },
+    }),
+  );
+  await send(page, 'patience #tokens=2');
+  await expect(page.getByText('That was a lot in a short time.')).toBeVisible();
+  await expect(composer(page)).toHaveValue('patience #tokens=2');
+  const button = page.getByRole('button', { name: 'Send', exact: true });
+  await expect(button).toBeDisabled();
+  const wait = page.locator('p:not(.sr-only)', { hasText: 'You can send again in' });
+  await expect(wait).toContainText('3 seconds');
+  await expect(page.locator('[aria-live]')).toHaveText('You can send again in 3 seconds.');
+  await expect(wait).toContainText('1 second.');
+  await expect(page.locator('[aria-live]'), 'told once').toHaveText('You can send again in 3 seconds.');
+  await page.unroute('**/api/chat');
+  await expect(button).toBeEnabled();
+  await expect(wait).toBeHidden();
+  await expect(page.getByText('That was a lot in a short time.')).toHaveCount(0);
+  await button.click();
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  expectComplaints(complaints, /status of 429/);
+});
+
+test('drafts stay with their conversation, over reloads, until they are sent', async ({ page }) => {
+  await send(page, 'drafts #tokens=1');
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  const conversation = page.url();
+  await composer(page).fill('half a thought');
+  await page.reload();
+  await expect(composer(page)).toHaveValue('half a thought');
+  await hydrated(page);
+  await page.getByRole('link', { name: 'New chat' }).first().click();
+  await expect(composer(page)).toHaveValue('');
+  await composer(page).fill('something new');
+  await page.getByRole('link', { name: 'drafts #tokens=1' }).click();
+  await page.waitForURL(conversation);
+  await expect(composer(page)).toHaveValue('half a thought');
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await page.reload();
+  await expect(composer(page)).toHaveValue('');
+  await page.goto('/chat');
+  await expect(composer(page)).toHaveValue('something new');
+});
+
+test('signing out leaves no draft behind', async ({ page }) => {
+  await composer(page).fill('for my eyes only');
+  await expect.poll(() => page.evaluate(() => localStorage.length)).toBe(1);
+  await page.getByRole('button', { name: 'Account' }).click();
+  await page.getByText('Sign out').click();
+  await page.waitForURL(/127\.0\.0\.1:\d+\/$/);
+  expect(await page.evaluate(() => localStorage.length)).toBe(0);
+});
+
+test('keys do what the sheet says', async ({ page }) => {
+  const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await page.keyboard.press('?');
+  await expect(sheet).toBeVisible();
+  await expect(sheet.getByText('Stop the answer')).toBeVisible();
+  await expectAccessible(page);
+  await page.keyboard.press('Escape');
+  await expect(sheet).toBeHidden();
+  await page.keyboard.press('/');
+  await expect(composer(page)).toBeFocused();
+  await page.keyboard.type('is this a/b? #tokens=500 #pause=50');
+  await expect(sheet).toBeHidden();
+  await expect(composer(page)).toHaveValue('is this a/b? #tokens=500 #pause=50');
+  await page.keyboard.press('Enter');
+  await expect(lastAnswer(page)).toContainText('word2');
+  await page.keyboard.press('Escape');
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'stopped');
+  const conversations = page.getByRole('navigation', { name: /conversations/i });
+  await page.keyboard.press('Control+Shift+S');
+  await expect(conversations).toBeHidden();
+  await page.keyboard.press('Control+Shift+S');
+  await expect(conversations).toBeVisible();
+  await page.keyboard.press('Control+Shift+O');
+  await page.waitForURL('**/chat');
+  await expect(page.getByText('What would you like to know?')).toBeVisible();
+  await page.getByRole('button', { name: 'Account' }).click();
+  await page.getByText('Keyboard shortcuts').click();
+  await expect(sheet).toBeVisible();
+  await sheet.getByRole('button', { name: 'Close' }).click();
+  await expect(sheet).toBeHidden();
+  await page.keyboard.press('?');
+  await expect(sheet, 'also a second time').toBeVisible();
+});

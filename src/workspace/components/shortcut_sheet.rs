@@ -1,0 +1,65 @@
+//! What the keys do, for whoever asks: `?` or the account menu. The browser opens and closes it.
+
+use leptos::prelude::*;
+
+use crate::ui::{IconButton, IconName};
+use crate::workspace::shortcuts::{SHORTCUTS, Shortcut};
+
+/// The sheet, for what opens it.
+pub const SHEET_ID: &str = "shortcuts";
+
+/// What the keys of [`SHORTCUTS`] do, in their order.
+const MEANINGS: [&str; SHORTCUTS.len()] = [
+    "New chat",
+    "Write a message",
+    "Search conversations",
+    "Stop the answer",
+    "Copy the last answer",
+    "Show or hide the conversations",
+    "Show these shortcuts",
+];
+
+/// The keys and what they do. Only the server makes it.
+#[component]
+pub fn ShortcutSheet() -> impl IntoView {
+    let keys = SHORTCUTS.iter().map(keys_of).zip(MEANINGS);
+    // The browser's own, but worth knowing.
+    let writing = [("Enter", "Send the message"), ("Shift Enter", "New line")]
+        .map(|(keys, meaning)| (keys.split(' ').map(str::to_owned).collect(), meaning));
+    let line = |(keys, meaning): (Vec<String>, &'static str)| {
+        let key = |key: String| {
+            view! { <kbd class="rounded-md border border-line-strong bg-sunken px-2 py-0.5 font-sans text-xs">{key}</kbd> }
+        };
+        view! {
+            <div class="flex items-center justify-between gap-4 py-2">
+                <dt>{meaning}</dt>
+                <dd class="flex shrink-0 gap-1">{keys.into_iter().map(key).collect::<Vec<_>>()}</dd>
+            </div>
+        }
+    };
+    view! {
+        <dialog
+            id=SHEET_ID
+            popover="auto"
+            class="m-auto w-[calc(100%-2rem)] max-w-md rounded-md border border-line bg-surface p-6 text-ink backdrop:bg-backdrop"
+            aria-labelledby="shortcuts-title"
+        >
+            <div class="flex items-center justify-between gap-4 pb-2">
+                <h2 id="shortcuts-title" class="text-lg font-semibold">
+                    "Keyboard shortcuts"
+                </h2>
+                <IconButton icon=IconName::Close label="Close" closes=SHEET_ID />
+            </div>
+            <dl class="divide-y divide-line text-sm">{keys.chain(writing).map(line).collect::<Vec<_>>()}</dl>
+        </dialog>
+    }
+}
+
+/// The keys as they are written on a keyboard.
+fn keys_of(shortcut: &Shortcut) -> Vec<String> {
+    match (shortcut.key, shortcut.is_chord) {
+        ("Escape", _) => vec!["Esc".to_owned()],
+        (key, false) => vec![key.to_owned()],
+        (key, true) => vec!["Ctrl or ⌘".to_owned(), "Shift".to_owned(), key.to_uppercase()],
+    }
+}
