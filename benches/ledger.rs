@@ -77,6 +77,7 @@ async fn debits(store: Arc<dyn CreditStore>, concurrency: usize) -> (f64, Vec<Du
                 amount: 1,
                 request_id: "bench".into(),
                 idempotency: None,
+                key: None,
                 lease_until: i64::MAX,
             };
             let taken = hold.held();

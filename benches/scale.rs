@@ -195,6 +195,7 @@ async fn spend(stores: &Stores, user: Uuid, entries: usize) {
             amount: 1,
             request_id: "bench".into(),
             idempotency: None,
+            key: None,
             lease_until: i64::MAX,
         };
         open = Some(hold.held());

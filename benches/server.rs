@@ -226,6 +226,7 @@ async fn ledger_millis(concurrency: usize, rounds: usize) -> f64 {
             amount: 1,
             request_id: "bench".into(),
             idempotency: None,
+            key: None,
             lease_until: i64::MAX,
         };
         let taken = hold.held();

@@ -23,6 +23,9 @@ pub enum AppError {
     InvalidCredentials,
     #[error("Not enough credits: this costs {needed} and you have {available}.")]
     InsufficientCredits { needed: i64, available: i64 },
+    /// The API key has a budget.
+    #[error("This costs {needed}, and of the budget of this API key {available} are left.")]
+    OverBudget { needed: i64, available: i64 },
     #[error("You may not do that.")]
     Forbidden,
     #[error("There is nothing here.")]
@@ -65,7 +68,7 @@ impl AppError {
             Self::InvalidInput { .. } => "invalid_input",
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidCredentials => "invalid_credentials",
-            Self::InsufficientCredits { .. } => "insufficient_credits",
+            Self::InsufficientCredits { .. } | Self::OverBudget { .. } => "insufficient_credits",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::Conflict(_) => "conflict",
@@ -87,7 +90,7 @@ impl AppError {
         match self {
             Self::InvalidInput { .. } => 400,
             Self::Unauthenticated | Self::InvalidCredentials => 401,
-            Self::InsufficientCredits { .. } => 402,
+            Self::InsufficientCredits { .. } | Self::OverBudget { .. } => 402,
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,

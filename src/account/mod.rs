@@ -1,9 +1,14 @@
 //! Accounts: who a user is, sign-up, sign-in and sessions.
 
+mod api_key;
 mod types;
 
 #[cfg(feature = "ssr")]
 mod components;
+#[cfg(feature = "ssr")]
+pub mod keys;
+#[cfg(feature = "ssr")]
+pub mod keys_rest;
 #[cfg(feature = "ssr")]
 pub mod page;
 #[cfg(feature = "ssr")]
@@ -15,4 +20,5 @@ pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
 
+pub use api_key::*;
 pub use types::*;

@@ -132,7 +132,7 @@ async fn start_session(state: &AppState, user: &User) -> AppResult<NewSession> {
     Ok(NewSession { token, profile: user.profile() })
 }
 
-/// The token has 256 random bits, so a plain hash is enough.
-fn hash_token(token: &str) -> TokenHash {
+/// The hash of a secret with 256 random bits, for which a plain hash is enough.
+pub(super) fn hash_token(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }

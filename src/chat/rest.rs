@@ -50,7 +50,7 @@ async fn send(
     ApiJson(request, _): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
-    let Asked { reply, quota } = service::send_message(&state, caller.id, request, key).await?;
+    let Asked { reply, quota } = service::send_message(&state, &caller, request, key).await?;
     let response = if wants_stream(&headers) {
         event_stream(&state, caller.id, reply, None).await?
     } else {
@@ -162,7 +162,7 @@ async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, For
         provider: filled(form.provider),
         ..ChatRequest::default()
     };
-    let sent = match service::send_message(&state, caller.id, request, None).await {
+    let sent = match service::send_message(&state, &caller, request, None).await {
         Ok(asked) => super::watch::await_end(&state, caller.id, asked.reply).await,
         Err(error) => Err(error),
     };

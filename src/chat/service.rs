@@ -17,8 +17,9 @@ use super::{
     Author, ChatAnswer, ChatRequest, Conversation, ConversationSummary, MAX_TITLE_CHARS, Message, MessageState,
     ProviderInfo, Workspace, highlight, title_of,
 };
+use crate::account::keys::KeyGrant;
 use crate::credits::Page;
-use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, WorkKind};
+use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::error::{AppError, AppResult};
 use crate::server::caller::Caller;
 use crate::server::config::CacheScope;
@@ -56,7 +57,7 @@ pub struct Asked {
 /// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
 pub async fn send_message(
     state: &AppState,
-    user: Uuid,
+    caller: &Caller,
     request: ChatRequest,
     idempotency_key: Option<String>,
 ) -> AppResult<Asked> {
@@ -74,9 +75,10 @@ pub async fn send_message(
     if state.is_shutting_down() {
         return Err(AppError::Unavailable);
     }
-    let quota = state.limiter.check(Limit::Spend, &user.to_string()).await?;
+    let quota = check_limits(state, caller).await?;
+    let (user, key) = (caller.id, caller.key.map(|key| key.spending));
     let request_id = current_request_id();
-    let asking = Asking { user, request, text, conversation, replaces, idempotency, request_id, quota };
+    let asking = Asking { user, key, request, text, conversation, replaces, idempotency, request_id, quota };
     // The handler's future may be dropped at any await; a hold and what follows it must not be.
     let state = state.clone();
     tokio::spawn(async move { asking.ask(&state, order).await }).await.map_err(|_| AppError::Internal)?
@@ -99,6 +101,8 @@ impl NewIds {
 /// A message that may be asked.
 struct Asking {
     user: Uuid,
+    /// The API key that pays.
+    key: Option<SpendingKey>,
     request: ChatRequest,
     text: String,
     conversation: Option<Uuid>,
@@ -136,6 +140,7 @@ impl Asking {
             amount: price,
             request_id: self.request_id.clone(),
             idempotency: self.idempotency.clone(),
+            key: self.key,
             lease_until: lease_from_now(),
         };
         let hold = new.held();
@@ -145,6 +150,9 @@ impl Asking {
             HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
             HoldOutcome::Insufficient { available } => {
                 return Err(AppError::InsufficientCredits { needed: price, available });
+            }
+            HoldOutcome::OverBudget { left } => {
+                return Err(AppError::OverBudget { needed: price, available: left });
             }
         }
         let wanted = order[0].name();
@@ -469,6 +477,16 @@ fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc
 fn leave_out_resting(order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
     let awake: Vec<_> = order.iter().filter(|provider| provider.may_be_asked()).cloned().collect();
     if awake.is_empty() { order } else { awake }
+}
+
+/// Counts a request against the limit of its key, if it has one, and of its user. Returns what is the less.
+async fn check_limits(state: &AppState, caller: &Caller) -> AppResult<Quota> {
+    let mut tightest = None;
+    if let Some(KeyGrant { per_minute: Some(per_minute), spending }) = caller.key {
+        tightest = Some(state.limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
+    }
+    let quota = state.limiter.check(Limit::Spend, &caller.id.to_string()).await?;
+    Ok(tightest.filter(|tightest| tightest.remaining < quota.remaining).unwrap_or(quota))
 }
 
 fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {

@@ -1,7 +1,8 @@
-//! Who is asking: the signed-in user behind a request.
+//! Who is asking: the user behind a request, by session cookie or API key.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use leptos::prelude::use_context;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::response::ApiError;
 use super::state::AppState;
+use crate::account::keys::{self, KEY_PREFIX, KeyGrant};
 use crate::account::{Profile, service};
 use crate::error::{AppError, AppResult};
 
@@ -17,14 +19,20 @@ use crate::error::{AppError, AppResult};
 pub struct Caller {
     pub id: Uuid,
     pub profile: Profile,
+    /// The API key that the request came with; `None`: the user's own session.
+    pub key: Option<KeyGrant>,
 }
 
 impl Caller {
-    /// The user of the session cookie.
+    /// The user of the API key, if the request carries one, else of the session cookie.
     ///
     /// # Errors
-    /// [`AppError::Unauthenticated`] without a valid session.
+    /// [`AppError::Unauthenticated`] without a valid key or session.
     pub async fn from_headers(state: &AppState, headers: &HeaderMap) -> AppResult<Self> {
+        if let Some(key) = api_key(headers) {
+            let (user, key) = keys::find_key(state, key).await?.ok_or(AppError::Unauthenticated)?;
+            return Ok(Self { id: user.id, profile: user.profile(), key: Some(key) });
+        }
         let cookies = CookieJar::from_headers(headers);
         let token = cookies.get(session_cookie(state)).map(|cookie| cookie.value().to_owned());
         let user = match token {
@@ -32,7 +40,7 @@ impl Caller {
             None => None,
         };
         let user = user.ok_or(AppError::Unauthenticated)?;
-        Ok(Self { id: user.id, profile: user.profile() })
+        Ok(Self { id: user.id, profile: user.profile(), key: None })
     }
 
     /// The user behind the server function that is running.
@@ -51,6 +59,25 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         Ok(Self::from_headers(state, &parts.headers).await?)
     }
+}
+
+/// A [`Caller`] with a session: what API keys may not do.
+pub struct Person(pub Caller);
+
+impl FromRequestParts<AppState> for Person {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let caller = Caller::from_headers(state, &parts.headers).await?;
+        if caller.key.is_some() { Err(AppError::Forbidden.into()) } else { Ok(Self(caller)) }
+    }
+}
+
+/// The Tessera API key of a request (`Authorization: Bearer tsk_…`).
+fn api_key(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && token.starts_with(KEY_PREFIX)).then_some(token)
 }
 
 /// The name of the session cookie. Over TLS the prefix makes browsers refuse one from a sibling domain or plain HTTP.

@@ -49,7 +49,7 @@ impl IntoResponse for ApiError {
         });
         match &error {
             AppError::InvalidInput { field, .. } => body["field"] = json!(field),
-            AppError::InsufficientCredits { needed, available } => {
+            AppError::InsufficientCredits { needed, available } | AppError::OverBudget { needed, available } => {
                 body["needed"] = json!(needed);
                 body["available"] = json!(available);
             }

@@ -41,6 +41,7 @@ pub fn build(state: &AppState) -> Router {
     let router = Router::new()
         .merge(pages)
         .merge(account::rest::router())
+        .merge(account::keys_rest::router())
         .merge(chat::rest::router())
         .merge(credits::rest::router())
         .route("/fn/{*name}", post(call_server_fn))

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 use tessera::credits::store::{
     CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingKind, PostingOutcome,
-    SqliteCreditStore, WorkKind,
+    SpendingKey, SqliteCreditStore, WorkKind,
 };
 use tessera::credits::{Balance, EntryKind};
 use tessera::server::db::now_millis;
@@ -20,6 +20,7 @@ pub fn hold_of(user: Uuid, amount: i64) -> NewHold {
         amount,
         request_id: "request".into(),
         idempotency: None,
+        key: None,
         lease_until: now_millis() + 60_000,
     }
 }
@@ -74,6 +75,48 @@ over_every_store! {
         }
         let balance = store.balance(user, "r").await.unwrap();
         assert_eq!((held, balance.available, balance.held), (3, 1, 9));
+    }
+
+    async fn a_key_never_spends_more_than_its_budget(stores) {
+        let store = stores.credits;
+        let user = Uuid::now_v7();
+        let key = SpendingKey { id: Uuid::now_v7(), budget: Some(5) };
+        let by_key = |amount| NewHold { key: Some(key), ..hold_of(user, amount) };
+        let tries: Vec<_> = (0..40).map(|_| {
+            let (store, hold) = (store.clone(), by_key(1));
+            tokio::spawn(async move {
+                let held = hold.held();
+                match store.hold(hold).await.unwrap() {
+                    HoldOutcome::Held(_) => Some(held),
+                    HoldOutcome::OverBudget { left } => { assert_eq!(left, 0); None }
+                    other => panic!("{other:?}"),
+                }
+            })
+        }).collect();
+        let mut held = Vec::new();
+        for task in tries { held.extend(task.await.unwrap()); }
+        assert_eq!(held.len(), 5);
+        assert_eq!(store.key_spending(user).await.unwrap(), [(key.id, 5)].into());
+        // What is given back may be spent again, once, however often it is given back.
+        for _ in 0..3 { store.end_hold(&held[0], HoldEnd::Release, None).await.unwrap(); }
+        for _ in 0..3 { store.end_hold(&held[1], HoldEnd::Settle, None).await.unwrap(); }
+        assert_eq!(store.hold(by_key(2)).await.unwrap(), HoldOutcome::OverBudget { left: 1 });
+        assert!(matches!(store.hold(by_key(1)).await.unwrap(), HoldOutcome::Held(_)));
+        assert_eq!(store.hold(by_key(1)).await.unwrap(), HoldOutcome::OverBudget { left: 0 });
+        assert_eq!(store.key_spending(user).await.unwrap(), [(key.id, 5)].into());
+        // Another key and no key are their own; a budget below the price is none at all.
+        let other = SpendingKey { id: Uuid::now_v7(), budget: None };
+        assert!(matches!(store.hold(NewHold { key: Some(other), ..hold_of(user, 1) }).await.unwrap(), HoldOutcome::Held(_)));
+        assert!(matches!(store.hold(hold_of(user, 1)).await.unwrap(), HoldOutcome::Held(_)));
+        let small = SpendingKey { id: Uuid::now_v7(), budget: Some(1) };
+        let refused = store.hold(NewHold { key: Some(small), ..hold_of(user, 2) }).await.unwrap();
+        assert_eq!(refused, HoldOutcome::OverBudget { left: 1 });
+        // A hold that a dead server left behind says which key it was.
+        let stale = store.stale_holds(i64::MAX, 100).await.unwrap();
+        assert!(stale.iter().filter(|stale| stale.hold.key == Some(key.id)).count() == 4);
+        // With an idempotency key too.
+        let again = with_key(by_key(1), "again", 1);
+        assert_eq!(store.hold(again).await.unwrap(), HoldOutcome::OverBudget { left: 0 });
     }
 
     async fn a_hold_ends_once_whoever_ends_it(stores) {

@@ -30,10 +30,25 @@ impl User {
     }
 }
 
-/// SHA-256 of a session's token.
+/// SHA-256 of the token of a session, or of an API key.
 pub type TokenHash = [u8; 32];
 
-/// Users and their sessions. Times are milliseconds since 1970.
+/// An API key without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    pub id: Uuid,
+    pub name: String,
+    /// Its last characters.
+    pub hint: String,
+    /// Requests a minute.
+    pub per_minute: Option<u32>,
+    /// Credits in all.
+    pub budget: Option<i64>,
+    pub created_at: i64,
+    pub last_used_at: Option<i64>,
+}
+
+/// Users, their sessions and their API keys. Times are milliseconds since 1970.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// Stores a new user; `false` when the address is taken.
@@ -46,4 +61,12 @@ pub trait AccountStore: Send + Sync {
     async fn find_session(&self, token: TokenHash, now: i64) -> StoreResult<Option<User>>;
     async fn delete_session(&self, token: TokenHash) -> StoreResult<()>;
     async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()>;
+    async fn create_key(&self, hash: TokenHash, user: Uuid, key: StoredKey) -> StoreResult<()>;
+    /// The keys of a user, oldest first.
+    async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>>;
+    async fn find_key(&self, hash: TokenHash) -> StoreResult<Option<(User, StoredKey)>>;
+    /// Keeps when a key was used, if that is later than what is known.
+    async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()>;
+    /// `false` where the user has no such key.
+    async fn delete_key(&self, user: Uuid, id: Uuid) -> StoreResult<bool>;
 }

@@ -6,7 +6,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountStore, TokenHash, User};
+use super::{AccountStore, StoredKey, TokenHash, User};
 use crate::account::{Email, Role};
 use crate::server::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::server::db::{StoreError, StoreResult};
@@ -44,10 +44,34 @@ struct StoredSession {
     expires_at: i64,
 }
 
+/// An API key.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyDocument {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    user: bson::Uuid,
+    hash: bson::Binary,
+    name: String,
+    hint: String,
+    per_minute: Option<u32>,
+    budget: Option<i64>,
+    created_at: i64,
+    last_used_at: Option<i64>,
+}
+
+impl KeyDocument {
+    fn read(self) -> StoredKey {
+        let Self { id, name, hint, per_minute, budget, created_at, last_used_at, .. } = self;
+        StoredKey { id: from_bson(id), name, hint, per_minute, budget, created_at, last_used_at }
+    }
+}
+
 /// [`AccountStore`] over MongoDB.
 pub struct MongoAccountStore {
     users: Collection<StoredUser>,
     sessions: Collection<StoredSession>,
+    keys: Collection<KeyDocument>,
 }
 
 impl MongoAccountStore {
@@ -56,6 +80,7 @@ impl MongoAccountStore {
         Self {
             users: mongo.collection("users", Durability::Durable),
             sessions: mongo.collection("sessions", Durability::Durable),
+            keys: mongo.collection("apiKeys", Durability::Durable),
         }
     }
 }
@@ -130,5 +155,53 @@ impl AccountStore for MongoAccountStore {
         let sessions = self.sessions.clone();
         run(async move { sessions.delete_many(doc! { "expiresAt": { "$lte": now } }).await }).await?;
         Ok(())
+    }
+
+    async fn create_key(&self, hash: TokenHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
+        let StoredKey { id, name, hint, per_minute, budget, created_at, last_used_at } = key;
+        let (id, user, hash) = (to_bson(id), to_bson(user), stored(hash));
+        let key = KeyDocument { id, user, hash, name, hint, per_minute, budget, created_at, last_used_at };
+        let keys = self.keys.clone();
+        run(async move { keys.insert_one(key).await }).await?;
+        Ok(())
+    }
+
+    async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>> {
+        let keys = self.keys.clone();
+        let found: Vec<_> = run(async move {
+            keys.find(doc! { "user": to_bson(user) }).sort(doc! { "_id": 1 }).await?.try_collect().await
+        })
+        .await?;
+        Ok(found.into_iter().map(KeyDocument::read).collect())
+    }
+
+    async fn find_key(&self, hash: TokenHash) -> StoreResult<Option<(User, StoredKey)>> {
+        #[derive(Deserialize)]
+        struct Found {
+            #[serde(flatten)]
+            key: KeyDocument,
+            owner: StoredUser,
+        }
+        let keys = self.keys.clone();
+        let lookup = [
+            doc! { "$match": { "hash": stored(hash) } },
+            doc! { "$lookup": { "from": "users", "localField": "user", "foreignField": "_id", "as": "owner" } },
+            doc! { "$unwind": "$owner" },
+        ];
+        let found = run(async move { keys.aggregate(lookup).with_type::<Found>().await?.try_next().await }).await?;
+        found.map(|Found { key, owner }| Ok((owner.read()?, key.read()))).transpose()
+    }
+
+    async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()> {
+        let keys = self.keys.clone();
+        run(async move { keys.update_one(doc! { "_id": to_bson(id) }, doc! { "$max": { "lastUsedAt": at } }).await })
+            .await?;
+        Ok(())
+    }
+
+    async fn delete_key(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+        let keys = self.keys.clone();
+        let which = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        Ok(run(async move { keys.delete_one(which).await }).await?.deleted_count == 1)
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{AccountStore, TokenHash, User};
+use super::{AccountStore, StoredKey, TokenHash, User};
 use crate::account::{Email, Role};
 use crate::server::db::sqlite::{Durability, Sqlite};
 use crate::server::db::{StoreError, StoreResult, now_millis};
@@ -38,6 +38,21 @@ fn read_user(row: &Row<'_>) -> rusqlite::Result<(User, String)> {
 /// A role that nobody wrote must not pass for a harmless one.
 fn checked((user, role): (User, String)) -> StoreResult<User> {
     if user.role.as_str() == role { Ok(user) } else { Err(StoreError::Corrupt(format!("role {role:?}"))) }
+}
+
+const KEY: &str = "k.id, k.name, k.hint, k.per_minute, k.budget, k.created_at, k.last_used_at";
+
+/// A key whose columns begin at `first`.
+fn read_key(row: &Row<'_>, first: usize) -> rusqlite::Result<StoredKey> {
+    Ok(StoredKey {
+        id: row.get(first)?,
+        name: row.get(first + 1)?,
+        hint: row.get(first + 2)?,
+        per_minute: row.get(first + 3)?,
+        budget: row.get(first + 4)?,
+        created_at: row.get(first + 5)?,
+        last_used_at: row.get(first + 6)?,
+    })
 }
 
 #[async_trait]
@@ -125,6 +140,79 @@ impl AccountStore for SqliteAccountStore {
             .write(Durability::Relaxed, move |connection| {
                 connection.prepare_cached("DELETE FROM sessions WHERE expires_at <= ?1")?.execute([now])?;
                 Ok(())
+            })
+            .await
+    }
+
+    async fn create_key(&self, hash: TokenHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO api_keys (id, user_id, hash, name, hint, per_minute, budget, created_at, last_used_at)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                    )?
+                    .execute(params![
+                        key.id,
+                        user,
+                        hash,
+                        key.name,
+                        key.hint,
+                        key.per_minute,
+                        key.budget,
+                        key.created_at,
+                        key.last_used_at
+                    ])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>> {
+        self.db
+            .read(move |connection| {
+                let mut keys = connection
+                    .prepare_cached(&format!("SELECT {KEY} FROM api_keys k WHERE k.user_id = ?1 ORDER BY k.id"))?;
+                let rows = keys.query_map([user], |row| read_key(row, 0))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    async fn find_key(&self, hash: TokenHash) -> StoreResult<Option<(User, StoredKey)>> {
+        self.db
+            .read(move |connection| {
+                let found = connection
+                    .prepare_cached(&format!(
+                        "SELECT {USER}, {KEY} FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = ?1"
+                    ))?
+                    .query_row([hash], |row| Ok((read_user(row)?, read_key(row, 5)?)))
+                    .optional()?;
+                found.map(|(user, key)| Ok((checked(user)?, key))).transpose()
+            })
+            .await
+    }
+
+    async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1 AND coalesce(last_used_at, 0) < ?2",
+                    )?
+                    .execute(params![id, at])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn delete_key(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let deleted = connection
+                    .prepare_cached("DELETE FROM api_keys WHERE id = ?1 AND user_id = ?2")?
+                    .execute(params![id, user])?;
+                Ok(deleted == 1)
             })
             .await
     }

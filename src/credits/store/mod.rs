@@ -3,6 +3,8 @@
 mod mongo;
 mod sqlite;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 pub use mongo::MongoCreditStore;
 pub use sqlite::SqliteCreditStore;
@@ -47,6 +49,14 @@ impl Idempotency {
     }
 }
 
+/// The API key that a hold is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpendingKey {
+    pub id: Uuid,
+    /// Most credits that it may ever spend.
+    pub budget: Option<i64>,
+}
+
 /// Credits to put aside before work begins.
 #[derive(Debug, Clone)]
 pub struct NewHold {
@@ -58,6 +68,8 @@ pub struct NewHold {
     pub amount: i64,
     pub request_id: String,
     pub idempotency: Option<Idempotency>,
+    /// What it holds counts as spent by this key, until it is released.
+    pub key: Option<SpendingKey>,
     /// Until when the work is taken for alive, in milliseconds since 1970.
     pub lease_until: i64,
 }
@@ -66,7 +78,13 @@ impl NewHold {
     /// What is needed to end it.
     #[must_use]
     pub fn held(&self) -> Hold {
-        Hold { id: self.id, user: self.user, amount: self.amount, request_id: self.request_id.clone() }
+        Hold {
+            id: self.id,
+            user: self.user,
+            amount: self.amount,
+            request_id: self.request_id.clone(),
+            key: self.key.map(|key| key.id),
+        }
     }
 }
 
@@ -77,6 +95,8 @@ pub struct Hold {
     pub user: Uuid,
     pub amount: i64,
     pub request_id: String,
+    /// The API key that it was made with.
+    pub key: Option<Uuid>,
 }
 
 /// Which hold: its own id, and whose it is.
@@ -96,6 +116,10 @@ pub enum HoldOutcome {
     Mismatch,
     Insufficient {
         available: i64,
+    },
+    /// The key may not spend so much any more.
+    OverBudget {
+        left: i64,
     },
 }
 
@@ -223,6 +247,9 @@ pub trait CreditStore: Send + Sync {
         end: HoldEnd,
         reason: Option<String>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>>;
+
+    /// What each API key of a user has spent or holds; those that have not are not there.
+    async fn key_spending(&self, user: Uuid) -> StoreResult<HashMap<Uuid, i64>>;
 
     /// Moves credits without a hold, once per key.
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome>;

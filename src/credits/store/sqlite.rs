@@ -1,12 +1,14 @@
 //! The ledger in SQLite: every operation is one piece of work for the group-committing writer.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::{
     AuditReport, CreditStore, Drift, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting,
-    PostingOutcome, StaleHold, WorkKind,
+    PostingOutcome, SpendingKey, StaleHold, WorkKind,
 };
 use crate::credits::{Balance, EntryKind, LedgerEntry, Page};
 use crate::server::db::sqlite::{Durability, Sqlite};
@@ -121,6 +123,27 @@ fn find_key(connection: &Connection, user: Uuid, idempotency: &Idempotency) -> S
     Ok(before.map(|(id, fingerprint)| idempotency.compare(&fingerprint, id)))
 }
 
+/// Counts what is held as spent by the key; where that is over its budget, nothing, and what is left of it is returned.
+fn spend_by_key(connection: &Connection, hold: &NewHold, key: SpendingKey) -> StoreResult<Option<i64>> {
+    let spent = connection
+        .prepare_cached("SELECT spent FROM api_key_spending WHERE key_id = ?1")?
+        .query_row([key.id], |row| row.get::<_, i64>(0))
+        .optional()?
+        .unwrap_or(0);
+    if let Some(budget) = key.budget
+        && budget - spent < hold.amount
+    {
+        return Ok(Some((budget - spent).max(0)));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO api_key_spending (key_id, user_id, spent) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key_id) DO UPDATE SET spent = spent + excluded.spent",
+        )?
+        .execute(params![key.id, hold.user, hold.amount])?;
+    Ok(None)
+}
+
 fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResult<HoldOutcome> {
     if let Some(idempotency) = &hold.idempotency
         && let Some(outcome) = find_key(connection, hold.user, idempotency)?
@@ -131,10 +154,15 @@ fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResu
     if balance.available < hold.amount {
         return Ok(HoldOutcome::Insufficient { available: balance.available });
     }
+    if let Some(key) = hold.key
+        && let Some(left) = spend_by_key(connection, hold, key)?
+    {
+        return Ok(HoldOutcome::OverBudget { left });
+    }
     connection
         .prepare_cached(
-            "INSERT INTO holds (id, user_id, kind, amount, state, request_id, idempotency_key, fingerprint, created_at, lease_until)
-             VALUES (?1, ?2, ?3, ?4, 'held', ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO holds (id, user_id, kind, amount, state, request_id, idempotency_key, fingerprint, created_at, lease_until, api_key)
+             VALUES (?1, ?2, ?3, ?4, 'held', ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             hold.id,
@@ -146,6 +174,7 @@ fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResu
             hold.idempotency.as_ref().map(|idempotency| idempotency.fingerprint),
             now_millis(),
             hold.lease_until,
+            hold.key.map(|key| key.id),
         ])?;
     let balance = post(
         connection,
@@ -193,10 +222,17 @@ fn end_hold(
     reason: Option<&str>,
 ) -> StoreResult<Option<(HoldEnd, Balance)>> {
     let found = connection
-        .prepare_cached("SELECT amount, request_id, state FROM holds WHERE id = ?1 AND user_id = ?2")?
-        .query_row([id, user], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
+        .prepare_cached("SELECT amount, request_id, state, api_key FROM holds WHERE id = ?1 AND user_id = ?2")?
+        .query_row([id, user], |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, Option<Uuid>>(3)?,
+            ))
+        })
         .optional()?;
-    let Some((amount, request_id, state)) = found else { return Ok(None) };
+    let Some((amount, request_id, state, key)) = found else { return Ok(None) };
     let ended = match state.as_str() {
         "held" => None,
         "settled" => Some(HoldEnd::Settle),
@@ -212,6 +248,11 @@ fn end_hold(
         HoldEnd::Release => ("released", EntryKind::Release, 0),
     };
     connection.prepare_cached("UPDATE holds SET state = ?2 WHERE id = ?1")?.execute(params![id, state])?;
+    if let (HoldEnd::Release, Some(key)) = (end, key) {
+        connection
+            .prepare_cached("UPDATE api_key_spending SET spent = spent - ?2 WHERE key_id = ?1")?
+            .execute(params![key, amount])?;
+    }
     let balance = post(
         connection,
         &Posting {
@@ -262,6 +303,17 @@ impl CreditStore for SqliteCreditStore {
             .await
     }
 
+    async fn key_spending(&self, user: Uuid) -> StoreResult<HashMap<Uuid, i64>> {
+        self.db
+            .read(move |connection| {
+                let mut spending =
+                    connection.prepare_cached("SELECT key_id, spent FROM api_key_spending WHERE user_id = ?1")?;
+                let rows = spending.query_map([user], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome> {
         let free_credits = self.free_credits;
         self.db.write(Durability::Durable, move |connection| post_once(connection, &posting, free_credits)).await
@@ -284,13 +336,18 @@ impl CreditStore for SqliteCreditStore {
         self.db
             .read(move |connection| {
                 let mut stale = connection.prepare_cached(
-                    "SELECT id, user_id, amount, request_id, kind FROM holds
+                    "SELECT id, user_id, amount, request_id, api_key, kind FROM holds
                      WHERE state = 'held' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2",
                 )?;
                 let rows = stale.query_map(params![now, to_sql(limit)], |row| {
-                    let hold =
-                        Hold { id: row.get(0)?, user: row.get(1)?, amount: row.get(2)?, request_id: row.get(3)? };
-                    Ok((hold, row.get::<_, String>(4)?))
+                    let hold = Hold {
+                        id: row.get(0)?,
+                        user: row.get(1)?,
+                        amount: row.get(2)?,
+                        request_id: row.get(3)?,
+                        key: row.get(4)?,
+                    };
+                    Ok((hold, row.get::<_, String>(5)?))
                 })?;
                 rows.map(|row| {
                     let (hold, kind) = row?;

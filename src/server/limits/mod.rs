@@ -26,6 +26,8 @@ pub enum Limit {
     LoginEmail,
     /// Everything of one user that costs credits.
     Spend,
+    /// What one API key asks, at most so often a minute.
+    ApiKey(u32),
 }
 
 impl Limit {
@@ -36,12 +38,17 @@ impl Limit {
             Self::LoginAddress => "login-address",
             Self::LoginEmail => "login-email",
             Self::Spend => "spend",
+            Self::ApiKey(_) => "api-key",
         }
     }
 
     /// How many a minute, and at once, where `configured` is `RATE_LIMIT_PER_MINUTE`.
     fn per_minute(self, configured: u32) -> u32 {
-        let count = if self == Self::LoginEmail { configured.div_ceil(2) } else { configured };
+        let count = match self {
+            Self::LoginEmail => configured.div_ceil(2),
+            Self::ApiKey(own) => own,
+            Self::Register | Self::LoginAddress | Self::Spend => configured,
+        };
         count.max(1)
     }
 }

@@ -1,5 +1,7 @@
 //! What is stored of an account and of its entries, and how entries are numbered.
 
+use std::collections::HashMap;
+
 use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,6 +29,9 @@ pub(super) struct Account {
     pub busy: bool,
     /// The entries after the cut, oldest first.
     pub recent: Vec<Entry>,
+    /// What each API key has spent or holds, by its id as text.
+    #[serde(default)]
+    pub spending: HashMap<String, i64>,
 }
 
 /// Where the entries of an account were cut off.
@@ -45,6 +50,8 @@ pub(super) struct OpenHold {
     pub kind: String,
     pub amount: i64,
     pub request_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<bson::Uuid>,
     pub at: bson::DateTime,
     pub lease_until: i64,
 }

@@ -16,7 +16,7 @@ mod batch;
 mod documents;
 mod filing;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -30,7 +30,7 @@ use self::batch::{Batcher, Change};
 use self::documents::{Account, After, Cut, Entry, Filed, Once, OpenHold, between};
 use super::{
     AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingOutcome,
-    StaleHold, WorkKind,
+    SpendingKey, StaleHold, WorkKind,
 };
 use crate::credits::{Balance, EntryKind, LedgerEntry, Page};
 use crate::server::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
@@ -110,6 +110,7 @@ impl MongoCreditStore {
             open: Vec::new(),
             busy: false,
             recent,
+            spending: HashMap::new(),
         };
         let accounts = self.accounts.clone();
         match run(async move { accounts.insert_one(account).await }).await {
@@ -162,7 +163,7 @@ impl MongoCreditStore {
         if account.open.iter().any(|open| open.id == to_bson(hold.id)) {
             return Ok(Ok(HoldOutcome::Held(account.balance())));
         }
-        let mut guard = doc! { "available": { "$gte": hold.amount } };
+        let mut guard = guard_of(hold);
         if let Some(idempotency) = &hold.idempotency {
             if let Some(outcome) = self.find_once(&account, idempotency).await? {
                 return Ok(Ok(outcome));
@@ -173,8 +174,29 @@ impl MongoCreditStore {
         if account.available < hold.amount {
             return Ok(Ok(HoldOutcome::Insufficient { available: account.available }));
         }
+        if let Some(SpendingKey { id, budget: Some(budget) }) = hold.key {
+            let left = budget - account.spending.get(&id.to_string()).copied().unwrap_or(0);
+            if left < hold.amount {
+                return Ok(Ok(HoldOutcome::OverBudget { left: left.max(0) }));
+            }
+        }
         Ok(Err(guard))
     }
+}
+
+/// What an account must be like for this hold.
+fn guard_of(hold: &NewHold) -> Document {
+    let mut guard = doc! { "available": { "$gte": hold.amount } };
+    if let Some(SpendingKey { id, budget: Some(budget) }) = hold.key {
+        // Of a key that has spent nothing there is no field, which is not greater than 0 either.
+        let most = (budget - hold.amount).max(0);
+        guard.insert(spending_field(id), doc! { "$not": { "$gt": most } });
+    }
+    guard
+}
+
+fn spending_field(key: Uuid) -> String {
+    format!("spending.{key}")
 }
 
 fn end_key(end: HoldEnd, id: Uuid) -> String {
@@ -205,6 +227,7 @@ impl CreditStore for MongoCreditStore {
             kind: hold.kind.as_str().to_owned(),
             amount: hold.amount,
             request_id: hold.request_id.clone(),
+            key: hold.key.map(|key| to_bson(key.id)),
             at,
             lease_until: hold.lease_until,
         };
@@ -214,15 +237,18 @@ impl CreditStore for MongoCreditStore {
             fingerprint: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: fingerprint.to_vec() },
             hold: open.id,
         });
+        let mut sums = doc! { "available": -hold.amount, "held": hold.amount, "posted": 1_i64 };
+        sums.extend(hold.key.map(|key| (spending_field(key.id), Bson::from(hold.amount))));
         let update = doc! {
-            "$inc": { "available": -hold.amount, "held": hold.amount, "posted": 1_i64 },
+            "$inc": sums,
             "$set": { "busy": true },
             "$push": { "open": bson::serialize_to_bson(&open)?, "recent": bson::serialize_to_bson(&entry)? },
         };
-        // Without a key, the balance is all that has to be looked at, and the update itself does.
+        // The balance and the budget are looked at by the update itself.
+        let hopeless = hold.key.and_then(|key| key.budget).is_some_and(|budget| budget < hold.amount);
         let mut guard = match hold.idempotency {
-            None => doc! { "available": { "$gte": hold.amount } },
-            Some(_) => match self.look_before_hold(&hold).await? {
+            None if !hopeless => guard_of(&hold),
+            _ => match self.look_before_hold(&hold).await? {
                 Ok(outcome) => return Ok(outcome),
                 Err(guard) => guard,
             },
@@ -258,8 +284,12 @@ impl CreditStore for MongoCreditStore {
         let mut entry = Entry::new(kind, amount, -hold.amount, end_key(end, hold.id), &hold.request_id);
         entry.reason = reason;
         let guard = doc! { "open": { "$elemMatch": { "id": to_bson(hold.id), "amount": hold.amount } } };
+        let mut sums = doc! { "available": given_back, "held": -hold.amount, "posted": 1_i64 };
+        if let (HoldEnd::Release, Some(key)) = (end, hold.key) {
+            sums.insert(spending_field(key), -hold.amount);
+        }
         let update = doc! {
-            "$inc": { "available": given_back, "held": -hold.amount, "posted": 1_i64 },
+            "$inc": sums,
             "$pull": { "open": { "id": to_bson(hold.id) } },
             "$push": { "recent": bson::serialize_to_bson(&entry)? },
         };
@@ -269,6 +299,25 @@ impl CreditStore for MongoCreditStore {
         }
         let Some(account) = self.find_account(hold.user).await? else { return Ok(None) };
         Ok(self.find_end(&account, hold.id).await?.map(|end| (end, account.balance())))
+    }
+
+    async fn key_spending(&self, user: Uuid) -> StoreResult<HashMap<Uuid, i64>> {
+        #[derive(Deserialize)]
+        struct Spending {
+            #[serde(default)]
+            spending: HashMap<String, i64>,
+        }
+        let accounts = self.accounts.clone_with_type::<Spending>();
+        let found = run(async move {
+            accounts.find_one(doc! { "_id": to_bson(user) }).projection(doc! { "spending": 1 }).await
+        })
+        .await?;
+        let spending = found.map(|found| found.spending).unwrap_or_default();
+        let read = |(key, spent): (String, i64)| {
+            let key = key.parse().map_err(|_| StoreError::Corrupt(format!("spending of key {key:?}")))?;
+            Ok((key, spent))
+        };
+        spending.into_iter().map(read).collect()
     }
 
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome> {
@@ -341,6 +390,7 @@ impl CreditStore for MongoCreditStore {
                     user: from_bson(user),
                     amount: hold.amount,
                     request_id: hold.request_id,
+                    key: hold.key.map(from_bson),
                 };
                 stale.push((hold.lease_until, StaleHold { hold: held, kind }));
             }

@@ -1,0 +1,128 @@
+//! The rules of API keys.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rand::RngCore;
+use uuid::Uuid;
+
+use super::service::hash_token;
+use super::store::{StoredKey, User};
+use super::{ApiKey, ApiKeyRequest, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_NAME_CHARS, MAX_KEY_PER_MINUTE, NewApiKey};
+use crate::credits::store::SpendingKey;
+use crate::error::{AppError, AppResult};
+use crate::server::db::{now_millis, rfc3339};
+use crate::server::state::AppState;
+
+/// What every key begins with, so that people and scanners for leaked secrets recognise one.
+pub const KEY_PREFIX: &str = "tsk_";
+/// How exactly it is kept when a key was last used, in milliseconds: a write for every request would be a waste.
+const USE_STEP: i64 = 60_000;
+
+/// The limits of the key that a request came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyGrant {
+    /// Requests a minute.
+    pub per_minute: Option<u32>,
+    pub spending: SpendingKey,
+}
+
+/// Makes a key.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when there are [`MAX_API_KEYS`].
+pub async fn create_key(state: &AppState, user: Uuid, request: ApiKeyRequest) -> AppResult<NewApiKey> {
+    let name = request.name.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !(1..=MAX_KEY_NAME_CHARS).contains(&name.chars().count()) || name.contains(char::is_control) {
+        let problem = format!("Give the key a name of 1 to {MAX_KEY_NAME_CHARS} characters.");
+        return Err(AppError::invalid("name", problem));
+    }
+    if request.per_minute.is_some_and(|count| !(1..=MAX_KEY_PER_MINUTE).contains(&count)) {
+        let problem = format!("Requests a minute are a number from 1 to {MAX_KEY_PER_MINUTE}.");
+        return Err(AppError::invalid("perMinute", problem));
+    }
+    if request.budget.is_some_and(|credits| !(1..=MAX_KEY_BUDGET).contains(&credits)) {
+        let problem = format!("A budget is a number of credits from 1 to {MAX_KEY_BUDGET}.");
+        return Err(AppError::invalid("budget", problem));
+    }
+    if state.accounts.list_keys(user).await?.len() >= MAX_API_KEYS {
+        let problem = format!("You have {MAX_API_KEYS} keys, and that is the most. Revoke one first.");
+        return Err(AppError::Conflict(problem));
+    }
+    let mut secret = [0; 32];
+    rand::rng().fill_bytes(&mut secret);
+    let key = format!("{KEY_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
+    let stored = StoredKey {
+        id: Uuid::now_v7(),
+        name,
+        hint: key[key.len() - 4..].to_owned(),
+        per_minute: request.per_minute,
+        budget: request.budget,
+        created_at: now_millis(),
+        last_used_at: None,
+    };
+    state.accounts.create_key(hash_token(&key), user, stored.clone()).await?;
+    tracing::info!(%user, key = %stored.id, "an API key was made");
+    Ok(NewApiKey { key, about: shown(stored, 0)? })
+}
+
+/// The keys of a user, newest first.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn list_keys(state: &AppState, user: Uuid) -> AppResult<Vec<ApiKey>> {
+    let (keys, spending) = tokio::try_join!(state.accounts.list_keys(user), state.credits.key_spending(user))?;
+    let mut keys: Vec<_> = keys
+        .into_iter()
+        .map(|key| {
+            let spent = spending.get(&key.id).copied().unwrap_or(0);
+            shown(key, spent)
+        })
+        .collect::<AppResult<_>>()?;
+    keys.reverse();
+    Ok(keys)
+}
+
+/// Revokes a key: what it asks from now on is refused.
+///
+/// # Errors
+/// [`AppError::NotFound`] also for somebody else's.
+pub async fn revoke_key(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
+    if !state.accounts.delete_key(user, id).await? {
+        return Err(AppError::NotFound);
+    }
+    tracing::info!(%user, key = %id, "an API key was revoked");
+    Ok(())
+}
+
+/// The user behind a key, and what it may do.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn find_key(state: &AppState, key: &str) -> AppResult<Option<(User, KeyGrant)>> {
+    let Some((user, stored)) = state.accounts.find_key(hash_token(key)).await? else { return Ok(None) };
+    let now = now_millis();
+    if stored.last_used_at.is_none_or(|at| now - at >= USE_STEP) {
+        let (state, id) = (state.clone(), stored.id);
+        // Nobody waits for it.
+        tokio::spawn(async move {
+            if let Err(error) = state.accounts.touch_key(id, now).await {
+                tracing::warn!(%error, "the use of a key could not be kept");
+            }
+        });
+    }
+    let spending = SpendingKey { id: stored.id, budget: stored.budget };
+    Ok(Some((user, KeyGrant { per_minute: stored.per_minute, spending })))
+}
+
+fn shown(key: StoredKey, spent: i64) -> AppResult<ApiKey> {
+    Ok(ApiKey {
+        id: key.id.to_string(),
+        name: key.name,
+        hint: key.hint,
+        per_minute: key.per_minute,
+        budget: key.budget,
+        spent,
+        created_at: rfc3339(key.created_at)?,
+        last_used_at: key.last_used_at.map(rfc3339).transpose()?,
+    })
+}
