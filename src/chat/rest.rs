@@ -3,27 +3,31 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use futures::StreamExt;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::service::{self, Asked, CONVERSATIONS_PAGE};
 use super::watch::watch_reply;
-use super::{ChatRequest, Conversation, ConversationSummary, Message};
+use super::{ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationSummary, Message};
 use crate::credits::Page;
 use crate::error::AppError;
+use crate::reference::Spending;
 use crate::server::caller::Caller;
 use crate::server::jobs::Position;
 use crate::server::pages;
-use crate::server::response::{Answer, ApiError, ApiJson, ApiResult, PathId, page_limit, with_quota};
+use crate::server::response::{
+    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, page_limit, with_quota,
+};
 use crate::server::state::AppState;
 use crate::ui::Theme;
 
@@ -32,17 +36,25 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The routes of this feature.
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/api/chat", post(send))
-        .route("/api/chat/{id}", get(read))
-        .route("/api/chat/{id}/events", get(watch))
-        .route("/api/chat/{id}/stop", post(stop))
-        .route("/api/conversations", get(list))
-        .route("/api/conversations/{id}", get(show).patch(rename).delete(delete))
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(send))
+        .routes(routes!(read))
+        .routes(routes!(watch))
+        .routes(routes!(stop))
+        .routes(routes!(list))
+        .routes(routes!(show, rename, delete))
         .route("/chat", post(submit))
 }
 
+/// Asks a model.
+///
+/// The price is put on hold first and taken when the reply is stored: no result, no charge. With `Accept:
+/// text/event-stream` the reply comes as a stream of events. Closing the connection does not stop it; only `stop` does.
+#[utoipa::path(post, path = "/api/chat", operation_id = "send_message", tag = "Chat",
+    request_body(content = ChatRequest, example = json!({"message": "What is a tessera?"})),
+    responses((status = 200, description = "The whole reply, or its events as they come.", content(
+        (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
 async fn send(
     State(state): State<AppState>,
     caller: Caller,
@@ -59,11 +71,22 @@ async fn send(
     Ok(with_quota(response, quota))
 }
 
-/// One message, with its HTML once it has ended.
+/// Reads one message, with its HTML once it has ended.
+#[utoipa::path(get, path = "/api/chat/{id}", operation_id = "read_message", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The message's id.")),
+    responses((status = 200, description = "The message.", body = Envelope<Message>)))]
 async fn read(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Message> {
     Ok(Answer(service::load_message(&state, caller.id, id).await?))
 }
 
+/// Follows a reply from its start, or from after an event.
+///
+/// Any number of clients may, at any time, in any tab.
+#[utoipa::path(get, path = "/api/chat/{id}/events", operation_id = "watch_reply", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The reply's id."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
+    responses((status = 200, description = "The events.", body = ChatEvent, content_type = "text/event-stream"),
+        (status = 204, description = "There is nothing more to come.")))]
 async fn watch(
     State(state): State<AppState>,
     caller: Caller,
@@ -97,18 +120,33 @@ async fn event_stream(state: &AppState, user: Uuid, id: Uuid, from: Option<Posit
     Ok(response)
 }
 
-async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Value> {
+/// Stops a reply.
+///
+/// Before its first token that is free; after it the price stands and the text is kept.
+#[utoipa::path(post, path = "/api/chat/{id}/stop", operation_id = "stop_reply", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The reply's id.")),
+    responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
+async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
     service::stop_reply(&state, caller.id, id).await?;
-    Ok(Answer(json!({})))
+    Ok(Answer(Nothing {}))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct ListQuery {
+    /// Words to look for in titles and messages.
     q: Option<String>,
+    /// 1 to 100.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
+    /// The `nextCursor` of the page before.
     cursor: Option<String>,
 }
 
+/// Lists conversations, the one that was active last first.
+#[utoipa::path(get, path = "/api/conversations", operation_id = "list_conversations", tag = "Conversations",
+    params(ListQuery),
+    responses((status = 200, description = "A page of them.", body = Envelope<Page<ConversationSummary>>)))]
 async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -119,29 +157,45 @@ async fn list(
     Ok(Answer(service::list_conversations(&state, caller.id, &search, query.cursor.as_deref(), limit).await?))
 }
 
+/// Reads a conversation with its messages.
+#[utoipa::path(get, path = "/api/conversations/{id}", operation_id = "read_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The conversation.", body = Envelope<Conversation>)))]
 async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Conversation> {
     Ok(Answer(service::load_conversation(&state, caller.id, &id.to_string()).await?))
 }
 
-#[derive(Deserialize)]
+/// What a conversation is to be called.
+#[derive(Deserialize, ToSchema)]
 struct RenameBody {
+    /// 1 to 120 characters.
     #[serde(default)]
+    #[schema(required)]
     title: String,
 }
 
+/// Renames a conversation.
+#[utoipa::path(patch, path = "/api/conversations/{id}", operation_id = "rename_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    request_body(content = RenameBody, example = json!({"title": "Mosaics"})),
+    responses((status = 200, description = "It has the new title.", body = Envelope<Nothing>)))]
 async fn rename(
     State(state): State<AppState>,
     caller: Caller,
     PathId(id): PathId,
     ApiJson(body, _): ApiJson<RenameBody>,
-) -> ApiResult<Value> {
+) -> ApiResult<Nothing> {
     service::rename_conversation(&state, caller.id, id, &body.title).await?;
-    Ok(Answer(json!({})))
+    Ok(Answer(Nothing {}))
 }
 
-async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Value> {
+/// Deletes a conversation with its messages.
+#[utoipa::path(delete, path = "/api/conversations/{id}", operation_id = "delete_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
+async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
     service::delete_conversation(&state, caller.id, id).await?;
-    Ok(Answer(json!({})))
+    Ok(Answer(Nothing {}))
 }
 
 #[derive(Deserialize)]

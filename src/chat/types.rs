@@ -4,14 +4,16 @@ use serde::{Deserialize, Serialize};
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Author {
     User,
     Assistant,
 }
 
-/// How far a message has come. What the user wrote is always [`MessageState::Complete`].
+/// How far a message has come. What the user wrote is always `complete`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MessageState {
     /// A server is writing it right now.
@@ -50,6 +52,7 @@ impl MessageState {
 
 /// Tokens that a provider says it used. Shown and recorded, never the basis of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     pub input_tokens: u32,
@@ -58,6 +61,7 @@ pub struct Usage {
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// `UUIDv7`. A reply's id is also the id of its job and of its hold.
@@ -76,7 +80,7 @@ pub struct Message {
     pub provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model: Option<String>,
-    /// [`crate::error::AppError::code`] of what ended the reply.
+    /// The code of the error that ended the reply.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -87,6 +91,7 @@ pub struct Message {
 
 /// A conversation as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationSummary {
     /// `UUIDv7`.
@@ -100,6 +105,7 @@ pub struct ConversationSummary {
 
 /// A conversation with its messages, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
     /// `UUIDv7`.
@@ -112,16 +118,22 @@ pub struct Conversation {
     pub messages: Vec<Message>,
 }
 
-/// The body of `POST /api/chat`.
+/// A message to a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChatRequest {
+    /// 1 to 1,000 characters, unless the server is configured otherwise.
     #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(required))]
     pub message: String,
+    /// Asked first; the others follow if it fails.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider: Option<String>,
+    /// One of that provider.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model: Option<String>,
+    /// Where the message belongs; without it, a new conversation begins.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub conversation_id: Option<String>,
     /// Do not answer from the cache.
@@ -132,24 +144,32 @@ pub struct ChatRequest {
     pub replaces: Option<String>,
 }
 
-/// The answer of `POST /api/chat`.
+/// What came of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChatAnswer {
+    /// Markdown.
     pub reply: String,
     pub remaining_credits: i64,
+    /// What was charged.
     pub credits: i64,
+    /// The same was asked before: then it costs nothing.
     pub cached: bool,
     /// Another provider than the first in order answered.
     pub fallback: bool,
     pub provider: String,
     pub model: String,
     pub conversation_id: String,
+    /// The reply's.
     pub message_id: String,
 }
 
-/// An event of a reply, sent as `text/event-stream` under the name of its variant.
+/// An event of a reply, sent as `text/event-stream` under its name; `data` is JSON. Each has an `id`, which
+/// `Last-Event-ID` takes to go on after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "ssr", derive(Serialize, utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", serde(tag = "event", content = "data", rename_all = "lowercase"))]
 pub enum ChatEvent {
     Start(StartEvent),
     Token(TokenEvent),
@@ -160,6 +180,7 @@ pub enum ChatEvent {
 
 /// The first event of every reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StartEvent {
     pub message_id: String,
@@ -172,12 +193,14 @@ pub struct StartEvent {
 
 /// The text goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct TokenEvent {
     pub text: String,
 }
 
 /// Another provider is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct FallbackEvent {
     pub from: String,
     pub to: String,
@@ -185,6 +208,7 @@ pub struct FallbackEvent {
 
 /// The reply is there, and paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DoneEvent {
     /// The whole text, for who has not seen it come.
@@ -199,8 +223,9 @@ pub struct DoneEvent {
 
 /// There is no reply, or not all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ErrorEvent {
-    /// [`crate::error::AppError::code`].
+    /// For programs.
     pub code: String,
     /// For people.
     pub error: String,

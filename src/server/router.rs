@@ -16,6 +16,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::pages;
 use super::request::track_request;
@@ -24,10 +26,22 @@ use super::state::AppState;
 use super::{check, security};
 use crate::error::AppError;
 use crate::ui::Theme;
-use crate::{account, chat, credits};
+use crate::{account, chat, credits, reference};
 
 /// No request of this version needs more.
 const MAX_BODY: usize = 64 * 1024;
+
+/// What programs may ask for, each route with its description (`reference/`); and the forms of the pages.
+pub fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(account::rest::router())
+        .merge(account::keys_rest::router())
+        .merge(chat::rest::router())
+        .merge(credits::rest::router())
+        .merge(reference::rest::router())
+        .routes(routes!(check::healthz))
+        .routes(routes!(check::readyz))
+}
 
 /// Everything that is served.
 pub fn build(state: &AppState) -> Router {
@@ -38,15 +52,11 @@ pub fn build(state: &AppState) -> Router {
         .route("/chat", get(pages::chat_page))
         .route("/chat/{id}", get(pages::chat_page))
         .route("/dashboard", get(pages::dashboard_page));
+    let (api, _) = api().split_for_parts();
     let router = Router::new()
         .merge(pages)
-        .merge(account::rest::router())
-        .merge(account::keys_rest::router())
-        .merge(chat::rest::router())
-        .merge(credits::rest::router())
+        .merge(api)
         .route("/fn/{*name}", post(call_server_fn))
-        .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(check::readyz))
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
         // Reading stops there, whoever reads; Axum's own limit would be a second one.

@@ -1,0 +1,1 @@
+//! OpenAI's own clients against `/v1`, unchanged.
