@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use tessera::chat::providers::local::{LocalProvider, LocalStatus};
-use tessera::chat::providers::{ChatProvider, ProviderEvent, ProviderRequest, Role, Turn};
+use tessera::chat::providers::{ChatProvider, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
 
 const ROUNDS: usize = 3;
 const REPLY_TOKENS: u32 = 128;
@@ -36,7 +36,8 @@ struct Reply {
 async fn ask(provider: &LocalProvider, content: String, max_output_tokens: u32) -> Reply {
     let turns = vec![Turn { role: Role::User, content }];
     let started = Instant::now();
-    let request = ProviderRequest { turns, model: None, max_output_tokens };
+    let sampling = Sampling { max_output_tokens, ..Sampling::default() };
+    let request = ProviderRequest { turns, model: None, sampling };
     let mut stream = provider.start(request).await.expect("the model is there");
     let mut first = None;
     while let Some(event) = stream.next().await {

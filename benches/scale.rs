@@ -167,6 +167,7 @@ async fn add_user(stores: &Stores) -> Uuid {
         user: id,
         conversation: Uuid::now_v7(),
         new_title: Some("A conversation".into()),
+        hidden: false,
         replaces: None,
         message_id: Uuid::now_v7(),
         text: "How long is a piece of string?".into(),

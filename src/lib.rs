@@ -23,6 +23,10 @@ pub mod landing;
 pub mod reference;
 #[cfg(feature = "ssr")]
 pub mod server;
+#[cfg(feature = "ssr")]
+pub mod usage;
+#[cfg(feature = "ssr")]
+pub mod v1;
 
 /// Takes over the page that the server rendered.
 #[cfg(feature = "hydrate")]

@@ -15,8 +15,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Usage;
-use super::providers::{Role, Turn};
-use super::service::MAX_OUTPUT_TOKENS;
+use super::providers::{Role, Sampling, Turn};
 use crate::server::cache::Cache;
 use crate::server::state::AppState;
 
@@ -42,21 +41,35 @@ pub(super) struct AnswerKey(String);
 impl AnswerKey {
     /// Every part comes with its length, so that no two questions look alike. `owner` is whose the answer is, where it
     /// is not everybody's, and `picked` the provider that was picked, and its model.
-    pub(super) fn new(owner: Option<Uuid>, picked: Option<(&str, Option<&str>)>, turns: &[Turn]) -> Self {
+    pub(super) fn new(
+        owner: Option<Uuid>,
+        picked: Option<(&str, Option<&str>)>,
+        sampling: &Sampling,
+        turns: &[Turn],
+    ) -> Self {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_be_bytes());
             hash.update(bytes);
         };
         // Raised when answers to the same question are to be others.
-        part(b"answer 1");
+        part(b"answer 2");
         part(owner.as_ref().map_or(&[], |owner| owner.as_bytes()));
         let (provider, model) = picked.map_or((None, None), |(provider, model)| (Some(provider), model));
         for picked in [provider, model] {
             part(&[u8::from(picked.is_some())]);
             part(picked.unwrap_or_default().as_bytes());
         }
-        part(&MAX_OUTPUT_TOKENS.to_be_bytes());
+        let Sampling { max_output_tokens, temperature, top_p, stop } = sampling;
+        part(&max_output_tokens.to_be_bytes());
+        for number in [temperature, top_p] {
+            part(&number.map(f32::to_be_bytes).unwrap_or_default());
+            part(&[u8::from(number.is_some())]);
+        }
+        part(&(stop.len() as u64).to_be_bytes());
+        for stop in stop {
+            part(stop.as_bytes());
+        }
         part(&(turns.len() as u64).to_be_bytes());
         for Turn { role, content } in turns {
             part(&[match role {
@@ -192,9 +205,15 @@ mod tests {
                 })
                 .collect();
             let picked = provider.as_deref().map(|provider| (provider, model.as_deref()));
-            let key = AnswerKey::new(owner, picked, &turns);
+            let sampling = Sampling {
+                max_output_tokens: random.random_range(1..3),
+                temperature: random.random::<bool>().then_some(0.0),
+                top_p: random.random::<bool>().then_some(1.0),
+                stop: (0..random.random_range(0..3)).map(|_| text(&mut random)).collect(),
+            };
+            let key = AnswerKey::new(owner, picked, &sampling, &turns);
             // Quotes tell where each part begins and ends.
-            let question = format!("{owner:?} {provider:?} {model:?} {turns:?}");
+            let question = format!("{owner:?} {provider:?} {model:?} {sampling:?} {turns:?}");
             if let Some(before) = seen.insert(key, question.clone()) {
                 assert_eq!(before, question, "two questions, one key");
             }

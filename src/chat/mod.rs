@@ -28,6 +28,6 @@ pub mod service;
 #[cfg(feature = "ssr")]
 pub mod store;
 #[cfg(feature = "ssr")]
-mod watch;
+pub mod watch;
 
 pub use types::*;

@@ -8,8 +8,9 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::answers::{KeptAnswer, Lead};
-use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, TokenStream, Turn};
-use super::service::MAX_OUTPUT_TOKENS;
+use super::providers::{
+    BreakerState, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
+};
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::store::{Hold, HoldEnd};
@@ -18,6 +19,8 @@ use crate::server::db::StoreResult;
 use crate::server::jobs::{Job, JobEvent, Position, StopReason};
 use crate::server::request::in_request;
 use crate::server::state::AppState;
+use crate::usage::Outcome;
+use crate::usage::service::{Asked, Trial};
 
 /// How often the text so far is kept, so that a crash loses at most this much of it.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -32,6 +35,7 @@ pub struct Writing {
     pub hold: Hold,
     pub conversation: Uuid,
     pub turns: Vec<Turn>,
+    pub sampling: Sampling,
     /// The provider that comes first, whether it can answer or not.
     pub wanted: &'static str,
     /// Another model than the first provider's own.
@@ -59,6 +63,8 @@ struct Draft<'a> {
     text: String,
     /// Index of the provider that answers.
     provider: usize,
+    /// What it was asked, for the record.
+    trial: Trial,
     saved: Instant,
 }
 
@@ -74,6 +80,7 @@ pub fn start(state: &AppState, writing: Writing) {
                 writing: &writing,
                 text: String::new(),
                 provider: 0,
+                trial: Trial::begin(),
                 saved: Instant::now(),
             };
             draft.publish(&ChatEvent::Start(StartEvent {
@@ -108,48 +115,70 @@ impl Draft<'_> {
         // One deadline for the first token, whoever it comes from; each gets its share of what is left until then.
         let deadline = Instant::now() + self.state.config.chat.timeout;
         let mut last = ProviderError::Unavailable("no provider".to_owned());
-        for (number, provider) in self.writing.order.iter().enumerate() {
+        let writing = self.writing;
+        self.state.retries.earn();
+        for (number, provider) in writing.order.iter().enumerate() {
             if number > 0 {
                 self.provider = number;
                 self.publish(&ChatEvent::Fallback(FallbackEvent {
-                    from: self.writing.order[number - 1].name().to_owned(),
+                    from: writing.order[number - 1].name().to_owned(),
                     to: provider.name().to_owned(),
                 }));
             }
-            let left = u32::try_from(self.writing.order.len() - number).unwrap_or(1);
+            let left = u32::try_from(writing.order.len() - number).unwrap_or(1);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
+            self.trial = Trial::begin();
             let first = tokio::select! {
-                reason = self.job.stopped() => return ending_of(reason),
+                reason = self.job.stopped() => {
+                    self.record(Outcome::Stopped);
+                    return ending_of(reason);
+                }
                 first = timeout(share, self.ask(provider)) => first.unwrap_or(Err(ProviderError::Timeout)),
             };
             match first {
                 Ok((token, stream)) => {
                     provider.answered();
+                    self.trial.first_token();
                     self.append(token);
                     return self.follow(provider, stream).await;
                 }
                 Err(error) => {
                     tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
                     provider.failed(&error);
+                    self.record(outcome_of(&error));
                     last = error;
+                    let next = writing.order.get(number + 1);
+                    if next.is_some_and(|next| !self.may_go_on(provider, &last, next)) {
+                        break;
+                    }
                 }
             }
         }
         Ending::Broken(error_of(&last))
     }
 
+    /// Whether the next provider may be asked after this one failed. Over the budget, whoever fails rests at once: those
+    /// who come ask the next one first, and only those who are here already are taken further, to one that is well.
+    fn may_go_on(&self, failed: &GuardedProvider, error: &ProviderError, next: &GuardedProvider) -> bool {
+        let may =
+            self.state.retries.spend() || (failed.rest_after(error) && next.breaker_state() == BreakerState::Closed);
+        self.state.metrics.fell_back(may);
+        may
+    }
+
     /// The first token that is not empty, and the stream it came from.
-    async fn ask(&self, provider: &GuardedProvider) -> Result<(String, TokenStream), ProviderError> {
+    async fn ask(&mut self, provider: &GuardedProvider) -> Result<(String, TokenStream), ProviderError> {
         let request = ProviderRequest {
             turns: self.writing.turns.clone(),
             model: self.writing.model.clone().filter(|_| self.provider == 0),
-            max_output_tokens: MAX_OUTPUT_TOKENS,
+            sampling: self.writing.sampling.clone(),
         };
-        let mut stream = provider.start(request).await?;
+        let mut stream = provider.start(request).await.inspect_err(|_| self.trial.refused())?;
         while let Some(event) = stream.next().await {
             match event? {
                 ProviderEvent::Token(text) if !text.is_empty() => return Ok((text, stream)),
                 ProviderEvent::Token(_) => {}
+                ProviderEvent::Usage(usage) => self.trial.said(usage),
                 ProviderEvent::Done { .. } => return Err(ProviderError::Malformed("an empty answer".to_owned())),
             }
         }
@@ -160,7 +189,10 @@ impl Draft<'_> {
         let pause = self.state.config.chat.timeout;
         loop {
             let next = tokio::select! {
-                reason = self.job.stopped() => return ending_of(reason),
+                reason = self.job.stopped() => {
+                    self.record(Outcome::Stopped);
+                    return ending_of(reason);
+                }
                 next = timeout(pause, stream.next()) => next,
             };
             let error = match next {
@@ -168,15 +200,47 @@ impl Draft<'_> {
                     self.append(text);
                     continue;
                 }
-                Ok(Some(Ok(ProviderEvent::Done { usage }))) => return Ending::Whole { usage },
+                Ok(Some(Ok(ProviderEvent::Usage(usage)))) => {
+                    self.trial.said(usage);
+                    continue;
+                }
+                Ok(Some(Ok(ProviderEvent::Done { usage }))) => {
+                    if let Some(usage) = usage {
+                        self.trial.said(usage);
+                    }
+                    // White space is no answer.
+                    self.record(if self.text.trim().is_empty() { Outcome::Malformed } else { Outcome::Ok });
+                    return Ending::Whole { usage };
+                }
                 Ok(Some(Err(error))) => error,
                 Ok(None) => ProviderError::Malformed("the stream was cut".to_owned()),
                 Err(_) => ProviderError::Timeout,
             };
             tracing::warn!(provider = provider.name(), %error, "a provider broke off");
             provider.failed(&error);
+            self.record(match outcome_of(&error) {
+                Outcome::Malformed | Outcome::Unavailable => Outcome::Cut,
+                other => other,
+            });
             return Ending::Broken(error_of(&error));
         }
+    }
+
+    /// Puts down what came of the attempt that is over.
+    fn record(&self, outcome: Outcome) {
+        let Writing { id, hold, turns, order, .. } = self.writing;
+        let asked = Asked {
+            request_id: &hold.request_id,
+            reply: *id,
+            user: hold.user,
+            provider: order[self.provider].name(),
+            model: self.model(),
+            input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
+            output_bytes: self.text.len(),
+        };
+        let attempt = self.trial.end(asked, outcome, &self.state.config.usage.prices);
+        self.state.metrics.attempted(&attempt);
+        self.state.usage.record(attempt);
     }
 
     fn append(&mut self, text: String) {
@@ -260,6 +324,7 @@ impl Draft<'_> {
         };
         let ended = with_retries(|| state.credits.end_hold(hold, end, reason.clone())).await?;
         let (end, balance) = ended.ok_or(AppError::Internal)?;
+        state.metrics.hold_ended(end);
         Ok((if end == HoldEnd::Settle { hold.amount } else { 0 }, balance.available))
     }
 }
@@ -294,6 +359,17 @@ fn error_of(error: &ProviderError) -> AppError {
         ProviderError::Timeout => AppError::ProviderTimeout,
         ProviderError::RateLimited { .. } => AppError::ProviderRateLimited,
         _ => AppError::ProviderFailed,
+    }
+}
+
+const fn outcome_of(error: &ProviderError) -> Outcome {
+    match error {
+        ProviderError::Timeout => Outcome::Timeout,
+        ProviderError::RateLimited { .. } => Outcome::RateLimited,
+        ProviderError::Blocked(_) => Outcome::Blocked,
+        ProviderError::Rejected(_) => Outcome::Rejected,
+        ProviderError::Malformed(_) => Outcome::Malformed,
+        ProviderError::Unavailable(_) => Outcome::Unavailable,
     }
 }
 

@@ -26,7 +26,7 @@ use crate::server::caller::Caller;
 use crate::server::jobs::Position;
 use crate::server::pages;
 use crate::server::response::{
-    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, page_limit, with_quota,
+    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, idempotency_key, page_limit, with_quota,
 };
 use crate::server::state::AppState;
 use crate::ui::Theme;
@@ -62,7 +62,7 @@ async fn send(
     ApiJson(request, _): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
-    let Asked { reply, quota } = service::send_message(&state, &caller, request, key).await?;
+    let Asked { reply, quota, .. } = service::send_message(&state, &caller, request, key).await?;
     let response = if wants_stream(&headers) {
         event_stream(&state, caller.id, reply, None).await?
     } else {
@@ -232,12 +232,4 @@ fn wants_stream(headers: &HeaderMap) -> bool {
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"))
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
-    headers
-        .get("idempotency-key")
-        .map(|key| key.to_str().map(str::to_owned))
-        .transpose()
-        .map_err(|_| AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."))
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::answers::{self, AnswerKey, Found, KeptAnswer};
-use super::providers::{GuardedProvider, Role, Turn};
+use super::providers::{GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, Writing};
 use super::store::{FinishedReply, NewExchange, PastMessage, StoredReply};
 use super::{
@@ -32,11 +32,11 @@ use crate::server::state::AppState;
 /// Messages of the past that a model gets to see, at most.
 const HISTORY: usize = 40;
 /// Bytes of the past that a model gets to see, at most. Providers with a smaller window drop more.
-const HISTORY_BYTES: usize = 48 * 1024;
-/// Longest reply.
-pub const MAX_OUTPUT_TOKENS: u32 = 1024;
+pub const HISTORY_BYTES: usize = 48 * 1024;
 /// How long to wait for another server to stop a reply.
 const STOP_PATIENCE: Duration = Duration::from_secs(4);
+/// How long the first of two equal requests may take to store its reply.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
 
@@ -45,6 +45,8 @@ pub const CONVERSATIONS_PAGE: usize = 50;
 pub struct Asked {
     /// The id of the reply, which is also the id of its job.
     pub reply: Uuid,
+    /// It is this request that the job works for, not one before it.
+    pub is_new: bool,
     /// What the user may still ask.
     pub quota: Quota,
 }
@@ -71,17 +73,68 @@ pub async fn send_message(
     if replaces.is_some() && conversation.is_none() {
         return Err(AppError::invalid("replaces", "Say which conversation the replaced message is in."));
     }
-    let idempotency = idempotency_key.map(|key| check_key(key, &request)).transpose()?;
+    // Over the parsed request, so that white space between the fields does not matter.
+    let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
+    let idempotency = idempotency_key.map(|key| check_key(key, &canonical)).transpose()?;
+    let terms = Terms {
+        picked: request.provider.map(|provider| (provider, request.model)),
+        fresh: request.fresh == Some(true),
+        sampling: Sampling::default(),
+    };
+    ask(state, caller, Question::Message { text, conversation, replaces }, terms, order, idempotency).await
+}
+
+/// Asks for a reply to a context that is not a conversation of ours, as the clients of `/v1` do. The reply is kept as
+/// long as an idempotency key lives, and belongs to no list.
+///
+/// # Errors
+/// As [`send_message`].
+pub async fn complete(
+    state: &AppState,
+    caller: &Caller,
+    turns: Vec<Turn>,
+    terms: Terms,
+    idempotency: Option<Idempotency>,
+) -> AppResult<Asked> {
+    let order = choose_providers(state, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
+    ask(state, caller, Question::Context(turns), terms, order, idempotency).await
+}
+
+async fn ask(
+    state: &AppState,
+    caller: &Caller,
+    question: Question,
+    terms: Terms,
+    order: Vec<Arc<GuardedProvider>>,
+    idempotency: Option<Idempotency>,
+) -> AppResult<Asked> {
     if state.is_shutting_down() {
         return Err(AppError::Unavailable);
     }
     let quota = check_limits(state, caller).await?;
     let (user, key) = (caller.id, caller.key.map(|key| key.spending));
     let request_id = current_request_id();
-    let asking = Asking { user, key, request, text, conversation, replaces, idempotency, request_id, quota };
+    let asking = Asking { user, key, question, terms, idempotency, request_id, quota };
     // The handler's future may be dropped at any await; a hold and what follows it must not be.
-    let state = state.clone();
-    tokio::spawn(async move { asking.ask(&state, order).await }).await.map_err(|_| AppError::Internal)?
+    let shared = state.clone();
+    let asked =
+        tokio::spawn(async move { asking.ask(&shared, order).await }).await.map_err(|_| AppError::Internal)??;
+    if !asked.is_new {
+        await_begin(state, user, asked.reply).await?;
+    }
+    Ok(asked)
+}
+
+/// A repeated request may come before the first has stored its reply.
+async fn await_begin(state: &AppState, user: Uuid, reply: Uuid) -> AppResult<()> {
+    let begun = Instant::now();
+    while state.chats.find_message(user, reply).await?.is_none() {
+        if begun.elapsed() > BEGIN_PATIENCE {
+            return Err(AppError::NotFound);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }
 
 /// The ids of a message and of its reply.
@@ -98,15 +151,31 @@ impl NewIds {
     }
 }
 
+/// What is asked.
+enum Question {
+    /// A message in a conversation, or of a new one.
+    Message { text: String, conversation: Option<Uuid>, replaces: Option<Uuid> },
+    /// A whole context, the question last.
+    Context(Vec<Turn>),
+}
+
+/// How it is to be answered.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// The provider to ask first, and another model than its own.
+    pub picked: Option<(String, Option<String>)>,
+    /// Not with an answer that was given before.
+    pub fresh: bool,
+    pub sampling: Sampling,
+}
+
 /// A message that may be asked.
 struct Asking {
     user: Uuid,
     /// The API key that pays.
     key: Option<SpendingKey>,
-    request: ChatRequest,
-    text: String,
-    conversation: Option<Uuid>,
-    replaces: Option<Uuid>,
+    question: Question,
+    terms: Terms,
     idempotency: Option<Idempotency>,
     request_id: String,
     quota: Quota,
@@ -126,8 +195,14 @@ impl Asking {
             found = answers::wait(state, question).await;
         }
         let lead = match found {
-            Found::Answer(answer) => return self.give(state, answer).await,
-            Found::Lead(lead) => Some(lead),
+            Found::Answer(answer) => {
+                state.metrics.looked_up(true);
+                return self.give(state, answer).await;
+            }
+            Found::Lead(lead) => {
+                state.metrics.looked_up(false);
+                Some(lead)
+            }
             Found::Elsewhere(_) | Found::Nothing => None,
         };
         // Only now: ids order a conversation and a lease runs, and others may have been waited for.
@@ -145,8 +220,8 @@ impl Asking {
         };
         let hold = new.held();
         match state.credits.hold(new).await? {
-            HoldOutcome::Held(_) => {}
-            HoldOutcome::Repeated(reply) => return Ok(self.asked(reply)),
+            HoldOutcome::Held(_) => state.metrics.held(),
+            HoldOutcome::Repeated(reply) => return Ok(self.asked(reply, false)),
             HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
             HoldOutcome::Insufficient { available } => {
                 return Err(AppError::InsufficientCredits { needed: price, available });
@@ -157,7 +232,8 @@ impl Asking {
         }
         let wanted = order[0].name();
         let order = leave_out_resting(order);
-        let model = self.request.model.take().filter(|_| order[0].name() == wanted);
+        let picked_model = self.terms.picked.as_mut().and_then(|(_, model)| model.take());
+        let model = picked_model.filter(|_| order[0].name() == wanted);
         let shown_model = model.clone().unwrap_or_else(|| order[0].model());
         let exchange = self.exchange(ids, order[0].name().to_owned(), shown_model, None);
         let conversation = exchange.conversation;
@@ -172,25 +248,37 @@ impl Asking {
             }
         };
         let id = ids.reply;
-        let asked = self.asked(id);
-        let is_picked = self.request.provider.is_some();
-        let turns = build_context(past, self.text);
-        reply::start(state, Writing { id, hold, conversation, turns, wanted, model, order, lead, is_picked });
+        let asked = self.asked(id, true);
+        let is_picked = self.terms.picked.is_some();
+        let sampling = self.terms.sampling;
+        let turns = match self.question {
+            Question::Message { text, .. } => build_context(past, text),
+            Question::Context(turns) => turns,
+        };
+        reply::start(state, Writing { id, hold, conversation, turns, sampling, wanted, model, order, lead, is_picked });
         Ok(asked)
     }
 
-    const fn asked(&self, reply: Uuid) -> Asked {
-        Asked { reply, quota: self.quota }
+    const fn asked(&self, reply: Uuid, is_new: bool) -> Asked {
+        Asked { reply, is_new, quota: self.quota }
     }
 
     fn exchange(&self, ids: NewIds, provider: String, model: String, answer: Option<FinishedReply>) -> NewExchange {
+        let (text, conversation, replaces, hidden) = match &self.question {
+            Question::Message { text, conversation, replaces } => (text.clone(), *conversation, *replaces, false),
+            Question::Context(turns) => {
+                let asked = turns.last().map(|turn| turn.content.clone()).unwrap_or_default();
+                (asked, None, None, true)
+            }
+        };
         NewExchange {
             user: self.user,
-            conversation: self.conversation.unwrap_or_else(Uuid::now_v7),
-            new_title: self.conversation.is_none().then(|| title_of(&self.text)),
-            replaces: self.replaces,
+            conversation: conversation.unwrap_or_else(Uuid::now_v7),
+            new_title: conversation.is_none().then(|| title_of(&text)),
+            hidden,
+            replaces,
             message_id: ids.message,
-            text: self.text.clone(),
+            text,
             reply_id: ids.reply,
             provider,
             model,
@@ -201,21 +289,28 @@ impl Asking {
     /// An answer that was given before, unless a new one is wanted.
     async fn find_answer(&self, state: &AppState) -> AppResult<Found> {
         let owner = match state.config.chat.cache {
-            _ if self.request.fresh == Some(true) => return Ok(Found::Nothing),
+            _ if self.terms.fresh => return Ok(Found::Nothing),
             CacheScope::Off => return Ok(Found::Nothing),
             CacheScope::User => Some(self.user),
             CacheScope::Shared => None,
         };
-        let past = match self.conversation {
-            None => Vec::new(),
-            Some(conversation) => {
-                let past = state.chats.find_past(self.user, conversation, self.replaces, HISTORY).await?;
-                past.ok_or(AppError::NotFound)?
+        let built;
+        let turns = match &self.question {
+            Question::Context(given) => given,
+            Question::Message { text, conversation, replaces } => {
+                let past = match *conversation {
+                    None => Vec::new(),
+                    Some(conversation) => {
+                        let past = state.chats.find_past(self.user, conversation, *replaces, HISTORY).await?;
+                        past.ok_or(AppError::NotFound)?
+                    }
+                };
+                built = build_context(past, text.clone());
+                &built
             }
         };
-        let picked = self.request.provider.as_deref().map(|provider| (provider, self.request.model.as_deref()));
-        let turns = build_context(past, self.text.clone());
-        Ok(answers::find(state, AnswerKey::new(owner, picked, &turns)).await)
+        let picked = self.terms.picked.as_ref().map(|(provider, model)| (provider.as_str(), model.as_deref()));
+        Ok(answers::find(state, AnswerKey::new(owner, picked, &self.terms.sampling, turns)).await)
     }
 
     /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.
@@ -244,14 +339,14 @@ impl Asking {
             let given = [key.fingerprint.as_slice(), ids.reply.as_bytes()].concat();
             state.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
         }
-        Ok(self.asked(ids.reply))
+        Ok(self.asked(ids.reply, true))
     }
 
     /// The answer that a hold was made for with this key.
     async fn repeated(&self, state: &AppState) -> AppResult<Option<Asked>> {
         let Some(key) = &self.idempotency else { return Ok(None) };
         match state.credits.find_key(self.user, key).await? {
-            Some(HoldOutcome::Repeated(reply)) => Ok(Some(self.asked(reply))),
+            Some(HoldOutcome::Repeated(reply)) => Ok(Some(self.asked(reply, false))),
             Some(_) => Err(AppError::IdempotencyMismatch),
             None => Ok(None),
         }
@@ -265,7 +360,7 @@ impl Asking {
         if fingerprint != key.fingerprint {
             return Err(AppError::IdempotencyMismatch);
         }
-        Ok(Uuid::from_slice(reply).ok().map(|reply| self.asked(reply)))
+        Ok(Uuid::from_slice(reply).ok().map(|reply| self.asked(reply, false)))
     }
 
     fn given_key(&self, key: &Idempotency) -> String {
@@ -278,6 +373,7 @@ impl Asking {
 async fn undo_hold(state: &AppState, hold: &Hold) -> AppResult<()> {
     state.chats.abandon_reply(hold.id).await?;
     state.credits.end_hold(hold, HoldEnd::Release, Some("Nothing was asked".to_owned())).await?;
+    state.metrics.hold_ended(HoldEnd::Release);
     Ok(())
 }
 
@@ -493,13 +589,15 @@ fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {
     id.map(|id| id.parse().map_err(|_| AppError::invalid(field, "This is not an id."))).transpose()
 }
 
-fn check_key(key: String, request: &ChatRequest) -> AppResult<Idempotency> {
+/// The promise that a request with this body is the same as the one before with the same key.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `Idempotency-Key`.
+pub fn check_key(key: String, body: &[u8]) -> AppResult<Idempotency> {
     if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."));
     }
-    // Over the parsed request, so that white space between the fields does not matter.
-    let canonical = serde_json::to_vec(request).map_err(|_| AppError::Internal)?;
-    Ok(Idempotency { key, fingerprint: Sha256::digest(canonical).into() })
+    Ok(Idempotency { key, fingerprint: Sha256::digest(body).into() })
 }
 
 fn build_context(past: Vec<PastMessage>, text: String) -> Vec<Turn> {

@@ -65,13 +65,10 @@ pub(super) async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResu
     }
     let mut ended = pin!(state.jobs.ended_elsewhere(id));
     let mut was_told = false;
-    // A repeated request may come before the first has stored its reply.
-    let mut patience = 10;
     loop {
         match find_reply(state, user, id).await {
             Ok(reply) if reply.message.state != MessageState::Running => return Ok(reply),
             Ok(_) => {}
-            Err(AppError::NotFound) if patience > 0 => patience -= 1,
             Err(error) => return Err(error),
         }
         tokio::select! {

@@ -11,17 +11,19 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Required, SecurityRequirement, Server, Tag};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::refusals::{Spending, header, references, responses};
+use super::refusals::{Spending, V1, header, references, responses};
 use crate::server::response::Failure;
 use crate::server::router;
+use crate::v1::schemas::{V1Failure, V1Problem};
 
 /// The groups of operations, in the order in which they are read. Every operation is in one.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("Accounts", "Sign up, sign in, and who you are."),
     ("API keys", "How programs spend the credits of a user. Only a signed-in person can make and revoke keys."),
     ("Chat", "Ask a model, follow its reply, stop it."),
     ("Conversations", "What was asked and answered."),
     ("Credits", "What there is to spend, and every movement of it."),
+    ("For clients of OpenAI", "Any of them works with `/v1` as its base address and an API key."),
     (OPERATIONS, "For whoever runs the server."),
 ];
 /// Operations that are no part of the API proper: they have none of its errors.
@@ -68,6 +70,9 @@ fn describe(mut api: OpenApi) -> OpenApi {
     api.security =
         Some(["session", "key"].map(|name| SecurityRequirement::new::<_, [String; 0], String>(name, [])).to_vec());
     add_components(api.components.get_or_insert_default());
+    // What Axum calls a parameter with slashes has no name of its own there.
+    api.paths.paths =
+        std::mem::take(&mut api.paths.paths).into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for (path, item) in &mut api.paths.paths {
         for operation in operations(item) {
             complete(path, operation);
@@ -78,6 +83,8 @@ fn describe(mut api: OpenApi) -> OpenApi {
 
 fn add_components(components: &mut Components) {
     components.schemas.insert(Failure::name().into_owned(), Failure::schema());
+    components.schemas.insert(V1Failure::name().into_owned(), V1Failure::schema());
+    components.schemas.insert(V1Problem::name().into_owned(), V1Problem::schema());
     components.responses = responses();
     let seconds = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build();
     let headers = [
@@ -159,5 +166,14 @@ fn complete(path: &str, operation: &mut Operation) {
             }
         }
     }
-    operation.responses.responses.extend(references(&statuses));
+    for (status, response) in references(&statuses) {
+        operation.responses.responses.entry(status).or_insert(response);
+    }
+    if path.starts_with("/v1/") {
+        for (status, response) in &mut operation.responses.responses {
+            if matches!(response, RefOr::Ref(_)) {
+                *response = Ref::from_response_name(format!("{V1}{status}")).into();
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Schema, SecurityRequirement};
 
 use super::Reference;
 use super::components::{Contents, ErrorTable, Fields, OperationSection, Prose};
+use super::refusals::V1;
 use crate::ui::Button;
 
 /// An operation at its address.
@@ -200,7 +201,7 @@ pub fn ReferencePage(
     };
     let groups = groups();
     view! {
-        <div class="mx-auto grid w-full max-w-5xl gap-10 px-4 pt-6 pb-20 sm:px-6 lg:grid-cols-[14rem_minmax(0,1fr)]">
+        <div class="mx-auto grid w-full max-w-5xl grid-cols-1 gap-10 px-4 pt-6 pb-20 sm:px-6 lg:grid-cols-[14rem_minmax(0,1fr)]">
             <nav class="sticky top-6 hidden max-h-[calc(100dvh-3rem)] self-start overflow-y-auto lg:block" aria-label="Contents">
                 <Contents groups />
             </nav>
@@ -221,7 +222,9 @@ pub fn ReferencePage(
                     <h2 id="errors" class="scroll-mt-4 text-2xl font-semibold tracking-tight">
                         "Errors"
                     </h2>
-                    <ErrorTable />
+                    <ErrorTable prefix="Error" label="Errors" />
+                    <h3 class="font-semibold">"For clients of OpenAI"</h3>
+                    <ErrorTable prefix=V1 label="Errors for clients of OpenAI" />
                 </section>
                 <section class="space-y-8" aria-labelledby="types">
                     <h2 id="types" class="scroll-mt-4 text-2xl font-semibold tracking-tight">

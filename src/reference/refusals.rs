@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::IntoResponses;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::AppError;
 use crate::server::response::Failure;
+use crate::v1::V1Error;
 
 /// The operation may answer with this status for a reason of its own.
 pub struct Refusal<const STATUS: u16>;
@@ -34,13 +35,13 @@ impl Spending {
     pub const STATUS: u16 = 402;
 }
 
+/// What begins the names of the same responses in the shape that clients of `OpenAI` know.
+pub const V1: &str = "V1Error";
+
 /// Responses that are described in one place.
 pub fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
-    statuses.iter().map(|status| (status.to_string(), Ref::from_response_name(name_of(*status)).into())).collect()
-}
-
-fn name_of(status: u16) -> String {
-    format!("Error{status}")
+    let name = |status: &u16| (status.to_string(), Ref::from_response_name(format!("Error{status}")).into());
+    statuses.iter().map(name).collect()
 }
 
 /// One of each kind.
@@ -67,25 +68,39 @@ fn errors() -> [AppError; 18] {
     ]
 }
 
-/// The responses that [`references`] point to, by name: what each status can mean, with what is sent for it.
+/// The responses that [`references`] point to, by name: what each status can mean, with what is sent for it; and the same
+/// for clients of `OpenAI`.
 pub fn responses() -> BTreeMap<String, RefOr<Response>> {
-    let mut by_status = BTreeMap::<u16, Vec<AppError>>::new();
-    for error in errors() {
-        by_status.entry(error.status()).or_default().push(error);
+    let mut all = BTreeMap::new();
+    let own = errors().map(|error| {
+        let body = json!(Failure::of(&error, "0199c1d2-7f00-7000-8000-1234567890ab".to_owned()));
+        (error.status(), error.code().to_owned(), body)
+    });
+    let known = errors().map(V1Error).map(|error| {
+        let body = error.body();
+        let code = ["code", "type"].iter().find_map(|name| body["error"][name].as_str()).unwrap_or_default().to_owned();
+        (error.status(), code, body)
+    });
+    for (prefix, schema, samples) in [("Error", "Failure", own.to_vec()), (V1, "V1Failure", known.to_vec())] {
+        let mut by_status = BTreeMap::<u16, Vec<(String, Value)>>::new();
+        for (status, code, body) in samples {
+            by_status.entry(status).or_default().push((code, body));
+        }
+        for (status, samples) in by_status {
+            all.insert(format!("{prefix}{status}"), response(status, schema, samples).into());
+        }
     }
-    by_status.into_iter().map(|(status, errors)| (name_of(status), response(status, &errors).into())).collect()
+    all
 }
 
-fn response(status: u16, errors: &[AppError]) -> Response {
-    let codes: BTreeSet<_> = errors.iter().map(|error| format!("`{}`", error.code())).collect();
+fn response(status: u16, schema: &str, samples: Vec<(String, Value)>) -> Response {
+    let codes: BTreeSet<_> = samples.iter().map(|(code, _)| format!("`{code}`")).collect();
     let description = codes.into_iter().collect::<Vec<_>>().join(", ");
-    let examples = errors.iter().enumerate().map(|(number, error)| {
-        let body = Failure::of(error, "0199c1d2-7f00-7000-8000-1234567890ab".to_owned());
-        let example = ExampleBuilder::new().summary(error.to_string()).value(Some(json!(body))).build();
-        (format!("{}-{number}", error.code()), RefOr::T(example))
+    let examples = samples.into_iter().enumerate().map(|(number, (code, body))| {
+        (format!("{code}-{number}"), RefOr::T(ExampleBuilder::new().value(Some(body)).build()))
     });
     let content =
-        ContentBuilder::new().schema(Some(Ref::from_schema_name("Failure"))).examples_from_iter(examples).build();
+        ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).examples_from_iter(examples).build();
     let response = ResponseBuilder::new().description(description).content("application/json", content);
     let headers: &[&str] = match status {
         429 => &["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],

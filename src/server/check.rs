@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
+use futures::future::ready;
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use utoipa::ToSchema;
 use super::config::{Config, DatabaseConfig};
 use super::redis;
 use super::state::{AppState, Stores, build_providers};
-use crate::chat::providers::{ProviderError, ProviderRequest, Role, Turn};
+use crate::chat::providers::{ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,6 +45,8 @@ struct RedisHealth {
 struct ProviderHealth {
     name: &'static str,
     model: String,
+    /// `closed`, `half-open` or `open`: then it is left out.
+    breaker: &'static str,
     problem: Option<String>,
 }
 
@@ -64,7 +67,12 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
     let chat_providers = state
         .chat_providers
         .iter()
-        .map(|provider| ProviderHealth { name: provider.name(), model: provider.model(), problem: provider.trouble() })
+        .map(|provider| ProviderHealth {
+            name: provider.name(),
+            model: provider.model(),
+            breaker: provider.breaker_state().as_str(),
+            problem: provider.trouble(),
+        })
         .collect();
     let redis = state.redis.as_ref().map(|redis| RedisHealth { problem: redis.problem() });
     let ready = database && !draining;
@@ -93,10 +101,11 @@ pub async fn run(config: &Config) -> (String, bool) {
         let request = ProviderRequest {
             turns: vec![Turn { role: Role::User, content: "Say hello.".to_owned() }],
             model: None,
-            max_output_tokens: 16,
+            sampling: Sampling { max_output_tokens: 16, ..Sampling::default() },
         };
         let answered = timeout(config.chat.timeout, async {
-            let mut stream = provider.start(request).await?;
+            let stream = provider.start(request).await?;
+            let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_)))));
             stream.next().await.unwrap_or(Err(ProviderError::Malformed("no answer".to_owned())))
         });
         let result = match answered.await {

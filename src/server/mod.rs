@@ -8,6 +8,7 @@ pub mod config;
 pub mod db;
 pub mod jobs;
 pub mod limits;
+pub mod metrics;
 pub mod pages;
 pub mod recovery;
 pub mod redis;

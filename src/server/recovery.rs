@@ -14,6 +14,7 @@ use super::state::AppState;
 use crate::chat;
 use crate::credits::store::{HoldEnd, HoldId, StaleHold, WorkKind};
 use crate::error::AppResult;
+use crate::usage;
 
 const LEASE: Duration = Duration::from_secs(30);
 const RENEW_EVERY: Duration = Duration::from_secs(8);
@@ -73,7 +74,9 @@ pub async fn sweep_holds(state: &AppState) -> AppResult<usize> {
         } else {
             (HoldEnd::Release, Some("The server was interrupted".to_owned()))
         };
-        state.credits.end_hold(&hold, end, reason).await?;
+        if let Some((end, _)) = state.credits.end_hold(&hold, end, reason).await? {
+            state.metrics.hold_ended(end);
+        }
         tracing::info!(hold = %hold.id, ?end, "ended the hold of work that was cut off");
     }
     Ok(count)
@@ -104,5 +107,8 @@ async fn heed_stops(state: &AppState) -> AppResult<()> {
 async fn keep_house(state: &AppState) -> AppResult<()> {
     state.limiter.forget_idle();
     state.accounts.delete_expired_sessions(now_millis()).await?;
-    Ok(state.credits.forget_keys(now_millis() - millis(KEYS_LIVE)).await?)
+    state.attempts.forget_before(now_millis() - millis(usage::service::KEPT)).await?;
+    let before = now_millis() - millis(KEYS_LIVE);
+    state.chats.forget_hidden(before).await?;
+    Ok(state.credits.forget_keys(before).await?)
 }

@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
+
+use super::state::AppState;
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -27,8 +29,9 @@ pub async fn in_request<F: Future>(id: String, work: F) -> F::Output {
     REQUEST_ID.scope(id, work.instrument(span)).await
 }
 
-/// Gives every request its id (a valid incoming one is kept), a span for its log lines, and a line when it is answered.
-pub async fn track_request(request: Request, next: Next) -> Response {
+/// Gives every request its id (a valid incoming one is kept), a span for its log lines, and a line when it is answered;
+/// and counts it.
+pub async fn track_request(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request
         .headers()
@@ -37,6 +40,7 @@ pub async fn track_request(request: Request, next: Next) -> Response {
         .filter(|id| is_valid(id))
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let path = request.uri().path().to_owned();
     in_request(id.clone(), async move {
         let mut response = next.run(request).await;
@@ -44,7 +48,9 @@ pub async fn track_request(request: Request, next: Next) -> Response {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
         let status = response.status().as_u16();
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = started.elapsed();
+        state.metrics.answered(route, &method, &response, took);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         if method.is_safe() && status < 500 {
             tracing::debug!(%method, path, status, micros, "answered");
         } else {

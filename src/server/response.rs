@@ -115,21 +115,26 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Self(error) = self;
         let body = Failure::of(&error, current_request_id());
-        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(body)).into_response();
-        let retry_after = match error {
-            AppError::RateLimited { retry_after_secs, limit } => {
-                response = with_quota(response, Quota { limit, remaining: 0, reset_secs: retry_after_secs });
-                Some(retry_after_secs)
-            }
-            AppError::Unavailable => Some(5),
-            _ => None,
-        };
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        response
+        error_response(&error, error.status(), Json(body))
     }
+}
+
+/// An error with this body, and with the headers that say when to come back.
+pub fn error_response(error: &AppError, status: u16, body: Json<impl Serialize>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, body).into_response();
+    let retry_after = match *error {
+        AppError::RateLimited { retry_after_secs, limit } => {
+            response = with_quota(response, Quota { limit, remaining: 0, reset_secs: retry_after_secs });
+            Some(retry_after_secs)
+        }
+        AppError::Unavailable => Some(5),
+        _ => None,
+    };
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// Says in `RateLimit-*` headers what the caller may still do.
@@ -183,6 +188,18 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
             axum::extract::Path::from_request_parts(parts, state).await;
         id.map(|axum::extract::Path(id)| Self(id)).map_err(|_| AppError::NotFound.into())
     }
+}
+
+/// The `Idempotency-Key` of a request.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming it.
+pub fn idempotency_key(headers: &HeaderMap) -> AppResult<Option<String>> {
+    headers
+        .get("idempotency-key")
+        .map(|key| key.to_str().map(str::to_owned))
+        .transpose()
+        .map_err(|_| AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."))
 }
 
 /// `limit` of a list: 1 to 100.

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode, Uri};
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leptos::prelude::provide_context;
@@ -23,10 +23,11 @@ use super::pages;
 use super::request::track_request;
 use super::response::ApiError;
 use super::state::AppState;
-use super::{check, security};
+use super::{check, metrics, security};
 use crate::error::AppError;
 use crate::ui::Theme;
-use crate::{account, chat, credits, reference};
+use crate::v1::V1Error;
+use crate::{account, chat, credits, reference, v1};
 
 /// No request of this version needs more.
 const MAX_BODY: usize = 64 * 1024;
@@ -38,9 +39,11 @@ pub fn api() -> OpenApiRouter<AppState> {
         .merge(account::keys_rest::router())
         .merge(chat::rest::router())
         .merge(credits::rest::router())
+        .merge(v1::rest::router())
         .merge(reference::rest::router())
         .routes(routes!(check::healthz))
         .routes(routes!(check::readyz))
+        .routes(routes!(metrics::show))
 }
 
 /// Everything that is served.
@@ -63,7 +66,7 @@ pub fn build(state: &AppState) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         // The limit answers in plain text.
-        .layer(map_response(explain_too_large))
+        .layer(from_fn(explain_too_large))
         // A panic is one user's 500, with the headers of every answer.
         .layer(CatchPanicLayer::custom(answer_panic));
     security::protect(router, state)
@@ -71,7 +74,7 @@ pub fn build(state: &AppState) -> Router {
         // next would cost more than the page.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         // Outermost: everything above happens within a request that has an id.
-        .layer(from_fn(track_request))
+        .layer(from_fn_with_state(state.clone(), track_request))
         .with_state(state.clone())
 }
 
@@ -81,7 +84,10 @@ async fn call_server_fn(State(state): State<AppState>, request: Request) -> Resp
 
 /// Files of the site; else a page that says that there is nothing, or JSON under `/api`.
 async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, request: Request) -> Response {
-    if uri.path().starts_with("/api/") || uri.path().starts_with("/v1/") {
+    if uri.path().starts_with("/v1/") {
+        return v1::rest::not_found();
+    }
+    if uri.path().starts_with("/api/") {
         return ApiError(AppError::NotFound).into_response();
     }
     if !request.method().is_safe() {
@@ -101,10 +107,13 @@ async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, reque
     response
 }
 
-async fn explain_too_large(response: Response) -> Response {
+async fn explain_too_large(uri: Uri, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
     let is_plain = || response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
     if response.status() == StatusCode::PAYLOAD_TOO_LARGE && is_plain() {
-        return ApiError(AppError::TooLarge).into_response();
+        let is_v1 = uri.path().starts_with("/v1/");
+        let error = AppError::TooLarge;
+        return if is_v1 { V1Error(error).into_response() } else { ApiError(error).into_response() };
     }
     response
 }

@@ -49,6 +49,9 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
     }
     _ = close.send(());
     let ended = timeout(CLOSE, server).await;
+    if timeout(CLOSE, state.usage.flush()).await.is_err() {
+        tracing::error!("the last attempts at providers could not be recorded");
+    }
     background.abort();
     match ended {
         Ok(Ok(result)) => result,

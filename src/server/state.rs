@@ -13,13 +13,16 @@ use super::db::mongo::Mongo;
 use super::db::sqlite::Sqlite;
 use super::jobs::{JobFeed, Jobs, RedisJobFeed};
 use super::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter};
+use super::metrics::Metrics;
 use super::redis::Redis;
 use crate::account::password::Passwords;
 use crate::account::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::providers::local::LocalProvider;
-use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
+use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider, RetryBudget};
 use crate::chat::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
+use crate::usage::recorder::UsageRecorder;
+use crate::usage::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
 /// The ports to everything that is stored.
 #[derive(Clone)]
@@ -27,6 +30,7 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     pub credits: Arc<dyn CreditStore>,
     pub chats: Arc<dyn ChatStore>,
+    pub attempts: Arc<dyn UsageStore>,
 }
 
 impl Stores {
@@ -43,6 +47,7 @@ impl Stores {
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
+            attempts: Arc::new(MongoUsageStore::new(&mongo)),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
     }
@@ -55,6 +60,7 @@ impl Stores {
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
+            attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
     }
@@ -98,14 +104,19 @@ pub struct Shared {
     pub accounts: Arc<dyn AccountStore>,
     pub credits: Arc<dyn CreditStore>,
     pub chats: Arc<dyn ChatStore>,
+    pub attempts: Arc<dyn UsageStore>,
+    /// The way into `attempts` that nobody waits for.
+    pub usage: UsageRecorder,
     /// In the order in which they are asked; never empty.
     pub chat_providers: Vec<Arc<GuardedProvider>>,
+    pub retries: RetryBudget,
     pub limiter: Arc<dyn RateLimiter>,
     pub cache: Arc<dyn Cache>,
     /// `None`: not configured.
     pub redis: Option<Redis>,
     pub passwords: Passwords,
     pub jobs: Arc<Jobs>,
+    pub metrics: Metrics,
     /// Cancelled when the server should end.
     pub shutdown: CancellationToken,
 }
@@ -151,18 +162,23 @@ impl AppState {
             Some(redis) => Arc::new(RedisCache::new(redis.clone())),
             None => Arc::new(LocalCache::default()),
         };
+        let metrics = Metrics::default();
         let feed = redis.clone().map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
         Self(Arc::new(Shared {
             leptos,
             accounts: stores.accounts,
             credits: stores.credits,
             chats: stores.chats,
+            usage: UsageRecorder::start(stores.attempts.clone(), metrics.lost_records()),
+            attempts: stores.attempts,
             chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
+            retries: RetryBudget::default(),
             limiter,
             cache,
             redis,
             passwords: Passwords::default(),
             jobs: Arc::new(Jobs::new(feed)),
+            metrics,
             shutdown: CancellationToken::new(),
             config,
         }))

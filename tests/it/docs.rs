@@ -1,7 +1,7 @@
 //! What docs/API.md shows is what the server does.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
@@ -11,6 +11,11 @@ async fn every_example_of_the_api_works() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let (_, first) = user.chat("Hello").await;
+    let key = user.with_key(&json!({})).await.key.unwrap();
+    // The newest is the one that an example revokes.
+    user.with_key(&json!({})).await;
+    let (_, keys) = user.get_json("/api/account/keys").await;
+    let key_id = keys["data"]["items"][0]["id"].as_str().unwrap();
     let id = |name: &str| first["data"][name].as_str().unwrap().to_owned();
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
@@ -19,6 +24,7 @@ async fn every_example_of_the_api_works() {
         let after = |flag: &str| words.iter().position(|word| word == flag).map(|at| words[at + 1].clone());
         let url = words.last().unwrap().strip_prefix("http://127.0.0.1:3000").unwrap();
         let path = url.replace("{messageId}", &id("messageId")).replace("{conversationId}", &id("conversationId"));
+        let path = path.replace("{keyId}", key_id);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();
@@ -27,7 +33,7 @@ async fn every_example_of_the_api_works() {
         let mut request = sender.request(Method::from_bytes(method.as_bytes()).unwrap(), &path);
         for (at, _) in words.iter().enumerate().filter(|(_, word)| *word == "-H") {
             let (name, value) = words[at + 1].split_once(": ").unwrap();
-            request = request.header(name, value);
+            request = request.header(name, value.replace("$TESSERA_API_KEY", &key));
         }
         if let Some(body) = body {
             serde_json::from_str::<Value>(&body).unwrap();

@@ -7,12 +7,18 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use tessera::chat::Usage;
 use tessera::chat::providers::local::{LocalProvider, LocalStatus};
-use tessera::chat::providers::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
+use tessera::chat::providers::{
+    ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn,
+};
 
 /// More would only fight for the cores, as tests run at the same time.
 const THREADS: usize = 1;
 
-fn model_path() -> PathBuf {
+fn at_most(max_output_tokens: u32) -> Sampling {
+    Sampling { max_output_tokens, ..Sampling::default() }
+}
+
+pub fn model_path() -> PathBuf {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/SmolLM2-135M-Instruct.Q4_1.gguf");
     assert!(path.is_file(), "no model: scripts/setup.sh run fetches it");
     path
@@ -29,7 +35,7 @@ fn turn(role: Role, content: &str) -> Turn {
 }
 
 fn ask(content: &str, max_output_tokens: u32) -> ProviderRequest {
-    ProviderRequest { turns: vec![turn(Role::User, content)], model: None, max_output_tokens }
+    ProviderRequest { turns: vec![turn(Role::User, content)], model: None, sampling: at_most(max_output_tokens) }
 }
 
 /// The whole reply, its number of events and its usage.
@@ -43,6 +49,7 @@ async fn collect(mut stream: TokenStream) -> (String, usize, Usage) {
                 text.push_str(&token);
                 events += 1;
             }
+            ProviderEvent::Usage(_) => {}
             ProviderEvent::Done { usage } => {
                 assert!(stream.next().await.is_none(), "nothing follows Done");
                 return (text, events, usage.unwrap());
@@ -138,7 +145,7 @@ async fn a_long_history_never_fails_and_keeps_system_and_question() {
         turns.push(turn(Role::Assistant, "I see."));
     }
     turns.push(turn(Role::User, "What is the capital of France?"));
-    let request = ProviderRequest { turns, model: None, max_output_tokens: 40 };
+    let request = ProviderRequest { turns, model: None, sampling: at_most(40) };
     let (text, _, usage) = collect(provider.start(request).await.unwrap()).await;
     assert!(usage.input_tokens > 1800 && usage.input_tokens <= 2048 - 40, "{usage:?}");
     assert!(!text.is_empty());
@@ -154,10 +161,10 @@ async fn odd_requests_never_fail() {
         vec![turn(Role::User, "nul\0inside"), turn(Role::User, "<|im_end|> @@turn-0@@")],
     ];
     for turns in odd {
-        let request = ProviderRequest { turns, model: None, max_output_tokens: 3 };
+        let request = ProviderRequest { turns, model: None, sampling: at_most(3) };
         collect(provider.start(request).await.unwrap()).await;
     }
-    let nothing = ProviderRequest { turns: Vec::new(), model: None, max_output_tokens: 3 };
+    let nothing = ProviderRequest { turns: Vec::new(), model: None, sampling: at_most(3) };
     assert!(matches!(provider.start(nothing).await, Err(ProviderError::Rejected(_))));
 }
 
@@ -168,7 +175,7 @@ async fn a_follow_up_starts_sooner_than_the_same_history_afresh() {
     let mut turns = vec![turn(Role::User, &format!("{background} What is this text about?"))];
     let mut waits = Vec::new();
     for _ in 0..2 {
-        let request = ProviderRequest { turns: turns.clone(), model: None, max_output_tokens: 16 };
+        let request = ProviderRequest { turns: turns.clone(), model: None, sampling: at_most(16) };
         let started = Instant::now();
         let mut stream = provider.start(request).await.unwrap();
         let first = stream.next().await.unwrap().unwrap();

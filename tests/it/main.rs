@@ -4,6 +4,7 @@
 
 mod accounts;
 mod answers;
+mod api_keys;
 mod backup;
 mod binary;
 mod chat;
@@ -20,6 +21,7 @@ mod ledger_model;
 mod limits;
 mod llama_server;
 mod local;
+mod metrics;
 mod mongod;
 mod official_clients;
 mod outages;
@@ -34,3 +36,5 @@ mod servers;
 mod stores;
 mod support;
 mod tools;
+mod usage;
+mod v1;

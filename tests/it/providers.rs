@@ -144,6 +144,33 @@ async fn a_refused_request_says_nothing_about_the_provider() {
 }
 
 #[tokio::test]
+async fn a_provider_that_fails_now_and_then_costs_few_retries_and_nobody_an_answer() {
+    let (app, gemini, user) = two_providers(&[("FREE_CREDITS", "1000")]).await;
+    // Never five in a row.
+    for n in 0..150 {
+        let trouble = if n % 2 == 0 { "#status=503" } else { "" };
+        let (status, body) = user.chat(&format!("#tokens=1 gemini: {trouble}")).await;
+        assert_eq!(status, 200, "{body}");
+    }
+    let retries = gemini.calls() + app.upstream.calls() - 150;
+    assert!((31..=50).contains(&retries), "{retries} retries of 150 requests: thirty, and a tenth");
+    assert!(gemini.calls() < 110, "it rests when the budget is spent");
+}
+
+#[tokio::test]
+async fn prompts_that_a_provider_blocks_do_not_make_it_rest() {
+    let (app, gemini, user) = two_providers(&[]).await;
+    let mut unanswered = 0;
+    for _ in 0..45 {
+        unanswered += usize::from(user.chat("#tokens=1 gemini: #prompt").await.0 == 502);
+    }
+    assert_eq!(gemini.calls(), 45);
+    assert!((5..=12).contains(&unanswered), "{unanswered}");
+    assert_eq!(app.upstream.calls(), 45 - unanswered, "no more than the budget has");
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
 async fn the_only_provider_is_asked_even_if_it_fails() {
     let data = TempDir::new().unwrap();
     let gemini = FakeGemini::start().await;

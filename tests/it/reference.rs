@@ -22,7 +22,7 @@ struct Operation {
 
 impl Operation {
     fn address(&self, id: &str) -> String {
-        self.path.replace("{id}", id)
+        fill(&self.path, id)
     }
 
     fn request(&self, user: &User, id: &str) -> RequestBuilder {
@@ -51,13 +51,18 @@ impl Operation {
     }
 }
 
+/// The path with its parameter.
+fn fill(path: &str, id: &str) -> String {
+    path.replace("{id}", id).replace("{name}", id)
+}
+
 async fn document(app: &TestApp) -> Value {
     let response = app.visitor().get("/api/openapi.json").send().await.unwrap();
     assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
     response.json().await.unwrap()
 }
 
-/// All operations; what deletes comes last.
+/// All operations: first who signs up, last what deletes.
 fn operations(document: &Value) -> Vec<Operation> {
     let mut all = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -65,7 +70,7 @@ fn operations(document: &Value) -> Vec<Operation> {
             all.push(Operation { path: path.clone(), method: method.clone(), about: about.clone() });
         }
     }
-    all.sort_by_key(|operation| operation.method == "delete");
+    all.sort_by_key(|operation| (operation.method == "delete", !operation.path.ends_with("/register")));
     all
 }
 
@@ -89,11 +94,12 @@ impl Ids {
     }
 
     fn of_path(&self, path: &str) -> &str {
-        match path.split("/{id}").next().unwrap() {
-            "/api/chat" => &self.message,
-            "/api/conversations" => &self.conversation,
-            "/api/account/keys" => &self.key,
-            _ if !path.contains("{id}") => "",
+        match path.split("/{").next().unwrap() {
+            "/api/chat" if path.contains('{') => &self.message,
+            "/api/conversations" if path.contains('{') => &self.conversation,
+            "/api/account/keys" if path.contains('{') => &self.key,
+            "/v1/models" if path.contains('{') => "tessera",
+            _ if !path.contains('{') => "",
             _ => panic!("which id does {path} take?"),
         }
     }
@@ -134,7 +140,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
             assert_eq!(refused["status"], 401, "{refused}");
             answers.push(refused);
         }
-        if operation.path.contains("{id}") {
+        if operation.path.contains('{') {
             let nowhere = Uuid::now_v7().to_string();
             let missing = answer(&operation, "of nothing", operation.as_shown(&user, &nowhere)).await;
             assert_eq!(missing["status"], 404, "{missing}");
@@ -151,6 +157,10 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let csv = user.get("/api/credits/ledger?format=csv");
     let ledger = Operation { path: "/api/credits/ledger".into(), method: "get".into(), about: Value::Null };
     answers.push(answer(&ledger, "as CSV", csv).await);
+    let stream = json!({"model": "tessera", "messages": [{"role": "user", "content": "Hello"}], "stream": true,
+        "stream_options": {"include_usage": true}});
+    let chunks = Operation { path: "/v1/chat/completions".into(), method: "post".into(), about: Value::Null };
+    answers.push(answer(&chunks, "as a stream", user.post("/v1/chat/completions").json(&stream)).await);
     assert!(answers.len() > 50, "{} answers", answers.len());
 
     let file = NamedTempFile::new().unwrap();
@@ -170,15 +180,15 @@ async fn no_route_is_without_its_description() {
     let table = format!("{:?}", router::build(&app.state));
     let is_api =
         |path: &&str| ["/api/", "/v1/", "/healthz", "/readyz", "/metrics"].iter().any(|start| path.starts_with(start));
-    let routes: BTreeSet<_> = table.split('"').filter(is_api).collect();
+    let routes: BTreeSet<_> = table.split('"').filter(is_api).map(|path| path.replace("{*", "{")).collect();
     assert!(routes.len() > 10, "{routes:?}");
-    let described: BTreeSet<_> = paths.keys().map(String::as_str).collect();
+    let described: BTreeSet<_> = paths.keys().cloned().collect();
     assert_eq!(routes, described);
     let visitor = app.visitor();
     for (path, methods) in paths {
         for method in ["get", "post", "put", "patch", "delete"] {
             if methods.get(method).is_none() {
-                let address = path.replace("{id}", &Uuid::now_v7().to_string());
+                let address = fill(path, &Uuid::now_v7().to_string());
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 let response = visitor.request(method.clone(), &address).send().await.unwrap();
                 assert_eq!(response.status(), 405, "{method} {path} is not described");
@@ -194,7 +204,7 @@ async fn the_guide_shows_every_operation_and_no_other() {
     let guide = std::fs::read_to_string("docs/API.md").unwrap();
     let mut shown = BTreeSet::new();
     for line in guide.lines().filter(|line| line.starts_with("curl ")) {
-        let url = line.split_once("http://127.0.0.1:3000").unwrap().1;
+        let url = line.rsplit_once("http://127.0.0.1:3000").unwrap().1;
         let path = url.split(['?', '\'', ' ']).next().unwrap();
         let method = line.split_once("-X ").map(|(_, rest)| rest.split(' ').next().unwrap());
         let method = method.unwrap_or(if line.contains(" -d ") { "POST" } else { "GET" }).to_lowercase();

@@ -32,6 +32,7 @@ fn exchange(user: Uuid, text: &str) -> NewExchange {
         user,
         conversation: Uuid::now_v7(),
         new_title: Some(text.to_owned()),
+        hidden: false,
         replaces: None,
         message_id: Uuid::now_v7(),
         text: text.to_owned(),

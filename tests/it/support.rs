@@ -99,9 +99,11 @@ pub fn site_options() -> LeptosOptions {
 #[derive(Clone)]
 pub struct User {
     pub addr: SocketAddr,
-    http: Client,
+    pub http: Client,
     pub email: String,
     pub cookie: Option<String>,
+    /// Sent instead of the cookie.
+    pub key: Option<String>,
 }
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -109,7 +111,7 @@ pub const PASSWORD: &str = "correct horse battery";
 impl User {
     pub fn new(addr: SocketAddr) -> Self {
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { addr, http, email: format!("{}@example.org", Uuid::now_v7().simple()), cookie: None }
+        Self { addr, http, email: format!("{}@example.org", Uuid::now_v7().simple()), cookie: None, key: None }
     }
 
     /// The same user at another server.
@@ -130,6 +132,15 @@ impl User {
         self.keep_cookie(&response);
     }
 
+    /// The same user as a program: with a new API key of these properties.
+    pub async fn with_key(&self, properties: &Value) -> Self {
+        let mut body = json!({ "name": "A program" });
+        body.as_object_mut().unwrap().extend(properties.as_object().unwrap().clone());
+        let (status, made) = self.post_json("/api/account/keys", &body).await;
+        assert_eq!(status, 201, "{made}");
+        Self { key: Some(made["data"]["key"].as_str().unwrap().to_owned()), ..self.clone() }
+    }
+
     pub fn keep_cookie(&mut self, response: &Response) {
         let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
         self.cookie = Some(cookie.split(';').next().unwrap().to_owned());
@@ -137,9 +148,10 @@ impl User {
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("http://{}{path}", self.addr));
-        match &self.cookie {
-            Some(cookie) => request.header(COOKIE, cookie),
-            None => request,
+        match (&self.key, &self.cookie) {
+            (Some(key), _) => request.bearer_auth(key),
+            (None, Some(cookie)) => request.header(COOKIE, cookie),
+            (None, None) => request,
         }
     }
 

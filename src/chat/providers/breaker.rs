@@ -11,6 +11,27 @@ const FAILURES: u32 = 5;
 /// So long it rests; then one request tries it again.
 const REST: Duration = Duration::from_secs(30);
 
+/// Whether a provider is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    Closed = 0,
+    /// It has rested: the next request tries it.
+    HalfOpen = 1,
+    /// It rests.
+    Open = 2,
+}
+
+impl BreakerState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half-open",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// A provider with its breaker.
 pub struct GuardedProvider {
     provider: Arc<dyn ChatProvider>,
@@ -36,8 +57,26 @@ impl GuardedProvider {
 
     /// It did not answer, or not to the end. That it does not like one request says nothing about the next.
     pub fn failed(&self, error: &ProviderError) {
-        if !matches!(error, ProviderError::Rejected(_) | ProviderError::Blocked(_)) {
+        if is_failure(error) {
             self.breaker.failed(Instant::now());
+        }
+    }
+
+    /// Lets it rest at once after this error; `false` where that says nothing about the next request.
+    pub fn rest_after(&self, error: &ProviderError) -> bool {
+        if is_failure(error) {
+            self.breaker.open(Instant::now());
+        }
+        is_failure(error)
+    }
+
+    /// Whether it is asked.
+    #[must_use]
+    pub fn breaker_state(&self) -> BreakerState {
+        match self.breaker.rest(Instant::now()) {
+            None => BreakerState::Closed,
+            Some(Duration::ZERO) => BreakerState::HalfOpen,
+            Some(_) => BreakerState::Open,
         }
     }
 
@@ -50,6 +89,10 @@ impl GuardedProvider {
         };
         self.provider.problem().or_else(rest)
     }
+}
+
+const fn is_failure(error: &ProviderError) -> bool {
+    !matches!(error, ProviderError::Rejected(_) | ProviderError::Blocked(_))
 }
 
 impl Deref for GuardedProvider {
@@ -100,6 +143,10 @@ impl Breaker {
         if health.failures >= FAILURES {
             health.next_try = Some(now + REST);
         }
+    }
+
+    fn open(&self, now: Instant) {
+        self.lock().next_try = Some(now + REST);
     }
 
     fn rest(&self, now: Instant) -> Option<Duration> {

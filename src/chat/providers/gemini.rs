@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::http::{Event, Progress, Refusal, ask, brief};
-use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
+use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::server::config::GeminiConfig;
 
@@ -54,7 +54,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     system_instruction: Option<Content<'a>>,
     contents: Vec<Content<'a>>,
-    generation_config: GenerationConfig,
+    generation_config: GenerationConfig<'a>,
 }
 
 #[derive(Serialize)]
@@ -71,8 +71,14 @@ struct Part<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GenerationConfig {
+struct GenerationConfig<'a> {
     max_output_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop_sequences: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking_config: Option<ThinkingConfig>,
 }
@@ -84,7 +90,7 @@ struct ThinkingConfig {
 }
 
 impl<'a> Body<'a> {
-    fn new(turns: &'a [Turn], model: &str, max_output_tokens: u32) -> Self {
+    fn new(turns: &'a [Turn], model: &str, sampling: &'a Sampling) -> Self {
         let system: Vec<_> =
             turns.iter().filter(|turn| turn.role == Role::System).map(|turn| Part { text: &turn.content }).collect();
         // The first turn is the user's: an older question may have fallen out of the context before its answer.
@@ -103,7 +109,10 @@ impl<'a> Body<'a> {
             system_instruction: (!system.is_empty()).then_some(Content { role: None, parts: system }),
             contents,
             generation_config: GenerationConfig {
-                max_output_tokens: max_output_tokens + if thinks { ROOM_TO_THINK } else { 0 },
+                max_output_tokens: sampling.max_output_tokens + if thinks { ROOM_TO_THINK } else { 0 },
+                temperature: sampling.temperature,
+                top_p: sampling.top_p,
+                stop_sequences: &sampling.stop,
                 thinking_config: thinks.then_some(ThinkingConfig { thinking_level: "LOW" }),
             },
         }
@@ -194,7 +203,7 @@ impl ChatProvider for GeminiProvider {
 
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         let model = request.model.as_deref().unwrap_or(&self.config.model);
-        let body = Body::new(&request.turns, model, request.max_output_tokens);
+        let body = Body::new(&request.turns, model, &request.sampling);
         let call = self
             .http
             .post(self.url(model)?)
@@ -306,7 +315,12 @@ mod tests {
             turn(Role::Assistant, "Hello"),
             turn(Role::User, "Bye"),
         ];
-        let body = serde_json::to_value(Body::new(&turns, "gemini-3.8-flash", 100)).unwrap();
+        let body = serde_json::to_value(Body::new(
+            &turns,
+            "gemini-3.8-flash",
+            &Sampling { max_output_tokens: 100, ..Sampling::default() },
+        ))
+        .unwrap();
         insta::assert_json_snapshot!(body, @r#"
         {
           "contents": [

@@ -65,7 +65,7 @@ fn read_answer(response: Response, read: ReadEvent) -> TokenStream {
     stream::unfold(reading, move |mut reading| async move {
         loop {
             if let Some(event) = reading.ready.pop_front() {
-                if !matches!(event, Ok(ProviderEvent::Token(_))) {
+                if !matches!(event, Ok(ProviderEvent::Token(_) | ProviderEvent::Usage(_))) {
                     reading.over = true;
                     reading.ready.clear();
                 }
@@ -78,7 +78,11 @@ fn read_answer(response: Response, read: ReadEvent) -> TokenStream {
                 Some(Ok(chunk)) => match reading.parser.push(&chunk) {
                     Ok(events) => {
                         for event in events.iter().filter(|event| !event.data.is_empty()) {
-                            reading.ready.extend(read(&event.data, &mut reading.progress));
+                            let before = reading.progress.usage;
+                            let read = read(&event.data, &mut reading.progress);
+                            let said = reading.progress.usage.filter(|said| before != Some(*said));
+                            reading.ready.extend(said.map(|usage| Ok(ProviderEvent::Usage(usage))));
+                            reading.ready.extend(read);
                         }
                     }
                     Err(_) => reading.ready.push_back(Err(ProviderError::Malformed("an event is too large".into()))),

@@ -1,6 +1,7 @@
 //! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
 mod breaker;
+mod budget;
 mod gemini;
 mod http;
 pub mod local;
@@ -9,7 +10,8 @@ mod openai;
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub use breaker::GuardedProvider;
+pub use breaker::{BreakerState, GuardedProvider};
+pub use budget::RetryBudget;
 use futures::stream::BoxStream;
 pub use gemini::GeminiProvider;
 pub use openai::OpenAiProvider;
@@ -31,6 +33,28 @@ pub struct Turn {
     pub content: String,
 }
 
+/// Longest reply, in tokens.
+pub const MAX_OUTPUT_TOKENS: u32 = 1024;
+
+/// How a model draws its words. What is not set is the provider's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// At most [`MAX_OUTPUT_TOKENS`].
+    pub max_output_tokens: u32,
+    /// 0 to 2.
+    pub temperature: Option<f32>,
+    /// Above 0, up to 1.
+    pub top_p: Option<f32>,
+    /// The reply ends before any of these; at most four.
+    pub stop: Vec<String>,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { max_output_tokens: MAX_OUTPUT_TOKENS, temperature: None, top_p: None, stop: Vec::new() }
+    }
+}
+
 /// What a provider is asked.
 #[derive(Debug, Clone)]
 pub struct ProviderRequest {
@@ -38,13 +62,15 @@ pub struct ProviderRequest {
     pub turns: Vec<Turn>,
     /// Another model of this provider than the configured one.
     pub model: Option<String>,
-    pub max_output_tokens: u32,
+    pub sampling: Sampling,
 }
 
 /// A piece of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderEvent {
     Token(String),
+    /// What was used so far, in case the answer is never whole.
+    Usage(Usage),
     /// The answer is whole. A stream that ends without this was cut.
     Done {
         usage: Option<Usage>,

@@ -33,6 +33,12 @@ struct Body<'a> {
     model: &'a str,
     messages: Vec<BodyMessage<'a>>,
     max_completion_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
     stream: bool,
     stream_options: StreamOptions,
 }
@@ -115,7 +121,10 @@ impl ChatProvider for OpenAiProvider {
                     content: &turn.content,
                 })
                 .collect(),
-            max_completion_tokens: request.max_output_tokens,
+            max_completion_tokens: request.sampling.max_output_tokens,
+            temperature: request.sampling.temperature,
+            top_p: request.sampling.top_p,
+            stop: &request.sampling.stop,
             stream: true,
             stream_options: StreamOptions { include_usage: true },
         };

@@ -19,6 +19,8 @@ pub struct NewExchange {
     pub conversation: Uuid,
     /// Makes the conversation with this title; else it must be there and belong to the user.
     pub new_title: Option<String>,
+    /// A new conversation that no list shows; see [`ChatStore::forget_hidden`].
+    pub hidden: bool,
     /// The user's message that this one takes the place of, with all that follow it.
     pub replaces: Option<Uuid>,
     pub message_id: Uuid,
@@ -102,6 +104,8 @@ pub trait ChatStore: Send + Sync {
     ) -> StoreResult<Option<Page<ConversationSummary>>>;
     /// `false` where there is none.
     async fn rename_conversation(&self, user: Uuid, id: Uuid, title: String) -> StoreResult<bool>;
+    /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970.
+    async fn forget_hidden(&self, before: i64) -> StoreResult<()>;
     /// Deletes it with its messages; the ids of its running replies, or `None` where there is none.
     async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>>;
 }

@@ -52,6 +52,9 @@ struct StoredMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usage: Option<Usage>,
     created_at: i64,
+    /// There is no conversation that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hidden: Option<bool>,
 }
 
 impl StoredConversation {
@@ -164,6 +167,7 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
         error_code: None,
         usage: None,
         created_at: now,
+        hidden: exchange.hidden.then_some(true),
     };
     let mut reply = message(exchange.reply_id, Author::Assistant, "", MessageState::Running);
     reply.provider = Some(exchange.provider.clone());
@@ -209,7 +213,7 @@ impl ChatStore for MongoChatStore {
         }
         let (messages, new) = (self.messages.clone(), new_messages(&exchange, now));
         run(async move { messages.insert_many(new).await }).await?;
-        if let Some(title) = exchange.new_title {
+        if let Some(title) = exchange.new_title.filter(|_| !exchange.hidden) {
             let conversation = StoredConversation {
                 id: to_bson(exchange.conversation),
                 user: to_bson(exchange.user),
@@ -391,6 +395,13 @@ impl ChatStore for MongoChatStore {
         let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
         let update = doc! { "$set": { "title": title } };
         Ok(run(async move { conversations.update_one(owned, update).await }).await?.matched_count == 1)
+    }
+
+    async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
+        let messages = self.messages.clone();
+        let old = doc! { "hidden": true, "createdAt": { "$lt": before } };
+        run(async move { messages.delete_many(old).await }).await?;
+        Ok(())
     }
 
     async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>> {

@@ -74,7 +74,7 @@ fn read_summary(row: &Row<'_>) -> StoreResult<ConversationSummary> {
 
 fn owns(connection: &Connection, user: Uuid, conversation: Uuid) -> StoreResult<bool> {
     Ok(connection
-        .prepare_cached("SELECT 1 FROM conversations WHERE id = ?1 AND user_id = ?2")?
+        .prepare_cached("SELECT 1 FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0")?
         .exists(params![conversation, user])?)
 }
 
@@ -143,9 +143,10 @@ fn begin_exchange(
     if let Some(title) = &exchange.new_title {
         connection
             .prepare_cached(
-                "INSERT INTO conversations (id, user_id, title, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)",
+                "INSERT INTO conversations (id, user_id, title, created_at, updated_at, hidden)
+                 VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
             )?
-            .execute(params![exchange.conversation, exchange.user, title, now])?;
+            .execute(params![exchange.conversation, exchange.user, title, now, exchange.hidden])?;
     } else {
         if !owns(connection, exchange.user, exchange.conversation)? {
             return Ok(None);
@@ -305,7 +306,8 @@ impl ChatStore for SqliteChatStore {
                 // One snapshot, so that the messages are those of this very conversation.
                 let snapshot = connection.unchecked_transaction()?;
                 let mut found = snapshot.prepare_cached(
-                    "SELECT id, title, created_at, updated_at FROM conversations WHERE id = ?1 AND user_id = ?2",
+                    "SELECT id, title, created_at, updated_at FROM conversations
+                     WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
                 )?;
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
@@ -365,6 +367,17 @@ impl ChatStore for SqliteChatStore {
                     .prepare_cached("UPDATE conversations SET title = ?3 WHERE id = ?1 AND user_id = ?2")?
                     .execute(params![id, user, title])?;
                 Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached("DELETE FROM conversations WHERE hidden = 1 AND created_at < ?1")?
+                    .execute([before])?;
+                Ok(())
             })
             .await
     }

@@ -8,14 +8,19 @@ use crate::reference::Reference;
 
 /// All error statuses, with their codes and headers.
 #[component]
-pub fn ErrorTable() -> impl IntoView {
+pub fn ErrorTable(
+    /// What begins the names of these responses.
+    prefix: &'static str,
+    /// What the table is called.
+    label: &'static str,
+) -> impl IntoView {
     let responses = Reference::get().document.components.iter().flat_map(|components| &components.responses);
     let row = |(name, response): (&'static String, &'static RefOr<utoipa::openapi::Response>)| {
         let RefOr::T(response) = response else { return None };
         let headers = response.headers.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let status = name.trim_start_matches("Error");
+        let status = name.strip_prefix(prefix)?;
         Some(view! {
-            <tr id=format!("error-{status}") class="scroll-mt-4 align-top">
+            <tr id=name.to_lowercase() class="scroll-mt-4 align-top">
                 <th scope="row" class="py-2 pr-4 text-left font-medium">
                     {status}
                 </th>
@@ -27,7 +32,7 @@ pub fn ErrorTable() -> impl IntoView {
         })
     };
     view! {
-        <div class="overflow-x-auto" tabindex="0" role="region" aria-label="Errors">
+        <div class="overflow-x-auto" tabindex="0" role="region" aria-label=label>
             <table class="w-full text-sm">
                 <thead class="text-left text-ink-soft">
                     <tr>

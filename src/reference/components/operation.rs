@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Response, Schema};
 use super::example::Example;
 use super::fields::{Field, FieldList};
 use super::{Fields, Prose};
-use crate::reference::page::{Access, Entry, content_of, payload_of};
+use crate::reference::page::{Access, Entry, content_of, name_of, payload_of};
 use crate::ui::{Badge, BadgeTone};
 
 /// An operation.
@@ -69,16 +69,20 @@ pub fn OperationSection(
             {(!errors.is_empty())
                 .then(|| {
                     view! {
-                        <p class="text-sm text-ink-soft">
-                            "Errors: "
+                        <p class="flex flex-wrap gap-x-2 text-sm text-ink-soft">
+                            "Errors:"
                             {errors
                                 .into_iter()
-                                .map(|(status, _)| {
-                                    view! {
-                                        <a class="mr-2 underline underline-offset-2 hover:text-ink" href=format!("#error-{status}")>
+                                .map(|(status, response)| {
+                                    let RefOr::Ref(to) = response else { return None };
+                                    Some(view! {
+                                        <a
+                                            class="underline underline-offset-2 hover:text-ink"
+                                            href=format!("#{}", name_of(to).to_lowercase())
+                                        >
                                             {status.as_str()}
                                         </a>
-                                    }
+                                    })
                                 })
                                 .collect::<Vec<_>>()}
                         </p>

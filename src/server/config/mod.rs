@@ -12,6 +12,7 @@ use url::Url;
 
 use self::reader::Reader;
 use crate::account::Email;
+use crate::usage::prices::PriceTable;
 
 /// Everything that can be set. Every field has a working default.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Config {
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
     pub chat: ChatConfig,
+    pub usage: UsageConfig,
+    pub metrics: MetricsConfig,
     /// `None`: everything that Redis would do is done in this process.
     pub redis: Option<RedisConfig>,
     pub log: LogConfig,
@@ -132,11 +135,25 @@ pub struct LocalConfig {
     pub path: PathBuf,
 }
 
+/// What the operator pays for.
+#[derive(Debug, Clone)]
+pub struct UsageConfig {
+    /// `MODEL_PRICES` (the list prices): `model=input/output`, comma-separated, in US dollars for a million tokens.
+    pub prices: PriceTable,
+}
+
 /// What servers that share a database share besides it. There when `REDIS_URL` is set.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
     /// `REDIS_URL`: `redis://` or, over TLS with the system's trusted CAs, `rediss://`. It may carry a password.
     pub url: SecretString,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone)]
+pub struct MetricsConfig {
+    /// `METRICS_TOKEN` (none: whoever is on this machine may).
+    pub token: Option<SecretString>,
 }
 
 /// `RUST_LOG` (info) and `LOG_FORMAT` (pretty on a terminal, else json).
@@ -225,6 +242,8 @@ impl Config {
             accounts: AccountsConfig::read(&mut reader),
             credits: CreditsConfig::read(&mut reader),
             chat,
+            usage: UsageConfig::read(&mut reader),
+            metrics: MetricsConfig { token: reader.text("METRICS_TOKEN").map(SecretString::from) },
             redis: RedisConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
         };
@@ -378,6 +397,18 @@ impl OpenAiConfig {
     }
 }
 
+impl UsageConfig {
+    fn read(reader: &mut Reader) -> Self {
+        let own = PriceTable::parse(reader.text("MODEL_PRICES").unwrap_or_default());
+        Self {
+            prices: own.unwrap_or_else(|problem| {
+                reader.problem("MODEL_PRICES", problem);
+                PriceTable::default()
+            }),
+        }
+    }
+}
+
 impl RedisConfig {
     fn read(reader: &mut Reader) -> Option<Self> {
         let text = reader.text("REDIS_URL")?;
@@ -451,6 +482,7 @@ mod tests {
             ("TRUSTED_PROXIES", "proxy"),
             ("MONGODB_URI", "postgres://localhost"),
             ("RATE_LIMIT_PER_MINUTE", "0"),
+            ("MODEL_PRICES", "gpt=cheap"),
         ])
         .unwrap_err();
         for name in [
@@ -467,6 +499,7 @@ mod tests {
             "TRUSTED_PROXIES",
             "MONGODB_URI",
             "RATE_LIMIT_PER_MINUTE",
+            "MODEL_PRICES",
         ] {
             assert!(
                 problems.iter().any(|problem| problem.starts_with(&format!("{name}: "))),
@@ -528,7 +561,7 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show_in_debug_output() {
-        let config = read(&[("OPENAI_API_KEY", "sk-very-secret")]).unwrap();
+        let config = read(&[("OPENAI_API_KEY", "sk-very-secret"), ("METRICS_TOKEN", "very-secret")]).unwrap();
         assert!(!format!("{config:?}").contains("very-secret"));
     }
 }

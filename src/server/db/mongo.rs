@@ -204,8 +204,13 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
     match version {
         1 => make_collections(mongo).await,
         2 => {
-            let indexes =
-                [("apiKeys", doc! { "hash": 1 }, unique()), ("apiKeys", doc! { "user": 1, "_id": 1 }, plain())];
+            let indexes = [
+                ("apiKeys", doc! { "hash": 1 }, unique()),
+                ("apiKeys", doc! { "user": 1, "_id": 1 }, plain()),
+                ("messages", doc! { "createdAt": 1 }, partial(doc! { "hidden": true })),
+                // The _id of attempts is an index over time.
+                ("attempts", doc! { "requestId": 1 }, plain()),
+            ];
             make_indexes(mongo, indexes).await
         }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),

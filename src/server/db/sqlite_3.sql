@@ -29,3 +29,24 @@ ALTER TABLE conversations ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
 DROP INDEX conversations_by_user;
 CREATE INDEX conversations_by_user ON conversations (user_id, updated_at, id) WHERE hidden = 0;
 CREATE INDEX conversations_hidden ON conversations (created_at) WHERE hidden = 1;
+
+-- Every time that a provider was asked. Not tied to users and messages: what was paid stays paid when they go.
+-- The id is a UUIDv7, so it is an index over time.
+CREATE TABLE attempts (
+    id BLOB PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    reply_id BLOB NOT NULL,
+    user_id BLOB NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    -- NULL: the price is not known.
+    cost_micros INTEGER,
+    latency_ms INTEGER NOT NULL,
+    first_token_ms INTEGER,
+    outcome TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attempts_by_request ON attempts (request_id);

@@ -196,7 +196,7 @@ impl<'worker, 'model> Session<'worker, 'model> {
 
     /// Puts a request into the free slot that already holds the most of its prompt.
     fn admit(&mut self, job: Job) {
-        let max_output = job.request.max_output_tokens;
+        let max_output = job.request.sampling.max_output_tokens;
         let prompt = self.worker.prompter.build(&job.request.turns, max_output);
         let limit = (self.worker.window as usize - prompt.len()).min(max_output as usize);
 
@@ -211,7 +211,8 @@ impl<'worker, 'model> Session<'worker, 'model> {
         let prefix = slot.common_prefix(&prompt);
         slot.keep_prefix(&mut self.context, sequence(id).unsigned_abs(), prefix);
         let pending = prompt[slot.cached.len()..].to_vec();
-        let reply = Reply::new(job.events, prompt.len(), pending, limit, &self.worker.model.vocab());
+        let mut reply =
+            Reply::new(job.events, prompt.len(), pending, limit, job.request.sampling, &self.worker.model.vocab());
         if limit == 0 {
             reply.finish();
         } else {

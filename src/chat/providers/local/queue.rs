@@ -114,10 +114,11 @@ mod tests {
     use futures::channel::mpsc;
 
     use super::*;
+    use crate::chat::providers::Sampling;
 
     fn job(name: &str) -> (Job, mpsc::UnboundedReceiver<Result<ProviderEvent, ProviderError>>) {
         let (events, reader) = mpsc::unbounded();
-        let request = ProviderRequest { turns: Vec::new(), model: Some(name.into()), max_output_tokens: 1 };
+        let request = ProviderRequest { turns: Vec::new(), model: Some(name.into()), sampling: Sampling::default() };
         (Job { request, events }, reader)
     }
 

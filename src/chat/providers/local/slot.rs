@@ -7,7 +7,7 @@ use llama_cpp_2::vocab::LlamaVocab;
 
 use super::queue::Events;
 use crate::chat::Usage;
-use crate::chat::providers::ProviderEvent;
+use crate::chat::providers::{ProviderEvent, Sampling};
 
 /// Candidates that the other samplers look at; keeps them off the whole vocabulary.
 const TOP_K: i32 = 40;
@@ -44,6 +44,7 @@ pub(super) struct Reply {
     limit: usize,
     sampler: LlamaSampler,
     text: Utf8Buffer,
+    held_back: HeldBack,
 }
 
 impl Slot {
@@ -86,13 +87,14 @@ impl Reply {
         prompt: usize,
         pending: Vec<LlamaToken>,
         limit: usize,
+        sampling: Sampling,
         vocab: &LlamaVocab<'_>,
     ) -> Self {
         let samplers = [
             LlamaSampler::top_k(TOP_K),
             LlamaSampler::penalties(vocab.n_tokens(), PENALTY_SPAN, PENALTY, 0.0, 0.0),
-            LlamaSampler::top_p(TOP_P, 1),
-            LlamaSampler::temp(TEMPERATURE),
+            LlamaSampler::top_p(sampling.top_p.unwrap_or(TOP_P), 1),
+            LlamaSampler::temp(sampling.temperature.unwrap_or(TEMPERATURE)),
             LlamaSampler::dist(RANDOM_SEED),
         ];
         Self {
@@ -103,6 +105,7 @@ impl Reply {
             limit,
             sampler: LlamaSampler::chain(samplers, true),
             text: Utf8Buffer::default(),
+            held_back: HeldBack::new(sampling.stop),
         }
     }
 
@@ -114,10 +117,11 @@ impl Reply {
         }
         self.written.push(token);
         let text = self.text.push(&vocab.token_to_piece(token, false, None));
+        let (text, is_stopped) = self.held_back.push(&text);
         if !text.is_empty() && self.events.unbounded_send(Ok(ProviderEvent::Token(text))).is_err() {
             return false;
         }
-        if self.written.len() >= self.limit || goes_in_circles(&self.written) {
+        if is_stopped || self.written.len() >= self.limit || goes_in_circles(&self.written) {
             return self.finish();
         }
         self.pending.push(token);
@@ -125,7 +129,12 @@ impl Reply {
     }
 
     /// Sends the end of the stream.
-    pub(super) fn finish(&self) -> bool {
+    pub(super) fn finish(&mut self) -> bool {
+        let rest = self.held_back.take();
+        if !rest.is_empty() {
+            // A reader that has left needs none of it.
+            let _ = self.events.unbounded_send(Ok(ProviderEvent::Token(rest)));
+        }
         let usage =
             Usage { input_tokens: self.prompt, output_tokens: u32::try_from(self.written.len()).unwrap_or(u32::MAX) };
         // A reader that has left needs no ending.
@@ -143,6 +152,37 @@ fn goes_in_circles<T: PartialEq>(tokens: &[T]) -> bool {
             tail[period..] == tail[..span - period]
         })
     })
+}
+
+/// Keeps back what may be the beginning of a text that ends the reply.
+#[derive(Default)]
+struct HeldBack {
+    stops: Vec<String>,
+    text: String,
+}
+
+impl HeldBack {
+    fn new(stops: Vec<String>) -> Self {
+        Self { stops, text: String::new() }
+    }
+
+    /// What can be shown, and whether the reply ends there.
+    fn push(&mut self, text: &str) -> (String, bool) {
+        self.text.push_str(text);
+        if let Some(end) = self.stops.iter().filter_map(|stop| self.text.find(stop.as_str())).min() {
+            let mut shown = std::mem::take(&mut self.text);
+            shown.truncate(end);
+            return (shown, true);
+        }
+        let begins_stop = |start: usize| self.stops.iter().any(|stop| stop.starts_with(&self.text[start..]));
+        let keep = self.text.char_indices().map(|(start, _)| start).find(|start| begins_stop(*start));
+        let kept = keep.map(|start| self.text.split_off(start)).unwrap_or_default();
+        (std::mem::replace(&mut self.text, kept), false)
+    }
+
+    fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
 }
 
 /// Puts characters together that a model writes in several tokens.
@@ -201,6 +241,28 @@ mod tests {
         assert_eq!(buffer.push(b"x"), "\u{fffd}x");
         assert_eq!(buffer.push(b"\xe4\xbd"), "");
         assert_eq!(buffer.push(b"\xa0"), "你");
+    }
+
+    #[test]
+    fn a_reply_ends_before_a_stop_however_it_comes() {
+        let said = |stops: &[&str], pieces: &[&str]| {
+            let mut held = HeldBack::new(stops.iter().map(|stop| (*stop).to_owned()).collect());
+            let mut shown = String::new();
+            for piece in pieces {
+                let (text, is_stopped) = held.push(piece);
+                shown.push_str(&text);
+                if is_stopped {
+                    return shown + "|" + &held.take();
+                }
+            }
+            shown + &held.take()
+        };
+        assert_eq!(said(&["END"], &["one E", "N", "D two"]), "one |");
+        assert_eq!(said(&["END"], &["one E", "N", "X"]), "one ENX");
+        assert_eq!(said(&["b", "abc"], &["xa", "bc"]), "x|");
+        assert_eq!(said(&["."], &["Eins. Zwei"]), "Eins|");
+        assert_eq!(said(&["end"], &["é", "e", "n"]), "éen");
+        assert_eq!(said(&[], &["any", "thing"]), "anything");
     }
 
     #[test]

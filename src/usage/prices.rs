@@ -1,0 +1,199 @@
+//! What providers take for their models: a table of list prices, changed and completed by `MODEL_PRICES`.
+
+/// Of a million tokens, in millionths of a US dollar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    pub input: u64,
+    pub output: u64,
+}
+
+impl Price {
+    /// In millionths of a US dollar, rounded to the nearest.
+    #[must_use]
+    pub fn cost(self, input_tokens: u32, output_tokens: u32) -> i64 {
+        let of = |tokens: u32, price: u64| u128::from(tokens) * u128::from(price);
+        let cost = (of(input_tokens, self.input) + of(output_tokens, self.output) + 500_000) / 1_000_000;
+        i64::try_from(cost).unwrap_or(i64::MAX)
+    }
+}
+
+/// 2027-01-01, in milliseconds since 1970.
+const YEAR_2027: i64 = 1_798_761_600_000;
+
+/// List prices of November 2026 for short contexts: US dollars for a million tokens, in and out (with what the model
+/// thinks). From <https://ai.google.dev/gemini-api/docs/pricing> and <https://openai.com/api/pricing>. Models that are
+/// not here have no price that could be confirmed: better none than a wrong one.
+const LIST_PRICES: [(&str, i64, &str, &str); 17] = [
+    ("gemini-3.8-flash", 0, "0.75", "3.75"),
+    ("gemini-3.8-flash", YEAR_2027, "1.50", "7.50"),
+    ("gemini-3.7-flash", 0, "0.75", "3.75"),
+    ("gemini-3.6-flash", 0, "1.50", "7.50"),
+    ("gemini-3.5-flash", 0, "1.50", "9.00"),
+    ("gemini-3.5-flash-lite", 0, "0.30", "2.50"),
+    ("gemini-3.1-flash-lite", 0, "0.25", "1.50"),
+    ("gemini-3.1-pro-preview", 0, "2.00", "12.00"),
+    ("gemini-2.5-flash", 0, "0.30", "2.50"),
+    ("gemini-2.5-pro", 0, "1.25", "10.00"),
+    ("gpt-5.5", 0, "5.00", "30.00"),
+    ("gpt-5.4", 0, "2.50", "15.00"),
+    ("gpt-5.4-mini", 0, "0.75", "4.50"),
+    ("gpt-5.4-nano", 0, "0.20", "1.25"),
+    ("gpt-5.2", 0, "1.75", "14.00"),
+    ("gpt-4.1", 0, "2.00", "8.00"),
+    ("gpt-4.1-mini", 0, "0.40", "1.60"),
+];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    /// A model, or with `*` at its end the beginning of the names of some.
+    model: String,
+    /// In milliseconds since 1970.
+    from: i64,
+    price: Price,
+}
+
+/// The prices of models by their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PriceTable {
+    rows: Vec<Row>,
+}
+
+impl PriceTable {
+    /// The list prices, with what `text` says otherwise: `model=input/output`, comma-separated, in US dollars for a
+    /// million tokens. A `*` at the end of a model stands for whatever follows.
+    ///
+    /// # Errors
+    /// What is wrong with it, for whoever wrote it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut rows = Vec::new();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let row = parse_entry(entry)
+                .ok_or_else(|| format!("{entry:?} is not like gpt-5.4-mini=0.75/4.50 (dollars per million tokens)"))?;
+            if rows.iter().any(|other: &Row| other.model == row.model) {
+                return Err(format!("{:?} is there twice", row.model));
+            }
+            rows.push(row);
+        }
+        let own = rows.len();
+        for (model, from, input, output) in LIST_PRICES {
+            if rows[..own].iter().all(|row| row.model != model)
+                && let (Some(input), Some(output)) = (parse_dollars(input), parse_dollars(output))
+            {
+                rows.push(Row { model: model.to_owned(), from, price: Price { input, output } });
+            }
+        }
+        Ok(Self { rows })
+    }
+
+    /// The price of a model at a time (milliseconds since 1970); `None` where it is not known. A dated version of a
+    /// model (`gpt-5.4-mini-2026-03-17`) costs what the model costs; the most exact name wins.
+    #[must_use]
+    pub fn find(&self, model: &str, at: i64) -> Option<Price> {
+        let fitting = self.rows.iter().filter(|row| row.from <= at);
+        let best = fitting.filter_map(|row| Some(((exactness(&row.model, model)?, row.from), row.price)));
+        best.max_by_key(|(rank, _)| *rank).map(|(_, price)| price)
+    }
+}
+
+/// How well a row's name fits a model's; `None`: not at all.
+fn exactness(name: &str, model: &str) -> Option<(u8, usize)> {
+    if let Some(start) = name.strip_suffix('*') {
+        return model.starts_with(start).then_some((0, start.len()));
+    }
+    let version = model.strip_prefix(name)?;
+    if version.is_empty() {
+        return Some((2, name.len()));
+    }
+    let is_dated = version
+        .strip_prefix('-')
+        .is_some_and(|date| date == "latest" || date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
+    is_dated.then_some((1, name.len()))
+}
+
+fn parse_entry(entry: &str) -> Option<Row> {
+    let (model, price) = entry.split_once('=')?;
+    let (input, output) = price.split_once('/')?;
+    let price = Price { input: parse_dollars(input)?, output: parse_dollars(output)? };
+    let model = model.trim();
+    let is_name = !model.is_empty() && !model.contains(char::is_whitespace);
+    is_name.then(|| Row { model: model.to_owned(), from: 0, price })
+}
+
+/// Dollars as millionths, exactly: at most six digits after the point, and at most a million dollars.
+fn parse_dollars(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |text: &str, most| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole, 6) || !is_number(part, 6) {
+        return None;
+    }
+    let millionths: u64 = format!("{part:0<6}").parse().ok()?;
+    Some(whole.parse::<u64>().ok()? * 1_000_000 + millionths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn price(input: u64, output: u64) -> Option<Price> {
+        Some(Price { input, output })
+    }
+
+    #[test]
+    fn dollars_become_millionths_without_rounding() {
+        for (text, millionths) in
+            [("0", 0), ("0.25", 250_000), ("2.50", 2_500_000), ("0.000001", 1), (" 12 ", 12_000_000), ("0.075", 75_000)]
+        {
+            assert_eq!(parse_dollars(text), Some(millionths), "{text}");
+        }
+        for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "0.0000001", "1234567", "1,5", "1.2.3", "١"] {
+            assert_eq!(parse_dollars(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cost_is_rounded_to_the_nearest_millionth() {
+        let price = Price { input: 250_000, output: 2_000_000 };
+        assert_eq!(price.cost(1_000_000, 1_000_000), 2_250_000);
+        assert_eq!((price.cost(1, 0), price.cost(2, 0), price.cost(3, 1)), (0, 1, 3));
+        assert_eq!(Price { input: u64::MAX, output: u64::MAX }.cost(u32::MAX, u32::MAX), i64::MAX);
+    }
+
+    #[test]
+    fn a_model_has_the_price_of_the_most_exact_name() {
+        let table = PriceTable::parse("gpt-5.4-mini=1/2, llama*=0/0, llama-3*=0.1/0.2").unwrap();
+        assert_eq!(table.find("gpt-5.4-mini", 1), price(1_000_000, 2_000_000));
+        assert_eq!(table.find("gpt-5.4-mini-2026-03-17", 1), price(1_000_000, 2_000_000));
+        assert_eq!(table.find("gpt-5.4", 1), price(2_500_000, 15_000_000));
+        assert_eq!(table.find("gpt-5.4-maxi", 1), None, "another model is not a version");
+        assert_eq!(table.find("llama-2", 1), price(0, 0));
+        assert_eq!(table.find("llama-3.3-70b", 1), price(100_000, 200_000));
+        assert_eq!(table.find("fake-model", 1), None);
+    }
+
+    #[test]
+    fn a_price_may_change_with_the_year() {
+        let table = PriceTable::parse("").unwrap();
+        assert_eq!(table.find("gemini-3.8-flash", YEAR_2027 - 1), price(750_000, 3_750_000));
+        assert_eq!(table.find("gemini-3.8-flash", YEAR_2027), price(1_500_000, 7_500_000));
+        let own = PriceTable::parse("gemini-3.8-flash=1/1").unwrap();
+        assert_eq!(
+            own.find("gemini-3.8-flash", YEAR_2027),
+            price(1_000_000, 1_000_000),
+            "the operator's always counts"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_is_said() {
+        for text in ["gpt", "gpt=1", "gpt=1/x", "=1/2", "a b=1/2", "gpt=1/2,gpt=3/4", "gpt=1/-2"] {
+            assert!(PriceTable::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_list_price_is_a_price() {
+        let table = PriceTable::parse("").unwrap();
+        assert_eq!(table.rows.len(), LIST_PRICES.len());
+    }
+}

@@ -1,0 +1,84 @@
+//! An attempt at a provider, as it is recorded.
+
+use uuid::Uuid;
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// A whole answer.
+    Ok,
+    /// The user stopped it, or the server was shut down.
+    Stopped,
+    Timeout,
+    RateLimited,
+    /// It would not answer this.
+    Blocked,
+    /// It did not take the request.
+    Rejected,
+    /// What came was no answer.
+    Malformed,
+    Unavailable,
+    /// It broke off in the middle of its answer.
+    Cut,
+}
+
+impl Outcome {
+    const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::Stopped,
+        Self::Timeout,
+        Self::RateLimited,
+        Self::Blocked,
+        Self::Rejected,
+        Self::Malformed,
+        Self::Unavailable,
+        Self::Cut,
+    ];
+
+    /// The stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Stopped => "stopped",
+            Self::Timeout => "timeout",
+            Self::RateLimited => "rate_limited",
+            Self::Blocked => "blocked",
+            Self::Rejected => "rejected",
+            Self::Malformed => "malformed",
+            Self::Unavailable => "unavailable",
+            Self::Cut => "cut",
+        }
+    }
+
+    /// The outcome of a stored name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    }
+}
+
+/// One time that a provider was asked, whatever came of it. An answer that was given before is none: nobody was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// `UUIDv7`: orders attempts by time.
+    pub id: Uuid,
+    pub request_id: String,
+    pub reply: Uuid,
+    pub user: Uuid,
+    pub provider: String,
+    pub model: String,
+    pub input_tokens: u32,
+    pub output_tokens: u32,
+    /// The provider did not say (all of) the numbers of tokens.
+    pub is_estimated: bool,
+    /// In millionths of a US dollar; `None` where the price of the model is not known.
+    pub cost_micros: Option<i64>,
+    /// From the question to the end of the answer.
+    pub latency_ms: u32,
+    /// `None`: no token came.
+    pub first_token_ms: Option<u32>,
+    pub outcome: Outcome,
+    /// When it began, in milliseconds since 1970.
+    pub at: i64,
+}

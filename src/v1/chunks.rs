@@ -1,0 +1,134 @@
+//! The answer as a client of `OpenAI` reads it, whole or in chunks.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::chat::{DoneEvent, Usage};
+
+/// What all parts of an answer have in common.
+pub struct Completion {
+    pub id: Uuid,
+    pub model: String,
+    /// Most tokens that were allowed.
+    pub limit: u32,
+    /// Seconds since 1970.
+    pub created: i64,
+    /// Whether every chunk has a usage, which is null but in the last.
+    pub with_usage: bool,
+}
+
+impl Completion {
+    /// A chunk that begins the message.
+    pub fn first_chunk(&self) -> String {
+        self.chunk(&json!({ "role": "assistant", "content": "" }).to_string(), "null")
+    }
+
+    /// A chunk for a `token` event, whose text goes on as it came; `None` for an event that is none.
+    pub fn token_chunk(&self, data: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Token<'a> {
+            #[serde(borrow)]
+            text: &'a RawValue,
+        }
+        let Token { text } = serde_json::from_str(data).ok()?;
+        Some(self.chunk(&format!("{{\"content\":{text}}}"), "null"))
+    }
+
+    /// The chunks after the text.
+    pub fn last_chunks(&self, done: &DoneEvent) -> Vec<String> {
+        let reason = Value::from(self.finish_reason(done.usage)).to_string();
+        let mut chunks = vec![self.chunk("{}", &reason)];
+        if self.with_usage {
+            let mut chunk = self.head("chat.completion.chunk");
+            chunk["choices"] = json!([]);
+            chunk["usage"] = usage_of(done.usage);
+            chunk["tessera"] = receipt_of(done);
+            chunks.push(chunk.to_string());
+        }
+        chunks.push("[DONE]".to_owned());
+        chunks
+    }
+
+    /// The whole answer.
+    pub fn whole(&self, text: &str, done: &DoneEvent) -> Value {
+        let mut answer = self.head("chat.completion");
+        answer["choices"] = json!([{
+            "index": 0,
+            "message": { "role": "assistant", "content": text, "refusal": null, "annotations": [] },
+            "logprobs": null,
+            "finish_reason": self.finish_reason(done.usage),
+        }]);
+        answer["usage"] = usage_of(done.usage);
+        answer["tessera"] = receipt_of(done);
+        answer
+    }
+
+    fn head(&self, object: &str) -> Value {
+        json!({ "id": self.name(), "object": object, "created": self.created, "model": self.model })
+    }
+
+    fn name(&self) -> String {
+        format!("chatcmpl-{}", self.id.simple())
+    }
+
+    /// Written by hand: one of these leaves for every token.
+    fn chunk(&self, delta: &str, finish_reason: &str) -> String {
+        let Self { created, with_usage, .. } = self;
+        let (id, model) = (self.name(), Value::from(self.model.as_str()));
+        let usage = if *with_usage { ",\"usage\":null" } else { "" };
+        format!(
+            "{{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":{model},\
+             \"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish_reason}}}]{usage}}}"
+        )
+    }
+
+    /// Providers do not tell us; who used up all that was allowed was cut off.
+    fn finish_reason(&self, usage: Option<Usage>) -> &'static str {
+        if usage.is_some_and(|usage| usage.output_tokens >= self.limit) { "length" } else { "stop" }
+    }
+}
+
+fn usage_of(usage: Option<Usage>) -> Value {
+    usage.map_or(Value::Null, |Usage { input_tokens, output_tokens }| {
+        json!({
+            "prompt_tokens": input_tokens,
+            "completion_tokens": output_tokens,
+            "total_tokens": u64::from(input_tokens) + u64::from(output_tokens),
+        })
+    })
+}
+
+/// What it cost; clients leave fields alone that they do not know.
+fn receipt_of(done: &DoneEvent) -> Value {
+    json!({ "credits": done.credits, "remainingCredits": done.remaining_credits, "cached": done.cached })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_what_a_client_expects() {
+        let completion =
+            Completion { id: Uuid::nil(), model: "a \"model\"".into(), limit: 5, created: 7, with_usage: true };
+        let usage = Some(Usage { input_tokens: 2, output_tokens: 5 });
+        let done = DoneEvent { reply: None, cached: false, remaining_credits: 9, credits: 1, usage };
+        let mut chunks = vec![completion.first_chunk(), completion.token_chunk(r#"{"text":"\u00e9\n\"x"}"#).unwrap()];
+        chunks.extend(completion.last_chunks(&done));
+        assert_eq!(chunks.pop().unwrap(), "[DONE]");
+        let chunks: Vec<Value> = chunks.iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect();
+        assert!(chunks.iter().all(|chunk| chunk["model"] == "a \"model\"" && chunk["created"] == 7));
+        assert_eq!(chunks[0]["choices"][0]["delta"], json!({ "role": "assistant", "content": "" }));
+        assert_eq!(chunks[1]["choices"][0]["delta"]["content"], "é\n\"x");
+        assert_eq!((&chunks[1]["usage"], &chunks[1]["choices"][0]["finish_reason"]), (&Value::Null, &Value::Null));
+        assert_eq!(chunks[2]["choices"][0]["finish_reason"], "length");
+        assert_eq!(chunks[3]["choices"], json!([]));
+        assert_eq!(chunks[3]["usage"]["total_tokens"], 7);
+        let quiet = Completion { with_usage: false, limit: 6, ..completion };
+        assert!(!quiet.first_chunk().contains("usage"));
+        assert_eq!(quiet.last_chunks(&done).len(), 2);
+        assert_eq!(quiet.whole("x", &done)["choices"][0]["finish_reason"], "stop");
+    }
+}

@@ -1,0 +1,10 @@
+//! `/v1`: the part of the HTTP API of `OpenAI` that its clients need, so that any of them spends Tessera credits with an
+//! API key. Shapes: <https://platform.openai.com/docs/api-reference/chat>.
+
+mod chunks;
+mod error;
+mod request;
+pub mod rest;
+pub mod schemas;
+
+pub use error::V1Error;

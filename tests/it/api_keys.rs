@@ -1,0 +1,143 @@
+//! API keys: making, using, limiting and revoking them.
+
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, User, answer};
+
+async fn keys(user: &User) -> Vec<Value> {
+    user.get_json("/api/account/keys").await.1["data"]["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_spends_the_users_credits() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let (status, made) = user.post_json("/api/account/keys", &json!({ "name": "  My   script " })).await;
+    assert_eq!(status, 201, "{made}");
+    let key = made["data"]["key"].as_str().unwrap();
+    assert!(key.starts_with("tsk_") && key.len() == 47, "{key}");
+    assert_eq!(made["data"]["name"], "My script");
+    assert_eq!(made["data"]["hint"], key[43..]);
+    assert_eq!(made["data"]["lastUsedAt"], Value::Null);
+    let program = User { key: Some(key.to_owned()), ..user.clone() };
+    assert_eq!(program.get_json("/api/auth/me").await.1["data"]["email"], user.email);
+    assert_eq!(program.chat("Hello").await.0, 200);
+    assert_eq!(user.credits().await["available"], 9);
+    let listed = keys(&user).await;
+    assert_eq!((listed.len(), &listed[0]["spent"]), (1, &json!(1)));
+    assert!(listed[0].get("key").is_none() && !listed[0].to_string().contains(key), "{listed:?}");
+    assert!(listed[0]["lastUsedAt"].is_string());
+    // Nothing that could be used is in the database.
+    let files = std::fs::read_dir(app.data_dir()).unwrap().flatten();
+    let stored: Vec<u8> =
+        files.filter(|file| file.path().is_file()).flat_map(|file| std::fs::read(file.path()).unwrap()).collect();
+    assert!(!stored.windows(key.len()).any(|bytes| bytes == key.as_bytes()));
+}
+
+#[tokio::test]
+async fn a_revoked_or_unknown_key_is_nobody() {
+    let app = TestApp::start().await;
+    let (user, other) = (app.user().await, app.user().await);
+    let program = user.with_key(&json!({})).await;
+    let id = keys(&user).await[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/account/keys/{id}");
+    assert_eq!(answer(other.request(reqwest::Method::DELETE, &path)).await.0, 404);
+    assert_eq!(program.chat("Hello").await.0, 200);
+    assert_eq!(answer(user.request(reqwest::Method::DELETE, &path)).await.0, 200);
+    assert_eq!(program.chat("Hello").await.0, 401);
+    assert_eq!(answer(user.request(reqwest::Method::DELETE, &path)).await.0, 404);
+    assert_eq!(keys(&user).await.len(), 0);
+    // A wrong key is not made up for by a cookie.
+    let wrong = User { key: Some(format!("tsk_{}", "x".repeat(43))), ..user.clone() };
+    let request = wrong.get("/api/auth/me").header("cookie", user.cookie.clone().unwrap());
+    assert_eq!(answer(request).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_key_makes_and_reads_no_keys() {
+    let app = TestApp::start().await;
+    let program = app.user().await.with_key(&json!({})).await;
+    let (status, refused) = program.post_json("/api/account/keys", &json!({ "name": "another" })).await;
+    assert_eq!((status, &refused["code"]), (403, &json!("forbidden")));
+    assert_eq!(program.get_json("/api/account/keys").await.0, 403);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_key_is_said_by_name() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    for (body, field) in [
+        (json!({}), "name"),
+        (json!({ "name": " \t" }), "name"),
+        (json!({ "name": "x".repeat(61) }), "name"),
+        (json!({ "name": "x", "perMinute": 0 }), "perMinute"),
+        (json!({ "name": "x", "perMinute": 1001 }), "perMinute"),
+        (json!({ "name": "x", "budget": 0 }), "budget"),
+        (json!({ "name": "x", "budget": -5 }), "budget"),
+        (json!({ "name": "x", "perMinute": "many" }), "body"),
+    ] {
+        let (status, refused) = user.post_json("/api/account/keys", &body).await;
+        assert_eq!((status, &refused["field"]), (400, &json!(field)), "{body}");
+    }
+    for n in 0..20 {
+        assert_eq!(user.post_json("/api/account/keys", &json!({ "name": format!("key {n}") })).await.0, 201);
+    }
+    let (status, refused) = user.post_json("/api/account/keys", &json!({ "name": "one too many" })).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("conflict")));
+}
+
+#[tokio::test]
+async fn fifty_at_once_stay_within_the_budget_of_their_key() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let program = user.with_key(&json!({ "budget": 3 })).await;
+    let sends: Vec<_> = (0..50)
+        .map(|n| {
+            let program = program.clone();
+            tokio::spawn(async move { program.chat(&format!("question {n}")).await })
+        })
+        .collect();
+    let mut answered = 0;
+    for send in sends {
+        match send.await.unwrap() {
+            (200, _) => answered += 1,
+            (402, body) => assert_eq!(
+                (&body["code"], &body["needed"], &body["available"]),
+                (&json!("insufficient_credits"), &json!(1), &json!(0))
+            ),
+            (status, body) => panic!("{status}: {body}"),
+        }
+    }
+    assert_eq!((answered, app.upstream.calls()), (3, 3));
+    assert_eq!(user.credits().await["available"], 7);
+    assert_eq!(keys(&user).await[0]["spent"], 3);
+    // Whatever fails is given back to the budget too.
+    let program = user.with_key(&json!({ "budget": 1 })).await;
+    for _ in 0..3 {
+        assert_eq!(program.chat("#status=500").await.0, 502);
+    }
+    assert_eq!(keys(&user).await[0]["spent"], 0);
+    assert_eq!(program.chat("now").await.0, 200);
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn a_key_has_a_limit_of_its_own_within_that_of_its_user() {
+    let app = TestApp::start_with(&[("RATE_LIMIT_PER_MINUTE", "5")]).await;
+    let user = app.user().await;
+    let slow = user.with_key(&json!({ "perMinute": 2 })).await;
+    let other = user.with_key(&json!({ "perMinute": 100 })).await;
+    let send = async |user: &User| {
+        let response = user.post("/api/chat").json(&json!({ "message": "Hello" })).send().await.unwrap();
+        let left = response.headers()["ratelimit-remaining"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), left)
+    };
+    assert_eq!(send(&slow).await, (200, "1".into()));
+    assert_eq!(send(&slow).await, (200, "0".into()));
+    assert_eq!(send(&slow).await, (429, "0".into()));
+    // What its own limit refuses does not count against the user's.
+    assert_eq!(send(&other).await, (200, "2".into()));
+    assert_eq!(send(&user).await, (200, "1".into()));
+    assert_eq!(send(&user).await, (200, "0".into()));
+    assert_eq!(send(&other).await, (429, "0".into()));
+}

@@ -1,0 +1,98 @@
+//! `/metrics`: what is counted, and who may see it.
+
+use serde_json::json;
+
+use crate::fake_gemini::FakeGemini;
+use crate::support::TestApp;
+
+/// The value of a sample such as `tessera_jobs_running` or `tessera_x_total{a="b"}`.
+fn value(text: &str, sample: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
+}
+
+#[tokio::test]
+async fn what_happens_is_counted_by_route_provider_and_outcome() {
+    let gemini = FakeGemini::start().await;
+    let base = gemini.base_url();
+    let app = TestApp::start_with(&[
+        ("CHAT_PROVIDERS", "gemini,openai"),
+        ("GEMINI_API_KEY", "gemini-key"),
+        ("GEMINI_BASE_URL", base.as_str()),
+        ("MODEL_PRICES", "gemini-3.8-flash=10/100"),
+        ("CHAT_CACHE", "shared"),
+        ("RATE_LIMIT_PER_MINUTE", "10"),
+    ])
+    .await;
+    let user = app.user().await;
+    for _ in 0..2 {
+        assert_eq!(user.chat("gemini: hello").await.0, 200);
+    }
+    for n in 0..5 {
+        assert_eq!(user.chat(&format!("#tokens=1 {n} gemini: #status=503")).await.0, 200);
+    }
+    while user.chat("gemini: hello").await.0 != 429 {}
+    user.get("/no/such/page?secret=1").send().await.unwrap();
+    let response = user.get("/metrics").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    let text = response.text().await.unwrap();
+    for (sample, expected) in [
+        (r#"tessera_chat_attempts_total{provider="gemini",outcome="ok"}"#, 1.0),
+        (r#"tessera_chat_attempts_total{provider="gemini",outcome="unavailable"}"#, 5.0),
+        (r#"tessera_chat_attempts_total{provider="openai",outcome="ok"}"#, 5.0),
+        (r#"tessera_chat_first_token_seconds_count{provider="openai"}"#, 5.0),
+        (r#"tessera_chat_tokens_total{provider="gemini",direction="output"}"#, 5.0),
+        (r#"tessera_chat_cost_micro_usd_total{provider="gemini"}"#, 570.0),
+        (r#"tessera_chat_unpriced_attempts_total{provider="openai"}"#, 5.0),
+        (r#"tessera_chat_breaker{provider="gemini"}"#, 2.0),
+        (r#"tessera_chat_breaker{provider="openai"}"#, 0.0),
+        (r#"tessera_chat_cache_lookups_total{result="miss"}"#, 6.0),
+        (r#"tessera_chat_fallbacks_total{result="asked"}"#, 5.0),
+        (r#"tessera_credit_moves_total{kind="hold"}"#, 6.0),
+        (r#"tessera_credit_moves_total{kind="settle"}"#, 6.0),
+        (r#"tessera_rate_limited_total{route="/api/chat",method="POST"}"#, 1.0),
+        (r#"tessera_http_requests_total{route="/api/chat",method="POST",status="4xx"}"#, 1.0),
+        (r#"tessera_http_requests_total{route="other",method="GET",status="4xx"}"#, 1.0),
+        ("tessera_jobs_running", 0.0),
+        ("tessera_usage_records_lost_total", 0.0),
+    ] {
+        assert_eq!(value(&text, sample), Some(expected), "{sample} in\n{text}");
+    }
+    assert!(!text.contains("secret") && !text.contains(&user.email));
+    let (_, ready) = user.get_json("/readyz").await;
+    assert_eq!(ready["chatProviders"][0]["breaker"], json!("open"));
+}
+
+#[tokio::test]
+async fn without_a_token_only_this_machine_sees_them() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    assert_eq!(visitor.get_json("/metrics").await.0, 200);
+    for (name, value) in [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9"), ("via", "1.1 proxy")] {
+        let response = visitor.get("/metrics").header(name, value).send().await.unwrap();
+        assert_eq!(response.status(), 404, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_token_everybody_needs_it() {
+    let app = TestApp::start_with(&[("METRICS_TOKEN", "scrape-me")]).await;
+    let visitor = app.visitor();
+    for header in [None, Some("Bearer scrape-m"), Some("Bearer scrape-me "), Some("scrape-me"), Some("Basic scrape-me")]
+    {
+        let request = visitor.get("/metrics");
+        let request = match header {
+            Some(header) => request.header("authorization", header),
+            None => request,
+        };
+        let response = request.send().await.unwrap();
+        // Trailing white space is cut from headers on the way.
+        let expected = if header == Some("Bearer scrape-me ") { 200 } else { 401 };
+        assert_eq!(response.status(), expected, "{header:?}");
+        if expected == 401 {
+            assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        }
+    }
+    let response = visitor.get("/metrics").bearer_auth("scrape-me").header("x-forwarded-for", "203.0.113.9");
+    assert_eq!(response.send().await.unwrap().status(), 200);
+}
