@@ -12,7 +12,7 @@ use crate::support::TestApp;
 use crate::tools::python;
 
 /// Loading the model and writing an answer takes seconds; tests share few cores.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The server, which ends with the test, and its address.
 async fn start_llama() -> (Child, String) {
