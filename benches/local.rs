@@ -34,7 +34,7 @@ struct Reply {
 }
 
 async fn ask(provider: &LocalProvider, content: String, max_output_tokens: u32) -> Reply {
-    let turns = vec![Turn { role: Role::User, content }];
+    let turns = vec![Turn::new(Role::User, content)];
     let started = Instant::now();
     let sampling = Sampling { max_output_tokens, ..Sampling::default() };
     let request = ProviderRequest { turns, model: None, sampling };

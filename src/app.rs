@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
+use crate::account::account_page::AccountPage;
 use crate::chat::page::ChatPage;
 use crate::credits::page::DashboardPage;
 use crate::navigation::{LoadingPage, Navigation, PageView};
@@ -30,6 +31,8 @@ pub fn find_page(path: &str) -> Option<LoadingPage> {
         Some(Box::pin(async { chat_chunk().await.ok() }))
     } else if path == "/dashboard" {
         Some(Box::pin(async { dashboard_chunk().await.ok() }))
+    } else if path == "/account" {
+        Some(Box::pin(async { account_chunk().await.ok() }))
     } else {
         None
     }
@@ -42,6 +45,9 @@ pub const CHAT: PageView = PageView { name: "chat_page", view: || Eager(view! { 
 pub const DASHBOARD: PageView =
     PageView { name: "dashboard_page", view: || Eager(view! { <DashboardPage /> }).into_any() };
 
+/// `/account`.
+pub const ACCOUNT: PageView = PageView { name: "account_page", view: || Eager(view! { <AccountPage /> }).into_any() };
+
 // The chunks have the names of their pages: by them, the document asks for them early.
 
 #[wasm_split(chat_page, wasm_split_path = leptos::wasm_split, fallible)]
@@ -52,4 +58,9 @@ fn chat_chunk() -> Result<PageView, SplitLoaderError> {
 #[wasm_split(dashboard_page, wasm_split_path = leptos::wasm_split, fallible)]
 fn dashboard_chunk() -> Result<PageView, SplitLoaderError> {
     Ok(DASHBOARD)
+}
+
+#[wasm_split(account_page, wasm_split_path = leptos::wasm_split, fallible)]
+fn account_chunk() -> Result<PageView, SplitLoaderError> {
+    Ok(ACCOUNT)
 }

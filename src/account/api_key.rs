@@ -43,6 +43,44 @@ pub struct NewApiKey {
     pub about: ApiKey,
 }
 
+/// What the account page shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountData {
+    /// Newest first.
+    pub keys: Vec<ApiKey>,
+    /// Where clients of the API begin, such as `https://chat.example.org/v1`.
+    pub base_url: String,
+    /// The key that was just made: shown this once.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub new_key: Option<String>,
+    /// The form as it was sent, if it was not taken.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub refused: Option<RefusedKey>,
+}
+
+/// A form for a key that was not taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedKey {
+    pub form: KeyFields,
+    /// The field that is wrong; empty if it is none of them.
+    pub field: String,
+    pub message: String,
+}
+
+/// The fields of the form for a key, as they were typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyFields {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub per_minute: String,
+    #[serde(default)]
+    pub budget: String,
+}
+
 /// The key that is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::service::hash_token;
 use super::store::{StoredKey, User};
-use super::{ApiKey, ApiKeyRequest, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_NAME_CHARS, MAX_KEY_PER_MINUTE, NewApiKey};
+use super::{
+    AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_NAME_CHARS,
+    MAX_KEY_PER_MINUTE, NewApiKey,
+};
 use crate::credits::store::SpendingKey;
 use crate::error::{AppError, AppResult};
 use crate::server::db::{now_millis, rfc3339};
@@ -80,6 +83,33 @@ pub async fn list_keys(state: &AppState, user: Uuid) -> AppResult<Vec<ApiKey>> {
         .collect::<AppResult<_>>()?;
     keys.reverse();
     Ok(keys)
+}
+
+/// What the account page shows.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn load_account(state: &AppState, user: Uuid) -> AppResult<AccountData> {
+    let base = state.config.site.public_url.as_str().trim_end_matches('/');
+    let keys = list_keys(state, user).await?;
+    Ok(AccountData { keys, base_url: format!("{base}/v1"), ..AccountData::default() })
+}
+
+/// What the form for a key asks for. Empty numbers are none.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field.
+pub fn read_form(form: &KeyFields) -> AppResult<ApiKeyRequest> {
+    fn number<T: std::str::FromStr>(field: &str, text: &str) -> AppResult<Option<T>> {
+        let text = text.trim();
+        let number = if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
+        number.map_err(|_| AppError::invalid(field, "Enter a whole number, or leave this empty."))
+    }
+    Ok(ApiKeyRequest {
+        name: form.name.clone(),
+        per_minute: number("perMinute", &form.per_minute)?,
+        budget: number("budget", &form.budget)?,
+    })
 }
 
 /// Revokes a key: what it asks from now on is refused.

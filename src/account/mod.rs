@@ -3,8 +3,10 @@
 mod api_key;
 mod types;
 
-#[cfg(feature = "ssr")]
+pub mod account_page;
 mod components;
+mod server_fns;
+
 #[cfg(feature = "ssr")]
 pub mod keys;
 #[cfg(feature = "ssr")]

@@ -71,13 +71,18 @@ impl AnswerKey {
             part(stop.as_bytes());
         }
         part(&(turns.len() as u64).to_be_bytes());
-        for Turn { role, content } in turns {
+        for Turn { role, content, images } in turns {
             part(&[match role {
                 Role::User => 0,
                 Role::Assistant => 1,
                 Role::System => 2,
             }]);
             part(content.as_bytes());
+            part(&(images.len() as u64).to_be_bytes());
+            for image in images {
+                part(image.media_type.as_bytes());
+                part(&image.bytes);
+            }
         }
         Self(BASE64_URL_SAFE_NO_PAD.encode(hash.finalize()))
     }
@@ -183,11 +188,17 @@ mod tests {
     use rand::{Rng, SeedableRng};
 
     use super::*;
+    use crate::chat::images::Image;
 
     /// Pieces that run into each other where lengths or separators are missing.
     fn text(random: &mut SmallRng) -> String {
         const PIECES: [&str; 8] = ["a", "b", "\0", "\u{1}", ":", "|", ",", "\0\0\0\0\0\0\0\u{1}"];
         (0..random.random_range(0..4)).map(|_| PIECES[random.random_range(0..PIECES.len())]).collect()
+    }
+
+    /// The same id for all: it does not shape an answer.
+    fn image(random: &mut SmallRng) -> Image {
+        Image { id: Uuid::nil(), media_type: text(random), bytes: text(random).into_bytes().into() }
     }
 
     #[test]
@@ -202,6 +213,7 @@ mod tests {
                 .map(|_| Turn {
                     role: if random.random() { Role::User } else { Role::Assistant },
                     content: text(&mut random),
+                    images: (0..random.random_range(0..3)).map(|_| image(&mut random)).collect(),
                 })
                 .collect();
             let picked = provider.as_deref().map(|provider| (provider, model.as_deref()));

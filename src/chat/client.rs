@@ -12,7 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, ReadableStreamDefaultReader};
 
 use super::sse::{SseEvent, SseParser};
-use super::{ChatEvent, ChatRequest, Conversation, Message};
+use super::{ChatEvent, ChatRequest, Conversation, ConversationSummary, Message};
 use crate::error::{AppError, AppResult};
 use crate::json::{read_answer, read_json};
 
@@ -128,6 +128,23 @@ pub async fn stop(message: &str) -> Result<(), ChatFailure> {
     let request = Request::post(&format!("/api/chat/{message}/stop"));
     let response = request.send().await.map_err(|_| ChatFailure::unreachable())?;
     if response.ok() { Ok(()) } else { Err(ChatFailure::of(response).await) }
+}
+
+/// Begins a conversation with what has been said in another one up to a message.
+///
+/// # Errors
+/// What the server said, or that it cannot be reached.
+pub async fn branch(conversation: &str, message: &str) -> Result<ConversationSummary, ChatFailure> {
+    let request = Request::post(&format!("/api/conversations/{conversation}/branch"));
+    let body = format!("{{\"messageId\":\"{message}\"}}");
+    let request = request.header("Content-Type", "application/json").body(body);
+    let response = request.map_err(|_| ChatFailure::unreachable())?.send().await;
+    let response = response.map_err(|_| ChatFailure::unreachable())?;
+    if !response.ok() {
+        return Err(ChatFailure::of(response).await);
+    }
+    let text = response.text().await.map_err(|_| ChatFailure::unreachable())?;
+    read_answer(&text).map_err(|_| ChatFailure::unreachable())
 }
 
 /// A conversation with its messages.

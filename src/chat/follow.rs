@@ -97,6 +97,27 @@ pub(super) async fn stop(thread: Thread, id: String) {
     }
 }
 
+/// Begins a conversation with what has been said up to a message, and turns to it.
+pub(super) async fn branch(thread: Thread, entry: Entry) {
+    let all = thread.entries.get_untracked();
+    let Some(at) = all.iter().position(|other| other.key == entry.key) else { return };
+    let conversation = thread.conversation.get_untracked().unwrap_or_default();
+    let made = match stored_id(thread, &all, at, &entry).await {
+        Ok(id) => client::branch(&conversation, &id).await,
+        Err(failure) => Err(failure),
+    };
+    match made {
+        Ok(made) => {
+            let address = format!("/chat/{}", made.id);
+            if let Some(mut known) = thread.workspace.conversations.try_write() {
+                known.insert(0, made);
+            }
+            thread.navigation.open(&address, History::Push);
+        }
+        Err(failure) => thread.fail(failure),
+    }
+}
+
 /// The idempotency key for a request: the former one if the same request got no answer before.
 fn key_for(thread: Thread, request: &ChatRequest) -> String {
     match &*thread.unanswered.read_value() {
@@ -324,6 +345,8 @@ fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, firs
     let conversation = known.unwrap_or_else(|| ConversationSummary {
         id: id.to_owned(),
         title: title_of(first_words),
+        pinned: false,
+        shared: false,
         created_at: String::new(),
         updated_at: String::new(),
     });

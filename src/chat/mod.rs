@@ -13,7 +13,15 @@ mod types;
 #[cfg(feature = "ssr")]
 mod answers;
 #[cfg(feature = "ssr")]
+pub mod asking;
+#[cfg(feature = "ssr")]
+pub mod conversations;
+#[cfg(feature = "ssr")]
+mod export;
+#[cfg(feature = "ssr")]
 pub mod highlight;
+#[cfg(feature = "ssr")]
+pub mod images;
 #[cfg(test)]
 mod markdown_corpus;
 
@@ -25,6 +33,8 @@ mod reply;
 pub mod rest;
 #[cfg(feature = "ssr")]
 pub mod service;
+#[cfg(feature = "ssr")]
+pub mod shared_page;
 #[cfg(feature = "ssr")]
 pub mod store;
 #[cfg(feature = "ssr")]

@@ -235,6 +235,7 @@ impl Draft<'_> {
             user: hold.user,
             provider: order[self.provider].name(),
             model: self.model(),
+            input_images: turns.iter().map(|turn| turn.images.len()).sum(),
             input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
             output_bytes: self.text.len(),
         };

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{Form, Query, State};
-use axum::http::header::{ACCEPT, CACHE_CONTROL};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,12 +16,18 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::service::{self, Asked, CONVERSATIONS_PAGE};
+use super::asking::{self, Asked};
+pub use super::images::MAX_BODY;
+use super::service::{self, CONVERSATIONS_PAGE};
+use super::store::ConversationFilter;
 use super::watch::watch_reply;
-use super::{ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationSummary, Message};
+use super::{
+    ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ShareLink,
+    conversations, export,
+};
 use crate::credits::Page;
 use crate::error::AppError;
-use crate::reference::Spending;
+use crate::reference::{Refusal, Spending};
 use crate::server::caller::Caller;
 use crate::server::jobs::Position;
 use crate::server::pages;
@@ -38,13 +44,21 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// The routes of this feature.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(send))
         .routes(routes!(read))
+        .routes(routes!(show_attachment))
         .routes(routes!(watch))
         .routes(routes!(stop))
         .routes(routes!(list))
-        .routes(routes!(show, rename, delete))
+        .routes(routes!(show, change, delete))
+        .routes(routes!(branch))
+        .routes(routes!(download))
+        .routes(routes!(share, unshare))
         .route("/chat", post(submit))
+}
+
+/// The route whose body may carry images: [`MAX_BODY`].
+pub fn upload_router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(send))
 }
 
 /// Asks a model.
@@ -62,13 +76,36 @@ async fn send(
     ApiJson(request, _): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
-    let Asked { reply, quota, .. } = service::send_message(&state, &caller, request, key).await?;
+    let Asked { reply, quota, .. } = asking::send_message(&state, &caller, request, key).await?;
     let response = if wants_stream(&headers) {
         event_stream(&state, caller.id, reply, None).await?
     } else {
         Answer(service::await_reply(&state, caller.id, reply).await?).into_response()
     };
     Ok(with_quota(response, quota))
+}
+
+/// Reads an image of a message.
+#[utoipa::path(get, path = "/api/chat/attachments/{id}", operation_id = "read_image", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The image's id.")),
+    responses((status = 200, description = "Its bytes.", content(
+        ("image/png"), ("image/jpeg"), ("image/webp"), ("image/gif")))))]
+async fn show_attachment(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Response, ApiError> {
+    let image = service::load_attachment(&state, caller.id, id).await?;
+    let media_type = HeaderValue::try_from(image.media_type.as_str()).map_err(|_| AppError::Internal)?;
+    // It came from outside: nothing may take it for more than an image.
+    let headers = [
+        (CONTENT_TYPE, media_type),
+        // Another image has another id.
+        (CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, image.bytes.to_vec()).into_response())
 }
 
 /// Reads one message, with its HTML once it has ended.
@@ -136,6 +173,9 @@ async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId)
 struct ListQuery {
     /// Words to look for in titles and messages.
     q: Option<String>,
+    /// `true`: only those that stand above the others; `false`: only the others.
+    #[param(value_type = Option<bool>)]
+    pinned: Option<String>,
     /// 1 to 100.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
@@ -153,8 +193,11 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Page<ConversationSummary>> {
     let limit = page_limit(query.limit.as_deref(), CONVERSATIONS_PAGE)?;
-    let search = query.q.unwrap_or_default();
-    Ok(Answer(service::list_conversations(&state, caller.id, &search, query.cursor.as_deref(), limit).await?))
+    let pinned = query.pinned.as_deref().map(|pinned| {
+        pinned.parse().map_err(|_| AppError::invalid("pinned", "Whether they are pinned is true or false."))
+    });
+    let filter = ConversationFilter { query: query.q.unwrap_or_default(), pinned: pinned.transpose()? };
+    Ok(Answer(service::list_conversations(&state, caller.id, filter, query.cursor.as_deref(), limit).await?))
 }
 
 /// Reads a conversation with its messages.
@@ -165,27 +208,83 @@ async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId)
     Ok(Answer(service::load_conversation(&state, caller.id, &id.to_string()).await?))
 }
 
-/// What a conversation is to be called.
-#[derive(Deserialize, ToSchema)]
-struct RenameBody {
-    /// 1 to 120 characters.
-    #[serde(default)]
-    #[schema(required)]
-    title: String,
-}
-
-/// Renames a conversation.
-#[utoipa::path(patch, path = "/api/conversations/{id}", operation_id = "rename_conversation", tag = "Conversations",
+/// Changes a conversation: its title, its place, what the model is told.
+#[utoipa::path(patch, path = "/api/conversations/{id}", operation_id = "change_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
-    request_body(content = RenameBody, example = json!({"title": "Mosaics"})),
-    responses((status = 200, description = "It has the new title.", body = Envelope<Nothing>)))]
-async fn rename(
+    request_body(content = ConversationChange, example = json!({"title": "Mosaics", "pinned": true})),
+    responses((status = 200, description = "It is changed.", body = Envelope<Nothing>), Refusal::<409>))]
+async fn change(
     State(state): State<AppState>,
     caller: Caller,
     PathId(id): PathId,
-    ApiJson(body, _): ApiJson<RenameBody>,
+    ApiJson(change, _): ApiJson<ConversationChange>,
 ) -> ApiResult<Nothing> {
-    service::rename_conversation(&state, caller.id, id, &body.title).await?;
+    conversations::change_conversation(&state, caller.id, id, change).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Where a branch begins.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct BranchBody {
+    /// The last message that the branch has too.
+    #[serde(default)]
+    #[schema(required)]
+    message_id: String,
+}
+
+/// Goes on from a message in a new conversation.
+#[utoipa::path(post, path = "/api/conversations/{id}/branch", operation_id = "branch_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    request_body(content = BranchBody, example = json!({"messageId": "{messageId}"})),
+    responses((status = 201, description = "The new conversation.", body = Envelope<ConversationSummary>), Refusal::<409>))]
+async fn branch(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    ApiJson(body, _): ApiJson<BranchBody>,
+) -> Result<Response, ApiError> {
+    let until = body.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))?;
+    let branch = conversations::branch_conversation(&state, caller.id, id, until).await?;
+    Ok((StatusCode::CREATED, Answer(branch)).into_response())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ExportQuery {
+    /// `markdown` or `json`.
+    format: Option<String>,
+}
+
+/// Downloads a conversation.
+#[utoipa::path(get, path = "/api/conversations/{id}/export", operation_id = "export_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id."), ExportQuery),
+    responses((status = 200, description = "The file.", content(
+        (String = "text/markdown"), (Conversation = "application/json")))))]
+async fn download(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    Query(query): Query<ExportQuery>,
+) -> Result<Response, ApiError> {
+    let conversation = conversations::find_conversation(&state, caller.id, id).await?;
+    Ok(export::export(&conversation, query.format.as_deref())?)
+}
+
+/// Makes a secret link that shows a conversation to whoever has it.
+#[utoipa::path(post, path = "/api/conversations/{id}/share", operation_id = "share_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The link, which is told once. One made before ends.", body = Envelope<ShareLink>)))]
+async fn share(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<ShareLink> {
+    Ok(Answer(conversations::share_conversation(&state, caller.id, id).await?))
+}
+
+/// Ends the link of a conversation.
+#[utoipa::path(delete, path = "/api/conversations/{id}/share", operation_id = "unshare_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The link shows nothing any more.", body = Envelope<Nothing>)))]
+async fn unshare(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    conversations::unshare_conversation(&state, caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -216,7 +315,7 @@ async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, For
         provider: filled(form.provider),
         ..ChatRequest::default()
     };
-    let sent = match service::send_message(&state, &caller, request, None).await {
+    let sent = match asking::send_message(&state, &caller, request, None).await {
         Ok(asked) => super::watch::await_end(&state, caller.id, asked.reply).await,
         Err(error) => Err(error),
     };

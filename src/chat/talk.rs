@@ -17,9 +17,10 @@ type Work<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// What can be done about a reply.
 enum Task {
-    Send(ChatRequest, Sending),
+    Send(Box<ChatRequest>, Sending),
     Attach(Entry),
     Stop(String),
+    Branch(Entry),
 }
 
 /// Fetches the chunk; whoever is about to write will need it.
@@ -33,7 +34,7 @@ pub(super) fn send(thread: Thread, turn: u32, request: ChatRequest, sending: Sen
         if load_chunk().await.is_err() {
             return thread.undo(sending, request.message, ChatFailure::unreachable());
         }
-        run(thread, turn, Task::Send(request, sending)).await;
+        run(thread, turn, Task::Send(Box::new(request), sending)).await;
     });
 }
 
@@ -45,6 +46,11 @@ pub(super) fn attach(thread: Thread, turn: u32, entry: Entry) {
 /// Stops a reply.
 pub(super) fn stop(thread: Thread, id: String) {
     spawn_local(run(thread, 0, Task::Stop(id)));
+}
+
+/// Goes on in another conversation from a message of this one.
+pub(super) fn branch(thread: Thread, entry: Entry) {
+    spawn_local(run(thread, 0, Task::Branch(entry)));
 }
 
 /// A conversation with its messages.
@@ -72,9 +78,10 @@ fn load_chunk() -> Result<(), SplitLoaderError> {
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
 fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderError> {
     Ok(match task {
-        Task::Send(request, sending) => Box::pin(follow::send(thread, turn, request, sending)),
+        Task::Send(request, sending) => Box::pin(follow::send(thread, turn, *request, sending)),
         Task::Attach(entry) => Box::pin(follow::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(follow::stop(thread, id)),
+        Task::Branch(entry) => Box::pin(follow::branch(thread, entry)),
     })
 }
 

@@ -243,6 +243,14 @@ impl Thread {
         }
     }
 
+    /// Goes on in another conversation from the message with this key.
+    pub fn branch(self, key: u32) {
+        let entry = self.entries.read_untracked().iter().find(|entry| entry.key == key).cloned();
+        if let Some(entry) = entry {
+            talk::branch(self, entry);
+        }
+    }
+
     /// Shows question and reply at once, and sends the question. `kept` entries stay; those after it are replaced.
     fn exchange(self, kept: usize, mut request: ChatRequest, undo: Undo) {
         let before = self.entries.get_untracked();
@@ -308,6 +316,7 @@ fn new_message(author: Author, content: String) -> Message {
         author,
         content,
         html: None,
+        images: Vec::new(),
         state,
         credits: 0,
         cached: false,

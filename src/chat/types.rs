@@ -59,6 +59,17 @@ pub struct Usage {
     pub output_tokens: u32,
 }
 
+/// An image of a message: the bytes are at `/api/chat/attachments/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageRef {
+    /// `UUIDv7`.
+    pub id: String,
+    /// `image/png`, `image/jpeg`, `image/webp` or `image/gif`.
+    pub media_type: String,
+}
+
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -72,6 +83,9 @@ pub struct Message {
     /// The same as safe HTML, rendered by the server; absent while the reply is running and for the user's own text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub html: Option<String>,
+    /// What the user showed with it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub images: Vec<ImageRef>,
     pub state: MessageState,
     /// What was charged. 0 for the user's own message.
     pub credits: i64,
@@ -97,6 +111,10 @@ pub struct ConversationSummary {
     /// `UUIDv7`.
     pub id: String,
     pub title: String,
+    /// It stands above the others.
+    pub pinned: bool,
+    /// Whoever has its link can read it.
+    pub shared: bool,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// RFC 3339, UTC.
@@ -111,11 +129,40 @@ pub struct Conversation {
     /// `UUIDv7`.
     pub id: String,
     pub title: String,
+    /// It stands above the others.
+    pub pinned: bool,
+    /// Whoever has its link can read it.
+    pub shared: bool,
+    /// What the model is told before everything else.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub system_prompt: Option<String>,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// RFC 3339, UTC.
     pub updated_at: String,
     pub messages: Vec<Message>,
+}
+
+/// What is to change; what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationChange {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pinned: Option<bool>,
+    /// Empty: none any more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub system_prompt: Option<String>,
+}
+
+/// The link of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ShareLink {
+    /// Whoever has it can read the conversation. It is told once: only its hash is kept.
+    pub url: String,
 }
 
 /// A message to a model.
@@ -142,6 +189,12 @@ pub struct ChatRequest {
     /// The user's message that this one takes the place of; it and all that follow it leave the conversation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replaces: Option<String>,
+    /// What is shown with the message: data URLs, or ids of images that were sent before.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub images: Vec<String>,
+    /// For the conversation that begins with this message: what the model is told before everything else.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub system_prompt: Option<String>,
 }
 
 /// What came of a message.
@@ -235,12 +288,15 @@ pub struct ErrorEvent {
 
 /// A provider that can be picked, in the order in which they are asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ProviderInfo {
     /// `local`, `openai` …
     pub name: String,
     pub model: String,
     /// Why it cannot answer now, for people; `None` when it can.
     pub problem: Option<String>,
+    /// Whether it takes images.
+    pub sees_images: bool,
 }
 
 /// What every signed-in page shows around its content.
@@ -254,7 +310,7 @@ pub struct Workspace {
     /// Most characters of a message.
     pub max_message_chars: usize,
     pub providers: Vec<ProviderInfo>,
-    /// The newest conversations.
+    /// Those that are pinned, then the newest.
     pub conversations: Vec<ConversationSummary>,
 }
 
@@ -262,6 +318,10 @@ pub struct Workspace {
 pub const MAX_TITLE_CHARS: usize = 120;
 /// Most characters of the title that a conversation gets from its first message.
 const TITLE_CHARS: usize = 60;
+/// Most characters of a system prompt.
+pub const MAX_SYSTEM_PROMPT_CHARS: usize = 4000;
+/// Most conversations that a user pins.
+pub const MAX_PINNED: usize = 50;
 
 /// What a conversation that begins with this message is called: its words on one short line.
 #[must_use]
@@ -274,9 +334,25 @@ pub fn title_of(text: &str) -> String {
     format!("{}…", cut.trim_end())
 }
 
+/// What a branch of a conversation with this title is called.
+#[must_use]
+pub fn branch_title(title: &str) -> String {
+    const MARK: &str = " (branch)";
+    let title = title.strip_suffix(MARK).unwrap_or(title);
+    let cut: String = title.chars().take(MAX_TITLE_CHARS - MARK.len()).collect();
+    cut + MARK
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_branch_is_called_after_its_conversation_and_a_branch_of_it_too() {
+        assert_eq!(branch_title("Tides"), "Tides (branch)");
+        assert_eq!(branch_title("Tides (branch)"), "Tides (branch)");
+        assert_eq!(branch_title(&"é".repeat(MAX_TITLE_CHARS)).chars().count(), MAX_TITLE_CHARS);
+    }
 
     #[test]
     fn a_title_is_one_short_line() {

@@ -13,6 +13,9 @@ pub fn Head(
     /// What search engines show; empty on pages that they never see.
     #[prop(optional)]
     description: String,
+    /// Search engines do not list it, and other sites are not told its address.
+    #[prop(optional)]
+    is_secret: bool,
     /// The files of the front-end.
     assets: Option<&'static Assets>,
 ) -> impl IntoView {
@@ -21,6 +24,13 @@ pub fn Head(
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>{title}</title>
         {(!description.is_empty()).then(|| view! { <meta name="description" content=description /> })}
+        {is_secret
+            .then(|| {
+                view! {
+                    <meta name="robots" content="noindex" />
+                    <meta name="referrer" content="no-referrer" />
+                }
+            })}
         {assets.map(|assets| view! { <link rel="stylesheet" href=assets.css.as_str() /> })}
         <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
         <link rel="manifest" href="/manifest.webmanifest" />

@@ -21,6 +21,8 @@ pub struct StaticPage<'a> {
     pub theme: Theme,
     /// Let the browser fetch the app while the page is read, so that the next page is there at once.
     pub prefetch: bool,
+    /// Search engines do not list it, and other sites are not told its address.
+    pub is_secret: bool,
 }
 
 /// The complete HTML of a static page. `body` builds its main content.
@@ -39,7 +41,7 @@ pub fn render_static_page<V: IntoView + 'static>(
             <!DOCTYPE html>
             <html lang="en" data-theme=page.theme.attribute()>
                 <head>
-                    <Head title description=page.description.to_owned() assets />
+                    <Head title description=page.description.to_owned() assets is_secret=page.is_secret />
                     {prefetch.map(|assets| view! { <Prefetch assets /> })}
                 </head>
                 <body>

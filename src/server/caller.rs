@@ -43,6 +43,14 @@ impl Caller {
         Ok(Self { id: user.id, profile: user.profile(), key: None })
     }
 
+    /// The caller, if it is not a program with an API key.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`].
+    pub fn into_person(self) -> AppResult<Self> {
+        if self.key.is_some() { Err(AppError::Forbidden) } else { Ok(self) }
+    }
+
     /// The user behind the server function that is running.
     ///
     /// # Errors
@@ -68,8 +76,7 @@ impl FromRequestParts<AppState> for Person {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let caller = Caller::from_headers(state, &parts.headers).await?;
-        if caller.key.is_some() { Err(AppError::Forbidden.into()) } else { Ok(Self(caller)) }
+        Ok(Self(Caller::from_headers(state, &parts.headers).await?.into_person()?))
     }
 }
 

@@ -99,7 +99,7 @@ pub async fn run(config: &Config) -> (String, bool) {
     }
     for provider in build_providers(config) {
         let request = ProviderRequest {
-            turns: vec![Turn { role: Role::User, content: "Say hello.".to_owned() }],
+            turns: vec![Turn::new(Role::User, "Say hello.")],
             model: None,
             sampling: Sampling { max_output_tokens: 16, ..Sampling::default() },
         };

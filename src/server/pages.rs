@@ -3,12 +3,12 @@
 use std::sync::{LazyLock, OnceLock};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, Query, RawPathParams, Request, State};
+use axum::extract::{Form, FromRequest, FromRequestParts, Path, Query, RawPathParams, Request, State};
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use leptos::nonce::use_nonce;
@@ -16,14 +16,16 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use serde::Deserialize;
 use std::convert::Infallible;
+use uuid::Uuid;
 
-use super::caller::Caller;
+use super::caller::{Caller, Person};
 use super::config::CreditsConfig;
 use super::request::current_request_id;
 use super::security::{csp_with_nonce, csp_without_scripts};
 use super::state::AppState;
 use crate::account::page::{SignInPage, SignUpPage};
-use crate::account::{CredentialsForm, same_site_path};
+use crate::account::{AccountData, CredentialsForm, KeyFields, RefusedKey, keys, same_site_path};
+use crate::chat::shared_page::SharedPage;
 use crate::document::{ErrorPage, StaticPage, render_static_page, shell};
 use crate::error::{AppError, AppResult};
 use crate::landing::LandingPage;
@@ -32,6 +34,8 @@ use crate::page_data::Preloaded;
 use crate::reference::ReferencePage;
 use crate::ui::Theme;
 use crate::{app, chat, credits};
+
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 impl<S: Send + Sync> FromRequestParts<S> for Theme {
     type Rejection = Infallible;
@@ -106,6 +110,25 @@ pub async fn chat_page(
     .await
 }
 
+/// `/share/{token}`: what has a secret in its address is kept nowhere, found by nobody, and told to no other site.
+pub async fn shared_page(State(state): State<AppState>, theme: Theme, Path(token): Path<String>) -> Response {
+    let mut response = match chat::conversations::load_shared(&state, &token).await {
+        Ok(conversation) => {
+            let (title, path) = (conversation.title.clone(), format!("/share/{token}"));
+            let page =
+                StaticPage { title: &title, description: "", path: &path, theme, prefetch: false, is_secret: true };
+            let html = render_static_page(page, &state.leptos, || view! { <SharedPage conversation /> });
+            static_response(200, html)
+        }
+        Err(error) => error_page(&state, theme, &error),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+    response
+}
+
 #[derive(Deserialize)]
 pub struct DashboardQuery {
     cursor: Option<String>,
@@ -120,6 +143,71 @@ pub async fn dashboard_page(
 ) -> Response {
     app_page(state, theme, request, app::DASHBOARD, async move |state, caller: Caller| {
         credits::service::load_dashboard(&state, caller.id, query.cursor.as_deref()).await
+    })
+    .await
+}
+
+/// `/account`.
+pub async fn account_page(State(state): State<AppState>, theme: Theme, request: Request) -> Response {
+    show_account(state, theme, request, None, None).await
+}
+
+/// Either a key to revoke, or the fields of a new one.
+#[derive(Deserialize)]
+pub struct AccountForm {
+    revoke: Option<Uuid>,
+    #[serde(flatten)]
+    key: KeyFields,
+}
+
+/// The forms of `/account`. A new key is shown on the very page that answers, and nowhere after it.
+pub async fn submit_account(
+    State(state): State<AppState>,
+    Person(caller): Person,
+    theme: Theme,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(Form(form)) = Form::<AccountForm>::from_request(Request::from_parts(parts.clone(), body), &state).await
+    else {
+        return error_page(&state, theme, &AppError::invalid("body", "The form could not be read."));
+    };
+    let request = Request::from_parts(parts, Body::empty());
+    if let Some(id) = form.revoke {
+        return match keys::revoke_key(&state, caller.id, id).await {
+            // Revoked in another tab: it is gone all the same.
+            Ok(()) | Err(AppError::NotFound) => Redirect::to("/account").into_response(),
+            Err(error) => error_page(&state, theme, &error),
+        };
+    }
+    let made = match keys::read_form(&form.key) {
+        Ok(wanted) => keys::create_key(&state, caller.id, wanted).await,
+        Err(error) => Err(error),
+    };
+    let error = match made {
+        Ok(made) => return show_account(state, theme, request, Some(made.key), None).await,
+        Err(error) => error,
+    };
+    let field = match &error {
+        AppError::InvalidInput { field, .. } => field.clone(),
+        _ => String::new(),
+    };
+    let refused = RefusedKey { form: form.key, field, message: error.to_string() };
+    let mut response = show_account(state, theme, request, None, Some(refused)).await;
+    *response.status_mut() = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+}
+
+async fn show_account(
+    state: AppState,
+    theme: Theme,
+    request: Request,
+    new_key: Option<String>,
+    refused: Option<RefusedKey>,
+) -> Response {
+    app_page(state, theme, request, app::ACCOUNT, async move |state, caller: Caller| {
+        let account = keys::load_account(&state, caller.into_person()?.id).await?;
+        Ok(AccountData { new_key, refused, ..account })
     })
     .await
 }
@@ -154,6 +242,7 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
                 path: "/",
                 theme,
                 prefetch: false,
+                is_secret: false,
             };
             ReadyPage::new(render_static_page(
                 page,
@@ -191,6 +280,7 @@ pub fn docs_page(state: &AppState, theme: Theme) -> Response {
             path: "/api/docs",
             theme,
             prefetch: false,
+            is_secret: false,
         };
         let base = state.config.site.public_url.to_string();
         render_static_page(page, &state.leptos, || view! { <ReferencePage base /> }).into()
@@ -268,6 +358,7 @@ pub fn auth_page(
         path: &path,
         theme,
         prefetch: true,
+        is_secret: false,
     };
     let html = render_static_page(static_page, &state.leptos, || match page {
         AuthPage::SignIn => view! { <SignInPage next email error /> }.into_any(),
@@ -286,7 +377,7 @@ pub fn error_page(state: &AppState, theme: Theme, error: &AppError) -> Response 
         AppError::Internal => "Something went wrong",
         _ => "That did not work",
     };
-    let page = StaticPage { title, description: "", path: "/", theme, prefetch: false };
+    let page = StaticPage { title, description: "", path: "/", theme, prefetch: false, is_secret: false };
     let request_id = Some(current_request_id());
     let html = render_static_page(page, &state.leptos, || view! { <ErrorPage status title text request_id /> });
     static_response(status, html)

@@ -29,21 +29,25 @@ use crate::ui::Theme;
 use crate::v1::V1Error;
 use crate::{account, chat, credits, reference, v1};
 
-/// No request of this version needs more.
+/// No request without images needs more.
 const MAX_BODY: usize = 64 * 1024;
 
 /// What programs may ask for, each route with its description (`reference/`); and the forms of the pages.
 pub fn api() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    let small = OpenApiRouter::new()
         .merge(account::rest::router())
         .merge(account::keys_rest::router())
         .merge(chat::rest::router())
         .merge(credits::rest::router())
-        .merge(v1::rest::router())
         .merge(reference::rest::router())
         .routes(routes!(check::healthz))
         .routes(routes!(check::readyz))
-        .routes(routes!(metrics::show))
+        .routes(routes!(metrics::show));
+    let with_images = OpenApiRouter::new().merge(chat::rest::upload_router()).merge(v1::rest::router());
+    // Reading stops there, whoever reads.
+    with_images
+        .layer(RequestBodyLimitLayer::new(chat::rest::MAX_BODY))
+        .merge(small.layer(RequestBodyLimitLayer::new(MAX_BODY)))
 }
 
 /// Everything that is served.
@@ -54,17 +58,19 @@ pub fn build(state: &AppState) -> Router {
         .route("/sign-up", get(pages::sign_up_page))
         .route("/chat", get(pages::chat_page))
         .route("/chat/{id}", get(pages::chat_page))
-        .route("/dashboard", get(pages::dashboard_page));
+        .route("/dashboard", get(pages::dashboard_page))
+        .route("/account", get(pages::account_page).post(pages::submit_account))
+        .route("/share/{token}", get(pages::shared_page));
     let (api, _) = api().split_for_parts();
     let router = Router::new()
         .merge(pages)
-        .merge(api)
         .route("/fn/{*name}", post(call_server_fn))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .merge(api)
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
-        // Reading stops there, whoever reads; Axum's own limit would be a second one.
+        // Axum's own limit would be a second one.
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
         // The limit answers in plain text.
         .layer(from_fn(explain_too_large))
         // A panic is one user's 500, with the headers of every answer.

@@ -12,6 +12,8 @@ use crate::server::db::now_millis;
 
 /// About so many bytes of text are a token.
 const BYTES_PER_TOKEN: usize = 4;
+/// An image is about so many tokens: between the 258 of a small one for Gemini and some 1,500 of a large one for `OpenAI`.
+const TOKENS_PER_IMAGE: usize = 1000;
 /// How long attempts are kept: a year can be compared with the one before.
 pub const KEPT: Duration = Duration::from_hours(24 * 400);
 
@@ -24,6 +26,8 @@ pub struct Asked<'a> {
     pub model: String,
     /// Bytes of the context.
     pub input_bytes: usize,
+    /// Images of the context.
+    pub input_images: usize,
     /// Bytes of the answer, as far as it came.
     pub output_bytes: usize,
 }
@@ -62,7 +66,7 @@ impl Trial {
     /// The record of it, now that it is over.
     #[must_use]
     pub fn end(&self, asked: Asked<'_>, outcome: Outcome, prices: &PriceTable) -> Attempt {
-        let (usage, is_estimated) = self.used(asked.input_bytes, asked.output_bytes, outcome);
+        let (usage, is_estimated) = self.used(&asked, outcome);
         let cost = if self.is_refused || asked.provider == ProviderName::Local.as_str() {
             Some(0)
         } else {
@@ -87,15 +91,16 @@ impl Trial {
     }
 
     /// What the provider said; else, or if the answer went on after it, an estimate.
-    fn used(&self, input_bytes: usize, output_bytes: usize, outcome: Outcome) -> (Usage, bool) {
+    fn used(&self, asked: &Asked<'_>, outcome: Outcome) -> (Usage, bool) {
         if self.is_refused {
             return (Usage { input_tokens: 0, output_tokens: 0 }, false);
         }
-        let output_tokens = tokens(output_bytes);
+        let input_tokens = tokens(asked.input_bytes + asked.input_images * TOKENS_PER_IMAGE * BYTES_PER_TOKEN);
+        let output_tokens = tokens(asked.output_bytes);
         match self.said {
             Some(said) if outcome == Outcome::Ok || said.output_tokens >= output_tokens => (said, false),
             Some(said) => (Usage { output_tokens, ..said }, true),
-            None => (Usage { input_tokens: tokens(input_bytes), output_tokens }, true),
+            None => (Usage { input_tokens, output_tokens }, true),
         }
     }
 }
@@ -115,7 +120,7 @@ mod tests {
     fn asked(provider: &'static str, model: &str) -> Asked<'static> {
         let model = model.to_owned();
         let (reply, user) = (Uuid::nil(), Uuid::nil());
-        Asked { request_id: "r", reply, user, provider, model, input_bytes: 400, output_bytes: 41 }
+        Asked { request_id: "r", reply, user, provider, model, input_bytes: 400, input_images: 0, output_bytes: 41 }
     }
 
     fn tokens_of(attempt: &Attempt) -> (u32, u32, bool) {

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::chat::asking::{HISTORY_BYTES, Terms};
+use crate::chat::images;
 use crate::chat::providers::{MAX_OUTPUT_TOKENS, Role, Sampling, Turn};
-use crate::chat::service::{HISTORY_BYTES, Terms};
 use crate::error::{AppError, AppResult};
 use crate::server::state::AppState;
 
@@ -59,11 +60,18 @@ enum Content {
 
 #[derive(Debug, Deserialize, ToSchema)]
 struct Part {
-    /// `text`.
+    /// `text` or `image_url`.
     #[serde(rename = "type", default)]
     kind: String,
     #[serde(default)]
     text: String,
+    image_url: Option<ImageUrl>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+struct ImageUrl {
+    /// A `data:` URL of an image.
+    url: String,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -93,7 +101,7 @@ impl CompletionRequest {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub fn read(self, state: &AppState) -> AppResult<(Vec<Turn>, Terms)> {
+    pub async fn read(self, state: &AppState) -> AppResult<(Vec<Turn>, Terms)> {
         let picked = find_model(state, &self.model)?;
         if self.n.is_some_and(|n| n != 1) {
             return Err(AppError::invalid("n", "One answer at a time: n is 1."));
@@ -111,7 +119,7 @@ impl CompletionRequest {
             stop: read_stops(self.stop)?,
         };
         Ok((
-            read_messages(self.messages, state.config.chat.max_message_chars)?,
+            read_messages(self.messages, state.config.chat.max_message_chars).await?,
             Terms { picked, fresh: false, sampling },
         ))
     }
@@ -161,7 +169,7 @@ fn read_stops(stop: Option<Stop>) -> AppResult<Vec<String>> {
     Ok(stops)
 }
 
-fn read_messages(messages: Vec<RequestMessage>, max_message_chars: usize) -> AppResult<Vec<Turn>> {
+async fn read_messages(messages: Vec<RequestMessage>, max_message_chars: usize) -> AppResult<Vec<Turn>> {
     let mut turns = Vec::with_capacity(messages.len());
     for (number, RequestMessage { role, content }) in messages.into_iter().enumerate() {
         let role = match role.as_str() {
@@ -173,12 +181,18 @@ fn read_messages(messages: Vec<RequestMessage>, max_message_chars: usize) -> App
                 return Err(AppError::invalid(format!("messages[{number}].role"), problem));
             }
         };
-        turns.push(Turn { role, content: read_content(number, content)? });
+        let field = format!("messages[{number}].content");
+        let (content, urls) = read_content(&field, content)?;
+        let images = images::read_data_urls(urls).await.map_err(|error| match error {
+            AppError::InvalidInput { message, .. } => AppError::invalid(field, message),
+            other => other,
+        })?;
+        turns.push(Turn { role, content, images });
     }
     let Some(last) = turns.last().filter(|last| last.role == Role::User) else {
         return Err(AppError::invalid("messages", "The last message is the user's."));
     };
-    if last.content.trim().is_empty() {
+    if last.content.trim().is_empty() && last.images.is_empty() {
         return Err(AppError::invalid("messages", "The last message is empty."));
     }
     if last.content.chars().count() > max_message_chars {
@@ -192,39 +206,41 @@ fn read_messages(messages: Vec<RequestMessage>, max_message_chars: usize) -> App
     Ok(turns)
 }
 
-fn read_content(number: usize, content: Option<Content>) -> AppResult<String> {
+/// The text, and the URLs of the images.
+fn read_content(field: &str, content: Option<Content>) -> AppResult<(String, Vec<String>)> {
     let parts = match content {
-        None => return Ok(String::new()),
-        Some(Content::Text(text)) => return Ok(text),
+        None => Vec::new(),
+        Some(Content::Text(text)) => return Ok((text, Vec::new())),
         Some(Content::Parts(parts)) => parts,
     };
-    let mut text = String::new();
-    for part in parts {
-        if part.kind != "text" {
-            let problem = format!("Parts of type {:?} are not read here.", part.kind);
-            return Err(AppError::invalid(format!("messages[{number}].content"), problem));
+    let (mut text, mut urls) = (String::new(), Vec::new());
+    for Part { kind, text: piece, image_url } in parts {
+        match (kind.as_str(), image_url) {
+            ("text", _) => text.push_str(&piece),
+            ("image_url", Some(image)) => urls.push(image.url),
+            _ => return Err(AppError::invalid(field, format!("Parts of type {kind:?} are not read here."))),
         }
-        text.push_str(&part.text);
     }
-    Ok(text)
+    Ok((text, urls))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn messages(json: Value) -> AppResult<Vec<Turn>> {
-        read_messages(serde_json::from_value(json).unwrap(), 20)
+    async fn messages(json: Value) -> AppResult<Vec<Turn>> {
+        read_messages(serde_json::from_value(json).unwrap(), 20).await
     }
 
-    #[test]
-    fn messages_become_turns() {
+    #[tokio::test]
+    async fn messages_become_turns() {
         let turns = messages(serde_json::json!([
             { "role": "developer", "content": "Be brief." },
             { "role": "user", "content": [{ "type": "text", "text": "Hel" }, { "type": "text", "text": "lo" }] },
             { "role": "assistant", "content": null },
             { "role": "user", "content": "Well?" },
         ]))
+        .await
         .unwrap();
         let told: Vec<_> = turns.iter().map(|turn| (turn.role, turn.content.as_str())).collect();
         let expected =
@@ -232,22 +248,26 @@ mod tests {
         assert_eq!(told, expected);
     }
 
-    #[test]
-    fn what_cannot_be_asked_is_refused_by_name() {
-        let field = |json: Value| match messages(json) {
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_refused_by_name() {
+        let field = async |json: Value| match messages(json).await {
             Err(AppError::InvalidInput { field, .. }) => field,
             other => panic!("{other:?}"),
         };
-        assert_eq!(field(serde_json::json!([])), "messages");
-        assert_eq!(field(serde_json::json!([{ "role": "assistant", "content": "x" }])), "messages");
-        assert_eq!(field(serde_json::json!([{ "role": "user", "content": "  " }])), "messages");
-        assert_eq!(field(serde_json::json!([{ "role": "user", "content": "x".repeat(21) }])), "messages");
-        assert_eq!(field(serde_json::json!([{ "role": "tool", "content": "x" }])), "messages[0].role");
+        assert_eq!(field(serde_json::json!([])).await, "messages");
+        assert_eq!(field(serde_json::json!([{ "role": "assistant", "content": "x" }])).await, "messages");
+        assert_eq!(field(serde_json::json!([{ "role": "user", "content": "  " }])).await, "messages");
+        assert_eq!(field(serde_json::json!([{ "role": "user", "content": "x".repeat(21) }])).await, "messages");
+        assert_eq!(field(serde_json::json!([{ "role": "tool", "content": "x" }])).await, "messages[0].role");
+        let link = serde_json::json!([
+            { "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "https://example.org/cat.png" } }] },
+        ]);
+        assert_eq!(field(link).await, "messages[0].content");
         let audio = serde_json::json!([{ "role": "user", "content": [{ "type": "input_audio" }] }]);
-        assert_eq!(field(audio), "messages[0].content");
+        assert_eq!(field(audio).await, "messages[0].content");
         let long = serde_json::json!([
             { "role": "system", "content": "x".repeat(HISTORY_BYTES) }, { "role": "user", "content": "x" },
         ]);
-        assert_eq!(field(long), "messages");
+        assert_eq!(field(long).await, "messages");
     }
 }

@@ -22,8 +22,8 @@ use super::chunks::Completion;
 use super::error::V1Error;
 use super::request::{ANY_MODEL, CompletionRequest};
 use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
+use crate::chat::asking::{self, Asked, Terms};
 use crate::chat::providers::Turn;
-use crate::chat::service::{self, Asked, Terms};
 use crate::chat::watch::watch_reply;
 use crate::chat::{DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::store::Idempotency;
@@ -105,9 +105,9 @@ async fn create_completion(
 ) -> Result<Response, V1Error> {
     let caller = caller?;
     let ApiJson(request, bytes) = body?;
-    let idempotency = idempotency_key(&headers)?.map(|key| service::check_key(key, &bytes)).transpose()?;
+    let idempotency = idempotency_key(&headers)?.map(|key| asking::check_key(key, &bytes)).transpose()?;
     let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
-    let (turns, terms) = request.read(&state)?;
+    let (turns, terms) = request.read(&state).await?;
     let limit = terms.sampling.max_output_tokens;
     let (asked, leash) = ask(&state, &caller, turns, terms, idempotency).await?;
     let events = watch_reply(&state, caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
@@ -136,7 +136,7 @@ async fn ask(
     let (state, caller) = (state.clone(), caller.clone());
     // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.
     tokio::spawn(in_request(current_request_id(), async move {
-        let asked = service::complete(&state, &caller, turns, terms, idempotency).await;
+        let asked = asking::complete(&state, &caller, turns, terms, idempotency).await;
         let leashed = asked.map(|asked| {
             let id = asked.is_new.then_some(asked.reply);
             (asked, Leash { state, id })

@@ -8,6 +8,7 @@ pub fn page_title(path: &str, conversations: &[ConversationSummary]) -> String {
     let name = match path.strip_prefix("/chat/") {
         Some(id) => conversations.iter().find(|known| known.id == id).map_or("Chat", |known| known.title.as_str()),
         None if path == "/dashboard" => "Credits",
+        None if path == "/account" => "Account",
         None => "New chat",
     };
     format!("{name} · Tessera")
@@ -22,6 +23,8 @@ mod tests {
         let known = ConversationSummary {
             id: "1".to_owned(),
             title: "Byzantine glass".to_owned(),
+            pinned: false,
+            shared: false,
             created_at: String::new(),
             updated_at: String::new(),
         };

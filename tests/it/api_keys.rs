@@ -141,3 +141,33 @@ async fn a_key_has_a_limit_of_its_own_within_that_of_its_user() {
     assert_eq!(send(&user).await, (200, "0".into()));
     assert_eq!(send(&other).await, (429, "0".into()));
 }
+
+#[tokio::test]
+async fn the_account_page_makes_and_revokes_keys_without_a_script() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let html = async |request: reqwest::RequestBuilder| {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    let form = [("name", "From a <form>"), ("perMinute", "5"), ("budget", "")];
+    let (status, page) = html(user.post_form("/account", &form)).await;
+    assert_eq!(status, 200);
+    let start = page.find("tsk_").unwrap();
+    let program = User { key: Some(page[start..start + 47].to_owned()), ..user.clone() };
+    assert_eq!(program.chat("Hello").await.0, 200);
+    let (status, page) = html(user.get("/account")).await;
+    assert!(status == 200 && page.contains("From a &lt;form&gt;") && !page.contains(program.key.as_ref().unwrap()));
+    let listed = keys(&user).await;
+    assert_eq!((&listed[0]["perMinute"], &listed[0]["budget"]), (&json!(5), &Value::Null));
+    // What is wrong is said, and what was typed stays.
+    let (status, page) = html(user.post_form("/account", &[("name", "kept"), ("budget", "1.5")])).await;
+    assert!(status == 400 && page.contains("whole number") && page.contains("value=\"kept\"") && page.contains("1.5"));
+    let revoked = user.post_form("/account", &[("revoke", listed[0]["id"].as_str().unwrap())]).send().await.unwrap();
+    assert_eq!((revoked.status().as_u16(), &revoked.headers()["location"]), (303, &"/account".parse().unwrap()));
+    assert_eq!(program.chat("Hello").await.0, 401);
+    let signed_out = app.visitor().get("/account").send().await.unwrap();
+    assert_eq!(signed_out.headers()["location"], "/sign-in?next=%2Faccount");
+    assert_eq!(user.with_key(&json!({})).await.get("/account").send().await.unwrap().status(), 403);
+}

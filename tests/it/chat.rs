@@ -265,7 +265,7 @@ async fn bad_messages_cost_nothing_and_name_their_field() {
         (json!({"message": "hi", "conversationId": "7"}), 400, Some("conversationId")),
         (json!({"message": "hi", "replaces": elsewhere}), 400, Some("replaces")),
         (json!({"message": "hi", "conversationId": elsewhere}), 404, None),
-        (json!({"message": "x".repeat(70_000)}), 413, None),
+        (json!({"message": "x".repeat(70_000)}), 400, Some("message")),
     ] {
         let (got, answer) = user.post_json("/api/chat", &body).await;
         assert_eq!((got, answer["field"].as_str()), (status, field), "{answer}");

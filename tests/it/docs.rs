@@ -17,14 +17,22 @@ async fn every_example_of_the_api_works() {
     let (_, keys) = user.get_json("/api/account/keys").await;
     let key_id = keys["data"]["items"][0]["id"].as_str().unwrap();
     let id = |name: &str| first["data"][name].as_str().unwrap().to_owned();
+    let picture = json!({"message": "Look", "images": ["data:image/png;base64,iVBORw0KGgo="]});
+    let (_, seen) = user.post_json("/api/chat", &picture).await;
+    let seen =
+        user.get_json(&format!("/api/conversations/{}", seen["data"]["conversationId"].as_str().unwrap())).await.1;
+    let image = seen["data"]["messages"][0]["images"][0]["id"].as_str().unwrap();
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
         let words = words_of(line);
         let after = |flag: &str| words.iter().position(|word| word == flag).map(|at| words[at + 1].clone());
         let url = words.last().unwrap().strip_prefix("http://127.0.0.1:3000").unwrap();
-        let path = url.replace("{messageId}", &id("messageId")).replace("{conversationId}", &id("conversationId"));
-        let path = path.replace("{keyId}", key_id);
+        let path = url
+            .replace("{messageId}", &id("messageId"))
+            .replace("{conversationId}", &id("conversationId"))
+            .replace("{imageId}", image)
+            .replace("{keyId}", key_id);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();
@@ -37,7 +45,7 @@ async fn every_example_of_the_api_works() {
         }
         if let Some(body) = body {
             serde_json::from_str::<Value>(&body).unwrap();
-            request = request.body(body);
+            request = request.body(body.replace("{messageId}", &id("messageId")));
         }
         let response = request.send().await.unwrap();
         let status = response.status();

@@ -63,7 +63,9 @@ fn directive<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {
     seen.calls.fetch_add(1, Ordering::SeqCst);
     let body: Value = serde_json::from_slice(&body).unwrap();
-    let text = body["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap().to_owned();
+    let content = &body["messages"].as_array().unwrap().last().unwrap()["content"];
+    // In parts where something is shown.
+    let text = content.as_str().or_else(|| content[0]["text"].as_str()).unwrap().to_owned();
     // What follows is for `fake_gemini.rs`.
     let text = text.split("gemini:").next().unwrap().to_owned();
     *seen.last.lock().unwrap() = Some((headers, body));

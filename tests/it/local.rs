@@ -31,7 +31,7 @@ fn provider() -> &'static LocalProvider {
 }
 
 fn turn(role: Role, content: &str) -> Turn {
-    Turn { role, content: content.into() }
+    Turn::new(role, content)
 }
 
 fn ask(content: &str, max_output_tokens: u32) -> ProviderRequest {

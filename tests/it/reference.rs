@@ -1,6 +1,7 @@
 //! The description of the API is what the server does: no route without a description, no description without a route, and
 //! every answer as described.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -34,10 +35,13 @@ impl Operation {
     }
 
     /// Sends its own example as JSON.
-    fn as_shown(&self, user: &User, id: &str) -> RequestBuilder {
-        let request = self.request(user, id);
-        match self.example() {
-            Some(example) => request.json(example),
+    fn as_shown(&self, user: &User, ids: &Ids) -> RequestBuilder {
+        self.with_example(self.request(user, ids.of_path(&self.path)), ids)
+    }
+
+    fn with_example(&self, request: RequestBuilder, ids: &Ids) -> RequestBuilder {
+        match self.example().map(|example| example.to_string().replace("{messageId}", &ids.message)) {
+            Some(example) => request.header(CONTENT_TYPE, "application/json").body(example),
             None => request,
         }
     }
@@ -70,7 +74,9 @@ fn operations(document: &Value) -> Vec<Operation> {
             all.push(Operation { path: path.clone(), method: method.clone(), about: about.clone() });
         }
     }
-    all.sort_by_key(|operation| (operation.method == "delete", !operation.path.ends_with("/register")));
+    all.sort_by_key(|operation| {
+        (operation.method == "delete", !operation.path.ends_with("/register"), Reverse(operation.path.len()))
+    });
     all
 }
 
@@ -79,17 +85,23 @@ struct Ids {
     message: String,
     conversation: String,
     key: String,
+    image: String,
 }
 
 impl Ids {
     async fn of(user: &User) -> Self {
         let (_, chat) = user.chat("Hello").await;
         let (_, key) = user.post_json("/api/account/keys", &json!({"name": "laptop"})).await;
+        let picture = json!({"message": "Look", "images": ["data:image/png;base64,iVBORw0KGgo="]});
+        let (_, seen) = user.post_json("/api/chat", &picture).await;
+        let path = format!("/api/conversations/{}", seen["data"]["conversationId"].as_str().unwrap());
+        let (_, seen) = user.get_json(&path).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self {
             message: text(&chat["data"]["messageId"]),
             conversation: text(&chat["data"]["conversationId"]),
             key: text(&key["data"]["id"]),
+            image: text(&seen["data"]["messages"][0]["images"][0]["id"]),
         }
     }
 
@@ -97,6 +109,7 @@ impl Ids {
         match path.split("/{").next().unwrap() {
             "/api/chat" if path.contains('{') => &self.message,
             "/api/conversations" if path.contains('{') => &self.conversation,
+            "/api/chat/attachments" => &self.image,
             "/api/account/keys" if path.contains('{') => &self.key,
             "/v1/models" if path.contains('{') => "tessera",
             _ if !path.contains('{') => "",
@@ -131,18 +144,20 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
             successes.values().filter_map(|response| response["content"].as_object()).flat_map(|kinds| kinds.keys());
         for kind in kinds.map(String::as_str).collect::<BTreeSet<_>>() {
             let how = format!("with Accept: {kind}");
-            let answer = answer(&operation, &how, operation.as_shown(who, id).header(ACCEPT, kind)).await;
+            let answer = answer(&operation, &how, operation.as_shown(who, &ids).header(ACCEPT, kind)).await;
             assert!(answer["status"].as_u64().unwrap() < 300, "{} is refused: {answer}", operation.name());
             answers.push(answer);
         }
         if !operation.is_for_anybody() {
-            let refused = answer(&operation, "by nobody", operation.as_shown(&visitor, id)).await;
+            let refused = answer(&operation, "by nobody", operation.as_shown(&visitor, &ids)).await;
             assert_eq!(refused["status"], 401, "{refused}");
             answers.push(refused);
         }
         if operation.path.contains('{') {
             let nowhere = Uuid::now_v7().to_string();
-            let missing = answer(&operation, "of nothing", operation.as_shown(&user, &nowhere)).await;
+            let missing =
+                answer(&operation, "of nothing", operation.with_example(operation.request(&user, &nowhere), &ids))
+                    .await;
             assert_eq!(missing["status"], 404, "{missing}");
             answers.push(missing);
         }
@@ -157,6 +172,11 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let csv = user.get("/api/credits/ledger?format=csv");
     let ledger = Operation { path: "/api/credits/ledger".into(), method: "get".into(), about: Value::Null };
     answers.push(answer(&ledger, "as CSV", csv).await);
+    let export = Operation { path: "/api/conversations/{id}/export".into(), method: "get".into(), about: Value::Null };
+    let (_, other) = user.chat("Hello").await;
+    let other = other["data"]["conversationId"].as_str().unwrap();
+    let file = user.get(&format!("/api/conversations/{other}/export?format=json"));
+    answers.push(answer(&export, "as JSON", file).await);
     let stream = json!({"model": "tessera", "messages": [{"role": "user", "content": "Hello"}], "stream": true,
         "stream_options": {"include_usage": true}});
     let chunks = Operation { path: "/v1/chat/completions".into(), method: "post".into(), about: Value::Null };

@@ -2,8 +2,9 @@
 
 use tessera::account::store::User;
 use tessera::account::{Email, Role};
-use tessera::chat::store::{FinishedReply, NewExchange};
-use tessera::chat::{Author, MessageState, Usage};
+use tessera::chat::images::Image;
+use tessera::chat::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange};
+use tessera::chat::{Author, ConversationChange, MAX_PINNED, Message, MessageState, Usage};
 use tessera::server::db::now_millis;
 use tessera::server::state::Stores;
 use uuid::Uuid;
@@ -33,14 +34,20 @@ fn exchange(user: Uuid, text: &str) -> NewExchange {
         conversation: Uuid::now_v7(),
         new_title: Some(text.to_owned()),
         hidden: false,
+        system_prompt: None,
         replaces: None,
         message_id: Uuid::now_v7(),
         text: text.to_owned(),
+        images: Vec::new(),
         reply_id: Uuid::now_v7(),
         provider: "openai".into(),
         model: "fake".into(),
         answer: None,
     }
+}
+
+fn image(bytes: &[u8]) -> Image {
+    Image { id: Uuid::now_v7(), media_type: "image/png".into(), bytes: bytes.into() }
 }
 
 /// The next one of the same conversation.
@@ -61,6 +68,18 @@ fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
         error_code: None,
         usage: Some(Usage { input_tokens: 3, output_tokens: 5 }),
     }
+}
+
+fn titled(title: &str) -> ConversationChange {
+    ConversationChange { title: Some(title.to_owned()), ..ConversationChange::default() }
+}
+
+fn pinned(pinned: bool) -> ConversationChange {
+    ConversationChange { pinned: Some(pinned), ..ConversationChange::default() }
+}
+
+fn prompted(prompt: &str) -> ConversationChange {
+    ConversationChange { system_prompt: Some(prompt.to_owned()), ..ConversationChange::default() }
 }
 
 /// Stores a whole exchange.
@@ -112,11 +131,11 @@ over_every_store! {
         let first = say(&stores, exchange(user, "one"), "first answer").await;
         let second = next(&first, "two");
         let chats = stores.chats;
-        let past = chats.begin_exchange(second.clone(), 40).await.unwrap().unwrap();
+        let past = chats.begin_exchange(second.clone(), 40).await.unwrap().unwrap().messages;
         let said: Vec<_> = past.iter().map(|message| (message.author, message.content.as_str())).collect();
         assert_eq!(said, [(Author::User, "one"), (Author::Assistant, "first answer")]);
         let shorter = chats.begin_exchange(next(&first, "three"), 1).await.unwrap().unwrap();
-        assert_eq!(shorter[0].content, "two", "the newest, without replies that are being written");
+        assert_eq!(shorter.messages[0].content, "two", "the newest, without replies that are being written");
         let found = chats.find_conversation(user, first.conversation).await.unwrap().unwrap();
         assert_eq!(found.title, "one");
         let seen: Vec<_> = found.messages.iter().map(|message| message.content.as_str()).collect();
@@ -129,9 +148,44 @@ over_every_store! {
         assert!(chats.find_conversation(other, first.conversation).await.unwrap().is_none());
         assert!(chats.find_message(other, first.reply_id).await.unwrap().is_none());
         assert!(chats.begin_exchange(NewExchange { user: other, ..next(&first, "mine") }, 40).await.unwrap().is_none());
-        assert!(!chats.rename_conversation(other, first.conversation, "mine".into()).await.unwrap());
+        for change in [titled("mine"), pinned(true), prompted("mine")] {
+            assert_eq!(chats.change_conversation(other, first.conversation, change).await.unwrap(), Changed::NotFound);
+        }
         assert!(chats.delete_conversation(other, first.conversation).await.unwrap().is_none());
         assert!(!chats.request_stop(other, second.reply_id).await.unwrap());
+    }
+
+    async fn images_go_where_their_message_goes(stores) {
+        let (user, other) = (new_user(&stores).await, new_user(&stores).await);
+        let first = say(&stores, exchange(user, "one"), "1").await;
+        let shown = [image(b"one"), image(&[7].repeat(300_000))];
+        let second = NewExchange { images: shown.to_vec(), ..next(&first, "look") };
+        say(&stores, second.clone(), "I see").await;
+        let chats = stores.chats;
+        let find = async |user, image: &Image| chats.find_attachment(user, image.id).await.unwrap();
+        for image in &shown {
+            assert_eq!(find(user, image).await.as_ref(), Some(image));
+            assert_eq!(find(other, image).await, None, "not somebody else's");
+        }
+        let references = [shown[0].reference(), shown[1].reference()];
+        let images_of = |messages: Vec<Message>| messages.into_iter().map(|message| message.images).collect::<Vec<_>>();
+        let found = chats.find_conversation(user, first.conversation).await.unwrap().unwrap();
+        assert_eq!(images_of(found.messages), [vec![], vec![], references.to_vec(), vec![]]);
+        assert_eq!(chats.find_message(user, second.message_id).await.unwrap().unwrap().message.images, references);
+        let past = chats.find_past(user, first.conversation, None, 40).await.unwrap().unwrap();
+        assert_eq!(past.messages[2].images, references);
+        // Another message takes its place, with one of the images.
+        let copy = Image { id: Uuid::now_v7(), ..shown[0].clone() };
+        let third = NewExchange {
+            images: vec![copy.clone()],
+            replaces: Some(second.message_id),
+            ..next(&first, "look again")
+        };
+        chats.begin_exchange(third, 40).await.unwrap().unwrap();
+        assert_eq!((find(user, &shown[0]).await, find(user, &shown[1]).await), (None, None));
+        assert_eq!(find(user, &copy).await, Some(copy.clone()));
+        chats.delete_conversation(user, first.conversation).await.unwrap().unwrap();
+        assert_eq!(find(user, &copy).await, None);
     }
 
     async fn a_replaced_message_takes_what_follows_along(stores) {
@@ -144,7 +198,7 @@ over_every_store! {
         assert!(chats.begin_exchange(nothing, 40).await.unwrap().is_none(), "a reply is not replaced");
         let edited = NewExchange { replaces: Some(second.message_id), ..next(&first, "two, better") };
         let past = chats.begin_exchange(edited, 40).await.unwrap().unwrap();
-        assert_eq!(past.len(), 2);
+        assert_eq!(past.messages.len(), 2);
         let found = chats.find_conversation(user, first.conversation).await.unwrap().unwrap();
         let seen: Vec<_> = found.messages.iter().map(|message| message.content.as_str()).collect();
         assert_eq!(seen, ["one", "1", "two, better", ""]);
@@ -161,9 +215,10 @@ over_every_store! {
         assert_eq!((reply.state, reply.content.as_str(), reply.credits), (MessageState::Complete, "known", 0));
         assert!(reply.cached && reply.usage.is_some());
         // What was said so far, as the next exchange would be told.
-        let past = chats.find_past(user, asked.conversation, None, 40).await.unwrap().unwrap();
+        let past = chats.find_past(user, asked.conversation, None, 40).await.unwrap().unwrap().messages;
         assert_eq!(past.iter().map(|message| message.content.as_str()).collect::<Vec<_>>(), ["one", "known"]);
-        assert!(chats.find_past(user, asked.conversation, Some(asked.message_id), 40).await.unwrap().unwrap().is_empty());
+        let before = chats.find_past(user, asked.conversation, Some(asked.message_id), 40).await.unwrap().unwrap();
+        assert!(before.messages.is_empty());
         assert!(chats.find_past(user, asked.conversation, Some(asked.reply_id), 40).await.unwrap().is_none());
         assert!(chats.find_past(Uuid::now_v7(), asked.conversation, None, 40).await.unwrap().is_none());
     }
@@ -233,7 +288,8 @@ over_every_store! {
         say(&stores, next(&exchanges[0], "more"), "of it").await;
         let chats = stores.chats;
         let list = async |query: &str, cursor: Option<&str>| {
-            let page = chats.list_conversations(user, query, cursor, 3).await.unwrap().unwrap();
+            let filter = ConversationFilter { query: query.to_owned(), pinned: None };
+            let page = chats.list_conversations(user, &filter, cursor, 3).await.unwrap().unwrap();
             (page.items.into_iter().map(|item| item.title).collect::<Vec<_>>(), page.next_cursor)
         };
         let (mut titles, mut cursor) = list("", None).await;
@@ -249,11 +305,145 @@ over_every_store! {
         for nothing in ["100%x", "a_b", "a*b", "somebody", "\\"] {
             assert!(list(nothing, None).await.0.is_empty(), "{nothing:?}");
         }
-        assert!(chats.list_conversations(user, "", Some("x"), 3).await.unwrap().is_none());
-        assert!(chats.rename_conversation(user, exchanges[3].conversation, "Renamed".into()).await.unwrap());
+        assert!(chats.list_conversations(user, &ConversationFilter::default(), Some("x"), 3).await.unwrap().is_none());
+        let renamed = chats.change_conversation(user, exchanges[3].conversation, titled("Renamed")).await.unwrap();
+        assert_eq!(renamed, Changed::Done);
         assert_eq!(list("renamed", None).await.0, ["Renamed"]);
         assert_eq!(chats.delete_conversation(user, exchanges[3].conversation).await.unwrap(), Some(vec![]));
         assert!(chats.find_message(user, exchanges[3].reply_id).await.unwrap().is_none());
         assert!(list("renamed", None).await.0.is_empty());
+    }
+
+    async fn a_system_prompt_comes_with_the_past(stores) {
+        let user = new_user(&stores).await;
+        let first = NewExchange { system_prompt: Some("Be brief.".into()), ..exchange(user, "one") };
+        let chats = stores.chats.clone();
+        let past = chats.begin_exchange(first.clone(), 40).await.unwrap().unwrap();
+        assert_eq!((past.system_prompt.as_deref(), past.messages.len()), (Some("Be brief."), 0));
+        let id = first.conversation;
+        let told = async || {
+            let past = chats.find_past(user, id, None, 40).await.unwrap().unwrap().system_prompt;
+            let begun = chats.begin_exchange(next(&first, "more"), 40).await.unwrap().unwrap().system_prompt;
+            let shown = chats.find_conversation(user, id).await.unwrap().unwrap().system_prompt;
+            assert!(past == begun && begun == shown, "{past:?} {begun:?} {shown:?}");
+            shown
+        };
+        assert_eq!(told().await.as_deref(), Some("Be brief."));
+        assert_eq!(chats.change_conversation(user, id, titled("Renamed")).await.unwrap(), Changed::Done);
+        assert_eq!(told().await.as_deref(), Some("Be brief."), "what is not named stays");
+        assert_eq!(chats.change_conversation(user, id, prompted("Rhyme.")).await.unwrap(), Changed::Done);
+        assert_eq!(told().await.as_deref(), Some("Rhyme."));
+        assert_eq!(chats.change_conversation(user, id, prompted("")).await.unwrap(), Changed::Done);
+        assert_eq!(told().await, None);
+        assert_eq!(chats.find_conversation(user, id).await.unwrap().unwrap().title, "Renamed");
+    }
+
+    async fn so_many_conversations_are_pinned_and_no_more(stores) {
+        let (user, other) = (new_user(&stores).await, new_user(&stores).await);
+        let chats = stores.chats.clone();
+        let mut ids = Vec::new();
+        for n in 0..MAX_PINNED + 5 {
+            let asked = exchange(user, &format!("number {n}"));
+            chats.begin_exchange(asked.clone(), 40).await.unwrap().unwrap();
+            ids.push(asked.conversation);
+        }
+        // All at once, and each twice.
+        let tries: Vec<_> = ids.iter().chain(&ids).map(|id| {
+            let (chats, id) = (chats.clone(), *id);
+            tokio::spawn(async move { chats.change_conversation(user, id, pinned(true)).await.unwrap() })
+        }).collect();
+        let mut refused = 0;
+        for task in tries { refused += usize::from(task.await.unwrap() == Changed::TooManyPinned); }
+        assert_eq!(refused, 10);
+        let list = async |user: Uuid, pinned: bool| {
+            let filter = ConversationFilter { query: String::new(), pinned: Some(pinned) };
+            chats.list_conversations(user, &filter, None, 100).await.unwrap().unwrap().items
+        };
+        let above = list(user, true).await;
+        assert_eq!((above.len(), list(user, false).await.len()), (MAX_PINNED, 5));
+        assert!(above.iter().all(|item| item.pinned));
+        assert!(above.is_sorted_by(|a, b| a.updated_at >= b.updated_at));
+        let all = chats.list_conversations(user, &ConversationFilter::default(), None, 100).await.unwrap().unwrap();
+        assert_eq!(all.items.len(), MAX_PINNED + 5, "unless only the others are wanted, all are listed");
+        // One more only for another one.
+        let left: Uuid = list(user, false).await[0].id.parse().unwrap();
+        let taken: Uuid = above[7].id.parse().unwrap();
+        let change = async |id, change| chats.change_conversation(user, id, change).await.unwrap();
+        assert_eq!(change(left, ConversationChange { pinned: Some(true), ..titled("no") }).await, Changed::TooManyPinned);
+        assert_ne!(chats.find_conversation(user, left).await.unwrap().unwrap().title, "no", "nothing of it is done");
+        assert_eq!(change(taken, pinned(true)).await, Changed::Done, "it is pinned already");
+        assert_eq!(change(taken, pinned(false)).await, Changed::Done);
+        assert_eq!(change(left, pinned(true)).await, Changed::Done);
+        assert!(chats.find_conversation(user, left).await.unwrap().unwrap().pinned);
+        // Somebody else's are not counted, and a deleted one leaves its place.
+        let theirs = exchange(other, "theirs");
+        chats.begin_exchange(theirs.clone(), 40).await.unwrap().unwrap();
+        assert_eq!(chats.change_conversation(other, theirs.conversation, pinned(true)).await.unwrap(), Changed::Done);
+        chats.delete_conversation(user, left).await.unwrap().unwrap();
+        assert_eq!(change(taken, pinned(true)).await, Changed::Done);
+        assert_eq!(list(user, true).await.len(), MAX_PINNED);
+    }
+
+    async fn a_branch_is_a_free_copy_up_to_a_message(stores) {
+        let (user, other) = (new_user(&stores).await, new_user(&stores).await);
+        let prompted = NewExchange { system_prompt: Some("Be brief.".into()), ..exchange(user, "one") };
+        let first = say(&stores, prompted, "1").await;
+        let second = say(&stores, next(&first, "two"), "2").await;
+        let running = next(&first, "three");
+        let chats = stores.chats;
+        chats.begin_exchange(running.clone(), 40).await.unwrap().unwrap();
+        let until = |until| NewBranch { user, id: Uuid::now_v7(), of: first.conversation, until };
+        for nothing in [
+            until(Uuid::now_v7()),
+            until(running.reply_id),
+            NewBranch { user: other, ..until(first.reply_id) },
+            NewBranch { of: Uuid::now_v7(), ..until(first.reply_id) },
+        ] {
+            assert!(chats.branch_conversation(nothing).await.unwrap().is_none(), "{nothing:?}");
+        }
+        let branch = until(first.reply_id);
+        let made = chats.branch_conversation(branch).await.unwrap().unwrap();
+        assert_eq!((made.id.clone(), made.title.as_str(), made.pinned), (branch.id.to_string(), "one (branch)", false));
+        let copy = chats.find_conversation(user, branch.id).await.unwrap().unwrap();
+        assert_eq!(copy.system_prompt.as_deref(), Some("Be brief."));
+        let original = chats.find_conversation(user, first.conversation).await.unwrap().unwrap();
+        assert_eq!(original.messages.len(), 6);
+        assert_eq!(copy.messages.len(), 2);
+        for (copied, message) in copy.messages.iter().zip(&original.messages) {
+            assert_ne!(copied.id, message.id);
+            let same = tessera::chat::Message { id: message.id.clone(), credits: message.credits, ..copied.clone() };
+            assert_eq!((&same, copied.credits), (message, 0));
+        }
+        // Each goes on by itself, also after a question alone.
+        let asked = NewExchange { conversation: branch.id, ..next(&first, "other") };
+        assert_eq!(chats.begin_exchange(asked, 40).await.unwrap().unwrap().messages.len(), 2);
+        let question = until(second.message_id);
+        chats.branch_conversation(question).await.unwrap().unwrap();
+        chats.delete_conversation(user, first.conversation).await.unwrap().unwrap();
+        let copy = chats.find_conversation(user, question.id).await.unwrap().unwrap();
+        assert_eq!(copy.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>(), ["one", "1", "two"]);
+    }
+
+    async fn a_shared_conversation_has_one_link_until_it_ends(stores) {
+        let (user, other) = (new_user(&stores).await, new_user(&stores).await);
+        let first = say(&stores, exchange(user, "one"), "1").await;
+        let second = say(&stores, exchange(user, "two"), "2").await;
+        let chats = stores.chats;
+        let share = async |who, id, token: Option<u8>| chats.share_conversation(who, id, token.map(|byte| [byte; 32])).await.unwrap();
+        let behind = async |token: u8| chats.find_shared([token; 32]).await.unwrap().map(|found| found.title);
+        let is_shared = async |id: Uuid| chats.find_conversation(user, id).await.unwrap().unwrap().shared;
+        assert_eq!(behind(1).await, None);
+        assert!(!share(other, first.conversation, Some(1)).await && !share(other, first.conversation, None).await);
+        assert!(!is_shared(first.conversation).await);
+        assert!(share(user, first.conversation, Some(1)).await && share(user, second.conversation, Some(2)).await);
+        assert_eq!((behind(1).await.as_deref(), behind(2).await.as_deref()), (Some("one"), Some("two")));
+        assert!(is_shared(first.conversation).await);
+        assert!(share(user, first.conversation, Some(3)).await, "a new link");
+        assert_eq!((behind(1).await, behind(3).await.as_deref()), (None, Some("one")));
+        assert!(share(user, first.conversation, None).await && share(user, first.conversation, None).await);
+        assert_eq!(behind(3).await, None);
+        assert!(!is_shared(first.conversation).await);
+        chats.delete_conversation(user, second.conversation).await.unwrap().unwrap();
+        assert_eq!(behind(2).await, None);
     }
 }

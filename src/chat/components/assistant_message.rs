@@ -99,6 +99,12 @@ fn Ending(
                 disabled=thread.busy
                 hidden=is_not_last
             />
+            <IconButton
+                icon=IconName::Branch
+                label="Branch from here"
+                on_click=move |_| thread.branch(key)
+                disabled=thread.busy
+            />
             <p class="min-w-0 text-xs break-words text-ink-soft" data-receipt>{receipt}</p>
         </div>
     }

@@ -65,8 +65,32 @@ struct Content<'a> {
 }
 
 #[derive(Serialize)]
-struct Part<'a> {
-    text: &'a str,
+#[serde(untagged)]
+enum Part<'a> {
+    Text {
+        text: &'a str,
+    },
+    Image {
+        #[serde(rename = "inlineData")]
+        inline_data: InlineData<'a>,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InlineData<'a> {
+    mime_type: &'a str,
+    /// Base64.
+    data: String,
+}
+
+/// The text of a turn, then what it shows.
+fn parts_of(turn: &Turn) -> Vec<Part<'_>> {
+    let images = turn
+        .images
+        .iter()
+        .map(|image| Part::Image { inline_data: InlineData { mime_type: &image.media_type, data: image.to_base64() } });
+    std::iter::once(Part::Text { text: &turn.content }).chain(images).collect()
 }
 
 #[derive(Serialize)]
@@ -91,8 +115,11 @@ struct ThinkingConfig {
 
 impl<'a> Body<'a> {
     fn new(turns: &'a [Turn], model: &str, sampling: &'a Sampling) -> Self {
-        let system: Vec<_> =
-            turns.iter().filter(|turn| turn.role == Role::System).map(|turn| Part { text: &turn.content }).collect();
+        let system: Vec<_> = turns
+            .iter()
+            .filter(|turn| turn.role == Role::System)
+            .map(|turn| Part::Text { text: &turn.content })
+            .collect();
         // The first turn is the user's: an older question may have fallen out of the context before its answer.
         let contents = turns
             .iter()
@@ -100,7 +127,7 @@ impl<'a> Body<'a> {
             .skip_while(|turn| turn.role == Role::Assistant)
             .map(|turn| Content {
                 role: Some(if turn.role == Role::Assistant { "model" } else { "user" }),
-                parts: vec![Part { text: &turn.content }],
+                parts: parts_of(turn),
             })
             .collect();
         // Gemini 3 thinks, and is told how much by a level; older models know other settings.
@@ -199,6 +226,10 @@ impl ChatProvider for GeminiProvider {
 
     fn model(&self) -> String {
         self.config.model.clone()
+    }
+
+    fn sees_images(&self) -> bool {
+        true
     }
 
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
@@ -307,7 +338,7 @@ mod tests {
 
     #[test]
     fn system_turns_are_instructions_and_the_first_turn_is_the_users() {
-        let turn = |role, content: &str| Turn { role, content: content.to_owned() };
+        let turn = |role, content: &str| Turn::new(role, content);
         let turns = [
             turn(Role::System, "Be kind."),
             turn(Role::Assistant, "left over"),

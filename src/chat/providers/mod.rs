@@ -17,6 +17,7 @@ pub use gemini::GeminiProvider;
 pub use openai::OpenAiProvider;
 
 use super::Usage;
+use super::images::Image;
 
 /// Who said something in the context that a model gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,15 @@ pub enum Role {
 pub struct Turn {
     pub role: Role,
     pub content: String,
+    /// Only for who sees: [`ChatProvider::sees_images`].
+    pub images: Vec<Image>,
+}
+
+impl Turn {
+    /// A turn without images.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into(), images: Vec::new() }
+    }
 }
 
 /// Longest reply, in tokens.
@@ -108,6 +118,10 @@ pub trait ChatProvider: Send + Sync {
     fn name(&self) -> &'static str;
     /// The model that answers where the request names none.
     fn model(&self) -> String;
+    /// Whether it takes images.
+    fn sees_images(&self) -> bool {
+        false
+    }
     /// Why it cannot answer now, for people; `None` when it can, as far as it knows.
     fn problem(&self) -> Option<String> {
         None

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::http::{Event, Progress, Refusal, ask, brief};
-use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream};
+use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::server::config::OpenAiConfig;
 
@@ -46,7 +46,38 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct BodyMessage<'a> {
     role: &'static str,
-    content: &'a str,
+    content: BodyContent<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum BodyContent<'a> {
+    Text(&'a str),
+    Parts(Vec<BodyPart<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum BodyPart<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: ImageUrl },
+}
+
+#[derive(Serialize)]
+struct ImageUrl {
+    url: String,
+}
+
+/// A plain text where nothing is shown: not every compatible server knows parts.
+fn content_of(turn: &Turn) -> BodyContent<'_> {
+    if turn.images.is_empty() {
+        return BodyContent::Text(&turn.content);
+    }
+    let images = turn.images.iter().map(|image| {
+        let url = format!("data:{};base64,{}", image.media_type, image.to_base64());
+        BodyPart::ImageUrl { image_url: ImageUrl { url } }
+    });
+    BodyContent::Parts(std::iter::once(BodyPart::Text { text: &turn.content }).chain(images).collect())
 }
 
 #[derive(Serialize)]
@@ -105,6 +136,11 @@ impl ChatProvider for OpenAiProvider {
         self.config.model.clone()
     }
 
+    /// As far as is known: a model that does not will refuse.
+    fn sees_images(&self) -> bool {
+        true
+    }
+
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         let body = Body {
             model: request.model.as_deref().unwrap_or(&self.config.model),
@@ -118,7 +154,7 @@ impl ChatProvider for OpenAiProvider {
                         Role::User => "user",
                         Role::Assistant => "assistant",
                     },
-                    content: &turn.content,
+                    content: content_of(turn),
                 })
                 .collect(),
             max_completion_tokens: request.sampling.max_output_tokens,

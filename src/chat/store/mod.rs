@@ -8,7 +8,8 @@ pub use mongo::MongoChatStore;
 pub use sqlite::SqliteChatStore;
 use uuid::Uuid;
 
-use super::{Conversation, ConversationSummary, Message, MessageState, Usage};
+use super::images::Image;
+use super::{Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::credits::Page;
 use crate::server::db::StoreResult;
 
@@ -21,10 +22,13 @@ pub struct NewExchange {
     pub new_title: Option<String>,
     /// A new conversation that no list shows; see [`ChatStore::forget_hidden`].
     pub hidden: bool,
+    /// What the model is told first in the conversation that is made.
+    pub system_prompt: Option<String>,
     /// The user's message that this one takes the place of, with all that follow it.
     pub replaces: Option<Uuid>,
     pub message_id: Uuid,
     pub text: String,
+    pub images: Vec<Image>,
     pub reply_id: Uuid,
     pub provider: String,
     pub model: String,
@@ -32,11 +36,20 @@ pub struct NewExchange {
     pub answer: Option<FinishedReply>,
 }
 
-/// What was said before, for the model's context.
+/// What comes before a question in the model's context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    pub system_prompt: Option<String>,
+    /// Oldest first.
+    pub messages: Vec<PastMessage>,
+}
+
+/// What was said before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastMessage {
     pub author: super::Author,
     pub content: String,
+    pub images: Vec<ImageRef>,
 }
 
 /// How a reply ended.
@@ -56,6 +69,38 @@ pub struct FinishedReply {
     pub usage: Option<Usage>,
 }
 
+/// Which conversations are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConversationFilter {
+    /// Their title or a message contains this; empty: whatever they contain.
+    pub query: String,
+    /// Those that are pinned, or those that are not.
+    pub pinned: Option<bool>,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    Done,
+    NotFound,
+    /// [`super::MAX_PINNED`] are pinned already.
+    TooManyPinned,
+}
+
+/// A conversation that begins as a part of another one.
+#[derive(Debug, Clone, Copy)]
+pub struct NewBranch {
+    pub user: Uuid,
+    pub id: Uuid,
+    /// The other one.
+    pub of: Uuid,
+    /// The last message that comes along.
+    pub until: Uuid,
+}
+
+/// The SHA-256 of the secret in a link.
+pub type ShareHash = [u8; 32];
+
 /// A reply with what surrounds it.
 #[derive(Debug, Clone)]
 pub struct StoredReply {
@@ -67,9 +112,9 @@ pub struct StoredReply {
 /// Conversations and their messages. What belongs to somebody else is not there.
 #[async_trait]
 pub trait ChatStore: Send + Sync {
-    /// Stores the message and the running reply and returns what came before, oldest first, at most
-    /// `history` messages; `None` when the conversation or the replaced message is not there.
-    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Vec<PastMessage>>>;
+    /// Stores the message and the running reply and returns what came before, at most `history` messages; `None`
+    /// when the conversation or the replaced message is not there.
+    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>>;
     /// What was said in a conversation before the message `replaces`, or up to now: what [`ChatStore::begin_exchange`]
     /// would return.
     async fn find_past(
@@ -78,7 +123,7 @@ pub trait ChatStore: Send + Sync {
         conversation: Uuid,
         replaces: Option<Uuid>,
         history: usize,
-    ) -> StoreResult<Option<Vec<PastMessage>>>;
+    ) -> StoreResult<Option<Past>>;
     /// Keeps what a running reply has so far.
     async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()>;
     /// Ends a running reply; `false` when it ended otherwise or is gone. The same end again is `true` again, so that
@@ -93,17 +138,26 @@ pub trait ChatStore: Send + Sync {
     async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
     /// A message of this user.
     async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>>;
+    /// An image that this user sent. It goes with its message.
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>>;
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>>;
-    /// The newest first, those that contain `query` if it is not empty; `None` for a cursor that is none of ours.
+    /// The newest first; `None` for a cursor that is none of ours.
     async fn list_conversations(
         &self,
         user: Uuid,
-        query: &str,
+        filter: &ConversationFilter,
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<ConversationSummary>>>;
-    /// `false` where there is none.
-    async fn rename_conversation(&self, user: Uuid, id: Uuid, title: String) -> StoreResult<bool>;
+    /// All of the change or nothing.
+    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed>;
+    /// Copies what has been said up to a message; the copies are free. `None` where there is no such message.
+    async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>>;
+    /// Lets whoever has the secret read it, in the place of whoever had the one before, or nobody any more; `false`
+    /// where there is none.
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<ShareHash>) -> StoreResult<bool>;
+    /// The conversation that is shared by this secret.
+    async fn find_shared(&self, share: ShareHash) -> StoreResult<Option<Conversation>>;
     /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970.
     async fn forget_hidden(&self, before: i64) -> StoreResult<()>;
     /// Deletes it with its messages; the ids of its running replies, or `None` where there is none.

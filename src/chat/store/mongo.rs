@@ -8,10 +8,17 @@ use mongodb::{Collection, options::ReturnDocument};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ChatStore, FinishedReply, NewExchange, PastMessage, StoredReply};
-use crate::chat::{Author, Conversation, ConversationSummary, Message, MessageState, Usage};
+use super::{
+    Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, ShareHash,
+    StoredReply,
+};
+use crate::chat::images::Image;
+use crate::chat::{
+    Author, Conversation, ConversationChange, ConversationSummary, ImageRef, MAX_PINNED, Message, MessageState, Usage,
+    branch_title,
+};
 use crate::credits::Page;
-use crate::server::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
+use crate::server::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::server::db::{StoreResult, now_millis, rfc3339};
 
 /// A conversation as it is stored, without its messages.
@@ -22,6 +29,14 @@ struct StoredConversation {
     id: bson::Uuid,
     user: bson::Uuid,
     title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    system_prompt: Option<String>,
+    /// Which of the user's [`MAX_PINNED`] places it is pinned to: an index lets each be taken once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pin: Option<i32>,
+    /// [`ShareHash`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share: Option<bson::Binary>,
     created_at: i64,
     updated_at: i64,
 }
@@ -36,6 +51,8 @@ struct StoredMessage {
     user: bson::Uuid,
     author: Author,
     content: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    images: Vec<ImageRef>,
     state: MessageState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provider: Option<String>,
@@ -57,15 +74,34 @@ struct StoredMessage {
     hidden: Option<bool>,
 }
 
+/// An image of a message, apart from it: lists do not need the bytes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredAttachment {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    message: bson::Uuid,
+    conversation: bson::Uuid,
+    user: bson::Uuid,
+    media_type: String,
+    bytes: bson::Binary,
+}
+
 impl StoredConversation {
     fn summary(self) -> StoreResult<ConversationSummary> {
         Ok(ConversationSummary {
             id: from_bson(self.id).to_string(),
             title: self.title,
+            pinned: self.pin.is_some(),
+            shared: self.share.is_some(),
             created_at: rfc3339(self.created_at)?,
             updated_at: rfc3339(self.updated_at)?,
         })
     }
+}
+
+fn stored_hash(share: ShareHash) -> bson::Binary {
+    bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: share.to_vec() }
 }
 
 impl StoredMessage {
@@ -75,6 +111,7 @@ impl StoredMessage {
             author: self.author,
             content: self.content,
             html: None,
+            images: self.images,
             state: self.state,
             credits: self.credits,
             cached: self.cached,
@@ -94,6 +131,7 @@ pub struct MongoChatStore {
     /// For what a charge depends on: it must not be lost when the charge is not.
     durable_messages: Collection<StoredMessage>,
     durable_conversations: Collection<StoredConversation>,
+    attachments: Collection<StoredAttachment>,
 }
 
 impl MongoChatStore {
@@ -104,12 +142,50 @@ impl MongoChatStore {
             messages: mongo.collection("messages", Durability::Relaxed),
             durable_messages: mongo.collection("messages", Durability::Durable),
             durable_conversations: mongo.collection("conversations", Durability::Durable),
+            attachments: mongo.collection("attachments", Durability::Relaxed),
         }
     }
 
     async fn find_owned(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredConversation>> {
+        self.find_one(doc! { "_id": to_bson(id), "user": to_bson(user) }).await
+    }
+
+    async fn find_one(&self, filter: Document) -> StoreResult<Option<StoredConversation>> {
         let conversations = self.conversations.clone();
-        run(async move { conversations.find_one(doc! { "_id": to_bson(id), "user": to_bson(user) }).await }).await
+        run(async move { conversations.find_one(filter).await }).await
+    }
+
+    /// With its messages.
+    async fn read(&self, mut found: StoredConversation) -> StoreResult<Conversation> {
+        let of = found.id;
+        let messages = self.messages.clone();
+        let messages: Vec<StoredMessage> = run(async move {
+            messages.find(doc! { "conversation": of }).sort(doc! { "_id": 1 }).await?.try_collect().await
+        })
+        .await?;
+        let messages = messages.into_iter().map(StoredMessage::read).collect::<StoreResult<_>>()?;
+        let system_prompt = found.system_prompt.take();
+        let ConversationSummary { id, title, pinned, shared, created_at, updated_at } = found.summary()?;
+        Ok(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, messages })
+    }
+
+    /// A place that none of the user's conversations is pinned to. Which of them goes by the id of the one that is to
+    /// be: those that come at the same time should not all take the same.
+    async fn free_pin(&self, user: Uuid, id: Uuid) -> StoreResult<Option<i32>> {
+        #[derive(Deserialize)]
+        struct Pin {
+            pin: i32,
+        }
+        let conversations = self.conversations.clone_with_type::<Pin>();
+        let pinned: Vec<Pin> = run(async move {
+            let pinned = doc! { "user": to_bson(user), "pin": { "$exists": true } };
+            conversations.find(pinned).projection(doc! { "_id": 0, "pin": 1 }).await?.try_collect().await
+        })
+        .await?;
+        let places = 0..i32::try_from(MAX_PINNED).unwrap_or(i32::MAX);
+        let free: Vec<i32> = places.filter(|place| pinned.iter().all(|taken| taken.pin != *place)).collect();
+        let [.., chance] = id.into_bytes();
+        Ok(free.get(usize::from(chance) % free.len().max(1)).copied())
     }
 
     /// What was said in a conversation before `end`, oldest first, at most `limit` messages.
@@ -118,6 +194,8 @@ impl MongoChatStore {
         struct Said {
             author: Author,
             content: String,
+            #[serde(default)]
+            images: Vec<ImageRef>,
         }
         let said = doc! {
             "conversation": to_bson(conversation),
@@ -127,12 +205,15 @@ impl MongoChatStore {
         };
         let messages = self.messages.clone_with_type::<Said>();
         let mut past: Vec<Said> = run(async move {
-            let newest = messages.find(said).sort(doc! { "_id": -1 }).projection(doc! { "author": 1, "content": 1 });
+            let newest = messages
+                .find(said)
+                .sort(doc! { "_id": -1 })
+                .projection(doc! { "author": 1, "content": 1, "images": 1 });
             newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
         })
         .await?;
         past.reverse();
-        Ok(past.into_iter().map(|Said { author, content }| PastMessage { author, content }).collect())
+        Ok(past.into_iter().map(|Said { author, content, images }| PastMessage { author, content, images }).collect())
     }
 
     /// Whether the message is one of the user's own in this conversation.
@@ -143,11 +224,11 @@ impl MongoChatStore {
     }
 
     /// The conversation was there when the exchange began: it is as new as its newest message.
-    async fn touch(&self, user: Uuid, id: Uuid, now: i64) -> StoreResult<bool> {
+    async fn touch(&self, user: Uuid, id: Uuid, now: i64) -> StoreResult<Option<StoredConversation>> {
         let conversations = self.conversations.clone();
         let update = doc! { "$set": { "updatedAt": now } };
         let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
-        Ok(run(async move { conversations.update_one(owned, update).await }).await?.matched_count == 1)
+        run(async move { conversations.find_one_and_update(owned, update).await }).await
     }
 }
 
@@ -158,6 +239,7 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
         user: to_bson(exchange.user),
         author,
         content: content.to_owned(),
+        images: Vec::new(),
         state,
         provider: None,
         model: None,
@@ -179,7 +261,21 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
         reply.credits = answer.credits;
         reply.usage = answer.usage;
     }
-    [message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete), reply]
+    let mut asked = message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete);
+    asked.images = exchange.images.iter().map(Image::reference).collect();
+    [asked, reply]
+}
+
+fn new_attachments(exchange: &NewExchange) -> Vec<StoredAttachment> {
+    let attachment = |image: &Image| StoredAttachment {
+        id: to_bson(image.id),
+        message: to_bson(exchange.message_id),
+        conversation: to_bson(exchange.conversation),
+        user: to_bson(exchange.user),
+        media_type: image.media_type.clone(),
+        bytes: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: image.bytes.to_vec() },
+    };
+    exchange.images.iter().map(attachment).collect()
 }
 
 /// A pattern for this very text, whatever its case.
@@ -196,20 +292,24 @@ fn containing(text: &str) -> Document {
 
 #[async_trait]
 impl ChatStore for MongoChatStore {
-    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Vec<PastMessage>>> {
+    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>> {
         let now = now_millis();
-        let mut past = Vec::new();
+        let mut past = Past { system_prompt: exchange.system_prompt.clone(), messages: Vec::new() };
         if exchange.new_title.is_none() {
-            if !self.touch(exchange.user, exchange.conversation, now).await? {
-                return Ok(None);
-            }
+            let Some(found) = self.touch(exchange.user, exchange.conversation, now).await? else { return Ok(None) };
+            past.system_prompt = found.system_prompt;
             if let Some(replaced) = exchange.replaces
                 && !self.can_be_replaced(exchange.conversation, replaced).await?
             {
                 return Ok(None);
             }
             let end = exchange.replaces.unwrap_or(exchange.message_id);
-            past = self.said_before(exchange.conversation, end, history).await?;
+            past.messages = self.said_before(exchange.conversation, end, history).await?;
+        }
+        let shown = new_attachments(&exchange);
+        if !shown.is_empty() {
+            let attachments = self.attachments.clone();
+            run(async move { attachments.insert_many(shown).await }).await?;
         }
         let (messages, new) = (self.messages.clone(), new_messages(&exchange, now));
         run(async move { messages.insert_many(new).await }).await?;
@@ -218,6 +318,9 @@ impl ChatStore for MongoChatStore {
                 id: to_bson(exchange.conversation),
                 user: to_bson(exchange.user),
                 title,
+                system_prompt: exchange.system_prompt,
+                pin: None,
+                share: None,
                 created_at: now,
                 updated_at: now,
             };
@@ -226,12 +329,14 @@ impl ChatStore for MongoChatStore {
         }
         if let Some(replaced) = exchange.replaces {
             // Only now: cut off here, both stay, and nothing is lost.
-            let gone = doc! {
-                "conversation": to_bson(exchange.conversation),
-                "_id": { "$gte": to_bson(replaced), "$lt": to_bson(exchange.message_id) },
-            };
-            let messages = self.messages.clone();
-            run(async move { messages.delete_many(gone).await }).await?;
+            let conversation = to_bson(exchange.conversation);
+            let replaced = doc! { "$gte": to_bson(replaced), "$lt": to_bson(exchange.message_id) };
+            let (messages, attachments) = (self.messages.clone(), self.attachments.clone());
+            run(async move {
+                messages.delete_many(doc! { "conversation": conversation, "_id": replaced.clone() }).await?;
+                attachments.delete_many(doc! { "conversation": conversation, "message": replaced }).await
+            })
+            .await?;
         }
         Ok(Some(past))
     }
@@ -242,16 +347,15 @@ impl ChatStore for MongoChatStore {
         conversation: Uuid,
         replaces: Option<Uuid>,
         history: usize,
-    ) -> StoreResult<Option<Vec<PastMessage>>> {
-        if self.find_owned(user, conversation).await?.is_none() {
-            return Ok(None);
-        }
+    ) -> StoreResult<Option<Past>> {
+        let Some(found) = self.find_owned(user, conversation).await? else { return Ok(None) };
         if let Some(message) = replaces
             && !self.can_be_replaced(conversation, message).await?
         {
             return Ok(None);
         }
-        self.said_before(conversation, replaces.unwrap_or(Uuid::max()), history).await.map(Some)
+        let messages = self.said_before(conversation, replaces.unwrap_or(Uuid::max()), history).await?;
+        Ok(Some(Past { system_prompt: found.system_prompt, messages }))
     }
 
     async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()> {
@@ -342,22 +446,22 @@ impl ChatStore for MongoChatStore {
         Ok(Some(StoredReply { conversation, fallback, message: found.read()? }))
     }
 
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+        let attachments = self.attachments.clone();
+        let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        let found = run(async move { attachments.find_one(own).await }).await?;
+        Ok(found.map(|found| Image { id, media_type: found.media_type, bytes: found.bytes.bytes.into() }))
+    }
+
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
         let Some(found) = self.find_owned(user, id).await? else { return Ok(None) };
-        let messages = self.messages.clone();
-        let messages: Vec<StoredMessage> = run(async move {
-            messages.find(doc! { "conversation": to_bson(id) }).sort(doc! { "_id": 1 }).await?.try_collect().await
-        })
-        .await?;
-        let messages = messages.into_iter().map(StoredMessage::read).collect::<StoreResult<_>>()?;
-        let ConversationSummary { id, title, created_at, updated_at } = found.summary()?;
-        Ok(Some(Conversation { id, title, created_at, updated_at, messages }))
+        self.read(found).await.map(Some)
     }
 
     async fn list_conversations(
         &self,
         user: Uuid,
-        query: &str,
+        filter: &ConversationFilter,
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<ConversationSummary>>> {
@@ -371,8 +475,11 @@ impl ChatStore for MongoChatStore {
                 { "_id": { "$lt": to_bson(before_id) } },
             ] });
         }
-        if !query.is_empty() {
-            let (messages, pattern) = (self.messages.clone(), containing(query));
+        if let Some(pinned) = filter.pinned {
+            conditions.push(doc! { "pin": { "$exists": pinned } });
+        }
+        if !filter.query.is_empty() {
+            let (messages, pattern) = (self.messages.clone(), containing(&filter.query));
             let said = doc! { "user": to_bson(user), "content": pattern.clone() };
             let said_in = run(async move { messages.distinct("conversation", said).await }).await?;
             conditions.push(doc! { "$or": [{ "title": pattern }, { "_id": { "$in": said_in } }] });
@@ -390,11 +497,102 @@ impl ChatStore for MongoChatStore {
         Ok(Some(Page { items, next_cursor: last.filter(|_| more) }))
     }
 
-    async fn rename_conversation(&self, user: Uuid, id: Uuid, title: String) -> StoreResult<bool> {
+    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed> {
+        let (mut set, mut unset) = (Document::new(), Document::new());
+        if let Some(title) = change.title {
+            set.insert("title", title);
+        }
+        match change.system_prompt {
+            Some(prompt) if prompt.is_empty() => drop(unset.insert("systemPrompt", "")),
+            Some(prompt) => drop(set.insert("systemPrompt", prompt)),
+            None => {}
+        }
+        if change.pinned == Some(false) {
+            unset.insert("pin", "");
+        }
+        loop {
+            let Some(found) = self.find_owned(user, id).await? else { return Ok(Changed::NotFound) };
+            let mut owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
+            let mut set = set.clone();
+            if change.pinned == Some(true) && found.pin.is_none() {
+                let Some(place) = self.free_pin(user, id).await? else { return Ok(Changed::TooManyPinned) };
+                set.insert("pin", place);
+                // Never from one place to another: whoever looks for one meanwhile might see both taken.
+                owned.insert("pin", doc! { "$exists": false });
+            }
+            let mut update = Document::new();
+            for (operator, fields) in [("$set", &set), ("$unset", &unset)] {
+                if !fields.is_empty() {
+                    update.insert(operator, fields);
+                }
+            }
+            if update.is_empty() {
+                return Ok(Changed::Done);
+            }
+            let conversations = self.durable_conversations.clone();
+            match run(async move { conversations.update_one(owned, update).await }).await {
+                Ok(updated) if updated.matched_count == 1 => return Ok(Changed::Done),
+                // Gone or pinned meanwhile, or somebody took the place: what is to be done now is another question.
+                Ok(_) => {}
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
+        let Some(of) = self.find_owned(branch.user, branch.of).await? else { return Ok(None) };
+        let messages = self.messages.clone();
+        let said = doc! {
+            "conversation": of.id,
+            "_id": { "$lte": to_bson(branch.until) },
+            "state": { "$ne": MessageState::Running.as_str() },
+        };
+        let mut said: Vec<StoredMessage> =
+            run(async move { messages.find(said).sort(doc! { "_id": 1 }).await?.try_collect().await }).await?;
+        if said.last().is_none_or(|last| from_bson(last.id) != branch.until) {
+            return Ok(None);
+        }
+        for message in &mut said {
+            message.id = to_bson(Uuid::now_v7());
+            message.conversation = to_bson(branch.id);
+            message.credits = 0;
+        }
+        let now = now_millis();
+        let conversation = StoredConversation {
+            id: to_bson(branch.id),
+            user: of.user,
+            title: branch_title(&of.title),
+            system_prompt: of.system_prompt,
+            pin: None,
+            share: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let (messages, conversations) = (self.durable_messages.clone(), self.durable_conversations.clone());
+        run(async move {
+            messages.insert_many(said).await?;
+            conversations.insert_one(&conversation).await?;
+            Ok(conversation)
+        })
+        .await?
+        .summary()
+        .map(Some)
+    }
+
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<ShareHash>) -> StoreResult<bool> {
         let conversations = self.durable_conversations.clone();
         let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
-        let update = doc! { "$set": { "title": title } };
+        let update = share.map_or_else(
+            || doc! { "$unset": { "share": "" } },
+            |share| doc! { "$set": { "share": stored_hash(share) } },
+        );
         Ok(run(async move { conversations.update_one(owned, update).await }).await?.matched_count == 1)
+    }
+
+    async fn find_shared(&self, share: ShareHash) -> StoreResult<Option<Conversation>> {
+        let Some(found) = self.find_one(doc! { "share": stored_hash(share) }).await? else { return Ok(None) };
+        self.read(found).await.map(Some)
     }
 
     async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
@@ -408,11 +606,12 @@ impl ChatStore for MongoChatStore {
         if self.find_owned(user, id).await?.is_none() {
             return Ok(None);
         }
-        let messages = self.durable_messages.clone();
+        let (messages, attachments) = (self.durable_messages.clone(), self.attachments.clone());
         let running: Vec<StoredMessage> = run(async move {
             let of_conversation = doc! { "conversation": to_bson(id) };
             let running = doc! { "conversation": to_bson(id), "state": MessageState::Running.as_str() };
             let running = messages.find(running).await?.try_collect().await?;
+            attachments.delete_many(of_conversation.clone()).await?;
             messages.delete_many(of_conversation).await?;
             Ok(running)
         })

@@ -1,11 +1,18 @@
 //! Conversations in SQLite. Writes are relaxed: they are on disk when the charge that follows them is.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
-use super::{ChatStore, FinishedReply, NewExchange, PastMessage, StoredReply};
-use crate::chat::{Author, Conversation, ConversationSummary, Message, MessageState, Usage};
+use super::{
+    Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, ShareHash,
+    StoredReply,
+};
+use crate::chat::images::Image;
+use crate::chat::{
+    Author, Conversation, ConversationChange, ConversationSummary, ImageRef, MAX_PINNED, Message, MessageState, Usage,
+    branch_title,
+};
 use crate::credits::Page;
 use crate::server::db::sqlite::{Durability, Sqlite};
 use crate::server::db::{StoreError, StoreResult, now_millis, rfc3339};
@@ -23,7 +30,7 @@ impl SqliteChatStore {
 }
 
 const MESSAGE: &str = "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback, m.credits, m.error_code,
-    m.input_tokens, m.output_tokens, m.created_at, m.cached";
+    m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images";
 
 fn read_message(row: &Row<'_>) -> StoreResult<(Message, bool)> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
@@ -36,6 +43,7 @@ fn read_message(row: &Row<'_>) -> StoreResult<(Message, bool)> {
         author: parse_author(&author)?,
         content: row.get(2)?,
         html: None,
+        images: read_images(row.get(13)?)?,
         state: MessageState::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("message state {state:?}")))?,
         provider: row.get(4)?,
         model: row.get(5)?,
@@ -46,6 +54,20 @@ fn read_message(row: &Row<'_>) -> StoreResult<(Message, bool)> {
         created_at: rfc3339(row.get(11)?)?,
     };
     Ok((message, row.get(6)?))
+}
+
+fn read_images(json: Option<String>) -> StoreResult<Vec<ImageRef>> {
+    let Some(json) = json else { return Ok(Vec::new()) };
+    serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(format!("images {json:?}: {error}")))
+}
+
+/// `NULL` where there are none.
+fn images_json(images: &[Image]) -> StoreResult<Option<String>> {
+    if images.is_empty() {
+        return Ok(None);
+    }
+    let references: Vec<_> = images.iter().map(Image::reference).collect();
+    serde_json::to_string(&references).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 const fn author_name(author: Author) -> &'static str {
@@ -63,19 +85,55 @@ fn parse_author(name: &str) -> StoreResult<Author> {
     }
 }
 
+const SUMMARY: &str = "c.id, c.title, c.created_at, c.updated_at, c.pinned, c.share_hash IS NOT NULL";
+
 fn read_summary(row: &Row<'_>) -> StoreResult<ConversationSummary> {
     Ok(ConversationSummary {
         id: row.get::<_, Uuid>(0)?.to_string(),
         title: row.get(1)?,
+        pinned: row.get(4)?,
+        shared: row.get(5)?,
         created_at: rfc3339(row.get(2)?)?,
         updated_at: rfc3339(row.get(3)?)?,
     })
 }
 
-fn owns(connection: &Connection, user: Uuid, conversation: Uuid) -> StoreResult<bool> {
+/// Title and system prompt of a conversation that people see.
+fn find_owned(
+    connection: &Connection,
+    user: Uuid,
+    conversation: Uuid,
+) -> StoreResult<Option<(String, Option<String>)>> {
     Ok(connection
-        .prepare_cached("SELECT 1 FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0")?
-        .exists(params![conversation, user])?)
+        .prepare_cached("SELECT title, system_prompt FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0")?
+        .query_row(params![conversation, user], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
+}
+
+/// The conversation that a condition on `c` selects.
+fn read_conversation(
+    connection: &Connection,
+    condition: &str,
+    params: impl Params,
+) -> StoreResult<Option<Conversation>> {
+    // One snapshot, so that the messages are those of this very conversation.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut found = snapshot.prepare_cached(&format!(
+        "SELECT {SUMMARY}, c.system_prompt FROM conversations c WHERE c.hidden = 0 AND {condition}"
+    ))?;
+    let mut rows = found.query(params)?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (id, system_prompt): (Uuid, _) = (row.get(0)?, row.get(6)?);
+    let ConversationSummary { title, pinned, shared, created_at, updated_at, .. } = read_summary(row)?;
+    let mut messages = snapshot
+        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1 ORDER BY m.id"))?;
+    let mut rows = messages.query([id])?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(read_message(row)?.0);
+    }
+    let id = id.to_string();
+    Ok(Some(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, messages }))
 }
 
 /// What was said before a message, oldest first, at most `history` messages.
@@ -86,13 +144,17 @@ fn said_before(
     history: usize,
 ) -> StoreResult<Vec<PastMessage>> {
     let mut past = connection.prepare_cached(
-        "SELECT author, content FROM messages
+        "SELECT author, content, images FROM messages
          WHERE conversation_id = ?1 AND id < ?3 AND content <> '' AND state <> 'running' ORDER BY id DESC LIMIT ?2",
     )?;
     let mut rows = past.query(params![conversation, i64::try_from(history).unwrap_or(i64::MAX), end])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
-        messages.push(PastMessage { author: parse_author(&row.get::<_, String>(0)?)?, content: row.get(1)? });
+        messages.push(PastMessage {
+            author: parse_author(&row.get::<_, String>(0)?)?,
+            content: row.get(1)?,
+            images: read_images(row.get(2)?)?,
+        });
     }
     messages.reverse();
     Ok(messages)
@@ -134,27 +196,34 @@ fn finish(connection: &Connection, reply: &FinishedReply) -> StoreResult<bool> {
         .exists(params![reply.id, reply.state.as_str(), reply.text, reply.credits])?)
 }
 
-fn begin_exchange(
-    connection: &Connection,
-    exchange: &NewExchange,
-    history: usize,
-) -> StoreResult<Option<Vec<PastMessage>>> {
+fn begin_exchange(connection: &Connection, exchange: &NewExchange, history: usize) -> StoreResult<Option<Past>> {
     let now = now_millis();
-    if let Some(title) = &exchange.new_title {
+    let system_prompt = if let Some(title) = &exchange.new_title {
         connection
             .prepare_cached(
-                "INSERT INTO conversations (id, user_id, title, created_at, updated_at, hidden)
-                 VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+                "INSERT INTO conversations (id, user_id, title, system_prompt, created_at, updated_at, hidden)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
             )?
-            .execute(params![exchange.conversation, exchange.user, title, now, exchange.hidden])?;
+            .execute(params![
+                exchange.conversation,
+                exchange.user,
+                title,
+                exchange.system_prompt,
+                now,
+                exchange.hidden
+            ])?;
+        exchange.system_prompt.clone()
     } else {
-        if !owns(connection, exchange.user, exchange.conversation)? {
-            return Ok(None);
-        }
-        connection
-            .prepare_cached("UPDATE conversations SET updated_at = ?2 WHERE id = ?1")?
-            .execute(params![exchange.conversation, now])?;
-    }
+        let touched = connection
+            .prepare_cached(
+                "UPDATE conversations SET updated_at = ?3 WHERE id = ?1 AND user_id = ?2 AND hidden = 0
+                 RETURNING system_prompt",
+            )?
+            .query_row(params![exchange.conversation, exchange.user, now], |row| row.get(0))
+            .optional()?;
+        let Some(system_prompt) = touched else { return Ok(None) };
+        system_prompt
+    };
     if let Some(replaced) = exchange.replaces {
         if !can_be_replaced(connection, exchange.conversation, replaced)? {
             return Ok(None);
@@ -165,8 +234,8 @@ fn begin_exchange(
     }
     let messages = said_before(connection, exchange.conversation, Uuid::max(), history)?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, created_at, images)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     let none: Option<&str> = None;
     insert.execute(params![
@@ -177,8 +246,14 @@ fn begin_exchange(
         MessageState::Complete.as_str(),
         none,
         none,
-        now
+        now,
+        images_json(&exchange.images)?,
     ])?;
+    for image in &exchange.images {
+        connection
+            .prepare_cached("INSERT INTO attachments (id, message_id, media_type, bytes) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![image.id, exchange.message_id, image.media_type, &image.bytes[..]])?;
+    }
     insert.execute(params![
         exchange.reply_id,
         exchange.conversation,
@@ -187,17 +262,80 @@ fn begin_exchange(
         MessageState::Running.as_str(),
         exchange.provider,
         exchange.model,
-        now
+        now,
+        none,
     ])?;
     if let Some(answer) = &exchange.answer {
         finish(connection, answer)?;
     }
-    Ok(Some(messages))
+    Ok(Some(Past { system_prompt, messages }))
+}
+
+fn change_conversation(
+    connection: &Connection,
+    user: Uuid,
+    id: Uuid,
+    change: &ConversationChange,
+) -> StoreResult<Changed> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE conversations SET title = coalesce(?3, title), pinned = coalesce(?4, pinned),
+                 system_prompt = nullif(coalesce(?5, system_prompt), '')
+             WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
+        )?
+        .execute(params![id, user, change.title, change.pinned, change.system_prompt])?;
+    Ok(if changed == 1 { Changed::Done } else { Changed::NotFound })
+}
+
+/// How many others of this user are pinned.
+fn count_other_pinned(connection: &Connection, user: Uuid, id: Uuid) -> StoreResult<usize> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT count(*) FROM conversations WHERE user_id = ?1 AND pinned = 1 AND hidden = 0 AND id <> ?2",
+        )?
+        .query_row(params![user, id], |row| row.get(0))?)
+}
+
+fn branch_conversation(connection: &Connection, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
+    let Some((title, system_prompt)) = find_owned(connection, branch.user, branch.of)? else { return Ok(None) };
+    let said: Vec<Uuid> = connection
+        .prepare_cached(
+            "SELECT id FROM messages WHERE conversation_id = ?1 AND id <= ?2 AND state <> 'running' ORDER BY id",
+        )?
+        .query_map(params![branch.of, branch.until], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    if said.last() != Some(&branch.until) {
+        return Ok(None);
+    }
+    let (title, now) = (branch_title(&title), now_millis());
+    connection
+        .prepare_cached(
+            "INSERT INTO conversations (id, user_id, title, system_prompt, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        )?
+        .execute(params![branch.id, branch.user, title, system_prompt, now])?;
+    let mut copy = connection.prepare_cached(
+        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback, credits,
+             error_code, input_tokens, output_tokens, created_at, cached)
+         SELECT ?1, ?2, author, content, state, provider, model, fallback, 0,
+             error_code, input_tokens, output_tokens, created_at, cached FROM messages WHERE id = ?3",
+    )?;
+    for message in said {
+        copy.execute(params![Uuid::now_v7(), branch.id, message])?;
+    }
+    Ok(Some(ConversationSummary {
+        id: branch.id.to_string(),
+        title,
+        pinned: false,
+        shared: false,
+        created_at: rfc3339(now)?,
+        updated_at: rfc3339(now)?,
+    }))
 }
 
 #[async_trait]
 impl ChatStore for SqliteChatStore {
-    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Vec<PastMessage>>> {
+    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>> {
         self.db.write(Durability::Relaxed, move |connection| begin_exchange(connection, &exchange, history)).await
     }
 
@@ -207,18 +345,17 @@ impl ChatStore for SqliteChatStore {
         conversation: Uuid,
         replaces: Option<Uuid>,
         history: usize,
-    ) -> StoreResult<Option<Vec<PastMessage>>> {
+    ) -> StoreResult<Option<Past>> {
         self.db
             .read(move |connection| {
-                if !owns(connection, user, conversation)? {
-                    return Ok(None);
-                }
+                let Some((_, system_prompt)) = find_owned(connection, user, conversation)? else { return Ok(None) };
                 if let Some(message) = replaces
                     && !can_be_replaced(connection, conversation, message)?
                 {
                     return Ok(None);
                 }
-                said_before(connection, conversation, replaces.unwrap_or(Uuid::max()), history).map(Some)
+                let messages = said_before(connection, conversation, replaces.unwrap_or(Uuid::max()), history)?;
+                Ok(Some(Past { system_prompt, messages }))
             })
             .await
     }
@@ -295,56 +432,58 @@ impl ChatStore for SqliteChatStore {
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
                 let (message, fallback) = read_message(row)?;
-                Ok(Some(StoredReply { conversation: row.get(13)?, fallback, message }))
+                Ok(Some(StoredReply { conversation: row.get(14)?, fallback, message }))
+            })
+            .await
+    }
+
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+        self.db
+            .read(move |connection| {
+                let mut found = connection.prepare_cached(
+                    "SELECT a.media_type, a.bytes FROM attachments a JOIN messages m ON m.id = a.message_id
+                     JOIN conversations c ON c.id = m.conversation_id WHERE a.id = ?1 AND c.user_id = ?2",
+                )?;
+                let found = found.query_row(params![id, user], |row| {
+                    Ok(Image { id, media_type: row.get(0)?, bytes: row.get::<_, Vec<u8>>(1)?.into() })
+                });
+                Ok(found.optional()?)
             })
             .await
     }
 
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
         self.db
-            .read(move |connection| {
-                // One snapshot, so that the messages are those of this very conversation.
-                let snapshot = connection.unchecked_transaction()?;
-                let mut found = snapshot.prepare_cached(
-                    "SELECT id, title, created_at, updated_at FROM conversations
-                     WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
-                )?;
-                let mut rows = found.query(params![id, user])?;
-                let Some(row) = rows.next()? else { return Ok(None) };
-                let summary = read_summary(row)?;
-                let mut messages = snapshot.prepare_cached(&format!(
-                    "SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1 ORDER BY m.id"
-                ))?;
-                let mut rows = messages.query([id])?;
-                let mut messages = Vec::new();
-                while let Some(row) = rows.next()? {
-                    messages.push(read_message(row)?.0);
-                }
-                let ConversationSummary { id, title, created_at, updated_at } = summary;
-                Ok(Some(Conversation { id, title, created_at, updated_at, messages }))
-            })
+            .read(move |connection| read_conversation(connection, "c.id = ?1 AND c.user_id = ?2", params![id, user]))
             .await
     }
 
     async fn list_conversations(
         &self,
         user: Uuid,
-        query: &str,
+        filter: &ConversationFilter,
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<ConversationSummary>>> {
         let Some((before, before_id)) = parse_cursor(cursor) else { return Ok(None) };
+        let query = &filter.query;
         let pattern = format!("%{}%", query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
         let searching = !query.is_empty();
+        // In the text, so that the index over those that are pinned can be used.
+        let pinned = match filter.pinned {
+            None => "",
+            Some(true) => "AND c.pinned = 1",
+            Some(false) => "AND c.pinned = 0",
+        };
         self.db
             .read(move |connection| {
-                let mut found = connection.prepare_cached(
-                    "SELECT c.id, c.title, c.created_at, c.updated_at FROM conversations c
-                     WHERE c.user_id = ?1 AND c.hidden = 0 AND (c.updated_at, c.id) < (?2, ?3)
+                let mut found = connection.prepare_cached(&format!(
+                    "SELECT {SUMMARY} FROM conversations c
+                     WHERE c.user_id = ?1 AND c.hidden = 0 {pinned} AND (c.updated_at, c.id) < (?2, ?3)
                        AND (NOT ?4 OR c.title LIKE ?5 ESCAPE '\\' OR EXISTS (
                            SELECT 1 FROM messages m WHERE m.conversation_id = c.id AND m.content LIKE ?5 ESCAPE '\\'))
-                     ORDER BY c.updated_at DESC, c.id DESC LIMIT ?6",
-                )?;
+                     ORDER BY c.updated_at DESC, c.id DESC LIMIT ?6"
+                ))?;
                 let limit_sql = i64::try_from(limit + 1).unwrap_or(i64::MAX);
                 let mut rows = found.query(params![user, before, before_id, searching, pattern, limit_sql])?;
                 let (mut items, mut last) = (Vec::new(), String::new());
@@ -360,15 +499,39 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn rename_conversation(&self, user: Uuid, id: Uuid, title: String) -> StoreResult<bool> {
+    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                if change.pinned == Some(true)
+                    && find_owned(connection, user, id)?.is_some()
+                    && count_other_pinned(connection, user, id)? >= MAX_PINNED
+                {
+                    return Ok(Changed::TooManyPinned);
+                }
+                change_conversation(connection, user, id, &change)
+            })
+            .await
+    }
+
+    async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
+        self.db.write(Durability::Durable, move |connection| branch_conversation(connection, branch)).await
+    }
+
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<ShareHash>) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let changed = connection
-                    .prepare_cached("UPDATE conversations SET title = ?3 WHERE id = ?1 AND user_id = ?2")?
-                    .execute(params![id, user, title])?;
+                    .prepare_cached(
+                        "UPDATE conversations SET share_hash = ?3 WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
+                    )?
+                    .execute(params![id, user, share])?;
                 Ok(changed == 1)
             })
             .await
+    }
+
+    async fn find_shared(&self, share: ShareHash) -> StoreResult<Option<Conversation>> {
+        self.db.read(move |connection| read_conversation(connection, "c.share_hash = ?1", params![share])).await
     }
 
     async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
@@ -385,7 +548,7 @@ impl ChatStore for SqliteChatStore {
     async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>> {
         self.db
             .write(Durability::Durable, move |connection| {
-                if !owns(connection, user, id)? {
+                if find_owned(connection, user, id)?.is_none() {
                     return Ok(None);
                 }
                 let running = connection

@@ -208,8 +208,11 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
                 ("apiKeys", doc! { "hash": 1 }, unique()),
                 ("apiKeys", doc! { "user": 1, "_id": 1 }, plain()),
                 ("messages", doc! { "createdAt": 1 }, partial(doc! { "hidden": true })),
+                ("attachments", doc! { "conversation": 1, "message": 1 }, plain()),
                 // The _id of attempts is an index over time.
                 ("attempts", doc! { "requestId": 1 }, plain()),
+                ("conversations", doc! { "user": 1, "pin": 1 }, unique_if_set("pin")),
+                ("conversations", doc! { "share": 1 }, unique_if_set("share")),
             ];
             make_indexes(mongo, indexes).await
         }
@@ -227,6 +230,10 @@ fn unique() -> IndexOptions {
 
 fn partial(filter: Document) -> IndexOptions {
     IndexOptions::builder().partial_filter_expression(filter).build()
+}
+
+fn unique_if_set(field: &str) -> IndexOptions {
+    IndexOptions::builder().unique(true).partial_filter_expression(doc! { field: { "$exists": true } }).build()
 }
 
 async fn make_indexes<const N: usize>(mongo: &Mongo, indexes: [(&str, Document, IndexOptions); N]) -> StoreResult<()> {

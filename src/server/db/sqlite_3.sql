@@ -50,3 +50,20 @@ CREATE TABLE attempts (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempts_by_request ON attempts (request_id);
+
+-- What a message shows, as JSON ([{"id", "mediaType"}]); NULL: nothing. The bytes are apart, as lists do not need them.
+ALTER TABLE messages ADD COLUMN images TEXT;
+CREATE TABLE attachments (
+    id BLOB PRIMARY KEY,
+    message_id BLOB NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    media_type TEXT NOT NULL,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX attachments_by_message ON attachments (message_id);
+
+-- What people do with conversations. Of the secret in a link, only the hash is kept.
+ALTER TABLE conversations ADD COLUMN system_prompt TEXT;
+ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN share_hash BLOB;
+CREATE INDEX conversations_pinned ON conversations (user_id, updated_at, id) WHERE pinned = 1 AND hidden = 0;
+CREATE UNIQUE INDEX conversations_by_share ON conversations (share_hash) WHERE share_hash IS NOT NULL;

@@ -28,6 +28,7 @@ pub fn AccountMenu() -> impl IntoView {
             <p class="max-w-64 truncate px-3 pt-2 font-medium">{name}</p>
             <p class="mb-1 max-w-64 truncate border-b border-line px-3 pb-2 text-ink-soft">{email}</p>
             <PopoverItem icon=IconName::Coins label="Credits and activity" href="/dashboard" />
+            <PopoverItem icon=IconName::Key label="Account and API keys" href="/account" />
             <form method="post" action="/sign-out">
                 <PopoverItem icon=IconName::SignOut label="Sign out" kind="submit" />
             </form>

@@ -1,55 +1,50 @@
-//! The links to the conversations, newest first.
+//! The links to the conversations: those that are pinned, then the newest.
 
 use leptos::prelude::*;
 
+use super::conversation_link::ConversationLink;
 use super::conversation_menu::MENU_ID;
 use crate::chat::ConversationSummary;
-use crate::navigation::{path_of, use_navigation};
 use crate::ui::{IconButton, IconName};
 use crate::workspace::use_workspace;
 
-/// One line per conversation, each with a button for its menu.
+/// One line per conversation, each with a button for its menu. What a search found takes their place.
 #[component]
 pub fn ConversationList(
     /// The id of the conversation whose menu was opened last.
     chosen: RwSignal<String>,
 ) -> impl IntoView {
     let conversations = use_workspace().conversations;
-    let address = use_navigation().address;
-    let line = move |conversation: ConversationSummary| {
-        let href = format!("/chat/{}", conversation.id);
-        let is_current = {
-            let href = href.clone();
-            Signal::derive(move || if path_of(&address.read()) == href { "page" } else { "false" }.to_owned())
-        };
-        let title = conversation.title.clone();
+    let line = move |ConversationSummary { id, title, .. }: ConversationSummary| {
         let label = format!("Options for {title}");
         view! {
             <li class="group relative flex items-center rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
-                <a
-                    href=href
-                    aria-current=is_current
-                    class="min-w-0 flex-1 truncate rounded-md py-2 pr-1 pl-3 aria-[current=page]:font-medium aria-[current=page]:text-accent"
-                >
-                    {title}
-                </a>
+                <ConversationLink id=id.clone() title />
                 <IconButton
                     icon=IconName::Ellipsis
                     label
-                    class="mr-0.5 size-8 md:not-group-hover:not-group-focus-within:opacity-0"
+                    class="mr-0.5 size-8 md:not-group-hover:not-group-focus-within:opacity-0 noscript:hidden"
                     opens=MENU_ID
-                    on_click=move |_| chosen.set(conversation.id.clone())
+                    on_click=move |_| chosen.set(id.clone())
                 />
             </li>
         }
     };
     // By position rather than by key: a renamed line keeps its element, and with it the focus that a dialog gives back.
+    let group = move |pinned: bool| {
+        move || {
+            let all = conversations.read();
+            all.iter().filter(|known| known.pinned == pinned).cloned().map(line).collect::<Vec<_>>()
+        }
+    };
     view! {
-        <p class="px-6 text-sm text-ink-soft" hidden=Signal::derive(move || !conversations.read().is_empty())>
-            "Your conversations will be here."
-        </p>
-        <ul class="min-h-0 flex-1 space-y-0.5 overflow-y-auto px-3 pb-3 text-sm">
-            {move || conversations.get().into_iter().map(line).collect::<Vec<_>>()}
-        </ul>
+        <div class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm peer-[:not(:empty)]:hidden">
+            <p class="px-3 text-ink-soft" hidden=Signal::derive(move || !conversations.read().is_empty())>
+                "Your conversations will be here."
+            </p>
+            <p id="pinned" class="px-3 pb-1 text-xs font-medium text-ink-soft has-[+:empty]:hidden">"Pinned"</p>
+            <ul aria-labelledby="pinned" class="mb-3 space-y-0.5 empty:hidden">{group(true)}</ul>
+            <ul class="space-y-0.5">{group(false)}</ul>
+        </div>
     }
 }

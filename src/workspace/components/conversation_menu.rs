@@ -1,13 +1,11 @@
-//! What can be done with a conversation of the list.
+//! What can be done with a conversation of the list. The lines of the menu are fetched when it is first opened.
 
-use leptos::mount::mount_to;
 use leptos::prelude::*;
 use leptos::reactive::computed::ScopedFuture;
-use leptos::tachys::dom::body;
 use leptos::task::spawn_local;
 
-use super::conversation_dialogs::{DialogState, conversation_dialogs};
-use crate::ui::{IconName, Popover, PopoverItem};
+use super::conversation_tools::conversation_tools;
+use crate::ui::Popover;
 
 /// The menu that each line's button opens.
 pub const MENU_ID: &str = "conversation-menu";
@@ -15,42 +13,27 @@ pub const MENU_ID: &str = "conversation-menu";
 /// One menu for the whole list.
 #[component]
 pub fn ConversationMenu(
-    /// What the menu shares with the dialogs.
-    state: DialogState,
+    /// The id of the conversation whose menu was opened last.
+    chosen: RwSignal<String>,
 ) -> impl IntoView {
     let owner = Owner::current();
     let is_loaded = RwSignal::new(false);
-    let ask = move |dialog: RwSignal<bool>| {
-        dialog.set(true);
-        if let (false, Some(owner)) = (is_loaded.get_untracked(), &owner) {
+    Effect::new(move |_| {
+        if let (false, false, Some(owner)) = (chosen.read().is_empty(), is_loaded.get_untracked(), &owner) {
             is_loaded.set(true);
-            // At the end of the document: a closed drawer would hide them.
             owner.with(|| {
                 spawn_local(ScopedFuture::new(async move {
-                    match conversation_dialogs(state).await {
-                        Ok(dialogs) => mount_to(body(), || dialogs).forget(),
+                    if conversation_tools(chosen).await.is_err() {
                         // The next press tries again.
-                        Err(_) => drop(is_loaded.try_set(false)),
+                        is_loaded.try_set(false);
                     }
                 }));
             });
         }
-    };
-    let ask_too = ask.clone();
+    });
     view! {
         <Popover id=MENU_ID label="Conversation">
-            <PopoverItem
-                icon=IconName::Pencil
-                label="Rename"
-                closes=MENU_ID
-                on_click=move |_| ask(state.renaming)
-            />
-            <PopoverItem
-                icon=IconName::Trash
-                label="Delete"
-                closes=MENU_ID
-                on_click=move |_| ask_too(state.deleting)
-            />
+            <p class="hidden px-3 py-2 text-ink-soft only:block">"One moment…"</p>
         </Popover>
     }
 }

@@ -1,12 +1,19 @@
 //! The pieces around the pages, one per file.
 
 mod account_menu;
-mod conversation_dialogs;
+mod conversation_link;
 mod conversation_list;
 mod conversation_menu;
+mod conversation_search;
+mod conversation_tools;
 mod credits_badge;
+mod delete_dialog;
+mod dialog_choices;
 mod header;
 mod layout;
+mod prompt_dialog;
+mod rename_dialog;
+mod share_dialog;
 mod sidebar;
 
 pub use layout::Layout;

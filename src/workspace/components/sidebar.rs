@@ -3,18 +3,18 @@
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 
-use super::conversation_dialogs::DialogState;
 use super::conversation_list::ConversationList;
 use super::conversation_menu::ConversationMenu;
+use super::conversation_search::ConversationSearch;
 use crate::ui::{Button, IconButton, IconName};
 
 /// What the button in the header opens.
 pub const SIDEBAR_ID: &str = "sidebar";
 
-/// New chat, and the list of conversations.
+/// New chat, search, and the list of conversations.
 #[component]
 pub fn Sidebar() -> impl IntoView {
-    let state = DialogState::default();
+    let chosen = RwSignal::new(String::new());
     let close_after_link = move |event: ev::MouseEvent| {
         let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         let is_link = target.is_some_and(|target| target.closest("a").ok().flatten().is_some());
@@ -41,8 +41,9 @@ pub fn Sidebar() -> impl IntoView {
                     closes=SIDEBAR_ID
                 />
             </div>
-            <ConversationList chosen=state.chosen />
-            <ConversationMenu state />
+            <ConversationSearch />
+            <ConversationList chosen />
+            <ConversationMenu chosen />
         </nav>
     }
 }

@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn turn(role: Role, content: &str) -> Turn {
-        Turn { role, content: content.into() }
+        Turn::new(role, content)
     }
 
     fn text(model: &LlamaModel, prompt: &[LlamaToken]) -> String {

@@ -1,0 +1,138 @@
+//! The rules of what people do with conversations besides talking: change, branch, share.
+//!
+//! What belongs to somebody else, or to a client of `/v1`, is not there.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rand::RngCore;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::service::{find_reply, render};
+use super::store::{Changed, NewBranch, ShareHash};
+use super::{
+    Conversation, ConversationChange, ConversationSummary, MAX_PINNED, MAX_SYSTEM_PROMPT_CHARS, MAX_TITLE_CHARS,
+    MessageState, ShareLink,
+};
+use crate::error::{AppError, AppResult};
+use crate::server::limits::Limit;
+use crate::server::state::AppState;
+
+/// Gives a conversation another title or system prompt, pins it or takes it down.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field, [`AppError::NotFound`], [`AppError::Conflict`] when too many are pinned.
+pub async fn change_conversation(
+    state: &AppState,
+    user: Uuid,
+    id: Uuid,
+    mut change: ConversationChange,
+) -> AppResult<()> {
+    if change == ConversationChange::default() {
+        return Err(AppError::invalid("body", "Say what to change: title, pinned or systemPrompt."));
+    }
+    change.title = change.title.as_deref().map(check_title).transpose()?;
+    change.system_prompt = change.system_prompt.as_deref().map(check_system_prompt).transpose()?;
+    match state.chats.change_conversation(user, id, change).await? {
+        Changed::Done => Ok(()),
+        Changed::NotFound => Err(AppError::NotFound),
+        Changed::TooManyPinned => {
+            Err(AppError::Conflict(format!("{MAX_PINNED} conversations are pinned already. Unpin one first.")))
+        }
+    }
+}
+
+/// A conversation as it is stored.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn find_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Conversation> {
+    state.chats.find_conversation(user, id).await?.ok_or(AppError::NotFound)
+}
+
+/// Begins another conversation with what has been said up to the message `until`. The copies cost nothing; as the
+/// request writes much, it counts against the limit as a message does.
+///
+/// # Errors
+/// [`AppError::NotFound`], [`AppError::Conflict`] for a reply that is being written, [`AppError::RateLimited`].
+pub async fn branch_conversation(
+    state: &AppState,
+    user: Uuid,
+    of: Uuid,
+    until: Uuid,
+) -> AppResult<ConversationSummary> {
+    let last = find_reply(state, user, until).await?;
+    if last.conversation != of {
+        return Err(AppError::NotFound);
+    }
+    if last.message.state == MessageState::Running {
+        return Err(AppError::Conflict("This answer is still being written. Branch from it when it is there.".into()));
+    }
+    state.limiter.check(Limit::Spend, &user.to_string()).await?;
+    let branch = NewBranch { user, id: Uuid::now_v7(), of, until };
+    state.chats.branch_conversation(branch).await?.ok_or(AppError::NotFound)
+}
+
+/// Makes the link by which anybody can read a conversation; the one before ends.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn share_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<ShareLink> {
+    let mut secret = [0; 32];
+    rand::rng().fill_bytes(&mut secret);
+    let token = BASE64_URL_SAFE_NO_PAD.encode(secret);
+    if !state.chats.share_conversation(user, id, Some(hash_token(&token))).await? {
+        return Err(AppError::NotFound);
+    }
+    let url = state.config.site.public_url.join(&format!("/share/{token}")).map_err(|_| AppError::Internal)?;
+    Ok(ShareLink { url: url.into() })
+}
+
+/// Ends the link, if there is one.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn unshare_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
+    if state.chats.share_conversation(user, id, None).await? { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+/// The conversation behind a link as strangers may see it: what has been said and answered so far, rendered.
+///
+/// # Errors
+/// [`AppError::NotFound`] for a link that never was, or is no more.
+pub async fn load_shared(state: &AppState, token: &str) -> AppResult<Conversation> {
+    let mut conversation = state.chats.find_shared(hash_token(token)).await?.ok_or(AppError::NotFound)?;
+    conversation.messages.retain(|message| message.state != MessageState::Running && !message.content.is_empty());
+    tokio::task::spawn_blocking(move || {
+        conversation.messages.iter_mut().for_each(render);
+        conversation
+    })
+    .await
+    .map_err(|_| AppError::Internal)
+}
+
+fn check_title(title: &str) -> AppResult<String> {
+    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !(1..=MAX_TITLE_CHARS).contains(&title.chars().count()) || title.contains(char::is_control) {
+        return Err(AppError::invalid("title", format!("A title has 1 to {MAX_TITLE_CHARS} characters.")));
+    }
+    Ok(title)
+}
+
+/// The system prompt as it is kept; an empty one is none.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `systemPrompt`.
+pub(super) fn check_system_prompt(prompt: &str) -> AppResult<String> {
+    let prompt = prompt.trim();
+    if prompt.chars().count() > MAX_SYSTEM_PROMPT_CHARS {
+        let message = format!("A system prompt has at most {MAX_SYSTEM_PROMPT_CHARS} characters.");
+        return Err(AppError::invalid("systemPrompt", message));
+    }
+    Ok(prompt.to_owned())
+}
+
+/// The secret has 256 random bits, so a plain hash is enough.
+fn hash_token(token: &str) -> ShareHash {
+    Sha256::digest(token.as_bytes()).into()
+}

@@ -1,0 +1,45 @@
+//! The end of a conversation.
+
+use leptos::{ev, prelude::*, task::spawn_local};
+
+use super::conversation_tools::{Problem, Tools};
+use super::dialog_choices::DialogChoices;
+use crate::navigation::{History, use_navigation};
+use crate::ui::{ButtonVariant, Dialog};
+use crate::workspace::client::delete_conversation;
+
+/// Asks whether to delete.
+#[component]
+pub fn DeleteDialog(
+    /// What is shared with the menu.
+    tools: Tools,
+    /// Whether it is shown.
+    open: RwSignal<bool>,
+) -> impl IntoView {
+    let navigation = use_navigation();
+    let delete = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        let id = tools.chosen.get_untracked();
+        spawn_local(async move {
+            if tools.accepted(delete_conversation(&id).await).is_some() {
+                open.set(false);
+                tools.conversations.write().retain(|known| known.id != id);
+                if navigation.address.read_untracked().ends_with(&id) {
+                    navigation.open("/chat", History::Push);
+                }
+            }
+        });
+    };
+    view! {
+        <Dialog id="delete-dialog" open title="Delete conversation?">
+            <form class="space-y-4" on:submit=delete>
+                <Problem tools />
+                <p class="text-ink-soft">
+                    <span class="font-medium break-words text-ink">{move || tools.title()}</span>
+                    " and all its messages will be gone for good. Credits that were spent stay spent."
+                </p>
+                <DialogChoices cancel=open label="Delete" variant=ButtonVariant::Danger />
+            </form>
+        </Dialog>
+    }
+}
