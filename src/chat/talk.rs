@@ -20,7 +20,7 @@ enum Task {
     Send(ChatRequest, Sending),
     Attach(Entry),
     Stop(String),
-    Branch(Entry),
+    Branch(u32),
 }
 
 /// Fetches the chunk; whoever is about to write will need it.
@@ -48,9 +48,9 @@ pub(super) fn stop(thread: Thread, id: String) {
     spawn_local(run(thread, 0, Task::Stop(id)));
 }
 
-/// Goes on in another conversation from a message of this one.
-pub(super) fn branch(thread: Thread, entry: Entry) {
-    spawn_local(run(thread, 0, Task::Branch(entry)));
+/// Goes on in another conversation from the message with this key.
+pub(super) fn branch(thread: Thread, key: u32) {
+    spawn_local(run(thread, 0, Task::Branch(key)));
 }
 
 /// A conversation with its messages.
@@ -81,7 +81,7 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
         Task::Send(request, sending) => Box::pin(follow::send(thread, turn, request, sending)),
         Task::Attach(entry) => Box::pin(follow::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(follow::stop(thread, id)),
-        Task::Branch(entry) => Box::pin(follow::branch(thread, entry)),
+        Task::Branch(key) => Box::pin(follow::branch(thread, key)),
     })
 }
 

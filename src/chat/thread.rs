@@ -8,6 +8,7 @@ use leptos::task::spawn_local;
 use super::client::ChatFailure;
 use super::components::composer::focus_composer;
 use super::components::message_editor::load_editor;
+use super::components::new_chat::prompt_field;
 use super::follow::Sending;
 use super::{Author, ChatRequest, Conversation, Message, MessageState, talk};
 use crate::error::AppError;
@@ -243,17 +244,10 @@ impl Thread {
         }
     }
 
-    /// Goes on in another conversation from the message with this key.
-    pub fn branch(self, key: u32) {
-        let entry = self.entries.read_untracked().iter().find(|entry| entry.key == key).cloned();
-        if let Some(entry) = entry {
-            talk::branch(self, entry);
-        }
-    }
-
     /// Shows question and reply at once, and sends the question. `kept` entries stay; those after it are replaced.
     fn exchange(self, kept: usize, mut request: ChatRequest, undo: Undo) {
         let before = self.entries.get_untracked();
+        request.system_prompt = prompt_field().map(|field| field.value());
         let question = self.entry(new_message(Author::User, request.message.clone()));
         let reply = self.entry(new_message(Author::Assistant, String::new()));
         let mut entries = before.clone();

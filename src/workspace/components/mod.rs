@@ -13,6 +13,7 @@ mod header;
 mod layout;
 mod prompt_dialog;
 mod rename_dialog;
+mod search_results;
 mod share_dialog;
 mod sidebar;
 
