@@ -1,6 +1,7 @@
 //! The pieces of the chat page.
 
 mod assistant_message;
+mod branch_button;
 pub mod composer;
 mod live_markdown;
 pub mod message_editor;
