@@ -17,6 +17,7 @@ mod icon_button;
 mod logo;
 mod popover;
 mod skeleton;
+mod still;
 mod theme;
 mod timestamp;
 
@@ -34,5 +35,6 @@ pub use icon_button::IconButton;
 pub use logo::{Logo, Mosaic};
 pub use popover::{Popover, PopoverItem};
 pub use skeleton::Skeleton;
+pub use still::still;
 pub use theme::{Theme, ThemeSwitch};
 pub use timestamp::Timestamp;

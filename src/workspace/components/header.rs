@@ -6,7 +6,7 @@ use super::account_menu::AccountMenu;
 use super::credits_badge::CreditsBadge;
 use super::sidebar::SIDEBAR_ID;
 use crate::navigation::use_navigation;
-use crate::ui::{IconButton, IconName, Logo, ThemeSwitch};
+use crate::ui::{IconButton, IconName, Logo, ThemeSwitch, still};
 
 /// Logo, credits, theme and account.
 #[component]
@@ -14,15 +14,14 @@ pub fn Header() -> impl IntoView {
     let address = use_navigation().address;
     view! {
         <header class="flex h-14 shrink-0 items-center gap-2 border-b border-line bg-surface px-3">
-            <IconButton
-                icon=IconName::Menu
-                label="Conversations"
-                class="size-9 md:hidden"
-                opens=SIDEBAR_ID
-            />
-            <a href="/chat" class="rounded-md px-1 py-1.5">
-                <Logo />
-            </a>
+            {still(|| {
+                view! {
+                    <IconButton icon=IconName::Menu label="Conversations" class="size-9 md:hidden" opens=SIDEBAR_ID />
+                    <a href="/chat" class="rounded-md px-1 py-1.5">
+                        <Logo />
+                    </a>
+                }
+            })}
             <div class="ml-auto flex items-center gap-2">
                 <CreditsBadge />
                 <ThemeSwitch next=address />
