@@ -17,7 +17,7 @@ pub fn Header() -> impl IntoView {
             {still(|| {
                 view! {
                     <IconButton icon=IconName::Menu label="Conversations" class="size-9 md:hidden" opens=SIDEBAR_ID />
-                    <a href="/chat" class="rounded-md px-1 py-1.5">
+                    <a href="/chat" class="flex rounded-md px-1 py-1.5">
                         <Logo />
                     </a>
                 }
