@@ -36,7 +36,6 @@ pub fn UserMessage(
                     label="Edit"
                     on_click=edit
                     disabled=thread.busy
-                    class="mt-0.5 size-8"
                 />
                 <BranchButton thread key />
                 <p class="max-w-[85%] min-w-0 rounded-md bg-sunken px-4 py-2 break-words whitespace-pre-wrap">{text}</p>

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::ui::Popover;
+use crate::ui::{Popover, still};
 
 /// The menu that each line's button opens.
 pub const MENU_ID: &str = "conversation-menu";
@@ -10,9 +10,11 @@ pub const MENU_ID: &str = "conversation-menu";
 /// One menu for the whole list.
 #[component]
 pub fn ConversationMenu() -> impl IntoView {
-    view! {
-        <Popover id=MENU_ID label="Conversation">
-            "One moment…"
-        </Popover>
-    }
+    still(|| {
+        view! {
+            <Popover id=MENU_ID label="Conversation">
+                <p class="px-3 py-2 text-ink-soft">"One moment…"</p>
+            </Popover>
+        }
+    })
 }

@@ -9,7 +9,7 @@ use super::conversation_list::ConversationList;
 use super::conversation_menu::ConversationMenu;
 use super::conversation_search::ConversationSearch;
 use super::conversation_tools::conversation_tools;
-use crate::ui::{Button, IconButton, IconName};
+use crate::ui::{Button, IconButton, IconName, still};
 
 /// What the button in the header opens.
 pub const SIDEBAR_ID: &str = "sidebar";
@@ -53,15 +53,14 @@ pub fn Sidebar() -> impl IntoView {
             on:click=close_after_link
             on:focusin=move |_| chosen.notify()
         >
-            <div class="flex items-center gap-2 p-3">
-                <Button href="/chat" icon=IconName::Plus label="New chat" class="flex-1" />
-                <IconButton
-                    icon=IconName::Close
-                    label="Close"
-                    class="size-9 md:hidden"
-                    closes=SIDEBAR_ID
-                />
-            </div>
+            {still(|| {
+                view! {
+                    <div class="flex items-center gap-2 p-3">
+                        <Button href="/chat" icon=IconName::Plus label="New chat" class="flex-1" />
+                        <IconButton icon=IconName::Close label="Close" class="size-9 md:hidden" closes=SIDEBAR_ID />
+                    </div>
+                }
+            })}
             <ConversationSearch />
             <ConversationList chosen />
             <ConversationMenu />
