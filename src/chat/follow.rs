@@ -127,7 +127,7 @@ fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, mu
         failure.message.push_str(" Nothing was charged.");
     }
     if thread.is_at(turn) {
-        take_back(thread, sending, request.message, failure);
+        take_back(thread, sending, request, failure);
     }
 }
 

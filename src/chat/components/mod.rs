@@ -2,6 +2,7 @@
 
 mod assistant_message;
 pub mod composer;
+mod image_button;
 mod live_markdown;
 pub mod message_editor;
 pub mod message_list;
