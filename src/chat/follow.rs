@@ -120,7 +120,7 @@ fn key_for(thread: Thread, request: &ChatRequest) -> String {
     }
 }
 
-fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, mut failure: ChatFailure) {
+fn give_up(thread: Thread, turn: u32, mut request: ChatRequest, sending: Sending, mut failure: ChatFailure) {
     if let ("rate_limited", Some(seconds)) = (&*failure.code, failure.retry_after) {
         "That was a lot in a short time. Nothing was charged.".clone_into(&mut failure.message);
         spawn_local(count_down(thread, seconds));
@@ -130,8 +130,9 @@ fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, mu
         failure.message.push_str(" Nothing was charged.");
     }
     if thread.is_at(turn) {
-        take_back(thread, sending, request.message, failure);
-        if let Some(prompt) = request.system_prompt {
+        let prompt = request.system_prompt.take();
+        take_back(thread, sending, request, failure);
+        if let Some(prompt) = prompt {
             // The field is a new one, and not there yet.
             spawn_local(async move {
                 client::sleep(Duration::ZERO).await;

@@ -4,6 +4,7 @@ mod client;
 mod components;
 mod drafts;
 mod follow;
+mod image_input;
 mod markdown;
 pub mod page;
 mod provider_choice;

@@ -6,7 +6,7 @@ use super::client::ChatFailure;
 use super::components::new_chat::prompt_field;
 use super::follow;
 use super::thread::{Entry, Thread};
-use super::{Author, ChatRequest, Message, MessageState};
+use super::{Author, ChatRequest, ImageRef, Message, MessageState};
 
 /// Where a question comes from.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,16 @@ pub(super) async fn ask(thread: Thread, question: Question) {
     if let Question::Draft = question {
         thread.draft.set(String::new());
     }
-    let asked = thread.entry(new_message(Author::User, message.clone()));
+    // Those that were shown before are known by their ids; those that were not yet stored are still here.
+    let images = match question {
+        Question::Draft => std::mem::take(&mut *thread.images.write()),
+        Question::Edited | Question::Again => {
+            before[kept].message.read_untracked().images.iter().map(|image| image.id.clone()).collect()
+        }
+    };
+    let mut asked = new_message(Author::User, message.clone());
+    asked.images = images.iter().map(|id| ImageRef { id: id.clone(), media_type: String::new() }).collect();
+    let asked = thread.entry(asked);
     let reply = thread.entry(new_message(Author::Assistant, String::new()));
     let mut entries = before.clone();
     entries.truncate(kept);
@@ -69,6 +78,7 @@ pub(super) async fn ask(thread: Thread, question: Question) {
         provider: thread.workspace.provider.get_untracked(),
         system_prompt,
         conversation_id: thread.conversation.get_untracked(),
+        images,
         fresh: matches!(question, Question::Again).then_some(true),
         ..ChatRequest::default()
     };
@@ -76,12 +86,14 @@ pub(super) async fn ask(thread: Thread, question: Question) {
 }
 
 /// Takes an exchange back that the server did not accept, and says why it did not.
-pub(super) fn take_back(thread: Thread, sending: Sending, text: String, failure: ChatFailure) {
+pub(super) fn take_back(thread: Thread, sending: Sending, request: ChatRequest, failure: ChatFailure) {
+    let text = request.message;
     let Sending { before, kept, question, .. } = sending;
     let key = before.get(kept).map(|entry| entry.key);
     thread.entries.set(before);
     match (question, key) {
         (Question::Draft, _) => {
+            thread.images.set(request.images);
             // What was typed meanwhile stays, below.
             let typed = thread.draft.get_untracked();
             thread.draft.set(if typed.is_empty() { text } else { format!("{text}\n{typed}") });

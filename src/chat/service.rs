@@ -94,6 +94,7 @@ pub async fn load_workspace(state: &AppState, caller: &Caller, picked: Option<&s
         max_message_chars: state.config.chat.max_message_chars,
         provider: picked.map(|provider| provider.name.clone()),
         problem,
+        sees_images: providers.iter().any(|provider| provider.sees_images),
         providers,
         conversations: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(),
     })

@@ -11,7 +11,7 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use super::client::ChatFailure;
 use super::question::Question;
 use super::thread::{Entry, Thread};
-use super::{Conversation, client, follow, provider_choice, question};
+use super::{Conversation, client, follow, image_input, provider_choice, question};
 use crate::error::{AppError, AppResult};
 
 type Work<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -23,11 +23,12 @@ enum Task {
     Stop(String),
     Branch(u32),
     OpenProviders,
+    Prepare,
 }
 
 /// Fetches the chunk; whoever is about to write will need it.
-pub(super) fn prepare() {
-    spawn_local(async { drop(load_chunk().await) });
+pub(super) fn prepare(thread: Thread) {
+    spawn_local(run(thread, 0, Task::Prepare));
 }
 
 /// Sends a question and follows its reply.
@@ -64,17 +65,13 @@ pub(super) async fn load_conversation(id: String) -> AppResult<Conversation> {
 }
 
 async fn run(thread: Thread, turn: u32, task: Task) {
+    let is_early = matches!(task, Task::Prepare);
     match start(thread, turn, task).await {
         Ok(work) => work.await,
-        Err(_) => {
-            thread.fail(ChatFailure::unreachable());
-        }
+        // Nobody has asked for anything yet.
+        Err(_) if is_early => {}
+        Err(_) => thread.fail(ChatFailure::unreachable()),
     }
-}
-
-#[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
-fn load_chunk() -> Result<(), SplitLoaderError> {
-    Ok(())
 }
 
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
@@ -84,6 +81,7 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
         Task::Attach(entry) => Box::pin(follow::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(follow::stop(thread, id)),
         Task::Branch(key) => Box::pin(follow::branch(thread, key)),
+        Task::Prepare => Box::pin(async move { image_input::prepare(thread) }),
         Task::OpenProviders => Box::pin(provider_choice::open(thread.workspace)),
     })
 }

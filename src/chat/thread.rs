@@ -51,6 +51,8 @@ pub struct Thread {
     pub failure_code: RwSignal<String>,
     /// What the composer holds. Setting it changes the text on the screen too.
     pub draft: RwSignal<String>,
+    /// What is shown with the next question, as data URLs.
+    pub images: RwSignal<Vec<String>>,
     /// What the editor holds.
     pub edited: RwSignal<String>,
     /// What screen readers are told.
@@ -81,6 +83,7 @@ impl Thread {
             failure: RwSignal::default(),
             failure_code: RwSignal::default(),
             draft: RwSignal::default(),
+            images: RwSignal::default(),
             edited: RwSignal::default(),
             announcement: RwSignal::default(),
             turn: StoredValue::default(),

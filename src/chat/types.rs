@@ -349,6 +349,8 @@ pub struct Workspace {
     /// In the order in which they are asked. Only for the HTML: the page asks for them when somebody wants to pick one.
     #[serde(skip)]
     pub providers: Vec<ProviderInfo>,
+    /// Whether one of them takes images.
+    pub sees_images: bool,
     /// The provider that the user picked; `None`: whoever can answers.
     pub provider: Option<String>,
     /// Why that provider cannot answer now, or why none can, for people.

@@ -4,6 +4,7 @@ use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlTextAreaElement;
 
+use super::image_button::ImageButton;
 use super::notices::Notices;
 use super::provider_picker::ProviderPicker;
 use super::receipt::credits_text;
@@ -70,12 +71,14 @@ pub fn Composer(
                 novalidate=running_script
                 class="rounded-md border border-line-strong bg-surface p-2 outline-accent has-[textarea:focus-visible]:outline-2"
                 on:submit=submit
+                on:dragenter=move |_| talk::prepare(thread)
             >
                 <input
                     type="hidden"
                     name="conversationId"
                     value=Signal::derive(move || thread.conversation.get().unwrap_or_default())
                 />
+                <div data-images></div>
                 <textarea
                     id=FIELD_ID
                     name="message"
@@ -87,9 +90,10 @@ pub fn Composer(
                     class="field-sizing-content block max-h-48 w-full resize-none bg-transparent px-2 py-1.5 outline-none"
                     on:input=move |event| draft.set(event_target_value(&event))
                     on:keydown=send_on_enter
-                    on:focus=move |_| talk::prepare()
+                    on:focus=move |_| talk::prepare(thread)
                 ></textarea>
                 <div class="flex flex-wrap items-center gap-2 pt-1">
+                    <ImageButton thread />
                     <ProviderPicker thread />
                     <p id="composer-price" class="ml-auto text-xs text-ink-soft tabular-nums">
                         <span class="data-[over=true]:text-danger" data-over=over>{count}</span>
@@ -148,7 +152,8 @@ pub fn focus_composer() {
     }
 }
 
-fn composer_field() -> Option<HtmlTextAreaElement> {
+/// Where the user writes.
+pub fn composer_field() -> Option<HtmlTextAreaElement> {
     document().get_element_by_id(FIELD_ID).map(JsCast::unchecked_into)
 }
 

@@ -3,6 +3,7 @@
 mod assistant_message;
 mod branch_button;
 pub mod composer;
+mod image_button;
 mod live_markdown;
 pub mod message_editor;
 pub mod message_list;

@@ -1,10 +1,13 @@
 //! What the user asked, and the way to ask it otherwise.
 
+use std::fmt::Write;
+
 use leptos::either::Either;
 use leptos::prelude::*;
 
 use super::branch_button::BranchButton;
 use super::message_editor::editor;
+use crate::chat::ImageRef;
 use crate::chat::thread::{Entry, Thread};
 use crate::ui::{IconButton, IconName};
 
@@ -19,7 +22,10 @@ pub fn UserMessage(
     let Entry { key, message, editing } = entry;
     let editing = RwSignal::from(editing);
     // It never changes: an edited message is another one.
-    let text = message.read_untracked().content.clone();
+    let (text, images) = {
+        let message = message.read_untracked();
+        (message.content.clone(), images_html(&message.images))
+    };
     let content = move || {
         if let (true, Some(editor)) = (editing.get(), editor(thread)) {
             return Either::Left(editor);
@@ -45,7 +51,37 @@ pub fn UserMessage(
     view! {
         <li class="min-w-0" data-author="user" data-state="complete">
             <h2 class="sr-only">"You"</h2>
+            <div class="mb-2 flex flex-wrap justify-end gap-2 empty:hidden" inner_html=images></div>
             {content}
         </li>
+    }
+}
+
+/// What was shown, in boxes whose size does not wait for it. The ids are the server's, or data URLs that the browser made.
+fn images_html(images: &[ImageRef]) -> String {
+    let mut html = String::new();
+    for (index, ImageRef { id, .. }) in images.iter().enumerate() {
+        let folder = if id.starts_with("data:") { "" } else { "/api/chat/attachments/" };
+        let number = index + 1;
+        // Writing to memory does not fail.
+        _ = write!(
+            html,
+            r#"<img src="{folder}{id}" alt="Image {number}" width="160" height="160" class="size-40 rounded-md border border-line object-cover">"#
+        );
+    }
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_shown_from_where_it_is() {
+        let image = |id: &str| ImageRef { id: id.to_owned(), media_type: "image/png".to_owned() };
+        let html = images_html(&[image("1"), image("data:image/png;base64,AA==")]);
+        assert!(html.contains(r#"src="/api/chat/attachments/1" alt="Image 1" width="160""#), "{html}");
+        assert!(html.contains(r#"src="data:image/png;base64,AA==" alt="Image 2""#), "{html}");
+        assert_eq!(images_html(&[]), "");
     }
 }

@@ -1,0 +1,150 @@
+//! Images for the next question: picked, pasted or dropped, shown above the composer, and taken away again. Only where
+//! somebody sees them; the composer loads it with what sends them.
+
+use leptos::ev::Event;
+use leptos::mount::mount_to;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ClipboardEvent, DragEvent, File, FileList, FileReader, HtmlElement, HtmlInputElement};
+
+use super::client::ChatFailure;
+use super::components::composer::composer_field;
+use super::thread::Thread;
+use crate::ui::{IconButton, IconName};
+
+/// As many as the server takes with one message, and of that size.
+const MOST: usize = 4;
+const LARGEST: f64 = 4.0 * 1024.0 * 1024.0;
+const TYPES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+
+/// Makes the composer take what is pasted and dropped, once.
+pub(super) fn prepare(thread: Thread) {
+    let Some(form) = composer_field().and_then(|field| field.form()) else { return };
+    if !thread.workspace.facts.read_value().sees_images || form.has_attribute("data-takes-images") {
+        return;
+    }
+    // Neither fails: the name is valid, and so are those of the events.
+    drop(form.set_attribute("data-takes-images", ""));
+    let callback = Closure::<dyn FnMut(Event)>::new(move |event: Event| take(thread, &event)).into_js_value();
+    for kind in ["change", "paste", "dragover", "drop"] {
+        drop(form.add_event_listener_with_callback(kind, callback.unchecked_ref()));
+    }
+    if let Some(list) = form.query_selector("[data-images]").ok().flatten() {
+        mount_to(list.unchecked_into::<HtmlElement>(), move || view! { <Previews thread /> }).forget();
+    }
+    // Picked before anybody listened.
+    if let Some(input) = form.query_selector("input[type=file]").ok().flatten() {
+        take_picked(thread, &input.unchecked_into());
+    }
+}
+
+fn take(thread: Thread, event: &Event) {
+    let files = match &*event.type_() {
+        "change" => {
+            let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+            if let Some(input) = input.filter(|input| input.type_() == "file") {
+                take_picked(thread, &input);
+            }
+            return;
+        }
+        "paste" => event.unchecked_ref::<ClipboardEvent>().clipboard_data(),
+        _ => event.unchecked_ref::<DragEvent>().data_transfer(),
+    };
+    let Some(data) = files else { return };
+    let has_files = data.types().includes(&JsValue::from_str("Files"), 0);
+    if has_files {
+        // Else the browser would show the file in the place of the page.
+        event.prevent_default();
+        if let Some(files) = data.files() {
+            add(thread, &files);
+        }
+    }
+}
+
+fn take_picked(thread: Thread, input: &HtmlInputElement) {
+    if let Some(files) = input.files() {
+        add(thread, &files);
+    }
+    // The same file may be picked again.
+    input.set_value("");
+}
+
+fn add(thread: Thread, files: &FileList) {
+    for file in (0..files.length()).filter_map(|index| files.get(index)) {
+        let problem = if !TYPES.contains(&&*file.type_()) {
+            Some("Only PNG, JPEG, WebP and GIF images can be shown to a model.")
+        } else if file.size() > LARGEST {
+            Some("An image may have at most 4 MB.")
+        } else {
+            None
+        };
+        match problem {
+            Some(problem) => thread.fail(ChatFailure { message: problem.to_owned(), ..ChatFailure::default() }),
+            None => spawn_local(read(thread, file)),
+        }
+    }
+}
+
+/// Keeps a file as a data URL.
+async fn read(thread: Thread, file: File) {
+    let Ok(reader) = FileReader::new() else { return };
+    let loaded = js_sys::Promise::new(&mut |resolve, _| {
+        reader.set_onloadend(Some(&resolve));
+        // It fails only for a reader that is busy.
+        drop(reader.read_as_data_url(&file));
+    });
+    drop(JsFuture::from(loaded).await);
+    let url = reader.result().ok().and_then(|result| result.as_string());
+    let failure = match (url, thread.images.try_get_untracked()) {
+        (_, None) => return,
+        (Some(url), Some(images)) if images.len() < MOST => {
+            thread.images.update(|images| images.push(url));
+            return;
+        }
+        (Some(_), Some(_)) => "A message may show at most 4 images.",
+        (None, Some(_)) => "The image could not be read.",
+    };
+    thread.fail(ChatFailure { message: failure.to_owned(), ..ChatFailure::default() });
+}
+
+/// The images that go with the next question, each with a button to take it away.
+#[component]
+fn Previews(
+    /// The chat page.
+    thread: Thread,
+) -> impl IntoView {
+    let images = thread.images;
+    let preview = move |(index, url): (usize, String)| {
+        let remove = move |_| {
+            images.update(|images| drop(images.remove(index)));
+        };
+        view! {
+            <li class="relative">
+                <img
+                    src=url
+                    alt=format!("Image {}", index + 1)
+                    width="64"
+                    height="64"
+                    class="size-16 rounded-md border border-line object-cover"
+                />
+                <IconButton
+                    icon=IconName::Close
+                    label=format!("Remove image {}", index + 1)
+                    class="absolute -top-2 -right-2 size-6 border border-line bg-surface"
+                    on_click=remove
+                />
+            </li>
+        }
+    };
+    view! {
+        <ul
+            class="flex flex-wrap gap-3 px-2 pt-2 pb-1"
+            aria-label="Images to show"
+            hidden=Signal::derive(move || images.read().is_empty())
+        >
+            {move || images.get().into_iter().enumerate().map(preview).collect::<Vec<_>>()}
+        </ul>
+    }
+}
