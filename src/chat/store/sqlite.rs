@@ -315,9 +315,9 @@ fn branch_conversation(connection: &Connection, branch: NewBranch) -> StoreResul
         )?
         .execute(params![branch.id, branch.user, title, system_prompt, now])?;
     let mut copy = connection.prepare_cached(
-        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback, credits,
+        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback_from, credits,
              error_code, input_tokens, output_tokens, created_at, cached)
-         SELECT ?1, ?2, author, content, state, provider, model, fallback, 0,
+         SELECT ?1, ?2, author, content, state, provider, model, fallback_from, 0,
              error_code, input_tokens, output_tokens, created_at, cached FROM messages WHERE id = ?3",
     )?;
     for (message, images) in said {
