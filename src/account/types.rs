@@ -6,6 +6,7 @@ use crate::error::{AppError, AppResult};
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Role {
     #[default]
@@ -34,6 +35,7 @@ impl Role {
 
 /// The signed-in user as clients see it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// `UUIDv7`.
@@ -43,15 +45,21 @@ pub struct Profile {
     pub role: Role,
 }
 
-/// The body of `POST /api/auth/register` and `/api/auth/login`, and the fields of both forms.
+/// Who signs up or in: the body of both requests, and the fields of both forms.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct CredentialsForm {
     #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(required))]
     pub email: String,
+    /// 8 to 128 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(required))]
     pub password: String,
+    /// Up to 80 characters; only for signing up.
     pub name: Option<String>,
     /// Where a page form goes afterwards: a path of this site.
+    #[cfg_attr(feature = "ssr", schema(ignore))]
     pub next: Option<String>,
 }
 

@@ -78,8 +78,6 @@ pub async fn send_message(
     let sent = images::read(std::mem::take(&mut request.images)).await?;
     if !sent.is_empty() {
         order = only_seeing(order, "images")?;
-        // A picked model belongs to the provider that was picked with it.
-        request.model = request.model.filter(|_| request.provider.as_deref() == Some(order[0].name()));
     }
     let terms = Terms {
         picked: request.provider.map(|provider| (provider, request.model)),
@@ -261,8 +259,9 @@ impl Asking {
         }
         let wanted = order[0].name();
         let order = leave_out_resting(order);
-        let picked_model = self.terms.picked.as_mut().and_then(|(_, model)| model.take());
-        let model = picked_model.filter(|_| order[0].name() == wanted);
+        // A picked model belongs to the provider that was picked with it.
+        let picked = self.terms.picked.as_mut().filter(|(provider, _)| provider == order[0].name());
+        let model = picked.and_then(|(_, model)| model.take());
         let shown_model = model.clone().unwrap_or_else(|| order[0].model());
         let exchange = self.exchange(ids, order[0].name().to_owned(), shown_model, None);
         let conversation = exchange.conversation;

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::client::{self, ChatFailure, EventStream};
+use super::components::new_chat::prompt_field;
 use super::question::{Sending, take_back};
 use super::thread::{Entry, Thread};
 use super::{
@@ -40,6 +41,8 @@ pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, se
             Err(failure) => return give_up(thread, turn, request, sending, failure),
         }
     }
+    let is_new = request.conversation_id.is_none();
+    request.system_prompt = request.system_prompt.filter(|prompt| is_new && !prompt.trim().is_empty());
     let key = key_for(thread, &request);
     let mut reply =
         Reply { thread, turn, entry: sending.reply.clone(), question: request.message.clone(), last_id: None, held: 0 };
@@ -89,11 +92,11 @@ pub(super) async fn stop(thread: Thread, id: String) {
 }
 
 /// Begins a conversation with what has been said up to a message, and turns to it.
-pub(super) async fn branch(thread: Thread, entry: Entry) {
+pub(super) async fn branch(thread: Thread, key: u32) {
     let all = thread.entries.get_untracked();
-    let Some(at) = all.iter().position(|other| other.key == entry.key) else { return };
+    let Some(at) = all.iter().position(|entry| entry.key == key) else { return };
     let conversation = thread.conversation.get_untracked().unwrap_or_default();
-    let made = match stored_id(thread, &all, at, &entry).await {
+    let made = match stored_id(thread, &all, at, &all[at]).await {
         Ok(id) => client::branch(&conversation, &id).await,
         Err(failure) => Err(failure),
     };
@@ -117,7 +120,7 @@ fn key_for(thread: Thread, request: &ChatRequest) -> String {
     }
 }
 
-fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, mut failure: ChatFailure) {
+fn give_up(thread: Thread, turn: u32, mut request: ChatRequest, sending: Sending, mut failure: ChatFailure) {
     if let ("rate_limited", Some(seconds)) = (&*failure.code, failure.retry_after) {
         "That was a lot in a short time. Nothing was charged.".clone_into(&mut failure.message);
         spawn_local(count_down(thread, seconds));
@@ -127,7 +130,17 @@ fn give_up(thread: Thread, turn: u32, request: ChatRequest, sending: Sending, mu
         failure.message.push_str(" Nothing was charged.");
     }
     if thread.is_at(turn) {
+        let prompt = request.system_prompt.take();
         take_back(thread, sending, request, failure);
+        if let Some(prompt) = prompt {
+            // The field is a new one, and not there yet.
+            spawn_local(async move {
+                client::sleep(Duration::ZERO).await;
+                if let Some(field) = prompt_field() {
+                    field.set_value(&prompt);
+                }
+            });
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::client::ChatFailure;
+use super::components::new_chat::prompt_field;
 use super::follow;
 use super::thread::{Entry, Thread};
 use super::{Author, ChatRequest, ImageRef, Message, MessageState};
@@ -64,6 +65,8 @@ pub(super) async fn ask(thread: Thread, question: Question) {
     let mut entries = before.clone();
     entries.truncate(kept);
     entries.extend([asked, reply.clone()]);
+    // Gone with the empty chat.
+    let system_prompt = prompt_field().map(|field| field.value());
     thread.entries.set(entries);
     // Who sends something wants to see it.
     thread.at_end.set(true);
@@ -73,6 +76,7 @@ pub(super) async fn ask(thread: Thread, question: Question) {
     let request = ChatRequest {
         message,
         provider: thread.workspace.provider.get_untracked(),
+        system_prompt,
         conversation_id: thread.conversation.get_untracked(),
         images,
         fresh: matches!(question, Question::Again).then_some(true),

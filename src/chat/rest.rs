@@ -3,16 +3,17 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use futures::StreamExt;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::asking::{self, Asked};
@@ -21,15 +22,18 @@ use super::service::{self, CONVERSATIONS_PAGE};
 use super::store::ConversationFilter;
 use super::watch::watch_reply;
 use super::{
-    ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo, ShareLink,
-    conversations, export,
+    ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo,
+    ShareLink, conversations, export,
 };
 use crate::credits::Page;
 use crate::error::AppError;
+use crate::reference::{Refusal, Spending};
 use crate::server::caller::Caller;
 use crate::server::jobs::Position;
 use crate::server::pages;
-use crate::server::response::{Answer, ApiError, ApiJson, ApiResult, PathId, idempotency_key, page_limit, with_quota};
+use crate::server::response::{
+    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, idempotency_key, page_limit, with_quota,
+};
 use crate::server::state::AppState;
 use crate::ui::Theme;
 
@@ -38,26 +42,34 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The routes of this feature.
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/api/chat/{id}", get(read))
-        .route("/api/chat/attachments/{id}", get(show_attachment))
-        .route("/api/chat/{id}/events", get(watch))
-        .route("/api/chat/{id}/stop", post(stop))
-        .route("/api/providers", get(list_providers))
-        .route("/api/conversations", get(list))
-        .route("/api/conversations/{id}", get(show).patch(change).delete(delete))
-        .route("/api/conversations/{id}/branch", post(branch))
-        .route("/api/conversations/{id}/export", get(download))
-        .route("/api/conversations/{id}/share", post(share).delete(unshare))
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(read))
+        .routes(routes!(show_attachment))
+        .routes(routes!(watch))
+        .routes(routes!(stop))
+        .routes(routes!(list_providers))
+        .routes(routes!(list))
+        .routes(routes!(show, change, delete))
+        .routes(routes!(branch))
+        .routes(routes!(download))
+        .routes(routes!(share, unshare))
         .route("/chat", post(submit))
 }
 
 /// The route whose body may carry images: [`MAX_BODY`].
-pub fn upload_router() -> Router<AppState> {
-    Router::new().route("/api/chat", post(send))
+pub fn upload_router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(send))
 }
 
+/// Asks a model.
+///
+/// The price is put on hold first and taken when the reply is stored: no result, no charge. With `Accept:
+/// text/event-stream` the reply comes as a stream of events. Closing the connection does not stop it; only `stop` does.
+#[utoipa::path(post, path = "/api/chat", operation_id = "send_message", tag = "Chat",
+    request_body(content = ChatRequest, example = json!({"message": "What is a tessera?"})),
+    responses((status = 200, description = "The whole reply, or its events as they come.", content(
+        (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
 async fn send(
     State(state): State<AppState>,
     caller: Caller,
@@ -74,7 +86,11 @@ async fn send(
     Ok(with_quota(response, quota))
 }
 
-/// The bytes of an image. They came from outside: nothing may take them for more than an image.
+/// Reads an image of a message.
+#[utoipa::path(get, path = "/api/chat/attachments/{id}", operation_id = "read_image", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The image's id.")),
+    responses((status = 200, description = "Its bytes.", content(
+        ("image/png"), ("image/jpeg"), ("image/webp"), ("image/gif")))))]
 async fn show_attachment(
     State(state): State<AppState>,
     caller: Caller,
@@ -82,6 +98,7 @@ async fn show_attachment(
 ) -> Result<Response, ApiError> {
     let image = service::load_attachment(&state, caller.id, id).await?;
     let media_type = HeaderValue::try_from(image.media_type.as_str()).map_err(|_| AppError::Internal)?;
+    // It came from outside: nothing may take it for more than an image.
     let headers = [
         (CONTENT_TYPE, media_type),
         // Another image has another id.
@@ -92,11 +109,22 @@ async fn show_attachment(
     Ok((headers, image.bytes.to_vec()).into_response())
 }
 
-/// One message, with its HTML once it has ended.
+/// Reads one message, with its HTML once it has ended.
+#[utoipa::path(get, path = "/api/chat/{id}", operation_id = "read_message", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The message's id.")),
+    responses((status = 200, description = "The message.", body = Envelope<Message>)))]
 async fn read(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Message> {
     Ok(Answer(service::load_message(&state, caller.id, id).await?))
 }
 
+/// Follows a reply from its start, or from after an event.
+///
+/// Any number of clients may, at any time, in any tab.
+#[utoipa::path(get, path = "/api/chat/{id}/events", operation_id = "watch_reply", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The reply's id."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
+    responses((status = 200, description = "The events.", body = ChatEvent, content_type = "text/event-stream"),
+        (status = 204, description = "There is nothing more to come.")))]
 async fn watch(
     State(state): State<AppState>,
     caller: Caller,
@@ -130,24 +158,45 @@ async fn event_stream(state: &AppState, user: Uuid, id: Uuid, from: Option<Posit
     Ok(response)
 }
 
-async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Value> {
+/// Stops a reply.
+///
+/// Before its first token that is free; after it the price stands and the text is kept.
+#[utoipa::path(post, path = "/api/chat/{id}/stop", operation_id = "stop_reply", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The reply's id.")),
+    responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
+async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
     service::stop_reply(&state, caller.id, id).await?;
-    Ok(Answer(json!({})))
+    Ok(Answer(Nothing {}))
 }
 
+/// Lists the providers in the order in which they are asked.
+///
 /// Few and all at once, so they are no pages.
+#[utoipa::path(get, path = "/api/providers", operation_id = "list_providers", tag = "Chat",
+    responses((status = 200, description = "The providers.", body = Envelope<Vec<ProviderInfo>>)))]
 async fn list_providers(State(state): State<AppState>, _: Caller) -> Answer<Vec<ProviderInfo>> {
     Answer(service::list_providers(&state))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct ListQuery {
+    /// Words to look for in titles and messages.
     q: Option<String>,
+    /// `true`: only those that stand above the others; `false`: only the others.
+    #[param(value_type = Option<bool>)]
     pinned: Option<String>,
+    /// 1 to 100.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
+    /// The `nextCursor` of the page before.
     cursor: Option<String>,
 }
 
+/// Lists conversations, the one that was active last first.
+#[utoipa::path(get, path = "/api/conversations", operation_id = "list_conversations", tag = "Conversations",
+    params(ListQuery),
+    responses((status = 200, description = "A page of them.", body = Envelope<Page<ConversationSummary>>)))]
 async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -161,27 +210,44 @@ async fn list(
     Ok(Answer(service::list_conversations(&state, caller.id, filter, query.cursor.as_deref(), limit).await?))
 }
 
+/// Reads a conversation with its messages.
+#[utoipa::path(get, path = "/api/conversations/{id}", operation_id = "read_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The conversation.", body = Envelope<Conversation>)))]
 async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Conversation> {
     Ok(Answer(service::load_conversation(&state, caller.id, &id.to_string()).await?))
 }
 
+/// Changes a conversation: its title, its place, what the model is told.
+#[utoipa::path(patch, path = "/api/conversations/{id}", operation_id = "change_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    request_body(content = ConversationChange, example = json!({"title": "Mosaics", "pinned": true})),
+    responses((status = 200, description = "It is changed.", body = Envelope<Nothing>), Refusal::<409>))]
 async fn change(
     State(state): State<AppState>,
     caller: Caller,
     PathId(id): PathId,
     ApiJson(change, _): ApiJson<ConversationChange>,
-) -> ApiResult<Value> {
+) -> ApiResult<Nothing> {
     conversations::change_conversation(&state, caller.id, id, change).await?;
-    Ok(Answer(json!({})))
+    Ok(Answer(Nothing {}))
 }
 
-#[derive(Deserialize)]
+/// Where a branch begins.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct BranchBody {
+    /// The last message that the branch has too.
     #[serde(default)]
+    #[schema(required)]
     message_id: String,
 }
 
+/// Goes on from a message in a new conversation.
+#[utoipa::path(post, path = "/api/conversations/{id}/branch", operation_id = "branch_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    request_body(content = BranchBody, example = json!({"messageId": "{messageId}"})),
+    responses((status = 201, description = "The new conversation.", body = Envelope<ConversationSummary>), Refusal::<409>))]
 async fn branch(
     State(state): State<AppState>,
     caller: Caller,
@@ -193,11 +259,18 @@ async fn branch(
     Ok((StatusCode::CREATED, Answer(branch)).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct ExportQuery {
+    /// `markdown` or `json`.
     format: Option<String>,
 }
 
+/// Downloads a conversation.
+#[utoipa::path(get, path = "/api/conversations/{id}/export", operation_id = "export_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id."), ExportQuery),
+    responses((status = 200, description = "The file.", content(
+        (String = "text/markdown"), (Conversation = "application/json")))))]
 async fn download(
     State(state): State<AppState>,
     caller: Caller,
@@ -208,18 +281,30 @@ async fn download(
     Ok(export::export(&conversation, query.format.as_deref())?)
 }
 
+/// Makes a secret link that shows a conversation to whoever has it.
+#[utoipa::path(post, path = "/api/conversations/{id}/share", operation_id = "share_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The link, which is told once. One made before ends.", body = Envelope<ShareLink>)))]
 async fn share(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<ShareLink> {
     Ok(Answer(conversations::share_conversation(&state, caller.id, id).await?))
 }
 
-async fn unshare(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Value> {
+/// Ends the link of a conversation.
+#[utoipa::path(delete, path = "/api/conversations/{id}/share", operation_id = "unshare_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The link shows nothing any more.", body = Envelope<Nothing>)))]
+async fn unshare(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
     conversations::unshare_conversation(&state, caller.id, id).await?;
-    Ok(Answer(json!({})))
+    Ok(Answer(Nothing {}))
 }
 
-async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Value> {
+/// Deletes a conversation with its messages.
+#[utoipa::path(delete, path = "/api/conversations/{id}", operation_id = "delete_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
+async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
     service::delete_conversation(&state, caller.id, id).await?;
-    Ok(Answer(json!({})))
+    Ok(Answer(Nothing {}))
 }
 
 #[derive(Deserialize)]

@@ -21,7 +21,7 @@ enum Task {
     Ask(Question),
     Attach(Entry),
     Stop(String),
-    Branch(Entry),
+    Branch(u32),
     OpenProviders,
     Prepare,
 }
@@ -51,9 +51,9 @@ pub(super) fn stop(thread: Thread, id: String) {
     spawn_local(run(thread, 0, Task::Stop(id)));
 }
 
-/// Goes on in another conversation from a message of this one.
-pub(super) fn branch(thread: Thread, entry: Entry) {
-    spawn_local(run(thread, 0, Task::Branch(entry)));
+/// Goes on in another conversation from the message with this key.
+pub(super) fn branch(thread: Thread, key: u32) {
+    spawn_local(run(thread, 0, Task::Branch(key)));
 }
 
 /// A conversation with its messages.
@@ -80,7 +80,7 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
         Task::Ask(question) => Box::pin(question::ask(thread, question)),
         Task::Attach(entry) => Box::pin(follow::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(follow::stop(thread, id)),
-        Task::Branch(entry) => Box::pin(follow::branch(thread, entry)),
+        Task::Branch(key) => Box::pin(follow::branch(thread, key)),
         Task::Prepare => Box::pin(async move { image_input::prepare(thread) }),
         Task::OpenProviders => Box::pin(provider_choice::open(thread.workspace)),
     })

@@ -219,14 +219,6 @@ impl Thread {
         }
     }
 
-    /// Goes on in another conversation from the message with this key.
-    pub fn branch(self, key: u32) {
-        let entry = self.entries.read_untracked().iter().find(|entry| entry.key == key).cloned();
-        if let Some(entry) = entry {
-            talk::branch(self, entry);
-        }
-    }
-
     pub(super) fn entry(self, message: Message) -> Entry {
         let key = self.keys.get_value() + 1;
         self.keys.set_value(key);

@@ -4,14 +4,16 @@ use serde::{Deserialize, Serialize};
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Author {
     User,
     Assistant,
 }
 
-/// How far a message has come. What the user wrote is always [`MessageState::Complete`].
+/// How far a message has come. What the user wrote is always `complete`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MessageState {
     /// A server is writing it right now.
@@ -50,6 +52,7 @@ impl MessageState {
 
 /// Tokens that a provider says it used. Shown and recorded, never the basis of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     pub input_tokens: u32,
@@ -58,6 +61,7 @@ pub struct Usage {
 
 /// An image of a message: the bytes are at `/api/chat/attachments/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ImageRef {
     /// `UUIDv7`.
@@ -68,6 +72,7 @@ pub struct ImageRef {
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// `UUIDv7`. A reply's id is also the id of its job and of its hold.
@@ -92,7 +97,7 @@ pub struct Message {
     /// The provider that should have answered and did not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fallback_from: Option<String>,
-    /// [`crate::error::AppError::code`] of what ended the reply.
+    /// The code of the error that ended the reply.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -103,6 +108,7 @@ pub struct Message {
 
 /// A conversation as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationSummary {
     /// `UUIDv7`.
@@ -120,17 +126,20 @@ pub struct ConversationSummary {
 
 /// A conversation with its messages, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
     /// `UUIDv7`.
     pub id: String,
     pub title: String,
-    /// It stands above the others.
+    /// It stands above the others. The page, which has this from the list, does not read it again.
+    #[serde(skip_deserializing)]
     pub pinned: bool,
-    /// Whoever has its link can read it.
+    /// Whoever has its link can read it. From the list as well.
+    #[serde(skip_deserializing)]
     pub shared: bool,
-    /// What the model is told before everything else.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// What the model is told before everything else. The page reads it where it is to be changed.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub system_prompt: Option<String>,
     /// RFC 3339, UTC.
     pub created_at: String,
@@ -139,8 +148,9 @@ pub struct Conversation {
     pub messages: Vec<Message>,
 }
 
-/// The body of `PATCH /api/conversations/{id}`: what is absent stays as it is.
+/// What is to change; what is absent stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationChange {
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -152,23 +162,30 @@ pub struct ConversationChange {
     pub system_prompt: Option<String>,
 }
 
-/// The answer of `POST /api/conversations/{id}/share`.
+/// The link of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ShareLink {
     /// Whoever has it can read the conversation. It is told once: only its hash is kept.
     pub url: String,
 }
 
-/// The body of `POST /api/chat`.
+/// A message to a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChatRequest {
+    /// 1 to 1,000 characters, unless the server is configured otherwise.
     #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(required))]
     pub message: String,
+    /// Asked first; the others follow if it fails.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider: Option<String>,
+    /// One of that provider.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model: Option<String>,
+    /// Where the message belongs; without it, a new conversation begins.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub conversation_id: Option<String>,
     /// Do not answer from the cache.
@@ -185,24 +202,32 @@ pub struct ChatRequest {
     pub system_prompt: Option<String>,
 }
 
-/// The answer of `POST /api/chat`.
+/// What came of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChatAnswer {
+    /// Markdown.
     pub reply: String,
     pub remaining_credits: i64,
+    /// What was charged.
     pub credits: i64,
+    /// The same was asked before: then it costs nothing.
     pub cached: bool,
     /// Another provider than the first in order answered.
     pub fallback: bool,
     pub provider: String,
     pub model: String,
     pub conversation_id: String,
+    /// The reply's.
     pub message_id: String,
 }
 
-/// An event of a reply, sent as `text/event-stream` under the name of its variant.
+/// An event of a reply, sent as `text/event-stream` under its name; `data` is JSON. Each has an `id`, which
+/// `Last-Event-ID` takes to go on after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "ssr", derive(Serialize, utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", serde(tag = "event", content = "data", rename_all = "lowercase"))]
 pub enum ChatEvent {
     Start(StartEvent),
     Token(TokenEvent),
@@ -213,6 +238,7 @@ pub enum ChatEvent {
 
 /// The first event of every reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StartEvent {
     pub message_id: String,
@@ -225,12 +251,14 @@ pub struct StartEvent {
 
 /// The text goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct TokenEvent {
     pub text: String,
 }
 
 /// Another provider is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct FallbackEvent {
     pub from: String,
     pub to: String,
@@ -238,6 +266,7 @@ pub struct FallbackEvent {
 
 /// The reply is there, and paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DoneEvent {
     /// The whole text, for who has not seen it come.
@@ -252,8 +281,9 @@ pub struct DoneEvent {
 
 /// There is no reply, or not all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ErrorEvent {
-    /// [`crate::error::AppError::code`].
+    /// For programs.
     pub code: String,
     /// For people.
     pub error: String,
@@ -263,6 +293,7 @@ pub struct ErrorEvent {
 
 /// A provider that can be picked, in the order in which they are asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderInfo {
     /// `local`, `openai` …

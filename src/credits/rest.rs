@@ -1,38 +1,53 @@
 //! `/api/credits`.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use futures::stream;
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::service::{self, CSV_HEADER, LEDGER_PAGE};
 use super::{Credits, LedgerEntry, Page};
 use crate::error::{AppError, AppResult};
 use crate::server::caller::Caller;
-use crate::server::response::{Answer, ApiError, ApiResult, page_limit};
+use crate::server::response::{Answer, ApiError, ApiResult, Envelope, page_limit};
 use crate::server::state::AppState;
 
 /// The routes of this feature.
-pub fn router() -> Router<AppState> {
-    Router::new().route("/api/credits", get(show)).route("/api/credits/ledger", get(list_ledger))
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(show)).routes(routes!(list_ledger))
 }
 
+/// Says how many credits there are.
+#[utoipa::path(get, path = "/api/credits", operation_id = "read_credits", tag = "Credits",
+    responses((status = 200, description = "The balance.", body = Envelope<Credits>)))]
 async fn show(State(state): State<AppState>, caller: Caller) -> ApiResult<Credits> {
     Ok(Answer(service::load_credits(&state, caller.id).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct LedgerQuery {
+    /// 1 to 100.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
+    /// The `nextCursor` of the page before.
     cursor: Option<String>,
+    /// `json`, or `csv` for the whole ledger in one file.
     format: Option<String>,
 }
 
+/// Lists the movements of credits, newest first.
+///
+/// The amounts of an account add up to `available + held - debt` at every moment.
+#[utoipa::path(get, path = "/api/credits/ledger", tag = "Credits", params(LedgerQuery),
+    responses((status = 200, description = "A page of the ledger, or all of it as CSV.", content(
+        (Envelope<Page<LedgerEntry>> = "application/json"), (String = "text/csv")))))]
 async fn list_ledger(
     State(state): State<AppState>,
     caller: Caller,

@@ -13,8 +13,9 @@ pub struct Balance {
     pub debt: i64,
 }
 
-/// The answer of `GET /api/credits`.
+/// What an account has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Credits {
     /// What can be spent.
     pub available: i64,
@@ -28,6 +29,7 @@ pub struct Credits {
 
 /// Why a ledger entry was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum EntryKind {
     Grant,
@@ -66,6 +68,7 @@ impl EntryKind {
 
 /// One line of the append-only ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerEntry {
     /// `UUIDv7`.
@@ -86,10 +89,11 @@ pub struct LedgerEntry {
 
 /// One page of a list that is paged by key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Pass it as `cursor` to get the next page; `None` on the last.
+    /// Pass it as `cursor` to get the next page; there is none after the last.
     pub next_cursor: Option<String>,
 }
 

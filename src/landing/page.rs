@@ -70,7 +70,11 @@ pub fn LandingPage(
             </section>
         </div>
         <footer class="mt-auto border-t border-line">
-            <p class="mx-auto max-w-5xl px-4 py-6 text-sm text-ink-soft sm:px-6">"Tessera is open source."</p>
+            <p class="mx-auto flex max-w-5xl flex-wrap gap-x-6 gap-y-2 px-4 py-6 text-sm text-ink-soft sm:px-6">
+                "Tessera is open source." <a class="underline underline-offset-2 hover:text-ink" href="/api/docs">
+                    "HTTP API"
+                </a>
+            </p>
         </footer>
     }
 }

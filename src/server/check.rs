@@ -9,8 +9,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::future::ready;
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::config::{Config, DatabaseConfig};
 use super::redis;
@@ -20,30 +21,63 @@ use crate::chat::providers::{ProviderError, ProviderEvent, ProviderRequest, Role
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// 200 when requests can be served, else 503 with what is wrong.
+/// Whether requests can be served, and what is wrong.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Readiness {
+    ready: bool,
+    /// It is shutting down.
+    draining: bool,
+    /// It can be reached.
+    database: bool,
+    /// Only told, if there is one: a server goes on alone without it.
+    redis: Option<RedisHealth>,
+    /// Only told, in the order in which they are asked.
+    chat_providers: Vec<ProviderHealth>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RedisHealth {
+    problem: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ProviderHealth {
+    name: &'static str,
+    model: String,
+    /// `closed`, `half-open` or `open`: then it is left out.
+    breaker: &'static str,
+    problem: Option<String>,
+}
+
+/// Says that the process lives.
+#[utoipa::path(get, path = "/healthz", tag = "Operations", security(()),
+    responses((status = 200, description = "It does.", body = String)))]
+pub async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// Says whether requests can be served.
+#[utoipa::path(get, path = "/readyz", tag = "Operations", security(()),
+    responses((status = 200, description = "They can.", body = Readiness),
+        (status = 503, description = "They cannot, and why.", body = Readiness)))]
 pub async fn readyz(State(state): State<AppState>) -> Response {
     let database = timeout(PATIENCE, state.accounts.find_session([0; 32], 0)).await.is_ok_and(|found| found.is_ok());
     let draining = state.is_shutting_down();
-    let providers: Vec<_> = state
+    let chat_providers = state
         .chat_providers
         .iter()
-        .map(|provider| {
-            let breaker = provider.breaker_state().as_str();
-            json!({ "name": provider.name(), "model": provider.model(), "breaker": breaker, "problem": provider.trouble() })
+        .map(|provider| ProviderHealth {
+            name: provider.name(),
+            model: provider.model(),
+            breaker: provider.breaker_state().as_str(),
+            problem: provider.trouble(),
         })
         .collect();
-    // Only told: a server goes on alone without it.
-    let redis = state.redis.as_ref().map(|redis| json!({ "problem": redis.problem() }));
+    let redis = state.redis.as_ref().map(|redis| RedisHealth { problem: redis.problem() });
     let ready = database && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({
-        "ready": ready,
-        "draining": draining,
-        "database": database,
-        "redis": redis,
-        "chatProviders": providers,
-    });
-    (status, Json(body)).into_response()
+    (status, Json(Readiness { ready, draining, database, redis, chat_providers })).into_response()
 }
 
 /// Tries every configured part and returns a table of what came of it, and whether all is well.

@@ -24,6 +24,7 @@ use super::response::ApiError;
 use super::state::AppState;
 use crate::credits::store::HoldEnd;
 use crate::error::AppError;
+use crate::reference::Refusal;
 use crate::usage::Attempt;
 
 /// From half a millisecond to half a minute.
@@ -233,7 +234,13 @@ impl Metrics {
     }
 }
 
-/// For [`crate::server::router`].
+/// Counts what the server does, for Prometheus.
+///
+/// With `METRICS_TOKEN` set it wants that token; without, it answers only callers on the same machine that no proxy stands
+/// before.
+#[utoipa::path(get, path = "/metrics", tag = "Operations", security(()),
+    responses((status = 200, description = "OpenMetrics.", body = String, content_type = "application/openmetrics-text"),
+        Refusal::<401>, Refusal::<404>))]
 pub async fn show(State(state): State<AppState>, request: Request) -> Response {
     let allowed = match &state.config.metrics.token {
         Some(token) => carries(request.headers(), token.expose_secret()),

@@ -32,6 +32,7 @@ use crate::error::{AppError, AppResult};
 use crate::landing::LandingPage;
 use crate::navigation::PageView;
 use crate::page_data::Preloaded;
+use crate::reference::ReferencePage;
 use crate::ui::Theme;
 use crate::{app, chat, credits};
 
@@ -272,6 +273,25 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
     response
 }
 
+/// `/api/docs`: rendered once per theme.
+pub fn docs_page(state: &AppState, theme: Theme) -> Response {
+    static PAGES: [OnceLock<Bytes>; Theme::ALL.len()] = [const { OnceLock::new() }; Theme::ALL.len()];
+    let render = || {
+        let page = StaticPage {
+            title: "HTTP API",
+            description: "Every operation of the HTTP API, with examples.",
+            path: "/api/docs",
+            theme,
+            prefetch: false,
+            is_secret: false,
+        };
+        let base = state.config.site.public_url.to_string();
+        render_static_page(page, &state.leptos, || view! { <ReferencePage base /> }).into()
+    };
+    let index = Theme::ALL.iter().position(|each| *each == theme).unwrap_or(0);
+    static_response(200, PAGES[index].get_or_init(render).clone())
+}
+
 /// Which of the two forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthPage {
@@ -366,8 +386,8 @@ pub fn error_page(state: &AppState, theme: Theme, error: &AppError) -> Response 
     static_response(status, html)
 }
 
-fn static_response(status: u16, html: String) -> Response {
-    let mut response = Response::new(Body::from(html));
+fn static_response(status: u16, html: impl Into<Body>) -> Response {
+    let mut response = Response::new(html.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     set_static_headers(response.headers_mut());
     response

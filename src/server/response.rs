@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::limits::Quota;
@@ -19,12 +20,27 @@ use crate::error::{AppError, AppResult};
 /// A successful answer.
 pub struct Answer<T>(pub T);
 
+/// The body of every successful answer.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope<T> {
+    #[schema(schema_with = always_true)]
+    success: bool,
+    data: T,
+    /// The same as in `X-Request-Id`.
+    request_id: String,
+}
+
+/// What an answer holds when it is enough that it came.
+#[derive(Serialize, ToSchema)]
+pub struct Nothing {}
+
 /// What API handlers return.
 pub type ApiResult<T> = Result<Answer<T>, ApiError>;
 
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
-        Json(json!({ "success": true, "data": self.0, "requestId": current_request_id() })).into_response()
+        Json(Envelope { success: true, data: self.0, request_id: current_request_id() }).into_response()
     }
 }
 
@@ -38,29 +54,73 @@ impl From<AppError> for ApiError {
     }
 }
 
+/// The body of every answer that is an error.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    #[schema(schema_with = always_false)]
+    success: bool,
+    /// For people.
+    error: String,
+    /// For programs: one of few, and stable.
+    code: &'static str,
+    /// The same as in `X-Request-Id`: finds this request in the server's log.
+    request_id: String,
+    /// With `invalid_input`: what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    field: Option<String>,
+    /// With `insufficient_credits`: what it costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    needed: Option<i64>,
+    /// With `insufficient_credits`: what can be spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    available: Option<i64>,
+}
+
+impl Failure {
+    /// What is sent for this error.
+    #[must_use]
+    pub fn of(error: &AppError, request_id: String) -> Self {
+        let (needed, available) = match *error {
+            AppError::InsufficientCredits { needed, available } | AppError::OverBudget { needed, available } => {
+                (Some(needed), Some(available))
+            }
+            _ => (None, None),
+        };
+        let field = match error {
+            AppError::InvalidInput { field, .. } => Some(field.clone()),
+            _ => None,
+        };
+        let (text, code) = (error.to_string(), error.code());
+        Self { success: false, error: text, code, request_id, field, needed, available }
+    }
+}
+
+fn always_true() -> Object {
+    always(true)
+}
+
+fn always_false() -> Object {
+    always(false)
+}
+
+fn always(value: bool) -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([value])).build()
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Self(error) = self;
-        let mut body = json!({
-            "success": false,
-            "error": error.to_string(),
-            "code": error.code(),
-            "requestId": current_request_id(),
-        });
-        match &error {
-            AppError::InvalidInput { field, .. } => body["field"] = json!(field),
-            AppError::InsufficientCredits { needed, available } | AppError::OverBudget { needed, available } => {
-                body["needed"] = json!(needed);
-                body["available"] = json!(available);
-            }
-            _ => {}
-        }
+        let body = Failure::of(&error, current_request_id());
         error_response(&error, error.status(), Json(body))
     }
 }
 
 /// An error with this body, and with the headers that say when to come back.
-pub fn error_response(error: &AppError, status: u16, body: Json<Value>) -> Response {
+pub fn error_response(error: &AppError, status: u16, body: Json<impl Serialize>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, body).into_response();
     let retry_after = match *error {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode, Uri};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leptos::prelude::provide_context;
@@ -16,6 +16,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::pages;
 use super::request::track_request;
@@ -24,10 +26,29 @@ use super::state::AppState;
 use super::{check, metrics, security};
 use crate::error::AppError;
 use crate::ui::Theme;
-use crate::{account, chat, credits, v1};
+use crate::v1::V1Error;
+use crate::{account, chat, credits, reference, v1};
 
 /// No request without images needs more.
 const MAX_BODY: usize = 64 * 1024;
+
+/// What programs may ask for, each route with its description (`reference/`); and the forms of the pages.
+pub fn api() -> OpenApiRouter<AppState> {
+    let small = OpenApiRouter::new()
+        .merge(account::rest::router())
+        .merge(account::keys_rest::router())
+        .merge(chat::rest::router())
+        .merge(credits::rest::router())
+        .merge(reference::rest::router())
+        .routes(routes!(check::healthz))
+        .routes(routes!(check::readyz))
+        .routes(routes!(metrics::show));
+    let with_images = OpenApiRouter::new().merge(chat::rest::upload_router()).merge(v1::rest::router());
+    // Reading stops there, whoever reads.
+    with_images
+        .layer(RequestBodyLimitLayer::new(chat::rest::MAX_BODY))
+        .merge(small.layer(RequestBodyLimitLayer::new(MAX_BODY)))
+}
 
 /// Everything that is served.
 pub fn build(state: &AppState) -> Router {
@@ -40,29 +61,18 @@ pub fn build(state: &AppState) -> Router {
         .route("/dashboard", get(pages::dashboard_page))
         .route("/account", get(pages::account_page).post(pages::submit_account))
         .route("/share/{token}", get(pages::shared_page));
+    let (api, _) = api().split_for_parts();
     let router = Router::new()
         .merge(pages)
-        .merge(account::rest::router())
-        .merge(account::keys_rest::router())
-        .merge(chat::rest::router())
-        .merge(credits::rest::router())
         .route("/fn/{*name}", post(call_server_fn))
-        .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(check::readyz))
-        .route("/metrics", get(metrics::show))
-        // Reading stops there, whoever reads.
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .merge(
-            chat::rest::upload_router()
-                .merge(v1::rest::router())
-                .layer(RequestBodyLimitLayer::new(chat::rest::MAX_BODY)),
-        )
+        .merge(api)
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
         // Axum's own limit would be a second one.
         .layer(DefaultBodyLimit::disable())
         // The limit answers in plain text.
-        .layer(map_response(explain_too_large))
+        .layer(from_fn(explain_too_large))
         // A panic is one user's 500, with the headers of every answer.
         .layer(CatchPanicLayer::custom(answer_panic));
     security::protect(router, state)
@@ -103,10 +113,13 @@ async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, reque
     response
 }
 
-async fn explain_too_large(response: Response) -> Response {
+async fn explain_too_large(uri: Uri, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
     let is_plain = || response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
     if response.status() == StatusCode::PAYLOAD_TOO_LARGE && is_plain() {
-        return ApiError(AppError::TooLarge).into_response();
+        let is_v1 = uri.path().starts_with("/v1/");
+        let error = AppError::TooLarge;
+        return if is_v1 { V1Error(error).into_response() } else { ApiError(error).into_response() };
     }
     response
 }

@@ -19,6 +19,7 @@ mod logo;
 mod popover;
 mod server_html;
 mod skeleton;
+mod still;
 mod theme;
 mod timestamp;
 
@@ -38,5 +39,6 @@ pub use logo::{Logo, Mosaic};
 pub use popover::{Popover, PopoverItem};
 pub use server_html::server_html;
 pub use skeleton::Skeleton;
+pub use still::still;
 pub use theme::{Theme, ThemeSwitch};
 pub use timestamp::Timestamp;

@@ -27,6 +27,13 @@ impl From<ApiError> for V1Error {
 }
 
 impl V1Error {
+    /// A model that is not there is 404; everything else is as in the rest of the API.
+    pub fn status(&self) -> u16 {
+        let Self(error) = self;
+        let is_unknown_model = matches!(error, AppError::InvalidInput { field, .. } if field == "model");
+        if is_unknown_model { 404 } else { error.status() }
+    }
+
     /// The body, which is also what a stream ends with when the answer breaks off.
     pub fn body(&self) -> Value {
         let Self(error) = self;
@@ -60,12 +67,10 @@ impl V1Error {
 
 impl IntoResponse for V1Error {
     fn into_response(self) -> Response {
-        let body = self.body();
+        let (body, status) = (self.body(), self.status());
         let Self(error) = self;
-        let is_unknown_model = matches!(&error, AppError::InvalidInput { field, .. } if field == "model");
         // Waiting does not bring credits, nor another body for the same key.
         let is_final = matches!(error.status(), 402 | 409);
-        let status = if is_unknown_model { 404 } else { error.status() };
         let mut response = error_response(&error, status, Json(body));
         if is_final {
             response.headers_mut().insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));

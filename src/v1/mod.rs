@@ -5,3 +5,6 @@ mod chunks;
 mod error;
 mod request;
 pub mod rest;
+pub mod schemas;
+
+pub use error::V1Error;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::chat::asking::{HISTORY_BYTES, Terms};
 use crate::chat::images;
@@ -16,12 +17,16 @@ const MAX_STOPS: usize = 4;
 /// Most bytes of such a text.
 const MAX_STOP_BYTES: usize = 256;
 
-/// The body of `POST /v1/chat/completions`. Fields that are not here are ignored, as clients expect.
-#[derive(Debug, Deserialize)]
+/// What a client asks. Other fields are ignored, as clients expect.
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct CompletionRequest {
+    /// One of `/v1/models`.
     #[serde(default)]
+    #[schema(required)]
     model: String,
+    /// The last is the user's.
     #[serde(default)]
+    #[schema(required)]
     messages: Vec<RequestMessage>,
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
@@ -32,26 +37,30 @@ pub struct CompletionRequest {
     top_p: Option<f32>,
     stop: Option<Stop>,
     n: Option<i64>,
+    #[schema(ignore)]
     tool_choice: Option<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 struct RequestMessage {
+    /// `system`, `developer`, `user` or `assistant`.
     #[serde(default)]
+    #[schema(required)]
     role: String,
     #[serde(default)]
     content: Option<Content>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum Content {
     Text(String),
     Parts(Vec<Part>),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 struct Part {
+    /// `text` or `image_url`.
     #[serde(rename = "type", default)]
     kind: String,
     #[serde(default)]
@@ -59,17 +68,19 @@ struct Part {
     image_url: Option<ImageUrl>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 struct ImageUrl {
+    /// A `data:` URL of an image.
     url: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 struct StreamOptions {
+    /// A chunk of its own at the end says how many tokens were used.
     include_usage: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum Stop {
     One(String),

@@ -4,28 +4,31 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::chunks::Completion;
 use super::error::V1Error;
 use super::request::{ANY_MODEL, CompletionRequest};
+use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
 use crate::chat::asking::{self, Asked, Terms};
 use crate::chat::providers::Turn;
 use crate::chat::watch::watch_reply;
 use crate::chat::{DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::store::Idempotency;
 use crate::error::{AppError, AppResult};
+use crate::reference::{Refusal, Spending};
 use crate::server::caller::Caller;
 use crate::server::db::now_millis;
 use crate::server::jobs::{JobEvent, StopReason};
@@ -40,13 +43,14 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 type Events = BoxStream<'static, Arc<JobEvent>>;
 
 /// The routes of this feature.
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/v1/models", get(list_models))
-        // A name may hold slashes.
-        .route("/v1/models/{*name}", get(show_model))
-        .route("/v1/chat/completions", post(create_completion))
-        .method_not_allowed_fallback(async || V1Error(AppError::MethodNotAllowed))
+pub fn router() -> OpenApiRouter<AppState> {
+    let (router, api) = OpenApiRouter::new()
+        .routes(routes!(list_models))
+        .routes(routes!(show_model))
+        .routes(routes!(create_completion))
+        .split_for_parts();
+    let router = router.method_not_allowed_fallback(async || V1Error(AppError::MethodNotAllowed));
+    OpenApiRouter::with_openapi(api).merge(router.into())
 }
 
 /// The answer to any other path under `/v1`.
@@ -54,11 +58,18 @@ pub fn not_found() -> Response {
     V1Error(AppError::NotFound).into_response()
 }
 
+/// Lists the models.
+#[utoipa::path(get, path = "/v1/models", tag = "For clients of OpenAI",
+    responses((status = 200, description = "All that can be asked; `tessera` is whoever answers first.", body = Models)))]
 async fn list_models(State(state): State<AppState>, caller: Result<Caller, ApiError>) -> Result<Json<Value>, V1Error> {
     caller?;
     Ok(Json(json!({ "object": "list", "data": models(&state) })))
 }
 
+/// Reads one model. A name may hold slashes.
+#[utoipa::path(get, path = "/v1/models/{*name}", tag = "For clients of OpenAI",
+    params(("name" = String, Path, description = "The model's name.")),
+    responses((status = 200, description = "The model.", body = Model)))]
 async fn show_model(
     State(state): State<AppState>,
     caller: Result<Caller, ApiError>,
@@ -76,6 +87,16 @@ fn models(state: &AppState) -> Vec<Value> {
     std::iter::once(model(ANY_MODEL, "tessera")).chain(own).collect()
 }
 
+/// Asks a model as clients of `OpenAI` do.
+///
+/// Costs what a message costs, by the same rules. With `stream: true` the answer comes in chunks, ended by `[DONE]`. Closing
+/// the connection stops the work.
+#[utoipa::path(post, path = "/v1/chat/completions", tag = "For clients of OpenAI",
+    request_body(content = CompletionRequest,
+        example = json!({"model": "tessera", "messages": [{"role": "user", "content": "What is a tessera?"}]})),
+    responses((status = 200, description = "The whole answer, or its chunks as they come.", content(
+        (ChatCompletion = "application/json"), (ChatCompletionChunk = "text/event-stream"))),
+        Spending, Refusal::<404>))]
 async fn create_completion(
     State(state): State<AppState>,
     caller: Result<Caller, ApiError>,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +35,9 @@ pub struct FakeGemini {
 impl FakeGemini {
     pub async fn start() -> Self {
         let seen = Arc::new(Seen::default());
-        let app = Router::new().route("/v1beta/models/{call}", post(generate)).with_state(seen.clone());
+        let app = Router::new().route("/v1beta/models/{call}", post(generate));
+        // Images are large.
+        let app = app.layer(DefaultBodyLimit::disable()).with_state(seen.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });

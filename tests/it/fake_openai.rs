@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -37,7 +37,9 @@ pub struct FakeOpenAi {
 impl FakeOpenAi {
     pub async fn start() -> Self {
         let seen = Arc::new(Seen::default());
-        let app = Router::new().route("/v1/chat/completions", post(complete)).with_state(seen.clone());
+        let app = Router::new().route("/v1/chat/completions", post(complete));
+        // Images are large.
+        let app = app.layer(DefaultBodyLimit::disable()).with_state(seen.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         // Without it every answer would wait 40 ms for an acknowledgement.

@@ -18,7 +18,7 @@ fn at_most(max_output_tokens: u32) -> Sampling {
     Sampling { max_output_tokens, ..Sampling::default() }
 }
 
-fn model_path() -> PathBuf {
+pub fn model_path() -> PathBuf {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/SmolLM2-135M-Instruct.Q4_1.gguf");
     assert!(path.is_file(), "no model: scripts/setup.sh run fetches it");
     path

@@ -32,12 +32,16 @@ impl Drop for Mongod {
     }
 }
 
-/// Where set-up leaves the program; `scripts/env.sh` puts the same folder on PATH.
-fn program() -> PathBuf {
+/// Where set-up leaves the programs of others.
+pub fn tools_cache() -> PathBuf {
     let home = || std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let cache = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
-    let tessera = std::env::var_os("TESSERA_CACHE").map_or_else(|| cache().join("tessera"), PathBuf::from);
-    let installed = tessera.join("mongodb/fiftyone/db/bin/mongod");
+    std::env::var_os("TESSERA_CACHE").map_or_else(|| cache().join("tessera"), PathBuf::from)
+}
+
+/// The program of the cache; `scripts/env.sh` puts the same folder on PATH.
+fn program() -> PathBuf {
+    let installed = tools_cache().join("mongodb/fiftyone/db/bin/mongod");
     if installed.is_file() { installed } else { "mongod".into() }
 }
 

@@ -85,8 +85,8 @@ async fn what_comes_from_another_site_changes_nothing() {
 async fn sizes_methods_and_unknown_addresses_get_clear_answers() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let large = json!({"message": "x".repeat(100_000)});
-    assert_eq!(user.post_json("/api/chat", &large).await.1["code"], "too_large");
+    let large = json!({"email": "x".repeat(100_000)});
+    assert_eq!(user.post_json("/api/auth/login", &large).await.1["code"], "too_large");
     assert_eq!(answer(user.request(reqwest::Method::DELETE, "/api/credits")).await.1["code"], "method_not_allowed");
     assert_eq!(user.get_json("/api/nowhere").await.1["code"], "not_found");
     let page = user.get("/nowhere").send().await.unwrap();

@@ -174,6 +174,8 @@ over_every_store! {
         assert_eq!(chats.find_message(user, second.message_id).await.unwrap().unwrap().message.images, references);
         let past = chats.find_past(user, first.conversation, None, 40).await.unwrap().unwrap();
         assert_eq!(past.messages[2].images, references);
+        let branch = NewBranch { user, id: Uuid::now_v7(), of: first.conversation, until: second.reply_id };
+        chats.branch_conversation(branch).await.unwrap().unwrap();
         // Another message takes its place, with one of the images.
         let copy = Image { id: Uuid::now_v7(), ..shown[0].clone() };
         let third = NewExchange {
@@ -186,6 +188,16 @@ over_every_store! {
         assert_eq!(find(user, &copy).await, Some(copy.clone()));
         chats.delete_conversation(user, first.conversation).await.unwrap().unwrap();
         assert_eq!(find(user, &copy).await, None);
+        // The branch has its own, until it goes too.
+        let branched = chats.find_conversation(user, branch.id).await.unwrap().unwrap();
+        let copies: Vec<Uuid> = branched.messages[2].images.iter().map(|image| image.id.parse().unwrap()).collect();
+        for (copy, image) in copies.iter().zip(&shown) {
+            let found = chats.find_attachment(user, *copy).await.unwrap().unwrap();
+            assert_eq!((found.bytes, found.media_type), (image.bytes.clone(), image.media_type.clone()));
+        }
+        assert_eq!(copies.len(), 2);
+        chats.delete_conversation(user, branch.id).await.unwrap().unwrap();
+        assert_eq!(chats.find_attachment(user, copies[0]).await.unwrap(), None);
     }
 
     async fn a_replaced_message_takes_what_follows_along(stores) {

@@ -4,6 +4,7 @@ use leptos::either::Either;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::branch_button::BranchButton;
 use super::live_markdown::LiveMarkdown;
 use super::receipt::{fallback_text, receipt_of};
 use crate::chat::thread::{Entry, Thread};
@@ -99,12 +100,7 @@ fn Ending(
                 disabled=Signal::derive(move || thread.busy.get() || thread.limited.get())
                 hidden=is_not_last
             />
-            <IconButton
-                icon=IconName::Branch
-                label="Branch from here"
-                on_click=move |_| thread.branch(key)
-                disabled=thread.busy
-            />
+            <BranchButton thread key />
             <p class="min-w-0 text-xs break-words text-ink-soft" data-receipt>{receipt}</p>
         </div>
     }

@@ -1,6 +1,7 @@
 //! The pieces of the chat page.
 
 mod assistant_message;
+mod branch_button;
 pub mod composer;
 mod image_button;
 mod live_markdown;

@@ -1,6 +1,8 @@
-//! A chat that has not begun: what one could ask.
+//! A chat that has not begun: what one could ask, and what the model is told first.
 
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlTextAreaElement;
 
 use crate::chat::thread::Thread;
 use crate::ui::Mosaic;
@@ -13,7 +15,12 @@ const SUGGESTIONS: [&str; 4] = [
     "Help me word a friendly reminder about an unpaid invoice.",
 ];
 
-/// A greeting and some questions to begin with.
+/// As HTML: as a view it would cost 3 KB of WASM (brotli), and it is only read when a message is sent.
+const PROMPT: &str = "<details><summary class='text-ink-soft'>System prompt</summary>\
+    <textarea id='new-prompt' class='mt-2 block min-h-24 w-full rounded-md border border-line-strong bg-surface px-3 py-2' \
+    aria-label='System prompt' placeholder='What the model is told first in this conversation'></textarea></details>";
+
+/// A greeting, some questions to begin with, and the system prompt.
 #[component]
 pub fn NewChat(
     /// The chat page.
@@ -40,7 +47,13 @@ pub fn NewChat(
                 <ul class="grid w-full gap-2 sm:grid-cols-2 noscript:hidden" aria-label="Suggestions">
                     {SUGGESTIONS.map(suggestion)}
                 </ul>
+                <div class="w-full text-sm noscript:hidden" inner_html=Some(PROMPT.to_owned())></div>
             </div>
         </div>
     }
+}
+
+/// The field for the system prompt, while there is one.
+pub fn prompt_field() -> Option<HtmlTextAreaElement> {
+    document().get_element_by_id("new-prompt").map(JsCast::unchecked_into)
 }

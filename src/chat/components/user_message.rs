@@ -5,6 +5,7 @@ use std::fmt::Write;
 use leptos::either::Either;
 use leptos::prelude::*;
 
+use super::branch_button::BranchButton;
 use super::message_editor::editor;
 use crate::chat::ImageRef;
 use crate::chat::thread::{Entry, Thread};
@@ -41,15 +42,8 @@ pub fn UserMessage(
                     label="Edit"
                     on_click=edit
                     disabled=thread.busy
-                    class="mt-0.5 size-8"
                 />
-                <IconButton
-                    icon=IconName::Branch
-                    label="Branch from here"
-                    on_click=move |_| thread.branch(key)
-                    disabled=thread.busy
-                    class="mt-0.5 size-8"
-                />
+                <BranchButton thread key />
                 <p class="max-w-[85%] min-w-0 rounded-md bg-sunken px-4 py-2 break-words whitespace-pre-wrap">{text}</p>
             </div>
         })

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::images::Image;
 use super::{Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::credits::Page;
-use crate::server::db::StoreResult;
+use crate::server::db::{StoreError, StoreResult};
 
 /// A user's message and the reply that is about to be written.
 #[derive(Debug, Clone)]
@@ -107,6 +107,10 @@ pub type ShareHash = [u8; 32];
 pub struct StoredReply {
     pub conversation: Uuid,
     pub message: Message,
+}
+
+fn parse_image_id(image: &ImageRef) -> StoreResult<Uuid> {
+    image.id.parse().map_err(|_| StoreError::Corrupt(format!("image {:?}", image.id)))
 }
 
 /// Conversations and their messages. What belongs to somebody else is not there.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, ShareHash,
-    StoredReply,
+    StoredReply, parse_image_id,
 };
 use crate::chat::images::Image;
 use crate::chat::{
@@ -217,6 +217,18 @@ impl MongoChatStore {
         Ok(past.into_iter().map(|Said { author, content, images }| PastMessage { author, content, images }).collect())
     }
 
+    /// Copies images for a message of a branch, as each goes with its own.
+    async fn copy_images(&self, images: &mut [ImageRef], branch: NewBranch, to: Uuid) -> StoreResult<()> {
+        for image in images {
+            let Some(found) = self.find_attachment(branch.user, parse_image_id(image)?).await? else { continue };
+            let copy = Image { id: Uuid::now_v7(), ..found };
+            *image = copy.reference();
+            let (attachments, copy) = (self.attachments.clone(), new_attachment(&copy, branch.user, branch.id, to));
+            run(async move { attachments.insert_one(copy).await }).await?;
+        }
+        Ok(())
+    }
+
     /// Whether the message is one of the user's own in this conversation.
     async fn can_be_replaced(&self, conversation: Uuid, message: Uuid) -> StoreResult<bool> {
         let messages = self.messages.clone();
@@ -267,16 +279,15 @@ fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
     [asked, reply]
 }
 
-fn new_attachments(exchange: &NewExchange) -> Vec<StoredAttachment> {
-    let attachment = |image: &Image| StoredAttachment {
+fn new_attachment(image: &Image, user: Uuid, conversation: Uuid, message: Uuid) -> StoredAttachment {
+    StoredAttachment {
         id: to_bson(image.id),
-        message: to_bson(exchange.message_id),
-        conversation: to_bson(exchange.conversation),
-        user: to_bson(exchange.user),
+        message: to_bson(message),
+        conversation: to_bson(conversation),
+        user: to_bson(user),
         media_type: image.media_type.clone(),
         bytes: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: image.bytes.to_vec() },
-    };
-    exchange.images.iter().map(attachment).collect()
+    }
 }
 
 /// A pattern for this very text, whatever its case.
@@ -307,7 +318,9 @@ impl ChatStore for MongoChatStore {
             let end = exchange.replaces.unwrap_or(exchange.message_id);
             past.messages = self.said_before(exchange.conversation, end, history).await?;
         }
-        let shown = new_attachments(&exchange);
+        let NewExchange { user, conversation, message_id, .. } = exchange;
+        let shown: Vec<_> =
+            exchange.images.iter().map(|image| new_attachment(image, user, conversation, message_id)).collect();
         if !shown.is_empty() {
             let attachments = self.attachments.clone();
             run(async move { attachments.insert_many(shown).await }).await?;
@@ -517,7 +530,14 @@ impl ChatStore for MongoChatStore {
             let mut owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
             let mut set = set.clone();
             if change.pinned == Some(true) && found.pin.is_none() {
-                let Some(place) = self.free_pin(user, id).await? else { return Ok(Changed::TooManyPinned) };
+                let Some(place) = self.free_pin(user, id).await? else {
+                    // Unless it is this very one that took the last place meanwhile.
+                    let is_pinned = self.find_owned(user, id).await?.is_some_and(|found| found.pin.is_some());
+                    if is_pinned {
+                        continue;
+                    }
+                    return Ok(Changed::TooManyPinned);
+                };
                 set.insert("pin", place);
                 // Never from one place to another: whoever looks for one meanwhile might see both taken.
                 owned.insert("pin", doc! { "$exists": false });
@@ -556,9 +576,11 @@ impl ChatStore for MongoChatStore {
             return Ok(None);
         }
         for message in &mut said {
-            message.id = to_bson(Uuid::now_v7());
+            let id = Uuid::now_v7();
+            message.id = to_bson(id);
             message.conversation = to_bson(branch.id);
             message.credits = 0;
+            self.copy_images(&mut message.images, branch, id).await?;
         }
         let now = now_millis();
         let conversation = StoredConversation {

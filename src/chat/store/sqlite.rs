@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, ShareHash,
-    StoredReply,
+    StoredReply, parse_image_id,
 };
 use crate::chat::images::Image;
 use crate::chat::{
@@ -63,12 +63,11 @@ fn read_images(json: Option<String>) -> StoreResult<Vec<ImageRef>> {
 }
 
 /// `NULL` where there are none.
-fn images_json(images: &[Image]) -> StoreResult<Option<String>> {
+fn images_json(images: &[ImageRef]) -> StoreResult<Option<String>> {
     if images.is_empty() {
         return Ok(None);
     }
-    let references: Vec<_> = images.iter().map(Image::reference).collect();
-    serde_json::to_string(&references).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
+    serde_json::to_string(images).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 const fn author_name(author: Author) -> &'static str {
@@ -248,7 +247,7 @@ fn begin_exchange(connection: &Connection, exchange: &NewExchange, history: usiz
         none,
         none,
         now,
-        images_json(&exchange.images)?,
+        images_json(&exchange.images.iter().map(Image::reference).collect::<Vec<_>>())?,
     ])?;
     for image in &exchange.images {
         connection
@@ -299,13 +298,13 @@ fn count_other_pinned(connection: &Connection, user: Uuid, id: Uuid) -> StoreRes
 
 fn branch_conversation(connection: &Connection, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
     let Some((title, system_prompt)) = find_owned(connection, branch.user, branch.of)? else { return Ok(None) };
-    let said: Vec<Uuid> = connection
+    let said: Vec<(Uuid, Option<String>)> = connection
         .prepare_cached(
-            "SELECT id FROM messages WHERE conversation_id = ?1 AND id <= ?2 AND state <> 'running' ORDER BY id",
+            "SELECT id, images FROM messages WHERE conversation_id = ?1 AND id <= ?2 AND state <> 'running' ORDER BY id",
         )?
-        .query_map(params![branch.of, branch.until], |row| row.get(0))?
+        .query_map(params![branch.of, branch.until], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    if said.last() != Some(&branch.until) {
+    if said.last().is_none_or(|(last, _)| *last != branch.until) {
         return Ok(None);
     }
     let (title, now) = (branch_title(&title), now_millis());
@@ -321,8 +320,12 @@ fn branch_conversation(connection: &Connection, branch: NewBranch) -> StoreResul
          SELECT ?1, ?2, author, content, state, provider, model, fallback, 0,
              error_code, input_tokens, output_tokens, created_at, cached FROM messages WHERE id = ?3",
     )?;
-    for message in said {
-        copy.execute(params![Uuid::now_v7(), branch.id, message])?;
+    for (message, images) in said {
+        let id = Uuid::now_v7();
+        copy.execute(params![id, branch.id, message])?;
+        if images.is_some() {
+            copy_images(connection, read_images(images)?, id)?;
+        }
     }
     Ok(Some(ConversationSummary {
         id: branch.id.to_string(),
@@ -332,6 +335,24 @@ fn branch_conversation(connection: &Connection, branch: NewBranch) -> StoreResul
         created_at: rfc3339(now)?,
         updated_at: rfc3339(now)?,
     }))
+}
+
+/// Copies images for a message, as each goes with its own.
+fn copy_images(connection: &Connection, mut images: Vec<ImageRef>, to: Uuid) -> StoreResult<()> {
+    for image in &mut images {
+        let (of, id) = (parse_image_id(image)?, Uuid::now_v7());
+        connection
+            .prepare_cached(
+                "INSERT INTO attachments (id, message_id, media_type, bytes)
+                 SELECT ?1, ?2, media_type, bytes FROM attachments WHERE id = ?3",
+            )?
+            .execute(params![id, to, of])?;
+        image.id = id.to_string();
+    }
+    connection
+        .prepare_cached("UPDATE messages SET images = ?2 WHERE id = ?1")?
+        .execute(params![to, images_json(&images)?])?;
+    Ok(())
 }
 
 #[async_trait]

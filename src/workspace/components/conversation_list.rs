@@ -31,20 +31,27 @@ pub fn ConversationList(
         }
     };
     // By position rather than by key: a renamed line keeps its element, and with it the focus that a dialog gives back.
-    let group = move |pinned: bool| {
-        move || {
+    // Both lists by the same code, which is much of what this costs.
+    let group = move |pinned: bool, label: &'static str, class: &'static str| {
+        let lines = move || {
             let all = conversations.read();
             all.iter().filter(|known| known.pinned == pinned).cloned().map(line).collect::<Vec<_>>()
+        };
+        view! {
+            <ul aria-label=label class=class>
+                {lines}
+            </ul>
         }
     };
+    let pinned = "mb-3 space-y-0.5 before:px-3 before:text-xs before:font-medium before:text-ink-soft \
+                  before:content-['Pinned'] empty:hidden";
     view! {
-        <div class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm peer-[:not(:empty)]:hidden">
+        <div class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm [div:has(>#conversation-results:not(:empty))+&]:hidden">
             <p class="px-3 text-ink-soft" hidden=Signal::derive(move || !conversations.read().is_empty())>
                 "Your conversations will be here."
             </p>
-            <p id="pinned" class="px-3 pb-1 text-xs font-medium text-ink-soft has-[+:empty]:hidden">"Pinned"</p>
-            <ul aria-labelledby="pinned" class="mb-3 space-y-0.5 empty:hidden">{group(true)}</ul>
-            <ul class="space-y-0.5">{group(false)}</ul>
+            {group(true, "Pinned", pinned)}
+            {group(false, "Recent", "space-y-0.5")}
         </div>
     }
 }

@@ -1,4 +1,5 @@
-//! The lines of the menu of a conversation, and the dialogs that they lead to. Loaded when the menu is first opened.
+//! What the sidebar does besides listing: the lines of the menu of a conversation, the dialogs that they lead to, and the
+//! search. Loaded when the menu is first opened or the field first focused.
 //!
 //! One menu and one dialog of each kind serve the whole list; [`Tools::chosen`] says whose they are.
 
@@ -8,12 +9,14 @@ use leptos::tachys::dom::body;
 use leptos::task::spawn_local;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use wasm_bindgen::JsCast;
-use web_sys::HtmlAnchorElement;
+use web_sys::{HtmlAnchorElement, HtmlElement};
 
 use super::conversation_menu::MENU_ID;
+use super::conversation_search::RESULTS_ID;
 use super::delete_dialog::DeleteDialog;
 use super::prompt_dialog::PromptDialog;
 use super::rename_dialog::RenameDialog;
+use super::search_results::SearchResults;
 use super::share_dialog::ShareDialog;
 use crate::chat::{ConversationChange, ConversationSummary};
 use crate::error::{AppError, AppResult};
@@ -86,10 +89,14 @@ impl Tools {
     }
 }
 
-/// Puts the lines into the menu, and the dialogs at the end of the document: a closed drawer would hide them.
+/// Puts the lines into the menu, the results below the field, and the dialogs at the end of the document: a closed
+/// drawer would hide them.
 #[wasm_split(on_demand, wasm_split_path = leptos::wasm_split, fallible)]
 pub fn conversation_tools(chosen: RwSignal<String>) -> Result<(), SplitLoaderError> {
-    let Some(menu) = document().get_element_by_id(MENU_ID) else { return Ok(()) };
+    let by_id = |id| document().get_element_by_id(id).map(JsCast::unchecked_into::<HtmlElement>);
+    let (Some(menu), Some(results)) = (by_id(MENU_ID), by_id(RESULTS_ID)) else { return Ok(()) };
+    // It said to wait for this.
+    menu.set_text_content(None);
     let tools = Tools {
         chosen,
         conversations: use_workspace().conversations,
@@ -100,7 +107,8 @@ pub fn conversation_tools(chosen: RwSignal<String>) -> Result<(), SplitLoaderErr
         deleting: RwSignal::new(false),
         failing: RwSignal::new(false),
     };
-    mount_to(menu.unchecked_into(), move || Eager(view! { <Lines tools /> }).into_any()).forget();
+    mount_to(menu, move || Eager(view! { <Lines tools /> }).into_any()).forget();
+    mount_to(results, || Eager(view! { <SearchResults /> }).into_any()).forget();
     mount_to(body(), move || Eager(view! { <Dialogs tools /> }).into_any()).forget();
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::account_menu::AccountMenu;
 use super::credits_badge::CreditsBadge;
 use super::sidebar::SIDEBAR_ID;
 use crate::navigation::use_navigation;
-use crate::ui::{IconButton, IconName, Logo, ThemeSwitch};
+use crate::ui::{IconButton, IconName, Logo, ThemeSwitch, still};
 
 /// Logo, credits, theme and account.
 #[component]
@@ -20,21 +20,22 @@ pub fn Header() -> impl IntoView {
     };
     view! {
         <header class="flex h-14 shrink-0 items-center gap-2 border-b border-line bg-surface px-3">
-            <IconButton
-                icon=IconName::Menu
-                label="Conversations"
-                class="size-9 md:hidden"
-                opens=SIDEBAR_ID
-            />
+            {still(|| {
+                view! { <IconButton icon=IconName::Menu label="Conversations" class="size-9 md:hidden" opens=SIDEBAR_ID /> }
+            })}
             <IconButton
                 icon=IconName::Sidebar
                 label="Show or hide the conversations"
                 class="size-9 max-md:hidden noscript:hidden"
                 on_click=switch_sidebar
             />
-            <a href="/chat" class="rounded-md px-1 py-1.5">
-                <Logo />
-            </a>
+            {still(|| {
+                view! {
+                    <a href="/chat" class="flex rounded-md px-1 py-1.5">
+                        <Logo />
+                    </a>
+                }
+            })}
             <div class="ml-auto flex items-center gap-2">
                 <CreditsBadge />
                 <ThemeSwitch next=address />

@@ -14,6 +14,7 @@ mod layout;
 mod prompt_dialog;
 mod provider_panel;
 mod rename_dialog;
+mod search_results;
 mod share_dialog;
 mod shortcut_sheet;
 mod sidebar;

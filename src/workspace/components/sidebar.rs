@@ -1,12 +1,15 @@
 //! The conversations beside the page. Narrower than 768 px it is a drawer: a popover, which the browser opens and closes.
 
+use leptos::reactive::computed::ScopedFuture;
+use leptos::task::spawn_local;
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 
 use super::conversation_list::ConversationList;
 use super::conversation_menu::ConversationMenu;
 use super::conversation_search::ConversationSearch;
-use crate::ui::{Button, IconButton, IconName};
+use super::conversation_tools::conversation_tools;
+use crate::ui::{Button, IconButton, IconName, still};
 
 /// What the button in the header opens.
 pub const SIDEBAR_ID: &str = "sidebar";
@@ -15,6 +18,23 @@ pub const SIDEBAR_ID: &str = "sidebar";
 #[component]
 pub fn Sidebar() -> impl IntoView {
     let chosen = RwSignal::new(String::new());
+    let owner = Owner::current();
+    let is_loaded = RwSignal::new(false);
+    // Whoever uses the sidebar, be it its search or a menu, soon needs more than the list.
+    Effect::new(move |ran: Option<()>| {
+        chosen.track();
+        if let (Some(()), false, Some(owner)) = (ran, is_loaded.get_untracked(), &owner) {
+            is_loaded.set(true);
+            owner.with(|| {
+                spawn_local(ScopedFuture::new(async move {
+                    if conversation_tools(chosen).await.is_err() {
+                        // The next one tries again.
+                        is_loaded.try_set(false);
+                    }
+                }));
+            });
+        }
+    });
     let close_after_link = move |event: ev::MouseEvent| {
         let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         let is_link = target.is_some_and(|target| target.closest("a").ok().flatten().is_some());
@@ -31,19 +51,19 @@ pub fn Sidebar() -> impl IntoView {
             class="fixed inset-y-0 right-auto left-0 m-0 h-dvh w-72 max-w-[85vw] flex-col border-r border-line bg-canvas \
                    text-ink backdrop:bg-backdrop open:flex md:static md:flex md:h-auto md:max-w-none md:shrink-0 md:in-data-sidebar-hidden:hidden"
             on:click=close_after_link
+            on:focusin=move |_| chosen.notify()
         >
-            <div class="flex items-center gap-2 p-3">
-                <Button href="/chat" icon=IconName::Plus label="New chat" class="flex-1" />
-                <IconButton
-                    icon=IconName::Close
-                    label="Close"
-                    class="size-9 md:hidden"
-                    closes=SIDEBAR_ID
-                />
-            </div>
+            {still(|| {
+                view! {
+                    <div class="flex items-center gap-2 p-3">
+                        <Button href="/chat" icon=IconName::Plus label="New chat" class="flex-1" />
+                        <IconButton icon=IconName::Close label="Close" class="size-9 md:hidden" closes=SIDEBAR_ID />
+                    </div>
+                }
+            })}
             <ConversationSearch />
             <ConversationList chosen />
-            <ConversationMenu chosen />
+            <ConversationMenu />
         </nav>
     }
 }

@@ -1,0 +1,19 @@
+//! The way from a message into a conversation of its own.
+
+use leptos::prelude::*;
+
+use crate::chat::talk;
+use crate::chat::thread::Thread;
+use crate::ui::{IconButton, IconName};
+
+/// Goes on in another conversation from a message.
+#[component]
+pub fn BranchButton(
+    /// The chat page.
+    thread: Thread,
+    /// The message's key.
+    key: u32,
+) -> impl IntoView {
+    let branch = move |_| talk::branch(thread, key);
+    view! { <IconButton icon=IconName::Branch label="Branch from here" on_click=branch disabled=thread.busy /> }
+}

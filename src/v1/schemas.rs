@@ -1,0 +1,131 @@
+//! What the answers of `/v1` look like, for the reference. Chunks are written by hand (`chunks.rs`); the tests of the
+//! reference compare what is sent with these.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A model.
+#[derive(Serialize, ToSchema)]
+pub struct Model {
+    /// What a request calls it.
+    id: String,
+    /// `model`.
+    object: String,
+    created: i64,
+    /// The provider.
+    owned_by: String,
+}
+
+/// All models.
+#[derive(Serialize, ToSchema)]
+pub struct Models {
+    /// `list`.
+    object: String,
+    data: Vec<Model>,
+}
+
+/// A whole answer.
+#[derive(Serialize, ToSchema)]
+pub struct ChatCompletion {
+    id: String,
+    /// `chat.completion`.
+    object: String,
+    /// Seconds since 1970.
+    created: i64,
+    model: String,
+    /// One.
+    choices: Vec<Choice>,
+    usage: Option<CompletionUsage>,
+    tessera: Receipt,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Choice {
+    index: u32,
+    message: AnswerMessage,
+    logprobs: Option<String>,
+    /// `stop`, or `length` if it was cut off.
+    finish_reason: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AnswerMessage {
+    /// `assistant`.
+    role: String,
+    content: String,
+    refusal: Option<String>,
+    annotations: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CompletionUsage {
+    #[serde(rename = "prompt_tokens")]
+    prompt: u32,
+    #[serde(rename = "completion_tokens")]
+    completion: u32,
+    #[serde(rename = "total_tokens")]
+    total: u64,
+}
+
+/// What it cost.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Receipt {
+    credits: i64,
+    remaining_credits: i64,
+    cached: bool,
+}
+
+/// A part of an answer, as the `data` of an event.
+#[derive(Serialize, ToSchema)]
+pub struct ChatCompletionChunk {
+    id: String,
+    /// `chat.completion.chunk`.
+    object: String,
+    /// Seconds since 1970.
+    created: i64,
+    model: String,
+    /// One; none with the usage.
+    choices: Vec<ChunkChoice>,
+    /// Only if it was asked for: null but in the last chunk.
+    #[schema(required = false)]
+    usage: Option<CompletionUsage>,
+    /// In the chunk with the usage.
+    #[schema(required = false)]
+    tessera: Option<Receipt>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ChunkChoice {
+    index: u32,
+    delta: Delta,
+    logprobs: Option<String>,
+    /// Null until the end.
+    finish_reason: Option<String>,
+}
+
+/// What comes on top of the text so far.
+#[derive(Serialize, ToSchema)]
+struct Delta {
+    #[schema(required = false)]
+    role: Option<String>,
+    #[schema(required = false)]
+    content: Option<String>,
+}
+
+/// The body of every error.
+#[derive(Serialize, ToSchema)]
+pub struct V1Failure {
+    error: V1Problem,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct V1Problem {
+    /// For people.
+    message: String,
+    r#type: String,
+    /// The field that is wrong.
+    param: Option<String>,
+    /// For programs.
+    code: Option<String>,
+}
