@@ -133,3 +133,41 @@ test('keys do what the sheet says', async ({ page }) => {
   await page.keyboard.press('?');
   await expect(sheet, 'also a second time').toBeVisible();
 });
+
+const PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
+test('images are picked, taken away, pasted, shown with the question, and asked about again', async ({ page }) => {
+  const picked = page.locator('input[type=file]');
+  const file = (name: string) => ({ name, mimeType: 'image/png', buffer: PIXEL });
+  await picked.setInputFiles([file('one.png'), file('two.png')]);
+  const previews = page.getByRole('list', { name: 'Images to show' }).getByRole('img');
+  await expect(previews).toHaveCount(2);
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Remove image 1' }).click();
+  await expect(previews).toHaveCount(1);
+  await picked.setInputFiles([{ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('no') }]);
+  await expect(page.getByText('Only PNG, JPEG, WebP and GIF images')).toBeVisible();
+  await composer(page).focus();
+  await page.evaluate((base64) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([bytes], 'pasted.png', { type: 'image/png' }));
+    document.activeElement?.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  }, PIXEL.toString('base64'));
+  await expect(previews).toHaveCount(2);
+  await send(page, 'what is this? #tokens=2');
+  await expect(previews).toHaveCount(0);
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  const shown = page.locator('li[data-author="user"]').getByRole('img');
+  await expect(shown).toHaveCount(2);
+  await page.reload();
+  await hydrated(page);
+  await expect(shown).toHaveCount(2);
+  expect(await shown.first().evaluate((image: HTMLImageElement) => image.complete && image.naturalWidth)).toBe(1);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await expect(shown).toHaveCount(2);
+});
