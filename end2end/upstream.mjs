@@ -17,7 +17,9 @@ createServer(async (request, response) => {
   if (request.url === '/healthz') return response.end('ok');
   let body = '';
   for await (const part of request) body += part;
-  const text = JSON.parse(body).messages.at(-1).content;
+  const { content } = JSON.parse(body).messages.at(-1);
+  // With images it comes in parts.
+  const text = typeof content === 'string' ? content : content.map((part) => part.text ?? '').join(' ');
   const number = (name, otherwise) => Number(text.match(new RegExp(`#${name}=(\\d+)`))?.[1] ?? otherwise);
   if (text.includes('#fail')) {
     response.writeHead(500, { 'content-type': 'application/json' });

@@ -14,7 +14,7 @@ use wasm_bindgen::JsValue;
 use crate::error::{AppError, AppResult};
 
 /// The value of a JSON text; `None` if it is not one of that shape. It reads structs, lists, options, texts, numbers,
-/// booleans and enums without data; a field that is absent counts as `null`.
+/// booleans and enums without data; a field that is absent counts as `null`, a list as empty.
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(text: &str) -> Option<T> {
     if cfg!(target_arch = "wasm32") {
@@ -102,6 +102,10 @@ impl<'de> de::Deserializer<'de> for Value {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        // Lists that are empty may be left out.
+        if self.0.is_null() || self.0.is_undefined() {
+            return visit_items(Vec::new(), visitor);
+        }
         if !Array::is_array(&self.0) {
             return Err(Mismatch);
         }

@@ -37,6 +37,8 @@ pub fn ProviderPanel() -> impl IntoView {
         <div
             id=PROVIDERS_ID
             popover="auto"
+            role="dialog"
+            aria-label="Model"
             class="popover rounded-md border border-line bg-surface p-1 text-sm text-ink"
         >
             <div
