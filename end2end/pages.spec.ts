@@ -18,11 +18,13 @@ for (const theme of ['light', 'dark'] as const) {
     await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
     await expectAccessible(page);
     const conversation = new URL(page.url()).pathname;
-    await page.goto('/dashboard');
-    await hydrated(page);
-    await expectAccessible(page);
+    for (const path of ['/dashboard', '/account']) {
+      await page.goto(path);
+      await hydrated(page);
+      await expectAccessible(page);
+    }
     await page.setViewportSize({ width: 360, height: 740 });
-    for (const path of ['/', '/nowhere', '/chat', conversation, '/dashboard']) {
+    for (const path of ['/', '/nowhere', '/chat', conversation, '/dashboard', '/account', '/api/docs']) {
       await page.goto(path);
       await expectNoOverflow(page);
       await expectAccessible(page);
@@ -104,4 +106,33 @@ test('a page whose code does not load comes from the server', async ({ page, com
   await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
   expect(await marked(page)).toBeUndefined();
   expectComplaints(complaints, /split_dashboard_page|Failed to (load|fetch)|ERR_FAILED/);
+});
+
+test('a key is made, shown once, used and revoked', async ({ page, request }) => {
+  await signUp(page);
+  await hydrated(page);
+  await page.getByRole('button', { name: 'Account', exact: true }).click();
+  await page.getByRole('link', { name: 'Account and API keys' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Account' })).toBeVisible();
+  await page.getByLabel('Name').fill('My script');
+  await page.getByLabel(/^Budget/).fill('3');
+  await page.getByRole('button', { name: 'Make a key' }).click();
+  const shown = page.getByText(/^tsk_[\w-]{43}$/);
+  await expect(shown).toBeVisible();
+  const key = (await shown.textContent()) ?? '';
+  await hydrated(page);
+  await expectAccessible(page);
+  const asked = await request.post('/v1/chat/completions', {
+    headers: { authorization: `Bearer ${key}` },
+    data: { model: 'tessera', messages: [{ role: 'user', content: 'from a program #tokens=2' }] },
+  });
+  expect(asked.status()).toBe(200);
+  await page.goto('/account');
+  await expect(page.getByText('1 of 3 credits')).toBeVisible();
+  await expect(page.getByText(key)).toHaveCount(0);
+  await page.getByText('Revoke…').click();
+  await page.getByRole('button', { name: 'Revoke this key' }).click();
+  await expect(page.getByText('There is no key yet.')).toBeVisible();
+  const refused = await request.get('/v1/models', { headers: { authorization: `Bearer ${key}` } });
+  expect(refused.status()).toBe(401);
 });

@@ -213,7 +213,12 @@ impl Asking {
                 Err(error) => return self.repeated(state).await?.ok_or(error),
             };
         }
-        let mut found = self.find_answer(state).await?;
+        let mut found = match self.find_answer(state).await {
+            Ok(found) => found,
+            // Sent again, after the message that it replaces was replaced.
+            Err(AppError::NotFound) => return self.repeated(state).await?.ok_or(AppError::NotFound),
+            Err(error) => return Err(error),
+        };
         if let Found::Elsewhere(question) = found {
             // Perhaps this very request, sent again: then its answer can be watched.
             if let Some(asked) = self.repeated(state).await? {

@@ -133,13 +133,14 @@ pub struct Conversation {
     pub id: String,
     pub title: String,
     /// It stands above the others. The page, which has this from the list, does not read it again.
-    #[serde(skip_deserializing)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub pinned: bool,
     /// Whoever has its link can read it. From the list as well.
-    #[serde(skip_deserializing)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub shared: bool,
     /// What the model is told before everything else. The page reads it where it is to be changed.
-    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub system_prompt: Option<String>,
     /// RFC 3339, UTC.
     pub created_at: String,

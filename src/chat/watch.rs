@@ -40,15 +40,15 @@ pub async fn watch_reply(
     id: Uuid,
     from: Option<Position>,
 ) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
-    // Before anything else: the job may end between this and the look into the store.
-    let job = state.jobs.get(id);
+    // Before the look into the store: the job may end between the two.
+    let job = state.jobs.get(id).filter(|job| job.user() == user);
+    if let Some(job) = job.filter(|_| from != Some(Position::End)) {
+        let unseen = job.watch().filter(move |event| std::future::ready(from.is_none_or(|from| event.position > from)));
+        return Ok(Some(unseen.boxed()));
+    }
     let reply = find_reply(state, user, id).await?;
     if from == Some(Position::End) {
         return Ok(None);
-    }
-    if let Some(job) = job {
-        let unseen = job.watch().filter(move |event| std::future::ready(from.is_none_or(|from| event.position > from)));
-        return Ok(Some(unseen.boxed()));
     }
     let follower = Follower::new(state, user, id, from, &reply);
     let events = stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) });

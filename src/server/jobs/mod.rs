@@ -95,6 +95,12 @@ impl Job {
         }
     }
 
+    /// Whose work it is.
+    #[must_use]
+    pub const fn user(&self) -> Uuid {
+        self.user
+    }
+
     /// Tells the job to end. The first reason counts.
     pub fn stop(&self, reason: StopReason) {
         _ = self.stop_reason.set(reason);
