@@ -126,7 +126,7 @@ test('keys do what the sheet says', async ({ page }) => {
   await page.waitForURL('**/chat');
   await expect(page.getByText('What would you like to know?')).toBeVisible();
   await page.getByRole('button', { name: 'Account' }).click();
-  await page.getByText('Keyboard shortcuts').click();
+  await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
   await expect(sheet).toBeVisible();
   await sheet.getByRole('button', { name: 'Close' }).click();
   await expect(sheet).toBeHidden();
