@@ -130,6 +130,8 @@ test('keys do what the sheet says', async ({ page }) => {
   await expect(sheet).toBeVisible();
   await sheet.getByRole('button', { name: 'Close' }).click();
   await expect(sheet).toBeHidden();
+  // Back to the menu, which stands in the way of keys.
+  await page.keyboard.press('Escape');
   await page.keyboard.press('?');
   await expect(sheet, 'also a second time').toBeVisible();
 });
