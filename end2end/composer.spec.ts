@@ -126,10 +126,12 @@ test('keys do what the sheet says', async ({ page }) => {
   await page.waitForURL('**/chat');
   await expect(page.getByText('What would you like to know?')).toBeVisible();
   await page.getByRole('button', { name: 'Account' }).click();
-  await page.getByText('Keyboard shortcuts').click();
+  await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
   await expect(sheet).toBeVisible();
   await sheet.getByRole('button', { name: 'Close' }).click();
   await expect(sheet).toBeHidden();
+  // Back to the menu, which stands in the way of keys.
+  await page.keyboard.press('Escape');
   await page.keyboard.press('?');
   await expect(sheet, 'also a second time').toBeVisible();
 });

@@ -95,13 +95,14 @@ pub fn Composer(
                 <div class="flex flex-wrap items-center gap-2 pt-1">
                     <ImageButton thread />
                     <ProviderPicker thread />
-                    <p id="composer-price" class="ml-auto text-xs text-ink-soft tabular-nums">
+                    <p id="composer-price" class="text-xs text-ink-soft tabular-nums max-sm:order-last max-sm:w-full max-sm:text-right sm:ml-auto">
                         <span class="data-[over=true]:text-danger" data-over=over>{count}</span>
                         {price}
                     </p>
                     <Button
                         icon=IconName::Stop
                         label="Stop"
+                        class="max-sm:ml-auto"
                         on_click=move |_| thread.stop()
                         disabled=thread.stopping
                         hidden=is_not_busy
@@ -109,6 +110,7 @@ pub fn Composer(
                     <Button
                         icon=IconName::ArrowUp
                         label="Send"
+                        class="max-sm:ml-auto"
                         kind="submit"
                         variant=ButtonVariant::Primary
                         disabled=cannot_send

@@ -39,7 +39,7 @@ pub fn ProviderPanel() -> impl IntoView {
             popover="auto"
             role="dialog"
             aria-label="Model"
-            class="popover rounded-md border border-line bg-surface p-1 text-sm text-ink"
+            class="popover [position-area:top_span-right] rounded-md border border-line bg-surface p-1 text-sm text-ink"
         >
             <div
                 role="radiogroup"
