@@ -42,6 +42,8 @@ pub struct Profile {
     pub id: String,
     pub email: String,
     pub name: String,
+    // No page asks for it in the browser.
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub role: Role,
 }
 

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::client::{self, ChatFailure, EventStream};
-use super::components::new_chat::prompt_field;
+use super::components::empty_thread::prompt_field;
 use super::question::{Sending, take_back};
 use super::thread::{Entry, Thread};
 use super::{

@@ -44,5 +44,6 @@ pub mod store;
 #[cfg(feature = "ssr")]
 pub mod watch;
 
+pub use components::empty_thread::EmptyThreadTemplates;
 pub use drafts::forget_all as forget_drafts;
 pub use types::*;

@@ -1,16 +1,15 @@
 //! The chat page: a new chat, or a conversation with the reply that is being written.
 
-use leptos::either::EitherOf4;
+use leptos::either::Either;
 use leptos::prelude::*;
 
 use super::Conversation;
 use super::components::composer::Composer;
+use super::components::empty_thread::EmptyThread;
 use super::components::message_list::MessageList;
-use super::components::new_chat::NewChat;
 use super::thread::Thread;
 use crate::navigation::use_navigation;
 use crate::page_data::use_preloaded;
-use crate::ui::{EmptyState, Skeleton};
 use crate::workspace::use_workspace;
 
 /// `/chat` and `/chat/{id}`. It stays while the address changes from one to the other.
@@ -45,12 +44,9 @@ pub fn ChatPage() -> impl IntoView {
     });
     let content = move || {
         if has_messages.get() {
-            return EitherOf4::A(view! { <MessageList thread /> });
-        }
-        match (thread.loading.get(), thread.missing.get()) {
-            (true, _) => EitherOf4::B(view! { <Loading /> }),
-            (false, true) => EitherOf4::C(view! { <Missing /> }),
-            (false, false) => EitherOf4::D(view! { <NewChat thread /> }),
+            Either::Left(view! { <MessageList thread /> })
+        } else {
+            Either::Right(view! { <EmptyThread thread /> })
         }
     };
     view! {
@@ -59,32 +55,6 @@ pub fn ChatPage() -> impl IntoView {
             {content}
             <Composer thread />
             <p class="sr-only" role="status" aria-live="polite">{thread.announcement}</p>
-        </div>
-    }
-}
-
-#[component]
-fn Missing() -> impl IntoView {
-    view! {
-        <div class="min-h-0 flex-1 overflow-y-auto">
-            <EmptyState
-                title="This conversation cannot be shown."
-                text="It may have been deleted, or the connection failed."
-                href="/chat"
-                action="New chat"
-            />
-        </div>
-    }
-}
-
-#[component]
-fn Loading() -> impl IntoView {
-    view! {
-        <div class="mx-auto w-full max-w-3xl flex-1 space-y-4 px-4 py-6" role="status" aria-label="Loading">
-            <Skeleton class="ml-auto h-10 w-1/2" />
-            <Skeleton />
-            <Skeleton />
-            <Skeleton class="h-4 w-2/3" />
         </div>
     }
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::client::ChatFailure;
-use super::components::new_chat::prompt_field;
+use super::components::empty_thread::prompt_field;
 use super::follow;
 use super::thread::{Entry, Thread};
 use super::{Author, ChatRequest, ImageRef, Message, MessageState};

@@ -67,6 +67,7 @@ pub struct ImageRef {
     /// `UUIDv7`.
     pub id: String,
     /// `image/png`, `image/jpeg`, `image/webp` or `image/gif`.
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub media_type: String,
 }
 
@@ -103,6 +104,7 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usage: Option<Usage>,
     /// RFC 3339, UTC.
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
 }
 
@@ -119,8 +121,10 @@ pub struct ConversationSummary {
     /// Whoever has its link can read it.
     pub shared: bool,
     /// RFC 3339, UTC.
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
     /// RFC 3339, UTC.
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub updated_at: String,
 }
 
@@ -143,8 +147,10 @@ pub struct Conversation {
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub system_prompt: Option<String>,
     /// RFC 3339, UTC.
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
     /// RFC 3339, UTC.
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub updated_at: String,
     pub messages: Vec<Message>,
 }

@@ -191,12 +191,13 @@ pub fn ReferencePage(
     let types = document.components.iter().flat_map(|components| &components.schemas);
     let kind = |(name, schema): (&'static String, &'static RefOr<Schema>)| {
         view! {
-            <section class="space-y-2" aria-labelledby=format!("type-{name}")>
+            // No landmark: a type may be called as its group is.
+            <div class="space-y-2">
                 <h3 id=format!("type-{name}") class="scroll-mt-4 font-semibold">
                     {title_of(name)}
                 </h3>
                 <Fields schema />
-            </section>
+            </div>
         }
     };
     let groups = groups();
@@ -222,7 +223,7 @@ pub fn ReferencePage(
                     <h2 id="errors" class="scroll-mt-4 text-2xl font-semibold tracking-tight">
                         "Errors"
                     </h2>
-                    <ErrorTable prefix="Error" label="Errors" />
+                    <ErrorTable prefix="Error" label="Errors by status" />
                     <h3 class="font-semibold">"For clients of OpenAI"</h3>
                     <ErrorTable prefix=V1 label="Errors for clients of OpenAI" />
                 </section>

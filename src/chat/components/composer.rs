@@ -72,6 +72,7 @@ pub fn Composer(
                 class="rounded-md border border-line-strong bg-surface p-2 outline-accent has-[textarea:focus-visible]:outline-2"
                 on:submit=submit
                 on:dragenter=move |_| talk::prepare(thread)
+                on:change=move |_| talk::prepare(thread)
             >
                 <input
                     type="hidden"

@@ -3,11 +3,11 @@
 mod assistant_message;
 mod branch_button;
 pub mod composer;
+pub mod empty_thread;
 mod image_button;
 mod live_markdown;
 pub mod message_editor;
 pub mod message_list;
-pub mod new_chat;
 mod notices;
 mod provider_picker;
 mod receipt;

@@ -6,8 +6,9 @@ use super::header::Header;
 use super::provider_panel::ProviderPanel;
 use super::shortcut_sheet::ShortcutSheet;
 use super::sidebar::Sidebar;
+use crate::chat::EmptyThreadTemplates;
 use crate::navigation::use_navigation;
-use crate::ui::server_html;
+use crate::ui::still;
 use crate::workspace::shortcuts::follow_shortcuts;
 use crate::workspace::{page_title, use_workspace};
 
@@ -20,23 +21,21 @@ pub fn Layout<C: IntoView + 'static>(
     let workspace = use_workspace();
     let navigation = use_navigation();
     follow_shortcuts();
-    let panels = || {
-        view! {
-            <ProviderPanel />
-            <ShortcutSheet />
-        }
-    };
     Effect::new(move |_| {
         document().set_title(&page_title(&navigation.path(), &workspace.conversations.read()));
     });
     view! {
-        <a
-            href="#main"
-            class="sr-only focus:not-sr-only focus:absolute focus:z-10 focus:m-2 focus:rounded-md focus:bg-accent \
-                   focus:px-4 focus:py-2 focus:text-on-accent"
-        >
-            "Skip to content"
-        </a>
+        {still(|| {
+            view! {
+                <a
+                    href="#main"
+                    class="sr-only focus:not-sr-only focus:absolute focus:z-10 focus:m-2 focus:rounded-md focus:bg-accent \
+                           focus:px-4 focus:py-2 focus:text-on-accent"
+                >
+                    "Skip to content"
+                </a>
+            }
+        })}
         <div class="flex h-dvh flex-col">
             <Header />
             <div class="flex min-h-0 flex-1">
@@ -46,6 +45,12 @@ pub fn Layout<C: IntoView + 'static>(
                 </main>
             </div>
         </div>
-        <div inner_html=server_html(panels)></div>
+        {still(|| {
+            view! {
+                <ProviderPanel />
+                <ShortcutSheet />
+                <EmptyThreadTemplates />
+            }
+        })}
     }
 }
