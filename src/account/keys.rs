@@ -1,11 +1,7 @@
 //! The rules of API keys.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rand::RngCore;
 use uuid::Uuid;
 
-use super::service::hash_token;
 use super::store::{StoredKey, User};
 use super::{
     AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_NAME_CHARS,
@@ -14,6 +10,7 @@ use super::{
 use crate::credits::store::SpendingKey;
 use crate::error::{AppError, AppResult};
 use crate::server::db::{now_millis, rfc3339};
+use crate::server::secret::{hash_secret, new_secret};
 use crate::server::state::AppState;
 
 /// What every key begins with, so that people and scanners for leaked secrets recognise one.
@@ -51,9 +48,7 @@ pub async fn create_key(state: &AppState, user: Uuid, request: ApiKeyRequest) ->
         let problem = format!("You have {MAX_API_KEYS} keys, and that is the most. Revoke one first.");
         return Err(AppError::Conflict(problem));
     }
-    let mut secret = [0; 32];
-    rand::rng().fill_bytes(&mut secret);
-    let key = format!("{KEY_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
+    let key = format!("{KEY_PREFIX}{}", new_secret());
     let stored = StoredKey {
         id: Uuid::now_v7(),
         name,
@@ -63,7 +58,7 @@ pub async fn create_key(state: &AppState, user: Uuid, request: ApiKeyRequest) ->
         created_at: now_millis(),
         last_used_at: None,
     };
-    state.accounts.create_key(hash_token(&key), user, stored.clone()).await?;
+    state.accounts.create_key(hash_secret(&key), user, stored.clone()).await?;
     tracing::info!(%user, key = %stored.id, "an API key was made");
     Ok(NewApiKey { key, about: shown(stored, 0)? })
 }
@@ -129,7 +124,7 @@ pub async fn revoke_key(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()>
 /// # Errors
 /// [`AppError::Unavailable`].
 pub async fn find_key(state: &AppState, key: &str) -> AppResult<Option<(User, KeyGrant)>> {
-    let Some((user, stored)) = state.accounts.find_key(hash_token(key)).await? else { return Ok(None) };
+    let Some((user, stored)) = state.accounts.find_key(hash_secret(key)).await? else { return Ok(None) };
     let now = now_millis();
     if stored.last_used_at.is_none_or(|at| now - at >= USE_STEP) {
         let (state, id) = (state.clone(), stored.id);

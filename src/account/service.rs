@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rand::RngCore;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::store::{TokenHash, User};
+use super::store::User;
 use super::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
 use crate::error::{AppError, AppResult};
 use crate::server::db::now_millis;
 use crate::server::limits::Limit;
+use crate::server::secret::{hash_secret, new_secret};
 use crate::server::state::AppState;
 
 /// How long a session lasts.
@@ -86,7 +83,7 @@ pub async fn login(state: &AppState, address: &str, form: CredentialsForm) -> Ap
 /// # Errors
 /// [`AppError::Unavailable`].
 pub async fn logout(state: &AppState, token: &str) -> AppResult<()> {
-    Ok(state.accounts.delete_session(hash_token(token)).await?)
+    Ok(state.accounts.delete_session(hash_secret(token)).await?)
 }
 
 /// The user of a session token.
@@ -94,7 +91,7 @@ pub async fn logout(state: &AppState, token: &str) -> AppResult<()> {
 /// # Errors
 /// [`AppError::Unavailable`].
 pub async fn find_session(state: &AppState, token: &str) -> AppResult<Option<User>> {
-    Ok(state.accounts.find_session(hash_token(token), now_millis()).await?)
+    Ok(state.accounts.find_session(hash_secret(token), now_millis()).await?)
 }
 
 /// Makes the user with this address an admin; for the command line.
@@ -124,15 +121,8 @@ fn is_admin_email(state: &AppState, email: &Email) -> bool {
 }
 
 async fn start_session(state: &AppState, user: &User) -> AppResult<NewSession> {
-    let mut bytes = [0; 32];
-    rand::rng().fill_bytes(&mut bytes);
-    let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let token = new_secret();
     let lifetime = i64::try_from(SESSION_LIFETIME.as_millis()).unwrap_or(i64::MAX);
-    state.accounts.create_session(hash_token(&token), user.id, now_millis() + lifetime).await?;
+    state.accounts.create_session(hash_secret(&token), user.id, now_millis() + lifetime).await?;
     Ok(NewSession { token, profile: user.profile() })
-}
-
-/// The hash of a secret with 256 random bits, for which a plain hash is enough.
-pub(super) fn hash_token(token: &str) -> TokenHash {
-    Sha256::digest(token.as_bytes()).into()
 }

@@ -12,16 +12,16 @@ use uuid::Uuid;
 use super::answers::{self, AnswerKey, Found, KeptAnswer};
 use super::conversations::check_system_prompt;
 use super::images::{self, Image, Sent};
+use super::order::{choose_providers, choose_seeing, leave_out_resting, only_seeing};
 use super::providers::{GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, Writing};
 use super::store::{FinishedReply, NewExchange, Past};
 use super::{Author, ChatRequest, MessageState, title_of};
-use crate::account::keys::KeyGrant;
 use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::error::{AppError, AppResult};
 use crate::server::caller::Caller;
 use crate::server::config::CacheScope;
-use crate::server::limits::{Limit, Quota};
+use crate::server::limits::Quota;
 use crate::server::recovery::{KEYS_LIVE, lease_from_now};
 use crate::server::request::current_request_id;
 use crate::server::state::AppState;
@@ -119,7 +119,7 @@ async fn ask(
     if state.is_shutting_down() {
         return Err(AppError::Unavailable);
     }
-    let quota = check_limits(state, caller).await?;
+    let quota = caller.count_spending(state).await?;
     let (user, key) = (caller.id, caller.key.map(|key| key.spending));
     let request_id = current_request_id();
     let images = Vec::new();
@@ -444,60 +444,6 @@ fn check_message(state: &AppState, message: &str) -> AppResult<String> {
         return Err(AppError::invalid("message", format!("A message has at most {most} characters.")));
     }
     Ok(text.to_owned())
-}
-
-/// The picked provider first, then the others in their order: whoever can answers.
-fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc<GuardedProvider>>> {
-    let mut order = state.chat_providers.clone();
-    if let Some(name) = picked {
-        let position = order
-            .iter()
-            .position(|provider| provider.name() == name)
-            .ok_or_else(|| AppError::invalid("provider", format!("There is no provider {name:?} here.")))?;
-        let first = order.remove(position);
-        order.insert(0, first);
-    }
-    Ok(order)
-}
-
-/// Those that see, for what cannot be asked of the others.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `field` where nobody does.
-fn only_seeing(mut order: Vec<Arc<GuardedProvider>>, field: &str) -> AppResult<Vec<Arc<GuardedProvider>>> {
-    order.retain(|provider| provider.sees_images());
-    if order.is_empty() { Err(AppError::invalid(field, "No configured model can see images.")) } else { Ok(order) }
-}
-
-/// Where something was shown before, only those who see are asked. If none of them can be, the text goes alone.
-fn choose_seeing(order: Vec<Arc<GuardedProvider>>, turns: &mut [Turn]) -> Vec<Arc<GuardedProvider>> {
-    if turns.iter().all(|turn| turn.images.is_empty()) {
-        return order;
-    }
-    let seeing: Vec<_> = order.iter().filter(|provider| provider.sees_images()).cloned().collect();
-    if !seeing.is_empty() {
-        return seeing;
-    }
-    for turn in turns {
-        turn.images.clear();
-    }
-    order
-}
-
-/// Those that may be asked now; all of them if nobody may: then asking is as good as giving up.
-fn leave_out_resting(order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
-    let awake: Vec<_> = order.iter().filter(|provider| provider.may_be_asked()).cloned().collect();
-    if awake.is_empty() { order } else { awake }
-}
-
-/// Counts a request against the limit of its key, if it has one, and of its user. Returns what is the less.
-async fn check_limits(state: &AppState, caller: &Caller) -> AppResult<Quota> {
-    let mut tightest = None;
-    if let Some(KeyGrant { per_minute: Some(per_minute), spending }) = caller.key {
-        tightest = Some(state.limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
-    }
-    let quota = state.limiter.check(Limit::Spend, &caller.id.to_string()).await?;
-    Ok(tightest.filter(|tightest| tightest.remaining < quota.remaining).unwrap_or(quota))
 }
 
 fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {

@@ -2,20 +2,17 @@
 //!
 //! What belongs to somebody else, or to a client of `/v1`, is not there.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rand::RngCore;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::service::{find_reply, render};
-use super::store::{Changed, NewBranch, ShareHash};
+use super::service::{find_reply, with_html};
+use super::store::{Changed, NewBranch};
 use super::{
     Conversation, ConversationChange, ConversationSummary, MAX_PINNED, MAX_SYSTEM_PROMPT_CHARS, MAX_TITLE_CHARS,
     MessageState, ShareLink,
 };
 use crate::error::{AppError, AppResult};
-use crate::server::limits::Limit;
+use crate::server::caller::Caller;
+use crate::server::secret::{hash_secret, new_secret};
 use crate::server::state::AppState;
 
 /// Gives a conversation another title or system prompt, pins it or takes it down.
@@ -57,10 +54,11 @@ pub async fn find_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppRes
 /// [`AppError::NotFound`], [`AppError::Conflict`] for a reply that is being written, [`AppError::RateLimited`].
 pub async fn branch_conversation(
     state: &AppState,
-    user: Uuid,
+    caller: &Caller,
     of: Uuid,
     until: Uuid,
 ) -> AppResult<ConversationSummary> {
+    let user = caller.id;
     let last = find_reply(state, user, until).await?;
     if last.conversation != of {
         return Err(AppError::NotFound);
@@ -68,7 +66,7 @@ pub async fn branch_conversation(
     if last.message.state == MessageState::Running {
         return Err(AppError::Conflict("This answer is still being written. Branch from it when it is there.".into()));
     }
-    state.limiter.check(Limit::Spend, &user.to_string()).await?;
+    caller.count_spending(state).await?;
     let branch = NewBranch { user, id: Uuid::now_v7(), of, until };
     state.chats.branch_conversation(branch).await?.ok_or(AppError::NotFound)
 }
@@ -78,10 +76,8 @@ pub async fn branch_conversation(
 /// # Errors
 /// [`AppError::NotFound`].
 pub async fn share_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<ShareLink> {
-    let mut secret = [0; 32];
-    rand::rng().fill_bytes(&mut secret);
-    let token = BASE64_URL_SAFE_NO_PAD.encode(secret);
-    if !state.chats.share_conversation(user, id, Some(hash_token(&token))).await? {
+    let token = new_secret();
+    if !state.chats.share_conversation(user, id, Some(hash_secret(&token))).await? {
         return Err(AppError::NotFound);
     }
     let url = state.config.site.public_url.join(&format!("/share/{token}")).map_err(|_| AppError::Internal)?;
@@ -101,14 +97,9 @@ pub async fn unshare_conversation(state: &AppState, user: Uuid, id: Uuid) -> App
 /// # Errors
 /// [`AppError::NotFound`] for a link that never was, or is no more.
 pub async fn load_shared(state: &AppState, token: &str) -> AppResult<Conversation> {
-    let mut conversation = state.chats.find_shared(hash_token(token)).await?.ok_or(AppError::NotFound)?;
+    let mut conversation = state.chats.find_shared(hash_secret(token)).await?.ok_or(AppError::NotFound)?;
     conversation.messages.retain(|message| message.state != MessageState::Running && !message.content.is_empty());
-    tokio::task::spawn_blocking(move || {
-        conversation.messages.iter_mut().for_each(render);
-        conversation
-    })
-    .await
-    .map_err(|_| AppError::Internal)
+    with_html(conversation).await
 }
 
 fn check_title(title: &str) -> AppResult<String> {
@@ -130,9 +121,4 @@ pub(super) fn check_system_prompt(prompt: &str) -> AppResult<String> {
         return Err(AppError::invalid("systemPrompt", message));
     }
     Ok(prompt.to_owned())
-}
-
-/// The secret has 256 random bits, so a plain hash is enough.
-fn hash_token(token: &str) -> ShareHash {
-    Sha256::digest(token.as_bytes()).into()
 }

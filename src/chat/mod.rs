@@ -30,6 +30,8 @@ pub mod images;
 mod markdown_corpus;
 
 #[cfg(feature = "ssr")]
+mod order;
+#[cfg(feature = "ssr")]
 pub mod providers;
 #[cfg(feature = "ssr")]
 mod reply;

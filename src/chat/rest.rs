@@ -1,12 +1,9 @@
 //! `/api/chat` and `/api/conversations`, and the chat form for browsers without JavaScript.
 
-use std::convert::Infallible;
-use std::time::Duration;
-
 use axum::extract::{Form, Query, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use futures::StreamExt;
@@ -32,14 +29,11 @@ use crate::server::caller::Caller;
 use crate::server::jobs::Position;
 use crate::server::pages;
 use crate::server::response::{
-    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, idempotency_key, page_limit, with_quota,
+    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
+    with_quota,
 };
 use crate::server::state::AppState;
 use crate::ui::Theme;
-
-/// Comments that keep proxies from closing a quiet stream.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The routes of this feature.
 pub fn router() -> OpenApiRouter<AppState> {
@@ -79,7 +73,7 @@ async fn send(
     let key = idempotency_key(&headers)?;
     let Asked { reply, quota, .. } = asking::send_message(&state, &caller, request, key).await?;
     let response = if wants_stream(&headers) {
-        event_stream(&state, caller.id, reply, None).await?
+        stream_reply(&state, caller.id, reply, None).await?
     } else {
         Answer(service::await_reply(&state, caller.id, reply).await?).into_response()
     };
@@ -140,22 +134,17 @@ async fn watch(
                 .ok_or_else(|| AppError::invalid("Last-Event-ID", "This is not an id of this stream."))?,
         ),
     };
-    event_stream(&state, caller.id, id, from).await
+    stream_reply(&state, caller.id, id, from).await
 }
 
 /// 204 tells a browser's `EventSource` to stop asking.
-async fn event_stream(state: &AppState, user: Uuid, id: Uuid, from: Option<Position>) -> Result<Response, ApiError> {
+async fn stream_reply(state: &AppState, user: Uuid, id: Uuid, from: Option<Position>) -> Result<Response, ApiError> {
     let Some(events) = watch_reply(state, user, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let events = events.map(|event| {
-        Ok::<_, Infallible>(Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data))
-    });
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    Ok(response)
+    let events =
+        events.map(|event| Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data));
+    Ok(event_stream(events, "no-store"))
 }
 
 /// Stops a reply.
@@ -255,7 +244,7 @@ async fn branch(
     ApiJson(body, _): ApiJson<BranchBody>,
 ) -> Result<Response, ApiError> {
     let until = body.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))?;
-    let branch = conversations::branch_conversation(&state, caller.id, id, until).await?;
+    let branch = conversations::branch_conversation(&state, &caller, id, until).await?;
     Ok((StatusCode::CREATED, Answer(branch)).into_response())
 }
 

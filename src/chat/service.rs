@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::conversations::find_conversation;
 use super::images::Image;
 use super::providers::GuardedProvider;
 use super::store::{ConversationFilter, StoredReply};
@@ -120,8 +121,11 @@ pub fn list_providers(state: &AppState) -> Vec<ProviderInfo> {
 /// [`AppError::NotFound`] also for somebody else's.
 pub async fn load_conversation(state: &AppState, user: Uuid, id: &str) -> AppResult<Conversation> {
     let id = id.parse().map_err(|_| AppError::NotFound)?;
-    let mut conversation = state.chats.find_conversation(user, id).await?.ok_or(AppError::NotFound)?;
-    // Highlighting is work for a core, not for the async threads.
+    with_html(find_conversation(state, user, id).await?).await
+}
+
+/// A conversation with the HTML of its answers. Highlighting is work for a core, not for the async threads.
+pub(super) async fn with_html(mut conversation: Conversation) -> AppResult<Conversation> {
     tokio::task::spawn_blocking(move || {
         conversation.messages.iter_mut().for_each(render);
         conversation
@@ -152,7 +156,7 @@ pub async fn load_message(state: &AppState, user: Uuid, id: Uuid) -> AppResult<M
     .map_err(|_| AppError::Internal)
 }
 
-pub(super) fn render(message: &mut Message) {
+fn render(message: &mut Message) {
     if message.author == Author::Assistant && message.state != MessageState::Running {
         message.html = Some(highlight::to_final_html(&message.content));
     }

@@ -8,6 +8,7 @@ use axum_extra::extract::CookieJar;
 use leptos::prelude::use_context;
 use uuid::Uuid;
 
+use super::limits::{Limit, Quota};
 use super::response::ApiError;
 use super::state::AppState;
 use crate::account::keys::{self, KEY_PREFIX, KeyGrant};
@@ -49,6 +50,20 @@ impl Caller {
     /// [`AppError::Forbidden`].
     pub fn into_person(self) -> AppResult<Self> {
         if self.key.is_some() { Err(AppError::Forbidden) } else { Ok(self) }
+    }
+
+    /// Counts a request that spends against the limit of its key, if it has one, and of its user. Returns what is the
+    /// less.
+    ///
+    /// # Errors
+    /// [`AppError::RateLimited`].
+    pub async fn count_spending(&self, state: &AppState) -> AppResult<Quota> {
+        let mut tightest = None;
+        if let Some(KeyGrant { per_minute: Some(per_minute), spending }) = self.key {
+            tightest = Some(state.limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
+        }
+        let quota = state.limiter.check(Limit::Spend, &self.id.to_string()).await?;
+        Ok(tightest.filter(|tightest| tightest.remaining < quota.remaining).unwrap_or(quota))
     }
 
     /// The user behind the server function that is running.

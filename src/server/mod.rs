@@ -15,6 +15,7 @@ pub mod redis;
 pub mod request;
 pub mod response;
 pub mod router;
+pub mod secret;
 pub mod security;
 pub mod serve;
 pub mod state;

@@ -1,12 +1,17 @@
 //! The envelope of the HTTP API: `{"success":true,"data":…}` and `{"success":false,"error":…,"code":…}`.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -188,6 +193,22 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
             axum::extract::Path::from_request_parts(parts, state).await;
         id.map(|axum::extract::Path(id)| Self(id)).map_err(|_| AppError::NotFound.into())
     }
+}
+
+/// Comments that keep proxies from closing a quiet stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// An event stream whose events leave as they come, whatever proxy is between.
+pub fn event_stream<S>(events: S, caching: &'static str) -> Response
+where
+    S: Stream<Item = Event> + Send + 'static,
+{
+    let mut response =
+        Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
 }
 
 /// The `Idempotency-Key` of a request.

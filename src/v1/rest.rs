@@ -1,14 +1,11 @@
 //! The routes of `/v1`.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::HeaderMap;
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -33,12 +30,8 @@ use crate::server::caller::Caller;
 use crate::server::db::now_millis;
 use crate::server::jobs::{JobEvent, StopReason};
 use crate::server::request::{current_request_id, in_request};
-use crate::server::response::{ApiError, ApiJson, idempotency_key, with_quota};
+use crate::server::response::{ApiError, ApiJson, event_stream, idempotency_key, with_quota};
 use crate::server::state::AppState;
-
-/// Comments that keep proxies from closing a quiet stream.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 type Events = BoxStream<'static, Arc<JobEvent>>;
 
@@ -240,10 +233,6 @@ fn stream_answer(completion: Completion, events: Events, leash: Leash) -> Respon
     let frames = stream::once(async { vec![first] })
         .chain(chunks)
         .flat_map(stream::iter)
-        .map(|chunk| Ok::<_, Infallible>(Event::default().data(chunk)));
-    let mut response = Sse::new(frames).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    response
+        .map(|chunk| Event::default().data(chunk));
+    event_stream(frames, "no-cache")
 }

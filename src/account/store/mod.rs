@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Email, Profile, Role};
 use crate::server::db::StoreResult;
+use crate::server::secret::SecretHash;
 
 /// A stored user.
 #[derive(Debug, Clone)]
@@ -29,9 +30,6 @@ impl User {
         Profile { id: self.id.to_string(), email: self.email.clone(), name: self.name.clone(), role: self.role }
     }
 }
-
-/// SHA-256 of the token of a session, or of an API key.
-pub type TokenHash = [u8; 32];
 
 /// An API key without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,15 +54,15 @@ pub trait AccountStore: Send + Sync {
     async fn find_user(&self, email: &Email) -> StoreResult<Option<User>>;
     /// Changes the role of the user with this address; `false` where there is none.
     async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool>;
-    async fn create_session(&self, token: TokenHash, user: Uuid, expires_at: i64) -> StoreResult<()>;
+    async fn create_session(&self, token: SecretHash, user: Uuid, expires_at: i64) -> StoreResult<()>;
     /// The user of a session that has not expired at `now`.
-    async fn find_session(&self, token: TokenHash, now: i64) -> StoreResult<Option<User>>;
-    async fn delete_session(&self, token: TokenHash) -> StoreResult<()>;
+    async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>>;
+    async fn delete_session(&self, token: SecretHash) -> StoreResult<()>;
     async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()>;
-    async fn create_key(&self, hash: TokenHash, user: Uuid, key: StoredKey) -> StoreResult<()>;
+    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()>;
     /// The keys of a user, oldest first.
     async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>>;
-    async fn find_key(&self, hash: TokenHash) -> StoreResult<Option<(User, StoredKey)>>;
+    async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>>;
     /// Keeps when a key was used, if that is later than what is known.
     async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()>;
     /// `false` where the user has no such key.

@@ -6,10 +6,11 @@ use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountStore, StoredKey, TokenHash, User};
+use super::{AccountStore, StoredKey, User};
 use crate::account::{Email, Role};
 use crate::server::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::server::db::{StoreError, StoreResult};
+use crate::server::secret::SecretHash;
 use uuid::Uuid;
 
 /// A user as it is stored.
@@ -85,7 +86,7 @@ impl MongoAccountStore {
     }
 }
 
-fn stored(token: TokenHash) -> bson::Binary {
+fn stored(token: SecretHash) -> bson::Binary {
     bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: token.to_vec() }
 }
 
@@ -120,7 +121,7 @@ impl AccountStore for MongoAccountStore {
         Ok(run(async move { users.update_one(doc! { "email": email }, update).await }).await?.matched_count == 1)
     }
 
-    async fn create_session(&self, token: TokenHash, user: Uuid, expires_at: i64) -> StoreResult<()> {
+    async fn create_session(&self, token: SecretHash, user: Uuid, expires_at: i64) -> StoreResult<()> {
         let session = StoredSession {
             token_hash: stored(token),
             user: to_bson(user),
@@ -132,7 +133,7 @@ impl AccountStore for MongoAccountStore {
         Ok(())
     }
 
-    async fn find_session(&self, token: TokenHash, now: i64) -> StoreResult<Option<User>> {
+    async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>> {
         let sessions = self.sessions.clone();
         let lookup = [
             doc! { "$match": { "_id": stored(token), "expiresAt": { "$gt": now } } },
@@ -145,7 +146,7 @@ impl AccountStore for MongoAccountStore {
         found.map(StoredUser::read).transpose()
     }
 
-    async fn delete_session(&self, token: TokenHash) -> StoreResult<()> {
+    async fn delete_session(&self, token: SecretHash) -> StoreResult<()> {
         let sessions = self.sessions.clone();
         run(async move { sessions.delete_one(doc! { "_id": stored(token) }).await }).await?;
         Ok(())
@@ -157,7 +158,7 @@ impl AccountStore for MongoAccountStore {
         Ok(())
     }
 
-    async fn create_key(&self, hash: TokenHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
+    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
         let StoredKey { id, name, hint, per_minute, budget, created_at, last_used_at } = key;
         let (id, user, hash) = (to_bson(id), to_bson(user), stored(hash));
         let key = KeyDocument { id, user, hash, name, hint, per_minute, budget, created_at, last_used_at };
@@ -175,7 +176,7 @@ impl AccountStore for MongoAccountStore {
         Ok(found.into_iter().map(KeyDocument::read).collect())
     }
 
-    async fn find_key(&self, hash: TokenHash) -> StoreResult<Option<(User, StoredKey)>> {
+    async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>> {
         #[derive(Deserialize)]
         struct Found {
             #[serde(flatten)]

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{AccountStore, StoredKey, TokenHash, User};
+use super::{AccountStore, StoredKey, User};
 use crate::account::{Email, Role};
 use crate::server::db::sqlite::{Durability, Sqlite};
 use crate::server::db::{StoreError, StoreResult, now_millis};
+use crate::server::secret::SecretHash;
 
 /// [`AccountStore`] over the embedded database.
 pub struct SqliteAccountStore {
@@ -97,7 +98,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn create_session(&self, token: TokenHash, user: Uuid, expires_at: i64) -> StoreResult<()> {
+    async fn create_session(&self, token: SecretHash, user: Uuid, expires_at: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Durable, move |connection| {
                 connection
@@ -110,7 +111,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn find_session(&self, token: TokenHash, now: i64) -> StoreResult<Option<User>> {
+    async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>> {
         self.db
             .read(move |connection| {
                 connection
@@ -126,7 +127,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn delete_session(&self, token: TokenHash) -> StoreResult<()> {
+    async fn delete_session(&self, token: SecretHash) -> StoreResult<()> {
         self.db
             .write(Durability::Durable, move |connection| {
                 connection.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?.execute(params![token])?;
@@ -144,7 +145,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn create_key(&self, hash: TokenHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
+    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
         self.db
             .write(Durability::Durable, move |connection| {
                 connection
@@ -179,7 +180,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn find_key(&self, hash: TokenHash) -> StoreResult<Option<(User, StoredKey)>> {
+    async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>> {
         self.db
             .read(move |connection| {
                 let found = connection

@@ -12,6 +12,7 @@ use super::images::Image;
 use super::{Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::credits::Page;
 use crate::server::db::{StoreError, StoreResult};
+use crate::server::secret::SecretHash;
 
 /// A user's message and the reply that is about to be written.
 #[derive(Debug, Clone)]
@@ -99,9 +100,6 @@ pub struct NewBranch {
     pub until: Uuid,
 }
 
-/// The SHA-256 of the secret in a link.
-pub type ShareHash = [u8; 32];
-
 /// A reply with what surrounds it.
 #[derive(Debug, Clone)]
 pub struct StoredReply {
@@ -159,9 +157,9 @@ pub trait ChatStore: Send + Sync {
     async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>>;
     /// Lets whoever has the secret read it, in the place of whoever had the one before, or nobody any more; `false`
     /// where there is none.
-    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<ShareHash>) -> StoreResult<bool>;
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool>;
     /// The conversation that is shared by this secret.
-    async fn find_shared(&self, share: ShareHash) -> StoreResult<Option<Conversation>>;
+    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>>;
     /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970.
     async fn forget_hidden(&self, before: i64) -> StoreResult<()>;
     /// Deletes it with its messages; the ids of its running replies, or `None` where there is none.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, ShareHash,
-    StoredReply, parse_image_id,
+    Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, StoredReply,
+    parse_image_id,
 };
 use crate::chat::images::Image;
 use crate::chat::{
@@ -20,6 +20,7 @@ use crate::chat::{
 use crate::credits::Page;
 use crate::server::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::server::db::{StoreResult, now_millis, rfc3339};
+use crate::server::secret::SecretHash;
 
 /// A conversation as it is stored, without its messages.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ struct StoredConversation {
     /// Which of the user's [`MAX_PINNED`] places it is pinned to: an index lets each be taken once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pin: Option<i32>,
-    /// [`ShareHash`].
+    /// [`SecretHash`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     share: Option<bson::Binary>,
     created_at: i64,
@@ -100,7 +101,7 @@ impl StoredConversation {
     }
 }
 
-fn stored_hash(share: ShareHash) -> bson::Binary {
+fn stored_hash(share: SecretHash) -> bson::Binary {
     bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: share.to_vec() }
 }
 
@@ -604,7 +605,7 @@ impl ChatStore for MongoChatStore {
         .map(Some)
     }
 
-    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<ShareHash>) -> StoreResult<bool> {
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool> {
         let conversations = self.durable_conversations.clone();
         let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
         let update = share.map_or_else(
@@ -614,7 +615,7 @@ impl ChatStore for MongoChatStore {
         Ok(run(async move { conversations.update_one(owned, update).await }).await?.matched_count == 1)
     }
 
-    async fn find_shared(&self, share: ShareHash) -> StoreResult<Option<Conversation>> {
+    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
         let Some(found) = self.find_one(doc! { "share": stored_hash(share) }).await? else { return Ok(None) };
         self.read(found).await.map(Some)
     }

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
 use super::{
-    Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, ShareHash,
-    StoredReply, parse_image_id,
+    Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, StoredReply,
+    parse_image_id,
 };
 use crate::chat::images::Image;
 use crate::chat::{
@@ -16,6 +16,7 @@ use crate::chat::{
 use crate::credits::Page;
 use crate::server::db::sqlite::{Durability, Sqlite};
 use crate::server::db::{StoreError, StoreResult, now_millis, rfc3339};
+use crate::server::secret::SecretHash;
 
 /// [`ChatStore`] over the embedded database.
 pub struct SqliteChatStore {
@@ -538,7 +539,7 @@ impl ChatStore for SqliteChatStore {
         self.db.write(Durability::Durable, move |connection| branch_conversation(connection, branch)).await
     }
 
-    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<ShareHash>) -> StoreResult<bool> {
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let changed = connection
@@ -551,7 +552,7 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn find_shared(&self, share: ShareHash) -> StoreResult<Option<Conversation>> {
+    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
         self.db.read(move |connection| read_conversation(connection, "c.share_hash = ?1", params![share])).await
     }
 

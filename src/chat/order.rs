@@ -1,0 +1,54 @@
+//! Whom to ask, one after the other.
+
+use std::sync::Arc;
+
+use super::providers::{GuardedProvider, Turn};
+use crate::error::{AppError, AppResult};
+use crate::server::state::AppState;
+
+/// The picked provider first, then the others in their order: whoever can answers.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `provider`.
+pub(super) fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc<GuardedProvider>>> {
+    let mut order = state.chat_providers.clone();
+    if let Some(name) = picked {
+        let position = order
+            .iter()
+            .position(|provider| provider.name() == name)
+            .ok_or_else(|| AppError::invalid("provider", format!("There is no provider {name:?} here.")))?;
+        let first = order.remove(position);
+        order.insert(0, first);
+    }
+    Ok(order)
+}
+
+/// Those that see, for what cannot be asked of the others.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `field` where nobody does.
+pub(super) fn only_seeing(mut order: Vec<Arc<GuardedProvider>>, field: &str) -> AppResult<Vec<Arc<GuardedProvider>>> {
+    order.retain(|provider| provider.sees_images());
+    if order.is_empty() { Err(AppError::invalid(field, "No configured model can see images.")) } else { Ok(order) }
+}
+
+/// Where something was shown before, only those who see are asked. If none of them can be, the text goes alone.
+pub(super) fn choose_seeing(order: Vec<Arc<GuardedProvider>>, turns: &mut [Turn]) -> Vec<Arc<GuardedProvider>> {
+    if turns.iter().all(|turn| turn.images.is_empty()) {
+        return order;
+    }
+    let seeing: Vec<_> = order.iter().filter(|provider| provider.sees_images()).cloned().collect();
+    if !seeing.is_empty() {
+        return seeing;
+    }
+    for turn in turns {
+        turn.images.clear();
+    }
+    order
+}
+
+/// Those that may be asked now; all of them if nobody may: then asking is as good as giving up.
+pub(super) fn leave_out_resting(order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
+    let awake: Vec<_> = order.iter().filter(|provider| provider.may_be_asked()).cloned().collect();
+    if awake.is_empty() { order } else { awake }
+}
