@@ -1,7 +1,7 @@
 # Tessera: `make` lists the targets. The steps are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build dev test check e2e bench fmt clean
+.PHONY: help run build dev test check e2e screens bench fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ check: ## Formatting, clippy for server and browser, licences of the dependencie
 
 e2e: ## Browser tests only
 	@exec scripts/test.sh e2e
+
+screens: ## Pictures of every page, and a contact sheet for each: target/screens
+	@scripts/setup.sh test
+	@exec scripts/screens.sh
 
 bench: ## Benchmarks: results are printed, never asserted
 	@scripts/setup.sh bench

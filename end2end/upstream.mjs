@@ -1,6 +1,8 @@
 // An OpenAI-compatible upstream for the browser tests. The message says what it does:
-// `#tokens=N` so many tokens, `#pause=MS` between them, `#fail` refuse, `#cut` break off, `#markdown` a rich answer.
+// `#tokens=N` so many tokens, `#pause=MS` between them, `#fail` refuse, `#cut` break off, `#markdown` a rich answer. The
+// questions of samples.mjs have an answer of their own.
 import { createServer } from 'node:http';
+import { SAMPLES, words } from './samples.mjs';
 
 const MARKDOWN = [
   '## A heading\n\n',
@@ -29,10 +31,12 @@ createServer(async (request, response) => {
   const chunk = (delta, finish = null) =>
     response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`);
   const count = number('tokens', 5);
-  const pieces = text.includes('#markdown') ? MARKDOWN : Array.from({ length: count }, (_, n) => `word${n + 1} `);
+  const sample = SAMPLES.find(({ question }) => question === text);
+  const plain = () => Array.from({ length: count }, (_, n) => `word${n + 1} `);
+  const pieces = sample ? words(sample.answer) : text.includes('#markdown') ? MARKDOWN : plain();
   for (const piece of pieces) {
     if (response.destroyed) return;
-    await sleep(number('pause', 5));
+    await sleep(sample?.pause ?? number('pause', 5));
     chunk({ content: piece });
   }
   if (text.includes('#cut')) return response.destroy();
