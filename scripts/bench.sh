@@ -7,3 +7,4 @@ scripts/build.sh
 for bench in ledger local server gateway scale; do
     cargo bench --locked --features ssr --bench "$bench"
 done
+node end2end/lighthouse.mjs
