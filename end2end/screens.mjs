@@ -58,8 +58,8 @@ async function photograph(browser, site, shot, size) {
   context.setDefaultTimeout(5000);
   try {
     if (shot.as) {
-      const [name, value] = site.cookies[shot.as].split('=');
-      await context.addCookies([{ name, value, url: site.url }]);
+      const cookies = [site.cookies[shot.as], ...(shot.cookies ?? [])].map((cookie) => cookie.split('='));
+      await context.addCookies(cookies.map(([name, value]) => ({ name, value, url: site.url })));
     }
     const page = await context.newPage();
     const path = typeof shot.path === 'function' ? shot.path(site.paths) : shot.path;
@@ -107,8 +107,11 @@ try {
     }
     if (!rows.length) continue;
     await writeFile(resolve(OUT, `${page}.html`), contactSheet(page, rows));
-    const sheet = await browser.newPage({ viewport: { width: 1640, height: 900 } });
+    const sheet = await browser.newPage({ viewport: { width: 400, height: 300 } });
     await sheet.goto(`file://${OUT}/${page}.html`);
+    // As wide as its pictures.
+    const width = 48 + (await sheet.evaluate(() => document.querySelector('main').offsetWidth));
+    await sheet.setViewportSize({ width, height: 900 });
     await sheet.screenshot({ path: resolve(OUT, `${page}.png`), fullPage: true });
     await sheet.close();
     console.log(`${page}: target/screens/${page}.png (${rows.flatMap(({ taken }) => taken).length} pictures)`);

@@ -99,6 +99,8 @@ export const SHOTS = [
     state: 'provider error',
     path: '/chat',
     as: 'full',
+    // Nobody stands in for one that was picked.
+    cookies: ['provider=openai'],
     open: async (page) => {
       await send(page, 'A question that no model can answer #fail');
       await ended(page);
