@@ -6,6 +6,7 @@ pub mod caller;
 pub mod check;
 pub mod config;
 pub mod db;
+pub mod discovery;
 pub mod jobs;
 pub mod limits;
 pub mod metrics;

@@ -23,7 +23,7 @@ use super::pages;
 use super::request::track_request;
 use super::response::ApiError;
 use super::state::AppState;
-use super::{check, metrics, security};
+use super::{check, discovery, metrics, security};
 use crate::error::AppError;
 use crate::ui::Theme;
 use crate::v1::V1Error;
@@ -60,7 +60,9 @@ pub fn build(state: &AppState) -> Router {
         .route("/chat/{id}", get(pages::chat_page))
         .route("/dashboard", get(pages::dashboard_page))
         .route("/account", get(pages::account_page).post(pages::submit_account))
-        .route("/share/{token}", get(pages::shared_page));
+        .route("/share/{token}", get(pages::shared_page))
+        .route("/robots.txt", get(discovery::robots_txt))
+        .route("/sitemap.xml", get(discovery::sitemap_xml));
     let (api, _) = api().split_for_parts();
     let router = Router::new()
         .merge(pages)
