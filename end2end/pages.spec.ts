@@ -33,6 +33,16 @@ for (const theme of ['light', 'dark'] as const) {
   });
 }
 
+test('the sample of the landing page comes in word by word, or at once for who wants no motion', async ({ page }) => {
+  const isShown = (selector: string) => page.locator(`.sample ${selector}`).last().evaluate((element) => getComputedStyle(element).opacity === '1');
+  await page.goto('/');
+  expect(await isShown('.failure')).toBe(false);
+  await expect.poll(() => isShown('.failure')).toBe(true);
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await page.goto('/');
+  for (const part of ['.words > span', '.receipt', '.follow-up', '.failure']) expect(await isShown(part)).toBe(true);
+});
+
 test('the drawer opens and closes with the keyboard on a phone', async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 740 });
   await signUp(page);
