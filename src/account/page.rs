@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::components::FormPage;
 use super::{MAX_NAME_CHARS, PASSWORD_CHARS};
 use crate::error::AppError;
+use crate::i18n::{Text, count, t};
 use crate::ui::Field;
 
 /// The longest address that [`super::Email`] takes.
@@ -22,18 +23,22 @@ pub fn SignInPage(
     #[prop(optional_no_strip)]
     error: Option<AppError>,
 ) -> impl IntoView {
-    let footer = view! { "New here? " <OtherForm path="/sign-up" next=next.clone() label="Sign up" /> }.into_any();
+    let other = view! { <OtherForm path="/sign-up" next=next.clone() label=t(Text::SignUp) /> };
+    let footer = view! { {t(Text::NewHere)} " " {other} }.into_any();
+    // Of the two, it is mostly the password.
+    let focus_password = is_at(error.as_ref(), "password") || error == Some(AppError::InvalidCredentials);
     view! {
-        <FormPage title="Sign in" intro="Good to see you again." action="/sign-in" next error=error.clone() footer>
-            <EmailField email error=at_field(error.as_ref(), "email") />
+        <FormPage title=t(Text::SignIn) intro=t(Text::SignInIntro) action="/sign-in" next error=error.clone() footer>
+            <EmailField email error=error.clone() />
             <Field
                 id="password"
                 name="password"
-                label="Password"
+                label=t(Text::Password)
                 kind="password"
                 autocomplete="current-password"
                 required=true
                 max_chars=*PASSWORD_CHARS.end()
+                autofocus=focus_password
                 error=at_field(error.as_ref(), "password")
             />
         </FormPage>
@@ -45,6 +50,8 @@ pub fn SignInPage(
 pub fn SignUpPage(
     /// A path of this site, to go to afterwards.
     next: String,
+    /// What a new account is given.
+    free_credits: i64,
     /// What was typed before.
     #[prop(optional, into)]
     email: String,
@@ -55,30 +62,33 @@ pub fn SignUpPage(
     #[prop(optional_no_strip)]
     error: Option<AppError>,
 ) -> impl IntoView {
-    let footer = view! { "Already have an account? " <OtherForm path="/sign-in" next=next.clone() label="Sign in" /> }
-        .into_any();
+    let other = view! { <OtherForm path="/sign-in" next=next.clone() label=t(Text::SignIn) /> };
+    let footer = view! { {t(Text::HaveAnAccount)} " " {other} }.into_any();
+    let intro = count(Text::SignUpIntro, free_credits.unsigned_abs());
     view! {
-        <FormPage title="Sign up" intro="New accounts begin with free credits." action="/sign-up" next error=error.clone() footer>
-            <EmailField email error=at_field(error.as_ref(), "email") />
+        <FormPage title=t(Text::SignUp) intro action="/sign-up" next error=error.clone() footer>
+            <EmailField email error=error.clone() />
             <Field
                 id="name"
                 name="name"
-                label="Name (optional)"
+                label=t(Text::NameOptional)
                 autocomplete="name"
                 value=name
                 max_chars=MAX_NAME_CHARS
+                autofocus=is_at(error.as_ref(), "name")
                 error=at_field(error.as_ref(), "name")
             />
             <Field
                 id="password"
                 name="password"
-                label="Password"
+                label=t(Text::Password)
                 kind="password"
                 autocomplete="new-password"
                 required=true
                 min_chars=*PASSWORD_CHARS.start()
                 max_chars=*PASSWORD_CHARS.end()
-                hint="At least 8 characters."
+                hint=t(Text::PasswordHint)
+                autofocus=is_at(error.as_ref(), "password")
                 error=at_field(error.as_ref(), "password")
             />
         </FormPage>
@@ -89,20 +99,23 @@ pub fn SignUpPage(
 fn EmailField(
     /// What was typed before.
     email: String,
-    /// What is wrong with it.
-    error: Option<String>,
+    /// What went wrong with the last try.
+    error: Option<AppError>,
 ) -> impl IntoView {
+    // An address that has an account is another one's, or means the other form.
+    let is_wrong = is_at(error.as_ref(), "email") || matches!(error, Some(AppError::Conflict(_)));
     view! {
         <Field
             id="email"
             name="email"
-            label="Email"
+            label=t(Text::Email)
             kind="email"
             autocomplete="username"
             value=email
             required=true
             max_chars=MAX_EMAIL_CHARS
-            error
+            autofocus=is_wrong
+            error=at_field(error.as_ref(), "email")
         />
     }
 }
@@ -119,16 +132,18 @@ fn OtherForm(
 ) -> impl IntoView {
     let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
     view! {
-        <a href=format!("{path}?{query}") class="font-medium text-accent underline">
+        <a href=format!("{path}?{query}") class="font-medium text-accent underline underline-offset-2">
             {label}
         </a>
     }
 }
 
+/// Whether this field was wrong.
+fn is_at(error: Option<&AppError>, name: &str) -> bool {
+    matches!(error, Some(AppError::InvalidInput { field, .. }) if field == name)
+}
+
 /// The text for a field that was wrong.
 fn at_field(error: Option<&AppError>, name: &str) -> Option<String> {
-    match error {
-        Some(AppError::InvalidInput { field, message }) if field == name => Some(message.clone()),
-        _ => None,
-    }
+    is_at(error, name).then(|| error.map(ToString::to_string).unwrap_or_default())
 }

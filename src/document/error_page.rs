@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use crate::ui::{Button, ButtonVariant, Mosaic};
+use crate::i18n::{Text, t};
+use crate::ui::{Button, ButtonVariant};
 
 /// The body of an error page.
 #[component]
@@ -20,23 +21,44 @@ pub fn ErrorPage(
     request_id: Option<String>,
 ) -> impl IntoView {
     view! {
-        <div class="m-auto flex max-w-md flex-col items-center gap-4 px-4 py-16 text-center">
-            <Mosaic class="size-14" />
-            <p class="text-sm font-medium text-ink-soft">"Error " {status}</p>
-            <h1 class="text-2xl font-semibold tracking-tight">{title}</h1>
-            <p class="text-ink-soft">{text}</p>
-            <div class="flex gap-2">
-                <Button href="/chat" label="To the chat" variant=ButtonVariant::Primary />
-                <Button href="/" label="Home" />
+        <div class="m-auto flex max-w-md flex-col items-center gap-6 px-4 py-16 text-center">
+            <BrokenMosaic />
+            <div class="space-y-2">
+                <p class="text-sm text-ink-soft tabular-nums">{status}</p>
+                <h1 class="font-display text-4xl text-balance">{title}</h1>
+                <p class="text-ink-soft text-pretty">{text}</p>
+            </div>
+            <div class="flex flex-wrap justify-center gap-2">
+                <Button href="/chat" label=t(Text::ToTheChat) variant=ButtonVariant::Primary />
+                <Button href="/" label=t(Text::Home) />
             </div>
             {request_id
                 .map(|id| {
                     view! {
                         <p class="text-xs text-ink-soft">
-                            "Request " <code class="break-all select-all">{id}</code>
+                            {t(Text::Request)} " " <code class="break-all select-all">{id}</code>
                         </p>
                     }
                 })}
         </div>
+    }
+}
+
+/// The mark, with one tile fallen out of it; decorative.
+#[component]
+fn BrokenMosaic() -> impl IntoView {
+    view! {
+        <svg class="w-24" viewBox="0 0 24 32" aria-hidden="true">
+            <path class="fill-accent" d="M1 1h6v6H1zM9 1h6v6H9zM17 1h6v6h-6zM9 9h6v6H9zM9 17h6v6H9z" />
+            <path class="fill-accent/40" d="M1 9h6v6H1zM17 17h6v6h-6z" />
+            <path class="fill-accent/20" d="M1 17h6v6H1z" />
+            <path
+                class="fill-none stroke-line-strong"
+                stroke-width="0.3"
+                stroke-dasharray="0.9 0.7"
+                d="M17.2 9.2h5.6v5.6h-5.6z"
+            />
+            <path class="fill-gold" d="M14.6 25.2l5.8-1.5 1.5 5.8-5.8 1.5z" />
+        </svg>
     }
 }

@@ -5,6 +5,8 @@ mod assets;
 mod error_page;
 mod head;
 mod shell;
+mod site_footer;
+mod site_header;
 mod static_page;
 
 pub use assets::Assets;

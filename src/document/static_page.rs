@@ -3,14 +3,17 @@
 
 use leptos::config::LeptosOptions;
 use leptos::prelude::*;
+use url::Url;
 
+use super::site_footer::SiteFooter;
+use super::site_header::SiteHeader;
 use super::{Assets, head::Head};
 use crate::app::CHAT;
 use crate::i18n::current_language;
-use crate::ui::{Button, ButtonSize, ButtonVariant, Logo, Theme, ThemeSwitch};
+use crate::ui::Theme;
 
 /// What a static page says about itself.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StaticPage<'a> {
     /// The document's title, without the name of the product.
     pub title: &'a str,
@@ -18,6 +21,8 @@ pub struct StaticPage<'a> {
     pub description: &'a str,
     /// Where this page is: the theme switch comes back to it.
     pub path: &'a str,
+    /// Its own address, with the site's; none where there is nothing to come across.
+    pub canonical: Option<Url>,
     /// The theme that the visitor chose.
     pub theme: Theme,
     /// Let the browser fetch the app while the page is read, so that the next page is there at once.
@@ -37,18 +42,21 @@ pub fn render_static_page<V: IntoView + 'static>(
         provide_context(page.theme);
         let assets = Assets::of(options);
         let title = format!("{} · Tessera", page.title);
+        let (description, canonical, is_secret) = (page.description.to_owned(), page.canonical, page.is_secret);
         let prefetch = assets.filter(|_| page.prefetch);
         view! {
             <!DOCTYPE html>
             <html lang=current_language().code() data-theme=page.theme.attribute()>
                 <head>
-                    <Head title description=page.description.to_owned() assets is_secret=page.is_secret />
+                    <Head title description canonical assets is_secret />
+                    <link rel="preload" href="/fonts/display.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                     {prefetch.map(|assets| view! { <Prefetch assets /> })}
                 </head>
                 <body>
                     <div class="flex min-h-dvh flex-col">
-                        <Header path=page.path.to_owned() />
+                        <SiteHeader path=page.path.to_owned() />
                         <main class="flex flex-1 flex-col">{body()}</main>
+                        <SiteFooter path=page.path.to_owned() />
                     </div>
                 </body>
             </html>
@@ -57,30 +65,6 @@ pub fn render_static_page<V: IntoView + 'static>(
     });
     owner.cleanup();
     html
-}
-
-#[component]
-fn Header(
-    /// Where this page is.
-    path: String,
-) -> impl IntoView {
-    let is_sign_in = path.starts_with("/sign-in");
-    view! {
-        <header class="mx-auto flex h-16 w-full max-w-5xl items-center justify-between px-4 sm:px-6">
-            <a href="/" class="rounded-md py-1.5">
-                <Logo />
-            </a>
-            <div class="flex items-center gap-2">
-                <ThemeSwitch next=path />
-                {(!is_sign_in)
-                    .then(|| {
-                        view! {
-                            <Button href="/sign-in" label="Sign in" variant=ButtonVariant::Ghost size=ButtonSize::Small />
-                        }
-                    })}
-            </div>
-        </header>
-    }
 }
 
 /// Everything that `/chat` loads, at the lowest priority.

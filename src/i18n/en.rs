@@ -273,5 +273,57 @@ pub const fn say(text: Text) -> &'static str {
 
         // Pages without a script
         Text::SiteTitle => "Tessera",
+        Text::SiteDescription => "Self-hosted AI chat with prepaid credits. You pay for answers, not for attempts.",
+        Text::LandingTitle => "AI chat that charges for answers only",
+        Text::OpenSource => "Tessera is open source.",
+        Text::HeroFirst => "You pay for answers.",
+        Text::HeroSecond => "Not for attempts.",
+        Text::HeroText => {
+            "An AI chat you host yourself, with prepaid credits. It asks Gemini, OpenAI, any compatible server, or the small model inside it, and takes a credit only once the answer is there."
+        }
+        Text::StartWith => "Start with {count} free credit|Start with {count} free credits",
+        Text::NoCardNeeded => "No card, nothing to install.",
+        Text::SampleQuestion => "Describe a mosaic in one sentence.",
+        Text::SampleAnswer => {
+            "A |mosaic |is |a |type |of |art |that |combines |different |materials, |such |as |glass, |stone, |and |metal, |to |create |intricate |patterns |on |walls |or |floors."
+        }
+        Text::SampleFollowUp => "Now as a poem.",
+        Text::SampleCaption => {
+            "Above, an answer of the built-in model, as it was recorded. Below, what a failure looks like."
+        }
+        Text::PromiseTitle => "Every credit is a tile",
+        Text::PromiseText => {
+            "It is yours until an answer takes its place. No result, no charge: not as a policy, but as the way the ledger works."
+        }
+        Text::HeldTitle => "Set aside",
+        Text::HeldText => "Before a model is asked, the price is put on hold. You see it before you send.",
+        Text::SpentTitle => "Spent",
+        Text::SpentText => "Once the answer is stored and yours to read, and at no other moment.",
+        Text::GivenBackTitle => "Or given back",
+        Text::GivenBackText => "An error, a time-out, even a crash of the server: the hold is released, by itself.",
+        Text::PricesTitle => "Prices, in credits",
+        Text::PriceToBegin => "to begin with",
+        Text::PriceToBeginNote => "For every new account, once.",
+        Text::PriceOfAnswer => "for an answer",
+        Text::PriceOfAnswerNote => "Whichever model gives it, however long it is.",
+        Text::PriceOfFailure => "for a failure",
+        Text::PriceOfFailureNote => "Answers from the cache are free, too.",
+        Text::SelfHostTitle => "Run it yourself",
+        Text::SelfHostText => {
+            "Two commands, no keys, no account with anybody: a small model is included. Add providers of your own when you want them. Any OpenAI client can talk to it."
+        }
+        Text::SignInIntro => "Good to see you again.",
+        Text::SignUpIntro => "{count} free credit to begin with.|{count} free credits to begin with.",
+        Text::NewHere => "New here?",
+        Text::HaveAnAccount => "Already have an account?",
+        Text::NameOptional => "Name (optional)",
+        Text::Password => "Password",
+        Text::PasswordHint => "At least 8 characters.",
+        Text::ToTheChat => "To the chat",
+        Text::NotFoundTitle => "Nothing here",
+        Text::NotFoundText => "The page may have moved, or the address has a slip in it.",
+        Text::UnavailableTitle => "Back in a moment",
+        Text::InternalTitle => "That went wrong",
+        Text::InternalText => "It is not your doing, and nothing was charged. The number below finds it in the log.",
     }
 }

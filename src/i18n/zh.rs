@@ -265,5 +265,53 @@ pub const fn say(text: Text) -> &'static str {
 
         // Pages without a script
         Text::SiteTitle => "Tessera",
+        Text::SiteDescription => "自己托管的 AI 对话，预付积分。只为答案付费，不为尝试买单。",
+        Text::LandingTitle => "只为答案付费的 AI 对话",
+        Text::OpenSource => "Tessera 是开源软件。",
+        Text::HeroFirst => "只为答案付费，",
+        Text::HeroSecond => "不为尝试买单。",
+        Text::HeroText => {
+            "自己托管的 AI 对话，使用预付积分。它可以询问 Gemini、OpenAI、任何兼容的服务器，或内置的小模型；答案到手，才扣积分。"
+        }
+        Text::StartWith => "免费领取 {count} 积分",
+        Text::NoCardNeeded => "无需绑卡，无需安装。",
+        Text::SampleQuestion => "用一句话说说什么是马赛克镶嵌画。",
+        Text::SampleAnswer => {
+            "马赛克|镶嵌画|是|一种|艺术，|把|玻璃、|石头、|金属|等|不同|材料|拼在|一起，|在|墙面|或|地面上|组成|精致的|图案。"
+        }
+        Text::SampleFollowUp => "再写成一首诗。",
+        Text::SampleCaption => "上：内置模型的一次真实回答（译文）。下：失败时的样子。",
+        Text::PromiseTitle => "一枚积分，一块砖",
+        Text::PromiseText => "在换成答案之前，它始终是你的。没有结果就不扣费：这不是一句承诺，而是账本本身的规则。",
+        Text::HeldTitle => "先预留",
+        Text::HeldText => "询问模型之前，先预留费用。发送之前，你就能看到价格。",
+        Text::SpentTitle => "再扣除",
+        Text::SpentText => "答案保存好、可以阅读之后才扣除，绝不提前。",
+        Text::GivenBackTitle => "否则退还",
+        Text::GivenBackText => "出错、超时，甚至服务器崩溃：预留的积分都会自动退还。",
+        Text::PricesTitle => "价格（积分）",
+        Text::PriceToBegin => "注册即得",
+        Text::PriceToBeginNote => "每个新账户一次。",
+        Text::PriceOfAnswer => "每个回答",
+        Text::PriceOfAnswerNote => "无论哪个模型作答，无论多长。",
+        Text::PriceOfFailure => "失败的回答",
+        Text::PriceOfFailureNote => "来自缓存的回答同样免费。",
+        Text::SelfHostTitle => "自己来运行",
+        Text::SelfHostText => {
+            "两条命令，不需要密钥，也不需要任何账户：内置了一个小模型。需要时再接入自己的服务商。任何 OpenAI 客户端都可以连接。"
+        }
+        Text::SignInIntro => "欢迎回来。",
+        Text::SignUpIntro => "注册即得 {count} 免费积分。",
+        Text::NewHere => "还没有账户？",
+        Text::HaveAnAccount => "已有账户？",
+        Text::NameOptional => "名称（可选）",
+        Text::Password => "密码",
+        Text::PasswordHint => "至少 8 个字符。",
+        Text::ToTheChat => "前往对话",
+        Text::NotFoundTitle => "这里什么也没有",
+        Text::NotFoundText => "页面可能已移走，或者地址有误。",
+        Text::UnavailableTitle => "马上回来",
+        Text::InternalTitle => "出了点问题",
+        Text::InternalText => "这不是你的问题，也没有扣费。凭下方编号可以在日志中查到它。",
     }
 }

@@ -17,6 +17,7 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use serde::Deserialize;
 use std::convert::Infallible;
+use url::Url;
 use uuid::Uuid;
 
 use super::caller::{Caller, Person};
@@ -119,8 +120,15 @@ pub async fn shared_page(State(state): State<AppState>, theme: Theme, Path(token
     let mut response = match chat::conversations::load_shared(&state, &token).await {
         Ok(conversation) => {
             let (title, path) = (conversation.title.clone(), format!("/share/{token}"));
-            let page =
-                StaticPage { title: &title, description: "", path: &path, theme, prefetch: false, is_secret: true };
+            let page = StaticPage {
+                title: &title,
+                description: "",
+                path: &path,
+                canonical: None,
+                theme,
+                prefetch: false,
+                is_secret: true,
+            };
             let html = render_static_page(page, &state.leptos, || view! { <SharedPage conversation /> });
             static_response(200, html)
         }
@@ -243,9 +251,10 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
     let page = PAGES[language][position(&Theme::ALL, theme)].get_or_init(|| {
         let CreditsConfig { free: free_credits, chat: chat_credits } = state.config.credits;
         let page = StaticPage {
-            title: "AI chat that keeps its accounts straight",
-            description: "Self-hosted AI chat with prepaid credits: no result, no charge.",
+            title: t(Text::LandingTitle),
+            description: t(Text::SiteDescription),
             path: "/",
+            canonical: address_of(&state, "/"),
             theme,
             prefetch: false,
             is_secret: false,
@@ -282,6 +291,7 @@ pub fn docs_page(state: &AppState, theme: Theme) -> Response {
             title: "HTTP API",
             description: "Every operation of the HTTP API, with examples.",
             path: "/api/docs",
+            canonical: address_of(state, "/api/docs"),
             theme,
             prefetch: false,
             is_secret: false,
@@ -351,22 +361,25 @@ pub fn auth_page(
     let status = error.as_ref().map_or(200, AppError::status);
     let next = same_site_path(form.next.as_deref(), "/chat");
     let (email, name) = (form.email.clone(), form.name.clone().unwrap_or_default());
-    let (title, path) = match page {
-        AuthPage::SignIn => ("Sign in", format!("/sign-in?next={}", urlencode(&next))),
-        AuthPage::SignUp => ("Sign up", format!("/sign-up?next={}", urlencode(&next))),
+    let (title, plain_path) = match page {
+        AuthPage::SignIn => (t(Text::SignIn), "/sign-in"),
+        AuthPage::SignUp => (t(Text::SignUp), "/sign-up"),
     };
+    let path = format!("{plain_path}?next={}", urlencode(&next));
+    let free_credits = state.config.credits.free;
     // Whoever is about to sign in needs the app next.
     let static_page = StaticPage {
         title,
-        description: "Self-hosted AI chat with prepaid credits.",
+        description: t(Text::SiteDescription),
         path: &path,
+        canonical: address_of(state, plain_path),
         theme,
         prefetch: true,
         is_secret: false,
     };
     let html = render_static_page(static_page, &state.leptos, || match page {
         AuthPage::SignIn => view! { <SignInPage next email error /> }.into_any(),
-        AuthPage::SignUp => view! { <SignUpPage next email name error /> }.into_any(),
+        AuthPage::SignUp => view! { <SignUpPage next free_credits email name error /> }.into_any(),
     });
     static_response(status, html)
 }
@@ -374,17 +387,23 @@ pub fn auth_page(
 /// A page that says what went wrong.
 #[must_use]
 pub fn error_page(state: &AppState, theme: Theme, error: &AppError) -> Response {
-    let (status, text) = (error.status(), error.to_string());
-    let title = match error {
-        AppError::NotFound => "Not found",
-        AppError::Unavailable => "Tessera is having a moment",
-        AppError::Internal => "Something went wrong",
-        _ => "That did not work",
+    let status = error.status();
+    let (title, text) = match error {
+        AppError::NotFound => (t(Text::NotFoundTitle), t(Text::NotFoundText).to_owned()),
+        AppError::Unavailable => (t(Text::UnavailableTitle), error.to_string()),
+        AppError::Internal => (t(Text::InternalTitle), t(Text::InternalText).to_owned()),
+        _ => (t(Text::DidNotWork), error.to_string()),
     };
-    let page = StaticPage { title, description: "", path: "/", theme, prefetch: false, is_secret: false };
+    let page =
+        StaticPage { title, description: "", path: "/", canonical: None, theme, prefetch: false, is_secret: false };
     let request_id = Some(current_request_id());
     let html = render_static_page(page, &state.leptos, || view! { <ErrorPage status title text request_id /> });
     static_response(status, html)
+}
+
+/// A path of this site with its origin, as others write it.
+fn address_of(state: &AppState, path: &str) -> Option<Url> {
+    state.config.site.public_url.join(path).ok()
 }
 
 fn static_response(status: u16, html: impl Into<Body>) -> Response {

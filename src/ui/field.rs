@@ -35,6 +35,9 @@ pub fn Field(
     /// Most characters.
     #[prop(optional)]
     max_chars: Option<usize>,
+    /// It has the focus when the page opens.
+    #[prop(optional)]
+    autofocus: bool,
     /// The input itself, for who needs to read or focus it.
     #[prop(optional)]
     input: NodeRef<html::Input>,
@@ -60,6 +63,7 @@ pub fn Field(
                 required=required
                 minlength=min_chars
                 maxlength=max_chars
+                autofocus=autofocus
                 aria-invalid=error.is_some().then_some("true")
                 aria-describedby=described_by
             />

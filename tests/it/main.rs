@@ -13,6 +13,7 @@ mod config;
 mod contracts;
 mod conversations;
 mod crash;
+mod discovery;
 mod docs;
 mod fake_gemini;
 mod fake_openai;

@@ -116,3 +116,34 @@ async fn signed_in_users_skip_the_forms() {
     let response = user.get("/sign-in?next=/dashboard").send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (303, "/dashboard"));
 }
+
+#[tokio::test]
+async fn a_form_that_comes_back_has_its_focus_where_it_was_wrong() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
+    let focused = async |path: &str, email: &str, password: &str| {
+        let form = [("email", email), ("password", password)];
+        let page = visitor.post_form(path, &form).send().await.unwrap().text().await.unwrap();
+        let inputs = page.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap());
+        let focused: Vec<_> = inputs.filter(|input| input.contains("autofocus")).map(str::to_owned).collect();
+        assert_eq!(focused.len(), 1, "{path} {email}");
+        focused[0].split("name=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    assert_eq!(focused("/sign-up", "nobody", PASSWORD).await, "email");
+    assert_eq!(focused("/sign-up", "ada@example.org", "short").await, "password");
+    assert_eq!(focused("/sign-in", "ada@example.org", "not the password").await, "password");
+    let page = visitor.get("/sign-in").send().await.unwrap().text().await.unwrap();
+    assert!(!page.contains("autofocus"), "nothing was wrong yet");
+}
+
+#[tokio::test]
+async fn the_public_pages_speak_the_language_of_the_browser() {
+    let app = TestApp::start().await;
+    for (path, heading) in
+        [("/", "只为答案付费"), ("/sign-in", "登录"), ("/sign-up", "注册"), ("/nowhere", "这里什么也没有")]
+    {
+        let request = app.visitor().get(path).header("accept-language", "zh-CN,zh;q=0.9");
+        let page = request.send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(r#"lang="zh-Hans""#) && page.contains(heading), "{path}");
+    }
+}

@@ -3,15 +3,18 @@
 use leptos::prelude::*;
 
 use crate::error::AppError;
-use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Card};
+use crate::i18n::{Text, t};
+use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Mosaic};
 
-/// A form on a card. It needs no script: it is sent, and the server answers with a redirect or with this page again.
+/// A form, and the motif of the site beside it. It needs no script: it is sent, and the server answers with a redirect or
+/// with this page again.
 #[component]
 pub fn FormPage(
     /// The heading, and the label of the button.
     title: &'static str,
     /// A line under the heading.
-    intro: &'static str,
+    #[prop(into)]
+    intro: String,
     /// Where the form is sent.
     action: &'static str,
     /// A path of this site, to go to afterwards.
@@ -26,20 +29,26 @@ pub fn FormPage(
     let error =
         error.filter(|error| !matches!(error, AppError::InvalidInput { field, .. } if is_shown_at_its_field(field)));
     view! {
-        <div class="m-auto w-full max-w-md space-y-6 px-4 py-10">
-            <div class="space-y-2 text-center">
-                <h1 class="text-2xl font-semibold tracking-tight">{title}</h1>
-                <p class="text-ink-soft">{intro}</p>
-            </div>
-            <Card>
+        <div class="mx-auto grid w-full max-w-6xl flex-1 items-center gap-16 px-4 py-8 sm:px-6 lg:grid-cols-2">
+            <div class="mx-auto w-full max-w-sm space-y-8">
+                <div class="space-y-2">
+                    <h1 class="font-display text-4xl">{title}</h1>
+                    <p class="text-ink-soft">{intro}</p>
+                </div>
                 <form method="post" action=action class="space-y-5">
                     {error.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })}
                     <input type="hidden" name="next" value=next />
                     {children()}
                     <Button label=title variant=ButtonVariant::Primary kind="submit" class="w-full" />
                 </form>
-            </Card>
-            <p class="text-center text-sm text-ink-soft">{footer}</p>
+                <p class="text-sm text-ink-soft">{footer}</p>
+            </div>
+            <div class="hidden flex-col justify-between gap-16 self-stretch rounded-md bg-sunken p-12 lg:flex">
+                <Mosaic class="-m-2.5 size-64" />
+                <p class="font-display text-3xl leading-tight">
+                    {t(Text::HeroFirst)} <br /> <span class="text-ink-soft">{t(Text::HeroSecond)}</span>
+                </p>
+            </div>
         </div>
     }
 }

@@ -1,0 +1,36 @@
+//! What stands above every page without a script.
+
+use leptos::prelude::*;
+
+use crate::i18n::{Text, t};
+use crate::ui::{Button, ButtonSize, ButtonVariant, Logo, ThemeSwitch};
+
+/// Logo, theme, and the way in.
+#[component]
+pub fn SiteHeader(
+    /// Where this page is.
+    path: String,
+) -> impl IntoView {
+    let is_sign_in = path.starts_with("/sign-in");
+    view! {
+        <header class="mx-auto flex h-16 w-full max-w-6xl shrink-0 items-center justify-between px-4 sm:px-6">
+            <a href="/" class="rounded-md py-1.5">
+                <Logo />
+            </a>
+            <div class="flex items-center gap-2">
+                <ThemeSwitch next=path />
+                {(!is_sign_in)
+                    .then(|| {
+                        view! {
+                            <Button
+                                href="/sign-in"
+                                label=t(Text::SignIn)
+                                variant=ButtonVariant::Ghost
+                                size=ButtonSize::Small
+                            />
+                        }
+                    })}
+            </div>
+        </header>
+    }
+}
