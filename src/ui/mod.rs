@@ -40,5 +40,5 @@ pub use logo::{Logo, MOSAIC, Mosaic};
 pub use popover::{Popover, PopoverItem};
 pub use skeleton::Skeleton;
 pub use still::still;
-pub use theme::{Theme, ThemeSwitch};
+pub use theme::{Theme, ThemeSwitch, follow_theme_forms};
 pub use timestamp::Timestamp;
