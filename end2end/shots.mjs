@@ -110,6 +110,18 @@ export const SHOTS = [
   { page: 'chat', state: 'conversation not there', path: '/chat/00000000-0000-7000-8000-000000000000', as: 'full', status: 404 },
   { page: 'chat', state: 'no credits', path: '/chat', as: 'poor', open: async (page) => { await send(page, 'One more question'); await page.waitForTimeout(800); } },
 
+  {
+    page: 'chat',
+    state: 'offline',
+    path: '/chat',
+    as: 'full',
+    open: async (page) => {
+      await hydrated(page);
+      await page.context().setOffline(true);
+      await page.waitForTimeout(300);
+    },
+  },
+
   { page: 'dashboard', state: 'empty', path: '/dashboard', as: 'new' },
   { page: 'dashboard', state: 'full', path: '/dashboard', as: 'full' },
   { page: 'dashboard', state: 'full, Chinese', path: '/dashboard', as: 'full', locale: 'zh-CN' },

@@ -288,7 +288,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::NoCardNeeded => "No card, nothing to install.",
         Text::SampleQuestion => "Describe a mosaic in one sentence.",
         Text::SampleAnswer => {
-            "A |mosaic |is |a |type |of |art |that |combines |different |materials, |such |as |glass, |stone, |and |metal, |to |create |intricate |patterns |on |walls |or |floors."
+            "A /mosaic /is /a /type /of /art /that /combines /different /materials, /such /as /glass, /stone, /and /metal, /to /create /intricate /patterns /on /walls /or /floors."
         }
         Text::SampleFollowUp => "Now as a poem.",
         Text::SampleCaption => {

@@ -277,6 +277,7 @@ pub enum Text {
     StartWith,
     NoCardNeeded,
     SampleQuestion,
+    /// Its pieces, as they come, are separated by `/`.
     SampleAnswer,
     SampleFollowUp,
     SampleCaption,

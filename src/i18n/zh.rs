@@ -280,7 +280,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::NoCardNeeded => "无需绑卡，无需安装。",
         Text::SampleQuestion => "用一句话说说什么是马赛克镶嵌画。",
         Text::SampleAnswer => {
-            "马赛克|镶嵌画|是|一种|艺术，|把|玻璃、|石头、|金属|等|不同|材料|拼在|一起，|在|墙面|或|地面上|组成|精致的|图案。"
+            "马赛克/镶嵌画/是/一种/艺术，/把/玻璃、/石头、/金属/等/不同/材料/拼在/一起，/在/墙面/或/地面上/组成/精致的/图案。"
         }
         Text::SampleFollowUp => "再写成一首诗。",
         Text::SampleCaption => "上：内置模型的一次真实回答（译文）。下：失败时的样子。",

@@ -17,7 +17,7 @@ pub fn Sample(
     let (input, output, model) = RECORDED;
     let tokens = fill(Text::TokensInOut, &[("input", input), ("output", output)]);
     let price = count(Text::CreditsCount, chat_credits.unsigned_abs());
-    let answer = t(Text::SampleAnswer).split('|').map(|piece| view! { <span>{piece}</span> }).collect::<Vec<_>>();
+    let answer = t(Text::SampleAnswer).split('/').map(|piece| view! { <span>{piece}</span> }).collect::<Vec<_>>();
     view! {
         <figure class="sample min-w-0">
             <div class="space-y-5 rounded-md border border-line bg-surface p-5 sm:p-6">

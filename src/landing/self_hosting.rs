@@ -22,12 +22,7 @@ pub fn SelfHosting() -> impl IntoView {
                     <Button href="/components" label=t(Text::UiComponents) />
                 </div>
             </div>
-            <pre
-                class="overflow-x-auto rounded-md border border-line bg-sunken p-5 text-sm leading-7"
-                tabindex="0"
-                role="region"
-                aria-labelledby="self-host"
-            >
+            <pre class="overflow-x-auto rounded-md border border-line bg-sunken p-5 text-sm leading-7" tabindex="0">
                 <code>"git clone <this repository> tessera\ncd tessera && make run"</code>
             </pre>
         </section>
