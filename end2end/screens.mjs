@@ -58,8 +58,8 @@ async function photograph(browser, site, shot, size) {
   context.setDefaultTimeout(5000);
   try {
     if (shot.as) {
-      const cookies = [site.cookies[shot.as], ...(shot.cookies ?? [])].map((cookie) => cookie.split('='));
-      await context.addCookies(cookies.map(([name, value]) => ({ name, value, url: site.url })));
+      const [name, value] = site.cookies[shot.as].split('=');
+      await context.addCookies([{ name, value, url: site.url }]);
     }
     const page = await context.newPage();
     const path = typeof shot.path === 'function' ? shot.path(site.paths) : shot.path;
@@ -68,6 +68,8 @@ async function photograph(browser, site, shot, size) {
     await shot.open?.(page);
     for (const theme of THEMES) {
       await page.emulateMedia({ colorScheme: theme });
+      // Colours take a moment to change.
+      await page.waitForTimeout(250);
       const height = Math.min(MAX_HEIGHT, await page.evaluate(() => document.documentElement.scrollHeight));
       const clip = { x: 0, y: 0, width: size.width, height };
       await page.screenshot({ path: resolve(OUT, fileOf(shot, size, theme)), fullPage: true, clip });
@@ -87,7 +89,8 @@ for (const page of pages) {
   await rm(resolve(OUT, page), { recursive: true, force: true });
   await mkdir(resolve(OUT, page), { recursive: true });
 }
-const { url, stop } = await startSite({ FREE_CREDITS: '60' });
+// Nobody stands in when the upstream fails, and the list of models has one that cannot answer.
+const { url, stop } = await startSite({ FREE_CREDITS: '60', LOCAL_MODEL: '/models/none.gguf' });
 const browser = await chromium.launch({
   executablePath: process.env.TESSERA_CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],

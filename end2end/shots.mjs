@@ -91,7 +91,7 @@ export const SHOTS = [
     as: 'full',
     open: async (page) => {
       await send(page, 'Explain tides once more, slowly.');
-      await page.getByText('invisible').waitFor();
+      await page.getByText('invisible').first().waitFor();
     },
   },
   {
@@ -99,10 +99,18 @@ export const SHOTS = [
     state: 'provider error',
     path: '/chat',
     as: 'full',
-    // Nobody stands in for one that was picked.
-    cookies: ['provider=openai'],
     open: async (page) => {
       await send(page, 'A question that no model can answer #fail');
+      await ended(page);
+    },
+  },
+  {
+    page: 'chat',
+    state: 'broken off',
+    path: '/chat',
+    as: 'full',
+    open: async (page) => {
+      await send(page, 'A question whose answer breaks off #tokens=40 #cut');
       await ended(page);
     },
   },
