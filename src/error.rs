@@ -3,56 +3,92 @@
 //! No driver types and no raw texts live here: internals are logged once where they happen and leave as
 //! [`AppError::Internal`].
 
+use std::fmt;
+
 use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
+
+use crate::i18n::{Text, fill, t};
 
 /// Shorthand for what every service returns.
 pub type AppResult<T> = Result<T, AppError>;
 
 /// The only error a client sees. Its text is for people, [`AppError::code`] for programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AppError {
     /// A field that the caller sent is missing or wrong.
-    #[error("{message}")]
-    InvalidInput { field: String, message: String },
-    #[error("Please sign in.")]
+    InvalidInput {
+        field: String,
+        message: String,
+    },
     Unauthenticated,
     /// Sign-in failed. Says the same for a wrong password and for an unknown address.
-    #[error("The email address or the password is not right.")]
     InvalidCredentials,
-    #[error("Not enough credits: this costs {needed} and you have {available}.")]
-    InsufficientCredits { needed: i64, available: i64 },
+    InsufficientCredits {
+        needed: i64,
+        available: i64,
+    },
     /// The API key has a budget.
-    #[error("This costs {needed}, and of the budget of this API key {available} are left.")]
-    OverBudget { needed: i64, available: i64 },
-    #[error("You may not do that.")]
+    OverBudget {
+        needed: i64,
+        available: i64,
+    },
     Forbidden,
-    #[error("There is nothing here.")]
     NotFound,
-    #[error("{0}")]
     Conflict(String),
-    #[error("This Idempotency-Key was used before with another request.")]
     IdempotencyMismatch,
-    #[error("This address does not take that method.")]
     MethodNotAllowed,
-    #[error("That is too large.")]
     TooLarge,
-    #[error("Send the body as {0}.")]
     UnsupportedMedia(String),
     /// `limit` is how many a minute are allowed.
-    #[error("Too many requests. Please try again in {retry_after_secs} s.")]
-    RateLimited { retry_after_secs: u64, limit: u32 },
-    #[error("The model could not answer. Nothing was charged.")]
+    RateLimited {
+        retry_after_secs: u64,
+        limit: u32,
+    },
     ProviderFailed,
-    #[error("The model took too long. Nothing was charged.")]
     ProviderTimeout,
-    #[error("The model limits how often it may be asked. Please try again in a moment. Nothing was charged.")]
     ProviderRateLimited,
-    #[error("Tessera cannot do that right now. Please try again in a moment.")]
     Unavailable,
-    #[error("internal error")]
     Internal,
+}
+
+impl fmt::Display for AppError {
+    /// In the language of the request, or of the page.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::InvalidInput { message, .. } | Self::Conflict(message) => return f.write_str(message),
+            Self::InsufficientCredits { needed, available } => {
+                return f.write_str(&amounts(Text::NotEnoughCredits, *needed, *available));
+            }
+            Self::OverBudget { needed, available } => {
+                return f.write_str(&amounts(Text::OverBudget, *needed, *available));
+            }
+            Self::UnsupportedMedia(kind) => return f.write_str(&fill(Text::UnsupportedMedia, &[("kind", kind)])),
+            Self::RateLimited { retry_after_secs, .. } => {
+                return f.write_str(&fill(Text::TooManyRequests, &[("seconds", &retry_after_secs.to_string())]));
+            }
+            Self::Unauthenticated => Text::PleaseSignIn,
+            Self::InvalidCredentials => Text::WrongCredentials,
+            Self::Forbidden => Text::Forbidden,
+            Self::NotFound => Text::NothingHere,
+            Self::IdempotencyMismatch => Text::IdempotencyMismatch,
+            Self::MethodNotAllowed => Text::MethodNotAllowed,
+            Self::TooLarge => Text::TooLarge,
+            Self::ProviderFailed => Text::ProviderFailed,
+            Self::ProviderTimeout => Text::ProviderTimeout,
+            Self::ProviderRateLimited => Text::ProviderRateLimited,
+            Self::Unavailable => Text::Unavailable,
+            Self::Internal => Text::InternalError,
+        };
+        f.write_str(t(text))
+    }
+}
+
+impl std::error::Error for AppError {}
+
+fn amounts(text: Text, needed: i64, available: i64) -> String {
+    fill(text, &[("needed", &needed.to_string()), ("available", &available.to_string())])
 }
 
 impl AppError {
@@ -130,7 +166,7 @@ impl FromServerFnError for AppError {
             // The browser could not reach the server at all.
             ServerFnErrorErr::Request(_) => Self::Unavailable,
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
-                Self::invalid("body", "The request could not be read.")
+                Self::invalid("body", t(Text::RequestUnreadable))
             }
             _ => Self::Internal,
         }

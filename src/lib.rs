@@ -9,6 +9,7 @@ pub mod app;
 pub mod chat;
 pub mod credits;
 pub mod error;
+pub mod i18n;
 pub mod json;
 pub mod navigation;
 pub mod page_data;

@@ -5,6 +5,7 @@ use leptos::{either::EitherOf3, prelude::*};
 use super::components::{KeyForm, KeyList, NewKey};
 use super::server_fns::load_account;
 use super::{AccountData, Profile};
+use crate::i18n::{Text, t};
 use crate::page_data::use_page_data;
 use crate::ui::{Alert, AlertTone, Card, Skeleton};
 use crate::workspace::use_workspace;
@@ -21,12 +22,12 @@ pub fn AccountPage() -> impl IntoView {
     };
     view! {
         <div class="mx-auto max-w-4xl space-y-8 px-4 py-8 sm:px-6">
-            <h1 class="text-2xl font-semibold tracking-tight">"Account"</h1>
+            <h1 class="text-2xl font-semibold tracking-tight">{t(Text::Account)}</h1>
             <Card class="px-6 py-4">
                 <dl class="grid gap-x-6 gap-y-1 text-sm sm:grid-cols-[auto_1fr]">
-                    <dt class="text-ink-soft">"Name"</dt>
+                    <dt class="text-ink-soft">{t(Text::Name)}</dt>
                     <dd class="break-words">{name}</dd>
-                    <dt class="text-ink-soft">"Email"</dt>
+                    <dt class="text-ink-soft">{t(Text::Email)}</dt>
                     <dd class="break-words">{email}</dd>
                 </dl>
             </Card>
@@ -45,13 +46,13 @@ fn Keys(
         <section aria-labelledby="keys" class="space-y-4">
             <div class="space-y-1">
                 <h2 id="keys" class="text-lg font-semibold">
-                    "API keys"
+                    {t(Text::ApiKeys)}
                 </h2>
                 <p class="text-sm text-ink-soft">
-                    "Programs spend your credits with a key. Any client of OpenAI works with the base URL "
-                    <code class="rounded-md bg-sunken px-1.5 py-0.5 break-all text-ink">{base_url}</code> ". "
+                    {t(Text::ApiKeysExplained)} " "
+                    <code class="rounded-md bg-sunken px-1.5 py-0.5 break-all text-ink">{base_url}</code> " "
                     <a href="/api/docs" rel="external" class="font-medium text-accent underline">
-                        "The HTTP API"
+                        {t(Text::TheHttpApi)}
                     </a>
                 </p>
             </div>
@@ -60,7 +61,7 @@ fn Keys(
         </section>
         <section aria-labelledby="new-key" class="space-y-4">
             <h2 id="new-key" class="text-lg font-semibold">
-                "New key"
+                {t(Text::NewKey)}
             </h2>
             <Card>
                 <KeyForm refused=refused.unwrap_or_default() />

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::credits::store::SpendingKey;
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Text, fill, t};
 use crate::server::db::{now_millis, rfc3339};
 use crate::server::secret::{hash_secret, new_secret};
 use crate::server::state::AppState;
@@ -33,19 +34,19 @@ pub struct KeyGrant {
 pub async fn create_key(state: &AppState, user: Uuid, request: ApiKeyRequest) -> AppResult<NewApiKey> {
     let name = request.name.split_whitespace().collect::<Vec<_>>().join(" ");
     if !(1..=MAX_KEY_NAME_CHARS).contains(&name.chars().count()) || name.contains(char::is_control) {
-        let problem = format!("Give the key a name of 1 to {MAX_KEY_NAME_CHARS} characters.");
+        let problem = fill(Text::InvalidKeyName, &[("most", &MAX_KEY_NAME_CHARS.to_string())]);
         return Err(AppError::invalid("name", problem));
     }
     if request.per_minute.is_some_and(|count| !(1..=MAX_KEY_PER_MINUTE).contains(&count)) {
-        let problem = format!("Requests a minute are a number from 1 to {MAX_KEY_PER_MINUTE}.");
+        let problem = fill(Text::InvalidKeyRate, &[("most", &MAX_KEY_PER_MINUTE.to_string())]);
         return Err(AppError::invalid("perMinute", problem));
     }
     if request.budget.is_some_and(|credits| !(1..=MAX_KEY_BUDGET).contains(&credits)) {
-        let problem = format!("A budget is a number of credits from 1 to {MAX_KEY_BUDGET}.");
+        let problem = fill(Text::InvalidKeyBudget, &[("most", &MAX_KEY_BUDGET.to_string())]);
         return Err(AppError::invalid("budget", problem));
     }
     if state.accounts.list_keys(user).await?.len() >= MAX_API_KEYS {
-        let problem = format!("You have {MAX_API_KEYS} keys, and that is the most. Revoke one first.");
+        let problem = fill(Text::TooManyKeys, &[("most", &MAX_API_KEYS.to_string())]);
         return Err(AppError::Conflict(problem));
     }
     let key = format!("{KEY_PREFIX}{}", new_secret());
@@ -98,7 +99,7 @@ pub fn read_form(form: &KeyFields) -> AppResult<ApiKeyRequest> {
     fn number<T: std::str::FromStr>(field: &str, text: &str) -> AppResult<Option<T>> {
         let text = text.trim();
         let number = if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
-        number.map_err(|_| AppError::invalid(field, "Enter a whole number, or leave this empty."))
+        number.map_err(|_| AppError::invalid(field, t(Text::WholeNumberOrNothing)))
     }
     Ok(ApiKeyRequest {
         name: form.name.clone(),

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use super::service::{self, NewSession, SESSION_LIFETIME};
 use super::{CredentialsForm, Profile, same_site_path};
+use crate::i18n::{LANGUAGE_COOKIE, Language};
 use crate::reference::Refusal;
 use crate::server::caller::{Caller, session_cookie};
 use crate::server::limits::ClientAddress;
@@ -32,6 +33,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .route("/sign-in", post(submit_sign_in))
         .route("/sign-out", post(submit_sign_out))
         .route("/theme", post(submit_theme))
+        .route("/language", post(submit_language))
 }
 
 /// Who has signed in.
@@ -147,11 +149,26 @@ struct ThemeForm {
 }
 
 async fn submit_theme(jar: CookieJar, Form(form): Form<ThemeForm>) -> Response {
-    let cookie = Cookie::build((Theme::COOKIE, Theme::parse(&form.theme).as_str()))
+    choose(jar, Theme::COOKIE, Theme::parse(&form.theme).as_str(), form.next.as_deref())
+}
+
+#[derive(Deserialize)]
+struct LanguageForm {
+    language: String,
+    next: Option<String>,
+}
+
+async fn submit_language(jar: CookieJar, Form(form): Form<LanguageForm>) -> Response {
+    choose(jar, LANGUAGE_COOKIE, Language::parse(&form.language).unwrap_or_default().code(), form.next.as_deref())
+}
+
+/// Remembers a choice for a year, and goes back to where it was made.
+fn choose(jar: CookieJar, cookie: &'static str, value: &'static str, next: Option<&str>) -> Response {
+    let cookie = Cookie::build((cookie, value))
         .path("/")
         .same_site(SameSite::Lax)
         .max_age(time::Duration::seconds(COOKIE_SECS.into()));
-    (jar.add(cookie), Redirect::to(&same_site_path(form.next.as_deref(), "/"))).into_response()
+    (jar.add(cookie), Redirect::to(&same_site_path(next, "/"))).into_response()
 }
 
 fn cookie_of(state: &AppState, session: NewSession) -> Cookie<'static> {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::store::User;
 use super::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Text, fill, t};
 use crate::server::db::now_millis;
 use crate::server::limits::Limit;
 use crate::server::secret::{hash_secret, new_secret};
@@ -31,7 +32,7 @@ pub async fn register(state: &AppState, address: &str, form: CredentialsForm) ->
     check_new_password(&form.password)?;
     let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
     if name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
-        return Err(AppError::invalid("name", format!("A name has at most {MAX_NAME_CHARS} characters.")));
+        return Err(AppError::invalid("name", fill(Text::NameTooLong, &[("most", &MAX_NAME_CHARS.to_string())])));
     }
     state.limiter.check(Limit::Register, address).await?;
     // Hashed before looking, so that a taken address answers no faster than a free one.
@@ -44,7 +45,7 @@ pub async fn register(state: &AppState, address: &str, form: CredentialsForm) ->
         password_hash,
     };
     if !state.accounts.create_user(user.clone()).await? {
-        return Err(AppError::Conflict("There is an account with this email address. Sign in instead?".to_owned()));
+        return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
     }
     // Opens the account with its free credits; were it cut off here, the first use would do it.
     state.credits.balance(user.id, &crate::server::request::current_request_id()).await?;
@@ -59,7 +60,7 @@ pub async fn register(state: &AppState, address: &str, form: CredentialsForm) ->
 pub async fn login(state: &AppState, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
     let email = Email::parse(&form.email)?;
     if form.password.is_empty() {
-        return Err(AppError::invalid("password", "Enter your password."));
+        return Err(AppError::invalid("password", t(Text::EnterPassword)));
     }
     state.limiter.check(Limit::LoginAddress, address).await?;
     state.limiter.check(Limit::LoginEmail, email.as_str()).await?;
@@ -107,10 +108,10 @@ fn check_new_password(password: &str) -> AppResult<()> {
     let (least, most) = PASSWORD_CHARS.into_inner();
     match password.chars().count() {
         count if count < least => {
-            Err(AppError::invalid("password", format!("A password has at least {least} characters.")))
+            Err(AppError::invalid("password", fill(Text::PasswordTooShort, &[("least", &least.to_string())])))
         }
         count if count > most => {
-            Err(AppError::invalid("password", format!("A password has at most {most} characters.")))
+            Err(AppError::invalid("password", fill(Text::PasswordTooLong, &[("most", &most.to_string())])))
         }
         _ => Ok(()),
     }

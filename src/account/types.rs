@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Text, t};
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +90,7 @@ impl Email {
                     && !domain.contains('@')
                     && domain.split('.').all(|label| !label.is_empty())
             });
-        if well_formed { Ok(Self(text)) } else { Err(AppError::invalid("email", "Enter a valid email address.")) }
+        if well_formed { Ok(Self(text)) } else { Err(AppError::invalid("email", t(Text::InvalidEmail))) }
     }
 
     #[must_use]

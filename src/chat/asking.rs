@@ -19,6 +19,7 @@ use super::store::{FinishedReply, NewExchange, Past};
 use super::{Author, ChatRequest, MessageState, title_of};
 use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Text, fill, t};
 use crate::server::caller::Caller;
 use crate::server::config::CacheScope;
 use crate::server::limits::Quota;
@@ -438,10 +439,10 @@ fn check_message(state: &AppState, message: &str) -> AppResult<String> {
     let most = state.config.chat.max_message_chars;
     let text = message.trim();
     if text.is_empty() {
-        return Err(AppError::invalid("message", "Write a message first."));
+        return Err(AppError::invalid("message", t(Text::WriteAMessageFirst)));
     }
     if text.chars().count() > most {
-        return Err(AppError::invalid("message", format!("A message has at most {most} characters.")));
+        return Err(AppError::invalid("message", fill(Text::MessageTooLong, &[("most", &most.to_string())])));
     }
     Ok(text.to_owned())
 }

@@ -14,6 +14,7 @@ use web_sys::{AbortController, ReadableStreamDefaultReader};
 use super::sse::{SseEvent, SseParser};
 use super::{ChatEvent, ChatRequest, Conversation, ConversationSummary, Message, ProviderInfo};
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Text, fill, t};
 use crate::json::{read_answer, read_json};
 
 /// Why the server did not do what it was asked.
@@ -39,8 +40,7 @@ impl ChatFailure {
     /// There was no answer.
     #[must_use]
     pub fn unreachable() -> Self {
-        let message = "Tessera cannot be reached. Send it again once you are online: it is never charged twice.";
-        Self { message: message.to_owned(), ..Self::default() }
+        Self { message: t(Text::Unreachable).to_owned(), ..Self::default() }
     }
 
     async fn of(response: Response) -> Self {
@@ -55,9 +55,11 @@ impl ChatFailure {
         let Ok(body) = response.text().await else { return Self::unreachable() };
         match read_json(&body) {
             Some(Failure { code, error }) => Self { status, code, message: error, retry_after },
-            None => {
-                Self { status, message: format!("The server answered with the status {status}."), ..Self::default() }
-            }
+            None => Self {
+                status,
+                message: fill(Text::AnsweredWithStatus, &[("status", &status.to_string())]),
+                ..Self::default()
+            },
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     MessageState, ShareLink,
 };
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Text, fill, t};
 use crate::server::caller::Caller;
 use crate::server::secret::{hash_secret, new_secret};
 use crate::server::state::AppState;
@@ -34,7 +35,7 @@ pub async fn change_conversation(
         Changed::Done => Ok(()),
         Changed::NotFound => Err(AppError::NotFound),
         Changed::TooManyPinned => {
-            Err(AppError::Conflict(format!("{MAX_PINNED} conversations are pinned already. Unpin one first.")))
+            Err(AppError::Conflict(fill(Text::TooManyPinned, &[("most", &MAX_PINNED.to_string())])))
         }
     }
 }
@@ -64,7 +65,7 @@ pub async fn branch_conversation(
         return Err(AppError::NotFound);
     }
     if last.message.state == MessageState::Running {
-        return Err(AppError::Conflict("This answer is still being written. Branch from it when it is there.".into()));
+        return Err(AppError::Conflict(t(Text::BranchTooEarly).to_owned()));
     }
     caller.count_spending(state).await?;
     let branch = NewBranch { user, id: Uuid::now_v7(), of, until };
@@ -105,7 +106,7 @@ pub async fn load_shared(state: &AppState, token: &str) -> AppResult<Conversatio
 fn check_title(title: &str) -> AppResult<String> {
     let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
     if !(1..=MAX_TITLE_CHARS).contains(&title.chars().count()) || title.contains(char::is_control) {
-        return Err(AppError::invalid("title", format!("A title has 1 to {MAX_TITLE_CHARS} characters.")));
+        return Err(AppError::invalid("title", fill(Text::InvalidTitle, &[("most", &MAX_TITLE_CHARS.to_string())])));
     }
     Ok(title)
 }
@@ -117,7 +118,7 @@ fn check_title(title: &str) -> AppResult<String> {
 pub(super) fn check_system_prompt(prompt: &str) -> AppResult<String> {
     let prompt = prompt.trim();
     if prompt.chars().count() > MAX_SYSTEM_PROMPT_CHARS {
-        let message = format!("A system prompt has at most {MAX_SYSTEM_PROMPT_CHARS} characters.");
+        let message = fill(Text::SystemPromptTooLong, &[("most", &MAX_SYSTEM_PROMPT_CHARS.to_string())]);
         return Err(AppError::invalid("systemPrompt", message));
     }
     Ok(prompt.to_owned())

@@ -15,6 +15,7 @@ use super::{
     TokenEvent, drafts, provider_label, title_of,
 };
 use crate::error::AppError;
+use crate::i18n::{Text, count, fill, t};
 use crate::navigation::History;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -85,7 +86,7 @@ pub(super) async fn stop(thread: Thread, id: String) {
         // It may have ended by itself meanwhile; then there is nothing to say.
         if thread.busy.try_get_untracked() == Some(true) {
             thread.stopping.set(false);
-            let message = "The answer could not be stopped. It goes on, and is charged as usual.".to_owned();
+            let message = t(Text::CouldNotBeStopped).to_owned();
             thread.fail(ChatFailure { message, ..failure });
         }
     }
@@ -122,12 +123,17 @@ fn key_for(thread: Thread, request: &ChatRequest) -> String {
 
 fn give_up(thread: Thread, turn: u32, mut request: ChatRequest, sending: Sending, mut failure: ChatFailure) {
     if let ("rate_limited", Some(seconds)) = (&*failure.code, failure.retry_after) {
-        "That was a lot in a short time. Nothing was charged.".clone_into(&mut failure.message);
+        t(Text::ALotAtOnce).clone_into(&mut failure.message);
         spawn_local(count_down(thread, seconds));
     }
-    let says_so = failure.status == 0 || failure.message.ends_with("charged.");
-    if !says_so && failure.code != "insufficient_credits" {
-        failure.message.push_str(" Nothing was charged.");
+    // Others say so themselves, or it goes without saying.
+    let says_so = matches!(
+        &*failure.code,
+        "insufficient_credits" | "rate_limited" | "provider_failed" | "provider_timeout" | "unauthenticated"
+    );
+    if failure.status != 0 && !says_so {
+        failure.message.push(' ');
+        failure.message.push_str(t(Text::NothingWasCharged));
     }
     if thread.is_at(turn) {
         let prompt = request.system_prompt.take();
@@ -174,11 +180,11 @@ async fn count_down(thread: Thread, seconds: u32) {
     if *thread.failure_code.read_untracked() == "rate_limited" {
         thread.failure.set(String::new());
     }
-    thread.announcement.set("You can send again.".to_owned());
+    thread.announcement.set(t(Text::YouCanSendAgain).to_owned());
 }
 
 fn wait_text(seconds: u32) -> String {
-    format!("You can send again in {seconds} {}.", if seconds == 1 { "second" } else { "seconds" })
+    count(Text::YouCanSendIn, seconds.into())
 }
 
 /// The id of a message of the user. Who has just sent it does not know it: only the reply's id comes with the events.
@@ -227,7 +233,7 @@ impl Reply {
         let mut wait = dropped;
         while self.is_watched() {
             if wait {
-                let text = "The connection is lost. The answer goes on; reconnecting…";
+                let text = t(Text::Reconnecting);
                 self.thread.waiting_for.set(text.to_owned());
                 client::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -246,9 +252,7 @@ impl Reply {
                 Err(failure) => {
                     self.fail(&failure.code);
                     if self.is_watched() {
-                        let message =
-                            "The answer cannot be followed. What it cost is below it when you reload the page."
-                                .to_owned();
+                        let message = t(Text::CannotBeFollowed).to_owned();
                         self.thread.fail(ChatFailure { message, ..failure });
                     }
                     return self.finish().await;
@@ -297,11 +301,12 @@ impl Reply {
                 if is_new {
                     self.begin(conversation_id, credits);
                 }
-                self.announce("Answer started".to_owned());
+                self.announce(t(Text::AnswerStarted).to_owned());
             }
             ChatEvent::Token(TokenEvent { text }) => message.write().content.push_str(&text),
             ChatEvent::Fallback(FallbackEvent { from, to }) => {
-                self.announce(format!("{} failed; {} is asked", provider_label(&from), provider_label(&to)));
+                let names = [("from", provider_label(&from)), ("to", provider_label(&to))];
+                self.announce(fill(Text::NextIsAsked, &names));
                 let mut reply = message.write();
                 // The one that should have answered, however many follow.
                 reply.fallback_from.get_or_insert(from);
@@ -370,12 +375,12 @@ impl Reply {
             self.entry.message.set(loaded);
         }
         let outcome = match self.entry.message.read_untracked().state {
-            MessageState::Stopped => "Answer stopped",
-            MessageState::Incomplete => "The answer broke off",
-            MessageState::Failed => "The answer failed",
-            MessageState::Running | MessageState::Complete => "Answer finished",
+            MessageState::Stopped => Text::AnswerStopped,
+            MessageState::Incomplete => Text::AnswerBrokeOff,
+            MessageState::Failed => Text::AnswerFailed,
+            MessageState::Running | MessageState::Complete => Text::AnswerFinished,
         };
-        self.announce(outcome.to_owned());
+        self.announce(t(outcome).to_owned());
     }
 
     fn announce(&self, text: String) {

@@ -12,6 +12,7 @@ use web_sys::{ClipboardEvent, DragEvent, File, FileList, FileReader, HtmlElement
 use super::client::ChatFailure;
 use super::components::composer::composer_field;
 use super::thread::Thread;
+use crate::i18n::{Text, fill, t};
 use crate::ui::{IconButton, IconName};
 
 /// As many as the server takes with one message, and of that size.
@@ -74,14 +75,14 @@ fn take_picked(thread: Thread, input: &HtmlInputElement) {
 fn add(thread: Thread, files: &FileList) {
     for file in (0..files.length()).filter_map(|index| files.get(index)) {
         let problem = if !TYPES.contains(&&*file.type_()) {
-            Some("Only PNG, JPEG, WebP and GIF images can be shown to a model.")
+            Some(t(Text::OnlyTheseImages).to_owned())
         } else if file.size() > LARGEST {
-            Some("An image may have at most 4 MB.")
+            Some(t(Text::ImageTooLarge).to_owned())
         } else {
             None
         };
         match problem {
-            Some(problem) => thread.fail(ChatFailure { message: problem.to_owned(), ..ChatFailure::default() }),
+            Some(problem) => thread.fail(ChatFailure { message: problem, ..ChatFailure::default() }),
             None => spawn_local(read(thread, file)),
         }
     }
@@ -103,10 +104,10 @@ async fn read(thread: Thread, file: File) {
             thread.images.update(|images| images.push(url));
             return;
         }
-        (Some(_), Some(_)) => "A message may show at most 4 images.",
-        (None, Some(_)) => "The image could not be read.",
+        (Some(_), Some(_)) => Text::TooManyImages,
+        (None, Some(_)) => Text::ImageUnreadable,
     };
-    thread.fail(ChatFailure { message: failure.to_owned(), ..ChatFailure::default() });
+    thread.fail(ChatFailure { message: t(failure).to_owned(), ..ChatFailure::default() });
 }
 
 /// The images that go with the next question, each with a button to take it away.
@@ -124,14 +125,14 @@ fn Previews(
             <li class="relative">
                 <img
                     src=url
-                    alt=format!("Image {}", index + 1)
+                    alt=fill(Text::ImageNumber, &[("number", &(index + 1).to_string())])
                     width="64"
                     height="64"
                     class="size-16 rounded-md border border-line object-cover"
                 />
                 <IconButton
                     icon=IconName::Close
-                    label=format!("Remove image {}", index + 1)
+                    label=fill(Text::RemoveImage, &[("number", &(index + 1).to_string())])
                     class="absolute -top-2 -right-2 size-6 border border-line bg-surface"
                     on_click=remove
                 />
@@ -141,7 +142,7 @@ fn Previews(
     view! {
         <ul
             class="flex flex-wrap gap-3 px-2 pt-2 pb-1"
-            aria-label="Images to show"
+            aria-label=t(Text::Images)
             hidden=Signal::derive(move || images.read().is_empty())
         >
             {move || images.get().into_iter().enumerate().map(preview).collect::<Vec<_>>()}

@@ -7,6 +7,7 @@
 
 use std::fmt::Write;
 
+use crate::i18n::{Text, t};
 use pulldown_cmark::{Alignment, CodeBlockKind, CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
 /// Elements inside one another beyond this are left out (their text stays), so that no answer can build a tree that
@@ -291,10 +292,11 @@ impl HtmlWriter {
     fn code_block(&mut self, language: &str, code: &str, write_code: &dyn Fn(&str, &str, &mut String)) {
         // `language` holds nothing that would need escaping.
         let class = if language.is_empty() { "text" } else { language };
+        let copy = t(Text::CopyCode);
         let _ = write!(
             self.html,
             "<div class=\"code-block\"><div class=\"code-head\"><span>{language}</span>\
-             <button type=\"button\" data-copy=\"code\">Copy code</button></div>\
+             <button type=\"button\" data-copy=\"code\">{copy}</button></div>\
              <pre tabindex=\"0\"><code class=\"language-{class}\">"
         );
         write_code(language, code, &mut self.html);

@@ -47,5 +47,6 @@ pub mod store;
 pub mod watch;
 
 pub use components::empty_thread::EmptyThreadTemplates;
+pub use components::receipt::credits_text;
 pub use drafts::forget_all as forget_drafts;
 pub use types::*;

@@ -8,6 +8,7 @@ use super::components::composer::Composer;
 use super::components::empty_thread::EmptyThread;
 use super::components::message_list::MessageList;
 use super::thread::Thread;
+use crate::i18n::{Text, t};
 use crate::navigation::use_navigation;
 use crate::page_data::use_preloaded;
 use crate::workspace::use_workspace;
@@ -40,7 +41,7 @@ pub fn ChatPage() -> impl IntoView {
     let title = Signal::derive(move || {
         let (known, id) = (workspace.conversations.read(), id());
         let shown = known.iter().find(|it| Some(&it.id) == id.as_ref());
-        shown.map_or_else(|| "New chat".to_owned(), |it| it.title.clone())
+        shown.map_or_else(|| t(Text::NewChat).to_owned(), |it| it.title.clone())
     });
     let content = move || {
         if has_messages.get() {

@@ -8,6 +8,7 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, HtmlElement, HtmlInputElement, KeyboardEvent, MouseEvent};
 
 use super::{PROVIDER_COOKIE, PROVIDERS_ID, client};
+use crate::i18n::{Text, t};
 use crate::ui::set_cookie;
 use crate::workspace::WorkspaceContext;
 
@@ -34,7 +35,7 @@ pub(super) async fn open(workspace: WorkspaceContext) {
     for provider in client::load_providers().await.unwrap_or_default() {
         let line = panel.query_selector(&format!("[data-health={}]", provider.name));
         if let Some(line) = line.ok().flatten() {
-            line.set_text_content(Some(provider.problem.as_deref().unwrap_or("Ready")));
+            line.set_text_content(Some(provider.problem.as_deref().unwrap_or_else(|| t(Text::Ready))));
             drop(line.toggle_attribute_with_force("data-well", provider.problem.is_none()));
         }
     }

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::credits::Page;
 use crate::error::{AppError, AppResult};
+use crate::i18n::{current_language, in_language_here};
 use crate::server::caller::Caller;
 use crate::server::jobs::StopReason;
 use crate::server::request::current_request_id;
@@ -126,8 +127,9 @@ pub async fn load_conversation(state: &AppState, user: Uuid, id: &str) -> AppRes
 
 /// A conversation with the HTML of its answers. Highlighting is work for a core, not for the async threads.
 pub(super) async fn with_html(mut conversation: Conversation) -> AppResult<Conversation> {
+    let language = current_language();
     tokio::task::spawn_blocking(move || {
-        conversation.messages.iter_mut().for_each(render);
+        in_language_here(language, || conversation.messages.iter_mut().for_each(render));
         conversation
     })
     .await

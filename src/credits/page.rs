@@ -8,6 +8,7 @@ use leptos::{
 use super::components::{BalanceCard, LedgerTable};
 use super::server_fns::load_dashboard;
 use super::{Dashboard, LedgerEntry, Page};
+use crate::i18n::{Text, t};
 use crate::navigation::use_navigation;
 use crate::page_data::use_page_data;
 use crate::ui::{Alert, AlertTone, Button, Card, EmptyState, Skeleton};
@@ -31,7 +32,7 @@ pub fn DashboardPage() -> impl IntoView {
     };
     view! {
         <div class="mx-auto max-w-4xl space-y-6 px-4 py-8 sm:px-6">
-            <h1 class="text-2xl font-semibold tracking-tight">"Credits"</h1>
+            <h1 class="text-2xl font-semibold tracking-tight">{t(Text::Credits)}</h1>
             {content}
         </div>
     }
@@ -50,7 +51,7 @@ fn Ledger(
         <section aria-labelledby="activity" class="space-y-3">
             <div class="flex items-center justify-between">
                 <h2 id="activity" class="text-lg font-semibold">
-                    "Activity"
+                    {t(Text::Activity)}
                 </h2>
                 <a
                     href="/api/credits/ledger?format=csv"
@@ -58,7 +59,7 @@ fn Ledger(
                     rel="external"
                     class="rounded-md text-sm font-medium text-accent hover:underline"
                 >
-                    "Download CSV"
+                    {t(Text::DownloadCsv)}
                 </a>
             </div>
             <Card class="">
@@ -66,10 +67,10 @@ fn Ledger(
                     Either::Left(
                         view! {
                             <EmptyState
-                                title="Nothing has happened yet"
-                                text="Every credit that comes, is set aside or is spent gets a line here."
+                                title=t(Text::NothingHappened)
+                                text=t(Text::NothingHappenedExplained)
                                 href="/chat"
-                                action="Ask something"
+                                action=t(Text::AskSomething)
                             />
                         },
                     )
@@ -77,10 +78,10 @@ fn Ledger(
                     Either::Right(view! { <LedgerTable entries=page.items /> })
                 }}
             </Card>
-            <nav class="flex justify-end gap-2" aria-label="Pages of the ledger">
-                {is_older.then(|| view! { <Button href="/dashboard" label="Newest" /> })}
+            <nav class="flex justify-end gap-2" aria-label=t(Text::PagesOfTheLedger)>
+                {is_older.then(|| view! { <Button href="/dashboard" label=t(Text::Newest) /> })}
                 {page.next_cursor
-                    .map(|cursor| view! { <Button href=format!("/dashboard?cursor={cursor}") label="Older" /> })}
+                    .map(|cursor| view! { <Button href=format!("/dashboard?cursor={cursor}") label=t(Text::OlderEntries) /> })}
             </nav>
         </section>
     }

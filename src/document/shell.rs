@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::{Assets, head::Head};
 use crate::app::App;
 use crate::chat::Workspace;
+use crate::i18n::{TEXTS_ID, current_language, texts_of_the_app};
 use crate::navigation::{PageView, path_of};
 use crate::page_data::Preloaded;
 use crate::ui::Theme;
@@ -24,9 +25,11 @@ pub fn shell(options: &LeptosOptions, address: String, page: PageView) -> impl I
     };
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=Theme::current().attribute()>
+        <html lang=current_language().code() data-theme=Theme::current().attribute()>
             <head>
                 <Head title assets />
+                // Not a script, but what the scripts say: see `i18n/`.
+                <script id=TEXTS_ID type="text/plain" inner_html=texts_of_the_app()></script>
                 {assets.map(|assets| view! { <Scripts assets page /> })}
             </head>
             <body>

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::{Assets, head::Head};
 use crate::app::CHAT;
+use crate::i18n::current_language;
 use crate::ui::{Button, ButtonSize, ButtonVariant, Logo, Theme, ThemeSwitch};
 
 /// What a static page says about itself.
@@ -39,7 +40,7 @@ pub fn render_static_page<V: IntoView + 'static>(
         let prefetch = assets.filter(|_| page.prefetch);
         view! {
             <!DOCTYPE html>
-            <html lang="en" data-theme=page.theme.attribute()>
+            <html lang=current_language().code() data-theme=page.theme.attribute()>
                 <head>
                     <Head title description=page.description.to_owned() assets is_secret=page.is_secret />
                     {prefetch.map(|assets| view! { <Prefetch assets /> })}

@@ -29,6 +29,7 @@ use crate::account::{AccountData, CredentialsForm, KeyFields, RefusedKey, keys, 
 use crate::chat::shared_page::SharedPage;
 use crate::document::{ErrorPage, StaticPage, render_static_page, shell};
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Language, Text, current_language, in_language_here, t};
 use crate::landing::LandingPage;
 use crate::navigation::PageView;
 use crate::page_data::Preloaded;
@@ -173,7 +174,7 @@ pub async fn submit_account(
     let (parts, body) = request.into_parts();
     let Ok(Form(form)) = Form::<AccountForm>::from_request(Request::from_parts(parts.clone(), body), &state).await
     else {
-        return error_page(&state, theme, &AppError::invalid("body", "The form could not be read."));
+        return error_page(&state, theme, &AppError::invalid("body", t(Text::FormUnreadable)));
     };
     let request = Request::from_parts(parts, Body::empty());
     if let Some(id) = form.revoke {
@@ -235,27 +236,22 @@ impl ReadyPage {
 
 /// `/`: the same bytes for everybody.
 pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: HeaderMap) -> Response {
-    static PAGES: OnceLock<[ReadyPage; 3]> = OnceLock::new();
-    let pages = PAGES.get_or_init(|| {
+    type Page = OnceLock<ReadyPage>;
+    static PAGES: [[Page; Theme::ALL.len()]; Language::ALL.len()] =
+        [const { [const { OnceLock::new() }; Theme::ALL.len()] }; Language::ALL.len()];
+    let language = position(&Language::ALL, current_language());
+    let page = PAGES[language][position(&Theme::ALL, theme)].get_or_init(|| {
         let CreditsConfig { free: free_credits, chat: chat_credits } = state.config.credits;
-        Theme::ALL.map(|theme| {
-            let page = StaticPage {
-                title: "AI chat that keeps its accounts straight",
-                description: "Self-hosted AI chat with prepaid credits: no result, no charge.",
-                path: "/",
-                theme,
-                prefetch: false,
-                is_secret: false,
-            };
-            ReadyPage::new(render_static_page(
-                page,
-                &state.leptos,
-                || view! { <LandingPage free_credits chat_credits /> },
-            ))
-        })
+        let page = StaticPage {
+            title: "AI chat that keeps its accounts straight",
+            description: "Self-hosted AI chat with prepaid credits: no result, no charge.",
+            path: "/",
+            theme,
+            prefetch: false,
+            is_secret: false,
+        };
+        ReadyPage::new(render_static_page(page, &state.leptos, || view! { <LandingPage free_credits chat_credits /> }))
     });
-    let index = Theme::ALL.iter().position(|each| *each == theme).unwrap_or(0);
-    let page = &pages[index];
     let takes_brotli = headers
         .get(ACCEPT_ENCODING)
         .and_then(|value| value.to_str().ok())
@@ -269,11 +265,16 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
     };
     let headers = response.headers_mut();
     set_static_headers(headers);
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding, cookie"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding, accept-language, cookie"));
     response
 }
 
-/// `/api/docs`: rendered once per theme.
+/// Where it stands in the list of all of its kind.
+fn position<T: PartialEq>(all: &[T], one: T) -> usize {
+    all.iter().position(|each| *each == one).unwrap_or(0)
+}
+
+/// `/api/docs`: rendered once per theme, in English, as programs are.
 pub fn docs_page(state: &AppState, theme: Theme) -> Response {
     static PAGES: [OnceLock<Bytes>; Theme::ALL.len()] = [const { OnceLock::new() }; Theme::ALL.len()];
     let render = || {
@@ -286,10 +287,10 @@ pub fn docs_page(state: &AppState, theme: Theme) -> Response {
             is_secret: false,
         };
         let base = state.config.site.public_url.to_string();
-        render_static_page(page, &state.leptos, || view! { <ReferencePage base /> }).into()
+        let html = || render_static_page(page, &state.leptos, || view! { <ReferencePage base /> });
+        in_language_here(Language::En, html).into()
     };
-    let index = Theme::ALL.iter().position(|each| *each == theme).unwrap_or(0);
-    static_response(200, PAGES[index].get_or_init(render).clone())
+    static_response(200, PAGES[position(&Theme::ALL, theme)].get_or_init(render).clone())
 }
 
 /// Which of the two forms.

@@ -1,15 +1,18 @@
-//! The id of a request: in every log line, every answer and every ledger entry.
+//! The id of a request, which is in every log line, every answer and every ledger entry; and its language.
 
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::ACCEPT_LANGUAGE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use axum_extra::extract::CookieJar;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::state::AppState;
+use crate::i18n::{LANGUAGE_COOKIE, Language, in_language};
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -42,9 +45,11 @@ pub async fn track_request(State(state): State<AppState>, request: Request, next
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let path = request.uri().path().to_owned();
-    in_request(id.clone(), async move {
+    let answered_id = id.clone();
+    let language = language_of(request.headers());
+    let work = async move {
         let mut response = next.run(request).await;
-        if let Ok(value) = HeaderValue::from_str(&id) {
+        if let Ok(value) = HeaderValue::from_str(&answered_id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
         let status = response.status().as_u16();
@@ -57,8 +62,16 @@ pub async fn track_request(State(state): State<AppState>, request: Request, next
             tracing::info!(%method, path, status, micros, "answered");
         }
         response
-    })
-    .await
+    };
+    in_request(id, in_language(language, work)).await
+}
+
+/// The language that was chosen, else the one that the browser would rather have.
+fn language_of(headers: &HeaderMap) -> Language {
+    let jar = CookieJar::from_headers(headers);
+    let chosen = jar.get(LANGUAGE_COOKIE).and_then(|cookie| Language::parse(cookie.value()));
+    let accepted = || headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    chosen.unwrap_or_else(|| accepted().map(Language::accepted).unwrap_or_default())
 }
 
 /// 1 to 128 characters that are safe in logs, headers and CSV.

@@ -5,6 +5,7 @@
 use leptos::{ev, prelude::*};
 
 use super::{Icon, IconName, set_cookie};
+use crate::i18n::{Text, t};
 
 /// A colour theme.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,12 +69,12 @@ impl Theme {
         set_cookie(Self::COOKIE, self.as_str());
     }
 
-    const fn label(self) -> &'static str {
-        match self {
-            Self::System => "System theme",
-            Self::Light => "Light theme",
-            Self::Dark => "Dark theme",
-        }
+    fn label(self) -> &'static str {
+        t(match self {
+            Self::System => Text::SystemTheme,
+            Self::Light => Text::LightTheme,
+            Self::Dark => Text::DarkTheme,
+        })
     }
 
     const fn icon(self) -> IconName {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+use crate::i18n::{Text, fill, t};
 
 /// A moment, to the minute, in UTC.
 #[component]
@@ -19,7 +19,9 @@ pub fn Timestamp(
 fn short_utc(at: &str) -> String {
     let parts = || {
         let month = at.get(5..7)?.parse::<usize>().ok()?.checked_sub(1)?;
-        Some(format!("{} {} {}, {}", at.get(8..10)?, MONTHS.get(month)?, at.get(..4)?, at.get(11..16)?))
+        let month = t(Text::Months).split('|').nth(month)?;
+        let day = at.get(8..10)?.trim_start_matches('0');
+        Some(fill(Text::Moment, &[("day", day), ("month", month), ("year", at.get(..4)?), ("time", at.get(11..16)?)]))
     };
     parts().unwrap_or_else(|| at.to_owned())
 }

@@ -1,15 +1,18 @@
 //! The document's title, the same on the server and after each navigation. `leptos_meta` would cost 4.5 KB for it.
 
 use crate::chat::ConversationSummary;
+use crate::i18n::{Text, t};
 
 /// The title of the app page at `path`.
 #[must_use]
 pub fn page_title(path: &str, conversations: &[ConversationSummary]) -> String {
     let name = match path.strip_prefix("/chat/") {
-        Some(id) => conversations.iter().find(|known| known.id == id).map_or("Chat", |known| known.title.as_str()),
-        None if path == "/dashboard" => "Credits",
-        None if path == "/account" => "Account",
-        None => "New chat",
+        Some(id) => {
+            conversations.iter().find(|known| known.id == id).map_or(t(Text::Chat), |known| known.title.as_str())
+        }
+        None if path == "/dashboard" => t(Text::Credits),
+        None if path == "/account" => t(Text::Account),
+        None => t(Text::NewChat),
     };
     format!("{name} · Tessera")
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::account::{KeyFields, MAX_KEY_NAME_CHARS, RefusedKey};
+use crate::i18n::{Text, t};
 use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Field};
 
 /// Name, limit and budget. What was refused is shown as it was typed, with what is wrong at its field.
@@ -21,34 +22,34 @@ pub fn KeyForm(
             <Field
                 id="key-name"
                 name="name"
-                label="Name"
+                label=t(Text::Name)
                 value=name
                 required=true
                 max_chars=MAX_KEY_NAME_CHARS
-                hint="What will use it, such as \"My script\"."
+                hint=t(Text::KeyNameHint)
                 error=name_error
             />
             <div class="grid gap-5 sm:grid-cols-2">
                 <Field
                     id="key-rate"
                     name="perMinute"
-                    label="Requests a minute (optional)"
+                    label=t(Text::RequestsAMinute)
                     kind="number"
                     value=per_minute
-                    hint="Within your own limit."
+                    hint=t(Text::WithinYourLimit)
                     error=rate_error
                 />
                 <Field
                     id="key-budget"
                     name="budget"
-                    label="Budget in credits (optional)"
+                    label=t(Text::BudgetInCredits)
                     kind="number"
                     value=budget
-                    hint="What it may spend in all."
+                    hint=t(Text::BudgetHint)
                     error=budget_error
                 />
             </div>
-            <Button label="Make a key" variant=ButtonVariant::Primary kind="submit" />
+            <Button label=t(Text::MakeAKey) variant=ButtonVariant::Primary kind="submit" />
         </form>
     }
 }

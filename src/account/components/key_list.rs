@@ -3,6 +3,7 @@
 use leptos::{either::Either, prelude::*};
 
 use crate::account::ApiKey;
+use crate::i18n::{Text, count, fill, t};
 use crate::ui::{Button, ButtonSize, ButtonVariant, Card, Timestamp};
 
 /// One entry per key, each with the way to revoke it.
@@ -14,7 +15,7 @@ pub fn KeyList(
     if keys.is_empty() {
         return Either::Left(view! {
             <Card class="px-6 py-8">
-                <p class="text-center text-sm text-ink-soft">"There is no key yet."</p>
+                <p class="text-center text-sm text-ink-soft">{t(Text::NoKeys)}</p>
             </Card>
         });
     }
@@ -28,13 +29,13 @@ fn Entry(
     key: ApiKey,
 ) -> impl IntoView {
     let spent = match key.budget {
-        Some(budget) => format!("{} of {budget} credits", key.spent),
-        None => format!("{} credits", key.spent),
+        Some(budget) => fill(Text::SpentOf, &[("spent", &key.spent.to_string()), ("budget", &budget.to_string())]),
+        None => count(Text::CreditsCount, key.spent.unsigned_abs()),
     };
-    let limit = key.per_minute.map(|count| format!("{count} a minute"));
+    let limit = key.per_minute.map(|count| fill(Text::PerMinute, &[("count", &count.to_string())]));
     let used = match key.last_used_at {
-        Some(at) => Either::Left(view! { "Used " <Timestamp at /> }),
-        None => Either::Right("Never used"),
+        Some(at) => Either::Left(view! { {t(Text::UsedAt)} " " <Timestamp at /> }),
+        None => Either::Right(t(Text::NeverUsed)),
     };
     view! {
         <li class="flex flex-wrap items-start gap-x-4 gap-y-2 px-4 py-3">
@@ -46,18 +47,18 @@ fn Entry(
                     <span>{spent}</span>
                     {limit.map(|limit| view! { <span>{limit}</span> })}
                     <span>{used}</span>
-                    <span>"Made " <Timestamp at=key.created_at /></span>
+                    <span>{t(Text::MadeAt)} " " <Timestamp at=key.created_at /></span>
                 </p>
             </div>
             // Opened first, so that one slip revokes nothing.
             <details class="text-sm">
                 <summary class="cursor-pointer rounded-md px-2 py-1.5 text-ink-soft hover:bg-sunken hover:text-ink">
-                    "Revoke…"
+                    {t(Text::RevokeItem)}
                 </summary>
                 <form method="post" action="/account" class="pt-2 text-right">
                     <input type="hidden" name="revoke" value=key.id />
                     <Button
-                        label="Revoke this key"
+                        label=t(Text::RevokeThisKey)
                         variant=ButtonVariant::Danger
                         size=ButtonSize::Small
                         kind="submit"

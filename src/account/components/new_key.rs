@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::i18n::{Text, t};
 use crate::ui::{Button, IconName, copy_text};
 
 /// The key, to be copied now or never.
@@ -23,13 +24,13 @@ pub fn NewKey(
     };
     view! {
         <div class="space-y-3 rounded-md border border-accent bg-accent-soft p-4" role="status">
-            <p class="text-sm font-medium">"This is your new key. Copy it now: it is not shown again."</p>
+            <p class="text-sm font-medium">{t(Text::NewKeyExplained)}</p>
             <div class="flex flex-wrap items-center gap-2">
                 <code class="min-w-0 flex-1 rounded-md bg-surface px-3 py-2 text-sm break-all select-all">{key}</code>
-                <Button label="Copy" icon=IconName::Copy on_click=Callback::new(copy) />
+                <Button label=t(Text::Copy) icon=IconName::Copy on_click=Callback::new(copy) />
             </div>
             <p class="text-sm text-ink-soft" aria-live="polite">
-                {move || if copied.get() { "Copied." } else { "" }}
+                {move || if copied.get() { t(Text::Copied) } else { "" }}
             </p>
         </div>
     }

@@ -10,6 +10,7 @@ use super::receipt::{fallback_text, receipt_of};
 use crate::chat::thread::{Entry, Thread};
 use crate::chat::{Message, MessageState};
 use crate::error::AppError;
+use crate::i18n::{Text, t};
 use crate::ui::{IconButton, IconName, copy_text};
 
 /// A line of the conversation that the model writes, or has written.
@@ -49,17 +50,17 @@ pub fn AssistantMessage(
             data-state=state
             aria-busy=Signal::derive(move || is_running.get().to_string())
         >
-            <h2 class="sr-only">"Answer"</h2>
+            <h2 class="sr-only">{t(Text::Answer)}</h2>
             {text}
             <p class="flex items-center gap-2 text-sm text-ink-soft" hidden=is_not_waiting>
                 <span class="size-2 animate-pulse rounded-md bg-accent" aria-hidden="true"></span>
-                "Thinking…"
+                {t(Text::Thinking)}
             </p>
             <p
                 class="hidden text-sm text-ink-soft noscript:block"
                 hidden=Signal::derive(move || !is_running.get())
             >
-                "The answer is being written. Reload the page to see it."
+                {t(Text::BeingWritten)}
             </p>
             {end}
         </li>
@@ -85,17 +86,17 @@ fn Ending(
         let text = message.read_untracked().content.clone();
         spawn_local(async move {
             if copy_text(&text).await {
-                thread.announcement.try_set("Copied".to_owned());
+                thread.announcement.try_set(t(Text::Copied).to_owned());
             }
         });
     };
     view! {
         {notes.map(|note| note.map(|note| view! { <p class="text-sm text-ink-soft">{note}</p> }))}
         <div class="flex flex-wrap items-center gap-1">
-            <IconButton icon=IconName::Copy label="Copy" on_click=copy hidden=is_empty />
+            <IconButton icon=IconName::Copy label=t(Text::Copy) on_click=copy hidden=is_empty />
             <IconButton
                 icon=IconName::Retry
-                label="Try again"
+                label=t(Text::TryAgain)
                 on_click=move |_| thread.try_again()
                 disabled=Signal::derive(move || thread.busy.get() || thread.limited.get())
                 hidden=is_not_last
@@ -110,17 +111,14 @@ fn Ending(
 fn note_of(message: &Message) -> Option<String> {
     match message.state {
         MessageState::Running | MessageState::Complete => None,
-        MessageState::Stopped if message.content.is_empty() => {
-            Some("Stopped before it began. Nothing was charged.".to_owned())
-        }
-        MessageState::Stopped => Some("You stopped this answer.".to_owned()),
-        MessageState::Incomplete => Some("The model broke off. Nothing was charged; the text is kept.".to_owned()),
+        MessageState::Stopped if message.content.is_empty() => Some(t(Text::StoppedBeforeItBegan).to_owned()),
+        MessageState::Stopped => Some(t(Text::YouStopped).to_owned()),
+        MessageState::Incomplete => Some(t(Text::ModelBrokeOff).to_owned()),
         MessageState::Failed => Some(match AppError::from_code(message.error_code.as_deref().unwrap_or_default()) {
-            AppError::Internal => "Something went wrong. Nothing was charged.".to_owned(),
             error @ (AppError::ProviderFailed | AppError::ProviderTimeout | AppError::ProviderRateLimited) => {
                 error.to_string()
             }
-            error => format!("{error} Nothing was charged."),
+            error => format!("{error} {}", t(Text::NothingWasCharged)),
         }),
     }
 }

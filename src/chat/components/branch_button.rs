@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::chat::talk;
 use crate::chat::thread::Thread;
+use crate::i18n::{Text, t};
 use crate::ui::{IconButton, IconName};
 
 /// Goes on in another conversation from a message.
@@ -15,5 +16,5 @@ pub fn BranchButton(
     key: u32,
 ) -> impl IntoView {
     let branch = move |_| talk::branch(thread, key);
-    view! { <IconButton icon=IconName::Branch label="Branch from here" on_click=branch disabled=thread.busy /> }
+    view! { <IconButton icon=IconName::Branch label=t(Text::BranchFromHere) on_click=branch disabled=thread.busy /> }
 }

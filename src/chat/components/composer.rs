@@ -10,6 +10,7 @@ use super::provider_picker::ProviderPicker;
 use super::receipt::credits_text;
 use crate::chat::thread::Thread;
 use crate::chat::{drafts, talk};
+use crate::i18n::{Text, fill, t};
 use crate::ui::{Button, ButtonVariant, IconName};
 
 const FIELD_ID: &str = "composer";
@@ -59,7 +60,7 @@ pub fn Composer(
     let count = Signal::derive(move || count_text(char_count(&draft.read()), facts.read_value().max_message_chars));
     let price = Signal::derive(move || {
         let price = credits_text(facts.read_value().chat_credits);
-        format!("{price} · {} left", thread.workspace.available.get())
+        fill(Text::CreditsLeft, &[("price", &price), ("available", &thread.workspace.available.get().to_string())])
     });
     view! {
         <div class="mx-auto w-full max-w-3xl space-y-2 px-4 pt-2 pb-4">
@@ -83,9 +84,9 @@ pub fn Composer(
                 <textarea
                     id=FIELD_ID
                     name="message"
-                    aria-label="Message"
+                    aria-label=t(Text::Message)
                     aria-describedby="composer-price"
-                    placeholder="Ask anything"
+                    placeholder=t(Text::AskAnything)
                     required
                     rows=Signal::derive(move || line_count(&draft.read()))
                     class="field-sizing-content block max-h-48 w-full resize-none bg-transparent px-2 py-1.5 outline-none"
@@ -102,7 +103,7 @@ pub fn Composer(
                     </p>
                     <Button
                         icon=IconName::Stop
-                        label="Stop"
+                        label=t(Text::Stop)
                         class="max-sm:ml-auto"
                         on_click=move |_| thread.stop()
                         disabled=thread.stopping
@@ -110,7 +111,7 @@ pub fn Composer(
                     />
                     <Button
                         icon=IconName::ArrowUp
-                        label="Send"
+                        label=t(Text::Send)
                         class="max-sm:ml-auto"
                         kind="submit"
                         variant=ButtonVariant::Primary
@@ -144,7 +145,11 @@ fn follow_draft(thread: Thread, running_script: RwSignal<bool>) {
 
 /// How much of the limit is left, once it is near.
 fn count_text(chars: usize, limit: usize) -> String {
-    if chars > 0 && chars + COUNT_FROM >= limit { format!("{chars} of {limit} characters · ") } else { String::new() }
+    if chars > 0 && chars + COUNT_FROM >= limit {
+        fill(Text::CharactersOf, &[("count", &chars.to_string()), ("most", &limit.to_string())]) + " · "
+    } else {
+        String::new()
+    }
 }
 
 /// Puts the cursor where the user writes.

@@ -9,26 +9,8 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlTextAreaElement};
 
 use crate::chat::thread::Thread;
+use crate::i18n::{Text, t};
 use crate::ui::MOSAIC;
-
-/// What one could ask, and what the model is told first. A press on a suggestion fills the composer.
-const NEW: &str = "<p class='text-center text-xl font-semibold'>What would you like to know?</p>\
-    <ul class='grid w-full gap-2 sm:grid-cols-2 noscript:hidden' aria-label='Suggestions'>\
-    <li><button type='button'>Explain how tides work to a ten-year-old.</button></li>\
-    <li><button type='button'>Write a Python function that finds duplicate files.</button></li>\
-    <li><button type='button'>Compare tea and coffee in a small table.</button></li>\
-    <li><button type='button'>Help me word a friendly reminder about an unpaid invoice.</button></li></ul>\
-    <details class='w-full text-sm noscript:hidden'><summary class='text-ink-soft'>System prompt</summary>\
-    <textarea id='new-prompt' class='mt-2 block min-h-24 w-full rounded-md border border-line-strong bg-surface px-3 py-2' \
-    aria-label='System prompt' placeholder='What the model is told first in this conversation'></textarea></details>";
-
-const MISSING: &str = "<p class='font-medium'>This conversation cannot be shown.</p>\
-    <p class='text-sm text-ink-soft'>It may have been deleted, or the connection failed.</p>\
-    <a class='rounded-md border border-line-strong bg-surface px-4 py-2 text-sm font-medium hover:bg-sunken' href='/chat'>New chat</a>";
-
-const LOADING: &str = "<div role='status' aria-label='Loading' class='w-full flex-1 animate-pulse space-y-4 \
-    *:rounded-md *:bg-sunken'><div class='ml-auto h-10 w-1/2'></div><div class='h-4'></div><div class='h-4'></div>\
-    <div class='h-4 w-2/3'></div></div>";
 
 /// Where the browser finds the HTML of each.
 const TEMPLATES: [&str; 3] = ["thread-new", "thread-missing", "thread-loading"];
@@ -42,12 +24,44 @@ fn html_of(template: &str) -> String {
     }
 }
 
+/// What one could ask, and what the model is told first; or why there is nothing. A press on a suggestion fills the
+/// composer.
 fn html_on_server(template: &str) -> String {
-    match template {
-        "thread-new" => [MOSAIC, NEW].concat(),
-        "thread-missing" => [MOSAIC, MISSING].concat(),
-        _ => LOADING.to_owned(),
+    let (first, second, third) = match template {
+        "thread-new" => (t(Text::WhatToKnow), suggestions(), t(Text::SystemPrompt)),
+        "thread-missing" => {
+            (t(Text::ConversationMissing), t(Text::ConversationMissingWhy).to_owned(), t(Text::NewChat))
+        }
+        _ => {
+            let label = t(Text::Loading);
+            return format!(
+                "<div role='status' aria-label='{label}' class='w-full flex-1 animate-pulse space-y-4 *:rounded-md \
+                 *:bg-sunken'><div class='ml-auto h-10 w-1/2'></div><div class='h-4'></div><div class='h-4'></div>\
+                 <div class='h-4 w-2/3'></div></div>"
+            );
+        }
+    };
+    if template == "thread-missing" {
+        return format!(
+            "{MOSAIC}<p class='font-medium'>{first}</p><p class='text-sm text-ink-soft'>{second}</p>\
+             <a class='rounded-md border border-line-strong bg-surface px-4 py-2 text-sm font-medium hover:bg-sunken' \
+             href='/chat'>{third}</a>"
+        );
     }
+    let (list, placeholder) = (t(Text::Suggestions), t(Text::SystemPromptPlaceholder));
+    format!(
+        "{MOSAIC}<p class='text-center text-xl font-semibold'>{first}</p>\
+         <ul class='grid w-full gap-2 sm:grid-cols-2 noscript:hidden' aria-label='{list}'>{second}</ul>\
+         <details class='w-full text-sm noscript:hidden'><summary class='text-ink-soft'>{third}</summary>\
+         <textarea id='new-prompt' class='mt-2 block min-h-24 w-full rounded-md border border-line-strong bg-surface \
+         px-3 py-2' aria-label='{third}' placeholder='{placeholder}'></textarea></details>"
+    )
+}
+
+fn suggestions() -> String {
+    [Text::SuggestionTides, Text::SuggestionPython, Text::SuggestionTable, Text::SuggestionInvoice]
+        .map(|text| format!("<li><button type='button'>{}</button></li>", t(text)))
+        .concat()
 }
 
 /// What the browser needs of this file later; only the server makes it.

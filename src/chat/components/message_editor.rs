@@ -8,6 +8,7 @@ use leptos::{ev, html, prelude::*};
 use super::composer::{char_count, line_count};
 use super::receipt::credits_text;
 use crate::chat::thread::Thread;
+use crate::i18n::{Text, fill, t};
 use crate::ui::{Button, ButtonSize, ButtonVariant, Eager};
 
 type EditorView = fn(Thread) -> AnyView;
@@ -73,7 +74,7 @@ fn MessageEditor(
             <textarea
                 node_ref=input
                 class="field-sizing-content block max-h-64 w-full resize-none bg-transparent outline-none"
-                aria-label="Edited text"
+                aria-label=t(Text::EditedText)
                 rows=Signal::derive(move || line_count(&text.read()))
                 prop:value=text
                 on:input=move |event| text.set(event_target_value(&event))
@@ -81,13 +82,13 @@ fn MessageEditor(
             ></textarea>
             <div class="flex flex-wrap items-center justify-end gap-2">
                 <p class="mr-auto text-xs text-ink-soft">
-                    {credits_text(facts.read_value().chat_credits)} " · replaces what follows"
+                    {fill(Text::ReplacesWhatFollows, &[("price", &credits_text(facts.read_value().chat_credits))])}
                 </p>
-                <Button size=ButtonSize::Small label="Cancel" on_click=move |_| thread.leave_editor() />
+                <Button size=ButtonSize::Small label=t(Text::Cancel) on_click=move |_| thread.leave_editor() />
                 <Button
                     size=ButtonSize::Small
                     variant=ButtonVariant::Primary
-                    label="Save"
+                    label=t(Text::Save)
                     kind="submit"
                     disabled=cannot_send
                 />

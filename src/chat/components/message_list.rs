@@ -12,6 +12,7 @@ use super::assistant_message::AssistantMessage;
 use super::user_message::UserMessage;
 use crate::chat::Author;
 use crate::chat::thread::{Entry, Thread};
+use crate::i18n::{Text, t};
 use crate::ui::{Button, ButtonSize, IconName, copy_text};
 
 /// So near to the end counts as there, in pixels.
@@ -64,7 +65,7 @@ pub fn MessageList(
                 class="absolute inset-x-0 bottom-2 flex justify-center"
                 hidden=at_end
             >
-                <Button icon=IconName::ArrowDown label="Jump to latest" size=ButtonSize::Small on_click=jump />
+                <Button icon=IconName::ArrowDown label=t(Text::JumpToLatest) size=ButtonSize::Small on_click=jump />
             </div>
         </div>
     }
@@ -79,9 +80,9 @@ fn copy_code(event: &ev::MouseEvent, thread: Thread) {
     if let (Some(button), Some(code)) = (button, code) {
         spawn_local(async move {
             if copy_text(&code.text_content().unwrap_or_default()).await {
-                thread.announcement.try_set("Copied".to_owned());
-                button.set_text_content(Some("Copied"));
-                set_timeout(move || button.set_text_content(Some("Copy code")), Duration::from_secs(2));
+                thread.announcement.try_set(t(Text::Copied).to_owned());
+                button.set_text_content(Some(t(Text::Copied)));
+                set_timeout(move || button.set_text_content(Some(t(Text::CopyCode))), Duration::from_secs(2));
             }
         });
     }

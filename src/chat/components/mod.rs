@@ -10,5 +10,5 @@ pub mod message_editor;
 pub mod message_list;
 mod notices;
 mod provider_picker;
-mod receipt;
+pub mod receipt;
 mod user_message;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::chat::thread::Thread;
+use crate::i18n::{Text, t};
 use crate::ui::{Alert, AlertTone};
 
 /// What went wrong with the last message, what is wrong with the provider, and what is waited for; nothing if nothing is.
@@ -14,8 +15,8 @@ pub fn Notices(
     let notices = move || {
         let text = thread.failure.get();
         let failure = (!text.is_empty()).then(|| match thread.failure_code.get_untracked().as_str() {
-            "insufficient_credits" => (AlertTone::Danger, text, Some(("/dashboard", "See your credits"))),
-            "unauthenticated" => (AlertTone::Danger, text, Some(("/sign-in?next=/chat", "Sign in"))),
+            "insufficient_credits" => (AlertTone::Danger, text, Some(("/dashboard", t(Text::SeeYourCredits)))),
+            "unauthenticated" => (AlertTone::Danger, text, Some(("/sign-in?next=/chat", t(Text::SignIn)))),
             // It passes by itself.
             "rate_limited" => (AlertTone::Info, text, None),
             _ => (AlertTone::Danger, text, None),

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::chat::thread::Thread;
 use crate::chat::{PROVIDERS_ID, provider_label, talk};
+use crate::i18n::{Text, t};
 use crate::ui::{Icon, IconName};
 
 /// A button that says who is asked first.
@@ -14,7 +15,8 @@ pub fn ProviderPicker(
     thread: Thread,
 ) -> impl IntoView {
     let provider = thread.workspace.provider;
-    let label = Signal::derive(move || provider.read().as_deref().map_or("Automatic", provider_label).to_owned());
+    let label =
+        Signal::derive(move || provider.read().as_deref().map_or(t(Text::Automatic), provider_label).to_owned());
     view! {
         <button
             type="button"
@@ -22,7 +24,7 @@ pub fn ProviderPicker(
             popovertarget=PROVIDERS_ID
             on:click=move |_| talk::open_providers(thread)
         >
-            <span class="sr-only">"Model: "</span>
+            <span class="sr-only">{t(Text::ModelColon)}</span>
             <span class="truncate">{label}</span>
             <Icon name=IconName::ChevronDown class="size-3 shrink-0" />
         </button>

@@ -1,26 +1,29 @@
 //! What an answer cost and where it came from.
 
 use crate::chat::{Message, MessageState, provider_label};
+use crate::i18n::{Text, count, fill, t};
 
 /// How many credits, in words.
 #[must_use]
 pub fn credits_text(credits: i64) -> String {
     match credits {
-        0 => "free".to_owned(),
-        1 => "1 credit".to_owned(),
-        more => format!("{more} credits"),
+        0 => t(Text::Free).to_owned(),
+        more => count(Text::CreditsCount, more.unsigned_abs()),
     }
 }
 
 /// `1 credit · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini`.
 #[must_use]
 pub fn receipt_of(message: &Message) -> String {
-    let mut receipt = if message.cached { "cached, free".to_owned() } else { credits_text(message.credits) };
+    let mut receipt = if message.cached { t(Text::CachedFree).to_owned() } else { credits_text(message.credits) };
     let tokens = match message.usage {
-        Some(usage) => format!("{} tokens in, {} out", usage.input_tokens, usage.output_tokens),
+        Some(usage) => fill(
+            Text::TokensInOut,
+            &[("input", &usage.input_tokens.to_string()), ("output", &usage.output_tokens.to_string())],
+        ),
         // The provider did not say, or not yet.
         None if message.content.is_empty() => String::new(),
-        None => "tokens unknown".to_owned(),
+        None => t(Text::TokensUnknown).to_owned(),
     };
     let provider = message.provider.as_deref().map(provider_label);
     for part in [Some(&*tokens), provider, message.model.as_deref()].into_iter().flatten() {
@@ -37,7 +40,8 @@ pub fn receipt_of(message: &Message) -> String {
 pub fn fallback_text(message: &Message) -> Option<String> {
     let (to, from) = (message.provider.as_deref()?, message.fallback_from.as_deref()?);
     let has_answered = message.state != MessageState::Failed && !message.content.is_empty();
-    has_answered.then(|| format!("Answered by {} because {} failed.", provider_label(to), provider_label(from)))
+    has_answered
+        .then(|| fill(Text::AnsweredBecauseFailed, &[("to", provider_label(to)), ("from", provider_label(from))]))
 }
 
 #[cfg(test)]

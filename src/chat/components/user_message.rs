@@ -9,6 +9,7 @@ use super::branch_button::BranchButton;
 use super::message_editor::editor;
 use crate::chat::ImageRef;
 use crate::chat::thread::{Entry, Thread};
+use crate::i18n::{Text, fill, t};
 use crate::ui::{IconButton, IconName};
 
 /// A line of the conversation that the user wrote.
@@ -39,7 +40,7 @@ pub fn UserMessage(
             <div class="flex items-start justify-end gap-1">
                 <IconButton
                     icon=IconName::Pencil
-                    label="Edit"
+                    label=t(Text::Edit)
                     on_click=edit
                     disabled=thread.busy
                 />
@@ -50,7 +51,7 @@ pub fn UserMessage(
     };
     view! {
         <li class="min-w-0" data-author="user" data-state="complete">
-            <h2 class="sr-only">"You"</h2>
+            <h2 class="sr-only">{t(Text::You)}</h2>
             <div class="mb-2 flex flex-wrap justify-end gap-2 empty:hidden" inner_html=images></div>
             {content}
         </li>
@@ -62,11 +63,11 @@ fn images_html(images: &[ImageRef]) -> String {
     let mut html = String::new();
     for (index, ImageRef { id, .. }) in images.iter().enumerate() {
         let folder = if id.starts_with("data:") { "" } else { "/api/chat/attachments/" };
-        let number = index + 1;
+        let alt = fill(Text::ImageNumber, &[("number", &(index + 1).to_string())]);
         // Writing to memory does not fail.
         _ = write!(
             html,
-            r#"<img src="{folder}{id}" alt="Image {number}" width="160" height="160" class="size-40 rounded-md border border-line object-cover">"#
+            r#"<img src="{folder}{id}" alt="{alt}" width="160" height="160" class="size-40 rounded-md border border-line object-cover">"#
         );
     }
     html

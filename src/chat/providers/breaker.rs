@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{ChatProvider, ProviderError};
+use crate::i18n::{Text, fill};
 
 /// So many failures in a row, and it rests.
 const FAILURES: u32 = 5;
@@ -85,7 +86,7 @@ impl GuardedProvider {
     pub fn trouble(&self) -> Option<String> {
         let rest = || {
             let seconds = self.breaker.rest(Instant::now())?.as_secs() + 1;
-            Some(format!("{} failed several times in a row. It is tried again in {seconds} s.", self.provider.name()))
+            Some(fill(Text::ProviderResting, &[("name", self.provider.name()), ("seconds", &seconds.to_string())]))
         };
         self.provider.problem().or_else(rest)
     }

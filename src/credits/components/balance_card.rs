@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::credits::Credits;
+use crate::i18n::{Text, t};
 use crate::ui::Card;
 
 /// Available, held, and what is owed if anything is.
@@ -11,22 +12,22 @@ pub fn BalanceCard(
     /// The account.
     credits: Credits,
 ) -> impl IntoView {
-    let figure = |label: &'static str, amount: i64, explanation: &'static str| {
+    let figure = |label: Text, amount: i64, explanation: Text| {
         view! {
             <div>
-                <dt class="text-sm text-ink-soft">{label}</dt>
+                <dt class="text-sm text-ink-soft">{t(label)}</dt>
                 <dd class="text-3xl font-semibold tabular-nums">{amount}</dd>
-                <dd class="mt-1 text-sm text-ink-soft">{explanation}</dd>
+                <dd class="mt-1 text-sm text-ink-soft">{t(explanation)}</dd>
             </div>
         }
     };
     view! {
         <Card>
             <dl class="grid gap-6 sm:grid-cols-2">
-                {figure("Available", credits.available, "Ready to be spent.")}
-                {figure("On hold", credits.held, "Set aside for replies that are being written.")}
+                {figure(Text::Available, credits.available, Text::AvailableExplained)}
+                {figure(Text::OnHold, credits.held, Text::OnHoldExplained)}
                 {(credits.debt > 0)
-                    .then(|| figure("Owed", credits.debt, "Refunded after it was spent; the next purchase settles it."))}
+                    .then(|| figure(Text::Owed, credits.debt, Text::OwedExplained))}
             </dl>
         </Card>
     }

@@ -3,26 +3,27 @@
 use leptos::prelude::*;
 
 use crate::credits::{EntryKind, LedgerEntry};
+use crate::i18n::{Text, fill, t};
 use crate::ui::{Badge, BadgeTone, Timestamp};
 
 /// What an entry is called and how it is tinted.
-const fn label(kind: EntryKind) -> (&'static str, BadgeTone) {
+const fn label(kind: EntryKind) -> (Text, BadgeTone) {
     match kind {
-        EntryKind::Grant => ("Free credits", BadgeTone::Success),
-        EntryKind::Hold => ("Set aside", BadgeTone::Neutral),
-        EntryKind::Settle => ("Reply", BadgeTone::Neutral),
-        EntryKind::Release => ("Given back", BadgeTone::Neutral),
-        EntryKind::Purchase => ("Purchase", BadgeTone::Success),
-        EntryKind::Refund => ("Refund", BadgeTone::Warning),
-        EntryKind::Adjust => ("Adjustment", BadgeTone::Warning),
+        EntryKind::Grant => (Text::EntryGrant, BadgeTone::Success),
+        EntryKind::Hold => (Text::EntryHold, BadgeTone::Neutral),
+        EntryKind::Settle => (Text::EntrySettle, BadgeTone::Neutral),
+        EntryKind::Release => (Text::EntryRelease, BadgeTone::Neutral),
+        EntryKind::Purchase => (Text::EntryPurchase, BadgeTone::Success),
+        EntryKind::Refund => (Text::EntryRefund, BadgeTone::Warning),
+        EntryKind::Adjust => (Text::EntryAdjust, BadgeTone::Warning),
     }
 }
 
 /// What an entry did to the account: its amount, or what it moved between available and held.
 fn change(entry: &LedgerEntry) -> String {
     match (entry.amount, entry.held_change) {
-        (0, held) if held > 0 => format!("{held} held"),
-        (0, held) if held < 0 => format!("{} freed", -held),
+        (0, held) if held > 0 => fill(Text::AmountHeld, &[("amount", &held.to_string())]),
+        (0, held) if held < 0 => fill(Text::AmountFreed, &[("amount", &held.unsigned_abs().to_string())]),
         (0, _) => "0".to_owned(),
         // U+2212, the minus that is as wide as the plus.
         (amount, _) if amount < 0 => format!("\u{2212}{}", amount.unsigned_abs()),
@@ -49,7 +50,7 @@ pub fn LedgerTable(
         view! {
             <tr class="border-t border-line">
                 <td class="py-2.5 pr-3 pl-4">
-                    <Badge tone>{name}</Badge>
+                    <Badge tone>{t(name)}</Badge>
                     {entry.reason.map(|reason| view! { <p class="mt-1 text-ink-soft break-words">{reason}</p> })}
                     <p class="mt-1 text-xs text-ink-soft sm:hidden">
                         <Timestamp at=entry.created_at.clone() />
@@ -73,19 +74,19 @@ pub fn LedgerTable(
             <thead class="text-xs text-ink-soft">
                 <tr>
                     <th scope="col" class="py-2.5 pr-3 pl-4 font-medium">
-                        "What"
+                        {t(Text::What)}
                     </th>
                     <th scope="col" class="px-3 py-2.5 text-right font-medium">
-                        "Credits"
+                        {t(Text::Credits)}
                     </th>
                     <th scope="col" class="py-2.5 pr-4 pl-3 text-right font-medium">
-                        "Available"
+                        {t(Text::Available)}
                     </th>
                     <th scope="col" class="hidden px-3 py-2.5 font-medium sm:table-cell">
-                        "Time (UTC)"
+                        {t(Text::TimeUtc)}
                     </th>
                     <th scope="col" class="hidden py-2.5 pr-4 pl-3 font-medium sm:table-cell">
-                        "Request"
+                        {t(Text::Request)}
                     </th>
                 </tr>
             </thead>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::conversation_link::ConversationLink;
 use super::conversation_menu::MENU_ID;
 use crate::chat::ConversationSummary;
+use crate::i18n::{Text, fill, t};
 use crate::ui::{IconButton, IconName};
 use crate::workspace::use_workspace;
 
@@ -16,7 +17,7 @@ pub fn ConversationList(
 ) -> impl IntoView {
     let conversations = use_workspace().conversations;
     let line = move |ConversationSummary { id, title, .. }: ConversationSummary| {
-        let label = format!("Options for {title}");
+        let label = fill(Text::OptionsFor, &[("title", &title)]);
         view! {
             <li class="group relative flex items-center rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
                 <ConversationLink id=id.clone() title />
@@ -48,7 +49,7 @@ pub fn ConversationList(
     view! {
         <div class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm [div:has(>#conversation-results:not(:empty))+&]:hidden">
             <p class="px-3 text-ink-soft" hidden=Signal::derive(move || !conversations.read().is_empty())>
-                "Your conversations will be here."
+                {t(Text::NoConversations)}
             </p>
             {group(true, "Pinned", pinned)}
             {group(false, "Recent", "space-y-0.5")}

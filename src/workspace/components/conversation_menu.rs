@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::i18n::{Text, t};
 use crate::ui::{Popover, still};
 
 /// The menu that each line's button opens.
@@ -12,8 +13,8 @@ pub const MENU_ID: &str = "conversation-menu";
 pub fn ConversationMenu() -> impl IntoView {
     still(|| {
         view! {
-            <Popover id=MENU_ID label="Conversation">
-                <p class="px-3 py-2 text-ink-soft">"One moment…"</p>
+            <Popover id=MENU_ID label=t(Text::Conversation)>
+                <p class="px-3 py-2 text-ink-soft">{t(Text::OneMoment)}</p>
             </Popover>
         }
     })

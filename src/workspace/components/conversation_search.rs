@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::i18n::{Text, t};
 use crate::ui::still;
 
 pub const FIELD_ID: &str = "conversation-search";
@@ -16,8 +17,8 @@ pub fn ConversationSearch() -> impl IntoView {
             <input
                 id=FIELD_ID
                 type="search"
-                placeholder="Search"
-                aria-label="Search conversations"
+                placeholder=t(Text::Search)
+                aria-label=t(Text::SearchConversations)
                 class="mx-3 mb-3 h-9 rounded-md border border-line bg-surface px-3 text-sm noscript:hidden"
             />
             <div id=RESULTS_ID class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm empty:hidden"></div>

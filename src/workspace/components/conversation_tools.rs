@@ -20,6 +20,7 @@ use super::search_results::SearchResults;
 use super::share_dialog::ShareDialog;
 use crate::chat::{ConversationChange, ConversationSummary};
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Text, t};
 use crate::page_data::go_to_sign_in;
 use crate::ui::{Alert, AlertTone, Button, Dialog, Eager, IconName, PopoverItem};
 use crate::workspace::client::change_conversation;
@@ -123,19 +124,19 @@ fn Lines(
     };
     let pin = move || {
         if tools.of_chosen(|known| known.pinned) == Some(true) {
-            line(IconName::Pin, "Unpin", |tools| tools.pin(false))
+            line(IconName::Pin, t(Text::Unpin), |tools| tools.pin(false))
         } else {
-            line(IconName::Pin, "Pin", |tools| tools.pin(true))
+            line(IconName::Pin, t(Text::Pin), |tools| tools.pin(true))
         }
     };
     view! {
         {pin}
-        {line(IconName::Pencil, "Rename", |tools| tools.open(tools.renaming))}
-        {line(IconName::Menu, "System prompt…", |tools| tools.open(tools.prompting))}
-        {line(IconName::ArrowUp, "Share…", |tools| tools.open(tools.sharing))}
-        {line(IconName::ArrowDown, "Export as Markdown", |tools| download(tools, "markdown"))}
-        {line(IconName::ArrowDown, "Export as JSON", |tools| download(tools, "json"))}
-        {line(IconName::Trash, "Delete", |tools| tools.open(tools.deleting))}
+        {line(IconName::Pencil, t(Text::Rename), |tools| tools.open(tools.renaming))}
+        {line(IconName::Menu, t(Text::SystemPromptItem), |tools| tools.open(tools.prompting))}
+        {line(IconName::ArrowUp, t(Text::ShareItem), |tools| tools.open(tools.sharing))}
+        {line(IconName::ArrowDown, t(Text::ExportMarkdown), |tools| download(tools, "markdown"))}
+        {line(IconName::ArrowDown, t(Text::ExportJson), |tools| download(tools, "json"))}
+        {line(IconName::Trash, t(Text::Delete), |tools| tools.open(tools.deleting))}
     }
 }
 
@@ -149,10 +150,10 @@ fn Dialogs(
         <PromptDialog tools open=tools.prompting />
         <ShareDialog tools open=tools.sharing />
         <DeleteDialog tools open=tools.deleting />
-        <Dialog id="pin-dialog" open=tools.failing title="That did not work">
+        <Dialog id="pin-dialog" open=tools.failing title=t(Text::DidNotWork)>
             <Problem tools />
             <form method="dialog" class="flex justify-end">
-                <Button label="Close" kind="submit" />
+                <Button label=t(Text::Close) kind="submit" />
             </form>
         </Dialog>
     }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::i18n::{Text, form_for, t};
 use crate::workspace::use_workspace;
 
 /// The balance, live; it leads to the dashboard.
@@ -9,12 +10,12 @@ use crate::workspace::use_workspace;
 pub fn CreditsBadge() -> impl IntoView {
     let available = use_workspace().available;
     let number = Signal::derive(move || available.get().to_string());
-    let unit = Signal::derive(move || if available.get() == 1 { " credit" } else { " credits" }.to_owned());
+    let unit = Signal::derive(move || form_for(Text::CreditsUnit, available.get().unsigned_abs()));
     view! {
         <a
             href="/dashboard"
             class="flex h-8 items-center rounded-md border border-line px-2.5 text-sm font-medium tabular-nums hover:bg-sunken"
-            title="Balance and activity"
+            title=t(Text::BalanceAndActivity)
         >
             {number}
             <span class="sr-only sm:not-sr-only sm:pl-1">{unit}</span>

@@ -4,6 +4,7 @@ use leptos::{ev, prelude::*, task::spawn_local};
 
 use super::conversation_tools::{Problem, Tools};
 use super::dialog_choices::DialogChoices;
+use crate::i18n::{Text, t};
 use crate::navigation::{History, use_navigation};
 use crate::ui::{ButtonVariant, Dialog};
 use crate::workspace::client::delete_conversation;
@@ -31,14 +32,12 @@ pub fn DeleteDialog(
         });
     };
     view! {
-        <Dialog id="delete-dialog" open title="Delete conversation?">
+        <Dialog id="delete-dialog" open title=t(Text::DeleteConversation)>
             <form class="space-y-4" on:submit=delete>
                 <Problem tools />
-                <p class="text-ink-soft">
-                    <span class="font-medium break-words text-ink">{move || tools.title()}</span>
-                    " and all its messages will be gone for good. Credits that were spent stay spent."
-                </p>
-                <DialogChoices cancel=open label="Delete" variant=ButtonVariant::Danger />
+                <p class="font-medium break-words">{move || tools.title()}</p>
+                <p class="text-ink-soft">{t(Text::DeleteExplained)}</p>
+                <DialogChoices cancel=open label=t(Text::Delete) variant=ButtonVariant::Danger />
             </form>
         </Dialog>
     }

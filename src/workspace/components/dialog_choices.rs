@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::i18n::{Text, t};
 use crate::ui::{Button, ButtonVariant};
 
 /// Two buttons: one closes the dialog, one submits the form around it.
@@ -20,7 +21,7 @@ pub fn DialogChoices(
 ) -> impl IntoView {
     view! {
         <div class="flex justify-end gap-2">
-            <Button label="Cancel" on_click=move |_| cancel.set(false) />
+            <Button label=t(Text::Cancel) on_click=move |_| cancel.set(false) />
             <Button label variant kind="submit" disabled />
         </div>
     }

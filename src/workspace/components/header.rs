@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::account_menu::AccountMenu;
 use super::credits_badge::CreditsBadge;
 use super::sidebar::SIDEBAR_ID;
+use crate::i18n::{Text, t};
 use crate::navigation::use_navigation;
 use crate::ui::{IconButton, IconName, Logo, ThemeSwitch, still};
 
@@ -21,11 +22,11 @@ pub fn Header() -> impl IntoView {
     view! {
         <header class="flex h-14 shrink-0 items-center gap-2 border-b border-line bg-surface px-3">
             {still(|| {
-                view! { <IconButton icon=IconName::Menu label="Conversations" class="size-9 md:hidden" opens=SIDEBAR_ID /> }
+                view! { <IconButton icon=IconName::Menu label=t(Text::Conversations) class="size-9 md:hidden" opens=SIDEBAR_ID /> }
             })}
             <IconButton
                 icon=IconName::Sidebar
-                label="Show or hide the conversations"
+                label=t(Text::SwitchSidebar)
                 class="size-9 max-md:hidden noscript:hidden"
                 on_click=switch_sidebar
             />

@@ -7,6 +7,7 @@ use super::provider_panel::ProviderPanel;
 use super::shortcut_sheet::ShortcutSheet;
 use super::sidebar::Sidebar;
 use crate::chat::EmptyThreadTemplates;
+use crate::i18n::{Text, t};
 use crate::navigation::use_navigation;
 use crate::ui::still;
 use crate::workspace::shortcuts::follow_shortcuts;
@@ -32,7 +33,7 @@ pub fn Layout<C: IntoView + 'static>(
                     class="sr-only focus:not-sr-only focus:absolute focus:z-10 focus:m-2 focus:rounded-md focus:bg-accent \
                            focus:px-4 focus:py-2 focus:text-on-accent"
                 >
-                    "Skip to content"
+                    {t(Text::SkipToContent)}
                 </a>
             }
         })}

@@ -5,6 +5,7 @@ use leptos::{ev, prelude::*, task::spawn_local};
 use super::conversation_tools::{Problem, Tools};
 use super::dialog_choices::DialogChoices;
 use crate::chat::{ConversationChange, MAX_SYSTEM_PROMPT_CHARS};
+use crate::i18n::{Text, t};
 use crate::ui::Dialog;
 use crate::workspace::client::{change_conversation, load_system_prompt};
 
@@ -44,12 +45,12 @@ pub fn PromptDialog(
         });
     };
     view! {
-        <Dialog id="prompt-dialog" open title="System prompt">
+        <Dialog id="prompt-dialog" open title=t(Text::SystemPrompt)>
             <form class="space-y-4" on:submit=save>
                 <Problem tools />
                 <div class="space-y-1.5">
                     <label for="prompt-text" class="block text-sm font-medium">
-                        "What the model is told first"
+                        {t(Text::SystemPromptLabel)}
                     </label>
                     <textarea
                         id="prompt-text"
@@ -63,10 +64,10 @@ pub fn PromptDialog(
                         on:input=move |event| prompt.set(event_target_value(&event))
                     ></textarea>
                     <p id="prompt-hint" class="text-sm text-ink-soft">
-                        "It goes before every message of this conversation from now on. Empty: none."
+                        {t(Text::SystemPromptHint)}
                     </p>
                 </div>
-                <DialogChoices cancel=open label="Save" disabled=loading />
+                <DialogChoices cancel=open label=t(Text::Save) disabled=loading />
             </form>
         </Dialog>
     }

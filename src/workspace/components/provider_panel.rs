@@ -3,7 +3,8 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{PROVIDERS_ID, ProviderInfo, provider_label};
+use crate::chat::{PROVIDERS_ID, ProviderInfo, credits_text, provider_label};
+use crate::i18n::{Text, fill, t};
 use crate::workspace::use_workspace;
 
 /// One line per provider, after the one that leaves it open. Without a script it is a list of the composer's form. Only
@@ -13,7 +14,10 @@ pub fn ProviderPanel() -> impl IntoView {
     let facts = use_workspace().facts.read_value().clone();
     let (providers, picked) = (facts.providers, facts.provider.unwrap_or_default());
     let order: Vec<_> = providers.iter().map(|provider| provider_label(&provider.name)).collect();
-    let automatic = format!("{} · {}: the next answers if one fails", price(facts.chat_credits), order.join(", then "));
+    let automatic = fill(
+        Text::AutomaticExplained,
+        &[("price", &credits_text(facts.chat_credits)), ("order", &order.join(t(Text::ThenNext)))],
+    );
     let option = |provider: &ProviderInfo| {
         let label = format!("{} · {}", provider_label(&provider.name), provider.model);
         let is_picked = picked == provider.name;
@@ -38,20 +42,20 @@ pub fn ProviderPanel() -> impl IntoView {
             id=PROVIDERS_ID
             popover="auto"
             role="dialog"
-            aria-label="Model"
+            aria-label=t(Text::Model)
             class="popover [position-area:top_span-right] rounded-md border border-line bg-surface p-1 text-sm text-ink"
         >
             <div
                 role="radiogroup"
-                aria-label="Model"
+                aria-label=t(Text::Model)
                 class="max-h-[60vh] w-80 max-w-[calc(100vw-4rem)] space-y-0.5 overflow-y-auto noscript:hidden"
             >
                 <Line name=String::new() details=automatic is_picked=nobody_is_picked problem=None />
                 {lines}
             </div>
             <noscript>
-                <select name="provider" form="composer-form" aria-label="Model" class="max-w-80 bg-surface p-2">
-                    <option value="">"Automatic"</option>
+                <select name="provider" form="composer-form" aria-label=t(Text::Model) class="max-w-80 bg-surface p-2">
+                    <option value="">{t(Text::Automatic)}</option>
                     {options}
                 </select>
             </noscript>
@@ -71,11 +75,11 @@ fn Line(
     /// Why it cannot answer now; empty if it can, `None` where that is no question.
     problem: Option<String>,
 ) -> impl IntoView {
-    let title = if name.is_empty() { "Automatic" } else { provider_label(&name) }.to_owned();
+    let title = if name.is_empty() { t(Text::Automatic) } else { provider_label(&name) }.to_owned();
     let (title_id, details_id) = (format!("provider-title-{name}"), format!("provider-details-{name}"));
     let health = problem.map(|problem| {
         let is_well = problem.is_empty();
-        let text = if is_well { "Ready".to_owned() } else { problem };
+        let text = if is_well { t(Text::Ready).to_owned() } else { problem };
         view! {
             <span
                 class="block text-xs break-words text-danger data-well:text-success"
@@ -112,13 +116,9 @@ fn Line(
 
 /// `gpt-5.4-mini · 1 credit · takes 400,000 tokens`.
 fn details_of(provider: &ProviderInfo) -> String {
-    let window = provider.context_tokens.map(|tokens| format!("takes {} tokens", grouped(tokens)));
-    let parts = [Some(provider.model.clone()), Some(price(provider.credits)), window];
+    let window = provider.context_tokens.map(|tokens| fill(Text::TakesTokens, &[("count", &grouped(tokens))]));
+    let parts = [Some(provider.model.clone()), Some(credits_text(provider.credits)), window];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
-}
-
-fn price(credits: i64) -> String {
-    if credits == 1 { "1 credit".to_owned() } else { format!("{credits} credits") }
 }
 
 /// `1,048,576`.

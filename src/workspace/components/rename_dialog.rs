@@ -5,6 +5,7 @@ use leptos::{ev, html, prelude::*, task::spawn_local};
 use super::conversation_tools::{Problem, Tools};
 use super::dialog_choices::DialogChoices;
 use crate::chat::{ConversationChange, MAX_TITLE_CHARS};
+use crate::i18n::{Text, t};
 use crate::ui::{Dialog, Field};
 use crate::workspace::client::change_conversation;
 
@@ -35,11 +36,11 @@ pub fn RenameDialog(
         });
     };
     view! {
-        <Dialog id="rename-dialog" open title="Rename conversation">
+        <Dialog id="rename-dialog" open title=t(Text::RenameConversation)>
             <form class="space-y-4" on:submit=rename>
                 <Problem tools />
-                <Field id="rename-title" name="title" label="Title" required=true max_chars=MAX_TITLE_CHARS input=title />
-                <DialogChoices cancel=open label="Rename" />
+                <Field id="rename-title" name="title" label=t(Text::Title) required=true max_chars=MAX_TITLE_CHARS input=title />
+                <DialogChoices cancel=open label=t(Text::Rename) />
             </form>
         </Dialog>
     }

@@ -12,6 +12,7 @@ use super::conversation_search::FIELD_ID;
 use crate::chat::ConversationSummary;
 use crate::credits::Page;
 use crate::error::{AppError, AppResult};
+use crate::i18n::{Text, count, fill, t};
 use crate::page_data::go_to_sign_in;
 use crate::ui::{Button, ButtonSize, ButtonVariant};
 use crate::workspace::client::search_conversations;
@@ -76,13 +77,12 @@ pub fn SearchResults() -> impl IntoView {
     search();
 
     let status = move || match &*found.read() {
-        None => "Searching…".to_owned(),
+        None => t(Text::Searching).to_owned(),
         Some(Err(error)) => error.to_string(),
         Some(Ok(page)) => match (page.items.len(), page.next_cursor.is_some()) {
-            (0, _) => format!("Nothing contains “{}”.", query.read()),
-            (1, _) => "1 conversation".to_owned(),
-            (count, false) => format!("{count} conversations"),
-            (count, true) => format!("The newest {count} conversations"),
+            (0, _) => fill(Text::NothingContains, &[("text", &query.read())]),
+            (found, false) => count(Text::ConversationsFound, found as u64),
+            (found, true) => count(Text::NewestConversationsFound, found as u64),
         },
     };
     let lines = move || {
@@ -103,13 +103,13 @@ pub fn SearchResults() -> impl IntoView {
                 <div class="flex items-center justify-between gap-2 pb-1 pl-3">
                     <p class="min-w-0 text-xs break-words text-ink-soft" role="status">{status}</p>
                     <Button
-                        label="Clear"
+                        label=t(Text::Clear)
                         variant=ButtonVariant::Ghost
                         size=ButtonSize::Small
                         on_click=move |_| clear()
                     />
                 </div>
-                <ul class="space-y-0.5" aria-label="Search results">{lines}</ul>
+                <ul class="space-y-0.5" aria-label=t(Text::SearchResults)>{lines}</ul>
             }
         })
     }

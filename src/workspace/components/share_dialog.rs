@@ -5,6 +5,7 @@ use leptos::{ev, prelude::*, task::spawn_local};
 use web_sys::HtmlInputElement;
 
 use super::conversation_tools::{Problem, Tools};
+use crate::i18n::{Text, t};
 use crate::ui::{Button, ButtonVariant, Dialog, copy_text};
 use crate::workspace::client::{share_conversation, unshare_conversation};
 
@@ -52,39 +53,34 @@ pub fn ShareDialog(
     };
     let select_all = |event: ev::FocusEvent| event_target::<HtmlInputElement>(&event).select();
     let text = move || {
-        if is_shared.get() {
-            "Anybody with its link can read this conversation, also what is still to come. A new link ends the one before."
-        } else {
-            "Anybody with the link will be able to read this conversation, also what is still to come. It shows neither \
-             your name nor the system prompt, and you can revoke it at any time."
-        }
+        if is_shared.get() { t(Text::SharedExplained) } else { t(Text::ShareExplained) }
     };
     view! {
-        <Dialog id="share-dialog" open title="Share conversation">
+        <Dialog id="share-dialog" open title=t(Text::ShareConversation)>
             <form class="space-y-4" on:submit=make>
                 <Problem tools />
                 <p class="text-ink-soft" role="status">{text}</p>
                 <div class="flex gap-2" hidden=has_no_link>
                     <input
                         class="h-10 min-w-0 flex-1 rounded-md border border-line-strong bg-sunken px-3 text-sm"
-                        aria-label="Link"
+                        aria-label=t(Text::Link)
                         readonly
                         prop:value=url
                         on:focus=select_all
                     />
-                    {move || view! { <Button label=if copied.get() { "Copied" } else { "Copy" } on_click=copy /> }}
+                    {move || view! { <Button label=t(if copied.get() { Text::Copied } else { Text::Copy }) on_click=copy /> }}
                 </div>
                 <div class="flex flex-wrap justify-end gap-2">
                     <Button
-                        label="Revoke link"
+                        label=t(Text::RevokeLink)
                         variant=ButtonVariant::Danger
                         class="mr-auto"
                         on_click=revoke
                         hidden=Signal::derive(move || !is_shared.get())
                     />
-                    <Button label="Close" on_click=move |_| open.set(false) />
+                    <Button label=t(Text::Close) on_click=move |_| open.set(false) />
                     {move || {
-                        let label = if is_shared.get() { "New link" } else { "Create link" };
+                        let label = t(if is_shared.get() { Text::NewLink } else { Text::CreateLink });
                         view! { <Button label variant=ButtonVariant::Primary kind="submit" /> }
                     }}
                 </div>

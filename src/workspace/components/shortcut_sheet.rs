@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::i18n::{Text, t};
 use crate::ui::{IconButton, IconName};
 use crate::workspace::shortcuts::{SHORTCUTS, Shortcut};
 
@@ -9,14 +10,14 @@ use crate::workspace::shortcuts::{SHORTCUTS, Shortcut};
 pub const SHEET_ID: &str = "shortcuts";
 
 /// What the keys of [`SHORTCUTS`] do, in their order.
-const MEANINGS: [&str; SHORTCUTS.len()] = [
-    "New chat",
-    "Write a message",
-    "Search conversations",
-    "Stop the answer",
-    "Copy the last answer",
-    "Show or hide the conversations",
-    "Show these shortcuts",
+const MEANINGS: [Text; SHORTCUTS.len()] = [
+    Text::NewChat,
+    Text::WriteAMessage,
+    Text::SearchConversations,
+    Text::StopTheAnswer,
+    Text::CopyLastAnswer,
+    Text::SwitchSidebar,
+    Text::ShowShortcuts,
 ];
 
 /// The keys and what they do. Only the server makes it.
@@ -24,15 +25,15 @@ const MEANINGS: [&str; SHORTCUTS.len()] = [
 pub fn ShortcutSheet() -> impl IntoView {
     let keys = SHORTCUTS.iter().map(keys_of).zip(MEANINGS);
     // The browser's own, but worth knowing.
-    let writing = [("Enter", "Send the message"), ("Shift Enter", "New line")]
+    let writing = [("Enter", Text::SendTheMessage), ("Shift Enter", Text::NewLine)]
         .map(|(keys, meaning)| (keys.split(' ').map(str::to_owned).collect(), meaning));
-    let line = |(keys, meaning): (Vec<String>, &'static str)| {
+    let line = |(keys, meaning): (Vec<String>, Text)| {
         let key = |key: String| {
             view! { <kbd class="rounded-md border border-line-strong bg-sunken px-2 py-0.5 font-sans text-xs">{key}</kbd> }
         };
         view! {
             <div class="flex items-center justify-between gap-4 py-2">
-                <dt>{meaning}</dt>
+                <dt>{t(meaning)}</dt>
                 <dd class="flex shrink-0 gap-1">{keys.into_iter().map(key).collect::<Vec<_>>()}</dd>
             </div>
         }
@@ -46,9 +47,9 @@ pub fn ShortcutSheet() -> impl IntoView {
         >
             <div class="flex items-center justify-between gap-4 pb-2">
                 <h2 id="shortcuts-title" class="text-lg font-semibold">
-                    "Keyboard shortcuts"
+                    {t(Text::KeyboardShortcuts)}
                 </h2>
-                <IconButton icon=IconName::Close label="Close" closes=SHEET_ID />
+                <IconButton icon=IconName::Close label=t(Text::Close) closes=SHEET_ID />
             </div>
             <dl class="divide-y divide-line text-sm">{keys.chain(writing).map(line).collect::<Vec<_>>()}</dl>
         </dialog>
@@ -60,6 +61,6 @@ fn keys_of(shortcut: &Shortcut) -> Vec<String> {
     match (shortcut.key, shortcut.is_chord) {
         ("Escape", _) => vec!["Esc".to_owned()],
         (key, false) => vec![key.to_owned()],
-        (key, true) => vec!["Ctrl or ⌘".to_owned(), "Shift".to_owned(), key.to_uppercase()],
+        (key, true) => vec![t(Text::CtrlOrCommand).to_owned(), "Shift".to_owned(), key.to_uppercase()],
     }
 }

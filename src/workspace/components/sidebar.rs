@@ -9,6 +9,7 @@ use super::conversation_list::ConversationList;
 use super::conversation_menu::ConversationMenu;
 use super::conversation_search::ConversationSearch;
 use super::conversation_tools::conversation_tools;
+use crate::i18n::{Text, t};
 use crate::ui::{Button, IconButton, IconName, still};
 
 /// What the button in the header opens.
@@ -47,7 +48,7 @@ pub fn Sidebar() -> impl IntoView {
         <nav
             id=SIDEBAR_ID
             popover="auto"
-            aria-label="Conversations"
+            aria-label=t(Text::Conversations)
             class="fixed inset-y-0 right-auto left-0 m-0 h-dvh w-72 max-w-[85vw] flex-col border-r border-line bg-canvas \
                    text-ink backdrop:bg-backdrop open:flex md:static md:flex md:h-auto md:max-w-none md:shrink-0 md:in-data-sidebar-hidden:hidden"
             on:click=close_after_link
@@ -56,8 +57,8 @@ pub fn Sidebar() -> impl IntoView {
             {still(|| {
                 view! {
                     <div class="flex items-center gap-2 p-3">
-                        <Button href="/chat" icon=IconName::Plus label="New chat" class="flex-1" />
-                        <IconButton icon=IconName::Close label="Close" class="size-9 md:hidden" closes=SIDEBAR_ID />
+                        <Button href="/chat" icon=IconName::Plus label=t(Text::NewChat) class="flex-1" />
+                        <IconButton icon=IconName::Close label=t(Text::Close) class="size-9 md:hidden" closes=SIDEBAR_ID />
                     </div>
                 }
             })}

@@ -18,6 +18,7 @@ use futures::channel::mpsc;
 use llama_cpp_2::model::LlamaModel;
 
 use super::{ChatProvider, ProviderError, ProviderRequest, TokenStream};
+use crate::i18n::{Text, fill, t};
 use queue::{Job, Queue};
 
 /// Where the local model stands.
@@ -148,11 +149,8 @@ impl ChatProvider for LocalProvider {
     fn problem(&self) -> Option<String> {
         match self.status() {
             LocalStatus::Loading | LocalStatus::Ready => None,
-            LocalStatus::Missing => Some(format!(
-                "There is no model at {}. `make build` fetches one, or set LOCAL_MODEL to a GGUF file.",
-                self.path.display()
-            )),
-            LocalStatus::Failed(_) => Some("The model file cannot be used; the log says why.".into()),
+            LocalStatus::Missing => Some(fill(Text::NoModelFile, &[("path", &self.path.display().to_string())])),
+            LocalStatus::Failed(_) => Some(t(Text::ModelFileUnusable).to_owned()),
         }
     }
 

@@ -1,0 +1,109 @@
+//! What the interface says, in each of its languages.
+//!
+//! The texts are compiled into the server, which checks that none is missing in any language. The browser has none of
+//! them in its WASM: the document brings those of its language (`document/shell.rs`). A new language is one file like
+//! `en.rs` and one line in each `match` of `language.rs`.
+
+#[cfg(not(feature = "ssr"))]
+mod browser;
+#[cfg(feature = "ssr")]
+mod en;
+mod language;
+#[cfg(feature = "ssr")]
+mod request;
+mod text;
+#[cfg(feature = "ssr")]
+mod zh;
+
+#[cfg(not(feature = "ssr"))]
+pub use browser::{current_language, t};
+pub use language::Language;
+#[cfg(feature = "ssr")]
+pub use request::{current_language, in_language, in_language_here, t, texts_of_the_app};
+pub use text::Text;
+
+/// Where the document has the texts, one a line.
+pub const TEXTS_ID: &str = "texts";
+/// The cookie that holds [`Language::code`], once somebody has chosen.
+pub const LANGUAGE_COOKIE: &str = "language";
+
+/// A text with values in the place of their names.
+#[must_use]
+pub fn fill(text: Text, values: &[(&str, &str)]) -> String {
+    put(t(text), values)
+}
+
+/// A text in the form for a number, which stands in the place of `{count}`.
+#[must_use]
+pub fn count(text: Text, number: u64) -> String {
+    put(form_for(text, number), &[("count", &number.to_string())])
+}
+
+/// The form of a text for a number.
+#[must_use]
+pub fn form_for(text: Text, number: u64) -> &'static str {
+    let mut forms = t(text).split('|');
+    let first = forms.next().unwrap_or_default();
+    match current_language().plural_form(number) {
+        0 => first,
+        more => forms.nth(more - 1).unwrap_or(first),
+    }
+}
+
+fn put(template: &str, values: &[(&str, &str)]) -> String {
+    let mut filled = String::new();
+    for (index, part) in template.split(['{', '}']).enumerate() {
+        let is_name = index % 2 == 1;
+        let value = values.iter().find(|(name, _)| is_name && *name == part);
+        filled.push_str(value.map_or(part, |(_, value)| value));
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use strum::VariantArray;
+
+    use super::*;
+
+    fn names(text: &str) -> BTreeSet<&str> {
+        text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn every_language_says_everything_with_the_same_values_and_enough_forms() {
+        for text in Text::VARIANTS {
+            for language in Language::ALL {
+                let said = request::say(language, *text);
+                assert!(!said.trim().is_empty(), "{text:?} in {language:?}");
+                // Lines of a list, in an element of its own.
+                assert!(!said.contains(['\n', '<']), "{text:?} in {language:?}");
+                let forms: Vec<_> = said.split('|').collect();
+                let needed = (0..200).map(|number| language.plural_form(number)).max().unwrap_or(0) + 1;
+                assert!(forms.len() == 1 || forms.len() >= needed, "{text:?} in {language:?}");
+                for form in forms {
+                    assert_eq!(
+                        names(form),
+                        names(request::say(Language::En, *text).split('|').next().unwrap()),
+                        "{text:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_stand_where_their_names_are() {
+        assert_eq!(put("{b} of {a}: {c}", &[("a", "1"), ("b", "2")]), "2 of 1: c");
+        assert_eq!(put("no name", &[]), "no name");
+    }
+
+    #[tokio::test]
+    async fn a_number_takes_its_form() {
+        assert_eq!([0, 1, 2].map(|number| count(Text::CreditsCount, number)), ["0 credits", "1 credit", "2 credits"]);
+        let chinese = in_language(Language::Zh, async { [1, 2].map(|number| count(Text::CreditsCount, number)) }).await;
+        assert_eq!(chinese, ["1 积分", "2 积分"]);
+    }
+}
