@@ -9,6 +9,7 @@ pub mod app;
 pub mod chat;
 pub mod credits;
 pub mod error;
+pub mod gallery;
 pub mod i18n;
 pub mod json;
 pub mod navigation;
@@ -37,14 +38,20 @@ pub fn hydrate() {
     let address = navigation::current_address();
     // Leptos has its own only once something is mounted.
     wasm_bindgen_futures::spawn_local(async move {
+        let path = navigation::path_of(&address);
         // Without the page's code, the page stays as the server made it: links and forms work.
-        if let Some(page) = async { app::find_page(navigation::path_of(&address))?.await }.await {
+        let is_mounted = if path == gallery::GALLERY_PATH {
+            gallery::mount_gallery().await.is_ok()
+        } else if let Some(page) = async { app::find_page(path)?.await }.await {
             leptos::mount::hydrate_body(move || app::App(app::AppProps { address, page }));
-            // The page answers to clicks: style sheets, scripts and tests can wait for it.
-            if let Some(root) = leptos::prelude::document().document_element() {
-                // Only an invalid name could fail.
-                drop(root.set_attribute("data-hydrated", ""));
-            }
+            true
+        } else {
+            false
+        };
+        // The page answers to clicks: style sheets, scripts and tests can wait for it.
+        if is_mounted && let Some(root) = leptos::prelude::document().document_element() {
+            // Only an invalid name could fail.
+            drop(root.set_attribute("data-hydrated", ""));
         }
     });
 }

@@ -42,10 +42,8 @@ fn hash(name: &str) -> u32 {
 
 /// Some of nine tiles, as SVG path data.
 fn tiles(seed: u32) -> String {
-    (0..9)
-        .filter(|tile| seed >> (8 + tile) & 1 == 1)
-        .map(|tile| format!("M{} {}h1v1h-1z", tile % 3, tile / 3))
-        .collect()
+    let tiles = (0..9).filter(|tile| seed >> (8 + tile) & 1 == 1);
+    tiles.map(|tile| format!("M{} {}h1v1h-1z", tile % 3, tile / 3)).collect::<Vec<_>>().concat()
 }
 
 /// The first letters of the first and the last word; one character where the script has no words.

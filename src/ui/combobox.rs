@@ -39,78 +39,33 @@ pub fn Combobox(
     on_input: Option<Callback<String>>,
 ) -> impl IntoView {
     let described_by = described_by(id, hint, error.as_ref());
-    let text = RwSignal::new(value.clone());
-    let open = RwSignal::new(false);
-    // The place of the chosen option among those that fit.
-    let active = RwSignal::new(None::<usize>);
-    let choices = StoredValue::new(choices);
-    // Opened with a choice in it, the list shows all of them.
-    let found = move || -> Vec<String> {
-        let (choices, wanted) = (choices.read_value(), text.get().to_lowercase());
-        let is_choice = choices.iter().any(|choice| choice.to_lowercase() == wanted);
-        choices.iter().filter(|choice| is_choice || choice.to_lowercase().contains(&wanted)).cloned().collect()
+    let state = Suggestions {
+        id,
+        choices: StoredValue::new(choices),
+        text: RwSignal::new(value.clone()),
+        open: RwSignal::new(false),
+        active: RwSignal::new(None),
+        on_input,
     };
-    let option_id = move |index: usize| format!("{id}-option-{index}");
-    let enter = move |entered: String| {
-        text.set(entered.clone());
-        if let Some(on_input) = on_input {
-            on_input.run(entered);
-        }
-    };
-    let close = move || {
-        open.set(false);
-        active.set(None);
-    };
-    let go_to = move |index: usize| {
-        open.set(true);
-        active.set(Some(index));
-        if let Some(option) = document().get_element_by_id(&option_id(index)) {
-            let nearest = ScrollIntoViewOptions::new();
-            nearest.set_block(ScrollLogicalPosition::Nearest);
-            option.scroll_into_view_with_scroll_into_view_options(&nearest);
-        }
-    };
-    let on_key = move |event: ev::KeyboardEvent| {
-        let found = untrack(found);
-        let (count, at, is_open) = (found.len(), active.get_untracked(), open.get_untracked());
-        let last = count.saturating_sub(1);
-        match event.key().as_str() {
-            "ArrowUp" if event.alt_key() => close(),
-            "ArrowDown" if event.alt_key() => open.set(true),
-            "ArrowDown" if count > 0 => go_to(at.map_or(0, |at| if at == last { 0 } else { at + 1 })),
-            "ArrowUp" if count > 0 => go_to(at.map_or(last, |at| if at == 0 { last } else { at - 1 })),
-            "Home" if is_open && count > 0 => go_to(0),
-            "End" if is_open && count > 0 => go_to(last),
-            "Enter" if is_open => {
-                if let Some(chosen) = at.and_then(|at| found.get(at)) {
-                    enter(chosen.clone());
-                }
-                close();
-            }
-            "Escape" if is_open => close(),
-            "Escape" => enter(String::new()),
-            _ => return,
-        }
-        event.prevent_default();
-    };
+    let Suggestions { text, open, active, .. } = state;
     let option = move |(index, choice): (usize, String)| {
         let label = choice.clone();
         view! {
             <li
-                id=option_id(index)
+                id=state.option_id(index)
                 class="cursor-pointer rounded-md px-3 py-2 hover:bg-sunken aria-selected:bg-accent-soft aria-selected:text-accent"
                 role="option"
                 aria-selected=Signal::derive(move || (active.get() == Some(index)).to_string())
                 on:click=move |_| {
-                    enter(choice.clone());
-                    close();
+                    state.enter(choice.clone());
+                    state.close();
                 }
             >
                 {label}
             </li>
         }
     };
-    let nothing_found = Signal::derive(move || open.get() && found().is_empty());
+    let nothing_found = Signal::derive(move || open.get() && state.found().is_empty());
     view! {
         <div class="space-y-1.5">
             <label for=id class="block text-sm font-medium">{label}</label>
@@ -129,14 +84,14 @@ pub fn Combobox(
                     aria-autocomplete="list"
                     aria-expanded=Signal::derive(move || open.get().to_string())
                     aria-controls=format!("{id}-list")
-                    aria-activedescendant=Signal::derive(move || active.get().map(option_id))
+                    aria-activedescendant=Signal::derive(move || active.get().map(|index| state.option_id(index)))
                     aria-invalid=error.is_some().then_some("true")
                     aria-describedby=described_by
                     on:click=move |_| open.set(true)
-                    on:blur=move |_| close()
-                    on:keydown=on_key
+                    on:blur=move |_| state.close()
+                    on:keydown=move |event| state.follow_key(&event)
                     on:input=move |event| {
-                        enter(event_target_value(&event));
+                        state.enter(event_target_value(&event));
                         active.set(None);
                         open.set(true);
                     }
@@ -148,7 +103,7 @@ pub fn Combobox(
                     on:mousedown=move |event| event.prevent_default()
                 >
                     <ul id=format!("{id}-list") class="max-h-60 overflow-y-auto" role="listbox" aria-label=label>
-                        {move || found().into_iter().enumerate().map(option).collect::<Vec<_>>()}
+                        {move || state.found().into_iter().enumerate().map(option).collect::<Vec<_>>()}
                     </ul>
                     <p class="px-3 py-2 text-ink-soft" hidden=Signal::derive(move || !nothing_found.get())>
                         {empty}
@@ -161,5 +116,76 @@ pub fn Combobox(
             </div>
             <FieldNotes id hint error />
         </div>
+    }
+}
+
+/// What is typed, and what is suggested for it.
+#[derive(Clone, Copy)]
+struct Suggestions {
+    id: &'static str,
+    choices: StoredValue<Vec<String>>,
+    text: RwSignal<String>,
+    open: RwSignal<bool>,
+    /// The place of the chosen one among those that fit.
+    active: RwSignal<Option<usize>>,
+    on_input: Option<Callback<String>>,
+}
+
+impl Suggestions {
+    /// The choices that fit. Opened with one of them in the field, the list shows all.
+    fn found(self) -> Vec<String> {
+        let (choices, wanted) = (self.choices.read_value(), self.text.get().to_lowercase());
+        let is_choice = choices.iter().any(|choice| choice.to_lowercase() == wanted);
+        choices.iter().filter(|choice| is_choice || choice.to_lowercase().contains(&wanted)).cloned().collect()
+    }
+
+    fn option_id(self, index: usize) -> String {
+        format!("{}-option-{index}", self.id)
+    }
+
+    fn enter(self, text: String) {
+        self.text.set(text.clone());
+        if let Some(on_input) = self.on_input {
+            on_input.run(text);
+        }
+    }
+
+    fn close(self) {
+        self.open.set(false);
+        self.active.set(None);
+    }
+
+    fn go_to(self, index: usize) {
+        self.open.set(true);
+        self.active.set(Some(index));
+        if let Some(option) = document().get_element_by_id(&self.option_id(index)) {
+            let nearest = ScrollIntoViewOptions::new();
+            nearest.set_block(ScrollLogicalPosition::Nearest);
+            option.scroll_into_view_with_scroll_into_view_options(&nearest);
+        }
+    }
+
+    fn follow_key(self, event: &ev::KeyboardEvent) {
+        let found = untrack(|| self.found());
+        let (count, at, is_open) = (found.len(), self.active.get_untracked(), self.open.get_untracked());
+        let last = count.saturating_sub(1);
+        match event.key().as_str() {
+            "ArrowUp" if event.alt_key() => self.close(),
+            "ArrowDown" if event.alt_key() => self.open.set(true),
+            "ArrowDown" if count > 0 => self.go_to(at.map_or(0, |at| if at == last { 0 } else { at + 1 })),
+            "ArrowUp" if count > 0 => self.go_to(at.map_or(last, |at| if at == 0 { last } else { at - 1 })),
+            "Home" if is_open && count > 0 => self.go_to(0),
+            "End" if is_open && count > 0 => self.go_to(last),
+            "Enter" if is_open => {
+                if let Some(chosen) = at.and_then(|at| found.get(at)) {
+                    self.enter(chosen.clone());
+                }
+                self.close();
+            }
+            "Escape" if is_open => self.close(),
+            "Escape" => self.enter(String::new()),
+            _ => return,
+        }
+        event.prevent_default();
     }
 }
