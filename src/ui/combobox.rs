@@ -102,7 +102,13 @@ pub fn Combobox(
                     // A press on the list must not take the focus from the field.
                     on:mousedown=move |event| event.prevent_default()
                 >
-                    <ul id=format!("{id}-list") class="max-h-60 overflow-y-auto" role="listbox" aria-label=label>
+                    <ul
+                        id=format!("{id}-list")
+                        class="max-h-60 overflow-y-auto"
+                        role="listbox"
+                        aria-label=label
+                        hidden=nothing_found
+                    >
                         {move || state.found().into_iter().enumerate().map(option).collect::<Vec<_>>()}
                     </ul>
                     <p class="px-3 py-2 text-ink-soft" hidden=Signal::derive(move || !nothing_found.get())>

@@ -29,7 +29,6 @@ pub fn Menu<C: IntoView + 'static>(
         }
     };
     let go = move |to: Step| step(to, &|_| true);
-    // It opens as a popover does, with a press.
     let open_with_arrow = move |event: ev::KeyboardEvent| {
         let to = match event.key().as_str() {
             "ArrowDown" => Step::First,
@@ -37,9 +36,9 @@ pub fn Menu<C: IntoView + 'static>(
             _ => return,
         };
         event.prevent_default();
-        if let Some(menu) = menu.get_untracked() {
-            // Fails only where it is open already.
-            drop(menu.show_popover());
+        // With a press, so that the menu knows the button that it belongs under.
+        if let Some(button) = event.target().filter(|_| !is_open(menu)) {
+            button.unchecked_into::<HtmlElement>().click();
         }
         go(to);
     };
@@ -60,11 +59,9 @@ pub fn Menu<C: IntoView + 'static>(
         }
         event.prevent_default();
     };
-    // `toggle` has no `newState` in web-sys; what is open can be asked by its selector.
     let focus_first = move |_| {
-        let is_open = menu.get_untracked().is_some_and(|menu| menu.matches(":popover-open").unwrap_or_default());
         let has_focus = menu.get_untracked().is_some_and(|menu| menu.contains(document().active_element().as_deref()));
-        if is_open && !has_focus {
+        if is_open(menu) && !has_focus {
             go(Step::First);
         }
     };
@@ -145,6 +142,10 @@ pub fn MenuItem(
             </button>
         }),
     }
+}
+
+fn is_open(menu: NodeRef<html::Div>) -> bool {
+    menu.get_untracked().is_some_and(|menu| menu.matches(":popover-open").unwrap_or_default())
 }
 
 /// Closes the menu; the browser gives the focus back.

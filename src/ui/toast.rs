@@ -3,8 +3,11 @@
 //! How long one stays is the length of an animation (`toast-life` in style/tailwind.css), which the browser holds while the
 //! toast is hovered or has the focus: no timer is needed.
 
-use leptos::{ev, html, prelude::*};
+use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, EventTarget};
 
+use super::roving::focus;
 use super::{Icon, IconButton, IconName};
 
 /// What kind of news it is.
@@ -65,6 +68,15 @@ impl Toasts {
         });
     }
 
+    /// The focus stays where toasts are: it must not fall out of the page with the button that had it.
+    fn dismiss_focused(self, id: u32, focused: Option<EventTarget>) {
+        let element = focused.and_then(|target| target.dyn_into::<Element>().ok());
+        if let Some(region) = element.and_then(|element| element.closest("section").ok().flatten()) {
+            focus(region);
+        }
+        self.dismiss(id);
+    }
+
     fn dismiss(self, id: u32) {
         self.shown.update(|shown| shown.retain(|(other, _)| *other != id));
     }
@@ -83,7 +95,6 @@ pub fn ToastRegion(
     #[prop(default = "fixed inset-x-4 bottom-4 z-20 sm:left-auto sm:w-96")]
     class: &'static str,
 ) -> impl IntoView {
-    let region = NodeRef::<html::Section>::new();
     let of_tone = move |tone: ToastTone| {
         let each = move || -> Vec<(u32, Toast)> {
             toasts.shown.get().into_iter().filter(|(_, toast)| toast.tone == tone).collect()
@@ -97,21 +108,14 @@ pub fn ToastRegion(
         }
     };
     let dismiss_newest = move |event: ev::KeyboardEvent| {
-        if event.key() == "Escape"
-            && let Some((id, _)) = toasts.shown.read_untracked().last()
-        {
+        let newest = toasts.shown.read_untracked().last().map(|(id, _)| *id);
+        if let Some(id) = newest.filter(|_| event.key() == "Escape") {
             event.prevent_default();
-            let id = *id;
-            // The focus must not fall out of the page with the button that had it.
-            if let Some(region) = region.get_untracked() {
-                drop(region.focus());
-            }
-            queue_microtask(move || toasts.dismiss(id));
+            toasts.dismiss_focused(id, event.target());
         }
     };
     view! {
         <section
-            node_ref=region
             class=format!("space-y-2 outline-none {class}")
             tabindex="-1"
             aria-label=label
@@ -156,16 +160,16 @@ fn ToastLine(
                         <button
                             type="button"
                             class="rounded-md px-2 py-1 font-medium text-accent hover:bg-sunken"
-                            on:click=move |_| {
+                            on:click=move |event| {
                                 act.run(());
-                                toasts.dismiss(id);
+                                toasts.dismiss_focused(id, event.target());
                             }
                         >
                             {label}
                         </button>
                     }
                 })}
-            <IconButton icon=IconName::Close label=dismiss on_click=move |_| toasts.dismiss(id) />
+            <IconButton icon=IconName::Close label=dismiss on_click=move |event: ev::MouseEvent| toasts.dismiss_focused(id, event.target()) />
         </div>
     }
 }

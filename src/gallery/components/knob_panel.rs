@@ -112,7 +112,7 @@ fn ChoiceControl(
         }
         .into_any();
     }
-    let group = id.clone();
+    let (group, labelled_by) = (id.clone(), id.clone());
     let segment = move |(index, label): (usize, &'static str)| {
         view! {
             <label class="flex h-7 cursor-pointer items-center rounded-md px-2.5 text-ink-soft has-checked:bg-surface \
@@ -130,12 +130,14 @@ fn ChoiceControl(
         }
     };
     view! {
-        <fieldset id=id class="flex min-w-0 flex-wrap items-center gap-2">
-            <legend class="float-left contents text-ink-soft">{name}</legend>
+        <div class="flex min-w-0 flex-wrap items-center gap-2" role="radiogroup" aria-labelledby=labelled_by>
+            <span id=id class="text-ink-soft">
+                {name}
+            </span>
             <div class="relative flex flex-wrap rounded-md bg-sunken p-0.5">
                 {labels.into_iter().enumerate().map(segment).collect::<Vec<_>>()}
             </div>
-        </fieldset>
+        </div>
     }
     .into_any()
 }

@@ -29,7 +29,7 @@ pub fn EntrySection(
             <div class="flex min-w-0 flex-col bg-canvas text-ink" data-theme=pane.theme()>
                 <p class="px-4 pt-3 text-xs text-ink-soft">{pane.label()}</p>
                 <div class="flex min-h-36 min-w-0 flex-1 flex-col items-center justify-center gap-4 p-6">
-                    <div class="flex w-full max-w-sm flex-wrap items-center justify-center gap-4 *:not-[button,span,dialog,svg,[popover]]:min-w-0">
+                    <div class="flex w-full max-w-sm flex-wrap items-center justify-center gap-4 [&>:is(div,fieldset):not([popover])]:w-full">
                         {move || Eager(demo.with_value(|demo| demo.show(pane)))}
                     </div>
                 </div>
