@@ -89,7 +89,7 @@ test('pages change without a reload, and the way back works', async ({ page }) =
   await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
   expect(new URL(page.url()).pathname).toBe('/dashboard');
   await expect(page).toHaveTitle('Credits · Tessera');
-  await expect(page.locator('main')).toBeFocused();
+  await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
   await page.goBack();
   await expect(page.getByText('What would you like to know?')).toBeVisible();
   await page.goForward();

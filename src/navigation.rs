@@ -5,12 +5,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::{ev, leptos_dom::helpers::window_event_listener};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::HtmlAnchorElement;
+use web_sys::{HtmlAnchorElement, HtmlElement};
 
 /// A page of the app.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,9 @@ pub type LoadingPage = Pin<Box<dyn Future<Output = Option<PageView>>>>;
 
 /// The page at a path, `None` where the app has none.
 pub type FindPage = fn(path: &str) -> Option<LoadingPage>;
+
+/// How often a page that has not got its height yet is scrolled to where it was left.
+const SCROLL_TRIES: u32 = 20;
 
 /// What becomes of the address before, in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub struct Navigation {
     find: FindPage,
     /// Of two that load at the same time, the one that was asked for last is shown.
     turn: StoredValue<u32>,
+    /// How far down each address was when it was left, in pixels.
+    left_at: StoredValue<Vec<(String, i32)>>,
 }
 
 /// The navigation that [`crate::app::App`] provides.
@@ -72,8 +78,13 @@ pub fn path_of(address: &str) -> &str {
 impl Navigation {
     /// Starts at `address`, with its page, and takes over the links of the document.
     pub fn provide(address: String, page: PageView, find: FindPage) -> Self {
-        let navigation =
-            Self { address: RwSignal::new(address), page: RwSignal::new(page), find, turn: StoredValue::default() };
+        let navigation = Self {
+            address: RwSignal::new(address),
+            page: RwSignal::new(page),
+            find,
+            turn: StoredValue::default(),
+            left_at: StoredValue::default(),
+        };
         provide_context(navigation);
         if cfg!(target_arch = "wasm32") {
             window_event_listener(ev::click, move |event| navigation.follow(&event));
@@ -105,11 +116,13 @@ impl Navigation {
         let address = address.to_owned();
         let turn = self.turn.get_value() + 1;
         self.turn.set_value(turn);
+        show_progress(true);
         spawn_local(async move {
             let loaded = loading.await;
             if self.turn.get_value() != turn {
                 return;
             }
+            show_progress(false);
             // A page of another version, or none at all: the server knows.
             let Some(page) = loaded else { return leave_for(&address) };
             let here = Some(&*address);
@@ -121,12 +134,24 @@ impl Navigation {
             if recorded.is_err() {
                 return leave_for(&address);
             }
+            let before = self.address.get_untracked();
+            let scrolled = main_element().map_or(0, |main| main.scroll_top());
+            self.left_at.update_value(|all| {
+                all.retain(|(known, _)| *known != before);
+                all.push((before, scrolled));
+            });
+            let wanted = self.left_at.with_value(|all| {
+                let known = all.iter().find(|(known, _)| *known == address && history == History::Keep);
+                known.map_or(0, |(_, scrolled)| *scrolled)
+            });
             // The page first: the former one must not take the new address for its own.
             if page.name != self.page.get_untracked().name {
                 self.page.set(page);
-                show_from_top();
             }
             self.address.set(address);
+            if history != History::Replace {
+                show_page(wanted, SCROLL_TRIES);
+            }
         });
     }
 
@@ -161,13 +186,34 @@ fn leave_for(address: &str) {
     drop(window().location().set_href(address));
 }
 
-/// The new page begins at its top, for eyes, keys and screen readers alike.
-fn show_from_top() {
-    if let Some(main) = document().get_element_by_id("main") {
-        main.set_scroll_top(0);
-        // It is in the document and can take the focus, so this does not fail.
-        drop(main.unchecked_into::<web_sys::HtmlElement>().focus());
+fn main_element() -> Option<HtmlElement> {
+    document().get_element_by_id("main").map(JsCast::unchecked_into)
+}
+
+/// The line at the top of the window: see `style/tailwind.css`.
+fn show_progress(is_loading: bool) {
+    if let Some(root) = document().document_element() {
+        // It fails only for an invalid name.
+        drop(root.toggle_attribute_with_force("data-loading", is_loading));
     }
+}
+
+/// The new page begins at its heading, for keys and screen readers; for eyes at its top, or where it was left. What it
+/// shows may still have to be loaded: then it is tried again.
+fn show_page(scrolled: i32, tries: u32) {
+    request_animation_frame(move || {
+        let Some(main) = main_element() else { return };
+        if let (SCROLL_TRIES, Ok(Some(heading))) = (tries, main.query_selector("h1")) {
+            let heading: HtmlElement = heading.unchecked_into();
+            heading.set_tab_index(-1);
+            // It is in the document and can take the focus, so this does not fail.
+            drop(heading.focus());
+        }
+        main.set_scroll_top(scrolled);
+        if main.scroll_top() < scrolled && tries > 0 {
+            set_timeout(move || show_page(scrolled, tries - 1), Duration::from_millis(50));
+        }
+    });
 }
 
 #[cfg(test)]

@@ -45,8 +45,15 @@ pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, se
     let is_new = request.conversation_id.is_none();
     request.system_prompt = request.system_prompt.filter(|prompt| is_new && !prompt.trim().is_empty());
     let key = key_for(thread, &request);
-    let mut reply =
-        Reply { thread, turn, entry: sending.reply.clone(), question: request.message.clone(), last_id: None, held: 0 };
+    let mut reply = Reply {
+        thread,
+        turn,
+        entry: sending.reply.clone(),
+        question: request.message.clone(),
+        last_id: None,
+        held: 0,
+        spoken: 0,
+    };
     let mut failure = ChatFailure::unreachable();
     for attempt in 1..=SEND_TRIES {
         match client::send(&request, &key).await {
@@ -77,7 +84,7 @@ pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, se
 
 /// Follows a reply that was being written when the page was loaded.
 pub(super) async fn attach(thread: Thread, turn: u32, entry: Entry) {
-    Reply { thread, turn, entry, question: String::new(), last_id: None, held: 0 }.resume(false).await;
+    Reply { thread, turn, entry, question: String::new(), last_id: None, held: 0, spoken: 0 }.resume(false).await;
 }
 
 /// Stops a reply that is being written.
@@ -215,6 +222,8 @@ struct Reply {
     last_id: Option<String>,
     /// What is held for it, and comes back if it fails.
     held: i64,
+    /// So many bytes of it were read out.
+    spoken: usize,
 }
 
 impl Reply {
@@ -275,6 +284,10 @@ impl Reply {
                 if over {
                     return Ended::Over;
                 }
+            }
+            let sentences = self.unspoken(end_of_sentences);
+            if !sentences.is_empty() {
+                self.announce(sentences);
             }
             // Until it has started, the list beside the page does not know the new conversation.
             if !self.is_watched() && self.has_started() {
@@ -360,7 +373,7 @@ impl Reply {
     }
 
     /// The next message can be written; this one becomes what the server stored.
-    async fn finish(self) {
+    async fn finish(mut self) {
         if self.is_watched() {
             self.thread.busy.set(false);
             self.thread.waiting_for.set(String::new());
@@ -380,7 +393,18 @@ impl Reply {
             MessageState::Failed => Text::AnswerFailed,
             MessageState::Running | MessageState::Complete => Text::AnswerFinished,
         };
-        self.announce(t(outcome).to_owned());
+        let rest = self.unspoken(str::len);
+        self.announce(format!("{rest} {}", t(outcome)));
+    }
+
+    /// What has not been read out yet, up to where `end` says, without the marks of Markdown.
+    fn unspoken(&mut self, end: fn(&str) -> usize) -> String {
+        let message = self.entry.message.read_untracked();
+        // Nothing while it is replayed from its start.
+        let new = message.content.get(self.spoken..).unwrap_or_default();
+        let new = &new[..end(new)];
+        self.spoken += new.len();
+        new.replace(['*', '`', '#', '|'], "").trim().to_owned()
     }
 
     fn announce(&self, text: String) {
@@ -401,7 +425,7 @@ fn add(available: RwSignal<i64>, credits: i64) {
 fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, first_words: &str) {
     let Some(mut all) = conversations.try_write() else { return };
     let known = all.iter().position(|conversation| conversation.id == id).map(|at| all.remove(at));
-    let conversation = known.unwrap_or_else(|| ConversationSummary {
+    let mut conversation = known.unwrap_or_else(|| ConversationSummary {
         id: id.to_owned(),
         title: title_of(first_words),
         pinned: false,
@@ -409,5 +433,31 @@ fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, firs
         created_at: String::new(),
         updated_at: String::new(),
     });
+    // It is of today.
+    conversation.updated_at.clear();
     all.insert(0, conversation);
+}
+
+/// Where the last whole sentence or line of a text ends.
+fn end_of_sentences(text: &str) -> usize {
+    let ends = |at: &usize| {
+        let (before, after) = text.split_at(*at);
+        before.ends_with(['\n', '。', '!', '?']) || before.ends_with(['.', '!', '?', ':']) && after.starts_with(' ')
+    };
+    text.char_indices().rev().map(|(at, _)| at).find(ends).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of_sentences;
+
+    #[test]
+    fn an_answer_is_read_out_in_whole_sentences() {
+        let spoken = |text: &'static str| &text[..end_of_sentences(text)];
+        assert_eq!(spoken("One. Two! Thr"), "One. Two!");
+        assert_eq!(spoken("Version 1.5 is"), "");
+        assert_eq!(spoken("- a\n- b\n- c"), "- a\n- b\n");
+        assert_eq!(spoken("第一句。第二句"), "第一句。");
+        assert_eq!(spoken(""), "");
+    }
 }

@@ -72,6 +72,11 @@ pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Ch
     })
 }
 
+fn last_days() -> Vec<String> {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    [0, 1, 7].map(|days| today.saturating_sub(jiff::Span::new().days(days)).to_string()).to_vec()
+}
+
 /// What every signed-in page shows around its content. `picked` is the provider that the browser remembers.
 ///
 /// # Errors
@@ -98,6 +103,7 @@ pub async fn load_workspace(state: &AppState, caller: &Caller, picked: Option<&s
         problem,
         sees_images: providers.iter().any(|provider| provider.sees_images),
         providers,
+        days: last_days(),
         conversations: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(),
     })
 }

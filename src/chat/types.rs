@@ -124,7 +124,6 @@ pub struct ConversationSummary {
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
     /// RFC 3339, UTC.
-    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub updated_at: String,
 }
 
@@ -364,6 +363,8 @@ pub struct Workspace {
     pub problem: Option<String>,
     /// Those that are pinned, then the newest.
     pub conversations: Vec<ConversationSummary>,
+    /// Today, yesterday and a week ago (`2026-11-22`, UTC): the server's, so that the browser groups alike.
+    pub days: Vec<String>,
 }
 
 /// Most characters of the title that a user gives.

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::components::{Contents, EntrySection};
 use super::examples::{GROUPS, Group};
-use crate::ui::{Logo, ThemeSwitch, still};
+use crate::ui::{Logo, ThemeSwitch, follow_theme_forms, still};
 
 /// Where it is.
 pub const GALLERY_PATH: &str = "/components";
@@ -12,6 +12,7 @@ pub const GALLERY_PATH: &str = "/components";
 /// The root of what hydrates at [`GALLERY_PATH`].
 #[component]
 pub fn GalleryPage() -> impl IntoView {
+    follow_theme_forms();
     let wanted = RwSignal::new(String::new());
     let group = move |group: &'static Group| {
         let section = |entry| view! { <EntrySection entry wanted /> };
@@ -36,16 +37,16 @@ pub fn GalleryPage() -> impl IntoView {
             }
         })}
         <header class="border-b border-line bg-surface">
-            <div class="mx-auto flex h-14 w-full max-w-6xl items-center justify-between px-4 sm:px-6">
-                {still(|| {
-                    view! {
+            {still(|| {
+                view! {
+                    <div class="mx-auto flex h-14 w-full max-w-6xl items-center justify-between px-4 sm:px-6">
                         <a href="/" class="rounded-md py-1.5">
                             <Logo />
                         </a>
-                    }
-                })}
-                <ThemeSwitch next=GALLERY_PATH />
-            </div>
+                        <ThemeSwitch next=GALLERY_PATH />
+                    </div>
+                }
+            })}
         </header>
         <div class="mx-auto grid w-full max-w-6xl grid-cols-1 gap-10 px-4 pt-8 pb-24 sm:px-6 lg:grid-cols-[12rem_minmax(0,1fr)]">
             <nav class="sticky top-6 hidden max-h-[calc(100dvh-3rem)] self-start overflow-y-auto lg:block" aria-label="Contents">

@@ -1,6 +1,6 @@
 //! The language of the document, and what texts say in it: the server put them there.
 
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 
 use leptos::prelude::document;
 
@@ -16,10 +16,15 @@ pub fn current_language() -> Language {
 /// What a text says in the language of this document.
 #[must_use]
 pub fn t(text: Text) -> &'static str {
-    static TEXTS: OnceLock<Vec<String>> = OnceLock::new();
-    let texts = TEXTS.get_or_init(|| {
-        let found = document().get_element_by_id(TEXTS_ID).and_then(|element| element.text_content());
-        found.unwrap_or_default().split('\n').map(str::to_owned).collect()
-    });
-    texts.get(text as usize).map_or("", String::as_str)
+    thread_local! {
+        static TEXTS: OnceCell<Vec<&'static str>> = const { OnceCell::new() };
+    }
+    TEXTS.with(|texts| {
+        let texts = texts.get_or_init(|| {
+            let found = document().get_element_by_id(TEXTS_ID).and_then(|element| element.text_content());
+            // They are needed for as long as the page is there.
+            found.unwrap_or_default().leak().split('\n').collect()
+        });
+        texts.get(text as usize).copied().unwrap_or_default()
+    })
 }

@@ -7,6 +7,7 @@ use super::Text;
 pub const fn say(text: Text) -> &'static str {
     match text {
         // Everywhere
+        Text::PluralRule => "one, other",
         Text::Close => "Close",
         Text::Cancel => "Cancel",
         Text::Save => "Save",
@@ -127,6 +128,7 @@ pub const fn say(text: Text) -> &'static str {
 
         // The command palette
         Text::CommandPalette => "Command palette",
+        Text::SearchOrGo => "Search and commands (Ctrl+K)",
         Text::SearchCommands => "Search pages, conversations and actions",
         Text::NothingFound => "Nothing found",
         Text::Pages => "Pages",
@@ -144,6 +146,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::SendTheMessage => "Send the message",
         Text::NewLine => "New line",
         Text::CtrlOrCommand => "Ctrl or ⌘",
+        Text::Shift => "Shift",
 
         // Chat
         Text::WhatToKnow => "What would you like to know?",

@@ -30,15 +30,6 @@ impl Language {
         }
     }
 
-    /// Which of the forms of a text goes with a number, counted from 0 (CLDR, "Language Plural Rules").
-    #[must_use]
-    pub const fn plural_form(self, number: u64) -> usize {
-        match self {
-            Self::En => (number != 1) as usize,
-            Self::Zh => 0,
-        }
-    }
-
     /// The language of a tag such as `zh-CN`: that of its first part.
     #[must_use]
     pub fn parse(tag: &str) -> Option<Self> {

@@ -9,6 +9,7 @@
 #[repr(u16)]
 pub enum Text {
     // Everywhere
+    PluralRule,
     Close,
     Cancel,
     Save,
@@ -123,6 +124,7 @@ pub enum Text {
 
     // The command palette
     CommandPalette,
+    SearchOrGo,
     SearchCommands,
     NothingFound,
     Pages,
@@ -140,6 +142,7 @@ pub enum Text {
     SendTheMessage,
     NewLine,
     CtrlOrCommand,
+    Shift,
 
     // Chat
     WhatToKnow,

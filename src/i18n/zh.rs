@@ -7,6 +7,7 @@ use super::Text;
 pub const fn say(text: Text) -> &'static str {
     match text {
         // Everywhere
+        Text::PluralRule => "other",
         Text::Close => "关闭",
         Text::Cancel => "取消",
         Text::Save => "保存",
@@ -123,6 +124,7 @@ pub const fn say(text: Text) -> &'static str {
 
         // The command palette
         Text::CommandPalette => "命令面板",
+        Text::SearchOrGo => "搜索与命令(Ctrl+K)",
         Text::SearchCommands => "搜索页面、对话和操作",
         Text::NothingFound => "没有找到",
         Text::Pages => "页面",
@@ -140,6 +142,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::SendTheMessage => "发送消息",
         Text::NewLine => "换行",
         Text::CtrlOrCommand => "Ctrl 或 ⌘",
+        Text::Shift => "Shift",
 
         // Chat
         Text::WhatToKnow => "想了解点什么?",

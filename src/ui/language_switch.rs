@@ -9,7 +9,7 @@ use crate::i18n::{Language, Text, current_language, t};
 pub fn LanguageSwitch(
     /// The path of this page.
     #[prop(into)]
-    next: Signal<String>,
+    next: String,
     /// Utilities for the buttons.
     #[prop(default = "rounded-md px-2 py-1 text-sm text-ink-soft hover:bg-sunken hover:text-ink")]
     class: &'static str,

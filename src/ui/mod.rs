@@ -84,7 +84,7 @@ pub use switch::Switch;
 pub use table::{Align, Column, Sort, Table, TableCell, TableState};
 pub use tabs::{TabPanel, Tabs};
 pub use text_area::TextArea;
-pub use theme::{Theme, ThemeSwitch};
+pub use theme::{Theme, ThemeSwitch, follow_theme_forms};
 pub use timestamp::Timestamp;
 pub use toast::{Toast, ToastRegion, ToastTone, Toasts};
 pub use tooltip::Tooltip;

@@ -3,9 +3,14 @@
 //! The server writes the attribute, so no page ever flashes. Without it, the style sheet follows the system.
 
 use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::Element;
 
 use super::{Icon, IconName, set_cookie};
 use crate::i18n::{Text, t};
+
+/// Where the form goes.
+const ACTION: &str = "/theme";
 
 /// A colour theme.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,7 +74,9 @@ impl Theme {
         set_cookie(Self::COOKIE, self.as_str());
     }
 
-    fn label(self) -> &'static str {
+    /// What the switch says.
+    #[must_use]
+    pub fn label(self) -> &'static str {
         t(match self {
             Self::System => Text::SystemTheme,
             Self::Light => Text::LightTheme,
@@ -77,7 +84,9 @@ impl Theme {
         })
     }
 
-    const fn icon(self) -> IconName {
+    /// What it shows.
+    #[must_use]
+    pub const fn icon(self) -> IconName {
         match self {
             Self::System => IconName::Monitor,
             Self::Light => IconName::Sun,
@@ -86,20 +95,16 @@ impl Theme {
     }
 }
 
-/// One button per theme. Without a script, the form sets the cookie and comes back to `next`.
+/// One button per theme: a form, which sets the cookie and comes back to `next`. Where the app runs,
+/// [`follow_theme_forms`] answers it at once.
 #[component]
 pub fn ThemeSwitch(
     /// The path of this page.
     #[prop(into)]
-    next: Signal<String>,
+    next: String,
 ) -> impl IntoView {
-    let current = RwSignal::new(Theme::current().as_str().to_owned());
-    let button = move |theme: Theme| {
-        let choose = move |event: ev::MouseEvent| {
-            event.prevent_default();
-            current.set(theme.as_str().to_owned());
-            theme.apply();
-        };
+    let current = Theme::current();
+    let button = |theme: Theme| {
         view! {
             <button
                 class="inline-flex size-7 items-center justify-center rounded-md text-ink-soft hover:text-ink \
@@ -108,17 +113,37 @@ pub fn ThemeSwitch(
                 value=theme.as_str()
                 aria-label=theme.label()
                 title=theme.label()
-                aria-pressed=Signal::derive(move || (*current.read() == theme.as_str()).to_string())
-                on:click=choose
+                aria-pressed=(theme == current).to_string()
             >
                 <Icon name=theme.icon() />
             </button>
         }
     };
     view! {
-        <form method="post" action="/theme" class="flex rounded-md bg-sunken p-0.5">
+        <form method="post" action=ACTION class="flex rounded-md bg-sunken p-0.5">
             <input type="hidden" name="next" value=next />
             {Theme::ALL.map(button)}
         </form>
     }
+}
+
+/// Shows a theme as soon as it is chosen, without asking the server.
+pub fn follow_theme_forms() {
+    if !cfg!(target_arch = "wasm32") {
+        return;
+    }
+    window_event_listener(ev::submit, |event| {
+        let form = event.target().map(JsCast::unchecked_into::<Element>);
+        let (Some(form), Some(button)) = (form, event.submitter()) else { return };
+        if form.get_attribute("action").as_deref() != Some(ACTION) {
+            return;
+        }
+        event.prevent_default();
+        Theme::parse(&button.get_attribute("value").unwrap_or_default()).apply();
+        // Neither can fail: the names are valid.
+        if let Ok(Some(before)) = form.query_selector("[aria-pressed=true]") {
+            drop(before.set_attribute("aria-pressed", "false"));
+        }
+        drop(button.set_attribute("aria-pressed", "true"));
+    });
 }

@@ -1,6 +1,7 @@
 //! What surrounds every signed-in page: the header, the list of conversations, and the state that pages share.
 
 mod client;
+mod commands;
 mod components;
 mod context;
 mod shortcuts;

@@ -11,36 +11,42 @@ use web_sys::HtmlElement;
 pub struct Shortcut {
     /// [`web_sys::KeyboardEvent::key`], a letter in lower case.
     pub key: &'static str,
-    /// Together with Ctrl (or ⌘) and Shift. Those work while one is writing too.
-    pub is_chord: bool,
+    /// What is held with it.
+    pub with: Held,
     /// A CSS selector. Without such an element the key is the browser's.
     pub target: &'static str,
     /// Whether the target gets the focus rather than a press.
     pub is_field: bool,
 }
 
-const fn chord(key: &'static str, target: &'static str) -> Shortcut {
-    Shortcut { key, is_chord: true, target, is_field: false }
+/// What is held with a key. With any of it, it works while one is writing too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    Nothing,
+    /// Ctrl or ⌘.
+    Control,
+    /// Ctrl or ⌘, and Shift.
+    ControlShift,
 }
 
-const fn field(key: &'static str, is_chord: bool, target: &'static str) -> Shortcut {
-    Shortcut { key, is_chord, target, is_field: true }
+const fn press(key: &'static str, with: Held, target: &'static str) -> Shortcut {
+    Shortcut { key, with, target, is_field: false }
 }
 
-/// Ctrl+K is for what is to come.
-pub const SHORTCUTS: [Shortcut; 7] = [
-    chord("o", "#sidebar a[href='/chat']"),
-    field("/", false, "#composer"),
-    field("f", true, "#sidebar input[type=search]"),
-    Shortcut {
-        key: "Escape",
-        is_chord: false,
-        target: "#composer ~ div > button:not([popovertarget],[type=submit],[hidden],:disabled)",
-        is_field: false,
-    },
-    chord("c", "li[data-author=assistant]:last-child [title=Copy]:not([hidden])"),
-    chord("s", "header [title^=Show]"),
-    Shortcut { key: "?", is_chord: false, target: "[popovertarget=shortcuts]", is_field: false },
+const fn field(key: &'static str, with: Held, target: &'static str) -> Shortcut {
+    Shortcut { key, with, target, is_field: true }
+}
+
+/// What keys stand for; their meanings are in `components/shortcut_sheet.rs`.
+pub const SHORTCUTS: [Shortcut; 8] = [
+    press("k", Held::Control, "#open-palette"),
+    press("o", Held::ControlShift, "#sidebar a[href='/chat']"),
+    field("/", Held::Nothing, "#composer"),
+    field("f", Held::ControlShift, "#sidebar input[type=search]"),
+    press("Escape", Held::Nothing, "#composer ~ div > button:not([popovertarget],[type=submit],[hidden],:disabled)"),
+    press("c", Held::ControlShift, "li[data-author=assistant]:last-child :has(>[data-receipt])>button:first-child"),
+    press("s", Held::ControlShift, "#switch-sidebar"),
+    press("?", Held::Nothing, "[popovertarget=shortcuts]"),
 ];
 
 /// Follows the keys for as long as the app is there.
@@ -54,9 +60,13 @@ fn follow(event: &ev::KeyboardEvent) {
     let key = event.key();
     let has_control = event.ctrl_key() || event.meta_key();
     let fits = |shortcut: &&Shortcut| {
-        // A `?` may take Shift, and on some keyboards a `/` does.
-        let has_modifiers = if shortcut.is_chord { has_control && event.shift_key() } else { !has_control };
-        has_modifiers && key.eq_ignore_ascii_case(shortcut.key)
+        let is_held = match shortcut.with {
+            // A `?` may take Shift, and on some keyboards a `/` does.
+            Held::Nothing => !has_control,
+            Held::Control => has_control && !event.shift_key(),
+            Held::ControlShift => has_control && event.shift_key(),
+        };
+        is_held && key.eq_ignore_ascii_case(shortcut.key)
     };
     let Some(shortcut) = SHORTCUTS.iter().find(fits) else { return };
     // What is open comes first. Whoever writes means the character, unless it writes none.

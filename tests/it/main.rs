@@ -18,6 +18,7 @@ mod fake_gemini;
 mod fake_openai;
 mod fanout;
 mod images;
+mod languages;
 mod ledger;
 mod ledger_model;
 mod limits;

@@ -1,4 +1,4 @@
-//! The links to the conversations: those that are pinned, then the newest.
+//! The links to the conversations: those that are pinned, then the newest, by day.
 
 use leptos::prelude::*;
 
@@ -15,7 +15,8 @@ pub fn ConversationList(
     /// The id of the conversation whose menu was opened last.
     chosen: RwSignal<String>,
 ) -> impl IntoView {
-    let conversations = use_workspace().conversations;
+    let workspace = use_workspace();
+    let conversations = workspace.conversations;
     let line = move |ConversationSummary { id, title, .. }: ConversationSummary| {
         let label = fill(Text::OptionsFor, &[("title", &title)]);
         view! {
@@ -32,27 +33,69 @@ pub fn ConversationList(
         }
     };
     // By position rather than by key: a renamed line keeps its element, and with it the focus that a dialog gives back.
-    // Both lists by the same code, which is much of what this costs.
-    let group = move |pinned: bool, label: &'static str, class: &'static str| {
+    // All lists by the same code, which is much of what this costs.
+    let days = workspace.facts.read_value().days.clone();
+    let group = move |group: usize, label: Text| {
+        let days = days.clone();
         let lines = move || {
             let all = conversations.read();
-            all.iter().filter(|known| known.pinned == pinned).cloned().map(line).collect::<Vec<_>>()
+            all.iter().filter(|known| group_of(known, &days) == group).cloned().map(line).collect::<Vec<_>>()
         };
         view! {
-            <ul aria-label=label class=class>
+            <ul
+                aria-label=t(label)
+                class="mb-3 space-y-0.5 before:px-3 before:text-xs before:font-medium before:text-ink-soft \
+                       before:content-[attr(aria-label)] empty:hidden"
+            >
                 {lines}
             </ul>
         }
     };
-    let pinned = "mb-3 space-y-0.5 before:px-3 before:text-xs before:font-medium before:text-ink-soft \
-                  before:content-['Pinned'] empty:hidden";
+    let groups = [Text::Pinned, Text::Today, Text::Yesterday, Text::ThisWeek, Text::Older];
     view! {
         <div class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm [div:has(>#conversation-results:not(:empty))+&]:hidden">
             <p class="px-3 text-ink-soft" hidden=Signal::derive(move || !conversations.read().is_empty())>
                 {t(Text::NoConversations)}
             </p>
-            {group(true, "Pinned", pinned)}
-            {group(false, "Recent", "space-y-0.5")}
+            {groups.into_iter().enumerate().map(|(index, label)| group(index, label)).collect::<Vec<_>>()}
         </div>
+    }
+}
+
+/// 0 for those that are pinned, else 1 and one more for each of `days` that it is older than. What was just begun has no
+/// time yet.
+fn group_of(conversation: &ConversationSummary, days: &[String]) -> usize {
+    let day = conversation.updated_at.get(..10).unwrap_or("9");
+    if conversation.pinned { 0 } else { 1 + days.iter().filter(|begin| day < begin.as_str()).count() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversations_are_grouped_by_day() {
+        let days = ["2026-11-22", "2026-11-21", "2026-11-15"].map(str::to_owned);
+        let group = |updated_at: &str, pinned| {
+            let conversation = ConversationSummary {
+                id: String::new(),
+                title: String::new(),
+                pinned,
+                shared: false,
+                created_at: String::new(),
+                updated_at: updated_at.to_owned(),
+            };
+            group_of(&conversation, &days)
+        };
+        assert_eq!(group("2020-01-01T00:00:00Z", true), 0);
+        for (updated_at, expected) in [
+            ("", 1),
+            ("2026-11-22T00:00:00Z", 1),
+            ("2026-11-21T23:59:59Z", 2),
+            ("2026-11-15T00:00:00Z", 3),
+            ("2026-11-14T23:59:59Z", 4),
+        ] {
+            assert_eq!(group(updated_at, false), expected, "{updated_at}");
+        }
     }
 }

@@ -2,14 +2,16 @@
 
 use leptos::prelude::*;
 
+use super::account_menu::follow_menu_forms;
 use super::header::Header;
+use super::offline_notice::{OfflineNotice, follow_connection};
 use super::provider_panel::ProviderPanel;
 use super::shortcut_sheet::ShortcutSheet;
 use super::sidebar::Sidebar;
 use crate::chat::EmptyThreadTemplates;
 use crate::i18n::{Text, t};
 use crate::navigation::use_navigation;
-use crate::ui::still;
+use crate::ui::{follow_theme_forms, still};
 use crate::workspace::shortcuts::follow_shortcuts;
 use crate::workspace::{page_title, use_workspace};
 
@@ -22,6 +24,9 @@ pub fn Layout<C: IntoView + 'static>(
     let workspace = use_workspace();
     let navigation = use_navigation();
     follow_shortcuts();
+    follow_theme_forms();
+    follow_menu_forms();
+    follow_connection();
     Effect::new(move |_| {
         document().set_title(&page_title(&navigation.path(), &workspace.conversations.read()));
     });
@@ -39,6 +44,7 @@ pub fn Layout<C: IntoView + 'static>(
         })}
         <div class="flex h-dvh flex-col">
             <Header />
+            {still(|| view! { <OfflineNotice /> })}
             <div class="flex min-h-0 flex-1">
                 <Sidebar />
                 <main id="main" tabindex="-1" class="min-w-0 flex-1 overflow-y-auto outline-none">

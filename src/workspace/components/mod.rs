@@ -1,6 +1,7 @@
 //! The pieces around the pages, one per file.
 
 mod account_menu;
+mod command_palette;
 mod conversation_link;
 mod conversation_list;
 mod conversation_menu;
@@ -11,6 +12,7 @@ mod delete_dialog;
 mod dialog_choices;
 mod header;
 mod layout;
+mod offline_notice;
 mod prompt_dialog;
 mod provider_panel;
 mod rename_dialog;
@@ -19,4 +21,5 @@ mod share_dialog;
 mod shortcut_sheet;
 mod sidebar;
 
+pub use header::SWITCH_ID;
 pub use layout::Layout;

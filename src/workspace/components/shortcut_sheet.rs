@@ -4,13 +4,14 @@ use leptos::prelude::*;
 
 use crate::i18n::{Text, t};
 use crate::ui::{IconButton, IconName};
-use crate::workspace::shortcuts::{SHORTCUTS, Shortcut};
+use crate::workspace::shortcuts::{Held, SHORTCUTS, Shortcut};
 
 /// The sheet, for what opens it.
 pub const SHEET_ID: &str = "shortcuts";
 
 /// What the keys of [`SHORTCUTS`] do, in their order.
 const MEANINGS: [Text; SHORTCUTS.len()] = [
+    Text::CommandPalette,
     Text::NewChat,
     Text::WriteAMessage,
     Text::SearchConversations,
@@ -58,9 +59,11 @@ pub fn ShortcutSheet() -> impl IntoView {
 
 /// The keys as they are written on a keyboard.
 fn keys_of(shortcut: &Shortcut) -> Vec<String> {
-    match (shortcut.key, shortcut.is_chord) {
-        ("Escape", _) => vec!["Esc".to_owned()],
-        (key, false) => vec![key.to_owned()],
-        (key, true) => vec![t(Text::CtrlOrCommand).to_owned(), "Shift".to_owned(), key.to_uppercase()],
-    }
+    let key = if shortcut.key == "Escape" { "Esc".to_owned() } else { shortcut.key.to_uppercase() };
+    let held: &[Text] = match shortcut.with {
+        Held::Nothing => &[],
+        Held::Control => &[Text::CtrlOrCommand],
+        Held::ControlShift => &[Text::CtrlOrCommand, Text::Shift],
+    };
+    held.iter().map(|held| t(*held).to_owned()).chain([key]).collect()
 }
