@@ -77,7 +77,7 @@ test('a knob changes the example and its code', async ({ page }) => {
   const section = page.locator('section:has(> div > h3#button)');
   const code = page.locator('#button-code');
   await expect(code).toContainText('variant=ButtonVariant::Primary');
-  await section.getByText('Danger', { exact: true }).click();
+  await section.locator('form').getByText('Danger').click();
   await section.getByLabel('label').fill('Delete');
   await section.getByLabel('disabled').check();
   await expect(pane(page, 'button').getByRole('button', { name: 'Delete' })).toBeDisabled();
@@ -90,8 +90,8 @@ test('a knob changes the example and its code', async ({ page }) => {
 test('an entry is found by its name', async ({ page }) => {
   await open(page);
   await page.getByLabel('Find a component').fill('combo');
-  await expect(page.getByRole('heading', { name: 'Combobox', exact: true })).toBeVisible();
-  await expect(page.getByRole('heading', { name: 'Button', exact: true })).toBeHidden();
+  await expect(page.getByRole('heading', { level: 3, name: 'Combobox' })).toBeVisible();
+  await expect(page.getByRole('heading', { level: 3, name: 'Button', exact: true })).toBeHidden();
   await page.getByLabel('Find a component').fill('nothing like it');
   await expect(page.getByText('No component is called that.')).toBeVisible();
 });

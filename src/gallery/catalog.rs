@@ -190,7 +190,8 @@ fn code_of(source: &str, example: &ItemFn) -> Vec<Snippet> {
     let range = body.brace_token.span.open().byte_range().end..body.brace_token.span.close().byte_range().start;
     let body = without_panes(&outdent(source.get(range).unwrap_or_default()));
     let knobs = knobs_of(&example.block);
-    let code = format!("{}\n\n{body}", imports_of(&body));
+    // The values of knobs are named before the closure.
+    let code = format!("{}\n\n{body}", imports_of(&text_of(example.block.span())));
     split_at_knobs(&code, &knobs)
 }
 

@@ -53,11 +53,11 @@ pub fn GalleryPage() -> impl IntoView {
                 <Contents wanted />
             </nav>
             <main id="main" tabindex="-1" class="min-w-0 space-y-16 outline-none">
-                <div class="space-y-6">
+                <div>
                     {still(|| {
                         view! {
                             <h1 class="text-3xl font-semibold tracking-tight">"Components"</h1>
-                            <p class="mt-3 max-w-prose text-ink-soft">
+                            <p class="mt-3 mb-6 max-w-prose text-ink-soft">
                                 "What every page is made of: each with its variants, in both themes, and with the code to paste. \
                                  What is said about them is read from their sources."
                             </p>
@@ -79,7 +79,7 @@ pub fn GalleryPage() -> impl IntoView {
                             </nav>
                         </details>
                     </div>
-                    <p class="text-ink-soft" role="status">
+                    <p class="pt-3 text-ink-soft" role="status">
                         {move || nothing_found.get().then_some("No component is called that.")}
                     </p>
                 </div>

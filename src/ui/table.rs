@@ -179,7 +179,11 @@ fn SortButton(
     view! {
         <button
             type="button"
-            class="group -mx-1 inline-flex items-center gap-1 rounded-md px-1 py-0.5 hover:text-ink"
+            class=format!(
+                "group -mx-1 inline-flex items-center gap-1 rounded-md px-1 py-0.5 hover:text-ink {}",
+                // The arrow is on the side away from the cells, so that the word stands above them.
+                if column.align == Align::End { "flex-row-reverse" } else { "" },
+            )
             on:click=turn
         >
             {column.label}

@@ -51,7 +51,7 @@ fn TextControl(
             <span class="text-ink-soft">{name}</span>
             <input
                 id=id
-                class="h-8 w-full min-w-0 rounded-md border border-line-strong bg-surface px-2 sm:w-56"
+                class="h-8 w-full min-w-0 rounded-md border border-line-strong bg-surface px-2 sm:w-72"
                 autocomplete="off"
                 value=text.get_untracked()
                 on:input=move |event| text.set(event_target_value(&event))

@@ -16,16 +16,16 @@ pub fn PropsTable(
                 <th scope="row" class="px-3 py-2 text-left align-top font-normal">
                     <code class="font-medium">{part.name.as_str()}</code>
                 </th>
-                <td class="px-3 py-2 align-top">
+                <td class="px-3 py-2 align-top whitespace-nowrap">
                     <code class="text-ink-soft">{part.kind.as_str()}</code>
                 </td>
-                <td class="px-3 py-2 align-top">
+                <td class="min-w-28 px-3 py-2 align-top">
                     {match &part.default {
                         Some(default) => view! { <code class="text-ink-soft">{default.as_str()}</code> }.into_any(),
                         None => view! { <span class="text-accent">"required"</span> }.into_any(),
                     }}
                 </td>
-                <td class="min-w-48 px-3 py-2 align-top">
+                <td class="w-full min-w-48 px-3 py-2 align-top">
                     <Prose text=&part.about />
                 </td>
             </tr>
@@ -41,7 +41,7 @@ pub fn PropsTable(
         >
             <table class="w-full text-[0.8125rem]">
                 <thead class="border-b border-line text-xs text-ink-soft">
-                    <tr>{["Prop", "Type", "Default", ""].map(head)}</tr>
+                    <tr>{["Prop", "Type", "Default", "Meaning"].map(head)}</tr>
                 </thead>
                 <tbody class="divide-y divide-line">{component.parts.iter().map(row).collect::<Vec<_>>()}</tbody>
             </table>

@@ -44,14 +44,14 @@ pub fn EntrySection(
         <section class="space-y-4" hidden=Signal::derive(move || !entry.has(&wanted.read()))>
             {still(move || {
                 view! {
-                    <h3 id=heading class="scroll-mt-6 text-xl font-semibold tracking-tight">
+                    <h3 id=heading class="mb-4 scroll-mt-6 text-xl font-semibold tracking-tight">
                         {entry.name}
                     </h3>
                 }
             })}
             <div class="rounded-md border border-line bg-surface">
                 {has_knobs.then(|| view! { <KnobPanel anchor knobs=knobs.clone() /> })}
-                <div class="grid grid-cols-1 *:first:rounded-t-md *:last:rounded-b-md sm:grid-cols-2">
+                <div class="grid grid-cols-1 *:last:rounded-b-md sm:*:first:rounded-bl-md sm:*:last:not-first:rounded-bl-none sm:grid-cols-2">
                     {panes.iter().map(|each| pane(*each)).collect::<Vec<_>>()}
                 </div>
             </div>
@@ -60,8 +60,10 @@ pub fn EntrySection(
                 document
                     .map(|document| {
                         view! {
+                            <div class="mt-4 space-y-4">
                             {document.components.iter().map(|component| view! { <PropsTable component /> }).collect::<Vec<_>>()}
                             {document.types.iter().map(|kind| view! { <TypeLine kind /> }).collect::<Vec<_>>()}
+                            </div>
                         }
                     })
             })}
