@@ -4,9 +4,12 @@ import { expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated,
 
 const THEMES = ['light', 'dark'] as const;
 
+/** All about an entry. */
+const section = (entry: string) => `section:has(> div > h3#${entry})`;
+
 /** The half of an example that is shown in a theme. */
 const pane = (page: Page, entry: string, theme: (typeof THEMES)[number] = 'light') =>
-  page.locator(`section:has(> div > h3#${entry}) [data-theme="${theme}"]`);
+  page.locator(`${section(entry)} [data-theme="${theme}"]`);
 
 async function open(page: Page) {
   await page.goto('/components');
@@ -15,33 +18,35 @@ async function open(page: Page) {
 
 for (const theme of THEMES) {
   test(`the gallery is accessible with everything open, ${theme}`, async ({ page }) => {
+    // Looking at the whole page takes long.
+    test.slow();
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
     await open(page);
     await expectAccessible(page);
 
     await pane(page, 'dialog', theme).getByRole('button', { name: 'Delete…' }).click();
     await expect(page.getByRole('dialog')).toBeVisible();
-    await expectAccessible(page);
+    await expectAccessible(page, section('dialog'));
     await page.keyboard.press('Escape');
 
     await pane(page, 'drawer', theme).getByRole('button', { name: 'Details' }).click();
     await expect(page.getByRole('dialog', { name: 'Request' })).toBeVisible();
-    await expectAccessible(page);
+    await expectAccessible(page, section('drawer'));
     await page.keyboard.press('Escape');
 
     await pane(page, 'menu', theme).getByRole('button', { name: 'Actions' }).click();
     await expect(page.getByRole('menu')).toBeVisible();
-    await expectAccessible(page);
+    await expectAccessible(page, section('menu'));
     await page.keyboard.press('Escape');
 
     await pane(page, 'combobox', theme).getByRole('combobox').click();
     await expect(page.getByRole('listbox')).toBeVisible();
-    await expectAccessible(page);
+    await expectAccessible(page, section('combobox'));
     await page.keyboard.press('Escape');
 
     await pane(page, 'toast', theme).getByRole('button', { name: 'Archive' }).click();
     await pane(page, 'toast', theme).getByText('Conversation archived.').hover();
-    await expectAccessible(page);
+    await expectAccessible(page, section('toast'));
   });
 }
 
@@ -74,12 +79,12 @@ test('each half of an example has its own theme, whatever the page has', async (
 
 test('a knob changes the example and its code', async ({ page }) => {
   await open(page);
-  const section = page.locator('section:has(> div > h3#button)');
+  const knobs = page.locator(section('button')).locator('form');
   const code = page.locator('#button-code');
   await expect(code).toContainText('variant=ButtonVariant::Primary');
-  await section.locator('form').getByText('Danger').click();
-  await section.getByLabel('label').fill('Delete');
-  await section.getByLabel('disabled').check();
+  await knobs.getByText('Danger').click();
+  await knobs.getByLabel('label').fill('Delete');
+  await knobs.getByLabel('disabled').check();
   await expect(pane(page, 'button').getByRole('button', { name: 'Delete' })).toBeDisabled();
   await expect(pane(page, 'button', 'dark').getByRole('button', { name: 'Delete' })).toBeDisabled();
   expect(await code.innerText()).toContain('variant=ButtonVariant::Danger');

@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::field_notes::{CONTROL, FieldNotes, described_by};
 
-/// A labelled `<textarea>` that grows with its text (`field-sizing`); a browser without that lets people drag it.
+/// A labelled `<textarea>` of three lines that grows with its text (`field-sizing`); where a browser cannot do that, people can
+/// drag it.
 #[component]
 pub fn TextArea(
     /// The name it is sent under.
@@ -16,9 +17,6 @@ pub fn TextArea(
     /// What it holds at first.
     #[prop(optional, into)]
     value: String,
-    /// The lines it has at least.
-    #[prop(default = 3)]
-    rows: u32,
     /// What to enter.
     #[prop(optional_no_strip)]
     hint: Option<&'static str>,
@@ -45,8 +43,8 @@ pub fn TextArea(
             <textarea
                 id=id
                 name=name
-                class=format!("field-sizing-content max-h-80 min-h-10 resize-y py-2 {CONTROL}")
-                rows=rows
+                class=format!("field-sizing-content max-h-80 min-h-[5.625rem] resize-y py-2 {CONTROL}")
+                rows="3"
                 required=required
                 disabled=disabled
                 maxlength=max_chars

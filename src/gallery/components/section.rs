@@ -51,7 +51,9 @@ pub fn EntrySection(
             })}
             <div class="rounded-md border border-line bg-surface">
                 {has_knobs.then(|| view! { <KnobPanel anchor knobs=knobs.clone() /> })}
-                <div class="grid grid-cols-1 *:last:rounded-b-md sm:*:first:rounded-bl-md sm:*:last:not-first:rounded-bl-none sm:grid-cols-2">
+                <div class="grid grid-cols-1 *:last:rounded-b-md first:*:first:rounded-t-md sm:grid-cols-2 sm:*:first:rounded-bl-md \
+                            sm:*:last:not-first:rounded-bl-none sm:first:*:first:not-last:rounded-tr-none \
+                            sm:first:*:last:rounded-tr-md">
                     {panes.iter().map(|each| pane(*each)).collect::<Vec<_>>()}
                 </div>
             </div>
