@@ -1,6 +1,6 @@
 //! `/components`: every primitive of `ui/`, live and in both themes, with what it takes and the code to paste.
 //!
-//! Tables and code come from the sources themselves (`catalog.rs`), so that they say what is there. How to add a primitive
+//! Tables and code come from the sources themselves (`catalog/`), so that they say what is there. How to add a primitive
 //! is in docs/EXTENDING.md.
 
 #[cfg(feature = "ssr")]

@@ -1,4 +1,4 @@
-//! What the page shows of the sources: made by `catalog.rs` on the server, absent in the browser.
+//! What the page shows of the sources: made by `catalog/` on the server, absent in the browser.
 
 /// A component or a function, as its source describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,7 +29,8 @@ pub fn EntrySection(
             <div class="flex min-w-0 flex-col bg-canvas text-ink" data-theme=pane.theme()>
                 <p class="px-4 pt-3 text-xs text-ink-soft">{pane.label()}</p>
                 <div class="flex min-h-36 min-w-0 flex-1 flex-col items-center justify-center gap-4 p-6">
-                    <div class="flex w-full max-w-sm flex-wrap items-center justify-center gap-4 [&>:is(div,fieldset):not([popover])]:w-full">
+                    <div class="flex w-full max-w-sm flex-wrap items-center justify-center gap-4 \
+                                [&>:is(div,fieldset):not([popover])]:w-full">
                         {move || Eager(demo.with_value(|demo| demo.show(pane)))}
                     </div>
                 </div>
@@ -59,15 +60,14 @@ pub fn EntrySection(
             </div>
             <ExampleCode id=code_id code=document.map(|document| &*document.code).unwrap_or_default() knobs />
             {still(move || {
-                document
-                    .map(|document| {
-                        view! {
-                            <div class="mt-4 space-y-4">
-                            {document.components.iter().map(|component| view! { <PropsTable component /> }).collect::<Vec<_>>()}
-                            {document.types.iter().map(|kind| view! { <TypeLine kind /> }).collect::<Vec<_>>()}
-                            </div>
-                        }
-                    })
+                let components = document.into_iter().flat_map(|document| &document.components);
+                let types = document.into_iter().flat_map(|document| &document.types);
+                view! {
+                    <div class="mt-4 space-y-4">
+                        {components.map(|component| view! { <PropsTable component /> }).collect::<Vec<_>>()}
+                        {types.map(|kind| view! { <TypeLine kind /> }).collect::<Vec<_>>()}
+                    </div>
+                }
             })}
         </section>
     }
