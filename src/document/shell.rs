@@ -39,7 +39,7 @@ pub fn shell(options: &LeptosOptions, address: String, page: PageView) -> impl I
     }
 }
 
-/// The document of `/components`, which has a root of its own: no workspace, nobody signed in.
+/// The document of `/components`, which has a root and a bundle of its own: no workspace, nobody signed in.
 #[must_use]
 pub fn gallery_shell(options: &LeptosOptions) -> impl IntoView + use<> {
     let assets = Assets::of(options);
@@ -53,7 +53,7 @@ pub fn gallery_shell(options: &LeptosOptions) -> impl IntoView + use<> {
                     assets
                 />
                 <script id=TEXTS_ID type="text/plain" inner_html=texts_of_the_app()></script>
-                {assets.map(|assets| view! { <Scripts assets page=GALLERY /> })}
+                {Assets::of_gallery(options).map(|assets| view! { <Scripts assets page=GALLERY /> })}
             </head>
             <body>{(GALLERY.view)()}</body>
         </html>

@@ -8,13 +8,9 @@ mod catalog;
 mod components;
 mod examples;
 mod knobs;
-#[cfg(feature = "hydrate")]
-mod mount;
 mod page;
 pub mod types;
 
 #[cfg(feature = "ssr")]
 pub use catalog::read_catalog;
-#[cfg(feature = "hydrate")]
-pub use mount::mount_gallery;
 pub use page::{GALLERY_PATH, GalleryPage};
