@@ -157,7 +157,7 @@ test('from signing up over an answer to the ledger with the keyboard alone', asy
   await expect(page.getByRole('table')).toContainText('Reply');
 });
 
-test('nothing moves while pages load', async ({ page }) => {
+test('nothing moves while pages load', async ({ page, complaints }) => {
   await page.addInitScript(() => {
     Object.assign(window, { shift: 0 });
     new PerformanceObserver((list) => {
@@ -174,10 +174,11 @@ test('nothing moves while pages load', async ({ page }) => {
   for (const width of [360, 1280]) {
     await page.setViewportSize({ width, height: 800 });
     for (const path of ['/chat', conversation, '/dashboard', '/account', '/api/docs', '/nowhere']) {
-      await page.goto(path).catch(() => undefined);
+      await page.goto(path);
       if (!['/api/docs', '/nowhere'].includes(path)) await hydrated(page);
       await page.waitForTimeout(300);
       expect(await shift(), `${path} at ${width} px`).toBe(0);
     }
   }
+  expectComplaints(complaints, /status of 404/);
 });

@@ -442,7 +442,8 @@ fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, firs
 fn end_of_sentences(text: &str) -> usize {
     let ends = |at: &usize| {
         let (before, after) = text.split_at(*at);
-        before.ends_with(['\n', '。', '!', '?']) || before.ends_with(['.', '!', '?', ':']) && after.starts_with(' ')
+        before.ends_with(['\n', '。', '\u{ff01}', '\u{ff1f}'])
+            || before.ends_with(['.', '!', '?', ':']) && after.starts_with(' ')
     };
     text.char_indices().rev().map(|(at, _)| at).find(ends).unwrap_or(0)
 }

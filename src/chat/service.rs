@@ -131,12 +131,17 @@ pub async fn load_conversation(state: &AppState, user: Uuid, id: &str) -> AppRes
     with_html(find_conversation(state, user, id).await?).await
 }
 
-/// A conversation with the HTML of its answers. Highlighting is work for a core, not for the async threads.
-pub(super) async fn with_html(mut conversation: Conversation) -> AppResult<Conversation> {
+/// A conversation with the HTML of its answers.
+pub(super) async fn with_html(conversation: Conversation) -> AppResult<Conversation> {
+    rendered(conversation, |conversation| conversation.messages.iter_mut().for_each(render)).await
+}
+
+/// Highlighting is work for a core, not for the async threads; it speaks the language of the request.
+async fn rendered<T: Send + 'static>(mut value: T, render: fn(&mut T)) -> AppResult<T> {
     let language = current_language();
     tokio::task::spawn_blocking(move || {
-        in_language_here(language, || conversation.messages.iter_mut().for_each(render));
-        conversation
+        in_language_here(language, || render(&mut value));
+        value
     })
     .await
     .map_err(|_| AppError::Internal)
@@ -155,13 +160,7 @@ pub async fn load_attachment(state: &AppState, user: Uuid, id: Uuid) -> AppResul
 /// # Errors
 /// As [`load_conversation`].
 pub async fn load_message(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Message> {
-    let mut message = find_reply(state, user, id).await?.message;
-    tokio::task::spawn_blocking(move || {
-        render(&mut message);
-        message
-    })
-    .await
-    .map_err(|_| AppError::Internal)
+    rendered(find_reply(state, user, id).await?.message, render).await
 }
 
 fn render(message: &mut Message) {

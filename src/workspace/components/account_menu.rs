@@ -43,7 +43,8 @@ pub fn AccountMenu(
             <PopoverItem icon=IconName::Keyboard label=t(Text::KeyboardShortcuts) opens=SHEET_ID />
             <LanguageSwitch
                 next
-                class="flex h-9 w-full items-center rounded-md pr-3 pl-9 text-left hover:bg-sunken"
+                icon=IconName::Globe
+                class="flex h-9 w-full items-center gap-2 rounded-md px-3 text-left hover:bg-sunken"
             />
             <form method="post" action=SIGN_OUT>
                 <PopoverItem icon=IconName::SignOut label=t(Text::SignOut) kind="submit" />

@@ -58,15 +58,18 @@ fn CommandPalette(
         let wanted = query.read().to_lowercase();
         let known = workspace.conversations.read();
         let recent = known.iter().take(if wanted.trim().is_empty() { RECENT } else { known.len() });
-        // What the server found has the words somewhere in its messages.
-        let found = found.read();
-        let others = found.iter().filter(|other| known.iter().all(|known| known.id != other.id));
         let fits = |command: &Command| {
             let label = command.label.to_lowercase();
             wanted.split_whitespace().all(|word| label.contains(word))
         };
-        let offered = commands().into_iter().chain(recent.map(conversation_command)).filter(fits);
-        let mut matching: Vec<_> = offered.chain(others.map(conversation_command)).collect();
+        let mut matching: Vec<_> =
+            commands().into_iter().chain(recent.map(conversation_command)).filter(fits).collect();
+        // What the server found has the words somewhere in its messages.
+        for found in found.read().iter().map(conversation_command) {
+            if !matching.contains(&found) {
+                matching.push(found);
+            }
+        }
         matching.sort_by_key(|command| command.group as u16);
         matching
     });

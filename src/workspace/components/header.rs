@@ -11,7 +11,7 @@ use super::credits_badge::CreditsBadge;
 use super::sidebar::SIDEBAR_ID;
 use crate::i18n::{Text, t};
 use crate::navigation::use_navigation;
-use crate::ui::{Icon, IconButton, IconName, Logo, ThemeSwitch, still};
+use crate::ui::{Icon, IconButton, IconName, Mosaic, ThemeSwitch, still};
 use crate::workspace::use_workspace;
 
 /// Logo, search, credits, theme and account.
@@ -42,8 +42,9 @@ pub fn Header() -> impl IntoView {
                 view! {
                     <IconButton icon=IconName::Menu label=t(Text::Conversations) class="size-9 md:hidden" opens=SIDEBAR_ID />
                     <HeaderButton id=SWITCH_ID icon=IconName::Sidebar label=t(Text::SwitchSidebar) class="max-md:hidden" />
-                    <a href="/chat" class="flex rounded-md px-1 py-1.5">
-                        <Logo />
+                    <a href="/chat" class="flex items-center gap-2 rounded-md px-1 py-1.5 font-semibold tracking-tight">
+                        <Mosaic />
+                        <span class="max-sm:sr-only">"Tessera"</span>
                     </a>
                     <HeaderButton id=PALETTE_BUTTON_ID icon=IconName::Search label=t(Text::SearchOrGo) class="ml-auto" />
                 }
