@@ -269,7 +269,7 @@ where
 async fn bytes(http: &Client, server: &Server, cookie: &str) {
     say("\nOver the wire, brotli (KB)");
     say("  route          HTML     CSS  JS+WASM");
-    for path in ["/", "/sign-in", "/chat", "/dashboard"] {
+    for path in ["/", "/sign-in", "/chat", "/dashboard", "/components"] {
         let cookie = if path == "/sign-in" { "" } else { cookie };
         let fetch = async |path: &str| {
             let request = http.get(format!("http://{}{path}", server.addr)).header(COOKIE, cookie);

@@ -39,8 +39,10 @@ export const composer = (page: Page) => page.getByLabel('Message', { exact: true
 
 export const lastAnswer = (page: Page) => page.locator('li[data-author="assistant"]').last();
 
-export async function expectAccessible(page: Page) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+/** `part`: only what is in there, where the rest of a long page has been looked at. */
+export async function expectAccessible(page: Page, part?: string) {
+  const axe = new AxeBuilder({ page });
+  const { violations } = await (part ? axe.include(part) : axe).analyze();
   expect(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join('\n')}`)).toEqual([]);
 }
 

@@ -14,7 +14,7 @@ readonly stamp=target/.tessera-build
 digest() {
     local inputs=() input
     for input in src vendor style public Cargo.toml Cargo.lock Leptos.toml tailwind.config.js \
-        rust-toolchain.toml .cargo scripts/build.sh scripts/shorten-imports.mjs scripts/npm/package-lock.json; do
+        rust-toolchain.toml .cargo scripts/build.sh scripts/gallery.sh scripts/shorten-imports.mjs scripts/npm/package-lock.json; do
         [[ ! -e $input ]] || inputs+=("$input")
     done
     {
@@ -35,6 +35,7 @@ start=$SECONDS
 rm -rf "$stamp" target/site
 # A backtrace of cargo-leptos itself would only hide what went wrong.
 RUST_BACKTRACE=0 cargo-leptos build --release --split --precompress
+scripts/gallery.sh --release
 node scripts/shorten-imports.mjs target/site/pkg
 # Not digest again: a file that was saved during the build has to count as changed.
 printf '%s\n' "$now" >"$stamp"

@@ -6,6 +6,7 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use crate::account::account_page::AccountPage;
 use crate::chat::page::ChatPage;
 use crate::credits::page::DashboardPage;
+use crate::gallery::GalleryPage;
 use crate::navigation::{LoadingPage, Navigation, PageView};
 use crate::ui::Eager;
 use crate::workspace::{Layout, WorkspaceContext};
@@ -47,6 +48,9 @@ pub const DASHBOARD: PageView =
 
 /// `/account`.
 pub const ACCOUNT: PageView = PageView { name: "account_page", view: || Eager(view! { <AccountPage /> }).into_any() };
+
+/// `/components`, which is a root and no page of the [`App`].
+pub const GALLERY: PageView = PageView { name: "gallery_page", view: || Eager(view! { <GalleryPage /> }).into_any() };
 
 // The chunks have the names of their pages: by them, the document asks for them early.
 

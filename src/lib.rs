@@ -9,6 +9,7 @@ pub mod app;
 pub mod chat;
 pub mod credits;
 pub mod error;
+pub mod gallery;
 pub mod i18n;
 pub mod json;
 pub mod navigation;
@@ -29,24 +30,33 @@ pub mod usage;
 #[cfg(feature = "ssr")]
 pub mod v1;
 
-/// Takes over the page that the server rendered.
+/// Takes over the page that the server rendered: `/components` in the bundle with the feature `gallery`, else the app.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
+    if cfg!(feature = "gallery") {
+        leptos::mount::hydrate_body(app::GALLERY.view);
+        return mark_as_hydrated();
+    }
     let address = navigation::current_address();
     // Leptos has its own only once something is mounted.
     wasm_bindgen_futures::spawn_local(async move {
         // Without the page's code, the page stays as the server made it: links and forms work.
         if let Some(page) = async { app::find_page(navigation::path_of(&address))?.await }.await {
             leptos::mount::hydrate_body(move || app::App(app::AppProps { address, page }));
-            // The page answers to clicks: style sheets, scripts and tests can wait for it.
-            if let Some(root) = leptos::prelude::document().document_element() {
-                // Only an invalid name could fail.
-                drop(root.set_attribute("data-hydrated", ""));
-            }
+            mark_as_hydrated();
         }
     });
+}
+
+/// The page answers to clicks: style sheets, scripts and tests can wait for it.
+#[cfg(feature = "hydrate")]
+fn mark_as_hydrated() {
+    if let Some(root) = leptos::prelude::document().document_element() {
+        // Only an invalid name could fail.
+        drop(root.set_attribute("data-hydrated", ""));
+    }
 }
 
 /// Room for the splitter. It lays the data of each chunk out anew within what the linker used; texts that the linker had

@@ -29,6 +29,22 @@ impl Assets {
         ASSETS.get_or_init(|| Self::load(options)).as_ref()
     }
 
+    /// The files of `/components`, a bundle of its own (scripts/gallery.sh) with the style sheet of the app; `None` where
+    /// it was not built.
+    pub fn of_gallery(options: &LeptosOptions) -> Option<&'static Self> {
+        static ASSETS: OnceLock<Option<Assets>> = OnceLock::new();
+        ASSETS.get_or_init(|| Self::load_gallery(options)).as_ref()
+    }
+
+    fn load_gallery(options: &LeptosOptions) -> Option<Self> {
+        let app = Self::of(options)?;
+        let package = Path::new(&*options.site_root).join(&*options.site_pkg_dir);
+        let hashes = std::fs::read_to_string(package.join("gallery.txt")).ok()?;
+        let mut options = options.clone();
+        options.output_name = "gallery".into();
+        Some(Self { css: app.css.clone(), ..Self::named(&options, &hashes, |_| None)? })
+    }
+
     fn load(options: &LeptosOptions) -> Option<Self> {
         let directory = std::env::current_exe().ok()?.parent()?.to_path_buf();
         let hashes = std::fs::read_to_string(directory.join(&*options.hash_file)).ok()?;

@@ -11,5 +11,5 @@ mod static_page;
 
 pub use assets::Assets;
 pub use error_page::ErrorPage;
-pub use shell::shell;
+pub use shell::{gallery_shell, shell};
 pub use static_page::{StaticPage, render_static_page};

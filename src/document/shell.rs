@@ -5,7 +5,7 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 
 use super::{Assets, head::Head};
-use crate::app::App;
+use crate::app::{App, GALLERY};
 use crate::chat::Workspace;
 use crate::i18n::{TEXTS_ID, Text, current_language, t, texts_of_the_app};
 use crate::navigation::{PageView, path_of};
@@ -35,6 +35,27 @@ pub fn shell(options: &LeptosOptions, address: String, page: PageView) -> impl I
             <body>
                 <App address page />
             </body>
+        </html>
+    }
+}
+
+/// The document of `/components`, which has a root and a bundle of its own: no workspace, nobody signed in.
+#[must_use]
+pub fn gallery_shell(options: &LeptosOptions) -> impl IntoView + use<> {
+    let assets = Assets::of(options);
+    view! {
+        <!DOCTYPE html>
+        <html lang=current_language().code() data-theme=Theme::current().attribute()>
+            <head>
+                <Head
+                    title="Components · Tessera".to_owned()
+                    description="The interface of Tessera, piece by piece: live, documented and ready to paste.".to_owned()
+                    assets
+                />
+                <script id=TEXTS_ID type="text/plain" inner_html=texts_of_the_app()></script>
+                {Assets::of_gallery(options).map(|assets| view! { <Scripts assets page=GALLERY /> })}
+            </head>
+            <body>{(GALLERY.view)()}</body>
         </html>
     }
 }

@@ -28,9 +28,10 @@ use super::state::AppState;
 use crate::account::page::{SignInPage, SignUpPage};
 use crate::account::{AccountData, CredentialsForm, KeyFields, RefusedKey, keys, same_site_path};
 use crate::chat::shared_page::SharedPage;
-use crate::document::{ErrorPage, StaticPage, render_static_page, shell};
+use crate::document::{ErrorPage, StaticPage, gallery_shell, render_static_page, shell};
 use crate::error::{AppError, AppResult};
-use crate::i18n::{Language, Text, current_language, in_language_here, t};
+use crate::gallery::read_catalog;
+use crate::i18n::{Language, Text, current_language, in_language, in_language_here, t};
 use crate::landing::LandingPage;
 use crate::navigation::PageView;
 use crate::page_data::Preloaded;
@@ -88,16 +89,33 @@ where
         provide_context(theme);
         provide_context(workspace.clone());
         provide_context(data.clone());
-        let response = expect_context::<ResponseOptions>();
-        response.set_status(status);
-        response.insert_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let nonce = use_nonce().map(|nonce| csp_with_nonce(&nonce)).and_then(|csp| HeaderValue::from_str(&csp).ok());
-        if let Some(csp) = nonce {
-            response.insert_header(CONTENT_SECURITY_POLICY, csp);
-        }
+        expect_context::<ResponseOptions>().set_status(status);
+        allow_scripts();
     };
     leptos_axum::render_app_to_stream_with_context(context, move || shell(&options, address.clone(), page))(request)
         .await
+}
+
+/// The headers of a page that hydrates: its scripts have a nonce, so it is kept nowhere.
+fn allow_scripts() {
+    let response = expect_context::<ResponseOptions>();
+    response.insert_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let csp = use_nonce().map(|nonce| csp_with_nonce(&nonce)).and_then(|csp| HeaderValue::from_str(&csp).ok());
+    if let Some(csp) = csp {
+        response.insert_header(CONTENT_SECURITY_POLICY, csp);
+    }
+}
+
+/// `/components`: for developers, in English.
+pub async fn gallery_page(State(state): State<AppState>, theme: Theme, request: Request) -> Response {
+    let context = move || {
+        provide_context(theme);
+        provide_context(read_catalog());
+        allow_scripts();
+    };
+    let options = state.leptos.clone();
+    let render = leptos_axum::render_app_to_stream_with_context(context, move || gallery_shell(&options));
+    in_language(Language::En, render(request)).await
 }
 
 /// `/chat` and `/chat/{id}`.

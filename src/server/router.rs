@@ -25,6 +25,7 @@ use super::response::ApiError;
 use super::state::AppState;
 use super::{check, discovery, metrics, security};
 use crate::error::AppError;
+use crate::gallery::GALLERY_PATH;
 use crate::ui::Theme;
 use crate::v1::V1Error;
 use crate::{account, chat, credits, reference, v1};
@@ -60,6 +61,7 @@ pub fn build(state: &AppState) -> Router {
         .route("/chat/{id}", get(pages::chat_page))
         .route("/dashboard", get(pages::dashboard_page))
         .route("/account", get(pages::account_page).post(pages::submit_account))
+        .route(GALLERY_PATH, get(pages::gallery_page))
         .route("/share/{token}", get(pages::shared_page))
         .route("/robots.txt", get(discovery::robots_txt))
         .route("/sitemap.xml", get(discovery::sitemap_xml));

@@ -15,6 +15,28 @@ pub fn Dialog<C: IntoView + 'static>(
     children: TypedChildren<C>,
 ) -> impl IntoView {
     let element = NodeRef::<html::Dialog>::new();
+    follow(element, open);
+    let heading = format!("{id}-title");
+    let labelled_by = heading.clone();
+    view! {
+        <dialog
+            node_ref=element
+            id=id
+            class="m-auto w-[calc(100%-2rem)] max-w-md rounded-md border border-line bg-surface p-0 text-ink backdrop:bg-backdrop"
+            aria-labelledby=labelled_by
+            on:close=move |_| open.set(false)
+            on:click=move |event| close_on_backdrop(&event, element, open)
+        >
+            <div class="space-y-4 p-6">
+                <h2 id=heading class="text-lg font-semibold">{title}</h2>
+                {children.into_inner()()}
+            </div>
+        </dialog>
+    }
+}
+
+/// Shows the dialog while `open` says so.
+pub(super) fn follow(element: NodeRef<html::Dialog>, open: RwSignal<bool>) {
     Effect::new(move |_| {
         let open = open.get();
         if let Some(dialog) = element.get() {
@@ -26,27 +48,11 @@ pub fn Dialog<C: IntoView + 'static>(
             }
         }
     });
-    let heading = format!("{id}-title");
-    let labelled_by = heading.clone();
-    // A press on the backdrop has the dialog itself as its target.
-    let close_on_backdrop = move |event: ev::MouseEvent| {
-        if element.get_untracked().is_some_and(|dialog| event.target().as_deref() == Some(&***dialog)) {
-            open.set(false);
-        }
-    };
-    view! {
-        <dialog
-            node_ref=element
-            id=id
-            class="m-auto w-[calc(100%-2rem)] max-w-md rounded-md border border-line bg-surface p-0 text-ink backdrop:bg-backdrop"
-            aria-labelledby=labelled_by
-            on:close=move |_| open.set(false)
-            on:click=close_on_backdrop
-        >
-            <div class="space-y-4 p-6">
-                <h2 id=heading class="text-lg font-semibold">{title}</h2>
-                {children.into_inner()()}
-            </div>
-        </dialog>
+}
+
+/// Closes it when the press was beside it: that has the dialog itself as its target.
+pub(super) fn close_on_backdrop(event: &ev::MouseEvent, element: NodeRef<html::Dialog>, open: RwSignal<bool>) {
+    if element.get_untracked().is_some_and(|dialog| event.target().as_deref() == Some(&***dialog)) {
+        open.set(false);
     }
 }

@@ -2,6 +2,8 @@
 
 use leptos::{html, prelude::*};
 
+use super::field_notes::{CONTROL, FieldNotes, described_by};
+
 /// A labelled `<input>`. Hint and error are tied to it for screen readers.
 #[component]
 pub fn Field(
@@ -42,13 +44,7 @@ pub fn Field(
     #[prop(optional)]
     input: NodeRef<html::Input>,
 ) -> impl IntoView {
-    let hint_id = hint.map(|_| format!("{id}-hint"));
-    let error_id = error.as_ref().map(|_| format!("{id}-error"));
-    let described_by = match (&error_id, &hint_id) {
-        (Some(error), Some(hint)) => Some(format!("{error} {hint}")),
-        (Some(one), None) | (None, Some(one)) => Some(one.clone()),
-        (None, None) => None,
-    };
+    let described_by = described_by(id, hint, error.as_ref());
     view! {
         <div class="space-y-1.5">
             <label for=id class="block text-sm font-medium">{label}</label>
@@ -58,7 +54,7 @@ pub fn Field(
                 name=name
                 type=kind
                 value=value
-                class="block h-10 w-full rounded-md border border-line-strong bg-surface px-3 aria-invalid:border-danger"
+                class=format!("h-10 {CONTROL}")
                 autocomplete=autocomplete
                 required=required
                 minlength=min_chars
@@ -67,8 +63,7 @@ pub fn Field(
                 aria-invalid=error.is_some().then_some("true")
                 aria-describedby=described_by
             />
-            {error.map(|error| view! { <p id=error_id class="text-sm text-danger">{error}</p> })}
-            {hint.map(|hint| view! { <p id=hint_id class="text-sm text-ink-soft">{hint}</p> })}
+            <FieldNotes id hint error />
         </div>
     }
 }
