@@ -30,15 +30,11 @@ pub mod usage;
 #[cfg(feature = "ssr")]
 pub mod v1;
 
-/// Takes over the page that the server rendered: `/components` in the bundle with the feature `gallery`, else the app.
-#[cfg(feature = "hydrate")]
+/// Takes over the page that the server rendered.
+#[cfg(all(feature = "hydrate", not(feature = "gallery")))]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    if cfg!(feature = "gallery") {
-        leptos::mount::hydrate_body(app::GALLERY.view);
-        return mark_as_hydrated();
-    }
     let address = navigation::current_address();
     // Leptos has its own only once something is mounted.
     wasm_bindgen_futures::spawn_local(async move {
@@ -48,6 +44,15 @@ pub fn hydrate() {
             mark_as_hydrated();
         }
     });
+}
+
+/// The same for `/components`, whose bundle has nothing of the app: neither its pages nor its chunks.
+#[cfg(all(feature = "hydrate", feature = "gallery"))]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::GALLERY.view);
+    mark_as_hydrated();
 }
 
 /// The page answers to clicks: style sheets, scripts and tests can wait for it.

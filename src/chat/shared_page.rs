@@ -15,7 +15,7 @@ pub fn SharedPage(
 ) -> impl IntoView {
     let Conversation { title, created_at, messages, .. } = conversation;
     view! {
-        <article class="mx-auto w-full max-w-3xl space-y-6 px-4 py-8">
+        <article class="mx-auto w-full max-w-3xl space-y-6 px-4 py-8 [&_[data-copy]]:hidden">
             <header class="space-y-1 border-b border-line pb-4">
                 <h1 class="text-2xl font-semibold tracking-tight break-words">{title}</h1>
                 <p class="text-sm text-ink-soft">{t(Text::SharedConversation)} " · " <Timestamp at=created_at /></p>

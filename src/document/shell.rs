@@ -3,6 +3,7 @@
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
+use url::Url;
 
 use super::{Assets, head::Head};
 use crate::app::{App, GALLERY};
@@ -41,7 +42,7 @@ pub fn shell(options: &LeptosOptions, address: String, page: PageView) -> impl I
 
 /// The document of `/components`, which has a root and a bundle of its own: no workspace, nobody signed in.
 #[must_use]
-pub fn gallery_shell(options: &LeptosOptions) -> impl IntoView + use<> {
+pub fn gallery_shell(options: &LeptosOptions, canonical: Option<Url>) -> impl IntoView + use<> {
     let assets = Assets::of(options);
     view! {
         <!DOCTYPE html>
@@ -50,6 +51,7 @@ pub fn gallery_shell(options: &LeptosOptions) -> impl IntoView + use<> {
                 <Head
                     title="Components · Tessera".to_owned()
                     description="The interface of Tessera, piece by piece: live, documented and ready to paste.".to_owned()
+                    canonical
                     assets
                 />
                 <script id=TEXTS_ID type="text/plain" inner_html=texts_of_the_app()></script>

@@ -30,7 +30,7 @@ use crate::account::{AccountData, CredentialsForm, KeyFields, RefusedKey, keys, 
 use crate::chat::shared_page::SharedPage;
 use crate::document::{ErrorPage, StaticPage, gallery_shell, render_static_page, shell};
 use crate::error::{AppError, AppResult};
-use crate::gallery::read_catalog;
+use crate::gallery::{GALLERY_PATH, read_catalog};
 use crate::i18n::{Language, Text, current_language, in_language, in_language_here, t};
 use crate::landing::LandingPage;
 use crate::navigation::PageView;
@@ -113,8 +113,9 @@ pub async fn gallery_page(State(state): State<AppState>, theme: Theme, request: 
         provide_context(read_catalog());
         allow_scripts();
     };
-    let options = state.leptos.clone();
-    let render = leptos_axum::render_app_to_stream_with_context(context, move || gallery_shell(&options));
+    let (options, canonical) = (state.leptos.clone(), address_of(&state, GALLERY_PATH));
+    let shell = move || gallery_shell(&options, canonical.clone());
+    let render = leptos_axum::render_app_to_stream_with_context(context, shell);
     in_language(Language::En, render(request)).await
 }
 
