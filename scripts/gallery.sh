@@ -10,7 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
 
 readonly site=target/gallery
-flags=(--frontend-only --lib-features hydrate,gallery)
+# Split, so that what belongs to the app is in chunks that nobody loads, and stays behind.
+flags=(--frontend-only --split --lib-features hydrate,gallery)
 profile=debug
 if [[ ${1:-} == --release ]]; then
     flags+=(--release --precompress)
@@ -23,4 +24,4 @@ LEPTOS_OUTPUT_NAME=gallery LEPTOS_SITE_ROOT=$site LEPTOS_HASH_FILE_NAME=gallery.
 mkdir -p target/site/pkg
 rm -f target/site/pkg/gallery.*
 # The style sheet is the app's. The file of hashes says how the others are called.
-cp "$site"/pkg/gallery.*.js* "$site"/pkg/gallery.*.wasm* "target/$profile/gallery.txt" target/site/pkg/
+cp "$site"/pkg/{gallery.*.js,gallery.*.wasm,__wasm_split.*.js}* "target/$profile/gallery.txt" target/site/pkg/

@@ -10,7 +10,7 @@ use crate::workspace::use_workspace;
 pub fn CreditsBadge() -> impl IntoView {
     let available = use_workspace().available;
     let number = Signal::derive(move || available.get().to_string());
-    let unit = Signal::derive(move || form_for(Text::CreditsUnit, available.get().unsigned_abs()).to_owned());
+    let unit = Signal::derive(move || format!(" {}", form_for(Text::CreditsUnit, available.get().unsigned_abs())));
     view! {
         <a
             href="/dashboard"
