@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(names.len(), entries().count(), "two entries have the same function");
         for entry in entries() {
             let document = catalog.find(entry.function).unwrap();
-            assert!(!document.components.is_empty(), "{}", entry.name);
+            assert!(!document.components.is_empty(), "{}: no component in {}.rs of PRIMITIVES", entry.name, entry.file);
             let Snippet::Fixed(first) = &document.code[0] else { panic!("{} begins with a knob", entry.name) };
             assert!(first.starts_with("use crate::ui::"), "{}: {first}", entry.name);
             let mut knobs = Knobs::default();
