@@ -46,7 +46,8 @@ pub fn gallery_shell(options: &LeptosOptions, canonical: Option<Url>) -> impl In
     let assets = Assets::of(options);
     view! {
         <!DOCTYPE html>
-        <html lang=current_language().code() data-theme=Theme::current().attribute()>
+        // As in `static_page.rs`: it scrolls, and comes in pieces.
+        <html class="[scrollbar-gutter:stable]" lang=current_language().code() data-theme=Theme::current().attribute()>
             <head>
                 <Head
                     title="Components · Tessera".to_owned()

@@ -46,7 +46,8 @@ pub fn render_static_page<V: IntoView + 'static>(
         let prefetch = assets.filter(|_| page.prefetch);
         view! {
             <!DOCTYPE html>
-            <html lang=current_language().code() data-theme=page.theme.attribute()>
+            // Room for the bar: a long page that comes in pieces must not move when it begins to scroll.
+            <html class="[scrollbar-gutter:stable]" lang=current_language().code() data-theme=page.theme.attribute()>
                 <head>
                     <Head title description canonical assets is_secret />
                     <link rel="preload" href="/fonts/display.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />

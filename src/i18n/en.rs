@@ -164,7 +164,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::CreditsLeft => "{price} · {available} left",
         Text::CharactersOf => "{count} of {most} characters",
         Text::AddImages => "Add images",
-        Text::Images => "Images",
+        Text::Images => "Images to show",
         Text::ImageNumber => "Image {number}",
         Text::RemoveImage => "Remove image {number}",
         Text::ImageUnreadable => "The image could not be read.",

@@ -160,7 +160,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::CreditsLeft => "{price} · 剩余 {available}",
         Text::CharactersOf => "{count}/{most} 字符",
         Text::AddImages => "添加图片",
-        Text::Images => "图片",
+        Text::Images => "要展示的图片",
         Text::ImageNumber => "图片 {number}",
         Text::RemoveImage => "移除图片 {number}",
         Text::ImageUnreadable => "无法读取这张图片。",
