@@ -22,8 +22,11 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 async function measure(url, port, cookie) {
   const extraHeaders = cookie && { Cookie: cookie };
   const runs = [];
-  for (let run = 0; run < RUNS; run++) {
+  let failed = 0;
+  while (runs.length < RUNS) {
     const { lhr } = await lighthouse(url, { port, onlyCategories: CATEGORIES, logLevel: 'error', extraHeaders });
+    // A trace is lost now and then.
+    if (lhr.runtimeError && ++failed < RUNS) continue;
     if (lhr.runtimeError) throw new Error(`${url}: ${lhr.runtimeError.message}`);
     runs.push(lhr);
   }
