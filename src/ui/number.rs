@@ -38,6 +38,7 @@ mod tests {
         {
             assert_eq!(grouped(value), text);
         }
+        assert_eq!([7, 2048, 400_000, 1_048_576].map(grouped), ["7", "2,048", "400,000", "1,048,576"]);
         assert_eq!(grouped(i64::MIN), "\u{2212}9,223,372,036,854,775,808");
     }
 }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::chat::{PROVIDERS_ID, ProviderInfo, credits_text, provider_label};
 use crate::i18n::{Text, fill, t};
+use crate::ui::grouped;
 use crate::workspace::use_workspace;
 
 /// One line per provider, after the one that leaves it open. Without a script it is a list of the composer's form. Only
@@ -116,30 +117,7 @@ fn Line(
 
 /// `gpt-5.4-mini · 1 credit · takes 400,000 tokens`.
 fn details_of(provider: &ProviderInfo) -> String {
-    let window = provider.context_tokens.map(|tokens| fill(Text::TakesTokens, &[("count", &grouped(tokens))]));
+    let window = provider.context_tokens.map(|tokens| fill(Text::TakesTokens, &[("count", &grouped(tokens.into()))]));
     let parts = [Some(provider.model.clone()), Some(credits_text(provider.credits)), window];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
-}
-
-/// `1,048,576`.
-fn grouped(number: u32) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        assert_eq!([7, 2048, 400_000, 1_048_576].map(grouped), ["7", "2,048", "400,000", "1,048,576"]);
-    }
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::i18n::{Text, t};
-use crate::ui::{IconButton, IconName};
+use crate::ui::{IconButton, IconName, Kbd};
 use crate::workspace::shortcuts::{Held, SHORTCUTS, Shortcut};
 
 /// The sheet, for what opens it.
@@ -29,13 +29,10 @@ pub fn ShortcutSheet() -> impl IntoView {
     let writing = [("Enter", Text::SendTheMessage), ("Shift Enter", Text::NewLine)]
         .map(|(keys, meaning)| (keys.split(' ').map(str::to_owned).collect(), meaning));
     let line = |(keys, meaning): (Vec<String>, Text)| {
-        let key = |key: String| {
-            view! { <kbd class="rounded-md border border-line-strong bg-sunken px-2 py-0.5 font-sans text-xs">{key}</kbd> }
-        };
         view! {
             <div class="flex items-center justify-between gap-4 py-2">
                 <dt>{t(meaning)}</dt>
-                <dd class="flex shrink-0 gap-1">{keys.into_iter().map(key).collect::<Vec<_>>()}</dd>
+                <dd class="flex shrink-0 gap-1">{keys.into_iter().map(|key| view! { <Kbd key /> }).collect::<Vec<_>>()}</dd>
             </div>
         }
     };
