@@ -11,6 +11,7 @@ pub mod credits;
 pub mod error;
 pub mod gallery;
 pub mod i18n;
+pub mod images;
 pub mod json;
 pub mod navigation;
 pub mod page_data;

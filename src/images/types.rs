@@ -1,0 +1,274 @@
+//! What others see of images: requests, images, and how one comes to be.
+
+use serde::{Deserialize, Serialize};
+
+use super::AspectRatio;
+use crate::credits::Page;
+
+/// Images of one user that can be in the making at the same time.
+pub const MOST_RUNNING: usize = 8;
+/// Images that one click makes at most.
+pub const MOST_AT_ONCE: usize = 4;
+/// Images that are changed or deleted in one go at most.
+pub const MOST_IN_BULK: usize = 100;
+
+/// `POST /api/image`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageRequest {
+    /// What is to be seen; 1 to `MAX_MESSAGE_CHARS` characters.
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(required))]
+    pub prompt: String,
+    /// `16:9` where nothing else is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aspect_ratio: Option<String>,
+    /// Asked first; the others follow if it does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The same seed may give the same image again; random where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u32>,
+}
+
+/// `202` of `POST /api/image`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageTicket {
+    pub id: String,
+    pub status: ImageStatus,
+    /// What is held for it, and charged when it is there.
+    pub credits: i64,
+}
+
+/// How far an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ImageStatus {
+    /// It is being made.
+    Running,
+    /// It is there.
+    Complete,
+    /// It could not be made. Free.
+    Failed,
+    /// It was stopped. Free.
+    Stopped,
+}
+
+impl ImageStatus {
+    /// The stored and shown name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// The status of a stored name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Running, Self::Complete, Self::Failed, Self::Stopped].into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// An image, made or in the making.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    /// `UUIDv7`.
+    pub id: String,
+    pub status: ImageStatus,
+    pub prompt: String,
+    #[cfg_attr(feature = "ssr", schema(value_type = String))]
+    pub aspect_ratio: AspectRatio,
+    pub seed: u32,
+    /// In pixels; until it is there, what it is going to be.
+    pub width: u32,
+    pub height: u32,
+    /// Who makes it, or made it.
+    pub provider: String,
+    pub model: String,
+    /// Whether a model made it. `false`: a sketch of the built-in painter, which is not AI.
+    pub is_ai: bool,
+    /// The provider that should have made it and did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_from: Option<String>,
+    /// What it cost; 0 until it is there, and for ever if it failed.
+    pub credits: i64,
+    /// Why it failed: a code as in an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    pub favorite: bool,
+    /// Some hundred bytes that look like it: a data URL to show until it has loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placeholder: Option<String>,
+    /// The conversation that it was made in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<String>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// PNG.
+    pub image_url: String,
+    /// WebP, at most 384 pixels wide.
+    pub thumbnail_url: String,
+}
+
+/// An image, and what is beside it in the gallery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageDetail {
+    #[serde(flatten)]
+    pub image: Image,
+    /// The id of the next newer image that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer: Option<String>,
+    /// The id of the next older image that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<String>,
+}
+
+/// `PATCH /api/images/{id}`: what is not there stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageChange {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub favorite: Option<bool>,
+}
+
+/// `POST /api/images/delete`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageSelection {
+    /// 1 to 100 ids. Those that are not there are passed over.
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(required))]
+    pub ids: Vec<String>,
+}
+
+/// What came of `POST /api/images/delete`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DeletedImages {
+    /// How many were there, and are no more.
+    pub deleted: usize,
+}
+
+/// Who makes images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageProviderInfo {
+    /// `replicate`, `openai` or `sketch`.
+    pub name: String,
+    pub model: String,
+    /// `false` for the built-in painter, which is not AI.
+    pub is_ai: bool,
+    /// Why it makes none now, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// `GET /api/image`: what can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Studio {
+    /// In the order in which they are asked.
+    pub providers: Vec<ImageProviderInfo>,
+    /// From the widest to the tallest.
+    #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
+    pub aspect_ratios: Vec<AspectRatio>,
+    /// Of one image.
+    pub credits: i64,
+    pub max_prompt_chars: usize,
+    /// Images of one user that can be in the making at the same time.
+    pub max_running: usize,
+}
+
+/// What `/images` shows first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gallery {
+    pub studio: Studio,
+    /// The newest, or those that were searched for.
+    pub images: Page<Image>,
+}
+
+/// Something that an image in the making tells whoever watches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "ssr", derive(Serialize, utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", serde(tag = "event", content = "data", rename_all = "lowercase"))]
+pub enum ImageEvent {
+    Start(ImageStartEvent),
+    Fallback(ImageFallbackEvent),
+    Progress(ImageProgressEvent),
+    Done(Box<ImageDoneEvent>),
+    Error(ImageErrorEvent),
+}
+
+/// It is being made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageStartEvent {
+    pub id: String,
+    pub provider: String,
+    pub model: String,
+    pub credits: i64,
+}
+
+/// Another provider makes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ImageFallbackEvent {
+    pub from: String,
+    pub to: String,
+}
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ImageStage {
+    /// The provider works.
+    Painting,
+    /// It is fetched, checked and stored.
+    Storing,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ImageProgressEvent {
+    pub stage: ImageStage,
+}
+
+/// It is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageDoneEvent {
+    pub image: Image,
+    pub remaining_credits: i64,
+    pub credits: i64,
+}
+
+/// There is none, and nothing was charged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ImageErrorEvent {
+    pub code: String,
+    /// For people.
+    pub error: String,
+    pub charged: bool,
+}
