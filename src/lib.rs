@@ -27,6 +27,8 @@ pub mod reference;
 #[cfg(feature = "ssr")]
 pub mod server;
 #[cfg(feature = "ssr")]
+pub mod upstream;
+#[cfg(feature = "ssr")]
 pub mod usage;
 #[cfg(feature = "ssr")]
 pub mod v1;

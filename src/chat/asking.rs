@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::answers::{self, AnswerKey, Found, KeptAnswer};
 use super::conversations::check_system_prompt;
 use super::images::{self, Image, Sent};
-use super::order::{choose_providers, choose_seeing, leave_out_resting, only_seeing};
+use super::order::{choose_seeing, only_seeing};
 use super::providers::{GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, Writing};
 use super::store::{FinishedReply, NewExchange, Past};
@@ -26,6 +26,7 @@ use crate::server::limits::Quota;
 use crate::server::recovery::{KEYS_LIVE, lease_from_now};
 use crate::server::request::current_request_id;
 use crate::server::state::AppState;
+use crate::upstream::{choose_order, leave_out_resting};
 
 /// Messages of the past that a model gets to see, at most.
 const HISTORY: usize = 40;
@@ -58,7 +59,7 @@ pub async fn send_message(
     idempotency_key: Option<String>,
 ) -> AppResult<Asked> {
     let text = check_message(state, &request.message)?;
-    let mut order = choose_providers(state, request.provider.as_deref())?;
+    let mut order = choose_order(&state.chat_providers, request.provider.as_deref())?;
     if request.model.is_some() && request.provider.is_none() {
         return Err(AppError::invalid("model", "A model needs its provider: send both."));
     }
@@ -102,7 +103,7 @@ pub async fn complete(
     terms: Terms,
     idempotency: Option<Idempotency>,
 ) -> AppResult<Asked> {
-    let mut order = choose_providers(state, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
+    let mut order = choose_order(&state.chat_providers, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
     if turns.iter().any(|turn| !turn.images.is_empty()) {
         order = only_seeing(order, "messages")?;
     }

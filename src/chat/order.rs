@@ -4,24 +4,6 @@ use std::sync::Arc;
 
 use super::providers::{GuardedProvider, Turn};
 use crate::error::{AppError, AppResult};
-use crate::server::state::AppState;
-
-/// The picked provider first, then the others in their order: whoever can answers.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `provider`.
-pub(super) fn choose_providers(state: &AppState, picked: Option<&str>) -> AppResult<Vec<Arc<GuardedProvider>>> {
-    let mut order = state.chat_providers.clone();
-    if let Some(name) = picked {
-        let position = order
-            .iter()
-            .position(|provider| provider.name() == name)
-            .ok_or_else(|| AppError::invalid("provider", format!("There is no provider {name:?} here.")))?;
-        let first = order.remove(position);
-        order.insert(0, first);
-    }
-    Ok(order)
-}
 
 /// Those that see, for what cannot be asked of the others.
 ///
@@ -45,10 +27,4 @@ pub(super) fn choose_seeing(order: Vec<Arc<GuardedProvider>>, turns: &mut [Turn]
         turn.images.clear();
     }
     order
-}
-
-/// Those that may be asked now; all of them if nobody may: then asking is as good as giving up.
-pub(super) fn leave_out_resting(order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
-    let awake: Vec<_> = order.iter().filter(|provider| provider.may_be_asked()).cloned().collect();
-    if awake.is_empty() { order } else { awake }
 }

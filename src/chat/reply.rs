@@ -8,9 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::answers::{KeptAnswer, Lead};
-use super::providers::{
-    BreakerState, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
-};
+use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn};
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::store::{Hold, HoldEnd};
@@ -19,6 +17,7 @@ use crate::server::db::StoreResult;
 use crate::server::jobs::{Job, JobEvent, Position, StopReason};
 use crate::server::request::in_request;
 use crate::server::state::AppState;
+use crate::upstream::BreakerState;
 use crate::usage::Outcome;
 use crate::usage::service::{Asked, Trial};
 
@@ -145,7 +144,7 @@ impl Draft<'_> {
                 Err(error) => {
                     tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
                     provider.failed(&error);
-                    self.record(outcome_of(&error));
+                    self.record(error.outcome());
                     last = error;
                     let next = writing.order.get(number + 1);
                     if next.is_some_and(|next| !self.may_go_on(provider, &last, next)) {
@@ -154,7 +153,7 @@ impl Draft<'_> {
                 }
             }
         }
-        Ending::Broken(error_of(&last))
+        Ending::Broken(last.shown())
     }
 
     /// Whether the next provider may be asked after this one failed. Over the budget, whoever fails rests at once: those
@@ -218,11 +217,11 @@ impl Draft<'_> {
             };
             tracing::warn!(provider = provider.name(), %error, "a provider broke off");
             provider.failed(&error);
-            self.record(match outcome_of(&error) {
+            self.record(match error.outcome() {
                 Outcome::Malformed | Outcome::Unavailable => Outcome::Cut,
                 other => other,
             });
-            return Ending::Broken(error_of(&error));
+            return Ending::Broken(error.shown());
         }
     }
 
@@ -353,25 +352,6 @@ const fn ending_of(reason: StopReason) -> Ending {
     match reason {
         StopReason::User => Ending::Stopped,
         StopReason::Shutdown => Ending::Broken(AppError::Unavailable),
-    }
-}
-
-fn error_of(error: &ProviderError) -> AppError {
-    match error {
-        ProviderError::Timeout => AppError::ProviderTimeout,
-        ProviderError::RateLimited { .. } => AppError::ProviderRateLimited,
-        _ => AppError::ProviderFailed,
-    }
-}
-
-const fn outcome_of(error: &ProviderError) -> Outcome {
-    match error {
-        ProviderError::Timeout => Outcome::Timeout,
-        ProviderError::RateLimited { .. } => Outcome::RateLimited,
-        ProviderError::Blocked(_) => Outcome::Blocked,
-        ProviderError::Rejected(_) => Outcome::Rejected,
-        ProviderError::Malformed(_) => Outcome::Malformed,
-        ProviderError::Unavailable(_) => Outcome::Unavailable,
     }
 }
 

@@ -18,9 +18,10 @@ use super::redis::Redis;
 use crate::account::password::Passwords;
 use crate::account::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::providers::local::LocalProvider;
-use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider, RetryBudget};
+use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
 use crate::chat::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
+use crate::upstream::RetryBudget;
 use crate::usage::recorder::UsageRecorder;
 use crate::usage::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 

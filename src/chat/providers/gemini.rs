@@ -10,11 +10,12 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::http::{Event, Progress, Refusal, ask, brief};
+use super::http::{Event, Progress, ask};
 use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::server::config::GeminiConfig;
+use crate::upstream::{Provider, Refusal, brief};
 
 /// Tokens on top of the answer's for models that think before they answer: both count as output.
 const ROOM_TO_THINK: u32 = 1024;
@@ -219,8 +220,7 @@ struct ErrorBody {
     error: ErrorDetails,
 }
 
-#[async_trait]
-impl ChatProvider for GeminiProvider {
+impl Provider for GeminiProvider {
     fn name(&self) -> &'static str {
         "gemini"
     }
@@ -228,7 +228,10 @@ impl ChatProvider for GeminiProvider {
     fn model(&self) -> String {
         self.config.model.clone()
     }
+}
 
+#[async_trait]
+impl ChatProvider for GeminiProvider {
     fn context_tokens(&self) -> Option<u32> {
         self.config.context_tokens.or_else(|| known_window(&self.config.model))
     }

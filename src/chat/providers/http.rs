@@ -1,15 +1,15 @@
-//! What all providers behind HTTP share: reading an event stream, and saying what went wrong without saying secrets.
+//! What all chat providers behind HTTP share: asking for an event stream and reading it.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
-use reqwest::header::{ACCEPT, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::header::ACCEPT;
+use reqwest::{RequestBuilder, Response};
 
 use super::{ProviderError, ProviderEvent, TokenStream};
 use crate::chat::Usage;
 use crate::chat::sse::SseParser;
+use crate::upstream::{Refusal, innermost_cause, unreachable_error};
 
 /// What is known of an answer while it comes.
 #[derive(Default)]
@@ -96,55 +96,10 @@ fn read_answer(response: Response, read: ReadEvent) -> TokenStream {
     .boxed()
 }
 
-/// An answer that is no success.
-pub(super) struct Refusal {
-    pub status: StatusCode,
-    pub retry_after: Option<Duration>,
-    pub body: Vec<u8>,
-}
-
-impl Refusal {
-    async fn read(response: Response) -> Self {
-        /// More of an error body is not worth reading.
-        const MOST: usize = 16 * 1024;
-        let status = response.status();
-        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let mut body = Vec::new();
-        let mut chunks = response.bytes_stream();
-        while let Some(Ok(chunk)) = chunks.next().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > MOST {
-                break;
-            }
-        }
-        Self { status, retry_after: seconds.map(Duration::from_secs), body }
-    }
-}
-
-/// The start of a text from outside, on one line.
-pub(super) fn brief(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
-}
-
-fn unreachable_error(error: &reqwest::Error) -> ProviderError {
-    if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Unavailable(chain(error)) }
-}
-
 fn cut_error(error: &reqwest::Error) -> ProviderError {
     if error.is_timeout() {
         ProviderError::Timeout
     } else {
-        ProviderError::Malformed(format!("the stream was cut: {}", chain(error)))
+        ProviderError::Malformed(format!("the stream was cut: {}", innermost_cause(error)))
     }
-}
-
-/// The innermost cause of an error, without its URL, which may carry a password.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = error.to_string();
-        cause = error.source();
-    }
-    if text.is_empty() { "the request failed".to_owned() } else { text }
 }

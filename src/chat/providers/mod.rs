@@ -1,24 +1,20 @@
 //! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
-mod breaker;
-mod budget;
 mod gemini;
 mod http;
 pub mod local;
 mod openai;
 mod windows;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-pub use breaker::{BreakerState, GuardedProvider};
-pub use budget::RetryBudget;
 use futures::stream::BoxStream;
 pub use gemini::GeminiProvider;
 pub use openai::OpenAiProvider;
 
 use super::Usage;
 use super::images::Image;
+pub use crate::upstream::ProviderError;
+use crate::upstream::{Guarded, Provider};
 
 /// Who said something in the context that a model gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,46 +84,20 @@ pub enum ProviderEvent {
     },
 }
 
-/// Why a provider did not answer, or stopped answering. The texts are for logs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProviderError {
-    /// It cannot be reached or is in no state to answer.
-    #[error("unavailable: {0}")]
-    Unavailable(String),
-    #[error("rate limited")]
-    RateLimited { retry_after: Option<Duration> },
-    /// It does not take this request; another provider may.
-    #[error("rejected: {0}")]
-    Rejected(String),
-    /// It will not answer this, for reasons of its own.
-    #[error("blocked: {0}")]
-    Blocked(String),
-    #[error("timed out")]
-    Timeout,
-    /// It answered something that is no answer, or broke off.
-    #[error("malformed: {0}")]
-    Malformed(String),
-}
-
 /// The pieces of an answer as they come.
 pub type TokenStream = BoxStream<'static, Result<ProviderEvent, ProviderError>>;
 
+/// A provider with its breaker.
+pub type GuardedProvider = Guarded<dyn ChatProvider>;
+
 /// A source of replies.
 #[async_trait]
-pub trait ChatProvider: Send + Sync {
-    /// `local`, `openai` …
-    fn name(&self) -> &'static str;
-    /// The model that answers where the request names none.
-    fn model(&self) -> String;
+pub trait ChatProvider: Provider {
     /// How many tokens question, context and answer may have together; `None` where nobody knows.
     fn context_tokens(&self) -> Option<u32>;
     /// Whether it takes images.
     fn sees_images(&self) -> bool {
         false
-    }
-    /// Why it cannot answer now, for people; `None` when it can, as far as it knows.
-    fn problem(&self) -> Option<String> {
-        None
     }
     /// Asks. Waits at most until the provider has accepted the request.
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError>;

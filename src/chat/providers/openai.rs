@@ -7,11 +7,12 @@ use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::http::{Event, Progress, Refusal, ask, brief};
+use super::http::{Event, Progress, ask};
 use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::server::config::OpenAiConfig;
+use crate::upstream::{Provider, Refusal, brief};
 
 /// A client of one OpenAI-compatible server.
 pub struct OpenAiProvider {
@@ -127,8 +128,7 @@ struct ErrorBody {
     error: ChunkError,
 }
 
-#[async_trait]
-impl ChatProvider for OpenAiProvider {
+impl Provider for OpenAiProvider {
     fn name(&self) -> &'static str {
         "openai"
     }
@@ -136,7 +136,10 @@ impl ChatProvider for OpenAiProvider {
     fn model(&self) -> String {
         self.config.model.clone()
     }
+}
 
+#[async_trait]
+impl ChatProvider for OpenAiProvider {
     fn context_tokens(&self) -> Option<u32> {
         self.config.context_tokens.or_else(|| known_window(&self.config.model))
     }

@@ -19,6 +19,7 @@ use llama_cpp_2::model::LlamaModel;
 
 use super::{ChatProvider, ProviderError, ProviderRequest, TokenStream};
 use crate::i18n::{Text, fill, t};
+use crate::upstream::Provider;
 use queue::{Job, Queue};
 
 /// Where the local model stands.
@@ -125,8 +126,7 @@ impl Drop for LocalProvider {
     }
 }
 
-#[async_trait]
-impl ChatProvider for LocalProvider {
+impl Provider for LocalProvider {
     fn name(&self) -> &'static str {
         "local"
     }
@@ -137,20 +137,23 @@ impl ChatProvider for LocalProvider {
         stem.to_string_lossy().into_owned()
     }
 
+    fn problem(&self) -> Option<String> {
+        match self.status() {
+            LocalStatus::Loading | LocalStatus::Ready => None,
+            LocalStatus::Missing => Some(fill(Text::NoModelFile, &[("path", &self.path.display().to_string())])),
+            LocalStatus::Failed(_) => Some(t(Text::ModelFileUnusable).to_owned()),
+        }
+    }
+}
+
+#[async_trait]
+impl ChatProvider for LocalProvider {
     /// What the model was trained for, as far as it is used; known once the model is loaded.
     fn context_tokens(&self) -> Option<u32> {
         let state = self.shared.state.read();
         match &*state.unwrap_or_else(PoisonError::into_inner) {
             State::Ready(model) => Some(engine::window_of(model)),
             _ => None,
-        }
-    }
-
-    fn problem(&self) -> Option<String> {
-        match self.status() {
-            LocalStatus::Loading | LocalStatus::Ready => None,
-            LocalStatus::Missing => Some(fill(Text::NoModelFile, &[("path", &self.path.display().to_string())])),
-            LocalStatus::Failed(_) => Some(t(Text::ModelFileUnusable).to_owned()),
         }
     }
 

@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{ChatProvider, ProviderError};
+use super::{Provider, ProviderError};
+use crate::error::{AppError, AppResult};
 use crate::i18n::{Text, fill};
 
 /// So many failures in a row, and it rests.
@@ -34,14 +35,14 @@ impl BreakerState {
 }
 
 /// A provider with its breaker.
-pub struct GuardedProvider {
-    provider: Arc<dyn ChatProvider>,
+pub struct Guarded<P: ?Sized> {
+    provider: Arc<P>,
     breaker: Breaker,
 }
 
-impl GuardedProvider {
+impl<P: Provider + ?Sized> Guarded<P> {
     #[must_use]
-    pub fn new(provider: Arc<dyn ChatProvider>) -> Self {
+    pub fn new(provider: Arc<P>) -> Self {
         Self { provider, breaker: Breaker::default() }
     }
 
@@ -51,7 +52,7 @@ impl GuardedProvider {
         self.breaker.lets_through(Instant::now())
     }
 
-    /// It gave a token.
+    /// It gave something.
     pub fn answered(&self) {
         self.breaker.succeeded();
     }
@@ -92,14 +93,41 @@ impl GuardedProvider {
     }
 }
 
+/// Those that may be asked now; all of them if nobody may: then asking is as good as giving up.
+#[must_use]
+pub fn leave_out_resting<P: Provider + ?Sized>(order: Vec<Arc<Guarded<P>>>) -> Vec<Arc<Guarded<P>>> {
+    let awake: Vec<_> = order.iter().filter(|provider| provider.may_be_asked()).cloned().collect();
+    if awake.is_empty() { order } else { awake }
+}
+
+/// The picked provider first, then the others in their order: whoever can answers.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `provider`.
+pub fn choose_order<P: Provider + ?Sized>(
+    all: &[Arc<Guarded<P>>],
+    picked: Option<&str>,
+) -> AppResult<Vec<Arc<Guarded<P>>>> {
+    let mut order = all.to_vec();
+    if let Some(name) = picked {
+        let position = order
+            .iter()
+            .position(|provider| provider.name() == name)
+            .ok_or_else(|| AppError::invalid("provider", format!("There is no provider {name:?} here.")))?;
+        let first = order.remove(position);
+        order.insert(0, first);
+    }
+    Ok(order)
+}
+
 const fn is_failure(error: &ProviderError) -> bool {
     !matches!(error, ProviderError::Rejected(_) | ProviderError::Blocked(_))
 }
 
-impl Deref for GuardedProvider {
-    type Target = dyn ChatProvider;
+impl<P: ?Sized> Deref for Guarded<P> {
+    type Target = P;
 
-    fn deref(&self) -> &Self::Target {
+    fn deref(&self) -> &P {
         self.provider.as_ref()
     }
 }
