@@ -49,6 +49,10 @@ pub enum AppError {
     ProviderFailed,
     ProviderTimeout,
     ProviderRateLimited,
+    /// The provider will not make what was asked for.
+    ContentBlocked,
+    /// The user stopped it.
+    Stopped,
     Unavailable,
     Internal,
 }
@@ -78,6 +82,8 @@ impl fmt::Display for AppError {
             Self::ProviderFailed => Text::ProviderFailed,
             Self::ProviderTimeout => Text::ProviderTimeout,
             Self::ProviderRateLimited => Text::ProviderRateLimited,
+            Self::ContentBlocked => Text::ContentBlocked,
+            Self::Stopped => Text::WasStopped,
             Self::Unavailable => Text::Unavailable,
             Self::Internal => Text::InternalError,
         };
@@ -115,6 +121,8 @@ impl AppError {
             Self::RateLimited { .. } | Self::ProviderRateLimited => "rate_limited",
             Self::ProviderFailed => "provider_failed",
             Self::ProviderTimeout => "provider_timeout",
+            Self::ContentBlocked => "content_blocked",
+            Self::Stopped => "stopped",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal_error",
         }
@@ -130,9 +138,10 @@ impl AppError {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::Conflict(_) | Self::IdempotencyMismatch => 409,
+            Self::Conflict(_) | Self::IdempotencyMismatch | Self::Stopped => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMedia(_) => 415,
+            Self::ContentBlocked => 422,
             Self::RateLimited { .. } | Self::ProviderRateLimited => 429,
             Self::Internal => 500,
             Self::ProviderFailed => 502,
@@ -152,6 +161,8 @@ impl AppError {
             "rate_limited" => Self::ProviderRateLimited,
             "provider_failed" => Self::ProviderFailed,
             "provider_timeout" => Self::ProviderTimeout,
+            "content_blocked" => Self::ContentBlocked,
+            "stopped" => Self::Stopped,
             "unavailable" => Self::Unavailable,
             _ => Self::Internal,
         }

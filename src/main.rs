@@ -97,10 +97,9 @@ async fn serve_site(config: Config) -> Result<ExitCode, String> {
     let addr = config.site.addr;
     let listener =
         TcpListener::bind(addr).await.map_err(|error| format!("SITE_ADDR: {addr} cannot be listened on: {error}"))?;
-    let place = config.database.variable();
     // A port of 0 lets the system pick one.
     let addr = listener.local_addr().unwrap_or(addr);
-    let state = AppState::build(config, options).await.map_err(|error| format!("{place}: {error}"))?;
+    let state = AppState::build(config, options).await?;
     tracing::info!("Tessera is at http://{addr}");
     serve::run(state, listener).await.map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ use super::{Author, ChatRequest, MessageState, title_of};
 use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::error::{AppError, AppResult};
 use crate::i18n::{Text, fill, t};
+use crate::images::shown_in_chat::{self, ImageMessage};
 use crate::server::caller::Caller;
 use crate::server::config::CacheScope;
 use crate::server::limits::Quota;
@@ -77,6 +78,11 @@ pub async fn send_message(
     // Over the parsed request, so that white space between the fields does not matter.
     let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
     let idempotency = idempotency_key.map(|key| check_key(key, &canonical)).transpose()?;
+    if shown_in_chat::read_command(&text).is_some() {
+        let system_prompt = request.system_prompt;
+        let message = ImageMessage { text, conversation, replaces, system_prompt };
+        return shown_in_chat::send_message(state, caller, message, idempotency).await;
+    }
     let sent = images::read(std::mem::take(&mut request.images)).await?;
     if !sent.is_empty() {
         order = only_seeing(order, "images")?;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::answers::{KeptAnswer, Lead};
 use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn};
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
-use crate::credits::store::{Hold, HoldEnd};
+use crate::credits::store::{Hold, HoldEnd, WorkKind};
 use crate::error::AppError;
-use crate::server::db::StoreResult;
+use crate::server::db::keep_trying;
 use crate::server::jobs::{Job, JobEvent, Position, StopReason};
 use crate::server::request::in_request;
 use crate::server::state::AppState;
@@ -24,11 +24,8 @@ use crate::usage::service::{Asked, Trial};
 /// How often the text so far is kept, so that a crash loses at most this much of it.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a reply waits for a database that is gone, before it is given up.
-const KEEP_TRYING: Duration = Duration::from_secs(90);
-
 /// A reply to write.
-pub struct Writing {
+pub(super) struct Writing {
     pub id: Uuid,
     /// Its price.
     pub hold: Hold,
@@ -68,9 +65,9 @@ struct Draft<'a> {
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
-pub fn start(state: &AppState, writing: Writing) {
+pub(super) fn start(state: &AppState, writing: Writing) {
     let state = state.clone();
-    state.clone().jobs.spawn(writing.id, writing.hold.user, |job| {
+    state.clone().jobs.spawn(writing.id, writing.hold.user, WorkKind::Chat, |job| {
         let id = writing.hold.request_id.clone();
         in_request(id, async move {
             let mut draft = Draft {
@@ -315,7 +312,7 @@ impl Draft<'_> {
     /// Returns what was charged and what is left.
     async fn close_books(&self, reply: FinishedReply, credits: i64) -> Result<(i64, i64), AppError> {
         let (state, hold) = (self.state, &self.writing.hold);
-        let stored = with_retries(|| state.chats.finish_reply(reply.clone())).await?;
+        let stored = keep_trying(|| state.chats.finish_reply(reply.clone())).await?;
         let charge = stored && credits > 0;
         let end = if charge { HoldEnd::Settle } else { HoldEnd::Release };
         let reason = match (stored, charge) {
@@ -323,28 +320,10 @@ impl Draft<'_> {
             (true, false) => Some(format!("{:?}", reply.state)),
             (false, false) => Some("The reply was gone".to_owned()),
         };
-        let ended = with_retries(|| state.credits.end_hold(hold, end, reason.clone())).await?;
+        let ended = keep_trying(|| state.credits.end_hold(hold, end, reason.clone())).await?;
         let (end, balance) = ended.ok_or(AppError::Internal)?;
         state.metrics.hold_ended(end);
         Ok((if end == HoldEnd::Settle { hold.amount } else { 0 }, balance.available))
-    }
-}
-
-/// A database that is gone for a while should not cost the user the answer. Longer, and the sweeper ends the hold.
-async fn with_retries<T, F, Fut>(operation: F) -> StoreResult<T>
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = StoreResult<T>>,
-{
-    let begun = Instant::now();
-    let mut pause = Duration::from_millis(100);
-    loop {
-        match operation().await {
-            Err(error) if begun.elapsed() < KEEP_TRYING => tracing::warn!(%error, "trying again in {pause:?}"),
-            result => return result,
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(2));
     }
 }
 
@@ -356,12 +335,12 @@ const fn ending_of(reason: StopReason) -> Ending {
 }
 
 /// The event that tells a watcher why there is no (whole) answer. Nothing was charged.
-pub(super) fn error_event(error: &AppError) -> ChatEvent {
+pub fn error_event(error: &AppError) -> ChatEvent {
     ChatEvent::Error(ErrorEvent { code: error.code().to_owned(), error: error.to_string(), charged: false })
 }
 
 /// An event as jobs carry it: the fields as JSON, without the name.
-pub(super) fn job_event(event: &ChatEvent, position: Position) -> JobEvent {
+pub fn job_event(event: &ChatEvent, position: Position) -> JobEvent {
     let (name, data) = match event {
         ChatEvent::Start(event) => ("start", serde_json::to_string(event)),
         ChatEvent::Token(event) => ("token", serde_json::to_string(event)),

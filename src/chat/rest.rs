@@ -81,7 +81,7 @@ async fn send(
 }
 
 /// Reads an image of a message.
-#[utoipa::path(get, path = "/api/chat/attachments/{id}", operation_id = "read_image", tag = "Chat",
+#[utoipa::path(get, path = "/api/chat/attachments/{id}", operation_id = "read_attachment", tag = "Chat",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "Its bytes.", content(
         ("image/png"), ("image/jpeg"), ("image/webp"), ("image/gif")))))]
@@ -125,15 +125,7 @@ async fn watch(
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let from = match headers.get("last-event-id") {
-        None => None,
-        Some(id) => Some(
-            id.to_str()
-                .ok()
-                .and_then(Position::from_event_id)
-                .ok_or_else(|| AppError::invalid("Last-Event-ID", "This is not an id of this stream."))?,
-        ),
-    };
+    let from = Position::of_request(&headers)?;
     stream_reply(&state, caller.id, id, from).await
 }
 

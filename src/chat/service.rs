@@ -193,6 +193,8 @@ pub async fn list_conversations(
 /// # Errors
 /// [`AppError::NotFound`].
 pub async fn delete_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
+    // The images first: cut off in between, the conversation is still there to be deleted again.
+    crate::images::service::delete_of_conversation(state, user, id).await?;
     let running = state.chats.delete_conversation(user, id).await?.ok_or(AppError::NotFound)?;
     for job in running.into_iter().filter_map(|id| state.jobs.get(id)) {
         job.stop(StopReason::User);

@@ -67,6 +67,11 @@ pub const fn say(text: Text) -> &'static str {
             "The model limits how often it may be asked. Please try again in a moment. Nothing was charged."
         }
         Text::Unavailable => "Tessera cannot do that right now. Please try again in a moment.",
+        Text::ContentBlocked => "The provider will not make this. Please ask for something else. You were not charged.",
+        Text::WasStopped => "It was stopped. You were not charged.",
+        Text::SayWhatToPaint => "Say what the image should show.",
+        Text::PromptTooLong => "A prompt has at most {most} characters.",
+        Text::TooManyInTheMaking => "{most} images are being made already. Wait for one of them.",
         Text::InternalError => "internal error",
 
         // What surrounds every page of the app

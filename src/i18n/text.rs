@@ -67,6 +67,11 @@ pub enum Text {
     ProviderTimeout,
     ProviderRateLimited,
     Unavailable,
+    ContentBlocked,
+    WasStopped,
+    SayWhatToPaint,
+    PromptTooLong,
+    TooManyInTheMaking,
     InternalError,
 
     // What surrounds every page of the app

@@ -65,6 +65,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::ProviderTimeout => "模型耗时过长，没有扣费。",
         Text::ProviderRateLimited => "模型限制了提问频率，请稍后再试。没有扣费。",
         Text::Unavailable => "Tessera 暂时无法完成，请稍后再试。",
+        Text::ContentBlocked => "提供方拒绝生成该内容，请换一个描述。未扣除积分。",
+        Text::WasStopped => "已停止，未扣除积分。",
+        Text::SayWhatToPaint => "请描述图片的内容。",
+        Text::PromptTooLong => "描述最多 {most} 个字符。",
+        Text::TooManyInTheMaking => "已有 {most} 张图片正在生成，请稍候。",
         Text::InternalError => "内部错误",
 
         // What surrounds every page of the app

@@ -3,5 +3,32 @@
 mod aspect_ratio;
 mod types;
 
+#[cfg(feature = "ssr")]
+pub mod asking;
+#[cfg(feature = "ssr")]
+mod body;
+#[cfg(feature = "ssr")]
+pub mod cleaning;
+#[cfg(feature = "ssr")]
+mod making;
+#[cfg(feature = "ssr")]
+pub mod picture;
+#[cfg(feature = "ssr")]
+pub mod providers;
+#[cfg(feature = "ssr")]
+pub mod recovery;
+#[cfg(feature = "ssr")]
+pub mod rest;
+#[cfg(feature = "ssr")]
+pub mod service;
+#[cfg(feature = "ssr")]
+pub mod shown_in_chat;
+#[cfg(feature = "ssr")]
+pub mod storage;
+#[cfg(feature = "ssr")]
+pub mod store;
+#[cfg(feature = "ssr")]
+pub mod watch;
+
 pub use aspect_ratio::AspectRatio;
 pub use types::*;

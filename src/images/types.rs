@@ -120,6 +120,20 @@ pub struct Image {
     pub thumbnail_url: String,
 }
 
+impl Image {
+    /// Where its PNG is.
+    #[must_use]
+    pub fn file_path(id: impl std::fmt::Display) -> String {
+        format!("/api/images/{id}/file")
+    }
+
+    /// Where its thumbnail is.
+    #[must_use]
+    pub fn thumbnail_path(id: impl std::fmt::Display) -> String {
+        format!("/api/images/{id}/thumbnail")
+    }
+}
+
 /// An image, and what is beside it in the gallery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

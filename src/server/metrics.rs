@@ -25,7 +25,7 @@ use super::state::AppState;
 use crate::credits::store::HoldEnd;
 use crate::error::AppError;
 use crate::reference::Refusal;
-use crate::usage::Attempt;
+use crate::usage::{Attempt, Outcome};
 
 /// From half a millisecond to half a minute.
 const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -86,6 +86,9 @@ pub struct Metrics {
     request_seconds: Seconds<RouteLabels>,
     rate_limited: Family<RouteLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
+    image_attempts: Family<AttemptLabels, Counter>,
+    image_cost: Family<ProviderLabels, Counter>,
+    image_seconds: Seconds<ProviderLabels>,
     first_token_seconds: Seconds<ProviderLabels>,
     tokens: Family<TokenLabels, Counter>,
     cost: Family<ProviderLabels, Counter>,
@@ -106,6 +109,9 @@ impl Default for Metrics {
             request_seconds: Family::new_with_constructor(seconds),
             rate_limited: Family::default(),
             attempts: Family::default(),
+            image_attempts: Family::default(),
+            image_cost: Family::default(),
+            image_seconds: Family::new_with_constructor(seconds),
             first_token_seconds: Family::new_with_constructor(seconds),
             tokens: Family::default(),
             cost: Family::default(),
@@ -133,6 +139,13 @@ impl Metrics {
         );
         registry.register("rate_limited", "Requests that were one too many", self.rate_limited.clone());
         registry.register("chat_attempts", "Times that a provider was asked", self.attempts.clone());
+        registry.register("image_attempts", "Times that a provider was asked", self.image_attempts.clone());
+        registry.register(
+            "image_cost_micro_usd",
+            "Cost of images whose price is known, in millionths of a US dollar",
+            self.image_cost.clone(),
+        );
+        registry.register("image_seconds", "Time until an image was made, in seconds", self.image_seconds.clone());
         registry.register(
             "chat_first_token_seconds",
             "Time from the question to the first token, in seconds",
@@ -193,6 +206,19 @@ impl Metrics {
         }
     }
 
+    /// A provider was asked for an image.
+    pub fn painted(&self, attempt: &Attempt) {
+        let provider = ProviderLabels { provider: attempt.provider.clone() };
+        let labels = AttemptLabels { provider: attempt.provider.clone(), outcome: attempt.outcome.as_str() };
+        self.image_attempts.get_or_create(&labels).inc();
+        if attempt.outcome == Outcome::Ok {
+            self.image_seconds.get_or_create(&provider).observe(f64::from(attempt.latency_ms) / 1000.0);
+        }
+        if let Some(micros) = attempt.cost_micros {
+            self.image_cost.get_or_create(&provider).inc_by(u64::try_from(micros).unwrap_or(0));
+        }
+    }
+
     /// A question was looked up among the answers that were given before.
     pub fn looked_up(&self, is_hit: bool) {
         let result = if is_hit { "hit" } else { "miss" };
@@ -223,7 +249,7 @@ impl Metrics {
     }
 
     fn render(&self, state: &AppState) -> Result<String, std::fmt::Error> {
-        self.jobs.set(i64::try_from(state.jobs.ids().len()).unwrap_or(i64::MAX));
+        self.jobs.set(i64::try_from(state.jobs.count()).unwrap_or(i64::MAX));
         for provider in &state.chat_providers {
             let labels = ProviderLabels { provider: provider.name().to_owned() };
             self.breakers.get_or_create(&labels).set(provider.breaker_state() as i64);

@@ -268,7 +268,7 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
         [const { [const { OnceLock::new() }; Theme::ALL.len()] }; Language::ALL.len()];
     let language = position(&Language::ALL, current_language());
     let page = PAGES[language][position(&Theme::ALL, theme)].get_or_init(|| {
-        let CreditsConfig { free: free_credits, chat: chat_credits } = state.config.credits;
+        let CreditsConfig { free: free_credits, chat: chat_credits, .. } = state.config.credits;
         let page = StaticPage {
             title: t(Text::LandingTitle),
             description: t(Text::SiteDescription),

@@ -14,6 +14,7 @@ use super::state::AppState;
 use crate::chat;
 use crate::credits::store::{HoldEnd, HoldId, StaleHold, WorkKind};
 use crate::error::AppResult;
+use crate::images;
 use crate::usage;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -68,6 +69,11 @@ pub async fn sweep_holds(state: &AppState) -> AppResult<usize> {
     for StaleHold { hold, kind } in dead {
         let has_result = match kind {
             WorkKind::Chat => chat::service::recover_reply(state, hold.id).await?,
+            WorkKind::Image => match images::recovery::recover_image(state, &hold).await? {
+                Some(has_result) => has_result,
+                // Somebody goes on with it.
+                None => continue,
+            },
         };
         let (end, reason) = if has_result {
             (HoldEnd::Settle, None)
@@ -92,14 +98,16 @@ async fn renew_leases(state: &AppState) -> AppResult<()> {
 
 /// Stops what another server was asked to stop, or to delete.
 async fn heed_stops(state: &AppState) -> AppResult<()> {
-    let running = state.jobs.ids();
-    if running.is_empty() {
-        return Ok(());
+    let (replies, images) = (state.jobs.ids(WorkKind::Chat), state.jobs.ids(WorkKind::Image));
+    let mut stop = Vec::new();
+    if !replies.is_empty() {
+        stop.extend(state.chats.stop_requests(replies).await?);
     }
-    for id in state.chats.stop_requests(running).await? {
-        if let Some(job) = state.jobs.get(id) {
-            job.stop(StopReason::User);
-        }
+    if !images.is_empty() {
+        stop.extend(state.images.stop_requests(images).await?);
+    }
+    for job in stop.into_iter().filter_map(|id| state.jobs.get(id)) {
+        job.stop(StopReason::User);
     }
     Ok(())
 }

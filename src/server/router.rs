@@ -28,7 +28,7 @@ use crate::error::AppError;
 use crate::gallery::GALLERY_PATH;
 use crate::ui::Theme;
 use crate::v1::V1Error;
-use crate::{account, chat, credits, reference, v1};
+use crate::{account, chat, credits, images, reference, v1};
 
 /// No request without images needs more.
 const MAX_BODY: usize = 64 * 1024;
@@ -40,6 +40,7 @@ pub fn api() -> OpenApiRouter<AppState> {
         .merge(account::keys_rest::router())
         .merge(chat::rest::router())
         .merge(credits::rest::router())
+        .merge(images::rest::router())
         .merge(reference::rest::router())
         .routes(routes!(check::healthz))
         .routes(routes!(check::readyz))

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::jobs::StopReason;
 use super::state::AppState;
 use super::{recovery, router};
+use crate::images::cleaning;
 
 /// How long running work may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -24,7 +25,7 @@ const CLOSE: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the connections cannot be accepted.
 pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> {
-    let background = tokio::spawn(recovery::run(state.clone()));
+    let background = [tokio::spawn(recovery::run(state.clone())), tokio::spawn(cleaning::run(state.clone()))];
     let app = router::build(&state).into_make_service_with_connect_info::<SocketAddr>();
     // Without this a stream waits 40 ms for each of its small packets.
     let listener = listener.tap_io(|connection| {
@@ -42,7 +43,7 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
     );
     wait_for_signal(&state).await;
     state.shutdown.cancel();
-    tracing::info!(running = state.jobs.ids().len(), "shutting down");
+    tracing::info!(running = state.jobs.count(), "shutting down");
     if timeout(DRAIN, idle(&state)).await.is_err() {
         state.jobs.stop_all(StopReason::Shutdown);
         _ = timeout(CLOSE, idle(&state)).await;
@@ -52,7 +53,9 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
     if timeout(CLOSE, state.usage.flush()).await.is_err() {
         tracing::error!("the last attempts at providers could not be recorded");
     }
-    background.abort();
+    for task in background {
+        task.abort();
+    }
     match ended {
         Ok(Ok(result)) => result,
         // Connections that nobody closes: the work behind them is done.
@@ -61,7 +64,7 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
 }
 
 async fn idle(state: &AppState) {
-    while !state.jobs.ids().is_empty() {
+    while state.jobs.count() > 0 {
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -4,10 +4,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use leptos::config::LeptosOptions;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::{Cache, LocalCache, RedisCache};
-use super::config::{Config, DatabaseConfig, ProviderName, database_path};
+use super::config::{Config, DatabaseConfig, ImageProviderName, ProviderName, StorageConfig, database_path};
 use super::db::StoreResult;
 use super::db::mongo::Mongo;
 use super::db::sqlite::Sqlite;
@@ -21,6 +22,9 @@ use crate::chat::providers::local::LocalProvider;
 use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
 use crate::chat::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
+use crate::images::providers::{GuardedImageProvider, ImageProvider, SketchProvider};
+use crate::images::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
+use crate::images::store::{ImageStore, MongoImageStore, SqliteImageStore};
 use crate::upstream::RetryBudget;
 use crate::usage::recorder::UsageRecorder;
 use crate::usage::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
@@ -32,6 +36,7 @@ pub struct Stores {
     pub credits: Arc<dyn CreditStore>,
     pub chats: Arc<dyn ChatStore>,
     pub attempts: Arc<dyn UsageStore>,
+    pub images: Arc<dyn ImageStore>,
 }
 
 impl Stores {
@@ -49,6 +54,7 @@ impl Stores {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
+            images: Arc::new(MongoImageStore::new(&mongo)),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
     }
@@ -62,6 +68,7 @@ impl Stores {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
+            images: Arc::new(SqliteImageStore::new(db.clone())),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
     }
@@ -94,6 +101,36 @@ pub fn build_providers(config: &Config) -> Vec<Arc<dyn ChatProvider>> {
     chat.providers.iter().filter_map(provider).collect()
 }
 
+/// The image providers of the configuration, in their order.
+///
+/// # Errors
+/// One line that names the variable.
+pub fn build_image_providers(config: &Config) -> Result<Vec<Arc<dyn ImageProvider>>, String> {
+    let images = &config.images;
+    let mut providers: Vec<Arc<dyn ImageProvider>> = Vec::new();
+    for name in &images.providers {
+        match name {
+            ImageProviderName::Sketch => providers.push(Arc::new(SketchProvider)),
+            ImageProviderName::Replicate | ImageProviderName::OpenAi => {}
+        }
+    }
+    Ok(providers)
+}
+
+/// Where images are kept.
+///
+/// # Errors
+/// One line that names the variable.
+pub fn build_storage(config: &Config) -> Result<Arc<dyn ObjectStore>, String> {
+    let storage = &config.images.storage;
+    let built: Result<Arc<dyn ObjectStore>, StorageError> = match storage {
+        StorageConfig::Files => FileStore::new(config.site.data_dir.join("images")).map(|store| Arc::new(store) as _),
+        StorageConfig::S3(s3) => S3Store::new(s3.clone()).map(|store| Arc::new(store) as _),
+        StorageConfig::Cloudinary(cloud) => CloudinaryStore::new(cloud.clone()).map(|store| Arc::new(store) as _),
+    };
+    built.map_err(|error| format!("{}: {error}", storage.variable()))
+}
+
 /// Cheap to clone; see [`Shared`].
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
@@ -110,6 +147,12 @@ pub struct Shared {
     pub usage: UsageRecorder,
     /// In the order in which they are asked; never empty.
     pub chat_providers: Vec<Arc<GuardedProvider>>,
+    pub images: Arc<dyn ImageStore>,
+    /// In the order in which they are asked; never empty.
+    pub image_providers: Vec<Arc<GuardedImageProvider>>,
+    pub objects: Arc<dyn ObjectStore>,
+    /// Told when there are files to delete.
+    pub cleaner: Notify,
     pub retries: RetryBudget,
     pub limiter: Arc<dyn RateLimiter>,
     pub cache: Arc<dyn Cache>,
@@ -134,11 +177,13 @@ impl AppState {
     /// Puts the server together from its configuration.
     ///
     /// # Errors
-    /// When the database cannot be opened.
-    pub async fn build(config: Config, leptos: LeptosOptions) -> StoreResult<Self> {
-        let stores = Stores::open(&config).await?;
+    /// One line that names the variable, when the database cannot be opened or a part cannot be set up.
+    pub async fn build(config: Config, leptos: LeptosOptions) -> Result<Self, String> {
+        let stores = Stores::open(&config).await.map_err(|error| format!("{}: {error}", config.database.variable()))?;
         let providers = build_providers(&config);
-        Ok(Self::assemble(config, leptos, stores, providers))
+        let painters = build_image_providers(&config)?;
+        let objects = build_storage(&config)?;
+        Ok(Self::assemble(config, leptos, stores, providers, painters, objects))
     }
 
     /// Puts the server together from these parts.
@@ -148,6 +193,8 @@ impl AppState {
         leptos: LeptosOptions,
         stores: Stores,
         chat_providers: Vec<Arc<dyn ChatProvider>>,
+        image_providers: Vec<Arc<dyn ImageProvider>>,
+        objects: Arc<dyn ObjectStore>,
     ) -> Self {
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
@@ -173,6 +220,10 @@ impl AppState {
             usage: UsageRecorder::start(stores.attempts.clone(), metrics.lost_records()),
             attempts: stores.attempts,
             chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
+            images: stores.images,
+            image_providers: image_providers.into_iter().map(GuardedImageProvider::new).map(Arc::new).collect(),
+            objects,
+            cleaner: Notify::new(),
             retries: RetryBudget::default(),
             limiter,
             cache,

@@ -56,6 +56,15 @@ impl ProviderError {
         }
     }
 
+    /// What the user is told of an image: that a prompt was refused is worth knowing, as no answer says so.
+    #[must_use]
+    pub const fn shown_for_image(&self) -> AppError {
+        match self {
+            Self::Blocked(_) => AppError::ContentBlocked,
+            _ => self.shown(),
+        }
+    }
+
     /// What is put down in the record.
     #[must_use]
     pub const fn outcome(&self) -> Outcome {

@@ -56,19 +56,34 @@ struct Row {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PriceTable {
     rows: Vec<Row>,
+    /// Of one image each, in millionths of a US dollar.
+    images: Vec<(String, u64)>,
 }
 
 impl PriceTable {
     /// The list prices, with what `text` says otherwise: `model=input/output`, comma-separated, in US dollars for a
-    /// million tokens. A `*` at the end of a model stands for whatever follows.
+    /// million tokens, or `model=price` in US dollars for an image. A `*` at the end of a model stands for whatever
+    /// follows.
     ///
     /// # Errors
     /// What is wrong with it, for whoever wrote it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut rows = Vec::new();
+        let mut images: Vec<(String, u64)> = Vec::new();
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let row = parse_entry(entry)
-                .ok_or_else(|| format!("{entry:?} is not like gpt-5.4-mini=0.75/4.50 (dollars per million tokens)"))?;
+            if let Some((model, price)) = parse_image_entry(entry) {
+                if images.iter().any(|(other, _)| *other == model) {
+                    return Err(format!("{model:?} is there twice"));
+                }
+                images.push((model, price));
+                continue;
+            }
+            let row = parse_entry(entry).ok_or_else(|| {
+                format!(
+                    "{entry:?} is not like gpt-5.4-mini=0.75/4.50 (dollars per million tokens) or flux=0.003 (dollars \
+                     per image)"
+                )
+            })?;
             if rows.iter().any(|other: &Row| other.model == row.model) {
                 return Err(format!("{:?} is there twice", row.model));
             }
@@ -82,7 +97,7 @@ impl PriceTable {
                 rows.push(Row { model: model.to_owned(), from, price: Price { input, output } });
             }
         }
-        Ok(Self { rows })
+        Ok(Self { rows, images })
     }
 
     /// The price of a model at a time (milliseconds since 1970); `None` where it is not known. A dated version of a
@@ -92,6 +107,15 @@ impl PriceTable {
         let fitting = self.rows.iter().filter(|row| row.from <= at);
         let best = fitting.filter_map(|row| Some(((exactness(&row.model, model)?, row.from), row.price)));
         best.max_by_key(|(rank, _)| *rank).map(|(_, price)| price)
+    }
+}
+
+impl PriceTable {
+    /// What an image of a model costs, in millionths of a US dollar; `None` where it is not known.
+    #[must_use]
+    pub fn find_image(&self, model: &str) -> Option<i64> {
+        let fitting = self.images.iter().filter_map(|(name, price)| Some((exactness(name, model)?, *price)));
+        fitting.max_by_key(|(rank, _)| *rank).and_then(|(_, price)| i64::try_from(price).ok())
     }
 }
 
@@ -108,6 +132,13 @@ fn exactness(name: &str, model: &str) -> Option<(u8, usize)> {
         .strip_prefix('-')
         .is_some_and(|date| date == "latest" || date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
     is_dated.then_some((1, name.len()))
+}
+
+fn parse_image_entry(entry: &str) -> Option<(String, u64)> {
+    let (model, price) = entry.split_once('=')?;
+    let model = model.trim();
+    let is_name = !model.is_empty() && !model.contains(char::is_whitespace);
+    is_name.then_some((model.to_owned(), parse_dollars(price)?))
 }
 
 fn parse_entry(entry: &str) -> Option<Row> {

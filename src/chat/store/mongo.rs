@@ -18,7 +18,7 @@ use crate::chat::{
     branch_title,
 };
 use crate::credits::Page;
-use crate::server::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::server::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
 use crate::server::db::{StoreResult, now_millis, rfc3339};
 use crate::server::secret::SecretHash;
 
@@ -289,18 +289,6 @@ fn new_attachment(image: &Image, user: Uuid, conversation: Uuid, message: Uuid) 
         media_type: image.media_type.clone(),
         bytes: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: image.bytes.to_vec() },
     }
-}
-
-/// A pattern for this very text, whatever its case.
-fn containing(text: &str) -> Document {
-    let mut pattern = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_ascii_punctuation() {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    doc! { "$regex": pattern, "$options": "i" }
 }
 
 #[async_trait]

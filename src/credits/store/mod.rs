@@ -17,6 +17,7 @@ use crate::server::db::StoreResult;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkKind {
     Chat,
+    Image,
 }
 
 impl WorkKind {
@@ -24,12 +25,13 @@ impl WorkKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Image => "image",
         }
     }
 
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Chat].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Chat, Self::Image].into_iter().find(|kind| kind.as_str() == name)
     }
 }
 

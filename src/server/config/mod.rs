@@ -1,5 +1,6 @@
 //! The only reader of the environment: one documented struct per feature, every problem reported at once and by name.
 
+mod images;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::images::{
+    ImageProviderName, ImagesConfig, OpenAiImageConfig, ReplicateConfig, StorageConfig, WebhookConfig,
+};
 use self::reader::Reader;
 use crate::account::Email;
 use crate::usage::prices::PriceTable;
@@ -22,6 +26,7 @@ pub struct Config {
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
     pub chat: ChatConfig,
+    pub images: ImagesConfig,
     pub usage: UsageConfig,
     pub metrics: MetricsConfig,
     /// `None`: everything that Redis would do is done in this process.
@@ -76,6 +81,8 @@ pub struct CreditsConfig {
     pub free: i64,
     /// `CHAT_CREDITS` (1): price of a reply, at least 1.
     pub chat: i64,
+    /// `IMAGE_CREDITS` (2): price of an image, at least 1.
+    pub image: i64,
 }
 
 /// Who answers, and within which limits.
@@ -240,12 +247,15 @@ impl Config {
     pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Vec<String>> {
         let mut reader = Reader::new(vars);
         let chat = ChatConfig::read(&mut reader);
+        let site = SiteConfig::read(&mut reader);
+        let images = ImagesConfig::read(&mut reader, &site);
         let config = Self {
-            site: SiteConfig::read(&mut reader),
+            site,
             database: DatabaseConfig::read(&mut reader),
             accounts: AccountsConfig::read(&mut reader),
             credits: CreditsConfig::read(&mut reader),
             chat,
+            images,
             usage: UsageConfig::read(&mut reader),
             metrics: MetricsConfig { token: reader.text("METRICS_TOKEN").map(SecretString::from) },
             redis: RedisConfig::read(&mut reader),
@@ -325,7 +335,11 @@ impl AccountsConfig {
 
 impl CreditsConfig {
     fn read(reader: &mut Reader) -> Self {
-        Self { free: reader.at_least("FREE_CREDITS", 10, 0), chat: reader.at_least("CHAT_CREDITS", 1, 1) }
+        Self {
+            free: reader.at_least("FREE_CREDITS", 10, 0),
+            chat: reader.at_least("CHAT_CREDITS", 1, 1),
+            image: reader.at_least("IMAGE_CREDITS", 2, 1),
+        }
     }
 }
 

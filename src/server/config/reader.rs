@@ -59,14 +59,26 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn url(&mut self, name: &str, default: &str) -> Url {
-        let text = self.text(name).unwrap_or(default);
-        match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+        let url = self.try_url(name, default);
+        if url.is_none() {
             // A URL may carry a password: name the variable, never the value.
-            _ => {
-                self.problem(name, "is not an http or https URL");
-                Url::parse("http://localhost:3000").unwrap_or_else(|_| unreachable!("a constant URL"))
-            }
+            self.problem(name, "is not an http or https URL");
         }
+        url.unwrap_or_else(some_url)
     }
+
+    /// The same, where somebody else says what is wrong with it.
+    pub(super) fn quiet_url(&self, name: &str, default: &str) -> Url {
+        self.try_url(name, default).unwrap_or_else(some_url)
+    }
+
+    fn try_url(&self, name: &str, default: &str) -> Option<Url> {
+        let url = Url::parse(self.text(name).unwrap_or(default)).ok()?;
+        (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+    }
+}
+
+/// In the place of one that is wrong: it is never used, as the configuration is refused.
+fn some_url() -> Url {
+    Url::parse("http://localhost:3000").unwrap_or_else(|_| unreachable!("a constant URL"))
 }

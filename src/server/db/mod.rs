@@ -3,7 +3,14 @@
 pub mod mongo;
 pub mod sqlite;
 
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
 use crate::error::AppError;
+
+/// How long finished work waits for a database that is gone, before it is given up.
+const KEEP_TRYING: Duration = Duration::from_secs(90);
 
 /// What an operation on a store can come to, for logs; clients see an [`AppError`].
 #[derive(Debug, thiserror::Error)]
@@ -69,4 +76,22 @@ pub fn rfc3339(millis: i64) -> StoreResult<String> {
     jiff::Timestamp::from_millisecond(millis)
         .map(|time| format!("{time:.3}"))
         .map_err(|_| StoreError::Corrupt(format!("time {millis}")))
+}
+
+/// A database that is gone for a while should not cost the user what was made. Longer, and the sweeper ends the hold.
+pub async fn keep_trying<T, F, Fut>(operation: F) -> StoreResult<T>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = StoreResult<T>>,
+{
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match operation().await {
+            Err(error) if begun.elapsed() < KEEP_TRYING => tracing::warn!(%error, "trying again in {pause:?}"),
+            result => return result,
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
 }

@@ -29,7 +29,7 @@ const POOL: u32 = 64;
 const DEFAULT_DATABASE: &str = "tessera";
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -113,6 +113,19 @@ pub fn to_bson(id: Uuid) -> bson::Uuid {
 #[must_use]
 pub fn from_bson(id: bson::Uuid) -> Uuid {
     Uuid::from_bytes(id.bytes())
+}
+
+/// A pattern for this very text, whatever its case.
+#[must_use]
+pub fn containing(text: &str) -> Document {
+    let mut pattern = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii_punctuation() {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    doc! { "$regex": pattern, "$options": "i" }
 }
 
 /// Whether an error says that a unique index has this key already.
@@ -213,6 +226,16 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
                 ("attempts", doc! { "requestId": 1 }, plain()),
                 ("conversations", doc! { "user": 1, "pin": 1 }, unique_if_set("pin")),
                 ("conversations", doc! { "share": 1 }, unique_if_set("share")),
+            ];
+            make_indexes(mongo, indexes).await
+        }
+        3 => {
+            let indexes = [
+                ("images", doc! { "user": 1, "_id": -1 }, plain()),
+                ("images", doc! { "user": 1, "favorite": 1, "_id": -1 }, partial(doc! { "favorite": true })),
+                ("images", doc! { "user": 1, "slot": 1 }, unique_if_set("slot")),
+                ("images", doc! { "conversation": 1 }, partial(doc! { "conversation": { "$exists": true } })),
+                ("images", doc! { "cleanupAt": 1 }, partial(doc! { "cleanupAt": { "$exists": true } })),
             ];
             make_indexes(mongo, indexes).await
         }

@@ -43,8 +43,12 @@ const READERS: usize = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("sqlite_1.sql"), include_str!("sqlite_2.sql"), include_str!("sqlite_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("sqlite_1.sql"),
+    include_str!("sqlite_2.sql"),
+    include_str!("sqlite_3.sql"),
+    include_str!("sqlite_4.sql"),
+];
 
 /// The version of the schema that this program knows.
 pub const SCHEMA: usize = MIGRATIONS.len();

@@ -1,4 +1,4 @@
-//! Work that belongs to the server and not to a connection: replies now, images later.
+//! Work that belongs to the server and not to a connection: replies and images.
 //!
 //! A job publishes events into a log; any number of watchers read the log from any point and wait for more. What a
 //! job does and what its events mean is the feature's business. Watchers on other servers read the [`JobFeed`].
@@ -10,14 +10,17 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use axum::http::HeaderMap;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream, Stream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use self::feed::JobFeed;
 pub use self::redis::RedisJobFeed;
+use crate::credits::store::WorkKind;
+use crate::error::{AppError, AppResult};
 
 /// Something that a job tells its watchers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,16 @@ impl Position {
     pub fn from_event_id(id: &str) -> Option<Self> {
         if id == "end" { Some(Self::End) } else { id.parse().ok().map(Self::At) }
     }
+
+    /// The position in the `Last-Event-ID` of a request.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming it.
+    pub fn of_request(headers: &HeaderMap) -> AppResult<Option<Self>> {
+        let Some(id) = headers.get("last-event-id") else { return Ok(None) };
+        let position = id.to_str().ok().and_then(Self::from_event_id);
+        position.map(Some).ok_or_else(|| AppError::invalid("Last-Event-ID", "This is not an id of this stream."))
+    }
 }
 
 /// Why a job is told to stop.
@@ -67,10 +80,12 @@ pub enum StopReason {
 pub struct Job {
     id: Uuid,
     user: Uuid,
+    kind: WorkKind,
     log: Mutex<Vec<Arc<JobEvent>>>,
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
     stop_reason: OnceLock<StopReason>,
+    nudge: Notify,
     feed: Option<Arc<dyn JobFeed>>,
 }
 
@@ -105,6 +120,16 @@ impl Job {
     pub fn stop(&self, reason: StopReason) {
         _ = self.stop_reason.set(reason);
         self.stop.cancel();
+    }
+
+    /// Tells the job that there may be something new.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// Waits until somebody says that there may be something new.
+    pub async fn nudged(&self) {
+        self.nudge.notified().await;
     }
 
     /// Waits until the job is told to end.
@@ -166,7 +191,7 @@ impl Jobs {
     }
 
     /// Registers a job of `user` and runs it in a task of its own. When `run` ends, its watchers have everything.
-    pub fn spawn<F, Fut>(self: &Arc<Self>, id: Uuid, user: Uuid, run: F) -> Arc<Job>
+    pub fn spawn<F, Fut>(self: &Arc<Self>, id: Uuid, user: Uuid, kind: WorkKind, run: F) -> Arc<Job>
     where
         F: FnOnce(Arc<Job>) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
@@ -174,10 +199,12 @@ impl Jobs {
         let job = Arc::new(Job {
             id,
             user,
+            kind,
             log: Mutex::default(),
             progress: watch::Sender::default(),
             stop: CancellationToken::new(),
             stop_reason: OnceLock::new(),
+            nudge: Notify::new(),
             feed: self.feed.clone(),
         });
         self.lock().insert(id, job.clone());
@@ -197,10 +224,16 @@ impl Jobs {
         self.lock().get(&id).cloned()
     }
 
-    /// The ids of all that runs here.
+    /// The ids of all of a kind that runs here.
     #[must_use]
-    pub fn ids(&self) -> Vec<Uuid> {
-        self.lock().keys().copied().collect()
+    pub fn ids(&self, kind: WorkKind) -> Vec<Uuid> {
+        self.lock().values().filter(|job| job.kind == kind).map(|job| job.id).collect()
+    }
+
+    /// How much runs here.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().len()
     }
 
     /// All that runs here: whose work it is, and its id.
@@ -247,7 +280,7 @@ mod tests {
     async fn early_and_late_watchers_see_the_same_events() {
         let jobs = Arc::new(Jobs::default());
         let (go, wait) = tokio::sync::oneshot::channel::<()>();
-        let job = jobs.spawn(Uuid::now_v7(), Uuid::now_v7(), |job| async move {
+        let job = jobs.spawn(Uuid::now_v7(), Uuid::now_v7(), WorkKind::Chat, |job| async move {
             job.publish(event(1));
             wait.await.unwrap();
             job.publish(event(2));
@@ -259,15 +292,15 @@ mod tests {
         let late: Vec<_> = job.watch().map(|event| event.data.clone()).collect().await;
         assert_eq!(late, ["1", "2"]);
         assert_eq!(early.await.unwrap(), late);
-        assert!(jobs.ids().is_empty());
+        assert_eq!(jobs.count(), 0);
     }
 
     #[tokio::test]
     async fn a_job_that_panics_ends_for_its_watchers() {
         let jobs = Arc::new(Jobs::default());
-        let job = jobs.spawn(Uuid::now_v7(), Uuid::now_v7(), |_| async { panic!("on purpose") });
+        let job = jobs.spawn(Uuid::now_v7(), Uuid::now_v7(), WorkKind::Chat, |_| async { panic!("on purpose") });
         job.closed().await;
-        assert!(jobs.ids().is_empty());
+        assert_eq!(jobs.count(), 0);
     }
 
     #[test]

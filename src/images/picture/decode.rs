@@ -1,0 +1,66 @@
+//! Reading pictures from outside. What they say of themselves is checked before memory is given to them.
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+
+use super::{MAX_PIXELS, PictureError, SIDE};
+use crate::upstream::brief;
+
+/// Memory for decoding, at most: the largest picture with four channels of 16 bits, and as much again for the decoder.
+const MAX_MEMORY: u64 = MAX_PIXELS * 8 * 2;
+
+/// What the first bytes say: <https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern>. Only what is taken.
+#[must_use]
+pub fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(ImageFormat::Png),
+        [0xFF, 0xD8, 0xFF, ..] => Some(ImageFormat::Jpeg),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', b'V', b'P', ..] => Some(ImageFormat::WebP),
+        _ => None,
+    }
+}
+
+/// The pixels, upright and opaque. Of an animation, its first picture.
+pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+    let format = sniff(bytes).ok_or(PictureError::UnknownFormat)?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_MEMORY);
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder().map_err(|error| damaged(&error))?;
+    let (width, height) = decoder.dimensions();
+    let fits = SIDE.contains(&width) && SIDE.contains(&height);
+    if !fits || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(PictureError::WrongSize { width, height });
+    }
+    decoder.set_limits(limits).map_err(|error| damaged(&error))?;
+    // A picture is whole without what its metadata say.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(&error))?;
+    picture.apply_orientation(orientation);
+    Ok(flatten(picture))
+}
+
+/// Where it is transparent, paper shines through.
+fn flatten(picture: DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.into_rgb8();
+    }
+    let picture = picture.into_rgba8();
+    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let image::Rgba([red, green, blue, alpha]) = *picture.get_pixel(x, y);
+        image::Rgb([red, green, blue].map(|colour| over_white(colour, alpha)))
+    })
+}
+
+/// Rounded; never above 255.
+fn over_white(colour: u8, alpha: u8) -> u8 {
+    let (colour, alpha) = (u32::from(colour), u32::from(alpha));
+    u8::try_from((colour * alpha + 255 * (255 - alpha) + 127) / 255).unwrap_or(u8::MAX)
+}
+
+fn damaged(error: &image::ImageError) -> PictureError {
+    PictureError::Damaged(brief(&error.to_string()))
+}
