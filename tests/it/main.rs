@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod api_keys;
+mod attachments;
 mod backup;
 mod binary;
 mod chat;
@@ -18,7 +19,7 @@ mod docs;
 mod fake_gemini;
 mod fake_openai;
 mod fanout;
-mod images;
+mod image_store;
 mod languages;
 mod ledger;
 mod ledger_model;
