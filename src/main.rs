@@ -27,7 +27,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Read the configuration, reach everything that is configured, print a table.
-    Check,
+    Check {
+        /// Count images and their files, and find files that no image knows; looks at every file.
+        #[arg(long)]
+        storage: bool,
+    },
     /// Check every account against its ledger; exit 1 on drift.
     Audit,
     /// Write all that is stored into a new file, while servers go on.
@@ -74,8 +78,8 @@ fn main() -> ExitCode {
 async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, String> {
     match command {
         None => serve_site(config).await,
-        Some(Command::Check) => {
-            let (table, all_well) = check::run(&config).await;
+        Some(Command::Check { storage }) => {
+            let (table, all_well) = check::run(&config, storage).await;
             print(&table);
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

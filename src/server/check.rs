@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 
 use super::config::{Config, DatabaseConfig};
 use super::redis;
-use super::state::{AppState, Stores, build_providers};
+use super::state::{AppState, Stores, build_image_providers, build_providers, build_storage};
 use crate::chat::providers::{ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
+use crate::images::cleaning::{Inventory, take_inventory};
+use crate::upstream::{Guarded, Provider};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -34,6 +36,8 @@ struct Readiness {
     redis: Option<RedisHealth>,
     /// Only told, in the order in which they are asked.
     chat_providers: Vec<ProviderHealth>,
+    /// Only told, in the order in which they are asked.
+    image_providers: Vec<ProviderHealth>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,26 +68,29 @@ pub async fn healthz() -> &'static str {
 pub async fn readyz(State(state): State<AppState>) -> Response {
     let database = timeout(PATIENCE, state.accounts.find_session([0; 32], 0)).await.is_ok_and(|found| found.is_ok());
     let draining = state.is_shutting_down();
-    let chat_providers = state
-        .chat_providers
-        .iter()
-        .map(|provider| ProviderHealth {
-            name: provider.name(),
-            model: provider.model(),
-            breaker: provider.breaker_state().as_str(),
-            problem: provider.trouble(),
-        })
-        .collect();
+    let chat_providers = state.chat_providers.iter().map(|provider| health(provider)).collect();
+    let image_providers = state.image_providers.iter().map(|provider| health(provider)).collect();
     let redis = state.redis.as_ref().map(|redis| RedisHealth { problem: redis.problem() });
     let ready = database && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, draining, database, redis, chat_providers })).into_response()
+    (status, Json(Readiness { ready, draining, database, redis, chat_providers, image_providers })).into_response()
 }
 
-/// Tries every configured part and returns a table of what came of it, and whether all is well.
-pub async fn run(config: &Config) -> (String, bool) {
+fn health<P: Provider + ?Sized>(provider: &Guarded<P>) -> ProviderHealth {
+    ProviderHealth {
+        name: provider.name(),
+        model: provider.model(),
+        breaker: provider.breaker_state().as_str(),
+        problem: provider.trouble(),
+    }
+}
+
+/// Tries every configured part and returns a table of what came of it, and whether all is well. `with_storage` also counts
+/// what is stored, which looks at every file.
+pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     let mut rows = vec![("configuration".to_owned(), Ok(format!("{} → {}", config.site.addr, config.site.public_url)))];
-    rows.push(match Stores::open(config).await {
+    let stores = Stores::open(config).await;
+    rows.push(match &stores {
         Ok(stores) => {
             let found = stores.accounts.find_session([0; 32], 0).await;
             let place = match &config.database {
@@ -115,6 +122,14 @@ pub async fn run(config: &Config) -> (String, bool) {
         };
         rows.push((format!("chat: {}", provider.name()), result));
     }
+    match build_image_providers(config) {
+        // Trying them out would make, and cost, an image.
+        Ok(providers) => {
+            rows.extend(providers.iter().map(|provider| (format!("images: {}", provider.name()), Ok(provider.model()))))
+        }
+        Err(problem) => rows.push(("images".to_owned(), Err(problem))),
+    }
+    rows.push(("storage".to_owned(), check_storage(config, stores.ok().filter(|_| with_storage)).await));
     let all_well = rows.iter().all(|(_, result)| result.is_ok());
     let mut table = String::new();
     for (part, result) in rows {
@@ -126,4 +141,19 @@ pub async fn run(config: &Config) -> (String, bool) {
         _ = writeln!(table, "{mark}  {part:<16} {text}");
     }
     (table, all_well)
+}
+
+/// Writes to storage and, with the database, counts what is in both.
+async fn check_storage(config: &Config, stores: Option<Stores>) -> Result<String, String> {
+    let objects = build_storage(config)?;
+    objects.check().await.map_err(|error| error.to_string())?;
+    let Some(stores) = stores else { return Ok(objects.name().to_owned()) };
+    let count = stores.images.count().await.map_err(|error| error.to_string())?;
+    let known = format!("{}: {} images, {} to be deleted", objects.name(), count.complete, count.strays);
+    let Some(inventory) = take_inventory(stores.images.as_ref(), objects.as_ref()).await? else {
+        return Ok(format!("{known}; it cannot list its files"));
+    };
+    let Inventory { files, strays } = inventory;
+    let found = format!("{known}, {files} files, {} images without a row", strays.len());
+    if strays.is_empty() { Ok(found) } else { Err(found) }
 }

@@ -31,7 +31,11 @@ impl V1Error {
     pub fn status(&self) -> u16 {
         let Self(error) = self;
         let is_unknown_model = matches!(error, AppError::InvalidInput { field, .. } if field == "model");
-        if is_unknown_model { 404 } else { error.status() }
+        match error {
+            _ if is_unknown_model => 404,
+            AppError::ContentBlocked => 400,
+            error => error.status(),
+        }
     }
 
     /// The body, which is also what a stream ends with when the answer breaks off.
@@ -44,6 +48,7 @@ impl V1Error {
             AppError::InsufficientCredits { .. } | AppError::OverBudget { .. } => {
                 ("insufficient_quota", Some("insufficient_quota"))
             }
+            AppError::ContentBlocked => ("image_generation_user_error", Some("moderation_blocked")),
             AppError::RateLimited { .. } => ("requests", Some("rate_limit_exceeded")),
             AppError::InvalidInput { field, .. } if field == "model" => {
                 ("invalid_request_error", Some("model_not_found"))

@@ -3,6 +3,7 @@
 
 mod chunks;
 mod error;
+mod images;
 mod request;
 pub mod rest;
 pub mod schemas;

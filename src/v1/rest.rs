@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::chunks::Completion;
 use super::error::V1Error;
+use super::images::{__path_create_images, create_images};
 use super::request::{ANY_MODEL, CompletionRequest};
 use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
 use crate::chat::asking::{self, Asked, Terms};
@@ -41,6 +42,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list_models))
         .routes(routes!(show_model))
         .routes(routes!(create_completion))
+        .routes(routes!(create_images))
         .split_for_parts();
     let router = router.method_not_allowed_fallback(async || V1Error(AppError::MethodNotAllowed));
     OpenApiRouter::with_openapi(api).merge(router.into())
@@ -77,7 +79,8 @@ async fn show_model(
 fn models(state: &AppState) -> Vec<Value> {
     let model = |id: &str, owner: &str| json!({ "id": id, "object": "model", "created": 0, "owned_by": owner });
     let own = state.chat_providers.iter().map(|provider| model(&provider.model(), provider.name()));
-    std::iter::once(model(ANY_MODEL, "tessera")).chain(own).collect()
+    let painters = state.image_providers.iter().map(|provider| model(&provider.model(), provider.name()));
+    std::iter::once(model(ANY_MODEL, "tessera")).chain(own).chain(painters).collect()
 }
 
 /// Asks a model as clients of `OpenAI` do.
@@ -131,8 +134,8 @@ async fn ask(
     tokio::spawn(in_request(current_request_id(), async move {
         let asked = asking::complete(&state, &caller, turns, terms, idempotency).await;
         let leashed = asked.map(|asked| {
-            let id = asked.is_new.then_some(asked.reply);
-            (asked, Leash { state, id })
+            let ids = asked.is_new.then_some(asked.reply).into_iter().collect();
+            (asked, Leash { state, ids })
         });
         // Nobody there: the leash is dropped with the answer.
         drop(answer.send(leashed));
@@ -141,20 +144,28 @@ async fn ask(
 }
 
 /// Stops the work when it is dropped before the answer is whole.
-struct Leash {
+pub(super) struct Leash {
     state: AppState,
-    id: Option<Uuid>,
+    ids: Vec<Uuid>,
 }
 
 impl Leash {
-    fn let_go(mut self) {
-        self.id = None;
+    pub(super) const fn new(state: AppState) -> Self {
+        Self { state, ids: Vec::new() }
+    }
+
+    pub(super) fn hold(&mut self, id: Uuid) {
+        self.ids.push(id);
+    }
+
+    pub(super) fn let_go(mut self) {
+        self.ids.clear();
     }
 }
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        if let Some(job) = self.id.and_then(|id| self.state.jobs.get(id)) {
+        for job in self.ids.iter().filter_map(|id| self.state.jobs.get(*id)) {
             job.stop(StopReason::User);
         }
     }

@@ -15,7 +15,7 @@ impl Provider for SketchProvider {
     }
 
     fn model(&self) -> String {
-        "sketch, not AI".to_owned()
+        "sketch".to_owned()
     }
 }
 
