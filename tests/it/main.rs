@@ -20,6 +20,7 @@ mod fake_gemini;
 mod fake_openai;
 mod fanout;
 mod image_store;
+mod images;
 mod languages;
 mod ledger;
 mod ledger_model;

@@ -228,7 +228,7 @@ pub struct EventReader {
 }
 
 impl EventReader {
-    fn new(response: Response) -> Self {
+    pub fn new(response: Response) -> Self {
         assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream"));
         Self { response, parser: SseParser::new(), ready: std::collections::VecDeque::new() }
     }
