@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
@@ -34,6 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long an image that a killed server had ordered may still take: its hold is to be ended within a minute.
 pub const RESUME_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Images that are decoded and encoded at the same time: the largest take 250 MB each.
+static DARKROOM: Semaphore = Semaphore::const_new(2);
 
 /// An image to make.
 pub struct Making {
@@ -257,7 +261,8 @@ impl Easel<'_> {
             created_at: jiff::Timestamp::now(),
             prompt: self.state.config.images.keeps_prompt.then(|| self.making.prompt.clone()),
         };
-        // Decoding and encoding is work for a core, not for the async threads.
+        // Decoding and encoding is work for a core, not for the async threads, and takes some memory.
+        let _permit = DARKROOM.acquire().await.map_err(|_| ProviderError::Unavailable("no place".to_owned()))?;
         let developed = tokio::task::spawn_blocking(move || develop(&bytes, &provenance)).await;
         let developed = developed.map_err(|_| ProviderError::Malformed("a picture that cannot be read".to_owned()))?;
         developed.map_err(|error| ProviderError::Malformed(error.to_string()).into())

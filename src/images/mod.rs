@@ -29,6 +29,8 @@ pub mod storage;
 pub mod store;
 #[cfg(feature = "ssr")]
 pub mod watch;
+#[cfg(feature = "ssr")]
+pub mod webhook;
 
 pub use aspect_ratio::AspectRatio;
 pub use types::*;

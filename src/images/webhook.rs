@@ -56,9 +56,8 @@ async fn hear_replicate(
     let report = read_report(&body).map_err(|error| AppError::invalid("body", error.to_string()))?;
     let Some(image) = query.job else { return Ok(Answer(Nothing {})) };
     // Known from here on, even if the answer to the order is lost on its way.
-    if state.images.learn_remote_id(image, &report.remote_id).await?
-        && let Some(job) = state.jobs.get(image)
-    {
+    let is_ours = state.images.learn_remote_id(image, &report.remote_id).await.map_err(AppError::from)?;
+    if let (true, Some(job)) = (is_ours, state.jobs.get(image)) {
         job.nudge();
     }
     Ok(Answer(Nothing {}))

@@ -46,10 +46,12 @@ pub fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(check::readyz))
         .routes(routes!(metrics::show));
     let with_images = OpenApiRouter::new().merge(chat::rest::upload_router()).merge(v1::rest::router());
+    let reports = images::webhook::router().layer(RequestBodyLimitLayer::new(images::webhook::MAX_BODY));
     // Reading stops there, whoever reads.
     with_images
         .layer(RequestBodyLimitLayer::new(chat::rest::MAX_BODY))
         .merge(small.layer(RequestBodyLimitLayer::new(MAX_BODY)))
+        .merge(reports)
 }
 
 /// Everything that is served.

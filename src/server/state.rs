@@ -22,7 +22,9 @@ use crate::chat::providers::local::LocalProvider;
 use crate::chat::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
 use crate::chat::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
-use crate::images::providers::{GuardedImageProvider, ImageProvider, SketchProvider};
+use crate::images::providers::{
+    GuardedImageProvider, ImageProvider, OpenAiImageProvider, ReplicateProvider, SketchProvider,
+};
 use crate::images::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::store::{ImageStore, MongoImageStore, SqliteImageStore};
 use crate::upstream::RetryBudget;
@@ -109,9 +111,18 @@ pub fn build_image_providers(config: &Config) -> Result<Vec<Arc<dyn ImageProvide
     let images = &config.images;
     let mut providers: Vec<Arc<dyn ImageProvider>> = Vec::new();
     for name in &images.providers {
-        match name {
-            ImageProviderName::Sketch => providers.push(Arc::new(SketchProvider)),
-            ImageProviderName::Replicate | ImageProviderName::OpenAi => {}
+        match (name, &images.replicate, &images.openai) {
+            (ImageProviderName::Replicate, Some(replicate), _) => {
+                let provider = ReplicateProvider::new(replicate.clone());
+                providers.push(Arc::new(provider.map_err(|error| format!("REPLICATE_MODEL: {error}"))?));
+            }
+            (ImageProviderName::OpenAi, _, Some(openai)) => {
+                let provider = OpenAiImageProvider::new(openai.clone());
+                providers.push(Arc::new(provider.map_err(|error| format!("OPENAI_IMAGE_MODEL: {error}"))?));
+            }
+            (ImageProviderName::Sketch, ..) => providers.push(Arc::new(SketchProvider)),
+            // The configuration lists none that is not configured.
+            (ImageProviderName::Replicate | ImageProviderName::OpenAi, ..) => {}
         }
     }
     Ok(providers)

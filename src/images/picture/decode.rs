@@ -22,9 +22,12 @@ pub fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-/// The pixels, upright and opaque. Of an animation, its first picture.
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+/// The pixels, upright and opaque: always [`DynamicImage::ImageRgb8`]. Of an animation, its first picture.
+pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureError> {
     let format = sniff(bytes).ok_or(PictureError::UnknownFormat)?;
+    if format == ImageFormat::Jpeg && !has_end(bytes) {
+        return Err(PictureError::Damaged("the file is cut".to_owned()));
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_MEMORY);
@@ -40,7 +43,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(&error))?;
     picture.apply_orientation(orientation);
-    Ok(flatten(picture))
+    Ok(DynamicImage::ImageRgb8(flatten(picture)))
+}
+
+/// Whether a JPEG goes on to its end. What is cut would be decoded, grey where it is missing. Among the data of a scan
+/// there are no markers.
+fn has_end(jpeg: &[u8]) -> bool {
+    let scan = jpeg.windows(2).rposition(|marker| marker == [0xFF, 0xDA]);
+    scan.is_some_and(|scan| jpeg[scan..].windows(2).any(|marker| marker == [0xFF, 0xD9]))
 }
 
 /// Where it is transparent, paper shines through.

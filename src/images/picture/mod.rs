@@ -53,10 +53,10 @@ pub enum PictureError {
     Unwritable(String),
 }
 
-/// Decodes a picture within limits and writes it anew. Work for a core: some hundred milliseconds.
+/// Decodes a picture within limits and writes it anew. Work for a core: about 50 ms a megapixel.
 pub fn develop(bytes: &[u8], provenance: &Provenance) -> Result<Picture, PictureError> {
     let pixels = decode::decode(bytes)?;
-    let (width, height) = pixels.dimensions();
+    let (width, height) = (pixels.width(), pixels.height());
     Ok(Picture {
         png: encode::write_png(&pixels, provenance)?,
         thumbnail: encode::write_thumbnail(&pixels)?,
@@ -65,3 +65,10 @@ pub fn develop(bytes: &[u8], provenance: &Provenance) -> Result<Picture, Picture
         height,
     })
 }
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

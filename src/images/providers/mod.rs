@@ -1,5 +1,8 @@
 //! The port to whoever paints: an order goes out, and it is asked after until there is a picture.
 
+mod download;
+mod openai;
+pub mod replicate;
 mod sketch;
 mod sketch_provider;
 
@@ -7,6 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+pub use download::Downloader;
+pub use openai::OpenAiImageProvider;
+pub use replicate::ReplicateProvider;
 pub use sketch_provider::SketchProvider;
 use url::Url;
 use uuid::Uuid;

@@ -40,19 +40,21 @@ impl S3Store {
         let allow_http = config.endpoint.as_ref().is_some_and(|endpoint| endpoint.scheme() == "http");
         let options = ClientOptions::new()
             .with_connect_timeout(Duration::from_secs(10))
-            .with_timeout(Duration::from_secs(60))
+            .with_timeout(Duration::from_mins(1))
             .with_allow_http(allow_http);
         let retry = RetryConfig {
             max_retries: 3,
             retry_timeout: Duration::from_secs(90),
             backoff: BackoffConfig { max_backoff: Duration::from_secs(5), ..BackoffConfig::default() },
         };
+        // Amazon wants the bucket in the host name; with a dot in it, no certificate would match.
+        let is_host = config.endpoint.is_none() && !config.bucket.contains('.');
         let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(config.bucket)
+            .with_bucket_name(&config.bucket)
             .with_region(config.region)
             .with_access_key_id(config.access_key_id)
             .with_secret_access_key(config.secret_access_key.expose_secret())
-            .with_virtual_hosted_style_request(config.endpoint.is_none())
+            .with_virtual_hosted_style_request(is_host)
             .with_client_options(options)
             .with_retry(retry);
         if let Some(endpoint) = config.endpoint {
@@ -69,7 +71,7 @@ impl S3Store {
     }
 
     fn path_to(&self, place: &str) -> Path {
-        Path::from_iter(self.prefix.parts().chain(place.split('/').map(Into::into)))
+        self.prefix.parts().chain(place.split('/').map(Into::into)).collect()
     }
 
     /// `None` for objects that are none of ours.

@@ -53,12 +53,12 @@ fn paint_capes(stage: &mut Stage) {
     }
     for (number, far) in [0.86, 0.74].into_iter().enumerate() {
         let mut dice = stage.dice(104 + number as u64);
-        let side = if number == 0 { -stage.side } else { stage.side };
+        let hand = if number == 0 { -stage.hand } else { stage.hand };
         let (rise, reach) = (unit * dice.range(5.0, 9.0), wide * dice.range(0.28, 0.42));
         let row = number as f32 * 9.0;
         let tops: Vec<f32> = (0..stage.canvas.width)
             .map(|column| {
-                let from_edge = if side > 0.0 { wide - column as f32 } else { column as f32 };
+                let from_edge = if hand > 0.0 { wide - column as f32 } else { column as f32 };
                 let t = (1.0 - from_edge / reach).max(-1.0);
                 let rough = stage.noise.line(column as f32 / (unit * 9.0), row, 4);
                 if t < 0.0 { horizon + 2.0 } else { horizon - rise * t.sqrt() * (0.45 + rough) }
@@ -72,7 +72,7 @@ fn paint_capes(stage: &mut Stage) {
 fn paint_island_hills(stage: &mut Stage) {
     let (unit, horizon, wide) = (stage.unit, stage.horizon, stage.width());
     paint_capes(stage);
-    let middle = wide * (0.5 + stage.side * 0.14);
+    let middle = wide * (0.5 + stage.hand * 0.14);
     let green = if stage.scene.is_white() { 0xd8_e0_ee } else { 0x3e_80_50 };
     for (far, off, rise, reach, part) in
         [(0.46, -9.0, 25.0, 30.0, 106_u64), (0.30, 12.0, 16.0, 33.0, 107), (0.16, -2.0, 7.5, 42.0, 108)]
@@ -111,7 +111,7 @@ fn paint_pines_if_cold(stage: &mut Stage, tops: &[f32], far: f32, part: u64) {
 }
 
 /// Wooded hills at the other side of a lake.
-fn paint_far_shore(stage: &mut Stage) {
+pub fn paint_far_shore(stage: &mut Stage) {
     if stage.scene.is_at(Place::City) {
         return;
     }

@@ -1,11 +1,11 @@
 //! Single buildings: houses, a church, a castle, a lighthouse, a tower and a windmill.
 
-use super::colour::Lab;
-use super::curve::{cos, lerp, sin};
+use super::colour::{Lab, mix_light};
+use super::curve::{cos, lerp, sin, smooth};
 use super::noise::Dice;
 use super::palette::paint_of;
 use super::scene::{Mood, Time};
-use super::shape::{Point, fill, fill_box, oval, stroke};
+use super::shape::{Point, fill, fill_box, fill_with, oval, stroke};
 use super::stage::Stage;
 
 /// Lamps are lit.
@@ -27,11 +27,13 @@ fn paint_pane(stage: &mut Stage, (x, y): Point, wide: f32, high: f32) {
 /// A house that stands on a point; `size` is its width in pixels.
 pub fn paint_house(stage: &mut Stage, dice: &mut Dice, (x, y): Point, size: f32, far: f32) {
     let walls = [0xf2_e4_cc, 0xe8_d4_b4, 0xd8_b8_98, 0xf0_ea_e0];
+    // White houses are lost on snow.
+    let walls = if stage.scene.is_white() { [0x94_5c_44, 0xb0_74_50, 0x7c_4c_48, 0xa8_50_40] } else { walls };
     let wall = stage.scene.accent.map_or(walls[dice.below(walls.len())], paint_of);
-    let tiles = [0xa8_4a_3a, 0x8c_40_38, 0x5c_54_64, 0xb8_60_40][dice.below(4)];
+    let tiles = [0xa8_4a_3a, 0x8c_40_38, 0x5c_54_66, 0xb8_60_40][dice.below(4)];
     let roof_colour =
         if stage.scene.is_white() { stage.palette.local(0xf4_f8_ff, far) } else { stage.palette.local(tiles, far) };
-    let face = stage.palette.accent(wall, far).mix(stage.palette.ink, 0.08);
+    let face = stage.palette.accent(wall, far).mix(stage.palette.ink, if is_lit(stage) { 0.30 } else { 0.08 });
     let toward = if stage.sun.0 < x { -1.0 } else { 1.0 };
     let high = size * dice.range(0.45, 0.55);
     let peak = size * 0.42;
@@ -40,10 +42,10 @@ pub fn paint_house(stage: &mut Stage, dice: &mut Dice, (x, y): Point, size: f32,
     let corner = x + toward * (size / 2.0 - gable);
     let near = x + toward * size / 2.0;
     let far_end = x - toward * size / 2.0;
-    let ridge = (corner + near) / 2.0;
+    let ridge = f32::midpoint(corner, near);
     let back = far_end + toward * gable * 0.42;
-    let side = face.lift(-0.10).mix(stage.palette.ink, 0.12).light();
-    fill(&mut stage.canvas, &[(far_end, y), (far_end, y - high), (corner, y - high), (corner, y)], side);
+    let flank = face.lift(-0.10).mix(stage.palette.ink, 0.12).light();
+    fill(&mut stage.canvas, &[(far_end, y), (far_end, y - high), (corner, y - high), (corner, y)], flank);
     fill(
         &mut stage.canvas,
         &[(corner, y), (corner, y - high), (ridge, y - high - peak), (near, y - high), (near, y)],
@@ -93,7 +95,7 @@ fn paint_smoke(stage: &mut Stage, dice: &mut Dice, (x, y): Point, size: f32) {
     let light = stage.palette.sky[1].mix(stage.palette.sky[2], 0.5).lift(0.05).light();
     for puff in 0..14_u8 {
         let t = f32::from(puff) / 13.0;
-        let at = (x + size * (0.12 * sin(t * 7.0) + 0.5 * t * t) * stage.side, y - size * 1.3 * t);
+        let at = (x + size * (0.12 * sin(t * 7.0) + 0.5 * t * t) * stage.hand, y - size * 1.3 * t);
         let radius = size * (0.04 + 0.13 * t) * dice.range(0.9, 1.2);
         stage.canvas.spot(at, radius, radius * 1.5, light, 0.34 * (1.0 - t));
     }
@@ -131,19 +133,13 @@ pub fn paint_lighthouse(stage: &mut Stage, (x, y): Point, size: f32) {
         let (from, to) = (f32::from(number) / 5.0, f32::from(number + 1) / 5.0);
         let colour = if number % 2 == 0 { white } else { red };
         let (low, high) = (y - size * 0.78 * from, y - size * 0.78 * to - 0.5);
-        // Round: five strips from the light into the shade.
-        for strip in 0..6_u8 {
-            let (a, b) = (f32::from(strip) / 3.0 - 1.0, f32::from(strip + 1) / 3.0 - 1.0);
-            let shade = (a + b) / 2.0 * toward;
-            let light = colour.mix(stage.palette.ink, 0.26 - 0.24 * shade).light();
-            let points = [
-                (x + half(from) * a - 0.3, low),
-                (x + half(to) * a - 0.3, high),
-                (x + half(to) * b + 0.3, high),
-                (x + half(from) * b + 0.3, low),
-            ];
-            fill(&mut stage.canvas, &points, light);
-        }
+        // Round: lit on one side, in the shade on the other.
+        let (lit, dim) = (colour.mix(stage.palette.ink, 0.02).light(), colour.mix(stage.palette.ink, 0.50).light());
+        let points = [(x - half(from), low), (x - half(to), high), (x + half(to), high), (x + half(from), low)];
+        fill_with(&mut stage.canvas, &points, |px, _| {
+            let across = (px - x) / half(from) * toward;
+            (mix_light(dim, lit, smooth(-1.0, 0.9, across)), 1.0)
+        });
     }
     let dark = stage.palette.shade(0.06).light();
     let deck = y - size * 0.78;
@@ -155,9 +151,9 @@ pub fn paint_lighthouse(stage: &mut Stage, (x, y): Point, size: f32) {
         let at = x + rail * size * 0.05;
         stroke(&mut stage.canvas, (at, deck), (at, deck - size * 0.14), (size * 0.012, size * 0.012), dark);
     }
-    let roof =
+    let cap =
         [(x - size * 0.072, deck - size * 0.14), (x, deck - size * 0.235), (x + size * 0.072, deck - size * 0.14)];
-    fill(&mut stage.canvas, &roof, red.mix(stage.palette.ink, 0.25).light());
+    fill(&mut stage.canvas, &cap, red.mix(stage.palette.ink, 0.25).light());
     for window in [0.2, 0.5] {
         fill(&mut stage.canvas, &oval((x, y - size * window), size * 0.014, size * 0.024), dark);
     }
@@ -173,10 +169,10 @@ pub fn paint_lighthouse(stage: &mut Stage, (x, y): Point, size: f32) {
 fn paint_beam(stage: &mut Stage, (x, y): Point, size: f32, strong: f32) {
     let light = stage.palette.lamp(0xff_ec_b8);
     let long = size * 3.2;
-    for (side, share) in [(-stage.side, 0.34), (stage.side, 0.16)] {
+    for (hand, share) in [(-stage.hand, 0.34), (stage.hand, 0.16)] {
         let slope = -0.10 * share;
-        for column in stage.canvas.columns(x.min(x + side * long), x.max(x + side * long)) {
-            let off = (column as f32 - x) * side;
+        for column in stage.canvas.columns(x.min(x + hand * long), x.max(x + hand * long)) {
+            let off = (column as f32 - x) * hand;
             let t = off / long;
             if t <= 0.0 {
                 continue;
@@ -192,8 +188,8 @@ fn paint_beam(stage: &mut Stage, (x, y): Point, size: f32, strong: f32) {
 
 /// A castle on its hill; `size` is its width in pixels.
 pub fn paint_castle(stage: &mut Stage, (x, y): Point, size: f32, far: f32) {
-    let stone = stage.palette.local(0x98_8c_98, far).mix(stage.palette.shade(far), 0.30);
-    let roof = stage.palette.local(0x50_60_90, far).mix(stage.palette.shade(far), 0.25);
+    let stone = stage.palette.local(0xb4_a8_ac, far).mix(stage.palette.haze, if stage.is_night() { 0.30 } else { 0.0 });
+    let roof = stage.palette.local(0x50_60_90, far).mix(stage.palette.shade(far), 0.15);
     // Off the middle, half the width, and the height of each tower, in parts of the width.
     let towers = [
         (-0.36, 0.055, 0.50),

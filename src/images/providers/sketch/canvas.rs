@@ -95,7 +95,7 @@ impl Canvas {
         for (y, row) in self.pixels.chunks_exact(self.width).enumerate() {
             let down = square((y as f32 + 0.5 - half_height) / half_height);
             for (x, pixel) in row.iter().enumerate() {
-                let corner = (across[x] + down) / 2.0;
+                let corner = f32::midpoint(across[x], down);
                 let shade = 1.0 - 0.26 * corner * corner;
                 let dither = speck(x as u32 ^ seed, y as u32);
                 // Another speck of its own would cost more than the eye can tell: the grain is the dither, scaled.

@@ -9,6 +9,7 @@ use super::stage::Stage;
 
 /// Three layers of towers down to the row `foot`.
 pub fn paint_skyline(stage: &mut Stage, foot: f32) {
+    paint_light_dome(stage, foot);
     for (number, (far, high, width)) in
         [(0.72, 46.0, 4.2), (0.44, 40.0, 5.6), (0.12, 25.0, 7.4)].into_iter().enumerate()
     {
@@ -16,6 +17,18 @@ pub fn paint_skyline(stage: &mut Stage, foot: f32) {
         paint_row(stage, &mut dice, foot, (far, high, width));
         veil(stage, foot, high, 0.34 - 0.1 * number as f32);
     }
+}
+
+/// The light of the town on the air above it.
+fn paint_light_dome(stage: &mut Stage, foot: f32) {
+    let tone = match stage.scene.time {
+        _ if stage.scene.colours.contains(&Colour::Neon) => 0xff_48_90,
+        Time::Night => 0xf0_90_60,
+        _ => return,
+    };
+    let light = Lab::hex(tone).light();
+    let middle = (stage.width() * (0.5 + stage.hand * 0.16), foot);
+    stage.canvas.glow(middle, stage.unit * 64.0, light, 0.46);
 }
 
 /// Haze that gathers between the rows of towers.
@@ -36,7 +49,7 @@ fn veil(stage: &mut Stage, foot: f32, high: f32, strong: f32) {
 fn paint_row(stage: &mut Stage, dice: &mut Dice, foot: f32, (far, high, width): (f32, f32, f32)) {
     let unit = stage.unit;
     let mut x = -unit * dice.range(0.0, width);
-    let centre = stage.width() * (0.5 + stage.side * 0.16);
+    let centre = stage.width() * (0.5 + stage.hand * 0.16);
     while x < stage.width() {
         let wide = unit * width * dice.range(0.6, 1.35);
         // Towers grow towards the centre of town.
@@ -54,7 +67,7 @@ fn paint_block(stage: &mut Stage, dice: &mut Dice, (x, top): (f32, f32), (wide, 
     let walls = [0x5c_6c_88, 0x70_78_90, 0x86_78_80, 0x4c_64_78, 0x94_84_80];
     let wall = walls[dice.below(walls.len())];
     let palette = &stage.palette;
-    let face = palette.local(wall, far).mix(palette.shade(far), 0.42).lift(dice.range(-0.03, 0.03));
+    let face = palette.local(wall, far).mix(palette.shade(far), lerp(0.72, 0.45, far)).lift(dice.range(-0.05, 0.025));
     let sun_left = stage.sun.0 < x + wide / 2.0;
     let lit = face.mix(palette.sun, if stage.is_night() { 0.03 } else { 0.20 * (1.0 - far) }).lift(0.02);
     let haze = palette.haze.light();
@@ -63,13 +76,13 @@ fn paint_block(stage: &mut Stage, dice: &mut Dice, (x, top): (f32, f32), (wide, 
     let (left, right) = (left.light(), right.light());
     let windows = Windows::new(stage, dice, far, unit);
     let outline = outline_of(dice, x, top, wide, foot, unit);
-    let (high, fade) = (foot - top, 0.30 * (1.0 - far) + 0.1);
+    let (high, dim) = (foot - top, 0.30 * (1.0 - far) + 0.1);
     fill_with(&mut stage.canvas, &outline, |px, py| {
         let base = if px < split { left } else { right };
-        let ground = mix_light(base, haze, fade * smooth(0.35, 1.0, (py - top) / high));
+        let ground = mix_light(base, haze, dim * smooth(0.35, 1.0, (py - top) / high));
         (windows.shine(ground, px - x, py - top, wide), 1.0)
     });
-    if dice.chance(0.22) {
+    if dice.chance(0.14) {
         let mast = unit * dice.range(3.0, 7.0);
         let at = x + wide * dice.range(0.4, 0.6);
         let light = face.light();
@@ -77,7 +90,7 @@ fn paint_block(stage: &mut Stage, dice: &mut Dice, (x, top): (f32, f32), (wide, 
         stroke(&mut stage.canvas, (at, tip + 1.0), (at, tip - mast), (unit * 0.34, unit * 0.12), light);
         if stage.scene.time != Time::Day {
             let red = stage.palette.lamp(0xff_50_40);
-            stage.canvas.glow((at, tip - mast), unit * 1.0, red, 0.9);
+            stage.canvas.glow((at, tip - mast), unit * 0.7, red, 0.7);
         }
     }
 }
@@ -120,20 +133,21 @@ impl Windows {
         let neon = stage.scene.colours.contains(&Colour::Neon);
         let dim = stage.scene.is_overcast() || stage.scene.is_weather(Weather::Fog);
         let (share, strength) = match stage.scene.time {
-            Time::Night => (dice.range(0.25, 0.6), 1.0 - far * 0.85),
+            Time::Night => (dice.range(0.06, 0.34), 1.0 - far * 0.8),
             Time::Dusk => (dice.range(0.12, 0.4), 0.95 - far * 0.9),
             _ if dim => (0.25, 0.7 - far * 0.8),
             Time::Dawn => (0.12, 0.7 - far * 0.8),
             Time::Day => (0.0, 0.0),
         };
         let tones = if neon { [0xff_4c_d0, 0x40_e8_ff, 0xff_d0_60] } else { [0xff_d2_80, 0xff_b8_58, 0xff_ec_c4] };
-        let size = unit * (1.02 - 0.32 * far) * dice.range(0.85, 1.15);
+        let size = unit * (0.92 - 0.36 * far) * dice.range(0.85, 1.15);
         Self {
             pitch: (size, size * dice.range(1.1, 1.7)),
             share,
             strength: strength.max(0.0),
             seed: dice.below(1 << 20) as u32,
-            lamps: tones.map(|rgb| Lab::hex(rgb).light()),
+            // Near lamps outshine paper.
+            lamps: tones.map(|rgb| super::colour::scale_light(Lab::hex(rgb).light(), 1.7 - far)),
             dark: stage.palette.shade(far).mix(stage.palette.sky[0], 0.3).light(),
         }
     }
@@ -155,7 +169,9 @@ impl Windows {
         // Whole floors are often lit together.
         let floor = 0.6 + 0.8 * speck(self.seed, row);
         if chance < self.share * floor {
-            let lamp = self.lamps[(chance * 991.0) as usize % 3];
+            // Most windows of a house have the same light.
+            let stray = usize::from(speck(row, column ^ self.seed) < 0.16);
+            let lamp = self.lamps[(self.seed as usize + stray) % 3];
             return mix_light(wall, lamp, pane * self.strength * (0.55 + 0.45 * speck(row ^ self.seed, column)));
         }
         mix_light(wall, self.dark, pane * 0.20)
@@ -171,8 +187,8 @@ pub fn paint_bridge(stage: &mut Stage, deck: f32, foot: f32) {
     let (first, second) = (wide * 0.22, wide * 0.78);
     fill_box(&mut stage.canvas, (0.0, deck), (wide, deck + unit * 1.2), light);
     for x in [first, second] {
-        for side in [-1.0, 1.0] {
-            let at = x + side * unit * 1.1;
+        for hand in [-1.0, 1.0] {
+            let at = x + hand * unit * 1.1;
             fill_box(&mut stage.canvas, (at - unit * 0.5, deck - high), (at + unit * 0.5, foot), light);
         }
         for beam in [0.15, 0.5, 0.85] {

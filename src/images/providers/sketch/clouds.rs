@@ -10,19 +10,21 @@ use super::stage::Stage;
 /// Pixels per cell of the coarse grid.
 const COARSE: usize = 4;
 
-/// Runs `of` on the coarse grid down to `bottom` and `put` on each pixel with what lies between the cells there.
+/// Runs `of` on the coarse grid over some rows and `put` on each pixel with what lies between the cells there.
 pub fn spread(
     stage: &mut Stage,
-    bottom: f32,
+    rows: std::ops::Range<f32>,
     of: impl Fn(&Stage, f32, f32) -> [f32; 2],
     put: impl Fn(&mut Light, [f32; 2], f32),
 ) {
-    let (width, rows) = (stage.canvas.width, stage.canvas.rows(0.0, bottom));
+    let (width, rows) = (stage.canvas.width, stage.canvas.rows(rows.start, rows.end));
+    let top = rows.start;
     let (wide, high) = (width / COARSE + 2, rows.len() / COARSE + 2);
-    let cells: Vec<[f32; 2]> =
-        (0..wide * high).map(|cell| of(stage, (cell % wide * COARSE) as f32, (cell / wide * COARSE) as f32)).collect();
+    let cells: Vec<[f32; 2]> = (0..wide * high)
+        .map(|cell| of(stage, (cell % wide * COARSE) as f32, (cell / wide * COARSE + top) as f32))
+        .collect();
     for row in rows {
-        let (above, v) = (row / COARSE * wide, (row % COARSE) as f32 / COARSE as f32);
+        let (above, v) = ((row - top) / COARSE * wide, ((row - top) % COARSE) as f32 / COARSE as f32);
         let pixels = &mut stage.canvas.pixels[row * width..(row + 1) * width];
         for (column, pixel) in pixels.iter_mut().enumerate() {
             let (cell, u) = (above + column / COARSE, (column % COARSE) as f32 / COARSE as f32);
@@ -84,13 +86,13 @@ pub fn paint_clouds(stage: &mut Stage) {
         let (u, v) = ((x - wide / 2.0) / (unit * 34.0) * away * stretch + 9.0, away * 3.1);
         let bend = stage.noise.at(u * 0.7 + 50.0, v * 0.7);
         let here = stage.noise.fbm(u + bend * 0.8, v + bend * 0.5, 6);
-        let toward = if sun_x > x { 0.22 } else { -0.22 };
+        let toward = ((sun_x - x) / (unit * 30.0)).clamp(-1.0, 1.0) * 0.22;
         let there = stage.noise.fbm(u + toward + bend * 0.8, v + bend * 0.5 + 0.20, 3);
         let thick = smooth(bank - 0.02, bank + 0.17, here) * smooth(1.06, 0.80, down);
         let lit = clamp01(0.55 + (here - there) * 3.4 - (here - bank) * 0.9);
         [thick, lit]
     };
-    spread(stage, horizon + 2.0, at, |pixel, [thick, lit], _| {
+    spread(stage, 0.0..horizon + 2.0, at, |pixel, [thick, lit], _| {
         if thick > 0.0 {
             *pixel = mix_light(*pixel, mix_light(shade, bright, lit), thick * 0.94);
         }
@@ -124,7 +126,7 @@ pub fn paint_aurora(stage: &mut Stage) {
         }
         [sum, high_up]
     };
-    spread(stage, horizon, at, |pixel, [sum, high_up], _| {
+    spread(stage, 0.0..horizon, at, |pixel, [sum, high_up], _| {
         if sum > 0.0 {
             let tone = mix_light(green, violet, clamp01(high_up / sum * 1.6));
             for (part, light) in pixel.iter_mut().zip(scale_light(tone, sum * 0.85)) {
@@ -140,7 +142,7 @@ pub fn paint_rainbow(stage: &mut Stage) {
         return;
     }
     let radius = (stage.width() * 0.42).min(stage.horizon * 1.05);
-    let middle = (stage.width() * (0.5 + 0.14 * stage.side), stage.horizon + radius * 0.12);
+    let middle = (stage.width() * (0.5 + 0.14 * stage.hand), stage.horizon + radius * 0.12);
     let thick = radius * 0.085;
     let canvas = &mut stage.canvas;
     for row in canvas.rows(0.0, stage.horizon) {
@@ -151,7 +153,7 @@ pub fn paint_rainbow(stage: &mut Stage) {
                 continue;
             }
             // From violet inside to red outside.
-            let angle = lerp(5.4, 0.35, (t + 1.0) / 2.0);
+            let angle = lerp(5.4, 0.35, f32::midpoint(t, 1.0));
             let hue = Lab { l: 0.74, a: 0.15 * super::curve::cos(angle), b: 0.15 * super::curve::sin(angle) };
             let fade = smooth(1.0, 0.35, t.abs()) * smooth(0.0, 0.5, (stage.horizon - row as f32) / stage.horizon);
             canvas.blend(column, row, hue.light(), 0.5 * fade);

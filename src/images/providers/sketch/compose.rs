@@ -60,21 +60,28 @@ fn has_water(scene: &Scene) -> bool {
 
 fn paint_things_in_the_air(stage: &mut Stage) {
     let mut dice = stage.dice(72);
-    let (wide, horizon, unit, side) = (stage.width(), stage.horizon, stage.unit, stage.side);
+    let (wide, horizon, unit, hand) = (stage.width(), stage.horizon, stage.unit, stage.hand);
     if stage.scene.has(Subject::Balloon) {
         for (x, y, size, far) in
             [(-0.06, 0.22, 6.0, 0.42), (0.36, 0.50, 4.4, 0.55), (-0.30, 0.58, 3.4, 0.62), (0.20, 0.36, 17.0, 0.05)]
         {
-            let at = (wide * (0.5 + side * (x + dice.range(-0.03, 0.03))), horizon * (y + dice.range(-0.04, 0.04)));
+            let at = (wide * (0.5 + hand * (x + dice.range(-0.03, 0.03))), horizon * (y + dice.range(-0.04, 0.04)));
             let size = unit * size * dice.range(0.9, 1.1);
             paint_balloon(stage, &mut dice, at, size, far);
         }
     }
-    let calm = !stage.is_night() && !stage.scene.is_overcast() && !stage.scene.is_mood(Mood::Lonely);
+    let calm = stage.scene.places[0] != Place::Space
+        && !stage.is_night()
+        && !stage.scene.is_overcast()
+        && !stage.scene.is_mood(Mood::Lonely);
     let at_sea = matches!(stage.scene.places[0], Place::Sea | Place::Beach | Place::Island);
     if stage.scene.has(Subject::Birds) {
         paint_birds(stage, 17);
-    } else if calm && dice.chance(if at_sea { 0.8 } else { 0.4 }) && !stage.scene.is_weather(Weather::Snow) {
+    } else if calm
+        && !stage.scene.has(Subject::Balloon)
+        && dice.chance(if at_sea { 0.8 } else { 0.4 })
+        && !stage.scene.is_weather(Weather::Snow)
+    {
         paint_birds(stage, 6);
     }
 }

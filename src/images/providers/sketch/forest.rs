@@ -14,13 +14,13 @@ use super::weather::{paint_mist, paint_rays};
 
 /// Rows of conifers, back to front, with light between them.
 pub fn paint_forest(stage: &mut Stage) {
-    let (unit, wide, high, side) = (stage.unit, stage.width(), stage.height(), stage.side);
-    let rows = [0.88, 0.74, 0.58, 0.40, 0.22];
+    let (unit, wide, high, hand) = (stage.unit, stage.width(), stage.height(), stage.hand);
+    let rows = [0.84, 0.68, 0.50, 0.30, 0.10];
     for (number, far) in rows.into_iter().enumerate() {
         let t = number as f32 / 4.0;
-        let foot = lerp(high * 0.60, high * 0.90, t);
-        paint_wood(stage, foot, far, lerp(16.0, 46.0, t), 200 + number as u64);
-        paint_mist(stage, foot + unit * 2.0, unit * lerp(14.0, 10.0, t), lerp(0.7, 0.30, t));
+        let foot = lerp(high * 0.62, high * 0.90, t);
+        paint_wood(stage, foot, far, lerp(26.0, 62.0, t), 200 + number as u64);
+        paint_mist(stage, foot + unit * 2.0, unit * lerp(10.0, 6.0, t), lerp(0.55, 0.08, t));
     }
     let foggy = stage.scene.is_weather(Weather::Fog);
     paint_rays(
@@ -28,13 +28,13 @@ pub fn paint_forest(stage: &mut Stage) {
         if stage.scene.is_mood(Mood::Gloomy) {
             0.0
         } else if foggy {
-            0.36
+            0.24
         } else {
-            0.30
+            0.26
         },
     );
     if foggy {
-        paint_mist(stage, high * 0.72, high * 0.26, 0.6);
+        paint_mist(stage, high * 0.68, high * 0.16, 0.30);
     }
     let tops = paint_bank(stage, high - unit * 1.5, unit * 9.0, cover_of(stage.scene), 210);
     let mut dice = stage.dice(211);
@@ -43,15 +43,15 @@ pub fn paint_forest(stage: &mut Stage) {
     }
     // Trunks at both edges frame the clearing.
     for t in [-0.47, -0.36, 0.44, 0.52] {
-        paint_trunk(stage, wide * (0.5 + side * t + dice.range(-0.015, 0.015)), unit * dice.range(3.4, 6.2));
+        paint_trunk(stage, wide * (0.5 + hand * t + dice.range(-0.015, 0.015)), unit * dice.range(3.4, 6.2));
     }
     if !stage.scene.is_white() {
         paint_blades(stage, &tops, unit * 4.4, 5.0, 212);
     }
-    let x = wide * (0.5 - side * 0.04);
+    let x = wide * (0.5 - hand * 0.04);
     let foot = (x, tops[(x as usize).min(tops.len() - 1)] + unit);
     if stage.scene.has(Subject::Fox) || stage.scene.has(Subject::Cat) {
-        paint_sitter(stage, (foot.0 + side * unit * 12.0, foot.1), unit * 10.0, stage.scene.has(Subject::Fox));
+        paint_sitter(stage, (foot.0 + hand * unit * 12.0, foot.1), unit * 10.0, stage.scene.has(Subject::Fox));
     }
     if stage.scene.has(Subject::Deer) || (stage.scene.subjects.is_empty() && stage.dice(213).chance(0.5)) {
         paint_deer(stage, foot, unit * 9.0);
@@ -73,8 +73,8 @@ fn paint_wood(stage: &mut Stage, foot: f32, far: f32, tall: f32, part: u64) {
     let mist = stage.palette.haze.mix(body, 0.5).light();
     fill_below(&mut stage.canvas, &tops, reach, |_, _, depth| mix_light(ground, mist, clamp01(depth / (unit * 14.0))));
     let mut dice = stage.dice(part);
-    let gap = (stage.sun.0 + wide * 0.5) / 2.0;
-    let count = (wide / unit * lerp(0.9, 0.34, 1.0 - far)) as usize;
+    let gap = f32::midpoint(stage.sun.0, wide * 0.5);
+    let count = (wide / unit * lerp(0.80, 0.40, 1.0 - far)) as usize;
     for number in 0..count {
         let x = (number as f32 + dice.unit()) / count as f32 * wide * 1.04 - wide * 0.02;
         let open = smooth(0.02, 0.42, ((x - gap) / wide).abs());
@@ -82,7 +82,7 @@ fn paint_wood(stage: &mut Stage, foot: f32, far: f32, tall: f32, part: u64) {
             continue;
         }
         let high = unit * tall * lerp(0.42, 1.15, open) * dice.range(0.65, 1.1);
-        let y = tops[(x.max(0.0) as usize).min(tops.len() - 1)] + unit * 1.4;
+        let y = tops[(x.max(0.0) as usize).min(tops.len() - 1)] + unit * 1.4 + high * 0.06;
         let light = body.lift(dice.range(-0.025, 0.02)).light();
         paint_pine(stage, &mut dice, (x, y), high, light);
     }
@@ -117,10 +117,10 @@ fn paint_trunk(stage: &mut Stage, x: f32, thick: f32) {
 
 /// A fall between two cliffs into a pool.
 pub fn paint_waterfall(stage: &mut Stage) {
-    let (unit, wide, high, side) = (stage.unit, stage.width(), stage.height(), stage.side);
+    let (unit, wide, high, hand) = (stage.unit, stage.width(), stage.height(), stage.hand);
     let pool = high * 0.74;
     stage.horizon = pool;
-    let middle = wide * (0.5 + side * 0.07);
+    let middle = wide * (0.5 + hand * 0.07);
     let lip = high * 0.30;
     paint_cliff(stage, 0.58, (lip - unit * 6.0, pool), None, 220);
     paint_mist(stage, pool - unit * 8.0, unit * 20.0, 0.5);
@@ -151,7 +151,9 @@ fn paint_cliff(stage: &mut Stage, far: f32, (top, foot): (f32, f32), gap: Option
             let x = column as f32;
             let rough = stage.noise.line(x / (unit * 13.0), row, 4) - 0.5;
             let dip = gap.map_or(0.0, |(middle, half)| smooth(half * 2.4, half * 0.7, (x - middle).abs()));
-            lerp(top - unit * 3.0 + rough * unit * 14.0, top + unit * 1.5, dip)
+            // A gorge: the walls rise towards both edges.
+            let wall = smooth(0.06, 0.5, ((x - stage.width() * 0.5) / stage.width()).abs());
+            lerp(top - unit * (3.0 + 15.0 * wall) + rough * unit * 14.0, top + unit * 1.5, dip)
         })
         .collect();
     let palette = &stage.palette;
@@ -168,9 +170,14 @@ fn paint_cliff(stage: &mut Stage, far: f32, (top, foot): (f32, f32), gap: Option
         let green = smooth(0.55, 0.64, ledge) * 0.75 + smooth(unit * 4.0, unit * 1.0, depth - ledge * unit * 3.0);
         mix_light(mix_light(rock, moss, clamp01(green)), mist, 0.4 * smooth(0.4, 1.0, (y - top) / (foot - top)))
     });
-    if gap.is_none_or(|(_, half)| half > 0.0) {
-        paint_pines(stage, &tops, (unit * if far > 0.4 { 6.0 } else { 9.0 }, far, 2.2), part + 5);
+    let mut ground = tops;
+    if let Some((middle, half)) = gap {
+        // No tree stands in the water: there the ground is out of sight.
+        for column in stage.canvas.columns(middle - half * 2.0, middle + half * 2.0) {
+            ground[column] = stage.height() * 2.0;
+        }
     }
+    paint_pines(stage, &ground, (unit * if far > 0.4 { 6.0 } else { 9.0 }, far, 2.2), part + 5);
 }
 
 /// White strands of water.
@@ -188,7 +195,9 @@ fn paint_falling(stage: &mut Stage, middle: f32, (top, foot): (f32, f32), half: 
             let strand = noise.fbm(u * 5.0 + 3.0, t * 2.2 + (noise.at(u * 3.0, 5.0) * 2.0), 4);
             let edge = clamp01((1.0 + 0.3 * (strand - 0.5) - u.abs()) * wide / (unit * 0.9));
             let light = mix_light(blue, white, smooth(0.30, 0.60, strand + 0.25 * t * t));
-            canvas.blend(column, row, light, edge * (0.80 + 0.20 * strand));
+            // It bends over the lip, not everywhere at the same row.
+            let lip = clamp01((row as f32 - top) / unit - 1.6 * noise.at(u * 4.0, 9.0) + 0.2);
+            canvas.blend(column, row, light, edge * lip * (0.80 + 0.20 * strand));
         }
     }
     for (x, radius) in [(-0.7, 7.0), (0.0, 9.0), (0.8, 7.0)] {

@@ -14,7 +14,7 @@ use super::subjects::{paint_deer, paint_sitter};
 
 /// Everything from the far land to the bottom edge.
 pub fn paint_ground(stage: &mut Stage) {
-    let (unit, wide, high, side) = (stage.unit, stage.width(), stage.height(), stage.side);
+    let (unit, wide, high, hand) = (stage.unit, stage.width(), stage.height(), stage.hand);
     match stage.scene.places[0] {
         Place::Desert => return paint_desert(stage),
         Place::Mountains => paint_foothills(stage),
@@ -25,7 +25,7 @@ pub fn paint_ground(stage: &mut Stage) {
     let layer = Layer { foot, rise: unit * 9.0, far: 0.14, part: 160 };
     let tops = paint_hill(stage, layer, cover_of(stage.scene), high);
     let at = |t: f32, deeper: f32| {
-        let x = wide * (0.5 + side * t);
+        let x = wide * (0.5 + hand * t);
         (x, tops[(x.max(0.0) as usize).min(tops.len() - 1)] + unit * deeper)
     };
     let mut dice = stage.dice(161);
@@ -33,7 +33,7 @@ pub fn paint_ground(stage: &mut Stage) {
         paint_road(stage, at(0.10, 0.4));
     }
     if stage.scene.is_at(Place::Castle) || stage.scene.has(Subject::Tower) {
-        paint_castle(stage, at(0.17, 1.6), unit * 30.0, 0.14);
+        paint_castle(stage, at(0.17, 1.6), unit * 37.0, 0.12);
         grove(stage, &mut dice, at(0.17, 2.4), 22.0);
     }
     if stage.scene.is_at(Place::Village) {
@@ -87,13 +87,13 @@ fn grove(stage: &mut Stage, dice: &mut Dice, (x, y): Point, half: f32) {
 }
 
 fn paint_village(stage: &mut Stage, dice: &mut Dice, tops: &[f32]) {
-    let (unit, wide, side) = (stage.unit, stage.width(), stage.side);
+    let (unit, wide, hand) = (stage.unit, stage.width(), stage.hand);
     for row in 0..3_u8 {
         let deep = f32::from(row);
         let size = unit * (5.2 + 2.4 * deep);
         for number in 0..6_u8 {
             let t = lerp(-0.30, 0.42, (f32::from(number) + dice.range(0.1, 0.8)) / 6.0);
-            let x = wide * (0.5 + side * t);
+            let x = wide * (0.5 + hand * t);
             let y = tops[(x as usize).min(tops.len() - 1)] + unit * (0.8 + 5.0 * deep);
             if row == 0 && number == 4 {
                 paint_church(stage, dice, (x, y), size * 1.7, 0.18);
@@ -109,11 +109,16 @@ fn paint_village(stage: &mut Stage, dice: &mut Dice, tops: &[f32]) {
 }
 
 fn paint_standing_trees(stage: &mut Stage, dice: &mut Dice, tops: &[f32]) {
-    let (unit, wide, side) = (stage.unit, stage.width(), stage.side);
+    let (unit, wide, hand) = (stage.unit, stage.width(), stage.hand);
     let at = |t: f32| {
-        let x = wide * (0.5 + side * t);
+        let x = wide * (0.5 + hand * t);
         (x, tops[(x.max(0.0) as usize).min(tops.len() - 1)] + unit * 1.4)
     };
+    if stage.scene.is_at(Place::Road) && !stage.scene.has(Subject::Trees) {
+        for (t, high) in [(0.22, 13.0), (-0.10, 10.0), (0.40, 21.0), (-0.40, 27.0)] {
+            paint_tree(stage, dice, at(t), unit * high, 0.10);
+        }
+    }
     let bare =
         !stage.scene.is_at(Place::Village) && !stage.scene.is_at(Place::Castle) && !stage.scene.has(Subject::House);
     if stage.scene.has(Subject::Trees) || stage.scene.is_at(Place::Garden) {
@@ -121,34 +126,36 @@ fn paint_standing_trees(stage: &mut Stage, dice: &mut Dice, tops: &[f32]) {
         paint_tree(stage, dice, at(0.40), unit * 13.0, 0.14);
         paint_tree(stage, dice, at(if bare { 0.20 } else { -0.24 }), unit * 34.0, 0.03);
     } else if stage.scene.places[0] == Place::Meadow && bare && !stage.scene.has(Subject::Windmill) {
-        paint_tree(stage, dice, at(0.19), unit * 27.0, 0.06);
+        // A balloon flies on the subject's side: the tree makes room.
+        let t = if stage.scene.has(Subject::Balloon) { 0.36 } else { 0.19 };
+        paint_tree(stage, dice, at(t), unit * 27.0, 0.06);
     }
     if stage.scene.has(Subject::Palms) {
         let light = stage.palette.shade(0.05).light();
-        paint_palm(stage, dice, at(0.22), unit * 34.0, -0.2 * side, light);
+        paint_palm(stage, dice, at(0.22), unit * 34.0, -0.2 * hand, light);
     }
 }
 
 /// A road that winds from the near edge to a point on the crest.
 fn paint_road(stage: &mut Stage, (end_x, end_y): Point) {
     const STEPS: u8 = 40;
-    let (unit, high, wide, side) = (stage.unit, stage.height(), stage.width(), stage.side);
+    let (unit, high, wide, hand) = (stage.unit, stage.height(), stage.width(), stage.hand);
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for step in 0..=STEPS {
         let t = f32::from(step) / f32::from(STEPS);
         let near = t * t;
         let y = lerp(end_y, high + unit, near);
         let sway = sin(t * 6.0) * unit * (2.0 + 15.0 * t) * (1.0 - 0.35 * t);
-        let x = lerp(end_x, wide * (0.5 - side * 0.12), near) + sway * side;
-        let half = unit * (0.35 + 15.0 * near * t);
+        let x = lerp(end_x, wide * (0.5 - hand * 0.12), near) + sway * hand;
+        let half = unit * (0.5 + 17.0 * near * t);
         left.push((x - half, y));
         right.push((x + half, y));
     }
     left.extend(right.into_iter().rev());
     let palette = &stage.palette;
-    let ground = if stage.scene.is_white() { 0xc8_d4_e6 } else { 0xd4_b8_90 };
+    let ground = if stage.scene.is_white() { 0xc8_d4_e6 } else { 0xf0_dc_b4 };
     let lit = palette.local(ground, 0.12).mix(palette.sun, 0.10).light();
-    let dark = palette.local(ground, 0.0).mix(palette.ink, 0.32).light();
+    let dark = palette.local(ground, 0.0).mix(palette.ink, 0.18).light();
     let (noise, fine) = (&stage.noise, 1.0 / (unit * 5.0));
     fill_with(&mut stage.canvas, &left, |x, y| {
         let t = (y - end_y) / (high - end_y);
@@ -158,7 +165,7 @@ fn paint_road(stage: &mut Stage, (end_x, end_y): Point) {
 }
 
 fn paint_desert(stage: &mut Stage) {
-    let (unit, wide, high, side) = (stage.unit, stage.width(), stage.height(), stage.side);
+    let (unit, wide, high, hand) = (stage.unit, stage.width(), stage.height(), stage.hand);
     let depth = high - stage.horizon;
     let middle = Layer { foot: stage.horizon + depth * 0.60, rise: unit * 26.0, far: 0.14, part: 181 };
     paint_dune(stage, middle, high);
@@ -168,24 +175,24 @@ fn paint_desert(stage: &mut Stage) {
     if stage.scene.has(Subject::Palms) || stage.scene.has(Subject::Trees) {
         let light = stage.palette.shade(0.03).light();
         for (t, size, lean) in [(0.30, 34.0, -0.15), (0.36, 26.0, 0.2), (0.25, 22.0, -0.3)] {
-            paint_palm(stage, &mut dice, (wide * (0.5 + side * t), high * 0.86), unit * size, lean * side, light);
+            paint_palm(stage, &mut dice, (wide * (0.5 + hand * t), high * 0.86), unit * size, lean * hand, light);
         }
     }
     if stage.scene.has(Subject::Fox) || stage.scene.has(Subject::Cat) {
-        paint_sitter(stage, (wide * (0.5 + side * 0.2), high * 0.90), unit * 11.0, stage.scene.has(Subject::Fox));
+        paint_sitter(stage, (wide * (0.5 + hand * 0.2), high * 0.90), unit * 11.0, stage.scene.has(Subject::Fox));
     }
 }
 
 /// The frame in front: a dark bank with grass, pines at the side, animals.
 fn paint_front(stage: &mut Stage) {
-    let (unit, wide, high, side) = (stage.unit, stage.width(), stage.height(), stage.side);
+    let (unit, wide, high, hand) = (stage.unit, stage.width(), stage.height(), stage.hand);
     let mut dice = stage.dice(162);
     if is_blooming(stage.scene) && !stage.scene.is_white() || stage.scene.is_at(Place::Road) {
-        return paint_animals(stage, (wide * (0.5 - side * 0.18), high - unit * 7.0));
+        return paint_animals(stage, (wide * (0.5 - hand * 0.18), high - unit * 7.0));
     }
     let tops = paint_bank(stage, high - unit * 1.0, unit * 12.0, cover_of(stage.scene), 163);
     let at = |t: f32| {
-        let x = wide * (0.5 + side * t);
+        let x = wide * (0.5 + hand * t);
         (x, tops[(x.max(0.0) as usize).min(tops.len() - 1)] + unit)
     };
     if stage.scene.places[0] == Place::Mountains || stage.scene.has(Subject::Pines) {

@@ -70,9 +70,12 @@ pub fn paint_flowers(stage: &mut Stage, top: f32, dense: f32) {
     for number in 0..count {
         let t = (number as f32 + dice.unit()) / count as f32;
         let near = t * t * t;
-        let (x, y) = (dice.unit() * stage.width(), top + depth * (0.02 + 1.02 * near));
+        let x = dice.unit() * stage.width();
+        let wave = (stage.noise.line(x / (stage.unit * 18.0), 3.0, 3) - 0.5) * stage.unit * 7.0 * (1.0 - near);
+        let y = top + wave + depth * (0.02 + 1.02 * near);
         let patch = stage.noise.fbm(x / (stage.unit * 22.0) / (0.25 + near), t * 5.0, 2);
-        if patch < 0.40 {
+        // The field thins out towards its far edge.
+        if patch < 0.40 || dice.unit() > t * 5.0 {
             continue;
         }
         let size = stage.unit * (0.16 + 1.75 * near) * dice.range(0.7, 1.25);
@@ -94,7 +97,7 @@ fn paint_flower(stage: &mut Stage, dice: &mut Dice, (x, y): Point, size: f32, co
     let turn = dice.range(0.0, 1.2);
     let (dark, light) = (colour.lift(-0.07).light(), colour.lift(0.05).light());
     for petal in 0..6_u8 {
-        let angle = turn + f32::from(petal) * 1.047_2;
+        let angle = turn + f32::from(petal) * std::f32::consts::FRAC_PI_3;
         let off = (size * 0.62 * super::curve::cos(angle), size * 0.62 * tilt * super::curve::sin(angle));
         let tone = if off.1 < 0.0 { dark } else { light };
         fill(&mut stage.canvas, &oval((x + off.0, y + off.1), size * 0.52, size * 0.5 * tilt), tone);
@@ -106,13 +109,13 @@ fn paint_flower(stage: &mut Stage, dice: &mut Dice, (x, y): Point, size: f32, co
 /// A bank of ground in front, from a line to the bottom. Gives back the line.
 pub fn paint_bank(stage: &mut Stage, foot: f32, rise: f32, rgb: u32, part: u64) -> Vec<f32> {
     let row = part as f32 * 3.3;
-    let (wide, noise, side) = (stage.width(), &stage.noise, stage.side);
+    let (wide, noise, hand) = (stage.width(), &stage.noise, stage.hand);
     let scale = 1.0 / (stage.unit * 26.0);
     let tops: Vec<f32> = (0..stage.canvas.width)
         .map(|column| {
             let x = column as f32;
             // Higher on the side of the subject.
-            let lean = smooth(0.25, 1.0, 0.5 + side * (x / wide - 0.5));
+            let lean = smooth(0.25, 1.0, 0.5 + hand * (x / wide - 0.5));
             foot - rise * (lean + 0.30 * (noise.line(x * scale, row, 3) - 0.3))
         })
         .collect();
@@ -133,12 +136,12 @@ pub fn paint_bank(stage: &mut Stage, foot: f32, rise: f32, rgb: u32, part: u64) 
 /// Rocks at the water's edge.
 pub fn paint_rocks(stage: &mut Stage, y: f32, part: u64) {
     let mut dice = stage.dice(part);
-    let side = stage.side;
+    let hand = stage.hand;
     let wide = stage.width();
     for number in 0..11_u8 {
         let t = f32::from(number) / 10.0;
         let size = stage.unit * dice.range(3.0, 9.0) * (1.25 - 0.8 * t);
-        let x = wide * (0.5 + side * (0.56 - 0.62 * t * dice.range(0.5, 1.0)));
+        let x = wide * (0.5 + hand * (0.56 - 0.62 * t * dice.range(0.5, 1.0)));
         let foot = y + dice.range(0.0, 5.0) * stage.unit;
         paint_rock(stage, &mut dice, (x, foot), size);
     }
@@ -191,4 +194,5 @@ pub fn is_blooming(scene: &Scene) -> bool {
     scene.has(Subject::Flowers)
         || scene.is_at(Place::Garden)
         || (scene.season == Some(Season::Spring) && !scene.is_white())
+        || (scene.places[0] == Place::Meadow && scene.season.is_none() && scene.dice.for_part(53).chance(0.5))
 }

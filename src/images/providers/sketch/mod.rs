@@ -45,9 +45,12 @@ const SIDES: std::ops::RangeInclusive<u32> = 64..=2048;
 /// The bytes are RGB, 8 bits each, row by row.
 #[must_use]
 pub fn paint(prompt: &str, width: u32, height: u32, seed: u32) -> Vec<u8> {
-    let [width, height] = [width, height].map(|side| side.clamp(*SIDES.start(), *SIDES.end()) as usize);
+    let [width, height] = [width, height].map(|hand| hand.clamp(*SIDES.start(), *SIDES.end()) as usize);
     let scene = scene::Scene::new(prompt, seed);
     let mut stage = stage::Stage::new(&scene, width, height);
     compose::paint_scene(&mut stage);
     stage.canvas.into_bytes(seed)
 }
+
+#[cfg(test)]
+mod tests;

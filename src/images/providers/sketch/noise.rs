@@ -67,7 +67,7 @@ impl Dice {
     }
 
     /// 1 or -1.
-    pub fn side(&mut self) -> f32 {
+    pub fn hand(&mut self) -> f32 {
         if self.chance(0.5) { 1.0 } else { -1.0 }
     }
 }

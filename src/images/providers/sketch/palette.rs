@@ -19,6 +19,8 @@ pub struct Palette {
     /// What falls on things, per part of their own colour.
     lit: Light,
     grade: Grade,
+    /// How far low light takes things over into its own tones.
+    tinge: f32,
 }
 
 /// Colours of a time of day: sky from top to horizon, sun, haze, ink, and the light on things.
@@ -41,7 +43,7 @@ const DUSK: [Set; 3] = [
 ];
 const NIGHT: [Set; 3] = [
     ([0x06_0b_26, 0x14_2a_60, 0x42_68_a4, 0xf4_f0_dc, 0x33_54_88, 0x04_08_18], [0.10, 0.16, 0.30]),
-    ([0x04_14_24, 0x0c_3c_54, 0x34_7c_88, 0xee_f4_e4, 0x26_62_72, 0x02_0d_16], [0.09, 0.18, 0.25]),
+    ([0x04_14_24, 0x0c_3c_54, 0x34_7c_88, 0xee_f4_e4, 0x26_62_72, 0x02_0d_18], [0.09, 0.18, 0.25]),
     ([0x0f_0a_2c, 0x2c_22_66, 0x6e_58_a0, 0xf6_ea_e4, 0x4c_42_88, 0x08_05_1c], [0.13, 0.13, 0.29]),
 ];
 
@@ -107,7 +109,12 @@ impl Palette {
         };
         let (colours, mut lit) = sets[dice.below(sets.len())];
         let [top, middle, low, sun, haze, ink] = colours.map(Lab::hex);
-        let mut palette = Self { sky: [top, middle, low], sun, haze, ink, lit, grade: Grade::new(scene) };
+        let mut palette = Self { sky: [top, middle, low], sun, haze, ink, lit, grade: Grade::new(scene), tinge: 0.0 };
+        palette.tinge = match scene.time {
+            Time::Dawn => 0.28,
+            Time::Dusk => 0.34,
+            Time::Day | Time::Night => 0.0,
+        };
         if scene.is_overcast() {
             palette.cloud_over(scene.is_weather(Weather::Storm));
             lit = lit.map(|part| part * 0.72);
@@ -116,7 +123,7 @@ impl Palette {
         let pale_to = if night { 0.55 } else { 0.86 };
         let grade = palette.grade.clone();
         for colour in palette.sky.iter_mut().chain([&mut palette.haze]) {
-            *colour = grade.bend(*colour, 0.82, pale_to);
+            *colour = grade.bend(*colour, 0.70, pale_to);
         }
         palette.sun = grade.bend(palette.sun, 0.35, 0.95);
         palette.ink = grade.bend(palette.ink, 0.7, if night { 0.2 } else { 0.42 });
@@ -125,13 +132,17 @@ impl Palette {
     }
 
     fn cloud_over(&mut self, storm: bool) {
-        let (grey, dark) = if storm { (0.45, 0.14) } else { (0.5, 0.05) };
+        let (grey, dark) = if storm { (0.3, 0.24) } else { (0.5, 0.05) };
+        let slate = Lab { l: 0.0, a: -0.020, b: -0.052 };
         for (row, colour) in self.sky.iter_mut().enumerate() {
             // A heavy lid above, a lighter strip at the horizon.
             let lid = dark * (1.0 - row as f32 * 0.4);
-            *colour = colour.saturate(1.0 - grey).lift(-lid.min(colour.l * 0.4));
+            *colour = colour
+                .mix(Lab { l: colour.l, ..slate }, if storm { 0.85 } else { 0.6 })
+                .saturate(1.0 - grey * 0.5)
+                .lift(-lid.min(colour.l * 0.4));
         }
-        self.haze = self.haze.saturate(0.6).lift(-dark.min(self.haze.l * 0.3) * 0.8);
+        self.haze = self.haze.mix(Lab { l: self.haze.l, ..slate }, 0.6).lift(-dark.min(self.haze.l * 0.3) * 0.8);
     }
 
     /// A thing of this colour (`0xrrggbb`) in the light of the scene; `far` from 0, right here, to 1, lost in the haze.
@@ -143,7 +154,9 @@ impl Palette {
     pub fn local_of(&self, colour: Lab, far: f32) -> Lab {
         let light = colour.light();
         let lit = Lab::of([light[0] * self.lit[0], light[1] * self.lit[1], light[2] * self.lit[2]]);
-        self.grade.bend(lit, 0.55, 0.8).mix(self.haze, far)
+        let bent = self.grade.bend(lit, 0.45, 0.8);
+        let tinged = self.ink.mix(self.haze, (bent.l * 1.1).min(1.0));
+        bent.mix(Lab { l: bent.l, ..tinged }, self.tinge).mix(self.haze, far)
     }
 
     /// Things keep most of a colour they were asked to have.

@@ -1,16 +1,22 @@
 //! Trees and palms. Meadows with their grass and flowers are in `meadow`.
 
-use super::colour::Light;
+use super::colour::{Light, mix_light};
 use super::curve::{cos, lerp, sin};
 use super::noise::Dice;
 use super::palette::any_of;
-use super::scene::{Colour, Season};
+use super::scene::{Colour, Season, Subject};
 use super::shape::{Point, fill, stroke};
 use super::stage::Stage;
 
 /// A conifer that stands on a point.
 pub fn paint_pine(stage: &mut Stage, dice: &mut Dice, (x, y): Point, high: f32, light: Light) {
-    let tiers = if high < stage.unit * 7.0 { 5 } else { 9 };
+    let tiers = if high < stage.unit * 7.0 {
+        5
+    } else if high < stage.unit * 24.0 {
+        11
+    } else {
+        19
+    };
     let half = high * dice.range(0.17, 0.23);
     let lean = dice.range(-0.015, 0.015) * high;
     let (mut left, mut right) = (Vec::new(), Vec::new());
@@ -18,10 +24,11 @@ pub fn paint_pine(stage: &mut Stage, dice: &mut Dice, (x, y): Point, high: f32, 
         let t = (tier as f32 + 1.0) / tiers as f32;
         let reach = half * (0.10 + 0.90 * t);
         let rows = y - high * (1.0 - t * 0.93);
-        for (side, sign) in [(&mut left, -1.0), (&mut right, 1.0)] {
-            let tip = reach * dice.range(0.72, 1.12);
-            side.push((x + lean * (1.0 - t) + sign * tip, rows + high * 0.025 * dice.range(0.4, 1.4)));
-            side.push((x + lean * (1.0 - t) + sign * reach * 0.42, rows - high * 0.018));
+        for (hand, sign) in [(&mut left, -1.0), (&mut right, 1.0)] {
+            let tip = reach * dice.range(0.62, 1.12);
+            let droop = high * 0.19 / tiers as f32;
+            hand.push((x + lean * (1.0 - t) + sign * tip, rows + droop * dice.range(0.5, 1.5)));
+            hand.push((x + lean * (1.0 - t) + sign * reach * dice.range(0.40, 0.58), rows - droop * 0.5));
         }
     }
     let mut points = vec![(x + lean, y - high)];
@@ -59,7 +66,8 @@ pub fn paint_pines(stage: &mut Stage, tops: &[f32], (most, far, dense): (f32, f3
 
 /// The leaves of a broad tree, from their dark to their light tones.
 fn leaves(stage: &Stage) -> [u32; 3] {
-    match (stage.scene.accent, stage.scene.season) {
+    let asked = stage.scene.accent.filter(|_| stage.scene.has(Subject::Trees));
+    match (asked, stage.scene.season) {
         (Some(Colour::Red), _) => [0x6a_1c_24, 0xa8_2c_28, 0xdc_58_34],
         (Some(Colour::Gold | Colour::Orange), _) | (_, Some(Season::Autumn)) => [0x8c_3a_20, 0xc8_64_24, 0xf0_a0_3c],
         (Some(Colour::Pink), _) | (_, Some(Season::Spring)) => [0xb0_5c_80, 0xe4_90_ac, 0xfc_cc_d8],
@@ -86,82 +94,93 @@ pub fn paint_tree(stage: &mut Stage, dice: &mut Dice, (x, y): Point, high: f32, 
     let toward = if stage.sun.0 < x { -1.0 } else { 1.0 };
     let crown = (fork.0, y - high * 0.64);
     // Clumps first, so that the crown has a shape of its own; then strokes from dark to light.
-    let clumps: Vec<(Point, f32)> = (0..9)
-        .map(|_| {
-            let (angle, off) = (dice.range(0.0, std::f32::consts::TAU), dice.unit().sqrt());
-            let at = (crown.0 + high * 0.30 * off * cos(angle), crown.1 + high * 0.20 * off * sin(angle));
-            (at, high * dice.range(0.10, 0.17))
-        })
-        .collect();
-    let strokes = if high > stage.unit * 16.0 { 30 } else { 12 };
-    for (step, rgb) in tones.into_iter().enumerate() {
-        let depth = step as f32;
-        let colour = stage.palette.local(rgb, far).mix(stage.palette.shade(far), 0.12);
-        for &((cx, cy), size) in &clumps {
+    let mut clumps = vec![(crown, high * 0.20)];
+    for number in 0..11_u8 {
+        let angle = f32::from(number) * 0.571 + dice.range(-0.2, 0.2);
+        let off = dice.range(0.6, 1.0);
+        let at = (crown.0 + high * 0.29 * off * cos(angle), crown.1 + high * 0.19 * off * sin(angle));
+        clumps.push((at, high * dice.range(0.09, 0.14)));
+    }
+    // Low clumps lie behind the high ones, which catch the light.
+    clumps.sort_by(|a, b| b.0.1.total_cmp(&a.0.1));
+    let strokes = if high > stage.unit * 16.0 { 44 } else { 16 };
+    let colours = tones.map(|rgb| {
+        stage.palette.accent(rgb, far).mix(stage.palette.local(rgb, far), 0.6).mix(stage.palette.shade(far), 0.10)
+    });
+    for ((cx, cy), size) in clumps {
+        for (step, colour) in colours.into_iter().enumerate() {
+            let depth = step as f32;
             for _ in 0..strokes {
                 let (angle, off) = (dice.range(0.0, std::f32::consts::TAU), dice.unit().sqrt());
                 let reach = size * (1.12 - 0.24 * depth);
                 let px = cx + reach * off * cos(angle) + toward * size * 0.24 * depth;
                 let py = cy + reach * off * sin(angle) - size * 0.30 * depth;
                 let light = colour.lift(dice.range(-0.025, 0.03)).light();
-                let dab = size * dice.range(0.13, 0.24) * (1.15 - 0.22 * depth);
+                let dab = size * dice.range(0.08, 0.17) * (1.2 - 0.2 * depth);
                 stage.canvas.spot((px, py), dab, 1.2, light, 0.95);
             }
         }
     }
 }
 
-/// A palm that leans to one side.
-pub fn paint_palm(stage: &mut Stage, dice: &mut Dice, (x, y): Point, high: f32, lean: f32, light: Light) {
+/// A palm that leans to one side; `leaf` is the light of its fronds.
+pub fn paint_palm(stage: &mut Stage, dice: &mut Dice, (x, y): Point, high: f32, bow: f32, leaf: Light) {
     const JOINTS: u8 = 12;
-    let bend = |t: f32| (x + lean * high * t * t, y - high * t);
+    let bark = mix_light(leaf, stage.palette.local(0x7c_5a_44, 0.0).light(), 0.5);
+    let bend = |t: f32| (x + bow * high * t * t, y - high * t);
     let thick = |t: f32| high * lerp(0.045, 0.022, t);
     for joint in 0..JOINTS {
         let (from, to) = (f32::from(joint) / f32::from(JOINTS), f32::from(joint + 1) / f32::from(JOINTS) + 0.01);
-        stroke(&mut stage.canvas, bend(from), bend(to), (thick(from), thick(to)), light);
+        stroke(&mut stage.canvas, bend(from), bend(to), (thick(from), thick(to)), bark);
     }
     let head = bend(1.0);
-    for frond in 0..11_u8 {
-        let angle = lerp(-3.5, 0.36, f32::from(frond) / 10.0) + dice.range(-0.12, 0.12);
-        let long = high * dice.range(0.36, 0.5);
-        paint_frond(stage, head, angle, long, light);
+    stage.canvas.spot(head, high * 0.03, 1.0, leaf, 1.0);
+    for frond in 0..12_u8 {
+        let rise = lerp(1.12, -0.30, f32::from(frond / 2) / 5.0) + dice.range(-0.10, 0.10);
+        let angle = if frond % 2 == 0 { -rise } else { rise - std::f32::consts::PI };
+        let long = high * dice.range(0.36, 0.48) * lerp(0.86, 1.0, f32::from(frond) / 11.0);
+        paint_frond(stage, head, angle, long, leaf);
     }
-    stage.canvas.spot(head, high * 0.03, 1.0, light, 1.0);
 }
 
 /// A leaf that hangs over, with a comb of leaflets.
 fn paint_frond(stage: &mut Stage, (x, y): Point, angle: f32, long: f32, light: Light) {
-    const LEAFLETS: u8 = 15;
+    const LEAFLETS: u8 = 26;
     let rib = |t: f32| (x + long * t * cos(angle), y + long * (t * sin(angle) * (1.0 - 0.25 * t) + 0.62 * t * t));
     let mut before = rib(0.0);
     for leaflet in 1..=LEAFLETS {
         let t = f32::from(leaflet) / f32::from(LEAFLETS);
         let here = rib(t);
         stroke(&mut stage.canvas, before, here, (long * 0.022, long * 0.018), light);
-        let size = long * 0.34 * (1.08 - t) * (0.35 + t).min(1.0);
-        let tip = (here.0 + size * 0.45 * cos(angle), here.1 + size);
-        stroke(&mut stage.canvas, here, tip, (long * 0.030, 0.4), light);
-        let up = (here.0 + size * 0.75 * cos(angle), here.1 + size * 0.30 - size * 0.28);
-        stroke(&mut stage.canvas, here, up, (long * 0.026, 0.4), light);
+        let size = long * 0.30 * (1.06 - t * t) * (0.25 + 1.6 * t).min(1.0);
+        // Leaflets point along the rib and hang from both its sides.
+        let (dx, dy) = (here.0 - before.0, here.1 - before.1);
+        let step = (dx * dx + dy * dy).sqrt().max(0.01);
+        let (dx, dy) = (dx / step, dy / step);
+        for (aside, down) in [(0.62, 0.38), (-0.50, 0.16)] {
+            let aside = if dx > 0.0 { aside } else { -aside };
+            let tip = (here.0 + size * (dx * 0.55 - dy * aside), here.1 + size * (dy * 0.55 + dx * aside + down));
+            stroke(&mut stage.canvas, here, tip, (long * 0.034, 0.4), light);
+        }
         before = here;
     }
 }
 
 /// A bare or leafy twig that reaches into the picture from a corner above.
-pub fn paint_twigs(stage: &mut Stage, side: f32) {
+pub fn paint_twigs(stage: &mut Stage, hand: f32) {
     let mut dice = stage.dice(44);
     let light = stage.palette.shade(0.0).light();
     let tones = leaves(stage);
-    let edge = if side > 0.0 { stage.width() } else { 0.0 };
+    let edge = if hand > 0.0 { stage.width() } else { 0.0 };
     let unit = stage.unit;
     for bough in 0..3_u8 {
-        let mut from = (edge + side * unit * 2.0, unit * (4.0 + 9.0 * f32::from(bough)));
+        let mut from = (edge + hand * unit * 2.0, unit * (4.0 + 9.0 * f32::from(bough)));
         let mut angle = dice.range(-0.05, 0.35);
         let mut thick = unit * 1.1;
         for _ in 0..9 {
             angle += dice.range(-0.28, 0.30);
             let long = unit * dice.range(2.0, 4.4);
-            let to = (from.0 - side * long * cos(angle), from.1 + long * sin(angle));
+            let to = (from.0 - hand * long * cos(angle), from.1 + long * sin(angle));
             stroke(&mut stage.canvas, from, to, (thick, thick * 0.82), light);
             for _ in 0..16 {
                 let colour = stage.palette.local(any_of(&mut dice, &tones), 0.0).mix(stage.palette.ink, 0.35);

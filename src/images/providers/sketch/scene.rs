@@ -152,7 +152,11 @@ impl Scene {
         for meaning in read(&prompt) {
             let named = colour_before.take();
             match meaning {
-                Meaning::Place(place) => add(&mut scene.places, place),
+                Meaning::Place(place) => {
+                    add(&mut scene.places, place);
+                    // "Green hills" and "the blue sea" are just hills and the sea.
+                    scene.colours.retain(|colour| named != Some(*colour) || !is_usual(*colour, place));
+                }
                 Meaning::Weather(weather) => add(&mut scene.weather, weather),
                 Meaning::Time(named) => time = time.or(Some(named)),
                 Meaning::Colour(colour) => {
@@ -226,7 +230,9 @@ impl Scene {
             Some(Subject::Bridge) => &[Place::River, Place::City],
             Some(Subject::Flowers) => &[Place::Garden, Place::Meadow],
             Some(Subject::Cat | Subject::Windmill | Subject::Trees | Subject::Fireflies) => &[Place::Meadow],
-            _ => &[Place::Mountains, Place::Lake, Place::Sea, Place::Meadow, Place::Desert, Place::Forest],
+            _ => {
+                &[Place::Mountains, Place::Lake, Place::Sea, Place::Garden, Place::Desert, Place::Forest, Place::Island]
+            }
         };
         any[dice.below(any.len())]
     }
@@ -257,6 +263,18 @@ impl Scene {
 fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
     if !list.contains(&item) {
         list.push(item);
+    }
+}
+
+/// Whether the place has that colour anyway.
+fn is_usual(colour: Colour, place: Place) -> bool {
+    match colour {
+        Colour::Green => {
+            matches!(place, Place::Meadow | Place::Forest | Place::Garden | Place::Island | Place::Mountains)
+        }
+        Colour::Blue => matches!(place, Place::Sea | Place::Lake | Place::River | Place::Mountains),
+        Colour::Gold => matches!(place, Place::Desert | Place::Beach | Place::Sea),
+        _ => false,
     }
 }
 

@@ -120,6 +120,12 @@ pub fn oval((x, y): Point, wide: f32, high: f32) -> Vec<Point> {
 /// Paints everything below a line, down to the row `bottom`. `tops` has one height per column; `paint` gets the column,
 /// the row and the depth below the line.
 pub fn fill_below(canvas: &mut Canvas, tops: &[f32], bottom: f32, paint: impl Fn(f32, f32, f32) -> Light) {
+    fill_between(canvas, tops, &vec![bottom; tops.len()], paint);
+}
+
+/// As [`fill_below`], each column down to a row of its own in `ends`: what lies deeper will be hidden anyway.
+pub fn fill_between(canvas: &mut Canvas, tops: &[f32], ends: &[f32], paint: impl Fn(f32, f32, f32) -> Light) {
+    let bottom = ends.iter().copied().fold(0.0, f32::max);
     let highest = tops.iter().copied().fold(f32::INFINITY, f32::min);
     // A steep line crosses many rows per column: its edge is measured across, not down.
     let across: Vec<f32> = (0..tops.len())
@@ -129,10 +135,10 @@ pub fn fill_below(canvas: &mut Canvas, tops: &[f32], bottom: f32, paint: impl Fn
         })
         .collect();
     for row in canvas.rows(highest - 2.0, bottom) {
-        for (column, (&top, &across)) in tops.iter().zip(&across).enumerate().take(canvas.width) {
+        for (column, ((&top, &across), &end)) in tops.iter().zip(&across).zip(ends).enumerate().take(canvas.width) {
             let depth = row as f32 + 0.5 - top;
             let cover = depth * across + 0.5;
-            if cover > 0.0 {
+            if cover > 0.0 && row as f32 <= end {
                 canvas.blend(column, row, paint(column as f32, row as f32, depth.max(0.0)), cover.min(1.0));
             }
         }

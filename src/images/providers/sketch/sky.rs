@@ -7,7 +7,9 @@ use super::stage::Stage;
 
 /// Paints the sky over the whole canvas, so that nothing behind the land stays empty.
 pub fn paint_sky(stage: &mut Stage) {
-    let sun = stage.palette.sun.light();
+    let veil_tone =
+        if stage.is_night() { stage.palette.sky[2].mix(stage.palette.sun, 0.25) } else { stage.palette.sun };
+    let sun = veil_tone.light();
     let (sun_x, sun_y) = stage.sun;
     let wide = stage.unit * if stage.is_night() { 26.0 } else { 40.0 };
     let shine = match stage.scene.time {
@@ -52,10 +54,11 @@ fn paint_moon(stage: &mut Stage) {
     let radius = stage.unit * big;
     let (x, y) = stage.sun;
     let light = stage.palette.sun.light();
-    stage.canvas.glow(stage.sun, radius * 6.0, light, 0.10);
-    stage.canvas.glow(stage.sun, radius * 2.4, light, 0.16);
+    let halo = stage.palette.sky[2].mix(stage.palette.sun, 0.5).light();
+    stage.canvas.glow(stage.sun, radius * 6.0, halo, 0.10);
+    stage.canvas.glow(stage.sun, radius * 2.4, halo, 0.20);
     // A full moon, or one whose right or left side lies in shadow.
-    let shadow = if dice.chance(0.55) { 9.0 } else { dice.range(0.55, 0.9) * dice.side() };
+    let shadow = if dice.chance(0.55) { 9.0 } else { dice.range(0.55, 0.9) * dice.hand() };
     let canvas = &mut stage.canvas;
     for row in canvas.rows(y - radius - 1.0, y + radius + 1.0) {
         for column in canvas.columns(x - radius - 1.0, x + radius + 1.0) {
@@ -68,7 +71,7 @@ fn paint_moon(stage: &mut Stage) {
             let day = clamp01((beyond - 1.05) * radius * 0.5 + 0.5);
             let seas = smooth(0.50, 0.68, stage.noise.fbm(u * 1.7 + 31.0, v * 1.7 + 7.0, 4));
             let tone = scale_light(light, 1.05 - 0.34 * seas - 0.12 * (u * u + v * v));
-            canvas.blend(column, row, tone, edge * (0.05 + 0.95 * day));
+            canvas.blend(column, row, tone, edge * (0.02 + 0.98 * day));
         }
     }
 }
@@ -82,7 +85,7 @@ pub fn paint_stars(stage: &mut Stage) {
     let asked = stage.scene.has(Subject::Stars);
     let band = asked || dice.chance(0.4);
     let (wide, high) = (stage.width(), stage.horizon);
-    let slope = dice.range(0.5, 0.9) * stage.side;
+    let slope = dice.range(0.5, 0.9) * stage.hand;
     if band {
         paint_band(stage, slope);
     }
@@ -97,13 +100,19 @@ pub fn paint_stars(stage: &mut Stage) {
             let off = (dice.unit() + dice.unit() - 1.0) * high * 0.35;
             y = band_middle(x, wide, high, slope) + off;
         }
-        let fade = dim * (1.0 - smooth(0.55, 1.0, y / high));
+        let (dx, dy) = (x - stage.sun.0, y - stage.sun.1);
+        // None in front of the moon, few in its glare.
+        let glare = smooth(7.0, 18.0, (dx * dx + dy * dy).sqrt() / stage.unit);
+        let fade = dim * glare * (1.0 - smooth(0.55, 1.0, y / high));
+        if fade <= 0.0 {
+            continue;
+        }
         let light = Lab { l: 0.97, a: 0.02 * (tone - 0.5), b: 0.10 * (tone - 0.6) }.light();
-        let size = stage.unit * (0.07 + 0.20 * big * big * big * big);
+        let size = stage.unit * (0.05 + 0.16 * big * big * big * big * big * big);
         let amount = fade * (0.35 + 0.65 * big);
         stage.canvas.spot((x, y), size, size + 0.7, light, amount);
-        if big > 0.985 {
-            stage.canvas.glow((x, y), size * 9.0, light, 0.22 * fade);
+        if big > 0.992 {
+            stage.canvas.glow((x, y), size * 6.0, light, 0.16 * fade);
         }
     }
 }

@@ -18,17 +18,16 @@ pub struct Stage<'a> {
     /// The middle of the sun or the moon.
     pub sun: Point,
     /// 1 where the subject stands right of the middle, -1 where left: away from the sun.
-    pub side: f32,
+    pub hand: f32,
 }
 
 impl<'a> Stage<'a> {
     pub fn new(scene: &'a Scene, width: usize, height: usize) -> Self {
         let mut dice = scene.dice.for_part(3);
         let (wide, high) = (width as f32, height as f32);
-        let side = dice.side();
+        let hand = dice.hand();
         let tall = high > wide * 1.2;
         let share = match scene.places[0] {
-            Place::Sea | Place::Beach | Place::Island => 0.60,
             Place::City => 0.70,
             Place::Lake | Place::River => 0.62,
             Place::Desert | Place::Garden => 0.54,
@@ -37,7 +36,7 @@ impl<'a> Stage<'a> {
         let horizon = high * (share + if tall { 0.04 } else { 0.0 });
         let low = matches!(scene.time, Time::Dawn | Time::Dusk);
         let up = if low { dice.range(0.62, 0.8) } else { dice.range(0.26, 0.38) };
-        let sun = (wide * (0.5 - side * dice.range(0.16, 0.26)), horizon * up);
+        let sun = (wide * (0.5 - hand * dice.range(0.16, 0.26)), horizon * up);
         Self {
             canvas: Canvas::new(width, height),
             scene,
@@ -46,7 +45,7 @@ impl<'a> Stage<'a> {
             unit: high.min(wide * 1.2) / 100.0,
             horizon,
             sun,
-            side,
+            hand,
         }
     }
 

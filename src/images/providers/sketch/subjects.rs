@@ -13,7 +13,7 @@ pub fn paint_boat(stage: &mut Stage, (x, y): Point, size: f32, far: f32) {
     let sail = stage.palette.accent(stage.scene.accent.map_or(0xfa_f0_e0, paint_of), far);
     let lit = sail.mix(stage.palette.sun, 0.15).light();
     let shade = sail.mix(stage.palette.ink, 0.28).light();
-    let face = -stage.side;
+    let face = -stage.hand;
     let at = |u: f32, v: f32| (x + face * u * size, y - v * size);
     // The mirror image first, paler and broken.
     for line in 0..26_u8 {
@@ -63,13 +63,13 @@ pub fn paint_balloon(stage: &mut Stage, dice: &mut Dice, (x, y): Point, size: f3
     let (sun, ink) = (stage.palette.sun.light(), stage.palette.shade(far).light());
     let half = size / 2.0;
     let mut outline = Vec::new();
-    for side in [1.0, -1.0] {
+    for hand in [1.0, -1.0] {
         for step in 0..=18_u8 {
-            let t = f32::from(if side > 0.0 { step } else { 18 - step }) / 18.0;
+            let t = f32::from(if hand > 0.0 { step } else { 18 - step }) / 18.0;
             // Round above, drawn together below.
             let angle = t * 2.55;
             outline.push((
-                x + side * half * sin(angle) * if t > 0.72 { 1.0 - (t - 0.72) * 0.55 } else { 1.0 },
+                x + hand * half * sin(angle) * if t > 0.72 { 1.0 - (t - 0.72) * 0.55 } else { 1.0 },
                 y - half * cos(angle) * (1.0 + 0.25 * t),
             ));
         }
@@ -114,15 +114,15 @@ pub fn paint_balloon(stage: &mut Stage, dice: &mut Dice, (x, y): Point, size: f3
 pub fn paint_birds(stage: &mut Stage, count: u8) {
     let mut dice = stage.dice(70);
     let light = stage.palette.shade(0.22).light();
-    let middle = (stage.width() * (0.5 + stage.side * dice.range(0.02, 0.14)), stage.horizon * dice.range(0.3, 0.45));
+    let middle = (stage.width() * (0.5 + stage.hand * dice.range(0.02, 0.14)), stage.horizon * dice.range(0.3, 0.45));
     for _ in 0..count {
         let at = (middle.0 + dice.range(-20.0, 20.0) * stage.unit, middle.1 + dice.range(-8.0, 8.0) * stage.unit);
         let size = stage.unit * dice.range(0.9, 2.0);
         let lift = dice.range(0.15, 0.65);
         let tilt = dice.range(-0.2, 0.2);
-        for side in [-1.0, 1.0] {
-            let elbow = (at.0 + side * size * 0.5, at.1 - size * (lift + tilt * side));
-            let tip = (at.0 + side * size * 1.15, at.1 - size * (lift * 0.55 + tilt * side));
+        for hand in [-1.0, 1.0] {
+            let elbow = (at.0 + hand * size * 0.5, at.1 - size * (lift + tilt * hand));
+            let tip = (at.0 + hand * size * 1.15, at.1 - size * (lift * 0.55 + tilt * hand));
             stroke(&mut stage.canvas, at, elbow, (size * 0.20, size * 0.16), light);
             stroke(&mut stage.canvas, elbow, tip, (size * 0.16, 0.3), light);
         }
@@ -182,7 +182,7 @@ pub fn paint_deer(stage: &mut Stage, foot: Point, size: f32) {
         (-0.45, 1.00),
     ];
     let light = stage.palette.shade(0.03).light();
-    let face = -stage.side;
+    let face = -stage.hand;
     let at = |(u, v): Point| (foot.0 + face * u * size, foot.1 - v * size);
     fill(&mut stage.canvas, &BODY.map(at), light);
     fill(
@@ -211,7 +211,7 @@ pub fn paint_sitter(stage: &mut Stage, foot: Point, size: f32, fox: bool) {
         stage.palette.shade(0.02)
     };
     let light = tone.light();
-    let face = -stage.side;
+    let face = -stage.hand;
     let at = |(u, v): Point| (foot.0 + face * u * size, foot.1 - v * size);
     let body = [
         (-0.26, 0.0),

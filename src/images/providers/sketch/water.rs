@@ -8,6 +8,7 @@ use super::stage::Stage;
 /// Paints water from the row `shore` down to the bottom.
 pub fn paint_water(stage: &mut Stage, shore: f32) {
     let open = matches!(stage.scene.places[0], Place::Sea | Place::Beach | Place::Island);
+    let city = stage.scene.is_at(Place::City);
     let rough = match stage.scene.weather.first() {
         Some(Weather::Storm) => 2.6,
         Some(Weather::Wind | Weather::Rain) => 1.5,
@@ -24,6 +25,8 @@ pub fn paint_water(stage: &mut Stage, shore: f32) {
     let (unit, height, width) = (stage.unit, stage.height(), stage.canvas.width);
     let (depth, noise) = (height - shore, &stage.noise);
     let top = shore.max(1.0) as usize;
+    let centre = stage.sun.0;
+    let mut phase = 0.0;
     let mut line = vec![[0.0; 3]; width];
     for row in top..stage.canvas.height {
         let down = row as f32 + 0.5 - shore;
@@ -33,15 +36,23 @@ pub fn paint_water(stage: &mut Stage, shore: f32) {
         let (sway, lift) = (size * 0.55 * rough, size * 0.5 * rough);
         let mirror = lerp(0.80, if open { 0.34 } else { 0.50 }, smooth(0.0, 0.8, near));
         let body = mix_light(far_off, deep, smooth(0.0, 0.55, near));
-        let (across, along) = (1.0 / (size * 5.0), unit * 3.4 / size * (1.0 + near * 2.0));
-        let phase = down / size * 1.6 + along;
+        let across = 1.0 / (size * 5.0);
+        // Waves follow one another at the distance that suits their size.
+        phase += 1.5 / size;
         for (column, pixel) in line.iter_mut().enumerate() {
             let x = column as f32;
-            let swell = noise.at(x * across, phase) - 0.5;
-            let ripple = noise.at(x * across * 2.7 + 31.0, phase * 2.1) - 0.5;
+            let off = x - centre;
+            let swell = noise.at(off * across + 90.0, phase) - 0.5;
+            let ripple = noise.at(off * across * 2.7 + 31.0, phase * 2.1) - 0.5;
             let wave = swell + ripple * 0.55;
             let from = shore - 1.0 - (down * 0.92 + wave * lift * 1.6).abs();
-            let image = stage.canvas.sample(x + wave * sway, from);
+            let mut image = stage.canvas.sample(x + wave * sway, from);
+            if city {
+                // Lamps draw long streaks.
+                for (share, up) in [(0.5, 1.3), (0.34, 2.9)] {
+                    image = mix_light(image, stage.canvas.sample(x + wave * sway, (from - size * up).max(0.0)), share);
+                }
+            }
             let tilt = clamp01(mirror + wave * 0.42 * rough.min(1.4));
             let light = mix_light(body, image, tilt);
             *pixel = mix_light(light, crest, 0.16 * rough.min(1.6) * smooth(0.42, 0.62, wave) * (1.0 - near * 0.4));
@@ -66,7 +77,7 @@ fn paint_shore_line(stage: &mut Stage, shore: f32) {
 
 /// The path of sun or moon on the water: dashes, wider towards the viewer.
 fn paint_glitter(stage: &mut Stage, shore: f32) {
-    if !stage.has_disc() {
+    if !stage.has_disc() || stage.scene.places[0] == Place::Waterfall {
         return;
     }
     let mut dice = stage.dice(31);

@@ -1,23 +1,26 @@
 //! Pictures with water in front: what stands at its edge, what floats on it, and the near shore.
 
+use super::backdrop::paint_far_shore;
 use super::buildings::{paint_house, paint_lighthouse};
 use super::city::paint_bridge;
 use super::curve::{lerp, smooth};
 use super::land::{Layer, paint_hill};
 use super::meadow::{cover_of, paint_bank, paint_blades, paint_reeds, paint_rock, paint_rocks};
 use super::plants::{paint_palm, paint_pine, paint_pines, paint_tree, paint_twigs};
-use super::scene::{Place, Subject};
-use super::shape::fill_below;
+use super::scene::{Place, Subject, Weather};
+use super::shape::{fill_below, fill_with, oval};
 use super::stage::Stage;
 use super::subjects::{paint_boat, paint_deer, paint_sitter};
 use super::water::paint_water;
 
 /// Everything from the far shore to the bottom edge.
 pub fn paint_waterside(stage: &mut Stage) {
-    let (unit, horizon, wide, high, side) = (stage.unit, stage.horizon, stage.width(), stage.height(), stage.side);
+    let (unit, horizon, wide, high, hand) = (stage.unit, stage.horizon, stage.width(), stage.height(), stage.hand);
     let place = stage.scene.places[0];
     let inland = !matches!(place, Place::Sea | Place::Beach | Place::Island | Place::City | Place::Lake | Place::River);
-    if place == Place::Mountains || inland {
+    if place == Place::Mountains && (stage.scene.is_at(Place::Lake) || stage.scene.is_at(Place::River)) {
+        paint_far_shore(stage);
+    } else if inland {
         let layer = Layer { foot: horizon + unit * 0.8, rise: unit * 5.0, far: 0.3, part: 140 };
         let tops = paint_hill(stage, layer, cover_of(stage.scene), horizon + 1.0);
         paint_pines(stage, &tops, (unit * 4.2, 0.3, 3.0), 141);
@@ -30,7 +33,7 @@ pub fn paint_waterside(stage: &mut Stage) {
     }
     if stage.scene.has(Subject::House) && matches!(place, Place::Lake | Place::River | Place::Mountains) {
         let mut dice = stage.dice(142);
-        paint_house(stage, &mut dice, (wide * (0.5 + side * 0.2), horizon + 1.0), unit * 9.0, 0.16);
+        paint_house(stage, &mut dice, (wide * (0.5 + hand * 0.2), horizon + 1.0), unit * 9.0, 0.16);
     }
     let lighthouse = stage.scene.has(Subject::Lighthouse);
     if lighthouse {
@@ -39,20 +42,20 @@ pub fn paint_waterside(stage: &mut Stage) {
     paint_water(stage, horizon);
     if stage.scene.has(Subject::Boat) {
         let off = if lighthouse { -0.16 } else { 0.14 };
-        paint_boat(stage, (wide * (0.5 + side * off), lerp(horizon, high, 0.26)), unit * 14.0, 0.05);
+        paint_boat(stage, (wide * (0.5 + hand * off), lerp(horizon, high, 0.26)), unit * 14.0, 0.05);
     } else if matches!(place, Place::Sea | Place::Island) && stage.dice(143).chance(0.5) {
-        paint_boat(stage, (wide * (0.5 - side * 0.22), horizon + unit * 2.6), unit * 4.0, 0.35);
+        paint_boat(stage, (wide * (0.5 - hand * 0.22), horizon + unit * 2.6), unit * 4.0, 0.35);
     }
     paint_near_shore(stage);
 }
 
 /// A cliff that comes in from the subject's side, with the lighthouse on it.
 fn paint_headland(stage: &mut Stage) {
-    let (unit, horizon, wide, side) = (stage.unit, stage.horizon, stage.width(), stage.side);
+    let (unit, horizon, wide, hand) = (stage.unit, stage.horizon, stage.width(), stage.hand);
     let crown = unit * 13.0;
     let tops: Vec<f32> = (0..stage.canvas.width)
         .map(|column| {
-            let t = side * (column as f32 / wide - 0.5) + 0.5;
+            let t = hand * (column as f32 / wide - 0.5) + 0.5;
             let rough = stage.noise.line(column as f32 / (unit * 6.0), 3.0, 5) - 0.5;
             let steep = smooth(0.54, 0.63, t + rough * 0.05);
             horizon + 2.0
@@ -71,18 +74,18 @@ fn paint_headland(stage: &mut Stage) {
         let rock = super::colour::mix_light(dark, lit, smooth(0.36, 0.62, crack));
         super::colour::mix_light(green, rock, smooth(turf * 0.8, turf, depth))
     });
-    let x = wide * (0.5 + side * 0.23);
+    let x = wide * (0.5 + hand * 0.23);
     let y = tops[(x as usize).min(tops.len() - 1)] + unit * 0.8;
     if !stage.scene.has(Subject::House) {
         let mut dice = stage.dice(145);
-        paint_house(stage, &mut dice, (x + side * unit * 9.0, y + unit * 0.2), unit * 8.0, 0.05);
+        paint_house(stage, &mut dice, (x + hand * unit * 9.0, y + unit * 0.2), unit * 8.0, 0.05);
     }
     paint_lighthouse(stage, (x, y), unit * 34.0);
 }
 
 fn paint_island_beach(stage: &mut Stage) {
     let (unit, horizon) = (stage.unit, stage.horizon);
-    let middle = stage.width() * (0.5 + stage.side * 0.14);
+    let middle = stage.width() * (0.5 + stage.hand * 0.14);
     let tops: Vec<f32> = (0..stage.canvas.width)
         .map(|column| {
             let off = (column as f32 - middle) / (unit * 46.0);
@@ -98,7 +101,7 @@ fn paint_island_beach(stage: &mut Stage) {
     for _ in 0..9 {
         let x = middle + unit * dice.range(-34.0, 34.0);
         let light = stage.palette.shade(0.20).mix(stage.palette.local(0x28_60_3c, 0.1), 0.4).light();
-        let lean = dice.range(0.1, 0.35) * dice.side();
+        let lean = dice.range(0.1, 0.35) * dice.hand();
         let high = unit * dice.range(6.0, 10.0);
         paint_palm(stage, &mut dice, (x, horizon - unit * 0.6), high, lean, light);
     }
@@ -106,7 +109,7 @@ fn paint_island_beach(stage: &mut Stage) {
 
 /// What frames the picture in front.
 fn paint_near_shore(stage: &mut Stage) {
-    let (unit, wide, high, side) = (stage.unit, stage.width(), stage.height(), stage.side);
+    let (unit, wide, high, hand) = (stage.unit, stage.width(), stage.height(), stage.hand);
     let mut dice = stage.dice(147);
     match stage.scene.places[0] {
         Place::Beach => paint_beach(stage),
@@ -115,53 +118,87 @@ fn paint_near_shore(stage: &mut Stage) {
             paint_palm(
                 stage,
                 &mut dice,
-                (wide * (0.5 - side * 0.47), high + unit * 3.0),
+                (wide * (0.5 - hand * 0.47), high + unit * 3.0),
                 unit * 74.0,
-                side * 0.22,
+                hand * 0.22,
                 light,
             );
             paint_palm(
                 stage,
                 &mut dice,
-                (wide * (0.5 - side * 0.53), high + unit * 3.0),
+                (wide * (0.5 - hand * 0.53), high + unit * 3.0),
                 unit * 58.0,
-                side * 0.34,
+                hand * 0.34,
                 light,
             );
         }
         Place::Sea => {
             if stage.scene.has(Subject::Palms) {
                 paint_beach(stage);
+            } else if stage.scene.is_weather(Weather::Storm) {
+                paint_swell(stage);
             } else {
                 paint_rocks(stage, high - unit * 2.0, 148);
             }
         }
         Place::City => {
             if stage.scene.has(Subject::Trees) {
-                paint_twigs(stage, -side);
+                paint_twigs(stage, -hand);
             }
         }
         _ => paint_lake_bank(stage),
     }
-    let foot = (wide * (0.5 - side * 0.2), high - unit * 6.0);
+    let foot = (wide * (0.5 - hand * 0.2), high - unit * 6.0);
     if stage.scene.has(Subject::Cat) {
         paint_rock(stage, &mut dice, (foot.0, high), unit * 12.0);
         paint_sitter(stage, foot, unit * 14.0, false);
     }
 }
 
+/// Rows of high waves with foam on their crests.
+fn paint_swell(stage: &mut Stage) {
+    let (unit, high, horizon) = (stage.unit, stage.height(), stage.horizon);
+    let palette = &stage.palette;
+    for (number, near) in [0.34_f32, 0.56, 0.80].into_iter().enumerate() {
+        let row = 4.0 + number as f32 * 7.0;
+        let size = unit * (3.0 + 15.0 * near);
+        let tops: Vec<f32> = (0..stage.canvas.width)
+            .map(|column| {
+                let x = column as f32 / (size * 5.0) + row;
+                let wave = (stage.noise.line(x, row, 1) - 0.5).abs() * 2.0;
+                let chop = stage.noise.line(x * 7.0, row, 2) - 0.5;
+                lerp(horizon, high, near) - size * (0.75 * (1.0 - wave.sqrt()) + 0.10 * chop)
+            })
+            .collect();
+        let deep = palette.local(0x1c_4c_60, 0.35 * (1.0 - near)).mix(palette.ink, 0.42 * near).light();
+        let lit = palette.local(0x58_98_a0, 0.3 * (1.0 - near)).mix(palette.sky[2], 0.25).light();
+        let foam = palette.sky[2].lift(0.22).light();
+        let (noise, fine) = (&stage.noise, 1.0 / size);
+        fill_below(&mut stage.canvas, &tops, high, |x, y, depth| {
+            let lace = noise.fbm(x * fine * 2.2 + row, (y + x * 0.2) * fine * 5.0, 4);
+            let body = super::colour::mix_light(lit, deep, smooth(0.0, size * 0.75, depth + (lace - 0.5) * size * 0.7));
+            let crest = smooth(size * 0.14, 0.0, depth - (lace - 0.42) * size * 0.34);
+            super::colour::mix_light(
+                body,
+                foam,
+                0.75 * crest + 0.30 * smooth(0.60, 0.68, lace) * smooth(size, 0.0, depth),
+            )
+        });
+    }
+}
+
 /// A grassy bank with pines or a tree on it.
 fn paint_lake_bank(stage: &mut Stage) {
-    let (unit, wide, high, side) = (stage.unit, stage.width(), stage.height(), stage.side);
+    let (unit, wide, high, hand) = (stage.unit, stage.width(), stage.height(), stage.hand);
     let mut dice = stage.dice(149);
     for number in 0..5_u8 {
-        let x = wide * (0.5 + side * dice.range(-0.1, 0.28));
+        let x = wide * (0.5 + hand * dice.range(-0.1, 0.28));
         let size = unit * dice.range(1.4, 3.6);
         paint_rock(stage, &mut dice, (x, high - unit * (6.5 - f32::from(number))), size);
     }
     let tops = paint_bank(stage, high - unit * 0.5, unit * 11.0, cover_of(stage.scene), 150);
     let at = |t: f32| {
-        let x = wide * (0.5 + side * t);
+        let x = wide * (0.5 + hand * t);
         (x, tops[(x.max(0.0) as usize).min(tops.len() - 1)] + unit)
     };
     let light = stage.palette.shade(0.0).mix(stage.palette.local(0x20_48_3c, 0.0), 0.3);
@@ -175,7 +212,7 @@ fn paint_lake_bank(stage: &mut Stage) {
         }
     }
     paint_blades(stage, &tops, unit * 3.6, 3.4, 151);
-    paint_reeds(stage, wide * (0.5 - side * 0.42), high, 152);
+    paint_reeds(stage, wide * (0.5 - hand * 0.42), high, 152);
     if stage.scene.has(Subject::Deer) {
         paint_deer(stage, at(0.10), unit * 9.0);
     }
@@ -186,11 +223,11 @@ fn paint_lake_bank(stage: &mut Stage) {
 
 /// Sand that the sea has wetted, and palms.
 fn paint_beach(stage: &mut Stage) {
-    let (unit, wide, high, side) = (stage.unit, stage.width(), stage.height(), stage.side);
+    let (unit, wide, high, hand) = (stage.unit, stage.width(), stage.height(), stage.hand);
     let (horizon, noise) = (stage.horizon, &stage.noise);
     let tops: Vec<f32> = (0..stage.canvas.width)
         .map(|column| {
-            let t = side * (column as f32 / wide - 0.5) + 0.5;
+            let t = hand * (column as f32 / wide - 0.5) + 0.5;
             let wave = (noise.line(column as f32 / (unit * 24.0), 6.0, 3) - 0.5) * unit * 4.0;
             lerp(high + unit * 2.0, horizon + (high - horizon) * 0.30, smooth(-0.1, 1.05, t)) + wave
         })
@@ -206,15 +243,16 @@ fn paint_beach(stage: &mut Stage) {
         let lace = noise.fbm(x * fine, y * fine * 2.0, 3);
         let ground = super::colour::mix_light(wet, dry, smooth(unit * 3.0, unit * 9.0, depth + lace * unit * 3.0));
         let dimple = smooth(0.56, 0.70, noise.fbm(x * fine * 0.9 + 9.0, y * fine * 2.6, 3));
-        let ground = super::colour::mix_light(ground, shade, dimple * 0.5);
+        let ground = super::colour::mix_light(ground, shade, dimple * 0.22);
         super::colour::mix_light(foam, ground, smooth(unit * 0.9, unit * 1.5, depth + (lace - 0.5) * unit * 1.8))
     });
     let mut dice = stage.dice(154);
     let light = stage.palette.shade(0.0).mix(stage.palette.local(0x28_58_38, 0.0), 0.35).light();
     if !stage.scene.is_white() {
         for (t, size, lean) in [(0.40, 60.0, -0.24), (0.47, 44.0, -0.34), (0.34, 38.0, 0.10)] {
-            let at = (wide * (0.5 + side * t), high * 0.93 + unit * 2.0);
-            paint_palm(stage, &mut dice, at, unit * size, side * lean, light);
+            let at = (wide * (0.5 + hand * t), high * 0.93 + unit * 2.0);
+            fill_with(&mut stage.canvas, &oval((at.0, at.1), unit * size * 0.10, unit * 0.8), |_, _| (shade, 0.8));
+            paint_palm(stage, &mut dice, at, unit * size, hand * lean, light);
         }
     }
 }

@@ -19,7 +19,7 @@ pub fn paint_mist(stage: &mut Stage, middle: f32, half: f32, strong: f32) {
         let drift = stage.noise.fbm(x * scale + middle, y * scale * 4.0, 4);
         [strong * (1.0 - off * off) * smooth(0.22, 0.68, drift + 0.12 * (1.0 - off)), 0.0]
     };
-    spread(stage, middle + half, at, |pixel, [thick, _], _| *pixel = mix_light(*pixel, light, thick));
+    spread(stage, middle - half..middle + half, at, |pixel, [thick, _], _| *pixel = mix_light(*pixel, light, thick));
 }
 
 /// Fog over the whole land, thickest far off.
@@ -37,7 +37,7 @@ pub fn paint_fall(stage: &mut Stage) {
     if stage.scene.is_weather(Weather::Rain) {
         paint_rain(stage);
     }
-    if stage.scene.is_weather(Weather::Snow) {
+    if stage.scene.is_weather(Weather::Snow) && !stage.scene.is_weather(Weather::Clear) {
         paint_snow(stage);
     }
 }
@@ -46,7 +46,7 @@ fn paint_rain(stage: &mut Stage) {
     let mut dice = stage.dice(80);
     let light = stage.palette.sky[2].lift(0.12).light();
     let strong = if stage.scene.is_weather(Weather::Storm) { 1.5 } else { 1.0 };
-    let slope = dice.range(0.12, 0.22) * dice.side() * strong;
+    let slope = dice.range(0.12, 0.22) * dice.hand() * strong;
     let count = (stage.width() / stage.unit * 5.0 * strong) as usize;
     for _ in 0..count {
         let near = dice.unit();
@@ -78,7 +78,7 @@ fn paint_snow(stage: &mut Stage) {
         let near = dice.unit();
         let near = near * near * near;
         let at = (dice.unit() * stage.width(), dice.unit() * stage.height());
-        let size = stage.unit * (0.10 + 0.75 * near);
+        let size = stage.unit * (0.10 + 0.55 * near);
         stage.canvas.spot(at, size, 0.8 + size * 0.9, light, 0.85 - 0.45 * near);
     }
 }
@@ -98,7 +98,7 @@ pub fn paint_lightning(stage: &mut Stage) {
     for _ in 0..4 {
         let from = bolt[dice.below(bolt.len() * 2 / 3) + 1];
         let to =
-            (from.0 + stage.unit * dice.range(6.0, 15.0) * dice.side(), from.1 + stage.unit * dice.range(8.0, 18.0));
+            (from.0 + stage.unit * dice.range(6.0, 15.0) * dice.hand(), from.1 + stage.unit * dice.range(8.0, 18.0));
         paint_bolt(stage, from, (to.0, to.1.min(stage.horizon)), stage.unit * 0.26, light);
     }
 }
@@ -106,10 +106,11 @@ pub fn paint_lightning(stage: &mut Stage) {
 fn paint_bolt(stage: &mut Stage, from: Point, to: Point, thick: f32, light: [f32; 3]) -> Vec<Point> {
     const STEPS: u8 = 18;
     let mut dice = stage.dice(83 + from.0.abs() as u64 + from.1.abs() as u64);
+    let long = (to.0 - from.0).abs() + (to.1 - from.1).abs();
     let mut points = vec![from];
     for step in 1..=STEPS {
         let t = f32::from(step) / f32::from(STEPS);
-        let sway = stage.unit * dice.range(-2.2, 2.2) * (1.0 - t * 0.5);
+        let sway = long * 0.032 * dice.range(-1.0, 1.0) * (1.0 - t * 0.5);
         points.push((from.0 + (to.0 - from.0) * t + sway, from.1 + (to.1 - from.1) * t));
     }
     for (number, pair) in points.windows(2).enumerate() {
@@ -130,14 +131,21 @@ pub fn paint_rays(stage: &mut Stage, strong: f32) {
     let height = stage.height();
     let at = move |stage: &Stage, x: f32, y: f32| {
         let (dx, dy) = (x - sun.0, y - sun.1 + unit * 30.0);
-        if dy <= 0.0 {
+        if dy <= unit * 26.0 {
             return [0.0, 0.0];
         }
-        let fan = stage.noise.line(dx / dy * 9.0 + 20.0, 3.0, 2);
+        let fan = stage.noise.line(dx / dy * 6.0 + 20.0, 3.0, 2);
         let far = (dx * dx + dy * dy).sqrt() / height;
-        [strong * smooth(0.45, 0.75, fan) * smooth(0.1, 0.35, far) * smooth(1.25, 0.4, far), 0.0]
+        [
+            strong
+                * smooth(0.45, 0.75, fan)
+                * smooth(26.0, 40.0, dy / unit)
+                * smooth(0.1, 0.35, far)
+                * smooth(1.25, 0.4, far),
+            0.0,
+        ]
     };
-    spread(stage, height, at, |pixel, [amount, _], _| *pixel = mix_light(*pixel, light, amount));
+    spread(stage, 0.0..height, at, |pixel, [amount, _], _| *pixel = mix_light(*pixel, light, amount));
 }
 
 /// The sun shines into the air in front of it, so that edges near it melt.

@@ -22,6 +22,7 @@ const LONGEST: usize = 3;
 pub fn read(prompt: &str) -> Vec<Meaning> {
     let mut found = Vec::new();
     let mut before = "";
+    let mut start_of_last = 0;
     for word in prompt.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
         let denied = matches!(before, "no" | "without" | "not");
         let pair = format!("{before} {word}");
@@ -29,15 +30,17 @@ pub fn read(prompt: &str) -> Vec<Meaning> {
         if denied {
             continue;
         }
+        let start = found.len();
         if let Some(meanings) = pair_means(&pair) {
             // The first of the two may have been taken for something else: gold, for the hour.
-            found.pop();
+            found.truncate(start_of_last);
             found.extend_from_slice(meanings);
         } else if word.is_ascii() {
             found.extend_from_slice(english(word));
         } else {
             read_chinese(word, &mut found);
         }
+        start_of_last = start;
     }
     found
 }
@@ -76,9 +79,10 @@ fn read_chinese(text: &str, found: &mut Vec<Meaning>) {
 /// Two words that mean something else together.
 fn pair_means(pair: &str) -> Option<&'static [Meaning]> {
     Some(match pair {
-        "golden hour" => &[Time(Dusk), Colour(Gold)],
-        "blue hour" => &[Time(Dusk), Colour(Blue)],
+        "golden hour" => &[Time(Dusk)],
+        "blue hour" => &[Time(Night), Colour(Blue)],
         "cherry blossom" | "cherry blossoms" => &[Season(Spring), Subject(Trees)],
+        "blue sky" | "blue skies" => &[Time(Day)],
         "milky way" => &[Subject(Stars)],
         "northern lights" => &[Weather(Aurora)],
         _ => return None,
@@ -97,11 +101,11 @@ fn means(word: &str) -> &'static [Meaning] {
 
 fn place_means(word: &str) -> &'static [Meaning] {
     match word {
-        "mountain" | "mount" | "peak" | "alp" | "alpine" | "ridge" | "volcano" | "himalaya" | "cliff" | "fjord"
-        | "山" | "山脉" | "山峰" | "高山" | "峡谷" => &[Place(Mountains)],
+        "mountain" | "mount" | "peak" | "alp" | "alpine" | "ridge" | "volcano" | "himalaya" | "fjord" | "山"
+        | "山脉" | "山峰" | "高山" | "峡谷" => &[Place(Mountains)],
         "sea" | "ocean" | "coast" | "wave" | "bay" | "harbour" | "harbor" | "seaside" | "海" | "大海" | "海洋"
         | "海浪" | "港口" => &[Place(Sea)],
-        "beach" | "shore" | "tropical" | "lagoon" | "海滩" | "沙滩" | "海边" => &[Place(Beach)],
+        "beach" | "shore" | "lagoon" | "海滩" | "沙滩" | "海边" => &[Place(Beach)],
         "forest" | "wood" | "woodland" | "jungle" | "grove" | "森林" | "树林" | "林" | "丛林" => {
             &[Place(Forest)]
         }
@@ -188,7 +192,7 @@ fn subject_means(word: &str) -> &'static [Meaning] {
         "boat" | "ship" | "sail" | "sailing" | "sailboat" | "yacht" | "船" | "帆船" | "小船" => &[Subject(Boat)],
         "tree" | "oak" | "birch" | "树" | "大树" => &[Subject(Trees)],
         "pine" | "fir" | "spruce" | "conifer" | "松树" | "松" => &[Subject(Pines)],
-        "palm" | "coconut" | "椰树" | "棕榈" | "椰子树" => &[Subject(Palms)],
+        "palm" | "tropical" | "coconut" | "椰树" | "棕榈" | "椰子树" => &[Subject(Palms)],
         "bird" | "gull" | "seagull" | "geese" | "crow" | "swallow" | "鸟" | "飞鸟" | "海鸥" | "大雁" => {
             &[Subject(Birds)]
         }
@@ -220,7 +224,7 @@ mod tests {
         assert_eq!(read("mountains, at dusk!"), [Place(Mountains), Time(Dusk)]);
         assert_eq!(read("cities/galaxies"), [Place(City), Place(Space)]);
         assert_eq!(read("fireflies foxes"), [Subject(Fireflies), Subject(Fox)]);
-        assert_eq!(read("golden hour, milky way"), [Time(Dusk), Colour(Gold), Subject(Stars)]);
+        assert_eq!(read("golden hour, milky way"), [Time(Dusk), Subject(Stars)]);
     }
 
     #[test]

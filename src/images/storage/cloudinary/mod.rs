@@ -25,7 +25,7 @@ const ATTEMPTS: u32 = 3;
 /// Before the second attempt; twice as long before the third.
 const PAUSE: Duration = Duration::from_millis(400);
 /// An upload of some megabytes, over a slow line.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// What is answered to uploads and deletions is far smaller.
 const MAX_ANSWER: usize = 256 * 1024;
 

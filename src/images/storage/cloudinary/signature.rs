@@ -31,11 +31,11 @@ const UNSIGNED: [&str; 5] = ["file", "cloud_name", "resource_type", "api_key", "
 /// Version 2 of the signature, in lower-case hexadecimal. Lists are given as they are sent: joined with commas.
 #[must_use]
 pub fn sign(parameters: &[(&str, &str)], secret: &SecretString, algorithm: HashAlgorithm) -> String {
-    let mut signed: Vec<_> =
-        parameters.iter().filter(|(name, value)| !value.is_empty() && !UNSIGNED.contains(name)).collect();
-    signed.sort_unstable();
+    let signed = parameters.iter().filter(|(name, value)| !value.is_empty() && !UNSIGNED.contains(name));
     // An `&` in a value could otherwise stand for the beginning of another parameter.
-    let pairs: Vec<_> = signed.into_iter().map(|(name, value)| format!("{name}={value}").replace('&', "%26")).collect();
+    let mut pairs: Vec<_> = signed.map(|(name, value)| format!("{name}={value}").replace('&', "%26")).collect();
+    // Not by name alone: the SDKs have `a1=…` before `a=…`.
+    pairs.sort_unstable();
     hash(&pairs.join("&"), secret, algorithm)
 }
 
