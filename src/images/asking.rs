@@ -3,7 +3,9 @@
 //! Making it is `making.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::making::{self, Making};
@@ -20,6 +22,9 @@ use crate::server::recovery::lease_from_now;
 use crate::server::request::current_request_id;
 use crate::server::state::AppState;
 use crate::upstream::{choose_order, leave_out_resting};
+
+/// How long the first of two equal requests may take to store its image.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// An image that was ordered.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +100,22 @@ pub async fn order_image(
     let shared = state.clone();
     let (id, is_new) =
         tokio::spawn(async move { ordering.order(&shared).await }).await.map_err(|_| AppError::Internal)??;
+    if !is_new {
+        await_begin(state, user, id).await?;
+    }
     Ok(Ordered { id, is_new, quota })
+}
+
+/// A repeated request may come before the first has stored its image.
+async fn await_begin(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
+    let begun = Instant::now();
+    while state.images.find(user, id).await?.is_none() {
+        if begun.elapsed() > BEGIN_PATIENCE {
+            return Err(AppError::NotFound);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }
 
 struct Ordering {

@@ -169,7 +169,7 @@ async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathI
 
 /// Deletes several images and their files.
 #[utoipa::path(post, path = "/api/images/delete", operation_id = "delete_images", tag = "Images",
-    request_body(content = ImageSelection, example = json!({"ids": ["{imageId}"]})),
+    request_body(content = ImageSelection, example = json!({"ids": ["01900000-0000-7000-8000-000000000001"]})),
     responses((status = 200, description = "They are gone.", body = Envelope<DeletedImages>)))]
 async fn delete_several(
     State(state): State<AppState>,
@@ -317,7 +317,7 @@ async fn order_several(state: &AppState, caller: &Caller, form: ImageForm) -> Ap
         parsed.map_err(|_| AppError::invalid(field, "This is not a number."))
     };
     let count = number("count", form.count)?.unwrap_or(1);
-    if !(1..=MOST_AT_ONCE as u32).contains(&count) {
+    if !(1..=MOST_AT_ONCE).contains(&count) {
         return Err(AppError::invalid("count", format!("1 to {MOST_AT_ONCE} images at once.")));
     }
     let first = number("seed", form.seed)?.unwrap_or_else(rand::random);

@@ -17,10 +17,11 @@ use crate::server::router;
 use crate::v1::schemas::{V1Failure, V1Problem};
 
 /// The groups of operations, in the order in which they are read. Every operation is in one.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("Accounts", "Sign up, sign in, and who you are."),
     ("API keys", "How programs spend the credits of a user. Only a signed-in person can make and revoke keys."),
     ("Chat", "Ask a model, follow its reply, stop it."),
+    ("Images", "Make images, follow them, find and delete them."),
     ("Conversations", "What was asked and answered."),
     ("Credits", "What there is to spend, and every movement of it."),
     ("For clients of OpenAI", "Any of them works with `/v1` as its base address and an API key."),

@@ -45,7 +45,7 @@ pub fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// One of each kind.
-fn errors() -> [AppError; 18] {
+fn errors() -> [AppError; 20] {
     [
         AppError::invalid("message", "Write a message of 1 to 1000 characters."),
         AppError::Unauthenticated,
@@ -63,6 +63,8 @@ fn errors() -> [AppError; 18] {
         AppError::ProviderRateLimited,
         AppError::ProviderFailed,
         AppError::ProviderTimeout,
+        AppError::ContentBlocked,
+        AppError::Stopped,
         AppError::Unavailable,
         AppError::Internal,
     ]

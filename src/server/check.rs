@@ -1,6 +1,7 @@
 //! Whether everything that is configured can be reached: `/readyz` and `tessera check`.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -18,6 +19,7 @@ use super::redis;
 use super::state::{AppState, Stores, build_image_providers, build_providers, build_storage};
 use crate::chat::providers::{ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
 use crate::images::cleaning::{Inventory, take_inventory};
+use crate::images::providers::ImageProvider;
 use crate::upstream::{Guarded, Provider};
 
 /// How long a part may take to answer.
@@ -125,7 +127,9 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     match build_image_providers(config) {
         // Trying them out would make, and cost, an image.
         Ok(providers) => {
-            rows.extend(providers.iter().map(|provider| (format!("images: {}", provider.name()), Ok(provider.model()))))
+            let row =
+                |provider: &Arc<dyn ImageProvider>| (format!("images: {}", provider.name()), Ok(provider.model()));
+            rows.extend(providers.iter().map(row));
         }
         Err(problem) => rows.push(("images".to_owned(), Err(problem))),
     }

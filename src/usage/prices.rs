@@ -216,8 +216,16 @@ mod tests {
     }
 
     #[test]
+    fn an_image_has_a_price_of_its_own() {
+        let table = PriceTable::parse("black-forest-labs/*=0.025, black-forest-labs/flux-schnell=0.003").unwrap();
+        assert_eq!(table.find_image("black-forest-labs/flux-schnell"), Some(3000));
+        assert_eq!(table.find_image("black-forest-labs/flux-dev"), Some(25_000));
+        assert_eq!(table.find_image("gpt-5.4-mini"), None);
+    }
+
+    #[test]
     fn what_is_wrong_with_a_table_is_said() {
-        for text in ["gpt", "gpt=1", "gpt=1/x", "=1/2", "a b=1/2", "gpt=1/2,gpt=3/4", "gpt=1/-2"] {
+        for text in ["gpt", "gpt=", "gpt=1/x", "flux=1,flux=2", "=1/2", "a b=1/2", "gpt=1/2,gpt=3/4", "gpt=1/-2"] {
             assert!(PriceTable::parse(text).is_err(), "{text}");
         }
     }

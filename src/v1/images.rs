@@ -100,14 +100,13 @@ pub async fn create_images(
     leash.let_go();
     let (mut data, mut size, mut last) = (Vec::new(), String::new(), AppError::Unavailable);
     for image in ended {
-        match error_of(&image) {
-            // What there is was paid for: it is not withheld because another one failed.
-            Some(error) => last = error,
-            None => {
-                size = format!("{}x{}", image.width, image.height);
-                data.push(show(&state, &caller, &image, as_url).await?);
-            }
+        // What there is was paid for: it is not withheld because another one failed.
+        if let Some(error) = error_of(&image) {
+            last = error;
+            continue;
         }
+        size = format!("{}x{}", image.width, image.height);
+        data.push(show(&state, &caller, &image, as_url).await?);
     }
     if data.is_empty() {
         return Err(last.into());
@@ -138,7 +137,7 @@ fn read(state: &AppState, request: &GenerationRequest) -> AppResult<Vec<Wish>> {
         return Err(AppError::invalid("output_format", "Images are png."));
     }
     let n = request.n.unwrap_or(1);
-    if !(1..=MOST_AT_ONCE as u32).contains(&n) {
+    if !(1..=MOST_AT_ONCE).contains(&n) {
         return Err(AppError::invalid("n", format!("1 to {MOST_AT_ONCE} images at once.")));
     }
     let model = request.model.as_deref().unwrap_or(ANY_MODEL);
@@ -167,8 +166,8 @@ fn read_size(size: Option<&str>) -> AppResult<AspectRatio> {
     let wrong = || AppError::invalid("size", "A size is auto, or width and height in pixels such as 1024x1024.");
     let Some(size) = size.filter(|size| *size != "auto") else { return Ok(AspectRatio::default()) };
     let (width, height) = size.split_once('x').ok_or_else(wrong)?;
-    let side = |text: &str| text.parse::<u32>().ok().filter(|side| (16..=8192).contains(side)).ok_or_else(wrong);
-    let wanted = (f64::from(side(width)?) / f64::from(side(height)?)).ln();
+    let pixels = |text: &str| text.parse::<u32>().ok().filter(|pixels| (16..=8192).contains(pixels)).ok_or_else(wrong);
+    let wanted = (f64::from(pixels(width)?) / f64::from(pixels(height)?)).ln();
     let distance = |ratio: &AspectRatio| {
         let (width, height) = ratio.size();
         ((f64::from(width) / f64::from(height)).ln() - wanted).abs()

@@ -8,7 +8,7 @@ use crate::support::TestApp;
 /// Each `curl` line is sent as it stands, but to this server and with ids that exist.
 #[tokio::test]
 async fn every_example_of_the_api_works() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(&[("FREE_CREDITS", "50")]).await;
     let user = app.user().await;
     let (_, first) = user.chat("Hello").await;
     let key = user.with_key(&json!({})).await.key.unwrap();
@@ -21,7 +21,9 @@ async fn every_example_of_the_api_works() {
     let (_, seen) = user.post_json("/api/chat", &picture).await;
     let seen =
         user.get_json(&format!("/api/conversations/{}", seen["data"]["conversationId"].as_str().unwrap())).await.1;
-    let image = seen["data"]["messages"][0]["images"][0]["id"].as_str().unwrap();
+    let attachment = seen["data"]["messages"][0]["images"][0]["id"].as_str().unwrap();
+    let (_, made) = user.make_image("a fox").await;
+    let image = made["data"]["id"].as_str().unwrap();
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -31,6 +33,7 @@ async fn every_example_of_the_api_works() {
         let path = url
             .replace("{messageId}", &id("messageId"))
             .replace("{conversationId}", &id("conversationId"))
+            .replace("{attachmentId}", attachment)
             .replace("{imageId}", image)
             .replace("{keyId}", key_id);
         let body = after("-d");
@@ -45,7 +48,7 @@ async fn every_example_of_the_api_works() {
         }
         if let Some(body) = body {
             serde_json::from_str::<Value>(&body).unwrap();
-            request = request.body(body.replace("{messageId}", &id("messageId")));
+            request = request.body(body.replace("{messageId}", &id("messageId")).replace("{imageId}", image));
         }
         let response = request.send().await.unwrap();
         let status = response.status();

@@ -49,7 +49,7 @@ async fn they_list_models_chat_and_stream() {
     for client in CLIENTS {
         let (user, key) = user_with_key(&app).await;
         let models = client.play(&app, &key, "models", "").await;
-        assert_eq!(models, json!({ "names": ["tessera", "fake-model"], "one": "tessera" }), "{client:?}");
+        assert_eq!(models, json!({ "names": ["tessera", "fake-model", "sketch"], "one": "tessera" }), "{client:?}");
         let chat = client.play(&app, &key, "chat", "Hello").await;
         let text = "word1 word2 word3 ";
         assert_eq!(chat, json!({ "text": text, "reason": "stop", "usage": 14, "parts": text }), "{client:?}");

@@ -53,7 +53,7 @@ async fn models_are_listed_and_shown() {
     let (status, list) = program.get_json("/v1/models").await;
     assert_eq!((status, &list["object"]), (200, &json!("list")));
     let names: Vec<_> = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
-    assert_eq!(names, ["tessera", "fake-model"]);
+    assert_eq!(names, ["tessera", "fake-model", "sketch"]);
     let (status, model) = program.get_json("/v1/models/fake-model").await;
     assert_eq!((status, &model["object"], &model["owned_by"]), (200, &json!("model"), &json!("openai")));
     let (status, missing) = program.get_json("/v1/models/org/none").await;

@@ -286,7 +286,7 @@ mod tests {
     fn without_settings_the_sketch_painter_works_into_files() {
         let config = read(&[]).unwrap();
         assert_eq!(config.providers, [ImageProviderName::Sketch]);
-        assert_eq!(config.timeout, Duration::from_secs(120));
+        assert_eq!(config.timeout, Duration::from_mins(2));
         assert!(matches!(config.storage, StorageConfig::Files));
     }
 
