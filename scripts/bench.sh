@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 scripts/build.sh
-for bench in ledger local server gateway scale; do
+for bench in ledger local images server gateway scale; do
     cargo bench --locked --features ssr --bench "$bench"
 done
 node end2end/lighthouse.mjs

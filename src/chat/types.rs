@@ -322,6 +322,8 @@ pub fn provider_label(name: &str) -> &str {
         "gemini" => "Gemini",
         "openai" => "OpenAI",
         "local" => "Local",
+        "replicate" => "Replicate",
+        "sketch" => "Sketch",
         other => other,
     }
 }

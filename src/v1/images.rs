@@ -79,7 +79,7 @@ pub struct Generation {
 #[utoipa::path(post, path = "/v1/images/generations", tag = "For clients of OpenAI",
     request_body(content = GenerationRequest,
         example = json!({"model": "tessera", "prompt": "A lighthouse at dusk", "size": "1536x1024"})),
-    responses((status = 200, description = "The images.", body = Generations), Spending, Refusal::<404>, Refusal::<422>))]
+    responses((status = 200, description = "The images.", body = Generations), Spending, Refusal::<404>))]
 pub async fn create_images(
     State(state): State<AppState>,
     caller: Result<Caller, ApiError>,

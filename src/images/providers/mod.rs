@@ -3,7 +3,7 @@
 mod download;
 mod openai;
 pub mod replicate;
-mod sketch;
+pub mod sketch;
 mod sketch_provider;
 
 use std::time::Duration;
