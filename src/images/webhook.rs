@@ -36,7 +36,8 @@ struct ReportQuery {
 
 /// Hears from Replicate that an image is being made, or has ended.
 #[utoipa::path(post, path = "/api/webhooks/replicate", operation_id = "hear_replicate", tag = "Operations",
-    security(()), params(ReportQuery), request_body(content = String, content_type = "application/json"),
+    security(()), params(ReportQuery), request_body(content = serde_json::Value,
+        example = json!({"id": "gm3qorzdhgbfurvjtvhg6dckhu", "status": "succeeded"})),
     responses((status = 200, description = "It was heard.", body = Envelope<Nothing>), Refusal::<401>, Refusal::<404>))]
 async fn hear_replicate(
     State(state): State<AppState>,
