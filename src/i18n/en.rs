@@ -281,13 +281,15 @@ pub const fn say(text: Text) -> &'static str {
 
         // Pages without a script
         Text::SiteTitle => "Tessera",
-        Text::SiteDescription => "Self-hosted AI chat with prepaid credits. You pay for answers, not for attempts.",
+        Text::SiteDescription => {
+            "Self-hosted AI chat and image studio with prepaid credits. You pay for answers, not for attempts."
+        }
         Text::LandingTitle => "AI chat that charges for answers only",
         Text::OpenSource => "Tessera is open source.",
         Text::HeroFirst => "You pay for answers.",
         Text::HeroSecond => "Not for attempts.",
         Text::HeroText => {
-            "An AI chat you host yourself, with prepaid credits. It asks Gemini, OpenAI, any compatible server, or the small model inside it, and takes a credit only once the answer is there."
+            "An AI chat and image studio you host yourself, with prepaid credits. It asks Gemini, OpenAI, any compatible server, or the small model inside it, and takes a credit only once the answer is there."
         }
         Text::StartWith => "Start with {count} free credit|Start with {count} free credits",
         Text::NoCardNeeded => "No card, nothing to install.",
@@ -309,11 +311,23 @@ pub const fn say(text: Text) -> &'static str {
         Text::SpentText => "Once the answer is stored and yours to read, and at no other moment.",
         Text::GivenBackTitle => "Or given back",
         Text::GivenBackText => "An error, a time-out, even a crash of the server: the hold is released, by itself.",
+        Text::SketchesTitle => "Images, by the same rule",
+        Text::SketchesText => {
+            "Say what you want to see. With a key, Flux or any OpenAI-compatible server makes it. Without one, a built-in painter draws what it understands: these are its sketches, and they are not AI."
+        }
+        Text::SketchLighthouse => "A red lighthouse by the golden sea at sunset",
+        Text::SketchAurora => "Snowy mountains under the northern lights, a cosy cabin",
+        Text::SketchBalloons => "Hot air balloons over green hills on a cheerful day",
+        Text::SketchPlanet => "A purple planet in deep space",
+        Text::SketchVillage => "A snowy village in the evening, cosy lights",
+        Text::SketchStorm => "Stormy ocean with lightning and a sailing ship",
         Text::PricesTitle => "Prices, in credits",
         Text::PriceToBegin => "to begin with",
         Text::PriceToBeginNote => "For every new account, once.",
         Text::PriceOfAnswer => "for an answer",
         Text::PriceOfAnswerNote => "Whichever model gives it, however long it is.",
+        Text::PriceOfImage => "for an image",
+        Text::PriceOfImageNote => "In any shape, kept until you delete it.",
         Text::PriceOfFailure => "for a failure",
         Text::PriceOfFailureNote => "Answers from the cache are free, too.",
         Text::SelfHostTitle => "Run it yourself",

@@ -273,13 +273,13 @@ pub const fn say(text: Text) -> &'static str {
 
         // Pages without a script
         Text::SiteTitle => "Tessera",
-        Text::SiteDescription => "自己托管的 AI 对话，预付积分。只为答案付费，不为尝试买单。",
+        Text::SiteDescription => "自己托管的 AI 对话与图片工作室，预付积分。只为答案付费，不为尝试买单。",
         Text::LandingTitle => "只为答案付费的 AI 对话",
         Text::OpenSource => "Tessera 是开源软件。",
         Text::HeroFirst => "只为答案付费，",
         Text::HeroSecond => "不为尝试买单。",
         Text::HeroText => {
-            "自己托管的 AI 对话，使用预付积分。它可以询问 Gemini、OpenAI、任何兼容的服务器，或内置的小模型；答案到手，才扣积分。"
+            "自己托管的 AI 对话与图片工作室，使用预付积分。它可以询问 Gemini、OpenAI、任何兼容的服务器，或内置的小模型；答案到手，才扣积分。"
         }
         Text::StartWith => "免费领取 {count} 积分",
         Text::NoCardNeeded => "无需绑卡，无需安装。",
@@ -297,11 +297,23 @@ pub const fn say(text: Text) -> &'static str {
         Text::SpentText => "答案保存好、可以阅读之后才扣除，绝不提前。",
         Text::GivenBackTitle => "否则退还",
         Text::GivenBackText => "出错、超时，甚至服务器崩溃：预留的积分都会自动退还。",
+        Text::SketchesTitle => "图片同理",
+        Text::SketchesText => {
+            "说出你想看的画面。有密钥时，由 Flux 或任何兼容 OpenAI 的服务器生成；没有密钥时，由内置画师画出它理解的内容：下面就是它的素描，不是 AI 作品。"
+        }
+        Text::SketchLighthouse => "日落时分，金色大海旁的红色灯塔",
+        Text::SketchAurora => "北极光下的雪山和温馨小屋",
+        Text::SketchBalloons => "晴朗日子里，绿色山丘上的热气球",
+        Text::SketchPlanet => "深空中的紫色行星",
+        Text::SketchVillage => "傍晚的雪村，温馨的灯光",
+        Text::SketchStorm => "雷电交加的海上，一艘帆船",
         Text::PricesTitle => "价格（积分）",
         Text::PriceToBegin => "注册即得",
         Text::PriceToBeginNote => "每个新账户一次。",
         Text::PriceOfAnswer => "每个回答",
         Text::PriceOfAnswerNote => "无论哪个模型作答，无论多长。",
+        Text::PriceOfImage => "每张图片",
+        Text::PriceOfImageNote => "任意画幅，保存到你删除为止。",
         Text::PriceOfFailure => "失败的回答",
         Text::PriceOfFailureNote => "来自缓存的回答同样免费。",
         Text::SelfHostTitle => "自己来运行",

@@ -5,6 +5,7 @@ mod page;
 mod prices;
 mod sample;
 mod self_hosting;
+mod sketches;
 mod steps;
 mod tiles;
 

@@ -6,6 +6,7 @@ use super::frieze::Frieze;
 use super::prices::Prices;
 use super::sample::Sample;
 use super::self_hosting::SelfHosting;
+use super::sketches::Sketches;
 use super::steps::Steps;
 use crate::i18n::{Text, count, t};
 use crate::ui::{Button, ButtonSize, ButtonVariant};
@@ -17,6 +18,8 @@ pub fn LandingPage(
     free_credits: i64,
     /// Price of a reply, in credits.
     chat_credits: i64,
+    /// Price of an image, in credits.
+    image_credits: i64,
 ) -> impl IntoView {
     view! {
         <section class="mx-auto grid w-full max-w-6xl items-center gap-x-16 gap-y-12 px-4 py-12 sm:px-6 sm:py-20 lg:grid-cols-[1.2fr_1fr]">
@@ -40,7 +43,8 @@ pub fn LandingPage(
         <Frieze />
         <div class="mx-auto w-full max-w-6xl space-y-20 px-4 py-16 sm:space-y-28 sm:px-6 sm:py-24">
             <Steps />
-            <Prices free_credits chat_credits />
+            <Sketches />
+            <Prices free_credits chat_credits image_credits />
             <SelfHosting />
         </div>
     }

@@ -4,13 +4,15 @@ use leptos::prelude::*;
 
 use crate::i18n::{Text, t};
 
-/// Three numbers.
+/// Four numbers.
 #[component]
 pub fn Prices(
     /// What a new account is given.
     free_credits: i64,
     /// Price of a reply, in credits.
     chat_credits: i64,
+    /// Price of an image, in credits.
+    image_credits: i64,
 ) -> impl IntoView {
     let price = |credits: i64, what: Text, note: Text| {
         view! {
@@ -26,9 +28,10 @@ pub fn Prices(
             <h2 id="prices" class="font-display text-4xl text-balance">
                 {t(Text::PricesTitle)}
             </h2>
-            <dl class="grid gap-x-8 gap-y-10 md:grid-cols-3">
+            <dl class="grid gap-x-8 gap-y-10 sm:grid-cols-2 lg:grid-cols-4">
                 {price(free_credits, Text::PriceToBegin, Text::PriceToBeginNote)}
                 {price(chat_credits, Text::PriceOfAnswer, Text::PriceOfAnswerNote)}
+                {price(image_credits, Text::PriceOfImage, Text::PriceOfImageNote)}
                 {price(0, Text::PriceOfFailure, Text::PriceOfFailureNote)}
             </dl>
         </section>

@@ -268,7 +268,7 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
         [const { [const { OnceLock::new() }; Theme::ALL.len()] }; Language::ALL.len()];
     let language = position(&Language::ALL, current_language());
     let page = PAGES[language][position(&Theme::ALL, theme)].get_or_init(|| {
-        let CreditsConfig { free: free_credits, chat: chat_credits, .. } = state.config.credits;
+        let CreditsConfig { free: free_credits, chat: chat_credits, image: image_credits } = state.config.credits;
         let page = StaticPage {
             title: t(Text::LandingTitle),
             description: t(Text::SiteDescription),
@@ -278,7 +278,9 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
             prefetch: false,
             is_secret: false,
         };
-        ReadyPage::new(render_static_page(page, &state.leptos, || view! { <LandingPage free_credits chat_credits /> }))
+        ReadyPage::new(render_static_page(page, &state.leptos, || {
+            view! { <LandingPage free_credits chat_credits image_credits /> }
+        }))
     });
     let takes_brotli = headers
         .get(ACCEPT_ENCODING)
