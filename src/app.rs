@@ -7,6 +7,7 @@ use crate::account::account_page::AccountPage;
 use crate::chat::page::ChatPage;
 use crate::credits::page::DashboardPage;
 use crate::gallery::GalleryPage;
+use crate::images::page::ImagesPage;
 use crate::navigation::{LoadingPage, Navigation, PageView};
 use crate::ui::Eager;
 use crate::workspace::{Layout, WorkspaceContext};
@@ -30,6 +31,8 @@ pub fn find_page(path: &str) -> Option<LoadingPage> {
     // One page for both, so that a new chat stays as it is when it gets its address.
     if path == "/chat" || path.starts_with("/chat/") {
         Some(Box::pin(async { chat_chunk().await.ok() }))
+    } else if path == "/images" || path.starts_with("/images/") {
+        Some(Box::pin(async { images_chunk().await.ok() }))
     } else if path == "/dashboard" {
         Some(Box::pin(async { dashboard_chunk().await.ok() }))
     } else if path == "/account" {
@@ -41,6 +44,9 @@ pub fn find_page(path: &str) -> Option<LoadingPage> {
 
 /// `/chat` and `/chat/{id}`.
 pub const CHAT: PageView = PageView { name: "chat_page", view: || Eager(view! { <ChatPage /> }).into_any() };
+
+/// `/images` and `/images/{id}`.
+pub const IMAGES: PageView = PageView { name: "images_page", view: || Eager(view! { <ImagesPage /> }).into_any() };
 
 /// `/dashboard`.
 pub const DASHBOARD: PageView =
@@ -57,6 +63,11 @@ pub const GALLERY: PageView = PageView { name: "gallery_page", view: || Eager(vi
 #[wasm_split(chat_page, wasm_split_path = leptos::wasm_split, fallible)]
 fn chat_chunk() -> Result<PageView, SplitLoaderError> {
     Ok(CHAT)
+}
+
+#[wasm_split(images_page, wasm_split_path = leptos::wasm_split, fallible)]
+fn images_chunk() -> Result<PageView, SplitLoaderError> {
+    Ok(IMAGES)
 }
 
 #[wasm_split(dashboard_page, wasm_split_path = leptos::wasm_split, fallible)]

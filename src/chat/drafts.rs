@@ -6,7 +6,7 @@ use web_sys::Storage;
 use super::thread::Thread;
 
 /// Nothing where the browser keeps nothing; a draft then lasts as long as the page.
-fn storage() -> Option<Storage> {
+pub fn storage() -> Option<Storage> {
     // There is none on the server.
     if cfg!(target_arch = "wasm32") { window().local_storage().ok().flatten() } else { None }
 }

@@ -46,7 +46,8 @@ pub mod store;
 #[cfg(feature = "ssr")]
 pub mod watch;
 
+pub use client::{new_idempotency_key, sleep};
 pub use components::empty_thread::EmptyThreadTemplates;
 pub use components::receipt::credits_text;
-pub use drafts::forget_all as forget_drafts;
+pub use drafts::{forget_all as forget_drafts, storage as draft_storage};
 pub use types::*;

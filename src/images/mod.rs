@@ -1,7 +1,17 @@
 //! Images: who makes them, where they are kept, and the gallery.
 
 mod aspect_ratio;
+mod changing;
+mod client;
+mod collection;
+mod components;
+mod draft;
+mod filter;
+mod follow;
+mod make;
+pub mod page;
 mod types;
+mod viewing;
 
 #[cfg(feature = "ssr")]
 pub mod asking;
@@ -33,4 +43,6 @@ pub mod watch;
 pub mod webhook;
 
 pub use aspect_ratio::AspectRatio;
+pub use filter::Filter;
 pub use types::*;
+pub use viewing::ImageView;

@@ -32,6 +32,8 @@ use crate::document::{ErrorPage, StaticPage, gallery_shell, render_static_page, 
 use crate::error::{AppError, AppResult};
 use crate::gallery::{GALLERY_PATH, read_catalog};
 use crate::i18n::{Language, Text, current_language, in_language, in_language_here, t};
+use crate::images::service::GalleryQuery;
+use crate::images::{self, Filter, ImageView};
 use crate::landing::LandingPage;
 use crate::navigation::PageView;
 use crate::page_data::Preloaded;
@@ -158,6 +160,31 @@ pub async fn shared_page(State(state): State<AppState>, theme: Theme, Path(token
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
     response
+}
+
+/// `/images`, or what is looked for there.
+pub async fn images_page(State(state): State<AppState>, theme: Theme, request: Request) -> Response {
+    // Read as the browser does, which follows the same addresses.
+    let Filter { q, favorites, cursor } = Filter::of(&request.uri().to_string());
+    let query = GalleryQuery { q, favorites, cursor };
+    app_page(state, theme, request, app::IMAGES, async move |state, caller: Caller| {
+        images::service::load_gallery(&state, caller.id, &query).await
+    })
+    .await
+}
+
+/// `/images/{id}`.
+pub async fn image_page(
+    State(state): State<AppState>,
+    theme: Theme,
+    params: RawPathParams,
+    request: Request,
+) -> Response {
+    let id = params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned()).unwrap_or_default();
+    app_page(state, theme, request, app::IMAGES, async move |state, caller: Caller| {
+        images::service::load_image(&state, caller.id, &id).await.map(ImageView::from)
+    })
+    .await
 }
 
 #[derive(Deserialize)]

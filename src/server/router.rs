@@ -62,6 +62,8 @@ pub fn build(state: &AppState) -> Router {
         .route("/sign-up", get(pages::sign_up_page))
         .route("/chat", get(pages::chat_page))
         .route("/chat/{id}", get(pages::chat_page))
+        .route("/images", get(pages::images_page))
+        .route("/images/{id}", get(pages::image_page))
         .route("/dashboard", get(pages::dashboard_page))
         .route("/account", get(pages::account_page).post(pages::submit_account))
         .route(GALLERY_PATH, get(pages::gallery_page))

@@ -16,6 +16,7 @@ pub enum IconName {
     Copy,
     Ellipsis,
     Globe,
+    Heart,
     Home,
     Key,
     Keyboard,
@@ -24,6 +25,7 @@ pub enum IconName {
     Monitor,
     Moon,
     Pencil,
+    Picture,
     Pin,
     Plus,
     Retry,
@@ -54,6 +56,7 @@ impl IconName {
             Self::Globe => {
                 "M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0zM3 12h18M12 3c3 3 3.5 6 3.5 9s-.5 6-3.5 9c-3-3-3.5-6-3.5-9s.5-6 3.5-9z"
             }
+            Self::Heart => "M12 20l-7.5-7.5a4.6 4.6 0 0 1 7.5-6 4.6 4.6 0 0 1 7.5 6z",
             Self::Home => "M4 11l8-7 8 7v9h-5v-6H9v6H4z",
             Self::Key => "M11 13L20 4M16 8l3 3M13 15.5a4.5 4.5 0 1 1-9 0 4.5 4.5 0 0 1 9 0z",
             Self::Keyboard => "M3 6h18v12H3zM7 10h.01M12 10h.01M17 10h.01M8 14h8",
@@ -62,6 +65,7 @@ impl IconName {
             Self::Monitor => "M3 4h18v12H3zM9 20h6M12 16v4",
             Self::Moon => "M20 14.5A8.5 8.5 0 1 1 9.5 4a6.7 6.7 0 0 0 10.5 10.5z",
             Self::Pencil => "M4 20l1-4L16 5l3 3L8 19zM13.5 7.5l3 3",
+            Self::Picture => "M4 5h16v14H4zM4 16l4-4 3 3 4-5 5 6M9 9h.01",
             Self::Pin => "M9 4h6l-1 6 4 4H6l4-4zM12 14v6",
             Self::Plus => "M12 5v14M5 12h14",
             Self::Retry => "M4 12a8 8 0 1 0 2.5-5.8L4 8.5M4 4v4.5h4.5",
