@@ -44,6 +44,7 @@ pub fn commands() -> Vec<Command> {
     let languages = Language::ALL.into_iter().filter(|language| *language != current_language());
     let pages = [
         page(IconName::Plus, Text::NewChat, "/chat"),
+        page(IconName::Picture, Text::ImagesTitle, "/images"),
         page(IconName::Coins, Text::CreditsAndActivity, "/dashboard"),
         page(IconName::Key, Text::AccountAndKeys, "/account"),
         page(IconName::Home, Text::Home, "/"),

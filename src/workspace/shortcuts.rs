@@ -41,7 +41,7 @@ const fn field(key: &'static str, with: Held, target: &'static str) -> Shortcut 
 pub const SHORTCUTS: [Shortcut; 8] = [
     press("k", Held::Control, "#open-palette"),
     press("o", Held::ControlShift, "#sidebar a[href='/chat']"),
-    field("/", Held::Nothing, "#composer"),
+    field("/", Held::Nothing, "#composer,#image-prompt"),
     field("f", Held::ControlShift, "#sidebar input[type=search]"),
     press("Escape", Held::Nothing, "#composer ~ div > button:not([popovertarget],[type=submit],[hidden],:disabled)"),
     press("c", Held::ControlShift, "li[data-author=assistant]:last-child :has(>[data-receipt])>button:first-child"),

@@ -10,6 +10,8 @@ pub fn page_title(path: &str, conversations: &[ConversationSummary]) -> String {
         Some(id) => {
             conversations.iter().find(|known| known.id == id).map_or(t(Text::Chat), |known| known.title.as_str())
         }
+        None if path == "/images" => t(Text::ImagesTitle),
+        None if path.starts_with("/images/") => t(Text::ImageTitle),
         None if path == "/dashboard" => t(Text::Credits),
         None if path == "/account" => t(Text::Account),
         None => t(Text::NewChat),
@@ -35,6 +37,8 @@ mod tests {
         assert_eq!(page_title("/chat/1", known), "Byzantine glass · Tessera");
         assert_eq!(page_title("/chat/2", known), "Chat · Tessera");
         assert_eq!(page_title("/chat", known), "New chat · Tessera");
+        assert_eq!(page_title("/images", known), "Images · Tessera");
+        assert_eq!(page_title("/images/1", known), "Image · Tessera");
         assert_eq!(page_title("/dashboard", known), "Credits · Tessera");
     }
 }

@@ -10,7 +10,7 @@ use super::conversation_menu::ConversationMenu;
 use super::conversation_search::ConversationSearch;
 use super::conversation_tools::conversation_tools;
 use crate::i18n::{Text, t};
-use crate::ui::{Button, IconButton, IconName, still};
+use crate::ui::{Button, Icon, IconButton, IconName, still};
 
 /// What the button in the header opens.
 pub const SIDEBAR_ID: &str = "sidebar";
@@ -60,6 +60,13 @@ pub fn Sidebar() -> impl IntoView {
                         <Button href="/chat" icon=IconName::Plus label=t(Text::NewChat) class="flex-1" />
                         <IconButton icon=IconName::Close label=t(Text::Close) class="size-9 md:hidden" closes=SIDEBAR_ID />
                     </div>
+                    <a
+                        href="/images"
+                        class="mx-3 mb-3 flex h-9 items-center gap-2 rounded-md px-3 text-sm font-medium hover:bg-sunken"
+                    >
+                        <Icon name=IconName::Picture class="size-4 text-ink-soft" />
+                        {t(Text::ImagesTitle)}
+                    </a>
                 }
             })}
             <ConversationSearch />
