@@ -68,5 +68,13 @@ export const SAMPLES = [
   { question: 'Explain tides once more, slowly.', answer: TIDES, pause: 200 },
 ];
 
+/** What the built-in painter makes, and in which shape: all that the free credits pay for. */
+export const IMAGES = [
+  ['Mountains at dawn, mist in the valleys', '3:2'],
+  ['A snowy village at night under the stars', '2:3'],
+  ['A small island with palms at sunset', '21:9'],
+  ['A lighthouse in a storm, waves against the rocks', '1:1'],
+];
+
 /** The words of an answer, each with what follows it. */
 export const words = (answer) => answer.match(/\S+\s*/g);

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { chromium } from '@playwright/test';
 import { contactSheet } from './contact_sheet.mjs';
-import { SAMPLES } from './samples.mjs';
+import { IMAGES, SAMPLES } from './samples.mjs';
 import { SHOTS } from './shots.mjs';
 import { signUp, startSite } from './site.mjs';
 
@@ -20,7 +20,7 @@ const MAX_HEIGHT = 3600;
 
 /** The users that look, and the addresses of what one of them has made. */
 async function furnish(url) {
-  const [poor, fresh, maker, full] = await Promise.all(['Poor', 'New', 'Maker', 'Ada'].map((name) => signUp(url, name)));
+  const [poor, fresh, maker, full, painter] = await Promise.all(['Poor', 'New', 'Maker', 'Ada', 'Painter'].map((name) => signUp(url, name)));
   const conversations = [];
   for (const { question } of SAMPLES.filter(({ pause }) => !pause)) {
     const { data } = await full.post('/api/chat', { message: question });
@@ -31,14 +31,17 @@ async function furnish(url) {
   const { data: link } = await full.post(`/api/conversations/${conversations[1]}/share`, {});
   await full.post('/api/account/keys', { name: 'Nightly report', perMinute: 5, budget: 40 });
   await full.post('/api/account/keys', { name: 'Editor plug-in' });
+  const images = [];
+  for (const [prompt, aspectRatio] of IMAGES) images.push((await painter.post('/api/image', { prompt, aspectRatio })).data.id);
   // All but nothing is left.
   const { data: { remainingCredits } } = await poor.post('/api/chat', { message: 'hello' });
   for (let left = remainingCredits; left > 0; left--) await poor.post('/api/chat', { message: 'hello' });
   return {
-    cookies: { poor: poor.cookie, new: fresh.cookie, maker: maker.cookie, full: full.cookie },
+    cookies: { poor: poor.cookie, new: fresh.cookie, maker: maker.cookie, full: full.cookie, painter: painter.cookie },
     paths: {
       conversation: `/chat/${conversations[1]}`,
       chinese: `/chat/${conversations.at(-1)}`,
+      image: `/images/${images[0]}`,
       shared: new URL(link.url).pathname,
     },
   };

@@ -130,6 +130,15 @@ export const SHOTS = [
     },
   },
 
+  ...everyLocale({ page: 'images', state: 'empty', path: '/images', as: 'new' }),
+  ...everyLocale({ page: 'images', state: 'gallery', path: '/images', as: 'painter', open: (page) => page.locator('[data-tile][data-status=complete]').nth(3).waitFor() }),
+  { page: 'images', state: 'selecting', path: '/images', as: 'painter', open: async (page) => { await hydrated(page); await press(page, 'Select'); await page.locator('[data-tile] a').first().click(); } },
+  { page: 'images', state: 'nothing found', path: '/images?q=nothing', as: 'painter' },
+  { page: 'images', state: 'too few credits', path: '/images', as: 'poor', open: hydrated },
+  ...everyLocale({ page: 'image', state: 'image', path: (paths) => paths.image, as: 'painter' }),
+  { page: 'image', state: 'deleting', path: (paths) => paths.image, as: 'painter', open: async (page) => { await hydrated(page); await page.keyboard.press('Delete'); await page.locator('dialog[open]').waitFor(); } },
+  { page: 'image', state: 'not there', path: '/images/00000000-0000-7000-8000-000000000000', as: 'new', status: 404 },
+
   { page: 'dashboard', state: 'empty', path: '/dashboard', as: 'new' },
   { page: 'dashboard', state: 'full', path: '/dashboard', as: 'full' },
   { page: 'dashboard', state: 'full, Chinese', path: '/dashboard', as: 'full', locale: 'zh-CN' },

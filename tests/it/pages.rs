@@ -100,6 +100,26 @@ async fn somebody_elses_conversation_is_not_there() {
 }
 
 #[tokio::test]
+async fn the_gallery_comes_whole_and_its_forms_work_without_javascript() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let page = async |path: &str| user.get(path).send().await.unwrap().text().await.unwrap();
+    assert!(page("/images").await.contains("Your images will be here"));
+    let form = [("prompt", "Waves & rocks"), ("aspectRatio", "1:1"), ("count", "2"), ("seed", ""), ("provider", "")];
+    let response = user.post_form("/images", &form).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (303, "/images"));
+    assert_eq!(page("/images").await.matches("data-tile=").count(), 2);
+    assert_eq!(page("/images?q=rocks+%26").await.matches("data-tile=").count(), 0);
+    assert_eq!(page("/images?q=waves+%26&favorites=on").await.matches("data-tile=").count(), 0);
+    assert_eq!(page("/images?q=waves+%26").await.matches("data-tile=").count(), 2);
+    let vary = page("/images?aspectRatio=9:16&seed=7&prompt=Red%20sand").await;
+    assert!(vary.contains("Red sand</textarea>") && vary.contains(r#"value="7""#));
+    assert_eq!(user.get("/images/not-an-id").send().await.unwrap().status(), 404);
+    let other = app.user().await;
+    assert!(other.get("/images").send().await.unwrap().text().await.unwrap().contains("Your images will be here"));
+}
+
+#[tokio::test]
 async fn what_a_model_says_cannot_run_in_the_page() {
     let app = TestApp::start().await;
     let user = app.user().await;
