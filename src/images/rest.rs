@@ -317,7 +317,7 @@ async fn order_several(state: &AppState, caller: &Caller, form: ImageForm) -> Ap
         parsed.map_err(|_| AppError::invalid(field, "This is not a number."))
     };
     let count = number("count", form.count)?.unwrap_or(1);
-    if !(1..=MOST_AT_ONCE).contains(&count) {
+    if !(1..=MOST_AT_ONCE).contains(&usize::try_from(count).unwrap_or(usize::MAX)) {
         return Err(AppError::invalid("count", format!("1 to {MOST_AT_ONCE} images at once.")));
     }
     let first = number("seed", form.seed)?.unwrap_or_else(rand::random);

@@ -8,7 +8,7 @@ use crate::credits::Page;
 /// Images of one user that can be in the making at the same time.
 pub const MOST_RUNNING: usize = 8;
 /// Images that one click makes at most.
-pub const MOST_AT_ONCE: u32 = 4;
+pub const MOST_AT_ONCE: usize = 4;
 /// Images that are changed or deleted in one go at most.
 pub const MOST_IN_BULK: usize = 100;
 

@@ -41,7 +41,7 @@ pub struct GenerationRequest {
     /// `tessera`, or the model of an image provider.
     model: Option<String>,
     /// 1 to 4.
-    n: Option<u32>,
+    n: Option<usize>,
     /// `auto`, or width and height such as `1024x1024`, `1536x1024`, `1344x768`.
     size: Option<String>,
     /// `b64_json`, or `url`: an address here that the same key can read.
