@@ -291,6 +291,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::Seed => "Seed",
         Text::SeedHint => "The same seed, shape and words give the same image again. Empty: by chance.",
         Text::SeedWrong => "A seed is a whole number from 0 to 4294967295.",
+        Text::TooFewCredits => "There are not enough credits for that. Nothing was charged.",
+        Text::OrderNotRight => "Please check the prompt, the number and the seed.",
         Text::MadeBy => "Made by",
         Text::MakeImages => "Make {count} image|Make {count} images",
         Text::TooFewCredits => "This takes {needed}, and you have {available}.",
@@ -364,6 +366,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::AboutImage => "About this image",
 
         // Pages without a script
+        Text::ImageInConversation => "Make an image in the conversation",
         Text::SiteTitle => "Tessera",
         Text::SiteDescription => {
             "Self-hosted AI chat and image studio with prepaid credits. You pay for answers, not for attempts."

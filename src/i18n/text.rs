@@ -283,6 +283,8 @@ pub enum Text {
     Seed,
     SeedHint,
     SeedWrong,
+    TooFewCredits,
+    OrderNotRight,
     MadeBy,
     MakeImages,
     TooFewCredits,
@@ -355,6 +357,7 @@ pub enum Text {
 
     // Pages without a script: what follows is not sent to the browser
     SiteTitle,
+    ImageInConversation,
     SiteDescription,
     LandingTitle,
     OpenSource,

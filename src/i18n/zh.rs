@@ -283,6 +283,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::Seed => "种子",
         Text::SeedHint => "相同的种子、形状和描述会得到相同的图片。留空则随机。",
         Text::SeedWrong => "种子是 0 到 4294967295 之间的整数。",
+        Text::TooFewCredits => "积分不足，未扣除任何积分。",
+        Text::OrderNotRight => "请检查描述、数量和种子。",
         Text::MadeBy => "生成者",
         Text::MakeImages => "生成 {count} 张图片",
         Text::TooFewCredits => "需要 {needed}，你有 {available}。",
@@ -354,6 +356,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::AboutImage => "关于这张图片",
 
         // Pages without a script
+        Text::ImageInConversation => "在对话中生成图片",
         Text::SiteTitle => "Tessera",
         Text::SiteDescription => "自己托管的 AI 对话与图片工作室，预付积分。只为答案付费，不为尝试买单。",
         Text::LandingTitle => "只为答案付费的 AI 对话",

@@ -11,8 +11,9 @@ use super::collection::Collection;
 use super::components::{DeleteImagesDialog, GalleryBar, ImagePage, MakeForm, TileGrid, find_tile, move_to, seconds};
 use super::filter::{GALLERY_PATH, parameter};
 use super::viewing::Viewed;
-use super::{AspectRatio, Filter, Gallery, ImageStatus, ImageView, follow};
-use crate::i18n::{Text, t};
+use super::{AspectRatio, Filter, Gallery, ImageStatus, ImageView, MOST_RUNNING, follow};
+use crate::error::AppError;
+use crate::i18n::{Text, fill, t};
 use crate::navigation::{path_of, use_navigation};
 use crate::page_data::use_preloaded;
 use crate::ui::{Alert, AlertTone, Skeleton, ToastRegion};
@@ -73,7 +74,10 @@ fn take_preloaded(collection: Collection) {
     let address = collection.navigation.address.get_untracked();
     take_wish(collection, &address);
     match use_preloaded::<Gallery>() {
-        Some(Ok(gallery)) => collection.show(gallery, Filter::of(&address)),
+        Some(Ok(gallery)) => {
+            collection.show(gallery, Filter::of(&address));
+            take_refusal(collection, &address);
+        }
         Some(Err(error)) => {
             collection.fail(Refusal { code: error.code().to_owned(), message: error.to_string() });
         }
@@ -94,6 +98,18 @@ fn take_wish(collection: Collection, address: &str) {
         let ratio = parameter(address, "aspectRatio").and_then(|name| AspectRatio::parse(&name));
         collection.ratio.set(ratio.unwrap_or_default());
     }
+}
+
+/// Why the server refused a form that was sent without a script.
+fn take_refusal(collection: Collection, address: &str) {
+    let Some(code) = parameter(address, "error") else { return };
+    let message = match code.as_str() {
+        "insufficient_credits" => t(Text::TooFewCredits).to_owned(),
+        "invalid_input" => t(Text::OrderNotRight).to_owned(),
+        "conflict" => fill(Text::TooManyInTheMaking, &[("most", &MOST_RUNNING.to_string())]),
+        code => AppError::from_code(code).to_string(),
+    };
+    collection.fail(Refusal { code, message });
 }
 
 /// Shows what the address says, whenever it says something else.

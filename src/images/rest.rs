@@ -302,11 +302,19 @@ struct ImageForm {
     count: Option<String>,
 }
 
-/// Orders what the form of `/images` asks for, and shows the gallery.
-async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, Form(form): Form<ImageForm>) -> Response {
+/// Orders what the form of `/images` asks for, and shows the gallery. What was refused comes back with what was typed.
+async fn submit(State(state): State<AppState>, caller: Caller, Form(form): Form<ImageForm>) -> Redirect {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let typed =
+        [("prompt", form.prompt.clone()), ("aspectRatio", text(&form.aspect_ratio)), ("seed", text(&form.seed))];
     match order_several(&state, &caller, form).await {
-        Ok(()) => Redirect::to("/images").into_response(),
-        Err(error) => pages::error_page(&state, theme, &error),
+        Ok(()) => Redirect::to("/images"),
+        Err(error) => {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            // Only the code: what is in an address can have been written by anybody.
+            query.append_pair("error", error.code()).extend_pairs(typed);
+            Redirect::to(&format!("/images?{}", query.finish()))
+        }
     }
 }
 

@@ -25,9 +25,10 @@ const MEANINGS: [Text; SHORTCUTS.len()] = [
 #[component]
 pub fn ShortcutSheet() -> impl IntoView {
     let keys = SHORTCUTS.iter().map(keys_of).zip(MEANINGS);
-    // The browser's own, but worth knowing.
-    let writing = [("Enter", Text::SendTheMessage), ("Shift Enter", Text::NewLine)]
-        .map(|(keys, meaning)| (keys.split(' ').map(str::to_owned).collect(), meaning));
+    // No shortcuts, but worth knowing.
+    let writing =
+        [("Enter", Text::SendTheMessage), ("Shift Enter", Text::NewLine), ("/image", Text::ImageInConversation)];
+    let writing = writing.map(|(keys, meaning)| (keys.split(' ').map(str::to_owned).collect(), meaning));
     let line = |(keys, meaning): (Vec<String>, Text)| {
         view! {
             <div class="flex items-center justify-between gap-4 py-2">
