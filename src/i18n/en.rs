@@ -291,7 +291,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Seed => "Seed",
         Text::SeedHint => "The same seed, shape and words give the same image again. Empty: by chance.",
         Text::SeedWrong => "A seed is a whole number from 0 to 4294967295.",
-        Text::TooFewCredits => "There are not enough credits for that. Nothing was charged.",
+        Text::CreditsMissing => "There are not enough credits for that. Nothing was charged.",
         Text::OrderNotRight => "Please check the prompt, the number and the seed.",
         Text::MadeBy => "Made by",
         Text::MakeImages => "Make {count} image|Make {count} images",

@@ -283,7 +283,7 @@ pub enum Text {
     Seed,
     SeedHint,
     SeedWrong,
-    TooFewCredits,
+    CreditsMissing,
     OrderNotRight,
     MadeBy,
     MakeImages,

@@ -283,7 +283,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Seed => "种子",
         Text::SeedHint => "相同的种子、形状和描述会得到相同的图片。留空则随机。",
         Text::SeedWrong => "种子是 0 到 4294967295 之间的整数。",
-        Text::TooFewCredits => "积分不足，未扣除任何积分。",
+        Text::CreditsMissing => "积分不足，未扣除任何积分。",
         Text::OrderNotRight => "请检查描述、数量和种子。",
         Text::MadeBy => "生成者",
         Text::MakeImages => "生成 {count} 张图片",
