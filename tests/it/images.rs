@@ -318,13 +318,17 @@ async fn forms_make_and_change_images_without_a_script() {
     assert_eq!(user.get_json(&format!("/api/images/{id}")).await.1["data"]["favorite"], true);
     assert_eq!((act("again").await, user.images().await.len()), (303, 3));
     assert_eq!((act("paint it black").await, act("delete").await, act("delete").await), (400, 303, 404));
-    let bad = [("prompt", "an owl & a fox"), ("count", "9"), ("seed", "x")];
+    let bad = [("prompt", "an owl & </textarea><h1>a fox"), ("count", "9"), ("seed", "x")];
     let response = user.post_form("/images", &bad).send().await.unwrap();
     assert_eq!(response.status(), 303);
     let back = response.headers()["location"].to_str().unwrap().to_owned();
-    assert_eq!(back, "/images?error=invalid_input&prompt=an+owl+%26+a+fox&aspectRatio=&seed=x");
+    assert_eq!(
+        back,
+        "/images?error=invalid_input&prompt=an+owl+%26+%3C%2Ftextarea%3E%3Ch1%3Ea+fox&aspectRatio=&seed=x"
+    );
     let page = user.get(&back).send().await.unwrap().text().await.unwrap();
-    assert!(page.contains("an owl &amp; a fox</textarea>"), "what was typed is not lost");
+    let field = page.split("<textarea").nth(1).unwrap().split("</textarea").next().unwrap();
+    assert!(field.ends_with(">an owl &amp; &lt;/textarea>&lt;h1>a fox"), "what was typed is not lost: {field}");
     assert!(page.contains("Please check the prompt, the number and the seed."));
 }
 

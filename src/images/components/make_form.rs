@@ -106,7 +106,7 @@ pub fn MakeForm(
                         on:input=move |event| prompt.set(event_target_value(&event))
                         on:keydown=make_on_enter
                     >
-                        {prompt.get_untracked()}
+                        {as_field_text(&prompt.read_untracked())}
                     </textarea>
                     <p class="px-2 text-right text-xs text-ink-soft tabular-nums empty:hidden data-[over=true]:text-danger" data-over=move || is_over.get().to_string()>
                         {counted}
@@ -124,6 +124,11 @@ pub fn MakeForm(
                 <ExampleList in_a_row=has_images on_pick />
             </form>
         }
+}
+
+/// Leptos writes what is in a field into the HTML as it is. An address can put anything there.
+fn as_field_text(text: &str) -> String {
+    if cfg!(target_arch = "wasm32") { text.to_owned() } else { text.replace('&', "&amp;").replace('<', "&lt;") }
 }
 
 /// Keeps the field, the prompt and what the browser remembers of it the same.
