@@ -323,7 +323,7 @@ pub fn provider_label(name: &str) -> &str {
         "openai" => "OpenAI",
         "local" => "Local",
         "replicate" => "Replicate",
-        "sketch" => "Sketch",
+        "sketch" => "Sketch, not AI",
         other => other,
     }
 }
