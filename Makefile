@@ -35,7 +35,7 @@ bench: ## Benchmarks: results are printed, never asserted
 	@exec scripts/bench.sh
 
 fmt: ## Format the sources
-	@. scripts/env.sh && cargo fmt
+	@. scripts/env.sh && cargo fmt --all
 
 clean: ## Remove what was built (not the cache of tools)
 	@if [ -L target ]; then rm target; else rm -rf target; fi

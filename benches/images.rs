@@ -11,7 +11,7 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use leptos::config::LeptosOptions;
 use tempfile::TempDir;
 use tessera::images::picture::{Picture, Provenance, develop};
-use tessera::images::providers::{ImageOrder, ImageProvider, SketchProvider, Source, Step, sketch};
+use tessera::images::providers::{ImageOrder, ImageProvider, SketchProvider, Source, Step};
 use tessera::images::store::{FinishedImage, MadeImage, NewImage};
 use tessera::images::{AspectRatio, ImageStatus};
 use tessera::server::config::Config;

@@ -13,7 +13,7 @@ readonly stamp=target/.tessera-build
 # and a target folder that another clone filled.
 digest() {
     local inputs=() input
-    for input in src vendor style public Cargo.toml Cargo.lock Leptos.toml tailwind.config.js \
+    for input in src crates vendor style public Cargo.toml Cargo.lock Leptos.toml tailwind.config.js \
         rust-toolchain.toml .cargo scripts/build.sh scripts/gallery.sh scripts/shorten-imports.mjs scripts/npm/package-lock.json; do
         [[ ! -e $input ]] || inputs+=("$input")
     done

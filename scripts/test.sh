@@ -101,7 +101,7 @@ unit_tests() {
     # Where .config/nextest.toml puts it.
     local report=target/nextest/default/junit.xml status=0
     rm -f "$report"
-    step tests cargo-nextest nextest run --locked --features ssr --no-fail-fast || status=$?
+    step tests cargo-nextest nextest run --locked --workspace --features ssr --no-fail-fast || status=$?
     count "$status" "$(nextest_counts "$report" 2>>"$logs/tests.log")"
 }
 
@@ -124,8 +124,8 @@ fi
 . scripts/env.sh
 
 if [[ $part == all || $part == check ]]; then
-    check fmt cargo fmt --check
-    check clippy-server cargo clippy --locked --features ssr --all-targets -- -D warnings
+    check fmt cargo fmt --all --check
+    check clippy-server cargo clippy --locked --workspace --features ssr --all-targets -- -D warnings
     check clippy-wasm cargo clippy --locked --lib --features hydrate --target wasm32-unknown-unknown -- -D warnings
     check deny cargo-deny --color never check bans licenses sources
 fi

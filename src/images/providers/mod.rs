@@ -3,7 +3,6 @@
 mod download;
 mod openai;
 pub mod replicate;
-pub mod sketch;
 mod sketch_provider;
 
 use std::time::Duration;

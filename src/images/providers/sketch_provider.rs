@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::{ImageOrder, ImageProvider, Source, Step, sketch};
+use super::{ImageOrder, ImageProvider, Source, Step};
 use crate::upstream::{Provider, ProviderError};
 
 /// Pictures that are painted at the same time: each takes a core for a tenth of a second.
