@@ -126,7 +126,7 @@ fi
 if [[ $part == all || $part == check ]]; then
     check fmt cargo fmt --all --check
     check clippy-server cargo clippy --locked --workspace --features ssr --all-targets -- -D warnings
-    check clippy-wasm cargo clippy --locked --lib --features hydrate --target wasm32-unknown-unknown -- -D warnings
+    check clippy-wasm cargo clippy --locked --workspace --lib --features hydrate --target wasm32-unknown-unknown -- -D warnings
     check deny cargo-deny --color never check bans licenses sources
 fi
 if [[ $part == all || $part == unit ]]; then

@@ -1,6 +1,6 @@
 //! Tessera, an AI chat and image studio with prepaid credits.
 //!
-//! One library, built twice: with `ssr` for the server and with `hydrate` for the browser.
+//! One library, built twice: with `ssr` for the server and with `hydrate` for the browser (whose bundles are `crates/browser`).
 //! The module list is the table of contents; docs/ARCHITECTURE.md is the tour.
 #![recursion_limit = "256"]
 
@@ -34,8 +34,7 @@ pub mod usage;
 pub mod v1;
 
 /// Takes over the page that the server rendered.
-#[cfg(all(feature = "hydrate", not(feature = "gallery")))]
-#[wasm_bindgen::prelude::wasm_bindgen]
+#[cfg(feature = "hydrate")]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
     let address = navigation::current_address();
@@ -49,10 +48,9 @@ pub fn hydrate() {
     });
 }
 
-/// The same for `/components`, whose bundle has nothing of the app: neither its pages nor its chunks.
-#[cfg(all(feature = "hydrate", feature = "gallery"))]
-#[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+/// The same for `/components`.
+#[cfg(feature = "hydrate")]
+pub fn hydrate_gallery() {
     console_error_panic_hook::set_once();
     leptos::mount::hydrate_body(app::GALLERY.view);
     mark_as_hydrated();
@@ -66,10 +64,3 @@ fn mark_as_hydrated() {
         drop(root.set_attribute("data-hydrated", ""));
     }
 }
-
-/// Room for the splitter. It lays the data of each chunk out anew within what the linker used; texts that the linker had
-/// merged are then there more than once, and if that does not fit, all data goes into the first chunk: 35 KB (brotli).
-/// Nothing refers to this, so it is in no chunk.
-#[cfg(feature = "hydrate")]
-#[used]
-static SLACK: [u8; 4096] = [1; 4096];

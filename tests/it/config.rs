@@ -7,7 +7,7 @@ fn leptos_toml_and_cargo_toml_agree() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
     let cargo: toml::Table = toml::from_str(&read("Cargo.toml")).unwrap();
-    let metadata = cargo["package"]["metadata"]["leptos"].clone();
+    let metadata = cargo["workspace"]["metadata"]["leptos"][0].clone();
     let deployed: toml::Table = toml::from_str(&read("Leptos.toml")).unwrap();
     for (name, value) in &deployed {
         assert_eq!(metadata.get(name), Some(value), "{name}");
