@@ -8,3 +8,5 @@ for bench in ledger local images server gateway scale; do
     cargo bench --locked --features ssr --bench "$bench"
 done
 node end2end/lighthouse.mjs
+# The longest by far: two checkouts are built from nothing the first time.
+scripts/bench-builds.sh
