@@ -1,7 +1,11 @@
-//! What docs/API.md shows is what the server does.
+//! What docs/API.md shows is what the server does, and what can be set is what the README and `.env.example` say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera::server::config::Config;
 
 use crate::support::TestApp;
 
@@ -71,4 +75,103 @@ fn words_of(line: &str) -> Vec<String> {
     }
     words.retain(|word| !word.is_empty());
     words
+}
+
+/// Whoever adds a variable to a `config.rs` tells of it in the README and in `.env.example`, and nowhere is one that is gone.
+#[test]
+fn every_variable_is_documented_and_every_documented_one_is_read() {
+    let mut files = Vec::new();
+    find_config_sources(&root().join("src"), &mut files);
+    assert!(files.len() >= 4, "{files:?}");
+    let read: BTreeSet<String> = files.iter().flat_map(|file| names_read_in(&read(file))).collect();
+    assert!(read.len() >= 40, "{read:?}");
+
+    let readme: BTreeSet<String> = read_root("README.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('|').next())
+        // The line begins inside of backticks, so every other piece stands between two.
+        .flat_map(|cell| cell.split('`').step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert_same(&read, &readme, "README.md");
+
+    let example = example();
+    let names: BTreeSet<String> = example.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names.len(), example.len(), "one is in .env.example twice");
+    assert_same(&read, &names, ".env.example");
+}
+
+/// With everything turned on, writing the defaults down changes nothing.
+#[test]
+fn the_values_of_the_example_are_the_defaults() {
+    let needed = [
+        ("GEMINI_API_KEY", "key"),
+        ("OPENAI_API_KEY", "key"),
+        ("OPENAI_IMAGE_MODEL", "gpt-image-2"),
+        ("REPLICATE_API_TOKEN", "token"),
+        ("S3_BUCKET", "images"),
+        ("S3_ACCESS_KEY_ID", "key"),
+        ("S3_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let needed: BTreeMap<String, String> =
+        needed.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut written = needed.clone();
+    let defaults: Vec<_> = example().into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    assert!(defaults.len() >= 20, "{defaults:?}");
+    for (name, value) in defaults {
+        assert_eq!(written.insert(name.clone(), value), None, "{name} has no default");
+    }
+    let show = |vars| format!("{:#?}", Config::from_vars(vars).unwrap());
+    assert_eq!(show(&written), show(&needed));
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn read_root(name: &str) -> String {
+    read(&root().join(name))
+}
+
+/// `config.rs`, `config_….rs`, and whatever lies in a folder `config`.
+fn find_config_sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            find_config_sources(&path, found);
+        } else if name.ends_with(".rs") && (name.starts_with("config") || folder.ends_with("config")) {
+            found.push(path);
+        }
+    }
+}
+
+/// Strings that are a variable's name and nothing else; the tests of the file are left out.
+fn names_read_in(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap();
+    let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let is_name = |text: &&str| {
+        text.contains('_')
+            && text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    code.join("\n").split('"').filter(is_name).map(str::to_owned).collect()
+}
+
+/// The lines `# NAME=value` of `.env.example`.
+fn example() -> Vec<(String, String)> {
+    let text = read_root(".env.example");
+    let settings = text.lines().filter_map(|line| line.strip_prefix("# ")?.split_once('='));
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    settings.filter(|(name, _)| is_name(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn assert_same(read: &BTreeSet<String>, told: &BTreeSet<String>, place: &str) {
+    let missing: Vec<_> = read.difference(told).collect();
+    let gone: Vec<_> = told.difference(read).collect();
+    assert!(missing.is_empty(), "read, but not in {place}: {missing:?}");
+    assert!(gone.is_empty(), "in {place}, but read nowhere: {gone:?}");
 }
