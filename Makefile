@@ -1,7 +1,7 @@
 # Tessera: `make` lists the targets. The steps are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build dev test check e2e screens bench fmt clean
+.PHONY: help run build dev test check e2e screens bench fmt hook clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ dev: ## Serve a debug build and rebuild it at every change
 test: ## Checks, unit, integration and browser tests (logs: target/test-logs)
 	@exec scripts/test.sh
 
-check: ## Formatting, clippy for server and browser, licences of the dependencies
+check: ## Formatting, clippy for server and browser, rustdoc, licences of the dependencies
 	@exec scripts/test.sh check
 
 e2e: ## Browser tests only
@@ -36,6 +36,9 @@ bench: ## Benchmarks: results are printed, never asserted
 
 fmt: ## Format the sources
 	@. scripts/env.sh && cargo fmt --all
+
+hook: ## Let git run fmt and clippy before each commit (scripts/hook.sh remove takes it back)
+	@exec scripts/hook.sh install
 
 clean: ## Remove what was built (not the cache of tools)
 	@if [ -L target ]; then rm target; else rm -rf target; fi

@@ -125,8 +125,9 @@ fi
 
 if [[ $part == all || $part == check ]]; then
     check fmt cargo fmt --all --check
-    check clippy-server cargo clippy --locked --workspace --features ssr --all-targets -- -D warnings
-    check clippy-wasm cargo clippy --locked --workspace --lib --features hydrate --target wasm32-unknown-unknown -- -D warnings
+    check clippy-server cargo lint-server
+    check clippy-wasm cargo lint-browser
+    check doc cargo lint-docs
     check deny cargo-deny --color never check bans licenses sources
 fi
 if [[ $part == all || $part == unit ]]; then
