@@ -16,6 +16,7 @@ pub type AppResult<T> = Result<T, AppError>;
 
 /// The only error a client sees. Its text is for people, [`AppError::code`] for programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(strum::EnumIter))]
 pub enum AppError {
     /// A field that the caller sent is missing or wrong.
     InvalidInput {
@@ -25,6 +26,7 @@ pub enum AppError {
     Unauthenticated,
     /// Sign-in failed. Says the same for a wrong password and for an unknown address.
     InvalidCredentials,
+    /// `needed` is 0 where only the code is known.
     InsufficientCredits {
         needed: i64,
         available: i64,
@@ -62,6 +64,7 @@ impl fmt::Display for AppError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::InvalidInput { message, .. } | Self::Conflict(message) => return f.write_str(message),
+            Self::InsufficientCredits { needed: 0, .. } => Text::CreditsMissing,
             Self::InsufficientCredits { needed, available } => {
                 return f.write_str(&amounts(Text::NotEnoughCredits, *needed, *available));
             }
@@ -150,14 +153,23 @@ impl AppError {
         }
     }
 
-    /// The error behind a code that was stored or put into a URL. Unknown codes become [`AppError::Internal`].
+    /// The error behind a code that was stored, put into a URL or told by another server. What a code does not say (a
+    /// field, amounts) is left open. Unknown codes become [`AppError::Internal`].
     #[must_use]
     pub fn from_code(code: &str) -> Self {
         match code {
-            "invalid_credentials" => Self::InvalidCredentials,
+            "invalid_input" => Self::invalid("", t(Text::RequestUnreadable)),
             "unauthenticated" => Self::Unauthenticated,
+            "invalid_credentials" => Self::InvalidCredentials,
+            "insufficient_credits" => Self::InsufficientCredits { needed: 0, available: 0 },
             "forbidden" => Self::Forbidden,
             "not_found" => Self::NotFound,
+            "conflict" => Self::Conflict(t(Text::DidNotWork).to_owned()),
+            "idempotency_mismatch" => Self::IdempotencyMismatch,
+            "method_not_allowed" => Self::MethodNotAllowed,
+            "too_large" => Self::TooLarge,
+            "unsupported_media_type" => Self::UnsupportedMedia("application/json".to_owned()),
+            // What is stored or told on is what a provider said.
             "rate_limited" => Self::ProviderRateLimited,
             "provider_failed" => Self::ProviderFailed,
             "provider_timeout" => Self::ProviderTimeout,
@@ -165,6 +177,16 @@ impl AppError {
             "stopped" => Self::Stopped,
             "unavailable" => Self::Unavailable,
             _ => Self::Internal,
+        }
+    }
+
+    /// The error of an answer or an event that has its text beside the code. The text is kept where no other says the same.
+    #[must_use]
+    pub fn from_answer(code: &str, text: String) -> Self {
+        match Self::from_code(code) {
+            Self::InvalidInput { field, .. } if !text.is_empty() => Self::InvalidInput { field, message: text },
+            Self::Conflict(_) if !text.is_empty() => Self::Conflict(text),
+            error => error,
         }
     }
 }
@@ -181,5 +203,31 @@ impl FromServerFnError for AppError {
             }
             _ => Self::Internal,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::IntoEnumIterator;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_read_back() {
+        for error in AppError::iter() {
+            let read = AppError::from_code(error.code());
+            assert_eq!((read.code(), read.status()), (error.code(), error.status()), "{error:?}");
+            assert!(!read.to_string().is_empty(), "{error:?}");
+        }
+        assert_eq!(AppError::from_code("no such code"), AppError::Internal);
+    }
+
+    #[test]
+    fn what_a_code_does_not_say_is_not_made_up() {
+        let missing = AppError::from_code("insufficient_credits").to_string();
+        assert!(!missing.contains(|c: char| c.is_ascii_digit()), "{missing}");
+        let told = |code| AppError::from_answer(code, "Only four.".to_owned()).to_string();
+        assert_eq!([told("invalid_input"), told("conflict")], ["Only four.", "Only four."]);
+        assert_eq!(told("not_found"), AppError::NotFound.to_string());
     }
 }

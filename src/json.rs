@@ -27,18 +27,19 @@ pub fn read_json<T: DeserializeOwned>(text: &str) -> Option<T> {
 /// What an answer of the HTTP API says, in its envelope.
 ///
 /// # Errors
-/// The failure that it tells of, by its code; [`AppError::Internal`] if it is no such answer.
+/// The failure that it tells of, by its code and its text; [`AppError::Internal`] if it is no such answer.
 pub fn read_answer<T: DeserializeOwned>(text: &str) -> AppResult<T> {
     #[derive(Deserialize)]
     struct Failure {
         code: Option<String>,
+        error: Option<String>,
     }
     #[derive(Deserialize)]
     struct Success<T> {
         data: T,
     }
     match read_json(text) {
-        Some(Failure { code: Some(code) }) => Err(AppError::from_code(&code)),
+        Some(Failure { code: Some(code), error }) => Err(AppError::from_answer(&code, error.unwrap_or_default())),
         _ => read_json(text).map(|Success { data }| data).ok_or(AppError::Internal),
     }
 }
@@ -151,6 +152,8 @@ mod tests {
         assert_eq!(read_answer::<Option<i64>>(r#"{"success":true,"data":3}"#), Ok(Some(3)));
         assert_eq!(read_answer::<Option<i64>>(r#"{"success":true,"data":null}"#), Ok(None));
         assert_eq!(read_answer::<i64>(r#"{"success":false,"code":"not_found","error":"…"}"#), Err(AppError::NotFound));
+        let conflict = AppError::Conflict("One is enough.".to_owned());
+        assert_eq!(read_answer::<i64>(r#"{"code":"conflict","error":"One is enough."}"#), Err(conflict));
         assert_eq!(read_answer::<i64>("<html>"), Err(AppError::Internal));
     }
 }

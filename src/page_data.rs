@@ -39,7 +39,7 @@ where
 fn to_json<T: Serialize>(loaded: &AppResult<T>) -> String {
     match loaded {
         Ok(data) => json!({ "data": data }).to_string(),
-        Err(error) => json!({ "code": error.code() }).to_string(),
+        Err(error) => json!({ "code": error.code(), "error": error.to_string() }).to_string(),
     }
 }
 

@@ -104,7 +104,6 @@ fn take_wish(collection: Collection, address: &str) {
 fn take_refusal(collection: Collection, address: &str) {
     let Some(code) = parameter(address, "error") else { return };
     let message = match code.as_str() {
-        "insufficient_credits" => t(Text::CreditsMissing).to_owned(),
         "invalid_input" => t(Text::OrderNotRight).to_owned(),
         "conflict" => fill(Text::TooManyInTheMaking, &[("most", &MOST_RUNNING.to_string())]),
         code => AppError::from_code(code).to_string(),

@@ -116,3 +116,19 @@ fn response(status: u16, schema: &str, samples: Vec<(String, Value)>) -> Respons
 pub fn header(name: &str) -> Ref {
     Ref::new(format!("#/components/headers/{name}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::mem::discriminant;
+
+    use strum::IntoEnumIterator;
+
+    use super::*;
+
+    #[test]
+    fn there_is_one_of_each_kind() {
+        let described: HashSet<_> = errors().iter().map(discriminant).collect();
+        assert!(AppError::iter().all(|error| described.contains(&discriminant(&error))));
+    }
+}

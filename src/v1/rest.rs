@@ -183,7 +183,7 @@ async fn await_first_word(state: &AppState, mut events: Events) -> AppResult<(St
                 let provider = state.chat_providers.iter().find(|provider| provider.name() == to);
                 model = provider.map(|provider| provider.model()).unwrap_or(to);
             }
-            "error" => return Err(AppError::from_code(&read::<ErrorEvent>(&event)?.code)),
+            "error" => return Err(error_in(&event)),
             _ => return Ok((model, event, events)),
         }
     }
@@ -195,7 +195,7 @@ async fn collect_answer(mut events: Events) -> AppResult<(String, DoneEvent)> {
     while let Some(event) = events.next().await {
         match event.name.as_ref() {
             "token" => text.push_str(&read::<TokenEvent>(&event)?.text),
-            "error" => return Err(AppError::from_code(&read::<ErrorEvent>(&event)?.code)),
+            "error" => return Err(error_in(&event)),
             "done" => {
                 let done: DoneEvent = read(&event)?;
                 // Who comes late gets it all at once.
@@ -206,6 +206,14 @@ async fn collect_answer(mut events: Events) -> AppResult<(String, DoneEvent)> {
         }
     }
     Err(AppError::Unavailable)
+}
+
+/// The error that an event tells of.
+fn error_in(event: &JobEvent) -> AppError {
+    match read(event) {
+        Ok(ErrorEvent { code, error, .. }) => AppError::from_answer(&code, error),
+        Err(error) => error,
+    }
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(event: &'a JobEvent) -> AppResult<T> {
@@ -233,9 +241,7 @@ fn stream_answer(completion: Completion, events: Events, leash: Leash) -> Respon
                     return Some((completion.last_chunks(&done), None));
                 }
                 "error" => {
-                    let error =
-                        read::<ErrorEvent>(&event).map_or(AppError::Internal, |error| AppError::from_code(&error.code));
-                    return Some((vec![V1Error(error).body().to_string()], None));
+                    return Some((vec![V1Error(error_in(&event)).body().to_string()], None));
                 }
                 _ => {}
             }
