@@ -1,7 +1,7 @@
 //! `/api/chat` and `/api/conversations`, and the chat form for browsers without JavaScript.
 
 use axum::extract::{Form, Query, State};
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -25,6 +25,7 @@ use super::{
 use crate::credits::Page;
 use crate::error::AppError;
 use crate::reference::{Refusal, Spending};
+use crate::server::accept::wants_event_stream;
 use crate::server::caller::Caller;
 use crate::server::jobs::Position;
 use crate::server::pages;
@@ -72,7 +73,7 @@ async fn send(
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
     let Asked { reply, quota, .. } = asking::send_message(&state, &caller, request, key).await?;
-    let response = if wants_stream(&headers) {
+    let response = if wants_event_stream(&headers) {
         stream_reply(&state, caller.id, reply, None).await?
     } else {
         Answer(service::await_reply(&state, caller.id, reply).await?).into_response()
@@ -315,11 +316,4 @@ async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, For
         Ok(reply) => Redirect::to(&format!("/chat/{}", reply.conversation)).into_response(),
         Err(error) => pages::error_page(&state, theme, &error),
     }
-}
-
-fn wants_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/event-stream"))
 }

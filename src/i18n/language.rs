@@ -36,22 +36,6 @@ impl Language {
         let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
         Self::ALL.into_iter().find(|language| primary(language.code()) == primary(tag.trim()))
     }
-
-    /// The one that a browser would rather have (RFC 9110, "Accept-Language"); English if it knows none of ours.
-    #[must_use]
-    pub fn accepted(header: &str) -> Self {
-        let mut wanted: Vec<_> = header
-            .split(',')
-            .filter_map(|part| {
-                let (tag, weight) = part.split_once(";q=").unwrap_or((part, "1"));
-                Some((Self::parse(tag)?, weight.trim().parse::<f32>().ok()?))
-            })
-            .filter(|(_, weight)| *weight > 0.0)
-            .collect();
-        // Stable: of two with the same weight, the first one.
-        wanted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-        wanted.first().map(|(language, _)| *language).unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
@@ -63,6 +47,12 @@ mod tests {
         assert_eq!(Language::accepted("zh-CN,zh;q=0.9,en;q=0.8"), Language::Zh);
         assert_eq!(Language::accepted("de-DE, en;q=0.5, zh-TW;q=0.7"), Language::Zh);
         assert_eq!(Language::accepted("en-GB,zh;q=0.9"), Language::En);
+        for header in ["zh;q=0.5,en;q=0.8", "zh ; q=0.5 , en;Q=0.8", "zh; q=0, *", "de, *;q=0.5"] {
+            assert_eq!(Language::accepted(header), Language::En, "{header}");
+        }
+        for header in ["ZH", "en;q=0.5, zh; q=0.8", "en; q=0, *", "en;q=0.1, *;q=0.5"] {
+            assert_eq!(Language::accepted(header), Language::Zh, "{header}");
+        }
         for header in ["", "fr", "*", "zh;q=0", "zh;q=x", ";q=1,,"] {
             assert_eq!(Language::accepted(header), Language::En, "{header}");
         }

@@ -3,9 +3,27 @@
 use strum::VariantArray;
 
 use super::{Language, Text, en, zh};
+use crate::server::accept::weighted;
 
 tokio::task_local! {
     static LANGUAGE: Language;
+}
+
+impl Language {
+    /// The one that a browser would rather have (RFC 9110, "Accept-Language"); English if it knows none of ours.
+    #[must_use]
+    pub fn accepted(header: &str) -> Self {
+        let mut wanted: Vec<_> = weighted(header).collect();
+        // Stable: of two with the same weight, the first one.
+        wanted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        let rank = |language: Self| {
+            let own = wanted.iter().position(|(tag, _)| Self::parse(tag) == Some(language));
+            let at = own.or_else(|| wanted.iter().position(|(tag, _)| *tag == "*"))?;
+            (wanted[at].1 > 0.0).then_some((at, language))
+        };
+        let best = Self::ALL.into_iter().filter_map(rank).min_by_key(|(at, _)| *at);
+        best.map(|(_, language)| language).unwrap_or_default()
+    }
 }
 
 /// Runs `work` in a language: whatever it says to people is said in it.

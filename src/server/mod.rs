@@ -1,5 +1,6 @@
 //! The server around the features: configuration, state, HTTP, storage, jobs. No business rules.
 
+pub mod accept;
 pub mod backup;
 pub mod cache;
 pub mod caller;

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, OnceLock};
 use axum::body::{Body, Bytes};
 use axum::extract::{Form, FromRequest, FromRequestParts, Path, Query, RawPathParams, Request, State};
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -20,6 +20,7 @@ use std::convert::Infallible;
 use url::Url;
 use uuid::Uuid;
 
+use super::accept::takes_brotli;
 use super::caller::{Caller, Person};
 use super::config::CreditsConfig;
 use super::request::current_request_id;
@@ -270,7 +271,17 @@ async fn show_account(
     .await
 }
 
-/// A page without scripts, once per theme, ready to be sent.
+const LANGUAGES: usize = Language::ALL.len();
+const THEMES: usize = Theme::ALL.len();
+
+/// The pages that say the same to everybody, each made when it is first asked for.
+#[derive(Default)]
+pub struct ReadyPages {
+    landing: [[OnceLock<ReadyPage>; THEMES]; LANGUAGES],
+    docs: [OnceLock<Bytes>; THEMES],
+}
+
+/// A page without scripts, ready to be sent.
 struct ReadyPage {
     html: Bytes,
     brotli: Bytes,
@@ -290,11 +301,8 @@ impl ReadyPage {
 
 /// `/`: the same bytes for everybody.
 pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: HeaderMap) -> Response {
-    type Page = OnceLock<ReadyPage>;
-    static PAGES: [[Page; Theme::ALL.len()]; Language::ALL.len()] =
-        [const { [const { OnceLock::new() }; Theme::ALL.len()] }; Language::ALL.len()];
     let language = position(&Language::ALL, current_language());
-    let page = PAGES[language][position(&Theme::ALL, theme)].get_or_init(|| {
+    let page = state.pages.landing[language][position(&Theme::ALL, theme)].get_or_init(|| {
         let CreditsConfig { free: free_credits, chat: chat_credits, image: image_credits } = state.config.credits;
         let page = StaticPage {
             title: t(Text::LandingTitle),
@@ -309,11 +317,7 @@ pub async fn landing_page(State(state): State<AppState>, theme: Theme, headers: 
             view! { <LandingPage free_credits chat_credits image_credits /> }
         }))
     });
-    let takes_brotli = headers
-        .get(ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|coding| coding.trim().split(';').next() == Some("br")));
-    let mut response = if takes_brotli && !page.brotli.is_empty() {
+    let mut response = if takes_brotli(&headers) && !page.brotli.is_empty() {
         let mut response = Response::new(Body::from(page.brotli.clone()));
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
         response
@@ -333,7 +337,6 @@ fn position<T: PartialEq>(all: &[T], one: T) -> usize {
 
 /// `/api/docs`: rendered once per theme, in English, as programs are.
 pub fn docs_page(state: &AppState, theme: Theme) -> Response {
-    static PAGES: [OnceLock<Bytes>; Theme::ALL.len()] = [const { OnceLock::new() }; Theme::ALL.len()];
     let render = || {
         let page = StaticPage {
             title: "HTTP API",
@@ -348,7 +351,7 @@ pub fn docs_page(state: &AppState, theme: Theme) -> Response {
         let html = || render_static_page(page, &state.leptos, || view! { <ReferencePage base /> });
         in_language_here(Language::En, html).into()
     };
-    static_response(200, PAGES[position(&Theme::ALL, theme)].get_or_init(render).clone())
+    static_response(200, state.pages.docs[position(&Theme::ALL, theme)].get_or_init(render).clone())
 }
 
 /// Which of the two forms.

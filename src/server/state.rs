@@ -15,6 +15,7 @@ use super::db::sqlite::Sqlite;
 use super::jobs::{JobFeed, Jobs, RedisJobFeed};
 use super::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter};
 use super::metrics::Metrics;
+use super::pages::ReadyPages;
 use super::redis::Redis;
 use crate::account::password::Passwords;
 use crate::account::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
@@ -172,6 +173,7 @@ pub struct Shared {
     pub passwords: Passwords,
     pub jobs: Arc<Jobs>,
     pub metrics: Metrics,
+    pub pages: ReadyPages,
     /// Cancelled when the server should end.
     pub shutdown: CancellationToken,
 }
@@ -242,6 +244,7 @@ impl AppState {
             passwords: Passwords::default(),
             jobs: Arc::new(Jobs::new(feed)),
             metrics,
+            pages: ReadyPages::default(),
             shutdown: CancellationToken::new(),
             config,
         }))

@@ -414,3 +414,19 @@ async fn whoever_can_be_asked_is_listed_in_order_with_size_price_and_health() {
     );
     assert_eq!(app.visitor().get_json("/api/providers").await.0, 401);
 }
+
+#[tokio::test]
+async fn a_stream_is_for_who_would_take_one() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    for (accept, kind) in [
+        ("text/event-stream", "text/event-stream"),
+        ("Text/Event-Stream, */*", "text/event-stream"),
+        ("text/event-stream;q=0", "application/json"),
+        ("application/json, text/event-stream;q=0.5", "application/json"),
+    ] {
+        let request = user.post("/api/chat").header("accept", accept).json(&json!({"message": "hello"}));
+        let response = request.send().await.unwrap();
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with(kind), "{accept}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Pages as they come from the server, before any script runs.
 
-use reqwest::header::{LOCATION, SET_COOKIE};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION, SET_COOKIE};
 
 use crate::support::{PASSWORD, TestApp};
 
@@ -165,5 +165,32 @@ async fn the_public_pages_speak_the_language_of_the_browser() {
         let request = app.visitor().get(path).header("accept-language", "zh-CN,zh;q=0.9");
         let page = request.send().await.unwrap().text().await.unwrap();
         assert!(page.contains(r#"lang="zh-Hans""#) && page.contains(heading), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn each_server_of_a_process_shows_its_own_prices_and_address() {
+    for (credits, url) in [("4711", "http://one.example"), ("4712", "http://two.example")] {
+        let vars = [("FREE_CREDITS", credits), ("PUBLIC_URL", url)];
+        let app = TestApp::start_with(&vars).await;
+        let page = async |path: &str| app.visitor().get(path).send().await.unwrap().text().await.unwrap();
+        let landing = page("/").await;
+        assert!(landing.contains(credits) && landing.contains(&format!(r#"href="{url}/""#)), "{credits} {url}");
+        assert!(page("/api/docs").await.contains(&format!("{url}/api/")), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn brotli_is_sent_only_to_who_takes_it() {
+    let app = TestApp::start().await;
+    let encoding = async |accepted: &'static str| {
+        let response = app.visitor().get("/").header(ACCEPT_ENCODING, accepted).send().await.unwrap();
+        response.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap().to_owned())
+    };
+    for accepted in ["br", "gzip;q=0.5, BR"] {
+        assert_eq!(encoding(accepted).await.as_deref(), Some("br"), "{accepted}");
+    }
+    for accepted in ["br;q=0", "br; q=0, gzip;q=0", "identity"] {
+        assert_eq!(encoding(accepted).await, None, "{accepted}");
     }
 }

@@ -1,0 +1,94 @@
+//! What a client would take: the weighted lists of `Accept`, `Accept-Encoding` and `Accept-Language` (RFC 9110, 12.4 and
+//! 12.5).
+
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING};
+use axum::http::{HeaderMap, HeaderName};
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// The members of a list with their weights from 0 to 1, in their order. A member whose weight cannot be read is left out.
+pub fn weighted(list: &str) -> impl Iterator<Item = (&str, f32)> {
+    list.split(',').filter_map(|member| {
+        let mut parts = member.split(';').map(str::trim);
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let weight = parts.find_map(|parameter| {
+            let (name, weight) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("q").then(|| weight.trim())
+        });
+        let weight = weight.map_or(Some(1.0), |weight| weight.parse().ok())?;
+        (0.0..=1.0).contains(&weight).then_some((name, weight))
+    })
+}
+
+/// The weight of the first of `names` that is listed, the most specific first; 0 where none is.
+fn weight_of(headers: &HeaderMap, field: &HeaderName, names: &[&str]) -> f32 {
+    let lists = || headers.get_all(field).iter().filter_map(|value| value.to_str().ok());
+    let listed = |name: &&str| {
+        let same = lists().flat_map(weighted).filter(|(listed, _)| listed.eq_ignore_ascii_case(name));
+        same.map(|(_, weight)| weight).max_by(f32::total_cmp)
+    };
+    names.iter().find_map(listed).unwrap_or(0.0)
+}
+
+/// Whether the client takes Brotli.
+#[must_use]
+pub fn takes_brotli(headers: &HeaderMap) -> bool {
+    weight_of(headers, &ACCEPT_ENCODING, &["br", "*"]) > 0.0
+}
+
+/// Whether the client would rather have a stream of events than JSON. It has to name it: `*/*` is what everybody sends.
+#[must_use]
+pub fn wants_event_stream(headers: &HeaderMap) -> bool {
+    let stream = weight_of(headers, &ACCEPT, &[EVENT_STREAM]);
+    stream > 0.0 && stream >= weight_of(headers, &ACCEPT, &["application/json", "application/*", "*/*"])
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(field: &HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(field.clone(), HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn brotli_is_taken_by_who_gives_it_a_weight() {
+        for yes in ["br", "gzip, br", "BR", "br;q=0.1", "gzip;q=1.0,br ; Q=0.5", "*", "gzip, *;q=0.5", "br, *;q=0"] {
+            assert!(takes_brotli(&headers(&ACCEPT_ENCODING, yes)), "{yes}");
+        }
+        for no in ["", "gzip", "br;q=0", "br; q=0.000", "br;Q=0", "*;q=0", "br;q=0, *", "br;q=x", "br;q=2", "brotli"] {
+            assert!(!takes_brotli(&headers(&ACCEPT_ENCODING, no)), "{no}");
+        }
+        let mut several = headers(&ACCEPT_ENCODING, "gzip");
+        assert!(!takes_brotli(&HeaderMap::new()));
+        several.append(ACCEPT_ENCODING, HeaderValue::from_static("br"));
+        assert!(takes_brotli(&several), "in a field of its own");
+    }
+
+    #[test]
+    fn a_stream_is_for_who_names_it_and_would_not_rather_have_json() {
+        for yes in [
+            "text/event-stream",
+            "Text/Event-Stream",
+            "application/json, text/event-stream",
+            "text/event-stream, */*",
+            "application/json;q=0.5, text/event-stream; charset=utf-8; q=0.6",
+        ] {
+            assert!(wants_event_stream(&headers(&ACCEPT, yes)), "{yes}");
+        }
+        for no in [
+            "",
+            "*/*",
+            "text/*",
+            "application/json",
+            "text/event-stream;q=0",
+            "text/event-stream; q=0.0, */*",
+            "application/json, text/event-stream;q=0.5",
+            "application/x-text/event-stream",
+        ] {
+            assert!(!wants_event_stream(&headers(&ACCEPT, no)), "{no}");
+        }
+    }
+}
