@@ -18,6 +18,7 @@ use super::reply::{error_event, job_event};
 use super::service::find_reply;
 use super::store::StoredReply;
 use super::{ChatEvent, DoneEvent, MessageState, StartEvent, TokenEvent};
+use crate::credits::store::HoldId;
 use crate::error::{AppError, AppResult};
 use crate::server::jobs::{JobEvent, Position};
 use crate::server::request::current_request_id;
@@ -50,7 +51,8 @@ pub async fn watch_reply(
     if from == Some(Position::End) {
         return Ok(None);
     }
-    let follower = Follower::new(state, user, id, from, &reply);
+    let start = if from.is_none() { Some(start_event(state, user, id, &reply).await?) } else { None };
+    let follower = Follower::new(state, user, id, from, &reply, start);
     let events = stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) });
     Ok(Some(events.map(Arc::new).boxed()))
 }
@@ -100,7 +102,14 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(state: &AppState, user: Uuid, id: Uuid, from: Option<Position>, reply: &StoredReply) -> Self {
+    fn new(
+        state: &AppState,
+        user: Uuid,
+        id: Uuid,
+        from: Option<Position>,
+        reply: &StoredReply,
+        start: Option<JobEvent>,
+    ) -> Self {
         let seen = match from {
             Some(Position::At(bytes)) => usize::try_from(bytes).unwrap_or(usize::MAX),
             _ => 0,
@@ -111,7 +120,6 @@ impl Follower {
         let mut looks =
             if feed.is_some() { interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY) } else { interval(LOOK_EVERY) };
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let start = from.is_none().then(|| start_event(state, reply));
         Self {
             state: state.clone(),
             user,
@@ -244,16 +252,28 @@ async fn next_of(feed: Option<&mut BoxStream<'static, JobEvent>>) -> Option<JobE
 }
 
 /// The first event, made from what is stored.
-fn start_event(state: &AppState, reply: &StoredReply) -> JobEvent {
+async fn start_event(state: &AppState, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<JobEvent> {
     let message = &reply.message;
     let start = ChatEvent::Start(StartEvent {
         message_id: message.id.clone(),
         conversation_id: reply.conversation.to_string(),
         provider: message.provider.clone().unwrap_or_default(),
         model: message.model.clone().unwrap_or_default(),
-        credits: if message.cached { 0 } else { state.config.credits.chat },
+        credits: if message.cached { 0 } else { price_of(state, user, id, reply).await? },
     });
-    job_event(&start, Position::At(0))
+    Ok(job_event(&start, Position::At(0)))
+}
+
+/// What was held for a reply, or for the image that it shows: prices may have changed since. A copy costs nothing.
+async fn price_of(state: &AppState, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<i64> {
+    if let Some(price) = state.credits.hold_amount(HoldId { id, user }).await? {
+        return Ok(price);
+    }
+    let price = match state.images.find_shown(reply.conversation, id).await? {
+        Some(image) => state.credits.hold_amount(HoldId { id: image, user }).await?,
+        None => None,
+    };
+    Ok(price.unwrap_or(reply.message.credits))
 }
 
 /// The last event of a reply that has ended, made from what is stored.

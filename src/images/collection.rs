@@ -3,6 +3,9 @@
 //! How an image is asked for is in `make.rs`, how it gets here in `follow.rs`; `viewing.rs` shows one, `changing.rs` changes and
 //! deletes.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -24,6 +27,8 @@ pub struct Tile {
     pub storing: ArcRwSignal<bool>,
     /// The user wants it stopped.
     pub stopping: ArcRwSignal<bool>,
+    /// What is held for it; 0 until the server has said it.
+    pub held: Arc<AtomicI64>,
 }
 
 /// The state of the pages of images. A copy is a handle.
@@ -225,11 +230,6 @@ impl Collection {
         }
     }
 
-    /// What is held for an image that is being made.
-    pub(super) fn price(self) -> i64 {
-        self.studio.try_read_untracked().and_then(|studio| studio.as_ref().map(|studio| studio.credits)).unwrap_or(0)
-    }
-
     /// The tile of an image: the one that it has already, with what is new about it, or one of its own.
     pub(super) fn tile(self, image: Image) -> Tile {
         let is_its = |tile: &Tile| tile.image.read_untracked().id == image.id;
@@ -249,6 +249,7 @@ impl Collection {
             image: ArcRwSignal::new(image),
             storing: ArcRwSignal::new(false),
             stopping: ArcRwSignal::new(false),
+            held: Arc::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! when they drop.
 
 use std::cell::RefCell;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use leptos::prelude::*;
@@ -11,7 +12,9 @@ use web_sys::{Event, EventSource, MessageEvent};
 
 use super::client;
 use super::collection::{Collection, Tile};
-use super::{Image, ImageDoneEvent, ImageErrorEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStatus};
+use super::{
+    Image, ImageDoneEvent, ImageErrorEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStartEvent, ImageStatus,
+};
 use crate::chat::sleep;
 use crate::i18n::{Text, fill, t};
 use crate::json::read_json;
@@ -69,7 +72,7 @@ fn listen_to_next(collection: Collection) {
                 let callback =
                     Closure::<dyn FnMut(Event)>::new(move |event: Event| hear(collection, &tile, &heard, &event))
                         .into_js_value();
-                for kind in ["fallback", "progress", "done", "error"] {
+                for kind in ["start", "fallback", "progress", "done", "error"] {
                     // It fails only for an invalid name.
                     drop(source.add_event_listener_with_callback(kind, callback.unchecked_ref()));
                 }
@@ -84,6 +87,11 @@ fn hear(collection: Collection, tile: &Tile, source: &EventSource, event: &Event
     let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
     let image = &tile.image;
     match (&*event.type_(), data) {
+        ("start", Some(data)) => {
+            if let Some(ImageStartEvent { credits, .. }) = read_json(&data) {
+                tile.held.store(credits, Ordering::Relaxed);
+            }
+        }
         ("progress", Some(data)) => {
             if let Some(ImageProgressEvent { stage }) = read_json(&data) {
                 tile.storing.set(stage == ImageStage::Storing);
@@ -109,7 +117,7 @@ fn hear(collection: Collection, tile: &Tile, source: &EventSource, event: &Event
         }
         ("error", Some(data)) => {
             close(source);
-            collection.add_credits(collection.price());
+            collection.add_credits(tile.held.swap(0, Ordering::Relaxed));
             if let Some(ImageErrorEvent { code, .. }) = read_json(&data) {
                 image.write().error_code = Some(code);
             }

@@ -20,7 +20,7 @@ use super::asking::{Wish, order_image};
 use super::service::{self, IMAGES_PAGE};
 use super::storage::Rendition;
 use super::store::ImageFilter;
-use super::watch::{await_end, error_of, watch_image};
+use super::watch::{await_end, error_of, price_of, watch_image};
 use super::{
     DeletedImages, Image, ImageChange, ImageDetail, ImageEvent, ImageRequest, ImageSelection, ImageStatus, ImageTicket,
     MOST_AT_ONCE, Studio,
@@ -84,12 +84,14 @@ async fn make(
     let wish = Wish::read(&state, request)?;
     let ordered = order_image(&state, &caller, wish, idempotency).await?;
     if !wants_to_wait(&headers) {
-        let status = if ordered.is_new {
-            ImageStatus::Running
+        let (status, credits) = if ordered.is_new {
+            (ImageStatus::Running, state.config.credits.image)
         } else {
-            service::find_image(&state, caller.id, ordered.id).await?.status
+            let image = service::find_image(&state, caller.id, ordered.id).await?;
+            // It may have been ordered when, or where, it had another price.
+            (image.status, price_of(&state, caller.id, ordered.id).await?)
         };
-        let ticket = ImageTicket { id: ordered.id.to_string(), status, credits: state.config.credits.image };
+        let ticket = ImageTicket { id: ordered.id.to_string(), status, credits };
         return Ok(with_quota((StatusCode::ACCEPTED, Answer(ticket)).into_response(), ordered.quota));
     }
     let image = await_end(&state, caller.id, ordered.id).await?;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::making::{error_event, job_event};
 use super::service::find_image;
 use super::{Image, ImageDoneEvent, ImageEvent, ImageStartEvent, ImageStatus};
+use crate::credits::store::HoldId;
 use crate::error::{AppError, AppResult};
 use crate::server::jobs::{JobEvent, Position};
 use crate::server::request::current_request_id;
@@ -46,7 +47,7 @@ pub async fn watch_image(
     if from == Some(Position::End) {
         return Ok(None);
     }
-    let start = from.is_none().then(|| Arc::new(start_event(state, &image)));
+    let start = if from.is_none() { Some(Arc::new(start_event(state, user, id, &image).await?)) } else { None };
     let feed = if image.status == ImageStatus::Running { state.jobs.read_elsewhere(id) } else { None };
     // What the feed says on the way; how it ends, the store says.
     let told = feed.unwrap_or_else(|| stream::empty().boxed()).filter(move |event| {
@@ -96,14 +97,22 @@ pub async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Imag
 }
 
 /// The first event, made from what is stored.
-fn start_event(state: &AppState, image: &Image) -> JobEvent {
+async fn start_event(state: &AppState, user: Uuid, id: Uuid, image: &Image) -> AppResult<JobEvent> {
     let start = ImageEvent::Start(ImageStartEvent {
         id: image.id.clone(),
         provider: image.provider.clone(),
         model: image.model.clone(),
-        credits: state.config.credits.image,
+        credits: price_of(state, user, id).await?,
     });
-    job_event(&start, Position::At(0))
+    Ok(job_event(&start, Position::At(0)))
+}
+
+/// What was held for an image: prices may have changed since.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn price_of(state: &AppState, user: Uuid, id: Uuid) -> AppResult<i64> {
+    state.credits.hold_amount(HoldId { id, user }).await?.ok_or(AppError::NotFound)
 }
 
 /// The last event, once it has ended, made from what is stored.

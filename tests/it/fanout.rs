@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::servers::{RedisServer, until};
-use crate::support::{TestApp, User};
+use crate::support::{EventReader, TestApp, User, answer};
 
 fn token(end: u64) -> Arc<JobEvent> {
     Arc::new(JobEvent { name: "token".into(), data: format!("\"é{end}\""), position: Position::At(end) })
@@ -273,4 +273,33 @@ async fn what_the_feed_lost_doubled_or_mixed_up_is_mended_from_the_store() {
     assert_eq!(text_of(&watched), words(40));
     assert_in_order(&watched, 0);
     assert!(watched.len() > 10, "more than the store alone would give: {}", watched.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_is_told_as_it_was_held_whatever_it_is_now() {
+    let app = TestApp::start().await;
+    let other = app.start_beside(&[("CHAT_CREDITS", "3"), ("IMAGE_CREDITS", "5")]).await;
+    let user = app.user().await;
+    let there = user.at(other.addr);
+    let told = async |path: String| {
+        let response = there.get(&path).send().await.unwrap();
+        EventReader::new(response).next_named("start").await.1["credits"].as_i64().unwrap()
+    };
+    let of_reply = async |id: &Value| told(format!("/api/chat/{}/events", id.as_str().unwrap())).await;
+    let mut running = user.chat_stream(&json!({"message": "#tokens=1 #stall"})).await;
+    let (_, start) = running.next_named("start").await;
+    assert_eq!(of_reply(&start["messageId"]).await, 1);
+    let (_, ended) = user.chat("hello").await;
+    assert_eq!(of_reply(&ended["data"]["messageId"]).await, 1);
+    let (_, shown) = user.chat("/image 21:9 a fox").await;
+    assert_eq!(of_reply(&shown["data"]["messageId"]).await, 2);
+
+    let body = json!({"prompt": "a fox", "aspectRatio": "21:9"});
+    let order = async |user: &User| answer(user.post("/api/image").header("idempotency-key", "k").json(&body)).await;
+    let (first, again) = (order(&user).await, order(&there).await);
+    assert_eq!((first.0, again.0), (202, 202), "{first:?} {again:?}");
+    assert_eq!((&first.1["data"]["credits"], &again.1["data"]["credits"]), (&json!(2), &json!(2)));
+    let id = first.1["data"]["id"].as_str().unwrap();
+    assert_eq!(again.1["data"]["id"].as_str(), Some(id));
+    assert_eq!(told(format!("/api/images/{id}/events")).await, 2);
 }

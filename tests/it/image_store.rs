@@ -70,6 +70,16 @@ async fn strays(images: &dyn ImageStore) -> Vec<Uuid> {
 }
 
 over_every_store! {
+    async fn an_image_is_found_by_the_reply_that_shows_it(stores) {
+        let (images, user) = (stores.images, Uuid::now_v7());
+        let (conversation, reply) = (Uuid::now_v7(), Uuid::now_v7());
+        let new = NewImage { shown_in: Some((conversation, reply)), ..new_image(user, "a fox") };
+        assert!(images.begin(new.clone()).await.unwrap() && images.begin(new_image(user, "a hen")).await.unwrap());
+        assert_eq!(images.find_shown(conversation, reply).await.unwrap(), Some(new.id));
+        assert_eq!(images.find_shown(conversation, Uuid::now_v7()).await.unwrap(), None);
+        assert_eq!(images.find_shown(Uuid::now_v7(), reply).await.unwrap(), None);
+    }
+
     async fn an_image_runs_and_ends_once(stores) {
         let (images, user) = (stores.images, Uuid::now_v7());
         let new = NewImage { shown_in: Some((Uuid::now_v7(), Uuid::now_v7())), ..new_image(user, "a fox") };

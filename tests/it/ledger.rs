@@ -203,6 +203,27 @@ over_every_store! {
         assert_eq!(store.stale_holds(now + 120_000, 1).await.unwrap().len(), 1, "the limit is kept");
     }
 
+    async fn a_hold_is_known_by_its_amount_for_ever(stores) {
+        let store = stores.credits;
+        let user = Uuid::now_v7();
+        let amount = async |id, user| store.hold_amount(HoldId { id, user }).await.unwrap();
+        let mut first = None;
+        // More entries than gather in one place.
+        for n in 0..40 {
+            let hold = hold_of(user, 1 + n % 2);
+            let held = hold.held();
+            assert_eq!(amount(held.id, user).await, None);
+            store.hold(hold).await.unwrap();
+            assert_eq!(amount(held.id, user).await, Some(held.amount));
+            store.end_hold(&held, HoldEnd::Release, None).await.unwrap();
+            assert_eq!(amount(held.id, user).await, Some(held.amount));
+            first.get_or_insert(held);
+        }
+        let first = first.unwrap();
+        assert_eq!(amount(first.id, user).await, Some(1));
+        assert_eq!(amount(first.id, Uuid::now_v7()).await, None);
+    }
+
     async fn the_ledger_is_paged_by_key_and_belongs_to_one_user(stores) {
         let store = stores.credits;
         let (user, other) = (Uuid::now_v7(), Uuid::now_v7());

@@ -241,6 +241,9 @@ pub trait CreditStore: Send + Sync {
     /// nothing.
     async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>>;
 
+    /// For how much a hold was made, also after it has ended; `None` where there is no such hold.
+    async fn hold_amount(&self, hold: HoldId) -> StoreResult<Option<i64>>;
+
     /// Ends a hold, once: a hold that has ended stays as it ended. Returns how it ended and the balance now;
     /// `None` where there is no such hold.
     async fn end_hold(

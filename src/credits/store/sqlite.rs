@@ -291,6 +291,17 @@ impl CreditStore for SqliteCreditStore {
         self.db.read(move |connection| find_key(connection, user, &idempotency)).await
     }
 
+    async fn hold_amount(&self, HoldId { id, user }: HoldId) -> StoreResult<Option<i64>> {
+        self.db
+            .read(move |connection| {
+                Ok(connection
+                    .prepare_cached("SELECT amount FROM holds WHERE id = ?1 AND user_id = ?2")?
+                    .query_row([id, user], |row| row.get(0))
+                    .optional()?)
+            })
+            .await
+    }
+
     async fn end_hold(
         &self,
         hold: &Hold,

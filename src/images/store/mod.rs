@@ -143,6 +143,8 @@ pub trait ImageStore: Send + Sync {
     async fn request_stop(&self, user: Uuid, id: Uuid) -> StoreResult<bool>;
     /// Which of these running images should stop: those that were asked to, and those that were deleted.
     async fn stop_requests(&self, images: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    /// The image that a reply shows, if it is one that does.
+    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>>;
     /// An image of this user.
     async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>>;
     /// The ids of the images next to it that can be shown: the newer, the older.

@@ -319,6 +319,13 @@ impl ImageStore for MongoImageStore {
         Ok(images.into_iter().filter(|id| !go_on.contains(id)).collect())
     }
 
+    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>> {
+        let images = self.images.clone_with_type::<IdOnly>();
+        let of = doc! { "conversation": to_bson(conversation), "reply": to_bson(reply) };
+        let found = run(async move { images.find_one(of).projection(doc! { "_id": 1 }).await }).await?;
+        Ok(found.map(|found| from_bson(found.id)))
+    }
+
     async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
         let images = self.images.clone();
         let of = doc! { "_id": to_bson(id), "user": to_bson(user) };

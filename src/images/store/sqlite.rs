@@ -265,6 +265,17 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
+    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>> {
+        self.db
+            .read(move |connection| {
+                Ok(connection
+                    .prepare_cached("SELECT id FROM images WHERE conversation_id = ?1 AND reply_id = ?2")?
+                    .query_row([conversation, reply], |row| row.get(0))
+                    .optional()?)
+            })
+            .await
+    }
+
     async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
         self.db
             .read(move |connection| {

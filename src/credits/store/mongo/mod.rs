@@ -199,6 +199,10 @@ fn spending_field(key: Uuid) -> String {
     format!("spending.{key}")
 }
 
+fn hold_key(id: Uuid) -> String {
+    format!("{}:{id}", EntryKind::Hold.as_str())
+}
+
 fn end_key(end: HoldEnd, id: Uuid) -> String {
     let kind = match end {
         HoldEnd::Settle => EntryKind::Settle,
@@ -231,7 +235,7 @@ impl CreditStore for MongoCreditStore {
             at,
             lease_until: hold.lease_until,
         };
-        let mut entry = Entry::new(EntryKind::Hold, 0, hold.amount, format!("hold:{}", hold.id), &hold.request_id);
+        let mut entry = Entry::new(EntryKind::Hold, 0, hold.amount, hold_key(hold.id), &hold.request_id);
         entry.once = hold.idempotency.as_ref().map(|Idempotency { key, fingerprint }| Once {
             key: key.clone(),
             fingerprint: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: fingerprint.to_vec() },
@@ -269,6 +273,16 @@ impl CreditStore for MongoCreditStore {
     async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
         let Some(account) = self.find_account(user).await? else { return Ok(None) };
         self.find_once(&account, idempotency).await
+    }
+
+    async fn hold_amount(&self, HoldId { id, user }: HoldId) -> StoreResult<Option<i64>> {
+        let Some(account) = self.find_account(user).await? else { return Ok(None) };
+        let key = hold_key(id);
+        if let Some(entry) = account.recent.iter().find(|entry| entry.key == key) {
+            return Ok(Some(entry.held_change));
+        }
+        let filed = self.find_filed(vec![key]).await?;
+        Ok(filed.filter(|filed| filed.place.user == account.user).map(|filed| filed.entry.held_change))
     }
 
     async fn end_hold(
