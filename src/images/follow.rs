@@ -13,7 +13,8 @@ use web_sys::{Event, EventSource, MessageEvent};
 use super::client;
 use super::collection::{Collection, Tile};
 use super::{
-    Image, ImageDoneEvent, ImageErrorEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStartEvent, ImageStatus,
+    Image, ImageDoneEvent, ImageErrorEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStartEvent,
+    ImageStatus,
 };
 use crate::chat::sleep;
 use crate::i18n::{Text, fill, t};
@@ -177,7 +178,25 @@ pub fn failure_text(code: Option<&str>) -> &'static str {
     t(match code {
         Some("provider_timeout") => Text::ImageFailedTimeout,
         Some("rate_limited") => Text::ImageFailedLimit,
-        Some("invalid_input") => Text::ImageRefused,
+        Some("content_blocked") => Text::ImageRefused,
         _ => Text::ImageFailed,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::AppError;
+
+    #[test]
+    fn each_failure_that_has_a_text_of_its_own_gets_it() {
+        for (error, text) in [
+            (AppError::ProviderTimeout, Text::ImageFailedTimeout),
+            (AppError::ProviderRateLimited, Text::ImageFailedLimit),
+            (AppError::ContentBlocked, Text::ImageRefused),
+            (AppError::ProviderFailed, Text::ImageFailed),
+        ] {
+            assert_eq!(failure_text(Some(error.code())), t(text), "{error:?}");
+        }
+    }
 }
