@@ -158,7 +158,7 @@ impl Draft<'_> {
     fn may_go_on(&self, failed: &GuardedProvider, error: &ProviderError, next: &GuardedProvider) -> bool {
         let may =
             self.state.retries.spend() || (failed.rest_after(error) && next.breaker_state() == BreakerState::Closed);
-        self.state.metrics.fell_back(may);
+        self.state.metrics.fell_back(WorkKind::Chat, may);
         may
     }
 

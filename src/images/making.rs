@@ -216,7 +216,7 @@ impl Easel<'_> {
     fn may_go_on(&self, failed: &GuardedImageProvider, error: &ProviderError, next: &GuardedImageProvider) -> bool {
         let may =
             self.state.retries.spend() || (failed.rest_after(error) && next.breaker_state() == BreakerState::Closed);
-        self.state.metrics.fell_back(may);
+        self.state.metrics.fell_back(WorkKind::Image, may);
         may
     }
 

@@ -22,9 +22,10 @@ use sha2::{Digest, Sha256};
 
 use super::response::ApiError;
 use super::state::AppState;
-use crate::credits::store::HoldEnd;
+use crate::credits::store::{HoldEnd, WorkKind};
 use crate::error::AppError;
 use crate::reference::Refusal;
+use crate::upstream::BreakerState;
 use crate::usage::{Attempt, Outcome};
 
 /// From half a millisecond to half a minute.
@@ -94,7 +95,9 @@ pub struct Metrics {
     cost: Family<ProviderLabels, Counter>,
     unpriced: Family<ProviderLabels, Counter>,
     breakers: Family<ProviderLabels, Gauge>,
+    image_breakers: Family<ProviderLabels, Gauge>,
     fallbacks: Family<ResultLabels, Counter>,
+    image_fallbacks: Family<ResultLabels, Counter>,
     lookups: Family<ResultLabels, Counter>,
     credit_moves: Family<KindLabels, Counter>,
     jobs: Gauge,
@@ -117,7 +120,9 @@ impl Default for Metrics {
             cost: Family::default(),
             unpriced: Family::default(),
             breakers: Family::default(),
+            image_breakers: Family::default(),
             fallbacks: Family::default(),
+            image_fallbacks: Family::default(),
             lookups: Family::default(),
             credit_moves: Family::default(),
             jobs: Gauge::default(),
@@ -138,8 +143,12 @@ impl Metrics {
             self.request_seconds.clone(),
         );
         registry.register("rate_limited", "Requests that were one too many", self.rate_limited.clone());
-        registry.register("chat_attempts", "Times that a provider was asked", self.attempts.clone());
-        registry.register("image_attempts", "Times that a provider was asked", self.image_attempts.clone());
+        registry.register("chat_attempts", "Times that a provider was asked for a reply", self.attempts.clone());
+        registry.register(
+            "image_attempts",
+            "Times that a provider was asked for an image",
+            self.image_attempts.clone(),
+        );
         registry.register(
             "image_cost_micro_usd",
             "Cost of images whose price is known, in millionths of a US dollar",
@@ -158,15 +167,15 @@ impl Metrics {
             self.cost.clone(),
         );
         registry.register("chat_unpriced_attempts", "Attempts whose price is not known", self.unpriced.clone());
-        registry.register(
-            "chat_breaker",
-            "Whether a provider is asked: 0 it is, 1 the next request tries it again, 2 it rests",
-            self.breakers.clone(),
-        );
-        registry.register("chat_fallbacks", "Failures that another provider could make good", self.fallbacks.clone());
+        let breaker = "Whether a provider is asked: 0 it is, 1 the next request tries it again, 2 it rests";
+        registry.register("chat_breaker", breaker, self.breakers.clone());
+        registry.register("image_breaker", breaker, self.image_breakers.clone());
+        let fallbacks = "Failures that another provider could make good";
+        registry.register("chat_fallbacks", fallbacks, self.fallbacks.clone());
+        registry.register("image_fallbacks", fallbacks, self.image_fallbacks.clone());
         registry.register("chat_cache_lookups", "Questions that were looked up", self.lookups.clone());
         registry.register("credit_moves", "Holds, and how they ended", self.credit_moves.clone());
-        registry.register("jobs_running", "Replies that are being written", self.jobs.clone());
+        registry.register("jobs_running", "Replies and images that are being made", self.jobs.clone());
         registry.register("usage_records_lost", "Attempts that could not be recorded", self.lost_records.clone());
     }
 
@@ -226,12 +235,16 @@ impl Metrics {
     }
 
     /// A provider failed and there is another one, which is asked or, over the budget, not.
-    pub fn fell_back(&self, is_asked: bool) {
+    pub fn fell_back(&self, kind: WorkKind, is_asked: bool) {
         let result = if is_asked { "asked" } else { "over_budget" };
-        self.fallbacks.get_or_create(&ResultLabels { result }).inc();
+        let fallbacks = match kind {
+            WorkKind::Chat => &self.fallbacks,
+            WorkKind::Image => &self.image_fallbacks,
+        };
+        fallbacks.get_or_create(&ResultLabels { result }).inc();
     }
 
-    /// The price of a reply was put on hold.
+    /// The price of a reply or an image was put on hold.
     pub fn held(&self) {
         self.credit_moves.get_or_create(&KindLabels { kind: "hold" }).inc();
     }
@@ -250,9 +263,14 @@ impl Metrics {
 
     fn render(&self, state: &AppState) -> Result<String, std::fmt::Error> {
         self.jobs.set(i64::try_from(state.jobs.count()).unwrap_or(i64::MAX));
+        let set = |breakers: &Family<ProviderLabels, Gauge>, name: &str, state: BreakerState| {
+            breakers.get_or_create(&ProviderLabels { provider: name.to_owned() }).set(state as i64);
+        };
         for provider in &state.chat_providers {
-            let labels = ProviderLabels { provider: provider.name().to_owned() };
-            self.breakers.get_or_create(&labels).set(provider.breaker_state() as i64);
+            set(&self.breakers, provider.name(), provider.breaker_state());
+        }
+        for provider in &state.image_providers {
+            set(&self.image_breakers, provider.name(), provider.breaker_state());
         }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -320,5 +338,35 @@ fn class_of(status: StatusCode) -> &'static str {
         3 => "3xx",
         4 => "4xx",
         _ => "5xx",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// The names in the first column of the table of metrics, without the suffix that counters get.
+    fn documented() -> BTreeSet<String> {
+        let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEPLOYMENT.md")).unwrap();
+        let table = docs.lines().skip_while(|line| !line.starts_with("| Metric ")).skip(2);
+        let rows = table.take_while(|line| line.starts_with('|'));
+        let names = rows.flat_map(|row| {
+            let names = row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2);
+            names.map(|name| name.strip_suffix("_total").unwrap_or(name).to_owned()).collect::<Vec<_>>()
+        });
+        names.collect()
+    }
+
+    /// By the source: what has not been counted yet is not in the answer.
+    fn registered() -> BTreeSet<String> {
+        let calls = include_str!("metrics.rs").split(concat!("registry", ".register(")).skip(1);
+        let name = |call: &str| call.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned);
+        calls.filter_map(name).collect()
+    }
+
+    #[test]
+    fn every_metric_is_in_the_documentation_and_no_other() {
+        assert!(registered().len() >= 19, "{:?}", registered());
+        assert_eq!(documented(), registered());
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::fake_gemini::FakeGemini;
+use crate::fake_replicate::{FakeReplicate, TOKEN};
 use crate::support::TestApp;
 
 /// The value of a sample such as `tessera_jobs_running` or `tessera_x_total{a="b"}`.
@@ -61,6 +62,35 @@ async fn what_happens_is_counted_by_route_provider_and_outcome() {
     assert!(!text.contains("secret") && !text.contains(&user.email));
     let (_, ready) = user.get_json("/readyz").await;
     assert_eq!(ready["chatProviders"][0]["breaker"], json!("open"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_are_counted_as_images() {
+    let replicate = FakeReplicate::start().await;
+    let app = TestApp::start_with(&[
+        ("REPLICATE_API_TOKEN", TOKEN),
+        ("REPLICATE_BASE_URL", &replicate.url),
+        ("IMAGE_PROVIDERS", "replicate,sketch"),
+        ("FREE_CREDITS", "50"),
+    ])
+    .await;
+    let user = app.user().await;
+    for n in 0..5 {
+        assert_eq!(user.make_image(&format!("{n} #status=500")).await.0, 200);
+    }
+    let text = user.get("/metrics").send().await.unwrap().text().await.unwrap();
+    for (sample, expected) in [
+        (r#"tessera_image_attempts_total{provider="replicate",outcome="unavailable"}"#, 5.0),
+        (r#"tessera_image_attempts_total{provider="sketch",outcome="ok"}"#, 5.0),
+        (r#"tessera_image_fallbacks_total{result="asked"}"#, 5.0),
+        (r#"tessera_image_breaker{provider="replicate"}"#, 2.0),
+        (r#"tessera_image_breaker{provider="sketch"}"#, 0.0),
+    ] {
+        assert_eq!(value(&text, sample), Some(expected), "{sample} in\n{text}");
+    }
+    assert!(!text.contains("tessera_chat_fallbacks_total{"), "{text}");
+    let help = text.lines().find(|line| line.starts_with("# HELP tessera_jobs_running")).unwrap();
+    assert!(help.contains("images"), "{help}");
 }
 
 #[tokio::test]
