@@ -17,6 +17,7 @@ use super::providers::{GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, Writing};
 use super::store::{FinishedReply, NewExchange, Past};
 use super::{Author, ChatRequest, MessageState, title_of};
+use crate::credits::ReleaseReason;
 use crate::credits::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::error::{AppError, AppResult};
 use crate::i18n::{Text, fill, t};
@@ -437,7 +438,7 @@ impl Asking {
 /// it must not look as if it were still being written.
 async fn undo_hold(state: &AppState, hold: &Hold) -> AppResult<()> {
     state.chats.abandon_reply(hold.id).await?;
-    state.credits.end_hold(hold, HoldEnd::Release, Some("Nothing was asked".to_owned())).await?;
+    state.credits.end_hold(hold, HoldEnd::Release, Some(ReleaseReason::NeverStarted)).await?;
     state.metrics.hold_ended(HoldEnd::Release);
     Ok(())
 }

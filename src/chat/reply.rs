@@ -11,6 +11,7 @@ use super::answers::{KeptAnswer, Lead};
 use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn};
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
+use crate::credits::ReleaseReason;
 use crate::credits::store::{Hold, HoldEnd, WorkKind};
 use crate::error::AppError;
 use crate::server::db::keep_trying;
@@ -317,10 +318,14 @@ impl Draft<'_> {
         let end = if charge { HoldEnd::Settle } else { HoldEnd::Release };
         let reason = match (stored, charge) {
             (_, true) => None,
-            (true, false) => Some(format!("{:?}", reply.state)),
-            (false, false) => Some("The reply was gone".to_owned()),
+            (true, false) => Some(match reply.state {
+                MessageState::Stopped => ReleaseReason::Stopped,
+                MessageState::Incomplete => ReleaseReason::Incomplete,
+                _ => ReleaseReason::Failed,
+            }),
+            (false, false) => Some(ReleaseReason::Deleted),
         };
-        let ended = keep_trying(|| state.credits.end_hold(hold, end, reason.clone())).await?;
+        let ended = keep_trying(|| state.credits.end_hold(hold, end, reason)).await?;
         let (end, balance) = ended.ok_or(AppError::Internal)?;
         state.metrics.hold_ended(end);
         Ok((if end == HoldEnd::Settle { hold.amount } else { 0 }, balance.available))

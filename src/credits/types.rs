@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::i18n::{Text, t};
+
 /// An account at one moment. `sum(ledger) = available + held - debt` holds at every moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Balance {
@@ -66,6 +68,139 @@ impl EntryKind {
     }
 }
 
+/// What credits are held for; tells whom to ask after a crash what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum WorkKind {
+    Chat,
+    Image,
+}
+
+impl WorkKind {
+    pub const ALL: [Self; 2] = [Self::Chat, Self::Image];
+
+    /// The stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Image => "image",
+        }
+    }
+
+    /// The kind of a stored name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// What its charge is called, for people.
+    #[must_use]
+    pub const fn text(self) -> Text {
+        match self {
+            Self::Chat => Text::EntrySettle,
+            Self::Image => Text::EntryImage,
+        }
+    }
+}
+
+/// Why a hold was given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseReason {
+    /// The user stopped it before there was anything to show.
+    Stopped,
+    Failed,
+    /// There is a part of it, which is free.
+    Incomplete,
+    /// Its server was killed, or lost sight of it.
+    Interrupted,
+    /// It was held for, and could not begin.
+    NeverStarted,
+    /// The user deleted it before it was whole.
+    Deleted,
+}
+
+impl ReleaseReason {
+    pub const ALL: [Self; 6] =
+        [Self::Stopped, Self::Failed, Self::Incomplete, Self::Interrupted, Self::NeverStarted, Self::Deleted];
+
+    /// The stored name, which programs read too.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Incomplete => "incomplete",
+            Self::Interrupted => "interrupted",
+            Self::NeverStarted => "never_started",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// The reason of a stored name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> Text {
+        match self {
+            Self::Stopped => Text::ReasonStopped,
+            Self::Failed => Text::ReasonFailed,
+            Self::Incomplete => Text::ReasonIncomplete,
+            Self::Interrupted => Text::ReasonInterrupted,
+            Self::NeverStarted => Text::ReasonNeverStarted,
+            Self::Deleted => Text::ReasonDeleted,
+        }
+    }
+}
+
+/// Why an entry was written, where its kind does not say it all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryReason {
+    /// The credits that every new account gets.
+    Welcome,
+    Released(ReleaseReason),
+    /// What somebody wrote.
+    Other(String),
+}
+
+impl EntryReason {
+    /// The reason of an entry of this kind, by its stored name.
+    #[must_use]
+    pub fn parse(kind: EntryKind, name: &str) -> Self {
+        let known = match kind {
+            EntryKind::Grant => (name == Self::Welcome.as_str()).then_some(Self::Welcome),
+            EntryKind::Release => ReleaseReason::parse(name).map(Self::Released),
+            _ => None,
+        };
+        known.unwrap_or_else(|| Self::Other(name.to_owned()))
+    }
+
+    /// The stored name, which programs read too.
+    #[must_use]
+    pub const fn as_str(&self) -> &str {
+        match self {
+            Self::Welcome => "welcome",
+            Self::Released(reason) => reason.as_str(),
+            Self::Other(text) => text.as_str(),
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Welcome => t(Text::ReasonWelcome).to_owned(),
+            Self::Released(reason) => t(reason.text()).to_owned(),
+            Self::Other(text) => text.clone(),
+        }
+    }
+}
+
 /// One line of the append-only ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -81,6 +216,11 @@ pub struct LedgerEntry {
     pub held_change: i64,
     pub available_after: i64,
     pub request_id: String,
+    /// What a hold was for, with its own entry and with that of its end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub work: Option<WorkKind>,
+    /// A code (`welcome`; `stopped`, `failed`, `incomplete`, `interrupted`, `never_started`, `deleted`), or what
+    /// somebody wrote.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     /// RFC 3339, UTC.
@@ -102,4 +242,32 @@ pub struct Page<T> {
 pub struct Dashboard {
     pub credits: Credits,
     pub ledger: Page<LedgerEntry>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_read_back_and_has_a_text() {
+        for reason in ReleaseReason::ALL {
+            let read = EntryReason::parse(EntryKind::Release, reason.as_str());
+            assert_eq!(read, EntryReason::Released(reason));
+            assert_ne!(read.to_text(), reason.as_str());
+        }
+        assert_eq!(EntryReason::parse(EntryKind::Grant, "welcome"), EntryReason::Welcome);
+        for kind in WorkKind::ALL {
+            assert_eq!(WorkKind::parse(kind.as_str()), Some(kind));
+        }
+    }
+
+    #[test]
+    fn what_somebody_wrote_stays_as_it_is() {
+        for (kind, text) in
+            [(EntryKind::Adjust, "failed"), (EntryKind::Grant, "stopped"), (EntryKind::Release, "Why not")]
+        {
+            let reason = EntryReason::parse(kind, text);
+            assert_eq!((reason.as_str(), reason.to_text().as_str()), (text, text));
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::providers::GuardedImageProvider;
 use super::store::NewImage;
 use super::{AspectRatio, ImageRequest, MOST_RUNNING};
 use crate::chat::store::NewExchange;
+use crate::credits::ReleaseReason;
 use crate::credits::store::{HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::error::{AppError, AppResult};
 use crate::i18n::{Text, fill, t};
@@ -177,7 +178,7 @@ impl Ordering {
             if let Some((_, reply)) = shown_in {
                 state.chats.abandon_reply(reply).await?;
             }
-            state.credits.end_hold(&hold, HoldEnd::Release, Some("Nothing was ordered".to_owned())).await?;
+            state.credits.end_hold(&hold, HoldEnd::Release, Some(ReleaseReason::NeverStarted)).await?;
             state.metrics.hold_ended(HoldEnd::Release);
             return Err(error);
         }

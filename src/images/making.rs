@@ -20,6 +20,7 @@ use super::{
     AspectRatio, ImageDoneEvent, ImageErrorEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage,
     ImageStartEvent, ImageStatus, shown_in_chat,
 };
+use crate::credits::ReleaseReason;
 use crate::credits::store::{Hold, HoldEnd, WorkKind};
 use crate::error::AppError;
 use crate::server::db::{keep_trying, now_millis};
@@ -406,9 +407,12 @@ impl Easel<'_> {
         }
         let charge = stored && is_complete;
         let end = if charge { HoldEnd::Settle } else { HoldEnd::Release };
-        let reason =
-            (!charge).then(|| if stored { format!("{:?}", finished.status) } else { "The image was gone".to_owned() });
-        let ended = keep_trying(|| state.credits.end_hold(hold, end, reason.clone())).await?;
+        let reason = (!charge).then_some(match finished.status {
+            _ if !stored => ReleaseReason::Deleted,
+            ImageStatus::Stopped => ReleaseReason::Stopped,
+            _ => ReleaseReason::Failed,
+        });
+        let ended = keep_trying(|| state.credits.end_hold(hold, end, reason)).await?;
         let (end, balance) = ended.ok_or(AppError::Internal)?;
         state.metrics.hold_ended(end);
         if !charge {
@@ -425,8 +429,8 @@ impl Easel<'_> {
         let (state, hold) = (self.state, &self.making.hold);
         if matches!(state.images.look_up(self.making.id).await, Ok(super::store::Found::Nothing)) {
             self.clear_away().await;
-            let reason = Some("The image was deleted".to_owned());
-            match keep_trying(|| state.credits.end_hold(hold, HoldEnd::Release, reason.clone())).await {
+            let reason = Some(ReleaseReason::Deleted);
+            match keep_trying(|| state.credits.end_hold(hold, HoldEnd::Release, reason)).await {
                 Ok(Some((end, _))) => state.metrics.hold_ended(end),
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),

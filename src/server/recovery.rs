@@ -12,6 +12,7 @@ use super::db::now_millis;
 use super::jobs::StopReason;
 use super::state::AppState;
 use crate::chat;
+use crate::credits::ReleaseReason;
 use crate::credits::store::{HoldEnd, HoldId, StaleHold, WorkKind};
 use crate::error::AppResult;
 use crate::images;
@@ -75,11 +76,8 @@ pub async fn sweep_holds(state: &AppState) -> AppResult<usize> {
                 None => continue,
             },
         };
-        let (end, reason) = if has_result {
-            (HoldEnd::Settle, None)
-        } else {
-            (HoldEnd::Release, Some("The server was interrupted".to_owned()))
-        };
+        let (end, reason) =
+            if has_result { (HoldEnd::Settle, None) } else { (HoldEnd::Release, Some(ReleaseReason::Interrupted)) };
         if let Some((end, _)) = state.credits.end_hold(&hold, end, reason).await? {
             state.metrics.hold_ended(end);
         }

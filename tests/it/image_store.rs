@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::contracts::over_every_store;
 
-fn new_image(user: Uuid, prompt: &str) -> NewImage {
+pub fn new_image(user: Uuid, prompt: &str) -> NewImage {
     NewImage {
         id: Uuid::now_v7(),
         user,

@@ -50,3 +50,52 @@ async fn errors_are_for_people_in_their_language_and_for_programs_in_none() {
     assert_eq!(chinese["error"], "请先写一条消息。");
     assert_eq!((&english["code"], &english["field"]), (&chinese["code"], &chinese["field"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_speaks_to_people_in_their_language_and_to_programs_in_codes() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    assert_eq!(user.chat("#status=500").await.0, 502);
+    let mut stalled = user.chat_stream(&json!({"message": "#tokens=0 #stall"})).await;
+    let (_, start) = stalled.next_named("start").await;
+    let stop = format!("/api/chat/{}/stop", start["messageId"].as_str().unwrap());
+    assert!(user.post(&stop).send().await.unwrap().status().is_success());
+    assert_eq!(user.make_image("a fox").await.0, 200);
+    // One from before there were codes.
+    let database = rusqlite::Connection::open(app.data_dir().join("tessera.db")).unwrap();
+    let old = "INSERT INTO ledger (id, user_id, kind, amount, held_change, available_after, key, request_id, reason, created_at)
+               SELECT randomblob(16), user_id, 'release', 0, 0, available, 'release:old', 'old', 'Nothing was asked', 0 FROM accounts";
+    assert_eq!(database.execute(old, []).unwrap(), 1);
+
+    let (_, page) = user.get_json("/api/credits/ledger").await;
+    let told = page["data"]["items"].as_array().unwrap().iter().rev();
+    let told: Vec<_> = told.map(|entry| [&entry["kind"], &entry["work"], &entry["reason"]].map(Value::as_str)).collect();
+    let entry = |kind, work, reason| [Some(kind), work, reason];
+    let (chat, image) = (Some("chat"), Some("image"));
+    let expected = [
+        entry("grant", None, Some("welcome")),
+        entry("hold", chat, None),
+        entry("release", chat, Some("failed")),
+        entry("hold", chat, None),
+        entry("release", chat, Some("stopped")),
+        entry("hold", image, None),
+        entry("settle", image, None),
+        entry("release", None, Some("never_started")),
+    ];
+    assert_eq!(told, expected);
+    let csv = user.get("/api/credits/ledger?format=csv").send().await.unwrap().text().await.unwrap();
+    assert!(csv.contains(",welcome,") && csv.contains(",failed,") && csv.contains(",never_started,"), "{csv}");
+
+    let table = async |language: &str| {
+        let page = user.get("/dashboard").header(ACCEPT_LANGUAGE, language).send().await.unwrap().text().await.unwrap();
+        page.split("<table").nth(1).unwrap().split("</table").next().unwrap().to_owned()
+    };
+    let (english, chinese) = (table("en").await, table("zh").await);
+    for text in ["Image", "Welcome credits", "Failed", "Stopped", "Could not begin"] {
+        assert!(english.contains(text) && !chinese.contains(text), "{text}");
+    }
+    assert!(!english.contains("Reply"), "{english}");
+    for text in ["图片", "新用户赠送", "生成失败", "已停止", "未能开始"] {
+        assert!(chinese.contains(text), "{text}");
+    }
+}

@@ -1,16 +1,20 @@
 //! The contract of every [`CreditStore`]: the promise about money, over each adapter alike.
 
+use mongodb::bson::{Document, doc};
 use tempfile::TempDir;
 use tessera::credits::store::{
     CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingKind, PostingOutcome,
     SpendingKey, SqliteCreditStore, WorkKind,
 };
-use tessera::credits::{Balance, EntryKind};
+use tessera::credits::{Balance, EntryKind, ReleaseReason};
+use tessera::images::store::NewImage;
 use tessera::server::db::now_millis;
 use tessera::server::db::sqlite::Sqlite;
 use uuid::Uuid;
 
-use crate::contracts::over_every_store;
+use crate::contracts::{open_at, over_every_store};
+use crate::image_store::new_image;
+use crate::mongod::{Kind, Mongod};
 
 pub fn hold_of(user: Uuid, amount: i64) -> NewHold {
     NewHold {
@@ -196,7 +200,7 @@ over_every_store! {
         assert_eq!(store.stale_holds(now, 10).await.unwrap()[0].hold, holds[0]);
         renew(ids[0], now + 1000).await;
         assert_eq!(stale().await, [ids[1]]);
-        store.end_hold(&holds[1], HoldEnd::Release, Some("gone".into())).await.unwrap();
+        store.end_hold(&holds[1], HoldEnd::Release, Some(ReleaseReason::Deleted)).await.unwrap();
         // A renewal does not bring an ended hold back.
         renew(ids[1], now - 5000).await;
         assert!(stale().await.is_empty());
@@ -222,6 +226,42 @@ over_every_store! {
         let first = first.unwrap();
         assert_eq!(amount(first.id, user).await, Some(1));
         assert_eq!(amount(first.id, Uuid::now_v7()).await, None);
+    }
+
+    async fn entries_say_what_the_credits_were_for_and_why_they_came_back(stores) {
+        let store = stores.credits;
+        let user = Uuid::now_v7();
+        let never_started = Some(ReleaseReason::NeverStarted);
+        for (kind, end, reason) in [
+            (WorkKind::Chat, HoldEnd::Settle, None),
+            (WorkKind::Image, HoldEnd::Settle, None),
+            (WorkKind::Image, HoldEnd::Release, never_started),
+        ] {
+            let hold = NewHold { kind, ..hold_of(user, 1) };
+            let held = hold.held();
+            store.hold(hold).await.unwrap();
+            assert_eq!(store.stale_holds(i64::MAX, 9).await.unwrap()[0].hold, held);
+            store.end_hold(&held, end, reason).await.unwrap();
+        }
+        // As a grant was stored once, and as somebody may write.
+        for (kind, reason) in [(PostingKind::Grant, "Welcome credits"), (PostingKind::Adjust, "Failed")] {
+            let posting = posting(user, kind, 1, reason);
+            store.post(NewPosting { reason: Some(reason.into()), ..posting }).await.unwrap();
+        }
+        let entries = store.ledger(user, None, 100).await.unwrap().unwrap().items;
+        let told: Vec<_> = entries.iter().rev().map(|entry| (entry.kind, entry.work, entry.reason.as_deref())).collect();
+        let (chat, image) = (Some(WorkKind::Chat), Some(WorkKind::Image));
+        assert_eq!(told, [
+            (EntryKind::Grant, None, Some("welcome")),
+            (EntryKind::Hold, chat, None),
+            (EntryKind::Settle, chat, None),
+            (EntryKind::Hold, image, None),
+            (EntryKind::Settle, image, None),
+            (EntryKind::Hold, image, None),
+            (EntryKind::Release, image, Some("never_started")),
+            (EntryKind::Grant, None, Some("welcome")),
+            (EntryKind::Adjust, None, Some("Failed")),
+        ]);
     }
 
     async fn the_ledger_is_paged_by_key_and_belongs_to_one_user(stores) {
@@ -323,6 +363,31 @@ over_every_store! {
         store.forget_keys(now_millis() + 1).await.unwrap();
         assert!(matches!(store.hold(with_key(hold_of(user, 1), "first", 2)).await.unwrap(), HoldOutcome::Held(_)));
     }
+}
+
+/// In MongoDB an entry did not always say what its hold was for.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_from_before_say_what_they_were_for_too() {
+    let server = Mongod::start(Kind::Standalone).await;
+    let uri = server.uri();
+    let stores = open_at(&uri).await;
+    let user = Uuid::now_v7();
+    for kind in [WorkKind::Image, WorkKind::Chat] {
+        let hold = NewHold { kind, ..hold_of(user, 1) };
+        if kind == WorkKind::Image {
+            assert!(stores.images.begin(NewImage { id: hold.id, ..new_image(user, "a fox") }).await.unwrap());
+        }
+        let held = hold.held();
+        stores.credits.hold(hold).await.unwrap();
+        stores.credits.end_hold(&held, HoldEnd::Settle, None).await.unwrap();
+    }
+    let database = mongodb::Client::with_uri_str(&uri).await.unwrap().default_database().unwrap();
+    let accounts = database.collection::<Document>("accounts");
+    accounts.update_many(doc! {}, doc! { "$unset": { "recent.$[].work": "" } }).await.unwrap();
+    let entries = stores.credits.ledger(user, None, 100).await.unwrap().unwrap().items;
+    let told: Vec<_> = entries.iter().rev().map(|entry| entry.work).collect();
+    let (chat, image) = (Some(WorkKind::Chat), Some(WorkKind::Image));
+    assert_eq!(told, [None, image, image, chat, chat]);
 }
 
 #[tokio::test]

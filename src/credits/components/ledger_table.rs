@@ -2,16 +2,22 @@
 
 use leptos::prelude::*;
 
-use crate::credits::{EntryKind, LedgerEntry};
+use crate::credits::{EntryKind, EntryReason, LedgerEntry, WorkKind};
 use crate::i18n::{Text, fill, t};
 use crate::ui::{Badge, BadgeTone, Timestamp};
 
 /// What an entry is called and how it is tinted.
-const fn label(kind: EntryKind) -> (Text, BadgeTone) {
+const fn label(kind: EntryKind, work: Option<WorkKind>) -> (Text, BadgeTone) {
     match kind {
         EntryKind::Grant => (Text::EntryGrant, BadgeTone::Success),
         EntryKind::Hold => (Text::EntryHold, BadgeTone::Neutral),
-        EntryKind::Settle => (Text::EntrySettle, BadgeTone::Neutral),
+        EntryKind::Settle => (
+            match work {
+                Some(work) => work.text(),
+                None => Text::EntrySettle,
+            },
+            BadgeTone::Neutral,
+        ),
         EntryKind::Release => (Text::EntryRelease, BadgeTone::Neutral),
         EntryKind::Purchase => (Text::EntryPurchase, BadgeTone::Success),
         EntryKind::Refund => (Text::EntryRefund, BadgeTone::Warning),
@@ -44,14 +50,15 @@ pub fn LedgerTable(
     entries: Vec<LedgerEntry>,
 ) -> impl IntoView {
     let line = |entry: LedgerEntry| {
-        let (name, tone) = label(entry.kind);
+        let (name, tone) = label(entry.kind, entry.work);
         let change = change(&entry);
         let short_id = abbreviated(&entry.request_id);
+        let reason = entry.reason.map(|reason| EntryReason::parse(entry.kind, &reason).to_text());
         view! {
             <tr class="border-t border-line">
                 <td class="py-2.5 pr-3 pl-4">
                     <Badge tone>{t(name)}</Badge>
-                    {entry.reason.map(|reason| view! { <p class="mt-1 text-ink-soft break-words">{reason}</p> })}
+                    {reason.map(|reason| view! { <p class="mt-1 text-ink-soft break-words">{reason}</p> })}
                     <p class="mt-1 text-xs text-ink-soft sm:hidden">
                         <Timestamp at=entry.created_at.clone() />
                     </p>
@@ -107,6 +114,7 @@ mod tests {
             held_change,
             available_after: 0,
             request_id: String::new(),
+            work: None,
             reason: None,
             created_at: String::new(),
         }

@@ -10,30 +10,9 @@ pub use mongo::MongoCreditStore;
 pub use sqlite::SqliteCreditStore;
 use uuid::Uuid;
 
-use super::{Balance, EntryKind, LedgerEntry, Page};
+pub use super::WorkKind;
+use super::{Balance, EntryKind, EntryReason, LedgerEntry, Page, ReleaseReason};
 use crate::server::db::StoreResult;
-
-/// What kind of work credits are held for; tells whom to ask after a crash what became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkKind {
-    Chat,
-    Image,
-}
-
-impl WorkKind {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::Image => "image",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Chat, Self::Image].into_iter().find(|kind| kind.as_str() == name)
-    }
-}
 
 /// A client's promise that this is the same request as before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +62,7 @@ impl NewHold {
         Hold {
             id: self.id,
             user: self.user,
+            kind: self.kind,
             amount: self.amount,
             request_id: self.request_id.clone(),
             key: self.key.map(|key| key.id),
@@ -95,6 +75,7 @@ impl NewHold {
 pub struct Hold {
     pub id: Uuid,
     pub user: Uuid,
+    pub kind: WorkKind,
     pub amount: i64,
     pub request_id: String,
     /// The API key that it was made with.
@@ -207,6 +188,26 @@ pub enum PostingOutcome {
     },
 }
 
+/// The reason of an entry as it is told, by what is stored: once it was a sentence, or the name of a Rust variant.
+fn read_reason(kind: EntryKind, stored: &str) -> String {
+    let released = match stored {
+        _ if kind != EntryKind::Release => None,
+        "Stopped" => Some(ReleaseReason::Stopped),
+        "Failed" => Some(ReleaseReason::Failed),
+        "Incomplete" => Some(ReleaseReason::Incomplete),
+        "The server was interrupted" => Some(ReleaseReason::Interrupted),
+        "Nothing was asked" | "Nothing was ordered" => Some(ReleaseReason::NeverStarted),
+        "The reply was gone" | "The image was gone" | "The image was deleted" => Some(ReleaseReason::Deleted),
+        _ => None,
+    };
+    let reason = match (kind, stored, released) {
+        (_, _, Some(released)) => EntryReason::Released(released),
+        (EntryKind::Grant, "Welcome credits", _) => EntryReason::Welcome,
+        _ => EntryReason::Other(stored.to_owned()),
+    };
+    reason.as_str().to_owned()
+}
+
 /// An account whose books do not agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {
@@ -250,7 +251,7 @@ pub trait CreditStore: Send + Sync {
         &self,
         hold: &Hold,
         end: HoldEnd,
-        reason: Option<String>,
+        reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>>;
 
     /// What each API key of a user has spent or holds; those that have not are not there.
@@ -273,4 +274,31 @@ pub trait CreditStore: Send + Sync {
 
     /// Checks every account against its ledger and its holds, in constant memory but for the drifts; under load too.
     async fn audit(&self) -> StoreResult<AuditReport>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_before_there_were_codes_is_read_as_one() {
+        let released = |stored| read_reason(EntryKind::Release, stored);
+        for (stored, code) in [
+            ("Stopped", "stopped"),
+            ("Failed", "failed"),
+            ("Incomplete", "incomplete"),
+            ("The server was interrupted", "interrupted"),
+            ("Nothing was asked", "never_started"),
+            ("Nothing was ordered", "never_started"),
+            ("The reply was gone", "deleted"),
+            ("The image was gone", "deleted"),
+            ("The image was deleted", "deleted"),
+            ("Something else", "Something else"),
+        ] {
+            assert_eq!(released(stored), code);
+            assert_eq!(released(code), code);
+        }
+        assert_eq!(read_reason(EntryKind::Grant, "Welcome credits"), "welcome");
+        assert_eq!(read_reason(EntryKind::Adjust, "Failed"), "Failed");
+    }
 }

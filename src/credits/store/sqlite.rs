@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::{
     AuditReport, CreditStore, Drift, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting,
-    PostingOutcome, SpendingKey, StaleHold, WorkKind,
+    PostingOutcome, SpendingKey, StaleHold, WorkKind, read_reason,
 };
-use crate::credits::{Balance, EntryKind, LedgerEntry, Page};
+use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, Page, ReleaseReason};
 use crate::server::db::sqlite::{Durability, Sqlite};
 use crate::server::db::{StoreError, StoreResult, now_millis, rfc3339};
 
@@ -109,7 +109,7 @@ fn open_account(connection: &Connection, user: Uuid, free_credits: i64, request_
             debt_change: 0,
             key: format!("grant:welcome:{user}"),
             request_id,
-            reason: Some("Welcome credits"),
+            reason: Some(EntryReason::Welcome.as_str()),
         },
     )
 }
@@ -219,7 +219,7 @@ fn end_hold(
     id: Uuid,
     user: Uuid,
     end: HoldEnd,
-    reason: Option<&str>,
+    reason: Option<ReleaseReason>,
 ) -> StoreResult<Option<(HoldEnd, Balance)>> {
     let found = connection
         .prepare_cached("SELECT amount, request_id, state, api_key FROM holds WHERE id = ?1 AND user_id = ?2")?
@@ -263,7 +263,7 @@ fn end_hold(
             debt_change: 0,
             key: format!("{}:{id}", kind.as_str()),
             request_id: &request_id,
-            reason,
+            reason: reason.map(ReleaseReason::as_str),
         },
     )?;
     Ok(Some((end, balance)))
@@ -306,12 +306,10 @@ impl CreditStore for SqliteCreditStore {
         &self,
         hold: &Hold,
         end: HoldEnd,
-        reason: Option<String>,
+        reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>> {
         let (id, user) = (hold.id, hold.user);
-        self.db
-            .write(Durability::Durable, move |connection| end_hold(connection, id, user, end, reason.as_deref()))
-            .await
+        self.db.write(Durability::Durable, move |connection| end_hold(connection, id, user, end, reason)).await
     }
 
     async fn key_spending(&self, user: Uuid) -> StoreResult<HashMap<Uuid, i64>> {
@@ -351,22 +349,23 @@ impl CreditStore for SqliteCreditStore {
                      WHERE state = 'held' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2",
                 )?;
                 let rows = stale.query_map(params![now, to_sql(limit)], |row| {
-                    let hold = Hold {
-                        id: row.get(0)?,
-                        user: row.get(1)?,
-                        amount: row.get(2)?,
-                        request_id: row.get(3)?,
-                        key: row.get(4)?,
-                    };
-                    Ok((hold, row.get::<_, String>(5)?))
+                    let (id, kind): (Uuid, String) = (row.get(0)?, row.get(5)?);
+                    Ok(match WorkKind::parse(&kind) {
+                        None => Err(StoreError::Corrupt(format!("hold {id} is of kind {kind:?}"))),
+                        Some(kind) => Ok(StaleHold {
+                            hold: Hold {
+                                id,
+                                user: row.get(1)?,
+                                kind,
+                                amount: row.get(2)?,
+                                request_id: row.get(3)?,
+                                key: row.get(4)?,
+                            },
+                            kind,
+                        }),
+                    })
                 })?;
-                rows.map(|row| {
-                    let (hold, kind) = row?;
-                    let kind = WorkKind::parse(&kind)
-                        .ok_or_else(|| StoreError::Corrupt(format!("hold {} is of kind {kind:?}", hold.id)))?;
-                    Ok(StaleHold { hold, kind })
-                })
-                .collect()
+                rows.map(|row| row?).collect()
             })
             .await
     }
@@ -394,8 +393,12 @@ impl CreditStore for SqliteCreditStore {
         self.db
             .read(move |connection| {
                 let mut entries = connection.prepare_cached(
-                    "SELECT seq, id, kind, amount, held_change, available_after, request_id, reason, created_at
-                     FROM ledger WHERE user_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+                    // The key of an entry of a hold ends with its id.
+                    "SELECT l.seq, l.id, l.kind, l.amount, l.held_change, l.available_after, l.request_id, l.reason,
+                         l.created_at, h.kind
+                     FROM ledger l LEFT JOIN holds h ON l.kind IN ('hold', 'settle', 'release')
+                         AND h.id = unhex(replace(substr(l.key, instr(l.key, ':') + 1), '-', ''))
+                     WHERE l.user_id = ?1 AND l.seq < ?2 ORDER BY l.seq DESC LIMIT ?3",
                 )?;
                 let mut rows = entries.query(params![user, before, to_sql(limit + 1)])?;
                 let mut items = Vec::new();
@@ -419,14 +422,17 @@ impl CreditStore for SqliteCreditStore {
 
 fn read_entry(row: &Row<'_>) -> StoreResult<LedgerEntry> {
     let kind: String = row.get(2)?;
+    let kind = EntryKind::parse(&kind).ok_or_else(|| StoreError::Corrupt(format!("ledger kind {kind:?}")))?;
+    let (reason, work): (Option<String>, Option<String>) = (row.get(7)?, row.get(9)?);
     Ok(LedgerEntry {
         id: row.get::<_, Uuid>(1)?.to_string(),
-        kind: EntryKind::parse(&kind).ok_or_else(|| StoreError::Corrupt(format!("ledger kind {kind:?}")))?,
+        kind,
         amount: row.get(3)?,
         held_change: row.get(4)?,
         available_after: row.get(5)?,
         request_id: row.get(6)?,
-        reason: row.get(7)?,
+        work: work.as_deref().and_then(WorkKind::parse),
+        reason: reason.map(|reason| read_reason(kind, &reason)),
         created_at: rfc3339(row.get(8)?)?,
     })
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::PAGE;
-use crate::credits::{Balance, EntryKind, LedgerEntry};
+use crate::credits::store::read_reason;
+use crate::credits::{Balance, EntryKind, LedgerEntry, WorkKind};
 use crate::server::db::mongo::{from_bson, to_bson};
 use crate::server::db::{StoreError, StoreResult, rfc3339};
 
@@ -68,6 +69,9 @@ pub(super) struct Entry {
     pub debt_change: i64,
     pub key: String,
     pub request_id: String,
+    /// What a hold is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,10 +129,19 @@ impl Entry {
             debt_change: 0,
             key,
             request_id: request_id.to_owned(),
+            work: None,
             reason: None,
             once: None,
             at: bson::DateTime::now(),
         }
+    }
+
+    /// The hold whose entry this is.
+    pub fn hold_id(&self) -> Option<Uuid> {
+        let (kind, id) = self.key.split_once(':')?;
+        let is_of_hold =
+            [EntryKind::Hold, EntryKind::Settle, EntryKind::Release].iter().any(|known| known.as_str() == kind);
+        id.parse().ok().filter(|_| is_of_hold)
     }
 
     pub const fn available_change(&self) -> i64 {
@@ -136,15 +149,17 @@ impl Entry {
     }
 
     pub fn to_ledger_entry(&self, available_after: i64) -> StoreResult<LedgerEntry> {
+        let kind =
+            EntryKind::parse(&self.kind).ok_or_else(|| StoreError::Corrupt(format!("ledger kind {:?}", self.kind)))?;
         Ok(LedgerEntry {
             id: from_bson(self.id).to_string(),
-            kind: EntryKind::parse(&self.kind)
-                .ok_or_else(|| StoreError::Corrupt(format!("ledger kind {:?}", self.kind)))?,
+            kind,
             amount: self.amount,
             held_change: self.held_change,
             available_after,
             request_id: self.request_id.clone(),
-            reason: self.reason.clone(),
+            work: self.work.as_deref().and_then(WorkKind::parse),
+            reason: self.reason.as_deref().map(|reason| read_reason(kind, reason)),
             created_at: rfc3339(self.at.timestamp_millis())?,
         })
     }

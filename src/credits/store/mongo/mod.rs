@@ -32,7 +32,7 @@ use super::{
     AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingOutcome,
     SpendingKey, StaleHold, WorkKind,
 };
-use crate::credits::{Balance, EntryKind, LedgerEntry, Page};
+use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, Page, ReleaseReason};
 use crate::server::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::server::db::{StoreError, StoreResult};
 
@@ -97,7 +97,7 @@ impl MongoCreditStore {
         if self.free_credits > 0 {
             let key = format!("grant:welcome:{user}");
             let mut grant = Entry::new(EntryKind::Grant, self.free_credits, 0, key, request_id);
-            grant.reason = Some("Welcome credits".to_owned());
+            grant.reason = Some(EntryReason::Welcome.as_str().to_owned());
             recent.push(grant);
         }
         let account = Account {
@@ -155,6 +155,36 @@ impl MongoCreditStore {
         }
         let filed = self.find_filed(ends.map(|end| end_key(end, id)).to_vec()).await?;
         Ok(filed.filter(|filed| filed.place.user == account.user).and_then(|filed| ended_in(&filed.entry.key)))
+    }
+
+    /// Says of entries from before they said it themselves what their holds were for: that of an image has its id.
+    async fn complete_work(&self, entries: &mut [Filed]) -> StoreResult<()> {
+        #[derive(Deserialize)]
+        struct Image {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+        }
+        let mut unknown: HashMap<Uuid, Vec<&mut Entry>> = HashMap::new();
+        for Filed { entry, .. } in entries.iter_mut().filter(|filed| filed.entry.work.is_none()) {
+            if let Some(hold) = entry.hold_id() {
+                unknown.entry(hold).or_default().push(entry);
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let images = self.mongo.collection::<Image>("images", Durability::Durable);
+        let of = doc! { "_id": { "$in": unknown.keys().copied().map(to_bson).collect::<Vec<_>>() } };
+        let images: Vec<Image> =
+            run(async move { images.find(of).projection(doc! { "_id": 1 }).await?.try_collect().await }).await?;
+        let images: HashSet<_> = images.into_iter().map(|image| from_bson(image.id)).collect();
+        for (hold, entries) in unknown {
+            let work = if images.contains(&hold) { WorkKind::Image } else { WorkKind::Chat };
+            for entry in entries {
+                entry.work = Some(work.as_str().to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// The cause of a hold that was refused, or what it expects to find next time.
@@ -236,6 +266,7 @@ impl CreditStore for MongoCreditStore {
             lease_until: hold.lease_until,
         };
         let mut entry = Entry::new(EntryKind::Hold, 0, hold.amount, hold_key(hold.id), &hold.request_id);
+        entry.work = Some(hold.kind.as_str().to_owned());
         entry.once = hold.idempotency.as_ref().map(|Idempotency { key, fingerprint }| Once {
             key: key.clone(),
             fingerprint: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: fingerprint.to_vec() },
@@ -289,14 +320,15 @@ impl CreditStore for MongoCreditStore {
         &self,
         hold: &Hold,
         end: HoldEnd,
-        reason: Option<String>,
+        reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>> {
         let (kind, amount, given_back) = match end {
             HoldEnd::Settle => (EntryKind::Settle, -hold.amount, 0),
             HoldEnd::Release => (EntryKind::Release, 0, hold.amount),
         };
         let mut entry = Entry::new(kind, amount, -hold.amount, end_key(end, hold.id), &hold.request_id);
-        entry.reason = reason;
+        entry.work = Some(hold.kind.as_str().to_owned());
+        entry.reason = reason.map(|reason| reason.as_str().to_owned());
         let guard = doc! { "open": { "$elemMatch": { "id": to_bson(hold.id), "amount": hold.amount } } };
         let mut sums = doc! { "available": given_back, "held": -hold.amount, "posted": 1_i64 };
         if let (HoldEnd::Release, Some(key)) = (end, hold.key) {
@@ -402,6 +434,7 @@ impl CreditStore for MongoCreditStore {
                 let held = Hold {
                     id: from_bson(hold.id),
                     user: from_bson(user),
+                    kind,
                     amount: hold.amount,
                     request_id: hold.request_id,
                     key: hold.key.map(from_bson),
@@ -464,6 +497,7 @@ impl CreditStore for MongoCreditStore {
         let more = filed.len() > limit;
         filed.truncate(limit);
         let next_cursor = filed.last().filter(|_| more).map(|last| last.place.seq.to_string());
+        self.complete_work(&mut filed).await?;
         let items =
             filed.iter().map(|filed| filed.entry.to_ledger_entry(filed.available_after)).collect::<StoreResult<_>>()?;
         Ok(Some(Page { items, next_cursor }))
