@@ -69,7 +69,8 @@ async fn the_ledger_speaks_to_people_in_their_language_and_to_programs_in_codes(
 
     let (_, page) = user.get_json("/api/credits/ledger").await;
     let told = page["data"]["items"].as_array().unwrap().iter().rev();
-    let told: Vec<_> = told.map(|entry| [&entry["kind"], &entry["work"], &entry["reason"]].map(Value::as_str)).collect();
+    let told: Vec<_> =
+        told.map(|entry| [&entry["kind"], &entry["work"], &entry["reason"]].map(Value::as_str)).collect();
     let entry = |kind, work, reason| [Some(kind), work, reason];
     let (chat, image) = (Some("chat"), Some("image"));
     let expected = [
@@ -98,4 +99,28 @@ async fn the_ledger_speaks_to_people_in_their_language_and_to_programs_in_codes(
     for text in ["图片", "新用户赠送", "生成失败", "已停止", "未能开始"] {
         assert!(chinese.contains(text), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_read_aloud_is_in_the_language_too() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let (_, answer) = user.chat("你好").await;
+    let chat = format!("/chat/{}", answer["data"]["conversationId"].as_str().unwrap());
+    let mut english = std::collections::BTreeSet::new();
+    for path in [&*chat, "/images", "/dashboard", "/account", "/sign-in", "/"] {
+        let page = user.get(path).header(ACCEPT_LANGUAGE, "zh").send().await.unwrap().text().await.unwrap();
+        for name in ["aria-label", "title", "placeholder", "alt"] {
+            for quote in ['"', '\''] {
+                let attribute = format!(" {name}={quote}");
+                let values = page.split(&attribute).skip(1).filter_map(|rest| rest.split(quote).next());
+                let is_english = |value: &&str| {
+                    value.is_ascii() && value.contains(char::is_alphabetic) && !value.contains(char::is_numeric)
+                };
+                english.extend(values.filter(is_english).map(|value| format!("{path}: {value}")));
+            }
+        }
+    }
+    english.retain(|found| !["Tessera", "English", "Ada"].iter().any(|name| found.ends_with(name)));
+    assert!(english.is_empty(), "{english:#?}");
 }

@@ -55,7 +55,7 @@ pub fn MessageList(
             <div node_ref=pane class="h-full overflow-y-auto" on:scroll=scrolled>
                 <ol
                     class="mx-auto max-w-3xl space-y-6 px-4 py-6"
-                    aria-label="Conversation"
+                    aria-label=t(Text::Conversation)
                     on:click=move |event| copy_code(&event, thread)
                 >
                     <For each=move || thread.entries.get() key=|entry| entry.key children=line />
