@@ -68,6 +68,7 @@ fn put(template: &str, values: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     use strum::VariantArray;
 
@@ -98,6 +99,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The sources without the tables of texts, without tests.
+    fn sources(folder: &Path, all: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, all);
+            } else if !["i18n/text.rs", "i18n/en.rs", "i18n/zh.rs"].iter().any(|table| path.ends_with(table)) {
+                let source = std::fs::read_to_string(path).unwrap_or_default();
+                all.push_str(source.split("#[cfg(test)]\nmod tests").next().unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_is_said_somewhere() {
+        let mut all = String::new();
+        sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut all);
+        let named = all.split("Text::").skip(1);
+        let named: BTreeSet<&str> =
+            named.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()).collect();
+        let unsaid: Vec<_> = Text::VARIANTS.iter().filter(|text| !named.contains(&*format!("{text:?}"))).collect();
+        assert!(unsaid.is_empty(), "{unsaid:?}");
     }
 
     #[test]
