@@ -1,4 +1,4 @@
-//! The page and its frame. The document around it is `document/gallery.rs`.
+//! The page and its frame. The document around it is `document/shell.rs`.
 
 use leptos::prelude::*;
 

@@ -49,6 +49,7 @@ mod replicate;
 mod s3_server;
 mod security;
 mod servers;
+mod signposts;
 mod storage_contract;
 mod stores;
 mod support;
