@@ -102,6 +102,7 @@ pub struct Metrics {
     credit_moves: Family<KindLabels, Counter>,
     jobs: Gauge,
     lost_records: Counter<u64, AtomicU64>,
+    recovery_failures: Counter,
 }
 
 impl Default for Metrics {
@@ -127,6 +128,7 @@ impl Default for Metrics {
             credit_moves: Family::default(),
             jobs: Gauge::default(),
             lost_records: Counter::default(),
+            recovery_failures: Counter::default(),
         };
         metrics.register();
         metrics
@@ -177,6 +179,11 @@ impl Metrics {
         registry.register("credit_moves", "Holds, and how they ended", self.credit_moves.clone());
         registry.register("jobs_running", "Replies and images that are being made", self.jobs.clone());
         registry.register("usage_records_lost", "Attempts that could not be recorded", self.lost_records.clone());
+        registry.register(
+            "recovery_failures",
+            "Times that a hold of work that was cut off could not be ended",
+            self.recovery_failures.clone(),
+        );
     }
 
     /// A request was answered; `route` is the template that it fitted.
@@ -253,6 +260,11 @@ impl Metrics {
     pub fn hold_ended(&self, end: HoldEnd) {
         let kind = if end == HoldEnd::Settle { "settle" } else { "release" };
         self.credit_moves.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// A hold of work that was cut off could not be ended, and will be tried again.
+    pub fn recovery_failed(&self) {
+        self.recovery_failures.inc();
     }
 
     /// The counter of attempts that could not be recorded.

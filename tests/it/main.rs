@@ -43,6 +43,7 @@ mod pages;
 mod program;
 mod providers;
 mod proxy;
+mod recovery;
 mod redis_failures;
 mod reference;
 mod replicate;

@@ -263,7 +263,8 @@ pub trait CreditStore: Send + Sync {
     /// Says that the work of these open holds is alive until `lease_until`.
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()>;
 
-    /// At most `limit` open holds whose lease ended before `now`.
+    /// At most `limit` open holds whose lease ended before `now`, of the kinds that this version knows: another version
+    /// may know others.
     async fn stale_holds(&self, now: i64, limit: usize) -> StoreResult<Vec<StaleHold>>;
 
     /// Forgets the idempotency keys that were first seen before `before`. The holds stay.

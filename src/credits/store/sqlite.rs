@@ -346,9 +346,10 @@ impl CreditStore for SqliteCreditStore {
             .read(move |connection| {
                 let mut stale = connection.prepare_cached(
                     "SELECT id, user_id, amount, request_id, api_key, kind FROM holds
-                     WHERE state = 'held' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2",
+                     WHERE state = 'held' AND lease_until < ?1 AND kind IN (?3, ?4) ORDER BY lease_until LIMIT ?2",
                 )?;
-                let rows = stale.query_map(params![now, to_sql(limit)], |row| {
+                let [chat, image] = WorkKind::ALL.map(WorkKind::as_str);
+                let rows = stale.query_map(params![now, to_sql(limit), chat, image], |row| {
                     let (id, kind): (Uuid, String) = (row.get(0)?, row.get(5)?);
                     Ok(match WorkKind::parse(&kind) {
                         None => Err(StoreError::Corrupt(format!("hold {id} is of kind {kind:?}"))),

@@ -421,7 +421,9 @@ impl CreditStore for MongoCreditStore {
         }
         let accounts = self.accounts.clone_with_type::<Holds>();
         let found: Vec<Holds> = run(async move {
-            let stale = doc! { "busy": true, "open.leaseUntil": { "$lt": now } };
+            let kinds = WorkKind::ALL.map(WorkKind::as_str).to_vec();
+            let hold = doc! { "leaseUntil": { "$lt": now }, "kind": { "$in": kinds } };
+            let stale = doc! { "busy": true, "open": { "$elemMatch": hold } };
             let holds = accounts.find(stale).projection(doc! { "open": 1 });
             holds.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
         })
@@ -429,8 +431,7 @@ impl CreditStore for MongoCreditStore {
         let mut stale: Vec<(i64, StaleHold)> = Vec::new();
         for Holds { user, open } in found {
             for hold in open.into_iter().filter(|hold| hold.lease_until < now) {
-                let kind = WorkKind::parse(&hold.kind)
-                    .ok_or_else(|| StoreError::Corrupt(format!("hold {} is of kind {:?}", hold.id, hold.kind)))?;
+                let Some(kind) = WorkKind::parse(&hold.kind) else { continue };
                 let held = Hold {
                     id: from_bson(hold.id),
                     user: from_bson(user),
