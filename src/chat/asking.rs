@@ -13,8 +13,8 @@ use super::answers::{self, AnswerKey, Found, KeptAnswer};
 use super::conversations::check_system_prompt;
 use super::images::{self, Image, Sent};
 use super::order::{choose_seeing, only_seeing};
-use super::providers::{GuardedProvider, Role, Sampling, Turn};
-use super::reply::{self, Writing};
+use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
+use super::reply::{self, Writing, picked_model};
 use super::store::{FinishedReply, NewExchange, Past};
 use super::{Author, ChatRequest, MessageState, title_of};
 use crate::credits::ReleaseReason;
@@ -28,7 +28,7 @@ use crate::server::limits::Quota;
 use crate::server::recovery::{KEYS_LIVE, lease_from_now};
 use crate::server::request::current_request_id;
 use crate::server::state::AppState;
-use crate::upstream::{choose_order, leave_out_resting};
+use crate::upstream::{Route, choose_order};
 
 /// Messages of the past that a model gets to see, at most.
 const HISTORY: usize = 40;
@@ -271,16 +271,8 @@ impl Asking {
                 return Err(AppError::OverBudget { needed: price, available: left });
             }
         }
-        let wanted = order[0].name();
-        let order = leave_out_resting(order);
-        // A picked model belongs to the provider that was picked with it.
-        let picked = self.terms.picked.as_mut().filter(|(provider, _)| provider == order[0].name());
-        let model = picked.and_then(|(_, model)| model.take());
-        let shown_model = model.clone().unwrap_or_else(|| order[0].model());
-        let exchange = self.exchange(ids, order[0].name().to_owned(), shown_model, None);
-        let conversation = exchange.conversation;
-        let mut turns = match self.begin(state, exchange).await {
-            Ok(turns) => turns,
+        let (turns, route, conversation) = match self.begin(state, ids, order).await {
+            Ok(begun) => begun,
             Err(error) => {
                 if let Err(error) = undo_hold(state, &hold).await {
                     tracing::error!(%error, "a hold is left to the sweeper");
@@ -290,26 +282,37 @@ impl Asking {
         };
         let id = ids.reply;
         let asked = self.asked(id, true);
-        let is_picked = self.terms.picked.is_some();
-        let first = order[0].name();
-        let order = choose_seeing(order, &mut turns);
-        let is_first = order[0].name() == first;
-        let (wanted, model) = (if is_first { wanted } else { order[0].name() }, model.filter(|_| is_first));
-        let sampling = self.terms.sampling;
-        reply::start(state, Writing { id, hold, conversation, turns, sampling, wanted, model, order, lead, is_picked });
+        let (sampling, picked) = (self.terms.sampling, self.terms.picked);
+        reply::start(state, Writing { id, hold, conversation, turns, sampling, picked, lead }, route);
         Ok(asked)
     }
 
-    /// Stores the message and the running reply, and gathers what the model gets to see.
-    async fn begin(&mut self, state: &AppState, exchange: NewExchange) -> AppResult<Vec<Turn>> {
+    /// Stores the message and the running reply, and gathers what the model gets to see and whom to ask.
+    async fn begin(
+        &mut self,
+        state: &AppState,
+        ids: NewIds,
+        order: Vec<Arc<GuardedProvider>>,
+    ) -> AppResult<(Vec<Turn>, Route<dyn ChatProvider>, Uuid)> {
+        let forecast = self.name(Route::forecast(&order).ok_or(AppError::Unavailable)?);
+        let exchange = self.exchange(ids, forecast.0, forecast.1, None);
+        let conversation = exchange.conversation;
         let past = state.chats.begin_exchange(exchange, HISTORY).await?.ok_or(AppError::NotFound)?;
-        match &mut self.question {
+        let mut turns = match &mut self.question {
             Question::Message(Message { text, .. }) => {
                 let text = std::mem::take(text);
-                self.context(state, past, text).await
+                self.context(state, past, text).await?
             }
-            Question::Context(turns) => Ok(std::mem::take(turns)),
-        }
+            Question::Context(turns) => std::mem::take(turns),
+        };
+        let route = Route::plan(choose_seeing(order, &mut turns))?;
+        Ok((turns, route, conversation))
+    }
+
+    /// A provider and the model of it that would answer.
+    fn name(&self, provider: &GuardedProvider) -> (String, String) {
+        let model = picked_model(self.terms.picked.as_ref(), provider).unwrap_or_else(|| provider.model());
+        (provider.name().to_owned(), model)
     }
 
     /// What was said, and what was shown with it.

@@ -1,6 +1,5 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -8,7 +7,9 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::answers::{KeptAnswer, Lead};
-use super::providers::{GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn};
+use super::providers::{
+    ChatProvider, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
+};
 use super::store::FinishedReply;
 use super::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::ReleaseReason;
@@ -18,7 +19,7 @@ use crate::server::db::keep_trying;
 use crate::server::jobs::{Job, JobEvent, Position, StopReason};
 use crate::server::request::in_request;
 use crate::server::state::AppState;
-use crate::upstream::BreakerState;
+use crate::upstream::{Next, Route};
 use crate::usage::Outcome;
 use crate::usage::service::{Asked, Trial};
 
@@ -33,16 +34,22 @@ pub(super) struct Writing {
     pub conversation: Uuid,
     pub turns: Vec<Turn>,
     pub sampling: Sampling,
-    /// The provider that comes first, whether it can answer or not.
-    pub wanted: &'static str,
-    /// Another model than the first provider's own.
-    pub model: Option<String>,
-    /// Whom to ask, one after the other; never empty.
-    pub order: Vec<Arc<GuardedProvider>>,
+    /// The provider that the user wants the answer of, and the model if not its own. Another provider's is not kept.
+    pub picked: Option<(String, Option<String>)>,
     /// Others wait for this answer, and it is kept for whoever asks the same.
     pub lead: Option<Lead>,
-    /// The user wants the answer of the first provider: another one's is not kept.
-    pub is_picked: bool,
+}
+
+impl Writing {
+    /// Another model of this provider than its own: a picked one belongs to the provider that was picked with it.
+    fn picked_model(&self, provider: &GuardedProvider) -> Option<String> {
+        picked_model(self.picked.as_ref(), provider)
+    }
+}
+
+/// The model of `picked`, where it is one of this provider's.
+pub(super) fn picked_model(picked: Option<&(String, Option<String>)>, provider: &GuardedProvider) -> Option<String> {
+    picked.filter(|(name, _)| name == provider.name()).and_then(|(_, model)| model.clone())
 }
 
 /// Why the text is as it is.
@@ -57,16 +64,15 @@ struct Draft<'a> {
     state: &'a AppState,
     job: &'a Job,
     writing: &'a Writing,
+    route: Route<dyn ChatProvider>,
     text: String,
-    /// Index of the provider that answers.
-    provider: usize,
     /// What it was asked, for the record.
     trial: Trial,
     saved: Instant,
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
-pub(super) fn start(state: &AppState, writing: Writing) {
+pub(super) fn start(state: &AppState, writing: Writing, route: Route<dyn ChatProvider>) {
     let state = state.clone();
     state.clone().jobs.spawn(writing.id, writing.hold.user, WorkKind::Chat, |job| {
         let id = writing.hold.request_id.clone();
@@ -75,15 +81,15 @@ pub(super) fn start(state: &AppState, writing: Writing) {
                 state: &state,
                 job: &job,
                 writing: &writing,
+                route,
                 text: String::new(),
-                provider: 0,
                 trial: Trial::begin(),
                 saved: Instant::now(),
             };
             draft.publish(&ChatEvent::Start(StartEvent {
                 message_id: writing.id.to_string(),
                 conversation_id: writing.conversation.to_string(),
-                provider: writing.order[0].name().to_owned(),
+                provider: draft.route.provider().name().to_owned(),
                 model: draft.model(),
                 credits: writing.hold.amount,
             }));
@@ -102,72 +108,61 @@ impl Draft<'_> {
         self.job.publish(job_event(event, position));
     }
 
-    /// The model that answers: a picked one belongs to the provider that was picked with it.
+    /// The model that answers.
     fn model(&self) -> String {
-        let own = || self.writing.order[self.provider].model();
-        if self.provider == 0 { self.writing.model.clone().unwrap_or_else(own) } else { own() }
+        let provider = self.route.provider();
+        self.writing.picked_model(provider).unwrap_or_else(|| provider.model())
     }
 
     async fn write(&mut self) -> Ending {
         // One deadline for the first token, whoever it comes from; each gets its share of what is left until then.
         let deadline = Instant::now() + self.state.config.chat.timeout;
-        let mut last = ProviderError::Unavailable("no provider".to_owned());
-        let writing = self.writing;
         self.state.retries.earn();
-        for (number, provider) in writing.order.iter().enumerate() {
-            if number > 0 {
-                self.provider = number;
-                self.publish(&ChatEvent::Fallback(FallbackEvent {
-                    from: writing.order[number - 1].name().to_owned(),
-                    to: provider.name().to_owned(),
-                }));
-            }
-            let left = u32::try_from(writing.order.len() - number).unwrap_or(1);
-            let share = deadline.saturating_duration_since(Instant::now()) / left;
+        loop {
+            let provider = self.route.provider().clone();
+            let share = self.route.share(deadline);
             self.trial = Trial::begin();
             let first = tokio::select! {
                 reason = self.job.stopped() => {
                     self.record(Outcome::Stopped);
                     return ending_of(reason);
                 }
-                first = timeout(share, self.ask(provider)) => first.unwrap_or(Err(ProviderError::Timeout)),
+                first = timeout(share, self.ask(&provider)) => first.unwrap_or(Err(ProviderError::Timeout)),
             };
-            match first {
+            let error = match first {
                 Ok((token, stream)) => {
-                    provider.answered();
+                    self.route.answered();
                     self.trial.first_token();
                     self.append(token);
-                    return self.follow(provider, stream).await;
+                    return self.follow(stream).await;
                 }
-                Err(error) => {
-                    tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
-                    provider.failed(&error);
-                    self.record(error.outcome());
-                    last = error;
-                    let next = writing.order.get(number + 1);
-                    if next.is_some_and(|next| !self.may_go_on(provider, &last, next)) {
-                        break;
-                    }
-                }
+                Err(error) => error,
+            };
+            tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
+            self.route.failed(&error);
+            self.record(error.outcome());
+            if !self.fall_back(&error) {
+                return Ending::Broken(error.shown());
             }
         }
-        Ending::Broken(last.shown())
     }
 
-    /// Whether the next provider may be asked after this one failed. Over the budget, whoever fails rests at once: those
-    /// who come ask the next one first, and only those who are here already are taken further, to one that is well.
-    fn may_go_on(&self, failed: &GuardedProvider, error: &ProviderError, next: &GuardedProvider) -> bool {
-        let may =
-            self.state.retries.spend() || (failed.rest_after(error) && next.breaker_state() == BreakerState::Closed);
-        self.state.metrics.fell_back(WorkKind::Chat, may);
-        may
+    /// Goes on to the next provider, if there is one that may be asked.
+    fn fall_back(&mut self, error: &ProviderError) -> bool {
+        let next = self.route.advance(error, &self.state.retries);
+        if next != Next::Nobody {
+            self.state.metrics.fell_back(WorkKind::Chat, next != Next::OverBudget);
+        }
+        let Next::Fallback { from, to } = next else { return false };
+        self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
+        true
     }
 
     /// The first token that is not empty, and the stream it came from.
     async fn ask(&mut self, provider: &GuardedProvider) -> Result<(String, TokenStream), ProviderError> {
         let request = ProviderRequest {
             turns: self.writing.turns.clone(),
-            model: self.writing.model.clone().filter(|_| self.provider == 0),
+            model: self.writing.picked_model(provider),
             sampling: self.writing.sampling.clone(),
         };
         let mut stream = provider.start(request).await.inspect_err(|_| self.trial.refused())?;
@@ -182,7 +177,7 @@ impl Draft<'_> {
         Err(ProviderError::Malformed("the stream was cut before the first token".to_owned()))
     }
 
-    async fn follow(&mut self, provider: &GuardedProvider, mut stream: TokenStream) -> Ending {
+    async fn follow(&mut self, mut stream: TokenStream) -> Ending {
         let pause = self.state.config.chat.timeout;
         loop {
             let next = tokio::select! {
@@ -213,8 +208,8 @@ impl Draft<'_> {
                 Ok(None) => ProviderError::Malformed("the stream was cut".to_owned()),
                 Err(_) => ProviderError::Timeout,
             };
-            tracing::warn!(provider = provider.name(), %error, "a provider broke off");
-            provider.failed(&error);
+            tracing::warn!(provider = self.route.provider().name(), %error, "a provider broke off");
+            self.route.failed(&error);
             self.record(match error.outcome() {
                 Outcome::Malformed | Outcome::Unavailable => Outcome::Cut,
                 other => other,
@@ -225,12 +220,12 @@ impl Draft<'_> {
 
     /// Puts down what came of the attempt that is over.
     fn record(&self, outcome: Outcome) {
-        let Writing { id, hold, turns, order, .. } = self.writing;
+        let Writing { id, hold, turns, .. } = self.writing;
         let asked = Asked {
             request_id: &hold.request_id,
             reply: *id,
             user: hold.user,
-            provider: order[self.provider].name(),
+            provider: self.route.provider().name(),
             model: self.model(),
             input_images: turns.iter().map(|turn| turn.images.len()).sum(),
             input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
@@ -268,14 +263,13 @@ impl Draft<'_> {
             Ending::Broken(error) if blank => (MessageState::Failed, 0, Some(error), None),
             Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
         };
-        let name = self.writing.order[self.provider].name();
         let reply = FinishedReply {
             id: self.writing.id,
             state,
             text: std::mem::take(&mut self.text),
-            provider: name.to_owned(),
+            provider: self.route.provider().name().to_owned(),
             model: self.model(),
-            fallback_from: (name != self.writing.wanted).then(|| self.writing.wanted.to_owned()),
+            fallback_from: self.route.fallback_from().map(str::to_owned),
             cached: false,
             credits,
             error_code: error.as_ref().map(AppError::code),
@@ -283,7 +277,7 @@ impl Draft<'_> {
         };
         let kept = self.writing.lead.as_ref().filter(|_| {
             // A stopped answer is not whole.
-            reply.state == MessageState::Complete && !(reply.fallback_from.is_some() && self.writing.is_picked)
+            reply.state == MessageState::Complete && !(reply.fallback_from.is_some() && self.writing.picked.is_some())
         });
         let kept = kept.map(|lead| {
             let FinishedReply { text, provider, model, .. } = reply.clone();

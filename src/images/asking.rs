@@ -22,18 +22,20 @@ use crate::server::limits::Quota;
 use crate::server::recovery::lease_from_now;
 use crate::server::request::current_request_id;
 use crate::server::state::AppState;
-use crate::upstream::{choose_order, leave_out_resting};
+use crate::upstream::{Route, choose_order};
 
 /// How long the first of two equal requests may take to store its image.
 const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// An image that was ordered.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Ordered {
     /// Also the id of its job.
     pub id: Uuid,
     /// It is this request that the job works for, not one before it.
     pub is_new: bool,
+    /// Who is asked first for it, and the model, if it is new.
+    pub first: Option<(&'static str, String)>,
     /// What the user may still ask.
     pub quota: Quota,
 }
@@ -99,12 +101,12 @@ pub async fn order_image(
     let ordering = Ordering { id: Uuid::now_v7(), user, key, wish, idempotency, request_id: current_request_id() };
     // The handler's future may be dropped at any await; a hold and what follows it must not be.
     let shared = state.clone();
-    let (id, is_new) =
+    let (id, first) =
         tokio::spawn(async move { ordering.order(&shared).await }).await.map_err(|_| AppError::Internal)??;
-    if !is_new {
+    if first.is_none() {
         await_begin(state, user, id).await?;
     }
-    Ok(Ordered { id, is_new, quota })
+    Ok(Ordered { id, is_new: first.is_some(), first, quota })
 }
 
 /// A repeated request may come before the first has stored its image.
@@ -130,9 +132,11 @@ struct Ordering {
 }
 
 impl Ordering {
-    /// Returns the image's id, and whether it is a new one.
-    async fn order(self, state: &AppState) -> AppResult<(Uuid, bool)> {
+    /// Returns the image's id, and if it is a new one, who is asked first for it.
+    async fn order(self, state: &AppState) -> AppResult<(Uuid, Option<(&'static str, String)>)> {
         let price = state.config.credits.image;
+        // Dropped with all that it claims, should there be nothing to make.
+        let route = Route::plan(self.wish.order.clone())?;
         let new = NewHold {
             id: self.id,
             user: self.user,
@@ -146,7 +150,7 @@ impl Ordering {
         let hold = new.held();
         match state.credits.hold(new).await? {
             HoldOutcome::Held(_) => state.metrics.held(),
-            HoldOutcome::Repeated(id) => return Ok((id, false)),
+            HoldOutcome::Repeated(id) => return Ok((id, None)),
             HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
             HoldOutcome::Insufficient { available } => {
                 return Err(AppError::InsufficientCredits { needed: price, available });
@@ -155,10 +159,9 @@ impl Ordering {
                 return Err(AppError::OverBudget { needed: price, available: left });
             }
         }
-        let Wish { prompt, aspect_ratio, seed, order, exchange } = self.wish;
+        let Wish { prompt, aspect_ratio, seed, exchange, .. } = self.wish;
         let shown_in = exchange.as_ref().map(|exchange| (exchange.conversation, exchange.reply_id));
-        let wanted = order[0].name();
-        let order = leave_out_resting(order);
+        let (provider, model) = (route.provider().name(), route.provider().model());
         let run = Uuid::now_v7();
         let new = NewImage {
             id: self.id,
@@ -167,9 +170,9 @@ impl Ordering {
             prompt: prompt.clone(),
             aspect_ratio,
             seed,
-            provider: order[0].name().to_owned(),
-            model: order[0].model(),
-            is_ai: order[0].is_ai(),
+            provider: provider.to_owned(),
+            model: model.clone(),
+            is_ai: route.provider().is_ai(),
             run,
         };
         if let Err(error) = begin(state, new, exchange).await {
@@ -183,11 +186,8 @@ impl Ordering {
             return Err(error);
         }
         let resumes = None;
-        making::start(
-            state,
-            Making { id: self.id, run, hold, shown_in, prompt, aspect_ratio, seed, wanted, order, resumes },
-        );
-        Ok((self.id, true))
+        making::start(state, Making { id: self.id, run, hold, shown_in, prompt, aspect_ratio, seed, resumes }, route);
+        Ok((self.id, Some((provider, model))))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::picture::{Picture, Provenance, develop};
-use super::providers::{GuardedImageProvider, ImageOrder, Source, Step, may_pass};
+use super::providers::{GuardedImageProvider, ImageOrder, ImageProvider, Source, Step, may_pass};
 use super::storage::{ObjectKey, Rendition};
 use super::store::{Assignment, FinishedImage, MadeImage};
 use super::{
@@ -27,7 +27,7 @@ use crate::server::db::{keep_trying, now_millis};
 use crate::server::jobs::{Job, JobEvent, Position, StopReason};
 use crate::server::request::in_request;
 use crate::server::state::AppState;
-use crate::upstream::{BreakerState, ProviderError};
+use crate::upstream::{Next, ProviderError, Route};
 use crate::usage::{Attempt, Outcome};
 
 /// How often a provider is asked how far it is.
@@ -51,11 +51,7 @@ pub struct Making {
     pub prompt: String,
     pub aspect_ratio: AspectRatio,
     pub seed: u32,
-    /// The provider that comes first, whether it can work or not.
-    pub wanted: &'static str,
-    /// Whom to ask, one after the other; never empty.
-    pub order: Vec<Arc<GuardedImageProvider>>,
-    /// The id under which the first of them works on it already.
+    /// The id under which the first provider works on it already.
     pub resumes: Option<String>,
 }
 
@@ -80,16 +76,15 @@ struct Easel<'a> {
     making: &'a Making,
     /// Events so far.
     told: u64,
-    /// Index of the provider that works on it.
-    provider: usize,
-    /// The id under which it does.
+    route: Route<dyn ImageProvider>,
+    /// The id under which the provider works on it.
     remote_id: Option<String>,
     /// There may be files.
     has_stored: bool,
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
-pub fn start(state: &AppState, making: Making) {
+pub fn start(state: &AppState, making: Making, route: Route<dyn ImageProvider>) {
     let state = state.clone();
     state.clone().jobs.spawn(making.id, making.hold.user, WorkKind::Image, |job| {
         let request_id = making.hold.request_id.clone();
@@ -99,14 +94,14 @@ pub fn start(state: &AppState, making: Making) {
                 job: &job,
                 making: &making,
                 told: 0,
-                provider: 0,
+                route,
                 remote_id: making.resumes.clone(),
                 has_stored: false,
             };
             easel.tell(&ImageEvent::Start(ImageStartEvent {
                 id: making.id.to_string(),
-                provider: making.order[0].name().to_owned(),
-                model: making.order[0].model(),
+                provider: easel.provider().name().to_owned(),
+                model: easel.provider().model(),
                 credits: making.hold.amount,
             }));
             let painted = tokio::select! {
@@ -136,8 +131,8 @@ impl Easel<'_> {
         self.job.publish(job_event(event, position));
     }
 
-    fn provider(&self) -> &Arc<GuardedImageProvider> {
-        &self.making.order[self.provider]
+    const fn provider(&self) -> &Arc<GuardedImageProvider> {
+        self.route.provider()
     }
 
     /// Stores what was made.
@@ -146,7 +141,7 @@ impl Easel<'_> {
             provider: self.provider().name().to_owned(),
             model: self.provider().model(),
             is_ai: self.provider().is_ai(),
-            fallback_from: (self.provider().name() != self.making.wanted).then(|| self.making.wanted.to_owned()),
+            fallback_from: self.route.fallback_from().map(str::to_owned),
             width: picture.width,
             height: picture.height,
             placeholder: picture.placeholder,
@@ -169,27 +164,17 @@ impl Easel<'_> {
 
     /// Asks one provider after the other.
     async fn paint(&mut self) -> Result<Picture, Failure> {
-        let making = self.making;
-        let whole = if making.resumes.is_some() { RESUME_PATIENCE } else { self.state.config.images.timeout };
+        let whole = if self.making.resumes.is_some() { RESUME_PATIENCE } else { self.state.config.images.timeout };
         let deadline = Instant::now() + whole;
-        let mut last = ProviderError::Unavailable("no provider".to_owned());
         self.state.retries.earn();
-        for (number, provider) in making.order.iter().enumerate() {
-            self.provider = number;
-            if number > 0 {
-                self.tell(&ImageEvent::Fallback(ImageFallbackEvent {
-                    from: making.order[number - 1].name().to_owned(),
-                    to: provider.name().to_owned(),
-                }));
-                self.remote_id = None;
-            }
-            let left = u32::try_from(making.order.len() - number).unwrap_or(1);
-            let share = deadline.saturating_duration_since(Instant::now()) / left;
+        loop {
+            let provider = self.provider().clone();
+            let share = self.route.share(deadline);
             let (began, at) = (Instant::now(), now_millis());
-            let painted = timeout(share, self.paint_with(provider, share)).await;
+            let painted = timeout(share, self.paint_with(&provider, share)).await;
             let error = match painted {
                 Ok(Ok(picture)) => {
-                    provider.answered();
+                    self.route.answered();
                     self.record(Outcome::Ok, began, at);
                     return Ok(picture);
                 }
@@ -198,27 +183,26 @@ impl Easel<'_> {
                 Err(_) => ProviderError::Timeout,
             };
             tracing::warn!(provider = provider.name(), %error, "a provider made no image");
-            provider.failed(&error);
+            self.route.failed(&error);
             self.record(error.outcome(), began, at);
             self.give_up_remote().await;
-            last = error;
             // Who refuses a prompt has understood it: another one is not asked to do it all the same.
-            let next = making.order.get(number + 1);
-            if matches!(last, ProviderError::Blocked(_))
-                || next.is_some_and(|next| !self.may_go_on(provider, &last, next))
-            {
-                break;
+            if matches!(error, ProviderError::Blocked(_)) || !self.fall_back(&error) {
+                return Err(error.into());
             }
         }
-        Err(last.into())
     }
 
-    /// As for chat: over the budget, whoever fails rests at once, and only one that is well is asked next.
-    fn may_go_on(&self, failed: &GuardedImageProvider, error: &ProviderError, next: &GuardedImageProvider) -> bool {
-        let may =
-            self.state.retries.spend() || (failed.rest_after(error) && next.breaker_state() == BreakerState::Closed);
-        self.state.metrics.fell_back(WorkKind::Image, may);
-        may
+    /// Goes on to the next provider, if there is one that may be asked.
+    fn fall_back(&mut self, error: &ProviderError) -> bool {
+        let next = self.route.advance(error, &self.state.retries);
+        if next != Next::Nobody {
+            self.state.metrics.fell_back(WorkKind::Image, next != Next::OverBudget);
+        }
+        let Next::Fallback { from, to } = next else { return false };
+        self.tell(&ImageEvent::Fallback(ImageFallbackEvent { from: from.to_owned(), to: to.to_owned() }));
+        self.remote_id = None;
+        true
     }
 
     async fn paint_with(&mut self, provider: &GuardedImageProvider, share: Duration) -> Result<Picture, Painting> {

@@ -11,7 +11,7 @@ use crate::error::{AppError, AppResult};
 use crate::server::db::now_millis;
 use crate::server::recovery::lease_from_now;
 use crate::server::state::AppState;
-use crate::upstream::choose_order;
+use crate::upstream::{Route, choose_order};
 
 /// Whether the work of a hold that nobody renews has a result to charge for; `None` where somebody goes on with it.
 ///
@@ -59,6 +59,7 @@ async fn resume(state: &AppState, hold: &Hold, image: &RunningImage) -> AppResul
     // It is not configured any more: nobody to ask.
     let Ok(mut order) = choose_order(&state.image_providers, Some(&image.provider)) else { return Ok(false) };
     order.truncate(1);
+    let route = Route::plan(order)?;
     let run = Uuid::now_v7();
     if !state.images.take_over(image.id, image.run, run).await? {
         return Ok(true);
@@ -75,10 +76,9 @@ async fn resume(state: &AppState, hold: &Hold, image: &RunningImage) -> AppResul
             prompt: image.prompt.clone(),
             aspect_ratio: image.aspect_ratio,
             seed: image.seed,
-            wanted: order[0].name(),
-            order,
             resumes: Some(remote_id.clone()),
         },
+        route,
     );
     Ok(true)
 }

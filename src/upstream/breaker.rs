@@ -46,30 +46,26 @@ impl<P: Provider + ?Sized> Guarded<P> {
         Self { provider, breaker: Breaker::default() }
     }
 
-    /// Whether it may be asked now. While it rests, that is one request in a while.
+    /// The right to ask it now, unless it rests or somebody else tries it out.
     #[must_use]
-    pub fn may_be_asked(&self) -> bool {
-        self.breaker.lets_through(Instant::now())
+    pub fn claim(self: &Arc<Self>) -> Option<Permit<P>> {
+        let probe = match self.breaker.claim(Instant::now())? {
+            Claim::Closed => None,
+            Claim::Probe(until) => Some(until),
+        };
+        Some(Permit { provider: self.clone(), probe })
     }
 
-    /// It gave something.
-    pub fn answered(&self) {
-        self.breaker.succeeded();
+    /// The right to ask it while somebody else tries it out: for who has nobody else to ask.
+    #[must_use]
+    pub fn claim_beside(self: &Arc<Self>) -> Option<Permit<P>> {
+        self.breaker.is_tried(Instant::now()).then(|| Permit { provider: self.clone(), probe: None })
     }
 
-    /// It did not answer, or not to the end. That it does not like one request says nothing about the next.
-    pub fn failed(&self, error: &ProviderError) {
-        if is_failure(error) {
-            self.breaker.failed(Instant::now());
-        }
-    }
-
-    /// Lets it rest at once after this error; `false` where that says nothing about the next request.
-    pub fn rest_after(&self, error: &ProviderError) -> bool {
-        if is_failure(error) {
-            self.breaker.open(Instant::now());
-        }
-        is_failure(error)
+    /// The right to ask it although it rests.
+    #[must_use]
+    pub fn claim_anyway(self: &Arc<Self>) -> Permit<P> {
+        self.claim().unwrap_or_else(|| Permit { provider: self.clone(), probe: None })
     }
 
     /// Whether it is asked.
@@ -93,11 +89,49 @@ impl<P: Provider + ?Sized> Guarded<P> {
     }
 }
 
-/// Those that may be asked now; all of them if nobody may: then asking is as good as giving up.
-#[must_use]
-pub fn leave_out_resting<P: Provider + ?Sized>(order: Vec<Arc<Guarded<P>>>) -> Vec<Arc<Guarded<P>>> {
-    let awake: Vec<_> = order.iter().filter(|provider| provider.may_be_asked()).cloned().collect();
-    if awake.is_empty() { order } else { awake }
+/// The right to ask a provider. Dropped before it is known how the provider is, the next request may try it out.
+pub struct Permit<P: ?Sized> {
+    provider: Arc<Guarded<P>>,
+    /// It tries out a provider that has rested; until then, the others wait for what comes of it.
+    probe: Option<Instant>,
+}
+
+impl<P: ?Sized> Permit<P> {
+    #[must_use]
+    pub const fn provider(&self) -> &Arc<Guarded<P>> {
+        &self.provider
+    }
+
+    /// It gave something.
+    pub fn answered(&mut self) {
+        self.probe = None;
+        self.provider.breaker.succeeded();
+    }
+
+    /// It did not answer, or not to the end. That it does not like one request says nothing about the next.
+    pub fn failed(&mut self, error: &ProviderError) {
+        if is_failure(error) {
+            let is_probe = self.probe.take().is_some();
+            self.provider.breaker.failed(Instant::now(), is_probe);
+        }
+    }
+
+    /// Lets it rest at once after this error; `false` where that says nothing about the next request.
+    pub fn rest_after(&mut self, error: &ProviderError) -> bool {
+        if is_failure(error) {
+            self.probe = None;
+            self.provider.breaker.open(Instant::now());
+        }
+        is_failure(error)
+    }
+}
+
+impl<P: ?Sized> Drop for Permit<P> {
+    fn drop(&mut self) {
+        if let Some(until) = self.probe {
+            self.provider.breaker.release(until, Instant::now());
+        }
+    }
 }
 
 /// The picked provider first, then the others in their order: whoever can answers.
@@ -141,41 +175,68 @@ struct Health {
     failures: u32,
     /// It rests until then.
     next_try: Option<Instant>,
+    /// Somebody tries it out, and says how it is before then.
+    probe: Option<Instant>,
+}
+
+/// What a request that is let through is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// One of many.
+    Closed,
+    /// The one that tries it out, unless it says nothing until then.
+    Probe(Instant),
 }
 
 impl Breaker {
     fn lock(&self) -> MutexGuard<'_, Health> {
-        // Two numbers: nothing in them can be half done.
+        // Some numbers: nothing in them can be half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lets_through(&self, now: Instant) -> bool {
+    fn claim(&self, now: Instant) -> Option<Claim> {
         let mut health = self.lock();
         match health.next_try {
-            None => true,
-            Some(at) if at > now => false,
+            None => Some(Claim::Closed),
+            Some(at) if at > now => None,
             Some(_) => {
-                // The others wait for what comes of this one.
+                // The others wait for what comes of this one, but not for ever.
                 health.next_try = Some(now + REST);
-                true
+                health.probe = health.next_try;
+                Some(Claim::Probe(now + REST))
             }
         }
+    }
+
+    /// Nothing came of the probe that was claimed until then.
+    fn release(&self, until: Instant, now: Instant) {
+        let mut health = self.lock();
+        if health.probe == Some(until) {
+            *health = Health { next_try: Some(now), probe: None, ..*health };
+        }
+    }
+
+    fn is_tried(&self, now: Instant) -> bool {
+        self.lock().probe.is_some_and(|until| until > now)
     }
 
     fn succeeded(&self) {
         *self.lock() = Health::default();
     }
 
-    fn failed(&self, now: Instant) {
+    fn failed(&self, now: Instant, is_probe: bool) {
         let mut health = self.lock();
         health.failures += 1;
-        if health.failures >= FAILURES {
+        if health.failures >= FAILURES || is_probe {
             health.next_try = Some(now + REST);
+            health.probe = None;
         }
     }
 
     fn open(&self, now: Instant) {
-        self.lock().next_try = Some(now + REST);
+        let mut health = self.lock();
+        health.next_try = Some(now + REST);
+        health.probe = None;
     }
 
     fn rest(&self, now: Instant) -> Option<Duration> {
@@ -184,26 +245,93 @@ impl Breaker {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    impl Breaker {
+        fn lets_through(&self, now: Instant) -> bool {
+            self.claim(now).is_some()
+        }
+    }
+
+    /// A provider that does nothing.
+    struct Idle(&'static str);
+
+    impl Provider for Idle {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn model(&self) -> String {
+            "m".to_owned()
+        }
+    }
+
+    /// A provider that is well.
+    pub fn well(name: &'static str) -> Arc<Guarded<dyn Provider>> {
+        Arc::new(Guarded::new(Arc::new(Idle(name))))
+    }
+
+    /// A provider that has failed and may be tried again.
+    pub fn rested(name: &'static str) -> Arc<Guarded<dyn Provider>> {
+        let provider = well(name);
+        provider.breaker.open(Instant::now().checked_sub(REST).unwrap());
+        provider
+    }
+
+    /// A provider that rests.
+    pub fn resting(name: &'static str) -> Arc<Guarded<dyn Provider>> {
+        let provider = well(name);
+        provider.breaker.open(Instant::now());
+        provider
+    }
 
     #[test]
     fn it_rests_after_failures_in_a_row_and_is_tried_by_one() {
         let breaker = Breaker::default();
         let start = Instant::now();
         for _ in 1..FAILURES {
-            breaker.failed(start);
+            breaker.failed(start, false);
         }
         assert!(breaker.lets_through(start));
-        breaker.failed(start);
+        breaker.failed(start, false);
         assert!(!breaker.lets_through(start + REST / 2));
         let later = start + REST;
         assert!(breaker.lets_through(later), "one tries");
         assert!(!breaker.lets_through(later), "the others wait");
-        breaker.failed(later);
+        breaker.failed(later, true);
         assert!(!breaker.lets_through(later + REST / 2), "it failed again");
         breaker.succeeded();
         assert!(breaker.lets_through(later));
         assert_eq!(breaker.rest(later), None);
+    }
+
+    #[test]
+    fn a_probe_that_says_nothing_holds_the_others_up_for_one_rest_at_most() {
+        let breaker = Breaker::default();
+        let start = Instant::now();
+        breaker.open(start);
+        let tried = start + REST;
+        let Some(Claim::Probe(until)) = breaker.claim(tried) else { panic!("it has rested") };
+        assert_eq!(breaker.claim(tried + REST / 2), None);
+        assert!(matches!(breaker.claim(tried + REST), Some(Claim::Probe(_))), "it is taken for lost");
+        breaker.release(until, tried + REST);
+        assert_eq!(breaker.claim(tried + REST), None, "the second is not ended by the first");
+    }
+
+    #[test]
+    fn a_probe_without_a_verdict_is_free_at_once_and_one_with_a_verdict_is_done() {
+        let provider = rested("a");
+        let mut permit = provider.claim().unwrap();
+        assert!(provider.claim().is_none(), "one at a time");
+        permit.failed(&ProviderError::Blocked("no".to_owned()));
+        assert!(!permit.rest_after(&ProviderError::Rejected("no".to_owned())));
+        drop(permit);
+        assert_eq!(provider.breaker_state(), BreakerState::HalfOpen, "it neither answered nor failed");
+        provider.claim().unwrap().failed(&ProviderError::Timeout);
+        assert_eq!(provider.breaker_state(), BreakerState::Open, "once is enough");
+        let provider = rested("a");
+        provider.claim().unwrap().answered();
+        assert_eq!(provider.breaker_state(), BreakerState::Closed);
     }
 }

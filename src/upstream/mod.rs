@@ -3,12 +3,14 @@
 mod breaker;
 mod budget;
 mod refusal;
+mod route;
 
 use std::time::Duration;
 
-pub use self::breaker::{BreakerState, Guarded, choose_order, leave_out_resting};
+pub use self::breaker::{BreakerState, Guarded, Permit, choose_order};
 pub use self::budget::RetryBudget;
 pub use self::refusal::{Refusal, brief, innermost_cause, unreachable_error};
+pub use self::route::{Next, Route};
 use crate::error::AppError;
 use crate::usage::Outcome;
 
