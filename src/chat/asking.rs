@@ -295,7 +295,7 @@ impl Asking {
         order: Vec<Arc<GuardedProvider>>,
     ) -> AppResult<(Vec<Turn>, Route<dyn ChatProvider>, Uuid)> {
         let forecast = self.name(Route::forecast(&order).ok_or(AppError::Unavailable)?);
-        let exchange = self.exchange(ids, forecast.0, forecast.1, None);
+        let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
         let conversation = exchange.conversation;
         let past = state.chats.begin_exchange(exchange, HISTORY).await?.ok_or(AppError::NotFound)?;
         let mut turns = match &mut self.question {
@@ -306,6 +306,11 @@ impl Asking {
             Question::Context(turns) => std::mem::take(turns),
         };
         let route = Route::plan(choose_seeing(order, &mut turns))?;
+        let first = self.name(route.provider());
+        // What was shown before is known only now: who does not see it is not asked, and must not be named.
+        if first != forecast {
+            state.chats.assign_reply(ids.reply, first.0, first.1).await?;
+        }
         Ok((turns, route, conversation))
     }
 

@@ -155,6 +155,13 @@ impl Draft<'_> {
         }
         let Next::Fallback { from, to } = next else { return false };
         self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
+        let (state, id, model) = (self.state.clone(), self.writing.id, self.model());
+        // For who watches on another server; the end of the reply says it once more.
+        tokio::spawn(async move {
+            if let Err(error) = state.chats.assign_reply(id, to.to_owned(), model).await {
+                tracing::warn!(%error, "it could not be stored who answers");
+            }
+        });
         true
     }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::reply::{error_event, job_event};
 use super::service::find_reply;
 use super::store::StoredReply;
-use super::{ChatEvent, DoneEvent, MessageState, StartEvent, TokenEvent};
+use super::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
 use crate::credits::store::HoldId;
 use crate::error::{AppError, AppResult};
 use crate::server::jobs::{JobEvent, Position};
@@ -86,6 +86,8 @@ struct Follower {
     user: Uuid,
     id: Uuid,
     from_start: bool,
+    /// Who answers, as far as the watcher was told.
+    provider: Option<String>,
     feed: Option<BoxStream<'static, JobEvent>>,
     looks: Interval,
     failures: u32,
@@ -125,6 +127,7 @@ impl Follower {
             user,
             id,
             from_start: from.is_none(),
+            provider: reply.message.provider.clone(),
             feed,
             looks,
             failures: 0,
@@ -170,11 +173,29 @@ impl Follower {
                 self.early.insert(end, event);
                 self.catch_up();
             }
-            // The start was made from the store.
-            Position::At(_) if event.name != "start" && self.from_start && self.seen == 0 => {
-                self.ready.push_back(event);
+            Position::At(_) if event.name == "fallback" => {
+                // The feed begins with the beginning; the store may be further.
+                match serde_json::from_str(&event.data) {
+                    Ok(FallbackEvent { from, to }) if self.provider.as_ref() == Some(&from) => {
+                        self.fall_back(Some(&to));
+                    }
+                    _ => {}
+                }
             }
+            // The start was made from the store.
             Position::At(_) => {}
+        }
+    }
+
+    /// Tells who answers now. Only before the first token: after it, it is always the same.
+    fn fall_back(&mut self, to: Option<&str>) {
+        if to == self.provider.as_deref() || !self.from_start || self.seen > 0 {
+            return;
+        }
+        if let (Some(from), Some(to)) = (self.provider.clone(), to.map(str::to_owned)) {
+            let fallback = ChatEvent::Fallback(FallbackEvent { from, to: to.clone() });
+            self.ready.push_back(job_event(&fallback, Position::At(0)));
+            self.provider = Some(to);
         }
     }
 
@@ -217,6 +238,7 @@ impl Follower {
             self.looks.reset_after(END_GRACE);
             return;
         }
+        self.fall_back(reply.message.provider.as_deref());
         let text = &reply.message.content;
         if text.len() > self.seen {
             self.pass_on(text.get(self.seen..), text.len());

@@ -162,6 +162,9 @@ impl Ordering {
         let Wish { prompt, aspect_ratio, seed, exchange, .. } = self.wish;
         let shown_in = exchange.as_ref().map(|exchange| (exchange.conversation, exchange.reply_id));
         let (provider, model) = (route.provider().name(), route.provider().model());
+        // The reply that shows it names whoever makes it, not who rests.
+        let exchange =
+            exchange.map(|exchange| NewExchange { provider: provider.to_owned(), model: model.clone(), ..exchange });
         let run = Uuid::now_v7();
         let new = NewImage {
             id: self.id,

@@ -76,8 +76,8 @@ pub async fn send_message(
         text: message.text,
         images: Vec::new(),
         reply_id,
-        provider: provider.clone(),
-        model: model.clone(),
+        provider,
+        model,
         answer: None,
     });
     let repeats = idempotency.clone();
@@ -87,14 +87,14 @@ pub async fn send_message(
         ordered => ordered?,
     };
     let asked = |reply, is_new| Asked { reply, is_new, quota: ordered.quota };
-    if !ordered.is_new {
+    let Some((provider, model)) = ordered.first else {
         let reply = reply_of(state, ordered.id).await?.ok_or(AppError::NotFound)?;
         return Ok(asked(reply, false));
-    }
+    };
     let start = StartEvent {
         message_id: reply_id.to_string(),
         conversation_id: conversation.to_string(),
-        provider,
+        provider: provider.to_owned(),
         model,
         credits: state.config.credits.image,
     };

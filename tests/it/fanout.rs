@@ -11,6 +11,7 @@ use tessera::server::jobs::{JobEvent, JobFeed, Position, RedisJobFeed};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::fake_gemini::FakeGemini;
 use crate::servers::{RedisServer, until};
 use crate::support::{EventReader, TestApp, User, answer};
 
@@ -302,4 +303,63 @@ async fn a_price_is_told_as_it_was_held_whatever_it_is_now() {
     let id = first.1["data"]["id"].as_str().unwrap();
     assert_eq!(again.1["data"]["id"].as_str(), Some(id));
     assert_eq!(told(format!("/api/images/{id}/events")).await, 2);
+}
+
+/// The first event that somebody sees on the other server, and the names of all.
+async fn provider_told(there: &User, id: &str) -> (String, Vec<SseEvent>) {
+    let events = there.watch(id, None).await.all().await;
+    let start: Value = serde_json::from_str(&events[0].data).unwrap();
+    assert_eq!(events[0].event, "start");
+    (format!("{}/{}", start["provider"].as_str().unwrap(), start["model"].as_str().unwrap()), events)
+}
+
+#[tokio::test]
+async fn who_watches_on_another_server_is_told_who_answers_when_the_first_cannot_see() {
+    let (_one, _two, user, there) = two_servers(&[("CHAT_PROVIDERS", "local,openai")]).await;
+    let png = "data:image/png;base64,iVBORw0KGgo=";
+    let (status, shown) =
+        user.post_json("/api/chat", &json!({"message": "#tokens=1", "images": [png], "provider": "openai"})).await;
+    assert_eq!(status, 200, "{shown}");
+    let conversation = &shown["data"]["conversationId"];
+    let mut events =
+        user.chat_stream(&json!({"message": "#tokens=10 #pause=60", "conversationId": conversation})).await;
+    let (_, start) = events.next_named("start").await;
+    assert_eq!(start["provider"], "openai");
+    let (told, seen) = provider_told(&there, start["messageId"].as_str().unwrap()).await;
+    assert_eq!(told, "openai/fake-model");
+    assert!(seen.iter().all(|event| event.event != "fallback"), "it was the first to be asked");
+}
+
+#[tokio::test]
+async fn who_watches_on_another_server_is_told_who_answers_after_a_fallback() {
+    let gemini = FakeGemini::start().await;
+    let base = gemini.base_url();
+    let vars = [
+        ("CHAT_PROVIDERS", "gemini,openai"),
+        ("GEMINI_API_KEY", "gemini-key"),
+        ("GEMINI_BASE_URL", base.as_str()),
+        ("CHAT_TIMEOUT_SECS", "4"),
+    ];
+    let (_one, _two, user, there) = two_servers(&vars).await;
+    // It fails at once: who comes later is told of the second.
+    let mut events = user.chat_stream(&json!({"message": "#tokens=20 #pause=60 gemini: #status=503"})).await;
+    let (_, start) = events.next_named("start").await;
+    assert_eq!(start["provider"], "gemini");
+    for _ in 0..3 {
+        events.next_named("token").await;
+    }
+    let (told, _) = provider_told(&there, start["messageId"].as_str().unwrap()).await;
+    assert_eq!(told, "openai/fake-model");
+    // It fails after two seconds: who was there before is told of it.
+    let mut events = user.chat_stream(&json!({"message": "#tokens=3 gemini: #tokens=0 #stall"})).await;
+    let (_, start) = events.next_named("start").await;
+    let (told, seen) = provider_told(&there, start["messageId"].as_str().unwrap()).await;
+    assert_eq!(told, "gemini/gemini-3.8-flash");
+    assert_eq!(
+        seen.iter().map(|event| event.event.as_str()).take(3).collect::<Vec<_>>(),
+        ["start", "fallback", "token"]
+    );
+    let fallback: Value = serde_json::from_str(&seen[1].data).unwrap();
+    assert_eq!(fallback, json!({"from": "gemini", "to": "openai"}));
+    assert_eq!(text_of(&seen), words(3));
 }

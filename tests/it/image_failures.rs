@@ -142,6 +142,21 @@ async fn the_next_provider_makes_it_unless_the_prompt_was_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_names_who_paints_and_not_who_rests() {
+    let fake = FakeReplicate::start().await;
+    let app = app_with(&fake, &[("IMAGE_PROVIDERS", "replicate,sketch"), ("FREE_CREDITS", "100")]).await;
+    let user = app.user().await;
+    for _ in 0..5 {
+        assert_eq!(user.make_image("#status=500").await.1["data"]["provider"], "sketch");
+    }
+    let mut events = user.chat_stream(&json!({ "message": "/image a fox" })).await;
+    let (_, start) = events.next_named("start").await;
+    assert_eq!((&start["provider"], &start["model"]), (&json!("sketch"), &json!("sketch")), "the other one rests");
+    assert_eq!(events.rest().await.1.event, "done");
+    assert_eq!(fake.count(|seen| &seen.creates), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_takes_too_long_is_cancelled_there_and_free_here() {
     let fake = FakeReplicate::start().await;
     let app = app_with(&fake, &[("IMAGE_TIMEOUT_SECS", "2")]).await;

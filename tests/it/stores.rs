@@ -243,10 +243,14 @@ over_every_store! {
         chats.save_partial(asked.reply_id, "half".into()).await.unwrap();
         let running = chats.find_message(user, asked.reply_id).await.unwrap().unwrap();
         assert_eq!((running.message.content.as_str(), running.message.state), ("half", MessageState::Running));
+        chats.assign_reply(asked.reply_id, "second".into(), "its-model".into()).await.unwrap();
+        let assigned = chats.find_message(user, asked.reply_id).await.unwrap().unwrap().message;
+        assert_eq!((assigned.provider.as_deref(), assigned.model.as_deref()), (Some("second"), Some("its-model")));
         assert!(chats.finish_reply(finished(&asked, "whole")).await.unwrap());
         assert!(chats.finish_reply(finished(&asked, "whole")).await.unwrap(), "the same end again");
         assert!(!chats.finish_reply(finished(&asked, "other")).await.unwrap());
         chats.save_partial(asked.reply_id, "late".into()).await.unwrap();
+        chats.assign_reply(asked.reply_id, "late".into(), "late".into()).await.unwrap();
         // Given up for dead after it ended well: what it cost stands.
         assert_eq!(chats.abandon_reply(asked.reply_id).await.unwrap(), Some(1));
         let found = chats.find_message(user, asked.reply_id).await.unwrap().unwrap().message;

@@ -128,6 +128,8 @@ pub trait ChatStore: Send + Sync {
     ) -> StoreResult<Option<Past>>;
     /// Keeps what a running reply has so far.
     async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()>;
+    /// Says who writes a running reply from now on.
+    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()>;
     /// Ends a running reply; `false` when it ended otherwise or is gone. The same end again is `true` again, so that
     /// one whose answer was lost on the way can be repeated.
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool>;

@@ -368,6 +368,14 @@ impl ChatStore for MongoChatStore {
         Ok(())
     }
 
+    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()> {
+        let messages = self.messages.clone();
+        let running = doc! { "_id": to_bson(reply), "state": MessageState::Running.as_str() };
+        let assigned = doc! { "$set": { "provider": provider, "model": model } };
+        run(async move { messages.update_one(running, assigned).await }).await?;
+        Ok(())
+    }
+
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool> {
         let id = to_bson(reply.id);
         let mut set = doc! {

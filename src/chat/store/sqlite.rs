@@ -394,6 +394,19 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
+    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE messages SET provider = ?2, model = ?3 WHERE id = ?1 AND state = 'running'",
+                    )?
+                    .execute(params![reply, provider, model])?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool> {
         self.db.write(Durability::Relaxed, move |connection| finish(connection, &reply)).await
     }
