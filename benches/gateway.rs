@@ -38,12 +38,12 @@ use serde_json::{Value, json};
 use servers::RedisServer;
 use tempfile::TempDir;
 use tessera::account::Role;
-use tessera::account::store::User;
+use tessera::account::server::store::User;
 use tessera::chat::MessageState;
-use tessera::chat::store::{FinishedReply, NewExchange};
-use tessera::credits::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
-use tessera::server::config::Config;
-use tessera::server::state::Stores;
+use tessera::chat::server::store::{FinishedReply, NewExchange};
+use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
+use tessera::app::config::Config;
+use tessera::app::state::Stores;
 use uuid::Uuid;
 
 type Vars = BTreeMap<String, String>;

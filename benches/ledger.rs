@@ -17,11 +17,9 @@ use mongod::{Kind, Mongod};
 use mongodb::bson::{Document, doc};
 use secrecy::SecretString;
 use tempfile::TempDir;
-use tessera::credits::store::{
-    CreditStore, HoldEnd, HoldOutcome, MongoCreditStore, NewHold, SqliteCreditStore, WorkKind,
-};
-use tessera::server::db::mongo::{Durability, Mongo};
-use tessera::server::db::sqlite::Sqlite;
+use tessera::credits::server::store::{CreditStore, HoldEnd, HoldOutcome, MongoCreditStore, NewHold, SqliteCreditStore, WorkKind};
+use tessera::platform::db::mongo::{Durability, Mongo};
+use tessera::platform::db::sqlite::Sqlite;
 use uuid::Uuid;
 
 const RUN: Duration = Duration::from_secs(3);
@@ -139,7 +137,7 @@ async fn raw_mongo(mongo: &Mongo, concurrency: usize) -> f64 {
     let (rate, _) = at_once(concurrency, move |user| {
         let raw = raw.clone();
         async move {
-            let id = tessera::server::db::mongo::to_bson(user);
+            let id = tessera::platform::db::mongo::to_bson(user);
             let asked = Instant::now();
             let guard = doc! { "_id": id, "available": { "$gte": 1_i64 } };
             let update = doc! { "$inc": { "available": -1_i64 } };

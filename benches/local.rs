@@ -11,8 +11,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use tessera::chat::providers::local::{LocalProvider, LocalStatus};
-use tessera::chat::providers::{ChatProvider, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
+use tessera::chat::server::providers::local::{LocalProvider, LocalStatus};
+use tessera::chat::server::providers::{ChatProvider, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
 
 const ROUNDS: usize = 3;
 const REPLY_TOKENS: u32 = 128;

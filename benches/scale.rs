@@ -23,11 +23,11 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use serde_json::json;
 use tempfile::TempDir;
 use tessera::account::Role;
-use tessera::account::store::User;
-use tessera::chat::store::NewExchange;
-use tessera::credits::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
-use tessera::server::config::Config;
-use tessera::server::state::Stores;
+use tessera::account::server::store::User;
+use tessera::chat::server::store::NewExchange;
+use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
+use tessera::app::config::Config;
+use tessera::app::state::Stores;
 use uuid::Uuid;
 
 const PAGES: [&str; 3] = ["/chat", "/dashboard", "/api/credits/ledger?limit=100"];

@@ -25,8 +25,8 @@ use reqwest::Client;
 use reqwest::header::{ACCEPT_ENCODING, COOKIE, SET_COOKIE};
 use serde_json::json;
 use tempfile::TempDir;
-use tessera::credits::store::{CreditStore, HoldEnd, HoldOutcome, NewHold, SqliteCreditStore, WorkKind};
-use tessera::server::db::sqlite::Sqlite;
+use tessera::credits::server::store::{CreditStore, HoldEnd, HoldOutcome, NewHold, SqliteCreditStore, WorkKind};
+use tessera::platform::db::sqlite::Sqlite;
 use uuid::Uuid;
 
 struct Server {

@@ -5,44 +5,42 @@
 #![recursion_limit = "256"]
 
 pub mod account;
-pub mod app;
 pub mod chat;
 pub mod credits;
-pub mod error;
-pub mod gallery;
 pub mod i18n;
 pub mod images;
-pub mod json;
-pub mod navigation;
-pub mod page_data;
+pub mod layout;
+pub mod platform;
+pub mod routes;
+pub mod showcase;
 pub mod ui;
-pub mod workspace;
+pub mod usage;
 
+#[cfg(feature = "ssr")]
+pub mod api_docs;
+#[cfg(feature = "ssr")]
+pub mod app;
 #[cfg(feature = "ssr")]
 pub mod document;
 #[cfg(feature = "ssr")]
+pub mod generation;
+#[cfg(feature = "ssr")]
 pub mod landing;
 #[cfg(feature = "ssr")]
-pub mod reference;
-#[cfg(feature = "ssr")]
-pub mod server;
+pub mod openai_api;
 #[cfg(feature = "ssr")]
 pub mod upstream;
-#[cfg(feature = "ssr")]
-pub mod usage;
-#[cfg(feature = "ssr")]
-pub mod v1;
 
 /// Takes over the page that the server rendered.
 #[cfg(feature = "hydrate")]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    let address = navigation::current_address();
+    let address = platform::browser::navigation::current_address();
     // Leptos has its own only once something is mounted.
     wasm_bindgen_futures::spawn_local(async move {
         // Without the page's code, the page stays as the server made it: links and forms work.
-        if let Some(page) = async { app::find_page(navigation::path_of(&address))?.await }.await {
-            leptos::mount::hydrate_body(move || app::App(app::AppProps { address, page }));
+        if let Some(page) = async { routes::find_page(platform::browser::navigation::path_of(&address))?.await }.await {
+            leptos::mount::hydrate_body(move || routes::App(routes::AppProps { address, page }));
             mark_as_hydrated();
         }
     });
@@ -52,7 +50,7 @@ pub fn hydrate() {
 #[cfg(feature = "hydrate")]
 pub fn hydrate_gallery() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::GALLERY.view);
+    leptos::mount::hydrate_body(routes::GALLERY.view);
     mark_as_hydrated();
 }
 

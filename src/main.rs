@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tessera::account;
-use tessera::server::config::Config;
-use tessera::server::db::now_millis;
-use tessera::server::state::{AppState, Stores};
-use tessera::server::{backup, check, serve, telemetry};
+use tessera::app::config::Config;
+use tessera::app::state::{AppState, Stores};
+use tessera::app::{backup, health, serve};
+use tessera::platform::db::now_millis;
+use tessera::platform::telemetry;
 use tokio::net::TcpListener;
 
 #[global_allocator]
@@ -79,7 +80,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
     match command {
         None => serve_site(config).await,
         Some(Command::Check { storage }) => {
-            let (table, all_well) = check::run(&config, storage).await;
+            let (table, all_well) = health::run(&config, storage).await;
             print(&table);
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
@@ -88,7 +89,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
         Some(Command::Restore { file, force }) => backup::restore(&config, &file, force).map(|line| done(&line)),
         Some(Command::Admin { command: AdminCommand::Grant { email } }) => {
             let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
-            account::service::grant_admin(stores.accounts.as_ref(), &email)
+            account::server::service::grant_admin(stores.accounts.as_ref(), &email)
                 .await
                 .map_err(|error| format!("{email}: {error}"))?;
             Ok(done(&format!("{email} is an admin now.\n")))

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{AppError, AppResult};
 use crate::i18n::{Text, t};
+use crate::platform::error::{AppError, AppResult};
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use leptos::config::LeptosOptions;
 
-use crate::navigation::PageView;
+use crate::platform::browser::navigation::PageView;
 
 /// The addresses of the front-end's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Assets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::{CHAT, DASHBOARD};
+    use crate::routes::{CHAT, DASHBOARD};
 
     fn options() -> LeptosOptions {
         LeptosOptions::builder().output_name("tessera").site_root("target/site").build()

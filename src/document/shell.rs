@@ -6,13 +6,13 @@ use leptos::prelude::*;
 use url::Url;
 
 use super::{Assets, head::Head};
-use crate::app::{App, GALLERY};
 use crate::chat::Workspace;
 use crate::i18n::{TEXTS_ID, Text, current_language, t, texts_of_the_app};
-use crate::navigation::{PageView, path_of};
-use crate::page_data::Preloaded;
+use crate::layout::page_title;
+use crate::platform::browser::navigation::{PageView, path_of};
+use crate::platform::browser::page_data::Preloaded;
+use crate::routes::{App, GALLERY};
 use crate::ui::Theme;
-use crate::workspace::page_title;
 
 /// The whole document with a page at its address. The page handler provides the nonce, the [`Theme`] and what was
 /// [`Preloaded`].

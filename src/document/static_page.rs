@@ -8,8 +8,8 @@ use url::Url;
 use super::site_footer::SiteFooter;
 use super::site_header::SiteHeader;
 use super::{Assets, head::Head};
-use crate::app::CHAT;
 use crate::i18n::current_language;
+use crate::routes::CHAT;
 use crate::ui::Theme;
 
 /// What a static page says about itself.

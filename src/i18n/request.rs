@@ -3,7 +3,7 @@
 use strum::VariantArray;
 
 use super::{Language, Text, en, zh};
-use crate::server::accept::weighted;
+use crate::platform::http::accept::weighted;
 
 tokio::task_local! {
     static LANGUAGE: Language;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Provider, ProviderError};
-use crate::error::{AppError, AppResult};
 use crate::i18n::{Text, fill};
+use crate::platform::error::{AppError, AppResult};
 
 /// So many failures in a row, and it rests.
 const FAILURES: u32 = 5;

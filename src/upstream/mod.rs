@@ -11,7 +11,7 @@ pub use self::breaker::{BreakerState, Guarded, Permit, choose_order};
 pub use self::budget::RetryBudget;
 pub use self::refusal::{Refusal, brief, innermost_cause, unreachable_error};
 pub use self::route::{Next, Route};
-use crate::error::AppError;
+use crate::platform::error::AppError;
 use crate::usage::Outcome;
 
 /// Somebody outside, or a part of this program, that makes what users pay for.

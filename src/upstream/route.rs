@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::breaker::Permit;
 use super::{BreakerState, Guarded, Provider, ProviderError, RetryBudget};
-use crate::error::{AppError, AppResult};
+use crate::platform::error::{AppError, AppResult};
 
 /// The providers of one piece of work, and the one that is asked now. What has rested is tried out only when it is asked.
 pub struct Route<P: ?Sized> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tessera::server::cache::{Cache, LocalCache, RedisCache};
+use tessera::platform::cache::{Cache, LocalCache, RedisCache};
 use tokio::time::sleep;
 use uuid::Uuid;
 

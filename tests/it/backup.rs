@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use serde_json::json;
 use tempfile::TempDir;
-use tessera::server::config::Config;
-use tessera::server::state::Stores;
+use tessera::app::config::Config;
+use tessera::app::state::Stores;
 
 use crate::support::{TestApp, assert_audit_is_clean};
 

@@ -3,8 +3,8 @@
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use tessera::server::config::Config;
-use tessera::server::state::Stores;
+use tessera::app::config::Config;
+use tessera::app::state::Stores;
 
 /// Runs the program in a folder of its own with nothing but these variables.
 fn tessera(folder: &TempDir, arguments: &[&str], vars: &[(&str, &str)]) -> Output {

@@ -1,7 +1,7 @@
 //! Cloudinary when it is not well, and when it is not Cloudinary.
 
 use bytes::Bytes;
-use tessera::images::storage::{
+use tessera::images::server::storage::{
     CloudinaryConfig, CloudinaryStore, HashAlgorithm, ObjectKey, ObjectStore, Rendition, StorageError,
     parse_cloudinary_url,
 };

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tessera::images::storage::{HashAlgorithm, sign};
+use tessera::images::server::storage::{HashAlgorithm, sign};
 use tokio::io::AsyncWriteExt;
 
 use crate::tools::python;

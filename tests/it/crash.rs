@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::TempDir;
-use tessera::server::config::Config;
-use tessera::server::db::now_millis;
-use tessera::server::state::Stores;
+use tessera::app::config::Config;
+use tessera::app::state::Stores;
+use tessera::platform::db::now_millis;
 use tokio::time::sleep;
 
 use crate::contracts;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tessera::server::config::Config;
+use tessera::app::config::Config;
 
 use crate::support::TestApp;
 
@@ -165,7 +165,8 @@ fn names_read_in(source: &str) -> Vec<String> {
 fn example() -> Vec<(String, String)> {
     let text = read_root(".env.example");
     let settings = text.lines().filter_map(|line| line.strip_prefix("# ")?.split_once('='));
-    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    let is_name =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     settings.filter(|(name, _)| is_name(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 

@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tessera::images::storage::{CloudinaryConfig, HashAlgorithm};
+use tessera::images::server::storage::{CloudinaryConfig, HashAlgorithm};
 
 const CLOUD: &str = "test-cloud";
 const KEY: &str = "123456789012345";

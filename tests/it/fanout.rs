@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use redis::AsyncCommands;
 use serde_json::{Value, json};
-use tessera::chat::sse::SseEvent;
-use tessera::server::jobs::{JobEvent, JobFeed, Position, RedisJobFeed};
+use tessera::platform::jobs::{JobEvent, JobFeed, Position, RedisJobFeed};
+use tessera::platform::sse::SseEvent;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 

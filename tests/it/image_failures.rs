@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tessera::images::cleaning::{clean, take_inventory};
-use tessera::server::config::Config;
-use tessera::server::db::now_millis;
-use tessera::server::state::{Stores, build_storage};
+use tessera::app::config::Config;
+use tessera::app::state::{Stores, build_storage};
+use tessera::images::server::garbage::{clean, take_inventory};
+use tessera::platform::db::now_millis;
 use tokio::time::sleep;
 
 use crate::fake_cloudinary::FakeCloudinary;

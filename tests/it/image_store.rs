@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use tessera::images::store::{
+use tessera::images::server::store::{
     Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, Stray,
 };
 use tessera::images::{AspectRatio, Image, ImageStatus, MOST_RUNNING};
-use tessera::server::db::now_millis;
+use tessera::platform::db::now_millis;
 use uuid::Uuid;
 
 use crate::contracts::over_every_store;

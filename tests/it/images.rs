@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use tessera::images::cleaning::{clean, sweep, take_inventory};
-use tessera::images::storage::{ObjectKey, Rendition};
-use tessera::server::db::now_millis;
+use tessera::images::server::garbage::{clean, sweep, take_inventory};
+use tessera::images::server::storage::{ObjectKey, Rendition};
+use tessera::platform::db::now_millis;
 use uuid::Uuid;
 
 use crate::support::{TestApp, User, answer};
@@ -217,7 +217,7 @@ async fn images_are_found_liked_and_deleted_with_their_files() {
     assert_eq!(user.get_json(&format!("/api/images/{}/file", ids[1])).await.0, 404, "at once");
     app.clean_up().await;
     assert_eq!(app.count_files().await, 0);
-    assert_eq!(app.state.images.count().await.unwrap(), tessera::images::store::ImageCounts::default());
+    assert_eq!(app.state.images.count().await.unwrap(), tessera::images::server::store::ImageCounts::default());
     assert_eq!(user.credits().await["available"], 94, "what was paid for stays paid");
 }
 

@@ -2,14 +2,14 @@
 
 use mongodb::bson::{Document, doc};
 use tempfile::TempDir;
-use tessera::credits::store::{
+use tessera::credits::server::store::{
     CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingKind, PostingOutcome,
     SpendingKey, SqliteCreditStore, WorkKind,
 };
 use tessera::credits::{Balance, EntryKind, ReleaseReason};
-use tessera::images::store::NewImage;
-use tessera::server::db::now_millis;
-use tessera::server::db::sqlite::Sqlite;
+use tessera::images::server::store::NewImage;
+use tessera::platform::db::now_millis;
+use tessera::platform::db::sqlite::Sqlite;
 use uuid::Uuid;
 
 use crate::contracts::{open_at, over_every_store};

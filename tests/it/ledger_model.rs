@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tessera::credits::Balance;
-use tessera::credits::store::{CreditStore, Hold, HoldEnd, HoldOutcome, PostingKind, PostingOutcome};
+use tessera::credits::server::store::{CreditStore, Hold, HoldEnd, HoldOutcome, PostingKind, PostingOutcome};
 use uuid::Uuid;
 
 use crate::contracts;

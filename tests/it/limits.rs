@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use redis::AsyncCommands;
 use serde_json::json;
-use tessera::error::AppError;
-use tessera::server::limits::{Limit, LocalRateLimiter, RateLimiter, RedisRateLimiter};
-use tessera::server::redis::Redis;
+use tessera::platform::error::AppError;
+use tessera::platform::limits::{Limit, LocalRateLimiter, RateLimiter, RedisRateLimiter};
+use tessera::platform::redis::Redis;
 use tokio::time::sleep;
 use uuid::Uuid;
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use tessera::chat::Usage;
-use tessera::chat::providers::local::{LocalProvider, LocalStatus};
-use tessera::chat::providers::{
+use tessera::chat::server::providers::local::{LocalProvider, LocalStatus};
+use tessera::chat::server::providers::{
     ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn,
 };
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tessera::app::config::OpenAiImageConfig;
 use tessera::images::AspectRatio;
-use tessera::images::picture::sniff;
-use tessera::images::providers::{ImageOrder, ImageProvider, OpenAiImageProvider, Step};
-use tessera::server::config::OpenAiImageConfig;
+use tessera::images::server::picture::sniff;
+use tessera::images::server::providers::{ImageOrder, ImageProvider, OpenAiImageProvider, Step};
 use tessera::upstream::ProviderError;
 
 use crate::fake_openai_images::FakeOpenAiImages;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tempfile::TempDir;
-use tessera::server::state::AppState;
+use tessera::app::state::AppState;
 
 use crate::fake_gemini::FakeGemini;
 use crate::support::{TestApp, User};
@@ -180,7 +180,7 @@ async fn the_only_provider_is_asked_even_if_it_fails() {
     let state = AppState::build(config, crate::support::site_options()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut user = User::new(listener.local_addr().unwrap());
-    tokio::spawn(tessera::server::serve::run(state, listener));
+    tokio::spawn(tessera::app::serve::run(state, listener));
     user.register().await;
     for _ in 0..7 {
         assert_eq!(user.chat("gemini: #status=500").await.0, 502);

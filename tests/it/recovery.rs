@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use serde_json::json;
-use tessera::credits::store::{HoldId, HoldOutcome, NewHold, WorkKind};
+use tessera::credits::server::store::{HoldId, HoldOutcome, NewHold, WorkKind};
 use tokio::time::sleep;
 use uuid::Uuid;
 

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use tessera::server::router;
+use tessera::app::router;
 use uuid::Uuid;
 
 use crate::support::{TestApp, User};

@@ -9,7 +9,7 @@ use axum::serve::ListenerExt;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tempfile::TempDir;
-use tessera::images::storage::S3Config;
+use tessera::images::server::storage::S3Config;
 
 pub const BUCKET: &str = "pictures";
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
-use tessera::images::storage::{
+use tessera::images::server::storage::{
     CloudinaryStore, FileStore, ObjectKey, ObjectStore, Rendition, S3Config, S3Store, StorageError,
 };
 use uuid::Uuid;

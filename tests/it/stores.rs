@@ -1,12 +1,12 @@
 //! The contracts of `AccountStore` and `ChatStore`.
 
-use tessera::account::store::User;
+use tessera::account::server::store::User;
 use tessera::account::{Email, Role};
-use tessera::chat::images::Image;
-use tessera::chat::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange};
+use tessera::app::state::Stores;
+use tessera::chat::server::attachments::Image;
+use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange};
 use tessera::chat::{Author, ConversationChange, MAX_PINNED, Message, MessageState, Usage};
-use tessera::server::db::now_millis;
-use tessera::server::state::Stores;
+use tessera::platform::db::now_millis;
 use uuid::Uuid;
 
 use crate::contracts::over_every_store;

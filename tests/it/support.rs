@@ -10,10 +10,10 @@ use reqwest::header::{ACCEPT, COOKIE, SET_COOKIE};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tessera::chat::sse::{SseEvent, SseParser};
-use tessera::server::config::Config;
-use tessera::server::serve;
-use tessera::server::state::AppState;
+use tessera::app::config::Config;
+use tessera::app::serve;
+use tessera::app::state::AppState;
+use tessera::platform::sse::{SseEvent, SseParser};
 use uuid::Uuid;
 
 use crate::fake_openai::FakeOpenAi;
@@ -71,7 +71,7 @@ impl TestApp {
     }
 }
 
-pub async fn assert_audit_is_clean(credits: &dyn tessera::credits::store::CreditStore) {
+pub async fn assert_audit_is_clean(credits: &dyn tessera::credits::server::store::CreditStore) {
     let report = credits.audit().await.unwrap();
     assert!(report.drifts.is_empty(), "{:#?}", report.drifts);
 }

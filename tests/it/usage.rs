@@ -23,7 +23,7 @@ fn attempt(request_id: &str) -> Attempt {
         latency_ms: 1200,
         first_token_ms: None,
         outcome: Outcome::RateLimited,
-        at: tessera::server::db::now_millis(),
+        at: tessera::platform::db::now_millis(),
     }
 }
 
@@ -51,9 +51,9 @@ over_every_store! {
     async fn old_attempts_are_forgotten(stores) {
         let attempts = stores.attempts;
         attempts.record(vec![attempt("r")]).await.unwrap();
-        attempts.forget_before(tessera::server::db::now_millis() - 60_000).await.unwrap();
+        attempts.forget_before(tessera::platform::db::now_millis() - 60_000).await.unwrap();
         assert_eq!(attempts.find_by_request("r").await.unwrap().len(), 1);
-        attempts.forget_before(tessera::server::db::now_millis() + 1).await.unwrap();
+        attempts.forget_before(tessera::platform::db::now_millis() + 1).await.unwrap();
         assert!(attempts.find_by_request("r").await.unwrap().is_empty());
     }
 }

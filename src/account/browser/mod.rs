@@ -1,0 +1,4 @@
+//! `/account` in the browser.
+
+mod components;
+pub mod page;

@@ -1,0 +1,192 @@
+//! `/api/auth`, and the forms of the sign-in pages, which work without JavaScript.
+
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::caller::{Caller, session_cookie};
+use super::service::{self, NewSession, SESSION_LIFETIME};
+use crate::account::{CredentialsForm, Profile, same_site_path};
+use crate::api_docs::Refusal;
+use crate::app::pages::{self, AuthPage};
+use crate::app::state::AppState;
+use crate::i18n::{LANGUAGE_COOKIE, Language};
+use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing};
+use crate::platform::limits::ClientAddress;
+use crate::ui::{COOKIE_SECS, Theme};
+
+/// The routes of this feature.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(me))
+        .route("/sign-up", post(submit_sign_up))
+        .route("/sign-in", post(submit_sign_in))
+        .route("/sign-out", post(submit_sign_out))
+        .route("/theme", post(submit_theme))
+        .route("/language", post(submit_language))
+}
+
+/// Who has signed in.
+#[derive(Serialize, ToSchema)]
+struct SignedIn {
+    user: Profile,
+}
+
+/// Opens an account and signs in.
+///
+/// The account begins with its free credits. How often this may be done is limited per address.
+#[utoipa::path(post, path = "/api/auth/register", tag = "Accounts", security(()),
+    request_body(content = CredentialsForm,
+        example = json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada"})),
+    responses((status = 201, description = "The new user. Sets the session cookie.", body = Envelope<SignedIn>),
+        Refusal::<409>, Refusal::<429>))]
+async fn register(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    jar: CookieJar,
+    ApiJson(form, _): ApiJson<CredentialsForm>,
+) -> Result<Response, ApiError> {
+    let session = service::register(&state, &address.0, form).await?;
+    let body = Answer(SignedIn { user: session.profile.clone() });
+    Ok((StatusCode::CREATED, jar.add(cookie_of(&state, session)), body).into_response())
+}
+
+/// Signs in.
+///
+/// How often this may be tried is limited per address.
+#[utoipa::path(post, path = "/api/auth/login", tag = "Accounts", security(()),
+    request_body(content = CredentialsForm,
+        example = json!({"email": "ada@example.org", "password": "correct horse battery"})),
+    responses((status = 200, description = "The user. Sets the session cookie.", body = Envelope<SignedIn>),
+        Refusal::<401>, Refusal::<429>))]
+async fn login(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    jar: CookieJar,
+    ApiJson(form, _): ApiJson<CredentialsForm>,
+) -> Result<Response, ApiError> {
+    let session = service::login(&state, &address.0, form).await?;
+    let body = Answer(SignedIn { user: session.profile.clone() });
+    Ok((jar.add(cookie_of(&state, session)), body).into_response())
+}
+
+/// Ends the session.
+#[utoipa::path(post, path = "/api/auth/logout", tag = "Accounts", security(()),
+    responses((status = 200, description = "The session is over.", body = Envelope<Nothing>)))]
+async fn logout(State(state): State<AppState>, jar: CookieJar) -> Result<Response, ApiError> {
+    let jar = end_session(&state, jar).await?;
+    Ok((jar, Answer(Nothing {})).into_response())
+}
+
+/// Says who is signed in.
+#[utoipa::path(get, path = "/api/auth/me", tag = "Accounts",
+    responses((status = 200, description = "The user.", body = Envelope<Profile>)))]
+async fn me(caller: Caller) -> ApiResult<Profile> {
+    Ok(Answer(caller.profile))
+}
+
+async fn submit_sign_up(
+    state: State<AppState>,
+    address: ClientAddress,
+    theme: Theme,
+    jar: CookieJar,
+    form: Form<CredentialsForm>,
+) -> Response {
+    submit(AuthPage::SignUp, state, address, theme, jar, form).await
+}
+
+async fn submit_sign_in(
+    state: State<AppState>,
+    address: ClientAddress,
+    theme: Theme,
+    jar: CookieJar,
+    form: Form<CredentialsForm>,
+) -> Response {
+    submit(AuthPage::SignIn, state, address, theme, jar, form).await
+}
+
+/// Goes on to the page that was asked for, or shows the form again with what was typed and what is wrong.
+async fn submit(
+    page: AuthPage,
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    theme: Theme,
+    jar: CookieJar,
+    Form(form): Form<CredentialsForm>,
+) -> Response {
+    let session = match page {
+        AuthPage::SignUp => service::register(&state, &address, form.clone()).await,
+        AuthPage::SignIn => service::login(&state, &address, form.clone()).await,
+    };
+    match session {
+        Ok(session) => {
+            let next = same_site_path(form.next.as_deref(), "/chat");
+            (jar.add(cookie_of(&state, session)), Redirect::to(&next)).into_response()
+        }
+        Err(error) => pages::auth_page(&state, page, theme, &form, Some(error)),
+    }
+}
+
+async fn submit_sign_out(State(state): State<AppState>, jar: CookieJar) -> Result<Response, ApiError> {
+    let jar = end_session(&state, jar).await?;
+    Ok((jar, Redirect::to("/")).into_response())
+}
+
+#[derive(Deserialize)]
+struct ThemeForm {
+    theme: String,
+    next: Option<String>,
+}
+
+async fn submit_theme(jar: CookieJar, Form(form): Form<ThemeForm>) -> Response {
+    choose(jar, Theme::COOKIE, Theme::parse(&form.theme).as_str(), form.next.as_deref())
+}
+
+#[derive(Deserialize)]
+struct LanguageForm {
+    language: String,
+    next: Option<String>,
+}
+
+async fn submit_language(jar: CookieJar, Form(form): Form<LanguageForm>) -> Response {
+    choose(jar, LANGUAGE_COOKIE, Language::parse(&form.language).unwrap_or_default().code(), form.next.as_deref())
+}
+
+/// Remembers a choice for a year, and goes back to where it was made.
+fn choose(jar: CookieJar, cookie: &'static str, value: &'static str, next: Option<&str>) -> Response {
+    let cookie = Cookie::build((cookie, value))
+        .path("/")
+        .same_site(SameSite::Lax)
+        .max_age(time::Duration::seconds(COOKIE_SECS.into()));
+    (jar.add(cookie), Redirect::to(&same_site_path(next, "/"))).into_response()
+}
+
+fn cookie_of(state: &AppState, session: NewSession) -> Cookie<'static> {
+    let seconds = i64::try_from(SESSION_LIFETIME.as_secs()).unwrap_or(i64::MAX);
+    Cookie::build((session_cookie(state), session.token))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(state.config.site.is_https())
+        .max_age(time::Duration::seconds(seconds))
+        .build()
+}
+
+async fn end_session(state: &AppState, jar: CookieJar) -> Result<CookieJar, ApiError> {
+    let name = session_cookie(state);
+    if let Some(cookie) = jar.get(name) {
+        service::logout(state, cookie.value()).await?;
+    }
+    let gone = Cookie::build((name, "")).path("/").secure(state.config.site.is_https()).http_only(true);
+    Ok(jar.remove(gone))
+}

@@ -1,0 +1,110 @@
+//! Who is asking: the user behind a request, by session cookie or API key.
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum_extra::extract::CookieJar;
+use leptos::prelude::use_context;
+use uuid::Uuid;
+
+use super::keys::{self, KEY_PREFIX, KeyGrant};
+use super::service;
+use crate::account::Profile;
+use crate::app::state::AppState;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::ApiError;
+use crate::platform::limits::{Limit, Quota};
+
+/// The signed-in user behind a request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub id: Uuid,
+    pub profile: Profile,
+    /// The API key that the request came with; `None`: the user's own session.
+    pub key: Option<KeyGrant>,
+}
+
+impl Caller {
+    /// The user of the API key, if the request carries one, else of the session cookie.
+    ///
+    /// # Errors
+    /// [`AppError::Unauthenticated`] without a valid key or session.
+    pub async fn from_headers(state: &AppState, headers: &HeaderMap) -> AppResult<Self> {
+        if let Some(key) = api_key(headers) {
+            let (user, key) = keys::find_key(state, key).await?.ok_or(AppError::Unauthenticated)?;
+            return Ok(Self { id: user.id, profile: user.profile(), key: Some(key) });
+        }
+        let cookies = CookieJar::from_headers(headers);
+        let token = cookies.get(session_cookie(state)).map(|cookie| cookie.value().to_owned());
+        let user = match token {
+            Some(token) => service::find_session(state, &token).await?,
+            None => None,
+        };
+        let user = user.ok_or(AppError::Unauthenticated)?;
+        Ok(Self { id: user.id, profile: user.profile(), key: None })
+    }
+
+    /// The caller, if it is not a program with an API key.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`].
+    pub fn into_person(self) -> AppResult<Self> {
+        if self.key.is_some() { Err(AppError::Forbidden) } else { Ok(self) }
+    }
+
+    /// Counts a request that spends against the limit of its key, if it has one, and of its user. Returns what is the
+    /// less.
+    ///
+    /// # Errors
+    /// [`AppError::RateLimited`].
+    pub async fn count_spending(&self, state: &AppState) -> AppResult<Quota> {
+        let mut tightest = None;
+        if let Some(KeyGrant { per_minute: Some(per_minute), spending }) = self.key {
+            tightest = Some(state.limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
+        }
+        let quota = state.limiter.check(Limit::Spend, &self.id.to_string()).await?;
+        Ok(tightest.filter(|tightest| tightest.remaining < quota.remaining).unwrap_or(quota))
+    }
+
+    /// The user behind the server function that is running.
+    ///
+    /// # Errors
+    /// As [`Caller::from_headers`].
+    pub async fn from_context(state: &AppState) -> AppResult<Self> {
+        let parts = use_context::<Parts>().ok_or(AppError::Internal)?;
+        Self::from_headers(state, &parts.headers).await
+    }
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        Ok(Self::from_headers(state, &parts.headers).await?)
+    }
+}
+
+/// A [`Caller`] with a session: what API keys may not do.
+pub struct Person(pub Caller);
+
+impl FromRequestParts<AppState> for Person {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        Ok(Self(Caller::from_headers(state, &parts.headers).await?.into_person()?))
+    }
+}
+
+/// The Tessera API key of a request (`Authorization: Bearer tsk_…`).
+fn api_key(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && token.starts_with(KEY_PREFIX)).then_some(token)
+}
+
+/// The name of the session cookie. Over TLS the prefix makes browsers refuse one from a sibling domain or plain HTTP.
+#[must_use]
+pub fn session_cookie(state: &AppState) -> &'static str {
+    if state.config.site.is_https() { "__Host-tessera_session" } else { "tessera_session" }
+}

@@ -1,0 +1,61 @@
+//! `/api/account/keys`. Only for people: a key cannot make keys.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::caller::Person;
+use super::keys;
+use crate::account::{ApiKey, ApiKeyRequest, NewApiKey};
+use crate::api_docs::Refusal;
+use crate::app::state::AppState;
+use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId};
+
+/// The routes of API keys.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
+}
+
+/// The keys of a user.
+#[derive(Serialize, ToSchema)]
+struct ApiKeys {
+    items: Vec<ApiKey>,
+}
+
+/// Lists your API keys.
+#[utoipa::path(get, path = "/api/account/keys", operation_id = "list_keys", tag = "API keys",
+    security(("session" = [])),
+    responses((status = 200, description = "All of them, without the keys themselves.", body = Envelope<ApiKeys>), Refusal::<403>))]
+async fn list(State(state): State<AppState>, Person(caller): Person) -> ApiResult<ApiKeys> {
+    Ok(Answer(ApiKeys { items: keys::list_keys(&state, caller.id).await? }))
+}
+
+/// Makes an API key.
+///
+/// Only its hash is kept: the key itself is in this answer and never again. A user has up to 20.
+#[utoipa::path(post, path = "/api/account/keys", operation_id = "create_key", tag = "API keys",
+    security(("session" = [])),
+    request_body(content = ApiKeyRequest, example = json!({"name": "laptop", "perMinute": 10, "budget": 100})),
+    responses((status = 201, description = "The key.", body = Envelope<NewApiKey>), Refusal::<403>, Refusal::<409>))]
+async fn create(
+    State(state): State<AppState>,
+    Person(caller): Person,
+    ApiJson(request, _): ApiJson<ApiKeyRequest>,
+) -> Result<Response, ApiError> {
+    let key = keys::create_key(&state, caller.id, request).await?;
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Answer(key)).into_response())
+}
+
+/// Revokes an API key.
+#[utoipa::path(delete, path = "/api/account/keys/{id}", operation_id = "revoke_key", tag = "API keys",
+    security(("session" = [])), params(("id" = Uuid, Path, description = "The key's id.")),
+    responses((status = 200, description = "It opens nothing any more.", body = Envelope<Nothing>), Refusal::<403>))]
+async fn revoke(State(state): State<AppState>, Person(caller): Person, PathId(id): PathId) -> ApiResult<Nothing> {
+    keys::revoke_key(&state, caller.id, id).await?;
+    Ok(Answer(Nothing {}))
+}

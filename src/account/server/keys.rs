@@ -1,0 +1,154 @@
+//! The rules of API keys.
+
+use uuid::Uuid;
+
+use super::store::{StoredKey, User};
+use crate::account::{
+    AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_NAME_CHARS,
+    MAX_KEY_PER_MINUTE, NewApiKey,
+};
+use crate::app::state::AppState;
+use crate::credits::server::store::SpendingKey;
+use crate::i18n::{Text, fill, t};
+use crate::platform::db::{now_millis, rfc3339};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::secret::{hash_secret, new_secret};
+
+/// What every key begins with, so that people and scanners for leaked secrets recognise one.
+pub const KEY_PREFIX: &str = "tsk_";
+/// How exactly it is kept when a key was last used, in milliseconds: a write for every request would be a waste.
+const USE_STEP: i64 = 60_000;
+
+/// The limits of the key that a request came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyGrant {
+    /// Requests a minute.
+    pub per_minute: Option<u32>,
+    pub spending: SpendingKey,
+}
+
+/// Makes a key.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when there are [`MAX_API_KEYS`].
+pub async fn create_key(state: &AppState, user: Uuid, request: ApiKeyRequest) -> AppResult<NewApiKey> {
+    let name = request.name.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !(1..=MAX_KEY_NAME_CHARS).contains(&name.chars().count()) || name.contains(char::is_control) {
+        let problem = fill(Text::InvalidKeyName, &[("most", &MAX_KEY_NAME_CHARS.to_string())]);
+        return Err(AppError::invalid("name", problem));
+    }
+    if request.per_minute.is_some_and(|count| !(1..=MAX_KEY_PER_MINUTE).contains(&count)) {
+        let problem = fill(Text::InvalidKeyRate, &[("most", &MAX_KEY_PER_MINUTE.to_string())]);
+        return Err(AppError::invalid("perMinute", problem));
+    }
+    if request.budget.is_some_and(|credits| !(1..=MAX_KEY_BUDGET).contains(&credits)) {
+        let problem = fill(Text::InvalidKeyBudget, &[("most", &MAX_KEY_BUDGET.to_string())]);
+        return Err(AppError::invalid("budget", problem));
+    }
+    if state.accounts.list_keys(user).await?.len() >= MAX_API_KEYS {
+        let problem = fill(Text::TooManyKeys, &[("most", &MAX_API_KEYS.to_string())]);
+        return Err(AppError::Conflict(problem));
+    }
+    let key = format!("{KEY_PREFIX}{}", new_secret());
+    let stored = StoredKey {
+        id: Uuid::now_v7(),
+        name,
+        hint: key[key.len() - 4..].to_owned(),
+        per_minute: request.per_minute,
+        budget: request.budget,
+        created_at: now_millis(),
+        last_used_at: None,
+    };
+    state.accounts.create_key(hash_secret(&key), user, stored.clone()).await?;
+    tracing::info!(%user, key = %stored.id, "an API key was made");
+    Ok(NewApiKey { key, about: shown(stored, 0)? })
+}
+
+/// The keys of a user, newest first.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn list_keys(state: &AppState, user: Uuid) -> AppResult<Vec<ApiKey>> {
+    let (keys, spending) = tokio::try_join!(state.accounts.list_keys(user), state.credits.key_spending(user))?;
+    let mut keys: Vec<_> = keys
+        .into_iter()
+        .map(|key| {
+            let spent = spending.get(&key.id).copied().unwrap_or(0);
+            shown(key, spent)
+        })
+        .collect::<AppResult<_>>()?;
+    keys.reverse();
+    Ok(keys)
+}
+
+/// What the account page shows.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn load_account(state: &AppState, user: Uuid) -> AppResult<AccountData> {
+    let base = state.config.site.public_url.as_str().trim_end_matches('/');
+    let keys = list_keys(state, user).await?;
+    Ok(AccountData { keys, base_url: format!("{base}/v1"), ..AccountData::default() })
+}
+
+/// What the form for a key asks for. Empty numbers are none.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field.
+pub fn read_form(form: &KeyFields) -> AppResult<ApiKeyRequest> {
+    fn number<T: std::str::FromStr>(field: &str, text: &str) -> AppResult<Option<T>> {
+        let text = text.trim();
+        let number = if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
+        number.map_err(|_| AppError::invalid(field, t(Text::WholeNumberOrNothing)))
+    }
+    Ok(ApiKeyRequest {
+        name: form.name.clone(),
+        per_minute: number("perMinute", &form.per_minute)?,
+        budget: number("budget", &form.budget)?,
+    })
+}
+
+/// Revokes a key: what it asks from now on is refused.
+///
+/// # Errors
+/// [`AppError::NotFound`] also for somebody else's.
+pub async fn revoke_key(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
+    if !state.accounts.delete_key(user, id).await? {
+        return Err(AppError::NotFound);
+    }
+    tracing::info!(%user, key = %id, "an API key was revoked");
+    Ok(())
+}
+
+/// The user behind a key, and what it may do.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub async fn find_key(state: &AppState, key: &str) -> AppResult<Option<(User, KeyGrant)>> {
+    let Some((user, stored)) = state.accounts.find_key(hash_secret(key)).await? else { return Ok(None) };
+    let now = now_millis();
+    if stored.last_used_at.is_none_or(|at| now - at >= USE_STEP) {
+        let (state, id) = (state.clone(), stored.id);
+        // Nobody waits for it.
+        tokio::spawn(async move {
+            if let Err(error) = state.accounts.touch_key(id, now).await {
+                tracing::warn!(%error, "the use of a key could not be kept");
+            }
+        });
+    }
+    let spending = SpendingKey { id: stored.id, budget: stored.budget };
+    Ok(Some((user, KeyGrant { per_minute: stored.per_minute, spending })))
+}
+
+fn shown(key: StoredKey, spent: i64) -> AppResult<ApiKey> {
+    Ok(ApiKey {
+        id: key.id.to_string(),
+        name: key.name,
+        hint: key.hint,
+        per_minute: key.per_minute,
+        budget: key.budget,
+        spent,
+        created_at: rfc3339(key.created_at)?,
+        last_used_at: key.last_used_at.map(rfc3339).transpose()?,
+    })
+}

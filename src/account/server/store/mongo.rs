@@ -1,0 +1,208 @@
+//! Users and sessions in MongoDB.
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::Collection;
+use mongodb::bson::{self, doc};
+use serde::{Deserialize, Serialize};
+
+use super::{AccountStore, StoredKey, User};
+use crate::account::{Email, Role};
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::secret::SecretHash;
+use uuid::Uuid;
+
+/// A user as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredUser {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    email: String,
+    name: String,
+    password_hash: String,
+    role: String,
+    created_at: bson::DateTime,
+}
+
+impl StoredUser {
+    /// A role that nobody wrote must not pass for a harmless one.
+    fn read(self) -> StoreResult<User> {
+        let role = Role::parse(&self.role).ok_or_else(|| StoreError::Corrupt(format!("role {:?}", self.role)))?;
+        Ok(User { id: from_bson(self.id), email: self.email, name: self.name, password_hash: self.password_hash, role })
+    }
+}
+
+/// A session. Only the hash of its token is kept: who reads the database cannot sign in with it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredSession {
+    #[serde(rename = "_id")]
+    token_hash: bson::Binary,
+    user: bson::Uuid,
+    created_at: bson::DateTime,
+    expires_at: i64,
+}
+
+/// An API key.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyDocument {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    user: bson::Uuid,
+    hash: bson::Binary,
+    name: String,
+    hint: String,
+    per_minute: Option<u32>,
+    budget: Option<i64>,
+    created_at: i64,
+    last_used_at: Option<i64>,
+}
+
+impl KeyDocument {
+    fn read(self) -> StoredKey {
+        let Self { id, name, hint, per_minute, budget, created_at, last_used_at, .. } = self;
+        StoredKey { id: from_bson(id), name, hint, per_minute, budget, created_at, last_used_at }
+    }
+}
+
+/// [`AccountStore`] over MongoDB.
+pub struct MongoAccountStore {
+    users: Collection<StoredUser>,
+    sessions: Collection<StoredSession>,
+    keys: Collection<KeyDocument>,
+}
+
+impl MongoAccountStore {
+    #[must_use]
+    pub fn new(mongo: &Mongo) -> Self {
+        Self {
+            users: mongo.collection("users", Durability::Durable),
+            sessions: mongo.collection("sessions", Durability::Durable),
+            keys: mongo.collection("apiKeys", Durability::Durable),
+        }
+    }
+}
+
+fn stored(token: SecretHash) -> bson::Binary {
+    bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: token.to_vec() }
+}
+
+#[async_trait]
+impl AccountStore for MongoAccountStore {
+    async fn create_user(&self, user: User) -> StoreResult<bool> {
+        let stored = StoredUser {
+            id: to_bson(user.id),
+            email: user.email,
+            name: user.name,
+            password_hash: user.password_hash,
+            role: user.role.as_str().to_owned(),
+            created_at: bson::DateTime::now(),
+        };
+        let users = self.users.clone();
+        match run(async move { users.insert_one(stored).await }).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn find_user(&self, email: &Email) -> StoreResult<Option<User>> {
+        let (users, email) = (self.users.clone(), email.as_str().to_owned());
+        let found = run(async move { users.find_one(doc! { "email": email }).await }).await?;
+        found.map(StoredUser::read).transpose()
+    }
+
+    async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool> {
+        let (users, email) = (self.users.clone(), email.as_str().to_owned());
+        let update = doc! { "$set": { "role": role.as_str() } };
+        Ok(run(async move { users.update_one(doc! { "email": email }, update).await }).await?.matched_count == 1)
+    }
+
+    async fn create_session(&self, token: SecretHash, user: Uuid, expires_at: i64) -> StoreResult<()> {
+        let session = StoredSession {
+            token_hash: stored(token),
+            user: to_bson(user),
+            created_at: bson::DateTime::now(),
+            expires_at,
+        };
+        let sessions = self.sessions.clone();
+        run(async move { sessions.insert_one(session).await }).await?;
+        Ok(())
+    }
+
+    async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>> {
+        let sessions = self.sessions.clone();
+        let lookup = [
+            doc! { "$match": { "_id": stored(token), "expiresAt": { "$gt": now } } },
+            doc! { "$lookup": { "from": "users", "localField": "user", "foreignField": "_id", "as": "users" } },
+            doc! { "$unwind": "$users" },
+            doc! { "$replaceRoot": { "newRoot": "$users" } },
+        ];
+        let found =
+            run(async move { sessions.aggregate(lookup).with_type::<StoredUser>().await?.try_next().await }).await?;
+        found.map(StoredUser::read).transpose()
+    }
+
+    async fn delete_session(&self, token: SecretHash) -> StoreResult<()> {
+        let sessions = self.sessions.clone();
+        run(async move { sessions.delete_one(doc! { "_id": stored(token) }).await }).await?;
+        Ok(())
+    }
+
+    async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()> {
+        let sessions = self.sessions.clone();
+        run(async move { sessions.delete_many(doc! { "expiresAt": { "$lte": now } }).await }).await?;
+        Ok(())
+    }
+
+    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
+        let StoredKey { id, name, hint, per_minute, budget, created_at, last_used_at } = key;
+        let (id, user, hash) = (to_bson(id), to_bson(user), stored(hash));
+        let key = KeyDocument { id, user, hash, name, hint, per_minute, budget, created_at, last_used_at };
+        let keys = self.keys.clone();
+        run(async move { keys.insert_one(key).await }).await?;
+        Ok(())
+    }
+
+    async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>> {
+        let keys = self.keys.clone();
+        let found: Vec<_> = run(async move {
+            keys.find(doc! { "user": to_bson(user) }).sort(doc! { "_id": 1 }).await?.try_collect().await
+        })
+        .await?;
+        Ok(found.into_iter().map(KeyDocument::read).collect())
+    }
+
+    async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>> {
+        #[derive(Deserialize)]
+        struct Found {
+            #[serde(flatten)]
+            key: KeyDocument,
+            owner: StoredUser,
+        }
+        let keys = self.keys.clone();
+        let lookup = [
+            doc! { "$match": { "hash": stored(hash) } },
+            doc! { "$lookup": { "from": "users", "localField": "user", "foreignField": "_id", "as": "owner" } },
+            doc! { "$unwind": "$owner" },
+        ];
+        let found = run(async move { keys.aggregate(lookup).with_type::<Found>().await?.try_next().await }).await?;
+        found.map(|Found { key, owner }| Ok((owner.read()?, key.read()))).transpose()
+    }
+
+    async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()> {
+        let keys = self.keys.clone();
+        run(async move { keys.update_one(doc! { "_id": to_bson(id) }, doc! { "$max": { "lastUsedAt": at } }).await })
+            .await?;
+        Ok(())
+    }
+
+    async fn delete_key(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+        let keys = self.keys.clone();
+        let which = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        Ok(run(async move { keys.delete_one(which).await }).await?.deleted_count == 1)
+    }
+}

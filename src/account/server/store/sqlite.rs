@@ -1,0 +1,220 @@
+//! Users and sessions in SQLite.
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::{AccountStore, StoredKey, User};
+use crate::account::{Email, Role};
+use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::{StoreError, StoreResult, now_millis};
+use crate::platform::secret::SecretHash;
+
+/// [`AccountStore`] over the embedded database.
+pub struct SqliteAccountStore {
+    db: Sqlite,
+}
+
+impl SqliteAccountStore {
+    #[must_use]
+    pub const fn new(db: Sqlite) -> Self {
+        Self { db }
+    }
+}
+
+const USER: &str = "u.id, u.email, u.name, u.password_hash, u.role";
+
+fn read_user(row: &Row<'_>) -> rusqlite::Result<(User, String)> {
+    let role: String = row.get(4)?;
+    let user = User {
+        id: row.get(0)?,
+        email: row.get(1)?,
+        name: row.get(2)?,
+        password_hash: row.get(3)?,
+        role: Role::parse(&role).unwrap_or(Role::User),
+    };
+    Ok((user, role))
+}
+
+/// A role that nobody wrote must not pass for a harmless one.
+fn checked((user, role): (User, String)) -> StoreResult<User> {
+    if user.role.as_str() == role { Ok(user) } else { Err(StoreError::Corrupt(format!("role {role:?}"))) }
+}
+
+const KEY: &str = "k.id, k.name, k.hint, k.per_minute, k.budget, k.created_at, k.last_used_at";
+
+/// A key whose columns begin at `first`.
+fn read_key(row: &Row<'_>, first: usize) -> rusqlite::Result<StoredKey> {
+    Ok(StoredKey {
+        id: row.get(first)?,
+        name: row.get(first + 1)?,
+        hint: row.get(first + 2)?,
+        per_minute: row.get(first + 3)?,
+        budget: row.get(first + 4)?,
+        created_at: row.get(first + 5)?,
+        last_used_at: row.get(first + 6)?,
+    })
+}
+
+#[async_trait]
+impl AccountStore for SqliteAccountStore {
+    async fn create_user(&self, user: User) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let stored = connection
+                    .prepare_cached(
+                        "INSERT INTO users (id, email, name, password_hash, role, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                         ON CONFLICT (email) DO NOTHING",
+                    )?
+                    .execute(params![user.id, user.email, user.name, user.password_hash, user.role.as_str(), now_millis()])?;
+                Ok(stored == 1)
+            })
+            .await
+    }
+
+    async fn find_user(&self, email: &Email) -> StoreResult<Option<User>> {
+        let email = email.as_str().to_owned();
+        self.db
+            .read(move |connection| {
+                connection
+                    .prepare_cached(&format!("SELECT {USER} FROM users u WHERE u.email = ?1"))?
+                    .query_row([email], read_user)
+                    .optional()?
+                    .map(checked)
+                    .transpose()
+            })
+            .await
+    }
+
+    async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool> {
+        let email = email.as_str().to_owned();
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let changed = connection
+                    .prepare_cached("UPDATE users SET role = ?2 WHERE email = ?1")?
+                    .execute(params![email, role.as_str()])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn create_session(&self, token: SecretHash, user: Uuid, expires_at: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute(params![token, user, now_millis(), expires_at])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>> {
+        self.db
+            .read(move |connection| {
+                connection
+                    .prepare_cached(&format!(
+                        "SELECT {USER} FROM sessions s JOIN users u ON u.id = s.user_id
+                         WHERE s.token_hash = ?1 AND s.expires_at > ?2"
+                    ))?
+                    .query_row(params![token, now], read_user)
+                    .optional()?
+                    .map(checked)
+                    .transpose()
+            })
+            .await
+    }
+
+    async fn delete_session(&self, token: SecretHash) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?.execute(params![token])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection.prepare_cached("DELETE FROM sessions WHERE expires_at <= ?1")?.execute([now])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO api_keys (id, user_id, hash, name, hint, per_minute, budget, created_at, last_used_at)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                    )?
+                    .execute(params![
+                        key.id,
+                        user,
+                        hash,
+                        key.name,
+                        key.hint,
+                        key.per_minute,
+                        key.budget,
+                        key.created_at,
+                        key.last_used_at
+                    ])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>> {
+        self.db
+            .read(move |connection| {
+                let mut keys = connection
+                    .prepare_cached(&format!("SELECT {KEY} FROM api_keys k WHERE k.user_id = ?1 ORDER BY k.id"))?;
+                let rows = keys.query_map([user], |row| read_key(row, 0))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>> {
+        self.db
+            .read(move |connection| {
+                let found = connection
+                    .prepare_cached(&format!(
+                        "SELECT {USER}, {KEY} FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = ?1"
+                    ))?
+                    .query_row([hash], |row| Ok((read_user(row)?, read_key(row, 5)?)))
+                    .optional()?;
+                found.map(|(user, key)| Ok((checked(user)?, key))).transpose()
+            })
+            .await
+    }
+
+    async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1 AND coalesce(last_used_at, 0) < ?2",
+                    )?
+                    .execute(params![id, at])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn delete_key(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let deleted = connection
+                    .prepare_cached("DELETE FROM api_keys WHERE id = ?1 AND user_id = ?2")?
+                    .execute(params![id, user])?;
+                Ok(deleted == 1)
+            })
+            .await
+    }
+}

@@ -1,0 +1,12 @@
+//! The roof: builds each feature once and puts them together. No rules.
+
+pub mod backup;
+pub mod config;
+pub mod discovery;
+pub mod health;
+pub mod metrics;
+pub mod pages;
+pub mod router;
+pub mod security;
+pub mod serve;
+pub mod state;

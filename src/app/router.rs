@@ -1,0 +1,140 @@
+//! The whole HTTP table and its layers, in order, with the reason for each.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use leptos::prelude::provide_context;
+use tower::ServiceExt;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::services::ServeDir;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::state::AppState;
+use super::{discovery, health, metrics, pages, security};
+use crate::openai_api::V1Error;
+use crate::platform::error::AppError;
+use crate::platform::http::envelope::ApiError;
+use crate::platform::http::request_id::track_request;
+use crate::showcase::GALLERY_PATH;
+use crate::ui::Theme;
+use crate::{account, api_docs, chat, credits, images, openai_api};
+
+/// No request without images needs more.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What programs may ask for, each route with its description (`reference/`); and the forms of the pages.
+pub fn api() -> OpenApiRouter<AppState> {
+    let small = OpenApiRouter::new()
+        .merge(account::server::api::router())
+        .merge(account::server::key_api::router())
+        .merge(chat::server::api::router())
+        .merge(credits::server::api::router())
+        .merge(images::server::api::router())
+        .merge(api_docs::api::router())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::show));
+    let with_images = OpenApiRouter::new().merge(chat::server::api::upload_router()).merge(openai_api::api::router());
+    let reports =
+        images::server::webhook::router().layer(RequestBodyLimitLayer::new(images::server::webhook::MAX_BODY));
+    // Reading stops there, whoever reads.
+    with_images
+        .layer(RequestBodyLimitLayer::new(chat::server::api::MAX_BODY))
+        .merge(small.layer(RequestBodyLimitLayer::new(MAX_BODY)))
+        .merge(reports)
+}
+
+/// Everything that is served.
+pub fn build(state: &AppState) -> Router {
+    let pages = Router::new()
+        .route("/", get(pages::landing_page))
+        .route("/sign-in", get(pages::sign_in_page))
+        .route("/sign-up", get(pages::sign_up_page))
+        .route("/chat", get(pages::chat_page))
+        .route("/chat/{id}", get(pages::chat_page))
+        .route("/images", get(pages::images_page))
+        .route("/images/{id}", get(pages::image_page))
+        .route("/dashboard", get(pages::dashboard_page))
+        .route("/account", get(pages::account_page).post(pages::submit_account))
+        .route(GALLERY_PATH, get(pages::gallery_page))
+        .route("/share/{token}", get(pages::shared_page))
+        .route("/robots.txt", get(discovery::robots_txt))
+        .route("/sitemap.xml", get(discovery::sitemap_xml));
+    let (api, _) = api().split_for_parts();
+    let router = Router::new()
+        .merge(pages)
+        .route("/fn/{*name}", post(call_server_fn))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .merge(api)
+        .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
+        .fallback(serve_file)
+        // Axum's own limit would be a second one.
+        .layer(DefaultBodyLimit::disable())
+        // The limit answers in plain text.
+        .layer(from_fn(explain_too_large))
+        // A panic is one user's 500, with the headers of every answer.
+        .layer(CatchPanicLayer::custom(answer_panic));
+    security::protect(router, state)
+        // Files are compressed already, event streams must not be; this is for HTML and JSON. The fastest level: the
+        // next would cost more than the page.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        // Outermost: everything above happens within a request that has an id.
+        .layer(from_fn_with_state(state.clone(), track_request))
+        .with_state(state.clone())
+}
+
+async fn call_server_fn(State(state): State<AppState>, request: Request) -> Response {
+    leptos_axum::handle_server_fns_with_context(move || provide_context(state.clone()), request).await.into_response()
+}
+
+/// Files of the site; else a page that says that there is nothing, or JSON under `/api`.
+async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, request: Request) -> Response {
+    if uri.path().starts_with("/v1/") {
+        return openai_api::api::not_found();
+    }
+    if uri.path().starts_with("/api/") {
+        return ApiError(AppError::NotFound).into_response();
+    }
+    if !request.method().is_safe() {
+        return ApiError(AppError::MethodNotAllowed).into_response();
+    }
+    let root = Path::new(state.leptos.site_root.as_ref());
+    let files = ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
+    let Ok(found) = files.oneshot(request).await;
+    if found.status() == StatusCode::NOT_FOUND {
+        return pages::error_page(&state, theme, &AppError::NotFound);
+    }
+    let mut response = found.map(axum::body::Body::new);
+    // The names of the bundle change with its content.
+    let bundle = uri.path().strip_prefix('/').is_some_and(|path| path.starts_with(state.leptos.site_pkg_dir.as_ref()));
+    let caching = if bundle { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    response
+}
+
+async fn explain_too_large(uri: Uri, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let is_plain = || response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE && is_plain() {
+        let is_v1 = uri.path().starts_with("/v1/");
+        let error = AppError::TooLarge;
+        return if is_v1 { V1Error(error).into_response() } else { ApiError(error).into_response() };
+    }
+    response
+}
+
+fn answer_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(what, "a handler panicked");
+    ApiError(AppError::Internal).into_response()
+}

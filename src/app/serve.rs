@@ -1,0 +1,101 @@
+//! Listening, and ending well: not ready at once, running work may end, the rest is told and released.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use leptos::config::LeptosOptions;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+
+use super::router;
+use super::state::AppState;
+use crate::generation::recovery;
+use crate::images::server::garbage;
+use crate::platform::jobs::StopReason;
+
+/// How long running work may go on after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long told work has to end, and open connections to close.
+const CLOSE: Duration = Duration::from_secs(3);
+
+/// Serves until SIGTERM or Ctrl-C, then ends well.
+///
+/// # Errors
+/// When the connections cannot be accepted.
+pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> {
+    let background = [tokio::spawn(recovery::run(state.clone())), tokio::spawn(garbage::run(state.clone()))];
+    let app = router::build(&state).into_make_service_with_connect_info::<SocketAddr>();
+    // Without this a stream waits 40 ms for each of its small packets.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+    });
+    let (close, closing) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(
+        axum::serve(listener, app)
+            .with_graceful_shutdown(async {
+                _ = closing.await;
+            })
+            .into_future(),
+    );
+    wait_for_signal(&state).await;
+    state.shutdown.cancel();
+    tracing::info!(running = state.jobs.count(), "shutting down");
+    if timeout(DRAIN, idle(&state)).await.is_err() {
+        state.jobs.stop_all(StopReason::Shutdown);
+        _ = timeout(CLOSE, idle(&state)).await;
+    }
+    _ = close.send(());
+    let ended = timeout(CLOSE, server).await;
+    if timeout(CLOSE, state.usage.flush()).await.is_err() {
+        tracing::error!("the last attempts at providers could not be recorded");
+    }
+    for task in background {
+        task.abort();
+    }
+    match ended {
+        Ok(Ok(result)) => result,
+        // Connections that nobody closes: the work behind them is done.
+        _ => Ok(()),
+    }
+}
+
+async fn idle(state: &AppState) {
+    while state.jobs.count() > 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// SIGTERM, Ctrl-C, or whoever cancels the state's token (tests).
+async fn wait_for_signal(state: &AppState) {
+    let mut terminate = signal(SignalKind::terminate()).ok();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        Some(()) = async { terminate.as_mut()?.recv().await } => {}
+        () = state.shutdown.cancelled() => {}
+    }
+}
+
+/// The site options of `Leptos.toml`, from the working directory or from beside the program; the defaults where there
+/// is none. A relative site root counts from where the file lies.
+///
+/// # Errors
+/// One line that names the file.
+pub fn read_site_options() -> Result<LeptosOptions, String> {
+    let beside = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
+    let found =
+        [Some(PathBuf::from(".")), beside].into_iter().flatten().find(|folder| folder.join("Leptos.toml").is_file());
+    let Some(folder) = found else {
+        return toml::from_str("output-name = \"tessera\"").map_err(|error| error.to_string());
+    };
+    let path = folder.join("Leptos.toml");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut options: LeptosOptions =
+        toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))?;
+    options.site_root = folder.join(options.site_root.as_ref()).to_string_lossy().into_owned().into();
+    Ok(options)
+}

@@ -1,0 +1,178 @@
+//! Where the user writes. A form: without a script it posts to /chat.
+
+use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlTextAreaElement;
+
+use super::image_button::ImageButton;
+use super::notices::Notices;
+use super::provider_picker::ProviderPicker;
+use super::receipt::credits_text;
+use crate::chat::browser::thread::Thread;
+use crate::chat::browser::{drafts, talk};
+use crate::i18n::{Text, fill, t};
+use crate::ui::{Button, ButtonVariant, IconName};
+
+const FIELD_ID: &str = "composer";
+/// From so many characters before the limit on, the rest is counted.
+const COUNT_FROM: usize = 200;
+/// Most lines that the field grows to where CSS cannot size it.
+const MAX_LINES: usize = 8;
+
+/// The message field with its price, its limit and its button.
+#[component]
+pub fn Composer(
+    /// The chat page.
+    thread: Thread,
+) -> impl IntoView {
+    let draft = thread.draft;
+    // Until the script runs, nobody knows what is in the field, and the form works by itself.
+    let running_script = RwSignal::new(false);
+    follow_draft(thread, running_script);
+    let facts = thread.workspace.facts;
+    let is_over = Signal::derive(move || char_count(&draft.read()) > facts.read_value().max_message_chars);
+    let cannot_send = Signal::derive(move || {
+        running_script.get()
+            && (thread.limited.get()
+                || thread.loading.get()
+                || thread.missing.get()
+                || draft.read().trim().is_empty()
+                || is_over.get())
+    });
+    let submit = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        if !cannot_send.get_untracked() && !thread.busy.get_untracked() {
+            thread.send();
+        }
+    };
+    let send_on_enter = move |event: ev::KeyboardEvent| {
+        // 229: Safari ends a composition before it tells of the key.
+        if event.key() == "Enter" && !event.shift_key() && !event.is_composing() && event.key_code() != 229 {
+            event.prevent_default();
+            if let Some(form) = composer_field().and_then(|field| field.form()) {
+                // It fails only for a form that has left the document.
+                drop(form.request_submit());
+            }
+        }
+    };
+    let is_not_busy = Signal::derive(move || !thread.busy.get());
+    let over = Signal::derive(move || is_over.get().to_string());
+    let count = Signal::derive(move || count_text(char_count(&draft.read()), facts.read_value().max_message_chars));
+    let price = Signal::derive(move || {
+        let price = credits_text(facts.read_value().chat_credits);
+        fill(Text::CreditsLeft, &[("price", &price), ("available", &thread.workspace.available.get().to_string())])
+    });
+    view! {
+        <div class="mx-auto w-full max-w-3xl space-y-2 px-4 pt-2 pb-4">
+            <Notices thread />
+            <form
+                id="composer-form"
+                method="post"
+                action="/chat"
+                novalidate=running_script
+                class="rounded-md border border-line-strong bg-surface p-2 outline-accent has-[textarea:focus-visible]:outline-2"
+                on:submit=submit
+                on:dragenter=move |_| talk::prepare(thread)
+                on:change=move |_| talk::prepare(thread)
+            >
+                <input
+                    type="hidden"
+                    name="conversationId"
+                    value=Signal::derive(move || thread.conversation.get().unwrap_or_default())
+                />
+                <div data-images></div>
+                <textarea
+                    id=FIELD_ID
+                    name="message"
+                    aria-label=t(Text::Message)
+                    aria-describedby="composer-price"
+                    placeholder=t(Text::AskAnything)
+                    required
+                    rows=Signal::derive(move || line_count(&draft.read()))
+                    class="field-sizing-content block max-h-48 w-full resize-none bg-transparent px-2 py-1.5 outline-none"
+                    on:input=move |event| draft.set(event_target_value(&event))
+                    on:keydown=send_on_enter
+                    on:focus=move |_| talk::prepare(thread)
+                ></textarea>
+                <div class="flex flex-wrap items-center gap-2 pt-1">
+                    <ImageButton thread />
+                    <ProviderPicker thread />
+                    <p id="composer-price" class="text-xs text-ink-soft tabular-nums max-sm:order-last max-sm:w-full max-sm:text-right sm:ml-auto">
+                        <span class="data-[over=true]:text-danger" data-over=over>{count}</span>
+                        {price}
+                    </p>
+                    <Button
+                        icon=IconName::Stop
+                        label=t(Text::Stop)
+                        class="max-sm:ml-auto"
+                        on_click=move |_| thread.stop()
+                        disabled=thread.stopping
+                        hidden=is_not_busy
+                    />
+                    <Button
+                        icon=IconName::ArrowUp
+                        label=t(Text::Send)
+                        class="max-sm:ml-auto"
+                        kind="submit"
+                        variant=ButtonVariant::Primary
+                        disabled=cannot_send
+                        hidden=thread.busy
+                    />
+                </div>
+            </form>
+        </div>
+    }
+}
+
+/// Keeps the field, the draft and what the browser remembers of it the same.
+fn follow_draft(thread: Thread, running_script: RwSignal<bool>) {
+    let draft = thread.draft;
+    Effect::new(move |_| {
+        let Some(input) = composer_field() else { return };
+        if !running_script.get_untracked() {
+            // Typed before the script ran, or left unsent before.
+            let typed = input.value();
+            draft.set(if typed.is_empty() { drafts::find(thread) } else { typed });
+            running_script.set(true);
+        }
+        let text = draft.read();
+        if input.value() != *text {
+            input.set_value(&text);
+        }
+        drafts::keep(thread, &text);
+    });
+}
+
+/// How much of the limit is left, once it is near.
+fn count_text(chars: usize, limit: usize) -> String {
+    if chars > 0 && chars + COUNT_FROM >= limit {
+        fill(Text::CharactersOf, &[("count", &chars.to_string()), ("most", &limit.to_string())]) + " · "
+    } else {
+        String::new()
+    }
+}
+
+/// Puts the cursor where the user writes.
+pub fn focus_composer() {
+    if let Some(field) = composer_field() {
+        // It fails only for an element that has left the document.
+        drop(field.focus());
+    }
+}
+
+/// Where the user writes.
+pub fn composer_field() -> Option<HtmlTextAreaElement> {
+    document().get_element_by_id(FIELD_ID).map(JsCast::unchecked_into)
+}
+
+/// Characters as the server counts them.
+#[must_use]
+pub fn char_count(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The `rows` of a field with this text, for browsers without `field-sizing`.
+#[must_use]
+pub fn line_count(text: &str) -> String {
+    (text.matches('\n').count() + 1).min(MAX_LINES).to_string()
+}

@@ -1,0 +1,33 @@
+//! Who is asked: the button in the composer. It opens a panel that stays while pages come and go
+//! (`layout/components/provider_panel.rs`).
+
+use leptos::prelude::*;
+
+use crate::chat::browser::talk;
+use crate::chat::browser::thread::Thread;
+use crate::chat::{PROVIDERS_ID, provider_label};
+use crate::i18n::{Text, t};
+use crate::ui::{Icon, IconName};
+
+/// A button that says who is asked first.
+#[component]
+pub fn ProviderPicker(
+    /// The chat page.
+    thread: Thread,
+) -> impl IntoView {
+    let provider = thread.workspace.provider;
+    let label =
+        Signal::derive(move || provider.read().as_deref().map_or(t(Text::Automatic), provider_label).to_owned());
+    view! {
+        <button
+            type="button"
+            class="flex h-8 min-w-0 items-center gap-1.5 rounded-md px-2 text-xs text-ink-soft hover:bg-sunken hover:text-ink"
+            popovertarget=PROVIDERS_ID
+            on:click=move |_| talk::open_providers(thread)
+        >
+            <span class="sr-only">{t(Text::ModelColon)}</span>
+            <span class="truncate">{label}</span>
+            <Icon name=IconName::ChevronDown class="size-3 shrink-0" />
+        </button>
+    }
+}

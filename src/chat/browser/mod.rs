@@ -1,0 +1,15 @@
+//! `/chat` in the browser: what is typed, sent, streamed and shown.
+
+pub mod client;
+pub mod components;
+pub mod drafts;
+mod image_input;
+pub mod markdown;
+#[cfg(test)]
+pub(crate) mod markdown_corpus;
+pub mod page;
+mod provider_choice;
+mod send;
+mod stream;
+pub mod talk;
+pub mod thread;

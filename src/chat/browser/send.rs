@@ -1,0 +1,130 @@
+//! What the user asks: shown at once, sent, and taken back if the server does not accept it.
+
+use leptos::prelude::*;
+
+use super::client::ChatFailure;
+use super::components::empty_thread::prompt_field;
+use super::stream;
+use super::thread::{Entry, Thread};
+use crate::chat::{Author, ChatRequest, ImageRef, Message, MessageState};
+
+/// Where a question comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question {
+    /// The composer.
+    Draft,
+    /// The editor, in the place of the message that it edits.
+    Edited,
+    /// It was asked before, and another answer is wanted than one that was kept.
+    Again,
+}
+
+/// A message on its way to the server, already on the screen.
+pub(super) struct Sending {
+    /// What was on the screen before.
+    pub before: Vec<Entry>,
+    /// How much of it stays.
+    pub kept: usize,
+    /// Where the reply goes.
+    pub reply: Entry,
+    pub question: Question,
+}
+
+/// Shows question and reply, sends the question and follows the reply.
+pub(super) async fn ask(thread: Thread, question: Question) {
+    // The page may be gone, or another one was faster.
+    if thread.busy.try_get_untracked() != Some(false) {
+        return;
+    }
+    let before = thread.entries.get_untracked();
+    let (kept, message) = match question {
+        Question::Draft => (Some(before.len()), thread.draft.get_untracked()),
+        Question::Edited => {
+            (before.iter().position(|entry| entry.editing.get_untracked()), thread.edited.get_untracked())
+        }
+        Question::Again => {
+            let last = before.iter().rposition(|entry| entry.message.read_untracked().author == Author::User);
+            (last, last.map(|last| before[last].message.read_untracked().content.clone()).unwrap_or_default())
+        }
+    };
+    let Some(kept) = kept.filter(|_| !message.trim().is_empty()) else { return };
+    if let Question::Draft = question {
+        thread.draft.set(String::new());
+    }
+    // Those that were shown before are known by their ids; those that were not yet stored are still here.
+    let images = match question {
+        Question::Draft => std::mem::take(&mut *thread.images.write()),
+        Question::Edited | Question::Again => {
+            before[kept].message.read_untracked().images.iter().map(|image| image.id.clone()).collect()
+        }
+    };
+    let mut asked = new_message(Author::User, message.clone());
+    asked.images = images.iter().map(|id| ImageRef { id: id.clone(), media_type: String::new() }).collect();
+    let asked = thread.entry(asked);
+    let reply = thread.entry(new_message(Author::Assistant, String::new()));
+    let mut entries = before.clone();
+    entries.truncate(kept);
+    entries.extend([asked, reply.clone()]);
+    // Gone with the empty chat.
+    let system_prompt = prompt_field().map(|field| field.value());
+    thread.entries.set(entries);
+    // Who sends something wants to see it.
+    thread.at_end.set(true);
+    thread.failure.set(String::new());
+    thread.busy.set(true);
+    thread.stopping.set(false);
+    let request = ChatRequest {
+        message,
+        provider: thread.workspace.provider.get_untracked(),
+        system_prompt,
+        conversation_id: thread.conversation.get_untracked(),
+        images,
+        fresh: matches!(question, Question::Again).then_some(true),
+        ..ChatRequest::default()
+    };
+    stream::send(thread, thread.next_turn(), request, Sending { before, kept, reply, question }).await;
+}
+
+/// Takes an exchange back that the server did not accept, and says why it did not.
+pub(super) fn take_back(thread: Thread, sending: Sending, request: ChatRequest, failure: ChatFailure) {
+    let text = request.message;
+    let Sending { before, kept, question, .. } = sending;
+    let key = before.get(kept).map(|entry| entry.key);
+    thread.entries.set(before);
+    match (question, key) {
+        (Question::Draft, _) => {
+            thread.images.set(request.images);
+            // What was typed meanwhile stays, below.
+            let typed = thread.draft.get_untracked();
+            thread.draft.set(if typed.is_empty() { text } else { format!("{text}\n{typed}") });
+        }
+        (Question::Edited, Some(key)) => thread.edit(key, text),
+        (Question::Edited | Question::Again, _) => {}
+    }
+    thread.fail(failure);
+    thread.busy.set(false);
+}
+
+/// A message that the server has not seen yet, or whose text is still to come.
+fn new_message(author: Author, content: String) -> Message {
+    let state = match author {
+        Author::User => MessageState::Complete,
+        Author::Assistant => MessageState::Running,
+    };
+    Message {
+        id: String::new(),
+        author,
+        content,
+        html: None,
+        images: Vec::new(),
+        state,
+        credits: 0,
+        cached: false,
+        provider: None,
+        model: None,
+        fallback_from: None,
+        error_code: None,
+        usage: None,
+        created_at: String::new(),
+    }
+}

@@ -1,0 +1,93 @@
+//! What talks to the server about replies and who writes them, as a chunk of its own: nobody needs it before there is something to send, to
+//! follow or to load. Here are its doors; what is behind them is in `question.rs`, `follow.rs`,
+//! `provider_choice.rs` and `client.rs`.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use leptos::task::spawn_local;
+use leptos::wasm_split::{SplitLoaderError, wasm_split};
+
+use super::client::ChatFailure;
+use super::send::Question;
+use super::thread::{Entry, Thread};
+use super::{client, image_input, provider_choice, send, stream};
+use crate::chat::Conversation;
+use crate::platform::error::{AppError, AppResult};
+
+type Work<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// What there is to do.
+enum Task {
+    Ask(Question),
+    Attach(Entry),
+    Stop(String),
+    Branch(u32),
+    OpenProviders,
+    Prepare,
+}
+
+/// Fetches the chunk; whoever is about to write will need it.
+pub(super) fn prepare(thread: Thread) {
+    spawn_local(run(thread, 0, Task::Prepare));
+}
+
+/// Sends a question and follows its reply.
+pub(super) fn ask(thread: Thread, question: Question) {
+    spawn_local(run(thread, 0, Task::Ask(question)));
+}
+
+/// Brings the panel of providers to life.
+pub(super) fn open_providers(thread: Thread) {
+    spawn_local(run(thread, 0, Task::OpenProviders));
+}
+
+/// Follows a reply that was being written when the page was loaded.
+pub(super) fn attach(thread: Thread, turn: u32, entry: Entry) {
+    spawn_local(run(thread, turn, Task::Attach(entry)));
+}
+
+/// Stops a reply.
+pub(super) fn stop(thread: Thread, id: String) {
+    spawn_local(run(thread, 0, Task::Stop(id)));
+}
+
+/// Goes on in another conversation from the message with this key.
+pub(super) fn branch(thread: Thread, key: u32) {
+    spawn_local(run(thread, 0, Task::Branch(key)));
+}
+
+/// A conversation with its messages.
+pub(super) async fn load_conversation(id: String) -> AppResult<Conversation> {
+    match start_loading(id).await {
+        Ok(loading) => loading.await,
+        Err(_) => Err(AppError::Unavailable),
+    }
+}
+
+async fn run(thread: Thread, turn: u32, task: Task) {
+    let is_early = matches!(task, Task::Prepare);
+    match start(thread, turn, task).await {
+        Ok(work) => work.await,
+        // Nobody has asked for anything yet.
+        Err(_) if is_early => {}
+        Err(_) => thread.fail(ChatFailure::unreachable()),
+    }
+}
+
+#[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
+fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderError> {
+    Ok(match task {
+        Task::Ask(question) => Box::pin(send::ask(thread, question)),
+        Task::Attach(entry) => Box::pin(stream::attach(thread, turn, entry)),
+        Task::Stop(id) => Box::pin(stream::stop(thread, id)),
+        Task::Branch(key) => Box::pin(stream::branch(thread, key)),
+        Task::Prepare => Box::pin(async move { image_input::prepare(thread) }),
+        Task::OpenProviders => Box::pin(provider_choice::open(thread.workspace)),
+    })
+}
+
+#[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
+fn start_loading(id: String) -> Result<Work<AppResult<Conversation>>, SplitLoaderError> {
+    Ok(Box::pin(async move { client::load_conversation(&id).await }))
+}

@@ -1,0 +1,239 @@
+//! The conversation on the screen: its messages, what is being written, and what the user can do with them.
+//!
+//! How a question leaves is in `question.rs`, how a reply gets here in `follow.rs`; nothing here waits for anything.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::client::ChatFailure;
+use super::components::composer::focus_composer;
+use super::components::message_editor::load_editor;
+use super::send::Question;
+use super::{drafts, talk};
+use crate::chat::{ChatRequest, Conversation, Message, MessageState};
+use crate::layout::WorkspaceContext;
+use crate::platform::browser::navigation::Navigation;
+use crate::platform::browser::page_data::go_to_sign_in;
+use crate::platform::error::AppError;
+
+/// A message on the screen. The key stays the same when the server gives the message its id.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub key: u32,
+    pub message: ArcRwSignal<Message>,
+    /// It is the user's, and in the editor.
+    pub editing: ArcRwSignal<bool>,
+}
+
+/// The state of the chat page. A copy is a handle.
+#[derive(Debug, Clone, Copy)]
+pub struct Thread {
+    /// Oldest first.
+    pub entries: RwSignal<Vec<Entry>>,
+    /// Whose messages they are, or will be; `None` for a new chat until its first reply starts.
+    pub conversation: RwSignal<Option<String>>,
+    /// The reader is at the end, and stays there as the text grows.
+    pub at_end: RwSignal<bool>,
+    /// A reply is on its way.
+    pub busy: RwSignal<bool>,
+    /// The user wants it stopped.
+    pub stopping: RwSignal<bool>,
+    /// What is waited for, for people; empty if nothing is.
+    pub waiting_for: RwSignal<String>,
+    /// Too much was sent in a short time: nothing more can be sent for a while.
+    pub limited: RwSignal<bool>,
+    /// The conversation is being loaded.
+    pub loading: RwSignal<bool>,
+    /// The conversation could not be loaded.
+    pub missing: RwSignal<bool>,
+    /// Why the last message could not be sent, for people; empty if it could.
+    pub failure: RwSignal<String>,
+    /// The code of the failure.
+    pub failure_code: RwSignal<String>,
+    /// What the composer holds. Setting it changes the text on the screen too.
+    pub draft: RwSignal<String>,
+    /// What is shown with the next question, as data URLs.
+    pub images: RwSignal<Vec<String>>,
+    /// What the editor holds.
+    pub edited: RwSignal<String>,
+    /// What screen readers are told.
+    pub announcement: RwSignal<String>,
+    /// Changes when the thread turns to something else, so that what comes in late for the former is dropped.
+    turn: StoredValue<u32>,
+    keys: StoredValue<u32>,
+    /// The last request that got no answer, and its idempotency key: it may have arrived after all.
+    pub(super) unanswered: StoredValue<Option<(ChatRequest, String)>>,
+    pub(super) workspace: WorkspaceContext,
+    pub(super) navigation: Navigation,
+}
+
+impl Thread {
+    /// A new chat.
+    #[must_use]
+    pub fn new(workspace: WorkspaceContext, navigation: Navigation) -> Self {
+        Self {
+            entries: RwSignal::default(),
+            conversation: RwSignal::default(),
+            at_end: RwSignal::new(true),
+            busy: RwSignal::default(),
+            stopping: RwSignal::default(),
+            waiting_for: RwSignal::default(),
+            limited: RwSignal::default(),
+            loading: RwSignal::default(),
+            missing: RwSignal::default(),
+            failure: RwSignal::default(),
+            failure_code: RwSignal::default(),
+            draft: RwSignal::default(),
+            images: RwSignal::default(),
+            edited: RwSignal::default(),
+            announcement: RwSignal::default(),
+            turn: StoredValue::default(),
+            keys: StoredValue::default(),
+            unanswered: StoredValue::default(),
+            workspace,
+            navigation,
+        }
+    }
+
+    /// Turns to a conversation, or to a new chat. A reply that is being written goes on without us.
+    pub fn open(self, id: Option<String>) {
+        self.clear(id.clone());
+        self.draft.set(drafts::find(self));
+        let Some(id) = id else { return };
+        self.loading.set(true);
+        let turn = self.next_turn();
+        spawn_local(async move {
+            let loaded = talk::load_conversation(id).await;
+            if !self.is_at(turn) {
+                return;
+            }
+            match loaded {
+                Ok(conversation) => {
+                    self.show(conversation);
+                    self.attach();
+                }
+                Err(error) => {
+                    self.loading.set(false);
+                    self.missing.set(true);
+                    if error == AppError::Unauthenticated {
+                        go_to_sign_in();
+                    }
+                }
+            }
+        });
+    }
+
+    fn clear(self, id: Option<String>) {
+        self.next_turn();
+        self.entries.set(Vec::new());
+        self.conversation.set(id);
+        self.at_end.set(true);
+        self.loading.set(false);
+        self.missing.set(false);
+        self.busy.set(false);
+        if !self.limited.get_untracked() {
+            self.waiting_for.set(String::new());
+        }
+        self.failure.set(String::new());
+        self.announcement.set(String::new());
+    }
+
+    /// Shows a stored conversation.
+    pub fn show(self, conversation: Conversation) {
+        self.clear(Some(conversation.id));
+        self.entries.set(conversation.messages.into_iter().map(|message| self.entry(message)).collect());
+    }
+
+    /// Says what went wrong, unless the page is gone.
+    pub(super) fn fail(self, failure: ChatFailure) {
+        self.failure_code.try_set(failure.code);
+        self.failure.try_set(failure.message);
+    }
+
+    /// Whether the conversation is the one that is shown; then there is nothing to load.
+    #[must_use]
+    pub fn shows(self, id: Option<&String>) -> bool {
+        self.conversation.read_untracked().as_ref() == id
+    }
+
+    /// Follows the last reply, if it is still being written.
+    pub fn attach(self) {
+        let Some(entry) = self.entries.read_untracked().last().cloned() else { return };
+        if !self.busy.get_untracked() && entry.message.read_untracked().state == MessageState::Running {
+            self.busy.set(true);
+            self.stopping.set(false);
+            talk::attach(self, self.next_turn(), entry);
+        }
+    }
+
+    /// Puts a text into the composer, for the user to go on with.
+    pub fn write(self, text: String) {
+        self.draft.set(text);
+        focus_composer();
+    }
+
+    /// Puts the message with this key, or rather this text of it, into the editor, once its code is there.
+    pub fn edit(self, key: u32, text: String) {
+        spawn_local(async move {
+            match load_editor().await {
+                Ok(()) if self.edited.try_set(text).is_none() => self.set_edited(Some(key)),
+                Ok(()) => {}
+                Err(_) => self.fail(ChatFailure::unreachable()),
+            }
+        });
+    }
+
+    /// Closes the editor.
+    pub fn leave_editor(self) {
+        self.set_edited(None);
+    }
+
+    fn set_edited(self, key: Option<u32>) {
+        for entry in &*self.entries.read_untracked() {
+            entry.editing.set(Some(entry.key) == key);
+        }
+    }
+
+    /// Sends what the composer holds.
+    pub fn send(self) {
+        focus_composer();
+        talk::ask(self, Question::Draft);
+    }
+
+    /// Sends what the editor holds, in the place of the message that it edits.
+    pub fn send_edited(self) {
+        talk::ask(self, Question::Edited);
+    }
+
+    /// Asks the last question again, and for another answer than one that was kept.
+    pub fn try_again(self) {
+        talk::ask(self, Question::Again);
+    }
+
+    /// Stops the reply that is being written, or as soon as it begins.
+    pub fn stop(self) {
+        self.stopping.set(true);
+        focus_composer();
+        let id = self.entries.read_untracked().last().map(|reply| reply.message.read_untracked().id.clone());
+        if let Some(id) = id.filter(|id| !id.is_empty()) {
+            talk::stop(self, id);
+        }
+    }
+
+    pub(super) fn entry(self, message: Message) -> Entry {
+        let key = self.keys.get_value() + 1;
+        self.keys.set_value(key);
+        Entry { key, message: ArcRwSignal::new(message), editing: ArcRwSignal::new(false) }
+    }
+
+    pub(super) fn next_turn(self) -> u32 {
+        let turn = self.turn.get_value().wrapping_add(1);
+        self.turn.set_value(turn);
+        turn
+    }
+
+    /// Whether the thread still shows what it did at `turn`. Not so when the page is gone.
+    pub(super) fn is_at(self, turn: u32) -> bool {
+        self.turn.try_get_value() == Some(turn)
+    }
+}

@@ -1,0 +1,320 @@
+//! `/api/chat` and `/api/conversations`, and the chat form for browsers without JavaScript.
+
+use axum::extract::{Form, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::sse::Event;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use futures::StreamExt;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+pub use super::attachments::MAX_BODY;
+use super::send::{self, Asked};
+use super::service::{self, CONVERSATIONS_PAGE};
+use super::store::ConversationFilter;
+use super::subscribe::watch_reply;
+use super::{conversations, export};
+use crate::account::server::caller::Caller;
+use crate::api_docs::{Refusal, Spending};
+use crate::app::pages;
+use crate::app::state::AppState;
+use crate::chat::{
+    ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo,
+    ShareLink,
+};
+use crate::credits::Page;
+use crate::platform::error::AppError;
+use crate::platform::http::accept::wants_event_stream;
+use crate::platform::http::envelope::{
+    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
+    with_quota,
+};
+use crate::platform::jobs::Position;
+use crate::ui::Theme;
+
+/// The routes of this feature.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(read))
+        .routes(routes!(show_attachment))
+        .routes(routes!(watch))
+        .routes(routes!(stop))
+        .routes(routes!(list_providers))
+        .routes(routes!(list))
+        .routes(routes!(show, change, delete))
+        .routes(routes!(branch))
+        .routes(routes!(download))
+        .routes(routes!(share, unshare))
+        .route("/chat", post(submit))
+}
+
+/// The route whose body may carry images: [`MAX_BODY`].
+pub fn upload_router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(send))
+}
+
+/// Asks a model.
+///
+/// The price is put on hold first and taken when the reply is stored: no result, no charge. With `Accept:
+/// text/event-stream` the reply comes as a stream of events. Closing the connection does not stop it; only `stop` does.
+#[utoipa::path(post, path = "/api/chat", operation_id = "send_message", tag = "Chat",
+    request_body(content = ChatRequest, example = json!({"message": "What is a tessera?"})),
+    responses((status = 200, description = "The whole reply, or its events as they come.", content(
+        (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
+async fn send(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    ApiJson(request, _): ApiJson<ChatRequest>,
+) -> Result<Response, ApiError> {
+    let key = idempotency_key(&headers)?;
+    let Asked { reply, quota, .. } = send::send_message(&state, &caller, request, key).await?;
+    let response = if wants_event_stream(&headers) {
+        stream_reply(&state, caller.id, reply, None).await?
+    } else {
+        Answer(service::await_reply(&state, caller.id, reply).await?).into_response()
+    };
+    Ok(with_quota(response, quota))
+}
+
+/// Reads an image of a message.
+#[utoipa::path(get, path = "/api/chat/attachments/{id}", operation_id = "read_attachment", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The image's id.")),
+    responses((status = 200, description = "Its bytes.", content(
+        ("image/png"), ("image/jpeg"), ("image/webp"), ("image/gif")))))]
+async fn show_attachment(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Response, ApiError> {
+    let image = service::load_attachment(&state, caller.id, id).await?;
+    let media_type = HeaderValue::try_from(image.media_type.as_str()).map_err(|_| AppError::Internal)?;
+    // It came from outside: nothing may take it for more than an image.
+    let headers = [
+        (CONTENT_TYPE, media_type),
+        // Another image has another id.
+        (CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, image.bytes.to_vec()).into_response())
+}
+
+/// Reads one message, with its HTML once it has ended.
+#[utoipa::path(get, path = "/api/chat/{id}", operation_id = "read_message", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The message's id.")),
+    responses((status = 200, description = "The message.", body = Envelope<Message>)))]
+async fn read(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Message> {
+    Ok(Answer(service::load_message(&state, caller.id, id).await?))
+}
+
+/// Follows a reply from its start, or from after an event.
+///
+/// Any number of clients may, at any time, in any tab.
+#[utoipa::path(get, path = "/api/chat/{id}/events", operation_id = "watch_reply", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The reply's id."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
+    responses((status = 200, description = "The events.", body = ChatEvent, content_type = "text/event-stream"),
+        (status = 204, description = "There is nothing more to come.")))]
+async fn watch(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let from = Position::of_request(&headers)?;
+    stream_reply(&state, caller.id, id, from).await
+}
+
+/// 204 tells a browser's `EventSource` to stop asking.
+async fn stream_reply(state: &AppState, user: Uuid, id: Uuid, from: Option<Position>) -> Result<Response, ApiError> {
+    let Some(events) = watch_reply(state, user, id, from).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let events =
+        events.map(|event| Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data));
+    Ok(event_stream(events, "no-store"))
+}
+
+/// Stops a reply.
+///
+/// Before its first token that is free; after it the price stands and the text is kept.
+#[utoipa::path(post, path = "/api/chat/{id}/stop", operation_id = "stop_reply", tag = "Chat",
+    params(("id" = Uuid, Path, description = "The reply's id.")),
+    responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
+async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    service::stop_reply(&state, caller.id, id).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Lists the providers in the order in which they are asked.
+///
+/// Few and all at once, so they are no pages.
+#[utoipa::path(get, path = "/api/providers", operation_id = "list_providers", tag = "Chat",
+    responses((status = 200, description = "The providers.", body = Envelope<Vec<ProviderInfo>>)))]
+async fn list_providers(State(state): State<AppState>, _: Caller) -> Answer<Vec<ProviderInfo>> {
+    Answer(service::list_providers(&state))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Words to look for in titles and messages.
+    q: Option<String>,
+    /// `true`: only those that stand above the others; `false`: only the others.
+    #[param(value_type = Option<bool>)]
+    pinned: Option<String>,
+    /// 1 to 100.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    limit: Option<String>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists conversations, the one that was active last first.
+#[utoipa::path(get, path = "/api/conversations", operation_id = "list_conversations", tag = "Conversations",
+    params(ListQuery),
+    responses((status = 200, description = "A page of them.", body = Envelope<Page<ConversationSummary>>)))]
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> ApiResult<Page<ConversationSummary>> {
+    let limit = page_limit(query.limit.as_deref(), CONVERSATIONS_PAGE)?;
+    let pinned = query.pinned.as_deref().map(|pinned| {
+        pinned.parse().map_err(|_| AppError::invalid("pinned", "Whether they are pinned is true or false."))
+    });
+    let filter = ConversationFilter { query: query.q.unwrap_or_default(), pinned: pinned.transpose()? };
+    Ok(Answer(service::list_conversations(&state, caller.id, filter, query.cursor.as_deref(), limit).await?))
+}
+
+/// Reads a conversation with its messages.
+#[utoipa::path(get, path = "/api/conversations/{id}", operation_id = "read_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The conversation.", body = Envelope<Conversation>)))]
+async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Conversation> {
+    Ok(Answer(service::load_conversation(&state, caller.id, &id.to_string()).await?))
+}
+
+/// Changes a conversation: its title, its place, what the model is told.
+#[utoipa::path(patch, path = "/api/conversations/{id}", operation_id = "change_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    request_body(content = ConversationChange, example = json!({"title": "Mosaics", "pinned": true})),
+    responses((status = 200, description = "It is changed.", body = Envelope<Nothing>), Refusal::<409>))]
+async fn change(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    ApiJson(change, _): ApiJson<ConversationChange>,
+) -> ApiResult<Nothing> {
+    conversations::change_conversation(&state, caller.id, id, change).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Where a branch begins.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct BranchBody {
+    /// The last message that the branch has too.
+    #[serde(default)]
+    #[schema(required)]
+    message_id: String,
+}
+
+/// Goes on from a message in a new conversation.
+#[utoipa::path(post, path = "/api/conversations/{id}/branch", operation_id = "branch_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    request_body(content = BranchBody, example = json!({"messageId": "{messageId}"})),
+    responses((status = 201, description = "The new conversation.", body = Envelope<ConversationSummary>), Refusal::<409>))]
+async fn branch(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    ApiJson(body, _): ApiJson<BranchBody>,
+) -> Result<Response, ApiError> {
+    let until = body.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))?;
+    let branch = conversations::branch_conversation(&state, &caller, id, until).await?;
+    Ok((StatusCode::CREATED, Answer(branch)).into_response())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ExportQuery {
+    /// `markdown` or `json`.
+    format: Option<String>,
+}
+
+/// Downloads a conversation.
+#[utoipa::path(get, path = "/api/conversations/{id}/export", operation_id = "export_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id."), ExportQuery),
+    responses((status = 200, description = "The file.", content(
+        (String = "text/markdown"), (Conversation = "application/json")))))]
+async fn download(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    Query(query): Query<ExportQuery>,
+) -> Result<Response, ApiError> {
+    let conversation = conversations::find_conversation(&state, caller.id, id).await?;
+    Ok(export::export(&conversation, query.format.as_deref())?)
+}
+
+/// Makes a secret link that shows a conversation to whoever has it.
+#[utoipa::path(post, path = "/api/conversations/{id}/share", operation_id = "share_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The link, which is told once. One made before ends.", body = Envelope<ShareLink>)))]
+async fn share(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<ShareLink> {
+    Ok(Answer(conversations::share_conversation(&state, caller.id, id).await?))
+}
+
+/// Ends the link of a conversation.
+#[utoipa::path(delete, path = "/api/conversations/{id}/share", operation_id = "unshare_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "The link shows nothing any more.", body = Envelope<Nothing>)))]
+async fn unshare(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    conversations::unshare_conversation(&state, caller.id, id).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Deletes a conversation with its messages.
+#[utoipa::path(delete, path = "/api/conversations/{id}", operation_id = "delete_conversation", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
+async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    service::delete_conversation(&state, caller.id, id).await?;
+    Ok(Answer(Nothing {}))
+}
+
+#[derive(Deserialize)]
+struct ChatForm {
+    #[serde(default)]
+    message: String,
+    #[serde(rename = "conversationId")]
+    conversation_id: Option<String>,
+    provider: Option<String>,
+}
+
+/// Sends, waits for the whole answer, and shows the conversation.
+async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, Form(form): Form<ChatForm>) -> Response {
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let request = ChatRequest {
+        message: form.message,
+        conversation_id: filled(form.conversation_id),
+        provider: filled(form.provider),
+        ..ChatRequest::default()
+    };
+    let sent = match send::send_message(&state, &caller, request, None).await {
+        Ok(asked) => super::subscribe::await_end(&state, caller.id, asked.reply).await,
+        Err(error) => Err(error),
+    };
+    match sent {
+        // A reply that failed says so itself, in the conversation.
+        Ok(reply) => Redirect::to(&format!("/chat/{}", reply.conversation)).into_response(),
+        Err(error) => pages::error_page(&state, theme, &error),
+    }
+}

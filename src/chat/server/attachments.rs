@@ -1,0 +1,225 @@
+//! Images that are shown to a model: what is taken, and how many fit into a context.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use uuid::Uuid;
+
+use super::providers::Turn;
+use crate::app::state::AppState;
+use crate::chat::ImageRef;
+use crate::platform::error::{AppError, AppResult};
+
+/// Images of one message, at most.
+const MOST: usize = 4;
+/// Bytes of one image, at most.
+const LARGEST: usize = 4 * 1024 * 1024;
+/// Bytes of all images that a model gets to see.
+const ALL: usize = MOST * LARGEST;
+/// What a request with images may weigh: Base64 makes four bytes of three.
+pub const MAX_BODY: usize = ALL / 3 * 4 + 64 * 1024;
+
+/// An image with its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub id: Uuid,
+    /// `image/png`, `image/jpeg`, `image/webp` or `image/gif`.
+    pub media_type: String,
+    /// Empty: not fetched yet.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Image {
+    /// As data URLs and providers carry it.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        BASE64_STANDARD.encode(&self.bytes)
+    }
+
+    /// As conversations show it.
+    #[must_use]
+    pub fn reference(&self) -> ImageRef {
+        ImageRef { id: self.id.to_string(), media_type: self.media_type.clone() }
+    }
+
+    /// What a conversation shows, not fetched yet.
+    pub(super) fn of_past(image: &ImageRef) -> Option<Self> {
+        Some(Self { id: image.id.parse().ok()?, media_type: image.media_type.clone(), bytes: Arc::default() })
+    }
+}
+
+/// An image that came with a message.
+pub(super) enum Sent {
+    New(Image),
+    /// One that the user has sent before.
+    Before(Uuid),
+}
+
+/// Reads the images of a request: each a data URL, or the id of one that was sent before.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `images`.
+pub(super) async fn read(sent: Vec<String>) -> AppResult<Vec<Sent>> {
+    if sent.len() > MOST {
+        return Err(invalid(format!("A message has at most {MOST} images.")));
+    }
+    if sent.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Megabytes are work for a core, not for the async threads.
+    let read = tokio::task::spawn_blocking(move || {
+        let read_one = |(number, text): (usize, &String)| match text.parse() {
+            Ok(id) => Ok(Sent::Before(id)),
+            Err(_) => read_data_url(text)
+                .map(Sent::New)
+                .map_err(|problem| invalid(format!("Image {} {problem}.", number + 1))),
+        };
+        sent.iter().enumerate().map(read_one).collect()
+    });
+    read.await.map_err(|_| AppError::Internal)?
+}
+
+/// Reads images that are all there: data URLs.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `images`.
+pub async fn read_data_urls(urls: Vec<String>) -> AppResult<Vec<Image>> {
+    let known = |sent| match sent {
+        Sent::New(image) => Ok(image),
+        Sent::Before(_) => Err(invalid("An image is a data URL such as data:image/png;base64,….".to_owned())),
+    };
+    read(urls).await?.into_iter().map(known).collect()
+}
+
+/// The images themselves. One that was sent before is copied: it goes with the message that it came with.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `images`.
+pub(super) async fn resolve(state: &AppState, user: Uuid, sent: &[Sent]) -> AppResult<Vec<Image>> {
+    let mut images = Vec::with_capacity(sent.len());
+    for image in sent {
+        images.push(match image {
+            Sent::New(image) => image.clone(),
+            Sent::Before(id) => {
+                let found = state.chats.find_attachment(user, *id).await?;
+                let found = found.ok_or_else(|| invalid(format!("There is no image {id}.")))?;
+                Image { id: Uuid::now_v7(), ..found }
+            }
+        });
+    }
+    Ok(images)
+}
+
+/// Fetches the images of what was said before: the newest, as many as fit; the others are left out.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+pub(super) async fn fetch(state: &AppState, user: Uuid, turns: &mut [Turn]) -> AppResult<()> {
+    let mut left = ALL;
+    for image in turns.iter_mut().rev().flat_map(|turn| turn.images.iter_mut()) {
+        if image.bytes.is_empty()
+            && left > 0
+            && let Some(found) = state.chats.find_attachment(user, image.id).await?
+        {
+            *image = found;
+        }
+        if image.bytes.len() > left {
+            image.bytes = Arc::default();
+            left = 0;
+        }
+        left -= image.bytes.len();
+    }
+    for turn in turns {
+        turn.images.retain(|image| !image.bytes.is_empty());
+    }
+    Ok(())
+}
+
+fn invalid(message: String) -> AppError {
+    AppError::invalid("images", message)
+}
+
+/// `data:image/png;base64,…`; the error completes the sentence "Image 1 …".
+fn read_data_url(text: &str) -> Result<Image, String> {
+    const FORM: &str = "is not a data URL such as data:image/png;base64,…, nor the id of an image";
+    let (media_type, data) =
+        text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,")).ok_or_else(|| FORM.to_owned())?;
+    if !["image/png", "image/jpeg", "image/webp", "image/gif"].contains(&media_type) {
+        return Err("is not a PNG, JPEG, WebP or GIF".to_owned());
+    }
+    // Before it is decoded: three bytes are four characters.
+    if data.len() / 4 * 3 > LARGEST + 3 {
+        return Err(too_large());
+    }
+    let bytes = BASE64_STANDARD.decode(data).map_err(|_| "is not valid Base64".to_owned())?;
+    if bytes.len() > LARGEST {
+        return Err(too_large());
+    }
+    match sniff(&bytes) {
+        Some(found) if found == media_type => {
+            Ok(Image { id: Uuid::now_v7(), media_type: media_type.to_owned(), bytes: bytes.into() })
+        }
+        Some(found) => Err(format!("says that it is {media_type}, but it is {found}")),
+        None => Err(format!("says that it is {media_type}, but it is not")),
+    }
+}
+
+fn too_large() -> String {
+    format!("has more than {} MiB", LARGEST / 1024 / 1024)
+}
+
+/// What the first bytes say: <https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern>.
+fn sniff(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some("image/png"),
+        [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', b'V', b'P', ..] => Some("image/webp"),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(media_type: &str, bytes: &[u8]) -> String {
+        format!("data:{media_type};base64,{}", BASE64_STANDARD.encode(bytes))
+    }
+
+    #[test]
+    fn an_image_is_what_it_says_it_is() {
+        let png = b"\x89PNG\r\n\x1a\nrest";
+        let image = read_data_url(&url("image/png", png)).unwrap();
+        assert_eq!((image.media_type.as_str(), &*image.bytes), ("image/png", &png[..]));
+        for (media_type, bytes) in [
+            ("image/jpeg", &b"\xFF\xD8\xFF\xE0"[..]),
+            ("image/webp", b"RIFF\0\0\0\0WEBPVP8 "),
+            ("image/gif", b"GIF89a"),
+        ] {
+            assert!(read_data_url(&url(media_type, bytes)).is_ok(), "{media_type}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused_with_the_reason() {
+        let problem = |text: &str| read_data_url(text).unwrap_err();
+        for text in ["", "https://example.org/cat.png", "data:image/png,abc", "data:"] {
+            assert!(problem(text).contains("is not a data URL"), "{text}");
+        }
+        assert!(problem(&url("image/svg+xml", b"<svg/>")).contains("is not a PNG"));
+        assert!(problem(&url("image/png;x=1", b"\x89PNG\r\n\x1a\n")).contains("is not a PNG"));
+        assert!(problem("data:image/png;base64,%%%").contains("Base64"));
+        assert!(problem(&url("image/png", b"GIF89a")).contains("but it is image/gif"));
+        assert!(problem(&url("image/png", b"<script>")).contains("but it is not"));
+        assert!(problem(&url("image/png", b"")).contains("but it is not"));
+        let mut large = b"\x89PNG\r\n\x1a\n".to_vec();
+        large.resize(LARGEST, 0);
+        assert!(read_data_url(&url("image/png", &large)).is_ok());
+        for _ in 0..5 {
+            large.push(0);
+            assert!(problem(&url("image/png", &large)).contains("4 MiB"));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A conversation as a file to keep: Markdown to read, JSON to work with.
+
+use std::fmt::Write;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use url::form_urlencoded::byte_serialize;
+
+use crate::chat::{Author, Conversation, Message, MessageState};
+use crate::platform::error::{AppError, AppResult};
+
+/// Most characters of a file's name, without its ending.
+const NAME_CHARS: usize = 60;
+
+/// The conversation as a download; Markdown if no format is wanted.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `format`.
+pub fn export(conversation: &Conversation, format: Option<&str>) -> AppResult<Response> {
+    let (content, kind, ending) = match format {
+        None | Some("markdown") => (to_markdown(conversation), "text/markdown; charset=utf-8", "md"),
+        Some("json") => {
+            let json = serde_json::to_string_pretty(conversation).map_err(|_| AppError::Internal)?;
+            (json, "application/json", "json")
+        }
+        Some(_) => return Err(AppError::invalid("format", "The format is markdown or json.")),
+    };
+    let name = file_name(&conversation.title);
+    let plain = file_name(&name.replace(|c: char| !c.is_ascii(), "-"));
+    // The encoding of forms is that of RFC 8187, but for the space and `*`, which no name has.
+    let encoded: String = byte_serialize(name.as_bytes()).collect();
+    let disposition = format!("attachment; filename=\"{plain}.{ending}\"; filename*=UTF-8''{encoded}.{ending}");
+    let headers =
+        [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, disposition), (CACHE_CONTROL, "no-store".to_owned())];
+    Ok((headers, content).into_response())
+}
+
+/// Letters and digits of the title, and a `-` for whatever is between them.
+fn file_name(title: &str) -> String {
+    let words: Vec<_> = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let name: String = words.join("-").chars().take(NAME_CHARS).collect();
+    let name = name.trim_end_matches('-');
+    if name.is_empty() { "conversation".to_owned() } else { name.to_owned() }
+}
+
+fn to_markdown(conversation: &Conversation) -> String {
+    let Conversation { title, created_at, system_prompt, messages, .. } = conversation;
+    let mut text = format!("# {title}\n\n*{created_at} · Tessera*\n");
+    if let Some(prompt) = system_prompt {
+        text.push_str("\n## System prompt\n\n");
+        push_closed(&mut text, prompt);
+    }
+    for message in messages {
+        // Writing to a text does not fail.
+        _ = write!(text, "\n## {} · {}\n\n", speaker(message), message.created_at);
+        push_closed(&mut text, &message.content);
+        if let Some(note) = note(message.state) {
+            _ = writeln!(text, "\n*{note}*");
+        }
+    }
+    text
+}
+
+/// You, or the provider and its model.
+fn speaker(message: &Message) -> String {
+    match message.author {
+        Author::User => "You".to_owned(),
+        Author::Assistant => {
+            let names = [message.provider.as_deref(), message.model.as_deref()];
+            let names: Vec<_> = names.into_iter().flatten().filter(|name| !name.is_empty()).collect();
+            if names.is_empty() { "Answer".to_owned() } else { names.join(" · ") }
+        }
+    }
+}
+
+/// Why an answer is not whole.
+const fn note(state: MessageState) -> Option<&'static str> {
+    match state {
+        MessageState::Complete => None,
+        MessageState::Running => Some("This answer was still being written."),
+        MessageState::Stopped => Some("This answer was stopped."),
+        MessageState::Incomplete => Some("This answer broke off."),
+        MessageState::Failed => Some("This answer failed."),
+    }
+}
+
+/// Adds a text with its last line ended, and the block of code closed in which it breaks off: what follows is none of it.
+fn push_closed(text: &mut String, content: &str) {
+    let content = content.trim_end();
+    text.push_str(content);
+    if !content.is_empty() {
+        text.push('\n');
+    }
+    let mut fence: Option<&str> = None;
+    for line in content.lines() {
+        let line = line.trim_start();
+        let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'));
+        let marks = mark.map_or(0, |mark| line.len() - line.trim_start_matches(mark).len());
+        match fence {
+            None if marks >= 3 => fence = Some(&line[..marks]),
+            Some(open) if marks >= open.len() && line.starts_with(open) && line[marks..].trim().is_empty() => {
+                fence = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(fence) = fence {
+        text.push_str(fence);
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_has_nothing_that_a_system_could_take_for_more() {
+        assert_eq!(file_name("How do tides work?"), "How-do-tides-work");
+        assert_eq!(file_name("../../etc/passwd\"; x=\r\n"), "etc-passwd-x");
+        assert_eq!(file_name("Größe & Gewicht"), "Größe-Gewicht");
+        for nothing in ["", "…", "///", "\0"] {
+            assert_eq!(file_name(nothing), "conversation");
+        }
+        assert!(file_name(&"word ".repeat(40)).len() <= NAME_CHARS);
+    }
+
+    #[test]
+    fn a_block_of_code_that_breaks_off_is_closed() {
+        let closed = |content: &str| {
+            let mut text = String::new();
+            push_closed(&mut text, content);
+            text
+        };
+        assert_eq!(closed("plain"), "plain\n");
+        assert_eq!(closed("```rust\nlet x"), "```rust\nlet x\n```\n");
+        assert_eq!(closed("```\na\n```\n"), "```\na\n```\n");
+        assert_eq!(closed("````md\n```\na\n```"), "````md\n```\na\n```\n````\n");
+        assert_eq!(closed("~~~\n```"), "~~~\n```\n~~~\n");
+        assert_eq!(closed(""), "");
+    }
+}

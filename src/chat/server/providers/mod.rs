@@ -1,0 +1,104 @@
+//! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
+
+mod gemini;
+mod http;
+pub mod local;
+mod openai;
+mod windows;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+pub use gemini::GeminiProvider;
+pub use openai::OpenAiProvider;
+
+use super::attachments::Image;
+use crate::chat::Usage;
+pub use crate::upstream::ProviderError;
+use crate::upstream::{Guarded, Provider};
+
+/// Who said something in the context that a model gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+/// One turn of the context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    pub role: Role,
+    pub content: String,
+    /// Only for who sees: [`ChatProvider::sees_images`].
+    pub images: Vec<Image>,
+}
+
+impl Turn {
+    /// A turn without images.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into(), images: Vec::new() }
+    }
+}
+
+/// Longest reply, in tokens.
+pub const MAX_OUTPUT_TOKENS: u32 = 1024;
+
+/// How a model draws its words. What is not set is the provider's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// At most [`MAX_OUTPUT_TOKENS`].
+    pub max_output_tokens: u32,
+    /// 0 to 2.
+    pub temperature: Option<f32>,
+    /// Above 0, up to 1.
+    pub top_p: Option<f32>,
+    /// The reply ends before any of these; at most four.
+    pub stop: Vec<String>,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { max_output_tokens: MAX_OUTPUT_TOKENS, temperature: None, top_p: None, stop: Vec::new() }
+    }
+}
+
+/// What a provider is asked.
+#[derive(Debug, Clone)]
+pub struct ProviderRequest {
+    /// Oldest first; the last is the user's.
+    pub turns: Vec<Turn>,
+    /// Another model of this provider than the configured one.
+    pub model: Option<String>,
+    pub sampling: Sampling,
+}
+
+/// A piece of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderEvent {
+    Token(String),
+    /// What was used so far, in case the answer is never whole.
+    Usage(Usage),
+    /// The answer is whole. A stream that ends without this was cut.
+    Done {
+        usage: Option<Usage>,
+    },
+}
+
+/// The pieces of an answer as they come.
+pub type TokenStream = BoxStream<'static, Result<ProviderEvent, ProviderError>>;
+
+/// A provider with its breaker.
+pub type GuardedProvider = Guarded<dyn ChatProvider>;
+
+/// A source of replies.
+#[async_trait]
+pub trait ChatProvider: Provider {
+    /// How many tokens question, context and answer may have together; `None` where nobody knows.
+    fn context_tokens(&self) -> Option<u32>;
+    /// Whether it takes images.
+    fn sees_images(&self) -> bool {
+        false
+    }
+    /// Asks. Waits at most until the provider has accepted the request.
+    async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError>;
+}

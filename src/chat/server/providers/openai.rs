@@ -1,0 +1,226 @@
+//! Any server that speaks `OpenAI`'s chat completions: `POST {base}/chat/completions` with `stream: true`.
+//!
+//! Shapes: <https://platform.openai.com/docs/api-reference/chat-streaming>.
+
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use super::http::{Event, Progress, ask};
+use super::windows::known_window;
+use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
+use crate::app::config::OpenAiConfig;
+use crate::chat::Usage;
+use crate::upstream::{Provider, Refusal, brief};
+
+/// A client of one OpenAI-compatible server.
+pub struct OpenAiProvider {
+    config: OpenAiConfig,
+    url: String,
+    http: reqwest::Client,
+}
+
+impl OpenAiProvider {
+    #[must_use]
+    pub fn new(config: OpenAiConfig, http: reqwest::Client) -> Self {
+        // The base URL may carry a path of its own, with or without a slash at its end.
+        let url = format!("{}/chat/completions", config.base_url.as_str().trim_end_matches('/'));
+        Self { config, url, http }
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<BodyMessage<'a>>,
+    max_completion_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
+    stream: bool,
+    stream_options: StreamOptions,
+}
+
+#[derive(Serialize)]
+struct BodyMessage<'a> {
+    role: &'static str,
+    content: BodyContent<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum BodyContent<'a> {
+    Text(&'a str),
+    Parts(Vec<BodyPart<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum BodyPart<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: ImageUrl },
+}
+
+#[derive(Serialize)]
+struct ImageUrl {
+    url: String,
+}
+
+/// A plain text where nothing is shown: not every compatible server knows parts.
+fn content_of(turn: &Turn) -> BodyContent<'_> {
+    if turn.images.is_empty() {
+        return BodyContent::Text(&turn.content);
+    }
+    let images = turn.images.iter().map(|image| {
+        let url = format!("data:{};base64,{}", image.media_type, image.to_base64());
+        BodyPart::ImageUrl { image_url: ImageUrl { url } }
+    });
+    BodyContent::Parts(std::iter::once(BodyPart::Text { text: &turn.content }).chain(images).collect())
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+#[derive(Deserialize)]
+struct Chunk {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    usage: Option<ChunkUsage>,
+    error: Option<ChunkError>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    delta: Option<Delta>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    content: Option<String>,
+    refusal: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ChunkUsage {
+    #[serde(default)]
+    prompt_tokens: u32,
+    #[serde(default)]
+    completion_tokens: u32,
+}
+
+#[derive(Deserialize)]
+struct ChunkError {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    code: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ChunkError,
+}
+
+impl Provider for OpenAiProvider {
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+
+    fn model(&self) -> String {
+        self.config.model.clone()
+    }
+}
+
+#[async_trait]
+impl ChatProvider for OpenAiProvider {
+    fn context_tokens(&self) -> Option<u32> {
+        self.config.context_tokens.or_else(|| known_window(&self.config.model))
+    }
+
+    /// As far as is known: a model that does not will refuse.
+    fn sees_images(&self) -> bool {
+        true
+    }
+
+    async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
+        let body = Body {
+            model: request.model.as_deref().unwrap_or(&self.config.model),
+            messages: request
+                .turns
+                .iter()
+                .map(|turn| BodyMessage {
+                    role: match turn.role {
+                        // Compatible servers know `system`; OpenAI takes it for its own `developer`.
+                        Role::System => "system",
+                        Role::User => "user",
+                        Role::Assistant => "assistant",
+                    },
+                    content: content_of(turn),
+                })
+                .collect(),
+            max_completion_tokens: request.sampling.max_output_tokens,
+            temperature: request.sampling.temperature,
+            top_p: request.sampling.top_p,
+            stop: &request.sampling.stop,
+            stream: true,
+            stream_options: StreamOptions { include_usage: true },
+        };
+        let mut call = self.http.post(&self.url).json(&body);
+        if let Some(key) = &self.config.api_key {
+            call = call.bearer_auth(key.expose_secret());
+        }
+        ask(call, read_event, refused).await
+    }
+}
+
+fn read_event(data: &str, progress: &mut Progress) -> Vec<Event> {
+    read_chunk(data, progress).into_iter().collect()
+}
+
+fn read_chunk(data: &str, progress: &mut Progress) -> Option<Event> {
+    if data == "[DONE]" {
+        return Some(progress.end());
+    }
+    let chunk: Chunk = match serde_json::from_str(data) {
+        Ok(chunk) => chunk,
+        Err(error) => return Some(Err(ProviderError::Malformed(format!("a chunk: {error}")))),
+    };
+    if let Some(error) = chunk.error {
+        return Some(Err(ProviderError::Malformed(format!("broke off: {}", brief(&error.message)))));
+    }
+    if let Some(usage) = chunk.usage {
+        progress.usage = Some(Usage { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens });
+    }
+    // The chunk with the usage has no choices.
+    let choice = chunk.choices.into_iter().next()?;
+    if let Some(reason) = choice.finish_reason {
+        if reason == "content_filter" {
+            return Some(Err(ProviderError::Blocked(reason)));
+        }
+        progress.finished = true;
+    }
+    let delta = choice.delta?;
+    let text = delta.content.or(delta.refusal).filter(|text| !text.is_empty())?;
+    Some(Ok(ProviderEvent::Token(text)))
+}
+
+fn refused(Refusal { status, retry_after, body }: &Refusal) -> ProviderError {
+    let error = serde_json::from_slice::<ErrorBody>(body).map(|body| body.error).ok();
+    let code = error.as_ref().and_then(|error| error.code.as_ref()).and_then(|code| code.as_str()).unwrap_or_default();
+    // Never a key: `OpenAI` itself cuts keys in its messages.
+    let text = format!("{status} {code} {}", brief(error.as_ref().map_or("", |error| &error.message)));
+    match *status {
+        StatusCode::TOO_MANY_REQUESTS if code == "insufficient_quota" => ProviderError::Unavailable(text),
+        StatusCode::TOO_MANY_REQUESTS => ProviderError::RateLimited { retry_after: *retry_after },
+        status if status.is_server_error() => ProviderError::Unavailable(text),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => ProviderError::Unavailable(text),
+        _ => ProviderError::Rejected(text),
+    }
+}

@@ -1,0 +1,235 @@
+//! Answers that were given before: the same question in the same context is not asked, and not paid for, twice.
+//!
+//! Several that ask the same at the same time wait for the first of them. Only whole answers are kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::providers::{Role, Sampling, Turn};
+use crate::app::state::AppState;
+use crate::chat::Usage;
+use crate::platform::cache::Cache;
+
+/// How long whoever asks first may be silent before others take him for dead.
+const LEAD: Duration = Duration::from_secs(5);
+const RENEW_EVERY: Duration = Duration::from_secs(2);
+/// How often those who wait look.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+/// An answer as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptAnswer {
+    pub text: String,
+    pub provider: String,
+    pub model: String,
+    pub usage: Option<Usage>,
+}
+
+/// What names an answer: a hash over all that shapes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct AnswerKey(String);
+
+impl AnswerKey {
+    /// Every part comes with its length, so that no two questions look alike. `owner` is whose the answer is, where it
+    /// is not everybody's, and `picked` the provider that was picked, and its model.
+    pub(super) fn new(
+        owner: Option<Uuid>,
+        picked: Option<(&str, Option<&str>)>,
+        sampling: &Sampling,
+        turns: &[Turn],
+    ) -> Self {
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        // Raised when answers to the same question are to be others.
+        part(b"answer 2");
+        part(owner.as_ref().map_or(&[], |owner| owner.as_bytes()));
+        let (provider, model) = picked.map_or((None, None), |(provider, model)| (Some(provider), model));
+        for picked in [provider, model] {
+            part(&[u8::from(picked.is_some())]);
+            part(picked.unwrap_or_default().as_bytes());
+        }
+        let Sampling { max_output_tokens, temperature, top_p, stop } = sampling;
+        part(&max_output_tokens.to_be_bytes());
+        for number in [temperature, top_p] {
+            part(&number.map(f32::to_be_bytes).unwrap_or_default());
+            part(&[u8::from(number.is_some())]);
+        }
+        part(&(stop.len() as u64).to_be_bytes());
+        for stop in stop {
+            part(stop.as_bytes());
+        }
+        part(&(turns.len() as u64).to_be_bytes());
+        for Turn { role, content, images } in turns {
+            part(&[match role {
+                Role::User => 0,
+                Role::Assistant => 1,
+                Role::System => 2,
+            }]);
+            part(content.as_bytes());
+            part(&(images.len() as u64).to_be_bytes());
+            for image in images {
+                part(image.media_type.as_bytes());
+                part(&image.bytes);
+            }
+        }
+        Self(BASE64_URL_SAFE_NO_PAD.encode(hash.finalize()))
+    }
+
+    fn answer(&self) -> String {
+        format!("answer:{}", self.0)
+    }
+
+    fn lead(&self) -> String {
+        format!("lead:{}", self.0)
+    }
+}
+
+/// What there is for a question.
+pub(super) enum Found {
+    Answer(KeptAnswer),
+    /// Nobody else asks: others wait for this one.
+    Lead(Lead),
+    /// Somebody else asks already.
+    Elsewhere(AnswerKey),
+    /// Answers are not kept, a new one is wanted, or somebody else takes too long.
+    Nothing,
+}
+
+/// Who asks first. Dropped, the next one may.
+pub(super) struct Lead {
+    cache: Arc<dyn Cache>,
+    key: AnswerKey,
+    token: Vec<u8>,
+    renewal: JoinHandle<()>,
+    keep: Duration,
+}
+
+impl Lead {
+    fn new(state: &AppState, key: AnswerKey, token: Vec<u8>) -> Self {
+        let (cache, name, value) = (state.cache.clone(), key.lead(), token.clone());
+        let renewal = tokio::spawn(async move {
+            loop {
+                sleep(RENEW_EVERY).await;
+                cache.put(&name, value.clone(), LEAD).await;
+            }
+        });
+        Self { cache: state.cache.clone(), key, token, renewal, keep: state.config.chat.cache_ttl }
+    }
+
+    /// Keeps the answer for those who wait and those who come.
+    pub(super) async fn keep(&self, answer: &KeptAnswer) {
+        // A struct of texts and numbers: JSON can say it.
+        if let Ok(value) = serde_json::to_vec(answer) {
+            self.cache.put(&self.key.answer(), value, self.keep).await;
+        }
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        self.renewal.abort();
+        let (cache, name, token) = (self.cache.clone(), self.key.lead(), std::mem::take(&mut self.token));
+        // Without a runtime the process is ending: the claim runs out by itself.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { cache.release(&name, &token).await });
+        }
+    }
+}
+
+/// Looks for an answer. Where there is none, this one asks for it, or somebody else does already.
+pub(super) async fn find(state: &AppState, key: AnswerKey) -> Found {
+    if let Some(answer) = look(state, &key).await {
+        return Found::Answer(answer);
+    }
+    let token = Uuid::now_v7().as_bytes().to_vec();
+    if !state.cache.claim(&key.lead(), &token, LEAD).await {
+        return Found::Elsewhere(key);
+    }
+    let lead = Lead::new(state, key, token);
+    // The one before may have ended between the look and the claim.
+    look(state, &lead.key).await.map_or_else(|| Found::Lead(lead), Found::Answer)
+}
+
+/// Waits while somebody else asks.
+pub(super) async fn wait(state: &AppState, mut key: AnswerKey) -> Found {
+    let until = Instant::now() + state.config.chat.timeout;
+    while Instant::now() < until {
+        sleep(LOOK_EVERY).await;
+        match find(state, key).await {
+            Found::Elsewhere(still) => key = still,
+            found => return found,
+        }
+    }
+    Found::Nothing
+}
+
+async fn look(state: &AppState, key: &AnswerKey) -> Option<KeptAnswer> {
+    // What cannot be read was kept by another version: as good as nothing.
+    serde_json::from_slice(&state.cache.get(&key.answer()).await?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::chat::server::attachments::Image;
+
+    /// Pieces that run into each other where lengths or separators are missing.
+    fn text(random: &mut SmallRng) -> String {
+        const PIECES: [&str; 8] = ["a", "b", "\0", "\u{1}", ":", "|", ",", "\0\0\0\0\0\0\0\u{1}"];
+        (0..random.random_range(0..4)).map(|_| PIECES[random.random_range(0..PIECES.len())]).collect()
+    }
+
+    /// The same id for all: it does not shape an answer.
+    fn image(random: &mut SmallRng) -> Image {
+        Image { id: Uuid::nil(), media_type: text(random), bytes: text(random).into_bytes().into() }
+    }
+
+    #[test]
+    fn a_million_questions_have_as_many_keys() {
+        let mut random = SmallRng::seed_from_u64(7);
+        let mut seen = HashMap::new();
+        for _ in 0..1_000_000 {
+            let owner = random.random::<bool>().then(Uuid::max);
+            let provider = random.random::<bool>().then(|| text(&mut random));
+            let model = provider.as_ref().and_then(|_| random.random::<bool>().then(|| text(&mut random)));
+            let turns: Vec<Turn> = (0..random.random_range(0..4))
+                .map(|_| Turn {
+                    role: if random.random() { Role::User } else { Role::Assistant },
+                    content: text(&mut random),
+                    images: (0..random.random_range(0..3)).map(|_| image(&mut random)).collect(),
+                })
+                .collect();
+            let picked = provider.as_deref().map(|provider| (provider, model.as_deref()));
+            let sampling = Sampling {
+                max_output_tokens: random.random_range(1..3),
+                temperature: random.random::<bool>().then_some(0.0),
+                top_p: random.random::<bool>().then_some(1.0),
+                stop: (0..random.random_range(0..3)).map(|_| text(&mut random)).collect(),
+            };
+            let key = AnswerKey::new(owner, picked, &sampling, &turns);
+            // Quotes tell where each part begins and ends.
+            let question = format!("{owner:?} {provider:?} {model:?} {sampling:?} {turns:?}");
+            if let Some(before) = seen.insert(key, question.clone()) {
+                assert_eq!(before, question, "two questions, one key");
+            }
+        }
+        assert!(seen.len() > 500_000, "{}", seen.len());
+    }
+}

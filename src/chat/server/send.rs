@@ -1,0 +1,525 @@
+//! Asking for a reply: what may be asked and of whom, what is put before the model, what is held for it.
+//!
+//! Writing the reply is `reply.rs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::attachments::{self, Image, Sent};
+use super::conversations::check_system_prompt;
+use super::image_messages::{self, ImageMessage};
+use super::order::{choose_seeing, only_seeing};
+use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
+use super::reply::{self, Writing, picked_model};
+use super::response_cache::{self, AnswerKey, Found, KeptAnswer};
+use super::store::{FinishedReply, NewExchange, Past};
+use crate::account::server::caller::Caller;
+use crate::app::config::CacheScope;
+use crate::app::state::AppState;
+use crate::chat::{Author, ChatRequest, MessageState, title_of};
+use crate::credits::ReleaseReason;
+use crate::credits::server::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
+use crate::generation::recovery::{KEYS_LIVE, lease_from_now};
+use crate::i18n::{Text, fill, t};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::request_id::current_request_id;
+use crate::platform::limits::Quota;
+use crate::upstream::{Route, choose_order};
+
+/// Messages of the past that a model gets to see, at most.
+const HISTORY: usize = 40;
+/// Bytes of the past that a model gets to see, at most. Providers with a smaller window drop more.
+pub const HISTORY_BYTES: usize = 48 * 1024;
+/// How long the first of two equal requests may take to store its reply.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A message that was taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// The id of the reply, which is also the id of its job.
+    pub reply: Uuid,
+    /// It is this request that the job works for, not one before it.
+    pub is_new: bool,
+    /// What the user may still ask.
+    pub quota: Quota,
+}
+
+/// Asks for a reply: holds its price, stores the message and starts the job that writes it. The same
+/// `idempotency_key` with the same `body` returns the same reply.
+///
+/// # Errors
+/// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation, [`AppError::RateLimited`],
+/// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
+pub async fn send_message(
+    state: &AppState,
+    caller: &Caller,
+    mut request: ChatRequest,
+    idempotency_key: Option<String>,
+) -> AppResult<Asked> {
+    let text = check_message(state, &request.message)?;
+    let mut order = choose_order(&state.chat_providers, request.provider.as_deref())?;
+    if request.model.is_some() && request.provider.is_none() {
+        return Err(AppError::invalid("model", "A model needs its provider: send both."));
+    }
+    let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
+    let replaces = parse_id("replaces", request.replaces.as_deref())?;
+    if replaces.is_some() && conversation.is_none() {
+        return Err(AppError::invalid("replaces", "Say which conversation the replaced message is in."));
+    }
+    if request.system_prompt.is_some() && conversation.is_some() {
+        let message = "A system prompt begins a conversation. Change that of this one with PATCH.";
+        return Err(AppError::invalid("systemPrompt", message));
+    }
+    let system_prompt = request.system_prompt.as_deref().map(check_system_prompt).transpose()?;
+    request.system_prompt = system_prompt.filter(|prompt| !prompt.is_empty());
+    // Over the parsed request, so that white space between the fields does not matter.
+    let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
+    let idempotency = idempotency_key.map(|key| check_key(key, &canonical)).transpose()?;
+    if image_messages::read_command(&text).is_some() {
+        let system_prompt = request.system_prompt;
+        let message = ImageMessage { text, conversation, replaces, system_prompt };
+        return image_messages::send_message(state, caller, message, idempotency).await;
+    }
+    let sent = attachments::read(std::mem::take(&mut request.images)).await?;
+    if !sent.is_empty() {
+        order = only_seeing(order, "images")?;
+    }
+    let terms = Terms {
+        picked: request.provider.map(|provider| (provider, request.model)),
+        fresh: request.fresh == Some(true),
+        sampling: Sampling::default(),
+    };
+    let question =
+        Question::Message(Message { text, sent, conversation, replaces, system_prompt: request.system_prompt });
+    ask(state, caller, question, terms, order, idempotency).await
+}
+
+/// Asks for a reply to a context that is not a conversation of ours, as the clients of `/v1` do. The reply is kept as
+/// long as an idempotency key lives, and belongs to no list.
+///
+/// # Errors
+/// As [`send_message`].
+pub async fn complete(
+    state: &AppState,
+    caller: &Caller,
+    turns: Vec<Turn>,
+    terms: Terms,
+    idempotency: Option<Idempotency>,
+) -> AppResult<Asked> {
+    let mut order = choose_order(&state.chat_providers, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
+    if turns.iter().any(|turn| !turn.images.is_empty()) {
+        order = only_seeing(order, "messages")?;
+    }
+    ask(state, caller, Question::Context(turns), terms, order, idempotency).await
+}
+
+async fn ask(
+    state: &AppState,
+    caller: &Caller,
+    question: Question,
+    terms: Terms,
+    order: Vec<Arc<GuardedProvider>>,
+    idempotency: Option<Idempotency>,
+) -> AppResult<Asked> {
+    if state.is_shutting_down() {
+        return Err(AppError::Unavailable);
+    }
+    let quota = caller.count_spending(state).await?;
+    let (user, key) = (caller.id, caller.key.map(|key| key.spending));
+    let request_id = current_request_id();
+    let images = Vec::new();
+    let asking = Asking { user, key, question, images, terms, idempotency, request_id, quota };
+    // The handler's future may be dropped at any await; a hold and what follows it must not be.
+    let shared = state.clone();
+    let asked =
+        tokio::spawn(async move { asking.ask(&shared, order).await }).await.map_err(|_| AppError::Internal)??;
+    if !asked.is_new {
+        await_begin(state, user, asked.reply).await?;
+    }
+    Ok(asked)
+}
+
+/// A repeated request may come before the first has stored its reply.
+async fn await_begin(state: &AppState, user: Uuid, reply: Uuid) -> AppResult<()> {
+    let begun = Instant::now();
+    while state.chats.find_message(user, reply).await?.is_none() {
+        if begun.elapsed() > BEGIN_PATIENCE {
+            return Err(AppError::NotFound);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// The ids of a message and of its reply.
+#[derive(Clone, Copy)]
+struct NewIds {
+    message: Uuid,
+    reply: Uuid,
+}
+
+impl NewIds {
+    /// In this order: ids order a conversation.
+    fn new() -> Self {
+        Self { message: Uuid::now_v7(), reply: Uuid::now_v7() }
+    }
+}
+
+/// What is asked.
+enum Question {
+    Message(Message),
+    /// A whole context, the question last.
+    Context(Vec<Turn>),
+}
+
+/// A message in a conversation, or of a new one.
+struct Message {
+    text: String,
+    sent: Vec<Sent>,
+    conversation: Option<Uuid>,
+    replaces: Option<Uuid>,
+    /// Of the conversation that begins.
+    system_prompt: Option<String>,
+}
+
+/// How it is to be answered.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// The provider to ask first, and another model than its own.
+    pub picked: Option<(String, Option<String>)>,
+    /// Not with an answer that was given before.
+    pub fresh: bool,
+    pub sampling: Sampling,
+}
+
+/// A message that may be asked.
+struct Asking {
+    user: Uuid,
+    /// The API key that pays.
+    key: Option<SpendingKey>,
+    question: Question,
+    /// What was sent with a message, once it is there.
+    images: Vec<Image>,
+    terms: Terms,
+    idempotency: Option<Idempotency>,
+    request_id: String,
+    quota: Quota,
+}
+
+impl Asking {
+    async fn ask(mut self, state: &AppState, order: Vec<Arc<GuardedProvider>>) -> AppResult<Asked> {
+        if let Some(asked) = self.given(state).await? {
+            return Ok(asked);
+        }
+        if let Question::Message(Message { sent, .. }) = &self.question {
+            self.images = match attachments::resolve(state, self.user, sent).await {
+                Ok(images) => images,
+                // Sent again, after the message that the images came with was replaced.
+                Err(error) => return self.repeated(state).await?.ok_or(error),
+            };
+        }
+        let mut found = match self.find_answer(state).await {
+            Ok(found) => found,
+            // Sent again, after the message that it replaces was replaced.
+            Err(AppError::NotFound) => return self.repeated(state).await?.ok_or(AppError::NotFound),
+            Err(error) => return Err(error),
+        };
+        if let Found::Elsewhere(question) = found {
+            // Perhaps this very request, sent again: then its answer can be watched.
+            if let Some(asked) = self.repeated(state).await? {
+                return Ok(asked);
+            }
+            found = response_cache::wait(state, question).await;
+        }
+        let lead = match found {
+            Found::Answer(answer) => {
+                state.metrics.looked_up(true);
+                return self.give(state, answer).await;
+            }
+            Found::Lead(lead) => {
+                state.metrics.looked_up(false);
+                Some(lead)
+            }
+            Found::Elsewhere(_) | Found::Nothing => None,
+        };
+        // Only now: ids order a conversation and a lease runs, and others may have been waited for.
+        let ids = NewIds::new();
+        let price = state.config.credits.chat;
+        let new = NewHold {
+            id: ids.reply,
+            user: self.user,
+            kind: WorkKind::Chat,
+            amount: price,
+            request_id: self.request_id.clone(),
+            idempotency: self.idempotency.clone(),
+            key: self.key,
+            lease_until: lease_from_now(),
+        };
+        let hold = new.held();
+        match state.credits.hold(new).await? {
+            HoldOutcome::Held(_) => state.metrics.held(),
+            HoldOutcome::Repeated(reply) => return Ok(self.asked(reply, false)),
+            HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
+            HoldOutcome::Insufficient { available } => {
+                return Err(AppError::InsufficientCredits { needed: price, available });
+            }
+            HoldOutcome::OverBudget { left } => {
+                return Err(AppError::OverBudget { needed: price, available: left });
+            }
+        }
+        let (turns, route, conversation) = match self.begin(state, ids, order).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                if let Err(error) = undo_hold(state, &hold).await {
+                    tracing::error!(%error, "a hold is left to the sweeper");
+                }
+                return Err(error);
+            }
+        };
+        let id = ids.reply;
+        let asked = self.asked(id, true);
+        let (sampling, picked) = (self.terms.sampling, self.terms.picked);
+        reply::start(state, Writing { id, hold, conversation, turns, sampling, picked, lead }, route);
+        Ok(asked)
+    }
+
+    /// Stores the message and the running reply, and gathers what the model gets to see and whom to ask.
+    async fn begin(
+        &mut self,
+        state: &AppState,
+        ids: NewIds,
+        order: Vec<Arc<GuardedProvider>>,
+    ) -> AppResult<(Vec<Turn>, Route<dyn ChatProvider>, Uuid)> {
+        let forecast = self.name(Route::forecast(&order).ok_or(AppError::Unavailable)?);
+        let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
+        let conversation = exchange.conversation;
+        let past = state.chats.begin_exchange(exchange, HISTORY).await?.ok_or(AppError::NotFound)?;
+        let mut turns = match &mut self.question {
+            Question::Message(Message { text, .. }) => {
+                let text = std::mem::take(text);
+                self.context(state, past, text).await?
+            }
+            Question::Context(turns) => std::mem::take(turns),
+        };
+        let route = Route::plan(choose_seeing(order, &mut turns))?;
+        let first = self.name(route.provider());
+        // What was shown before is known only now: who does not see it is not asked, and must not be named.
+        if first != forecast {
+            state.chats.assign_reply(ids.reply, first.0, first.1).await?;
+        }
+        Ok((turns, route, conversation))
+    }
+
+    /// A provider and the model of it that would answer.
+    fn name(&self, provider: &GuardedProvider) -> (String, String) {
+        let model = picked_model(self.terms.picked.as_ref(), provider).unwrap_or_else(|| provider.model());
+        (provider.name().to_owned(), model)
+    }
+
+    /// What was said, and what was shown with it.
+    async fn context(&self, state: &AppState, past: Past, text: String) -> AppResult<Vec<Turn>> {
+        let mut turns = build_context(past, text);
+        if let Some(question) = turns.last_mut() {
+            question.images.clone_from(&self.images);
+        }
+        attachments::fetch(state, self.user, &mut turns).await?;
+        Ok(turns)
+    }
+
+    const fn asked(&self, reply: Uuid, is_new: bool) -> Asked {
+        Asked { reply, is_new, quota: self.quota }
+    }
+
+    fn exchange(&self, ids: NewIds, provider: String, model: String, answer: Option<FinishedReply>) -> NewExchange {
+        let (text, conversation, replaces, system_prompt) = match &self.question {
+            Question::Message(Message { text, conversation, replaces, system_prompt, .. }) => {
+                (text.clone(), *conversation, *replaces, system_prompt.clone())
+            }
+            Question::Context(turns) => {
+                (turns.last().map(|turn| turn.content.clone()).unwrap_or_default(), None, None, None)
+            }
+        };
+        NewExchange {
+            user: self.user,
+            conversation: conversation.unwrap_or_else(Uuid::now_v7),
+            new_title: conversation.is_none().then(|| title_of(&text)),
+            system_prompt,
+            hidden: matches!(self.question, Question::Context(_)),
+            replaces,
+            message_id: ids.message,
+            text,
+            images: self.images.clone(),
+            reply_id: ids.reply,
+            provider,
+            model,
+            answer,
+        }
+    }
+
+    /// An answer that was given before, unless a new one is wanted.
+    async fn find_answer(&self, state: &AppState) -> AppResult<Found> {
+        let owner = match state.config.chat.cache {
+            _ if self.terms.fresh => return Ok(Found::Nothing),
+            CacheScope::Off => return Ok(Found::Nothing),
+            CacheScope::User => Some(self.user),
+            CacheScope::Shared => None,
+        };
+        let built;
+        let turns = match &self.question {
+            Question::Context(given) => given,
+            Question::Message(Message { text, conversation, replaces, system_prompt, .. }) => {
+                let past = match *conversation {
+                    None => Past { system_prompt: system_prompt.clone(), messages: Vec::new() },
+                    Some(conversation) => {
+                        let past = state.chats.find_past(self.user, conversation, *replaces, HISTORY).await?;
+                        past.ok_or(AppError::NotFound)?
+                    }
+                };
+                built = self.context(state, past, text.clone()).await?;
+                &built
+            }
+        };
+        let picked = self.terms.picked.as_ref().map(|(provider, model)| (provider.as_str(), model.as_deref()));
+        Ok(response_cache::find(state, AnswerKey::new(owner, picked, &self.terms.sampling, turns)).await)
+    }
+
+    /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.
+    async fn give(&self, state: &AppState, answer: KeptAnswer) -> AppResult<Asked> {
+        // The key may be that of the very request whose answer this is.
+        if let Some(asked) = self.repeated(state).await? {
+            return Ok(asked);
+        }
+        let ids = NewIds::new();
+        let KeptAnswer { text, provider, model, usage } = answer;
+        let reply = FinishedReply {
+            id: ids.reply,
+            state: MessageState::Complete,
+            text,
+            provider: provider.clone(),
+            model: model.clone(),
+            fallback_from: None,
+            cached: true,
+            credits: 0,
+            error_code: None,
+            usage,
+        };
+        let exchange = self.exchange(ids, provider, model, Some(reply));
+        state.chats.begin_exchange(exchange, 0).await?.ok_or(AppError::NotFound)?;
+        if let Some(key) = &self.idempotency {
+            let given = [key.fingerprint.as_slice(), ids.reply.as_bytes()].concat();
+            state.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
+        }
+        Ok(self.asked(ids.reply, true))
+    }
+
+    /// The answer that a hold was made for with this key.
+    async fn repeated(&self, state: &AppState) -> AppResult<Option<Asked>> {
+        let Some(key) = &self.idempotency else { return Ok(None) };
+        match state.credits.find_key(self.user, key).await? {
+            Some(HoldOutcome::Repeated(reply)) => Ok(Some(self.asked(reply, false))),
+            Some(_) => Err(AppError::IdempotencyMismatch),
+            None => Ok(None),
+        }
+    }
+
+    /// The answer that was given to this key before. Keys of answers that cost something are with their holds.
+    async fn given(&self, state: &AppState) -> AppResult<Option<Asked>> {
+        let Some(key) = &self.idempotency else { return Ok(None) };
+        let Some(given) = state.cache.get(&self.given_key(key)).await else { return Ok(None) };
+        let Some((fingerprint, reply)) = given.split_at_checked(key.fingerprint.len()) else { return Ok(None) };
+        if fingerprint != key.fingerprint {
+            return Err(AppError::IdempotencyMismatch);
+        }
+        Ok(Uuid::from_slice(reply).ok().map(|reply| self.asked(reply, false)))
+    }
+
+    fn given_key(&self, key: &Idempotency) -> String {
+        format!("given:{}:{}", self.user, key.key)
+    }
+}
+
+/// Gives back what was held for a reply that could not begin. If the store failed, the reply may be there all the same:
+/// it must not look as if it were still being written.
+async fn undo_hold(state: &AppState, hold: &Hold) -> AppResult<()> {
+    state.chats.abandon_reply(hold.id).await?;
+    state.credits.end_hold(hold, HoldEnd::Release, Some(ReleaseReason::NeverStarted)).await?;
+    state.metrics.hold_ended(HoldEnd::Release);
+    Ok(())
+}
+
+fn check_message(state: &AppState, message: &str) -> AppResult<String> {
+    let most = state.config.chat.max_message_chars;
+    let text = message.trim();
+    if text.is_empty() {
+        return Err(AppError::invalid("message", t(Text::WriteAMessageFirst)));
+    }
+    if text.chars().count() > most {
+        return Err(AppError::invalid("message", fill(Text::MessageTooLong, &[("most", &most.to_string())])));
+    }
+    Ok(text.to_owned())
+}
+
+fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {
+    id.map(|id| id.parse().map_err(|_| AppError::invalid(field, "This is not an id."))).transpose()
+}
+
+/// The promise that a request with this body is the same as the one before with the same key.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `Idempotency-Key`.
+pub fn check_key(key: String, body: &[u8]) -> AppResult<Idempotency> {
+    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."));
+    }
+    Ok(Idempotency { key, fingerprint: Sha256::digest(body).into() })
+}
+
+fn build_context(past: Past, text: String) -> Vec<Turn> {
+    let mut bytes = text.len();
+    let mut turns: Vec<Turn> = past
+        .messages
+        .into_iter()
+        .rev()
+        .take_while(|message| {
+            bytes += message.content.len();
+            bytes <= HISTORY_BYTES
+        })
+        .map(|message| Turn {
+            role: if message.author == Author::User { Role::User } else { Role::Assistant },
+            content: message.content,
+            images: message.images.iter().filter_map(Image::of_past).collect(),
+        })
+        .collect();
+    // Whatever of the past is left out, this stays.
+    turns.extend(past.system_prompt.map(|prompt| Turn::new(Role::System, prompt)));
+    turns.reverse();
+    turns.push(Turn::new(Role::User, text));
+    turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::server::store::PastMessage;
+
+    #[test]
+    fn context_keeps_the_newest_and_ends_with_the_question() {
+        let messages = (0..40)
+            .map(|n| PastMessage {
+                author: if n % 2 == 0 { Author::User } else { Author::Assistant },
+                content: format!("{n}-").repeat(2000),
+                images: Vec::new(),
+            })
+            .collect();
+        let past = Past { system_prompt: Some("Be brief.".to_owned()), messages };
+        let turns = build_context(past, "now".to_owned());
+        assert_eq!(turns[0], Turn::new(Role::System, "Be brief."));
+        assert_eq!(turns.last().unwrap().content, "now");
+        assert!(turns[turns.len() - 2].content.starts_with("39-"));
+        assert!(turns.iter().map(|turn| turn.content.len()).sum::<usize>() <= HISTORY_BYTES);
+    }
+}

@@ -1,0 +1,169 @@
+//! The port to conversations and messages.
+
+mod mongo;
+mod sqlite;
+
+use async_trait::async_trait;
+pub use mongo::MongoChatStore;
+pub use sqlite::SqliteChatStore;
+use uuid::Uuid;
+
+use super::attachments::Image;
+use crate::chat::{Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage};
+use crate::credits::Page;
+use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::secret::SecretHash;
+
+/// A user's message and the reply that is about to be written.
+#[derive(Debug, Clone)]
+pub struct NewExchange {
+    pub user: Uuid,
+    pub conversation: Uuid,
+    /// Makes the conversation with this title; else it must be there and belong to the user.
+    pub new_title: Option<String>,
+    /// A new conversation that no list shows; see [`ChatStore::forget_hidden`].
+    pub hidden: bool,
+    /// What the model is told first in the conversation that is made.
+    pub system_prompt: Option<String>,
+    /// The user's message that this one takes the place of, with all that follow it.
+    pub replaces: Option<Uuid>,
+    pub message_id: Uuid,
+    pub text: String,
+    pub images: Vec<Image>,
+    pub reply_id: Uuid,
+    pub provider: String,
+    pub model: String,
+    /// An answer that is known already: the reply is stored as ended.
+    pub answer: Option<FinishedReply>,
+}
+
+/// What comes before a question in the model's context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    pub system_prompt: Option<String>,
+    /// Oldest first.
+    pub messages: Vec<PastMessage>,
+}
+
+/// What was said before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastMessage {
+    pub author: crate::chat::Author,
+    pub content: String,
+    pub images: Vec<ImageRef>,
+}
+
+/// How a reply ended.
+#[derive(Debug, Clone)]
+pub struct FinishedReply {
+    pub id: Uuid,
+    pub state: MessageState,
+    pub text: String,
+    pub provider: String,
+    pub model: String,
+    /// The provider that should have answered and did not.
+    pub fallback_from: Option<String>,
+    /// It was given before, to the same question.
+    pub cached: bool,
+    /// What is charged for it.
+    pub credits: i64,
+    pub error_code: Option<&'static str>,
+    pub usage: Option<Usage>,
+}
+
+/// Which conversations are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConversationFilter {
+    /// Their title or a message contains this; empty: whatever they contain.
+    pub query: String,
+    /// Those that are pinned, or those that are not.
+    pub pinned: Option<bool>,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    Done,
+    NotFound,
+    /// [`crate::chat::MAX_PINNED`] are pinned already.
+    TooManyPinned,
+}
+
+/// A conversation that begins as a part of another one.
+#[derive(Debug, Clone, Copy)]
+pub struct NewBranch {
+    pub user: Uuid,
+    pub id: Uuid,
+    /// The other one.
+    pub of: Uuid,
+    /// The last message that comes along.
+    pub until: Uuid,
+}
+
+/// A reply with what surrounds it.
+#[derive(Debug, Clone)]
+pub struct StoredReply {
+    pub conversation: Uuid,
+    pub message: Message,
+}
+
+fn parse_image_id(image: &ImageRef) -> StoreResult<Uuid> {
+    image.id.parse().map_err(|_| StoreError::Corrupt(format!("image {:?}", image.id)))
+}
+
+/// Conversations and their messages. What belongs to somebody else is not there.
+#[async_trait]
+pub trait ChatStore: Send + Sync {
+    /// Stores the message and the running reply and returns what came before, at most `history` messages; `None`
+    /// when the conversation or the replaced message is not there.
+    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>>;
+    /// What was said in a conversation before the message `replaces`, or up to now: what [`ChatStore::begin_exchange`]
+    /// would return.
+    async fn find_past(
+        &self,
+        user: Uuid,
+        conversation: Uuid,
+        replaces: Option<Uuid>,
+        history: usize,
+    ) -> StoreResult<Option<Past>>;
+    /// Keeps what a running reply has so far.
+    async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()>;
+    /// Says who writes a running reply from now on.
+    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()>;
+    /// Ends a running reply; `false` when it ended otherwise or is gone. The same end again is `true` again, so that
+    /// one whose answer was lost on the way can be repeated.
+    async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool>;
+    /// Ends a reply that nobody writes any more: incomplete with text, failed without, free either way. Returns what
+    /// the reply costs, which is more than 0 if it had ended well before; `None` when there is no such reply.
+    async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>>;
+    /// Asks whoever writes this reply, on whatever server, to stop; `false` when nobody writes it.
+    async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool>;
+    /// Which of these running replies should stop: those that were asked to, and those that were deleted.
+    async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    /// A message of this user.
+    async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>>;
+    /// An image that this user sent. It goes with its message.
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>>;
+    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>>;
+    /// The newest first; `None` for a cursor that is none of ours.
+    async fn list_conversations(
+        &self,
+        user: Uuid,
+        filter: &ConversationFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<ConversationSummary>>>;
+    /// All of the change or nothing.
+    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed>;
+    /// Copies what has been said up to a message; the copies are free. `None` where there is no such message.
+    async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>>;
+    /// Lets whoever has the secret read it, in the place of whoever had the one before, or nobody any more; `false`
+    /// where there is none.
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool>;
+    /// The conversation that is shared by this secret.
+    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>>;
+    /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970.
+    async fn forget_hidden(&self, before: i64) -> StoreResult<()>;
+    /// Deletes it with its messages; the ids of its running replies, or `None` where there is none.
+    async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>>;
+}

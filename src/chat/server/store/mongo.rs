@@ -1,0 +1,650 @@
+//! Conversations in MongoDB. No step needs the one before to be undone: messages are stored before the conversation
+//! that shows them, and deleted before it.
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::bson::{self, Document, doc};
+use mongodb::{Collection, options::ReturnDocument};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, StoredReply,
+    parse_image_id,
+};
+use crate::chat::server::attachments::Image;
+use crate::chat::{
+    Author, Conversation, ConversationChange, ConversationSummary, ImageRef, MAX_PINNED, Message, MessageState, Usage,
+    branch_title,
+};
+use crate::credits::Page;
+use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreResult, now_millis, rfc3339};
+use crate::platform::secret::SecretHash;
+
+/// A conversation as it is stored, without its messages.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredConversation {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    user: bson::Uuid,
+    title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    system_prompt: Option<String>,
+    /// Which of the user's [`MAX_PINNED`] places it is pinned to: an index lets each be taken once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pin: Option<i32>,
+    /// [`SecretHash`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share: Option<bson::Binary>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+/// A message as it is stored. The user is in it too, so that whose it is can be seen without the conversation.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredMessage {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    conversation: bson::Uuid,
+    user: bson::Uuid,
+    author: Author,
+    content: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    images: Vec<ImageRef>,
+    state: MessageState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fallback_from: Option<String>,
+    #[serde(default)]
+    cached: bool,
+    #[serde(default)]
+    credits: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
+    created_at: i64,
+    /// There is no conversation that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hidden: Option<bool>,
+}
+
+/// An image of a message, apart from it: lists do not need the bytes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredAttachment {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    message: bson::Uuid,
+    conversation: bson::Uuid,
+    user: bson::Uuid,
+    media_type: String,
+    bytes: bson::Binary,
+}
+
+impl StoredConversation {
+    fn summary(self) -> StoreResult<ConversationSummary> {
+        Ok(ConversationSummary {
+            id: from_bson(self.id).to_string(),
+            title: self.title,
+            pinned: self.pin.is_some(),
+            shared: self.share.is_some(),
+            created_at: rfc3339(self.created_at)?,
+            updated_at: rfc3339(self.updated_at)?,
+        })
+    }
+}
+
+fn stored_hash(share: SecretHash) -> bson::Binary {
+    bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: share.to_vec() }
+}
+
+impl StoredMessage {
+    fn read(self) -> StoreResult<Message> {
+        Ok(Message {
+            id: from_bson(self.id).to_string(),
+            author: self.author,
+            content: self.content,
+            html: None,
+            images: self.images,
+            state: self.state,
+            credits: self.credits,
+            cached: self.cached,
+            provider: self.provider,
+            model: self.model,
+            fallback_from: self.fallback_from,
+            error_code: self.error_code,
+            usage: self.usage,
+            created_at: rfc3339(self.created_at)?,
+        })
+    }
+}
+
+/// [`ChatStore`] over MongoDB.
+pub struct MongoChatStore {
+    conversations: Collection<StoredConversation>,
+    messages: Collection<StoredMessage>,
+    /// For what a charge depends on: it must not be lost when the charge is not.
+    durable_messages: Collection<StoredMessage>,
+    durable_conversations: Collection<StoredConversation>,
+    attachments: Collection<StoredAttachment>,
+}
+
+impl MongoChatStore {
+    #[must_use]
+    pub fn new(mongo: &Mongo) -> Self {
+        Self {
+            conversations: mongo.collection("conversations", Durability::Relaxed),
+            messages: mongo.collection("messages", Durability::Relaxed),
+            durable_messages: mongo.collection("messages", Durability::Durable),
+            durable_conversations: mongo.collection("conversations", Durability::Durable),
+            attachments: mongo.collection("attachments", Durability::Relaxed),
+        }
+    }
+
+    async fn find_owned(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredConversation>> {
+        self.find_one(doc! { "_id": to_bson(id), "user": to_bson(user) }).await
+    }
+
+    async fn find_one(&self, filter: Document) -> StoreResult<Option<StoredConversation>> {
+        let conversations = self.conversations.clone();
+        run(async move { conversations.find_one(filter).await }).await
+    }
+
+    /// With its messages.
+    async fn read(&self, mut found: StoredConversation) -> StoreResult<Conversation> {
+        let of = found.id;
+        let messages = self.messages.clone();
+        let messages: Vec<StoredMessage> = run(async move {
+            messages.find(doc! { "conversation": of }).sort(doc! { "_id": 1 }).await?.try_collect().await
+        })
+        .await?;
+        let messages = messages.into_iter().map(StoredMessage::read).collect::<StoreResult<_>>()?;
+        let system_prompt = found.system_prompt.take();
+        let ConversationSummary { id, title, pinned, shared, created_at, updated_at } = found.summary()?;
+        Ok(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, messages })
+    }
+
+    /// A place that none of the user's conversations is pinned to. Which of them goes by the id of the one that is to
+    /// be: those that come at the same time should not all take the same.
+    async fn free_pin(&self, user: Uuid, id: Uuid) -> StoreResult<Option<i32>> {
+        #[derive(Deserialize)]
+        struct Pin {
+            pin: i32,
+        }
+        let conversations = self.conversations.clone_with_type::<Pin>();
+        let pinned: Vec<Pin> = run(async move {
+            let pinned = doc! { "user": to_bson(user), "pin": { "$exists": true } };
+            conversations.find(pinned).projection(doc! { "_id": 0, "pin": 1 }).await?.try_collect().await
+        })
+        .await?;
+        let places = 0..i32::try_from(MAX_PINNED).unwrap_or(i32::MAX);
+        let free: Vec<i32> = places.filter(|place| pinned.iter().all(|taken| taken.pin != *place)).collect();
+        let [.., chance] = id.into_bytes();
+        Ok(free.get(usize::from(chance) % free.len().max(1)).copied())
+    }
+
+    /// What was said in a conversation before `end`, oldest first, at most `limit` messages.
+    async fn said_before(&self, conversation: Uuid, end: Uuid, limit: usize) -> StoreResult<Vec<PastMessage>> {
+        #[derive(Deserialize)]
+        struct Said {
+            author: Author,
+            content: String,
+            #[serde(default)]
+            images: Vec<ImageRef>,
+        }
+        let said = doc! {
+            "conversation": to_bson(conversation),
+            "_id": { "$lt": to_bson(end) },
+            "content": { "$ne": "" },
+            "state": { "$ne": MessageState::Running.as_str() },
+        };
+        let messages = self.messages.clone_with_type::<Said>();
+        let mut past: Vec<Said> = run(async move {
+            let newest = messages
+                .find(said)
+                .sort(doc! { "_id": -1 })
+                .projection(doc! { "author": 1, "content": 1, "images": 1 });
+            newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
+        })
+        .await?;
+        past.reverse();
+        Ok(past.into_iter().map(|Said { author, content, images }| PastMessage { author, content, images }).collect())
+    }
+
+    /// Copies images for a message of a branch, as each goes with its own.
+    async fn copy_images(&self, images: &mut [ImageRef], branch: NewBranch, to: Uuid) -> StoreResult<()> {
+        for image in images {
+            let Some(found) = self.find_attachment(branch.user, parse_image_id(image)?).await? else { continue };
+            let copy = Image { id: Uuid::now_v7(), ..found };
+            *image = copy.reference();
+            let (attachments, copy) = (self.attachments.clone(), new_attachment(&copy, branch.user, branch.id, to));
+            run(async move { attachments.insert_one(copy).await }).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the message is one of the user's own in this conversation.
+    async fn can_be_replaced(&self, conversation: Uuid, message: Uuid) -> StoreResult<bool> {
+        let messages = self.messages.clone();
+        let own = doc! { "_id": to_bson(message), "conversation": to_bson(conversation), "author": "user" };
+        Ok(run(async move { messages.find_one(own).await }).await?.is_some())
+    }
+
+    /// The conversation was there when the exchange began: it is as new as its newest message.
+    async fn touch(&self, user: Uuid, id: Uuid, now: i64) -> StoreResult<Option<StoredConversation>> {
+        let conversations = self.conversations.clone();
+        let update = doc! { "$set": { "updatedAt": now } };
+        let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        run(async move { conversations.find_one_and_update(owned, update).await }).await
+    }
+}
+
+fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
+    let message = |id: Uuid, author, content: &str, state| StoredMessage {
+        id: to_bson(id),
+        conversation: to_bson(exchange.conversation),
+        user: to_bson(exchange.user),
+        author,
+        content: content.to_owned(),
+        images: Vec::new(),
+        state,
+        provider: None,
+        model: None,
+        fallback_from: None,
+        cached: false,
+        credits: 0,
+        error_code: None,
+        usage: None,
+        created_at: now,
+        hidden: exchange.hidden.then_some(true),
+    };
+    let mut reply = message(exchange.reply_id, Author::Assistant, "", MessageState::Running);
+    reply.provider = Some(exchange.provider.clone());
+    reply.model = Some(exchange.model.clone());
+    if let Some(answer) = &exchange.answer {
+        reply.content.clone_from(&answer.text);
+        reply.state = answer.state;
+        reply.cached = answer.cached;
+        reply.credits = answer.credits;
+        reply.usage = answer.usage;
+    }
+    let mut asked = message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete);
+    asked.images = exchange.images.iter().map(Image::reference).collect();
+    [asked, reply]
+}
+
+fn new_attachment(image: &Image, user: Uuid, conversation: Uuid, message: Uuid) -> StoredAttachment {
+    StoredAttachment {
+        id: to_bson(image.id),
+        message: to_bson(message),
+        conversation: to_bson(conversation),
+        user: to_bson(user),
+        media_type: image.media_type.clone(),
+        bytes: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: image.bytes.to_vec() },
+    }
+}
+
+#[async_trait]
+impl ChatStore for MongoChatStore {
+    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>> {
+        let now = now_millis();
+        let mut past = Past { system_prompt: exchange.system_prompt.clone(), messages: Vec::new() };
+        if exchange.new_title.is_none() {
+            let Some(found) = self.touch(exchange.user, exchange.conversation, now).await? else { return Ok(None) };
+            past.system_prompt = found.system_prompt;
+            if let Some(replaced) = exchange.replaces
+                && !self.can_be_replaced(exchange.conversation, replaced).await?
+            {
+                return Ok(None);
+            }
+            let end = exchange.replaces.unwrap_or(exchange.message_id);
+            past.messages = self.said_before(exchange.conversation, end, history).await?;
+        }
+        let NewExchange { user, conversation, message_id, .. } = exchange;
+        let shown: Vec<_> =
+            exchange.images.iter().map(|image| new_attachment(image, user, conversation, message_id)).collect();
+        if !shown.is_empty() {
+            let attachments = self.attachments.clone();
+            run(async move { attachments.insert_many(shown).await }).await?;
+        }
+        let (messages, new) = (self.messages.clone(), new_messages(&exchange, now));
+        run(async move { messages.insert_many(new).await }).await?;
+        if let Some(title) = exchange.new_title.filter(|_| !exchange.hidden) {
+            let conversation = StoredConversation {
+                id: to_bson(exchange.conversation),
+                user: to_bson(exchange.user),
+                title,
+                system_prompt: exchange.system_prompt,
+                pin: None,
+                share: None,
+                created_at: now,
+                updated_at: now,
+            };
+            let conversations = self.conversations.clone();
+            run(async move { conversations.insert_one(conversation).await }).await?;
+        }
+        if let Some(replaced) = exchange.replaces {
+            // Only now: cut off here, both stay, and nothing is lost.
+            let conversation = to_bson(exchange.conversation);
+            let replaced = doc! { "$gte": to_bson(replaced), "$lt": to_bson(exchange.message_id) };
+            let (messages, attachments) = (self.messages.clone(), self.attachments.clone());
+            run(async move {
+                messages.delete_many(doc! { "conversation": conversation, "_id": replaced.clone() }).await?;
+                attachments.delete_many(doc! { "conversation": conversation, "message": replaced }).await
+            })
+            .await?;
+        }
+        Ok(Some(past))
+    }
+
+    async fn find_past(
+        &self,
+        user: Uuid,
+        conversation: Uuid,
+        replaces: Option<Uuid>,
+        history: usize,
+    ) -> StoreResult<Option<Past>> {
+        let Some(found) = self.find_owned(user, conversation).await? else { return Ok(None) };
+        if let Some(message) = replaces
+            && !self.can_be_replaced(conversation, message).await?
+        {
+            return Ok(None);
+        }
+        let messages = self.said_before(conversation, replaces.unwrap_or(Uuid::max()), history).await?;
+        Ok(Some(Past { system_prompt: found.system_prompt, messages }))
+    }
+
+    async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()> {
+        let messages = self.messages.clone();
+        let running = doc! { "_id": to_bson(reply), "state": MessageState::Running.as_str() };
+        run(async move { messages.update_one(running, doc! { "$set": { "content": text } }).await }).await?;
+        Ok(())
+    }
+
+    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()> {
+        let messages = self.messages.clone();
+        let running = doc! { "_id": to_bson(reply), "state": MessageState::Running.as_str() };
+        let assigned = doc! { "$set": { "provider": provider, "model": model } };
+        run(async move { messages.update_one(running, assigned).await }).await?;
+        Ok(())
+    }
+
+    async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool> {
+        let id = to_bson(reply.id);
+        let mut set = doc! {
+            "state": reply.state.as_str(),
+            "content": &reply.text,
+            "provider": reply.provider,
+            "model": reply.model,
+            "cached": reply.cached,
+            "credits": reply.credits,
+        };
+        if let Some(provider) = reply.fallback_from {
+            set.insert("fallbackFrom", provider);
+        }
+        if let Some(code) = reply.error_code {
+            set.insert("errorCode", code);
+        }
+        if let Some(usage) = reply.usage {
+            set.insert("usage", bson::serialize_to_bson(&usage)?);
+        }
+        let messages = self.durable_messages.clone();
+        let running = doc! { "_id": id, "state": MessageState::Running.as_str() };
+        let ended = run(async move { messages.update_one(running, doc! { "$set": set }).await }).await?;
+        if ended.modified_count == 1 {
+            return Ok(true);
+        }
+        let messages = self.messages.clone();
+        let same = doc! { "_id": id, "state": reply.state.as_str(), "content": reply.text, "credits": reply.credits };
+        Ok(run(async move { messages.find_one(same).await }).await?.is_some())
+    }
+
+    async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>> {
+        #[derive(Deserialize)]
+        struct Price {
+            credits: i64,
+        }
+        let messages = self.durable_messages.clone_with_type::<Price>();
+        let running = doc! { "$eq": ["$state", MessageState::Running.as_str()] };
+        let (incomplete, failed) = (MessageState::Incomplete.as_str(), MessageState::Failed.as_str());
+        let ended = doc! { "$cond": [{ "$eq": ["$content", ""] }, failed, incomplete] };
+        let update = vec![doc! { "$set": {
+            "errorCode": { "$cond": [running.clone(), "unavailable", "$errorCode"] },
+            "state": { "$cond": [running, ended, "$state"] },
+        } }];
+        let found = run(async move {
+            let update = messages.find_one_and_update(doc! { "_id": to_bson(reply) }, update);
+            update.return_document(ReturnDocument::After).projection(doc! { "credits": 1 }).await
+        })
+        .await?;
+        Ok(found.map(|price| price.credits))
+    }
+
+    async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool> {
+        let messages = self.messages.clone();
+        let running = doc! { "_id": to_bson(reply), "user": to_bson(user), "state": MessageState::Running.as_str() };
+        let stop = doc! { "$set": { "stopRequested": true } };
+        Ok(run(async move { messages.update_one(running, stop).await }).await?.matched_count == 1)
+    }
+
+    async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        #[derive(Deserialize)]
+        struct Id {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+        }
+        let ids: Vec<bson::Uuid> = replies.iter().copied().map(to_bson).collect();
+        let messages = self.messages.clone_with_type::<Id>();
+        let going_on: Vec<Id> = run(async move {
+            let going_on = doc! { "_id": { "$in": ids }, "stopRequested": { "$ne": true } };
+            messages.find(going_on).projection(doc! { "_id": 1 }).await?.try_collect().await
+        })
+        .await?;
+        let going_on: Vec<Uuid> = going_on.into_iter().map(|found| from_bson(found.id)).collect();
+        Ok(replies.into_iter().filter(|id| !going_on.contains(id)).collect())
+    }
+
+    async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>> {
+        let messages = self.messages.clone();
+        let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        let Some(found) = run(async move { messages.find_one(own).await }).await? else { return Ok(None) };
+        Ok(Some(StoredReply { conversation: from_bson(found.conversation), message: found.read()? }))
+    }
+
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+        let attachments = self.attachments.clone();
+        let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        let found = run(async move { attachments.find_one(own).await }).await?;
+        Ok(found.map(|found| Image { id, media_type: found.media_type, bytes: found.bytes.bytes.into() }))
+    }
+
+    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
+        let Some(found) = self.find_owned(user, id).await? else { return Ok(None) };
+        self.read(found).await.map(Some)
+    }
+
+    async fn list_conversations(
+        &self,
+        user: Uuid,
+        filter: &ConversationFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<ConversationSummary>>> {
+        let mut conditions = vec![doc! { "user": to_bson(user) }];
+        if let Some(cursor) = cursor {
+            let Some((before, before_id)) = parse_cursor(cursor) else { return Ok(None) };
+            // The first bound lets the index skip what the pages before have shown.
+            conditions.push(doc! { "updatedAt": { "$lte": before } });
+            conditions.push(doc! { "$or": [
+                { "updatedAt": { "$lt": before } },
+                { "_id": { "$lt": to_bson(before_id) } },
+            ] });
+        }
+        if let Some(pinned) = filter.pinned {
+            conditions.push(doc! { "pin": { "$exists": pinned } });
+        }
+        if !filter.query.is_empty() {
+            let (messages, pattern) = (self.messages.clone(), containing(&filter.query));
+            let said = doc! { "user": to_bson(user), "content": pattern.clone() };
+            let said_in = run(async move { messages.distinct("conversation", said).await }).await?;
+            conditions.push(doc! { "$or": [{ "title": pattern }, { "_id": { "$in": said_in } }] });
+        }
+        let conversations = self.conversations.clone();
+        let mut found: Vec<StoredConversation> = run(async move {
+            let newest = conversations.find(doc! { "$and": conditions }).sort(doc! { "updatedAt": -1, "_id": -1 });
+            newest.limit(i64::try_from(limit + 1).unwrap_or(i64::MAX)).await?.try_collect().await
+        })
+        .await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().map(|last| format!("{}_{}", last.updated_at, from_bson(last.id)));
+        let items = found.into_iter().map(StoredConversation::summary).collect::<StoreResult<_>>()?;
+        Ok(Some(Page { items, next_cursor: last.filter(|_| more) }))
+    }
+
+    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed> {
+        let (mut set, mut unset) = (Document::new(), Document::new());
+        if let Some(title) = change.title {
+            set.insert("title", title);
+        }
+        match change.system_prompt {
+            Some(prompt) if prompt.is_empty() => drop(unset.insert("systemPrompt", "")),
+            Some(prompt) => drop(set.insert("systemPrompt", prompt)),
+            None => {}
+        }
+        if change.pinned == Some(false) {
+            unset.insert("pin", "");
+        }
+        loop {
+            let Some(found) = self.find_owned(user, id).await? else { return Ok(Changed::NotFound) };
+            let mut owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
+            let mut set = set.clone();
+            if change.pinned == Some(true) && found.pin.is_none() {
+                let Some(place) = self.free_pin(user, id).await? else {
+                    // Unless it is this very one that took the last place meanwhile.
+                    let is_pinned = self.find_owned(user, id).await?.is_some_and(|found| found.pin.is_some());
+                    if is_pinned {
+                        continue;
+                    }
+                    return Ok(Changed::TooManyPinned);
+                };
+                set.insert("pin", place);
+                // Never from one place to another: whoever looks for one meanwhile might see both taken.
+                owned.insert("pin", doc! { "$exists": false });
+            }
+            let mut update = Document::new();
+            for (operator, fields) in [("$set", &set), ("$unset", &unset)] {
+                if !fields.is_empty() {
+                    update.insert(operator, fields);
+                }
+            }
+            if update.is_empty() {
+                return Ok(Changed::Done);
+            }
+            let conversations = self.durable_conversations.clone();
+            match run(async move { conversations.update_one(owned, update).await }).await {
+                Ok(updated) if updated.matched_count == 1 => return Ok(Changed::Done),
+                // Gone or pinned meanwhile, or somebody took the place: what is to be done now is another question.
+                Ok(_) => {}
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
+        let Some(of) = self.find_owned(branch.user, branch.of).await? else { return Ok(None) };
+        let messages = self.messages.clone();
+        let said = doc! {
+            "conversation": of.id,
+            "_id": { "$lte": to_bson(branch.until) },
+            "state": { "$ne": MessageState::Running.as_str() },
+        };
+        let mut said: Vec<StoredMessage> =
+            run(async move { messages.find(said).sort(doc! { "_id": 1 }).await?.try_collect().await }).await?;
+        if said.last().is_none_or(|last| from_bson(last.id) != branch.until) {
+            return Ok(None);
+        }
+        for message in &mut said {
+            let id = Uuid::now_v7();
+            message.id = to_bson(id);
+            message.conversation = to_bson(branch.id);
+            message.credits = 0;
+            self.copy_images(&mut message.images, branch, id).await?;
+        }
+        let now = now_millis();
+        let conversation = StoredConversation {
+            id: to_bson(branch.id),
+            user: of.user,
+            title: branch_title(&of.title),
+            system_prompt: of.system_prompt,
+            pin: None,
+            share: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let (messages, conversations) = (self.durable_messages.clone(), self.durable_conversations.clone());
+        run(async move {
+            messages.insert_many(said).await?;
+            conversations.insert_one(&conversation).await?;
+            Ok(conversation)
+        })
+        .await?
+        .summary()
+        .map(Some)
+    }
+
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool> {
+        let conversations = self.durable_conversations.clone();
+        let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        let update = share.map_or_else(
+            || doc! { "$unset": { "share": "" } },
+            |share| doc! { "$set": { "share": stored_hash(share) } },
+        );
+        Ok(run(async move { conversations.update_one(owned, update).await }).await?.matched_count == 1)
+    }
+
+    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
+        let Some(found) = self.find_one(doc! { "share": stored_hash(share) }).await? else { return Ok(None) };
+        self.read(found).await.map(Some)
+    }
+
+    async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
+        let messages = self.messages.clone();
+        let old = doc! { "hidden": true, "createdAt": { "$lt": before } };
+        run(async move { messages.delete_many(old).await }).await?;
+        Ok(())
+    }
+
+    async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>> {
+        if self.find_owned(user, id).await?.is_none() {
+            return Ok(None);
+        }
+        let (messages, attachments) = (self.durable_messages.clone(), self.attachments.clone());
+        let running: Vec<StoredMessage> = run(async move {
+            let of_conversation = doc! { "conversation": to_bson(id) };
+            let running = doc! { "conversation": to_bson(id), "state": MessageState::Running.as_str() };
+            let running = messages.find(running).await?.try_collect().await?;
+            attachments.delete_many(of_conversation.clone()).await?;
+            messages.delete_many(of_conversation).await?;
+            Ok(running)
+        })
+        .await?;
+        let conversations = self.durable_conversations.clone();
+        run(async move { conversations.delete_one(doc! { "_id": to_bson(id) }).await }).await?;
+        Ok(Some(running.into_iter().map(|message| from_bson(message.id)).collect()))
+    }
+}
+
+/// The last row of the page before: time of change and id.
+fn parse_cursor(cursor: &str) -> Option<(i64, Uuid)> {
+    let (time, id) = cursor.split_once('_')?;
+    Some((time.parse().ok()?, id.parse().ok()?))
+}

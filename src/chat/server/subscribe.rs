@@ -1,0 +1,320 @@
+//! Watching a reply, from the start or from where one was cut off, while it runs and after it has ended.
+//!
+//! A reply that runs here is watched through its job. One that another server writes is followed through two sources:
+//! the feed of jobs tells it token by token but may lose events or be gone; the store has the text up to a second ago
+//! and decides when it is over. Positions are bytes of the text, so whatever comes from either is cut to what the
+//! watcher has not seen.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at, sleep};
+use uuid::Uuid;
+
+use super::reply::{error_event, job_event};
+use super::service::find_reply;
+use super::store::StoredReply;
+use crate::app::state::AppState;
+use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
+use crate::credits::server::store::HoldId;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::request_id::current_request_id;
+use crate::platform::jobs::{JobEvent, Position};
+
+/// How often the store is asked about a reply that another process writes (or wrote, before it died).
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long the feed may take to tell of an end that the store knows already.
+const END_GRACE: Duration = Duration::from_millis(200);
+/// Failed looks in a row that a watcher waits out.
+const MOST_FAILURES: u32 = 10;
+
+/// The events of a reply after `from`; `None` when the watcher has seen them all.
+///
+/// # Errors
+/// [`AppError::NotFound`] also for somebody else's reply.
+pub async fn watch_reply(
+    state: &AppState,
+    user: Uuid,
+    id: Uuid,
+    from: Option<Position>,
+) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
+    // Before the look into the store: the job may end between the two.
+    let job = state.jobs.get(id).filter(|job| job.user() == user);
+    if let Some(job) = job.filter(|_| from != Some(Position::End)) {
+        let unseen = job.watch().filter(move |event| std::future::ready(from.is_none_or(|from| event.position > from)));
+        return Ok(Some(unseen.boxed()));
+    }
+    let reply = find_reply(state, user, id).await?;
+    if from == Some(Position::End) {
+        return Ok(None);
+    }
+    let start = if from.is_none() { Some(start_event(state, user, id, &reply).await?) } else { None };
+    let follower = Follower::new(state, user, id, from, &reply, start);
+    let events = stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) });
+    Ok(Some(events.map(Arc::new).boxed()))
+}
+
+/// Waits until a reply has ended, wherever it is written.
+///
+/// # Errors
+/// [`AppError::NotFound`], also when it is deleted meanwhile.
+pub(super) async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
+    if let Some(job) = state.jobs.get(id) {
+        job.closed().await;
+    }
+    let mut ended = pin!(state.jobs.ended_elsewhere(id));
+    let mut was_told = false;
+    loop {
+        match find_reply(state, user, id).await {
+            Ok(reply) if reply.message.state != MessageState::Running => return Ok(reply),
+            Ok(_) => {}
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            () = &mut ended, if !was_told => was_told = true,
+            () = sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// One watcher of a reply that does not run here.
+struct Follower {
+    state: AppState,
+    user: Uuid,
+    id: Uuid,
+    from_start: bool,
+    /// Who answers, as far as the watcher was told.
+    provider: Option<String>,
+    feed: Option<BoxStream<'static, JobEvent>>,
+    looks: Interval,
+    failures: u32,
+    /// Bytes of the text that the watcher has.
+    seen: usize,
+    /// Tokens from beyond a gap, by the position of their end. What is missing comes from the store.
+    early: BTreeMap<u64, JobEvent>,
+    /// How the feed says that it ended.
+    told_end: Option<JobEvent>,
+    /// The store says that it ended, and the feed has had no time yet to say how.
+    is_grace: bool,
+    ready: VecDeque<JobEvent>,
+    is_over: bool,
+}
+
+impl Follower {
+    fn new(
+        state: &AppState,
+        user: Uuid,
+        id: Uuid,
+        from: Option<Position>,
+        reply: &StoredReply,
+        start: Option<JobEvent>,
+    ) -> Self {
+        let seen = match from {
+            Some(Position::At(bytes)) => usize::try_from(bytes).unwrap_or(usize::MAX),
+            _ => 0,
+        };
+        let is_running = reply.message.state == MessageState::Running;
+        let feed = is_running.then(|| state.jobs.read_elsewhere(id)).flatten();
+        // With a feed, the first word is its own: it knows more.
+        let mut looks =
+            if feed.is_some() { interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY) } else { interval(LOOK_EVERY) };
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            state: state.clone(),
+            user,
+            id,
+            from_start: from.is_none(),
+            provider: reply.message.provider.clone(),
+            feed,
+            looks,
+            failures: 0,
+            seen,
+            early: BTreeMap::new(),
+            told_end: None,
+            is_grace: false,
+            ready: start.into_iter().collect(),
+            is_over: false,
+        }
+    }
+
+    async fn next(&mut self) -> Option<JobEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                self.is_over |= event.position == Position::End;
+                return Some(event);
+            }
+            if self.is_over {
+                return None;
+            }
+            let told = tokio::select! {
+                told = next_of(self.feed.as_mut()) => Some(told),
+                _ = self.looks.tick() => None,
+            };
+            match told {
+                Some(Some(event)) => self.hear(event).await,
+                Some(None) => self.feed = None,
+                None => self.look().await,
+            }
+        }
+    }
+
+    /// What the feed says.
+    async fn hear(&mut self, event: JobEvent) {
+        match event.position {
+            Position::End => {
+                self.told_end = Some(event);
+                // The store has what the feed may have lost, and the last word.
+                self.look().await;
+            }
+            Position::At(end) if event.name == "token" => {
+                self.early.insert(end, event);
+                self.catch_up();
+            }
+            Position::At(_) if event.name == "fallback" => {
+                // The feed begins with the beginning; the store may be further.
+                match serde_json::from_str(&event.data) {
+                    Ok(FallbackEvent { from, to }) if self.provider.as_ref() == Some(&from) => {
+                        self.fall_back(Some(&to));
+                    }
+                    _ => {}
+                }
+            }
+            // The start was made from the store.
+            Position::At(_) => {}
+        }
+    }
+
+    /// Tells who answers now. Only before the first token: after it, it is always the same.
+    fn fall_back(&mut self, to: Option<&str>) {
+        if to == self.provider.as_deref() || !self.from_start || self.seen > 0 {
+            return;
+        }
+        if let (Some(from), Some(to)) = (self.provider.clone(), to.map(str::to_owned)) {
+            let fallback = ChatEvent::Fallback(FallbackEvent { from, to: to.clone() });
+            self.ready.push_back(job_event(&fallback, Position::At(0)));
+            self.provider = Some(to);
+        }
+    }
+
+    /// Passes on the tokens that go on where the watcher is.
+    fn catch_up(&mut self) {
+        while let Some(first) = self.early.first_entry() {
+            let end = usize::try_from(*first.key()).unwrap_or(usize::MAX);
+            let text =
+                serde_json::from_str(&first.get().data).map_or_else(|_| String::new(), |TokenEvent { text }| text);
+            let start = end.saturating_sub(text.len());
+            if start > self.seen {
+                return;
+            }
+            let whole = first.remove();
+            if start == self.seen && end > start {
+                self.ready.push_back(whole);
+                self.seen = end;
+            } else if end > self.seen {
+                self.pass_on(text.get(self.seen - start..), end);
+            }
+        }
+    }
+
+    /// What the store says.
+    async fn look(&mut self) {
+        let reply = match find_reply(&self.state, self.user, self.id).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                self.failures += 1;
+                if error == AppError::NotFound || self.failures > MOST_FAILURES {
+                    self.ready.push_back(job_event(&error_event(&error), Position::End));
+                }
+                return;
+            }
+        };
+        self.failures = 0;
+        let has_ended = reply.message.state != MessageState::Running;
+        if has_ended && self.told_end.is_none() && self.feed.is_some() && !self.is_grace {
+            self.is_grace = true;
+            self.looks.reset_after(END_GRACE);
+            return;
+        }
+        self.fall_back(reply.message.provider.as_deref());
+        let text = &reply.message.content;
+        if text.len() > self.seen {
+            self.pass_on(text.get(self.seen..), text.len());
+            self.catch_up();
+        }
+        if has_ended {
+            let end = match self.told_end.take() {
+                Some(told) => told,
+                None => end_event(&self.state, self.user, &reply).await,
+            };
+            self.ready.push_back(end);
+        } else if self.early.is_empty() && self.told_end.as_ref().is_some_and(|end| end.name == "error") {
+            // Its writer could not even store that it has failed; the sweeper will.
+            self.ready.extend(self.told_end.take());
+        }
+    }
+
+    /// `None` for a position inside a character, which was never one of ours: nothing can be made of it.
+    fn pass_on(&mut self, text: Option<&str>, end: usize) {
+        if let Some(text) = text {
+            let token = ChatEvent::Token(TokenEvent { text: text.to_owned() });
+            self.ready.push_back(job_event(&token, Position::At(end as u64)));
+        }
+        self.seen = end;
+    }
+}
+
+async fn next_of(feed: Option<&mut BoxStream<'static, JobEvent>>) -> Option<JobEvent> {
+    match feed {
+        Some(feed) => feed.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The first event, made from what is stored.
+async fn start_event(state: &AppState, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<JobEvent> {
+    let message = &reply.message;
+    let start = ChatEvent::Start(StartEvent {
+        message_id: message.id.clone(),
+        conversation_id: reply.conversation.to_string(),
+        provider: message.provider.clone().unwrap_or_default(),
+        model: message.model.clone().unwrap_or_default(),
+        credits: if message.cached { 0 } else { price_of(state, user, id, reply).await? },
+    });
+    Ok(job_event(&start, Position::At(0)))
+}
+
+/// What was held for a reply, or for the image that it shows: prices may have changed since. A copy costs nothing.
+async fn price_of(state: &AppState, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<i64> {
+    if let Some(price) = state.credits.hold_amount(HoldId { id, user }).await? {
+        return Ok(price);
+    }
+    let price = match state.images.find_shown(reply.conversation, id).await? {
+        Some(image) => state.credits.hold_amount(HoldId { id: image, user }).await?,
+        None => None,
+    };
+    Ok(price.unwrap_or(reply.message.credits))
+}
+
+/// The last event of a reply that has ended, made from what is stored.
+async fn end_event(state: &AppState, user: Uuid, reply: &StoredReply) -> JobEvent {
+    let message = &reply.message;
+    let end = match message.state {
+        MessageState::Complete | MessageState::Stopped => {
+            match state.credits.balance(user, &current_request_id()).await {
+                Ok(balance) => ChatEvent::Done(DoneEvent {
+                    reply: Some(message.content.clone()),
+                    cached: message.cached,
+                    remaining_credits: balance.available,
+                    credits: message.credits,
+                    usage: message.usage,
+                }),
+                Err(error) => error_event(&error.into()),
+            }
+        }
+        _ => error_event(&AppError::from_code(message.error_code.as_deref().unwrap_or_default())),
+    };
+    job_event(&end, Position::End)
+}

@@ -1,0 +1,4 @@
+//! `/dashboard` in the browser.
+
+mod components;
+pub mod page;

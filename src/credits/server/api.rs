@@ -1,0 +1,95 @@
+//! `/api/credits`.
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::service::{self, CSV_HEADER, LEDGER_PAGE};
+use crate::account::server::caller::Caller;
+use crate::app::state::AppState;
+use crate::credits::{Credits, LedgerEntry, Page};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::{Answer, ApiError, ApiResult, Envelope, page_limit};
+
+/// The routes of this feature.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(show)).routes(routes!(list_ledger))
+}
+
+/// Says how many credits there are.
+#[utoipa::path(get, path = "/api/credits", operation_id = "read_credits", tag = "Credits",
+    responses((status = 200, description = "The balance.", body = Envelope<Credits>)))]
+async fn show(State(state): State<AppState>, caller: Caller) -> ApiResult<Credits> {
+    Ok(Answer(service::load_credits(&state, caller.id).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LedgerQuery {
+    /// 1 to 100.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    limit: Option<String>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+    /// `json`, or `csv` for the whole ledger in one file.
+    format: Option<String>,
+}
+
+/// Lists the movements of credits, newest first.
+///
+/// The amounts of an account add up to `available + held - debt` at every moment.
+#[utoipa::path(get, path = "/api/credits/ledger", tag = "Credits", params(LedgerQuery),
+    responses((status = 200, description = "A page of the ledger, or all of it as CSV.", content(
+        (Envelope<Page<LedgerEntry>> = "application/json"), (String = "text/csv")))))]
+async fn list_ledger(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(query): Query<LedgerQuery>,
+) -> Result<Response, ApiError> {
+    match query.format.as_deref() {
+        None | Some("json") => {
+            let limit = page_limit(query.limit.as_deref(), LEDGER_PAGE)?;
+            let page: Page<LedgerEntry> =
+                service::load_ledger(&state, caller.id, query.cursor.as_deref(), limit).await?;
+            Ok(Answer(page).into_response())
+        }
+        Some("csv") => Ok(csv(state, caller.id)),
+        Some(_) => Err(AppError::invalid("format", "The format is json or csv.").into()),
+    }
+}
+
+/// The whole ledger, page by page as the client reads it.
+fn csv(state: AppState, user: Uuid) -> Response {
+    const ROWS: usize = 500;
+    enum Next {
+        Header,
+        Page(Option<String>),
+        End,
+    }
+    let pages = stream::try_unfold(Next::Header, move |next| {
+        let state = state.clone();
+        async move {
+            let cursor = match next {
+                Next::Header => return AppResult::Ok(Some((CSV_HEADER.to_owned(), Next::Page(None)))),
+                Next::Page(cursor) => cursor,
+                Next::End => return Ok(None),
+            };
+            let page = service::load_ledger(&state, user, cursor.as_deref(), ROWS).await?;
+            let lines = page.items.iter().map(service::csv_line).collect::<String>();
+            let next = page.next_cursor.map_or(Next::End, |cursor| Next::Page(Some(cursor)));
+            Ok(Some((lines, next)))
+        }
+    });
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"tessera-ledger.csv\""),
+    ];
+    (headers, Body::from_stream(pages)).into_response()
+}

@@ -1,0 +1,135 @@
+//! Checking every account against its entries, those it has with it and those that were filed.
+
+use futures::TryStreamExt;
+use mongodb::bson::doc;
+use uuid::Uuid;
+
+use super::MongoCreditStore;
+use super::documents::{Account, Cut, Entry, Filed, between};
+use crate::credits::Balance;
+use crate::credits::server::store::{AuditReport, Drift};
+use crate::platform::db::mongo::from_bson;
+use crate::platform::db::{StoreError, StoreResult};
+
+/// Documents that are in memory at a time, of accounts and of entries.
+const AT_A_TIME: u32 = 1000;
+
+impl MongoCreditStore {
+    /// Constant memory, and right under load.
+    pub(super) async fn walk_books(&self) -> StoreResult<AuditReport> {
+        let (accounts, ledger) = (self.accounts.clone(), self.ledger.clone());
+        // Two walks side by side in the order of users. Not bounded by a request's patience: this is for the command line.
+        let mut accounts = accounts.find(doc! {}).sort(doc! { "_id": 1 }).batch_size(AT_A_TIME).await?;
+        let mut ledger = ledger.find(doc! {}).sort(doc! { "_id": 1 }).batch_size(AT_A_TIME).await?;
+        let mut report = AuditReport::default();
+        let mut next = ledger.try_next().await?;
+        while let Some(account) = accounts.try_next().await? {
+            let mut books = Books::default();
+            while let Some(filed) = next.take_if(|filed| filed.place.user <= account.user) {
+                if filed.place.user < account.user {
+                    report.entries += 1;
+                    report.drifts.push(orphan(&filed));
+                } else if filed.place.seq <= account.cut.seq {
+                    books.add(&filed);
+                }
+                next = ledger.try_next().await?;
+            }
+            let mut problems = books.compare(&account);
+            let mut account = account;
+            if !problems.is_empty() {
+                // The walks may have met an account that was being filed between them: look at it alone.
+                (account, books) = self.read_books(from_bson(account.user)).await?;
+                problems = books.compare(&account);
+            }
+            report.accounts += 1;
+            report.entries += books.count + u64::try_from(account.recent.len()).unwrap_or_default();
+            report.open_holds += u64::try_from(account.open.len()).unwrap_or_default();
+            let oldest = account.open.iter().map(|hold| hold.at.timestamp_millis()).min();
+            report.oldest_hold = report.oldest_hold.into_iter().chain(oldest).min();
+            let user = from_bson(account.user);
+            report.drifts.extend(problems.into_iter().map(|problem| Drift { user, problem }));
+        }
+        while let Some(filed) = next {
+            report.entries += 1;
+            report.drifts.push(orphan(&filed));
+            next = ledger.try_next().await?;
+        }
+        Ok(report)
+    }
+
+    /// One account and its filed entries, read in this order: what was cut from the account has been filed before.
+    async fn read_books(&self, user: Uuid) -> StoreResult<(Account, Books)> {
+        let account =
+            self.find_account(user).await?.ok_or_else(|| StoreError::Corrupt(format!("account {user} went away")))?;
+        let mut books = Books::default();
+        let range = between(account.user, i64::MIN, account.cut.seq);
+        let mut entries = self.ledger.find(range).sort(doc! { "_id": 1 }).await?;
+        while let Some(filed) = entries.try_next().await? {
+            books.add(&filed);
+        }
+        Ok((account, books))
+    }
+}
+
+fn orphan(filed: &Filed) -> Drift {
+    Drift { user: from_bson(filed.place.user), problem: format!("entry {} has no account", filed.place.seq) }
+}
+
+/// What the filed entries of an account come to.
+#[derive(Debug, Default)]
+struct Books {
+    count: u64,
+    worth: i64,
+    held: i64,
+    available: i64,
+    /// The first entry that does not follow from the one before.
+    broken: Option<i64>,
+}
+
+impl Books {
+    fn add(&mut self, filed: &Filed) {
+        self.count += 1;
+        self.worth += filed.entry.amount;
+        self.held += filed.entry.held_change;
+        self.available += filed.entry.available_change();
+        let follows =
+            u64::try_from(filed.place.seq).ok() == Some(self.count) && filed.available_after == self.available;
+        if !follows && self.broken.is_none() {
+            self.broken = Some(filed.place.seq);
+        }
+    }
+
+    /// What is wrong with an account, whose entries up to the cut these are.
+    fn compare(&self, account: &Account) -> Vec<String> {
+        let mut problems = Vec::new();
+        let Balance { available, held, debt } = account.balance();
+        if let Some(seq) = self.broken {
+            problems.push(format!("entry {seq} does not follow from the one before"));
+        }
+        if u64::try_from(account.cut.seq).ok() != Some(self.count) || account.cut.available != self.available {
+            let Cut { seq, available } = account.cut;
+            problems.push(format!(
+                "{seq} entries are filed and {available} were available then, the ledger has {} and {}",
+                self.count, self.available
+            ));
+        }
+        let recent = |of: fn(&Entry) -> i64| account.recent.iter().map(of).sum::<i64>();
+        let worth = self.worth + recent(|entry| entry.amount);
+        if worth != available + held - debt {
+            problems.push(format!("the ledger sums to {worth}, the account to {available} + {held} - {debt}"));
+        }
+        let (ledger_held, open) =
+            (self.held + recent(|entry| entry.held_change), account.open.iter().map(|hold| hold.amount).sum::<i64>());
+        if ledger_held != held || open != held {
+            problems.push(format!("{held} are held, the ledger says {ledger_held} and the open holds {open}"));
+        }
+        let last = self.available + recent(Entry::available_change);
+        if last != available {
+            problems.push(format!("{available} are available, the last entry says {last}"));
+        }
+        if account.posted != account.cut.seq + i64::try_from(account.recent.len()).unwrap_or(i64::MAX) {
+            problems.push(format!("{} entries were posted, {} are there", account.posted, account.recent.len()));
+        }
+        problems
+    }
+}

@@ -1,0 +1,182 @@
+//! Guarded updates of accounts that come at the same time, sent in one command.
+//!
+//! A commit costs the database most of what an update does, so whatever gathers while one is under way goes together
+//! in the next. An `update` command does not say which of its updates found what they expected: the accounts are read
+//! after it, and an update was done where its entry is there. One that comes alone is a `findOneAndUpdate`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use mongodb::Collection;
+use mongodb::bson::{self, Bson, Document, doc};
+use mongodb::options::ReturnDocument;
+use serde::Deserialize;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use uuid::Uuid;
+
+use super::documents::{After, Cut};
+use crate::platform::db::mongo::{Durability, Mongo, run, to_bson};
+use crate::platform::db::{StoreError, StoreResult};
+
+/// Most updates of one command.
+const MOST: usize = 64;
+/// Commands under way at once: while one waits for the journal, another is worked on.
+const UNDER_WAY: usize = 3;
+/// Updates that wait before those who ask have to.
+const WAITING: usize = 4096;
+
+/// A guarded update of an account that appends an entry.
+pub(super) struct Change {
+    /// What the account must be like.
+    pub guard: Document,
+    pub update: Document,
+    /// Id of the entry that the update appends.
+    pub entry: bson::Uuid,
+    /// In a command of its own, whose answer leaves no doubt.
+    pub alone: bool,
+}
+
+struct Waiting {
+    user: Uuid,
+    change: Change,
+    answer: oneshot::Sender<StoreResult<Option<After>>>,
+}
+
+/// Takes updates and answers each when it is durable.
+#[derive(Clone)]
+pub(super) struct Batcher {
+    accounts: Accounts,
+    queue: mpsc::Sender<Waiting>,
+}
+
+#[derive(Clone)]
+struct Accounts {
+    mongo: Mongo,
+    collection: Collection<Seen>,
+}
+
+/// An account as it is read after a command.
+#[derive(Debug, Deserialize)]
+struct Seen {
+    #[serde(rename = "_id")]
+    user: bson::Uuid,
+    available: i64,
+    held: i64,
+    debt: i64,
+    posted: i64,
+    cut: Cut,
+    recent: Vec<EntryId>,
+}
+
+#[derive(Debug, Deserialize)]
+struct EntryId {
+    id: bson::Uuid,
+}
+
+impl Batcher {
+    pub(super) fn new(mongo: &Mongo) -> Self {
+        let accounts = Accounts { mongo: mongo.clone(), collection: mongo.collection("accounts", Durability::Durable) };
+        let (queue, waiting) = mpsc::channel(WAITING);
+        tokio::spawn(send_all(accounts.clone(), waiting));
+        Self { accounts, queue }
+    }
+
+    /// The account after the update; `None` where that cannot be seen.
+    pub(super) async fn run(&self, user: Uuid, change: Change) -> StoreResult<Option<After>> {
+        if change.alone {
+            return self.accounts.update_one(user, change).await;
+        }
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Waiting { user, change, answer }).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+async fn send_all(accounts: Accounts, mut waiting: mpsc::Receiver<Waiting>) {
+    let under_way = Arc::new(Semaphore::new(UNDER_WAY));
+    while let Ok(permit) = under_way.clone().acquire_owned().await {
+        let mut batch = Vec::new();
+        if waiting.recv_many(&mut batch, MOST).await == 0 {
+            return;
+        }
+        let accounts = accounts.clone();
+        tokio::spawn(async move {
+            accounts.send(batch).await;
+            drop(permit);
+        });
+    }
+}
+
+impl Accounts {
+    async fn send(&self, mut batch: Vec<Waiting>) {
+        if batch.len() == 1
+            && let Some(Waiting { user, change, answer }) = batch.pop()
+        {
+            // Whoever asked may have gone away; the update stands.
+            _ = answer.send(self.update_one(user, change).await);
+            return;
+        }
+        let (changes, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|Waiting { user, change, answer }| ((user, change), answer)).unzip();
+        match self.update_all(changes).await {
+            Ok(results) => {
+                for (answer, result) in answers.into_iter().zip(results) {
+                    _ = answer.send(Ok(result));
+                }
+            }
+            Err(error) => {
+                let problem = error.to_string();
+                for answer in answers {
+                    _ = answer.send(Err(StoreError::Commit(problem.clone())));
+                }
+            }
+        }
+    }
+
+    async fn update_one(&self, user: Uuid, Change { mut guard, update, .. }: Change) -> StoreResult<Option<After>> {
+        guard.insert("_id", to_bson(user));
+        let accounts = self.collection.clone_with_type::<After>();
+        run(async move {
+            accounts
+                .find_one_and_update(guard, update)
+                .return_document(ReturnDocument::After)
+                .projection(doc! { "available": 1, "held": 1, "debt": 1, "posted": 1, "cut": 1 })
+                .await
+        })
+        .await
+    }
+
+    async fn update_all(&self, changes: Vec<(Uuid, Change)>) -> StoreResult<Vec<Option<After>>> {
+        let asked: Vec<_> = changes.iter().map(|(user, change)| (to_bson(*user), change.entry)).collect();
+        let updates: Vec<Bson> = changes
+            .into_iter()
+            .map(|(user, Change { mut guard, update, .. })| {
+                guard.insert("_id", to_bson(user));
+                doc! { "q": guard, "u": update }.into()
+            })
+            .collect();
+        let durable = doc! { "w": "majority", "j": true };
+        let command = doc! { "update": "accounts", "updates": updates, "ordered": false, "writeConcern": durable };
+        let done = self.mongo.command(command).await?;
+        for problem in ["writeErrors", "writeConcernError"] {
+            if let Some(problem) = done.get(problem) {
+                return Err(StoreError::Commit(problem.to_string()));
+            }
+        }
+        let (collection, users) = (self.collection.clone(), asked.iter().map(|(user, _)| *user).collect::<Vec<_>>());
+        let seen: Vec<Seen> = run(async move {
+            let fields = doc! { "available": 1, "held": 1, "debt": 1, "posted": 1, "cut": 1, "recent.id": 1 };
+            collection.find(doc! { "_id": { "$in": users } }).projection(fields).await?.try_collect().await
+        })
+        .await?;
+        let seen: HashMap<_, _> = seen.into_iter().map(|seen| (seen.user.bytes(), seen)).collect();
+        let result = |(user, entry): (bson::Uuid, bson::Uuid)| {
+            let seen = seen.get(&user.bytes())?;
+            let Seen { available, held, debt, posted, cut, .. } = *seen;
+            let done = seen.recent.iter().any(|recent| recent.id == entry);
+            done.then_some(After { available, held, debt, posted, cut })
+        };
+        Ok(asked.into_iter().map(result).collect())
+    }
+}

@@ -1,0 +1,273 @@
+//! The images on the screen: which there are, which are chosen, and what the user can do with them.
+//!
+//! How an image is asked for is in `make.rs`, how it gets here in `follow.rs`; `viewing.rs` shows one, `changing.rs` changes and
+//! deletes.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::client::{self, Refusal};
+use super::stream;
+use super::viewing::Viewed;
+use crate::i18n::{Text, t};
+use crate::images::{AspectRatio, Filter, Gallery, Image, Studio};
+use crate::layout::WorkspaceContext;
+use crate::platform::browser::navigation::Navigation;
+use crate::platform::browser::page_data::go_to_sign_in;
+use crate::ui::{Toast, ToastTone, Toasts};
+
+/// An image on the screen. The key stays the same when the server gives the image its id.
+#[derive(Debug, Clone)]
+pub struct Tile {
+    pub key: u32,
+    pub image: ArcRwSignal<Image>,
+    /// It has been made, and is on its way into the store.
+    pub storing: ArcRwSignal<bool>,
+    /// The user wants it stopped.
+    pub stopping: ArcRwSignal<bool>,
+    /// What is held for it; 0 until the server has said it.
+    pub held: Arc<AtomicI64>,
+}
+
+/// The state of the pages of images. A copy is a handle.
+#[derive(Debug, Clone, Copy)]
+pub struct Collection {
+    /// What can be asked for; `None` until it is known.
+    pub studio: RwSignal<Option<Studio>>,
+    /// Newest first.
+    pub tiles: RwSignal<Vec<Tile>>,
+    /// Where the list goes on.
+    pub cursor: RwSignal<Option<String>>,
+    /// More of it is being loaded.
+    pub loading: RwSignal<bool>,
+    /// What the tiles were chosen by.
+    pub filter: RwSignal<Filter>,
+    /// What went wrong last, for people; empty if nothing did.
+    pub failure: RwSignal<String>,
+    /// The code of the failure.
+    pub failure_code: RwSignal<String>,
+    /// The prompt that is being written.
+    pub prompt: RwSignal<String>,
+    /// The shape of the next images.
+    pub ratio: RwSignal<AspectRatio>,
+    /// How many are made next.
+    pub number: RwSignal<usize>,
+    /// What the field of the seed holds at first.
+    pub seed: RwSignal<String>,
+    /// Requests are on their way.
+    pub sending: RwSignal<bool>,
+    /// Images are being selected.
+    pub selecting: RwSignal<bool>,
+    /// The ids of those that are.
+    pub selected: RwSignal<Vec<String>>,
+    /// The ids of those that are to be deleted, once the user has said so.
+    pub doomed: RwSignal<Vec<String>>,
+    /// The user is asked.
+    pub asking: RwSignal<bool>,
+    /// The image that has the page to itself.
+    pub viewed: RwSignal<Option<Viewed>>,
+    /// There is no such image.
+    pub missing: RwSignal<bool>,
+    /// Seconds since 1970; 0 until a script runs.
+    pub now: RwSignal<i64>,
+    /// What screen readers are told.
+    pub announcement: RwSignal<String>,
+    pub toasts: Toasts,
+    /// The image is looked at from the gallery, which is one step back.
+    pub from_gallery: StoredValue<bool>,
+    /// Those in the making that somebody listens to, and those that wait for it.
+    pub(super) followed: StoredValue<Vec<Tile>>,
+    pub(super) waiting: StoredValue<Vec<Tile>>,
+    /// Of two lists that load at the same time, the one that was asked for last is shown.
+    pub(super) turn: StoredValue<u32>,
+    keys: StoredValue<u32>,
+    pub(super) workspace: WorkspaceContext,
+    pub(super) navigation: Navigation,
+}
+
+impl Collection {
+    /// Without images.
+    #[must_use]
+    pub fn new(workspace: WorkspaceContext, navigation: Navigation) -> Self {
+        Self {
+            studio: RwSignal::default(),
+            tiles: RwSignal::default(),
+            cursor: RwSignal::default(),
+            loading: RwSignal::default(),
+            filter: RwSignal::default(),
+            failure: RwSignal::default(),
+            failure_code: RwSignal::default(),
+            prompt: RwSignal::default(),
+            ratio: RwSignal::default(),
+            number: RwSignal::new(1),
+            seed: RwSignal::default(),
+            sending: RwSignal::default(),
+            selecting: RwSignal::default(),
+            selected: RwSignal::default(),
+            doomed: RwSignal::default(),
+            asking: RwSignal::default(),
+            viewed: RwSignal::default(),
+            missing: RwSignal::default(),
+            now: RwSignal::default(),
+            announcement: RwSignal::default(),
+            toasts: Toasts::default(),
+            from_gallery: StoredValue::default(),
+            followed: StoredValue::default(),
+            waiting: StoredValue::default(),
+            turn: StoredValue::default(),
+            keys: StoredValue::default(),
+            workspace,
+            navigation,
+        }
+    }
+
+    /// Shows what the server chose by a filter.
+    pub fn show(self, gallery: Gallery, filter: Filter) {
+        let tiles: Vec<_> = gallery.images.items.into_iter().map(|image| self.tile(image)).collect();
+        self.studio.set(Some(gallery.studio));
+        self.cursor.set(gallery.images.next_cursor);
+        self.filter.set(filter);
+        self.selected.set(Vec::new());
+        self.loading.set(false);
+        self.tiles.set(tiles);
+    }
+
+    /// Loads what fits a filter.
+    pub fn load(self, filter: Filter) {
+        let turn = self.next_turn();
+        self.loading.set(true);
+        spawn_local(async move {
+            let known = self.studio.get_untracked();
+            let loaded = match known {
+                Some(studio) => client::load_images(&filter).await.map(|images| Gallery { studio, images }),
+                None => client::load_gallery(&filter).await,
+            };
+            if self.turn.try_get_value() == Some(turn) {
+                match loaded {
+                    Ok(gallery) => {
+                        self.show(gallery, filter);
+                        self.follow_running();
+                    }
+                    Err(refusal) => {
+                        self.loading.set(false);
+                        self.fail(refusal);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Loads what comes after the last tile.
+    pub fn load_more(self) {
+        let Some(cursor) = self.cursor.get_untracked().filter(|_| !self.loading.get_untracked()) else { return };
+        let turn = self.next_turn();
+        self.loading.set(true);
+        spawn_local(async move {
+            let Some(filter) = self.filter.try_get_untracked() else { return };
+            let loaded = client::load_images(&Filter { cursor: Some(cursor), ..filter }).await;
+            if self.turn.try_get_value() != Some(turn) {
+                return;
+            }
+            self.loading.set(false);
+            match loaded {
+                Ok(page) => {
+                    let more: Vec<_> = page.items.into_iter().map(|image| self.tile(image)).collect();
+                    self.cursor.set(page.next_cursor);
+                    self.tiles.update(|tiles| {
+                        let is_new = |tile: &Tile| !tiles.iter().any(|known| known.key == tile.key);
+                        let more: Vec<_> = more.into_iter().filter(is_new).collect();
+                        tiles.extend(more);
+                    });
+                    self.follow_running();
+                }
+                Err(refusal) => {
+                    // The link stays, for another try.
+                    self.say(refusal.message, ToastTone::Danger);
+                }
+            }
+        });
+    }
+
+    /// Listens to the images that are being made.
+    pub fn follow_running(self) {
+        for tile in self.tiles.get_untracked() {
+            stream::follow(self, tile);
+        }
+    }
+
+    /// Says what went wrong above the gallery, unless the page is gone.
+    pub(super) fn fail(self, refusal: Refusal) {
+        if refusal.code == "unauthenticated" {
+            go_to_sign_in();
+        }
+        self.failure_code.try_set(refusal.code);
+        self.failure.try_set(refusal.message);
+    }
+
+    /// Says something at the edge of the screen, unless the page is gone.
+    pub fn say(self, text: String, tone: ToastTone) {
+        if !self.is_gone() {
+            self.toasts.show(Toast { text, tone, action: None });
+        }
+    }
+
+    /// Tells screen readers, unless the page is gone.
+    pub(super) fn announce(self, text: String) {
+        self.announcement.try_set(text);
+    }
+
+    /// Nobody looks any more.
+    pub(super) fn is_gone(self) -> bool {
+        self.turn.try_get_value().is_none()
+    }
+
+    /// Changes the credits that the header shows.
+    pub(super) fn add_credits(self, credits: i64) {
+        if let Some(before) = self.workspace.available.try_get_untracked() {
+            self.workspace.available.set(before + credits);
+        }
+    }
+
+    /// The tile of an image: the one that it has already, with what is new about it, or one of its own.
+    pub(super) fn tile(self, image: Image) -> Tile {
+        let is_its = |tile: &Tile| tile.image.read_untracked().id == image.id;
+        let followed = self.followed.with_value(|tiles| tiles.iter().find(|tile| is_its(tile)).cloned());
+        let waiting = || self.waiting.with_value(|tiles| tiles.iter().find(|tile| is_its(tile)).cloned());
+        let shown = || self.tiles.read_untracked().iter().find(|tile| is_its(tile)).cloned();
+        if let Some(known) = followed.or_else(waiting).or_else(shown).filter(|_| !image.id.is_empty()) {
+            if *known.image.read_untracked() != image {
+                known.image.set(image);
+            }
+            return known;
+        }
+        let key = self.keys.get_value() + 1;
+        self.keys.set_value(key);
+        Tile {
+            key,
+            image: ArcRwSignal::new(image),
+            storing: ArcRwSignal::new(false),
+            stopping: ArcRwSignal::new(false),
+            held: Arc::default(),
+        }
+    }
+
+    pub(super) fn next_turn(self) -> u32 {
+        let turn = self.turn.get_value().wrapping_add(1);
+        self.turn.set_value(turn);
+        turn
+    }
+}
+
+/// How people call who makes images.
+#[must_use]
+pub fn painter_label(name: &str) -> &str {
+    match name {
+        "replicate" => "Replicate",
+        "openai" => "OpenAI",
+        "sketch" => t(Text::Sketch),
+        other => other,
+    }
+}

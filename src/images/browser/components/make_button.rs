@@ -1,0 +1,38 @@
+//! The price of the next images: the button that makes them, or why it cannot.
+
+use leptos::either::Either;
+use leptos::prelude::*;
+
+use crate::chat::credits_text;
+use crate::i18n::{Text, count, fill, t};
+use crate::images::browser::collection::Collection;
+use crate::ui::{Button, ButtonVariant, IconName};
+
+/// Sends the form, if there are credits enough.
+#[component]
+pub fn MakeButton(
+    /// Where the images go.
+    collection: Collection,
+    /// What they cost together.
+    cost: Memo<i64>,
+    /// Nothing can be made now.
+    disabled: Signal<bool>,
+) -> impl IntoView {
+    let available = collection.workspace.available;
+    let has_enough = Memo::new(move |_| cost.get() <= available.get());
+    move || {
+        if has_enough.get() {
+            let number = count(Text::MakeImages, collection.number.get() as u64);
+            let label = format!("{number} · {}", credits_text(cost.get()));
+            Either::Left(view! {
+                <Button label kind="submit" variant=ButtonVariant::Primary disabled class="grow sm:grow-0" />
+            })
+        } else {
+            let amounts = [("needed", &*credits_text(cost.get())), ("available", &*available.get().to_string())];
+            Either::Right(view! {
+                <p class="text-sm text-danger">{fill(Text::TooFewCredits, &amounts)}</p>
+                <Button href="/dashboard" icon=IconName::Coins label=t(Text::SeeYourCredits) />
+            })
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! `/api/image` and `/api/images`, and the forms of the pages for browsers without JavaScript.
+
+use axum::extract::{Form, Query, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::Event;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use futures::StreamExt;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::order::{Wish, order_image};
+use super::service::{self, IMAGES_PAGE};
+use super::storage::Rendition;
+use super::store::ImageFilter;
+use super::subscribe::{await_end, error_of, price_of, watch_image};
+use crate::account::server::caller::Caller;
+use crate::api_docs::{Refusal, Spending};
+use crate::app::pages;
+use crate::app::state::AppState;
+use crate::chat::server::send::check_key;
+use crate::credits::Page;
+use crate::images::{
+    DeletedImages, Image, ImageChange, ImageDetail, ImageEvent, ImageRequest, ImageSelection, ImageStatus, ImageTicket,
+    MOST_AT_ONCE, Studio,
+};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::{
+    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
+    with_quota,
+};
+use crate::platform::jobs::Position;
+use crate::ui::Theme;
+
+/// The routes of this feature.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(show_studio, make))
+        .routes(routes!(list))
+        .routes(routes!(show, change, delete))
+        .routes(routes!(delete_several))
+        .routes(routes!(watch))
+        .routes(routes!(stop))
+        .routes(routes!(show_file))
+        .routes(routes!(show_thumbnail))
+        .route("/images", post(submit))
+        .route("/images/{id}", post(submit_change))
+}
+
+/// Says what can be asked for: providers, shapes, the price.
+#[utoipa::path(get, path = "/api/image", operation_id = "show_studio", tag = "Images",
+    responses((status = 200, description = "What can be asked for.", body = Envelope<Studio>)))]
+async fn show_studio(State(state): State<AppState>, _: Caller) -> Answer<Studio> {
+    Answer(service::load_studio(&state))
+}
+
+/// Makes an image.
+///
+/// The price is put on hold first and taken when the image is stored: no image, no charge. The answer comes at once and
+/// names the image; with `Prefer: wait` it comes when the image is there. Closing the connection does not stop it; only
+/// `stop` does.
+#[utoipa::path(post, path = "/api/image", operation_id = "make_image", tag = "Images",
+    params(("Prefer" = Option<String>, Header, description = "`wait`: answer when the image is there.")),
+    request_body(content = ImageRequest, example = json!({"prompt": "A lighthouse at dusk", "aspectRatio": "16:9"})),
+    responses((status = 202, description = "It is being made.", body = Envelope<ImageTicket>),
+        (status = 200, description = "With `Prefer: wait`: it is there.", body = Envelope<Image>),
+        Spending, Refusal::<422>))]
+async fn make(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    ApiJson(request, _): ApiJson<ImageRequest>,
+) -> Result<Response, ApiError> {
+    // Over the parsed request, so that white space between the fields does not matter.
+    let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
+    let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &canonical)).transpose()?;
+    let wish = Wish::read(&state, request)?;
+    let ordered = order_image(&state, &caller, wish, idempotency).await?;
+    if !wants_to_wait(&headers) {
+        let (status, credits) = if ordered.is_new {
+            (ImageStatus::Running, state.config.credits.image)
+        } else {
+            let image = service::find_image(&state, caller.id, ordered.id).await?;
+            // It may have been ordered when, or where, it had another price.
+            (image.status, price_of(&state, caller.id, ordered.id).await?)
+        };
+        let ticket = ImageTicket { id: ordered.id.to_string(), status, credits };
+        return Ok(with_quota((StatusCode::ACCEPTED, Answer(ticket)).into_response(), ordered.quota));
+    }
+    let image = await_end(&state, caller.id, ordered.id).await?;
+    if let Some(error) = error_of(&image) {
+        return Err(error.into());
+    }
+    let mut response = with_quota(Answer(image).into_response(), ordered.quota);
+    response.headers_mut().insert(HeaderName::from_static("preference-applied"), HeaderValue::from_static("wait"));
+    Ok(response)
+}
+
+/// RFC 7240: `Prefer: wait`, also `wait=60`, among other preferences.
+fn wants_to_wait(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    preferences
+        .flat_map(|value| value.split([',', ';']))
+        .any(|preference| preference.split('=').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("wait")))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Images on the page: 1 to 100.
+    limit: Option<String>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+    /// Only images whose prompt contains this.
+    q: Option<String>,
+    /// `true`: only favorites.
+    favorites: Option<String>,
+}
+
+/// Lists images, newest first.
+#[utoipa::path(get, path = "/api/images", operation_id = "list_images", tag = "Images", params(ListQuery),
+    responses((status = 200, description = "A page of them.", body = Envelope<Page<Image>>)))]
+async fn list(State(state): State<AppState>, caller: Caller, Query(query): Query<ListQuery>) -> ApiResult<Page<Image>> {
+    let limit = page_limit(query.limit.as_deref(), IMAGES_PAGE)?;
+    let favorites_only = match query.favorites.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(AppError::invalid("favorites", "favorites is true or false.").into()),
+    };
+    let filter = ImageFilter { query: query.q.unwrap_or_default(), favorites_only };
+    Ok(Answer(service::list_images(&state, caller.id, filter, query.cursor.as_deref(), limit).await?))
+}
+
+/// Reads one image, made or in the making.
+#[utoipa::path(get, path = "/api/images/{id}", operation_id = "read_image", tag = "Images",
+    params(("id" = Uuid, Path, description = "The image's id.")),
+    responses((status = 200, description = "The image.", body = Envelope<ImageDetail>)))]
+async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<ImageDetail> {
+    Ok(Answer(service::load_image(&state, caller.id, &id.to_string()).await?))
+}
+
+/// Makes an image a favorite, or no longer.
+#[utoipa::path(patch, path = "/api/images/{id}", operation_id = "change_image", tag = "Images",
+    params(("id" = Uuid, Path, description = "The image's id.")),
+    request_body(content = ImageChange, example = json!({"favorite": true})),
+    responses((status = 200, description = "It is changed.", body = Envelope<Image>)))]
+async fn change(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    ApiJson(change, _): ApiJson<ImageChange>,
+) -> ApiResult<Image> {
+    Ok(Answer(service::change_image(&state, caller.id, id, change).await?))
+}
+
+/// Deletes an image and its files.
+#[utoipa::path(delete, path = "/api/images/{id}", operation_id = "delete_image", tag = "Images",
+    params(("id" = Uuid, Path, description = "The image's id.")),
+    responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
+async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    service::delete_image(&state, caller.id, id).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Deletes several images and their files.
+#[utoipa::path(post, path = "/api/images/delete", operation_id = "delete_images", tag = "Images",
+    request_body(content = ImageSelection, example = json!({"ids": ["01900000-0000-7000-8000-000000000001"]})),
+    responses((status = 200, description = "They are gone.", body = Envelope<DeletedImages>)))]
+async fn delete_several(
+    State(state): State<AppState>,
+    caller: Caller,
+    ApiJson(selection, _): ApiJson<ImageSelection>,
+) -> ApiResult<DeletedImages> {
+    let ids: Result<Vec<Uuid>, _> = selection.ids.iter().map(|id| id.parse()).collect();
+    let ids = ids.map_err(|_| AppError::invalid("ids", "One of these is not an id."))?;
+    Ok(Answer(DeletedImages { deleted: service::delete_images(&state, caller.id, ids).await? }))
+}
+
+/// Follows an image in the making from its start, or from after an event.
+///
+/// Any number of clients may, at any time, in any tab.
+#[utoipa::path(get, path = "/api/images/{id}/events", operation_id = "watch_image", tag = "Images",
+    params(("id" = Uuid, Path, description = "The image's id."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
+    responses((status = 200, description = "The events.", body = ImageEvent, content_type = "text/event-stream"),
+        (status = 204, description = "There is nothing more to come.")))]
+async fn watch(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let from = Position::of_request(&headers)?;
+    let Some(events) = watch_image(&state, caller.id, id, from).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let events =
+        events.map(|event| Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data));
+    Ok(event_stream(events, "no-store"))
+}
+
+/// Stops the making of an image, which is then free. One that is there already stays.
+#[utoipa::path(post, path = "/api/images/{id}/stop", operation_id = "stop_image", tag = "Images",
+    params(("id" = Uuid, Path, description = "The image's id.")),
+    responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
+async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    service::stop_image(&state, caller.id, id).await?;
+    Ok(Answer(Nothing {}))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct FileQuery {
+    /// Whatever it says: the file is to be saved, not shown.
+    download: Option<String>,
+}
+
+/// Reads the file of an image.
+#[utoipa::path(get, path = "/api/images/{id}/file", operation_id = "read_image_file", tag = "Images",
+    params(("id" = Uuid, Path, description = "The image's id."), FileQuery),
+    responses((status = 200, description = "The image.", content_type = "image/png")))]
+async fn show_file(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    Query(query): Query<FileQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let mut response = send_file(&state, caller.id, id, Rendition::Full, &headers).await?;
+    if query.download.is_some() {
+        let name = service::find_image(&state, caller.id, id).await.map(|image| file_name(&image))?;
+        let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
+        response.headers_mut().insert(CONTENT_DISPOSITION, disposition.map_err(|_| AppError::Internal)?);
+    }
+    Ok(response)
+}
+
+/// Reads the thumbnail of an image.
+#[utoipa::path(get, path = "/api/images/{id}/thumbnail", operation_id = "read_thumbnail", tag = "Images",
+    params(("id" = Uuid, Path, description = "The image's id.")),
+    responses((status = 200, description = "The thumbnail.", content_type = "image/webp")))]
+async fn show_thumbnail(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    Ok(send_file(&state, caller.id, id, Rendition::Thumbnail, &headers).await?)
+}
+
+async fn send_file(
+    state: &AppState,
+    user: Uuid,
+    id: Uuid,
+    rendition: Rendition,
+    headers: &HeaderMap,
+) -> AppResult<Response> {
+    // An image never changes: what a browser has of it, it may go on showing, if it is still there to be seen.
+    let tag = format!("\"{id}-{}\"", rendition.media_type().trim_start_matches("image/"));
+    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let response = if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+        service::find_image(state, user, id).await?;
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let (_, bytes) = service::load_file(state, user, id, rendition).await?;
+        ([(CONTENT_TYPE, HeaderValue::from_static(rendition.media_type()))], bytes).into_response()
+    };
+    let headers = [
+        (ETAG, HeaderValue::try_from(tag).map_err(|_| AppError::Internal)?),
+        (CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
+        // It came from outside: nothing may take it for more than an image.
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, response).into_response())
+}
+
+/// What a saved image is called: words of its prompt, in letters that every system takes.
+fn file_name(image: &Image) -> String {
+    let words = image.prompt.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut name = "tessera".to_owned();
+    for word in words.take(8) {
+        name.push('-');
+        name.extend(word.chars().take(24).map(|c| c.to_ascii_lowercase()));
+    }
+    format!("{name}-{}.png", &image.id[image.id.len() - 6..])
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageForm {
+    #[serde(default)]
+    prompt: String,
+    aspect_ratio: Option<String>,
+    provider: Option<String>,
+    seed: Option<String>,
+    count: Option<String>,
+}
+
+/// Orders what the form of `/images` asks for, and shows the gallery. What was refused comes back with what was typed.
+async fn submit(State(state): State<AppState>, caller: Caller, Form(form): Form<ImageForm>) -> Redirect {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let typed =
+        [("prompt", form.prompt.clone()), ("aspectRatio", text(&form.aspect_ratio)), ("seed", text(&form.seed))];
+    match order_several(&state, &caller, form).await {
+        Ok(()) => Redirect::to("/images"),
+        Err(error) => {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            // Only the code: what is in an address can have been written by anybody.
+            query.append_pair("error", error.code()).extend_pairs(typed);
+            Redirect::to(&format!("/images?{}", query.finish()))
+        }
+    }
+}
+
+async fn order_several(state: &AppState, caller: &Caller, form: ImageForm) -> AppResult<()> {
+    let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let number = |field: &str, text: Option<String>| {
+        let parsed = filled(text).map(|text| text.trim().parse::<u32>()).transpose();
+        parsed.map_err(|_| AppError::invalid(field, "This is not a number."))
+    };
+    let count = number("count", form.count)?.unwrap_or(1);
+    if !(1..=MOST_AT_ONCE).contains(&usize::try_from(count).unwrap_or(usize::MAX)) {
+        return Err(AppError::invalid("count", format!("1 to {MOST_AT_ONCE} images at once.")));
+    }
+    let first = number("seed", form.seed)?.unwrap_or_else(rand::random);
+    let request = ImageRequest {
+        prompt: form.prompt,
+        aspect_ratio: filled(form.aspect_ratio),
+        provider: filled(form.provider),
+        seed: None,
+    };
+    for number in 0..count {
+        let request = ImageRequest { seed: Some(first.wrapping_add(number)), ..request.clone() };
+        let ordered = order_image(state, caller, Wish::read(state, request)?, None).await;
+        // What was ordered already is in the gallery, which shows how many there are.
+        if let (0, Err(error)) = (number, ordered) {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct ChangeForm {
+    action: String,
+}
+
+/// What the buttons of `/images/{id}` and of the gallery do.
+async fn submit_change(
+    State(state): State<AppState>,
+    caller: Caller,
+    theme: Theme,
+    PathId(id): PathId,
+    Form(ChangeForm { action }): Form<ChangeForm>,
+) -> Response {
+    let here = format!("/images/{id}");
+    let favorite = |favorite| service::change_image(&state, caller.id, id, ImageChange { favorite: Some(favorite) });
+    let done = match action.as_str() {
+        "favorite" => favorite(true).await.map(|_| here),
+        "unfavorite" => favorite(false).await.map(|_| here),
+        "delete" => service::delete_image(&state, caller.id, id).await.map(|()| "/images".to_owned()),
+        "stop" => service::stop_image(&state, caller.id, id).await.map(|()| "/images".to_owned()),
+        "again" => order_again(&state, &caller, id).await.map(|()| "/images".to_owned()),
+        _ => Err(AppError::invalid("action", "The action is favorite, unfavorite, delete, stop or again.")),
+    };
+    match done {
+        Ok(next) => Redirect::to(&next).into_response(),
+        Err(error) => pages::error_page(&state, theme, &error),
+    }
+}
+
+/// Another image of the same prompt and shape.
+async fn order_again(state: &AppState, caller: &Caller, id: Uuid) -> AppResult<()> {
+    let image = service::find_image(state, caller.id, id).await?;
+    let request = ImageRequest {
+        prompt: image.prompt,
+        aspect_ratio: Some(image.aspect_ratio.as_str().to_owned()),
+        // It may not be configured any more: then whoever is first.
+        provider: state
+            .image_providers
+            .iter()
+            .map(|provider| provider.name().to_owned())
+            .find(|name| *name == image.provider),
+        seed: None,
+    };
+    order_image(state, caller, Wish::read(state, request)?, None).await.map(drop)
+}

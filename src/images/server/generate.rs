@@ -1,0 +1,468 @@
+//! Making an image: one job from the first provider asked to the settled or released hold.
+//!
+//! Everything that a crash could lose is written down before it matters: the provider's id before it is asked again, and
+//! the hold, which stays open until it is known whether there are files. Whoever finds a hold that nobody renews knows
+//! where its files would be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use super::picture::{Picture, Provenance, develop};
+use super::providers::{GuardedImageProvider, ImageOrder, ImageProvider, Source, Step, may_pass};
+use super::storage::{ObjectKey, Rendition};
+use super::store::{Assignment, FinishedImage, MadeImage};
+use crate::app::state::AppState;
+use crate::chat::server::image_messages;
+use crate::credits::ReleaseReason;
+use crate::credits::server::store::{Hold, HoldEnd, WorkKind};
+use crate::images::{
+    AspectRatio, ImageDoneEvent, ImageErrorEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage,
+    ImageStartEvent, ImageStatus,
+};
+use crate::platform::db::{keep_trying, now_millis};
+use crate::platform::error::AppError;
+use crate::platform::http::request_id::in_request;
+use crate::platform::jobs::{Job, JobEvent, Position, StopReason};
+use crate::upstream::{Next, ProviderError, Route};
+use crate::usage::{Attempt, Outcome};
+
+/// How often a provider is asked how far it is.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long storage may take, all its retries together.
+const STORE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long an image that a killed server had ordered may still take: its hold is to be ended within a minute.
+pub const RESUME_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Images that are decoded and encoded at the same time: the largest take 250 MB each.
+static DARKROOM: Semaphore = Semaphore::const_new(2);
+
+/// An image to make.
+pub struct Making {
+    pub id: Uuid,
+    /// Only this run may write to the stored image.
+    pub run: Uuid,
+    /// Its price.
+    pub hold: Hold,
+    pub shown_in: Option<(Uuid, Uuid)>,
+    pub prompt: String,
+    pub aspect_ratio: AspectRatio,
+    pub seed: u32,
+    /// The id under which the first provider works on it already.
+    pub resumes: Option<String>,
+}
+
+/// Why there is no image.
+enum Failure {
+    Stopped,
+    /// It was deleted, or somebody else goes on with it.
+    NotOurs,
+    Broken(AppError),
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self::Broken(error.shown_for_image())
+    }
+}
+
+/// An image on its way.
+struct Easel<'a> {
+    state: &'a AppState,
+    job: &'a Job,
+    making: &'a Making,
+    /// Events so far.
+    told: u64,
+    route: Route<dyn ImageProvider>,
+    /// The id under which the provider works on it.
+    remote_id: Option<String>,
+    /// There may be files.
+    has_stored: bool,
+}
+
+/// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
+pub fn start(state: &AppState, making: Making, route: Route<dyn ImageProvider>) {
+    let state = state.clone();
+    state.clone().jobs.spawn(making.id, making.hold.user, WorkKind::Image, |job| {
+        let request_id = making.hold.request_id.clone();
+        in_request(request_id, async move {
+            let mut easel = Easel {
+                state: &state,
+                job: &job,
+                making: &making,
+                told: 0,
+                route,
+                remote_id: making.resumes.clone(),
+                has_stored: false,
+            };
+            easel.tell(&ImageEvent::Start(ImageStartEvent {
+                id: making.id.to_string(),
+                provider: easel.provider().name().to_owned(),
+                model: easel.provider().model(),
+                credits: making.hold.amount,
+            }));
+            let painted = tokio::select! {
+                reason = job.stopped() => Err(match reason {
+                    StopReason::User => Failure::Stopped,
+                    StopReason::Shutdown => Failure::Broken(AppError::Unavailable),
+                }),
+                painted = easel.paint() => painted,
+            };
+            // Not to be stopped from here on: what is half stored cannot be told from what is about to be.
+            let made = match painted {
+                Ok(picture) => easel.keep(picture).await,
+                Err(failure) => Err(failure),
+            };
+            easel.finish(made).await;
+        })
+    });
+}
+
+impl Easel<'_> {
+    fn tell(&mut self, event: &ImageEvent) {
+        let position = match event {
+            ImageEvent::Done(_) | ImageEvent::Error(_) => Position::End,
+            _ => Position::At(self.told),
+        };
+        self.told += 1;
+        self.job.publish(job_event(event, position));
+    }
+
+    const fn provider(&self) -> &Arc<GuardedImageProvider> {
+        self.route.provider()
+    }
+
+    /// Stores what was made.
+    async fn keep(&mut self, picture: Picture) -> Result<MadeImage, Failure> {
+        let made = MadeImage {
+            provider: self.provider().name().to_owned(),
+            model: self.provider().model(),
+            is_ai: self.provider().is_ai(),
+            fallback_from: self.route.fallback_from().map(str::to_owned),
+            width: picture.width,
+            height: picture.height,
+            placeholder: picture.placeholder,
+            credits: self.making.hold.amount,
+        };
+        self.has_stored = true;
+        let stored = async {
+            self.store(Rendition::Full, picture.png.into()).await?;
+            self.store(Rendition::Thumbnail, picture.thumbnail.into()).await
+        };
+        match timeout(STORE_PATIENCE, stored).await {
+            Ok(Ok(())) => Ok(made),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => {
+                tracing::error!("an image could not be stored in time");
+                Err(Failure::Broken(AppError::Unavailable))
+            }
+        }
+    }
+
+    /// Asks one provider after the other.
+    async fn paint(&mut self) -> Result<Picture, Failure> {
+        let whole = if self.making.resumes.is_some() { RESUME_PATIENCE } else { self.state.config.images.timeout };
+        let deadline = Instant::now() + whole;
+        self.state.retries.earn();
+        loop {
+            let provider = self.provider().clone();
+            let share = self.route.share(deadline);
+            let (began, at) = (Instant::now(), now_millis());
+            let painted = timeout(share, self.paint_with(&provider, share)).await;
+            let error = match painted {
+                Ok(Ok(picture)) => {
+                    self.route.answered();
+                    self.record(Outcome::Ok, began, at);
+                    return Ok(picture);
+                }
+                Ok(Err(Painting::NotOurs)) => return Err(Failure::NotOurs),
+                Ok(Err(Painting::Failed(error))) => error,
+                Err(_) => ProviderError::Timeout,
+            };
+            tracing::warn!(provider = provider.name(), %error, "a provider made no image");
+            self.route.failed(&error);
+            self.record(error.outcome(), began, at);
+            self.give_up_remote().await;
+            // Who refuses a prompt has understood it: another one is not asked to do it all the same.
+            if matches!(error, ProviderError::Blocked(_)) || !self.fall_back(&error) {
+                return Err(error.into());
+            }
+        }
+    }
+
+    /// Goes on to the next provider, if there is one that may be asked.
+    fn fall_back(&mut self, error: &ProviderError) -> bool {
+        let next = self.route.advance(error, &self.state.retries);
+        if next != Next::Nobody {
+            self.state.metrics.fell_back(WorkKind::Image, next != Next::OverBudget);
+        }
+        let Next::Fallback { from, to } = next else { return false };
+        self.tell(&ImageEvent::Fallback(ImageFallbackEvent { from: from.to_owned(), to: to.to_owned() }));
+        self.remote_id = None;
+        true
+    }
+
+    async fn paint_with(&mut self, provider: &GuardedImageProvider, share: Duration) -> Result<Picture, Painting> {
+        let remote_id = self.remote_id.clone();
+        self.assign(remote_id.clone()).await?;
+        self.tell(&ImageEvent::Progress(ImageProgressEvent { stage: ImageStage::Painting }));
+        let mut step = match remote_id {
+            Some(remote_id) => Step::Working { remote_id },
+            None => provider.start(&self.order(share)).await?,
+        };
+        let source = loop {
+            match step {
+                Step::Made { remote_id, source } => {
+                    if remote_id.is_some() && remote_id != self.remote_id {
+                        self.assign(remote_id).await?;
+                    }
+                    break source;
+                }
+                Step::Working { remote_id } => {
+                    if self.remote_id.as_ref() != Some(&remote_id) {
+                        self.assign(Some(remote_id.clone())).await?;
+                    }
+                    tokio::select! {
+                        () = sleep(LOOK_EVERY) => {}
+                        () = self.job.nudged() => {}
+                    }
+                    step = match provider.look(&remote_id).await {
+                        // What it does not say now it says later; the time is limited.
+                        Err(error) if may_pass(&error) => Step::Working { remote_id },
+                        step => step?,
+                    };
+                }
+            }
+        };
+        self.tell(&ImageEvent::Progress(ImageProgressEvent { stage: ImageStage::Storing }));
+        let bytes = self.fetch(provider, source).await?;
+        let provenance = Provenance {
+            provider: provider.name().to_owned(),
+            model: provider.model(),
+            is_ai: provider.is_ai(),
+            created_at: jiff::Timestamp::now(),
+            prompt: self.state.config.images.keeps_prompt.then(|| self.making.prompt.clone()),
+        };
+        // Decoding and encoding is work for a core, not for the async threads, and takes some memory.
+        let _permit = DARKROOM.acquire().await.map_err(|_| ProviderError::Unavailable("no place".to_owned()))?;
+        let developed = tokio::task::spawn_blocking(move || develop(&bytes, &provenance)).await;
+        let developed = developed.map_err(|_| ProviderError::Malformed("a picture that cannot be read".to_owned()))?;
+        developed.map_err(|error| ProviderError::Malformed(error.to_string()).into())
+    }
+
+    fn order(&self, time_left: Duration) -> ImageOrder {
+        ImageOrder {
+            id: self.making.id,
+            prompt: self.making.prompt.clone(),
+            aspect_ratio: self.making.aspect_ratio,
+            seed: self.making.seed,
+            time_left,
+        }
+    }
+
+    /// A picture that was made should not be lost to one broken download.
+    async fn fetch(&self, provider: &GuardedImageProvider, source: Source) -> Result<Bytes, ProviderError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match provider.fetch(source.clone()).await {
+                Err(error) if may_pass(&error) && tries < 4 => {
+                    tracing::warn!(%error, tries, "an image could not be fetched yet");
+                    sleep(LOOK_EVERY * tries).await;
+                }
+                fetched => return fetched,
+            }
+        }
+    }
+
+    /// Puts down who works on it, and under which id.
+    async fn assign(&mut self, remote_id: Option<String>) -> Result<(), Painting> {
+        self.remote_id.clone_from(&remote_id);
+        let assignment = Assignment {
+            provider: self.provider().name().to_owned(),
+            model: self.provider().model(),
+            is_ai: self.provider().is_ai(),
+            remote_id,
+        };
+        let (id, run) = (self.making.id, self.making.run);
+        let assigned = keep_trying(|| self.state.images.assign(id, run, assignment.clone())).await;
+        let assigned = assigned.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
+        if assigned { Ok(()) } else { Err(Painting::NotOurs) }
+    }
+
+    /// Nobody waits for it any more: the provider need not go on.
+    async fn give_up_remote(&mut self) {
+        if let Some(remote_id) = self.remote_id.take() {
+            let provider = self.provider().clone();
+            // Not for long: the user waits.
+            let cancelled = timeout(Duration::from_secs(5), provider.cancel(&remote_id)).await;
+            if !matches!(cancelled, Ok(Ok(()))) {
+                tracing::warn!(provider = provider.name(), "an image could not be cancelled there");
+            }
+        }
+    }
+
+    async fn store(&self, rendition: Rendition, bytes: Bytes) -> Result<(), Failure> {
+        let key = ObjectKey::new(self.making.id, rendition);
+        let mut pause = Duration::from_millis(250);
+        for _ in 0..4 {
+            match self.state.objects.put(key, bytes.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::error!(%error, "an image could not be stored"),
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+        Err(Failure::Broken(AppError::Unavailable))
+    }
+
+    /// Puts down what came of asking a provider.
+    fn record(&self, outcome: Outcome, began: Instant, at: i64) {
+        let provider = self.provider();
+        let attempt = Attempt {
+            id: Uuid::now_v7(),
+            request_id: self.making.hold.request_id.clone(),
+            reply: self.making.id,
+            user: self.making.hold.user,
+            provider: provider.name().to_owned(),
+            model: provider.model(),
+            input_tokens: 0,
+            output_tokens: 0,
+            is_estimated: false,
+            cost_micros: match outcome {
+                _ if !provider.is_ai() => Some(0),
+                Outcome::Ok => self.state.config.usage.prices.find_image(&provider.model()),
+                // Whether it was paid for is not known.
+                Outcome::Timeout | Outcome::Stopped | Outcome::Malformed => None,
+                _ => Some(0),
+            },
+            latency_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
+            first_token_ms: None,
+            outcome,
+            at,
+        };
+        self.state.metrics.painted(&attempt);
+        self.state.usage.record(attempt);
+    }
+
+    /// Stores how it ended, then settles or releases: what is charged for can be shown.
+    async fn finish(mut self, made: Result<MadeImage, Failure>) {
+        if made.is_err() {
+            self.give_up_remote().await;
+        }
+        let (status, made, error) = match made {
+            Ok(made) => (ImageStatus::Complete, Some(made), None),
+            Err(Failure::Stopped) => (ImageStatus::Stopped, None, None),
+            Err(Failure::Broken(error)) => (ImageStatus::Failed, None, Some(error)),
+            Err(Failure::NotOurs) => {
+                self.leave().await;
+                return;
+            }
+        };
+        let finished = FinishedImage {
+            id: self.making.id,
+            run: Some(self.making.run),
+            status,
+            has_stray_files: made.is_none() && self.has_stored,
+            made,
+            error_code: error.as_ref().map(AppError::code),
+        };
+        let end = match self.close_books(finished).await {
+            Ok(Some(done)) => ImageEvent::Done(Box::new(done)),
+            Ok(None) => error_event(&error.unwrap_or(AppError::Stopped)),
+            Err(error) => error_event(&error),
+        };
+        if let Some((_, reply)) = self.making.shown_in {
+            image_messages::end_reply(self.state, self.making.hold.user, self.making.id, reply).await;
+        }
+        self.tell(&end);
+    }
+
+    /// Returns what there is to show, if there is something.
+    async fn close_books(&self, finished: FinishedImage) -> Result<Option<ImageDoneEvent>, AppError> {
+        let (state, hold) = (self.state, &self.making.hold);
+        let is_complete = finished.status == ImageStatus::Complete;
+        let stored = keep_trying(|| state.images.finish(finished.clone())).await?;
+        if !stored {
+            self.clear_away().await;
+        }
+        let charge = stored && is_complete;
+        let end = if charge { HoldEnd::Settle } else { HoldEnd::Release };
+        let reason = (!charge).then_some(match finished.status {
+            _ if !stored => ReleaseReason::Deleted,
+            ImageStatus::Stopped => ReleaseReason::Stopped,
+            _ => ReleaseReason::Failed,
+        });
+        let ended = keep_trying(|| state.credits.end_hold(hold, end, reason)).await?;
+        let (end, balance) = ended.ok_or(AppError::Internal)?;
+        state.metrics.hold_ended(end);
+        if !charge {
+            // Deleted meanwhile: free, and nothing to show.
+            return if stored { Ok(None) } else { Err(AppError::NotFound) };
+        }
+        let image = state.images.find(hold.user, hold.id).await?.ok_or(AppError::NotFound)?;
+        let credits = if end == HoldEnd::Settle { hold.amount } else { 0 };
+        Ok(Some(ImageDoneEvent { image, remaining_credits: balance.available, credits }))
+    }
+
+    /// It was deleted, or another run goes on with it; then its hold is that one's too.
+    async fn leave(&mut self) {
+        let (state, hold) = (self.state, &self.making.hold);
+        if matches!(state.images.look_up(self.making.id).await, Ok(super::store::Found::Nothing)) {
+            self.clear_away().await;
+            let reason = Some(ReleaseReason::Deleted);
+            match keep_trying(|| state.credits.end_hold(hold, HoldEnd::Release, reason)).await {
+                Ok(Some((end, _))) => state.metrics.hold_ended(end),
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
+            }
+        }
+        self.tell(&error_event(&AppError::NotFound));
+    }
+
+    /// Queues the files that this run may have stored for nobody. Were this cut off, whoever sweeps its hold does it.
+    async fn clear_away(&self) {
+        if self.has_stored {
+            let queued = keep_trying(|| self.state.images.queue_strays(vec![self.making.id])).await;
+            if let Err(error) = queued {
+                tracing::error!(%error, "files of an image that is gone are left to the sweeper");
+            }
+            self.state.cleaner.notify_one();
+        }
+    }
+}
+
+/// Why one provider made nothing.
+enum Painting {
+    /// It was deleted, or another run goes on with it.
+    NotOurs,
+    Failed(ProviderError),
+}
+
+impl From<ProviderError> for Painting {
+    fn from(error: ProviderError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The event that tells a watcher why there is no image. Nothing was charged.
+pub(super) fn error_event(error: &AppError) -> ImageEvent {
+    ImageEvent::Error(ImageErrorEvent { code: error.code().to_owned(), error: error.to_string(), charged: false })
+}
+
+/// An event as jobs carry it: the fields as JSON, without the name.
+pub(super) fn job_event(event: &ImageEvent, position: Position) -> JobEvent {
+    let (name, data) = match event {
+        ImageEvent::Start(event) => ("start", serde_json::to_string(event)),
+        ImageEvent::Fallback(event) => ("fallback", serde_json::to_string(event)),
+        ImageEvent::Progress(event) => ("progress", serde_json::to_string(event)),
+        ImageEvent::Done(event) => ("done", serde_json::to_string(event)),
+        ImageEvent::Error(event) => ("error", serde_json::to_string(event)),
+    };
+    // Structs of texts and numbers: there is nothing in them that JSON could not say.
+    JobEvent { name: name.into(), data: data.unwrap_or_default(), position }
+}

@@ -1,0 +1,179 @@
+//! The port to images: what is known of each, and which files are still to be deleted.
+//!
+//! A row is never removed while there may be files of it: deleting turns it into a tombstone, which is the queue of the
+//! files to delete. So deleting is one step in one place, and no file is forgotten by a crash.
+
+mod mongo;
+mod sqlite;
+
+use async_trait::async_trait;
+pub use mongo::MongoImageStore;
+pub use sqlite::SqliteImageStore;
+use uuid::Uuid;
+
+use crate::credits::Page;
+use crate::images::{AspectRatio, Image, ImageStatus};
+use crate::platform::db::StoreResult;
+
+/// An image that is about to be made.
+#[derive(Debug, Clone)]
+pub struct NewImage {
+    pub id: Uuid,
+    pub user: Uuid,
+    /// The conversation that it is made in, and the reply that shows it.
+    pub shown_in: Option<(Uuid, Uuid)>,
+    pub prompt: String,
+    pub aspect_ratio: AspectRatio,
+    pub seed: u32,
+    pub provider: String,
+    pub model: String,
+    pub is_ai: bool,
+    /// Which run of the job this is.
+    pub run: Uuid,
+}
+
+/// Who works on an image.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    pub provider: String,
+    pub model: String,
+    pub is_ai: bool,
+    /// The provider's own id of the work, once it is known.
+    pub remote_id: Option<String>,
+}
+
+/// An image in the making, as whoever goes on with it needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningImage {
+    pub id: Uuid,
+    pub user: Uuid,
+    pub shown_in: Option<(Uuid, Uuid)>,
+    pub prompt: String,
+    pub aspect_ratio: AspectRatio,
+    pub seed: u32,
+    pub provider: String,
+    pub remote_id: Option<String>,
+    pub run: Uuid,
+}
+
+/// What became of an image, whoever it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    Running(RunningImage),
+    /// It ended, and this is what it cost: 0 if there is nothing to show.
+    Ended {
+        credits: i64,
+        shown_in: Option<(Uuid, Uuid)>,
+    },
+    /// Deleted, or never begun.
+    Nothing,
+}
+
+/// How an image ended.
+#[derive(Debug, Clone)]
+pub struct FinishedImage {
+    pub id: Uuid,
+    /// Only this run may end it; `None`: whichever.
+    pub run: Option<Uuid>,
+    /// Not [`ImageStatus::Running`].
+    pub status: ImageStatus,
+    /// With [`ImageStatus::Complete`].
+    pub made: Option<MadeImage>,
+    pub error_code: Option<&'static str>,
+    /// There may be files all the same, which have to go.
+    pub has_stray_files: bool,
+}
+
+/// What there is to show.
+#[derive(Debug, Clone)]
+pub struct MadeImage {
+    pub provider: String,
+    pub model: String,
+    pub is_ai: bool,
+    pub fallback_from: Option<String>,
+    pub width: u32,
+    pub height: u32,
+    pub placeholder: String,
+    pub credits: i64,
+}
+
+/// Which images are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageFilter {
+    /// The prompt contains this, in any case; empty: whatever it says.
+    pub query: String,
+    pub favorites_only: bool,
+}
+
+/// An image whose files are to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stray {
+    pub id: Uuid,
+    /// How often that was tried in vain.
+    pub tries: u32,
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ImageCounts {
+    /// Images that can be shown.
+    pub complete: u64,
+    /// Images whose files are still to be deleted.
+    pub strays: u64,
+}
+
+/// Images. What belongs to somebody else is not there.
+#[async_trait]
+pub trait ImageStore: Send + Sync {
+    /// Stores an image in the making; `false` when [`crate::images::MOST_RUNNING`] of this user's are running already.
+    async fn begin(&self, image: NewImage) -> StoreResult<bool>;
+    /// Puts down who works on it; `false` when this run may not go on: it was ended, deleted, or taken over.
+    async fn assign(&self, id: Uuid, run: Uuid, assignment: Assignment) -> StoreResult<bool>;
+    /// Puts down under which id a provider works on it, unless one is known; `false` when it is known by another, or
+    /// does not run.
+    async fn learn_remote_id(&self, id: Uuid, remote_id: &str) -> StoreResult<bool>;
+    /// Lets the run `to` go on in the place of `from`; `false` when another one was faster.
+    async fn take_over(&self, id: Uuid, from: Uuid, to: Uuid) -> StoreResult<bool>;
+    /// What became of it.
+    async fn look_up(&self, id: Uuid) -> StoreResult<Found>;
+    /// Ends an image in the making, durably; `false` when it ended otherwise, is gone, or belongs to another run. The
+    /// same end again is `true` again. A queue entry is made in the same step where there may be stray files.
+    async fn finish(&self, image: FinishedImage) -> StoreResult<bool>;
+    /// Asks whoever makes it, on whatever server, to stop; `false` when nobody does.
+    async fn request_stop(&self, user: Uuid, id: Uuid) -> StoreResult<bool>;
+    /// Which of these running images should stop: those that were asked to, and those that were deleted.
+    async fn stop_requests(&self, images: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    /// The image that a reply shows, if it is one that does.
+    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>>;
+    /// An image of this user.
+    async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>>;
+    /// The ids of the images next to it that can be shown: the newer, the older.
+    async fn neighbors(&self, user: Uuid, id: Uuid) -> StoreResult<(Option<Uuid>, Option<Uuid>)>;
+    /// The newest first; `None` for a cursor that is none of ours.
+    async fn list(
+        &self,
+        user: Uuid,
+        filter: &ImageFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<Image>>>;
+    /// `false` where there is none.
+    async fn set_favorite(&self, user: Uuid, id: Uuid, favorite: bool) -> StoreResult<bool>;
+    /// Deletes those of these that are there, and queues their files. Returns them.
+    async fn delete(&self, user: Uuid, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    /// The same for all of a conversation.
+    async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> StoreResult<Vec<Uuid>>;
+    /// The same for all of a user.
+    async fn delete_of_user(&self, user: Uuid) -> StoreResult<Vec<Uuid>>;
+    /// Queues the files of ids that have no image to show: nothing happens to those that have.
+    async fn queue_strays(&self, ids: Vec<Uuid>) -> StoreResult<()>;
+    /// At most `limit` images whose files should be deleted now.
+    async fn strays(&self, now: i64, limit: usize) -> StoreResult<Vec<Stray>>;
+    /// The files of these are gone.
+    async fn forget_strays(&self, ids: Vec<Uuid>) -> StoreResult<()>;
+    /// The files of this could not be deleted: again at `next_try`.
+    async fn postpone_stray(&self, id: Uuid, next_try: i64) -> StoreResult<()>;
+    /// Which of these ids are images that can be shown, are being made, or are queued: whose files are accounted for.
+    async fn known(&self, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    async fn count(&self) -> StoreResult<ImageCounts>;
+}

@@ -1,0 +1,466 @@
+//! Images in MongoDB, a document each.
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::Collection;
+use mongodb::bson::{self, Document, doc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, RunningImage, Stray,
+};
+use crate::credits::Page;
+use crate::images::{AspectRatio, Image, ImageStatus, MOST_RUNNING};
+use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreError, StoreResult, now_millis, rfc3339};
+
+/// What the state of an image is that was deleted.
+const DELETED: &str = "deleted";
+
+/// An image as it is stored. One that was deleted keeps its id, its state and what the queue needs.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredImage {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    user: bson::Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conversation: Option<bson::Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply: Option<bson::Uuid>,
+    prompt: String,
+    aspect_ratio: AspectRatio,
+    seed: i64,
+    provider: String,
+    model: String,
+    is_ai: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fallback_from: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remote_id: Option<String>,
+    state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<bson::Uuid>,
+    /// Which of the user's [`MOST_RUNNING`] places it takes while it is being made: an index lets each be taken once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slot: Option<i32>,
+    width: u32,
+    height: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    placeholder: Option<String>,
+    #[serde(default)]
+    credits: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error_code: Option<String>,
+    #[serde(default)]
+    favorite: bool,
+    created_at: i64,
+}
+
+/// The id of an image alone.
+#[derive(Deserialize)]
+struct IdOnly {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+}
+
+impl StoredImage {
+    fn read(self) -> StoreResult<Image> {
+        let id = from_bson(self.id);
+        let status = ImageStatus::parse(&self.state);
+        Ok(Image {
+            id: id.to_string(),
+            status: status.ok_or_else(|| StoreError::Corrupt(format!("image state {:?}", self.state)))?,
+            prompt: self.prompt,
+            aspect_ratio: self.aspect_ratio,
+            seed: read_seed(self.seed)?,
+            width: self.width,
+            height: self.height,
+            provider: self.provider,
+            model: self.model,
+            is_ai: self.is_ai,
+            fallback_from: self.fallback_from,
+            credits: self.credits,
+            error_code: self.error_code,
+            favorite: self.favorite,
+            placeholder: self.placeholder,
+            conversation_id: self.conversation.map(|id| from_bson(id).to_string()),
+            created_at: rfc3339(self.created_at)?,
+            image_url: Image::file_path(id),
+            thumbnail_url: Image::thumbnail_path(id),
+        })
+    }
+
+    fn found(self) -> StoreResult<Found> {
+        let shown_in = self.conversation.map(from_bson).zip(self.reply.map(from_bson));
+        if self.state != ImageStatus::Running.as_str() {
+            return Ok(Found::Ended { credits: self.credits, shown_in });
+        }
+        let run = self.run.ok_or_else(|| StoreError::Corrupt("an image that nobody makes".to_owned()))?;
+        Ok(Found::Running(RunningImage {
+            id: from_bson(self.id),
+            user: from_bson(self.user),
+            shown_in,
+            prompt: self.prompt,
+            aspect_ratio: self.aspect_ratio,
+            seed: read_seed(self.seed)?,
+            provider: self.provider,
+            remote_id: self.remote_id,
+            run: from_bson(run),
+        }))
+    }
+}
+
+fn read_seed(seed: i64) -> StoreResult<u32> {
+    u32::try_from(seed).map_err(|_| StoreError::Corrupt(format!("seed {seed}")))
+}
+
+/// [`ImageStore`] over MongoDB.
+pub struct MongoImageStore {
+    images: Collection<StoredImage>,
+    /// For what a charge or a file depends on.
+    durable: Collection<StoredImage>,
+}
+
+impl MongoImageStore {
+    #[must_use]
+    pub fn new(mongo: &Mongo) -> Self {
+        Self {
+            images: mongo.collection("images", Durability::Relaxed),
+            durable: mongo.collection("images", Durability::Durable),
+        }
+    }
+
+    /// Changes the one that a condition selects; `false` where there is none.
+    async fn change(&self, of: Document, change: Document) -> StoreResult<bool> {
+        let images = self.images.clone();
+        let changed = run(async move { images.update_one(of, change).await }).await?;
+        Ok(changed.matched_count == 1)
+    }
+
+    async fn ids(&self, of: Document) -> StoreResult<Vec<Uuid>> {
+        let images = self.images.clone_with_type::<IdOnly>();
+        let found: Vec<IdOnly> =
+            run(async move { images.find(of).projection(doc! { "_id": 1 }).await?.try_collect().await }).await?;
+        Ok(found.into_iter().map(|found| from_bson(found.id)).collect())
+    }
+
+    /// Turns the images that a condition selects into entries of the queue.
+    async fn delete_where(&self, mut of: Document) -> StoreResult<Vec<Uuid>> {
+        of.insert("state", doc! { "$ne": DELETED });
+        let deleted = self.ids(of).await?;
+        if deleted.is_empty() {
+            return Ok(deleted);
+        }
+        let tombstone = vec![doc! { "$replaceWith": {
+            "_id": "$_id",
+            "state": DELETED,
+            "cleanupAt": now_millis(),
+            "cleanupTries": 0_i32,
+            "createdAt": "$createdAt",
+        } }];
+        let of = doc! { "_id": { "$in": bson_ids(&deleted) }, "state": { "$ne": DELETED } };
+        let images = self.durable.clone();
+        run(async move { images.update_many(of, tombstone).await }).await?;
+        Ok(deleted)
+    }
+
+    /// A place that none of the user's running images takes.
+    async fn free_slot(&self, user: Uuid) -> StoreResult<Option<i32>> {
+        #[derive(Deserialize)]
+        struct Slot {
+            slot: i32,
+        }
+        let images = self.images.clone_with_type::<Slot>();
+        let taken: Vec<Slot> = run(async move {
+            let running = doc! { "user": to_bson(user), "slot": { "$exists": true } };
+            images.find(running).projection(doc! { "_id": 0, "slot": 1 }).await?.try_collect().await
+        })
+        .await?;
+        let mut slots = 0..i32::try_from(MOST_RUNNING).unwrap_or(i32::MAX);
+        Ok(slots.find(|slot| taken.iter().all(|taken| taken.slot != *slot)))
+    }
+}
+
+fn bson_ids(ids: &[Uuid]) -> Vec<bson::Uuid> {
+    ids.iter().copied().map(to_bson).collect()
+}
+
+fn running(id: Uuid) -> Document {
+    doc! { "_id": to_bson(id), "state": ImageStatus::Running.as_str() }
+}
+
+#[async_trait]
+impl ImageStore for MongoImageStore {
+    async fn begin(&self, image: NewImage) -> StoreResult<bool> {
+        let (width, height) = image.aspect_ratio.size();
+        // Each failure means that somebody else took the place in between.
+        while let Some(slot) = self.free_slot(image.user).await? {
+            let stored = StoredImage {
+                id: to_bson(image.id),
+                user: to_bson(image.user),
+                conversation: image.shown_in.map(|(conversation, _)| to_bson(conversation)),
+                reply: image.shown_in.map(|(_, reply)| to_bson(reply)),
+                prompt: image.prompt.clone(),
+                aspect_ratio: image.aspect_ratio,
+                seed: image.seed.into(),
+                provider: image.provider.clone(),
+                model: image.model.clone(),
+                is_ai: image.is_ai,
+                fallback_from: None,
+                remote_id: None,
+                state: ImageStatus::Running.as_str().to_owned(),
+                run: Some(to_bson(image.run)),
+                slot: Some(slot),
+                width,
+                height,
+                placeholder: None,
+                credits: 0,
+                error_code: None,
+                favorite: false,
+                created_at: now_millis(),
+            };
+            let images = self.images.clone();
+            match run(async move { images.insert_one(stored).await }).await {
+                Ok(_) => return Ok(true),
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn assign(&self, id: Uuid, run: Uuid, assignment: Assignment) -> StoreResult<bool> {
+        let mut of = running(id);
+        of.insert("run", to_bson(run));
+        let Assignment { provider, model, is_ai, remote_id } = assignment;
+        let mut change = doc! { "$set": { "provider": provider, "model": model, "isAi": is_ai } };
+        match remote_id {
+            Some(remote_id) => change.get_document_mut("$set")?.insert("remoteId", remote_id),
+            None => change.insert("$unset", doc! { "remoteId": "" }),
+        };
+        self.change(of, change).await
+    }
+
+    async fn learn_remote_id(&self, id: Uuid, remote_id: &str) -> StoreResult<bool> {
+        let mut of = running(id);
+        of.insert("remoteId", doc! { "$in": [bson::Bson::Null, bson::Bson::from(remote_id)] });
+        self.change(of, doc! { "$set": { "remoteId": remote_id } }).await
+    }
+
+    async fn take_over(&self, id: Uuid, from: Uuid, to: Uuid) -> StoreResult<bool> {
+        let mut of = running(id);
+        of.insert("run", to_bson(from));
+        self.change(of, doc! { "$set": { "run": to_bson(to) } }).await
+    }
+
+    async fn look_up(&self, id: Uuid) -> StoreResult<Found> {
+        let images = self.images.clone();
+        let of = doc! { "_id": to_bson(id), "state": { "$ne": DELETED } };
+        match run(async move { images.find_one(of).await }).await? {
+            Some(found) => found.found(),
+            None => Ok(Found::Nothing),
+        }
+    }
+
+    async fn finish(&self, image: FinishedImage) -> StoreResult<bool> {
+        let mut of = running(image.id);
+        if let Some(run) = image.run {
+            of.insert("run", to_bson(run));
+        }
+        let credits = image.made.as_ref().map_or(0, |made| made.credits);
+        let mut set = doc! { "state": image.status.as_str() };
+        if let Some(made) = image.made {
+            let MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, credits } = made;
+            set.extend(doc! {
+                "provider": provider,
+                "model": model,
+                "isAi": is_ai,
+                "width": i64::from(width),
+                "height": i64::from(height),
+                "placeholder": placeholder,
+                "credits": credits,
+            });
+            if let Some(from) = fallback_from {
+                set.insert("fallbackFrom", from);
+            }
+        } else if image.has_stray_files {
+            set.extend(doc! { "cleanupAt": now_millis(), "cleanupTries": 0_i32 });
+        }
+        if let Some(code) = image.error_code {
+            set.insert("errorCode", code);
+        }
+        let images = self.durable.clone();
+        let change = doc! { "$set": set, "$unset": { "slot": "" } };
+        if run(async move { images.update_one(of, change).await }).await?.matched_count == 1 {
+            return Ok(true);
+        }
+        let mut same = doc! { "_id": to_bson(image.id), "state": image.status.as_str(), "credits": credits };
+        if let Some(run) = image.run {
+            same.insert("run", to_bson(run));
+        }
+        Ok(!self.ids(same).await?.is_empty())
+    }
+
+    async fn request_stop(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+        let mut of = running(id);
+        of.insert("user", to_bson(user));
+        self.change(of, doc! { "$set": { "stopRequested": true } }).await
+    }
+
+    async fn stop_requests(&self, images: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        let go_on = doc! {
+            "_id": { "$in": bson_ids(&images) },
+            "stopRequested": { "$ne": true },
+            "state": { "$ne": DELETED },
+        };
+        let go_on = self.ids(go_on).await?;
+        Ok(images.into_iter().filter(|id| !go_on.contains(id)).collect())
+    }
+
+    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>> {
+        let images = self.images.clone_with_type::<IdOnly>();
+        let of = doc! { "conversation": to_bson(conversation), "reply": to_bson(reply) };
+        let found = run(async move { images.find_one(of).projection(doc! { "_id": 1 }).await }).await?;
+        Ok(found.map(|found| from_bson(found.id)))
+    }
+
+    async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+        let images = self.images.clone();
+        let of = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        run(async move { images.find_one(of).await }).await?.map(StoredImage::read).transpose()
+    }
+
+    async fn neighbors(&self, user: Uuid, id: Uuid) -> StoreResult<(Option<Uuid>, Option<Uuid>)> {
+        let next = async |direction: &str, order: i32| -> StoreResult<Option<Uuid>> {
+            let images = self.images.clone_with_type::<IdOnly>();
+            let of = doc! {
+                "user": to_bson(user),
+                "_id": { direction: to_bson(id) },
+                "state": ImageStatus::Complete.as_str(),
+            };
+            let found =
+                run(async move { images.find_one(of).sort(doc! { "_id": order }).projection(doc! { "_id": 1 }).await });
+            Ok(found.await?.map(|found| from_bson(found.id)))
+        };
+        Ok((next("$gt", 1).await?, next("$lt", -1).await?))
+    }
+
+    async fn list(
+        &self,
+        user: Uuid,
+        filter: &ImageFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<Image>>> {
+        let Ok(before) = cursor.map_or(Ok(Uuid::max()), str::parse) else { return Ok(None) };
+        let mut of = doc! { "user": to_bson(user), "_id": { "$lt": to_bson(before) } };
+        if filter.favorites_only {
+            of.insert("favorite", true);
+        }
+        if !filter.query.is_empty() {
+            of.insert("prompt", containing(&filter.query));
+        }
+        let images = self.images.clone();
+        let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let found: Vec<StoredImage> =
+            run(async move { images.find(of).sort(doc! { "_id": -1 }).limit(most).await?.try_collect().await }).await?;
+        let has_more = found.len() > limit;
+        let items = found.into_iter().take(limit).map(StoredImage::read).collect::<StoreResult<Vec<_>>>()?;
+        let next_cursor = items.last().filter(|_| has_more).map(|last| last.id.clone());
+        Ok(Some(Page { items, next_cursor }))
+    }
+
+    async fn set_favorite(&self, user: Uuid, id: Uuid, favorite: bool) -> StoreResult<bool> {
+        let images = self.durable.clone();
+        let of = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        let change = doc! { "$set": { "favorite": favorite } };
+        Ok(run(async move { images.update_one(of, change).await }).await?.matched_count == 1)
+    }
+
+    async fn delete(&self, user: Uuid, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.delete_where(doc! { "_id": { "$in": bson_ids(&ids) }, "user": to_bson(user) }).await
+    }
+
+    async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> StoreResult<Vec<Uuid>> {
+        self.delete_where(doc! { "conversation": to_bson(conversation), "user": to_bson(user) }).await
+    }
+
+    async fn delete_of_user(&self, user: Uuid) -> StoreResult<Vec<Uuid>> {
+        self.delete_where(doc! { "user": to_bson(user) }).await
+    }
+
+    async fn queue_strays(&self, ids: Vec<Uuid>) -> StoreResult<()> {
+        for id in ids {
+            let images = self.durable.clone();
+            let now = now_millis();
+            // One that can be shown or runs does not fit, and then the insert is refused for its id.
+            let of = doc! { "_id": to_bson(id), "state": { "$nin": [
+                ImageStatus::Running.as_str(), ImageStatus::Complete.as_str(),
+            ] } };
+            let change = doc! {
+                "$set": { "cleanupAt": now, "cleanupTries": 0_i32 },
+                "$setOnInsert": { "state": DELETED, "createdAt": now },
+            };
+            match run(async move { images.update_one(of, change).upsert(true).await }).await {
+                Ok(_) => {}
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn strays(&self, now: i64, limit: usize) -> StoreResult<Vec<Stray>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Queued {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+            cleanup_tries: u32,
+        }
+        let images = self.images.clone_with_type::<Queued>();
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let queued: Vec<Queued> = run(async move {
+            let due = images.find(doc! { "cleanupAt": { "$lte": now } }).sort(doc! { "cleanupAt": 1 });
+            due.projection(doc! { "cleanupTries": 1 }).limit(most).await?.try_collect().await
+        })
+        .await?;
+        Ok(queued.into_iter().map(|queued| Stray { id: from_bson(queued.id), tries: queued.cleanup_tries }).collect())
+    }
+
+    async fn forget_strays(&self, ids: Vec<Uuid>) -> StoreResult<()> {
+        let (images, ids) = (self.images.clone(), bson_ids(&ids));
+        run(async move {
+            images.delete_many(doc! { "_id": { "$in": &ids }, "state": DELETED }).await?;
+            let kept = doc! { "_id": { "$in": &ids }, "state": { "$ne": DELETED } };
+            images.update_many(kept, doc! { "$unset": { "cleanupAt": "" } }).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn postpone_stray(&self, id: Uuid, next_try: i64) -> StoreResult<()> {
+        let of = doc! { "_id": to_bson(id), "cleanupAt": { "$exists": true } };
+        let change = doc! { "$set": { "cleanupAt": next_try }, "$inc": { "cleanupTries": 1_i32 } };
+        self.change(of, change).await.map(drop)
+    }
+
+    async fn known(&self, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        let states = [ImageStatus::Running.as_str(), ImageStatus::Complete.as_str()];
+        let accounted = [doc! { "state": { "$in": states } }, doc! { "cleanupAt": { "$exists": true } }];
+        let known = self.ids(doc! { "_id": { "$in": bson_ids(&ids) }, "$or": accounted }).await?;
+        Ok(ids.into_iter().filter(|id| known.contains(id)).collect())
+    }
+
+    async fn count(&self) -> StoreResult<ImageCounts> {
+        let images = self.images.clone();
+        run(async move {
+            let complete = images.count_documents(doc! { "state": ImageStatus::Complete.as_str() }).await?;
+            let strays = images.count_documents(doc! { "cleanupAt": { "$exists": true } }).await?;
+            Ok(ImageCounts { complete, strays })
+        })
+        .await
+    }
+}

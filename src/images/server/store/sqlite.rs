@@ -1,0 +1,458 @@
+//! Images in SQLite.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use uuid::Uuid;
+
+use super::{
+    Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, RunningImage, Stray,
+};
+use crate::credits::Page;
+use crate::images::{AspectRatio, Image, ImageStatus, MOST_RUNNING};
+use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::{StoreError, StoreResult, now_millis, rfc3339};
+
+/// [`ImageStore`] over the embedded database.
+pub struct SqliteImageStore {
+    db: Sqlite,
+}
+
+impl SqliteImageStore {
+    #[must_use]
+    pub const fn new(db: Sqlite) -> Self {
+        Self { db }
+    }
+
+    /// Turns the images that a condition selects into entries of the queue.
+    async fn delete_where<P>(&self, condition: &'static str, params: Vec<P>) -> StoreResult<Vec<Uuid>>
+    where
+        P: Params + Send + 'static,
+    {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let mut delete = connection.prepare_cached(&format!(
+                    "UPDATE images SET state = 'deleted', prompt = '', placeholder = NULL, favorite = 0, credits = 0,
+                         remote_id = NULL, run = NULL, conversation_id = NULL, reply_id = NULL, user_id = NULL,
+                         cleanup_at = {now}, cleanup_tries = 0
+                     WHERE state <> 'deleted' AND {condition} RETURNING id",
+                    now = now_millis()
+                ))?;
+                let mut deleted = Vec::new();
+                for params in params {
+                    let mut rows = delete.query(params)?;
+                    while let Some(row) = rows.next()? {
+                        deleted.push(row.get(0)?);
+                    }
+                }
+                Ok(deleted)
+            })
+            .await
+    }
+}
+
+const IMAGE: &str =
+    "id, state, prompt, aspect_ratio, seed, width, height, provider, model, is_ai, fallback_from, credits,
+    error_code, favorite, placeholder, conversation_id, created_at";
+
+fn read_image(row: &Row<'_>) -> StoreResult<Image> {
+    let (id, state): (Uuid, String) = (row.get(0)?, row.get(1)?);
+    Ok(Image {
+        status: ImageStatus::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("image state {state:?}")))?,
+        prompt: row.get(2)?,
+        aspect_ratio: parse_ratio(&row.get::<_, String>(3)?)?,
+        seed: row.get(4)?,
+        width: row.get(5)?,
+        height: row.get(6)?,
+        provider: row.get(7)?,
+        model: row.get(8)?,
+        is_ai: row.get(9)?,
+        fallback_from: row.get(10)?,
+        credits: row.get(11)?,
+        error_code: row.get(12)?,
+        favorite: row.get(13)?,
+        placeholder: row.get(14)?,
+        conversation_id: row.get::<_, Option<Uuid>>(15)?.map(|id| id.to_string()),
+        created_at: rfc3339(row.get(16)?)?,
+        image_url: Image::file_path(id),
+        thumbnail_url: Image::thumbnail_path(id),
+        id: id.to_string(),
+    })
+}
+
+fn parse_ratio(name: &str) -> StoreResult<AspectRatio> {
+    AspectRatio::parse(name).ok_or_else(|| StoreError::Corrupt(format!("aspect ratio {name:?}")))
+}
+
+fn begin(connection: &Connection, image: &NewImage) -> StoreResult<bool> {
+    let running: usize = connection
+        .prepare_cached("SELECT count(*) FROM images WHERE user_id = ?1 AND state = 'running'")?
+        .query_row([image.user], |row| row.get(0))?;
+    if running >= MOST_RUNNING {
+        return Ok(false);
+    }
+    let (width, height) = image.aspect_ratio.size();
+    connection
+        .prepare_cached(
+            "INSERT INTO images (id, user_id, conversation_id, reply_id, prompt, aspect_ratio, seed, provider, model,
+                 is_ai, state, run, width, height, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            image.id,
+            image.user,
+            image.shown_in.map(|(conversation, _)| conversation),
+            image.shown_in.map(|(_, reply)| reply),
+            image.prompt,
+            image.aspect_ratio.as_str(),
+            image.seed,
+            image.provider,
+            image.model,
+            image.is_ai,
+            image.run,
+            width,
+            height,
+            now_millis(),
+        ])?;
+    Ok(true)
+}
+
+fn look_up(connection: &Connection, id: Uuid) -> StoreResult<Found> {
+    let mut found = connection.prepare_cached(
+        "SELECT state, user_id, conversation_id, reply_id, prompt, aspect_ratio, seed, provider, remote_id, run, credits
+         FROM images WHERE id = ?1 AND state <> 'deleted'",
+    )?;
+    let mut rows = found.query([id])?;
+    let Some(row) = rows.next()? else { return Ok(Found::Nothing) };
+    let shown_in = row.get::<_, Option<Uuid>>(2)?.zip(row.get(3)?);
+    if row.get::<_, String>(0)? != ImageStatus::Running.as_str() {
+        return Ok(Found::Ended { credits: row.get(10)?, shown_in });
+    }
+    Ok(Found::Running(RunningImage {
+        id,
+        user: row.get(1)?,
+        shown_in,
+        prompt: row.get(4)?,
+        aspect_ratio: parse_ratio(&row.get::<_, String>(5)?)?,
+        seed: row.get(6)?,
+        provider: row.get(7)?,
+        remote_id: row.get(8)?,
+        run: row.get(9)?,
+    }))
+}
+
+fn finish(connection: &Connection, image: &FinishedImage) -> StoreResult<bool> {
+    let cleanup_at = image.has_stray_files.then(now_millis);
+    let changed = match &image.made {
+        Some(MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, credits }) => connection
+            .prepare_cached(
+                "UPDATE images SET state = ?2, provider = ?4, model = ?5, is_ai = ?6, fallback_from = ?7, width = ?8,
+                     height = ?9, placeholder = ?10, credits = ?11
+                 WHERE id = ?1 AND state = 'running' AND run = coalesce(?3, run)",
+            )?
+            .execute(params![
+                image.id,
+                image.status.as_str(),
+                image.run,
+                provider,
+                model,
+                is_ai,
+                fallback_from,
+                width,
+                height,
+                placeholder,
+                credits,
+            ])?,
+        None => connection
+            .prepare_cached(
+                "UPDATE images SET state = ?2, error_code = ?4, cleanup_at = ?5
+                 WHERE id = ?1 AND state = 'running' AND run = coalesce(?3, run)",
+            )?
+            .execute(params![image.id, image.status.as_str(), image.run, image.error_code, cleanup_at])?,
+    };
+    if changed == 1 {
+        return Ok(true);
+    }
+    let credits = image.made.as_ref().map_or(0, |made| made.credits);
+    Ok(connection
+        .prepare_cached(
+            "SELECT 1 FROM images WHERE id = ?1 AND state = ?2 AND credits = ?3 AND run = coalesce(?4, run)",
+        )?
+        .exists(params![image.id, image.status.as_str(), credits, image.run])?)
+}
+
+#[async_trait]
+impl ImageStore for SqliteImageStore {
+    async fn begin(&self, image: NewImage) -> StoreResult<bool> {
+        self.db.write(Durability::Relaxed, move |connection| begin(connection, &image)).await
+    }
+
+    async fn assign(&self, id: Uuid, run: Uuid, assignment: Assignment) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                let Assignment { provider, model, is_ai, remote_id } = assignment;
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE images SET provider = ?3, model = ?4, is_ai = ?5, remote_id = ?6
+                         WHERE id = ?1 AND run = ?2 AND state = 'running'",
+                    )?
+                    .execute(params![id, run, provider, model, is_ai, remote_id])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn learn_remote_id(&self, id: Uuid, remote_id: &str) -> StoreResult<bool> {
+        let remote_id = remote_id.to_owned();
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE images SET remote_id = ?2
+                         WHERE id = ?1 AND state = 'running' AND coalesce(remote_id, ?2) = ?2",
+                    )?
+                    .execute(params![id, remote_id])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn take_over(&self, id: Uuid, from: Uuid, to: Uuid) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                let changed = connection
+                    .prepare_cached("UPDATE images SET run = ?3 WHERE id = ?1 AND run = ?2 AND state = 'running'")?
+                    .execute(params![id, from, to])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn look_up(&self, id: Uuid) -> StoreResult<Found> {
+        self.db.read(move |connection| look_up(connection, id)).await
+    }
+
+    async fn finish(&self, image: FinishedImage) -> StoreResult<bool> {
+        self.db.write(Durability::Durable, move |connection| finish(connection, &image)).await
+    }
+
+    async fn request_stop(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE images SET stop_requested = 1 WHERE id = ?1 AND user_id = ?2 AND state = 'running'",
+                    )?
+                    .execute(params![id, user])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn stop_requests(&self, images: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.db
+            .read(move |connection| {
+                let mut goes_on = connection.prepare_cached(
+                    "SELECT 1 FROM images WHERE id = ?1 AND stop_requested = 0 AND state <> 'deleted'",
+                )?;
+                let mut stop = Vec::new();
+                for image in images {
+                    if !goes_on.exists([image])? {
+                        stop.push(image);
+                    }
+                }
+                Ok(stop)
+            })
+            .await
+    }
+
+    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>> {
+        self.db
+            .read(move |connection| {
+                Ok(connection
+                    .prepare_cached("SELECT id FROM images WHERE conversation_id = ?1 AND reply_id = ?2")?
+                    .query_row([conversation, reply], |row| row.get(0))
+                    .optional()?)
+            })
+            .await
+    }
+
+    async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+        self.db
+            .read(move |connection| {
+                let mut found = connection.prepare_cached(&format!(
+                    "SELECT {IMAGE} FROM images WHERE id = ?1 AND user_id = ?2 AND state <> 'deleted'"
+                ))?;
+                let mut rows = found.query(params![id, user])?;
+                rows.next()?.map(read_image).transpose()
+            })
+            .await
+    }
+
+    async fn neighbors(&self, user: Uuid, id: Uuid) -> StoreResult<(Option<Uuid>, Option<Uuid>)> {
+        self.db
+            .read(move |connection| {
+                let next = |condition: &str| {
+                    connection
+                        .prepare_cached(&format!(
+                            "SELECT id FROM images
+                             WHERE user_id = ?1 AND state <> 'deleted' AND state = 'complete' AND {condition} LIMIT 1"
+                        ))?
+                        .query_row(params![user, id], |row| row.get(0))
+                        .optional()
+                };
+                Ok((next("id > ?2 ORDER BY id")?, next("id < ?2 ORDER BY id DESC")?))
+            })
+            .await
+    }
+
+    async fn list(
+        &self,
+        user: Uuid,
+        filter: &ImageFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<Image>>> {
+        let Ok(before) = cursor.map_or(Ok(Uuid::max()), str::parse) else { return Ok(None) };
+        let query = &filter.query;
+        let pattern = format!("%{}%", query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let searching = !query.is_empty();
+        // In the text, so that the index over favorites can be used.
+        let favorites = if filter.favorites_only { "AND favorite = 1" } else { "" };
+        self.db
+            .read(move |connection| {
+                let mut found = connection.prepare_cached(&format!(
+                    "SELECT {IMAGE} FROM images WHERE user_id = ?1 AND state <> 'deleted' {favorites} AND id < ?2
+                       AND (NOT ?3 OR prompt LIKE ?4 ESCAPE '\\')
+                     ORDER BY id DESC LIMIT ?5"
+                ))?;
+                let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+                let mut rows = found.query(params![user, before, searching, pattern, most])?;
+                let mut items: Vec<Image> = Vec::new();
+                while let Some(row) = rows.next()? {
+                    if items.len() == limit {
+                        let next_cursor = items.last().map(|last| last.id.clone());
+                        return Ok(Some(Page { items, next_cursor }));
+                    }
+                    items.push(read_image(row)?);
+                }
+                Ok(Some(Page { items, next_cursor: None }))
+            })
+            .await
+    }
+
+    async fn set_favorite(&self, user: Uuid, id: Uuid, favorite: bool) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE images SET favorite = ?3 WHERE id = ?1 AND user_id = ?2 AND state <> 'deleted'",
+                    )?
+                    .execute(params![id, user, favorite])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn delete(&self, user: Uuid, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.delete_where("id = ?1 AND user_id = ?2", ids.into_iter().map(|id| [id, user]).collect()).await
+    }
+
+    async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> StoreResult<Vec<Uuid>> {
+        self.delete_where("conversation_id = ?1 AND user_id = ?2", vec![[conversation, user]]).await
+    }
+
+    async fn delete_of_user(&self, user: Uuid) -> StoreResult<Vec<Uuid>> {
+        self.delete_where("user_id = ?1", vec![[user]]).await
+    }
+
+    async fn queue_strays(&self, ids: Vec<Uuid>) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let mut queue = connection.prepare_cached(
+                    "INSERT INTO images (id, state, cleanup_at, created_at) VALUES (?1, 'deleted', ?2, ?2)
+                     ON CONFLICT (id) DO UPDATE SET cleanup_at = ?2, cleanup_tries = 0
+                     WHERE state NOT IN ('running', 'complete')",
+                )?;
+                for id in ids {
+                    queue.execute(params![id, now_millis()])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    async fn strays(&self, now: i64, limit: usize) -> StoreResult<Vec<Stray>> {
+        self.db
+            .read(move |connection| {
+                let strays = connection
+                    .prepare_cached(
+                        "SELECT id, cleanup_tries FROM images WHERE cleanup_at <= ?1 ORDER BY cleanup_at LIMIT ?2",
+                    )?
+                    .query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                        Ok(Stray { id: row.get(0)?, tries: row.get(1)? })
+                    })?
+                    .collect::<Result<_, _>>()?;
+                Ok(strays)
+            })
+            .await
+    }
+
+    async fn forget_strays(&self, ids: Vec<Uuid>) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                let mut forget = connection.prepare_cached("DELETE FROM images WHERE id = ?1 AND state = 'deleted'")?;
+                let mut keep = connection
+                    .prepare_cached("UPDATE images SET cleanup_at = NULL WHERE id = ?1 AND state <> 'deleted'")?;
+                for id in ids {
+                    forget.execute([id])?;
+                    keep.execute([id])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    async fn postpone_stray(&self, id: Uuid, next_try: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE images SET cleanup_at = ?2, cleanup_tries = cleanup_tries + 1
+                         WHERE id = ?1 AND cleanup_at IS NOT NULL",
+                    )?
+                    .execute(params![id, next_try])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn known(&self, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.db
+            .read(move |connection| {
+                let mut known = connection.prepare_cached(
+                    "SELECT 1 FROM images WHERE id = ?1 AND (state IN ('running', 'complete') OR cleanup_at IS NOT NULL)",
+                )?;
+                let mut found = Vec::new();
+                for id in ids {
+                    if known.exists([id])? {
+                        found.push(id);
+                    }
+                }
+                Ok(found)
+            })
+            .await
+    }
+
+    async fn count(&self) -> StoreResult<ImageCounts> {
+        self.db
+            .read(move |connection| {
+                Ok(connection.query_row(
+                    "SELECT (SELECT count(*) FROM images WHERE state = 'complete'),
+                            (SELECT count(*) FROM images WHERE cleanup_at IS NOT NULL)",
+                    [],
+                    |row| Ok(ImageCounts { complete: row.get(0)?, strays: row.get(1)? }),
+                )?)
+            })
+            .await
+    }
+}

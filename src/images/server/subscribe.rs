@@ -1,0 +1,145 @@
+//! Watching an image come to be, from the start or from where one was cut off, while it runs and after it has ended.
+//!
+//! One that is made here is watched through its job. One that another server makes is followed through the feed of jobs,
+//! which may lose events or be gone, and the store, which decides when it is over.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::ready;
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::generate::{error_event, job_event};
+use super::service::find_image;
+use crate::app::state::AppState;
+use crate::credits::server::store::HoldId;
+use crate::images::{Image, ImageDoneEvent, ImageEvent, ImageStartEvent, ImageStatus};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::request_id::current_request_id;
+use crate::platform::jobs::{JobEvent, Position};
+
+/// How often the store is asked about an image that another process makes (or made, before it died).
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Failed looks in a row that a watcher waits out.
+const MOST_FAILURES: u32 = 10;
+
+/// The events of an image after `from`; `None` when the watcher has seen them all.
+///
+/// # Errors
+/// [`AppError::NotFound`] also for somebody else's image.
+pub async fn watch_image(
+    state: &AppState,
+    user: Uuid,
+    id: Uuid,
+    from: Option<Position>,
+) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
+    // Before the look into the store: the job may end between the two.
+    let job = state.jobs.get(id).filter(|job| job.user() == user);
+    if let Some(job) = job.filter(|_| from != Some(Position::End)) {
+        let unseen = job.watch().filter(move |event| ready(from.is_none_or(|from| event.position > from)));
+        return Ok(Some(unseen.boxed()));
+    }
+    let image = find_image(state, user, id).await?;
+    if from == Some(Position::End) {
+        return Ok(None);
+    }
+    let start = if from.is_none() { Some(Arc::new(start_event(state, user, id, &image).await?)) } else { None };
+    let feed = if image.status == ImageStatus::Running { state.jobs.read_elsewhere(id) } else { None };
+    // What the feed says on the way; how it ends, the store says.
+    let told = feed.unwrap_or_else(|| stream::empty().boxed()).filter(move |event| {
+        let is_new = event.position != Position::End && from.is_none_or(|from| event.position > from);
+        ready(is_new && event.name != "start")
+    });
+    let told = told.chain(stream::pending()).boxed();
+    let state = state.clone();
+    let end = async move { end_event(&state, user, id).await }.boxed();
+    let events = stream::unfold(Some((told, end)), |following| async move {
+        let (mut told, mut end) = following?;
+        tokio::select! {
+            Some(event) = told.next() => Some((Arc::new(event), Some((told, end)))),
+            event = &mut end => Some((Arc::new(event), None)),
+        }
+    });
+    Ok(Some(stream::iter(start).chain(events).boxed()))
+}
+
+/// Waits until an image has ended, wherever it is made.
+///
+/// # Errors
+/// [`AppError::NotFound`], also when it is deleted meanwhile.
+pub async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Image> {
+    if let Some(job) = state.jobs.get(id) {
+        job.closed().await;
+    }
+    let mut ended = pin!(state.jobs.ended_elsewhere(id));
+    let (mut was_told, mut failures) = (false, 0);
+    loop {
+        match find_image(state, user, id).await {
+            Ok(image) if image.status != ImageStatus::Running => return Ok(image),
+            Ok(_) => failures = 0,
+            Err(AppError::NotFound) => return Err(AppError::NotFound),
+            Err(error) => {
+                failures += 1;
+                if failures > MOST_FAILURES {
+                    return Err(error);
+                }
+            }
+        }
+        tokio::select! {
+            () = &mut ended, if !was_told => was_told = true,
+            () = sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// The first event, made from what is stored.
+async fn start_event(state: &AppState, user: Uuid, id: Uuid, image: &Image) -> AppResult<JobEvent> {
+    let start = ImageEvent::Start(ImageStartEvent {
+        id: image.id.clone(),
+        provider: image.provider.clone(),
+        model: image.model.clone(),
+        credits: price_of(state, user, id).await?,
+    });
+    Ok(job_event(&start, Position::At(0)))
+}
+
+/// What was held for an image: prices may have changed since.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn price_of(state: &AppState, user: Uuid, id: Uuid) -> AppResult<i64> {
+    state.credits.hold_amount(HoldId { id, user }).await?.ok_or(AppError::NotFound)
+}
+
+/// The last event, once it has ended, made from what is stored.
+async fn end_event(state: &AppState, user: Uuid, id: Uuid) -> JobEvent {
+    let end = match await_end(state, user, id).await {
+        Ok(image) => match error_of(&image) {
+            Some(error) => error_event(&error),
+            None => match state.credits.balance(user, &current_request_id()).await {
+                Ok(balance) => ImageEvent::Done(Box::new(ImageDoneEvent {
+                    remaining_credits: balance.available,
+                    credits: image.credits,
+                    image,
+                })),
+                Err(error) => error_event(&error.into()),
+            },
+        },
+        Err(error) => error_event(&error),
+    };
+    job_event(&end, Position::End)
+}
+
+/// Why an image that has ended cannot be shown.
+pub fn error_of(image: &Image) -> Option<AppError> {
+    match image.status {
+        ImageStatus::Complete => None,
+        ImageStatus::Stopped => Some(AppError::Stopped),
+        ImageStatus::Running => Some(AppError::Unavailable),
+        ImageStatus::Failed => Some(AppError::from_code(image.error_code.as_deref().unwrap_or_default())),
+    }
+}

@@ -1,0 +1,65 @@
+//! `POST /api/webhooks/replicate`: a second way to learn how far an image is.
+//!
+//! A report only says that there is something to ask after: what becomes of an image is always what the provider answers
+//! when it is asked. So reports may come twice, late or never.
+
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::providers::replicate::{WebhookError, read_report, verify};
+use crate::api_docs::Refusal;
+use crate::app::state::AppState;
+use crate::platform::db::now_millis;
+use crate::platform::error::AppError;
+use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing};
+
+/// A report repeats the input of a prediction and has logs, but no files.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// The route, whose body may have [`MAX_BODY`].
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(hear_replicate))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ReportQuery {
+    /// The image that the prediction was created for.
+    job: Option<Uuid>,
+}
+
+/// Hears from Replicate that an image is being made, or has ended.
+#[utoipa::path(post, path = "/api/webhooks/replicate", operation_id = "hear_replicate", tag = "Operations",
+    security(()), params(ReportQuery), request_body(content = serde_json::Value,
+        example = json!({"id": "gm3qorzdhgbfurvjtvhg6dckhu", "status": "succeeded"})),
+    responses((status = 200, description = "It was heard.", body = Envelope<Nothing>), Refusal::<401>, Refusal::<404>))]
+async fn hear_replicate(
+    State(state): State<AppState>,
+    Query(query): Query<ReportQuery>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> ApiResult<Nothing> {
+    let webhook = state.config.images.replicate.as_ref().and_then(|replicate| replicate.webhook.as_ref());
+    let secret = &webhook.ok_or(AppError::NotFound)?.secret;
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (id, time, signatures) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
+    let now = u64::try_from(now_millis() / 1000).unwrap_or(0);
+    verify(secret, id, time, signatures, &body, now).map_err(|error| {
+        tracing::warn!(%error, "a report of an image was not believed");
+        if error == WebhookError::Secret { AppError::Internal } else { AppError::Unauthenticated }
+    })?;
+    let report = read_report(&body).map_err(|error| AppError::invalid("body", error.to_string()))?;
+    let Some(image) = query.job else { return Ok(Answer(Nothing {})) };
+    // Known from here on, even if the answer to the order is lost on its way.
+    let is_ours = state.images.learn_remote_id(image, &report.remote_id).await.map_err(AppError::from)?;
+    if let (true, Some(job)) = (is_ours, state.jobs.get(image)) {
+        job.nudge();
+    }
+    Ok(Answer(Nothing {}))
+}

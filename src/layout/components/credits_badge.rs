@@ -1,0 +1,24 @@
+//! How many credits are left.
+
+use leptos::prelude::*;
+
+use crate::i18n::{Text, form_for, t};
+use crate::layout::use_workspace;
+
+/// The balance, live; it leads to the dashboard.
+#[component]
+pub fn CreditsBadge() -> impl IntoView {
+    let available = use_workspace().available;
+    let number = Signal::derive(move || available.get().to_string());
+    let unit = Signal::derive(move || format!(" {}", form_for(Text::CreditsUnit, available.get().unsigned_abs())));
+    view! {
+        <a
+            href="/dashboard"
+            class="flex h-8 items-center rounded-md border border-line px-2.5 text-sm font-medium tabular-nums hover:bg-sunken"
+            title=t(Text::BalanceAndActivity)
+        >
+            {number}
+            <span class="sr-only sm:not-sr-only sm:pl-1">{unit}</span>
+        </a>
+    }
+}

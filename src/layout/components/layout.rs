@@ -1,0 +1,63 @@
+//! Header, sidebar and the place of the page.
+
+use leptos::prelude::*;
+
+use super::account_menu::follow_menu_forms;
+use super::header::Header;
+use super::offline_notice::{OfflineNotice, follow_connection};
+use super::provider_panel::ProviderPanel;
+use super::shortcut_sheet::ShortcutSheet;
+use super::sidebar::Sidebar;
+use crate::chat::EmptyThreadTemplates;
+use crate::i18n::{Text, t};
+use crate::layout::shortcuts::follow_shortcuts;
+use crate::layout::{page_title, use_workspace};
+use crate::platform::browser::navigation::use_navigation;
+use crate::ui::{follow_theme_forms, still};
+
+/// What stays while pages come and go.
+#[component]
+pub fn Layout<C: IntoView + 'static>(
+    /// The page.
+    children: TypedChildren<C>,
+) -> impl IntoView {
+    let workspace = use_workspace();
+    let navigation = use_navigation();
+    follow_shortcuts();
+    follow_theme_forms();
+    follow_menu_forms();
+    follow_connection();
+    Effect::new(move |_| {
+        document().set_title(&page_title(&navigation.path(), &workspace.conversations.read()));
+    });
+    view! {
+        {still(|| {
+            view! {
+                <a
+                    href="#main"
+                    class="sr-only focus:not-sr-only focus:absolute focus:z-10 focus:m-2 focus:rounded-md focus:bg-accent \
+                           focus:px-4 focus:py-2 focus:text-on-accent"
+                >
+                    {t(Text::SkipToContent)}
+                </a>
+            }
+        })}
+        <div class="flex h-dvh flex-col">
+            <Header />
+            {still(|| view! { <OfflineNotice /> })}
+            <div class="flex min-h-0 flex-1">
+                <Sidebar />
+                <main id="main" tabindex="-1" class="min-w-0 flex-1 overflow-y-auto outline-none">
+                    {children.into_inner()()}
+                </main>
+            </div>
+        </div>
+        {still(|| {
+            view! {
+                <ProviderPanel />
+                <ShortcutSheet />
+                <EmptyThreadTemplates />
+            }
+        })}
+    }
+}

@@ -1,0 +1,123 @@
+//! Who could answer, at what price and how they are: what the button in the composer opens. It is here because it stays
+//! while pages come and go; `chat/browser/provider_choice.rs` brings it to life when it is first opened.
+
+use leptos::prelude::*;
+
+use crate::chat::{PROVIDERS_ID, ProviderInfo, credits_text, provider_label};
+use crate::i18n::{Text, fill, t};
+use crate::layout::use_workspace;
+use crate::ui::grouped;
+
+/// One line per provider, after the one that leaves it open. Without a script it is a list of the composer's form. Only
+/// the server makes it.
+#[component]
+pub fn ProviderPanel() -> impl IntoView {
+    let facts = use_workspace().facts.read_value().clone();
+    let (providers, picked) = (facts.providers, facts.provider.unwrap_or_default());
+    let order: Vec<_> = providers.iter().map(|provider| provider_label(&provider.name)).collect();
+    let automatic = fill(
+        Text::AutomaticExplained,
+        &[("price", &credits_text(facts.chat_credits)), ("order", &order.join(t(Text::ThenNext)))],
+    );
+    let option = |provider: &ProviderInfo| {
+        let label = format!("{} · {}", provider_label(&provider.name), provider.model);
+        let is_picked = picked == provider.name;
+        view! {
+            <option value=provider.name.clone() selected=is_picked>
+                {label}
+            </option>
+        }
+    };
+    let options: Vec<_> = providers.iter().map(option).collect();
+    let lines: Vec<_> = providers
+        .into_iter()
+        .map(|provider| {
+            let is_picked = picked == provider.name;
+            let details = details_of(&provider);
+            view! { <Line name=provider.name details is_picked problem=Some(provider.problem.unwrap_or_default()) /> }
+        })
+        .collect();
+    let nobody_is_picked = picked.is_empty();
+    view! {
+        <div
+            id=PROVIDERS_ID
+            popover="auto"
+            role="dialog"
+            aria-label=t(Text::Model)
+            class="popover [position-area:top_span-right] rounded-md border border-line bg-surface p-1 text-sm text-ink"
+        >
+            <div
+                role="radiogroup"
+                aria-label=t(Text::Model)
+                class="max-h-[60vh] w-80 max-w-[calc(100vw-4rem)] space-y-0.5 overflow-y-auto noscript:hidden"
+            >
+                <Line name=String::new() details=automatic is_picked=nobody_is_picked problem=None />
+                {lines}
+            </div>
+            <noscript>
+                <select name="provider" form="composer-form" aria-label=t(Text::Model) class="max-w-80 bg-surface p-2">
+                    <option value="">{t(Text::Automatic)}</option>
+                    {options}
+                </select>
+            </noscript>
+        </div>
+    }
+}
+
+/// A line of the list.
+#[component]
+fn Line(
+    /// The provider; empty: whoever can answers.
+    name: String,
+    /// Its model, its price, its size.
+    details: String,
+    /// It is the one that is asked first.
+    is_picked: bool,
+    /// Why it cannot answer now; empty if it can, `None` where that is no question.
+    problem: Option<String>,
+) -> impl IntoView {
+    let title = if name.is_empty() { t(Text::Automatic) } else { provider_label(&name) }.to_owned();
+    let (title_id, details_id) = (format!("provider-title-{name}"), format!("provider-details-{name}"));
+    let health = problem.map(|problem| {
+        let is_well = problem.is_empty();
+        let text = if is_well { t(Text::Ready).to_owned() } else { problem };
+        view! {
+            <span
+                class="block text-xs break-words text-danger data-well:text-success"
+                data-health=name.clone()
+                data-well=is_well
+            >
+                {text}
+            </span>
+        }
+    });
+    view! {
+        <label class="flex cursor-pointer items-start gap-3 rounded-md px-3 py-2 not-has-checked:hover:bg-sunken has-checked:bg-accent-soft">
+            <input
+                type="radio"
+                name="picked-provider"
+                value=name
+                checked=is_picked
+                class="mt-1 shrink-0 accent-accent"
+                aria-labelledby=title_id.clone()
+                aria-describedby=details_id.clone()
+            />
+            <span class="min-w-0">
+                <span id=title_id class="block font-medium">
+                    {title}
+                </span>
+                <span id=details_id>
+                    <span class="block text-xs break-words text-ink-soft">{details}</span>
+                    {health}
+                </span>
+            </span>
+        </label>
+    }
+}
+
+/// `gpt-5.4-mini · 1 credit · takes 400,000 tokens`.
+fn details_of(provider: &ProviderInfo) -> String {
+    let window = provider.context_tokens.map(|tokens| fill(Text::TakesTokens, &[("count", &grouped(tokens.into()))]));
+    let parts = [Some(provider.model.clone()), Some(credits_text(provider.credits)), window];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}

@@ -1,0 +1,43 @@
+//! The state that signed-in pages share: who is here, what can be spent, which conversations there are.
+
+use leptos::prelude::*;
+
+use crate::chat::{ConversationSummary, Workspace};
+use crate::platform::browser::page_data::use_preloaded;
+
+/// One copy for the whole app; pages get it from [`use_workspace`].
+#[derive(Debug, Clone, Copy)]
+pub struct WorkspaceContext {
+    /// What stays as it is while the page is open: the profile, prices, limits and providers.
+    pub facts: StoredValue<Workspace>,
+    /// The provider that the user picked; `None`: whoever can answers.
+    pub provider: RwSignal<Option<String>>,
+    /// Why that provider, or every one, cannot answer now, for people.
+    pub problem: RwSignal<Option<String>>,
+    /// Credits that can be spent. Whoever learns of a new balance sets it, and the header follows.
+    pub available: RwSignal<i64>,
+    /// The newest conversations, newest first.
+    pub conversations: RwSignal<Vec<ConversationSummary>>,
+}
+
+/// The workspace that [`crate::routes::App`] provides.
+#[must_use]
+pub fn use_workspace() -> WorkspaceContext {
+    expect_context()
+}
+
+impl WorkspaceContext {
+    /// Takes what the page handler loaded, and provides it to everything below. Each page that hydrates comes with it.
+    pub fn provide() {
+        let mut facts = use_preloaded::<Workspace>().and_then(Result::ok).unwrap_or_default();
+        let conversations = std::mem::take(&mut facts.conversations);
+        let (provider, problem) = (facts.provider.clone(), facts.problem.clone());
+        provide_context(Self {
+            provider: RwSignal::new(provider),
+            problem: RwSignal::new(problem),
+            available: RwSignal::new(facts.available),
+            conversations: RwSignal::new(conversations),
+            facts: StoredValue::new(facts),
+        });
+    }
+}

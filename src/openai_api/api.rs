@@ -1,0 +1,255 @@
+//! The routes of `/v1`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::sse::Event;
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::chunks::Completion;
+use super::error::V1Error;
+use super::images::{__path_create_images, create_images};
+use super::request::{ANY_MODEL, CompletionRequest};
+use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
+use crate::account::server::caller::Caller;
+use crate::api_docs::{Refusal, Spending};
+use crate::app::state::AppState;
+use crate::chat::server::providers::Turn;
+use crate::chat::server::send::{self, Asked, Terms};
+use crate::chat::server::subscribe::watch_reply;
+use crate::chat::{DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
+use crate::credits::server::store::Idempotency;
+use crate::platform::db::now_millis;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::{ApiError, ApiJson, event_stream, idempotency_key, with_quota};
+use crate::platform::http::request_id::{current_request_id, in_request};
+use crate::platform::jobs::{JobEvent, StopReason};
+
+type Events = BoxStream<'static, Arc<JobEvent>>;
+
+/// The routes of this feature.
+pub fn router() -> OpenApiRouter<AppState> {
+    let (router, api) = OpenApiRouter::new()
+        .routes(routes!(list_models))
+        .routes(routes!(show_model))
+        .routes(routes!(create_completion))
+        .routes(routes!(create_images))
+        .split_for_parts();
+    let router = router.method_not_allowed_fallback(async || V1Error(AppError::MethodNotAllowed));
+    OpenApiRouter::with_openapi(api).merge(router.into())
+}
+
+/// The answer to any other path under `/v1`.
+pub fn not_found() -> Response {
+    V1Error(AppError::NotFound).into_response()
+}
+
+/// Lists the models.
+#[utoipa::path(get, path = "/v1/models", tag = "For clients of OpenAI",
+    responses((status = 200, description = "All that can be asked; `tessera` is whoever answers first.", body = Models)))]
+async fn list_models(State(state): State<AppState>, caller: Result<Caller, ApiError>) -> Result<Json<Value>, V1Error> {
+    caller?;
+    Ok(Json(json!({ "object": "list", "data": models(&state) })))
+}
+
+/// Reads one model. A name may hold slashes.
+#[utoipa::path(get, path = "/v1/models/{*name}", tag = "For clients of OpenAI",
+    params(("name" = String, Path, description = "The model's name.")),
+    responses((status = 200, description = "The model.", body = Model)))]
+async fn show_model(
+    State(state): State<AppState>,
+    caller: Result<Caller, ApiError>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, V1Error> {
+    caller?;
+    let found = models(&state).into_iter().find(|model| model["id"] == name.as_str());
+    found.map(Json).ok_or_else(|| V1Error(AppError::invalid("model", format!("The model `{name}` does not exist."))))
+}
+
+/// Whoever can answer, then each by name. When a model was made is not known; clients want a number.
+fn models(state: &AppState) -> Vec<Value> {
+    let model = |id: &str, owner: &str| json!({ "id": id, "object": "model", "created": 0, "owned_by": owner });
+    let own = state.chat_providers.iter().map(|provider| model(&provider.model(), provider.name()));
+    let painters = state.image_providers.iter().map(|provider| model(&provider.model(), provider.name()));
+    std::iter::once(model(ANY_MODEL, "tessera")).chain(own).chain(painters).collect()
+}
+
+/// Asks a model as clients of `OpenAI` do.
+///
+/// Costs what a message costs, by the same rules. With `stream: true` the answer comes in chunks, ended by `[DONE]`. Closing
+/// the connection stops the work.
+#[utoipa::path(post, path = "/v1/chat/completions", tag = "For clients of OpenAI",
+    request_body(content = CompletionRequest,
+        example = json!({"model": "tessera", "messages": [{"role": "user", "content": "What is a tessera?"}]})),
+    responses((status = 200, description = "The whole answer, or its chunks as they come.", content(
+        (ChatCompletion = "application/json"), (ChatCompletionChunk = "text/event-stream"))),
+        Spending, Refusal::<404>))]
+async fn create_completion(
+    State(state): State<AppState>,
+    caller: Result<Caller, ApiError>,
+    headers: HeaderMap,
+    body: Result<ApiJson<CompletionRequest>, ApiError>,
+) -> Result<Response, V1Error> {
+    let caller = caller?;
+    let ApiJson(request, bytes) = body?;
+    let idempotency = idempotency_key(&headers)?.map(|key| send::check_key(key, &bytes)).transpose()?;
+    let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
+    let (turns, terms) = request.read(&state).await?;
+    let limit = terms.sampling.max_output_tokens;
+    let (asked, leash) = ask(&state, &caller, turns, terms, idempotency).await?;
+    let events = watch_reply(&state, caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
+    let (model, first, events) = await_first_word(&state, events).await?;
+    let created = now_millis() / 1000;
+    let completion = Completion { id: asked.reply, model, limit, created, with_usage };
+    let response = if is_stream {
+        stream_answer(completion, stream::once(async { first }).chain(events).boxed(), leash)
+    } else {
+        let (text, done) = collect_answer(stream::once(async { first }).chain(events).boxed()).await?;
+        leash.let_go();
+        Json(completion.whole(&text, &done)).into_response()
+    };
+    Ok(with_quota(response, asked.quota))
+}
+
+/// Asks, and ties the work to this connection: for a client of `/v1` nobody else could look at the answer.
+async fn ask(
+    state: &AppState,
+    caller: &Caller,
+    turns: Vec<Turn>,
+    terms: Terms,
+    idempotency: Option<Idempotency>,
+) -> AppResult<(Asked, Leash)> {
+    let (answer, answered) = oneshot::channel();
+    let (state, caller) = (state.clone(), caller.clone());
+    // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.
+    tokio::spawn(in_request(current_request_id(), async move {
+        let asked = send::complete(&state, &caller, turns, terms, idempotency).await;
+        let leashed = asked.map(|asked| {
+            let ids = asked.is_new.then_some(asked.reply).into_iter().collect();
+            (asked, Leash { state, ids })
+        });
+        // Nobody there: the leash is dropped with the answer.
+        drop(answer.send(leashed));
+    }));
+    answered.await.map_err(|_| AppError::Internal)?
+}
+
+/// Stops the work when it is dropped before the answer is whole.
+pub(super) struct Leash {
+    state: AppState,
+    ids: Vec<Uuid>,
+}
+
+impl Leash {
+    pub(super) const fn new(state: AppState) -> Self {
+        Self { state, ids: Vec::new() }
+    }
+
+    pub(super) fn hold(&mut self, id: Uuid) {
+        self.ids.push(id);
+    }
+
+    pub(super) fn let_go(mut self) {
+        self.ids.clear();
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        for job in self.ids.iter().filter_map(|id| self.state.jobs.get(*id)) {
+            job.stop(StopReason::User);
+        }
+    }
+}
+
+/// Waits until it is known who answers, so that a failure before that has its own status. Returns the model, and the
+/// event that told.
+async fn await_first_word(state: &AppState, mut events: Events) -> AppResult<(String, Arc<JobEvent>, Events)> {
+    let mut model = String::new();
+    while let Some(event) = events.next().await {
+        match event.name.as_ref() {
+            "start" => model = read::<StartEvent>(&event)?.model,
+            "fallback" => {
+                let to = read::<FallbackEvent>(&event)?.to;
+                let provider = state.chat_providers.iter().find(|provider| provider.name() == to);
+                model = provider.map(|provider| provider.model()).unwrap_or(to);
+            }
+            "error" => return Err(error_in(&event)),
+            _ => return Ok((model, event, events)),
+        }
+    }
+    Err(AppError::Unavailable)
+}
+
+async fn collect_answer(mut events: Events) -> AppResult<(String, DoneEvent)> {
+    let mut text = String::new();
+    while let Some(event) = events.next().await {
+        match event.name.as_ref() {
+            "token" => text.push_str(&read::<TokenEvent>(&event)?.text),
+            "error" => return Err(error_in(&event)),
+            "done" => {
+                let done: DoneEvent = read(&event)?;
+                // Who comes late gets it all at once.
+                let text = done.reply.clone().unwrap_or(text);
+                return Ok((text, done));
+            }
+            _ => {}
+        }
+    }
+    Err(AppError::Unavailable)
+}
+
+/// The error that an event tells of.
+fn error_in(event: &JobEvent) -> AppError {
+    match read(event) {
+        Ok(ErrorEvent { code, error, .. }) => AppError::from_answer(&code, error),
+        Err(error) => error,
+    }
+}
+
+fn read<'a, T: serde::Deserialize<'a>>(event: &'a JobEvent) -> AppResult<T> {
+    serde_json::from_str(&event.data).map_err(|_| AppError::Internal)
+}
+
+/// Passes the tokens on as they come. Dropped with the connection, and the leash with it.
+fn stream_answer(completion: Completion, events: Events, leash: Leash) -> Response {
+    let first = completion.first_chunk();
+    let chunks = stream::unfold(Some((completion, events, leash)), |streaming| async move {
+        let (completion, mut events, leash) = streaming?;
+        loop {
+            let Some(event) = events.next().await else {
+                return Some((vec![V1Error(AppError::Unavailable).body().to_string()], None));
+            };
+            match event.name.as_ref() {
+                "token" => {
+                    if let Some(chunk) = completion.token_chunk(&event.data) {
+                        return Some((vec![chunk], Some((completion, events, leash))));
+                    }
+                }
+                "done" => {
+                    let Ok(done) = read::<DoneEvent>(&event) else { return None };
+                    leash.let_go();
+                    return Some((completion.last_chunks(&done), None));
+                }
+                "error" => {
+                    return Some((vec![V1Error(error_in(&event)).body().to_string()], None));
+                }
+                _ => {}
+            }
+        }
+    });
+    let frames = stream::once(async { vec![first] })
+        .chain(chunks)
+        .flat_map(stream::iter)
+        .map(|chunk| Event::default().data(chunk));
+    event_stream(frames, "no-cache")
+}

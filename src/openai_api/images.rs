@@ -1,0 +1,264 @@
+//! `POST /v1/images/generations`: images for clients of `OpenAI`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::api::Leash;
+use super::error::V1Error;
+use super::request::ANY_MODEL;
+use crate::account::server::caller::Caller;
+use crate::api_docs::{Refusal, Spending};
+use crate::app::state::AppState;
+use crate::chat::server::send::check_key;
+use crate::credits::server::store::Idempotency;
+use crate::images::server::order::{Ordered, Wish, order_image};
+use crate::images::server::service::load_file;
+use crate::images::server::storage::Rendition;
+use crate::images::server::subscribe::{await_end, error_of};
+use crate::images::{AspectRatio, Image, ImageRequest, MOST_AT_ONCE};
+use crate::platform::db::now_millis;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::{ApiError, ApiJson, idempotency_key, with_quota};
+use crate::platform::http::request_id::{current_request_id, in_request};
+
+/// What a client asks. Other fields are ignored, as clients expect.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct GenerationRequest {
+    /// What is to be seen.
+    #[serde(default)]
+    #[schema(required)]
+    prompt: String,
+    /// `tessera`, or the model of an image provider.
+    model: Option<String>,
+    /// 1 to 4.
+    n: Option<usize>,
+    /// `auto`, or width and height such as `1024x1024`, `1536x1024`, `1344x768`.
+    size: Option<String>,
+    /// `b64_json`, or `url`: an address here that the same key can read.
+    response_format: Option<String>,
+    /// `png`.
+    output_format: Option<String>,
+    stream: Option<bool>,
+}
+
+/// The images.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Generations {
+    /// Seconds since 1970.
+    created: i64,
+    output_format: &'static str,
+    /// `1344x768`
+    size: String,
+    data: Vec<Generation>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Generation {
+    /// The PNG.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    b64_json: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+/// Makes images as clients of `OpenAI` do.
+///
+/// Each costs what an image costs, by the same rules, and is in the gallery afterwards. Closing the connection stops the
+/// work.
+#[utoipa::path(post, path = "/v1/images/generations", tag = "For clients of OpenAI",
+    request_body(content = GenerationRequest,
+        example = json!({"model": "tessera", "prompt": "A lighthouse at dusk", "size": "1536x1024"})),
+    responses((status = 200, description = "The images.", body = Generations), Spending, Refusal::<404>))]
+pub async fn create_images(
+    State(state): State<AppState>,
+    caller: Result<Caller, ApiError>,
+    headers: HeaderMap,
+    body: Result<ApiJson<GenerationRequest>, ApiError>,
+) -> Result<Response, V1Error> {
+    let caller = caller?;
+    let ApiJson(request, bytes) = body?;
+    let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
+    let as_url = match request.response_format.as_deref() {
+        None | Some("b64_json") => false,
+        Some("url") => true,
+        Some(_) => return Err(AppError::invalid("response_format", "b64_json or url.").into()),
+    };
+    let wishes = read(&state, &request)?;
+    let (ordered, leash) = order(&state, &caller, wishes, idempotency).await?;
+    let ended = try_join_all(ordered.iter().map(|one| await_end(&state, caller.id, one.id))).await?;
+    leash.let_go();
+    let (mut data, mut size, mut last) = (Vec::new(), String::new(), AppError::Unavailable);
+    for image in ended {
+        // What there is was paid for: it is not withheld because another one failed.
+        if let Some(error) = error_of(&image) {
+            last = error;
+            continue;
+        }
+        size = format!("{}x{}", image.width, image.height);
+        data.push(show(&state, &caller, &image, as_url).await?);
+    }
+    if data.is_empty() {
+        return Err(last.into());
+    }
+    let answer = Generations { created: now_millis() / 1000, output_format: "png", size, data };
+    let response = Json(answer).into_response();
+    Ok(match ordered.last() {
+        Some(last) => with_quota(response, last.quota),
+        None => response,
+    })
+}
+
+async fn show(state: &AppState, caller: &Caller, image: &Image, as_url: bool) -> AppResult<Generation> {
+    if as_url {
+        let url = state.config.site.public_url.join(&image.image_url).map_err(|_| AppError::Internal)?;
+        return Ok(Generation { b64_json: None, url: Some(url.into()) });
+    }
+    let id = image.id.parse().map_err(|_| AppError::Internal)?;
+    let (_, bytes) = load_file(state, caller.id, id, Rendition::Full).await?;
+    Ok(Generation { b64_json: Some(BASE64_STANDARD.encode(bytes)), url: None })
+}
+
+fn read(state: &AppState, request: &GenerationRequest) -> AppResult<Vec<Wish>> {
+    if request.stream == Some(true) {
+        return Err(AppError::invalid("stream", "Images come whole: leave stream out."));
+    }
+    if request.output_format.as_deref().is_some_and(|format| format != "png") {
+        return Err(AppError::invalid("output_format", "Images are png."));
+    }
+    let n = request.n.unwrap_or(1);
+    if !(1..=MOST_AT_ONCE).contains(&n) {
+        return Err(AppError::invalid("n", format!("1 to {MOST_AT_ONCE} images at once.")));
+    }
+    let model = request.model.as_deref().unwrap_or(ANY_MODEL);
+    let provider = match model {
+        ANY_MODEL => None,
+        model => {
+            let known =
+                state.image_providers.iter().find(|provider| provider.model() == model || provider.name() == model);
+            let unknown = || AppError::invalid("model", format!("The model `{model}` makes no images here."));
+            Some(known.ok_or_else(unknown)?.name().to_owned())
+        }
+    };
+    let aspect_ratio = read_size(request.size.as_deref())?;
+    let wish = |_| {
+        let aspect_ratio = Some(aspect_ratio.as_str().to_owned());
+        Wish::read(
+            state,
+            ImageRequest { prompt: request.prompt.clone(), aspect_ratio, provider: provider.clone(), seed: None },
+        )
+    };
+    (0..n).map(wish).collect()
+}
+
+/// The shape that comes nearest to a size.
+fn read_size(size: Option<&str>) -> AppResult<AspectRatio> {
+    let wrong = || AppError::invalid("size", "A size is auto, or width and height in pixels such as 1024x1024.");
+    let Some(size) = size.filter(|size| *size != "auto") else { return Ok(AspectRatio::default()) };
+    let (width, height) = size.split_once('x').ok_or_else(wrong)?;
+    let pixels = |text: &str| text.parse::<u32>().ok().filter(|pixels| (16..=8192).contains(pixels)).ok_or_else(wrong);
+    let wanted = (f64::from(pixels(width)?) / f64::from(pixels(height)?)).ln();
+    let distance = |ratio: &AspectRatio| {
+        let (width, height) = ratio.size();
+        ((f64::from(width) / f64::from(height)).ln() - wanted).abs()
+    };
+    AspectRatio::ALL.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).ok_or_else(wrong)
+}
+
+/// Orders them, and ties the work to this connection: for a client of `/v1` nobody else would wait for it.
+async fn order(
+    state: &AppState,
+    caller: &Caller,
+    wishes: Vec<Wish>,
+    idempotency: Option<Idempotency>,
+) -> AppResult<(Vec<Ordered>, Leash)> {
+    let (answer, answered) = oneshot::channel();
+    let (state, caller) = (state.clone(), caller.clone());
+    // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.
+    tokio::spawn(in_request(current_request_id(), async move {
+        let mut leash = Leash::new(state.clone());
+        let mut ordered: Vec<Ordered> = Vec::new();
+        let mut refused = check_funds(&state, &caller, wishes.len()).await.err();
+        let wishes = if refused.is_none() { wishes } else { Vec::new() };
+        for (number, wish) in wishes.into_iter().enumerate() {
+            let key = idempotency.as_ref().map(|key| numbered(key, number));
+            match order_image(&state, &caller, wish, key).await {
+                Ok(one) => {
+                    if one.is_new {
+                        leash.hold(one.id);
+                    }
+                    ordered.push(one);
+                }
+                Err(error) => {
+                    refused = Some(error);
+                    break;
+                }
+            }
+        }
+        // All or none: a client that asked for four does not know what to do with two. Those stop with the leash.
+        let ordered = match refused {
+            Some(error) => Err(error),
+            None => Ok((ordered, leash)),
+        };
+        // Nobody there: the leash is dropped with the answer.
+        drop(answer.send(ordered));
+    }));
+    answered.await.map_err(|_| AppError::Internal)?
+}
+
+/// None of several is begun where the last could not be paid for. Each is held for by itself all the same.
+async fn check_funds(state: &AppState, caller: &Caller, count: usize) -> AppResult<()> {
+    let needed = state.config.credits.image.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
+    let available = state.credits.balance(caller.id, &current_request_id()).await?.available;
+    // Of a single one the hold says it, which knows whether it was made already.
+    if count > 1 && available < needed { Err(AppError::InsufficientCredits { needed, available }) } else { Ok(()) }
+}
+
+/// Each of several images has a hold, and so a key, of its own.
+fn numbered(key: &Idempotency, number: usize) -> Idempotency {
+    if number == 0 {
+        return key.clone();
+    }
+    let name = Uuid::from_bytes(first_16(&Sha256::digest(format!("{} {number}", key.key))));
+    Idempotency { key: format!("image-{number}-{name}"), fingerprint: key.fingerprint }
+}
+
+fn first_16(bytes: &[u8]) -> [u8; 16] {
+    let mut first = [0; 16];
+    first.copy_from_slice(&bytes[..16]);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_stands_for_the_nearest_shape() {
+        let shape = |size: &str| read_size(Some(size)).map(AspectRatio::as_str);
+        for (size, ratio) in [
+            ("auto", "16:9"),
+            ("1024x1024", "1:1"),
+            ("256x256", "1:1"),
+            ("1536x1024", "3:2"),
+            ("1024x1536", "2:3"),
+            ("1792x1024", "16:9"),
+            ("1344x768", "16:9"),
+        ] {
+            assert_eq!(shape(size), Ok(ratio), "{size}");
+        }
+        for size in ["", "x", "10x10", "1024", "1024x-1", "1024×1024", "99999x1"] {
+            assert!(shape(size).is_err(), "{size}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! [`Cache`] in Redis, so that all servers share it; in this process while Redis is away.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::Script;
+
+use super::{Cache, LocalCache};
+use crate::platform::redis::Redis;
+
+/// Keys are `tessera:cache:<key>`, and always expire.
+pub struct RedisCache {
+    redis: Redis,
+    release: Script,
+    local: LocalCache,
+}
+
+impl RedisCache {
+    #[must_use]
+    pub fn new(redis: Redis) -> Self {
+        let release =
+            Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0");
+        Self { redis, release, local: LocalCache::default() }
+    }
+}
+
+fn name(key: &str) -> String {
+    format!("tessera:cache:{key}")
+}
+
+/// Whole milliseconds, at least one: Redis refuses to keep something for no time.
+fn millis(keep: Duration) -> u64 {
+    u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+#[async_trait]
+impl Cache for RedisCache {
+    async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let mut command = redis::cmd("GET");
+        command.arg(name(key));
+        match self.redis.run(async |mut connection| command.query_async(&mut connection).await).await {
+            Some(found) => found,
+            None => self.local.get(key).await,
+        }
+    }
+
+    async fn put(&self, key: &str, value: Vec<u8>, keep: Duration) {
+        let mut command = redis::cmd("SET");
+        command.arg(name(key)).arg(&value).arg("PX").arg(millis(keep));
+        let done = self.redis.run(async |mut connection| command.query_async::<()>(&mut connection).await).await;
+        if done.is_none() {
+            self.local.put(key, value, keep).await;
+        }
+    }
+
+    async fn claim(&self, key: &str, value: &[u8], keep: Duration) -> bool {
+        let mut command = redis::cmd("SET");
+        command.arg(name(key)).arg(value).arg("NX").arg("PX").arg(millis(keep));
+        let answer: Option<Option<String>> =
+            self.redis.run(async |mut connection| command.query_async(&mut connection).await).await;
+        match answer {
+            Some(set) => set.is_some(),
+            None => self.local.claim(key, value, keep).await,
+        }
+    }
+
+    async fn release(&self, key: &str, value: &[u8]) {
+        let mut release = self.release.key(name(key));
+        release.arg(value);
+        let _: Option<i64> = self.redis.run(async |mut connection| release.invoke_async(&mut connection).await).await;
+        self.local.release(key, value).await;
+    }
+}

@@ -1,0 +1,84 @@
+//! Reading single values: what is wrong with one is remembered by its name, and reading goes on.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use url::Url;
+
+/// Takes values out of the variables and collects what is wrong with them.
+pub struct Reader<'a> {
+    vars: &'a BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(vars: &'a BTreeMap<String, String>) -> Self {
+        Self { vars, problems: Vec::new() }
+    }
+
+    /// What was read, or all that is wrong with it.
+    pub fn finish<T>(self, config: T) -> Result<T, Vec<String>> {
+        if self.problems.is_empty() { Ok(config) } else { Err(self.problems) }
+    }
+
+    pub fn problem(&mut self, name: &str, why: impl Display) {
+        self.problems.push(format!("{name}: {why}"));
+    }
+
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        self.vars.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    pub fn list(&self, name: &str) -> Vec<&'a str> {
+        self.text(name).unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
+    }
+
+    pub fn parsed<T: FromStr>(&mut self, name: &str, default: T, expected: &str) -> T {
+        match self.text(name).map(str::parse) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(_)) => {
+                self.problem(name, format!("{:?} is not {expected}", self.text(name).unwrap_or_default()));
+                default
+            }
+        }
+    }
+
+    pub fn at_least<T: FromStr + PartialOrd + Display + Copy>(&mut self, name: &str, default: T, least: T) -> T {
+        let value = self.parsed(name, default, &format!("a whole number of at least {least}"));
+        if value < least {
+            self.problem(name, format!("{value} is less than {least}"));
+        }
+        value
+    }
+
+    /// A number of tokens, if one is set.
+    pub fn window(&mut self, name: &str) -> Option<u32> {
+        self.text(name).map(|_| self.at_least(name, 1, 1))
+    }
+
+    pub fn url(&mut self, name: &str, default: &str) -> Url {
+        let url = self.try_url(name, default);
+        if url.is_none() {
+            // A URL may carry a password: name the variable, never the value.
+            self.problem(name, "is not an http or https URL");
+        }
+        url.unwrap_or_else(some_url)
+    }
+
+    /// The same, where somebody else says what is wrong with it.
+    pub fn quiet_url(&self, name: &str, default: &str) -> Url {
+        self.try_url(name, default).unwrap_or_else(some_url)
+    }
+
+    fn try_url(&self, name: &str, default: &str) -> Option<Url> {
+        let url = Url::parse(self.text(name).unwrap_or(default)).ok()?;
+        (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+    }
+}
+
+/// In the place of one that is wrong: it is never used, as the configuration is refused.
+fn some_url() -> Url {
+    Url::parse("http://localhost:3000").unwrap_or_else(|_| unreachable!("a constant URL"))
+}

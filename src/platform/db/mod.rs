@@ -1,0 +1,97 @@
+//! Databases: how the adapters of the features reach them, and what can go wrong on the way.
+
+pub mod mongo;
+pub mod sqlite;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::error::AppError;
+
+/// How long finished work waits for a database that is gone, before it is given up.
+const KEEP_TRYING: Duration = Duration::from_secs(90);
+
+/// What an operation on a store can come to, for logs; clients see an [`AppError`].
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("sqlite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("mongodb: {0}")]
+    Mongo(#[from] mongodb::error::Error),
+    #[error("bson: {0}")]
+    Bson(#[from] mongodb::bson::error::Error),
+    /// The database did not answer in time. Whether the operation was done is not known.
+    #[error("the database did not answer in time")]
+    TimedOut,
+    /// The commit that this piece of work was part of failed; nothing of it is stored.
+    #[error("commit failed: {0}")]
+    Commit(String),
+    /// A row holds what the program never writes.
+    #[error("stored data cannot be read: {0}")]
+    Corrupt(String),
+    #[error("the database is of version {0}, this program knows {1}")]
+    TooNew(i64, i64),
+    #[error("the database thread has ended")]
+    Closed,
+    #[error("a piece of database work panicked")]
+    Panicked,
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Shorthand for what the adapters return.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// The boundary: the cause is logged here once, with the request id of the span around it.
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a store failed");
+        match error {
+            StoreError::Corrupt(_) | StoreError::TooNew(..) | StoreError::Panicked | StoreError::Bson(_) => {
+                Self::Internal
+            }
+            StoreError::Sqlite(rusqlite::Error::SqliteFailure(cause, _))
+                if cause.code == rusqlite::ErrorCode::ConstraintViolation =>
+            {
+                Self::Internal
+            }
+            StoreError::Mongo(cause) if mongo::is_corrupt(&cause) => Self::Internal,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+/// Now, in milliseconds since 1970.
+#[must_use]
+pub fn now_millis() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// A stored time as clients see it: RFC 3339 in UTC.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a time that no calendar has.
+pub fn rfc3339(millis: i64) -> StoreResult<String> {
+    jiff::Timestamp::from_millisecond(millis)
+        .map(|time| format!("{time:.3}"))
+        .map_err(|_| StoreError::Corrupt(format!("time {millis}")))
+}
+
+/// A database that is gone for a while should not cost the user what was made. Longer, and the sweeper ends the hold.
+pub async fn keep_trying<T, F, Fut>(operation: F) -> StoreResult<T>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = StoreResult<T>>,
+{
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match operation().await {
+            Err(error) if begun.elapsed() < KEEP_TRYING => tracing::warn!(%error, "trying again in {pause:?}"),
+            result => return result,
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}

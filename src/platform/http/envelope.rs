@@ -1,0 +1,236 @@
+//! The envelope of the HTTP API: `{"success":true,"data":…}` and `{"success":false,"error":…,"code":…}`.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use uuid::Uuid;
+
+use super::request_id::current_request_id;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::limits::Quota;
+
+/// A successful answer.
+pub struct Answer<T>(pub T);
+
+/// The body of every successful answer.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope<T> {
+    #[schema(schema_with = always_true)]
+    success: bool,
+    data: T,
+    /// The same as in `X-Request-Id`.
+    request_id: String,
+}
+
+/// What an answer holds when it is enough that it came.
+#[derive(Serialize, ToSchema)]
+pub struct Nothing {}
+
+/// What API handlers return.
+pub type ApiResult<T> = Result<Answer<T>, ApiError>;
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        Json(Envelope { success: true, data: self.0, request_id: current_request_id() }).into_response()
+    }
+}
+
+/// An [`AppError`] as an HTTP response.
+#[derive(Debug)]
+pub struct ApiError(pub AppError);
+
+impl From<AppError> for ApiError {
+    fn from(error: AppError) -> Self {
+        Self(error)
+    }
+}
+
+/// The body of every answer that is an error.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    #[schema(schema_with = always_false)]
+    success: bool,
+    /// For people.
+    error: String,
+    /// For programs: one of few, and stable.
+    code: &'static str,
+    /// The same as in `X-Request-Id`: finds this request in the server's log.
+    request_id: String,
+    /// With `invalid_input`: what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    field: Option<String>,
+    /// With `insufficient_credits`: what it costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    needed: Option<i64>,
+    /// With `insufficient_credits`: what can be spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    available: Option<i64>,
+}
+
+impl Failure {
+    /// What is sent for this error.
+    #[must_use]
+    pub fn of(error: &AppError, request_id: String) -> Self {
+        let (needed, available) = match *error {
+            AppError::InsufficientCredits { needed, available } | AppError::OverBudget { needed, available } => {
+                (Some(needed), Some(available))
+            }
+            _ => (None, None),
+        };
+        let field = match error {
+            AppError::InvalidInput { field, .. } => Some(field.clone()),
+            _ => None,
+        };
+        let (text, code) = (error.to_string(), error.code());
+        Self { success: false, error: text, code, request_id, field, needed, available }
+    }
+}
+
+fn always_true() -> Object {
+    always(true)
+}
+
+fn always_false() -> Object {
+    always(false)
+}
+
+fn always(value: bool) -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([value])).build()
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Self(error) = self;
+        let body = Failure::of(&error, current_request_id());
+        error_response(&error, error.status(), Json(body))
+    }
+}
+
+/// An error with this body, and with the headers that say when to come back.
+pub fn error_response(error: &AppError, status: u16, body: Json<impl Serialize>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, body).into_response();
+    let retry_after = match *error {
+        AppError::RateLimited { retry_after_secs, limit } => {
+            response = with_quota(response, Quota { limit, remaining: 0, reset_secs: retry_after_secs });
+            Some(retry_after_secs)
+        }
+        AppError::Unavailable => Some(5),
+        _ => None,
+    };
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// Says in `RateLimit-*` headers what the caller may still do.
+pub fn with_quota(mut response: Response, quota: Quota) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("ratelimit-limit"), quota.limit.into());
+    headers.insert(HeaderName::from_static("ratelimit-remaining"), quota.remaining.into());
+    headers.insert(HeaderName::from_static("ratelimit-reset"), quota.reset_secs.into());
+    response
+}
+
+/// A JSON body. What is wrong with it is said in the envelope.
+pub struct ApiJson<T>(pub T, pub axum::body::Bytes);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(AppError::UnsupportedMedia("application/json".to_owned()).into());
+        }
+        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+            BytesRejection::FailedToBufferBody(failure) if failure.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                AppError::TooLarge
+            }
+            _ => AppError::invalid("body", "The body could not be read."),
+        })?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| {
+            AppError::invalid("body", format!("The body is not the JSON that is expected here: {error}."))
+        })?;
+        Ok(Self(value, bytes))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The id in the path. One that is no id names nothing: 404.
+pub struct PathId(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let id: Result<axum::extract::Path<Uuid>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, state).await;
+        id.map(|axum::extract::Path(id)| Self(id)).map_err(|_| AppError::NotFound.into())
+    }
+}
+
+/// Comments that keep proxies from closing a quiet stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// An event stream whose events leave as they come, whatever proxy is between.
+pub fn event_stream<S>(events: S, caching: &'static str) -> Response
+where
+    S: Stream<Item = Event> + Send + 'static,
+{
+    let mut response =
+        Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+/// The `Idempotency-Key` of a request.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming it.
+pub fn idempotency_key(headers: &HeaderMap) -> AppResult<Option<String>> {
+    headers
+        .get("idempotency-key")
+        .map(|key| key.to_str().map(str::to_owned))
+        .transpose()
+        .map_err(|_| AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."))
+}
+
+/// `limit` of a list: 1 to 100.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `limit`.
+pub fn page_limit(limit: Option<&str>, default: usize) -> AppResult<usize> {
+    match limit.map(str::parse) {
+        None => Ok(default),
+        Some(Ok(limit)) if (1..=100).contains(&limit) => Ok(limit),
+        Some(_) => Err(AppError::invalid("limit", "The limit is a number from 1 to 100.")),
+    }
+}

@@ -1,0 +1,5 @@
+//! What handlers have in common: the envelope of answers and errors, and the id of a request.
+
+pub mod accept;
+pub mod envelope;
+pub mod request_id;

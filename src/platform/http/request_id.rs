@@ -1,0 +1,93 @@
+//! The id of a request, which is in every log line, every answer and every ledger entry; and its language.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::ACCEPT_LANGUAGE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum_extra::extract::CookieJar;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::app::state::AppState;
+use crate::i18n::{LANGUAGE_COOKIE, Language, in_language};
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of the request that is being served; a new one outside of any request.
+#[must_use]
+pub fn current_request_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_else(|_| Uuid::now_v7().to_string())
+}
+
+/// Runs `work` as part of the request `id`: for tasks that outlive the connection.
+pub async fn in_request<F: Future>(id: String, work: F) -> F::Output {
+    let span = tracing::info_span!("request", request_id = %id);
+    REQUEST_ID.scope(id, work.instrument(span)).await
+}
+
+/// Gives every request its id (a valid incoming one is kept), a span for its log lines, and a line when it is answered;
+/// and counts it.
+pub async fn track_request(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request
+        .headers()
+        .get(&X_REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| is_valid(id))
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let path = request.uri().path().to_owned();
+    let answered_id = id.clone();
+    let language = language_of(request.headers());
+    let work = async move {
+        let mut response = next.run(request).await;
+        if let Ok(value) = HeaderValue::from_str(&answered_id) {
+            response.headers_mut().insert(X_REQUEST_ID, value);
+        }
+        let status = response.status().as_u16();
+        let took = started.elapsed();
+        state.metrics.answered(route, &method, &response, took);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if method.is_safe() && status < 500 {
+            tracing::debug!(%method, path, status, micros, "answered");
+        } else {
+            tracing::info!(%method, path, status, micros, "answered");
+        }
+        response
+    };
+    in_request(id, in_language(language, work)).await
+}
+
+/// The language that was chosen, else the one that the browser would rather have.
+fn language_of(headers: &HeaderMap) -> Language {
+    let jar = CookieJar::from_headers(headers);
+    let chosen = jar.get(LANGUAGE_COOKIE).and_then(|cookie| Language::parse(cookie.value()));
+    let accepted = || headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    chosen.unwrap_or_else(|| accepted().map(Language::accepted).unwrap_or_default())
+}
+
+/// 1 to 128 characters that are safe in logs, headers and CSV.
+fn is_valid(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_valid;
+
+    #[test]
+    fn only_harmless_request_ids_are_kept() {
+        assert!(is_valid("0199c1d2-7f00-7000-8000-1234567890ab"));
+        for id in ["", "a b", "a\nb", "a\"b", "=1+1", &"x".repeat(129)] {
+            assert!(!is_valid(id), "{id:?}");
+        }
+    }
+}

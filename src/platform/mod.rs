@@ -1,0 +1,24 @@
+//! The cellar: what every feature stands on and what knows none of them. Databases, Redis, cache, limits, jobs, HTTP.
+
+pub mod browser;
+pub mod error;
+pub mod sse;
+
+#[cfg(feature = "ssr")]
+pub mod cache;
+#[cfg(feature = "ssr")]
+pub mod config;
+#[cfg(feature = "ssr")]
+pub mod db;
+#[cfg(feature = "ssr")]
+pub mod http;
+#[cfg(feature = "ssr")]
+pub mod jobs;
+#[cfg(feature = "ssr")]
+pub mod limits;
+#[cfg(feature = "ssr")]
+pub mod redis;
+#[cfg(feature = "ssr")]
+pub mod secret;
+#[cfg(feature = "ssr")]
+pub mod telemetry;

@@ -1,0 +1,192 @@
+//! The one connection to Redis, and the breaker in front of it.
+//!
+//! Nothing of value lives in Redis, so nobody waits for it: a call that fails or takes longer than [`PATIENCE`] makes
+//! it count as away, and then every call fails at once. A task in the background tries to reach it again, after a rest
+//! that grows; no request ever has to find out.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use secrecy::ExposeSecret;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::app::config::RedisConfig;
+
+/// How long a call may take.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a call waits for the very first connection.
+const FIRST_PATIENCE: Duration = Duration::from_millis(250);
+/// How long making a connection may take. In the background, so over TLS to another continent is fine.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(5);
+/// A connection that lasted so long was a good one: the next rest is short again.
+const GOOD_AFTER: Duration = Duration::from_secs(30);
+/// How often a connection is tried that nobody may be using.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// Commands that wait for a slow Redis before those who send them have to.
+const SEND_BUFFER: usize = 512;
+
+/// A handle to Redis; cheap to clone. The connection ends with the last of them.
+#[derive(Clone)]
+pub struct Redis(Arc<Shared>);
+
+struct Shared {
+    client: Client,
+    link: watch::Sender<Link>,
+}
+
+#[derive(Clone)]
+enum Link {
+    /// Not tried yet.
+    Connecting,
+    Up {
+        /// Which one, so that a late failure of an old one says nothing of the new.
+        number: u64,
+        connection: MultiplexedConnection,
+    },
+    Away {
+        problem: String,
+    },
+}
+
+impl Link {
+    const fn is(&self, wanted: u64) -> bool {
+        matches!(self, Self::Up { number, .. } if *number == wanted)
+    }
+}
+
+impl Redis {
+    /// Begins to connect, and goes on by itself whenever the connection is lost. Needs a running Tokio.
+    ///
+    /// # Errors
+    /// When the URL is none of Redis.
+    pub fn open(config: &RedisConfig) -> RedisResult<Self> {
+        let shared = Arc::new(Shared { client: client(config)?, link: watch::Sender::new(Link::Connecting) });
+        tokio::spawn(keep_connected(Arc::downgrade(&shared)));
+        Ok(Self(shared))
+    }
+
+    /// What `work` comes to; `None` at once while Redis is away, and after [`PATIENCE`] at the latest.
+    pub async fn run<T, F>(&self, work: F) -> Option<T>
+    where
+        F: AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+    {
+        let mut link = self.0.link.subscribe();
+        let decided = timeout(FIRST_PATIENCE, link.wait_for(|link| !matches!(link, Link::Connecting))).await;
+        let Link::Up { number, connection } = decided.ok()?.ok()?.clone() else { return None };
+        let answer = tokio::select! {
+            answer = timeout(PATIENCE, work(connection)) => answer,
+            // Somebody else has waited long enough already.
+            _ = link.wait_for(|link| !link.is(number)) => return None,
+        };
+        match answer {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => self.lose(number, &error.to_string()),
+            Err(_) => self.lose(number, "no answer in time"),
+        }
+        None
+    }
+
+    /// Why Redis cannot be used now.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        match &*self.0.link.borrow() {
+            Link::Up { .. } => None,
+            Link::Connecting => Some("connecting".to_owned()),
+            Link::Away { problem } => Some(problem.clone()),
+        }
+    }
+
+    /// Everybody fails at once from now on; said once.
+    fn lose(&self, number: u64, problem: &str) {
+        let was_up = self.0.link.send_if_modified(|link| {
+            let is_it = link.is(number);
+            if is_it {
+                *link = Link::Away { problem: problem.to_owned() };
+            }
+            is_it
+        });
+        if was_up {
+            tracing::warn!(problem, "Redis is away; this process goes on alone");
+        }
+    }
+}
+
+/// Connects once and sees whether Redis can be written to; for `tessera check`.
+///
+/// # Errors
+/// What is wrong, for people; never the password.
+pub async fn try_out(config: &RedisConfig) -> Result<String, String> {
+    let client = client(config).map_err(|error| error.to_string())?;
+    connect(&client).await?;
+    Ok(client.get_connection_info().addr().to_string())
+}
+
+fn client(config: &RedisConfig) -> RedisResult<Client> {
+    let info = config.url.expose_secret().into_connection_info()?;
+    // Without it small commands wait for the acknowledgement of the one before.
+    Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+}
+
+/// A connection that is known to work.
+async fn connect(client: &Client) -> Result<MultiplexedConnection, String> {
+    // The time is kept here, over all the steps.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(SEND_BUFFER);
+    let connected = timeout(CONNECT_PATIENCE, async {
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        probe(&mut connection).await?;
+        Ok::<_, RedisError>(connection)
+    });
+    match connected.await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
+    }
+}
+
+/// A write, as a Redis that is full, loading or a replica answers a PING as well.
+async fn probe(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    redis::cmd("SET").arg("tessera:probe").arg("1").arg("EX").arg("60").query_async(connection).await
+}
+
+/// Connects, waits until the connection is lost, rests, and connects again, for as long as there is a handle.
+async fn keep_connected(shared: Weak<Shared>) {
+    let mut rest = FIRST_REST;
+    for number in 0.. {
+        let Some(redis) = shared.upgrade().map(Redis) else { return };
+        let connected = connect(&redis.0.client).await;
+        let mut link = redis.0.link.subscribe();
+        match connected {
+            Ok(connection) => {
+                tracing::info!("Redis is reached");
+                redis.0.link.send_replace(Link::Up { number, connection });
+                drop(redis);
+                let since = Instant::now();
+                while timeout(PROBE_EVERY, link.wait_for(|link| !link.is(number))).await.is_err() {
+                    let Some(redis) = shared.upgrade().map(Redis) else { return };
+                    redis.run(async |mut connection| probe(&mut connection).await).await;
+                }
+                if since.elapsed() >= GOOD_AFTER {
+                    rest = FIRST_REST;
+                }
+            }
+            Err(problem) => {
+                let is_new = matches!(*link.borrow(), Link::Connecting);
+                if is_new {
+                    tracing::warn!(problem, "Redis cannot be reached; this process goes on alone");
+                }
+                redis.0.link.send_replace(Link::Away { problem });
+            }
+        }
+        sleep(rest).await;
+        rest = (rest * 2).min(LONGEST_REST);
+    }
+}

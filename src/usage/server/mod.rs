@@ -1,0 +1,6 @@
+//! The record of attempts, and what providers take for them.
+
+pub mod prices;
+pub mod recorder;
+pub mod service;
+pub mod store;

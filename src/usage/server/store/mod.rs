@@ -1,0 +1,41 @@
+//! The port to the record of attempts.
+
+mod mongo;
+mod sqlite;
+
+use async_trait::async_trait;
+pub use mongo::MongoUsageStore;
+pub use sqlite::SqliteUsageStore;
+use uuid::Uuid;
+
+use crate::platform::db::StoreResult;
+use crate::usage::Attempt;
+
+/// Attempts at providers. They stay when what they were for is deleted: the provider was paid all the same.
+#[async_trait]
+pub trait UsageStore: Send + Sync {
+    /// Keeps these. One that is there already stays as it is, so that a write whose answer got lost can be repeated.
+    async fn record(&self, attempts: Vec<Attempt>) -> StoreResult<()>;
+    /// The attempts of one request, in their order.
+    async fn find_by_request(&self, request_id: &str) -> StoreResult<Vec<Attempt>>;
+    /// Deletes what was recorded before this time, in milliseconds since 1970.
+    async fn forget_before(&self, millis: i64) -> StoreResult<()>;
+}
+
+/// The smallest id of this time or later: ids begin with their time, so they are an index over it.
+fn first_id_of(millis: i64) -> Uuid {
+    Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::db::now_millis;
+
+    #[test]
+    fn ids_are_an_index_over_time() {
+        let before = now_millis();
+        let id = Uuid::now_v7();
+        assert!(first_id_of(before) < id && id < first_id_of(now_millis() + 1));
+    }
+}

@@ -1,0 +1,119 @@
+//! Attempts in MongoDB, a document each.
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::Collection;
+use mongodb::bson::{self, doc};
+use serde::{Deserialize, Serialize};
+
+use super::{UsageStore, first_id_of};
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreError, StoreResult};
+use crate::usage::{Attempt, Outcome};
+
+/// An attempt as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredAttempt {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    request_id: String,
+    reply: bson::Uuid,
+    user: bson::Uuid,
+    provider: String,
+    model: String,
+    input_tokens: u32,
+    output_tokens: u32,
+    estimated: bool,
+    cost_micros: Option<i64>,
+    latency_ms: u32,
+    first_token_ms: Option<u32>,
+    outcome: String,
+    at: i64,
+}
+
+impl From<Attempt> for StoredAttempt {
+    fn from(attempt: Attempt) -> Self {
+        Self {
+            id: to_bson(attempt.id),
+            request_id: attempt.request_id,
+            reply: to_bson(attempt.reply),
+            user: to_bson(attempt.user),
+            provider: attempt.provider,
+            model: attempt.model,
+            input_tokens: attempt.input_tokens,
+            output_tokens: attempt.output_tokens,
+            estimated: attempt.is_estimated,
+            cost_micros: attempt.cost_micros,
+            latency_ms: attempt.latency_ms,
+            first_token_ms: attempt.first_token_ms,
+            outcome: attempt.outcome.as_str().to_owned(),
+            at: attempt.at,
+        }
+    }
+}
+
+impl StoredAttempt {
+    fn read(self) -> StoreResult<Attempt> {
+        let outcome = Outcome::parse(&self.outcome);
+        Ok(Attempt {
+            id: from_bson(self.id),
+            request_id: self.request_id,
+            reply: from_bson(self.reply),
+            user: from_bson(self.user),
+            provider: self.provider,
+            model: self.model,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            is_estimated: self.estimated,
+            cost_micros: self.cost_micros,
+            latency_ms: self.latency_ms,
+            first_token_ms: self.first_token_ms,
+            outcome: outcome.ok_or_else(|| StoreError::Corrupt(format!("outcome {:?}", self.outcome)))?,
+            at: self.at,
+        })
+    }
+}
+
+/// [`UsageStore`] over MongoDB.
+pub struct MongoUsageStore {
+    attempts: Collection<StoredAttempt>,
+}
+
+impl MongoUsageStore {
+    #[must_use]
+    pub fn new(mongo: &Mongo) -> Self {
+        Self { attempts: mongo.collection("attempts", Durability::Relaxed) }
+    }
+}
+
+#[async_trait]
+impl UsageStore for MongoUsageStore {
+    async fn record(&self, attempts: Vec<Attempt>) -> StoreResult<()> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let new: Vec<StoredAttempt> = attempts.into_iter().map(Into::into).collect();
+        let collection = self.attempts.clone();
+        // Unordered: one that is there already does not keep the others out.
+        match run(async move { collection.insert_many(new).ordered(false).await }).await {
+            Err(error) if !is_duplicate(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn find_by_request(&self, request_id: &str) -> StoreResult<Vec<Attempt>> {
+        let attempts = self.attempts.clone();
+        let of_request = doc! { "requestId": request_id };
+        let found: Vec<StoredAttempt> =
+            run(async move { attempts.find(of_request).sort(doc! { "_id": 1 }).await?.try_collect().await }).await?;
+        found.into_iter().map(StoredAttempt::read).collect()
+    }
+
+    async fn forget_before(&self, millis: i64) -> StoreResult<()> {
+        let attempts = self.attempts.clone();
+        let old = doc! { "_id": { "$lt": to_bson(first_id_of(millis)) } };
+        run(async move { attempts.delete_many(old).await }).await?;
+        Ok(())
+    }
+}
