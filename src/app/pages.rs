@@ -39,6 +39,7 @@ use crate::platform::browser::page_data::Preloaded;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::accept::takes_brotli;
 use crate::platform::http::request_id::current_request_id;
+use crate::platform::query;
 use crate::showcase::{GALLERY_PATH, read_catalog};
 use crate::ui::Theme;
 use crate::{chat, credits, routes};
@@ -70,7 +71,7 @@ where
         Ok(caller) => caller,
         Err(AppError::Unauthenticated) => {
             let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
-            return Redirect::to(&format!("/sign-in?next={}", urlencode(here))).into_response();
+            return Redirect::to(&format!("/sign-in?next={}", query::encode(here))).into_response();
         }
         Err(error) => return error_page(&state, theme, &error),
     };
@@ -419,7 +420,7 @@ pub fn auth_page(
         AuthPage::SignIn => (t(Text::SignIn), "/sign-in"),
         AuthPage::SignUp => (t(Text::SignUp), "/sign-up"),
     };
-    let path = format!("{plain_path}?next={}", urlencode(&next));
+    let path = format!("{plain_path}?next={}", query::encode(&next));
     let free_credits = state.config.credits.free;
     // Whoever is about to sign in needs the app next.
     let static_page = StaticPage {
@@ -474,8 +475,4 @@ fn set_static_headers(headers: &mut HeaderMap) {
     if let Some(csp) = CSP.clone() {
         headers.insert(CONTENT_SECURITY_POLICY, csp);
     }
-}
-
-fn urlencode(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

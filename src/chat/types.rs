@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::platform::browser::json::read_json;
+
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -242,6 +244,45 @@ pub enum ChatEvent {
     Error(ErrorEvent),
 }
 
+impl ChatEvent {
+    pub const START: &str = "start";
+    pub const TOKEN: &str = "token";
+    pub const FALLBACK: &str = "fallback";
+    pub const DONE: &str = "done";
+    pub const ERROR: &str = "error";
+
+    /// The name under which it is sent.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Start(_) => Self::START,
+            Self::Token(_) => Self::TOKEN,
+            Self::Fallback(_) => Self::FALLBACK,
+            Self::Done(_) => Self::DONE,
+            Self::Error(_) => Self::ERROR,
+        }
+    }
+
+    /// Whether nothing follows an event of this name.
+    #[must_use]
+    pub fn is_last(name: &str) -> bool {
+        matches!(name, Self::DONE | Self::ERROR)
+    }
+
+    /// The event that was sent; `None` for one that this version does not know.
+    #[must_use]
+    pub fn parse(name: &str, data: &str) -> Option<Self> {
+        match name {
+            Self::START => read_json(data).map(Self::Start),
+            Self::TOKEN => read_json(data).map(Self::Token),
+            Self::FALLBACK => read_json(data).map(Self::Fallback),
+            Self::DONE => read_json(data).map(Self::Done),
+            Self::ERROR => read_json(data).map(Self::Error),
+            _ => None,
+        }
+    }
+}
+
 /// The first event of every reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -369,50 +410,47 @@ pub struct Workspace {
     pub days: Vec<String>,
 }
 
-/// Most characters of the title that a user gives.
-pub const MAX_TITLE_CHARS: usize = 120;
-/// Most characters of the title that a conversation gets from its first message.
-const TITLE_CHARS: usize = 60;
 /// Most characters of a system prompt.
 pub const MAX_SYSTEM_PROMPT_CHARS: usize = 4000;
 /// Most conversations that a user pins.
 pub const MAX_PINNED: usize = 50;
 
-/// What a conversation that begins with this message is called: its words on one short line.
-#[must_use]
-pub fn title_of(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= TITLE_CHARS {
-        return line;
-    }
-    let cut: String = line.chars().take(TITLE_CHARS - 1).collect();
-    format!("{}…", cut.trim_end())
-}
-
-/// What a branch of a conversation with this title is called.
-#[must_use]
-pub fn branch_title(title: &str) -> String {
-    const MARK: &str = " (branch)";
-    let title = title.strip_suffix(MARK).unwrap_or(title);
-    let cut: String = title.chars().take(MAX_TITLE_CHARS - MARK.len()).collect();
-    cut + MARK
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::server::reply::job_event;
+    use crate::platform::jobs::Position;
 
+    /// What the server writes is what the browser reads.
     #[test]
-    fn a_branch_is_called_after_its_conversation_and_a_branch_of_it_too() {
-        assert_eq!(branch_title("Tides"), "Tides (branch)");
-        assert_eq!(branch_title("Tides (branch)"), "Tides (branch)");
-        assert_eq!(branch_title(&"é".repeat(MAX_TITLE_CHARS)).chars().count(), MAX_TITLE_CHARS);
+    fn every_event_is_read_back() {
+        let usage = Some(Usage { input_tokens: 3, output_tokens: 4 });
+        for event in [
+            ChatEvent::Start(StartEvent {
+                message_id: "m".to_owned(),
+                conversation_id: "c".to_owned(),
+                provider: "p".to_owned(),
+                model: "o".to_owned(),
+                credits: 1,
+            }),
+            ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
+            ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
+            ChatEvent::Done(DoneEvent { reply: None, cached: true, remaining_credits: 9, credits: 0, usage }),
+            ChatEvent::Error(ErrorEvent {
+                code: "provider_failed".to_owned(),
+                error: "It failed.".to_owned(),
+                charged: false,
+            }),
+        ] {
+            let sent = job_event(&event, Position::End);
+            assert_eq!(sent.name, event.name());
+            assert_eq!(ChatEvent::is_last(&sent.name), matches!(event, ChatEvent::Done(_) | ChatEvent::Error(_)));
+            assert_eq!(ChatEvent::parse(&sent.name, &sent.data), Some(event));
+        }
     }
 
     #[test]
-    fn a_title_is_one_short_line() {
-        assert_eq!(title_of("\n  Hello there\nand more "), "Hello there and more");
-        assert_eq!(title_of(&"é".repeat(100)).chars().count(), TITLE_CHARS);
-        assert!(title_of(&"word ".repeat(40)).ends_with('…'));
+    fn an_unknown_event_is_ignored() {
+        assert_eq!(ChatEvent::parse("news", "{}"), None);
     }
 }

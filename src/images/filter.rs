@@ -1,5 +1,7 @@
 //! The addresses of images, and what of the gallery they show: `/images?q=lighthouse&favorites=on`.
 
+use crate::platform::query::{address, encode, parameter};
+
 /// The path of the gallery.
 pub const GALLERY_PATH: &str = "/images";
 
@@ -46,16 +48,7 @@ impl Filter {
     fn with(&self, path: &str, yes: &str) -> String {
         let cursor = self.cursor.as_deref().unwrap_or_default();
         let favorites = if self.favorites { yes } else { "" };
-        let mut address = path.to_owned();
-        for (name, value) in [("q", &*self.q), ("favorites", favorites), ("cursor", cursor)] {
-            if !value.is_empty() {
-                address.push(if address.len() == path.len() { '?' } else { '&' });
-                address.push_str(name);
-                address.push('=');
-                encode(value, &mut address);
-            }
-        }
-        address
+        address(path, &[("q", &self.q), ("favorites", favorites), ("cursor", cursor)])
     }
 }
 
@@ -68,45 +61,8 @@ pub fn image_address(id: &str) -> String {
 /// The page on which an image can be made anew with other words.
 #[must_use]
 pub fn vary_address(prompt: &str, aspect_ratio: &str, seed: u32) -> String {
-    let mut address = format!("{GALLERY_PATH}?aspectRatio={aspect_ratio}&seed={seed}&prompt=");
-    encode(prompt, &mut address);
-    address
-}
-
-/// The value of a parameter of an address, decoded; `None` if it is not there.
-#[must_use]
-pub fn parameter(address: &str, name: &str) -> Option<String> {
-    let (_, query) = address.split_once('?')?;
-    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(decode)
-}
-
-/// As forms encode it (URL, "application/x-www-form-urlencoded"), on both targets.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let hex = after.get(..2).and_then(|hex| u8::from_str_radix(str::from_utf8(hex).ok()?, 16).ok());
-        let (decoded, after) = match (byte, hex) {
-            (b'+', _) => (b' ', after),
-            (b'%', Some(decoded)) => (decoded, &after[2..]),
-            _ => (*byte, after),
-        };
-        bytes.push(decoded);
-        rest = after;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn encode(text: &str, address: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte) {
-            address.push(byte.into());
-        } else {
-            let [high, low] = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)].into());
-            address.extend(['%', high, low]);
-        }
-    }
+    // A prompt may be empty, and is there nevertheless: that is what makes it a wish.
+    format!("{GALLERY_PATH}?aspectRatio={aspect_ratio}&seed={seed}&prompt={}", encode(prompt))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AspectRatio;
 use crate::credits::Page;
+use crate::platform::browser::json::read_json;
 
 /// Images of one user that can be in the making at the same time.
 pub const MOST_RUNNING: usize = 8;
@@ -230,6 +231,45 @@ pub enum ImageEvent {
     Error(ImageErrorEvent),
 }
 
+impl ImageEvent {
+    pub const START: &str = "start";
+    pub const FALLBACK: &str = "fallback";
+    pub const PROGRESS: &str = "progress";
+    pub const DONE: &str = "done";
+    pub const ERROR: &str = "error";
+
+    /// The name under which it is sent.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Start(_) => Self::START,
+            Self::Fallback(_) => Self::FALLBACK,
+            Self::Progress(_) => Self::PROGRESS,
+            Self::Done(_) => Self::DONE,
+            Self::Error(_) => Self::ERROR,
+        }
+    }
+
+    /// Whether nothing follows an event of this name.
+    #[must_use]
+    pub fn is_last(name: &str) -> bool {
+        matches!(name, Self::DONE | Self::ERROR)
+    }
+
+    /// The event that was sent; `None` for one that this version does not know.
+    #[must_use]
+    pub fn parse(name: &str, data: &str) -> Option<Self> {
+        match name {
+            Self::START => read_json(data).map(Self::Start),
+            Self::FALLBACK => read_json(data).map(Self::Fallback),
+            Self::PROGRESS => read_json(data).map(Self::Progress),
+            Self::DONE => read_json(data).map(|done| Self::Done(Box::new(done))),
+            Self::ERROR => read_json(data).map(Self::Error),
+            _ => None,
+        }
+    }
+}
+
 /// It is being made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -285,4 +325,58 @@ pub struct ImageErrorEvent {
     /// For people.
     pub error: String,
     pub charged: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::server::generate::job_event;
+    use crate::platform::jobs::Position;
+
+    fn image() -> Image {
+        Image {
+            id: "i".to_owned(),
+            status: ImageStatus::Complete,
+            prompt: "a \"fox\"\n".to_owned(),
+            aspect_ratio: AspectRatio::default(),
+            seed: 7,
+            width: 16,
+            height: 9,
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            is_ai: true,
+            fallback_from: None,
+            credits: 4,
+            error_code: None,
+            favorite: false,
+            placeholder: None,
+            conversation_id: None,
+            created_at: String::new(),
+            image_url: String::new(),
+            thumbnail_url: String::new(),
+        }
+    }
+
+    /// What the server writes is what the browser reads.
+    #[test]
+    fn every_event_is_read_back() {
+        let (id, provider, model) = ("i".to_owned(), "p".to_owned(), "m".to_owned());
+        for event in [
+            ImageEvent::Start(ImageStartEvent { id, provider, model, credits: 4 }),
+            ImageEvent::Fallback(ImageFallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
+            ImageEvent::Progress(ImageProgressEvent { stage: ImageStage::Storing }),
+            ImageEvent::Done(Box::new(ImageDoneEvent { image: image(), remaining_credits: 9, credits: 4 })),
+            ImageEvent::Error(ImageErrorEvent {
+                code: "provider_failed".to_owned(),
+                error: "It failed.".to_owned(),
+                charged: false,
+            }),
+        ] {
+            let sent = job_event(&event, Position::End);
+            assert_eq!(sent.name, event.name());
+            assert_eq!(ImageEvent::is_last(&sent.name), matches!(event, ImageEvent::Done(_) | ImageEvent::Error(_)));
+            assert_eq!(ImageEvent::parse(&sent.name, &sent.data), Some(event));
+        }
+        assert_eq!(ImageEvent::parse("news", "{}"), None);
+    }
 }

@@ -26,7 +26,7 @@ use crate::app::state::AppState;
 use crate::chat::server::providers::Turn;
 use crate::chat::server::send::{self, Asked, Terms};
 use crate::chat::server::subscribe::watch_reply;
-use crate::chat::{DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
+use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::server::store::Idempotency;
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
@@ -177,13 +177,13 @@ async fn await_first_word(state: &AppState, mut events: Events) -> AppResult<(St
     let mut model = String::new();
     while let Some(event) = events.next().await {
         match event.name.as_ref() {
-            "start" => model = read::<StartEvent>(&event)?.model,
-            "fallback" => {
+            ChatEvent::START => model = read::<StartEvent>(&event)?.model,
+            ChatEvent::FALLBACK => {
                 let to = read::<FallbackEvent>(&event)?.to;
                 let provider = state.chat_providers.iter().find(|provider| provider.name() == to);
                 model = provider.map(|provider| provider.model()).unwrap_or(to);
             }
-            "error" => return Err(error_in(&event)),
+            ChatEvent::ERROR => return Err(error_in(&event)),
             _ => return Ok((model, event, events)),
         }
     }
@@ -194,9 +194,9 @@ async fn collect_answer(mut events: Events) -> AppResult<(String, DoneEvent)> {
     let mut text = String::new();
     while let Some(event) = events.next().await {
         match event.name.as_ref() {
-            "token" => text.push_str(&read::<TokenEvent>(&event)?.text),
-            "error" => return Err(error_in(&event)),
-            "done" => {
+            ChatEvent::TOKEN => text.push_str(&read::<TokenEvent>(&event)?.text),
+            ChatEvent::ERROR => return Err(error_in(&event)),
+            ChatEvent::DONE => {
                 let done: DoneEvent = read(&event)?;
                 // Who comes late gets it all at once.
                 let text = done.reply.clone().unwrap_or(text);
@@ -230,17 +230,17 @@ fn stream_answer(completion: Completion, events: Events, leash: Leash) -> Respon
                 return Some((vec![V1Error(AppError::Unavailable).body().to_string()], None));
             };
             match event.name.as_ref() {
-                "token" => {
+                ChatEvent::TOKEN => {
                     if let Some(chunk) = completion.token_chunk(&event.data) {
                         return Some((vec![chunk], Some((completion, events, leash))));
                     }
                 }
-                "done" => {
+                ChatEvent::DONE => {
                     let Ok(done) = read::<DoneEvent>(&event) else { return None };
                     leash.let_go();
                     return Some((completion.last_chunks(&done), None));
                 }
-                "error" => {
+                ChatEvent::ERROR => {
                     return Some((vec![V1Error(error_in(&event)).body().to_string()], None));
                 }
                 _ => {}

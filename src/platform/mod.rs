@@ -2,6 +2,8 @@
 
 pub mod browser;
 pub mod error;
+pub mod image_type;
+pub mod query;
 pub mod sse;
 
 #[cfg(feature = "ssr")]

@@ -6,6 +6,7 @@ use super::form_page::FormPage;
 use crate::account::{MAX_NAME_CHARS, PASSWORD_CHARS};
 use crate::i18n::{Text, count, t};
 use crate::platform::error::AppError;
+use crate::platform::query;
 use crate::ui::Field;
 
 /// The longest address that [`crate::account::Email`] takes.
@@ -130,9 +131,9 @@ fn OtherForm(
     /// Its name.
     label: &'static str,
 ) -> impl IntoView {
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+    let address = query::address(path, &[("next", &next)]);
     view! {
-        <a href=format!("{path}?{query}") class="font-medium text-accent underline underline-offset-2">
+        <a href=address class="font-medium text-accent underline underline-offset-2">
             {label}
         </a>
     }

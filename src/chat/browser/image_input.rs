@@ -9,16 +9,16 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ClipboardEvent, DragEvent, File, FileList, FileReader, HtmlElement, HtmlInputElement};
 
-use super::client::ChatFailure;
 use super::components::composer::composer_field;
 use super::thread::Thread;
 use crate::i18n::{Text, fill, t};
+use crate::platform::browser::api::Failure;
+use crate::platform::image_type::ImageType;
 use crate::ui::{IconButton, IconName};
 
 /// As many as the server takes with one message, and of that size.
 const MOST: usize = 4;
 const LARGEST: f64 = 4.0 * 1024.0 * 1024.0;
-const TYPES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
 /// Makes the composer take what is pasted and dropped, once.
 pub(super) fn prepare(thread: Thread) {
@@ -74,16 +74,12 @@ fn take_picked(thread: Thread, input: &HtmlInputElement) {
 
 fn add(thread: Thread, files: &FileList) {
     for file in (0..files.length()).filter_map(|index| files.get(index)) {
-        let problem = if !TYPES.contains(&&*file.type_()) {
-            Some(t(Text::OnlyTheseImages).to_owned())
+        if ImageType::parse(&file.type_()).is_none() {
+            thread.fail(Failure::of_text(Text::OnlyTheseImages));
         } else if file.size() > LARGEST {
-            Some(t(Text::ImageTooLarge).to_owned())
+            thread.fail(Failure::of_text(Text::ImageTooLarge));
         } else {
-            None
-        };
-        match problem {
-            Some(problem) => thread.fail(ChatFailure { message: problem, ..ChatFailure::default() }),
-            None => spawn_local(read(thread, file)),
+            spawn_local(read(thread, file));
         }
     }
 }
@@ -107,7 +103,7 @@ async fn read(thread: Thread, file: File) {
         (Some(_), Some(_)) => Text::TooManyImages,
         (None, Some(_)) => Text::ImageUnreadable,
     };
-    thread.fail(ChatFailure { message: t(failure).to_owned(), ..ChatFailure::default() });
+    thread.fail(Failure::of_text(failure));
 }
 
 /// The images that go with the next question, each with a button to take it away.

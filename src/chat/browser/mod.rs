@@ -9,6 +9,7 @@ pub mod markdown;
 pub(crate) mod markdown_corpus;
 pub mod page;
 mod provider_choice;
+pub mod request;
 mod send;
 mod stream;
 pub mod talk;

@@ -2,11 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::client::ChatFailure;
 use super::components::empty_thread::prompt_field;
-use super::stream;
+use super::request::send;
 use super::thread::{Entry, Thread};
 use crate::chat::{Author, ChatRequest, ImageRef, Message, MessageState};
+use crate::platform::browser::api::Failure;
 
 /// Where a question comes from.
 #[derive(Debug, Clone, Copy)]
@@ -82,11 +82,11 @@ pub(super) async fn ask(thread: Thread, question: Question) {
         fresh: matches!(question, Question::Again).then_some(true),
         ..ChatRequest::default()
     };
-    stream::send(thread, thread.next_turn(), request, Sending { before, kept, reply, question }).await;
+    send(thread, thread.next_turn(), request, Sending { before, kept, reply, question }).await;
 }
 
 /// Takes an exchange back that the server did not accept, and says why it did not.
-pub(super) fn take_back(thread: Thread, sending: Sending, request: ChatRequest, failure: ChatFailure) {
+pub(super) fn take_back(thread: Thread, sending: Sending, request: ChatRequest, failure: Failure) {
     let text = request.message;
     let Sending { before, kept, question, .. } = sending;
     let key = before.get(kept).map(|entry| entry.key);

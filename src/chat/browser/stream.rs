@@ -1,91 +1,41 @@
-//! How a reply gets onto the screen: sent, followed event by event, resumed when the connection drops, and in the end
+//! How a reply gets onto the screen: followed event by event, over as many connections as it takes, and in the end
 //! replaced by what the server stored.
 
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
-use super::client::{self, ChatFailure, EventStream};
-use super::components::empty_thread::prompt_field;
-use super::drafts;
-use super::send::{Sending, take_back};
+use super::request::stored_id;
 use super::thread::{Entry, Thread};
+use super::{client, drafts};
 use crate::chat::{
-    ChatEvent, ChatRequest, ConversationSummary, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent,
-    TokenEvent, provider_label, title_of,
+    ChatEvent, ConversationSummary, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent,
+    provider_label, title_of,
 };
-use crate::i18n::{Text, count, fill, t};
+use crate::i18n::{Text, fill, t};
+use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::History;
-use crate::platform::error::AppError;
+use crate::platform::browser::subscription::{Heard, Subscription};
+use crate::platform::browser::time::sleep;
+use crate::platform::sse::SseEvent;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often a message is sent before the user is asked what to do.
-const SEND_TRIES: u32 = 3;
+/// Between two tries to load what the server stored.
+const PAUSE: Duration = Duration::from_millis(500);
 
-/// How a connection ended.
-#[derive(PartialEq)]
+/// Why there is nothing more to hear.
 enum Ended {
     /// The reply is there.
     Over,
-    /// Too early.
-    Dropped,
     /// Nobody looks any more.
     Left,
 }
 
-/// Sends a message and follows its reply. The same key goes with every try, so that it is charged once at most.
-pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, sending: Sending) {
-    if let Some(replaced) = sending.before.get(sending.kept) {
-        match stored_id(thread, &sending.before, sending.kept, replaced).await {
-            Ok(id) => request.replaces = Some(id),
-            Err(failure) => return give_up(thread, turn, request, sending, failure),
-        }
-    }
-    let is_new = request.conversation_id.is_none();
-    request.system_prompt = request.system_prompt.filter(|prompt| is_new && !prompt.trim().is_empty());
-    let key = key_for(thread, &request);
-    let mut reply = Reply {
-        thread,
-        turn,
-        entry: sending.reply.clone(),
-        question: request.message.clone(),
-        last_id: None,
-        held: 0,
-        spoken: 0,
-    };
-    let mut failure = ChatFailure::unreachable();
-    for attempt in 1..=SEND_TRIES {
-        match client::send(&request, &key).await {
-            Ok(stream) => {
-                thread.unanswered.set_value(None);
-                match reply.read(stream).await {
-                    Ended::Over => return reply.finish().await,
-                    Ended::Left => return,
-                    Ended::Dropped if reply.has_started() => return reply.resume(true).await,
-                    Ended::Dropped => {}
-                }
-            }
-            Err(refused) if refused.status != 0 => {
-                failure = refused;
-                break;
-            }
-            Err(_) => {}
-        }
-        if attempt < SEND_TRIES {
-            client::sleep(FIRST_PAUSE * attempt).await;
-        }
-    }
-    if failure.status == 0 && thread.is_at(turn) {
-        thread.unanswered.set_value(Some((request.clone(), key)));
-    }
-    give_up(thread, turn, request, sending, failure);
-}
-
 /// Follows a reply that was being written when the page was loaded.
 pub(super) async fn attach(thread: Thread, turn: u32, entry: Entry) {
-    Reply { thread, turn, entry, question: String::new(), last_id: None, held: 0, spoken: 0 }.resume(false).await;
+    let id = entry.message.read_untracked().id.clone();
+    if let Ok(events) = Subscription::new(client::events_path(&id)) {
+        Reply::new(thread, turn, entry, String::new()).follow(events).await;
+    }
 }
 
 /// Stops a reply that is being written.
@@ -94,8 +44,7 @@ pub(super) async fn stop(thread: Thread, id: String) {
         // It may have ended by itself meanwhile; then there is nothing to say.
         if thread.busy.try_get_untracked() == Some(true) {
             thread.stopping.set(false);
-            let message = t(Text::CouldNotBeStopped).to_owned();
-            thread.fail(ChatFailure { message, ..failure });
+            thread.fail(Failure { text: t(Text::CouldNotBeStopped).to_owned(), ..failure });
         }
     }
 }
@@ -121,106 +70,12 @@ pub(super) async fn branch(thread: Thread, key: u32) {
     }
 }
 
-/// The idempotency key for a request: the former one if the same request got no answer before.
-fn key_for(thread: Thread, request: &ChatRequest) -> String {
-    match &*thread.unanswered.read_value() {
-        Some((unanswered, key)) if unanswered == request => key.clone(),
-        _ => client::new_idempotency_key(),
-    }
-}
-
-fn give_up(thread: Thread, turn: u32, mut request: ChatRequest, sending: Sending, mut failure: ChatFailure) {
-    if let ("rate_limited", Some(seconds)) = (&*failure.code, failure.retry_after) {
-        t(Text::ALotAtOnce).clone_into(&mut failure.message);
-        spawn_local(count_down(thread, seconds));
-    }
-    // Others say so themselves, or it goes without saying.
-    let says_so = matches!(
-        &*failure.code,
-        "insufficient_credits" | "rate_limited" | "provider_failed" | "provider_timeout" | "unauthenticated"
-    );
-    if failure.status != 0 && !says_so {
-        failure.message.push(' ');
-        failure.message.push_str(t(Text::NothingWasCharged));
-    }
-    if thread.is_at(turn) {
-        let prompt = request.system_prompt.take();
-        take_back(thread, sending, request, failure);
-        if let Some(prompt) = prompt {
-            // The field is a new one, and not there yet.
-            spawn_local(async move {
-                client::sleep(Duration::ZERO).await;
-                if let Some(field) = prompt_field() {
-                    field.set_value(&prompt);
-                }
-            });
-        }
-    }
-}
-
-/// Nothing can be sent for so long; then everything is as before. Screen readers are told once, not with every second.
-async fn count_down(thread: Thread, seconds: u32) {
-    // Another one counts already.
-    if thread.limited.try_get_untracked() != Some(false) {
-        return;
-    }
-    thread.limited.set(true);
-    thread.announcement.set(wait_text(seconds));
-    let end = js_sys::Date::now() + f64::from(seconds) * 1000.0;
-    loop {
-        // By the clock: timers of a tab that nobody looks at are late.
-        let left = end - js_sys::Date::now();
-        if left <= 0.0 {
-            break;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of seconds")]
-        let whole = (left / 1000.0).ceil() as u32;
-        if thread.waiting_for.try_set(wait_text(whole)).is_some() {
-            return;
-        }
-        // To where the next one begins.
-        client::sleep(Duration::from_secs_f64(left / 1000.0 + 1.0 - f64::from(whole))).await;
-    }
-    if thread.limited.try_set(false).is_some() {
-        return;
-    }
-    thread.waiting_for.set(String::new());
-    if *thread.failure_code.read_untracked() == "rate_limited" {
-        thread.failure.set(String::new());
-    }
-    thread.announcement.set(t(Text::YouCanSendAgain).to_owned());
-}
-
-fn wait_text(seconds: u32) -> String {
-    count(Text::YouCanSendIn, seconds.into())
-}
-
-/// The id of a message of the user. Who has just sent it does not know it: only the reply's id comes with the events.
-async fn stored_id(thread: Thread, all: &[Entry], at: usize, message: &Entry) -> Result<String, ChatFailure> {
-    let id = message.message.read_untracked().id.clone();
-    if !id.is_empty() {
-        return Ok(id);
-    }
-    let reply = all.get(at + 1).map(|reply| reply.message.read_untracked().id.clone());
-    let conversation = thread.conversation.get_untracked().unwrap_or_default();
-    let messages = client::load_conversation(&conversation).await.map_err(|error| failure_of(&error))?.messages;
-    let at =
-        messages.iter().position(|stored| Some(&stored.id) == reply.as_ref()).and_then(|reply| reply.checked_sub(1));
-    at.map(|at| messages[at].id.clone()).ok_or_else(|| failure_of(&AppError::NotFound))
-}
-
-fn failure_of(error: &AppError) -> ChatFailure {
-    ChatFailure { status: error.status(), code: error.code().to_owned(), message: error.to_string(), retry_after: None }
-}
-
 /// A reply that is being followed.
-struct Reply {
+pub(super) struct Reply {
     thread: Thread,
     turn: u32,
     entry: Entry,
     question: String,
-    /// What the server sent last, to go on from there.
-    last_id: Option<String>,
     /// What is held for it, and comes back if it fails.
     held: i64,
     /// So many bytes of it were read out.
@@ -228,6 +83,11 @@ struct Reply {
 }
 
 impl Reply {
+    /// One that goes into `entry`.
+    pub(super) fn new(thread: Thread, turn: u32, entry: Entry, question: String) -> Self {
+        Self { thread, turn, entry, question, held: 0, spoken: 0 }
+    }
+
     fn is_watched(&self) -> bool {
         self.thread.is_at(self.turn)
     }
@@ -236,66 +96,54 @@ impl Reply {
         !self.entry.message.read_untracked().id.is_empty()
     }
 
-    /// Watches it until it ends, over as many connections as it takes.
-    async fn resume(mut self, dropped: bool) {
-        let id = self.entry.message.read_untracked().id.clone();
-        let mut pause = FIRST_PAUSE;
-        let mut wait = dropped;
-        while self.is_watched() {
-            if wait {
-                let text = t(Text::Reconnecting);
-                self.thread.waiting_for.set(text.to_owned());
-                client::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            wait = true;
-            let before = self.last_id.clone();
-            match client::watch(&id, self.last_id.as_deref()).await {
-                Ok(None) => return self.finish().await,
-                Ok(Some(stream)) => match self.read(stream).await {
-                    Ended::Over => return self.finish().await,
-                    Ended::Left => return,
-                    Ended::Dropped if self.last_id != before => pause = FIRST_PAUSE,
-                    Ended::Dropped => {}
+    /// Follows it until it ends, or nobody looks any more; `false` if the connection is lost before it has started.
+    pub(super) async fn follow(&mut self, mut events: Subscription) -> bool {
+        loop {
+            match events.next().await {
+                Heard::Events(some) => match self.hear(&some) {
+                    Some(Ended::Over) => break,
+                    Some(Ended::Left) => return true,
+                    None => {}
                 },
-                Err(failure) if failure.may_pass() => {}
-                Err(failure) => {
+                Heard::Dropped if !self.has_started() => return false,
+                Heard::Dropped if !self.is_watched() => return true,
+                Heard::Dropped => {
+                    events.set_path(client::events_path(&self.entry.message.read_untracked().id));
+                    self.thread.waiting_for.set(t(Text::Reconnecting).to_owned());
+                }
+                Heard::Over => break,
+                Heard::Refused(failure) => {
                     self.fail(&failure.code);
                     if self.is_watched() {
-                        let message = t(Text::CannotBeFollowed).to_owned();
-                        self.thread.fail(ChatFailure { message, ..failure });
+                        self.thread.fail(Failure { text: t(Text::CannotBeFollowed).to_owned(), ..failure });
                     }
-                    return self.finish().await;
+                    break;
                 }
             }
         }
+        drop(events);
+        self.finish().await;
+        true
     }
 
-    async fn read(&mut self, mut stream: EventStream) -> Ended {
-        while let Some(events) = stream.next().await {
-            if self.is_watched() {
-                self.thread.waiting_for.set(String::new());
+    fn hear(&mut self, events: &[SseEvent]) -> Option<Ended> {
+        if self.is_watched() {
+            self.thread.waiting_for.set(String::new());
+        }
+        for SseEvent { event: name, data, .. } in events {
+            if let Some(event) = ChatEvent::parse(name, data) {
+                self.apply(event);
             }
-            for event in events {
-                let over = matches!(&*event.event, "done" | "error");
-                if let Some(event) = client::parse_event(&event) {
-                    self.apply(event);
-                }
-                self.last_id = event.id.or(self.last_id.take());
-                if over {
-                    return Ended::Over;
-                }
-            }
-            let sentences = self.unspoken(end_of_sentences);
-            if !sentences.is_empty() {
-                self.announce(sentences);
-            }
-            // Until it has started, the list beside the page does not know the new conversation.
-            if !self.is_watched() && self.has_started() {
-                return Ended::Left;
+            if ChatEvent::is_last(name) {
+                return Some(Ended::Over);
             }
         }
-        Ended::Dropped
+        let sentences = self.unspoken(end_of_sentences);
+        if !sentences.is_empty() {
+            self.announce(sentences);
+        }
+        // Until it has started, the list beside the page does not know the new conversation.
+        (!self.is_watched() && self.has_started()).then_some(Ended::Left)
     }
 
     fn apply(&mut self, event: ChatEvent) {
@@ -374,7 +222,7 @@ impl Reply {
     }
 
     /// The next message can be written; this one becomes what the server stored.
-    async fn finish(mut self) {
+    async fn finish(&mut self) {
         if self.is_watched() {
             self.thread.busy.set(false);
             self.thread.waiting_for.set(String::new());
@@ -382,7 +230,7 @@ impl Reply {
         let id = self.entry.message.read_untracked().id.clone();
         let mut loaded = client::load_message(&id).await;
         if loaded.is_err() {
-            client::sleep(FIRST_PAUSE).await;
+            sleep(PAUSE).await;
             loaded = client::load_message(&id).await;
         }
         if let Ok(loaded) = loaded {

@@ -1,5 +1,5 @@
 //! What talks to the server about replies and who writes them, as a chunk of its own: nobody needs it before there is something to send, to
-//! follow or to load. Here are its doors; what is behind them is in `question.rs`, `follow.rs`,
+//! follow or to load. Here are its doors; what is behind them is in `question.rs`, `send.rs`, `follow.rs`,
 //! `provider_choice.rs` and `client.rs`.
 
 use std::future::Future;
@@ -8,12 +8,11 @@ use std::pin::Pin;
 use leptos::task::spawn_local;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
-use super::client::ChatFailure;
 use super::send::Question;
 use super::thread::{Entry, Thread};
 use super::{client, image_input, provider_choice, send, stream};
 use crate::chat::Conversation;
-use crate::platform::error::{AppError, AppResult};
+use crate::platform::browser::api::Failure;
 
 type Work<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -58,10 +57,10 @@ pub(super) fn branch(thread: Thread, key: u32) {
 }
 
 /// A conversation with its messages.
-pub(super) async fn load_conversation(id: String) -> AppResult<Conversation> {
+pub(super) async fn load_conversation(id: String) -> Result<Conversation, Failure> {
     match start_loading(id).await {
         Ok(loading) => loading.await,
-        Err(_) => Err(AppError::Unavailable),
+        Err(_) => Err(Failure::default()),
     }
 }
 
@@ -71,7 +70,7 @@ async fn run(thread: Thread, turn: u32, task: Task) {
         Ok(work) => work.await,
         // Nobody has asked for anything yet.
         Err(_) if is_early => {}
-        Err(_) => thread.fail(ChatFailure::unreachable()),
+        Err(_) => thread.fail(Failure::default()),
     }
 }
 
@@ -88,6 +87,6 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
 }
 
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
-fn start_loading(id: String) -> Result<Work<AppResult<Conversation>>, SplitLoaderError> {
+fn start_loading(id: String) -> Result<Work<Result<Conversation, Failure>>, SplitLoaderError> {
     Ok(Box::pin(async move { client::load_conversation(&id).await }))
 }

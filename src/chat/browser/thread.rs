@@ -1,20 +1,20 @@
 //! The conversation on the screen: its messages, what is being written, and what the user can do with them.
 //!
-//! How a question leaves is in `question.rs`, how a reply gets here in `follow.rs`; nothing here waits for anything.
+//! How a question leaves is in `question.rs` and `send.rs`, how a reply gets here in `follow.rs`; nothing here waits for anything.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::client::ChatFailure;
 use super::components::composer::focus_composer;
 use super::components::message_editor::load_editor;
 use super::send::Question;
 use super::{drafts, talk};
 use crate::chat::{ChatRequest, Conversation, Message, MessageState};
+use crate::i18n::Text;
 use crate::layout::WorkspaceContext;
+use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::Navigation;
 use crate::platform::browser::page_data::go_to_sign_in;
-use crate::platform::error::AppError;
 
 /// A message on the screen. The key stays the same when the server gives the message its id.
 #[derive(Debug, Clone)]
@@ -112,10 +112,10 @@ impl Thread {
                     self.show(conversation);
                     self.attach();
                 }
-                Err(error) => {
+                Err(failure) => {
                     self.loading.set(false);
                     self.missing.set(true);
-                    if error == AppError::Unauthenticated {
+                    if failure.is_signed_out() {
                         go_to_sign_in();
                     }
                 }
@@ -145,9 +145,10 @@ impl Thread {
     }
 
     /// Says what went wrong, unless the page is gone.
-    pub(super) fn fail(self, failure: ChatFailure) {
+    pub(super) fn fail(self, failure: Failure) {
+        let failure = failure.or_text(Text::Unreachable);
         self.failure_code.try_set(failure.code);
-        self.failure.try_set(failure.message);
+        self.failure.try_set(failure.text);
     }
 
     /// Whether the conversation is the one that is shown; then there is nothing to load.
@@ -178,7 +179,7 @@ impl Thread {
             match load_editor().await {
                 Ok(()) if self.edited.try_set(text).is_none() => self.set_edited(Some(key)),
                 Ok(()) => {}
-                Err(_) => self.fail(ChatFailure::unreachable()),
+                Err(_) => self.fail(Failure::default()),
             }
         });
     }

@@ -10,6 +10,7 @@ use super::providers::Turn;
 use crate::app::state::AppState;
 use crate::chat::ImageRef;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::image_type::ImageType;
 
 /// Images of one message, at most.
 const MOST: usize = 4;
@@ -145,9 +146,7 @@ fn read_data_url(text: &str) -> Result<Image, String> {
     const FORM: &str = "is not a data URL such as data:image/png;base64,…, nor the id of an image";
     let (media_type, data) =
         text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,")).ok_or_else(|| FORM.to_owned())?;
-    if !["image/png", "image/jpeg", "image/webp", "image/gif"].contains(&media_type) {
-        return Err("is not a PNG, JPEG, WebP or GIF".to_owned());
-    }
+    let claimed = ImageType::parse(media_type).ok_or_else(|| "is not a PNG, JPEG, WebP or GIF".to_owned())?;
     // Before it is decoded: three bytes are four characters.
     if data.len() / 4 * 3 > LARGEST + 3 {
         return Err(too_large());
@@ -156,28 +155,17 @@ fn read_data_url(text: &str) -> Result<Image, String> {
     if bytes.len() > LARGEST {
         return Err(too_large());
     }
-    match sniff(&bytes) {
-        Some(found) if found == media_type => {
+    match ImageType::sniff(&bytes) {
+        Some(found) if found == claimed => {
             Ok(Image { id: Uuid::now_v7(), media_type: media_type.to_owned(), bytes: bytes.into() })
         }
-        Some(found) => Err(format!("says that it is {media_type}, but it is {found}")),
+        Some(found) => Err(format!("says that it is {media_type}, but it is {}", found.media_type())),
         None => Err(format!("says that it is {media_type}, but it is not")),
     }
 }
 
 fn too_large() -> String {
     format!("has more than {} MiB", LARGEST / 1024 / 1024)
-}
-
-/// What the first bytes say: <https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern>.
-fn sniff(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some("image/png"),
-        [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', b'V', b'P', ..] => Some("image/webp"),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use url::form_urlencoded::byte_serialize;
 
 use crate::chat::{Author, Conversation, Message, MessageState};
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::query;
 
 /// Most characters of a file's name, without its ending.
 const NAME_CHARS: usize = 60;
@@ -27,8 +27,8 @@ pub fn export(conversation: &Conversation, format: Option<&str>) -> AppResult<Re
     };
     let name = file_name(&conversation.title);
     let plain = file_name(&name.replace(|c: char| !c.is_ascii(), "-"));
-    // The encoding of forms is that of RFC 8187, but for the space and `*`, which no name has.
-    let encoded: String = byte_serialize(name.as_bytes()).collect();
+    // The encoding of queries is that of RFC 8187, but for some marks, which no name has.
+    let encoded = query::encode(&name);
     let disposition = format!("attachment; filename=\"{plain}.{ending}\"; filename*=UTF-8''{encoded}.{ending}");
     let headers =
         [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, disposition), (CACHE_CONTROL, "no-store".to_owned())];

@@ -17,9 +17,9 @@ impl Collection {
         image.write().favorite = favorite;
         spawn_local(async move {
             let change = ImageChange { favorite: Some(favorite) };
-            if let Err(refusal) = client::change_image(&id, &change).await {
+            if let Err(failure) = client::change_image(&id, &change).await {
                 image.write().favorite = !favorite;
-                self.say(refusal.message, ToastTone::Danger);
+                self.complain(failure);
             }
         });
     }
@@ -44,8 +44,8 @@ impl Collection {
     /// Deletes images, on the screen once they are gone; says how many they were if `aloud`.
     pub async fn delete(self, ids: Vec<String>, aloud: bool) -> bool {
         for some in ids.chunks(MOST_IN_BULK) {
-            if let Err(refusal) = client::delete_images(some.to_vec()).await {
-                self.say(refusal.message, ToastTone::Danger);
+            if let Err(failure) = client::delete_images(some.to_vec()).await {
+                self.complain(failure);
                 return false;
             }
             if let Some(mut tiles) = self.tiles.try_write() {

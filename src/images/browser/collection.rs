@@ -9,12 +9,12 @@ use std::sync::atomic::AtomicI64;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::client::{self, Refusal};
-use super::stream;
 use super::viewing::Viewed;
+use super::{client, stream};
 use crate::i18n::{Text, t};
 use crate::images::{AspectRatio, Filter, Gallery, Image, Studio};
 use crate::layout::WorkspaceContext;
+use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::Navigation;
 use crate::platform::browser::page_data::go_to_sign_in;
 use crate::ui::{Toast, ToastTone, Toasts};
@@ -151,9 +151,9 @@ impl Collection {
                         self.show(gallery, filter);
                         self.follow_running();
                     }
-                    Err(refusal) => {
+                    Err(failure) => {
                         self.loading.set(false);
-                        self.fail(refusal);
+                        self.fail(failure);
                     }
                 }
             }
@@ -183,10 +183,8 @@ impl Collection {
                     });
                     self.follow_running();
                 }
-                Err(refusal) => {
-                    // The link stays, for another try.
-                    self.say(refusal.message, ToastTone::Danger);
-                }
+                // The link stays, for another try.
+                Err(failure) => self.complain(failure),
             }
         });
     }
@@ -199,12 +197,18 @@ impl Collection {
     }
 
     /// Says what went wrong above the gallery, unless the page is gone.
-    pub(super) fn fail(self, refusal: Refusal) {
-        if refusal.code == "unauthenticated" {
+    pub(super) fn fail(self, failure: Failure) {
+        if failure.is_signed_out() {
             go_to_sign_in();
         }
-        self.failure_code.try_set(refusal.code);
-        self.failure.try_set(refusal.message);
+        let failure = failure.or_text(Text::ImagesUnreachable);
+        self.failure_code.try_set(failure.code);
+        self.failure.try_set(failure.text);
+    }
+
+    /// Says what went wrong at the edge of the screen, unless the page is gone.
+    pub(super) fn complain(self, failure: Failure) {
+        self.say(failure.or_text(Text::ImagesUnreachable).text, ToastTone::Danger);
     }
 
     /// Says something at the edge of the screen, unless the page is gone.

@@ -2,8 +2,8 @@
 
 use leptos::prelude::ReadValue;
 
-use crate::chat::draft_storage;
 use crate::layout::WorkspaceContext;
+use crate::platform::browser::storage;
 
 fn key_of(workspace: WorkspaceContext) -> String {
     format!("draft/{}/images", workspace.facts.read_value().profile.id)
@@ -11,13 +11,10 @@ fn key_of(workspace: WorkspaceContext) -> String {
 
 /// What was written last.
 pub(super) fn find(workspace: WorkspaceContext) -> String {
-    draft_storage().and_then(|kept| kept.get_item(&key_of(workspace)).ok().flatten()).unwrap_or_default()
+    storage::find(&key_of(workspace))
 }
 
 /// Keeps what is written now.
 pub(super) fn keep(workspace: WorkspaceContext, text: &str) {
-    if let Some(kept) = draft_storage() {
-        // It fails where there is no room left, and then there is nothing better to do.
-        drop(kept.set_item(&key_of(workspace), text));
-    }
+    storage::keep(&key_of(workspace), text);
 }

@@ -6,18 +6,19 @@ use leptos::either::{Either, EitherOf3};
 use leptos::leptos_dom::helpers::set_interval_with_handle;
 use leptos::prelude::*;
 
-use super::client::Refusal;
 use super::collection::Collection;
 use super::components::{DeleteImagesDialog, GalleryBar, ImagePage, MakeForm, TileGrid, find_tile, move_to, seconds};
 use super::stream;
 use super::viewing::Viewed;
 use crate::i18n::{Text, fill, t};
-use crate::images::filter::{GALLERY_PATH, parameter};
+use crate::images::filter::GALLERY_PATH;
 use crate::images::{AspectRatio, Filter, Gallery, ImageStatus, ImageView, MOST_RUNNING};
 use crate::layout::use_workspace;
+use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::{path_of, use_navigation};
 use crate::platform::browser::page_data::use_preloaded;
 use crate::platform::error::AppError;
+use crate::platform::query::parameter;
 use crate::ui::{Alert, AlertTone, Skeleton, ToastRegion};
 
 /// One page for both, so that the gallery is as it was when one comes back from an image.
@@ -80,7 +81,8 @@ fn take_preloaded(collection: Collection) {
             take_refusal(collection, &address);
         }
         Some(Err(error)) => {
-            collection.fail(Refusal { code: error.code().to_owned(), message: error.to_string() });
+            let (code, text) = (error.code().to_owned(), error.to_string());
+            collection.fail(Failure { status: error.status(), code, text, retry_after: None });
         }
         None => {}
     }
@@ -104,12 +106,12 @@ fn take_wish(collection: Collection, address: &str) {
 /// Why the server refused a form that was sent without a script.
 fn take_refusal(collection: Collection, address: &str) {
     let Some(code) = parameter(address, "error") else { return };
-    let message = match code.as_str() {
+    let text = match code.as_str() {
         "invalid_input" => t(Text::OrderNotRight).to_owned(),
         "conflict" => fill(Text::TooManyInTheMaking, &[("most", &MOST_RUNNING.to_string())]),
         code => AppError::from_code(code).to_string(),
     };
-    collection.fail(Refusal { code, message });
+    collection.fail(Failure { code, text, ..Failure::default() });
 }
 
 /// Shows what the address says, whenever it says something else.

@@ -1,20 +1,14 @@
 //! What the user asks for: on the screen at once, sent, and taken back if the server does not accept it.
 
-use std::time::Duration;
-
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::client::{self, Refusal};
+use super::client;
 use super::collection::{Collection, Tile};
 use super::stream::follow;
-use crate::chat::{new_idempotency_key, sleep};
 use crate::i18n::{Text, count};
 use crate::images::{AspectRatio, Image, ImageRequest, ImageStatus};
-
-const PAUSE: Duration = Duration::from_millis(500);
-/// How often a request is sent before the user is told that nobody answers.
-const TRIES: u32 = 3;
+use crate::platform::browser::api::{Failure, Tries, new_idempotency_key};
 
 /// What is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +37,9 @@ pub fn make(collection: Collection, wish: Wish) {
     collection.announce(count(Text::ImagesMaking, tiles.len() as u64));
     spawn_local(async move {
         for (index, tile) in tiles.iter().enumerate() {
-            if let Err(refusal) = send(collection, &wish, tile).await {
+            if let Err(failure) = send(collection, &wish, tile).await {
                 take_back(collection, &tiles[index..]);
-                collection.fail(refusal);
+                collection.fail(failure);
                 break;
             }
         }
@@ -54,7 +48,7 @@ pub fn make(collection: Collection, wish: Wish) {
 }
 
 /// Every try has the same key, so that it is charged once at most.
-async fn send(collection: Collection, wish: &Wish, tile: &Tile) -> Result<(), Refusal> {
+async fn send(collection: Collection, wish: &Wish, tile: &Tile) -> Result<(), Failure> {
     let request = ImageRequest {
         prompt: wish.prompt.clone(),
         aspect_ratio: Some(wish.ratio.as_str().to_owned()),
@@ -62,19 +56,23 @@ async fn send(collection: Collection, wish: &Wish, tile: &Tile) -> Result<(), Re
         seed: Some(tile.image.read_untracked().seed),
     };
     let key = new_idempotency_key();
-    for attempt in 1.. {
+    let mut tries = Tries::default();
+    let ticket = loop {
         match client::make_image(&request, &key).await {
-            Ok(ticket) => {
-                tile.image.write().id = ticket.id;
-                collection.add_credits(-ticket.credits);
-                if !collection.is_gone() {
-                    follow(collection, tile.clone());
+            Ok(ticket) => break ticket,
+            // Tessera itself has said no.
+            Err(failure) if !failure.code.is_empty() => return Err(failure),
+            Err(failure) => {
+                if !tries.again().await {
+                    return Err(failure);
                 }
-                break;
             }
-            Err(refusal) if !refusal.code.is_empty() || attempt == TRIES => return Err(refusal),
-            Err(_) => sleep(PAUSE * attempt).await,
         }
+    };
+    tile.image.write().id = ticket.id;
+    collection.add_credits(-ticket.credits);
+    if !collection.is_gone() {
+        follow(collection, tile.clone());
     }
     Ok(())
 }

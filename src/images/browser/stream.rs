@@ -1,5 +1,4 @@
-//! How an image in the making gets onto the screen: event by event, over connections that the browser itself makes anew
-//! when they drop.
+//! How an image in the making gets onto the screen: event by event, and in the end as the server stored it.
 
 use std::cell::RefCell;
 use std::sync::atomic::Ordering;
@@ -7,18 +6,16 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Event, EventSource, MessageEvent};
+use web_sys::AbortController;
 
 use super::client;
 use super::collection::{Collection, Tile};
-use crate::chat::sleep;
 use crate::i18n::{Text, fill, t};
 use crate::images::{
-    Image, ImageDoneEvent, ImageErrorEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStartEvent,
-    ImageStatus,
+    Image, ImageDoneEvent, ImageErrorEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStatus,
 };
-use crate::platform::browser::json::read_json;
+use crate::platform::browser::subscription::{Heard, Subscription};
+use crate::platform::browser::time::sleep;
 
 /// Over HTTP/1.1 a browser has six connections to a site, and the page needs some for everything else.
 const MOST_CONNECTIONS: usize = 3;
@@ -26,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 thread_local! {
     /// What has to be closed when the page is left. The browser has one thread; the server never gets here.
-    static OPEN: RefCell<Vec<EventSource>> = const { RefCell::new(Vec::new()) };
+    static OPEN: RefCell<Vec<AbortController>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Listens to an image that is being made, as soon as there is a connection to spare. Once is enough.
@@ -45,8 +42,8 @@ pub(super) fn follow(collection: Collection, tile: Tile) {
 
 /// Stops listening to everything.
 pub(super) fn leave() {
-    for source in OPEN.take() {
-        source.close();
+    for connection in OPEN.take() {
+        connection.abort();
     }
 }
 
@@ -66,80 +63,57 @@ fn listen_to_next(collection: Collection) {
         // The newest comes first on the screen, and the oldest is ready first.
         let Some(tile) = collection.waiting.write_value().pop() else { return };
         collection.followed.write_value().push(tile.clone());
-        let path = format!("/api/images/{}/events", tile.image.read_untracked().id);
-        match EventSource::new(&path) {
-            Ok(source) => {
-                let heard = source.clone();
-                let callback =
-                    Closure::<dyn FnMut(Event)>::new(move |event: Event| hear(collection, &tile, &heard, &event))
-                        .into_js_value();
-                for kind in ["start", "fallback", "progress", "done", "error"] {
-                    // It fails only for an invalid name.
-                    drop(source.add_event_listener_with_callback(kind, callback.unchecked_ref()));
-                }
-                OPEN.with_borrow_mut(|open| open.push(source));
-            }
-            Err(_) => spawn_local(async move { settle(collection, &tile).await }),
-        }
+        spawn_local(async move { listen(collection, &tile).await });
     }
 }
 
-fn hear(collection: Collection, tile: &Tile, source: &EventSource, event: &Event) {
-    let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
-    let image = &tile.image;
-    match (&*event.type_(), data) {
-        ("start", Some(data)) => {
-            if let Some(ImageStartEvent { credits, .. }) = read_json(&data) {
-                tile.held.store(credits, Ordering::Relaxed);
-            }
-        }
-        ("progress", Some(data)) => {
-            if let Some(ImageProgressEvent { stage }) = read_json(&data) {
-                tile.storing.set(stage == ImageStage::Storing);
-            }
-        }
-        ("fallback", Some(data)) => {
-            if let Some(ImageFallbackEvent { from, to }) = read_json(&data) {
-                let mut image = image.write();
-                image.fallback_from.get_or_insert(from);
-                image.provider = to;
-                tile.storing.set(false);
-            }
-        }
-        ("done", Some(data)) => {
-            close(source);
-            match read_json(&data) {
-                Some(ImageDoneEvent { image: done, remaining_credits, .. }) => {
-                    collection.workspace.available.try_set(remaining_credits);
-                    finish(collection, tile, done);
+/// Listens to an image until it has ended, and makes sure of how.
+async fn listen(collection: Collection, tile: &Tile) {
+    let id = tile.image.read_untracked().id.clone();
+    if let Ok(mut events) = Subscription::new(client::events_path(&id)) {
+        let handle = events.handle();
+        OPEN.with_borrow_mut(|open| open.push(handle.clone()));
+        while !collection.is_gone() {
+            match events.next().await {
+                Heard::Events(some) => {
+                    for event in &some {
+                        if let Some(event) = ImageEvent::parse(&event.event, &event.data) {
+                            hear(collection, tile, event);
+                        }
+                    }
+                    if some.iter().any(|event| ImageEvent::is_last(&event.event)) {
+                        break;
+                    }
                 }
-                None => settle_soon(collection, tile.clone()),
+                Heard::Dropped => {}
+                Heard::Over | Heard::Refused(_) => break,
             }
         }
-        ("error", Some(data)) => {
-            close(source);
+        OPEN.with_borrow_mut(|open| open.retain(|other| *other != handle));
+    }
+    settle(collection, tile).await;
+}
+
+fn hear(collection: Collection, tile: &Tile, event: ImageEvent) {
+    match event {
+        ImageEvent::Start(start) => tile.held.store(start.credits, Ordering::Relaxed),
+        ImageEvent::Progress(ImageProgressEvent { stage }) => tile.storing.set(stage == ImageStage::Storing),
+        ImageEvent::Fallback(ImageFallbackEvent { from, to }) => {
+            let mut image = tile.image.write();
+            image.fallback_from.get_or_insert(from);
+            image.provider = to;
+            tile.storing.set(false);
+        }
+        ImageEvent::Done(done) => {
+            let ImageDoneEvent { image, remaining_credits, .. } = *done;
+            collection.workspace.available.try_set(remaining_credits);
+            finish(collection, tile, image);
+        }
+        ImageEvent::Error(ImageErrorEvent { code, .. }) => {
             collection.add_credits(tile.held.swap(0, Ordering::Relaxed));
-            if let Some(ImageErrorEvent { code, .. }) = read_json(&data) {
-                image.write().error_code = Some(code);
-            }
-            settle_soon(collection, tile.clone());
+            tile.image.write().error_code = Some(code);
         }
-        // The connection: the browser makes a new one, unless the server wants none.
-        ("error", None) if source.ready_state() == EventSource::CLOSED => {
-            close(source);
-            settle_soon(collection, tile.clone());
-        }
-        _ => {}
     }
-}
-
-fn close(source: &EventSource) {
-    source.close();
-    OPEN.with_borrow_mut(|open| open.retain(|other| other != source));
-}
-
-fn settle_soon(collection: Collection, tile: Tile) {
-    spawn_local(async move { settle(collection, &tile).await });
 }
 
 /// Asks what became of an image, until it is known.
@@ -148,7 +122,7 @@ async fn settle(collection: Collection, tile: &Tile) {
     while !collection.is_gone() && tile.image.read_untracked().status == ImageStatus::Running {
         match client::load_image(&id).await {
             Ok(view) if view.image.status != ImageStatus::Running => finish(collection, tile, view.image),
-            Err(refusal) if refusal.code == "not_found" => {
+            Err(failure) if failure.code == "not_found" => {
                 let gone = Image { status: ImageStatus::Failed, ..tile.image.get_untracked() };
                 finish(collection, tile, gone);
             }

@@ -9,7 +9,7 @@ use super::collection::{Collection, Tile};
 use crate::images::{Image, ImageDetail, ImageStatus};
 use crate::platform::browser::page_data::go_to_sign_in;
 
-/// What `/images/{id}` shows: an [`ImageDetail`] as the browser reads it, which knows no flattened fields (`json.rs`).
+/// What `/images/{id}` shows: an [`ImageDetail`] as the browser reads it, which knows no flattened fields (`platform/browser/json.rs`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageView {
     pub image: Image,
@@ -68,7 +68,7 @@ impl Collection {
                 Ok(ImageView { image, newer: next_newer, older: next_older }) => {
                     self.show_image(ImageView { image, newer: newer.or(next_newer), older: older.or(next_older) });
                 }
-                Err(refusal) if refusal.code == "unauthenticated" => go_to_sign_in(),
+                Err(failure) if failure.is_signed_out() => go_to_sign_in(),
                 Err(_) => self.missing.set(true),
             }
         });

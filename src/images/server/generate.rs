@@ -455,7 +455,7 @@ pub(super) fn error_event(error: &AppError) -> ImageEvent {
 }
 
 /// An event as jobs carry it: the fields as JSON, without the name.
-pub(super) fn job_event(event: &ImageEvent, position: Position) -> JobEvent {
+pub(crate) fn job_event(event: &ImageEvent, position: Position) -> JobEvent {
     let (name, data) = match event {
         ImageEvent::Start(event) => ("start", serde_json::to_string(event)),
         ImageEvent::Fallback(event) => ("fallback", serde_json::to_string(event)),

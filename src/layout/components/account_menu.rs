@@ -7,10 +7,10 @@ use web_sys::{Element, HtmlInputElement};
 
 use super::shortcut_sheet::SHEET_ID;
 use crate::account::Profile;
-use crate::chat::forget_drafts;
 use crate::i18n::{Text, t};
 use crate::layout::use_workspace;
 use crate::platform::browser::navigation::current_address;
+use crate::platform::browser::storage;
 use crate::ui::{IconName, LanguageSwitch, Popover, PopoverItem};
 
 const MENU_ID: &str = "account-menu";
@@ -61,7 +61,8 @@ pub fn follow_menu_forms() {
     window_event_listener(ev::submit, |event| {
         let Some(form) = event.target().map(JsCast::unchecked_into::<Element>) else { return };
         match &*form.get_attribute("action").unwrap_or_default() {
-            SIGN_OUT => forget_drafts(),
+            // Drafts too: who signs out leaves nothing behind.
+            SIGN_OUT => storage::forget_all(),
             // Back to where one is by now.
             "/language" => {
                 if let Ok(Some(next)) = form.query_selector("[name=next]") {

@@ -20,10 +20,10 @@ use super::search_results::SearchResults;
 use super::share_dialog::ShareDialog;
 use crate::chat::{ConversationChange, ConversationSummary};
 use crate::i18n::{Text, t};
-use crate::layout::client::change_conversation;
+use crate::layout::client::{change_conversation, text_of};
 use crate::layout::use_workspace;
+use crate::platform::browser::api::Failure;
 use crate::platform::browser::page_data::go_to_sign_in;
-use crate::platform::error::{AppError, AppResult};
 use crate::ui::{Alert, AlertTone, Button, Dialog, Eager, IconName, PopoverItem};
 
 /// What the menu and its dialogs share.
@@ -33,8 +33,8 @@ pub struct Tools {
     pub chosen: RwSignal<String>,
     /// All that the list shows.
     pub conversations: RwSignal<Vec<ConversationSummary>>,
-    /// What went wrong, in the dialog that is open.
-    pub failure: RwSignal<Option<AppError>>,
+    /// What went wrong, in the dialog that is open; empty if nothing did.
+    pub failure: RwSignal<String>,
     renaming: RwSignal<bool>,
     prompting: RwSignal<bool>,
     sharing: RwSignal<bool>,
@@ -63,23 +63,23 @@ impl Tools {
     }
 
     /// What the server answered; if it refused, the dialog says so, or whoever is signed out signs in.
-    pub fn accepted<T>(self, outcome: AppResult<T>) -> Option<T> {
+    pub fn accepted<T>(self, outcome: Result<T, Failure>) -> Option<T> {
         match outcome {
             Ok(answer) => return Some(answer),
-            Err(AppError::Unauthenticated) => go_to_sign_in(),
-            Err(error) => self.failure.set(Some(error)),
+            Err(failure) if failure.is_signed_out() => go_to_sign_in(),
+            Err(failure) => self.failure.set(text_of(failure)),
         }
         None
     }
 
     fn open(self, dialog: RwSignal<bool>) {
-        self.failure.set(None);
+        self.failure.set(String::new());
         dialog.set(true);
     }
 
     fn pin(self, pinned: bool) {
         let id = self.chosen.get_untracked();
-        self.failure.set(None);
+        self.failure.set(String::new());
         spawn_local(async move {
             let change = ConversationChange { pinned: Some(pinned), ..ConversationChange::default() };
             match self.accepted(change_conversation(&id, &change).await) {
@@ -101,7 +101,7 @@ pub fn conversation_tools(chosen: RwSignal<String>) -> Result<(), SplitLoaderErr
     let tools = Tools {
         chosen,
         conversations: use_workspace().conversations,
-        failure: RwSignal::new(None),
+        failure: RwSignal::default(),
         renaming: RwSignal::new(false),
         prompting: RwSignal::new(false),
         sharing: RwSignal::new(false),
@@ -165,7 +165,11 @@ pub fn Problem(
     /// What is shared with the menu.
     tools: Tools,
 ) -> impl IntoView {
-    move || tools.failure.get().map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })
+    move || {
+        Some(tools.failure.get())
+            .filter(|text| !text.is_empty())
+            .map(|text| view! { <Alert tone=AlertTone::Danger text /> })
+    }
 }
 
 /// Lets the browser keep the conversation as a file.

@@ -12,9 +12,9 @@ use super::conversation_search::FIELD_ID;
 use crate::chat::ConversationSummary;
 use crate::credits::Page;
 use crate::i18n::{Text, count, fill, t};
-use crate::layout::client::search_conversations;
+use crate::layout::client::{search_conversations, text_of};
+use crate::platform::browser::api::Failure;
 use crate::platform::browser::page_data::go_to_sign_in;
-use crate::platform::error::{AppError, AppResult};
 use crate::ui::{Button, ButtonSize, ButtonVariant};
 
 /// How long the field must be quiet before the server is asked.
@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_millis(250);
 pub fn SearchResults() -> impl IntoView {
     let query = RwSignal::new(String::new());
     // The page of the query before stays until that of the next is there.
-    let found = RwSignal::new(None::<AppResult<Page<ConversationSummary>>>);
+    let found = RwSignal::new(None::<Result<Page<ConversationSummary>, String>>);
     let turn = StoredValue::new(0_u32);
     let search = move || {
         let text = search_field().map(|field| field.value().trim().to_owned()).unwrap_or_default();
@@ -41,10 +41,10 @@ pub fn SearchResults() -> impl IntoView {
         let ask = async move {
             let page = search_conversations(&text).await;
             if turn.get_value() == now {
-                if page == Err(AppError::Unauthenticated) {
+                if page.as_ref().is_err_and(Failure::is_signed_out) {
                     go_to_sign_in();
                 }
-                found.set(Some(page));
+                found.set(Some(page.map_err(text_of)));
             }
         };
         set_timeout(
@@ -78,7 +78,7 @@ pub fn SearchResults() -> impl IntoView {
 
     let status = move || match &*found.read() {
         None => t(Text::Searching).to_owned(),
-        Some(Err(error)) => error.to_string(),
+        Some(Err(text)) => text.clone(),
         Some(Ok(page)) => match (page.items.len(), page.next_cursor.is_some()) {
             (0, _) => fill(Text::NothingContains, &[("text", &query.read())]),
             (found, false) => count(Text::ConversationsFound, found as u64),

@@ -34,14 +34,20 @@ pub fn read_answer<T: DeserializeOwned>(text: &str) -> AppResult<T> {
         code: Option<String>,
         error: Option<String>,
     }
+    match read_json(text) {
+        Some(Failure { code: Some(code), error }) => Err(AppError::from_answer(&code, error.unwrap_or_default())),
+        _ => read_data(text).ok_or(AppError::Internal),
+    }
+}
+
+/// The data of a successful answer of the HTTP API; `None` if it is no such answer.
+#[must_use]
+pub fn read_data<T: DeserializeOwned>(text: &str) -> Option<T> {
     #[derive(Deserialize)]
     struct Success<T> {
         data: T,
     }
-    match read_json(text) {
-        Some(Failure { code: Some(code), error }) => Err(AppError::from_answer(&code, error.unwrap_or_default())),
-        _ => read_json(text).map(|Success { data }| data).ok_or(AppError::Internal),
-    }
+    read_json(text).map(|Success { data }| data)
 }
 
 struct Value(JsValue);

@@ -13,6 +13,8 @@ use leptos::{ev, leptos_dom::helpers::window_event_listener};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{HtmlAnchorElement, HtmlElement};
 
+use crate::platform::query::parameter;
+
 /// A page of the app.
 #[derive(Debug, Clone, Copy)]
 pub struct PageView {
@@ -56,7 +58,7 @@ pub struct Navigation {
     left_at: StoredValue<Vec<(String, i32)>>,
 }
 
-/// The navigation that [`crate::routes::App`] provides.
+/// The navigation that the app provides.
 #[must_use]
 pub fn use_navigation() -> Navigation {
     expect_context()
@@ -102,9 +104,7 @@ impl Navigation {
     /// The parameter `name` of the query.
     #[must_use]
     pub fn query(self, name: &str) -> Option<String> {
-        let address = self.address.read();
-        let (_, query) = address.split_once('?')?;
-        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+        parameter(&self.address.read(), name)
     }
 
     /// Goes to an address of this site.

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::json::read_answer;
 use super::navigation::current_address;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::query;
 
 /// What the page handler on the server loaded for this response.
 #[derive(Debug, Clone)]
@@ -81,7 +82,7 @@ where
 
 /// Leaves the app for the sign-in page, which leads back to this page.
 pub fn go_to_sign_in() {
-    let next = js_sys::encode_uri_component(&current_address());
+    let next = query::encode(&current_address());
     // The browser refuses only addresses that are not well-formed.
     drop(window().location().set_href(&format!("/sign-in?next={next}")));
 }

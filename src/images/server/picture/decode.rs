@@ -6,19 +6,20 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
 use super::{MAX_PIXELS, PictureError, SIDE};
+use crate::platform::image_type::ImageType;
 use crate::upstream::brief;
 
 /// Memory for decoding, at most: the largest picture with four channels of 16 bits, and as much again for the decoder.
 const MAX_MEMORY: u64 = MAX_PIXELS * 8 * 2;
 
-/// What the first bytes say: <https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern>. Only what is taken.
+/// What the first bytes say, if it is taken.
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(ImageFormat::Png),
-        [0xFF, 0xD8, 0xFF, ..] => Some(ImageFormat::Jpeg),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', b'V', b'P', ..] => Some(ImageFormat::WebP),
-        _ => None,
+    match ImageType::sniff(bytes)? {
+        ImageType::Png => Some(ImageFormat::Png),
+        ImageType::Jpeg => Some(ImageFormat::Jpeg),
+        ImageType::WebP => Some(ImageFormat::WebP),
+        ImageType::Gif => None,
     }
 }
 
