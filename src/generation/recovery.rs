@@ -1,6 +1,6 @@
 //! What goes on in the background: leases of running work, and what became of work whose lease ran out.
 //!
-//! A lease is renewed every [`RENEW_EVERY`]; work that was not heard of for [`LEASE`] is dead, whichever process it
+//! A lease is renewed every `RENEW_EVERY`; work that was not heard of for `LEASE` is dead, whichever process it
 //! ran in. So every hold of a killed server is ended within `LEASE + SWEEP_EVERY`, by itself after its restart or by
 //! any other.
 

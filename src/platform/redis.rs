@@ -1,6 +1,6 @@
 //! The one connection to Redis, and the breaker in front of it.
 //!
-//! Nothing of value lives in Redis, so nobody waits for it: a call that fails or takes longer than [`PATIENCE`] makes
+//! Nothing of value lives in Redis, so nobody waits for it: a call that fails or takes longer than `PATIENCE` makes
 //! it count as away, and then every call fails at once. A task in the background tries to reach it again, after a rest
 //! that grows; no request ever has to find out.
 
@@ -71,7 +71,7 @@ impl Redis {
         Ok(Self(shared))
     }
 
-    /// What `work` comes to; `None` at once while Redis is away, and after [`PATIENCE`] at the latest.
+    /// What `work` comes to; `None` at once while Redis is away, and after `PATIENCE` at the latest.
     pub async fn run<T, F>(&self, work: F) -> Option<T>
     where
         F: AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,

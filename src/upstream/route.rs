@@ -88,7 +88,8 @@ impl<P: Provider + ?Sized> Route<P> {
     pub fn advance(&mut self, error: &ProviderError, budget: &RetryBudget) -> Next {
         let from = self.provider().name();
         let Some((at, permit, is_well)) = self.claim_next() else { return Next::Nobody };
-        if !budget.spend() && !(self.permit.rest_after(error) && is_well) {
+        let may = budget.spend() || (self.permit.rest_after(error) && is_well);
+        if !may {
             return Next::OverBudget;
         }
         self.at = at;

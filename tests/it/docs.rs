@@ -143,7 +143,9 @@ fn find_config_sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
             find_config_sources(&path, found);
-        } else if name.ends_with(".rs") && (name.starts_with("config") || folder.ends_with("config")) {
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && (name.starts_with("config") || folder.ends_with("config"))
+        {
             found.push(path);
         }
     }

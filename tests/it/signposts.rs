@@ -28,6 +28,10 @@ fn paths_below(folder: &Path, paths: &mut Vec<String>) {
     }
 }
 
+fn has_ending(path: &str, ending: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == ending)
+}
+
 /// Whether a word in backticks names a file or a folder of ours: by its ending, or because it begins with one.
 fn looks_like_a_path(word: &str, paths: &[String]) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
@@ -53,7 +57,7 @@ fn every_path_link_and_section_that_the_documentation_names_is_there() {
         let word = word.trim_end_matches('/');
         paths.iter().any(|path| path.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with('/')))
     };
-    let is_document = |path: &&String| path.ends_with(".md") && (path.starts_with("docs/") || *path == "README.md");
+    let is_document = |path: &&String| has_ending(path, "md") && (path.starts_with("docs/") || *path == "README.md");
     let mut dead = Vec::new();
     for document in paths.iter().filter(is_document) {
         let text = std::fs::read_to_string(document).unwrap();
@@ -88,7 +92,7 @@ fn every_path_link_and_section_that_the_documentation_names_is_there() {
             }
         }
     }
-    for source in paths.iter().filter(|path| path.ends_with(".rs") && !path.starts_with("vendor/")) {
+    for source in paths.iter().filter(|path| has_ending(path, "rs") && !path.starts_with("vendor/")) {
         let text = std::fs::read_to_string(source).unwrap();
         let comment = text.lines().filter_map(|line| line.strip_prefix("//!")).collect::<Vec<_>>().join(" ");
         for word in comment.split('`').skip(1).step_by(2) {
@@ -111,7 +115,7 @@ fn every_variable_that_the_documentation_names_is_known() {
     });
     let sources: String = sources.filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     let mut unknown = Vec::new();
-    for document in paths.iter().filter(|path| path.ends_with(".md") && !path.starts_with("vendor/")) {
+    for document in paths.iter().filter(|path| has_ending(path, "md") && !path.starts_with("vendor/")) {
         let text = std::fs::read_to_string(document).unwrap();
         for word in text.split('`').filter(|word| word.contains('_')) {
             let is_variable = word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');

@@ -6,7 +6,7 @@
 //!
 //! Measured (release, the test `what_the_grammars_cost`): the grammars take 8 MiB and 28 ms with the first code block,
 //! each further language 2 to 12 MiB and 20 to 80 ms for its regular expressions, a block of a known language 0.3 ms.
-//! So they are loaded when first needed, and loaded anew once [`MAX_LANGUAGES`] have gathered.
+//! So they are loaded when first needed, and loaded anew once `MAX_LANGUAGES` have gathered.
 //!
 //! This is CPU work of milliseconds: call it where blocking is allowed.
 

@@ -1,7 +1,7 @@
 //! MongoDB, for any number of servers: the client, its limits, and the schema.
 //!
 //! Right on a standalone server as on a replica set, so nothing here needs a transaction of several documents: what
-//! must happen together is one document. Every operation has [`PATIENCE`]; the driver's futures must not be dropped in
+//! must happen together is one document. Every operation has `PATIENCE`; the driver's futures must not be dropped in
 //! the middle, so each runs in a task of its own that may go on when nobody waits any more.
 
 use std::time::Duration;

@@ -32,7 +32,7 @@ pub struct LocalRateLimiter {
 }
 
 impl LocalRateLimiter {
-    /// With `per_minute` of `RATE_LIMIT_PER_MINUTE`; see [`Limit::per_minute`].
+    /// With `per_minute` of `RATE_LIMIT_PER_MINUTE`; see `Limit::per_minute`.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
         let keyed = |limit: Limit| keyed(limit.per_minute(per_minute));
