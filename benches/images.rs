@@ -10,13 +10,13 @@ use axum::http::Request;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use leptos::config::LeptosOptions;
 use tempfile::TempDir;
+use tessera::app::config::Config;
+use tessera::app::router;
+use tessera::app::state::AppState;
 use tessera::images::server::picture::{Picture, Provenance, develop};
 use tessera::images::server::providers::{ImageOrder, ImageProvider, SketchProvider, Source, Step};
 use tessera::images::server::store::{FinishedImage, MadeImage, NewImage};
 use tessera::images::{AspectRatio, ImageStatus};
-use tessera::app::config::Config;
-use tessera::app::router;
-use tessera::app::state::AppState;
 use tower::ServiceExt;
 use uuid::Uuid;
 

@@ -17,7 +17,9 @@ use mongod::{Kind, Mongod};
 use mongodb::bson::{Document, doc};
 use secrecy::SecretString;
 use tempfile::TempDir;
-use tessera::credits::server::store::{CreditStore, HoldEnd, HoldOutcome, MongoCreditStore, NewHold, SqliteCreditStore, WorkKind};
+use tessera::credits::server::store::{
+    CreditStore, HoldEnd, HoldOutcome, MongoCreditStore, NewHold, SqliteCreditStore, WorkKind,
+};
 use tessera::platform::db::mongo::{Durability, Mongo};
 use tessera::platform::db::sqlite::Sqlite;
 use uuid::Uuid;

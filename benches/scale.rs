@@ -24,10 +24,10 @@ use serde_json::json;
 use tempfile::TempDir;
 use tessera::account::Role;
 use tessera::account::server::store::User;
-use tessera::chat::server::store::NewExchange;
-use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
 use tessera::app::config::Config;
 use tessera::app::state::Stores;
+use tessera::chat::server::store::NewExchange;
+use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
 use uuid::Uuid;
 
 const PAGES: [&str; 3] = ["/chat", "/dashboard", "/api/credits/ledger?limit=100"];

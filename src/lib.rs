@@ -28,8 +28,6 @@ pub mod generation;
 pub mod landing;
 #[cfg(feature = "ssr")]
 pub mod openai_api;
-#[cfg(feature = "ssr")]
-pub mod upstream;
 
 /// Takes over the page that the server rendered.
 #[cfg(feature = "hydrate")]

@@ -17,10 +17,10 @@ use utoipa::ToSchema;
 use super::config::{Config, DatabaseConfig};
 use super::state::{AppState, Stores, build_image_providers, build_providers, build_storage};
 use crate::chat::server::providers::{ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
+use crate::generation::{Guarded, Provider};
 use crate::images::server::garbage::{Inventory, take_inventory};
 use crate::images::server::providers::ImageProvider;
 use crate::platform::redis;
-use crate::upstream::{Guarded, Provider};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -23,9 +23,9 @@ use sha2::{Digest, Sha256};
 use super::state::AppState;
 use crate::api_docs::Refusal;
 use crate::credits::server::store::{HoldEnd, WorkKind};
+use crate::generation::BreakerState;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
-use crate::upstream::BreakerState;
 use crate::usage::{Attempt, Outcome};
 
 /// From half a millisecond to half a minute.

@@ -1,5 +1,6 @@
 //! The roof: builds each feature once and puts them together. No rules.
 
+pub mod background;
 pub mod backup;
 pub mod config;
 pub mod discovery;

@@ -10,9 +10,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
-use super::router;
 use super::state::AppState;
-use crate::generation::recovery;
+use super::{background, router};
 use crate::images::server::garbage;
 use crate::platform::jobs::StopReason;
 
@@ -26,7 +25,7 @@ const CLOSE: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the connections cannot be accepted.
 pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> {
-    let background = [tokio::spawn(recovery::run(state.clone())), tokio::spawn(garbage::run(state.clone()))];
+    let background = [tokio::spawn(background::run(state.clone())), tokio::spawn(garbage::run(state.clone()))];
     let app = router::build(&state).into_make_service_with_connect_info::<SocketAddr>();
     // Without this a stream waits 40 ms for each of its small packets.
     let listener = listener.tap_io(|connection| {

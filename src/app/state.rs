@@ -16,6 +16,7 @@ use crate::chat::server::providers::local::LocalProvider;
 use crate::chat::server::providers::{ChatProvider, GeminiProvider, GuardedProvider, OpenAiProvider};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
+use crate::generation::{Generation, Parts, RetryBudget};
 use crate::images::server::providers::{
     GuardedImageProvider, ImageProvider, OpenAiImageProvider, ReplicateProvider, SketchProvider,
 };
@@ -28,7 +29,6 @@ use crate::platform::db::sqlite::Sqlite;
 use crate::platform::jobs::{JobFeed, Jobs, RedisJobFeed};
 use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter};
 use crate::platform::redis::Redis;
-use crate::upstream::RetryBudget;
 use crate::usage::server::recorder::UsageRecorder;
 use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
@@ -156,7 +156,7 @@ pub struct Shared {
     pub chats: Arc<dyn ChatStore>,
     pub attempts: Arc<dyn UsageStore>,
     /// The way into `attempts` that nobody waits for.
-    pub usage: UsageRecorder,
+    pub usage: Arc<UsageRecorder>,
     /// In the order in which they are asked; never empty.
     pub chat_providers: Vec<Arc<GuardedProvider>>,
     pub images: Arc<dyn ImageStore>,
@@ -165,14 +165,15 @@ pub struct Shared {
     pub objects: Arc<dyn ObjectStore>,
     /// Told when there are files to delete.
     pub cleaner: Notify,
-    pub retries: RetryBudget,
     pub limiter: Arc<dyn RateLimiter>,
     pub cache: Arc<dyn Cache>,
     /// `None`: not configured.
     pub redis: Option<Redis>,
     pub passwords: Passwords,
     pub jobs: Arc<Jobs>,
-    pub metrics: Metrics,
+    /// What replies and images have in common.
+    pub generation: Generation,
+    pub metrics: Arc<Metrics>,
     pub pages: ReadyPages,
     /// Cancelled when the server should end.
     pub shutdown: CancellationToken,
@@ -223,29 +224,42 @@ impl AppState {
             Some(redis) => Arc::new(RedisCache::new(redis.clone())),
             None => Arc::new(LocalCache::default()),
         };
-        let metrics = Metrics::default();
+        let metrics = Arc::new(Metrics::default());
         let feed = redis.clone().map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
+        let usage = Arc::new(UsageRecorder::start(stores.attempts.clone(), metrics.lost_records()));
+        let jobs = Arc::new(Jobs::new(feed));
+        let shutdown = CancellationToken::new();
+        let generation = Generation::new(Parts {
+            credits: stores.credits.clone(),
+            jobs: jobs.clone(),
+            metrics: metrics.clone(),
+            retries: RetryBudget::default(),
+            usage: usage.clone(),
+            prices: config.usage.prices.clone(),
+            limiter: limiter.clone(),
+            shutdown: shutdown.clone(),
+        });
         Self(Arc::new(Shared {
             leptos,
             accounts: stores.accounts,
             credits: stores.credits,
             chats: stores.chats,
-            usage: UsageRecorder::start(stores.attempts.clone(), metrics.lost_records()),
+            usage,
             attempts: stores.attempts,
             chat_providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
             images: stores.images,
             image_providers: image_providers.into_iter().map(GuardedImageProvider::new).map(Arc::new).collect(),
             objects,
             cleaner: Notify::new(),
-            retries: RetryBudget::default(),
             limiter,
             cache,
             redis,
             passwords: Passwords::default(),
-            jobs: Arc::new(Jobs::new(feed)),
+            jobs,
+            generation,
             metrics,
             pages: ReadyPages::default(),
-            shutdown: CancellationToken::new(),
+            shutdown,
             config,
         }))
     }

@@ -418,8 +418,7 @@ pub const MAX_PINNED: usize = 50;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::server::reply::job_event;
-    use crate::platform::jobs::Position;
+    use crate::generation::encode;
 
     /// What the server writes is what the browser reads.
     #[test]
@@ -442,7 +441,7 @@ mod tests {
                 charged: false,
             }),
         ] {
-            let sent = job_event(&event, Position::End);
+            let sent = encode(&event, 0);
             assert_eq!(sent.name, event.name());
             assert_eq!(ChatEvent::is_last(&sent.name), matches!(event, ChatEvent::Done(_) | ChatEvent::Error(_)));
             assert_eq!(ChatEvent::parse(&sent.name, &sent.data), Some(event));

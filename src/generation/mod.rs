@@ -1,3 +1,103 @@
-//! What every paid piece of work shares: the hold around it, the providers that are asked, its events, its recovery.
+//! What every paid piece of work shares, be it a reply or an image: credits are held, providers are asked one after the
+//! other, each attempt is recorded, watchers are told, and what a crash leaves behind is ended.
+//!
+//! What is asked, made and stored is the features' business, which know this and not the other way round. There is no
+//! engine here that runs them: a reply and an image are two functions over these parts.
 
+mod attempt;
+mod breaker;
+mod budget;
+mod error;
+mod event;
+mod hold;
 pub mod recovery;
+mod route;
+mod subscribe;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+pub use self::attempt::{PendingAttempt, TextSizes, Tokens};
+pub use self::breaker::{BreakerState, Guarded, Permit, Provider};
+pub use self::budget::RetryBudget;
+pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachable_error};
+pub use self::event::{Event, ToJson, encode};
+pub use self::hold::{Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, await_begin, outlive_handler};
+pub use self::route::{Fallback, Route, choose_order};
+pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};
+use crate::app::metrics::Metrics;
+use crate::credits::server::store::CreditStore;
+use crate::platform::jobs::Jobs;
+use crate::platform::limits::RateLimiter;
+use crate::usage::server::prices::PriceTable;
+use crate::usage::server::recorder::UsageRecorder;
+
+/// The parts that all work needs; cheap to clone.
+#[derive(Clone)]
+pub struct Generation(Arc<Parts>);
+
+/// See [`Generation`].
+pub struct Parts {
+    pub credits: Arc<dyn CreditStore>,
+    /// What runs in this process.
+    pub jobs: Arc<Jobs>,
+    pub metrics: Arc<Metrics>,
+    pub retries: RetryBudget,
+    pub usage: Arc<UsageRecorder>,
+    /// What providers take.
+    pub prices: PriceTable,
+    pub limiter: Arc<dyn RateLimiter>,
+    /// Cancelled when the server should end.
+    pub shutdown: CancellationToken,
+}
+
+impl Generation {
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Whether new work is refused.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_cancelled()
+    }
+}
+
+impl Deref for Generation {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::counter::Counter;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::credits::server::store::SqliteCreditStore;
+    use crate::platform::db::sqlite::Sqlite;
+    use crate::platform::limits::LocalRateLimiter;
+    use crate::usage::server::store::SqliteUsageStore;
+
+    /// The parts, over a database of their own. Needs a running Tokio.
+    pub fn generation() -> Generation {
+        let folder = TempDir::new().unwrap();
+        let db = Sqlite::open(&folder.path().join("t.db")).unwrap();
+        Generation::new(Parts {
+            credits: Arc::new(SqliteCreditStore::new(db.clone(), 10)),
+            jobs: Arc::default(),
+            metrics: Arc::default(),
+            retries: RetryBudget::default(),
+            usage: Arc::new(UsageRecorder::start(Arc::new(SqliteUsageStore::new(db)), Counter::default())),
+            prices: PriceTable::default(),
+            limiter: Arc::new(LocalRateLimiter::new(1000)),
+            shutdown: CancellationToken::new(),
+        })
+    }
+}

@@ -330,8 +330,7 @@ pub struct ImageErrorEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::server::generate::job_event;
-    use crate::platform::jobs::Position;
+    use crate::generation::encode;
 
     fn image() -> Image {
         Image {
@@ -372,7 +371,7 @@ mod tests {
                 charged: false,
             }),
         ] {
-            let sent = job_event(&event, Position::End);
+            let sent = encode(&event, 0);
             assert_eq!(sent.name, event.name());
             assert_eq!(ImageEvent::is_last(&sent.name), matches!(event, ImageEvent::Done(_) | ImageEvent::Error(_)));
             assert_eq!(ImageEvent::parse(&sent.name, &sent.data), Some(event));

@@ -25,7 +25,7 @@ use crate::api_docs::{Refusal, Spending};
 use crate::app::state::AppState;
 use crate::chat::server::providers::Turn;
 use crate::chat::server::send::{self, Asked, Terms};
-use crate::chat::server::subscribe::watch_reply;
+use crate::chat::server::subscribe::subscribe;
 use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::server::store::Idempotency;
 use crate::platform::db::now_millis;
@@ -106,7 +106,7 @@ async fn create_completion(
     let (turns, terms) = request.read(&state).await?;
     let limit = terms.sampling.max_output_tokens;
     let (asked, leash) = ask(&state, &caller, turns, terms, idempotency).await?;
-    let events = watch_reply(&state, caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
+    let events = subscribe(&state, caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
     let (model, first, events) = await_first_word(&state, events).await?;
     let created = now_millis() / 1000;
     let completion = Completion { id: asked.reply, model, limit, created, with_usage };

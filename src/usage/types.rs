@@ -82,3 +82,14 @@ pub struct Attempt {
     /// When it began, in milliseconds since 1970.
     pub at: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_found_by_their_names() {
+        assert_eq!(Outcome::parse("rate_limited"), Some(Outcome::RateLimited));
+        assert_eq!(Outcome::parse("fine"), None);
+    }
+}

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tessera::app::config::OpenAiImageConfig;
+use tessera::generation::ProviderError;
 use tessera::images::AspectRatio;
 use tessera::images::server::picture::sniff;
 use tessera::images::server::providers::{ImageOrder, ImageProvider, OpenAiImageProvider, Step};
-use tessera::upstream::ProviderError;
 
 use crate::fake_openai_images::FakeOpenAiImages;
 

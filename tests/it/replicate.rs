@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tessera::app::config::{ReplicateConfig, WebhookConfig};
+use tessera::generation::ProviderError;
 use tessera::images::AspectRatio;
 use tessera::images::server::picture::{PictureError, Provenance, develop};
 use tessera::images::server::providers::replicate::{BASE_URL, read_report, verify};
 use tessera::images::server::providers::{
     ImageOrder, ImageProvider, MAX_BYTES, ReplicateProvider, Source, Step, may_pass,
 };
-use tessera::upstream::ProviderError;
 use uuid::Uuid;
 
 use crate::fake_replicate::{FakeReplicate, TOKEN, WEBHOOK_SECRET};

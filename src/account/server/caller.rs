@@ -14,7 +14,7 @@ use crate::account::Profile;
 use crate::app::state::AppState;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
-use crate::platform::limits::{Limit, Quota};
+use crate::platform::limits::{Limit, Quota, RateLimiter};
 
 /// The signed-in user behind a request.
 #[derive(Debug, Clone)]
@@ -58,12 +58,12 @@ impl Caller {
     ///
     /// # Errors
     /// [`AppError::RateLimited`].
-    pub async fn count_spending(&self, state: &AppState) -> AppResult<Quota> {
+    pub async fn count_spending(&self, limiter: &dyn RateLimiter) -> AppResult<Quota> {
         let mut tightest = None;
         if let Some(KeyGrant { per_minute: Some(per_minute), spending }) = self.key {
-            tightest = Some(state.limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
+            tightest = Some(limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
         }
-        let quota = state.limiter.check(Limit::Spend, &self.id.to_string()).await?;
+        let quota = limiter.check(Limit::Spend, &self.id.to_string()).await?;
         Ok(tightest.filter(|tightest| tightest.remaining < quota.remaining).unwrap_or(quota))
     }
 

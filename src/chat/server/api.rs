@@ -17,7 +17,7 @@ pub use super::attachments::MAX_BODY;
 use super::send::{self, Asked};
 use super::service::{self, CONVERSATIONS_PAGE};
 use super::store::ConversationFilter;
-use super::subscribe::watch_reply;
+use super::subscribe::subscribe;
 use super::{conversations, export};
 use crate::account::server::caller::Caller;
 use crate::api_docs::{Refusal, Spending};
@@ -133,7 +133,7 @@ async fn watch(
 
 /// 204 tells a browser's `EventSource` to stop asking.
 async fn stream_reply(state: &AppState, user: Uuid, id: Uuid, from: Option<Position>) -> Result<Response, ApiError> {
-    let Some(events) = watch_reply(state, user, id, from).await? else {
+    let Some(events) = subscribe(state, user, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events =

@@ -67,7 +67,7 @@ pub async fn branch_conversation(
     if last.message.state == MessageState::Running {
         return Err(AppError::Conflict(t(Text::BranchTooEarly).to_owned()));
     }
-    caller.count_spending(state).await?;
+    caller.count_spending(state.limiter.as_ref()).await?;
     let branch = NewBranch { user, id: Uuid::now_v7(), of, until };
     state.chats.branch_conversation(branch).await?.ok_or(AppError::NotFound)
 }

@@ -11,7 +11,8 @@ use super::store::{FinishedReply, NewExchange};
 use crate::account::server::caller::Caller;
 use crate::app::state::AppState;
 use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, title_of};
-use crate::credits::server::store::{HoldOutcome, Idempotency, WorkKind};
+use crate::credits::server::store::{Idempotency, WorkKind};
+use crate::generation::{Payer, encode};
 use crate::images::server::order::{Wish, order_image};
 use crate::images::server::store::Found;
 use crate::images::server::subscribe;
@@ -19,7 +20,7 @@ use crate::images::{AspectRatio, Image, ImageRequest, ImageStatus};
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::{current_request_id, in_request};
-use crate::platform::jobs::{Job, Position};
+use crate::platform::jobs::Job;
 
 /// A message that asks for an image.
 pub struct ImageMessage {
@@ -109,10 +110,10 @@ pub async fn send_message(
 
 /// The answer to the same request before.
 async fn repeated(state: &AppState, caller: &Caller, key: Option<Idempotency>) -> AppResult<Option<Asked>> {
-    let Some(key) = key else { return Ok(None) };
-    let Some(HoldOutcome::Repeated(image)) = state.credits.find_key(caller.id, &key).await? else { return Ok(None) };
+    let repeated = state.generation.find_repeated(&Payer::new(caller, key)).await?;
+    let Some(image) = repeated else { return Ok(None) };
     let Some(reply) = reply_of(state, image).await? else { return Ok(None) };
-    Ok(Some(Asked { reply, is_new: false, quota: caller.count_spending(state).await? }))
+    Ok(Some(Asked { reply, is_new: false, quota: state.generation.admit(caller).await? }))
 }
 
 async fn reply_of(state: &AppState, image: Uuid) -> AppResult<Option<Uuid>> {
@@ -125,7 +126,7 @@ async fn reply_of(state: &AppState, image: Uuid) -> AppResult<Option<Uuid>> {
 
 /// Tells the reply's watchers what becomes of the image, and tells the image when the reply is to stop.
 async fn follow(state: &AppState, job: &Job, user: Uuid, image: Uuid, reply_id: Uuid, start: StartEvent) {
-    job.publish(reply::job_event(&ChatEvent::Start(start), Position::At(0)));
+    job.publish(encode(&ChatEvent::Start(start), 0));
     if let Some(making) = state.jobs.get(image) {
         tokio::select! {
             reason = job.stopped() => {
@@ -143,7 +144,7 @@ async fn follow(state: &AppState, job: &Job, user: Uuid, image: Uuid, reply_id: 
             reply::error_event(&error)
         }
     };
-    job.publish(reply::job_event(&end, Position::End));
+    job.publish(encode(&end, 0));
 }
 
 async fn shown(state: &AppState, user: Uuid, image: Uuid) -> AppResult<DoneEvent> {

@@ -8,6 +8,7 @@ pub mod highlight;
 pub mod image_messages;
 mod order;
 pub mod providers;
+pub mod recovery;
 pub mod reply;
 mod response_cache;
 pub mod send;

@@ -13,24 +13,23 @@ use super::response_cache::{KeptAnswer, Lead};
 use super::store::FinishedReply;
 use crate::app::state::AppState;
 use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
-use crate::credits::ReleaseReason;
-use crate::credits::server::store::{Hold, HoldEnd, WorkKind};
+use crate::credits::server::store::WorkKind;
+use crate::generation::{
+    Closed, Event, Fallback, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, ToJson, Tokens, encode,
+};
 use crate::platform::db::keep_trying;
-use crate::platform::error::AppError;
+use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
-use crate::platform::jobs::{Job, JobEvent, Position, StopReason};
-use crate::upstream::{Next, Route};
+use crate::platform::jobs::{Job, StopReason};
 use crate::usage::Outcome;
-use crate::usage::server::service::{Asked, Trial};
 
 /// How often the text so far is kept, so that a crash loses at most this much of it.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// A reply to write.
 pub(super) struct Writing {
-    pub id: Uuid,
     /// Its price.
-    pub hold: Hold,
+    pub hold: Reserved,
     pub conversation: Uuid,
     pub turns: Vec<Turn>,
     pub sampling: Sampling,
@@ -67,15 +66,15 @@ struct Draft<'a> {
     route: Route<dyn ChatProvider>,
     text: String,
     /// What it was asked, for the record.
-    trial: Trial,
+    attempt: PendingAttempt,
     saved: Instant,
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub(super) fn start(state: &AppState, writing: Writing, route: Route<dyn ChatProvider>) {
     let state = state.clone();
-    state.clone().jobs.spawn(writing.id, writing.hold.user, WorkKind::Chat, |job| {
-        let id = writing.hold.request_id.clone();
+    state.clone().jobs.spawn(writing.hold.id(), writing.hold.user(), WorkKind::Chat, |job| {
+        let id = writing.hold.request_id().to_owned();
         in_request(id, async move {
             let mut draft = Draft {
                 state: &state,
@@ -83,15 +82,15 @@ pub(super) fn start(state: &AppState, writing: Writing, route: Route<dyn ChatPro
                 writing: &writing,
                 route,
                 text: String::new(),
-                trial: Trial::begin(),
+                attempt: PendingAttempt::begin(),
                 saved: Instant::now(),
             };
             draft.publish(&ChatEvent::Start(StartEvent {
-                message_id: writing.id.to_string(),
+                message_id: writing.hold.id().to_string(),
                 conversation_id: writing.conversation.to_string(),
                 provider: draft.route.provider().name().to_owned(),
                 model: draft.model(),
-                credits: writing.hold.amount,
+                credits: writing.hold.price(),
             }));
             let ending = draft.write().await;
             draft.finish(ending).await;
@@ -101,11 +100,7 @@ pub(super) fn start(state: &AppState, writing: Writing, route: Route<dyn ChatPro
 
 impl Draft<'_> {
     fn publish(&self, event: &ChatEvent) {
-        let position = match event {
-            ChatEvent::Done(_) | ChatEvent::Error(_) => Position::End,
-            _ => Position::At(self.text.len() as u64),
-        };
-        self.job.publish(job_event(event, position));
+        self.job.publish(encode(event, self.text.len() as u64));
     }
 
     /// The model that answers.
@@ -116,12 +111,11 @@ impl Draft<'_> {
 
     async fn write(&mut self) -> Ending {
         // One deadline for the first token, whoever it comes from; each gets its share of what is left until then.
-        let deadline = Instant::now() + self.state.config.chat.timeout;
-        self.state.retries.earn();
+        self.route.begin(self.state.config.chat.timeout);
         loop {
             let provider = self.route.provider().clone();
-            let share = self.route.share(deadline);
-            self.trial = Trial::begin();
+            let share = self.route.share();
+            self.attempt = PendingAttempt::begin();
             let first = tokio::select! {
                 reason = self.job.stopped() => {
                     self.record(Outcome::Stopped);
@@ -132,7 +126,7 @@ impl Draft<'_> {
             let error = match first {
                 Ok((token, stream)) => {
                     self.route.answered();
-                    self.trial.first_token();
+                    self.attempt.first_token();
                     self.append(token);
                     return self.follow(stream).await;
                 }
@@ -149,13 +143,9 @@ impl Draft<'_> {
 
     /// Goes on to the next provider, if there is one that may be asked.
     fn fall_back(&mut self, error: &ProviderError) -> bool {
-        let next = self.route.advance(error, &self.state.retries);
-        if next != Next::Nobody {
-            self.state.metrics.fell_back(WorkKind::Chat, next != Next::OverBudget);
-        }
-        let Next::Fallback { from, to } = next else { return false };
+        let Some(Fallback { from, to }) = self.route.next(error) else { return false };
         self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
-        let (state, id, model) = (self.state.clone(), self.writing.id, self.model());
+        let (state, id, model) = (self.state.clone(), self.writing.hold.id(), self.model());
         // For who watches on another server; the end of the reply says it once more.
         tokio::spawn(async move {
             if let Err(error) = state.chats.assign_reply(id, to.to_owned(), model).await {
@@ -172,12 +162,12 @@ impl Draft<'_> {
             model: self.writing.picked_model(provider),
             sampling: self.writing.sampling.clone(),
         };
-        let mut stream = provider.start(request).await.inspect_err(|_| self.trial.refused())?;
+        let mut stream = provider.start(request).await.inspect_err(|_| self.attempt.refused())?;
         while let Some(event) = stream.next().await {
             match event? {
                 ProviderEvent::Token(text) if !text.is_empty() => return Ok((text, stream)),
                 ProviderEvent::Token(_) => {}
-                ProviderEvent::Usage(usage) => self.trial.said(usage),
+                ProviderEvent::Usage(usage) => self.attempt.said(tokens_of(usage)),
                 ProviderEvent::Done { .. } => return Err(ProviderError::Malformed("an empty answer".to_owned())),
             }
         }
@@ -200,12 +190,12 @@ impl Draft<'_> {
                     continue;
                 }
                 Ok(Some(Ok(ProviderEvent::Usage(usage)))) => {
-                    self.trial.said(usage);
+                    self.attempt.said(tokens_of(usage));
                     continue;
                 }
                 Ok(Some(Ok(ProviderEvent::Done { usage }))) => {
                     if let Some(usage) = usage {
-                        self.trial.said(usage);
+                        self.attempt.said(tokens_of(usage));
                     }
                     // White space is no answer.
                     self.record(if self.text.trim().is_empty() { Outcome::Malformed } else { Outcome::Ok });
@@ -227,20 +217,14 @@ impl Draft<'_> {
 
     /// Puts down what came of the attempt that is over.
     fn record(&self, outcome: Outcome) {
-        let Writing { id, hold, turns, .. } = self.writing;
-        let asked = Asked {
-            request_id: &hold.request_id,
-            reply: *id,
-            user: hold.user,
-            provider: self.route.provider().name(),
-            model: self.model(),
-            input_images: turns.iter().map(|turn| turn.images.len()).sum(),
+        let Writing { hold, turns, .. } = self.writing;
+        let sizes = TextSizes {
             input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
+            input_images: turns.iter().map(|turn| turn.images.len()).sum(),
             output_bytes: self.text.len(),
         };
-        let attempt = self.trial.end(asked, outcome, &self.state.config.usage.prices);
-        self.state.metrics.attempted(&attempt);
-        self.state.usage.record(attempt);
+        let provider = self.route.provider();
+        self.state.generation.record_text(&self.attempt, hold, provider.provider(), self.model(), sizes, outcome);
     }
 
     fn append(&mut self, text: String) {
@@ -248,7 +232,7 @@ impl Draft<'_> {
         self.publish(&ChatEvent::Token(TokenEvent { text }));
         if self.saved.elapsed() >= SAVE_EVERY {
             self.saved = Instant::now();
-            let (state, id, text) = (self.state.clone(), self.writing.id, self.text.clone());
+            let (state, id, text) = (self.state.clone(), self.writing.hold.id(), self.text.clone());
             // Beside the tokens, not between them.
             tokio::spawn(async move {
                 if let Err(error) = state.chats.save_partial(id, text).await {
@@ -261,7 +245,7 @@ impl Draft<'_> {
     /// Stores the result, then settles or releases: what is charged for can be shown.
     async fn finish(mut self, ending: Ending) {
         let blank = self.text.trim().is_empty();
-        let price = self.writing.hold.amount;
+        let price = self.writing.hold.price();
         let (state, credits, error, usage) = match ending {
             Ending::Whole { usage } if !blank => (MessageState::Complete, price, None, usage),
             Ending::Stopped if !blank => (MessageState::Stopped, price, None, None),
@@ -271,7 +255,7 @@ impl Draft<'_> {
             Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
         };
         let reply = FinishedReply {
-            id: self.writing.id,
+            id: self.writing.hold.id(),
             state,
             text: std::mem::take(&mut self.text),
             provider: self.route.provider().name().to_owned(),
@@ -295,7 +279,7 @@ impl Draft<'_> {
             lead.keep(answer).await;
         }
         self.publish(&match closed {
-            Ok((charged, available)) => match error {
+            Ok(Closed { charged, available, .. }) => match error {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
                     reply: None,
                     cached: false,
@@ -312,24 +296,20 @@ impl Draft<'_> {
     }
 
     /// Returns what was charged and what is left.
-    async fn close_books(&self, reply: FinishedReply, credits: i64) -> Result<(i64, i64), AppError> {
-        let (state, hold) = (self.state, &self.writing.hold);
-        let stored = keep_trying(|| state.chats.finish_reply(reply.clone())).await?;
-        let charge = stored && credits > 0;
-        let end = if charge { HoldEnd::Settle } else { HoldEnd::Release };
-        let reason = match (stored, charge) {
-            (_, true) => None,
-            (true, false) => Some(match reply.state {
-                MessageState::Stopped => ReleaseReason::Stopped,
-                MessageState::Incomplete => ReleaseReason::Incomplete,
-                _ => ReleaseReason::Failed,
-            }),
-            (false, false) => Some(ReleaseReason::Deleted),
-        };
-        let ended = keep_trying(|| state.credits.end_hold(hold, end, reason)).await?;
-        let (end, balance) = ended.ok_or(AppError::Internal)?;
-        state.metrics.hold_ended(end);
-        Ok((if end == HoldEnd::Settle { hold.amount } else { 0 }, balance.available))
+    async fn close_books(&self, reply: FinishedReply, credits: i64) -> AppResult<Closed> {
+        let hold = &self.writing.hold;
+        if !keep_trying(|| self.state.chats.finish_reply(reply.clone())).await? {
+            return hold.release(ReleaseReason::Deleted).await;
+        }
+        if credits > 0 {
+            return hold.settle().await;
+        }
+        hold.release(match reply.state {
+            MessageState::Stopped => ReleaseReason::Stopped,
+            MessageState::Incomplete => ReleaseReason::Incomplete,
+            _ => ReleaseReason::Failed,
+        })
+        .await
     }
 }
 
@@ -340,20 +320,27 @@ const fn ending_of(reason: StopReason) -> Ending {
     }
 }
 
+const fn tokens_of(usage: Usage) -> Tokens {
+    Tokens { input: usage.input_tokens, output: usage.output_tokens }
+}
+
+impl Event for ChatEvent {
+    fn head(&self) -> (&'static str, bool) {
+        (self.name(), Self::is_last(self.name()))
+    }
+
+    fn fields(&self) -> &dyn ToJson {
+        match self {
+            Self::Start(event) => event,
+            Self::Token(event) => event,
+            Self::Fallback(event) => event,
+            Self::Done(event) => event,
+            Self::Error(event) => event,
+        }
+    }
+}
+
 /// The event that tells a watcher why there is no (whole) answer. Nothing was charged.
 pub fn error_event(error: &AppError) -> ChatEvent {
     ChatEvent::Error(ErrorEvent { code: error.code().to_owned(), error: error.to_string(), charged: false })
-}
-
-/// An event as jobs carry it: the fields as JSON, without the name.
-pub fn job_event(event: &ChatEvent, position: Position) -> JobEvent {
-    let (name, data) = match event {
-        ChatEvent::Start(event) => ("start", serde_json::to_string(event)),
-        ChatEvent::Token(event) => ("token", serde_json::to_string(event)),
-        ChatEvent::Fallback(event) => ("fallback", serde_json::to_string(event)),
-        ChatEvent::Done(event) => ("done", serde_json::to_string(event)),
-        ChatEvent::Error(event) => ("error", serde_json::to_string(event)),
-    };
-    // Structs of texts and numbers: there is nothing in them that JSON could not say.
-    JobEvent { name: name.into(), data: data.unwrap_or_default(), position }
 }

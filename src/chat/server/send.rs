@@ -3,10 +3,8 @@
 //! Writing the reply is `reply.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::attachments::{self, Image, Sent};
@@ -21,21 +19,16 @@ use crate::account::server::caller::Caller;
 use crate::app::config::CacheScope;
 use crate::app::state::AppState;
 use crate::chat::{Author, ChatRequest, MessageState, title_of};
-use crate::credits::ReleaseReason;
-use crate::credits::server::store::{Hold, HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
-use crate::generation::recovery::{KEYS_LIVE, lease_from_now};
+use crate::credits::server::store::{Idempotency, WorkKind};
+use crate::generation::{Begun, KEYS_LIVE, Payer, ReleaseReason, Route, await_begin, choose_order, outlive_handler};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::request_id::current_request_id;
 use crate::platform::limits::Quota;
-use crate::upstream::{Route, choose_order};
 
 /// Messages of the past that a model gets to see, at most.
 const HISTORY: usize = 40;
 /// Bytes of the past that a model gets to see, at most. Providers with a smaller window drop more.
 pub const HISTORY_BYTES: usize = 48 * 1024;
-/// How long the first of two equal requests may take to store its reply.
-const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A message that was taken.
 #[derive(Debug, Clone, Copy)]
@@ -125,34 +118,15 @@ async fn ask(
     order: Vec<Arc<GuardedProvider>>,
     idempotency: Option<Idempotency>,
 ) -> AppResult<Asked> {
-    if state.is_shutting_down() {
-        return Err(AppError::Unavailable);
-    }
-    let quota = caller.count_spending(state).await?;
-    let (user, key) = (caller.id, caller.key.map(|key| key.spending));
-    let request_id = current_request_id();
-    let images = Vec::new();
-    let asking = Asking { user, key, question, images, terms, idempotency, request_id, quota };
-    // The handler's future may be dropped at any await; a hold and what follows it must not be.
+    let quota = state.generation.admit(caller).await?;
+    let payer = Payer::new(caller, idempotency);
+    let asking = Asking { payer, question, images: Vec::new(), terms, quota };
     let shared = state.clone();
-    let asked =
-        tokio::spawn(async move { asking.ask(&shared, order).await }).await.map_err(|_| AppError::Internal)??;
+    let asked = outlive_handler(async move { asking.ask(&shared, order).await }).await?;
     if !asked.is_new {
-        await_begin(state, user, asked.reply).await?;
+        await_begin(|| state.chats.find_message(caller.id, asked.reply)).await?;
     }
     Ok(asked)
-}
-
-/// A repeated request may come before the first has stored its reply.
-async fn await_begin(state: &AppState, user: Uuid, reply: Uuid) -> AppResult<()> {
-    let begun = Instant::now();
-    while state.chats.find_message(user, reply).await?.is_none() {
-        if begun.elapsed() > BEGIN_PATIENCE {
-            return Err(AppError::NotFound);
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
 }
 
 /// The ids of a message and of its reply.
@@ -198,15 +172,11 @@ pub struct Terms {
 
 /// A message that may be asked.
 struct Asking {
-    user: Uuid,
-    /// The API key that pays.
-    key: Option<SpendingKey>,
+    payer: Payer,
     question: Question,
     /// What was sent with a message, once it is there.
     images: Vec<Image>,
     terms: Terms,
-    idempotency: Option<Idempotency>,
-    request_id: String,
     quota: Quota,
 }
 
@@ -216,7 +186,7 @@ impl Asking {
             return Ok(asked);
         }
         if let Question::Message(Message { sent, .. }) = &self.question {
-            self.images = match attachments::resolve(state, self.user, sent).await {
+            self.images = match attachments::resolve(state, self.payer.user, sent).await {
                 Ok(images) => images,
                 // Sent again, after the message that the images came with was replaced.
                 Err(error) => return self.repeated(state).await?.ok_or(error),
@@ -248,42 +218,25 @@ impl Asking {
         };
         // Only now: ids order a conversation and a lease runs, and others may have been waited for.
         let ids = NewIds::new();
-        let price = state.config.credits.chat;
-        let new = NewHold {
-            id: ids.reply,
-            user: self.user,
-            kind: WorkKind::Chat,
-            amount: price,
-            request_id: self.request_id.clone(),
-            idempotency: self.idempotency.clone(),
-            key: self.key,
-            lease_until: lease_from_now(),
-        };
-        let hold = new.held();
-        match state.credits.hold(new).await? {
-            HoldOutcome::Held(_) => state.metrics.held(),
-            HoldOutcome::Repeated(reply) => return Ok(self.asked(reply, false)),
-            HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
-            HoldOutcome::Insufficient { available } => {
-                return Err(AppError::InsufficientCredits { needed: price, available });
-            }
-            HoldOutcome::OverBudget { left } => {
-                return Err(AppError::OverBudget { needed: price, available: left });
-            }
-        }
+        let hold =
+            match state.generation.begin(&self.payer, WorkKind::Chat, ids.reply, state.config.credits.chat).await? {
+                Begun::New(hold) => hold,
+                Begun::Repeated(reply) => return Ok(self.asked(reply, false)),
+            };
         let (turns, route, conversation) = match self.begin(state, ids, order).await {
             Ok(begun) => begun,
             Err(error) => {
-                if let Err(error) = undo_hold(state, &hold).await {
-                    tracing::error!(%error, "a hold is left to the sweeper");
+                // If the store failed, the reply may be there all the same: it must not look as if it were being written.
+                match state.chats.abandon_reply(ids.reply).await {
+                    Ok(_) => hold.cancel(ReleaseReason::NeverStarted).await,
+                    Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
                 }
                 return Err(error);
             }
         };
-        let id = ids.reply;
-        let asked = self.asked(id, true);
+        let asked = self.asked(ids.reply, true);
         let (sampling, picked) = (self.terms.sampling, self.terms.picked);
-        reply::start(state, Writing { id, hold, conversation, turns, sampling, picked, lead }, route);
+        reply::start(state, Writing { hold, conversation, turns, sampling, picked, lead }, route);
         Ok(asked)
     }
 
@@ -305,7 +258,7 @@ impl Asking {
             }
             Question::Context(turns) => std::mem::take(turns),
         };
-        let route = Route::plan(choose_seeing(order, &mut turns))?;
+        let route = state.generation.plan(WorkKind::Chat, choose_seeing(order, &mut turns))?;
         let first = self.name(route.provider());
         // What was shown before is known only now: who does not see it is not asked, and must not be named.
         if first != forecast {
@@ -326,7 +279,7 @@ impl Asking {
         if let Some(question) = turns.last_mut() {
             question.images.clone_from(&self.images);
         }
-        attachments::fetch(state, self.user, &mut turns).await?;
+        attachments::fetch(state, self.payer.user, &mut turns).await?;
         Ok(turns)
     }
 
@@ -344,7 +297,7 @@ impl Asking {
             }
         };
         NewExchange {
-            user: self.user,
+            user: self.payer.user,
             conversation: conversation.unwrap_or_else(Uuid::now_v7),
             new_title: conversation.is_none().then(|| title_of(&text)),
             system_prompt,
@@ -365,7 +318,7 @@ impl Asking {
         let owner = match state.config.chat.cache {
             _ if self.terms.fresh => return Ok(Found::Nothing),
             CacheScope::Off => return Ok(Found::Nothing),
-            CacheScope::User => Some(self.user),
+            CacheScope::User => Some(self.payer.user),
             CacheScope::Shared => None,
         };
         let built;
@@ -375,7 +328,7 @@ impl Asking {
                 let past = match *conversation {
                     None => Past { system_prompt: system_prompt.clone(), messages: Vec::new() },
                     Some(conversation) => {
-                        let past = state.chats.find_past(self.user, conversation, *replaces, HISTORY).await?;
+                        let past = state.chats.find_past(self.payer.user, conversation, *replaces, HISTORY).await?;
                         past.ok_or(AppError::NotFound)?
                     }
                 };
@@ -409,7 +362,7 @@ impl Asking {
         };
         let exchange = self.exchange(ids, provider, model, Some(reply));
         state.chats.begin_exchange(exchange, 0).await?.ok_or(AppError::NotFound)?;
-        if let Some(key) = &self.idempotency {
+        if let Some(key) = &self.payer.idempotency {
             let given = [key.fingerprint.as_slice(), ids.reply.as_bytes()].concat();
             state.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
         }
@@ -418,17 +371,12 @@ impl Asking {
 
     /// The answer that a hold was made for with this key.
     async fn repeated(&self, state: &AppState) -> AppResult<Option<Asked>> {
-        let Some(key) = &self.idempotency else { return Ok(None) };
-        match state.credits.find_key(self.user, key).await? {
-            Some(HoldOutcome::Repeated(reply)) => Ok(Some(self.asked(reply, false))),
-            Some(_) => Err(AppError::IdempotencyMismatch),
-            None => Ok(None),
-        }
+        Ok(state.generation.find_repeated(&self.payer).await?.map(|reply| self.asked(reply, false)))
     }
 
     /// The answer that was given to this key before. Keys of answers that cost something are with their holds.
     async fn given(&self, state: &AppState) -> AppResult<Option<Asked>> {
-        let Some(key) = &self.idempotency else { return Ok(None) };
+        let Some(key) = &self.payer.idempotency else { return Ok(None) };
         let Some(given) = state.cache.get(&self.given_key(key)).await else { return Ok(None) };
         let Some((fingerprint, reply)) = given.split_at_checked(key.fingerprint.len()) else { return Ok(None) };
         if fingerprint != key.fingerprint {
@@ -438,17 +386,8 @@ impl Asking {
     }
 
     fn given_key(&self, key: &Idempotency) -> String {
-        format!("given:{}:{}", self.user, key.key)
+        format!("given:{}:{}", self.payer.user, key.key)
     }
-}
-
-/// Gives back what was held for a reply that could not begin. If the store failed, the reply may be there all the same:
-/// it must not look as if it were still being written.
-async fn undo_hold(state: &AppState, hold: &Hold) -> AppResult<()> {
-    state.chats.abandon_reply(hold.id).await?;
-    state.credits.end_hold(hold, HoldEnd::Release, Some(ReleaseReason::NeverStarted)).await?;
-    state.metrics.hold_ended(HoldEnd::Release);
-    Ok(())
 }
 
 fn check_message(state: &AppState, message: &str) -> AppResult<String> {

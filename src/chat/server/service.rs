@@ -3,9 +3,7 @@
 //! Asking is `asking.rs`, writing a reply `reply.rs`, watching one `watch.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::attachments::Image;
@@ -23,10 +21,7 @@ use crate::credits::Page;
 use crate::i18n::{current_language, in_language_here};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
-use crate::platform::jobs::StopReason;
 
-/// How long to wait for another server to stop a reply.
-const STOP_PATIENCE: Duration = Duration::from_secs(4);
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
 
@@ -36,14 +31,8 @@ pub const CONVERSATIONS_PAGE: usize = 50;
 /// [`AppError::NotFound`] for somebody else's reply.
 pub async fn stop_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
     find_reply(state, user, id).await?;
-    if let Some(job) = state.jobs.get(id) {
-        job.stop(StopReason::User);
-        job.closed().await;
-    } else if state.chats.request_stop(user, id).await? {
-        // Its server looks twice a second; were it dead, the sweeper would end the reply.
-        _ = timeout(STOP_PATIENCE, super::subscribe::await_end(state, user, id)).await;
-    }
-    Ok(())
+    let request = async { Ok(state.chats.request_stop(user, id).await?) };
+    state.generation.stop(id, request, super::subscribe::await_end(state, user, id)).await
 }
 
 /// Waits until a reply has ended and returns it.
@@ -197,19 +186,8 @@ pub async fn delete_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppR
     // The images first: cut off in between, the conversation is still there to be deleted again.
     crate::images::server::service::delete_of_conversation(state, user, id).await?;
     let running = state.chats.delete_conversation(user, id).await?.ok_or(AppError::NotFound)?;
-    for job in running.into_iter().filter_map(|id| state.jobs.get(id)) {
-        job.stop(StopReason::User);
-    }
+    state.generation.stop_deleted(running);
     Ok(())
-}
-
-/// Whether the work of a hold that nobody renews has a result to charge for. Ends the reply if it has not.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn recover_reply(state: &AppState, id: Uuid) -> AppResult<bool> {
-    // Only a reply that was charged for has a price; an abandoned one has none.
-    Ok(state.chats.abandon_reply(id).await?.is_some_and(|credits| credits > 0))
 }
 
 pub(super) async fn find_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<StoredReply> {

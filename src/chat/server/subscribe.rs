@@ -6,46 +6,40 @@
 //! watcher has not seen.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at, sleep};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use uuid::Uuid;
 
-use super::reply::{error_event, job_event};
+use super::reply::error_event;
 use super::service::find_reply;
 use super::store::StoredReply;
 use crate::app::state::AppState;
 use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
 use crate::credits::server::store::HoldId;
+use crate::generation::{LOOK_EVERY, Look, MOST_FAILURES, encode};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::jobs::{JobEvent, Position};
 
-/// How often the store is asked about a reply that another process writes (or wrote, before it died).
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long the feed may take to tell of an end that the store knows already.
 const END_GRACE: Duration = Duration::from_millis(200);
-/// Failed looks in a row that a watcher waits out.
-const MOST_FAILURES: u32 = 10;
 
 /// The events of a reply after `from`; `None` when the watcher has seen them all.
 ///
 /// # Errors
 /// [`AppError::NotFound`] also for somebody else's reply.
-pub async fn watch_reply(
+pub async fn subscribe(
     state: &AppState,
     user: Uuid,
     id: Uuid,
     from: Option<Position>,
 ) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
     // Before the look into the store: the job may end between the two.
-    let job = state.jobs.get(id).filter(|job| job.user() == user);
-    if let Some(job) = job.filter(|_| from != Some(Position::End)) {
-        let unseen = job.watch().filter(move |event| std::future::ready(from.is_none_or(|from| event.position > from)));
-        return Ok(Some(unseen.boxed()));
+    if let Some(events) = state.generation.own_events(user, id, from) {
+        return Ok(Some(events));
     }
     let reply = find_reply(state, user, id).await?;
     if from == Some(Position::End) {
@@ -62,22 +56,11 @@ pub async fn watch_reply(
 /// # Errors
 /// [`AppError::NotFound`], also when it is deleted meanwhile.
 pub(super) async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
-    if let Some(job) = state.jobs.get(id) {
-        job.closed().await;
-    }
-    let mut ended = pin!(state.jobs.ended_elsewhere(id));
-    let mut was_told = false;
-    loop {
-        match find_reply(state, user, id).await {
-            Ok(reply) if reply.message.state != MessageState::Running => return Ok(reply),
-            Ok(_) => {}
-            Err(error) => return Err(error),
-        }
-        tokio::select! {
-            () = &mut ended, if !was_told => was_told = true,
-            () = sleep(LOOK_EVERY) => {}
-        }
-    }
+    let look = || async {
+        let reply = find_reply(state, user, id).await?;
+        Ok(if reply.message.state == MessageState::Running { Look::Running } else { Look::Ended(reply) })
+    };
+    state.generation.await_end(id, look).await
 }
 
 /// One watcher of a reply that does not run here.
@@ -169,11 +152,11 @@ impl Follower {
                 // The store has what the feed may have lost, and the last word.
                 self.look().await;
             }
-            Position::At(end) if event.name == "token" => {
+            Position::At(end) if event.name == ChatEvent::TOKEN => {
                 self.early.insert(end, event);
                 self.catch_up();
             }
-            Position::At(_) if event.name == "fallback" => {
+            Position::At(_) if event.name == ChatEvent::FALLBACK => {
                 // The feed begins with the beginning; the store may be further.
                 match serde_json::from_str(&event.data) {
                     Ok(FallbackEvent { from, to }) if self.provider.as_ref() == Some(&from) => {
@@ -194,7 +177,7 @@ impl Follower {
         }
         if let (Some(from), Some(to)) = (self.provider.clone(), to.map(str::to_owned)) {
             let fallback = ChatEvent::Fallback(FallbackEvent { from, to: to.clone() });
-            self.ready.push_back(job_event(&fallback, Position::At(0)));
+            self.ready.push_back(encode(&fallback, 0));
             self.provider = Some(to);
         }
     }
@@ -226,7 +209,7 @@ impl Follower {
             Err(error) => {
                 self.failures += 1;
                 if error == AppError::NotFound || self.failures > MOST_FAILURES {
-                    self.ready.push_back(job_event(&error_event(&error), Position::End));
+                    self.ready.push_back(encode(&error_event(&error), 0));
                 }
                 return;
             }
@@ -250,7 +233,7 @@ impl Follower {
                 None => end_event(&self.state, self.user, &reply).await,
             };
             self.ready.push_back(end);
-        } else if self.early.is_empty() && self.told_end.as_ref().is_some_and(|end| end.name == "error") {
+        } else if self.early.is_empty() && self.told_end.as_ref().is_some_and(|end| end.name == ChatEvent::ERROR) {
             // Its writer could not even store that it has failed; the sweeper will.
             self.ready.extend(self.told_end.take());
         }
@@ -260,7 +243,7 @@ impl Follower {
     fn pass_on(&mut self, text: Option<&str>, end: usize) {
         if let Some(text) = text {
             let token = ChatEvent::Token(TokenEvent { text: text.to_owned() });
-            self.ready.push_back(job_event(&token, Position::At(end as u64)));
+            self.ready.push_back(encode(&token, end as u64));
         }
         self.seen = end;
     }
@@ -283,7 +266,7 @@ async fn start_event(state: &AppState, user: Uuid, id: Uuid, reply: &StoredReply
         model: message.model.clone().unwrap_or_default(),
         credits: if message.cached { 0 } else { price_of(state, user, id, reply).await? },
     });
-    Ok(job_event(&start, Position::At(0)))
+    Ok(encode(&start, 0))
 }
 
 /// What was held for a reply, or for the image that it shows: prices may have changed since. A copy costs nothing.
@@ -316,5 +299,5 @@ async fn end_event(state: &AppState, user: Uuid, reply: &StoredReply) -> JobEven
         }
         _ => error_event(&AppError::from_code(message.error_code.as_deref().unwrap_or_default())),
     };
-    job_event(&end, Position::End)
+    encode(&end, 0)
 }

@@ -20,7 +20,7 @@ use super::order::{Wish, order_image};
 use super::service::{self, IMAGES_PAGE};
 use super::storage::Rendition;
 use super::store::ImageFilter;
-use super::subscribe::{await_end, error_of, price_of, watch_image};
+use super::subscribe::{await_end, error_of, price_of, subscribe};
 use crate::account::server::caller::Caller;
 use crate::api_docs::{Refusal, Spending};
 use crate::app::pages;
@@ -198,7 +198,7 @@ async fn watch(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let from = Position::of_request(&headers)?;
-    let Some(events) = watch_image(&state, caller.id, id, from).await? else {
+    let Some(events) = subscribe(&state, caller.id, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events =

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 
-use crate::upstream::{ProviderError, unreachable_error};
+use crate::generation::{ProviderError, unreachable_error};
 
 /// Why a body was not read to its end.
 #[derive(Debug)]

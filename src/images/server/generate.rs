@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::picture::{Picture, Provenance, develop};
@@ -18,18 +18,19 @@ use super::storage::{ObjectKey, Rendition};
 use super::store::{Assignment, FinishedImage, MadeImage};
 use crate::app::state::AppState;
 use crate::chat::server::image_messages;
-use crate::credits::ReleaseReason;
-use crate::credits::server::store::{Hold, HoldEnd, WorkKind};
+use crate::credits::server::store::WorkKind;
+use crate::generation::{
+    Event, Fallback, PendingAttempt, ProviderError, ReleaseReason, Reserved, Route, ToJson, encode,
+};
 use crate::images::{
     AspectRatio, ImageDoneEvent, ImageErrorEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage,
     ImageStartEvent, ImageStatus,
 };
-use crate::platform::db::{keep_trying, now_millis};
+use crate::platform::db::keep_trying;
 use crate::platform::error::AppError;
 use crate::platform::http::request_id::in_request;
-use crate::platform::jobs::{Job, JobEvent, Position, StopReason};
-use crate::upstream::{Next, ProviderError, Route};
-use crate::usage::{Attempt, Outcome};
+use crate::platform::jobs::{Job, StopReason};
+use crate::usage::Outcome;
 
 /// How often a provider is asked how far it is.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -43,11 +44,10 @@ static DARKROOM: Semaphore = Semaphore::const_new(2);
 
 /// An image to make.
 pub struct Making {
-    pub id: Uuid,
     /// Only this run may write to the stored image.
     pub run: Uuid,
     /// Its price.
-    pub hold: Hold,
+    pub hold: Reserved,
     pub shown_in: Option<(Uuid, Uuid)>,
     pub prompt: String,
     pub aspect_ratio: AspectRatio,
@@ -87,8 +87,8 @@ struct Easel<'a> {
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub fn start(state: &AppState, making: Making, route: Route<dyn ImageProvider>) {
     let state = state.clone();
-    state.clone().jobs.spawn(making.id, making.hold.user, WorkKind::Image, |job| {
-        let request_id = making.hold.request_id.clone();
+    state.clone().jobs.spawn(making.hold.id(), making.hold.user(), WorkKind::Image, |job| {
+        let request_id = making.hold.request_id().to_owned();
         in_request(request_id, async move {
             let mut easel = Easel {
                 state: &state,
@@ -100,10 +100,10 @@ pub fn start(state: &AppState, making: Making, route: Route<dyn ImageProvider>) 
                 has_stored: false,
             };
             easel.tell(&ImageEvent::Start(ImageStartEvent {
-                id: making.id.to_string(),
+                id: making.hold.id().to_string(),
                 provider: easel.provider().name().to_owned(),
                 model: easel.provider().model(),
-                credits: making.hold.amount,
+                credits: making.hold.price(),
             }));
             let painted = tokio::select! {
                 reason = job.stopped() => Err(match reason {
@@ -124,12 +124,8 @@ pub fn start(state: &AppState, making: Making, route: Route<dyn ImageProvider>) 
 
 impl Easel<'_> {
     fn tell(&mut self, event: &ImageEvent) {
-        let position = match event {
-            ImageEvent::Done(_) | ImageEvent::Error(_) => Position::End,
-            _ => Position::At(self.told),
-        };
+        self.job.publish(encode(event, self.told));
         self.told += 1;
-        self.job.publish(job_event(event, position));
     }
 
     const fn provider(&self) -> &Arc<GuardedImageProvider> {
@@ -146,7 +142,7 @@ impl Easel<'_> {
             width: picture.width,
             height: picture.height,
             placeholder: picture.placeholder,
-            credits: self.making.hold.amount,
+            credits: self.making.hold.price(),
         };
         self.has_stored = true;
         let stored = async {
@@ -166,17 +162,16 @@ impl Easel<'_> {
     /// Asks one provider after the other.
     async fn paint(&mut self) -> Result<Picture, Failure> {
         let whole = if self.making.resumes.is_some() { RESUME_PATIENCE } else { self.state.config.images.timeout };
-        let deadline = Instant::now() + whole;
-        self.state.retries.earn();
+        self.route.begin(whole);
         loop {
             let provider = self.provider().clone();
-            let share = self.route.share(deadline);
-            let (began, at) = (Instant::now(), now_millis());
+            let share = self.route.share();
+            let attempt = PendingAttempt::begin();
             let painted = timeout(share, self.paint_with(&provider, share)).await;
             let error = match painted {
                 Ok(Ok(picture)) => {
                     self.route.answered();
-                    self.record(Outcome::Ok, began, at);
+                    self.record(&attempt, Outcome::Ok);
                     return Ok(picture);
                 }
                 Ok(Err(Painting::NotOurs)) => return Err(Failure::NotOurs),
@@ -185,7 +180,7 @@ impl Easel<'_> {
             };
             tracing::warn!(provider = provider.name(), %error, "a provider made no image");
             self.route.failed(&error);
-            self.record(error.outcome(), began, at);
+            self.record(&attempt, error.outcome());
             self.give_up_remote().await;
             // Who refuses a prompt has understood it: another one is not asked to do it all the same.
             if matches!(error, ProviderError::Blocked(_)) || !self.fall_back(&error) {
@@ -196,11 +191,7 @@ impl Easel<'_> {
 
     /// Goes on to the next provider, if there is one that may be asked.
     fn fall_back(&mut self, error: &ProviderError) -> bool {
-        let next = self.route.advance(error, &self.state.retries);
-        if next != Next::Nobody {
-            self.state.metrics.fell_back(WorkKind::Image, next != Next::OverBudget);
-        }
-        let Next::Fallback { from, to } = next else { return false };
+        let Some(Fallback { from, to }) = self.route.next(error) else { return false };
         self.tell(&ImageEvent::Fallback(ImageFallbackEvent { from: from.to_owned(), to: to.to_owned() }));
         self.remote_id = None;
         true
@@ -256,7 +247,7 @@ impl Easel<'_> {
 
     fn order(&self, time_left: Duration) -> ImageOrder {
         ImageOrder {
-            id: self.making.id,
+            id: self.making.hold.id(),
             prompt: self.making.prompt.clone(),
             aspect_ratio: self.making.aspect_ratio,
             seed: self.making.seed,
@@ -288,7 +279,7 @@ impl Easel<'_> {
             is_ai: self.provider().is_ai(),
             remote_id,
         };
-        let (id, run) = (self.making.id, self.making.run);
+        let (id, run) = (self.making.hold.id(), self.making.run);
         let assigned = keep_trying(|| self.state.images.assign(id, run, assignment.clone())).await;
         let assigned = assigned.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
         if assigned { Ok(()) } else { Err(Painting::NotOurs) }
@@ -307,7 +298,7 @@ impl Easel<'_> {
     }
 
     async fn store(&self, rendition: Rendition, bytes: Bytes) -> Result<(), Failure> {
-        let key = ObjectKey::new(self.making.id, rendition);
+        let key = ObjectKey::new(self.making.hold.id(), rendition);
         let mut pause = Duration::from_millis(250);
         for _ in 0..4 {
             match self.state.objects.put(key, bytes.clone()).await {
@@ -321,32 +312,8 @@ impl Easel<'_> {
     }
 
     /// Puts down what came of asking a provider.
-    fn record(&self, outcome: Outcome, began: Instant, at: i64) {
-        let provider = self.provider();
-        let attempt = Attempt {
-            id: Uuid::now_v7(),
-            request_id: self.making.hold.request_id.clone(),
-            reply: self.making.id,
-            user: self.making.hold.user,
-            provider: provider.name().to_owned(),
-            model: provider.model(),
-            input_tokens: 0,
-            output_tokens: 0,
-            is_estimated: false,
-            cost_micros: match outcome {
-                _ if !provider.is_ai() => Some(0),
-                Outcome::Ok => self.state.config.usage.prices.find_image(&provider.model()),
-                // Whether it was paid for is not known.
-                Outcome::Timeout | Outcome::Stopped | Outcome::Malformed => None,
-                _ => Some(0),
-            },
-            latency_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
-            first_token_ms: None,
-            outcome,
-            at,
-        };
-        self.state.metrics.painted(&attempt);
-        self.state.usage.record(attempt);
+    fn record(&self, attempt: &PendingAttempt, outcome: Outcome) {
+        self.state.generation.record_image(attempt, &self.making.hold, self.provider().provider(), outcome);
     }
 
     /// Stores how it ended, then settles or releases: what is charged for can be shown.
@@ -364,7 +331,7 @@ impl Easel<'_> {
             }
         };
         let finished = FinishedImage {
-            id: self.making.id,
+            id: self.making.hold.id(),
             run: Some(self.making.run),
             status,
             has_stray_files: made.is_none() && self.has_stored,
@@ -377,7 +344,7 @@ impl Easel<'_> {
             Err(error) => error_event(&error),
         };
         if let Some((_, reply)) = self.making.shown_in {
-            image_messages::end_reply(self.state, self.making.hold.user, self.making.id, reply).await;
+            image_messages::end_reply(self.state, self.making.hold.user(), self.making.hold.id(), reply).await;
         }
         self.tell(&end);
     }
@@ -385,40 +352,31 @@ impl Easel<'_> {
     /// Returns what there is to show, if there is something.
     async fn close_books(&self, finished: FinishedImage) -> Result<Option<ImageDoneEvent>, AppError> {
         let (state, hold) = (self.state, &self.making.hold);
-        let is_complete = finished.status == ImageStatus::Complete;
-        let stored = keep_trying(|| state.images.finish(finished.clone())).await?;
-        if !stored {
-            self.clear_away().await;
-        }
-        let charge = stored && is_complete;
-        let end = if charge { HoldEnd::Settle } else { HoldEnd::Release };
-        let reason = (!charge).then_some(match finished.status {
-            _ if !stored => ReleaseReason::Deleted,
+        let reason = match finished.status {
             ImageStatus::Stopped => ReleaseReason::Stopped,
             _ => ReleaseReason::Failed,
-        });
-        let ended = keep_trying(|| state.credits.end_hold(hold, end, reason)).await?;
-        let (end, balance) = ended.ok_or(AppError::Internal)?;
-        state.metrics.hold_ended(end);
-        if !charge {
+        };
+        if !keep_trying(|| state.images.finish(finished.clone())).await? {
             // Deleted meanwhile: free, and nothing to show.
-            return if stored { Ok(None) } else { Err(AppError::NotFound) };
+            self.clear_away().await;
+            hold.release(ReleaseReason::Deleted).await?;
+            return Err(AppError::NotFound);
         }
-        let image = state.images.find(hold.user, hold.id).await?.ok_or(AppError::NotFound)?;
-        let credits = if end == HoldEnd::Settle { hold.amount } else { 0 };
-        Ok(Some(ImageDoneEvent { image, remaining_credits: balance.available, credits }))
+        if finished.status != ImageStatus::Complete {
+            hold.release(reason).await?;
+            return Ok(None);
+        }
+        let closed = hold.settle().await?;
+        let image = state.images.find(hold.user(), hold.id()).await?.ok_or(AppError::NotFound)?;
+        Ok(Some(ImageDoneEvent { image, remaining_credits: closed.available, credits: closed.charged }))
     }
 
     /// It was deleted, or another run goes on with it; then its hold is that one's too.
     async fn leave(&mut self) {
-        let (state, hold) = (self.state, &self.making.hold);
-        if matches!(state.images.look_up(self.making.id).await, Ok(super::store::Found::Nothing)) {
+        if matches!(self.state.images.look_up(self.making.hold.id()).await, Ok(super::store::Found::Nothing)) {
             self.clear_away().await;
-            let reason = Some(ReleaseReason::Deleted);
-            match keep_trying(|| state.credits.end_hold(hold, HoldEnd::Release, reason)).await {
-                Ok(Some((end, _))) => state.metrics.hold_ended(end),
-                Ok(None) => {}
-                Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
+            if let Err(error) = self.making.hold.release(ReleaseReason::Deleted).await {
+                tracing::error!(%error, "a hold is left to the sweeper");
             }
         }
         self.tell(&error_event(&AppError::NotFound));
@@ -427,7 +385,7 @@ impl Easel<'_> {
     /// Queues the files that this run may have stored for nobody. Were this cut off, whoever sweeps its hold does it.
     async fn clear_away(&self) {
         if self.has_stored {
-            let queued = keep_trying(|| self.state.images.queue_strays(vec![self.making.id])).await;
+            let queued = keep_trying(|| self.state.images.queue_strays(vec![self.making.hold.id()])).await;
             if let Err(error) = queued {
                 tracing::error!(%error, "files of an image that is gone are left to the sweeper");
             }
@@ -454,15 +412,18 @@ pub(super) fn error_event(error: &AppError) -> ImageEvent {
     ImageEvent::Error(ImageErrorEvent { code: error.code().to_owned(), error: error.to_string(), charged: false })
 }
 
-/// An event as jobs carry it: the fields as JSON, without the name.
-pub(crate) fn job_event(event: &ImageEvent, position: Position) -> JobEvent {
-    let (name, data) = match event {
-        ImageEvent::Start(event) => ("start", serde_json::to_string(event)),
-        ImageEvent::Fallback(event) => ("fallback", serde_json::to_string(event)),
-        ImageEvent::Progress(event) => ("progress", serde_json::to_string(event)),
-        ImageEvent::Done(event) => ("done", serde_json::to_string(event)),
-        ImageEvent::Error(event) => ("error", serde_json::to_string(event)),
-    };
-    // Structs of texts and numbers: there is nothing in them that JSON could not say.
-    JobEvent { name: name.into(), data: data.unwrap_or_default(), position }
+impl Event for ImageEvent {
+    fn head(&self) -> (&'static str, bool) {
+        (self.name(), Self::is_last(self.name()))
+    }
+
+    fn fields(&self) -> &dyn ToJson {
+        match self {
+            Self::Start(event) => event,
+            Self::Fallback(event) => event,
+            Self::Progress(event) => event,
+            Self::Done(event) => event,
+            Self::Error(event) => event,
+        }
+    }
 }

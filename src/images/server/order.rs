@@ -3,9 +3,7 @@
 //! Making it is `making.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::generate::{self, Making};
@@ -14,18 +12,12 @@ use super::store::NewImage;
 use crate::account::server::caller::Caller;
 use crate::app::state::AppState;
 use crate::chat::server::store::NewExchange;
-use crate::credits::ReleaseReason;
-use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
-use crate::generation::recovery::lease_from_now;
+use crate::credits::server::store::{Idempotency, WorkKind};
+use crate::generation::{Begun, Payer, ReleaseReason, await_begin, choose_order, outlive_handler};
 use crate::i18n::{Text, fill, t};
 use crate::images::{AspectRatio, ImageRequest, MOST_RUNNING};
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::request_id::current_request_id;
 use crate::platform::limits::Quota;
-use crate::upstream::{Route, choose_order};
-
-/// How long the first of two equal requests may take to store its image.
-const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// An image that was ordered.
 #[derive(Debug, Clone)]
@@ -93,73 +85,33 @@ pub async fn order_image(
     wish: Wish,
     idempotency: Option<Idempotency>,
 ) -> AppResult<Ordered> {
-    if state.is_shutting_down() {
-        return Err(AppError::Unavailable);
-    }
-    let quota = caller.count_spending(state).await?;
-    let (user, key) = (caller.id, caller.key.map(|key| key.spending));
-    let ordering = Ordering { id: Uuid::now_v7(), user, key, wish, idempotency, request_id: current_request_id() };
-    // The handler's future may be dropped at any await; a hold and what follows it must not be.
+    let quota = state.generation.admit(caller).await?;
+    let ordering = Ordering { id: Uuid::now_v7(), payer: Payer::new(caller, idempotency), wish };
     let shared = state.clone();
-    let (id, first) =
-        tokio::spawn(async move { ordering.order(&shared).await }).await.map_err(|_| AppError::Internal)??;
+    let (id, first) = outlive_handler(async move { ordering.order(&shared).await }).await?;
     if first.is_none() {
-        await_begin(state, user, id).await?;
+        await_begin(|| state.images.find(caller.id, id)).await?;
     }
     Ok(Ordered { id, is_new: first.is_some(), first, quota })
 }
 
-/// A repeated request may come before the first has stored its image.
-async fn await_begin(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
-    let begun = Instant::now();
-    while state.images.find(user, id).await?.is_none() {
-        if begun.elapsed() > BEGIN_PATIENCE {
-            return Err(AppError::NotFound);
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
-}
-
 struct Ordering {
     id: Uuid,
-    user: Uuid,
-    /// The API key that pays.
-    key: Option<SpendingKey>,
+    payer: Payer,
     wish: Wish,
-    idempotency: Option<Idempotency>,
-    request_id: String,
 }
 
 impl Ordering {
     /// Returns the image's id, and if it is a new one, who is asked first for it.
-    async fn order(self, state: &AppState) -> AppResult<(Uuid, Option<(&'static str, String)>)> {
-        let price = state.config.credits.image;
+    async fn order(mut self, state: &AppState) -> AppResult<(Uuid, Option<(&'static str, String)>)> {
         // Dropped with all that it claims, should there be nothing to make.
-        let route = Route::plan(self.wish.order.clone())?;
-        let new = NewHold {
-            id: self.id,
-            user: self.user,
-            kind: WorkKind::Image,
-            amount: price,
-            request_id: self.request_id,
-            idempotency: self.idempotency,
-            key: self.key,
-            lease_until: lease_from_now(),
+        let route = state.generation.plan(WorkKind::Image, self.wish.order.clone())?;
+        let price = state.config.credits.image;
+        let hold = match state.generation.begin(&self.payer, WorkKind::Image, self.id, price).await? {
+            Begun::New(hold) => hold,
+            Begun::Repeated(id) => return Ok((id, None)),
         };
-        let hold = new.held();
-        match state.credits.hold(new).await? {
-            HoldOutcome::Held(_) => state.metrics.held(),
-            HoldOutcome::Repeated(id) => return Ok((id, None)),
-            HoldOutcome::Mismatch => return Err(AppError::IdempotencyMismatch),
-            HoldOutcome::Insufficient { available } => {
-                return Err(AppError::InsufficientCredits { needed: price, available });
-            }
-            HoldOutcome::OverBudget { left } => {
-                return Err(AppError::OverBudget { needed: price, available: left });
-            }
-        }
-        let Wish { prompt, aspect_ratio, seed, exchange, .. } = self.wish;
+        let exchange = self.wish.exchange.take();
         let shown_in = exchange.as_ref().map(|exchange| (exchange.conversation, exchange.reply_id));
         let (provider, model) = (route.provider().name(), route.provider().model());
         // The reply that shows it names whoever makes it, not who rests.
@@ -168,11 +120,11 @@ impl Ordering {
         let run = Uuid::now_v7();
         let new = NewImage {
             id: self.id,
-            user: self.user,
+            user: self.payer.user,
             shown_in,
-            prompt: prompt.clone(),
-            aspect_ratio,
-            seed,
+            prompt: self.wish.prompt.clone(),
+            aspect_ratio: self.wish.aspect_ratio,
+            seed: self.wish.seed,
             provider: provider.to_owned(),
             model: model.clone(),
             is_ai: route.provider().is_ai(),
@@ -180,17 +132,25 @@ impl Ordering {
         };
         if let Err(error) = begin(state, new, exchange).await {
             // Where a store failed, what it did is not known; then the sweeper ends the hold as well.
-            state.images.delete(self.user, vec![self.id]).await?;
-            if let Some((_, reply)) = shown_in {
-                state.chats.abandon_reply(reply).await?;
+            match self.forget(state, shown_in).await {
+                Ok(()) => hold.cancel(ReleaseReason::NeverStarted).await,
+                Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
             }
-            state.credits.end_hold(&hold, HoldEnd::Release, Some(ReleaseReason::NeverStarted)).await?;
-            state.metrics.hold_ended(HoldEnd::Release);
             return Err(error);
         }
+        let Wish { prompt, aspect_ratio, seed, .. } = self.wish;
         let resumes = None;
-        generate::start(state, Making { id: self.id, run, hold, shown_in, prompt, aspect_ratio, seed, resumes }, route);
+        generate::start(state, Making { run, hold, shown_in, prompt, aspect_ratio, seed, resumes }, route);
         Ok((self.id, Some((provider, model))))
+    }
+
+    /// Takes back what may have been stored of an image that could not begin.
+    async fn forget(&self, state: &AppState, shown_in: Option<(Uuid, Uuid)>) -> AppResult<()> {
+        state.images.delete(self.payer.user, vec![self.id]).await?;
+        if let Some((_, reply)) = shown_in {
+            state.chats.abandon_reply(reply).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,33 +1,59 @@
 //! What becomes of images whose server was killed: the provider is asked on where it can be, the rest is free.
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::generate::{self, Making, RESUME_PATIENCE};
 use super::store::{FinishedImage, Found, RunningImage};
 use crate::app::state::AppState;
 use crate::chat::server::image_messages;
-use crate::credits::server::store::{Hold, HoldId};
-use crate::generation::recovery::lease_from_now;
+use crate::credits::server::store::WorkKind;
+use crate::generation::recovery::{Recover, Recovered};
+use crate::generation::{Reserved, choose_order};
 use crate::images::ImageStatus;
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
-use crate::upstream::{Route, choose_order};
 
-/// Whether the work of a hold that nobody renews has a result to charge for; `None` where somebody goes on with it.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn recover_image(state: &AppState, hold: &Hold) -> AppResult<Option<bool>> {
-    let (has_result, shown_in) = match state.images.look_up(hold.id).await? {
-        Found::Ended { credits, shown_in } => (credits > 0, shown_in),
+/// What the server knows of its images.
+pub struct ImageRecovery {
+    state: AppState,
+}
+
+impl ImageRecovery {
+    #[must_use]
+    pub const fn new(state: AppState) -> Self {
+        Self { state }
+    }
+}
+
+#[async_trait]
+impl Recover for ImageRecovery {
+    fn kind(&self) -> WorkKind {
+        WorkKind::Image
+    }
+
+    async fn recover(&self, hold: &Reserved) -> AppResult<Recovered> {
+        recover(&self.state, hold).await
+    }
+
+    async fn stop_requests(&self, running: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
+        Ok(self.state.images.stop_requests(running).await?)
+    }
+}
+
+async fn recover(state: &AppState, hold: &Reserved) -> AppResult<Recovered> {
+    let (recovered, shown_in) = match state.images.look_up(hold.id()).await? {
+        Found::Ended { credits, shown_in } => {
+            (if credits > 0 { Recovered::Settle } else { Recovered::Release }, shown_in)
+        }
         Found::Nothing => {
             // It was deleted while it was being stored, or never begun: files can be there, but nothing that knows them.
-            state.images.queue_strays(vec![hold.id]).await?;
-            (false, None)
+            state.images.queue_strays(vec![hold.id()]).await?;
+            (Recovered::Release, None)
         }
         Found::Running(image) => {
-            if state.jobs.get(hold.id).is_some() || resume(state, hold, &image).await? {
-                return Ok(None);
+            if resume(state, hold, &image).await? {
+                return Ok(Recovered::GoesOn);
             }
             let failed = FinishedImage {
                 id: image.id,
@@ -39,19 +65,19 @@ pub async fn recover_image(state: &AppState, hold: &Hold) -> AppResult<Option<bo
             };
             if !state.images.finish(failed).await? {
                 // It went on in between: the next sweep sees how.
-                return Ok(None);
+                return Ok(Recovered::GoesOn);
             }
-            (false, image.shown_in)
+            (Recovered::Release, image.shown_in)
         }
     };
     if let Some((_, reply)) = shown_in {
-        image_messages::end_reply(state, hold.user, hold.id, reply).await;
+        image_messages::end_reply(state, hold.user(), hold.id(), reply).await;
     }
-    Ok(Some(has_result))
+    Ok(recovered)
 }
 
 /// Asks on where a provider knows the work by an id. Not for ever: what is older than an image may take is given up.
-async fn resume(state: &AppState, hold: &Hold, image: &RunningImage) -> AppResult<bool> {
+async fn resume(state: &AppState, hold: &Reserved, image: &RunningImage) -> AppResult<bool> {
     let Some(remote_id) = &image.remote_id else { return Ok(false) };
     if state.is_shutting_down() || age_millis(image.id) > (state.config.images.timeout + RESUME_PATIENCE).as_millis() {
         return Ok(false);
@@ -59,17 +85,16 @@ async fn resume(state: &AppState, hold: &Hold, image: &RunningImage) -> AppResul
     // It is not configured any more: nobody to ask.
     let Ok(mut order) = choose_order(&state.image_providers, Some(&image.provider)) else { return Ok(false) };
     order.truncate(1);
-    let route = Route::plan(order)?;
+    let route = state.generation.plan(WorkKind::Image, order)?;
     let run = Uuid::now_v7();
     if !state.images.take_over(image.id, image.run, run).await? {
         return Ok(true);
     }
-    state.credits.renew_holds(vec![HoldId { id: hold.id, user: hold.user }], lease_from_now()).await?;
+    hold.renew().await?;
     tracing::info!(image = %image.id, provider = image.provider, "going on with an image of a server that is gone");
     generate::start(
         state,
         Making {
-            id: image.id,
             run,
             hold: hold.clone(),
             shown_in: image.shown_in,

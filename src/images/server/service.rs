@@ -2,10 +2,7 @@
 //!
 //! Ordering is `asking.rs`, making `making.rs`, watching `watch.rs`, deleting files `cleaning.rs`.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::storage::{ObjectKey, Rendition};
@@ -18,12 +15,9 @@ use crate::images::{
     Studio,
 };
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::jobs::StopReason;
 
 /// Images of a page of the gallery where nothing else is asked for.
 pub const IMAGES_PAGE: usize = 24;
-/// How long to wait for another server to stop.
-const STOP_PATIENCE: Duration = Duration::from_secs(4);
 
 /// Which part of the gallery is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -139,14 +133,8 @@ pub async fn change_image(state: &AppState, user: Uuid, id: Uuid, change: ImageC
 /// [`AppError::NotFound`].
 pub async fn stop_image(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
     find_image(state, user, id).await?;
-    if let Some(job) = state.jobs.get(id) {
-        job.stop(StopReason::User);
-        job.closed().await;
-    } else if state.images.request_stop(user, id).await? {
-        // Its server looks twice a second; were it dead, the sweeper would end it.
-        _ = timeout(STOP_PATIENCE, subscribe::await_end(state, user, id)).await;
-    }
-    Ok(())
+    let request = async { Ok(state.images.request_stop(user, id).await?) };
+    state.generation.stop(id, request, subscribe::await_end(state, user, id)).await
 }
 
 /// Deletes an image with its files.
@@ -187,9 +175,7 @@ pub async fn delete_of_user(state: &AppState, user: Uuid) -> AppResult<usize> {
 
 /// Nobody need go on with what was deleted, and its files can go at once.
 fn forget(state: &AppState, deleted: &[Uuid]) -> usize {
-    for job in deleted.iter().filter_map(|id| state.jobs.get(*id)) {
-        job.stop(StopReason::User);
-    }
+    state.generation.stop_deleted(deleted.iter().copied());
     state.cleaner.notify_one();
     deleted.len()
 }

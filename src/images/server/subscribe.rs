@@ -3,45 +3,36 @@
 //! One that is made here is watched through its job. One that another server makes is followed through the feed of jobs,
 //! which may lose events or be gone, and the store, which decides when it is over.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::ready;
 use futures::stream::{self, BoxStream, StreamExt};
-use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::generate::{error_event, job_event};
+use super::generate::error_event;
 use super::service::find_image;
 use crate::app::state::AppState;
 use crate::credits::server::store::HoldId;
+use crate::generation::{Look, encode};
 use crate::images::{Image, ImageDoneEvent, ImageEvent, ImageStartEvent, ImageStatus};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::jobs::{JobEvent, Position};
 
-/// How often the store is asked about an image that another process makes (or made, before it died).
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Failed looks in a row that a watcher waits out.
-const MOST_FAILURES: u32 = 10;
-
 /// The events of an image after `from`; `None` when the watcher has seen them all.
 ///
 /// # Errors
 /// [`AppError::NotFound`] also for somebody else's image.
-pub async fn watch_image(
+pub async fn subscribe(
     state: &AppState,
     user: Uuid,
     id: Uuid,
     from: Option<Position>,
 ) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
     // Before the look into the store: the job may end between the two.
-    let job = state.jobs.get(id).filter(|job| job.user() == user);
-    if let Some(job) = job.filter(|_| from != Some(Position::End)) {
-        let unseen = job.watch().filter(move |event| ready(from.is_none_or(|from| event.position > from)));
-        return Ok(Some(unseen.boxed()));
+    if let Some(events) = state.generation.own_events(user, id, from) {
+        return Ok(Some(events));
     }
     let image = find_image(state, user, id).await?;
     if from == Some(Position::End) {
@@ -52,7 +43,7 @@ pub async fn watch_image(
     // What the feed says on the way; how it ends, the store says.
     let told = feed.unwrap_or_else(|| stream::empty().boxed()).filter(move |event| {
         let is_new = event.position != Position::End && from.is_none_or(|from| event.position > from);
-        ready(is_new && event.name != "start")
+        ready(is_new && event.name != ImageEvent::START)
     });
     let told = told.chain(stream::pending()).boxed();
     let state = state.clone();
@@ -72,28 +63,11 @@ pub async fn watch_image(
 /// # Errors
 /// [`AppError::NotFound`], also when it is deleted meanwhile.
 pub async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Image> {
-    if let Some(job) = state.jobs.get(id) {
-        job.closed().await;
-    }
-    let mut ended = pin!(state.jobs.ended_elsewhere(id));
-    let (mut was_told, mut failures) = (false, 0);
-    loop {
-        match find_image(state, user, id).await {
-            Ok(image) if image.status != ImageStatus::Running => return Ok(image),
-            Ok(_) => failures = 0,
-            Err(AppError::NotFound) => return Err(AppError::NotFound),
-            Err(error) => {
-                failures += 1;
-                if failures > MOST_FAILURES {
-                    return Err(error);
-                }
-            }
-        }
-        tokio::select! {
-            () = &mut ended, if !was_told => was_told = true,
-            () = sleep(LOOK_EVERY) => {}
-        }
-    }
+    let look = || async {
+        let image = find_image(state, user, id).await?;
+        Ok(if image.status == ImageStatus::Running { Look::Running } else { Look::Ended(image) })
+    };
+    state.generation.await_end(id, look).await
 }
 
 /// The first event, made from what is stored.
@@ -104,7 +78,7 @@ async fn start_event(state: &AppState, user: Uuid, id: Uuid, image: &Image) -> A
         model: image.model.clone(),
         credits: price_of(state, user, id).await?,
     });
-    Ok(job_event(&start, Position::At(0)))
+    Ok(encode(&start, 0))
 }
 
 /// What was held for an image: prices may have changed since.
@@ -131,7 +105,7 @@ async fn end_event(state: &AppState, user: Uuid, id: Uuid) -> JobEvent {
         },
         Err(error) => error_event(&error),
     };
-    job_event(&end, Position::End)
+    encode(&end, 0)
 }
 
 /// Why an image that has ended cannot be shown.

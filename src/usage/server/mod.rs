@@ -2,5 +2,4 @@
 
 pub mod prices;
 pub mod recorder;
-pub mod service;
 pub mod store;

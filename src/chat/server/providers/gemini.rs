@@ -15,7 +15,7 @@ use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn};
 use crate::app::config::GeminiConfig;
 use crate::chat::Usage;
-use crate::upstream::{Provider, Refusal, brief};
+use crate::generation::{Provider, Refusal, brief};
 
 /// Tokens on top of the answer's for models that think before they answer: both count as output.
 const ROOM_TO_THINK: u32 = 1024;

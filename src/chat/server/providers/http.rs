@@ -8,8 +8,8 @@ use reqwest::{RequestBuilder, Response};
 
 use super::{ProviderError, ProviderEvent, TokenStream};
 use crate::chat::Usage;
+use crate::generation::{Refusal, innermost_cause, unreachable_error};
 use crate::platform::sse::SseParser;
-use crate::upstream::{Refusal, innermost_cause, unreachable_error};
 
 /// What is known of an answer while it comes.
 #[derive(Default)]

@@ -13,8 +13,8 @@ pub use openai::OpenAiProvider;
 
 use super::attachments::Image;
 use crate::chat::Usage;
-pub use crate::upstream::ProviderError;
-use crate::upstream::{Guarded, Provider};
+pub use crate::generation::ProviderError;
+use crate::generation::{Guarded, Provider};
 
 /// Who said something in the context that a model gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

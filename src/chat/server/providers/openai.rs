@@ -12,7 +12,7 @@ use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
 use crate::app::config::OpenAiConfig;
 use crate::chat::Usage;
-use crate::upstream::{Provider, Refusal, brief};
+use crate::generation::{Provider, Refusal, brief};
 
 /// A client of one OpenAI-compatible server.
 pub struct OpenAiProvider {

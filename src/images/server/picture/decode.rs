@@ -6,8 +6,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
 use super::{MAX_PIXELS, PictureError, SIDE};
+use crate::generation::brief;
 use crate::platform::image_type::ImageType;
-use crate::upstream::brief;
 
 /// Memory for decoding, at most: the largest picture with four channels of 16 bits, and as much again for the decoder.
 const MAX_MEMORY: u64 = MAX_PIXELS * 8 * 2;

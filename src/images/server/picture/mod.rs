@@ -17,7 +17,7 @@ pub const MAX_PIXELS: u64 = 4096 * 4096;
 /// Where a picture comes from. It is written into the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
-    /// [`crate::upstream::Provider::name`].
+    /// [`crate::generation::Provider::name`].
     pub provider: String,
     pub model: String,
     /// Whether it comes from a model.

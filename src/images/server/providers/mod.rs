@@ -16,8 +16,8 @@ pub use sketch_provider::SketchProvider;
 use url::Url;
 use uuid::Uuid;
 
+use crate::generation::{Guarded, Provider, ProviderError};
 use crate::images::AspectRatio;
-use crate::upstream::{Guarded, Provider, ProviderError};
 
 /// Bytes of a picture as it comes from a provider, at most.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::{ImageOrder, ImageProvider, Source, Step};
-use crate::upstream::{Provider, ProviderError};
+use crate::generation::{Provider, ProviderError};
 
 /// Pictures that are painted at the same time: each takes a core for a tenth of a second.
 static EASELS: Semaphore = Semaphore::const_new(2);
@@ -14,6 +14,10 @@ static EASELS: Semaphore = Semaphore::const_new(2);
 pub struct SketchProvider;
 
 impl Provider for SketchProvider {
+    fn is_free(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "sketch"
     }

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{MAX_OBJECT_BYTES, ObjectKey, ObjectStore, StorageError};
-use crate::upstream::brief;
+use crate::generation::brief;
 
 /// Which bucket, and how to get in.
 #[derive(Debug, Clone)]

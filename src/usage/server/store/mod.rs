@@ -3,6 +3,8 @@
 mod mongo;
 mod sqlite;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 pub use mongo::MongoUsageStore;
 pub use sqlite::SqliteUsageStore;
@@ -10,6 +12,9 @@ use uuid::Uuid;
 
 use crate::platform::db::StoreResult;
 use crate::usage::Attempt;
+
+/// How long attempts are kept: a year can be compared with the one before.
+pub const KEPT: Duration = Duration::from_hours(24 * 400);
 
 /// Attempts at providers. They stay when what they were for is deleted: the provider was paid all the same.
 #[async_trait]

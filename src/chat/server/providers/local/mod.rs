@@ -18,8 +18,8 @@ use futures::channel::mpsc;
 use llama_cpp_2::model::LlamaModel;
 
 use super::{ChatProvider, ProviderError, ProviderRequest, TokenStream};
+use crate::generation::Provider;
 use crate::i18n::{Text, fill, t};
-use crate::upstream::Provider;
 use queue::{Job, Queue};
 
 /// Where the local model stands.
@@ -127,6 +127,10 @@ impl Drop for LocalProvider {
 }
 
 impl Provider for LocalProvider {
+    fn is_free(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "local"
     }

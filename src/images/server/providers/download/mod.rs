@@ -12,9 +12,9 @@ use reqwest::{ClientBuilder, Response, StatusCode};
 use url::{Host, Origin, Url};
 
 use super::{MAX_BYTES, SetUpError};
+use crate::generation::{ProviderError, Refusal, unreachable_error};
 use crate::images::server::body::read_body;
 use crate::images::server::picture::sniff;
-use crate::upstream::{ProviderError, Refusal, unreachable_error};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the whole of it: 32 MiB in a minute are 0.5 MiB a second.

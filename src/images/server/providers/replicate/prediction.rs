@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use crate::generation::{ProviderError, brief};
 use crate::images::server::providers::{Source, Step};
-use crate::upstream::{ProviderError, brief};
 
 /// The parts of a prediction that matter here.
 #[derive(Debug, Deserialize)]

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::prediction::is_about_content;
-use crate::upstream::{ProviderError, Refusal, brief};
+use crate::generation::{ProviderError, Refusal, brief};
 
 /// What was asked: the same status can mean different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

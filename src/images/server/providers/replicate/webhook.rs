@@ -7,8 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::prediction::{Prediction, is_id, read_prediction};
+use crate::generation::ProviderError;
 use crate::images::server::providers::Step;
-use crate::upstream::ProviderError;
 
 /// How far its clock and ours may be apart, in seconds. After that a report may be somebody's copy.
 const TOLERANCE: u64 = 5 * 60;

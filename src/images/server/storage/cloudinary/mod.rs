@@ -17,8 +17,8 @@ pub use signature::{HashAlgorithm, sign};
 use url::Url;
 
 use super::{MAX_OBJECT_BYTES, ObjectKey, ObjectStore, Rendition, StorageError};
+use crate::generation::{Refusal, brief};
 use crate::images::server::body::{BodyError, read_body};
-use crate::upstream::{Refusal, brief};
 
 /// How often something is tried that may be over soon.
 const ATTEMPTS: u32 = 3;
@@ -215,7 +215,7 @@ async fn refused(response: Response) -> StorageError {
 }
 
 fn unreachable(error: &reqwest::Error) -> StorageError {
-    StorageError::Unavailable(crate::upstream::unreachable_error(error).to_string())
+    StorageError::Unavailable(crate::generation::unreachable_error(error).to_string())
 }
 
 fn broken(error: BodyError) -> StorageError {

@@ -4,9 +4,24 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Provider, ProviderError};
+use super::ProviderError;
 use crate::i18n::{Text, fill};
-use crate::platform::error::{AppError, AppResult};
+
+/// Somebody outside, or a part of this program, that makes what users pay for.
+pub trait Provider: Send + Sync {
+    /// `openai`, `local`, `replicate` …
+    fn name(&self) -> &'static str;
+    /// The model that works where the request names none.
+    fn model(&self) -> String;
+    /// Whether asking it costs the operator nothing.
+    fn is_free(&self) -> bool {
+        false
+    }
+    /// Why it cannot work now, for people; `None` when it can, as far as it knows.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+}
 
 /// So many failures in a row, and it rests.
 const FAILURES: u32 = 5;
@@ -44,6 +59,11 @@ impl<P: Provider + ?Sized> Guarded<P> {
     #[must_use]
     pub fn new(provider: Arc<P>) -> Self {
         Self { provider, breaker: Breaker::default() }
+    }
+
+    #[must_use]
+    pub fn provider(&self) -> &P {
+        &self.provider
     }
 
     /// The right to ask it now, unless it rests or somebody else tries it out.
@@ -132,26 +152,6 @@ impl<P: ?Sized> Drop for Permit<P> {
             self.provider.breaker.release(until, Instant::now());
         }
     }
-}
-
-/// The picked provider first, then the others in their order: whoever can answers.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `provider`.
-pub fn choose_order<P: Provider + ?Sized>(
-    all: &[Arc<Guarded<P>>],
-    picked: Option<&str>,
-) -> AppResult<Vec<Arc<Guarded<P>>>> {
-    let mut order = all.to_vec();
-    if let Some(name) = picked {
-        let position = order
-            .iter()
-            .position(|provider| provider.name() == name)
-            .ok_or_else(|| AppError::invalid("provider", format!("There is no provider {name:?} here.")))?;
-        let first = order.remove(position);
-        order.insert(0, first);
-    }
-    Ok(order)
 }
 
 const fn is_failure(error: &ProviderError) -> bool {

@@ -1,0 +1,116 @@
+//! How providers fail, and what services behind HTTP say when they do not do what they are asked, without the secrets that
+//! may be in it.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Response, StatusCode};
+
+use crate::platform::error::AppError;
+use crate::usage::Outcome;
+
+/// Why a provider did not answer, or stopped answering. The texts are for logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// It cannot be reached or is in no state to answer.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    #[error("rate limited")]
+    RateLimited { retry_after: Option<Duration> },
+    /// It does not take this request; another provider may.
+    #[error("rejected: {0}")]
+    Rejected(String),
+    /// It will not answer this, for reasons of its own.
+    #[error("blocked: {0}")]
+    Blocked(String),
+    #[error("timed out")]
+    Timeout,
+    /// It answered something that is no answer, or broke off.
+    #[error("malformed: {0}")]
+    Malformed(String),
+}
+
+impl ProviderError {
+    /// What the user is told.
+    #[must_use]
+    pub const fn shown(&self) -> AppError {
+        match self {
+            Self::Timeout => AppError::ProviderTimeout,
+            Self::RateLimited { .. } => AppError::ProviderRateLimited,
+            _ => AppError::ProviderFailed,
+        }
+    }
+
+    /// What the user is told of an image: that a prompt was refused is worth knowing, as no answer says so.
+    #[must_use]
+    pub const fn shown_for_image(&self) -> AppError {
+        match self {
+            Self::Blocked(_) => AppError::ContentBlocked,
+            _ => self.shown(),
+        }
+    }
+
+    /// What is put down in the record.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Timeout => Outcome::Timeout,
+            Self::RateLimited { .. } => Outcome::RateLimited,
+            Self::Blocked(_) => Outcome::Blocked,
+            Self::Rejected(_) => Outcome::Rejected,
+            Self::Malformed(_) => Outcome::Malformed,
+            Self::Unavailable(_) => Outcome::Unavailable,
+        }
+    }
+}
+
+/// An answer that is no success.
+pub struct Refusal {
+    pub status: StatusCode,
+    pub retry_after: Option<Duration>,
+    pub body: Vec<u8>,
+}
+
+impl Refusal {
+    /// Reads as much of it as is worth reading.
+    pub async fn read(response: Response) -> Self {
+        /// More of an error body is not worth reading.
+        const MOST: usize = 16 * 1024;
+        let status = response.status();
+        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = Vec::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(Ok(chunk)) = chunks.next().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MOST {
+                break;
+            }
+        }
+        Self { status, retry_after: seconds.map(Duration::from_secs), body }
+    }
+}
+
+/// The start of a text from outside, on one line.
+#[must_use]
+pub fn brief(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+}
+
+/// What it means that no answer came.
+#[must_use]
+pub fn unreachable_error(error: &reqwest::Error) -> ProviderError {
+    if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Unavailable(innermost_cause(error)) }
+}
+
+/// The innermost cause of an error, without its URL, which may carry a password.
+#[must_use]
+pub fn innermost_cause(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    if text.is_empty() { "the request failed".to_owned() } else { text }
+}

@@ -1,0 +1,260 @@
+//! Holds: the price of work is put aside before it begins, and charged or given back when it has ended.
+//!
+//! What becomes of a hold is counted here and nowhere else. Whoever has a [`Reserved`] ends it; should the process die
+//! before, the sweeper does (`recovery.rs`).
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::Generation;
+use crate::account::server::caller::Caller;
+pub use crate::credits::ReleaseReason;
+use crate::credits::server::store::{Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
+use crate::i18n::{current_language, in_language};
+use crate::platform::db::{StoreResult, keep_trying, now_millis};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::request_id::{current_request_id, in_request};
+use crate::platform::limits::Quota;
+
+/// How long work is taken for alive after its hold was last renewed.
+const LEASE: Duration = Duration::from_secs(30);
+/// How long an `Idempotency-Key` is remembered.
+pub const KEYS_LIVE: Duration = Duration::from_hours(24);
+/// How long the first of two equal requests may take to store what it begins.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who pays, and for which request.
+#[derive(Debug, Clone)]
+pub struct Payer {
+    pub user: Uuid,
+    /// The API key that pays.
+    pub key: Option<SpendingKey>,
+    pub idempotency: Option<Idempotency>,
+    pub request_id: String,
+}
+
+impl Payer {
+    /// The caller of the request that is being served.
+    #[must_use]
+    pub fn new(caller: &Caller, idempotency: Option<Idempotency>) -> Self {
+        let key = caller.key.map(|key| key.spending);
+        Self { user: caller.id, key, idempotency, request_id: current_request_id() }
+    }
+}
+
+/// What came of the wish to begin some work.
+pub enum Begun {
+    /// It is paid for: it can begin.
+    New(Reserved),
+    /// The same request came before; the work has this id.
+    Repeated(Uuid),
+}
+
+/// The price of some work, put aside. A copy is another handle of the same hold, which ends once.
+#[derive(Clone)]
+pub struct Reserved {
+    generation: Generation,
+    hold: Hold,
+}
+
+/// A hold that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    pub end: HoldEnd,
+    /// What was charged.
+    pub charged: i64,
+    /// What the user has left.
+    pub available: i64,
+}
+
+impl Generation {
+    /// Counts a request that is going to spend.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when the server ends, [`AppError::RateLimited`].
+    pub async fn admit(&self, caller: &Caller) -> AppResult<Quota> {
+        if self.is_shutting_down() {
+            return Err(AppError::Unavailable);
+        }
+        caller.count_spending(self.limiter.as_ref()).await
+    }
+
+    /// Puts the price of the work `id` aside.
+    ///
+    /// # Errors
+    /// [`AppError::InsufficientCredits`], [`AppError::OverBudget`], [`AppError::IdempotencyMismatch`],
+    /// [`AppError::Unavailable`].
+    pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: Uuid, price: i64) -> AppResult<Begun> {
+        let new = NewHold {
+            id,
+            user: payer.user,
+            kind,
+            amount: price,
+            request_id: payer.request_id.clone(),
+            idempotency: payer.idempotency.clone(),
+            key: payer.key,
+            lease_until: lease_from_now(),
+        };
+        let hold = new.held();
+        match self.credits.hold(new).await? {
+            HoldOutcome::Held(_) => {
+                self.metrics.held();
+                Ok(Begun::New(self.reserved(hold)))
+            }
+            HoldOutcome::Repeated(id) => Ok(Begun::Repeated(id)),
+            HoldOutcome::Mismatch => Err(AppError::IdempotencyMismatch),
+            HoldOutcome::Insufficient { available } => Err(AppError::InsufficientCredits { needed: price, available }),
+            HoldOutcome::OverBudget { left } => Err(AppError::OverBudget { needed: price, available: left }),
+        }
+    }
+
+    /// The work that was begun by the same request before.
+    ///
+    /// # Errors
+    /// [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
+    pub async fn find_repeated(&self, payer: &Payer) -> AppResult<Option<Uuid>> {
+        let Some(key) = &payer.idempotency else { return Ok(None) };
+        match self.credits.find_key(payer.user, key).await? {
+            Some(HoldOutcome::Repeated(id)) => Ok(Some(id)),
+            Some(_) => Err(AppError::IdempotencyMismatch),
+            None => Ok(None),
+        }
+    }
+
+    /// A handle of a hold that was made before.
+    pub(super) fn reserved(&self, hold: Hold) -> Reserved {
+        Reserved { generation: self.clone(), hold }
+    }
+
+    /// Says that this work is alive.
+    pub(super) async fn renew(&self, holds: Vec<HoldId>) -> AppResult<()> {
+        if holds.is_empty() {
+            return Ok(());
+        }
+        Ok(self.credits.renew_holds(holds, lease_from_now()).await?)
+    }
+}
+
+impl Reserved {
+    /// The id of the hold, of the work and of its job.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.hold.id
+    }
+
+    #[must_use]
+    pub const fn kind(&self) -> WorkKind {
+        self.hold.kind
+    }
+
+    /// Whose work it is.
+    #[must_use]
+    pub const fn user(&self) -> Uuid {
+        self.hold.user
+    }
+
+    #[must_use]
+    pub const fn price(&self) -> i64 {
+        self.hold.amount
+    }
+
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.hold.request_id
+    }
+
+    /// Says that the work is alive.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn renew(&self) -> AppResult<()> {
+        self.generation.renew(vec![HoldId { id: self.hold.id, user: self.hold.user }]).await
+    }
+
+    /// Charges the price: the result can be shown. A database that is gone is waited for.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`]; then the sweeper ends the hold.
+    pub async fn settle(&self) -> AppResult<Closed> {
+        self.closed(keep_trying(|| self.end(HoldEnd::Settle, None)).await)
+    }
+
+    /// Gives the price back. A database that is gone is waited for.
+    ///
+    /// # Errors
+    /// As [`Reserved::settle`].
+    pub async fn release(&self, reason: ReleaseReason) -> AppResult<Closed> {
+        self.closed(keep_trying(|| self.end(HoldEnd::Release, Some(reason))).await)
+    }
+
+    /// Gives the price back where somebody waits: with one try, and what cannot be given back now is left to the sweeper.
+    pub async fn cancel(&self, reason: ReleaseReason) {
+        if let Err(error) = self.try_release(reason).await {
+            tracing::error!(%error, "a hold is left to the sweeper");
+        }
+    }
+
+    /// As [`Reserved::settle`], with one try.
+    pub(super) async fn try_settle(&self) -> AppResult<Closed> {
+        self.closed(self.end(HoldEnd::Settle, None).await)
+    }
+
+    /// As [`Reserved::release`], with one try.
+    pub(super) async fn try_release(&self, reason: ReleaseReason) -> AppResult<Closed> {
+        self.closed(self.end(HoldEnd::Release, Some(reason)).await)
+    }
+
+    async fn end(&self, end: HoldEnd, reason: Option<ReleaseReason>) -> StoreResult<Option<Closed>> {
+        let ended = self.generation.credits.end_hold(&self.hold, end, reason).await?;
+        Ok(ended.map(|(end, balance)| Closed {
+            end,
+            charged: if end == HoldEnd::Settle { self.hold.amount } else { 0 },
+            available: balance.available,
+        }))
+    }
+
+    fn closed(&self, ended: StoreResult<Option<Closed>>) -> AppResult<Closed> {
+        let closed = ended?.ok_or(AppError::Internal)?;
+        self.generation.metrics.hold_ended(closed.end);
+        Ok(closed)
+    }
+}
+
+/// Runs what must not be dropped with the future of a handler: a hold and what follows it.
+///
+/// # Errors
+/// Those of `work`; [`AppError::Internal`] where it panics.
+pub async fn outlive_handler<T, F>(work: F) -> AppResult<T>
+where
+    T: Send + 'static,
+    F: Future<Output = AppResult<T>> + Send + 'static,
+{
+    let work = in_request(current_request_id(), in_language(current_language(), work));
+    tokio::spawn(work).await.map_err(|_| AppError::Internal)?
+}
+
+/// A repeated request may come before the first has stored what it begins.
+///
+/// # Errors
+/// [`AppError::NotFound`] where it does not for a while; those of `find`.
+pub async fn await_begin<T, F, Fut>(find: F) -> AppResult<()>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = StoreResult<Option<T>>>,
+{
+    let begun = Instant::now();
+    while find().await?.is_none() {
+        if begun.elapsed() > BEGIN_PATIENCE {
+            return Err(AppError::NotFound);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// The lease of work that begins or is alive now, in milliseconds since 1970.
+fn lease_from_now() -> i64 {
+    now_millis() + i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)
+}
