@@ -24,7 +24,7 @@ use crate::account::server::caller::Caller;
 use crate::api_docs::{Refusal, Spending};
 use crate::app::state::AppState;
 use crate::chat::server::providers::Turn;
-use crate::chat::server::send::{self, Asked, Terms};
+use crate::chat::server::send::{self, Accepted, Terms};
 use crate::chat::server::subscribe::subscribe;
 use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::server::store::Idempotency;
@@ -127,7 +127,7 @@ async fn ask(
     turns: Vec<Turn>,
     terms: Terms,
     idempotency: Option<Idempotency>,
-) -> AppResult<(Asked, Leash)> {
+) -> AppResult<(Accepted, Leash)> {
     let (answer, answered) = oneshot::channel();
     let (state, caller) = (state.clone(), caller.clone());
     // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.

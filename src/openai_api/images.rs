@@ -21,7 +21,7 @@ use crate::api_docs::{Refusal, Spending};
 use crate::app::state::AppState;
 use crate::chat::server::send::check_key;
 use crate::credits::server::store::Idempotency;
-use crate::images::server::order::{Ordered, Wish, order_image};
+use crate::images::server::order::{AcceptedImage, ImageSpec, generate_image};
 use crate::images::server::service::load_file;
 use crate::images::server::storage::Rendition;
 use crate::images::server::subscribe::{await_end, error_of};
@@ -129,7 +129,7 @@ async fn show(state: &AppState, caller: &Caller, image: &Image, as_url: bool) ->
     Ok(Generation { b64_json: Some(BASE64_STANDARD.encode(bytes)), url: None })
 }
 
-fn read(state: &AppState, request: &GenerationRequest) -> AppResult<Vec<Wish>> {
+fn read(state: &AppState, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
     if request.stream == Some(true) {
         return Err(AppError::invalid("stream", "Images come whole: leave stream out."));
     }
@@ -153,7 +153,7 @@ fn read(state: &AppState, request: &GenerationRequest) -> AppResult<Vec<Wish>> {
     let aspect_ratio = read_size(request.size.as_deref())?;
     let wish = |_| {
         let aspect_ratio = Some(aspect_ratio.as_str().to_owned());
-        Wish::read(
+        ImageSpec::read(
             state,
             ImageRequest { prompt: request.prompt.clone(), aspect_ratio, provider: provider.clone(), seed: None },
         )
@@ -179,20 +179,20 @@ fn read_size(size: Option<&str>) -> AppResult<AspectRatio> {
 async fn order(
     state: &AppState,
     caller: &Caller,
-    wishes: Vec<Wish>,
+    wishes: Vec<ImageSpec>,
     idempotency: Option<Idempotency>,
-) -> AppResult<(Vec<Ordered>, Leash)> {
+) -> AppResult<(Vec<AcceptedImage>, Leash)> {
     let (answer, answered) = oneshot::channel();
     let (state, caller) = (state.clone(), caller.clone());
     // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.
     tokio::spawn(in_request(current_request_id(), async move {
         let mut leash = Leash::new(state.clone());
-        let mut ordered: Vec<Ordered> = Vec::new();
+        let mut ordered: Vec<AcceptedImage> = Vec::new();
         let mut refused = check_funds(&state, &caller, wishes.len()).await.err();
         let wishes = if refused.is_none() { wishes } else { Vec::new() };
         for (number, wish) in wishes.into_iter().enumerate() {
             let key = idempotency.as_ref().map(|key| numbered(key, number));
-            match order_image(&state, &caller, wish, key).await {
+            match generate_image(&state, &caller, wish, key).await {
                 Ok(one) => {
                     if one.is_new {
                         leash.hold(one.id);

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub use super::attachments::MAX_BODY;
-use super::send::{self, Asked};
+use super::send::{self, Accepted};
 use super::service::{self, CONVERSATIONS_PAGE};
 use super::store::ConversationFilter;
 use super::subscribe::subscribe;
@@ -73,7 +73,7 @@ async fn send(
     ApiJson(request, _): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
-    let Asked { reply, quota, .. } = send::send_message(&state, &caller, request, key).await?;
+    let Accepted { reply, quota, .. } = send::send_message(&state, &caller, request, key).await?;
     let response = if wants_event_stream(&headers) {
         stream_reply(&state, caller.id, reply, None).await?
     } else {

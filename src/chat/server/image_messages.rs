@@ -6,14 +6,14 @@
 use uuid::Uuid;
 
 use super::reply;
-use super::send::Asked;
+use super::send::Accepted;
 use super::store::{FinishedReply, NewExchange};
 use crate::account::server::caller::Caller;
 use crate::app::state::AppState;
 use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::generation::{Payer, encode};
-use crate::images::server::order::{Wish, order_image};
+use crate::images::server::order::{ImageSpec, generate_image};
 use crate::images::server::store::Found;
 use crate::images::server::subscribe;
 use crate::images::{AspectRatio, Image, ImageRequest, ImageStatus};
@@ -50,20 +50,20 @@ pub fn read_command(text: &str) -> Option<(Option<AspectRatio>, &str)> {
 /// Orders the image of a message, and stores the message and the reply that is going to show it.
 ///
 /// # Errors
-/// As [`order_image`], and [`AppError::NotFound`] for somebody else's conversation.
+/// As [`generate_image`], and [`AppError::NotFound`] for somebody else's conversation.
 pub async fn send_message(
     state: &AppState,
     caller: &Caller,
     message: ImageMessage,
     idempotency: Option<Idempotency>,
-) -> AppResult<Asked> {
+) -> AppResult<Accepted> {
     let (aspect_ratio, prompt) = read_command(&message.text).ok_or(AppError::Internal)?;
     let request = ImageRequest {
         prompt: prompt.to_owned(),
         aspect_ratio: aspect_ratio.map(|ratio| ratio.as_str().to_owned()),
         ..ImageRequest::default()
     };
-    let mut wish = Wish::read(state, request)?;
+    let mut wish = ImageSpec::read(state, request)?;
     // In this order: ids order a conversation.
     let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
     let conversation = message.conversation.unwrap_or_else(Uuid::now_v7);
@@ -84,12 +84,12 @@ pub async fn send_message(
         answer: None,
     });
     let repeats = idempotency.clone();
-    let ordered = match order_image(state, caller, wish, idempotency).await {
+    let ordered = match generate_image(state, caller, wish, idempotency).await {
         // Sent again, after the message that it replaces was replaced.
         Err(AppError::NotFound) => return repeated(state, caller, repeats).await?.ok_or(AppError::NotFound),
         ordered => ordered?,
     };
-    let asked = |reply, is_new| Asked { reply, is_new, quota: ordered.quota };
+    let asked = |reply, is_new| Accepted { reply, is_new, quota: ordered.quota };
     let Some((provider, model)) = ordered.first else {
         let reply = reply_of(state, ordered.id).await?.ok_or(AppError::NotFound)?;
         return Ok(asked(reply, false));
@@ -109,11 +109,11 @@ pub async fn send_message(
 }
 
 /// The answer to the same request before.
-async fn repeated(state: &AppState, caller: &Caller, key: Option<Idempotency>) -> AppResult<Option<Asked>> {
+async fn repeated(state: &AppState, caller: &Caller, key: Option<Idempotency>) -> AppResult<Option<Accepted>> {
     let repeated = state.generation.find_repeated(&Payer::new(caller, key)).await?;
     let Some(image) = repeated else { return Ok(None) };
     let Some(reply) = reply_of(state, image).await? else { return Ok(None) };
-    Ok(Some(Asked { reply, is_new: false, quota: state.generation.admit(caller).await? }))
+    Ok(Some(Accepted { reply, is_new: false, quota: state.generation.admit(caller).await? }))
 }
 
 async fn reply_of(state: &AppState, image: Uuid) -> AppResult<Option<Uuid>> {

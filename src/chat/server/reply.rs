@@ -27,7 +27,7 @@ use crate::usage::Outcome;
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// A reply to write.
-pub(super) struct Writing {
+pub(super) struct ReplyJob {
     /// Its price.
     pub hold: Reserved,
     pub conversation: Uuid,
@@ -39,7 +39,7 @@ pub(super) struct Writing {
     pub lead: Option<Lead>,
 }
 
-impl Writing {
+impl ReplyJob {
     /// Another model of this provider than its own: a picked one belongs to the provider that was picked with it.
     fn picked_model(&self, provider: &GuardedProvider) -> Option<String> {
         picked_model(self.picked.as_ref(), provider)
@@ -62,7 +62,7 @@ enum Ending {
 struct Draft<'a> {
     state: &'a AppState,
     job: &'a Job,
-    writing: &'a Writing,
+    work: &'a ReplyJob,
     route: Route<dyn ChatProvider>,
     text: String,
     /// What it was asked, for the record.
@@ -71,26 +71,26 @@ struct Draft<'a> {
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
-pub(super) fn start(state: &AppState, writing: Writing, route: Route<dyn ChatProvider>) {
+pub(super) fn start(state: &AppState, work: ReplyJob, route: Route<dyn ChatProvider>) {
     let state = state.clone();
-    state.clone().jobs.spawn(writing.hold.id(), writing.hold.user(), WorkKind::Chat, |job| {
-        let id = writing.hold.request_id().to_owned();
+    state.clone().jobs.spawn(work.hold.id(), work.hold.user(), WorkKind::Chat, |job| {
+        let id = work.hold.request_id().to_owned();
         in_request(id, async move {
             let mut draft = Draft {
                 state: &state,
                 job: &job,
-                writing: &writing,
+                work: &work,
                 route,
                 text: String::new(),
                 attempt: PendingAttempt::begin(),
                 saved: Instant::now(),
             };
             draft.publish(&ChatEvent::Start(StartEvent {
-                message_id: writing.hold.id().to_string(),
-                conversation_id: writing.conversation.to_string(),
+                message_id: work.hold.id().to_string(),
+                conversation_id: work.conversation.to_string(),
                 provider: draft.route.provider().name().to_owned(),
                 model: draft.model(),
-                credits: writing.hold.price(),
+                credits: work.hold.price(),
             }));
             let ending = draft.write().await;
             draft.finish(ending).await;
@@ -106,7 +106,7 @@ impl Draft<'_> {
     /// The model that answers.
     fn model(&self) -> String {
         let provider = self.route.provider();
-        self.writing.picked_model(provider).unwrap_or_else(|| provider.model())
+        self.work.picked_model(provider).unwrap_or_else(|| provider.model())
     }
 
     async fn write(&mut self) -> Ending {
@@ -145,7 +145,7 @@ impl Draft<'_> {
     fn fall_back(&mut self, error: &ProviderError) -> bool {
         let Some(Fallback { from, to }) = self.route.next(error) else { return false };
         self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
-        let (state, id, model) = (self.state.clone(), self.writing.hold.id(), self.model());
+        let (state, id, model) = (self.state.clone(), self.work.hold.id(), self.model());
         // For who watches on another server; the end of the reply says it once more.
         tokio::spawn(async move {
             if let Err(error) = state.chats.assign_reply(id, to.to_owned(), model).await {
@@ -158,9 +158,9 @@ impl Draft<'_> {
     /// The first token that is not empty, and the stream it came from.
     async fn ask(&mut self, provider: &GuardedProvider) -> Result<(String, TokenStream), ProviderError> {
         let request = ProviderRequest {
-            turns: self.writing.turns.clone(),
-            model: self.writing.picked_model(provider),
-            sampling: self.writing.sampling.clone(),
+            turns: self.work.turns.clone(),
+            model: self.work.picked_model(provider),
+            sampling: self.work.sampling.clone(),
         };
         let mut stream = provider.start(request).await.inspect_err(|_| self.attempt.refused())?;
         while let Some(event) = stream.next().await {
@@ -217,7 +217,7 @@ impl Draft<'_> {
 
     /// Puts down what came of the attempt that is over.
     fn record(&self, outcome: Outcome) {
-        let Writing { hold, turns, .. } = self.writing;
+        let ReplyJob { hold, turns, .. } = self.work;
         let sizes = TextSizes {
             input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
             input_images: turns.iter().map(|turn| turn.images.len()).sum(),
@@ -232,7 +232,7 @@ impl Draft<'_> {
         self.publish(&ChatEvent::Token(TokenEvent { text }));
         if self.saved.elapsed() >= SAVE_EVERY {
             self.saved = Instant::now();
-            let (state, id, text) = (self.state.clone(), self.writing.hold.id(), self.text.clone());
+            let (state, id, text) = (self.state.clone(), self.work.hold.id(), self.text.clone());
             // Beside the tokens, not between them.
             tokio::spawn(async move {
                 if let Err(error) = state.chats.save_partial(id, text).await {
@@ -245,7 +245,7 @@ impl Draft<'_> {
     /// Stores the result, then settles or releases: what is charged for can be shown.
     async fn finish(mut self, ending: Ending) {
         let blank = self.text.trim().is_empty();
-        let price = self.writing.hold.price();
+        let price = self.work.hold.price();
         let (state, credits, error, usage) = match ending {
             Ending::Whole { usage } if !blank => (MessageState::Complete, price, None, usage),
             Ending::Stopped if !blank => (MessageState::Stopped, price, None, None),
@@ -255,7 +255,7 @@ impl Draft<'_> {
             Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
         };
         let reply = FinishedReply {
-            id: self.writing.hold.id(),
+            id: self.work.hold.id(),
             state,
             text: std::mem::take(&mut self.text),
             provider: self.route.provider().name().to_owned(),
@@ -266,9 +266,9 @@ impl Draft<'_> {
             error_code: error.as_ref().map(AppError::code),
             usage,
         };
-        let kept = self.writing.lead.as_ref().filter(|_| {
+        let kept = self.work.lead.as_ref().filter(|_| {
             // A stopped answer is not whole.
-            reply.state == MessageState::Complete && !(reply.fallback_from.is_some() && self.writing.picked.is_some())
+            reply.state == MessageState::Complete && !(reply.fallback_from.is_some() && self.work.picked.is_some())
         });
         let kept = kept.map(|lead| {
             let FinishedReply { text, provider, model, .. } = reply.clone();
@@ -297,7 +297,7 @@ impl Draft<'_> {
 
     /// Returns what was charged and what is left.
     async fn close_books(&self, reply: FinishedReply, credits: i64) -> AppResult<Closed> {
-        let hold = &self.writing.hold;
+        let hold = &self.work.hold;
         if !keep_trying(|| self.state.chats.finish_reply(reply.clone())).await? {
             return hold.release(ReleaseReason::Deleted).await;
         }

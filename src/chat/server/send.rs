@@ -12,7 +12,7 @@ use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::order::{choose_seeing, only_seeing};
 use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
-use super::reply::{self, Writing, picked_model};
+use super::reply::{self, ReplyJob, picked_model};
 use super::response_cache::{self, AnswerKey, Found, KeptAnswer};
 use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
@@ -32,7 +32,7 @@ pub const HISTORY_BYTES: usize = 48 * 1024;
 
 /// A message that was taken.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked {
+pub struct Accepted {
     /// The id of the reply, which is also the id of its job.
     pub reply: Uuid,
     /// It is this request that the job works for, not one before it.
@@ -52,7 +52,7 @@ pub async fn send_message(
     caller: &Caller,
     mut request: ChatRequest,
     idempotency_key: Option<String>,
-) -> AppResult<Asked> {
+) -> AppResult<Accepted> {
     let text = check_message(state, &request.message)?;
     let mut order = choose_order(&state.chat_providers, request.provider.as_deref())?;
     if request.model.is_some() && request.provider.is_none() {
@@ -102,7 +102,7 @@ pub async fn complete(
     turns: Vec<Turn>,
     terms: Terms,
     idempotency: Option<Idempotency>,
-) -> AppResult<Asked> {
+) -> AppResult<Accepted> {
     let mut order = choose_order(&state.chat_providers, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
     if turns.iter().any(|turn| !turn.images.is_empty()) {
         order = only_seeing(order, "messages")?;
@@ -117,16 +117,16 @@ async fn ask(
     terms: Terms,
     order: Vec<Arc<GuardedProvider>>,
     idempotency: Option<Idempotency>,
-) -> AppResult<Asked> {
+) -> AppResult<Accepted> {
     let quota = state.generation.admit(caller).await?;
     let payer = Payer::new(caller, idempotency);
-    let asking = Asking { payer, question, images: Vec::new(), terms, quota };
+    let sending = Sending { payer, question, images: Vec::new(), terms, quota };
     let shared = state.clone();
-    let asked = outlive_handler(async move { asking.ask(&shared, order).await }).await?;
-    if !asked.is_new {
-        await_begin(|| state.chats.find_message(caller.id, asked.reply)).await?;
+    let accepted = outlive_handler(async move { sending.send(&shared, order).await }).await?;
+    if !accepted.is_new {
+        await_begin(|| state.chats.find_message(caller.id, accepted.reply)).await?;
     }
-    Ok(asked)
+    Ok(accepted)
 }
 
 /// The ids of a message and of its reply.
@@ -171,7 +171,7 @@ pub struct Terms {
 }
 
 /// A message that may be asked.
-struct Asking {
+struct Sending {
     payer: Payer,
     question: Question,
     /// What was sent with a message, once it is there.
@@ -180,10 +180,10 @@ struct Asking {
     quota: Quota,
 }
 
-impl Asking {
-    async fn ask(mut self, state: &AppState, order: Vec<Arc<GuardedProvider>>) -> AppResult<Asked> {
-        if let Some(asked) = self.given(state).await? {
-            return Ok(asked);
+impl Sending {
+    async fn send(mut self, state: &AppState, order: Vec<Arc<GuardedProvider>>) -> AppResult<Accepted> {
+        if let Some(accepted) = self.given(state).await? {
+            return Ok(accepted);
         }
         if let Question::Message(Message { sent, .. }) = &self.question {
             self.images = match attachments::resolve(state, self.payer.user, sent).await {
@@ -200,8 +200,8 @@ impl Asking {
         };
         if let Found::Elsewhere(question) = found {
             // Perhaps this very request, sent again: then its answer can be watched.
-            if let Some(asked) = self.repeated(state).await? {
-                return Ok(asked);
+            if let Some(accepted) = self.repeated(state).await? {
+                return Ok(accepted);
             }
             found = response_cache::wait(state, question).await;
         }
@@ -221,7 +221,7 @@ impl Asking {
         let hold =
             match state.generation.begin(&self.payer, WorkKind::Chat, ids.reply, state.config.credits.chat).await? {
                 Begun::New(hold) => hold,
-                Begun::Repeated(reply) => return Ok(self.asked(reply, false)),
+                Begun::Repeated(reply) => return Ok(self.accepted(reply, false)),
             };
         let (turns, route, conversation) = match self.begin(state, ids, order).await {
             Ok(begun) => begun,
@@ -234,10 +234,10 @@ impl Asking {
                 return Err(error);
             }
         };
-        let asked = self.asked(ids.reply, true);
+        let accepted = self.accepted(ids.reply, true);
         let (sampling, picked) = (self.terms.sampling, self.terms.picked);
-        reply::start(state, Writing { hold, conversation, turns, sampling, picked, lead }, route);
-        Ok(asked)
+        reply::start(state, ReplyJob { hold, conversation, turns, sampling, picked, lead }, route);
+        Ok(accepted)
     }
 
     /// Stores the message and the running reply, and gathers what the model gets to see and whom to ask.
@@ -283,8 +283,8 @@ impl Asking {
         Ok(turns)
     }
 
-    const fn asked(&self, reply: Uuid, is_new: bool) -> Asked {
-        Asked { reply, is_new, quota: self.quota }
+    const fn accepted(&self, reply: Uuid, is_new: bool) -> Accepted {
+        Accepted { reply, is_new, quota: self.quota }
     }
 
     fn exchange(&self, ids: NewIds, provider: String, model: String, answer: Option<FinishedReply>) -> NewExchange {
@@ -341,10 +341,10 @@ impl Asking {
     }
 
     /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.
-    async fn give(&self, state: &AppState, answer: KeptAnswer) -> AppResult<Asked> {
+    async fn give(&self, state: &AppState, answer: KeptAnswer) -> AppResult<Accepted> {
         // The key may be that of the very request whose answer this is.
-        if let Some(asked) = self.repeated(state).await? {
-            return Ok(asked);
+        if let Some(accepted) = self.repeated(state).await? {
+            return Ok(accepted);
         }
         let ids = NewIds::new();
         let KeptAnswer { text, provider, model, usage } = answer;
@@ -366,23 +366,23 @@ impl Asking {
             let given = [key.fingerprint.as_slice(), ids.reply.as_bytes()].concat();
             state.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
         }
-        Ok(self.asked(ids.reply, true))
+        Ok(self.accepted(ids.reply, true))
     }
 
     /// The answer that a hold was made for with this key.
-    async fn repeated(&self, state: &AppState) -> AppResult<Option<Asked>> {
-        Ok(state.generation.find_repeated(&self.payer).await?.map(|reply| self.asked(reply, false)))
+    async fn repeated(&self, state: &AppState) -> AppResult<Option<Accepted>> {
+        Ok(state.generation.find_repeated(&self.payer).await?.map(|reply| self.accepted(reply, false)))
     }
 
     /// The answer that was given to this key before. Keys of answers that cost something are with their holds.
-    async fn given(&self, state: &AppState) -> AppResult<Option<Asked>> {
+    async fn given(&self, state: &AppState) -> AppResult<Option<Accepted>> {
         let Some(key) = &self.payer.idempotency else { return Ok(None) };
         let Some(given) = state.cache.get(&self.given_key(key)).await else { return Ok(None) };
         let Some((fingerprint, reply)) = given.split_at_checked(key.fingerprint.len()) else { return Ok(None) };
         if fingerprint != key.fingerprint {
             return Err(AppError::IdempotencyMismatch);
         }
-        Ok(Uuid::from_slice(reply).ok().map(|reply| self.asked(reply, false)))
+        Ok(Uuid::from_slice(reply).ok().map(|reply| self.accepted(reply, false)))
     }
 
     fn given_key(&self, key: &Idempotency) -> String {

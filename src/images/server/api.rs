@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::order::{Wish, order_image};
+use super::order::{ImageSpec, generate_image};
 use super::service::{self, IMAGES_PAGE};
 use super::storage::Rendition;
 use super::store::ImageFilter;
@@ -81,8 +81,8 @@ async fn make(
     // Over the parsed request, so that white space between the fields does not matter.
     let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &canonical)).transpose()?;
-    let wish = Wish::read(&state, request)?;
-    let ordered = order_image(&state, &caller, wish, idempotency).await?;
+    let wish = ImageSpec::read(&state, request)?;
+    let ordered = generate_image(&state, &caller, wish, idempotency).await?;
     if !wants_to_wait(&headers) {
         let (status, credits) = if ordered.is_new {
             (ImageStatus::Running, state.config.credits.image)
@@ -339,7 +339,7 @@ async fn order_several(state: &AppState, caller: &Caller, form: ImageForm) -> Ap
     };
     for number in 0..count {
         let request = ImageRequest { seed: Some(first.wrapping_add(number)), ..request.clone() };
-        let ordered = order_image(state, caller, Wish::read(state, request)?, None).await;
+        let ordered = generate_image(state, caller, ImageSpec::read(state, request)?, None).await;
         // What was ordered already is in the gallery, which shows how many there are.
         if let (0, Err(error)) = (number, ordered) {
             return Err(error);
@@ -391,5 +391,5 @@ async fn order_again(state: &AppState, caller: &Caller, id: Uuid) -> AppResult<(
             .find(|name| *name == image.provider),
         seed: None,
     };
-    order_image(state, caller, Wish::read(state, request)?, None).await.map(drop)
+    generate_image(state, caller, ImageSpec::read(state, request)?, None).await.map(drop)
 }

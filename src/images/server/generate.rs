@@ -43,7 +43,7 @@ pub const RESUME_PATIENCE: Duration = Duration::from_secs(20);
 static DARKROOM: Semaphore = Semaphore::const_new(2);
 
 /// An image to make.
-pub struct Making {
+pub struct ImageJob {
     /// Only this run may write to the stored image.
     pub run: Uuid,
     /// Its price.
@@ -74,7 +74,7 @@ impl From<ProviderError> for Failure {
 struct Easel<'a> {
     state: &'a AppState,
     job: &'a Job,
-    making: &'a Making,
+    work: &'a ImageJob,
     /// Events so far.
     told: u64,
     route: Route<dyn ImageProvider>,
@@ -85,25 +85,25 @@ struct Easel<'a> {
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
-pub fn start(state: &AppState, making: Making, route: Route<dyn ImageProvider>) {
+pub fn start(state: &AppState, work: ImageJob, route: Route<dyn ImageProvider>) {
     let state = state.clone();
-    state.clone().jobs.spawn(making.hold.id(), making.hold.user(), WorkKind::Image, |job| {
-        let request_id = making.hold.request_id().to_owned();
+    state.clone().jobs.spawn(work.hold.id(), work.hold.user(), WorkKind::Image, |job| {
+        let request_id = work.hold.request_id().to_owned();
         in_request(request_id, async move {
             let mut easel = Easel {
                 state: &state,
                 job: &job,
-                making: &making,
+                work: &work,
                 told: 0,
                 route,
-                remote_id: making.resumes.clone(),
+                remote_id: work.resumes.clone(),
                 has_stored: false,
             };
             easel.tell(&ImageEvent::Start(ImageStartEvent {
-                id: making.hold.id().to_string(),
+                id: work.hold.id().to_string(),
                 provider: easel.provider().name().to_owned(),
                 model: easel.provider().model(),
-                credits: making.hold.price(),
+                credits: work.hold.price(),
             }));
             let painted = tokio::select! {
                 reason = job.stopped() => Err(match reason {
@@ -142,7 +142,7 @@ impl Easel<'_> {
             width: picture.width,
             height: picture.height,
             placeholder: picture.placeholder,
-            credits: self.making.hold.price(),
+            credits: self.work.hold.price(),
         };
         self.has_stored = true;
         let stored = async {
@@ -161,7 +161,7 @@ impl Easel<'_> {
 
     /// Asks one provider after the other.
     async fn paint(&mut self) -> Result<Picture, Failure> {
-        let whole = if self.making.resumes.is_some() { RESUME_PATIENCE } else { self.state.config.images.timeout };
+        let whole = if self.work.resumes.is_some() { RESUME_PATIENCE } else { self.state.config.images.timeout };
         self.route.begin(whole);
         loop {
             let provider = self.provider().clone();
@@ -236,7 +236,7 @@ impl Easel<'_> {
             model: provider.model(),
             is_ai: provider.is_ai(),
             created_at: jiff::Timestamp::now(),
-            prompt: self.state.config.images.keeps_prompt.then(|| self.making.prompt.clone()),
+            prompt: self.state.config.images.keeps_prompt.then(|| self.work.prompt.clone()),
         };
         // Decoding and encoding is work for a core, not for the async threads, and takes some memory.
         let _permit = DARKROOM.acquire().await.map_err(|_| ProviderError::Unavailable("no place".to_owned()))?;
@@ -247,10 +247,10 @@ impl Easel<'_> {
 
     fn order(&self, time_left: Duration) -> ImageOrder {
         ImageOrder {
-            id: self.making.hold.id(),
-            prompt: self.making.prompt.clone(),
-            aspect_ratio: self.making.aspect_ratio,
-            seed: self.making.seed,
+            id: self.work.hold.id(),
+            prompt: self.work.prompt.clone(),
+            aspect_ratio: self.work.aspect_ratio,
+            seed: self.work.seed,
             time_left,
         }
     }
@@ -279,7 +279,7 @@ impl Easel<'_> {
             is_ai: self.provider().is_ai(),
             remote_id,
         };
-        let (id, run) = (self.making.hold.id(), self.making.run);
+        let (id, run) = (self.work.hold.id(), self.work.run);
         let assigned = keep_trying(|| self.state.images.assign(id, run, assignment.clone())).await;
         let assigned = assigned.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
         if assigned { Ok(()) } else { Err(Painting::NotOurs) }
@@ -298,7 +298,7 @@ impl Easel<'_> {
     }
 
     async fn store(&self, rendition: Rendition, bytes: Bytes) -> Result<(), Failure> {
-        let key = ObjectKey::new(self.making.hold.id(), rendition);
+        let key = ObjectKey::new(self.work.hold.id(), rendition);
         let mut pause = Duration::from_millis(250);
         for _ in 0..4 {
             match self.state.objects.put(key, bytes.clone()).await {
@@ -313,7 +313,7 @@ impl Easel<'_> {
 
     /// Puts down what came of asking a provider.
     fn record(&self, attempt: &PendingAttempt, outcome: Outcome) {
-        self.state.generation.record_image(attempt, &self.making.hold, self.provider().provider(), outcome);
+        self.state.generation.record_image(attempt, &self.work.hold, self.provider().provider(), outcome);
     }
 
     /// Stores how it ended, then settles or releases: what is charged for can be shown.
@@ -331,8 +331,8 @@ impl Easel<'_> {
             }
         };
         let finished = FinishedImage {
-            id: self.making.hold.id(),
-            run: Some(self.making.run),
+            id: self.work.hold.id(),
+            run: Some(self.work.run),
             status,
             has_stray_files: made.is_none() && self.has_stored,
             made,
@@ -343,15 +343,15 @@ impl Easel<'_> {
             Ok(None) => error_event(&error.unwrap_or(AppError::Stopped)),
             Err(error) => error_event(&error),
         };
-        if let Some((_, reply)) = self.making.shown_in {
-            image_messages::end_reply(self.state, self.making.hold.user(), self.making.hold.id(), reply).await;
+        if let Some((_, reply)) = self.work.shown_in {
+            image_messages::end_reply(self.state, self.work.hold.user(), self.work.hold.id(), reply).await;
         }
         self.tell(&end);
     }
 
     /// Returns what there is to show, if there is something.
     async fn close_books(&self, finished: FinishedImage) -> Result<Option<ImageDoneEvent>, AppError> {
-        let (state, hold) = (self.state, &self.making.hold);
+        let (state, hold) = (self.state, &self.work.hold);
         let reason = match finished.status {
             ImageStatus::Stopped => ReleaseReason::Stopped,
             _ => ReleaseReason::Failed,
@@ -373,9 +373,9 @@ impl Easel<'_> {
 
     /// It was deleted, or another run goes on with it; then its hold is that one's too.
     async fn leave(&mut self) {
-        if matches!(self.state.images.look_up(self.making.hold.id()).await, Ok(super::store::Found::Nothing)) {
+        if matches!(self.state.images.look_up(self.work.hold.id()).await, Ok(super::store::Found::Nothing)) {
             self.clear_away().await;
-            if let Err(error) = self.making.hold.release(ReleaseReason::Deleted).await {
+            if let Err(error) = self.work.hold.release(ReleaseReason::Deleted).await {
                 tracing::error!(%error, "a hold is left to the sweeper");
             }
         }
@@ -385,7 +385,7 @@ impl Easel<'_> {
     /// Queues the files that this run may have stored for nobody. Were this cut off, whoever sweeps its hold does it.
     async fn clear_away(&self) {
         if self.has_stored {
-            let queued = keep_trying(|| self.state.images.queue_strays(vec![self.making.hold.id()])).await;
+            let queued = keep_trying(|| self.state.images.queue_strays(vec![self.work.hold.id()])).await;
             if let Err(error) = queued {
                 tracing::error!(%error, "files of an image that is gone are left to the sweeper");
             }

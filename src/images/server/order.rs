@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::generate::{self, Making};
+use super::generate::{self, ImageJob};
 use super::providers::GuardedImageProvider;
 use super::store::NewImage;
 use crate::account::server::caller::Caller;
@@ -21,7 +21,7 @@ use crate::platform::limits::Quota;
 
 /// An image that was ordered.
 #[derive(Debug, Clone)]
-pub struct Ordered {
+pub struct AcceptedImage {
     /// Also the id of its job.
     pub id: Uuid,
     /// It is this request that the job works for, not one before it.
@@ -33,7 +33,7 @@ pub struct Ordered {
 }
 
 /// What is to be made, checked.
-pub struct Wish {
+pub struct ImageSpec {
     pub prompt: String,
     pub aspect_ratio: AspectRatio,
     pub seed: u32,
@@ -43,7 +43,7 @@ pub struct Wish {
     pub exchange: Option<NewExchange>,
 }
 
-impl Wish {
+impl ImageSpec {
     /// Checks what a request asks for.
     ///
     /// # Errors
@@ -79,31 +79,31 @@ impl Wish {
 /// [`AppError::RateLimited`], [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::NotFound`]
 /// for a conversation that is not there,
 /// [`AppError::Conflict`] when too many are being made, [`AppError::Unavailable`].
-pub async fn order_image(
+pub async fn generate_image(
     state: &AppState,
     caller: &Caller,
-    wish: Wish,
+    wish: ImageSpec,
     idempotency: Option<Idempotency>,
-) -> AppResult<Ordered> {
+) -> AppResult<AcceptedImage> {
     let quota = state.generation.admit(caller).await?;
-    let ordering = Ordering { id: Uuid::now_v7(), payer: Payer::new(caller, idempotency), wish };
+    let sending = Sending { id: Uuid::now_v7(), payer: Payer::new(caller, idempotency), wish };
     let shared = state.clone();
-    let (id, first) = outlive_handler(async move { ordering.order(&shared).await }).await?;
+    let (id, first) = outlive_handler(async move { sending.send(&shared).await }).await?;
     if first.is_none() {
         await_begin(|| state.images.find(caller.id, id)).await?;
     }
-    Ok(Ordered { id, is_new: first.is_some(), first, quota })
+    Ok(AcceptedImage { id, is_new: first.is_some(), first, quota })
 }
 
-struct Ordering {
+struct Sending {
     id: Uuid,
     payer: Payer,
-    wish: Wish,
+    wish: ImageSpec,
 }
 
-impl Ordering {
+impl Sending {
     /// Returns the image's id, and if it is a new one, who is asked first for it.
-    async fn order(mut self, state: &AppState) -> AppResult<(Uuid, Option<(&'static str, String)>)> {
+    async fn send(mut self, state: &AppState) -> AppResult<(Uuid, Option<(&'static str, String)>)> {
         // Dropped with all that it claims, should there be nothing to make.
         let route = state.generation.plan(WorkKind::Image, self.wish.order.clone())?;
         let price = state.config.credits.image;
@@ -138,9 +138,9 @@ impl Ordering {
             }
             return Err(error);
         }
-        let Wish { prompt, aspect_ratio, seed, .. } = self.wish;
+        let ImageSpec { prompt, aspect_ratio, seed, .. } = self.wish;
         let resumes = None;
-        generate::start(state, Making { run, hold, shown_in, prompt, aspect_ratio, seed, resumes }, route);
+        generate::start(state, ImageJob { run, hold, shown_in, prompt, aspect_ratio, seed, resumes }, route);
         Ok((self.id, Some((provider, model))))
     }
 

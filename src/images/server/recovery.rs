@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::generate::{self, Making, RESUME_PATIENCE};
+use super::generate::{self, ImageJob, RESUME_PATIENCE};
 use super::store::{FinishedImage, Found, RunningImage};
 use crate::app::state::AppState;
 use crate::chat::server::image_messages;
@@ -94,7 +94,7 @@ async fn resume(state: &AppState, hold: &Reserved, image: &RunningImage) -> AppR
     tracing::info!(image = %image.id, provider = image.provider, "going on with an image of a server that is gone");
     generate::start(
         state,
-        Making {
+        ImageJob {
             run,
             hold: hold.clone(),
             shown_in: image.shown_in,
