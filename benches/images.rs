@@ -149,8 +149,8 @@ async fn gallery(count: usize) -> [f64; 4] {
             error_code: None,
             has_stray_files: false,
         };
-        assert!(state.images.begin(new).await.unwrap());
-        assert!(state.images.finish(finished).await.unwrap());
+        assert!(state.stores.images.begin(new).await.unwrap());
+        assert!(state.stores.images.finish(finished).await.unwrap());
     }
     let get = async |path: &str| {
         let mut times = Vec::new();

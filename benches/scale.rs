@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use tessera::account::Role;
 use tessera::account::server::store::User;
 use tessera::app::config::Config;
-use tessera::app::state::Stores;
+use tessera::app::stores::Stores;
 use tessera::chat::server::store::NewExchange;
 use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
 use uuid::Uuid;

@@ -1,4 +1,5 @@
-//! The table of all pages that run in the browser. No fetching; the document around them is in `document/`.
+//! The table of pages: address, code, title, who may see it. The router, the browser, titles, the palette and the sitemap
+//! read it. What a page shows is loaded by its feature (`server/page.rs`).
 
 use leptos::prelude::*;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
@@ -6,11 +7,64 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use crate::account::browser::page::AccountPage;
 use crate::chat::browser::page::ChatPage;
 use crate::credits::browser::page::DashboardPage;
+use crate::i18n::Text;
 use crate::images::browser::page::ImagesPage;
 use crate::layout::{Layout, WorkspaceContext};
 use crate::platform::browser::navigation::{LoadingPage, Navigation, PageView};
-use crate::showcase::GalleryPage;
-use crate::ui::Eager;
+use crate::showcase::{GALLERY_PATH, GalleryPage};
+use crate::ui::{Eager, IconName};
+
+/// A page.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Its address. `{id}` stands for whatever comes last.
+    pub path: &'static str,
+    pub title: Text,
+    pub access: Access,
+    /// How the command palette lists it.
+    pub command: Option<(IconName, Text)>,
+    /// Loads its code; `None` for a page without a script, or with a bundle of its own.
+    load: Option<fn() -> LoadingPage>,
+}
+
+/// Who may see a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Everybody,
+    SignedIn,
+}
+
+/// A page of the app. A new one is a row here and a chunk below.
+const fn app_page(
+    path: &'static str,
+    title: Text,
+    command: Option<(IconName, Text)>,
+    load: fn() -> LoadingPage,
+) -> Route {
+    Route { path, title, access: Access::SignedIn, command, load: Some(load) }
+}
+
+/// A page that the browser loads as a document.
+const fn public_page(path: &'static str, title: Text, command: Option<(IconName, Text)>) -> Route {
+    Route { path, title, access: Access::Everybody, command, load: None }
+}
+
+/// Every page, in the order of the command palette.
+#[rustfmt::skip]
+pub const ROUTES: [Route; 11] = [
+    // One page for both, so that a new chat stays as it is when it gets its address.
+    app_page("/chat", Text::NewChat, Some((IconName::Plus, Text::NewChat)), || Box::pin(async { chat_chunk().await.ok() })),
+    app_page("/chat/{id}", Text::Chat, None, || Box::pin(async { chat_chunk().await.ok() })),
+    app_page("/images", Text::ImagesTitle, Some((IconName::Picture, Text::ImagesTitle)), || Box::pin(async { images_chunk().await.ok() })),
+    app_page("/images/{id}", Text::ImageTitle, None, || Box::pin(async { images_chunk().await.ok() })),
+    app_page("/dashboard", Text::Credits, Some((IconName::Coins, Text::CreditsAndActivity)), || Box::pin(async { dashboard_chunk().await.ok() })),
+    app_page("/account", Text::Account, Some((IconName::Key, Text::AccountAndKeys)), || Box::pin(async { account_chunk().await.ok() })),
+    public_page("/", Text::LandingTitle, Some((IconName::Home, Text::Home))),
+    public_page("/sign-up", Text::SignUp, None),
+    public_page("/sign-in", Text::SignIn, None),
+    public_page(GALLERY_PATH, Text::UiComponents, Some((IconName::Tiles, Text::UiComponents))),
+    public_page("/api/docs", Text::HttpApi, Some((IconName::Book, Text::HttpApi))),
+];
 
 /// The root of what hydrates.
 #[component]
@@ -25,21 +79,19 @@ pub fn App(
     view! { <Layout>{move || (navigation.page.get().view)()}</Layout> }
 }
 
+/// The row of an address.
+#[must_use]
+pub fn find_route(path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| match route.path.strip_suffix("{id}") {
+        Some(prefix) => path.starts_with(prefix),
+        None => path == route.path,
+    })
+}
+
 /// The page at a path of the app, with its code: each is a chunk of its own, loaded when it is first shown.
 #[must_use]
 pub fn find_page(path: &str) -> Option<LoadingPage> {
-    // One page for both, so that a new chat stays as it is when it gets its address.
-    if path == "/chat" || path.starts_with("/chat/") {
-        Some(Box::pin(async { chat_chunk().await.ok() }))
-    } else if path == "/images" || path.starts_with("/images/") {
-        Some(Box::pin(async { images_chunk().await.ok() }))
-    } else if path == "/dashboard" {
-        Some(Box::pin(async { dashboard_chunk().await.ok() }))
-    } else if path == "/account" {
-        Some(Box::pin(async { account_chunk().await.ok() }))
-    } else {
-        None
-    }
+    find_route(path)?.load.map(|load| load())
 }
 
 /// `/chat` and `/chat/{id}`.
@@ -78,4 +130,20 @@ fn dashboard_chunk() -> Result<PageView, SplitLoaderError> {
 #[wasm_split(account_page, wasm_split_path = leptos::wasm_split, fallible)]
 fn account_chunk() -> Result<PageView, SplitLoaderError> {
     Ok(ACCOUNT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_one_row() {
+        let path = |path| find_route(path).map(|route| route.path);
+        assert_eq!(path("/chat"), Some("/chat"));
+        assert_eq!(path("/chat/1"), Some("/chat/{id}"));
+        assert_eq!(path("/chatter"), None);
+        for route in ROUTES {
+            assert_eq!(path(route.path), Some(route.path));
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! What the whole API has in common: who may ask, what can go wrong, which headers there are.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use axum::body::Bytes;
+use leptos::prelude::expect_context;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::info::{InfoBuilder, LicenseBuilder};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
@@ -12,7 +13,6 @@ use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Required, SecurityRequire
 use utoipa::{PartialSchema, ToSchema};
 
 use super::refusals::{Spending, V1, header, references, responses};
-use crate::app::router;
 use crate::openai_api::schemas::{V1Failure, V1Problem};
 use crate::platform::http::envelope::Failure;
 
@@ -40,14 +40,19 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// It is the same for everybody and never changes.
-    pub fn get() -> &'static Self {
-        static REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
-            let document = describe(router::api().into_openapi());
+    /// It is the same for everybody and never changes: `routes` is asked once in a process.
+    pub fn of(routes: fn() -> OpenApi) -> &'static Self {
+        static REFERENCE: OnceLock<Reference> = OnceLock::new();
+        REFERENCE.get_or_init(|| {
+            let document = describe(routes());
             // It is made of strings and numbers: that does not fail.
             Reference { json: document.to_json().unwrap_or_default().into(), document }
-        });
-        &REFERENCE
+        })
+    }
+
+    /// The one that the page shows.
+    pub fn get() -> &'static Self {
+        expect_context()
     }
 }
 

@@ -24,8 +24,10 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 
 /// Renews and sweeps until the server has ended.
 pub async fn run(state: AppState) {
-    let recoverers: Recoverers =
-        Arc::new([Arc::new(ReplyRecovery::new(state.chats.clone())), Arc::new(ImageRecovery::new(state.clone()))]);
+    let recoverers: Recoverers = Arc::new([
+        Arc::new(ReplyRecovery::new(state.stores.chats.clone())),
+        Arc::new(ImageRecovery::new(state.images.clone())),
+    ]);
     let mut timers = JoinSet::new();
     let (generation, features) = (state.generation.clone(), recoverers.clone());
     let sweeper = Arc::new(Mutex::new(Sweeper::default()));
@@ -71,14 +73,14 @@ where
 }
 
 async fn keep_house(state: &AppState) -> AppResult<()> {
-    state.limiter.forget_idle();
+    state.generation.limiter.forget_idle();
     let before = now_millis() - millis(KEYS_LIVE);
     // One that fails keeps no other from its turn.
     let kept = [
-        state.accounts.delete_expired_sessions(now_millis()).await,
-        state.attempts.forget_before(now_millis() - millis(usage::server::store::KEPT)).await,
-        state.chats.forget_hidden(before).await,
-        state.credits.forget_keys(before).await,
+        state.stores.accounts.delete_expired_sessions(now_millis()).await,
+        state.stores.attempts.forget_before(now_millis() - millis(usage::server::store::KEPT)).await,
+        state.stores.chats.forget_hidden(before).await,
+        state.stores.credits.forget_keys(before).await,
     ];
     Ok(kept.into_iter().collect::<StoreResult<()>>()?)
 }

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::config::{Config, DatabaseConfig, database_path};
+use super::config::Config;
+use crate::platform::db::DatabaseConfig;
 use crate::platform::db::sqlite::SCHEMA;
+use crate::platform::site::database_path;
 
 /// How long a restore waits for servers that write.
 const PATIENCE: Duration = Duration::from_secs(30);

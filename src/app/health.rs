@@ -14,13 +14,16 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::config::{Config, DatabaseConfig};
-use super::state::{AppState, Stores, build_image_providers, build_providers, build_storage};
+use super::config::Config;
+use super::state::AppState;
+use super::stores::{Stores, build_image_providers, build_providers, build_storage};
 use crate::chat::server::providers::{ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
 use crate::generation::{Guarded, Provider};
 use crate::images::server::garbage::{Inventory, take_inventory};
 use crate::images::server::providers::ImageProvider;
+use crate::platform::db::DatabaseConfig;
 use crate::platform::redis;
+use crate::platform::site::database_path;
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -68,10 +71,11 @@ pub async fn healthz() -> &'static str {
     responses((status = 200, description = "They can.", body = Readiness),
         (status = 503, description = "They cannot, and why.", body = Readiness)))]
 pub async fn readyz(State(state): State<AppState>) -> Response {
-    let database = timeout(PATIENCE, state.accounts.find_session([0; 32], 0)).await.is_ok_and(|found| found.is_ok());
-    let draining = state.is_shutting_down();
-    let chat_providers = state.chat_providers.iter().map(|provider| health(provider)).collect();
-    let image_providers = state.image_providers.iter().map(|provider| health(provider)).collect();
+    let database =
+        timeout(PATIENCE, state.stores.accounts.find_session([0; 32], 0)).await.is_ok_and(|found| found.is_ok());
+    let draining = state.generation.is_shutting_down();
+    let chat_providers = state.chat.providers.iter().map(|provider| health(provider)).collect();
+    let image_providers = state.images.providers.iter().map(|provider| health(provider)).collect();
     let redis = state.redis.as_ref().map(|redis| RedisHealth { problem: redis.problem() });
     let ready = database && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -96,7 +100,7 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         Ok(stores) => {
             let found = stores.accounts.find_session([0; 32], 0).await;
             let place = match &config.database {
-                DatabaseConfig::Sqlite => super::config::database_path(&config.site.data_dir).display().to_string(),
+                DatabaseConfig::Sqlite => database_path(&config.site.data_dir).display().to_string(),
                 DatabaseConfig::Mongo(_) => "MongoDB".to_owned(),
             };
             ("database".to_owned(), found.map(|_| place).map_err(|error| error.to_string()))

@@ -1,294 +1,30 @@
-//! `GET /metrics`: what the server counts about itself, as Prometheus reads it.
-//!
-//! Labels are routes, providers and outcomes, never paths, users or models: there are only so many of each.
+//! `GET /metrics`: who may read what the server counts (`generation/metrics.rs`).
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::state::AppState;
 use crate::api_docs::Refusal;
-use crate::credits::server::store::{HoldEnd, WorkKind};
-use crate::generation::BreakerState;
+use crate::credits::WorkKind;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
-use crate::usage::{Attempt, Outcome};
 
-/// From half a millisecond to half a minute.
-const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Who may read `/metrics`.
+#[derive(Debug, Clone)]
+pub struct MetricsConfig {
+    /// `METRICS_TOKEN` (none: whoever is on this machine may).
+    pub token: Option<SecretString>,
+}
+
 const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// What proxies add: who is behind one is not on this machine.
 const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    route: String,
-    method: &'static str,
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RouteLabels {
-    route: String,
-    method: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AttemptLabels {
-    provider: String,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ProviderLabels {
-    provider: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TokenLabels {
-    provider: String,
-    direction: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ResultLabels {
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
-    kind: &'static str,
-}
-
-type Seconds<L> = Family<L, Histogram, fn() -> Histogram>;
-
-fn seconds() -> Histogram {
-    Histogram::new(SECONDS)
-}
-
-/// Everything that is counted. Counting takes well under a microsecond.
-pub struct Metrics {
-    registry: Registry,
-    requests: Family<RequestLabels, Counter>,
-    request_seconds: Seconds<RouteLabels>,
-    rate_limited: Family<RouteLabels, Counter>,
-    attempts: Family<AttemptLabels, Counter>,
-    image_attempts: Family<AttemptLabels, Counter>,
-    image_cost: Family<ProviderLabels, Counter>,
-    image_seconds: Seconds<ProviderLabels>,
-    first_token_seconds: Seconds<ProviderLabels>,
-    tokens: Family<TokenLabels, Counter>,
-    cost: Family<ProviderLabels, Counter>,
-    unpriced: Family<ProviderLabels, Counter>,
-    breakers: Family<ProviderLabels, Gauge>,
-    image_breakers: Family<ProviderLabels, Gauge>,
-    fallbacks: Family<ResultLabels, Counter>,
-    image_fallbacks: Family<ResultLabels, Counter>,
-    lookups: Family<ResultLabels, Counter>,
-    credit_moves: Family<KindLabels, Counter>,
-    jobs: Gauge,
-    lost_records: Counter<u64, AtomicU64>,
-    recovery_failures: Counter,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        let mut metrics = Self {
-            registry: Registry::with_prefix("tessera"),
-            requests: Family::default(),
-            request_seconds: Family::new_with_constructor(seconds),
-            rate_limited: Family::default(),
-            attempts: Family::default(),
-            image_attempts: Family::default(),
-            image_cost: Family::default(),
-            image_seconds: Family::new_with_constructor(seconds),
-            first_token_seconds: Family::new_with_constructor(seconds),
-            tokens: Family::default(),
-            cost: Family::default(),
-            unpriced: Family::default(),
-            breakers: Family::default(),
-            image_breakers: Family::default(),
-            fallbacks: Family::default(),
-            image_fallbacks: Family::default(),
-            lookups: Family::default(),
-            credit_moves: Family::default(),
-            jobs: Gauge::default(),
-            lost_records: Counter::default(),
-            recovery_failures: Counter::default(),
-        };
-        metrics.register();
-        metrics
-    }
-}
-
-impl Metrics {
-    fn register(&mut self) {
-        let registry = &mut self.registry;
-        registry.register("http_requests", "Requests that were answered", self.requests.clone());
-        registry.register(
-            "http_request_seconds",
-            "Time until an answer began, in seconds",
-            self.request_seconds.clone(),
-        );
-        registry.register("rate_limited", "Requests that were one too many", self.rate_limited.clone());
-        registry.register("chat_attempts", "Times that a provider was asked for a reply", self.attempts.clone());
-        registry.register(
-            "image_attempts",
-            "Times that a provider was asked for an image",
-            self.image_attempts.clone(),
-        );
-        registry.register(
-            "image_cost_micro_usd",
-            "Cost of images whose price is known, in millionths of a US dollar",
-            self.image_cost.clone(),
-        );
-        registry.register("image_seconds", "Time until an image was made, in seconds", self.image_seconds.clone());
-        registry.register(
-            "chat_first_token_seconds",
-            "Time from the question to the first token, in seconds",
-            self.first_token_seconds.clone(),
-        );
-        registry.register("chat_tokens", "Tokens, said by the provider or estimated", self.tokens.clone());
-        registry.register(
-            "chat_cost_micro_usd",
-            "Cost of attempts whose price is known, in millionths of a US dollar",
-            self.cost.clone(),
-        );
-        registry.register("chat_unpriced_attempts", "Attempts whose price is not known", self.unpriced.clone());
-        let breaker = "Whether a provider is asked: 0 it is, 1 the next request tries it again, 2 it rests";
-        registry.register("chat_breaker", breaker, self.breakers.clone());
-        registry.register("image_breaker", breaker, self.image_breakers.clone());
-        let fallbacks = "Failures that another provider could make good";
-        registry.register("chat_fallbacks", fallbacks, self.fallbacks.clone());
-        registry.register("image_fallbacks", fallbacks, self.image_fallbacks.clone());
-        registry.register("chat_cache_lookups", "Questions that were looked up", self.lookups.clone());
-        registry.register("credit_moves", "Holds, and how they ended", self.credit_moves.clone());
-        registry.register("jobs_running", "Replies and images that are being made", self.jobs.clone());
-        registry.register("usage_records_lost", "Attempts that could not be recorded", self.lost_records.clone());
-        registry.register(
-            "recovery_failures",
-            "Times that a hold of work that was cut off could not be ended",
-            self.recovery_failures.clone(),
-        );
-    }
-
-    /// A request was answered; `route` is the template that it fitted.
-    pub fn answered(&self, route: Option<MatchedPath>, method: &Method, response: &Response, took: Duration) {
-        let route = route.as_ref().map_or("other", MatchedPath::as_str).to_owned();
-        let (method, status) = (method_name(method), response.status());
-        let labels = RouteLabels { route, method };
-        self.request_seconds.get_or_create(&labels).observe(took.as_secs_f64());
-        // A provider that limits us is another matter.
-        if status == StatusCode::TOO_MANY_REQUESTS && response.headers().contains_key("ratelimit-limit") {
-            self.rate_limited.get_or_create(&labels).inc();
-        }
-        let labels = RequestLabels { route: labels.route, method, status: class_of(status) };
-        self.requests.get_or_create(&labels).inc();
-    }
-
-    /// An attempt at a provider is over.
-    pub fn attempted(&self, attempt: &Attempt) {
-        let provider = ProviderLabels { provider: attempt.provider.clone() };
-        let labels = AttemptLabels { provider: attempt.provider.clone(), outcome: attempt.outcome.as_str() };
-        self.attempts.get_or_create(&labels).inc();
-        if let Some(millis) = attempt.first_token_ms {
-            self.first_token_seconds.get_or_create(&provider).observe(f64::from(millis) / 1000.0);
-        }
-        for (direction, tokens) in [("input", attempt.input_tokens), ("output", attempt.output_tokens)] {
-            let labels = TokenLabels { provider: attempt.provider.clone(), direction };
-            self.tokens.get_or_create(&labels).inc_by(u64::from(tokens));
-        }
-        match attempt.cost_micros {
-            Some(micros) => {
-                self.cost.get_or_create(&provider).inc_by(u64::try_from(micros).unwrap_or(0));
-            }
-            None => {
-                self.unpriced.get_or_create(&provider).inc();
-            }
-        }
-    }
-
-    /// A provider was asked for an image.
-    pub fn painted(&self, attempt: &Attempt) {
-        let provider = ProviderLabels { provider: attempt.provider.clone() };
-        let labels = AttemptLabels { provider: attempt.provider.clone(), outcome: attempt.outcome.as_str() };
-        self.image_attempts.get_or_create(&labels).inc();
-        if attempt.outcome == Outcome::Ok {
-            self.image_seconds.get_or_create(&provider).observe(f64::from(attempt.latency_ms) / 1000.0);
-        }
-        if let Some(micros) = attempt.cost_micros {
-            self.image_cost.get_or_create(&provider).inc_by(u64::try_from(micros).unwrap_or(0));
-        }
-    }
-
-    /// A question was looked up among the answers that were given before.
-    pub fn looked_up(&self, is_hit: bool) {
-        let result = if is_hit { "hit" } else { "miss" };
-        self.lookups.get_or_create(&ResultLabels { result }).inc();
-    }
-
-    /// A provider failed and there is another one, which is asked or, over the budget, not.
-    pub fn fell_back(&self, kind: WorkKind, is_asked: bool) {
-        let result = if is_asked { "asked" } else { "over_budget" };
-        let fallbacks = match kind {
-            WorkKind::Chat => &self.fallbacks,
-            WorkKind::Image => &self.image_fallbacks,
-        };
-        fallbacks.get_or_create(&ResultLabels { result }).inc();
-    }
-
-    /// The price of a reply or an image was put on hold.
-    pub fn held(&self) {
-        self.credit_moves.get_or_create(&KindLabels { kind: "hold" }).inc();
-    }
-
-    /// A hold has ended.
-    pub fn hold_ended(&self, end: HoldEnd) {
-        let kind = if end == HoldEnd::Settle { "settle" } else { "release" };
-        self.credit_moves.get_or_create(&KindLabels { kind }).inc();
-    }
-
-    /// A hold of work that was cut off could not be ended, and will be tried again.
-    pub fn recovery_failed(&self) {
-        self.recovery_failures.inc();
-    }
-
-    /// The counter of attempts that could not be recorded.
-    #[must_use]
-    pub fn lost_records(&self) -> Counter<u64, AtomicU64> {
-        self.lost_records.clone()
-    }
-
-    fn render(&self, state: &AppState) -> Result<String, std::fmt::Error> {
-        self.jobs.set(i64::try_from(state.jobs.count()).unwrap_or(i64::MAX));
-        let set = |breakers: &Family<ProviderLabels, Gauge>, name: &str, state: BreakerState| {
-            breakers.get_or_create(&ProviderLabels { provider: name.to_owned() }).set(state as i64);
-        };
-        for provider in &state.chat_providers {
-            set(&self.breakers, provider.name(), provider.breaker_state());
-        }
-        for provider in &state.image_providers {
-            set(&self.image_breakers, provider.name(), provider.breaker_state());
-        }
-        let mut text = String::new();
-        encode(&mut text, &self.registry)?;
-        Ok(text)
-    }
-}
 
 /// Counts what the server does, for Prometheus.
 ///
@@ -309,7 +45,10 @@ pub async fn show(State(state): State<AppState>, request: Request) -> Response {
         refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return refusal;
     }
-    match state.metrics.render(&state) {
+    let replies = state.chat.providers.iter().map(|guarded| (WorkKind::Chat, guarded.name(), guarded.breaker_state()));
+    let images =
+        state.images.providers.iter().map(|guarded| (WorkKind::Image, guarded.name(), guarded.breaker_state()));
+    match state.generation.metrics.render(state.generation.jobs.count(), replies.chain(images)) {
         Ok(text) => ([(CONTENT_TYPE, CONTENT), (CACHE_CONTROL, "no-store")], text).into_response(),
         Err(_) => ApiError(AppError::Internal).into_response(),
     }
@@ -327,58 +66,4 @@ fn carries(headers: &HeaderMap, token: &str) -> bool {
 fn is_local(extensions: &Extensions, headers: &HeaderMap) -> bool {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     peer.is_some_and(|peer| peer.is_loopback()) && FORWARDED.iter().all(|name| !headers.contains_key(*name))
-}
-
-const fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        // Whoever asks may invent some.
-        _ => "other",
-    }
-}
-
-fn class_of(status: StatusCode) -> &'static str {
-    match status.as_u16() / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    /// The names in the first column of the table of metrics, without the suffix that counters get.
-    fn documented() -> BTreeSet<String> {
-        let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEPLOYMENT.md")).unwrap();
-        let table = docs.lines().skip_while(|line| !line.starts_with("| Metric ")).skip(2);
-        let rows = table.take_while(|line| line.starts_with('|'));
-        let names = rows.flat_map(|row| {
-            let names = row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2);
-            names.map(|name| name.strip_suffix("_total").unwrap_or(name).to_owned()).collect::<Vec<_>>()
-        });
-        names.collect()
-    }
-
-    /// By the source: what has not been counted yet is not in the answer.
-    fn registered() -> BTreeSet<String> {
-        let calls = include_str!("metrics.rs").split(concat!("registry", ".register(")).skip(1);
-        let name = |call: &str| call.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned);
-        calls.filter_map(name).collect()
-    }
-
-    #[test]
-    fn every_metric_is_in_the_documentation_and_no_other() {
-        assert!(registered().len() >= 19, "{:?}", registered());
-        assert_eq!(documented(), registered());
-    }
 }

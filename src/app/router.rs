@@ -9,7 +9,6 @@ use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use leptos::prelude::provide_context;
 use tower::ServiceExt;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,62 +16,36 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::state::AppState;
-use super::{discovery, health, metrics, pages, security};
+use super::{discovery, features, security};
+use crate::document::response::error_page;
 use crate::openai_api::V1Error;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::request_id::track_request;
-use crate::showcase::GALLERY_PATH;
 use crate::ui::Theme;
-use crate::{account, api_docs, chat, credits, images, openai_api};
+use crate::{chat, images, openai_api};
 
 /// No request without images needs more.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What programs may ask for, each route with its description (`reference/`); and the forms of the pages.
+/// What programs may ask for, each route with its description (`api_docs/`); and the forms of the pages.
 pub fn api() -> OpenApiRouter<AppState> {
-    let small = OpenApiRouter::new()
-        .merge(account::server::api::router())
-        .merge(account::server::key_api::router())
-        .merge(chat::server::api::router())
-        .merge(credits::server::api::router())
-        .merge(images::server::api::router())
-        .merge(api_docs::api::router())
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(metrics::show));
-    let with_images = OpenApiRouter::new().merge(chat::server::api::upload_router()).merge(openai_api::api::router());
-    let reports =
-        images::server::webhook::router().layer(RequestBodyLimitLayer::new(images::server::webhook::MAX_BODY));
     // Reading stops there, whoever reads.
-    with_images
+    features::upload_routes()
         .layer(RequestBodyLimitLayer::new(chat::server::api::MAX_BODY))
-        .merge(small.layer(RequestBodyLimitLayer::new(MAX_BODY)))
-        .merge(reports)
+        .merge(features::routes().layer(RequestBodyLimitLayer::new(MAX_BODY)))
+        .merge(features::webhook_routes().layer(RequestBodyLimitLayer::new(images::server::webhook::MAX_BODY)))
 }
 
 /// Everything that is served.
 pub fn build(state: &AppState) -> Router {
-    let pages = Router::new()
-        .route("/", get(pages::landing_page))
-        .route("/sign-in", get(pages::sign_in_page))
-        .route("/sign-up", get(pages::sign_up_page))
-        .route("/chat", get(pages::chat_page))
-        .route("/chat/{id}", get(pages::chat_page))
-        .route("/images", get(pages::images_page))
-        .route("/images/{id}", get(pages::image_page))
-        .route("/dashboard", get(pages::dashboard_page))
-        .route("/account", get(pages::account_page).post(pages::submit_account))
-        .route(GALLERY_PATH, get(pages::gallery_page))
-        .route("/share/{token}", get(pages::shared_page))
-        .route("/robots.txt", get(discovery::robots_txt))
-        .route("/sitemap.xml", get(discovery::sitemap_xml));
     let (api, _) = api().split_for_parts();
     let router = Router::new()
-        .merge(pages)
+        .merge(features::pages())
+        .route("/robots.txt", get(discovery::robots_txt))
+        .route("/sitemap.xml", get(discovery::sitemap_xml))
         .route("/fn/{*name}", post(call_server_fn))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .merge(api)
@@ -89,12 +62,21 @@ pub fn build(state: &AppState) -> Router {
         // next would cost more than the page.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         // Outermost: everything above happens within a request that has an id.
-        .layer(from_fn_with_state(state.clone(), track_request))
+        .layer(from_fn_with_state(state.clone(), count_requests))
         .with_state(state.clone())
 }
 
+async fn count_requests(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    track_request(request, next, |route, method, response, took| {
+        state.generation.metrics.answered(route, method, response, took);
+    })
+    .await
+}
+
 async fn call_server_fn(State(state): State<AppState>, request: Request) -> Response {
-    leptos_axum::handle_server_fns_with_context(move || provide_context(state.clone()), request).await.into_response()
+    leptos_axum::handle_server_fns_with_context(move || features::provide_features(&state), request)
+        .await
+        .into_response()
 }
 
 /// Files of the site; else a page that says that there is nothing, or JSON under `/api`.
@@ -108,15 +90,16 @@ async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, reque
     if !request.method().is_safe() {
         return ApiError(AppError::MethodNotAllowed).into_response();
     }
-    let root = Path::new(state.leptos.site_root.as_ref());
+    let root = Path::new(state.site.leptos().site_root.as_ref());
     let files = ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
     let Ok(found) = files.oneshot(request).await;
     if found.status() == StatusCode::NOT_FOUND {
-        return pages::error_page(&state, theme, &AppError::NotFound);
+        return error_page(&state.site, theme, &AppError::NotFound);
     }
     let mut response = found.map(axum::body::Body::new);
     // The names of the bundle change with its content.
-    let bundle = uri.path().strip_prefix('/').is_some_and(|path| path.starts_with(state.leptos.site_pkg_dir.as_ref()));
+    let bundle =
+        uri.path().strip_prefix('/').is_some_and(|path| path.starts_with(state.site.leptos().site_pkg_dir.as_ref()));
     let caching = if bundle { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     response

@@ -16,21 +16,6 @@ use crate::platform::http::envelope::ApiError;
 
 /// For everything that is no page: nothing may load, nothing may frame it.
 const CSP_NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
-/// What pages have in common.
-const CSP_PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-    manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; script-src ";
-
-/// The policy of a page without any script.
-#[must_use]
-pub fn csp_without_scripts() -> String {
-    format!("{CSP_PAGE}'none'")
-}
-
-/// The policy of a page whose scripts carry this nonce. `strict-dynamic` lets them load the parts of the WASM bundle.
-#[must_use]
-pub fn csp_with_nonce(nonce: &str) -> String {
-    format!("{CSP_PAGE}'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'")
-}
 
 /// Adds the headers to every answer that does not set its own.
 pub async fn add_headers(State(state): State<AppState>, request: Request, next: Next) -> Response {

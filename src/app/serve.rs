@@ -11,8 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use super::state::AppState;
-use super::{background, router};
-use crate::images::server::garbage;
+use super::{features, router};
 use crate::platform::jobs::StopReason;
 
 /// How long running work may go on after SIGTERM.
@@ -25,7 +24,7 @@ const CLOSE: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the connections cannot be accepted.
 pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> {
-    let background = [tokio::spawn(background::run(state.clone())), tokio::spawn(garbage::run(state.clone()))];
+    let background = features::background(&state);
     let app = router::build(&state).into_make_service_with_connect_info::<SocketAddr>();
     // Without this a stream waits 40 ms for each of its small packets.
     let listener = listener.tap_io(|connection| {
@@ -42,15 +41,15 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
             .into_future(),
     );
     wait_for_signal(&state).await;
-    state.shutdown.cancel();
-    tracing::info!(running = state.jobs.count(), "shutting down");
+    state.generation.shutdown.cancel();
+    tracing::info!(running = state.generation.jobs.count(), "shutting down");
     if timeout(DRAIN, idle(&state)).await.is_err() {
-        state.jobs.stop_all(StopReason::Shutdown);
+        state.generation.jobs.stop_all(StopReason::Shutdown);
         _ = timeout(CLOSE, idle(&state)).await;
     }
     _ = close.send(());
     let ended = timeout(CLOSE, server).await;
-    if timeout(CLOSE, state.usage.flush()).await.is_err() {
+    if timeout(CLOSE, state.generation.usage.flush()).await.is_err() {
         tracing::error!("the last attempts at providers could not be recorded");
     }
     for task in background {
@@ -64,7 +63,7 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
 }
 
 async fn idle(state: &AppState) {
-    while state.jobs.count() > 0 {
+    while state.generation.jobs.count() > 0 {
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -75,7 +74,7 @@ async fn wait_for_signal(state: &AppState) {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         Some(()) = async { terminate.as_mut()?.recv().await } => {}
-        () = state.shutdown.cancelled() => {}
+        () = state.generation.shutdown.cancelled() => {}
     }
 }
 

@@ -8,6 +8,5 @@ mod types;
 pub mod server;
 
 pub use browser::components::empty_thread::EmptyThreadTemplates;
-pub use browser::components::receipt::credits_text;
 pub use title::*;
 pub use types::*;

@@ -7,4 +7,6 @@ mod types;
 #[cfg(feature = "ssr")]
 pub mod server;
 
+pub use crate::platform::work_kind::WorkKind;
+pub use browser::amount::credits_text;
 pub use types::*;

@@ -9,8 +9,6 @@ use crate::platform::error::AppError;
 #[server(prefix = "/fn", endpoint = "load_dashboard")]
 pub async fn load_dashboard(cursor: Option<String>) -> Result<Dashboard, AppError> {
     use crate::account::server::caller::Caller;
-    use crate::app::state::AppState;
-    let state = expect_context::<AppState>();
-    let user = Caller::from_context(&state).await?;
-    super::server::service::load_dashboard(&state, user.id, cursor.as_deref()).await
+    let user = Caller::from_context(&expect_context()).await?;
+    expect_context::<super::server::Credits>().load_dashboard(user.id, cursor.as_deref()).await
 }

@@ -1,9 +1,12 @@
 //! The HTML documents that the server sends: around the app, which hydrates, and around static pages, which have no
 //! script at all.
 
+pub mod app_page;
 mod assets;
+pub mod csp;
 mod error_page;
 mod head;
+pub mod response;
 mod shell;
 mod site_footer;
 mod site_header;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -220,6 +221,17 @@ impl Reserved {
         self.generation.metrics.hold_ended(closed.end);
         Ok(closed)
     }
+}
+
+/// The promise that a request with this body is the same as the one before with the same key.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `Idempotency-Key`.
+pub fn check_key(key: String, body: &[u8]) -> AppResult<Idempotency> {
+    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."));
+    }
+    Ok(Idempotency { key, fingerprint: Sha256::digest(body).into() })
 }
 
 /// Runs what must not be dropped with the future of a handler: a hold and what follows it.

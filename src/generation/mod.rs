@@ -10,6 +10,7 @@ mod budget;
 mod error;
 mod event;
 mod hold;
+mod metrics;
 pub mod recovery;
 mod route;
 mod subscribe;
@@ -24,10 +25,12 @@ pub use self::breaker::{BreakerState, Guarded, Permit, Provider};
 pub use self::budget::RetryBudget;
 pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachable_error};
 pub use self::event::{Event, ToJson, encode};
-pub use self::hold::{Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, await_begin, outlive_handler};
+pub use self::hold::{
+    Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, await_begin, check_key, outlive_handler,
+};
+pub use self::metrics::Metrics;
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};
-use crate::app::metrics::Metrics;
 use crate::credits::server::store::CreditStore;
 use crate::platform::jobs::Jobs;
 use crate::platform::limits::RateLimiter;
@@ -43,7 +46,7 @@ pub struct Parts {
     pub credits: Arc<dyn CreditStore>,
     /// What runs in this process.
     pub jobs: Arc<Jobs>,
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
     pub retries: RetryBudget,
     pub usage: Arc<UsageRecorder>,
     /// What providers take.
@@ -92,7 +95,7 @@ mod tests {
         Generation::new(Parts {
             credits: Arc::new(SqliteCreditStore::new(db.clone(), 10)),
             jobs: Arc::default(),
-            metrics: Arc::default(),
+            metrics: Metrics::default(),
             retries: RetryBudget::default(),
             usage: Arc::new(UsageRecorder::start(Arc::new(SqliteUsageStore::new(db)), Counter::default())),
             prices: PriceTable::default(),

@@ -5,6 +5,7 @@ mod page;
 mod prices;
 mod sample;
 mod self_hosting;
+pub mod server;
 mod sketches;
 mod steps;
 mod tiles;

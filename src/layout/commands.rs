@@ -3,6 +3,7 @@
 use super::components::SWITCH_ID;
 use crate::chat::ConversationSummary;
 use crate::i18n::{Language, Text, current_language, t};
+use crate::routes::ROUTES;
 use crate::ui::{IconName, Theme};
 
 /// A line of the palette.
@@ -27,12 +28,11 @@ pub enum Action {
 /// Pages and actions.
 #[must_use]
 pub fn commands() -> Vec<Command> {
-    let page = |icon, label, address: &str| Command {
-        group: Text::Pages,
-        icon,
-        label: t(label).to_owned(),
-        action: Action::Go(address.to_owned()),
-    };
+    let pages = ROUTES.iter().filter_map(|route| {
+        let (icon, label) = route.command?;
+        let action = Action::Go(route.path.to_owned());
+        Some(Command { group: Text::Pages, icon, label: t(label).to_owned(), action })
+    });
     let press = |icon, label: &str, target: &str| Command {
         group: Text::Actions,
         icon,
@@ -42,15 +42,6 @@ pub fn commands() -> Vec<Command> {
     let theme =
         |theme: Theme| press(theme.icon(), theme.label(), &format!("form[action='/theme'] [value={}]", theme.as_str()));
     let languages = Language::ALL.into_iter().filter(|language| *language != current_language());
-    let pages = [
-        page(IconName::Plus, Text::NewChat, "/chat"),
-        page(IconName::Picture, Text::ImagesTitle, "/images"),
-        page(IconName::Coins, Text::CreditsAndActivity, "/dashboard"),
-        page(IconName::Key, Text::AccountAndKeys, "/account"),
-        page(IconName::Home, Text::Home, "/"),
-        page(IconName::Book, Text::HttpApi, "/api/docs"),
-        page(IconName::Tiles, Text::UiComponents, "/components"),
-    ];
     let actions = [
         theme(Theme::System),
         theme(Theme::Light),
@@ -62,7 +53,7 @@ pub fn commands() -> Vec<Command> {
         press(IconName::Globe, language.name(), &format!("form[action='/language'] [value={}]", language.code()))
     });
     let sign_out = press(IconName::SignOut, t(Text::SignOut), "form[action='/sign-out'] button");
-    pages.into_iter().chain(actions).chain(languages).chain([sign_out]).collect()
+    pages.chain(actions).chain(languages).chain([sign_out]).collect()
 }
 
 /// The way to a conversation.

@@ -1,20 +1,16 @@
 //! The document's title, the same on the server and after each navigation. `leptos_meta` would cost 4.5 KB for it.
 
 use crate::chat::ConversationSummary;
-use crate::i18n::{Text, t};
+use crate::i18n::t;
+use crate::routes::find_route;
 
 /// The title of the app page at `path`.
 #[must_use]
 pub fn page_title(path: &str, conversations: &[ConversationSummary]) -> String {
-    let name = match path.strip_prefix("/chat/") {
-        Some(id) => {
-            conversations.iter().find(|known| known.id == id).map_or(t(Text::Chat), |known| known.title.as_str())
-        }
-        None if path == "/images" => t(Text::ImagesTitle),
-        None if path.starts_with("/images/") => t(Text::ImageTitle),
-        None if path == "/dashboard" => t(Text::Credits),
-        None if path == "/account" => t(Text::Account),
-        None => t(Text::NewChat),
+    let known = path.strip_prefix("/chat/").and_then(|id| conversations.iter().find(|known| known.id == id));
+    let name = match known {
+        Some(conversation) => &conversation.title,
+        None => find_route(path).map_or("", |route| t(route.title)),
     };
     format!("{name} · Tessera")
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRef, Path, State};
 use axum::http::HeaderMap;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
@@ -20,14 +20,15 @@ use super::error::V1Error;
 use super::images::{__path_create_images, create_images};
 use super::request::{ANY_MODEL, CompletionRequest};
 use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
+use crate::account::server::Account;
 use crate::account::server::caller::Caller;
 use crate::api_docs::{Refusal, Spending};
-use crate::app::state::AppState;
+use crate::chat::server::Chat;
 use crate::chat::server::providers::Turn;
-use crate::chat::server::send::{self, Accepted, Terms};
-use crate::chat::server::subscribe::subscribe;
+use crate::chat::server::send::{Accepted, Terms};
 use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::server::store::Idempotency;
+use crate::generation::check_key;
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{ApiError, ApiJson, event_stream, idempotency_key, with_quota};
@@ -37,7 +38,12 @@ use crate::platform::jobs::{JobEvent, StopReason};
 type Events = BoxStream<'static, Arc<JobEvent>>;
 
 /// The routes of this feature.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Chat: FromRef<S>,
+{
     let (router, api) = OpenApiRouter::new()
         .routes(routes!(list_models))
         .routes(routes!(show_model))
@@ -56,9 +62,9 @@ pub fn not_found() -> Response {
 /// Lists the models.
 #[utoipa::path(get, path = "/v1/models", tag = "For clients of OpenAI",
     responses((status = 200, description = "All that can be asked; `tessera` is whoever answers first.", body = Models)))]
-async fn list_models(State(state): State<AppState>, caller: Result<Caller, ApiError>) -> Result<Json<Value>, V1Error> {
+async fn list_models(State(chat): State<Chat>, caller: Result<Caller, ApiError>) -> Result<Json<Value>, V1Error> {
     caller?;
-    Ok(Json(json!({ "object": "list", "data": models(&state) })))
+    Ok(Json(json!({ "object": "list", "data": models(&chat) })))
 }
 
 /// Reads one model. A name may hold slashes.
@@ -66,20 +72,20 @@ async fn list_models(State(state): State<AppState>, caller: Result<Caller, ApiEr
     params(("name" = String, Path, description = "The model's name.")),
     responses((status = 200, description = "The model.", body = Model)))]
 async fn show_model(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Result<Caller, ApiError>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, V1Error> {
     caller?;
-    let found = models(&state).into_iter().find(|model| model["id"] == name.as_str());
+    let found = models(&chat).into_iter().find(|model| model["id"] == name.as_str());
     found.map(Json).ok_or_else(|| V1Error(AppError::invalid("model", format!("The model `{name}` does not exist."))))
 }
 
 /// Whoever can answer, then each by name. When a model was made is not known; clients want a number.
-fn models(state: &AppState) -> Vec<Value> {
+fn models(chat: &Chat) -> Vec<Value> {
     let model = |id: &str, owner: &str| json!({ "id": id, "object": "model", "created": 0, "owned_by": owner });
-    let own = state.chat_providers.iter().map(|provider| model(&provider.model(), provider.name()));
-    let painters = state.image_providers.iter().map(|provider| model(&provider.model(), provider.name()));
+    let own = chat.providers.iter().map(|provider| model(&provider.model(), provider.name()));
+    let painters = chat.images.providers.iter().map(|provider| model(&provider.model(), provider.name()));
     std::iter::once(model(ANY_MODEL, "tessera")).chain(own).chain(painters).collect()
 }
 
@@ -94,20 +100,20 @@ fn models(state: &AppState) -> Vec<Value> {
         (ChatCompletion = "application/json"), (ChatCompletionChunk = "text/event-stream"))),
         Spending, Refusal::<404>))]
 async fn create_completion(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Result<Caller, ApiError>,
     headers: HeaderMap,
     body: Result<ApiJson<CompletionRequest>, ApiError>,
 ) -> Result<Response, V1Error> {
     let caller = caller?;
     let ApiJson(request, bytes) = body?;
-    let idempotency = idempotency_key(&headers)?.map(|key| send::check_key(key, &bytes)).transpose()?;
+    let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
     let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
-    let (turns, terms) = request.read(&state).await?;
+    let (turns, terms) = request.read(&chat).await?;
     let limit = terms.sampling.max_output_tokens;
-    let (asked, leash) = ask(&state, &caller, turns, terms, idempotency).await?;
-    let events = subscribe(&state, caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
-    let (model, first, events) = await_first_word(&state, events).await?;
+    let (asked, leash) = ask(&chat, &caller, turns, terms, idempotency).await?;
+    let events = chat.subscribe(caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
+    let (model, first, events) = await_first_word(&chat, events).await?;
     let created = now_millis() / 1000;
     let completion = Completion { id: asked.reply, model, limit, created, with_usage };
     let response = if is_stream {
@@ -122,20 +128,20 @@ async fn create_completion(
 
 /// Asks, and ties the work to this connection: for a client of `/v1` nobody else could look at the answer.
 async fn ask(
-    state: &AppState,
+    chat: &Chat,
     caller: &Caller,
     turns: Vec<Turn>,
     terms: Terms,
     idempotency: Option<Idempotency>,
 ) -> AppResult<(Accepted, Leash)> {
     let (answer, answered) = oneshot::channel();
-    let (state, caller) = (state.clone(), caller.clone());
+    let (chat, caller) = (chat.clone(), caller.clone());
     // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.
     tokio::spawn(in_request(current_request_id(), async move {
-        let asked = send::complete(&state, &caller, turns, terms, idempotency).await;
+        let asked = chat.complete(&caller, turns, terms, idempotency).await;
         let leashed = asked.map(|asked| {
             let ids = asked.is_new.then_some(asked.reply).into_iter().collect();
-            (asked, Leash { state, ids })
+            (asked, Leash { chat, ids })
         });
         // Nobody there: the leash is dropped with the answer.
         drop(answer.send(leashed));
@@ -145,13 +151,13 @@ async fn ask(
 
 /// Stops the work when it is dropped before the answer is whole.
 pub(super) struct Leash {
-    state: AppState,
+    chat: Chat,
     ids: Vec<Uuid>,
 }
 
 impl Leash {
-    pub(super) const fn new(state: AppState) -> Self {
-        Self { state, ids: Vec::new() }
+    pub(super) const fn new(chat: Chat) -> Self {
+        Self { chat, ids: Vec::new() }
     }
 
     pub(super) fn hold(&mut self, id: Uuid) {
@@ -165,7 +171,7 @@ impl Leash {
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        for job in self.ids.iter().filter_map(|id| self.state.jobs.get(*id)) {
+        for job in self.ids.iter().filter_map(|id| self.chat.generation.jobs.get(*id)) {
             job.stop(StopReason::User);
         }
     }
@@ -173,14 +179,14 @@ impl Drop for Leash {
 
 /// Waits until it is known who answers, so that a failure before that has its own status. Returns the model, and the
 /// event that told.
-async fn await_first_word(state: &AppState, mut events: Events) -> AppResult<(String, Arc<JobEvent>, Events)> {
+async fn await_first_word(chat: &Chat, mut events: Events) -> AppResult<(String, Arc<JobEvent>, Events)> {
     let mut model = String::new();
     while let Some(event) = events.next().await {
         match event.name.as_ref() {
             ChatEvent::START => model = read::<StartEvent>(&event)?.model,
             ChatEvent::FALLBACK => {
                 let to = read::<FallbackEvent>(&event)?.to;
-                let provider = state.chat_providers.iter().find(|provider| provider.name() == to);
+                let provider = chat.providers.iter().find(|provider| provider.name() == to);
                 model = provider.map(|provider| provider.model()).unwrap_or(to);
             }
             ChatEvent::ERROR => return Err(error_in(&event)),

@@ -18,13 +18,12 @@ use super::error::V1Error;
 use super::request::ANY_MODEL;
 use crate::account::server::caller::Caller;
 use crate::api_docs::{Refusal, Spending};
-use crate::app::state::AppState;
-use crate::chat::server::send::check_key;
+use crate::chat::server::Chat;
 use crate::credits::server::store::Idempotency;
-use crate::images::server::order::{AcceptedImage, ImageSpec, generate_image};
-use crate::images::server::service::load_file;
+use crate::generation::check_key;
+use crate::images::server::order::{AcceptedImage, ImageSpec};
 use crate::images::server::storage::Rendition;
-use crate::images::server::subscribe::{await_end, error_of};
+use crate::images::server::subscribe::error_of;
 use crate::images::{AspectRatio, Image, ImageRequest, MOST_AT_ONCE};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
@@ -81,7 +80,7 @@ pub struct Generation {
         example = json!({"model": "tessera", "prompt": "A lighthouse at dusk", "size": "1536x1024"})),
     responses((status = 200, description = "The images.", body = Generations), Spending, Refusal::<404>))]
 pub async fn create_images(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Result<Caller, ApiError>,
     headers: HeaderMap,
     body: Result<ApiJson<GenerationRequest>, ApiError>,
@@ -94,9 +93,9 @@ pub async fn create_images(
         Some("url") => true,
         Some(_) => return Err(AppError::invalid("response_format", "b64_json or url.").into()),
     };
-    let wishes = read(&state, &request)?;
-    let (ordered, leash) = order(&state, &caller, wishes, idempotency).await?;
-    let ended = try_join_all(ordered.iter().map(|one| await_end(&state, caller.id, one.id))).await?;
+    let wishes = read(&chat, &request)?;
+    let (ordered, leash) = order(&chat, &caller, wishes, idempotency).await?;
+    let ended = try_join_all(ordered.iter().map(|one| chat.images.await_end(caller.id, one.id))).await?;
     leash.let_go();
     let (mut data, mut size, mut last) = (Vec::new(), String::new(), AppError::Unavailable);
     for image in ended {
@@ -106,7 +105,7 @@ pub async fn create_images(
             continue;
         }
         size = format!("{}x{}", image.width, image.height);
-        data.push(show(&state, &caller, &image, as_url).await?);
+        data.push(show(&chat, &caller, &image, as_url).await?);
     }
     if data.is_empty() {
         return Err(last.into());
@@ -119,17 +118,17 @@ pub async fn create_images(
     })
 }
 
-async fn show(state: &AppState, caller: &Caller, image: &Image, as_url: bool) -> AppResult<Generation> {
+async fn show(chat: &Chat, caller: &Caller, image: &Image, as_url: bool) -> AppResult<Generation> {
     if as_url {
-        let url = state.config.site.public_url.join(&image.image_url).map_err(|_| AppError::Internal)?;
+        let url = chat.site.public_url.join(&image.image_url).map_err(|_| AppError::Internal)?;
         return Ok(Generation { b64_json: None, url: Some(url.into()) });
     }
     let id = image.id.parse().map_err(|_| AppError::Internal)?;
-    let (_, bytes) = load_file(state, caller.id, id, Rendition::Full).await?;
+    let (_, bytes) = chat.images.load_file(caller.id, id, Rendition::Full).await?;
     Ok(Generation { b64_json: Some(BASE64_STANDARD.encode(bytes)), url: None })
 }
 
-fn read(state: &AppState, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
+fn read(chat: &Chat, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
     if request.stream == Some(true) {
         return Err(AppError::invalid("stream", "Images come whole: leave stream out."));
     }
@@ -145,7 +144,7 @@ fn read(state: &AppState, request: &GenerationRequest) -> AppResult<Vec<ImageSpe
         ANY_MODEL => None,
         model => {
             let known =
-                state.image_providers.iter().find(|provider| provider.model() == model || provider.name() == model);
+                chat.images.providers.iter().find(|provider| provider.model() == model || provider.name() == model);
             let unknown = || AppError::invalid("model", format!("The model `{model}` makes no images here."));
             Some(known.ok_or_else(unknown)?.name().to_owned())
         }
@@ -154,7 +153,7 @@ fn read(state: &AppState, request: &GenerationRequest) -> AppResult<Vec<ImageSpe
     let wish = |_| {
         let aspect_ratio = Some(aspect_ratio.as_str().to_owned());
         ImageSpec::read(
-            state,
+            &chat.images,
             ImageRequest { prompt: request.prompt.clone(), aspect_ratio, provider: provider.clone(), seed: None },
         )
     };
@@ -177,22 +176,22 @@ fn read_size(size: Option<&str>) -> AppResult<AspectRatio> {
 
 /// Orders them, and ties the work to this connection: for a client of `/v1` nobody else would wait for it.
 async fn order(
-    state: &AppState,
+    chat: &Chat,
     caller: &Caller,
     wishes: Vec<ImageSpec>,
     idempotency: Option<Idempotency>,
 ) -> AppResult<(Vec<AcceptedImage>, Leash)> {
     let (answer, answered) = oneshot::channel();
-    let (state, caller) = (state.clone(), caller.clone());
+    let (chat, caller) = (chat.clone(), caller.clone());
     // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.
     tokio::spawn(in_request(current_request_id(), async move {
-        let mut leash = Leash::new(state.clone());
+        let mut leash = Leash::new(chat.clone());
         let mut ordered: Vec<AcceptedImage> = Vec::new();
-        let mut refused = check_funds(&state, &caller, wishes.len()).await.err();
+        let mut refused = check_funds(&chat, &caller, wishes.len()).await.err();
         let wishes = if refused.is_none() { wishes } else { Vec::new() };
         for (number, wish) in wishes.into_iter().enumerate() {
             let key = idempotency.as_ref().map(|key| numbered(key, number));
-            match generate_image(&state, &caller, wish, key).await {
+            match chat.images.generate_image(&caller, wish, key).await {
                 Ok(one) => {
                     if one.is_new {
                         leash.hold(one.id);
@@ -217,9 +216,9 @@ async fn order(
 }
 
 /// None of several is begun where the last could not be paid for. Each is held for by itself all the same.
-async fn check_funds(state: &AppState, caller: &Caller, count: usize) -> AppResult<()> {
-    let needed = state.config.credits.image.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
-    let available = state.credits.balance(caller.id, &current_request_id()).await?.available;
+async fn check_funds(chat: &Chat, caller: &Caller, count: usize) -> AppResult<()> {
+    let needed = chat.images.price.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
+    let available = chat.generation.credits.balance(caller.id, &current_request_id()).await?.available;
     // Of a single one the hold says it, which knows whether it was made already.
     if count > 1 && available < needed { Err(AppError::InsufficientCredits { needed, available }) } else { Ok(()) }
 }

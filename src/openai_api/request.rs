@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::app::state::AppState;
+use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::providers::{MAX_OUTPUT_TOKENS, Role, Sampling, Turn};
 use crate::chat::server::send::{HISTORY_BYTES, Terms};
@@ -101,8 +101,8 @@ impl CompletionRequest {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub async fn read(self, state: &AppState) -> AppResult<(Vec<Turn>, Terms)> {
-        let picked = find_model(state, &self.model)?;
+    pub async fn read(self, chat: &Chat) -> AppResult<(Vec<Turn>, Terms)> {
+        let picked = find_model(chat, &self.model)?;
         if self.n.is_some_and(|n| n != 1) {
             return Err(AppError::invalid("n", "One answer at a time: n is 1."));
         }
@@ -119,18 +119,18 @@ impl CompletionRequest {
             stop: read_stops(self.stop)?,
         };
         Ok((
-            read_messages(self.messages, state.config.chat.max_message_chars).await?,
+            read_messages(self.messages, chat.config.max_message_chars).await?,
             Terms { picked, fresh: false, sampling },
         ))
     }
 }
 
 /// Who answers under this name.
-fn find_model(state: &AppState, name: &str) -> AppResult<Option<(String, Option<String>)>> {
+fn find_model(chat: &Chat, name: &str) -> AppResult<Option<(String, Option<String>)>> {
     if name == ANY_MODEL {
         return Ok(None);
     }
-    let found = state.chat_providers.iter().find(|provider| provider.model() == name);
+    let found = chat.providers.iter().find(|provider| provider.model() == name);
     match found {
         Some(provider) => Ok(Some((provider.name().to_owned(), None))),
         None if name.is_empty() => Err(AppError::invalid("model", "Say which model is to answer.")),

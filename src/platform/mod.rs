@@ -5,6 +5,7 @@ pub mod error;
 pub mod image_type;
 pub mod query;
 pub mod sse;
+pub mod work_kind;
 
 #[cfg(feature = "ssr")]
 pub mod cache;
@@ -22,5 +23,7 @@ pub mod limits;
 pub mod redis;
 #[cfg(feature = "ssr")]
 pub mod secret;
+#[cfg(feature = "ssr")]
+pub mod site;
 #[cfg(feature = "ssr")]
 pub mod telemetry;

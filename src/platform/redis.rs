@@ -14,7 +14,30 @@ use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::app::config::RedisConfig;
+use super::config::Reader;
+use secrecy::SecretString;
+use url::Url;
+
+/// What servers that share a database share besides it. There when `REDIS_URL` is set.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// `REDIS_URL`: `redis://` or, over TLS with the system's trusted CAs, `rediss://`. It may carry a password.
+    pub url: SecretString,
+}
+
+impl RedisConfig {
+    pub(crate) fn read(reader: &mut Reader) -> Option<Self> {
+        let text = reader.text("REDIS_URL")?;
+        // A fragment is how the driver is told not to check certificates, which is not on offer here.
+        let is_redis =
+            |url: Url| matches!(url.scheme(), "redis" | "rediss") && url.has_host() && url.fragment().is_none();
+        if !Url::parse(text).is_ok_and(is_redis) || redis::Client::open(text).is_err() {
+            reader.problem("REDIS_URL", "is not a redis:// or rediss:// URL");
+            return None;
+        }
+        Some(Self { url: SecretString::from(text) })
+    }
+}
 
 /// How long a call may take.
 const PATIENCE: Duration = Duration::from_millis(500);

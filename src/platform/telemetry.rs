@@ -4,7 +4,41 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::app::config::{LogConfig, LogFormat};
+use super::config::Reader;
+
+/// `RUST_LOG` (info) and `LOG_FORMAT` (pretty on a terminal, else json).
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    pub filter: String,
+    /// `None`: pretty on a terminal, else JSON.
+    pub format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+impl LogConfig {
+    pub(crate) fn read(reader: &mut Reader) -> Self {
+        let format = match reader.text("LOG_FORMAT") {
+            None => None,
+            Some("pretty") => Some(LogFormat::Pretty),
+            Some("json") => Some(LogFormat::Json),
+            Some(other) => {
+                reader.problem("LOG_FORMAT", format!("{other:?} is not one of pretty, json"));
+                None
+            }
+        };
+        let filter = reader.text("RUST_LOG").unwrap_or("info").to_owned();
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
+            reader.problem("RUST_LOG", format!("{filter:?} is not a log filter: {error}"));
+        }
+        Self { filter, format }
+    }
+}
 
 /// Sends the log to standard error. A second call changes nothing.
 pub fn start(config: &LogConfig) {

@@ -9,6 +9,8 @@ mod components;
 mod examples;
 mod knobs;
 mod page;
+#[cfg(feature = "ssr")]
+pub mod server;
 pub mod types;
 
 #[cfg(feature = "ssr")]

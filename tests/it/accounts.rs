@@ -27,13 +27,13 @@ async fn fifty_first_requests_at_once_make_one_grant() {
     let opened: Vec<_> = (0..50)
         .map(|n| {
             let state = app.state.clone();
-            tokio::spawn(async move { state.credits.balance(id, &format!("first-{n}")).await.unwrap() })
+            tokio::spawn(async move { state.stores.credits.balance(id, &format!("first-{n}")).await.unwrap() })
         })
         .collect();
     for balance in opened {
         assert_eq!(balance.await.unwrap().available, 10);
     }
-    let page = app.state.credits.ledger(id, None, 100).await.unwrap().unwrap();
+    let page = app.state.stores.credits.ledger(id, None, 100).await.unwrap().unwrap();
     assert_eq!(page.items.len(), 1);
     // And over HTTP, with every kind of request at once.
     let requests: Vec<_> = (0..50)

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 use tempfile::TempDir;
 use tessera::app::config::Config;
-use tessera::app::state::Stores;
+use tessera::app::stores::Stores;
 
 use crate::support::{TestApp, assert_audit_is_clean};
 

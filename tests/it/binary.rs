@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use tessera::app::config::Config;
-use tessera::app::state::Stores;
+use tessera::app::stores::Stores;
 
 /// Runs the program in a folder of its own with nothing but these variables.
 fn tessera(folder: &TempDir, arguments: &[&str], vars: &[(&str, &str)]) -> Output {

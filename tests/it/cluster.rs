@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tessera::app::state::Stores;
+use tessera::app::stores::Stores;
 use tokio::time::sleep;
 
 use crate::contracts;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 use tessera::app::config::Config;
-use tessera::app::state::Stores;
+use tessera::app::stores::Stores;
 
 use crate::mongod::{Kind, Mongod};
 use crate::support::assert_audit_is_clean;
@@ -79,7 +79,7 @@ macro_rules! over_every_store {
         }
         mod bodies {
             use super::*;
-            $(pub async fn $name($stores: tessera::app::state::Stores) $body)*
+            $(pub async fn $name($stores: tessera::app::stores::Stores) $body)*
         }
     };
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 use tessera::app::config::Config;
-use tessera::app::state::Stores;
+use tessera::app::stores::Stores;
 use tessera::platform::db::now_millis;
 use tokio::time::sleep;
 

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tessera::app::config::Config;
-use tessera::app::state::{Stores, build_storage};
+use tessera::app::stores::{Stores, build_storage};
 use tessera::images::server::garbage::{clean, take_inventory};
 use tessera::platform::db::now_millis;
 use tokio::time::sleep;
@@ -176,7 +176,7 @@ async fn stopping_and_deleting_cancel_the_work_on_whichever_server() {
         let user = app.user().await;
         let (_, ordered) = user.order_image("#never").await;
         let id = ordered["data"]["id"].as_str().unwrap().to_owned();
-        while app.state.images.find(app.user_id(&user).await, id.parse().unwrap()).await.unwrap().is_none() {
+        while app.state.stores.images.find(app.user_id(&user).await, id.parse().unwrap()).await.unwrap().is_none() {
             sleep(Duration::from_millis(10)).await;
         }
         sleep(Duration::from_millis(200)).await;
@@ -272,7 +272,7 @@ async fn a_storage_that_fails_for_a_while_costs_time_and_one_that_is_gone_costs_
     assert_eq!(answer(user.request(Method::DELETE, &format!("/api/images/{id}"))).await.0, 200);
     app.clean_up().await;
     assert!(cloud.kept.files.lock().unwrap().is_empty(), "deleted there too");
-    assert_eq!(app.state.images.count().await.unwrap().strays, 0);
+    assert_eq!(app.state.stores.images.count().await.unwrap().strays, 0);
     app.assert_books_balance().await;
 }
 

@@ -43,12 +43,18 @@ impl User {
 impl TestApp {
     /// How many files there are in storage.
     pub async fn count_files(&self) -> u64 {
-        take_inventory(self.state.images.as_ref(), self.state.objects.as_ref()).await.unwrap().unwrap().files
+        take_inventory(self.state.stores.images.as_ref(), self.state.images.objects.as_ref())
+            .await
+            .unwrap()
+            .unwrap()
+            .files
     }
 
     /// Deletes what is to be deleted, be it due or not.
     pub async fn clean_up(&self) {
-        clean(self.state.images.as_ref(), self.state.objects.as_ref(), now_millis() + 86_400_000).await.unwrap();
+        clean(self.state.stores.images.as_ref(), self.state.images.objects.as_ref(), now_millis() + 86_400_000)
+            .await
+            .unwrap();
     }
 }
 
@@ -217,7 +223,7 @@ async fn images_are_found_liked_and_deleted_with_their_files() {
     assert_eq!(user.get_json(&format!("/api/images/{}/file", ids[1])).await.0, 404, "at once");
     app.clean_up().await;
     assert_eq!(app.count_files().await, 0);
-    assert_eq!(app.state.images.count().await.unwrap(), tessera::images::server::store::ImageCounts::default());
+    assert_eq!(app.state.stores.images.count().await.unwrap(), tessera::images::server::store::ImageCounts::default());
     assert_eq!(user.credits().await["available"], 94, "what was paid for stays paid");
 }
 
@@ -337,7 +343,7 @@ async fn files_that_no_image_knows_are_found_and_deleted() {
     let app = TestApp::start().await;
     let user = app.user().await;
     assert_eq!(user.make_image("a fox").await.0, 200);
-    let (images, objects) = (app.state.images.as_ref(), app.state.objects.as_ref());
+    let (images, objects) = (app.state.stores.images.as_ref(), app.state.images.objects.as_ref());
     // Of an hour ago and more, by its id.
     let old: Uuid = "01900000-0000-7000-8000-000000000001".parse().unwrap();
     let young = Uuid::now_v7();

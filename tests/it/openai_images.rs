@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tessera::app::config::OpenAiImageConfig;
 use tessera::generation::ProviderError;
 use tessera::images::AspectRatio;
+use tessera::images::server::config::OpenAiImageConfig;
 use tessera::images::server::picture::sniff;
 use tessera::images::server::providers::{ImageOrder, ImageProvider, OpenAiImageProvider, Step};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{Document, doc};
 use serde_json::json;
 use tempfile::TempDir;
-use tessera::app::state::Stores;
+use tessera::app::stores::Stores;
 use tokio::time::{sleep, timeout};
 
 use crate::contracts;

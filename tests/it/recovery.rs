@@ -27,7 +27,7 @@ async fn hold(app: &TestApp, user: Uuid, request_id: &str, lease_until: i64) -> 
         lease_until,
     };
     let id = hold.id;
-    assert!(matches!(app.state.credits.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
+    assert!(matches!(app.state.stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
     id
 }
 
@@ -76,7 +76,7 @@ async fn work_that_runs_here_is_never_swept_here() {
     let mut events = user.chat_stream(&json!({"message": "#tokens=5 #pause=1500"})).await;
     let (_, start) = events.next_named("start").await;
     let id: Uuid = start["messageId"].as_str().unwrap().parse().unwrap();
-    let (credits, begun) = (app.state.credits.clone(), Instant::now());
+    let (credits, begun) = (app.state.stores.credits.clone(), Instant::now());
     let expire = async {
         while begun.elapsed() < Duration::from_secs(7) {
             credits.renew_holds(vec![HoldId { id, user: owner }], 1).await.unwrap();

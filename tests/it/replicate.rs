@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use tessera::app::config::{ReplicateConfig, WebhookConfig};
 use tessera::generation::ProviderError;
 use tessera::images::AspectRatio;
+use tessera::images::server::config::ReplicateConfig;
+use tessera::images::server::config::WebhookConfig;
 use tessera::images::server::picture::{PictureError, Provenance, develop};
 use tessera::images::server::providers::replicate::{BASE_URL, read_report, verify};
 use tessera::images::server::providers::{

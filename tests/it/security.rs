@@ -109,7 +109,7 @@ async fn readiness_names_its_parts() {
     let user = app.user().await;
     let mut events = user.chat_stream(&json!({"message": "#tokens=1 #stall"})).await;
     events.next_named("token").await;
-    app.state.shutdown.cancel();
+    app.state.generation.shutdown.cancel();
     let (status, body) = app.visitor().get_json("/readyz").await;
     assert_eq!((status, &body["draining"]), (503, &json!(true)));
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tessera::app::config::RedisConfig;
 use tessera::platform::redis::Redis;
+use tessera::platform::redis::RedisConfig;
 use tokio::time::sleep;
 
 use crate::mongod::free_addr;

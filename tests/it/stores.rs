@@ -2,7 +2,7 @@
 
 use tessera::account::server::store::User;
 use tessera::account::{Email, Role};
-use tessera::app::state::Stores;
+use tessera::app::stores::Stores;
 use tessera::chat::server::attachments::Image;
 use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange};
 use tessera::chat::{Author, ConversationChange, MAX_PINNED, Message, MessageState, Usage};

@@ -67,7 +67,7 @@ impl TestApp {
     }
 
     pub async fn assert_books_balance(&self) {
-        assert_audit_is_clean(self.state.credits.as_ref()).await;
+        assert_audit_is_clean(self.state.stores.credits.as_ref()).await;
     }
 }
 

@@ -82,8 +82,8 @@ async fn record_of(app: &TestApp, message: &str) -> Vec<String> {
 }
 
 async fn recorded(app: &TestApp, request_id: &str) -> Vec<String> {
-    app.state.usage.flush().await;
-    let attempts = app.state.attempts.find_by_request(request_id).await.unwrap();
+    app.state.generation.usage.flush().await;
+    let attempts = app.state.stores.attempts.find_by_request(request_id).await.unwrap();
     let line = |attempt: &Attempt| {
         assert_eq!(attempt.first_token_ms.is_some(), attempt.output_tokens > 0, "{attempt:?}");
         assert!(attempt.first_token_ms.unwrap_or(0) <= attempt.latency_ms && attempt.at > 0);

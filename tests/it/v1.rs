@@ -113,7 +113,7 @@ async fn an_answer_is_whole_charged_and_in_no_list() {
     let (_, message) = user.get_json(&format!("/api/chat/{id}")).await;
     assert_eq!((&message["data"]["state"], &message["data"]["credits"]), (&json!("complete"), &json!(1)));
     // After a day it is gone.
-    app.state.chats.forget_hidden(i64::MAX).await.unwrap();
+    app.state.stores.chats.forget_hidden(i64::MAX).await.unwrap();
     assert_eq!(user.get_json(&format!("/api/chat/{id}")).await.0, 404);
     app.assert_books_balance().await;
 }

@@ -1,9 +1,9 @@
 //! `/api/auth`, and the forms of the sign-in pages, which work without JavaScript.
 
-use axum::extract::{Form, State};
+use axum::extract::{Form, FromRef, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use serde::{Deserialize, Serialize};
@@ -11,26 +11,33 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::caller::{Caller, session_cookie};
-use super::service::{self, NewSession, SESSION_LIFETIME};
+use super::Account;
+use super::caller::Caller;
+use super::service::{NewSession, SESSION_LIFETIME};
+use super::sign_in::{self, AuthPage, auth_page};
 use crate::account::{CredentialsForm, Profile, same_site_path};
 use crate::api_docs::Refusal;
-use crate::app::pages::{self, AuthPage};
-use crate::app::state::AppState;
 use crate::i18n::{LANGUAGE_COOKIE, Language};
 use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing};
 use crate::platform::limits::ClientAddress;
+use crate::platform::site::Site;
 use crate::ui::{COOKIE_SECS, Theme};
 
-/// The routes of this feature.
-pub fn router() -> OpenApiRouter<AppState> {
+/// The routes of accounts and API keys, and the forms.
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Site: FromRef<S>,
+{
     OpenApiRouter::new()
+        .merge(super::key_api::routes())
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(logout))
         .routes(routes!(me))
-        .route("/sign-up", post(submit_sign_up))
-        .route("/sign-in", post(submit_sign_in))
+        .route("/sign-up", get(sign_in::sign_up_page).post(submit_sign_up))
+        .route("/sign-in", get(sign_in::sign_in_page).post(submit_sign_in))
         .route("/sign-out", post(submit_sign_out))
         .route("/theme", post(submit_theme))
         .route("/language", post(submit_language))
@@ -51,14 +58,14 @@ struct SignedIn {
     responses((status = 201, description = "The new user. Sets the session cookie.", body = Envelope<SignedIn>),
         Refusal::<409>, Refusal::<429>))]
 async fn register(
-    State(state): State<AppState>,
+    State(account): State<Account>,
     address: ClientAddress,
     jar: CookieJar,
     ApiJson(form, _): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
-    let session = service::register(&state, &address.0, form).await?;
+    let session = account.register(&address.0, form).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });
-    Ok((StatusCode::CREATED, jar.add(cookie_of(&state, session)), body).into_response())
+    Ok((StatusCode::CREATED, jar.add(cookie_of(&account, session)), body).into_response())
 }
 
 /// Signs in.
@@ -70,21 +77,21 @@ async fn register(
     responses((status = 200, description = "The user. Sets the session cookie.", body = Envelope<SignedIn>),
         Refusal::<401>, Refusal::<429>))]
 async fn login(
-    State(state): State<AppState>,
+    State(account): State<Account>,
     address: ClientAddress,
     jar: CookieJar,
     ApiJson(form, _): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
-    let session = service::login(&state, &address.0, form).await?;
+    let session = account.login(&address.0, form).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });
-    Ok((jar.add(cookie_of(&state, session)), body).into_response())
+    Ok((jar.add(cookie_of(&account, session)), body).into_response())
 }
 
 /// Ends the session.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "Accounts", security(()),
     responses((status = 200, description = "The session is over.", body = Envelope<Nothing>)))]
-async fn logout(State(state): State<AppState>, jar: CookieJar) -> Result<Response, ApiError> {
-    let jar = end_session(&state, jar).await?;
+async fn logout(State(account): State<Account>, jar: CookieJar) -> Result<Response, ApiError> {
+    let jar = end_session(&account, jar).await?;
     Ok((jar, Answer(Nothing {})).into_response())
 }
 
@@ -96,49 +103,49 @@ async fn me(caller: Caller) -> ApiResult<Profile> {
 }
 
 async fn submit_sign_up(
-    state: State<AppState>,
+    account: State<Account>,
     address: ClientAddress,
     theme: Theme,
     jar: CookieJar,
     form: Form<CredentialsForm>,
 ) -> Response {
-    submit(AuthPage::SignUp, state, address, theme, jar, form).await
+    submit(AuthPage::SignUp, account, address, theme, jar, form).await
 }
 
 async fn submit_sign_in(
-    state: State<AppState>,
+    account: State<Account>,
     address: ClientAddress,
     theme: Theme,
     jar: CookieJar,
     form: Form<CredentialsForm>,
 ) -> Response {
-    submit(AuthPage::SignIn, state, address, theme, jar, form).await
+    submit(AuthPage::SignIn, account, address, theme, jar, form).await
 }
 
 /// Goes on to the page that was asked for, or shows the form again with what was typed and what is wrong.
 async fn submit(
     page: AuthPage,
-    State(state): State<AppState>,
+    State(account): State<Account>,
     ClientAddress(address): ClientAddress,
     theme: Theme,
     jar: CookieJar,
     Form(form): Form<CredentialsForm>,
 ) -> Response {
     let session = match page {
-        AuthPage::SignUp => service::register(&state, &address, form.clone()).await,
-        AuthPage::SignIn => service::login(&state, &address, form.clone()).await,
+        AuthPage::SignUp => account.register(&address, form.clone()).await,
+        AuthPage::SignIn => account.login(&address, form.clone()).await,
     };
     match session {
         Ok(session) => {
             let next = same_site_path(form.next.as_deref(), "/chat");
-            (jar.add(cookie_of(&state, session)), Redirect::to(&next)).into_response()
+            (jar.add(cookie_of(&account, session)), Redirect::to(&next)).into_response()
         }
-        Err(error) => pages::auth_page(&state, page, theme, &form, Some(error)),
+        Err(error) => auth_page(&account, page, theme, &form, Some(error)),
     }
 }
 
-async fn submit_sign_out(State(state): State<AppState>, jar: CookieJar) -> Result<Response, ApiError> {
-    let jar = end_session(&state, jar).await?;
+async fn submit_sign_out(State(account): State<Account>, jar: CookieJar) -> Result<Response, ApiError> {
+    let jar = end_session(&account, jar).await?;
     Ok((jar, Redirect::to("/")).into_response())
 }
 
@@ -171,22 +178,22 @@ fn choose(jar: CookieJar, cookie: &'static str, value: &'static str, next: Optio
     (jar.add(cookie), Redirect::to(&same_site_path(next, "/"))).into_response()
 }
 
-fn cookie_of(state: &AppState, session: NewSession) -> Cookie<'static> {
+fn cookie_of(account: &Account, session: NewSession) -> Cookie<'static> {
     let seconds = i64::try_from(SESSION_LIFETIME.as_secs()).unwrap_or(i64::MAX);
-    Cookie::build((session_cookie(state), session.token))
+    Cookie::build((account.session_cookie(), session.token))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(state.config.site.is_https())
+        .secure(account.site.is_https())
         .max_age(time::Duration::seconds(seconds))
         .build()
 }
 
-async fn end_session(state: &AppState, jar: CookieJar) -> Result<CookieJar, ApiError> {
-    let name = session_cookie(state);
+async fn end_session(account: &Account, jar: CookieJar) -> Result<CookieJar, ApiError> {
+    let name = account.session_cookie();
     if let Some(cookie) = jar.get(name) {
-        service::logout(state, cookie.value()).await?;
+        account.logout(cookie.value()).await?;
     }
-    let gone = Cookie::build((name, "")).path("/").secure(state.config.site.is_https()).http_only(true);
+    let gone = Cookie::build((name, "")).path("/").secure(account.site.is_https()).http_only(true);
     Ok(jar.remove(gone))
 }

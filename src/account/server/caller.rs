@@ -1,6 +1,6 @@
 //! Who is asking: the user behind a request, by session cookie or API key.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -8,10 +8,9 @@ use axum_extra::extract::CookieJar;
 use leptos::prelude::use_context;
 use uuid::Uuid;
 
-use super::keys::{self, KEY_PREFIX, KeyGrant};
-use super::service;
+use super::Account;
+use super::keys::{KEY_PREFIX, KeyGrant};
 use crate::account::Profile;
-use crate::app::state::AppState;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::limits::{Limit, Quota, RateLimiter};
@@ -30,15 +29,15 @@ impl Caller {
     ///
     /// # Errors
     /// [`AppError::Unauthenticated`] without a valid key or session.
-    pub async fn from_headers(state: &AppState, headers: &HeaderMap) -> AppResult<Self> {
+    pub async fn from_headers(account: &Account, headers: &HeaderMap) -> AppResult<Self> {
         if let Some(key) = api_key(headers) {
-            let (user, key) = keys::find_key(state, key).await?.ok_or(AppError::Unauthenticated)?;
+            let (user, key) = account.find_key(key).await?.ok_or(AppError::Unauthenticated)?;
             return Ok(Self { id: user.id, profile: user.profile(), key: Some(key) });
         }
         let cookies = CookieJar::from_headers(headers);
-        let token = cookies.get(session_cookie(state)).map(|cookie| cookie.value().to_owned());
+        let token = cookies.get(account.session_cookie()).map(|cookie| cookie.value().to_owned());
         let user = match token {
-            Some(token) => service::find_session(state, &token).await?,
+            Some(token) => account.find_session(&token).await?,
             None => None,
         };
         let user = user.ok_or(AppError::Unauthenticated)?;
@@ -71,28 +70,36 @@ impl Caller {
     ///
     /// # Errors
     /// As [`Caller::from_headers`].
-    pub async fn from_context(state: &AppState) -> AppResult<Self> {
+    pub async fn from_context(account: &Account) -> AppResult<Self> {
         let parts = use_context::<Parts>().ok_or(AppError::Internal)?;
-        Self::from_headers(state, &parts.headers).await
+        Self::from_headers(account, &parts.headers).await
     }
 }
 
-impl FromRequestParts<AppState> for Caller {
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Account: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Ok(Self::from_headers(state, &parts.headers).await?)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self::from_headers(&Account::from_ref(state), &parts.headers).await?)
     }
 }
 
 /// A [`Caller`] with a session: what API keys may not do.
 pub struct Person(pub Caller);
 
-impl FromRequestParts<AppState> for Person {
+impl<S> FromRequestParts<S> for Person
+where
+    S: Send + Sync,
+    Account: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Ok(Self(Caller::from_headers(state, &parts.headers).await?.into_person()?))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(Caller::from_headers(&Account::from_ref(state), &parts.headers).await?.into_person()?))
     }
 }
 
@@ -103,8 +110,11 @@ fn api_key(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && token.starts_with(KEY_PREFIX)).then_some(token)
 }
 
-/// The name of the session cookie. Over TLS the prefix makes browsers refuse one from a sibling domain or plain HTTP.
-#[must_use]
-pub fn session_cookie(state: &AppState) -> &'static str {
-    if state.config.site.is_https() { "__Host-tessera_session" } else { "tessera_session" }
+impl Account {
+    /// The name of the session cookie. Over TLS the prefix makes browsers refuse one from a sibling domain or plain
+    /// HTTP.
+    #[must_use]
+    pub fn session_cookie(&self) -> &'static str {
+        if self.site.is_https() { "__Host-tessera_session" } else { "tessera_session" }
+    }
 }

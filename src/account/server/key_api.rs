@@ -1,6 +1,6 @@
 //! `/api/account/keys`. Only for people: a key cannot make keys.
 
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
@@ -9,15 +9,18 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Account;
 use super::caller::Person;
-use super::keys;
 use crate::account::{ApiKey, ApiKeyRequest, NewApiKey};
 use crate::api_docs::Refusal;
-use crate::app::state::AppState;
 use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId};
 
 /// The routes of API keys.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+{
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
 }
 
@@ -31,8 +34,8 @@ struct ApiKeys {
 #[utoipa::path(get, path = "/api/account/keys", operation_id = "list_keys", tag = "API keys",
     security(("session" = [])),
     responses((status = 200, description = "All of them, without the keys themselves.", body = Envelope<ApiKeys>), Refusal::<403>))]
-async fn list(State(state): State<AppState>, Person(caller): Person) -> ApiResult<ApiKeys> {
-    Ok(Answer(ApiKeys { items: keys::list_keys(&state, caller.id).await? }))
+async fn list(State(account): State<Account>, Person(caller): Person) -> ApiResult<ApiKeys> {
+    Ok(Answer(ApiKeys { items: account.list_keys(caller.id).await? }))
 }
 
 /// Makes an API key.
@@ -43,11 +46,11 @@ async fn list(State(state): State<AppState>, Person(caller): Person) -> ApiResul
     request_body(content = ApiKeyRequest, example = json!({"name": "laptop", "perMinute": 10, "budget": 100})),
     responses((status = 201, description = "The key.", body = Envelope<NewApiKey>), Refusal::<403>, Refusal::<409>))]
 async fn create(
-    State(state): State<AppState>,
+    State(account): State<Account>,
     Person(caller): Person,
     ApiJson(request, _): ApiJson<ApiKeyRequest>,
 ) -> Result<Response, ApiError> {
-    let key = keys::create_key(&state, caller.id, request).await?;
+    let key = account.create_key(caller.id, request).await?;
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Answer(key)).into_response())
 }
 
@@ -55,7 +58,7 @@ async fn create(
 #[utoipa::path(delete, path = "/api/account/keys/{id}", operation_id = "revoke_key", tag = "API keys",
     security(("session" = [])), params(("id" = Uuid, Path, description = "The key's id.")),
     responses((status = 200, description = "It opens nothing any more.", body = Envelope<Nothing>), Refusal::<403>))]
-async fn revoke(State(state): State<AppState>, Person(caller): Person, PathId(id): PathId) -> ApiResult<Nothing> {
-    keys::revoke_key(&state, caller.id, id).await?;
+async fn revoke(State(account): State<Account>, Person(caller): Person, PathId(id): PathId) -> ApiResult<Nothing> {
+    account.revoke_key(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }

@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
+use super::Account;
 use super::store::{StoredKey, User};
 use crate::account::{
     AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_NAME_CHARS,
     MAX_KEY_PER_MINUTE, NewApiKey,
 };
-use crate::app::state::AppState;
 use crate::credits::server::store::SpendingKey;
 use crate::i18n::{Text, fill, t};
 use crate::platform::db::{now_millis, rfc3339};
@@ -27,68 +27,70 @@ pub struct KeyGrant {
     pub spending: SpendingKey,
 }
 
-/// Makes a key.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when there are [`MAX_API_KEYS`].
-pub async fn create_key(state: &AppState, user: Uuid, request: ApiKeyRequest) -> AppResult<NewApiKey> {
-    let name = request.name.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !(1..=MAX_KEY_NAME_CHARS).contains(&name.chars().count()) || name.contains(char::is_control) {
-        let problem = fill(Text::InvalidKeyName, &[("most", &MAX_KEY_NAME_CHARS.to_string())]);
-        return Err(AppError::invalid("name", problem));
+impl Account {
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when there are [`MAX_API_KEYS`].
+    pub async fn create_key(&self, user: Uuid, request: ApiKeyRequest) -> AppResult<NewApiKey> {
+        let name = request.name.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !(1..=MAX_KEY_NAME_CHARS).contains(&name.chars().count()) || name.contains(char::is_control) {
+            let problem = fill(Text::InvalidKeyName, &[("most", &MAX_KEY_NAME_CHARS.to_string())]);
+            return Err(AppError::invalid("name", problem));
+        }
+        if request.per_minute.is_some_and(|count| !(1..=MAX_KEY_PER_MINUTE).contains(&count)) {
+            let problem = fill(Text::InvalidKeyRate, &[("most", &MAX_KEY_PER_MINUTE.to_string())]);
+            return Err(AppError::invalid("perMinute", problem));
+        }
+        if request.budget.is_some_and(|credits| !(1..=MAX_KEY_BUDGET).contains(&credits)) {
+            let problem = fill(Text::InvalidKeyBudget, &[("most", &MAX_KEY_BUDGET.to_string())]);
+            return Err(AppError::invalid("budget", problem));
+        }
+        if self.store.list_keys(user).await?.len() >= MAX_API_KEYS {
+            let problem = fill(Text::TooManyKeys, &[("most", &MAX_API_KEYS.to_string())]);
+            return Err(AppError::Conflict(problem));
+        }
+        let key = format!("{KEY_PREFIX}{}", new_secret());
+        let stored = StoredKey {
+            id: Uuid::now_v7(),
+            name,
+            hint: key[key.len() - 4..].to_owned(),
+            per_minute: request.per_minute,
+            budget: request.budget,
+            created_at: now_millis(),
+            last_used_at: None,
+        };
+        self.store.create_key(hash_secret(&key), user, stored.clone()).await?;
+        tracing::info!(%user, key = %stored.id, "an API key was made");
+        Ok(NewApiKey { key, about: shown(stored, 0)? })
     }
-    if request.per_minute.is_some_and(|count| !(1..=MAX_KEY_PER_MINUTE).contains(&count)) {
-        let problem = fill(Text::InvalidKeyRate, &[("most", &MAX_KEY_PER_MINUTE.to_string())]);
-        return Err(AppError::invalid("perMinute", problem));
-    }
-    if request.budget.is_some_and(|credits| !(1..=MAX_KEY_BUDGET).contains(&credits)) {
-        let problem = fill(Text::InvalidKeyBudget, &[("most", &MAX_KEY_BUDGET.to_string())]);
-        return Err(AppError::invalid("budget", problem));
-    }
-    if state.accounts.list_keys(user).await?.len() >= MAX_API_KEYS {
-        let problem = fill(Text::TooManyKeys, &[("most", &MAX_API_KEYS.to_string())]);
-        return Err(AppError::Conflict(problem));
-    }
-    let key = format!("{KEY_PREFIX}{}", new_secret());
-    let stored = StoredKey {
-        id: Uuid::now_v7(),
-        name,
-        hint: key[key.len() - 4..].to_owned(),
-        per_minute: request.per_minute,
-        budget: request.budget,
-        created_at: now_millis(),
-        last_used_at: None,
-    };
-    state.accounts.create_key(hash_secret(&key), user, stored.clone()).await?;
-    tracing::info!(%user, key = %stored.id, "an API key was made");
-    Ok(NewApiKey { key, about: shown(stored, 0)? })
-}
 
-/// The keys of a user, newest first.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn list_keys(state: &AppState, user: Uuid) -> AppResult<Vec<ApiKey>> {
-    let (keys, spending) = tokio::try_join!(state.accounts.list_keys(user), state.credits.key_spending(user))?;
-    let mut keys: Vec<_> = keys
-        .into_iter()
-        .map(|key| {
-            let spent = spending.get(&key.id).copied().unwrap_or(0);
-            shown(key, spent)
-        })
-        .collect::<AppResult<_>>()?;
-    keys.reverse();
-    Ok(keys)
-}
+    /// The keys of a user, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn list_keys(&self, user: Uuid) -> AppResult<Vec<ApiKey>> {
+        let (keys, spending) = tokio::try_join!(self.store.list_keys(user), self.credits.key_spending(user))?;
+        let mut keys: Vec<_> = keys
+            .into_iter()
+            .map(|key| {
+                let spent = spending.get(&key.id).copied().unwrap_or(0);
+                shown(key, spent)
+            })
+            .collect::<AppResult<_>>()?;
+        keys.reverse();
+        Ok(keys)
+    }
 
-/// What the account page shows.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn load_account(state: &AppState, user: Uuid) -> AppResult<AccountData> {
-    let base = state.config.site.public_url.as_str().trim_end_matches('/');
-    let keys = list_keys(state, user).await?;
-    Ok(AccountData { keys, base_url: format!("{base}/v1"), ..AccountData::default() })
+    /// What the account page shows.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn load_account(&self, user: Uuid) -> AppResult<AccountData> {
+        let base = self.site.public_url.as_str().trim_end_matches('/');
+        let keys = self.list_keys(user).await?;
+        Ok(AccountData { keys, base_url: format!("{base}/v1"), ..AccountData::default() })
+    }
 }
 
 /// What the form for a key asks for. Empty numbers are none.
@@ -108,36 +110,38 @@ pub fn read_form(form: &KeyFields) -> AppResult<ApiKeyRequest> {
     })
 }
 
-/// Revokes a key: what it asks from now on is refused.
-///
-/// # Errors
-/// [`AppError::NotFound`] also for somebody else's.
-pub async fn revoke_key(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
-    if !state.accounts.delete_key(user, id).await? {
-        return Err(AppError::NotFound);
+impl Account {
+    /// Revokes a key: what it asks from now on is refused.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] also for somebody else's.
+    pub async fn revoke_key(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+        if !self.store.delete_key(user, id).await? {
+            return Err(AppError::NotFound);
+        }
+        tracing::info!(%user, key = %id, "an API key was revoked");
+        Ok(())
     }
-    tracing::info!(%user, key = %id, "an API key was revoked");
-    Ok(())
-}
 
-/// The user behind a key, and what it may do.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn find_key(state: &AppState, key: &str) -> AppResult<Option<(User, KeyGrant)>> {
-    let Some((user, stored)) = state.accounts.find_key(hash_secret(key)).await? else { return Ok(None) };
-    let now = now_millis();
-    if stored.last_used_at.is_none_or(|at| now - at >= USE_STEP) {
-        let (state, id) = (state.clone(), stored.id);
-        // Nobody waits for it.
-        tokio::spawn(async move {
-            if let Err(error) = state.accounts.touch_key(id, now).await {
-                tracing::warn!(%error, "the use of a key could not be kept");
-            }
-        });
+    /// The user behind a key, and what it may do.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn find_key(&self, key: &str) -> AppResult<Option<(User, KeyGrant)>> {
+        let Some((user, stored)) = self.store.find_key(hash_secret(key)).await? else { return Ok(None) };
+        let now = now_millis();
+        if stored.last_used_at.is_none_or(|at| now - at >= USE_STEP) {
+            let (store, id) = (self.store.clone(), stored.id);
+            // Nobody waits for it.
+            tokio::spawn(async move {
+                if let Err(error) = store.touch_key(id, now).await {
+                    tracing::warn!(%error, "the use of a key could not be kept");
+                }
+            });
+        }
+        let spending = SpendingKey { id: stored.id, budget: stored.budget };
+        Ok(Some((user, KeyGrant { per_minute: stored.per_minute, spending })))
     }
-    let spending = SpendingKey { id: stored.id, budget: stored.budget };
-    Ok(Some((user, KeyGrant { per_minute: stored.per_minute, spending })))
 }
 
 fn shown(key: StoredKey, spent: i64) -> AppResult<ApiKey> {

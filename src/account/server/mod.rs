@@ -1,11 +1,56 @@
-//! Accounts on the server: rules, HTTP, storage.
+//! Accounts on the server: who is asking, sign-up and sign-in, API keys.
 
 pub mod api;
 pub mod caller;
+pub mod config;
 mod form_page;
 pub mod key_api;
 pub mod keys;
+pub mod page;
 pub mod password;
 pub mod service;
+pub mod sign_in;
 pub mod sign_in_page;
 pub mod store;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use self::config::AccountsConfig;
+use self::password::Passwords;
+use self::store::AccountStore;
+use crate::credits::server::store::CreditStore;
+use crate::platform::limits::RateLimiter;
+use crate::platform::site::Site;
+
+/// Users, their sessions and their keys. Cheap to clone.
+#[derive(Clone)]
+pub struct Account(Arc<AccountParts>);
+
+/// What [`Account`] is made of.
+pub struct AccountParts {
+    pub site: Site,
+    pub config: AccountsConfig,
+    pub store: Arc<dyn AccountStore>,
+    /// Opens the account of a new user, and knows what a key has spent.
+    pub credits: Arc<dyn CreditStore>,
+    pub limiter: Arc<dyn RateLimiter>,
+    pub passwords: Passwords,
+    /// What a new account is given, as the form says.
+    pub free_credits: i64,
+}
+
+impl Account {
+    #[must_use]
+    pub fn new(parts: AccountParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Account {
+    type Target = AccountParts;
+
+    fn deref(&self) -> &AccountParts {
+        &self.0
+    }
+}

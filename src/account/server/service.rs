@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::Account;
 use super::store::User;
 use crate::account::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
-use crate::app::state::AppState;
 use crate::i18n::{Text, fill, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::request_id::current_request_id;
 use crate::platform::limits::Limit;
 use crate::platform::secret::{hash_secret, new_secret};
 
@@ -22,77 +23,79 @@ pub struct NewSession {
     pub profile: Profile,
 }
 
-/// Makes an account and signs in. `address` is where the request came from.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
-/// [`AppError::RateLimited`].
-pub async fn register(state: &AppState, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
-    let email = Email::parse(&form.email)?;
-    check_new_password(&form.password)?;
-    let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
-    if name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
-        return Err(AppError::invalid("name", fill(Text::NameTooLong, &[("most", &MAX_NAME_CHARS.to_string())])));
+impl Account {
+    /// Makes an account and signs in. `address` is where the request came from.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
+    /// [`AppError::RateLimited`].
+    pub async fn register(&self, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
+        let email = Email::parse(&form.email)?;
+        check_new_password(&form.password)?;
+        let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
+        if name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
+            return Err(AppError::invalid("name", fill(Text::NameTooLong, &[("most", &MAX_NAME_CHARS.to_string())])));
+        }
+        self.limiter.check(Limit::Register, address).await?;
+        // Hashed before looking, so that a taken address answers no faster than a free one.
+        let password_hash = self.passwords.hash(form.password).await?;
+        let user = User {
+            id: Uuid::now_v7(),
+            name: if name.is_empty() { email.as_str().split('@').next().unwrap_or_default().to_owned() } else { name },
+            role: if self.is_admin_email(&email) { Role::Admin } else { Role::User },
+            email: email.as_str().to_owned(),
+            password_hash,
+        };
+        if !self.store.create_user(user.clone()).await? {
+            return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
+        }
+        // Opens the account with its free credits; were it cut off here, the first use would do it.
+        self.credits.balance(user.id, &current_request_id()).await?;
+        tracing::info!(user = %user.id, "registered");
+        self.start_session(&user).await
     }
-    state.limiter.check(Limit::Register, address).await?;
-    // Hashed before looking, so that a taken address answers no faster than a free one.
-    let password_hash = state.passwords.hash(form.password).await?;
-    let user = User {
-        id: Uuid::now_v7(),
-        name: if name.is_empty() { email.as_str().split('@').next().unwrap_or_default().to_owned() } else { name },
-        role: if is_admin_email(state, &email) { Role::Admin } else { Role::User },
-        email: email.as_str().to_owned(),
-        password_hash,
-    };
-    if !state.accounts.create_user(user.clone()).await? {
-        return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
-    }
-    // Opens the account with its free credits; were it cut off here, the first use would do it.
-    state.credits.balance(user.id, &crate::platform::http::request_id::current_request_id()).await?;
-    tracing::info!(user = %user.id, "registered");
-    start_session(state, &user).await
-}
 
-/// Signs in. The answer and its time are the same for a wrong password and an unknown address.
-///
-/// # Errors
-/// [`AppError::InvalidCredentials`], [`AppError::RateLimited`].
-pub async fn login(state: &AppState, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
-    let email = Email::parse(&form.email)?;
-    if form.password.is_empty() {
-        return Err(AppError::invalid("password", t(Text::EnterPassword)));
+    /// Signs in. The answer and its time are the same for a wrong password and an unknown address.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidCredentials`], [`AppError::RateLimited`].
+    pub async fn login(&self, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
+        let email = Email::parse(&form.email)?;
+        if form.password.is_empty() {
+            return Err(AppError::invalid("password", t(Text::EnterPassword)));
+        }
+        self.limiter.check(Limit::LoginAddress, address).await?;
+        self.limiter.check(Limit::LoginEmail, email.as_str()).await?;
+        // Longer than any password that was ever set: no need to hash it.
+        if form.password.chars().count() > *PASSWORD_CHARS.end() {
+            return Err(AppError::InvalidCredentials);
+        }
+        let user = self.store.find_user(&email).await?;
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let right = self.passwords.verify(form.password, hash).await?;
+        let Some(mut user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
+        if self.is_admin_email(&email) && user.role != Role::Admin {
+            self.store.set_role(&email, Role::Admin).await?;
+            user.role = Role::Admin;
+        }
+        self.start_session(&user).await
     }
-    state.limiter.check(Limit::LoginAddress, address).await?;
-    state.limiter.check(Limit::LoginEmail, email.as_str()).await?;
-    // Longer than any password that was ever set: no need to hash it.
-    if form.password.chars().count() > *PASSWORD_CHARS.end() {
-        return Err(AppError::InvalidCredentials);
-    }
-    let user = state.accounts.find_user(&email).await?;
-    let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let right = state.passwords.verify(form.password, hash).await?;
-    let Some(mut user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
-    if is_admin_email(state, &email) && user.role != Role::Admin {
-        state.accounts.set_role(&email, Role::Admin).await?;
-        user.role = Role::Admin;
-    }
-    start_session(state, &user).await
-}
 
-/// Ends a session. One that is not there has ended already.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn logout(state: &AppState, token: &str) -> AppResult<()> {
-    Ok(state.accounts.delete_session(hash_secret(token)).await?)
-}
+    /// Ends a session. One that is not there has ended already.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn logout(&self, token: &str) -> AppResult<()> {
+        Ok(self.store.delete_session(hash_secret(token)).await?)
+    }
 
-/// The user of a session token.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn find_session(state: &AppState, token: &str) -> AppResult<Option<User>> {
-    Ok(state.accounts.find_session(hash_secret(token), now_millis()).await?)
+    /// The user of a session token.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn find_session(&self, token: &str) -> AppResult<Option<User>> {
+        Ok(self.store.find_session(hash_secret(token), now_millis()).await?)
+    }
 }
 
 /// Makes the user with this address an admin; for the command line.
@@ -117,13 +120,15 @@ fn check_new_password(password: &str) -> AppResult<()> {
     }
 }
 
-fn is_admin_email(state: &AppState, email: &Email) -> bool {
-    state.config.accounts.admin_emails.iter().any(|admin| admin == email.as_str())
-}
+impl Account {
+    fn is_admin_email(&self, email: &Email) -> bool {
+        self.config.admin_emails.iter().any(|admin| admin == email.as_str())
+    }
 
-async fn start_session(state: &AppState, user: &User) -> AppResult<NewSession> {
-    let token = new_secret();
-    let lifetime = i64::try_from(SESSION_LIFETIME.as_millis()).unwrap_or(i64::MAX);
-    state.accounts.create_session(hash_secret(&token), user.id, now_millis() + lifetime).await?;
-    Ok(NewSession { token, profile: user.profile() })
+    async fn start_session(&self, user: &User) -> AppResult<NewSession> {
+        let token = new_secret();
+        let lifetime = i64::try_from(SESSION_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+        self.store.create_session(hash_secret(&token), user.id, now_millis() + lifetime).await?;
+        Ok(NewSession { token, profile: user.profile() })
+    }
 }

@@ -1,6 +1,7 @@
 //! `/api/chat` and `/api/conversations`, and the chat form for browsers without JavaScript.
 
-use axum::extract::{Form, Query, State};
+use super::Chat;
+use axum::extract::{Form, FromRef, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::Event;
@@ -14,20 +15,19 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub use super::attachments::MAX_BODY;
-use super::send::{self, Accepted};
-use super::service::{self, CONVERSATIONS_PAGE};
+use super::export;
+use super::send::Accepted;
+use super::service::CONVERSATIONS_PAGE;
 use super::store::ConversationFilter;
-use super::subscribe::subscribe;
-use super::{conversations, export};
+use crate::account::server::Account;
 use crate::account::server::caller::Caller;
 use crate::api_docs::{Refusal, Spending};
-use crate::app::pages;
-use crate::app::state::AppState;
 use crate::chat::{
     ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo,
     ShareLink,
 };
 use crate::credits::Page;
+use crate::document::response::error_page;
 use crate::platform::error::AppError;
 use crate::platform::http::accept::wants_event_stream;
 use crate::platform::http::envelope::{
@@ -38,7 +38,12 @@ use crate::platform::jobs::Position;
 use crate::ui::Theme;
 
 /// The routes of this feature.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Chat: FromRef<S>,
+{
     OpenApiRouter::new()
         .routes(routes!(read))
         .routes(routes!(show_attachment))
@@ -54,7 +59,12 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// The route whose body may carry images: [`MAX_BODY`].
-pub fn upload_router() -> OpenApiRouter<AppState> {
+pub fn upload_routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Chat: FromRef<S>,
+{
     OpenApiRouter::new().routes(routes!(send))
 }
 
@@ -67,17 +77,17 @@ pub fn upload_router() -> OpenApiRouter<AppState> {
     responses((status = 200, description = "The whole reply, or its events as they come.", content(
         (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
 async fn send(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Caller,
     headers: HeaderMap,
     ApiJson(request, _): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
-    let Accepted { reply, quota, .. } = send::send_message(&state, &caller, request, key).await?;
+    let Accepted { reply, quota, .. } = chat.send_message(&caller, request, key).await?;
     let response = if wants_event_stream(&headers) {
-        stream_reply(&state, caller.id, reply, None).await?
+        stream_reply(&chat, caller.id, reply, None).await?
     } else {
-        Answer(service::await_reply(&state, caller.id, reply).await?).into_response()
+        Answer(chat.await_reply(caller.id, reply).await?).into_response()
     };
     Ok(with_quota(response, quota))
 }
@@ -87,12 +97,8 @@ async fn send(
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "Its bytes.", content(
         ("image/png"), ("image/jpeg"), ("image/webp"), ("image/gif")))))]
-async fn show_attachment(
-    State(state): State<AppState>,
-    caller: Caller,
-    PathId(id): PathId,
-) -> Result<Response, ApiError> {
-    let image = service::load_attachment(&state, caller.id, id).await?;
+async fn show_attachment(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> Result<Response, ApiError> {
+    let image = chat.load_attachment(caller.id, id).await?;
     let media_type = HeaderValue::try_from(image.media_type.as_str()).map_err(|_| AppError::Internal)?;
     // It came from outside: nothing may take it for more than an image.
     let headers = [
@@ -109,8 +115,8 @@ async fn show_attachment(
 #[utoipa::path(get, path = "/api/chat/{id}", operation_id = "read_message", tag = "Chat",
     params(("id" = Uuid, Path, description = "The message's id.")),
     responses((status = 200, description = "The message.", body = Envelope<Message>)))]
-async fn read(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Message> {
-    Ok(Answer(service::load_message(&state, caller.id, id).await?))
+async fn read(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Message> {
+    Ok(Answer(chat.load_message(caller.id, id).await?))
 }
 
 /// Follows a reply from its start, or from after an event.
@@ -122,18 +128,18 @@ async fn read(State(state): State<AppState>, caller: Caller, PathId(id): PathId)
     responses((status = 200, description = "The events.", body = ChatEvent, content_type = "text/event-stream"),
         (status = 204, description = "There is nothing more to come.")))]
 async fn watch(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Caller,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let from = Position::of_request(&headers)?;
-    stream_reply(&state, caller.id, id, from).await
+    stream_reply(&chat, caller.id, id, from).await
 }
 
 /// 204 tells a browser's `EventSource` to stop asking.
-async fn stream_reply(state: &AppState, user: Uuid, id: Uuid, from: Option<Position>) -> Result<Response, ApiError> {
-    let Some(events) = subscribe(state, user, id, from).await? else {
+async fn stream_reply(chat: &Chat, user: Uuid, id: Uuid, from: Option<Position>) -> Result<Response, ApiError> {
+    let Some(events) = chat.subscribe(user, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events =
@@ -147,8 +153,8 @@ async fn stream_reply(state: &AppState, user: Uuid, id: Uuid, from: Option<Posit
 #[utoipa::path(post, path = "/api/chat/{id}/stop", operation_id = "stop_reply", tag = "Chat",
     params(("id" = Uuid, Path, description = "The reply's id.")),
     responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
-async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
-    service::stop_reply(&state, caller.id, id).await?;
+async fn stop(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    chat.stop_reply(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -157,8 +163,8 @@ async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId)
 /// Few and all at once, so they are no pages.
 #[utoipa::path(get, path = "/api/providers", operation_id = "list_providers", tag = "Chat",
     responses((status = 200, description = "The providers.", body = Envelope<Vec<ProviderInfo>>)))]
-async fn list_providers(State(state): State<AppState>, _: Caller) -> Answer<Vec<ProviderInfo>> {
-    Answer(service::list_providers(&state))
+async fn list_providers(State(chat): State<Chat>, _: Caller) -> Answer<Vec<ProviderInfo>> {
+    Answer(chat.list_providers())
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -181,7 +187,7 @@ struct ListQuery {
     params(ListQuery),
     responses((status = 200, description = "A page of them.", body = Envelope<Page<ConversationSummary>>)))]
 async fn list(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Page<ConversationSummary>> {
@@ -190,15 +196,15 @@ async fn list(
         pinned.parse().map_err(|_| AppError::invalid("pinned", "Whether they are pinned is true or false."))
     });
     let filter = ConversationFilter { query: query.q.unwrap_or_default(), pinned: pinned.transpose()? };
-    Ok(Answer(service::list_conversations(&state, caller.id, filter, query.cursor.as_deref(), limit).await?))
+    Ok(Answer(chat.list_conversations(caller.id, filter, query.cursor.as_deref(), limit).await?))
 }
 
 /// Reads a conversation with its messages.
 #[utoipa::path(get, path = "/api/conversations/{id}", operation_id = "read_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "The conversation.", body = Envelope<Conversation>)))]
-async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Conversation> {
-    Ok(Answer(service::load_conversation(&state, caller.id, &id.to_string()).await?))
+async fn show(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Conversation> {
+    Ok(Answer(chat.load_conversation(caller.id, &id.to_string()).await?))
 }
 
 /// Changes a conversation: its title, its place, what the model is told.
@@ -207,12 +213,12 @@ async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId)
     request_body(content = ConversationChange, example = json!({"title": "Mosaics", "pinned": true})),
     responses((status = 200, description = "It is changed.", body = Envelope<Nothing>), Refusal::<409>))]
 async fn change(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Caller,
     PathId(id): PathId,
     ApiJson(change, _): ApiJson<ConversationChange>,
 ) -> ApiResult<Nothing> {
-    conversations::change_conversation(&state, caller.id, id, change).await?;
+    chat.change_conversation(caller.id, id, change).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -232,13 +238,13 @@ struct BranchBody {
     request_body(content = BranchBody, example = json!({"messageId": "{messageId}"})),
     responses((status = 201, description = "The new conversation.", body = Envelope<ConversationSummary>), Refusal::<409>))]
 async fn branch(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Caller,
     PathId(id): PathId,
     ApiJson(body, _): ApiJson<BranchBody>,
 ) -> Result<Response, ApiError> {
     let until = body.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))?;
-    let branch = conversations::branch_conversation(&state, &caller, id, until).await?;
+    let branch = chat.branch_conversation(&caller, id, until).await?;
     Ok((StatusCode::CREATED, Answer(branch)).into_response())
 }
 
@@ -255,12 +261,12 @@ struct ExportQuery {
     responses((status = 200, description = "The file.", content(
         (String = "text/markdown"), (Conversation = "application/json")))))]
 async fn download(
-    State(state): State<AppState>,
+    State(chat): State<Chat>,
     caller: Caller,
     PathId(id): PathId,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, ApiError> {
-    let conversation = conversations::find_conversation(&state, caller.id, id).await?;
+    let conversation = chat.find_conversation(caller.id, id).await?;
     Ok(export::export(&conversation, query.format.as_deref())?)
 }
 
@@ -268,16 +274,16 @@ async fn download(
 #[utoipa::path(post, path = "/api/conversations/{id}/share", operation_id = "share_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "The link, which is told once. One made before ends.", body = Envelope<ShareLink>)))]
-async fn share(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<ShareLink> {
-    Ok(Answer(conversations::share_conversation(&state, caller.id, id).await?))
+async fn share(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<ShareLink> {
+    Ok(Answer(chat.share_conversation(caller.id, id).await?))
 }
 
 /// Ends the link of a conversation.
 #[utoipa::path(delete, path = "/api/conversations/{id}/share", operation_id = "unshare_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "The link shows nothing any more.", body = Envelope<Nothing>)))]
-async fn unshare(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
-    conversations::unshare_conversation(&state, caller.id, id).await?;
+async fn unshare(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    chat.unshare_conversation(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -285,8 +291,8 @@ async fn unshare(State(state): State<AppState>, caller: Caller, PathId(id): Path
 #[utoipa::path(delete, path = "/api/conversations/{id}", operation_id = "delete_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
-async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
-    service::delete_conversation(&state, caller.id, id).await?;
+async fn delete(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    chat.delete_conversation(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -300,7 +306,7 @@ struct ChatForm {
 }
 
 /// Sends, waits for the whole answer, and shows the conversation.
-async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, Form(form): Form<ChatForm>) -> Response {
+async fn submit(State(chat): State<Chat>, caller: Caller, theme: Theme, Form(form): Form<ChatForm>) -> Response {
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let request = ChatRequest {
         message: form.message,
@@ -308,13 +314,13 @@ async fn submit(State(state): State<AppState>, caller: Caller, theme: Theme, For
         provider: filled(form.provider),
         ..ChatRequest::default()
     };
-    let sent = match send::send_message(&state, &caller, request, None).await {
-        Ok(asked) => super::subscribe::await_end(&state, caller.id, asked.reply).await,
+    let sent = match chat.send_message(&caller, request, None).await {
+        Ok(asked) => chat.await_end(caller.id, asked.reply).await,
         Err(error) => Err(error),
     };
     match sent {
         // A reply that failed says so itself, in the conversation.
         Ok(reply) => Redirect::to(&format!("/chat/{}", reply.conversation)).into_response(),
-        Err(error) => pages::error_page(&state, theme, &error),
+        Err(error) => error_page(&chat.site, theme, &error),
     }
 }

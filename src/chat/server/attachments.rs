@@ -1,5 +1,6 @@
 //! Images that are shown to a model: what is taken, and how many fit into a context.
 
+use super::Chat;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -7,7 +8,6 @@ use base64::prelude::BASE64_STANDARD;
 use uuid::Uuid;
 
 use super::providers::Turn;
-use crate::app::state::AppState;
 use crate::chat::ImageRef;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::image_type::ImageType;
@@ -97,13 +97,13 @@ pub async fn read_data_urls(urls: Vec<String>) -> AppResult<Vec<Image>> {
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `images`.
-pub(super) async fn resolve(state: &AppState, user: Uuid, sent: &[Sent]) -> AppResult<Vec<Image>> {
+pub(super) async fn resolve(chat: &Chat, user: Uuid, sent: &[Sent]) -> AppResult<Vec<Image>> {
     let mut images = Vec::with_capacity(sent.len());
     for image in sent {
         images.push(match image {
             Sent::New(image) => image.clone(),
             Sent::Before(id) => {
-                let found = state.chats.find_attachment(user, *id).await?;
+                let found = chat.store.find_attachment(user, *id).await?;
                 let found = found.ok_or_else(|| invalid(format!("There is no image {id}.")))?;
                 Image { id: Uuid::now_v7(), ..found }
             }
@@ -116,12 +116,12 @@ pub(super) async fn resolve(state: &AppState, user: Uuid, sent: &[Sent]) -> AppR
 ///
 /// # Errors
 /// [`AppError::Unavailable`].
-pub(super) async fn fetch(state: &AppState, user: Uuid, turns: &mut [Turn]) -> AppResult<()> {
+pub(super) async fn fetch(chat: &Chat, user: Uuid, turns: &mut [Turn]) -> AppResult<()> {
     let mut left = ALL;
     for image in turns.iter_mut().rev().flat_map(|turn| turn.images.iter_mut()) {
         if image.bytes.is_empty()
             && left > 0
-            && let Some(found) = state.chats.find_attachment(user, image.id).await?
+            && let Some(found) = chat.store.find_attachment(user, image.id).await?
         {
             *image = found;
         }

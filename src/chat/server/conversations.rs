@@ -2,12 +2,12 @@
 //!
 //! What belongs to somebody else, or to a client of `/v1`, is not there.
 
+use super::Chat;
 use uuid::Uuid;
 
-use super::service::{find_reply, with_html};
+use super::service::with_html;
 use super::store::{Changed, NewBranch};
 use crate::account::server::caller::Caller;
-use crate::app::state::AppState;
 use crate::chat::{
     Conversation, ConversationChange, ConversationSummary, MAX_PINNED, MAX_SYSTEM_PROMPT_CHARS, MAX_TITLE_CHARS,
     MessageState, ShareLink,
@@ -16,91 +16,83 @@ use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::secret::{hash_secret, new_secret};
 
-/// Gives a conversation another title or system prompt, pins it or takes it down.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming the field, [`AppError::NotFound`], [`AppError::Conflict`] when too many are pinned.
-pub async fn change_conversation(
-    state: &AppState,
-    user: Uuid,
-    id: Uuid,
-    mut change: ConversationChange,
-) -> AppResult<()> {
-    if change == ConversationChange::default() {
-        return Err(AppError::invalid("body", "Say what to change: title, pinned or systemPrompt."));
-    }
-    change.title = change.title.as_deref().map(check_title).transpose()?;
-    change.system_prompt = change.system_prompt.as_deref().map(check_system_prompt).transpose()?;
-    match state.chats.change_conversation(user, id, change).await? {
-        Changed::Done => Ok(()),
-        Changed::NotFound => Err(AppError::NotFound),
-        Changed::TooManyPinned => {
-            Err(AppError::Conflict(fill(Text::TooManyPinned, &[("most", &MAX_PINNED.to_string())])))
+impl Chat {
+    /// Gives a conversation another title or system prompt, pins it or takes it down.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field, [`AppError::NotFound`], [`AppError::Conflict`] when too many are pinned.
+    pub async fn change_conversation(&self, user: Uuid, id: Uuid, mut change: ConversationChange) -> AppResult<()> {
+        if change == ConversationChange::default() {
+            return Err(AppError::invalid("body", "Say what to change: title, pinned or systemPrompt."));
+        }
+        change.title = change.title.as_deref().map(check_title).transpose()?;
+        change.system_prompt = change.system_prompt.as_deref().map(check_system_prompt).transpose()?;
+        match self.store.change_conversation(user, id, change).await? {
+            Changed::Done => Ok(()),
+            Changed::NotFound => Err(AppError::NotFound),
+            Changed::TooManyPinned => {
+                Err(AppError::Conflict(fill(Text::TooManyPinned, &[("most", &MAX_PINNED.to_string())])))
+            }
         }
     }
-}
 
-/// A conversation as it is stored.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn find_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Conversation> {
-    state.chats.find_conversation(user, id).await?.ok_or(AppError::NotFound)
-}
-
-/// Begins another conversation with what has been said up to the message `until`. The copies cost nothing; as the
-/// request writes much, it counts against the limit as a message does.
-///
-/// # Errors
-/// [`AppError::NotFound`], [`AppError::Conflict`] for a reply that is being written, [`AppError::RateLimited`].
-pub async fn branch_conversation(
-    state: &AppState,
-    caller: &Caller,
-    of: Uuid,
-    until: Uuid,
-) -> AppResult<ConversationSummary> {
-    let user = caller.id;
-    let last = find_reply(state, user, until).await?;
-    if last.conversation != of {
-        return Err(AppError::NotFound);
+    /// A conversation as it is stored.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn find_conversation(&self, user: Uuid, id: Uuid) -> AppResult<Conversation> {
+        self.store.find_conversation(user, id).await?.ok_or(AppError::NotFound)
     }
-    if last.message.state == MessageState::Running {
-        return Err(AppError::Conflict(t(Text::BranchTooEarly).to_owned()));
+
+    /// Begins another conversation with what has been said up to the message `until`. The copies cost nothing; as the
+    /// request writes much, it counts against the limit as a message does.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], [`AppError::Conflict`] for a reply that is being written, [`AppError::RateLimited`].
+    pub async fn branch_conversation(&self, caller: &Caller, of: Uuid, until: Uuid) -> AppResult<ConversationSummary> {
+        let user = caller.id;
+        let last = self.find_reply(user, until).await?;
+        if last.conversation != of {
+            return Err(AppError::NotFound);
+        }
+        if last.message.state == MessageState::Running {
+            return Err(AppError::Conflict(t(Text::BranchTooEarly).to_owned()));
+        }
+        caller.count_spending(self.generation.limiter.as_ref()).await?;
+        let branch = NewBranch { user, id: Uuid::now_v7(), of, until };
+        self.store.branch_conversation(branch).await?.ok_or(AppError::NotFound)
     }
-    caller.count_spending(state.limiter.as_ref()).await?;
-    let branch = NewBranch { user, id: Uuid::now_v7(), of, until };
-    state.chats.branch_conversation(branch).await?.ok_or(AppError::NotFound)
-}
 
-/// Makes the link by which anybody can read a conversation; the one before ends.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn share_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<ShareLink> {
-    let token = new_secret();
-    if !state.chats.share_conversation(user, id, Some(hash_secret(&token))).await? {
-        return Err(AppError::NotFound);
+    /// Makes the link by which anybody can read a conversation; the one before ends.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn share_conversation(&self, user: Uuid, id: Uuid) -> AppResult<ShareLink> {
+        let token = new_secret();
+        if !self.store.share_conversation(user, id, Some(hash_secret(&token))).await? {
+            return Err(AppError::NotFound);
+        }
+        let url = self.site.public_url.join(&format!("/share/{token}")).map_err(|_| AppError::Internal)?;
+        Ok(ShareLink { url: url.into() })
     }
-    let url = state.config.site.public_url.join(&format!("/share/{token}")).map_err(|_| AppError::Internal)?;
-    Ok(ShareLink { url: url.into() })
-}
 
-/// Ends the link, if there is one.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn unshare_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
-    if state.chats.share_conversation(user, id, None).await? { Ok(()) } else { Err(AppError::NotFound) }
-}
+    /// Ends the link, if there is one.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn unshare_conversation(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+        if self.store.share_conversation(user, id, None).await? { Ok(()) } else { Err(AppError::NotFound) }
+    }
 
-/// The conversation behind a link as strangers may see it: what has been said and answered so far, rendered.
-///
-/// # Errors
-/// [`AppError::NotFound`] for a link that never was, or is no more.
-pub async fn load_shared(state: &AppState, token: &str) -> AppResult<Conversation> {
-    let mut conversation = state.chats.find_shared(hash_secret(token)).await?.ok_or(AppError::NotFound)?;
-    conversation.messages.retain(|message| message.state != MessageState::Running && !message.content.is_empty());
-    with_html(conversation).await
+    /// The conversation behind a link as strangers may see it: what has been said and answered so far, rendered.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for a link that never was, or is no more.
+    pub async fn load_shared(&self, token: &str) -> AppResult<Conversation> {
+        let mut conversation = self.store.find_shared(hash_secret(token)).await?.ok_or(AppError::NotFound)?;
+        conversation.messages.retain(|message| message.state != MessageState::Running && !message.content.is_empty());
+        with_html(conversation).await
+    }
 }
 
 fn check_title(title: &str) -> AppResult<String> {

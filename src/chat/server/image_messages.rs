@@ -3,18 +3,22 @@
 //! The reply has a job of its own that only waits for the image's. It is ended by whoever ends the image, so that a
 //! crash leaves neither behind.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::Chat;
 use super::reply;
 use super::send::Accepted;
-use super::store::{FinishedReply, NewExchange};
+use super::store::{ChatStore, FinishedReply, NewExchange};
 use crate::account::server::caller::Caller;
-use crate::app::state::AppState;
 use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{Payer, encode};
-use crate::images::server::order::{ImageSpec, generate_image};
-use crate::images::server::store::Found;
+use crate::generation::{Payer, await_begin, encode, outlive_handler};
+use crate::images::server::listener::ImageListener;
+use crate::images::server::order::{ImageSpec, Reservation};
+use crate::images::server::store::{Found, ImageStore};
 use crate::images::server::subscribe;
 use crate::images::{AspectRatio, Image, ImageRequest, ImageStatus};
 use crate::platform::db::keep_trying;
@@ -47,77 +51,101 @@ pub fn read_command(text: &str) -> Option<(Option<AspectRatio>, &str)> {
     })
 }
 
-/// Orders the image of a message, and stores the message and the reply that is going to show it.
-///
-/// # Errors
-/// As [`generate_image`], and [`AppError::NotFound`] for somebody else's conversation.
-pub async fn send_message(
-    state: &AppState,
-    caller: &Caller,
-    message: ImageMessage,
-    idempotency: Option<Idempotency>,
-) -> AppResult<Accepted> {
-    let (aspect_ratio, prompt) = read_command(&message.text).ok_or(AppError::Internal)?;
-    let request = ImageRequest {
-        prompt: prompt.to_owned(),
-        aspect_ratio: aspect_ratio.map(|ratio| ratio.as_str().to_owned()),
-        ..ImageRequest::default()
+impl Chat {
+    /// Orders the image of a message, and stores the message and the reply that is going to show it.
+    ///
+    /// # Errors
+    /// As [`crate::images::server::Images::generate_image`], and [`AppError::NotFound`] for somebody else's conversation.
+    pub(super) async fn send_image_message(
+        &self,
+        caller: &Caller,
+        message: ImageMessage,
+        idempotency: Option<Idempotency>,
+    ) -> AppResult<Accepted> {
+        let (aspect_ratio, prompt) = read_command(&message.text).ok_or(AppError::Internal)?;
+        let request = ImageRequest {
+            prompt: prompt.to_owned(),
+            aspect_ratio: aspect_ratio.map(|ratio| ratio.as_str().to_owned()),
+            ..ImageRequest::default()
+        };
+        let mut spec = ImageSpec::read(&self.images, request)?;
+        // In this order: ids order a conversation.
+        let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
+        let exchange = NewExchange {
+            user: caller.id,
+            conversation: message.conversation.unwrap_or_else(Uuid::now_v7),
+            new_title: message.conversation.is_none().then(|| title_of(prompt)),
+            system_prompt: message.system_prompt,
+            hidden: false,
+            replaces: message.replaces,
+            message_id,
+            text: message.text,
+            images: Vec::new(),
+            reply_id,
+            // Known once the image is reserved.
+            provider: String::new(),
+            model: String::new(),
+            answer: None,
+        };
+        spec.shown_in = Some((exchange.conversation, reply_id));
+        let quota = self.generation.admit(caller).await?;
+        let payer = Payer::new(caller, idempotency);
+        let (chat, payer_again) = (self.clone(), payer.clone());
+        let (reply, is_new) = match outlive_handler(async move { begin(&chat, &payer, spec, exchange).await }).await {
+            // Sent again, after the message that it replaces was replaced.
+            Err(AppError::NotFound) => (repeated(self, &payer_again).await?.ok_or(AppError::NotFound)?, false),
+            begun => begun?,
+        };
+        Ok(Accepted { reply, is_new, quota })
+    }
+}
+
+/// Reserves the image, stores the exchange that shows it, and starts both. Returns the reply, and whether it is a new one.
+async fn begin(chat: &Chat, payer: &Payer, spec: ImageSpec, mut exchange: NewExchange) -> AppResult<(Uuid, bool)> {
+    let image = match chat.images.reserve(payer, spec).await? {
+        Reservation::New(image) => image,
+        Reservation::Repeated(id) => {
+            await_begin(|| chat.images.store.find(payer.user, id)).await?;
+            return Ok((reply_of(chat, id).await?.ok_or(AppError::NotFound)?, false));
+        }
     };
-    let mut wish = ImageSpec::read(state, request)?;
-    // In this order: ids order a conversation.
-    let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
-    let conversation = message.conversation.unwrap_or_else(Uuid::now_v7);
-    let (provider, model) = (wish.first().name().to_owned(), wish.first().model());
-    wish.exchange = Some(NewExchange {
-        user: caller.id,
-        conversation,
-        new_title: message.conversation.is_none().then(|| title_of(prompt)),
-        system_prompt: message.system_prompt,
-        hidden: false,
-        replaces: message.replaces,
-        message_id,
-        text: message.text,
-        images: Vec::new(),
-        reply_id,
-        provider,
-        model,
-        answer: None,
-    });
-    let repeats = idempotency.clone();
-    let ordered = match generate_image(state, caller, wish, idempotency).await {
-        // Sent again, after the message that it replaces was replaced.
-        Err(AppError::NotFound) => return repeated(state, caller, repeats).await?.ok_or(AppError::NotFound),
-        ordered => ordered?,
-    };
-    let asked = |reply, is_new| Accepted { reply, is_new, quota: ordered.quota };
-    let Some((provider, model)) = ordered.first else {
-        let reply = reply_of(state, ordered.id).await?.ok_or(AppError::NotFound)?;
-        return Ok(asked(reply, false));
-    };
+    image.provider().name().clone_into(&mut exchange.provider);
+    exchange.model = image.provider().model();
+    let reply = exchange.reply_id;
     let start = StartEvent {
-        message_id: reply_id.to_string(),
-        conversation_id: conversation.to_string(),
-        provider: provider.to_owned(),
-        model,
-        credits: state.config.credits.image,
+        message_id: reply.to_string(),
+        conversation_id: exchange.conversation.to_string(),
+        provider: exchange.provider.clone(),
+        model: exchange.model.clone(),
+        credits: image.price(),
     };
-    let (shared, user, image) = (state.clone(), caller.id, ordered.id);
-    state.jobs.spawn(reply_id, user, WorkKind::Chat, |job| {
-        in_request(current_request_id(), async move { follow(&shared, &job, user, image, reply_id, start).await })
+    let stored = chat.store.begin_exchange(exchange, 0).await;
+    if !matches!(stored, Ok(Some(_))) {
+        // Where a store failed, what it did is not known; then the sweeper ends the hold as well.
+        match chat.store.abandon_reply(reply).await {
+            Ok(_) => image.cancel().await,
+            Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
+        }
+        return Err(stored.err().map_or(AppError::NotFound, AppError::from));
+    }
+    let (shared, user, id) = (chat.clone(), payer.user, image.id());
+    image.start();
+    chat.generation.jobs.spawn(reply, user, WorkKind::Chat, |job| {
+        in_request(current_request_id(), async move { follow(&shared, &job, user, id, reply, start).await })
     });
-    Ok(asked(reply_id, true))
+    Ok((reply, true))
 }
 
-/// The answer to the same request before.
-async fn repeated(state: &AppState, caller: &Caller, key: Option<Idempotency>) -> AppResult<Option<Accepted>> {
-    let repeated = state.generation.find_repeated(&Payer::new(caller, key)).await?;
-    let Some(image) = repeated else { return Ok(None) };
-    let Some(reply) = reply_of(state, image).await? else { return Ok(None) };
-    Ok(Some(Accepted { reply, is_new: false, quota: state.generation.admit(caller).await? }))
+/// The reply to the same request before.
+async fn repeated(chat: &Chat, payer: &Payer) -> AppResult<Option<Uuid>> {
+    match chat.generation.find_repeated(payer).await? {
+        Some(image) => reply_of(chat, image).await,
+        None => Ok(None),
+    }
 }
 
-async fn reply_of(state: &AppState, image: Uuid) -> AppResult<Option<Uuid>> {
-    Ok(match state.images.look_up(image).await? {
+async fn reply_of(chat: &Chat, image: Uuid) -> AppResult<Option<Uuid>> {
+    Ok(match chat.images.store.look_up(image).await? {
         Found::Running(image) => image.shown_in.map(|(_, reply)| reply),
         Found::Ended { shown_in, .. } => shown_in.map(|(_, reply)| reply),
         Found::Nothing => None,
@@ -125,9 +153,9 @@ async fn reply_of(state: &AppState, image: Uuid) -> AppResult<Option<Uuid>> {
 }
 
 /// Tells the reply's watchers what becomes of the image, and tells the image when the reply is to stop.
-async fn follow(state: &AppState, job: &Job, user: Uuid, image: Uuid, reply_id: Uuid, start: StartEvent) {
+async fn follow(chat: &Chat, job: &Job, user: Uuid, image: Uuid, reply_id: Uuid, start: StartEvent) {
     job.publish(encode(&ChatEvent::Start(start), 0));
-    if let Some(making) = state.jobs.get(image) {
+    if let Some(making) = chat.generation.jobs.get(image) {
         tokio::select! {
             reason = job.stopped() => {
                 making.stop(reason);
@@ -136,23 +164,23 @@ async fn follow(state: &AppState, job: &Job, user: Uuid, image: Uuid, reply_id: 
             () = making.closed() => {}
         }
     }
-    let end = match shown(state, user, image).await {
+    let end = match shown(chat, user, image).await {
         Ok(done) => ChatEvent::Done(done),
         Err(error) => {
             // Whoever made the image has ended the reply, unless it was deleted.
-            end_reply(state, user, image, reply_id).await;
+            end_reply(chat.store.as_ref(), chat.images.store.as_ref(), user, image, reply_id).await;
             reply::error_event(&error)
         }
     };
     job.publish(encode(&end, 0));
 }
 
-async fn shown(state: &AppState, user: Uuid, image: Uuid) -> AppResult<DoneEvent> {
-    let image = subscribe::await_end(state, user, image).await?;
+async fn shown(chat: &Chat, user: Uuid, image: Uuid) -> AppResult<DoneEvent> {
+    let image = chat.images.await_end(user, image).await?;
     if image.status != ImageStatus::Complete {
         return Err(subscribe::error_of(&image).unwrap_or(AppError::Internal));
     }
-    let balance = state.credits.balance(user, &current_request_id()).await?;
+    let balance = chat.generation.credits.balance(user, &current_request_id()).await?;
     Ok(DoneEvent {
         reply: Some(to_markdown(&image)),
         cached: false,
@@ -162,12 +190,25 @@ async fn shown(state: &AppState, user: Uuid, image: Uuid) -> AppResult<DoneEvent
     })
 }
 
-/// Ends the reply that shows an image as the image ended. Whoever ends the image calls this; twice does no harm.
-pub(crate) async fn end_reply(state: &AppState, user: Uuid, image: Uuid, reply: Uuid) {
+/// Ends the replies that show images.
+pub struct ImageReplies {
+    pub replies: Arc<dyn ChatStore>,
+    pub images: Arc<dyn ImageStore>,
+}
+
+#[async_trait]
+impl ImageListener for ImageReplies {
+    async fn image_ended(&self, user: Uuid, image: Uuid, reply: Uuid) {
+        end_reply(self.replies.as_ref(), self.images.as_ref(), user, image, reply).await;
+    }
+}
+
+/// Ends the reply that shows an image as the image ended.
+async fn end_reply(replies: &dyn ChatStore, images: &dyn ImageStore, user: Uuid, image: Uuid, reply: Uuid) {
     let ended = async {
-        let found = keep_trying(|| state.images.find(user, image)).await?;
+        let found = keep_trying(|| images.find(user, image)).await?;
         let Some(image) = found.filter(|image| image.status != ImageStatus::Running) else {
-            return keep_trying(|| state.chats.abandon_reply(reply)).await.map(drop);
+            return keep_trying(|| replies.abandon_reply(reply)).await.map(drop);
         };
         let finished = FinishedReply {
             id: reply,
@@ -187,7 +228,7 @@ pub(crate) async fn end_reply(state: &AppState, user: Uuid, image: Uuid, reply: 
             credits: image.credits,
             usage: None,
         };
-        keep_trying(|| state.chats.finish_reply(finished.clone())).await.map(drop)
+        keep_trying(|| replies.finish_reply(finished.clone())).await.map(drop)
     };
     if let Err(error) = ended.await {
         tracing::error!(%error, "the reply that shows an image could not be ended");

@@ -2,11 +2,13 @@
 
 pub mod api;
 pub mod attachments;
+pub mod config;
 pub mod conversations;
 mod export;
 pub mod highlight;
 pub mod image_messages;
 mod order;
+pub mod page;
 pub mod providers;
 pub mod recovery;
 pub mod reply;
@@ -16,3 +18,49 @@ pub mod service;
 pub mod shared_page;
 pub mod store;
 pub mod subscribe;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use self::config::ChatConfig;
+use self::providers::GuardedProvider;
+use self::store::ChatStore;
+use crate::generation::Generation;
+use crate::images::server::Images;
+use crate::platform::cache::Cache;
+use crate::platform::site::Site;
+
+/// Conversations and replies. Cheap to clone.
+#[derive(Clone)]
+pub struct Chat(Arc<ChatParts>);
+
+/// What [`Chat`] is made of.
+pub struct ChatParts {
+    pub site: Site,
+    pub config: ChatConfig,
+    /// Of a reply, in credits.
+    pub price: i64,
+    pub store: Arc<dyn ChatStore>,
+    /// In the order in which they are asked; never empty.
+    pub providers: Vec<Arc<GuardedProvider>>,
+    /// Answers that were given before.
+    pub cache: Arc<dyn Cache>,
+    pub generation: Generation,
+    /// `/image …` makes one.
+    pub images: Images,
+}
+
+impl Chat {
+    #[must_use]
+    pub fn new(parts: ChatParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Chat {
+    type Target = ChatParts;
+
+    fn deref(&self) -> &ChatParts {
+        &self.0
+    }
+}

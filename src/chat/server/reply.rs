@@ -1,5 +1,6 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
+use super::Chat;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,7 +12,6 @@ use super::providers::{
 };
 use super::response_cache::{KeptAnswer, Lead};
 use super::store::FinishedReply;
-use crate::app::state::AppState;
 use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::server::store::WorkKind;
 use crate::generation::{
@@ -60,7 +60,7 @@ enum Ending {
 
 /// A reply on its way.
 struct Draft<'a> {
-    state: &'a AppState,
+    chat: &'a Chat,
     job: &'a Job,
     work: &'a ReplyJob,
     route: Route<dyn ChatProvider>,
@@ -71,13 +71,13 @@ struct Draft<'a> {
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
-pub(super) fn start(state: &AppState, work: ReplyJob, route: Route<dyn ChatProvider>) {
-    let state = state.clone();
-    state.clone().jobs.spawn(work.hold.id(), work.hold.user(), WorkKind::Chat, |job| {
+pub(super) fn start(chat: &Chat, work: ReplyJob, route: Route<dyn ChatProvider>) {
+    let chat = chat.clone();
+    chat.clone().generation.jobs.spawn(work.hold.id(), work.hold.user(), WorkKind::Chat, |job| {
         let id = work.hold.request_id().to_owned();
         in_request(id, async move {
             let mut draft = Draft {
-                state: &state,
+                chat: &chat,
                 job: &job,
                 work: &work,
                 route,
@@ -111,7 +111,7 @@ impl Draft<'_> {
 
     async fn write(&mut self) -> Ending {
         // One deadline for the first token, whoever it comes from; each gets its share of what is left until then.
-        self.route.begin(self.state.config.chat.timeout);
+        self.route.begin(self.chat.config.timeout);
         loop {
             let provider = self.route.provider().clone();
             let share = self.route.share();
@@ -145,10 +145,10 @@ impl Draft<'_> {
     fn fall_back(&mut self, error: &ProviderError) -> bool {
         let Some(Fallback { from, to }) = self.route.next(error) else { return false };
         self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
-        let (state, id, model) = (self.state.clone(), self.work.hold.id(), self.model());
+        let (chat, id, model) = (self.chat.clone(), self.work.hold.id(), self.model());
         // For who watches on another server; the end of the reply says it once more.
         tokio::spawn(async move {
-            if let Err(error) = state.chats.assign_reply(id, to.to_owned(), model).await {
+            if let Err(error) = chat.store.assign_reply(id, to.to_owned(), model).await {
                 tracing::warn!(%error, "it could not be stored who answers");
             }
         });
@@ -175,7 +175,7 @@ impl Draft<'_> {
     }
 
     async fn follow(&mut self, mut stream: TokenStream) -> Ending {
-        let pause = self.state.config.chat.timeout;
+        let pause = self.chat.config.timeout;
         loop {
             let next = tokio::select! {
                 reason = self.job.stopped() => {
@@ -224,7 +224,7 @@ impl Draft<'_> {
             output_bytes: self.text.len(),
         };
         let provider = self.route.provider();
-        self.state.generation.record_text(&self.attempt, hold, provider.provider(), self.model(), sizes, outcome);
+        self.chat.generation.record_text(&self.attempt, hold, provider.provider(), self.model(), sizes, outcome);
     }
 
     fn append(&mut self, text: String) {
@@ -232,10 +232,10 @@ impl Draft<'_> {
         self.publish(&ChatEvent::Token(TokenEvent { text }));
         if self.saved.elapsed() >= SAVE_EVERY {
             self.saved = Instant::now();
-            let (state, id, text) = (self.state.clone(), self.work.hold.id(), self.text.clone());
+            let (chat, id, text) = (self.chat.clone(), self.work.hold.id(), self.text.clone());
             // Beside the tokens, not between them.
             tokio::spawn(async move {
-                if let Err(error) = state.chats.save_partial(id, text).await {
+                if let Err(error) = chat.store.save_partial(id, text).await {
                     tracing::warn!(%error, "the text so far could not be kept");
                 }
             });
@@ -298,7 +298,7 @@ impl Draft<'_> {
     /// Returns what was charged and what is left.
     async fn close_books(&self, reply: FinishedReply, credits: i64) -> AppResult<Closed> {
         let hold = &self.work.hold;
-        if !keep_trying(|| self.state.chats.finish_reply(reply.clone())).await? {
+        if !keep_trying(|| self.chat.store.finish_reply(reply.clone())).await? {
             return hold.release(ReleaseReason::Deleted).await;
         }
         if credits > 0 {

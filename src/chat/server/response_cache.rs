@@ -2,6 +2,7 @@
 //!
 //! Several that ask the same at the same time wait for the first of them. Only whole answers are kept.
 
+use super::Chat;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::providers::{Role, Sampling, Turn};
-use crate::app::state::AppState;
 use crate::chat::Usage;
 use crate::platform::cache::Cache;
 
@@ -117,15 +117,15 @@ pub(super) struct Lead {
 }
 
 impl Lead {
-    fn new(state: &AppState, key: AnswerKey, token: Vec<u8>) -> Self {
-        let (cache, name, value) = (state.cache.clone(), key.lead(), token.clone());
+    fn new(chat: &Chat, key: AnswerKey, token: Vec<u8>) -> Self {
+        let (cache, name, value) = (chat.cache.clone(), key.lead(), token.clone());
         let renewal = tokio::spawn(async move {
             loop {
                 sleep(RENEW_EVERY).await;
                 cache.put(&name, value.clone(), LEAD).await;
             }
         });
-        Self { cache: state.cache.clone(), key, token, renewal, keep: state.config.chat.cache_ttl }
+        Self { cache: chat.cache.clone(), key, token, renewal, keep: chat.config.cache_ttl }
     }
 
     /// Keeps the answer for those who wait and those who come.
@@ -149,25 +149,25 @@ impl Drop for Lead {
 }
 
 /// Looks for an answer. Where there is none, this one asks for it, or somebody else does already.
-pub(super) async fn find(state: &AppState, key: AnswerKey) -> Found {
-    if let Some(answer) = look(state, &key).await {
+pub(super) async fn find(chat: &Chat, key: AnswerKey) -> Found {
+    if let Some(answer) = look(chat, &key).await {
         return Found::Answer(answer);
     }
     let token = Uuid::now_v7().as_bytes().to_vec();
-    if !state.cache.claim(&key.lead(), &token, LEAD).await {
+    if !chat.cache.claim(&key.lead(), &token, LEAD).await {
         return Found::Elsewhere(key);
     }
-    let lead = Lead::new(state, key, token);
+    let lead = Lead::new(chat, key, token);
     // The one before may have ended between the look and the claim.
-    look(state, &lead.key).await.map_or_else(|| Found::Lead(lead), Found::Answer)
+    look(chat, &lead.key).await.map_or_else(|| Found::Lead(lead), Found::Answer)
 }
 
 /// Waits while somebody else asks.
-pub(super) async fn wait(state: &AppState, mut key: AnswerKey) -> Found {
-    let until = Instant::now() + state.config.chat.timeout;
+pub(super) async fn wait(chat: &Chat, mut key: AnswerKey) -> Found {
+    let until = Instant::now() + chat.config.timeout;
     while Instant::now() < until {
         sleep(LOOK_EVERY).await;
-        match find(state, key).await {
+        match find(chat, key).await {
             Found::Elsewhere(still) => key = still,
             found => return found,
         }
@@ -175,9 +175,9 @@ pub(super) async fn wait(state: &AppState, mut key: AnswerKey) -> Found {
     Found::Nothing
 }
 
-async fn look(state: &AppState, key: &AnswerKey) -> Option<KeptAnswer> {
+async fn look(chat: &Chat, key: &AnswerKey) -> Option<KeptAnswer> {
     // What cannot be read was kept by another version: as good as nothing.
-    serde_json::from_slice(&state.cache.get(&key.answer()).await?).ok()
+    serde_json::from_slice(&chat.cache.get(&key.answer()).await?).ok()
 }
 
 #[cfg(test)]

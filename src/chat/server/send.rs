@@ -2,9 +2,9 @@
 //!
 //! Writing the reply is `reply.rs`.
 
+use super::Chat;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::attachments::{self, Image, Sent};
@@ -16,11 +16,12 @@ use super::reply::{self, ReplyJob, picked_model};
 use super::response_cache::{self, AnswerKey, Found, KeptAnswer};
 use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
-use crate::app::config::CacheScope;
-use crate::app::state::AppState;
+use crate::chat::server::config::CacheScope;
 use crate::chat::{Author, ChatRequest, MessageState, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{Begun, KEYS_LIVE, Payer, ReleaseReason, Route, await_begin, choose_order, outlive_handler};
+use crate::generation::{
+    Begun, KEYS_LIVE, Payer, ReleaseReason, Route, await_begin, check_key, choose_order, outlive_handler,
+};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::limits::Quota;
@@ -41,90 +42,92 @@ pub struct Accepted {
     pub quota: Quota,
 }
 
-/// Asks for a reply: holds its price, stores the message and starts the job that writes it. The same
-/// `idempotency_key` with the same `body` returns the same reply.
-///
-/// # Errors
-/// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation, [`AppError::RateLimited`],
-/// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
-pub async fn send_message(
-    state: &AppState,
-    caller: &Caller,
-    mut request: ChatRequest,
-    idempotency_key: Option<String>,
-) -> AppResult<Accepted> {
-    let text = check_message(state, &request.message)?;
-    let mut order = choose_order(&state.chat_providers, request.provider.as_deref())?;
-    if request.model.is_some() && request.provider.is_none() {
-        return Err(AppError::invalid("model", "A model needs its provider: send both."));
+impl Chat {
+    /// Asks for a reply: holds its price, stores the message and starts the job that writes it. The same
+    /// `idempotency_key` with the same `body` returns the same reply.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation, [`AppError::RateLimited`],
+    /// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
+    pub async fn send_message(
+        &self,
+        caller: &Caller,
+        mut request: ChatRequest,
+        idempotency_key: Option<String>,
+    ) -> AppResult<Accepted> {
+        let text = check_message(self, &request.message)?;
+        let mut order = choose_order(&self.providers, request.provider.as_deref())?;
+        if request.model.is_some() && request.provider.is_none() {
+            return Err(AppError::invalid("model", "A model needs its provider: send both."));
+        }
+        let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
+        let replaces = parse_id("replaces", request.replaces.as_deref())?;
+        if replaces.is_some() && conversation.is_none() {
+            return Err(AppError::invalid("replaces", "Say which conversation the replaced message is in."));
+        }
+        if request.system_prompt.is_some() && conversation.is_some() {
+            let message = "A system prompt begins a conversation. Change that of this one with PATCH.";
+            return Err(AppError::invalid("systemPrompt", message));
+        }
+        let system_prompt = request.system_prompt.as_deref().map(check_system_prompt).transpose()?;
+        request.system_prompt = system_prompt.filter(|prompt| !prompt.is_empty());
+        // Over the parsed request, so that white space between the fields does not matter.
+        let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
+        let idempotency = idempotency_key.map(|key| check_key(key, &canonical)).transpose()?;
+        if image_messages::read_command(&text).is_some() {
+            let system_prompt = request.system_prompt;
+            let message = ImageMessage { text, conversation, replaces, system_prompt };
+            return self.send_image_message(caller, message, idempotency).await;
+        }
+        let sent = attachments::read(std::mem::take(&mut request.images)).await?;
+        if !sent.is_empty() {
+            order = only_seeing(order, "images")?;
+        }
+        let terms = Terms {
+            picked: request.provider.map(|provider| (provider, request.model)),
+            fresh: request.fresh == Some(true),
+            sampling: Sampling::default(),
+        };
+        let question =
+            Question::Message(Message { text, sent, conversation, replaces, system_prompt: request.system_prompt });
+        ask(self, caller, question, terms, order, idempotency).await
     }
-    let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
-    let replaces = parse_id("replaces", request.replaces.as_deref())?;
-    if replaces.is_some() && conversation.is_none() {
-        return Err(AppError::invalid("replaces", "Say which conversation the replaced message is in."));
-    }
-    if request.system_prompt.is_some() && conversation.is_some() {
-        let message = "A system prompt begins a conversation. Change that of this one with PATCH.";
-        return Err(AppError::invalid("systemPrompt", message));
-    }
-    let system_prompt = request.system_prompt.as_deref().map(check_system_prompt).transpose()?;
-    request.system_prompt = system_prompt.filter(|prompt| !prompt.is_empty());
-    // Over the parsed request, so that white space between the fields does not matter.
-    let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
-    let idempotency = idempotency_key.map(|key| check_key(key, &canonical)).transpose()?;
-    if image_messages::read_command(&text).is_some() {
-        let system_prompt = request.system_prompt;
-        let message = ImageMessage { text, conversation, replaces, system_prompt };
-        return image_messages::send_message(state, caller, message, idempotency).await;
-    }
-    let sent = attachments::read(std::mem::take(&mut request.images)).await?;
-    if !sent.is_empty() {
-        order = only_seeing(order, "images")?;
-    }
-    let terms = Terms {
-        picked: request.provider.map(|provider| (provider, request.model)),
-        fresh: request.fresh == Some(true),
-        sampling: Sampling::default(),
-    };
-    let question =
-        Question::Message(Message { text, sent, conversation, replaces, system_prompt: request.system_prompt });
-    ask(state, caller, question, terms, order, idempotency).await
-}
 
-/// Asks for a reply to a context that is not a conversation of ours, as the clients of `/v1` do. The reply is kept as
-/// long as an idempotency key lives, and belongs to no list.
-///
-/// # Errors
-/// As [`send_message`].
-pub async fn complete(
-    state: &AppState,
-    caller: &Caller,
-    turns: Vec<Turn>,
-    terms: Terms,
-    idempotency: Option<Idempotency>,
-) -> AppResult<Accepted> {
-    let mut order = choose_order(&state.chat_providers, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
-    if turns.iter().any(|turn| !turn.images.is_empty()) {
-        order = only_seeing(order, "messages")?;
+    /// Asks for a reply to a context that is not a conversation of ours, as the clients of `/v1` do. The reply is kept as
+    /// long as an idempotency key lives, and belongs to no list.
+    ///
+    /// # Errors
+    /// As [`Chat::send_message`].
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        turns: Vec<Turn>,
+        terms: Terms,
+        idempotency: Option<Idempotency>,
+    ) -> AppResult<Accepted> {
+        let mut order = choose_order(&self.providers, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
+        if turns.iter().any(|turn| !turn.images.is_empty()) {
+            order = only_seeing(order, "messages")?;
+        }
+        ask(self, caller, Question::Context(turns), terms, order, idempotency).await
     }
-    ask(state, caller, Question::Context(turns), terms, order, idempotency).await
 }
 
 async fn ask(
-    state: &AppState,
+    chat: &Chat,
     caller: &Caller,
     question: Question,
     terms: Terms,
     order: Vec<Arc<GuardedProvider>>,
     idempotency: Option<Idempotency>,
 ) -> AppResult<Accepted> {
-    let quota = state.generation.admit(caller).await?;
+    let quota = chat.generation.admit(caller).await?;
     let payer = Payer::new(caller, idempotency);
     let sending = Sending { payer, question, images: Vec::new(), terms, quota };
-    let shared = state.clone();
+    let shared = chat.clone();
     let accepted = outlive_handler(async move { sending.send(&shared, order).await }).await?;
     if !accepted.is_new {
-        await_begin(|| state.chats.find_message(caller.id, accepted.reply)).await?;
+        await_begin(|| chat.store.find_message(caller.id, accepted.reply)).await?;
     }
     Ok(accepted)
 }
@@ -181,53 +184,52 @@ struct Sending {
 }
 
 impl Sending {
-    async fn send(mut self, state: &AppState, order: Vec<Arc<GuardedProvider>>) -> AppResult<Accepted> {
-        if let Some(accepted) = self.given(state).await? {
+    async fn send(mut self, chat: &Chat, order: Vec<Arc<GuardedProvider>>) -> AppResult<Accepted> {
+        if let Some(accepted) = self.given(chat).await? {
             return Ok(accepted);
         }
         if let Question::Message(Message { sent, .. }) = &self.question {
-            self.images = match attachments::resolve(state, self.payer.user, sent).await {
+            self.images = match attachments::resolve(chat, self.payer.user, sent).await {
                 Ok(images) => images,
                 // Sent again, after the message that the images came with was replaced.
-                Err(error) => return self.repeated(state).await?.ok_or(error),
+                Err(error) => return self.repeated(chat).await?.ok_or(error),
             };
         }
-        let mut found = match self.find_answer(state).await {
+        let mut found = match self.find_answer(chat).await {
             Ok(found) => found,
             // Sent again, after the message that it replaces was replaced.
-            Err(AppError::NotFound) => return self.repeated(state).await?.ok_or(AppError::NotFound),
+            Err(AppError::NotFound) => return self.repeated(chat).await?.ok_or(AppError::NotFound),
             Err(error) => return Err(error),
         };
         if let Found::Elsewhere(question) = found {
             // Perhaps this very request, sent again: then its answer can be watched.
-            if let Some(accepted) = self.repeated(state).await? {
+            if let Some(accepted) = self.repeated(chat).await? {
                 return Ok(accepted);
             }
-            found = response_cache::wait(state, question).await;
+            found = response_cache::wait(chat, question).await;
         }
         let lead = match found {
             Found::Answer(answer) => {
-                state.metrics.looked_up(true);
-                return self.give(state, answer).await;
+                chat.generation.metrics.looked_up(true);
+                return self.give(chat, answer).await;
             }
             Found::Lead(lead) => {
-                state.metrics.looked_up(false);
+                chat.generation.metrics.looked_up(false);
                 Some(lead)
             }
             Found::Elsewhere(_) | Found::Nothing => None,
         };
         // Only now: ids order a conversation and a lease runs, and others may have been waited for.
         let ids = NewIds::new();
-        let hold =
-            match state.generation.begin(&self.payer, WorkKind::Chat, ids.reply, state.config.credits.chat).await? {
-                Begun::New(hold) => hold,
-                Begun::Repeated(reply) => return Ok(self.accepted(reply, false)),
-            };
-        let (turns, route, conversation) = match self.begin(state, ids, order).await {
+        let hold = match chat.generation.begin(&self.payer, WorkKind::Chat, ids.reply, chat.price).await? {
+            Begun::New(hold) => hold,
+            Begun::Repeated(reply) => return Ok(self.accepted(reply, false)),
+        };
+        let (turns, route, conversation) = match self.begin(chat, ids, order).await {
             Ok(begun) => begun,
             Err(error) => {
                 // If the store failed, the reply may be there all the same: it must not look as if it were being written.
-                match state.chats.abandon_reply(ids.reply).await {
+                match chat.store.abandon_reply(ids.reply).await {
                     Ok(_) => hold.cancel(ReleaseReason::NeverStarted).await,
                     Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
                 }
@@ -236,33 +238,33 @@ impl Sending {
         };
         let accepted = self.accepted(ids.reply, true);
         let (sampling, picked) = (self.terms.sampling, self.terms.picked);
-        reply::start(state, ReplyJob { hold, conversation, turns, sampling, picked, lead }, route);
+        reply::start(chat, ReplyJob { hold, conversation, turns, sampling, picked, lead }, route);
         Ok(accepted)
     }
 
     /// Stores the message and the running reply, and gathers what the model gets to see and whom to ask.
     async fn begin(
         &mut self,
-        state: &AppState,
+        chat: &Chat,
         ids: NewIds,
         order: Vec<Arc<GuardedProvider>>,
     ) -> AppResult<(Vec<Turn>, Route<dyn ChatProvider>, Uuid)> {
         let forecast = self.name(Route::forecast(&order).ok_or(AppError::Unavailable)?);
         let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
         let conversation = exchange.conversation;
-        let past = state.chats.begin_exchange(exchange, HISTORY).await?.ok_or(AppError::NotFound)?;
+        let past = chat.store.begin_exchange(exchange, HISTORY).await?.ok_or(AppError::NotFound)?;
         let mut turns = match &mut self.question {
             Question::Message(Message { text, .. }) => {
                 let text = std::mem::take(text);
-                self.context(state, past, text).await?
+                self.context(chat, past, text).await?
             }
             Question::Context(turns) => std::mem::take(turns),
         };
-        let route = state.generation.plan(WorkKind::Chat, choose_seeing(order, &mut turns))?;
+        let route = chat.generation.plan(WorkKind::Chat, choose_seeing(order, &mut turns))?;
         let first = self.name(route.provider());
         // What was shown before is known only now: who does not see it is not asked, and must not be named.
         if first != forecast {
-            state.chats.assign_reply(ids.reply, first.0, first.1).await?;
+            chat.store.assign_reply(ids.reply, first.0, first.1).await?;
         }
         Ok((turns, route, conversation))
     }
@@ -274,12 +276,12 @@ impl Sending {
     }
 
     /// What was said, and what was shown with it.
-    async fn context(&self, state: &AppState, past: Past, text: String) -> AppResult<Vec<Turn>> {
+    async fn context(&self, chat: &Chat, past: Past, text: String) -> AppResult<Vec<Turn>> {
         let mut turns = build_context(past, text);
         if let Some(question) = turns.last_mut() {
             question.images.clone_from(&self.images);
         }
-        attachments::fetch(state, self.payer.user, &mut turns).await?;
+        attachments::fetch(chat, self.payer.user, &mut turns).await?;
         Ok(turns)
     }
 
@@ -314,8 +316,8 @@ impl Sending {
     }
 
     /// An answer that was given before, unless a new one is wanted.
-    async fn find_answer(&self, state: &AppState) -> AppResult<Found> {
-        let owner = match state.config.chat.cache {
+    async fn find_answer(&self, chat: &Chat) -> AppResult<Found> {
+        let owner = match chat.config.cache {
             _ if self.terms.fresh => return Ok(Found::Nothing),
             CacheScope::Off => return Ok(Found::Nothing),
             CacheScope::User => Some(self.payer.user),
@@ -328,22 +330,22 @@ impl Sending {
                 let past = match *conversation {
                     None => Past { system_prompt: system_prompt.clone(), messages: Vec::new() },
                     Some(conversation) => {
-                        let past = state.chats.find_past(self.payer.user, conversation, *replaces, HISTORY).await?;
+                        let past = chat.store.find_past(self.payer.user, conversation, *replaces, HISTORY).await?;
                         past.ok_or(AppError::NotFound)?
                     }
                 };
-                built = self.context(state, past, text.clone()).await?;
+                built = self.context(chat, past, text.clone()).await?;
                 &built
             }
         };
         let picked = self.terms.picked.as_ref().map(|(provider, model)| (provider.as_str(), model.as_deref()));
-        Ok(response_cache::find(state, AnswerKey::new(owner, picked, &self.terms.sampling, turns)).await)
+        Ok(response_cache::find(chat, AnswerKey::new(owner, picked, &self.terms.sampling, turns)).await)
     }
 
     /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.
-    async fn give(&self, state: &AppState, answer: KeptAnswer) -> AppResult<Accepted> {
+    async fn give(&self, chat: &Chat, answer: KeptAnswer) -> AppResult<Accepted> {
         // The key may be that of the very request whose answer this is.
-        if let Some(accepted) = self.repeated(state).await? {
+        if let Some(accepted) = self.repeated(chat).await? {
             return Ok(accepted);
         }
         let ids = NewIds::new();
@@ -361,23 +363,23 @@ impl Sending {
             usage,
         };
         let exchange = self.exchange(ids, provider, model, Some(reply));
-        state.chats.begin_exchange(exchange, 0).await?.ok_or(AppError::NotFound)?;
+        chat.store.begin_exchange(exchange, 0).await?.ok_or(AppError::NotFound)?;
         if let Some(key) = &self.payer.idempotency {
             let given = [key.fingerprint.as_slice(), ids.reply.as_bytes()].concat();
-            state.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
+            chat.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
         }
         Ok(self.accepted(ids.reply, true))
     }
 
     /// The answer that a hold was made for with this key.
-    async fn repeated(&self, state: &AppState) -> AppResult<Option<Accepted>> {
-        Ok(state.generation.find_repeated(&self.payer).await?.map(|reply| self.accepted(reply, false)))
+    async fn repeated(&self, chat: &Chat) -> AppResult<Option<Accepted>> {
+        Ok(chat.generation.find_repeated(&self.payer).await?.map(|reply| self.accepted(reply, false)))
     }
 
     /// The answer that was given to this key before. Keys of answers that cost something are with their holds.
-    async fn given(&self, state: &AppState) -> AppResult<Option<Accepted>> {
+    async fn given(&self, chat: &Chat) -> AppResult<Option<Accepted>> {
         let Some(key) = &self.payer.idempotency else { return Ok(None) };
-        let Some(given) = state.cache.get(&self.given_key(key)).await else { return Ok(None) };
+        let Some(given) = chat.cache.get(&self.given_key(key)).await else { return Ok(None) };
         let Some((fingerprint, reply)) = given.split_at_checked(key.fingerprint.len()) else { return Ok(None) };
         if fingerprint != key.fingerprint {
             return Err(AppError::IdempotencyMismatch);
@@ -390,8 +392,8 @@ impl Sending {
     }
 }
 
-fn check_message(state: &AppState, message: &str) -> AppResult<String> {
-    let most = state.config.chat.max_message_chars;
+fn check_message(chat: &Chat, message: &str) -> AppResult<String> {
+    let most = chat.config.max_message_chars;
     let text = message.trim();
     if text.is_empty() {
         return Err(AppError::invalid("message", t(Text::WriteAMessageFirst)));
@@ -404,17 +406,6 @@ fn check_message(state: &AppState, message: &str) -> AppResult<String> {
 
 fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {
     id.map(|id| id.parse().map_err(|_| AppError::invalid(field, "This is not an id."))).transpose()
-}
-
-/// The promise that a request with this body is the same as the one before with the same key.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `Idempotency-Key`.
-pub fn check_key(key: String, body: &[u8]) -> AppResult<Idempotency> {
-    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."));
-    }
-    Ok(Idempotency { key, fingerprint: Sha256::digest(body).into() })
 }
 
 fn build_context(past: Past, text: String) -> Vec<Turn> {

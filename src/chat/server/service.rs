@@ -2,17 +2,16 @@
 //!
 //! Asking is `asking.rs`, writing a reply `reply.rs`, watching one `watch.rs`.
 
+use super::Chat;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::attachments::Image;
-use super::conversations::find_conversation;
 use super::highlight;
 use super::providers::GuardedProvider;
 use super::store::{ConversationFilter, StoredReply};
 use crate::account::server::caller::Caller;
-use crate::app::state::AppState;
 use crate::chat::{
     Author, ChatAnswer, Conversation, ConversationSummary, MAX_PINNED, Message, MessageState, ProviderInfo, Workspace,
     problem_of,
@@ -25,41 +24,43 @@ use crate::platform::http::request_id::current_request_id;
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
 
-/// Ends a running reply, whichever server writes it. One that has ended stays as it is.
-///
-/// # Errors
-/// [`AppError::NotFound`] for somebody else's reply.
-pub async fn stop_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
-    find_reply(state, user, id).await?;
-    let request = async { Ok(state.chats.request_stop(user, id).await?) };
-    state.generation.stop(id, request, super::subscribe::await_end(state, user, id)).await
-}
-
-/// Waits until a reply has ended and returns it.
-///
-/// # Errors
-/// What ended the reply, if it is not whole.
-pub async fn await_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<ChatAnswer> {
-    let StoredReply { message, conversation } = super::subscribe::await_end(state, user, id).await?;
-    match message.state {
-        MessageState::Complete | MessageState::Stopped => {}
-        MessageState::Running => return Err(AppError::Unavailable),
-        MessageState::Incomplete | MessageState::Failed => {
-            return Err(AppError::from_code(message.error_code.as_deref().unwrap_or_default()));
-        }
+impl Chat {
+    /// Ends a running reply, whichever server writes it. One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for somebody else's reply.
+    pub async fn stop_reply(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+        self.find_reply(user, id).await?;
+        let request = async { Ok(self.store.request_stop(user, id).await?) };
+        self.generation.stop(id, request, self.await_end(user, id)).await
     }
-    let balance = state.credits.balance(user, &current_request_id()).await?;
-    Ok(ChatAnswer {
-        reply: message.content,
-        remaining_credits: balance.available,
-        credits: message.credits,
-        cached: message.cached,
-        fallback: message.fallback_from.is_some(),
-        provider: message.provider.unwrap_or_default(),
-        model: message.model.unwrap_or_default(),
-        conversation_id: conversation.to_string(),
-        message_id: message.id,
-    })
+
+    /// Waits until a reply has ended and returns it.
+    ///
+    /// # Errors
+    /// What ended the reply, if it is not whole.
+    pub async fn await_reply(&self, user: Uuid, id: Uuid) -> AppResult<ChatAnswer> {
+        let StoredReply { message, conversation } = self.await_end(user, id).await?;
+        match message.state {
+            MessageState::Complete | MessageState::Stopped => {}
+            MessageState::Running => return Err(AppError::Unavailable),
+            MessageState::Incomplete | MessageState::Failed => {
+                return Err(AppError::from_code(message.error_code.as_deref().unwrap_or_default()));
+            }
+        }
+        let balance = self.generation.credits.balance(user, &current_request_id()).await?;
+        Ok(ChatAnswer {
+            reply: message.content,
+            remaining_credits: balance.available,
+            credits: message.credits,
+            cached: message.cached,
+            fallback: message.fallback_from.is_some(),
+            provider: message.provider.unwrap_or_default(),
+            model: message.model.unwrap_or_default(),
+            conversation_id: conversation.to_string(),
+            message_id: message.id,
+        })
+    }
 }
 
 fn last_days() -> Vec<String> {
@@ -67,58 +68,60 @@ fn last_days() -> Vec<String> {
     [0, 1, 7].map(|days| today.saturating_sub(jiff::Span::new().days(days)).to_string()).to_vec()
 }
 
-/// What every signed-in page shows around its content. `picked` is the provider that the browser remembers.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn load_workspace(state: &AppState, caller: &Caller, picked: Option<&str>) -> AppResult<Workspace> {
-    let request_id = current_request_id();
-    let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
-    let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
-    let (balance, pinned, others) = tokio::try_join!(
-        state.credits.balance(caller.id, &request_id),
-        state.chats.list_conversations(caller.id, &pinned, None, MAX_PINNED),
-        state.chats.list_conversations(caller.id, &others, None, CONVERSATIONS_PAGE),
-    )?;
-    let providers = list_providers(state);
-    // It may be gone since.
-    let picked = providers.iter().find(|provider| Some(&*provider.name) == picked);
-    let problem = problem_of(&providers, picked);
-    Ok(Workspace {
-        profile: caller.profile.clone(),
-        available: balance.available,
-        chat_credits: state.config.credits.chat,
-        max_message_chars: state.config.chat.max_message_chars,
-        provider: picked.map(|provider| provider.name.clone()),
-        problem,
-        sees_images: providers.iter().any(|provider| provider.sees_images),
-        providers,
-        days: last_days(),
-        conversations: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(),
-    })
-}
+impl Chat {
+    /// What every signed-in page shows around its content. `picked` is the provider that the browser remembers.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn load_workspace(&self, caller: &Caller, picked: Option<&str>) -> AppResult<Workspace> {
+        let request_id = current_request_id();
+        let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
+        let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
+        let (balance, pinned, others) = tokio::try_join!(
+            self.generation.credits.balance(caller.id, &request_id),
+            self.store.list_conversations(caller.id, &pinned, None, MAX_PINNED),
+            self.store.list_conversations(caller.id, &others, None, CONVERSATIONS_PAGE),
+        )?;
+        let providers = self.list_providers();
+        // It may be gone since.
+        let picked = providers.iter().find(|provider| Some(&*provider.name) == picked);
+        let problem = problem_of(&providers, picked);
+        Ok(Workspace {
+            profile: caller.profile.clone(),
+            available: balance.available,
+            chat_credits: self.price,
+            max_message_chars: self.config.max_message_chars,
+            provider: picked.map(|provider| provider.name.clone()),
+            problem,
+            sees_images: providers.iter().any(|provider| provider.sees_images),
+            providers,
+            days: last_days(),
+            conversations: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(),
+        })
+    }
 
-/// The providers in the order in which they are asked.
-#[must_use]
-pub fn list_providers(state: &AppState) -> Vec<ProviderInfo> {
-    let info = |provider: &Arc<GuardedProvider>| ProviderInfo {
-        name: provider.name().to_owned(),
-        model: provider.model(),
-        context_tokens: provider.context_tokens(),
-        credits: state.config.credits.chat,
-        problem: provider.trouble(),
-        sees_images: provider.sees_images(),
-    };
-    state.chat_providers.iter().map(info).collect()
-}
+    /// The providers in the order in which they are asked.
+    #[must_use]
+    pub fn list_providers(&self) -> Vec<ProviderInfo> {
+        let info = |provider: &Arc<GuardedProvider>| ProviderInfo {
+            name: provider.name().to_owned(),
+            model: provider.model(),
+            context_tokens: provider.context_tokens(),
+            credits: self.price,
+            problem: provider.trouble(),
+            sees_images: provider.sees_images(),
+        };
+        self.providers.iter().map(info).collect()
+    }
 
-/// A conversation with its messages rendered.
-///
-/// # Errors
-/// [`AppError::NotFound`] also for somebody else's.
-pub async fn load_conversation(state: &AppState, user: Uuid, id: &str) -> AppResult<Conversation> {
-    let id = id.parse().map_err(|_| AppError::NotFound)?;
-    with_html(find_conversation(state, user, id).await?).await
+    /// A conversation with its messages rendered.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] also for somebody else's.
+    pub async fn load_conversation(&self, user: Uuid, id: &str) -> AppResult<Conversation> {
+        let id = id.parse().map_err(|_| AppError::NotFound)?;
+        with_html(self.find_conversation(user, id).await?).await
+    }
 }
 
 /// A conversation with the HTML of its answers.
@@ -137,20 +140,22 @@ async fn rendered<T: Send + 'static>(mut value: T, render: fn(&mut T)) -> AppRes
     .map_err(|_| AppError::Internal)
 }
 
-/// An image that the user sent.
-///
-/// # Errors
-/// [`AppError::NotFound`] also for somebody else's.
-pub async fn load_attachment(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Image> {
-    state.chats.find_attachment(user, id).await?.ok_or(AppError::NotFound)
-}
+impl Chat {
+    /// An image that the user sent.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] also for somebody else's.
+    pub async fn load_attachment(&self, user: Uuid, id: Uuid) -> AppResult<Image> {
+        self.store.find_attachment(user, id).await?.ok_or(AppError::NotFound)
+    }
 
-/// One message, rendered.
-///
-/// # Errors
-/// As [`load_conversation`].
-pub async fn load_message(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Message> {
-    rendered(find_reply(state, user, id).await?.message, render).await
+    /// One message, rendered.
+    ///
+    /// # Errors
+    /// As [`load_conversation`].
+    pub async fn load_message(&self, user: Uuid, id: Uuid) -> AppResult<Message> {
+        rendered(self.find_reply(user, id).await?.message, render).await
+    }
 }
 
 fn render(message: &mut Message) {
@@ -159,37 +164,39 @@ fn render(message: &mut Message) {
     }
 }
 
-/// A page of the user's conversations, newest first.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `cursor` or `q`.
-pub async fn list_conversations(
-    state: &AppState,
-    user: Uuid,
-    mut filter: ConversationFilter,
-    cursor: Option<&str>,
-    limit: usize,
-) -> AppResult<Page<ConversationSummary>> {
-    filter.query = filter.query.trim().to_owned();
-    if filter.query.chars().count() > 200 {
-        return Err(AppError::invalid("q", "A search has at most 200 characters."));
+impl Chat {
+    /// A page of the user's conversations, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `cursor` or `q`.
+    pub async fn list_conversations(
+        &self,
+        user: Uuid,
+        mut filter: ConversationFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> AppResult<Page<ConversationSummary>> {
+        filter.query = filter.query.trim().to_owned();
+        if filter.query.chars().count() > 200 {
+            return Err(AppError::invalid("q", "A search has at most 200 characters."));
+        }
+        let page = self.store.list_conversations(user, &filter, cursor, limit).await?;
+        page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
     }
-    let page = state.chats.list_conversations(user, &filter, cursor, limit).await?;
-    page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
-}
 
-/// Deletes a conversation. A reply that is being written into it is stopped, free of charge.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn delete_conversation(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
-    // The images first: cut off in between, the conversation is still there to be deleted again.
-    crate::images::server::service::delete_of_conversation(state, user, id).await?;
-    let running = state.chats.delete_conversation(user, id).await?.ok_or(AppError::NotFound)?;
-    state.generation.stop_deleted(running);
-    Ok(())
-}
+    /// Deletes a conversation. A reply that is being written into it is stopped, free of charge.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn delete_conversation(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+        // The images first: cut off in between, the conversation is still there to be deleted again.
+        self.images.delete_of_conversation(user, id).await?;
+        let running = self.store.delete_conversation(user, id).await?.ok_or(AppError::NotFound)?;
+        self.generation.stop_deleted(running);
+        Ok(())
+    }
 
-pub(super) async fn find_reply(state: &AppState, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
-    state.chats.find_message(user, id).await?.ok_or(AppError::NotFound)
+    pub(super) async fn find_reply(&self, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
+        self.store.find_message(user, id).await?.ok_or(AppError::NotFound)
+    }
 }

@@ -5,6 +5,7 @@
 //! and decides when it is over. Positions are bytes of the text, so whatever comes from either is cut to what the
 //! watcher has not seen.
 
+use super::Chat;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use uuid::Uuid;
 
 use super::reply::error_event;
-use super::service::find_reply;
 use super::store::StoredReply;
-use crate::app::state::AppState;
 use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
 use crate::credits::server::store::HoldId;
 use crate::generation::{LOOK_EVERY, Look, MOST_FAILURES, encode};
@@ -27,45 +26,47 @@ use crate::platform::jobs::{JobEvent, Position};
 /// How long the feed may take to tell of an end that the store knows already.
 const END_GRACE: Duration = Duration::from_millis(200);
 
-/// The events of a reply after `from`; `None` when the watcher has seen them all.
-///
-/// # Errors
-/// [`AppError::NotFound`] also for somebody else's reply.
-pub async fn subscribe(
-    state: &AppState,
-    user: Uuid,
-    id: Uuid,
-    from: Option<Position>,
-) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
-    // Before the look into the store: the job may end between the two.
-    if let Some(events) = state.generation.own_events(user, id, from) {
-        return Ok(Some(events));
+impl Chat {
+    /// The events of a reply after `from`; `None` when the watcher has seen them all.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] also for somebody else's reply.
+    pub async fn subscribe(
+        &self,
+        user: Uuid,
+        id: Uuid,
+        from: Option<Position>,
+    ) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
+        // Before the look into the store: the job may end between the two.
+        if let Some(events) = self.generation.own_events(user, id, from) {
+            return Ok(Some(events));
+        }
+        let reply = self.find_reply(user, id).await?;
+        if from == Some(Position::End) {
+            return Ok(None);
+        }
+        let start = if from.is_none() { Some(start_event(self, user, id, &reply).await?) } else { None };
+        let follower = Follower::new(self, user, id, from, &reply, start);
+        let events = stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) });
+        Ok(Some(events.map(Arc::new).boxed()))
     }
-    let reply = find_reply(state, user, id).await?;
-    if from == Some(Position::End) {
-        return Ok(None);
-    }
-    let start = if from.is_none() { Some(start_event(state, user, id, &reply).await?) } else { None };
-    let follower = Follower::new(state, user, id, from, &reply, start);
-    let events = stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) });
-    Ok(Some(events.map(Arc::new).boxed()))
-}
 
-/// Waits until a reply has ended, wherever it is written.
-///
-/// # Errors
-/// [`AppError::NotFound`], also when it is deleted meanwhile.
-pub(super) async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
-    let look = || async {
-        let reply = find_reply(state, user, id).await?;
-        Ok(if reply.message.state == MessageState::Running { Look::Running } else { Look::Ended(reply) })
-    };
-    state.generation.await_end(id, look).await
+    /// Waits until a reply has ended, wherever it is written.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], also when it is deleted meanwhile.
+    pub(super) async fn await_end(&self, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
+        let look = || async {
+            let reply = self.find_reply(user, id).await?;
+            Ok(if reply.message.state == MessageState::Running { Look::Running } else { Look::Ended(reply) })
+        };
+        self.generation.await_end(id, look).await
+    }
 }
 
 /// One watcher of a reply that does not run here.
 struct Follower {
-    state: AppState,
+    chat: Chat,
     user: Uuid,
     id: Uuid,
     from_start: bool,
@@ -88,7 +89,7 @@ struct Follower {
 
 impl Follower {
     fn new(
-        state: &AppState,
+        chat: &Chat,
         user: Uuid,
         id: Uuid,
         from: Option<Position>,
@@ -100,13 +101,13 @@ impl Follower {
             _ => 0,
         };
         let is_running = reply.message.state == MessageState::Running;
-        let feed = is_running.then(|| state.jobs.read_elsewhere(id)).flatten();
+        let feed = is_running.then(|| chat.generation.jobs.read_elsewhere(id)).flatten();
         // With a feed, the first word is its own: it knows more.
         let mut looks =
             if feed.is_some() { interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY) } else { interval(LOOK_EVERY) };
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
-            state: state.clone(),
+            chat: chat.clone(),
             user,
             id,
             from_start: from.is_none(),
@@ -204,7 +205,7 @@ impl Follower {
 
     /// What the store says.
     async fn look(&mut self) {
-        let reply = match find_reply(&self.state, self.user, self.id).await {
+        let reply = match self.chat.find_reply(self.user, self.id).await {
             Ok(reply) => reply,
             Err(error) => {
                 self.failures += 1;
@@ -230,7 +231,7 @@ impl Follower {
         if has_ended {
             let end = match self.told_end.take() {
                 Some(told) => told,
-                None => end_event(&self.state, self.user, &reply).await,
+                None => end_event(&self.chat, self.user, &reply).await,
             };
             self.ready.push_back(end);
         } else if self.early.is_empty() && self.told_end.as_ref().is_some_and(|end| end.name == ChatEvent::ERROR) {
@@ -257,36 +258,36 @@ async fn next_of(feed: Option<&mut BoxStream<'static, JobEvent>>) -> Option<JobE
 }
 
 /// The first event, made from what is stored.
-async fn start_event(state: &AppState, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<JobEvent> {
+async fn start_event(chat: &Chat, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<JobEvent> {
     let message = &reply.message;
     let start = ChatEvent::Start(StartEvent {
         message_id: message.id.clone(),
         conversation_id: reply.conversation.to_string(),
         provider: message.provider.clone().unwrap_or_default(),
         model: message.model.clone().unwrap_or_default(),
-        credits: if message.cached { 0 } else { price_of(state, user, id, reply).await? },
+        credits: if message.cached { 0 } else { price_of(chat, user, id, reply).await? },
     });
     Ok(encode(&start, 0))
 }
 
 /// What was held for a reply, or for the image that it shows: prices may have changed since. A copy costs nothing.
-async fn price_of(state: &AppState, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<i64> {
-    if let Some(price) = state.credits.hold_amount(HoldId { id, user }).await? {
+async fn price_of(chat: &Chat, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<i64> {
+    if let Some(price) = chat.generation.credits.hold_amount(HoldId { id, user }).await? {
         return Ok(price);
     }
-    let price = match state.images.find_shown(reply.conversation, id).await? {
-        Some(image) => state.credits.hold_amount(HoldId { id: image, user }).await?,
+    let price = match chat.images.store.find_shown(reply.conversation, id).await? {
+        Some(image) => chat.generation.credits.hold_amount(HoldId { id: image, user }).await?,
         None => None,
     };
     Ok(price.unwrap_or(reply.message.credits))
 }
 
 /// The last event of a reply that has ended, made from what is stored.
-async fn end_event(state: &AppState, user: Uuid, reply: &StoredReply) -> JobEvent {
+async fn end_event(chat: &Chat, user: Uuid, reply: &StoredReply) -> JobEvent {
     let message = &reply.message;
     let end = match message.state {
         MessageState::Complete | MessageState::Stopped => {
-            match state.credits.balance(user, &current_request_id()).await {
+            match chat.generation.credits.balance(user, &current_request_id()).await {
                 Ok(balance) => ChatEvent::Done(DoneEvent {
                     reply: Some(message.content.clone()),
                     cached: message.cached,

@@ -1,4 +1,5 @@
 //! `/dashboard` in the browser.
 
+pub mod amount;
 mod components;
 pub mod page;

@@ -1,7 +1,7 @@
 //! `/api/credits`.
 
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::{FromRef, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -11,23 +11,29 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::Credits;
 use super::service::{self, CSV_HEADER, LEDGER_PAGE};
+use crate::account::server::Account;
 use crate::account::server::caller::Caller;
-use crate::app::state::AppState;
-use crate::credits::{Credits, LedgerEntry, Page};
+use crate::credits::{self, LedgerEntry, Page};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{Answer, ApiError, ApiResult, Envelope, page_limit};
 
 /// The routes of this feature.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Credits: FromRef<S>,
+{
     OpenApiRouter::new().routes(routes!(show)).routes(routes!(list_ledger))
 }
 
 /// Says how many credits there are.
 #[utoipa::path(get, path = "/api/credits", operation_id = "read_credits", tag = "Credits",
-    responses((status = 200, description = "The balance.", body = Envelope<Credits>)))]
-async fn show(State(state): State<AppState>, caller: Caller) -> ApiResult<Credits> {
-    Ok(Answer(service::load_credits(&state, caller.id).await?))
+    responses((status = 200, description = "The balance.", body = Envelope<credits::Credits>)))]
+async fn show(State(credits): State<Credits>, caller: Caller) -> ApiResult<credits::Credits> {
+    Ok(Answer(credits.load_credits(caller.id).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -49,24 +55,23 @@ struct LedgerQuery {
     responses((status = 200, description = "A page of the ledger, or all of it as CSV.", content(
         (Envelope<Page<LedgerEntry>> = "application/json"), (String = "text/csv")))))]
 async fn list_ledger(
-    State(state): State<AppState>,
+    State(credits): State<Credits>,
     caller: Caller,
     Query(query): Query<LedgerQuery>,
 ) -> Result<Response, ApiError> {
     match query.format.as_deref() {
         None | Some("json") => {
             let limit = page_limit(query.limit.as_deref(), LEDGER_PAGE)?;
-            let page: Page<LedgerEntry> =
-                service::load_ledger(&state, caller.id, query.cursor.as_deref(), limit).await?;
+            let page: Page<LedgerEntry> = credits.load_ledger(caller.id, query.cursor.as_deref(), limit).await?;
             Ok(Answer(page).into_response())
         }
-        Some("csv") => Ok(csv(state, caller.id)),
+        Some("csv") => Ok(csv(credits, caller.id)),
         Some(_) => Err(AppError::invalid("format", "The format is json or csv.").into()),
     }
 }
 
 /// The whole ledger, page by page as the client reads it.
-fn csv(state: AppState, user: Uuid) -> Response {
+fn csv(credits: Credits, user: Uuid) -> Response {
     const ROWS: usize = 500;
     enum Next {
         Header,
@@ -74,14 +79,14 @@ fn csv(state: AppState, user: Uuid) -> Response {
         End,
     }
     let pages = stream::try_unfold(Next::Header, move |next| {
-        let state = state.clone();
+        let credits = credits.clone();
         async move {
             let cursor = match next {
                 Next::Header => return AppResult::Ok(Some((CSV_HEADER.to_owned(), Next::Page(None)))),
                 Next::Page(cursor) => cursor,
                 Next::End => return Ok(None),
             };
-            let page = service::load_ledger(&state, user, cursor.as_deref(), ROWS).await?;
+            let page = credits.load_ledger(user, cursor.as_deref(), ROWS).await?;
             let lines = page.items.iter().map(service::csv_line).collect::<String>();
             let next = page.next_cursor.map_or(Next::End, |cursor| Next::Page(Some(cursor)));
             Ok(Some((lines, next)))

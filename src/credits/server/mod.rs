@@ -1,5 +1,19 @@
 //! Credits on the server: rules, HTTP, and the ledger in both databases.
 
 pub mod api;
+pub mod config;
+pub mod page;
 pub mod service;
 pub mod store;
+
+use std::sync::Arc;
+
+use self::config::CreditsConfig;
+use self::store::CreditStore;
+
+/// Balances and the ledger. Cheap to clone.
+#[derive(Clone)]
+pub struct Credits {
+    pub store: Arc<dyn CreditStore>,
+    pub config: CreditsConfig,
+}

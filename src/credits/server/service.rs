@@ -1,49 +1,45 @@
-//! What one can ask about credits. Holding and charging happens where the work is ([`crate::chat::server::service`]).
+//! What one can ask about credits. Holding and charging happens where the work is (`generation/hold.rs`).
 
 use uuid::Uuid;
 
-use crate::app::state::AppState;
-use crate::credits::{Balance, Credits, Dashboard, LedgerEntry, Page};
+use super::Credits;
+use crate::credits::{self, Balance, Dashboard, LedgerEntry, Page};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 
 /// Entries of a ledger page where nothing else is asked for.
 pub const LEDGER_PAGE: usize = 25;
 
-/// Balance and plan of a user; opens the account if this is the first that is heard of it.
-///
-/// # Errors
-/// [`AppError::Unavailable`] when the store cannot be reached.
-pub async fn load_credits(state: &AppState, user: Uuid) -> AppResult<Credits> {
-    let Balance { available, held, debt } = state.credits.balance(user, &current_request_id()).await?;
-    Ok(Credits { available, held, debt, plan: "free".to_owned() })
-}
+impl Credits {
+    /// Balance and plan of a user; opens the account if this is the first that is heard of it.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when the store cannot be reached.
+    pub async fn load_credits(&self, user: Uuid) -> AppResult<credits::Credits> {
+        let Balance { available, held, debt } = self.store.balance(user, &current_request_id()).await?;
+        Ok(credits::Credits { available, held, debt, plan: "free".to_owned() })
+    }
 
-/// A page of the ledger, newest first.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] for a cursor that this server never gave out.
-pub async fn load_ledger(
-    state: &AppState,
-    user: Uuid,
-    cursor: Option<&str>,
-    limit: usize,
-) -> AppResult<Page<LedgerEntry>> {
-    state
-        .credits
-        .ledger(user, cursor, limit)
-        .await?
-        .ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
-}
+    /// A page of the ledger, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] for a cursor that this server never gave out.
+    pub async fn load_ledger(&self, user: Uuid, cursor: Option<&str>, limit: usize) -> AppResult<Page<LedgerEntry>> {
+        self.store
+            .ledger(user, cursor, limit)
+            .await?
+            .ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
+    }
 
-/// Everything the dashboard shows.
-///
-/// # Errors
-/// As [`load_credits`] and [`load_ledger`].
-pub async fn load_dashboard(state: &AppState, user: Uuid, cursor: Option<&str>) -> AppResult<Dashboard> {
-    let credits = load_credits(state, user).await?;
-    let ledger = load_ledger(state, user, cursor, LEDGER_PAGE).await?;
-    Ok(Dashboard { credits, ledger })
+    /// Everything the dashboard shows.
+    ///
+    /// # Errors
+    /// As [`Credits::load_credits`] and [`Credits::load_ledger`].
+    pub async fn load_dashboard(&self, user: Uuid, cursor: Option<&str>) -> AppResult<Dashboard> {
+        let credits = self.load_credits(user).await?;
+        let ledger = self.load_ledger(user, cursor, LEDGER_PAGE).await?;
+        Ok(Dashboard { credits, ledger })
+    }
 }
 
 /// The first line of the ledger as CSV.

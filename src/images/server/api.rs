@@ -1,6 +1,7 @@
 //! `/api/image` and `/api/images`, and the forms of the pages for browsers without JavaScript.
 
-use axum::extract::{Form, Query, State};
+use super::Images;
+use axum::extract::{Form, FromRef, Query, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
     X_CONTENT_TYPE_OPTIONS,
@@ -16,17 +17,17 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::order::{ImageSpec, generate_image};
-use super::service::{self, IMAGES_PAGE};
+use super::order::ImageSpec;
+use super::service::IMAGES_PAGE;
 use super::storage::Rendition;
 use super::store::ImageFilter;
-use super::subscribe::{await_end, error_of, price_of, subscribe};
+use super::subscribe::{error_of, price_of};
+use crate::account::server::Account;
 use crate::account::server::caller::Caller;
 use crate::api_docs::{Refusal, Spending};
-use crate::app::pages;
-use crate::app::state::AppState;
-use crate::chat::server::send::check_key;
 use crate::credits::Page;
+use crate::document::response::error_page;
+use crate::generation::check_key;
 use crate::images::{
     DeletedImages, Image, ImageChange, ImageDetail, ImageEvent, ImageRequest, ImageSelection, ImageStatus, ImageTicket,
     MOST_AT_ONCE, Studio,
@@ -40,7 +41,12 @@ use crate::platform::jobs::Position;
 use crate::ui::Theme;
 
 /// The routes of this feature.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Images: FromRef<S>,
+{
     OpenApiRouter::new()
         .routes(routes!(show_studio, make))
         .routes(routes!(list))
@@ -57,8 +63,8 @@ pub fn router() -> OpenApiRouter<AppState> {
 /// Says what can be asked for: providers, shapes, the price.
 #[utoipa::path(get, path = "/api/image", operation_id = "show_studio", tag = "Images",
     responses((status = 200, description = "What can be asked for.", body = Envelope<Studio>)))]
-async fn show_studio(State(state): State<AppState>, _: Caller) -> Answer<Studio> {
-    Answer(service::load_studio(&state))
+async fn show_studio(State(images): State<Images>, _: Caller) -> Answer<Studio> {
+    Answer(images.load_studio())
 }
 
 /// Makes an image.
@@ -73,7 +79,7 @@ async fn show_studio(State(state): State<AppState>, _: Caller) -> Answer<Studio>
         (status = 200, description = "With `Prefer: wait`: it is there.", body = Envelope<Image>),
         Spending, Refusal::<422>))]
 async fn make(
-    State(state): State<AppState>,
+    State(images): State<Images>,
     caller: Caller,
     headers: HeaderMap,
     ApiJson(request, _): ApiJson<ImageRequest>,
@@ -81,20 +87,20 @@ async fn make(
     // Over the parsed request, so that white space between the fields does not matter.
     let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &canonical)).transpose()?;
-    let wish = ImageSpec::read(&state, request)?;
-    let ordered = generate_image(&state, &caller, wish, idempotency).await?;
+    let wish = ImageSpec::read(&images, request)?;
+    let ordered = images.generate_image(&caller, wish, idempotency).await?;
     if !wants_to_wait(&headers) {
         let (status, credits) = if ordered.is_new {
-            (ImageStatus::Running, state.config.credits.image)
+            (ImageStatus::Running, images.price)
         } else {
-            let image = service::find_image(&state, caller.id, ordered.id).await?;
+            let image = images.find_image(caller.id, ordered.id).await?;
             // It may have been ordered when, or where, it had another price.
-            (image.status, price_of(&state, caller.id, ordered.id).await?)
+            (image.status, price_of(&images, caller.id, ordered.id).await?)
         };
         let ticket = ImageTicket { id: ordered.id.to_string(), status, credits };
         return Ok(with_quota((StatusCode::ACCEPTED, Answer(ticket)).into_response(), ordered.quota));
     }
-    let image = await_end(&state, caller.id, ordered.id).await?;
+    let image = images.await_end(caller.id, ordered.id).await?;
     if let Some(error) = error_of(&image) {
         return Err(error.into());
     }
@@ -127,7 +133,7 @@ struct ListQuery {
 /// Lists images, newest first.
 #[utoipa::path(get, path = "/api/images", operation_id = "list_images", tag = "Images", params(ListQuery),
     responses((status = 200, description = "A page of them.", body = Envelope<Page<Image>>)))]
-async fn list(State(state): State<AppState>, caller: Caller, Query(query): Query<ListQuery>) -> ApiResult<Page<Image>> {
+async fn list(State(images): State<Images>, caller: Caller, Query(query): Query<ListQuery>) -> ApiResult<Page<Image>> {
     let limit = page_limit(query.limit.as_deref(), IMAGES_PAGE)?;
     let favorites_only = match query.favorites.as_deref() {
         None | Some("false") => false,
@@ -135,15 +141,15 @@ async fn list(State(state): State<AppState>, caller: Caller, Query(query): Query
         Some(_) => return Err(AppError::invalid("favorites", "favorites is true or false.").into()),
     };
     let filter = ImageFilter { query: query.q.unwrap_or_default(), favorites_only };
-    Ok(Answer(service::list_images(&state, caller.id, filter, query.cursor.as_deref(), limit).await?))
+    Ok(Answer(images.list_images(caller.id, filter, query.cursor.as_deref(), limit).await?))
 }
 
 /// Reads one image, made or in the making.
 #[utoipa::path(get, path = "/api/images/{id}", operation_id = "read_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "The image.", body = Envelope<ImageDetail>)))]
-async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<ImageDetail> {
-    Ok(Answer(service::load_image(&state, caller.id, &id.to_string()).await?))
+async fn show(State(images): State<Images>, caller: Caller, PathId(id): PathId) -> ApiResult<ImageDetail> {
+    Ok(Answer(images.load_image(caller.id, &id.to_string()).await?))
 }
 
 /// Makes an image a favorite, or no longer.
@@ -152,20 +158,20 @@ async fn show(State(state): State<AppState>, caller: Caller, PathId(id): PathId)
     request_body(content = ImageChange, example = json!({"favorite": true})),
     responses((status = 200, description = "It is changed.", body = Envelope<Image>)))]
 async fn change(
-    State(state): State<AppState>,
+    State(images): State<Images>,
     caller: Caller,
     PathId(id): PathId,
     ApiJson(change, _): ApiJson<ImageChange>,
 ) -> ApiResult<Image> {
-    Ok(Answer(service::change_image(&state, caller.id, id, change).await?))
+    Ok(Answer(images.change_image(caller.id, id, change).await?))
 }
 
 /// Deletes an image and its files.
 #[utoipa::path(delete, path = "/api/images/{id}", operation_id = "delete_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
-async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
-    service::delete_image(&state, caller.id, id).await?;
+async fn delete(State(images): State<Images>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    images.delete_image(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -174,13 +180,13 @@ async fn delete(State(state): State<AppState>, caller: Caller, PathId(id): PathI
     request_body(content = ImageSelection, example = json!({"ids": ["01900000-0000-7000-8000-000000000001"]})),
     responses((status = 200, description = "They are gone.", body = Envelope<DeletedImages>)))]
 async fn delete_several(
-    State(state): State<AppState>,
+    State(images): State<Images>,
     caller: Caller,
     ApiJson(selection, _): ApiJson<ImageSelection>,
 ) -> ApiResult<DeletedImages> {
     let ids: Result<Vec<Uuid>, _> = selection.ids.iter().map(|id| id.parse()).collect();
     let ids = ids.map_err(|_| AppError::invalid("ids", "One of these is not an id."))?;
-    Ok(Answer(DeletedImages { deleted: service::delete_images(&state, caller.id, ids).await? }))
+    Ok(Answer(DeletedImages { deleted: images.delete_images(caller.id, ids).await? }))
 }
 
 /// Follows an image in the making from its start, or from after an event.
@@ -192,13 +198,13 @@ async fn delete_several(
     responses((status = 200, description = "The events.", body = ImageEvent, content_type = "text/event-stream"),
         (status = 204, description = "There is nothing more to come.")))]
 async fn watch(
-    State(state): State<AppState>,
+    State(images): State<Images>,
     caller: Caller,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let from = Position::of_request(&headers)?;
-    let Some(events) = subscribe(&state, caller.id, id, from).await? else {
+    let Some(events) = images.subscribe(caller.id, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events =
@@ -210,8 +216,8 @@ async fn watch(
 #[utoipa::path(post, path = "/api/images/{id}/stop", operation_id = "stop_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
-async fn stop(State(state): State<AppState>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
-    service::stop_image(&state, caller.id, id).await?;
+async fn stop(State(images): State<Images>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+    images.stop_image(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -227,15 +233,15 @@ struct FileQuery {
     params(("id" = Uuid, Path, description = "The image's id."), FileQuery),
     responses((status = 200, description = "The image.", content_type = "image/png")))]
 async fn show_file(
-    State(state): State<AppState>,
+    State(images): State<Images>,
     caller: Caller,
     PathId(id): PathId,
     Query(query): Query<FileQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let mut response = send_file(&state, caller.id, id, Rendition::Full, &headers).await?;
+    let mut response = send_file(&images, caller.id, id, Rendition::Full, &headers).await?;
     if query.download.is_some() {
-        let name = service::find_image(&state, caller.id, id).await.map(|image| file_name(&image))?;
+        let name = images.find_image(caller.id, id).await.map(|image| file_name(&image))?;
         let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
         response.headers_mut().insert(CONTENT_DISPOSITION, disposition.map_err(|_| AppError::Internal)?);
     }
@@ -247,16 +253,16 @@ async fn show_file(
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "The thumbnail.", content_type = "image/webp")))]
 async fn show_thumbnail(
-    State(state): State<AppState>,
+    State(images): State<Images>,
     caller: Caller,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    Ok(send_file(&state, caller.id, id, Rendition::Thumbnail, &headers).await?)
+    Ok(send_file(&images, caller.id, id, Rendition::Thumbnail, &headers).await?)
 }
 
 async fn send_file(
-    state: &AppState,
+    images: &Images,
     user: Uuid,
     id: Uuid,
     rendition: Rendition,
@@ -266,10 +272,10 @@ async fn send_file(
     let tag = format!("\"{id}-{}\"", rendition.media_type().trim_start_matches("image/"));
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let response = if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
-        service::find_image(state, user, id).await?;
+        images.find_image(user, id).await?;
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let (_, bytes) = service::load_file(state, user, id, rendition).await?;
+        let (_, bytes) = images.load_file(user, id, rendition).await?;
         ([(CONTENT_TYPE, HeaderValue::from_static(rendition.media_type()))], bytes).into_response()
     };
     let headers = [
@@ -305,11 +311,11 @@ struct ImageForm {
 }
 
 /// Orders what the form of `/images` asks for, and shows the gallery. What was refused comes back with what was typed.
-async fn submit(State(state): State<AppState>, caller: Caller, Form(form): Form<ImageForm>) -> Redirect {
+async fn submit(State(images): State<Images>, caller: Caller, Form(form): Form<ImageForm>) -> Redirect {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let typed =
         [("prompt", form.prompt.clone()), ("aspectRatio", text(&form.aspect_ratio)), ("seed", text(&form.seed))];
-    match order_several(&state, &caller, form).await {
+    match order_several(&images, &caller, form).await {
         Ok(()) => Redirect::to("/images"),
         Err(error) => {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -320,7 +326,7 @@ async fn submit(State(state): State<AppState>, caller: Caller, Form(form): Form<
     }
 }
 
-async fn order_several(state: &AppState, caller: &Caller, form: ImageForm) -> AppResult<()> {
+async fn order_several(images: &Images, caller: &Caller, form: ImageForm) -> AppResult<()> {
     let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let number = |field: &str, text: Option<String>| {
         let parsed = filled(text).map(|text| text.trim().parse::<u32>()).transpose();
@@ -339,7 +345,7 @@ async fn order_several(state: &AppState, caller: &Caller, form: ImageForm) -> Ap
     };
     for number in 0..count {
         let request = ImageRequest { seed: Some(first.wrapping_add(number)), ..request.clone() };
-        let ordered = generate_image(state, caller, ImageSpec::read(state, request)?, None).await;
+        let ordered = images.generate_image(caller, ImageSpec::read(images, request)?, None).await;
         // What was ordered already is in the gallery, which shows how many there are.
         if let (0, Err(error)) = (number, ordered) {
             return Err(error);
@@ -355,41 +361,41 @@ struct ChangeForm {
 
 /// What the buttons of `/images/{id}` and of the gallery do.
 async fn submit_change(
-    State(state): State<AppState>,
+    State(images): State<Images>,
     caller: Caller,
     theme: Theme,
     PathId(id): PathId,
     Form(ChangeForm { action }): Form<ChangeForm>,
 ) -> Response {
     let here = format!("/images/{id}");
-    let favorite = |favorite| service::change_image(&state, caller.id, id, ImageChange { favorite: Some(favorite) });
+    let favorite = |favorite| images.change_image(caller.id, id, ImageChange { favorite: Some(favorite) });
     let done = match action.as_str() {
         "favorite" => favorite(true).await.map(|_| here),
         "unfavorite" => favorite(false).await.map(|_| here),
-        "delete" => service::delete_image(&state, caller.id, id).await.map(|()| "/images".to_owned()),
-        "stop" => service::stop_image(&state, caller.id, id).await.map(|()| "/images".to_owned()),
-        "again" => order_again(&state, &caller, id).await.map(|()| "/images".to_owned()),
+        "delete" => images.delete_image(caller.id, id).await.map(|()| "/images".to_owned()),
+        "stop" => images.stop_image(caller.id, id).await.map(|()| "/images".to_owned()),
+        "again" => order_again(&images, &caller, id).await.map(|()| "/images".to_owned()),
         _ => Err(AppError::invalid("action", "The action is favorite, unfavorite, delete, stop or again.")),
     };
     match done {
         Ok(next) => Redirect::to(&next).into_response(),
-        Err(error) => pages::error_page(&state, theme, &error),
+        Err(error) => error_page(&images.site, theme, &error),
     }
 }
 
 /// Another image of the same prompt and shape.
-async fn order_again(state: &AppState, caller: &Caller, id: Uuid) -> AppResult<()> {
-    let image = service::find_image(state, caller.id, id).await?;
+async fn order_again(images: &Images, caller: &Caller, id: Uuid) -> AppResult<()> {
+    let image = images.find_image(caller.id, id).await?;
     let request = ImageRequest {
         prompt: image.prompt,
         aspect_ratio: Some(image.aspect_ratio.as_str().to_owned()),
         // It may not be configured any more: then whoever is first.
-        provider: state
-            .image_providers
+        provider: images
+            .providers
             .iter()
             .map(|provider| provider.name().to_owned())
             .find(|name| *name == image.provider),
         seed: None,
     };
-    generate_image(state, caller, ImageSpec::read(state, request)?, None).await.map(drop)
+    images.generate_image(caller, ImageSpec::read(images, request)?, None).await.map(drop)
 }

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::storage::{CloudinaryConfig, S3Config, parse_cloudinary_url};
-use crate::app::config::SiteConfig;
 use crate::platform::config::Reader;
+use crate::platform::site::SiteConfig;
 
 /// Who makes images, within which limits, and where they are kept.
 #[derive(Debug, Clone)]
@@ -275,11 +275,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::app::config::Config;
 
     fn read(vars: &[(&str, &str)]) -> Result<ImagesConfig, Vec<String>> {
         let vars: BTreeMap<_, _> = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Config::from_vars(&vars).map(|config| config.images)
+        let mut reader = Reader::new(&vars);
+        let site = SiteConfig::read(&mut reader);
+        let config = ImagesConfig::read(&mut reader, &site);
+        reader.finish(config)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Deleting files: a queue that tries until they are gone, and a sweeper for files that no image knows.
 
+use super::Images;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -8,7 +9,6 @@ use uuid::Uuid;
 
 use super::storage::{ObjectKey, ObjectStore, Rendition, StorageError};
 use super::store::{ImageStore, Stray};
-use crate::app::state::AppState;
 use crate::platform::db::{StoreError, StoreResult, now_millis};
 
 /// How often the queue is looked at when nobody says that there is something in it.
@@ -28,10 +28,10 @@ const LOOK_UP: usize = 500;
 const SUSPICIOUS: u64 = 20;
 
 /// Deletes what is queued and sweeps, until the server has ended.
-pub async fn run(state: AppState) {
+pub async fn run(images: Images) {
     let mut next_sweep = Instant::now() + Duration::from_mins(5);
     loop {
-        match clean(state.images.as_ref(), state.objects.as_ref(), now_millis()).await {
+        match clean(images.store.as_ref(), images.objects.as_ref(), now_millis()).await {
             // There may be more.
             Ok(BATCH) => continue,
             Ok(_) => {}
@@ -39,7 +39,7 @@ pub async fn run(state: AppState) {
         }
         if Instant::now() >= next_sweep {
             next_sweep = Instant::now() + SWEEP_EVERY;
-            match sweep(state.images.as_ref(), state.objects.as_ref()).await {
+            match sweep(images.store.as_ref(), images.objects.as_ref()).await {
                 Ok(0) => {}
                 Ok(found) => tracing::warn!(found, "files without an image are deleted"),
                 Err(problem) => tracing::warn!(problem, "files without an image were not looked for"),
@@ -47,7 +47,7 @@ pub async fn run(state: AppState) {
         }
         tokio::select! {
             () = sleep(LOOK_EVERY) => {}
-            () = state.cleaner.notified() => {}
+            () = images.cleaner.notified() => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 //! the hold, which stays open until it is known whether there are files. Whoever finds a hold that nobody renews knows
 //! where its files would be.
 
+use super::Images;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,6 @@ use super::picture::{Picture, Provenance, develop};
 use super::providers::{GuardedImageProvider, ImageOrder, ImageProvider, Source, Step, may_pass};
 use super::storage::{ObjectKey, Rendition};
 use super::store::{Assignment, FinishedImage, MadeImage};
-use crate::app::state::AppState;
-use crate::chat::server::image_messages;
 use crate::credits::server::store::WorkKind;
 use crate::generation::{
     Event, Fallback, PendingAttempt, ProviderError, ReleaseReason, Reserved, Route, ToJson, encode,
@@ -72,7 +71,7 @@ impl From<ProviderError> for Failure {
 
 /// An image on its way.
 struct Easel<'a> {
-    state: &'a AppState,
+    images: &'a Images,
     job: &'a Job,
     work: &'a ImageJob,
     /// Events so far.
@@ -85,13 +84,13 @@ struct Easel<'a> {
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
-pub fn start(state: &AppState, work: ImageJob, route: Route<dyn ImageProvider>) {
-    let state = state.clone();
-    state.clone().jobs.spawn(work.hold.id(), work.hold.user(), WorkKind::Image, |job| {
+pub fn start(images: &Images, work: ImageJob, route: Route<dyn ImageProvider>) {
+    let images = images.clone();
+    images.clone().generation.jobs.spawn(work.hold.id(), work.hold.user(), WorkKind::Image, |job| {
         let request_id = work.hold.request_id().to_owned();
         in_request(request_id, async move {
             let mut easel = Easel {
-                state: &state,
+                images: &images,
                 job: &job,
                 work: &work,
                 told: 0,
@@ -161,7 +160,7 @@ impl Easel<'_> {
 
     /// Asks one provider after the other.
     async fn paint(&mut self) -> Result<Picture, Failure> {
-        let whole = if self.work.resumes.is_some() { RESUME_PATIENCE } else { self.state.config.images.timeout };
+        let whole = if self.work.resumes.is_some() { RESUME_PATIENCE } else { self.images.config.timeout };
         self.route.begin(whole);
         loop {
             let provider = self.provider().clone();
@@ -236,7 +235,7 @@ impl Easel<'_> {
             model: provider.model(),
             is_ai: provider.is_ai(),
             created_at: jiff::Timestamp::now(),
-            prompt: self.state.config.images.keeps_prompt.then(|| self.work.prompt.clone()),
+            prompt: self.images.config.keeps_prompt.then(|| self.work.prompt.clone()),
         };
         // Decoding and encoding is work for a core, not for the async threads, and takes some memory.
         let _permit = DARKROOM.acquire().await.map_err(|_| ProviderError::Unavailable("no place".to_owned()))?;
@@ -280,7 +279,7 @@ impl Easel<'_> {
             remote_id,
         };
         let (id, run) = (self.work.hold.id(), self.work.run);
-        let assigned = keep_trying(|| self.state.images.assign(id, run, assignment.clone())).await;
+        let assigned = keep_trying(|| self.images.store.assign(id, run, assignment.clone())).await;
         let assigned = assigned.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
         if assigned { Ok(()) } else { Err(Painting::NotOurs) }
     }
@@ -301,7 +300,7 @@ impl Easel<'_> {
         let key = ObjectKey::new(self.work.hold.id(), rendition);
         let mut pause = Duration::from_millis(250);
         for _ in 0..4 {
-            match self.state.objects.put(key, bytes.clone()).await {
+            match self.images.objects.put(key, bytes.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::error!(%error, "an image could not be stored"),
             }
@@ -313,7 +312,7 @@ impl Easel<'_> {
 
     /// Puts down what came of asking a provider.
     fn record(&self, attempt: &PendingAttempt, outcome: Outcome) {
-        self.state.generation.record_image(attempt, &self.work.hold, self.provider().provider(), outcome);
+        self.images.generation.record_image(attempt, &self.work.hold, self.provider().provider(), outcome);
     }
 
     /// Stores how it ended, then settles or releases: what is charged for can be shown.
@@ -344,19 +343,19 @@ impl Easel<'_> {
             Err(error) => error_event(&error),
         };
         if let Some((_, reply)) = self.work.shown_in {
-            image_messages::end_reply(self.state, self.work.hold.user(), self.work.hold.id(), reply).await;
+            self.images.listener.image_ended(self.work.hold.user(), self.work.hold.id(), reply).await;
         }
         self.tell(&end);
     }
 
     /// Returns what there is to show, if there is something.
     async fn close_books(&self, finished: FinishedImage) -> Result<Option<ImageDoneEvent>, AppError> {
-        let (state, hold) = (self.state, &self.work.hold);
+        let (images, hold) = (self.images, &self.work.hold);
         let reason = match finished.status {
             ImageStatus::Stopped => ReleaseReason::Stopped,
             _ => ReleaseReason::Failed,
         };
-        if !keep_trying(|| state.images.finish(finished.clone())).await? {
+        if !keep_trying(|| images.store.finish(finished.clone())).await? {
             // Deleted meanwhile: free, and nothing to show.
             self.clear_away().await;
             hold.release(ReleaseReason::Deleted).await?;
@@ -367,13 +366,13 @@ impl Easel<'_> {
             return Ok(None);
         }
         let closed = hold.settle().await?;
-        let image = state.images.find(hold.user(), hold.id()).await?.ok_or(AppError::NotFound)?;
+        let image = images.store.find(hold.user(), hold.id()).await?.ok_or(AppError::NotFound)?;
         Ok(Some(ImageDoneEvent { image, remaining_credits: closed.available, credits: closed.charged }))
     }
 
     /// It was deleted, or another run goes on with it; then its hold is that one's too.
     async fn leave(&mut self) {
-        if matches!(self.state.images.look_up(self.work.hold.id()).await, Ok(super::store::Found::Nothing)) {
+        if matches!(self.images.store.look_up(self.work.hold.id()).await, Ok(super::store::Found::Nothing)) {
             self.clear_away().await;
             if let Err(error) = self.work.hold.release(ReleaseReason::Deleted).await {
                 tracing::error!(%error, "a hold is left to the sweeper");
@@ -385,11 +384,11 @@ impl Easel<'_> {
     /// Queues the files that this run may have stored for nobody. Were this cut off, whoever sweeps its hold does it.
     async fn clear_away(&self) {
         if self.has_stored {
-            let queued = keep_trying(|| self.state.images.queue_strays(vec![self.work.hold.id()])).await;
+            let queued = keep_trying(|| self.images.store.queue_strays(vec![self.work.hold.id()])).await;
             if let Err(error) = queued {
                 tracing::error!(%error, "files of an image that is gone are left to the sweeper");
             }
-            self.state.cleaner.notify_one();
+            self.images.cleaner.notify_one();
         }
     }
 }

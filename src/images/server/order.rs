@@ -1,19 +1,18 @@
 //! Asking for an image: what may be asked and of whom, what is held for it.
 //!
-//! Making it is `making.rs`.
+//! Making it is `generate.rs`.
 
+use super::Images;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::generate::{self, ImageJob};
-use super::providers::GuardedImageProvider;
+use super::providers::{GuardedImageProvider, ImageProvider};
 use super::store::NewImage;
 use crate::account::server::caller::Caller;
-use crate::app::state::AppState;
-use crate::chat::server::store::NewExchange;
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{Begun, Payer, ReleaseReason, await_begin, choose_order, outlive_handler};
+use crate::generation::{Begun, Payer, ReleaseReason, Route, await_begin, choose_order, outlive_handler};
 use crate::i18n::{Text, fill, t};
 use crate::images::{AspectRatio, ImageRequest, MOST_RUNNING};
 use crate::platform::error::{AppError, AppResult};
@@ -26,8 +25,6 @@ pub struct AcceptedImage {
     pub id: Uuid,
     /// It is this request that the job works for, not one before it.
     pub is_new: bool,
-    /// Who is asked first for it, and the model, if it is new.
-    pub first: Option<(&'static str, String)>,
     /// What the user may still ask.
     pub quota: Quota,
 }
@@ -39,8 +36,8 @@ pub struct ImageSpec {
     pub seed: u32,
     /// Whom to ask, one after the other; never empty.
     order: Vec<Arc<GuardedImageProvider>>,
-    /// The message that asks for it and the reply that shows it, if it is made in a conversation.
-    pub exchange: Option<NewExchange>,
+    /// The conversation and the reply that show it, if it is made in a conversation.
+    pub shown_in: Option<(Uuid, Uuid)>,
 }
 
 impl ImageSpec {
@@ -48,7 +45,7 @@ impl ImageSpec {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub fn read(state: &AppState, request: ImageRequest) -> AppResult<Self> {
+    pub fn read(images: &Images, request: ImageRequest) -> AppResult<Self> {
         let aspect_ratio = match request.aspect_ratio.as_deref() {
             None => AspectRatio::default(),
             Some(name) => AspectRatio::parse(name).ok_or_else(|| {
@@ -57,11 +54,11 @@ impl ImageSpec {
             })?,
         };
         Ok(Self {
-            prompt: check_prompt(state, &request.prompt)?,
+            prompt: check_prompt(images, &request.prompt)?,
             aspect_ratio,
             seed: request.seed.unwrap_or_else(rand::random),
-            order: choose_order(&state.image_providers, request.provider.as_deref())?,
-            exchange: None,
+            order: choose_order(&images.providers, request.provider.as_deref())?,
+            shown_in: None,
         })
     }
 
@@ -72,96 +69,119 @@ impl ImageSpec {
     }
 }
 
-/// Orders an image: holds its price, stores that it is being made, and starts the job. The same idempotency key with the
-/// same request returns the same image.
-///
-/// # Errors
-/// [`AppError::RateLimited`], [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::NotFound`]
-/// for a conversation that is not there,
-/// [`AppError::Conflict`] when too many are being made, [`AppError::Unavailable`].
-pub async fn generate_image(
-    state: &AppState,
-    caller: &Caller,
-    wish: ImageSpec,
-    idempotency: Option<Idempotency>,
-) -> AppResult<AcceptedImage> {
-    let quota = state.generation.admit(caller).await?;
-    let sending = Sending { id: Uuid::now_v7(), payer: Payer::new(caller, idempotency), wish };
-    let shared = state.clone();
-    let (id, first) = outlive_handler(async move { sending.send(&shared).await }).await?;
-    if first.is_none() {
-        await_begin(|| state.images.find(caller.id, id)).await?;
+impl Images {
+    /// Orders an image: holds its price, stores that it is being made, and starts the job. The same idempotency key with
+    /// the same request returns the same image.
+    ///
+    /// # Errors
+    /// [`AppError::RateLimited`], [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`],
+    /// [`AppError::Conflict`] when too many are being made, [`AppError::Unavailable`].
+    pub async fn generate_image(
+        &self,
+        caller: &Caller,
+        spec: ImageSpec,
+        idempotency: Option<Idempotency>,
+    ) -> AppResult<AcceptedImage> {
+        let quota = self.generation.admit(caller).await?;
+        let (images, payer) = (self.clone(), Payer::new(caller, idempotency));
+        let begun = async move {
+            Ok(match images.reserve(&payer, spec).await? {
+                Reservation::New(image) => {
+                    let id = image.id();
+                    image.start();
+                    (id, true)
+                }
+                Reservation::Repeated(id) => (id, false),
+            })
+        };
+        let (id, is_new) = outlive_handler(begun).await?;
+        if !is_new {
+            await_begin(|| self.store.find(caller.id, id)).await?;
+        }
+        Ok(AcceptedImage { id, is_new, quota })
     }
-    Ok(AcceptedImage { id, is_new: first.is_some(), first, quota })
-}
 
-struct Sending {
-    id: Uuid,
-    payer: Payer,
-    wish: ImageSpec,
-}
-
-impl Sending {
-    /// Returns the image's id, and if it is a new one, who is asked first for it.
-    async fn send(mut self, state: &AppState) -> AppResult<(Uuid, Option<(&'static str, String)>)> {
+    /// Holds the price of an image and stores that it is being made. Whoever reserves one starts or cancels it, where no
+    /// handler can be dropped in between ([`outlive_handler`]).
+    ///
+    /// # Errors
+    /// As [`Images::generate_image`].
+    pub async fn reserve(&self, payer: &Payer, spec: ImageSpec) -> AppResult<Reservation> {
+        let ImageSpec { prompt, aspect_ratio, seed, order, shown_in } = spec;
         // Dropped with all that it claims, should there be nothing to make.
-        let route = state.generation.plan(WorkKind::Image, self.wish.order.clone())?;
-        let price = state.config.credits.image;
-        let hold = match state.generation.begin(&self.payer, WorkKind::Image, self.id, price).await? {
+        let route = self.generation.plan(WorkKind::Image, order)?;
+        let hold = match self.generation.begin(payer, WorkKind::Image, Uuid::now_v7(), self.price).await? {
             Begun::New(hold) => hold,
-            Begun::Repeated(id) => return Ok((id, None)),
+            Begun::Repeated(id) => return Ok(Reservation::Repeated(id)),
         };
-        let exchange = self.wish.exchange.take();
-        let shown_in = exchange.as_ref().map(|exchange| (exchange.conversation, exchange.reply_id));
-        let (provider, model) = (route.provider().name(), route.provider().model());
-        // The reply that shows it names whoever makes it, not who rests.
-        let exchange =
-            exchange.map(|exchange| NewExchange { provider: provider.to_owned(), model: model.clone(), ..exchange });
-        let run = Uuid::now_v7();
         let new = NewImage {
-            id: self.id,
-            user: self.payer.user,
+            id: hold.id(),
+            user: hold.user(),
             shown_in,
-            prompt: self.wish.prompt.clone(),
-            aspect_ratio: self.wish.aspect_ratio,
-            seed: self.wish.seed,
-            provider: provider.to_owned(),
-            model: model.clone(),
+            prompt: prompt.clone(),
+            aspect_ratio,
+            seed,
+            provider: route.provider().name().to_owned(),
+            model: route.provider().model(),
             is_ai: route.provider().is_ai(),
-            run,
+            run: Uuid::now_v7(),
         };
-        if let Err(error) = begin(state, new, exchange).await {
-            // Where a store failed, what it did is not known; then the sweeper ends the hold as well.
-            match self.forget(state, shown_in).await {
-                Ok(()) => hold.cancel(ReleaseReason::NeverStarted).await,
-                Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
-            }
-            return Err(error);
-        }
-        let ImageSpec { prompt, aspect_ratio, seed, .. } = self.wish;
-        let resumes = None;
-        generate::start(state, ImageJob { run, hold, shown_in, prompt, aspect_ratio, seed, resumes }, route);
-        Ok((self.id, Some((provider, model))))
-    }
-
-    /// Takes back what may have been stored of an image that could not begin.
-    async fn forget(&self, state: &AppState, shown_in: Option<(Uuid, Uuid)>) -> AppResult<()> {
-        state.images.delete(self.payer.user, vec![self.id]).await?;
-        if let Some((_, reply)) = shown_in {
-            state.chats.abandon_reply(reply).await?;
-        }
-        Ok(())
+        let work = ImageJob { run: new.run, hold, shown_in, prompt, aspect_ratio, seed, resumes: None };
+        let reserved = ReservedImage { images: self.clone(), work, route };
+        let error = match self.store.begin(new).await {
+            Ok(true) => return Ok(Reservation::New(Box::new(reserved))),
+            Ok(false) => AppError::Conflict(fill(Text::TooManyInTheMaking, &[("most", &MOST_RUNNING.to_string())])),
+            Err(error) => error.into(),
+        };
+        reserved.cancel().await;
+        Err(error)
     }
 }
 
-/// Stores an image in the making, and the exchange that shows it.
-async fn begin(state: &AppState, new: NewImage, exchange: Option<NewExchange>) -> AppResult<()> {
-    if !state.images.begin(new).await? {
-        return Err(AppError::Conflict(fill(Text::TooManyInTheMaking, &[("most", &MOST_RUNNING.to_string())])));
+/// What came of the wish to make an image.
+pub enum Reservation {
+    New(Box<ReservedImage>),
+    /// The same request came before; the image has this id.
+    Repeated(Uuid),
+}
+
+/// An image that is paid for and stored, and not begun.
+pub struct ReservedImage {
+    images: Images,
+    work: ImageJob,
+    route: Route<dyn ImageProvider>,
+}
+
+impl ReservedImage {
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.work.hold.id()
     }
-    match exchange {
-        Some(exchange) => state.chats.begin_exchange(exchange, 0).await?.map(drop).ok_or(AppError::NotFound),
-        None => Ok(()),
+
+    /// What was held for it.
+    #[must_use]
+    pub const fn price(&self) -> i64 {
+        self.work.hold.price()
+    }
+
+    /// Who is asked first.
+    #[must_use]
+    pub const fn provider(&self) -> &Arc<GuardedImageProvider> {
+        self.route.provider()
+    }
+
+    /// Starts the job.
+    pub fn start(self) {
+        generate::start(&self.images, self.work, self.route);
+    }
+
+    /// Takes back what may have been stored of it, and gives its price back. Where a store failed, what it did is not
+    /// known; then the sweeper ends the hold as well.
+    pub async fn cancel(self) {
+        match self.images.store.delete(self.work.hold.user(), vec![self.id()]).await {
+            Ok(_) => self.work.hold.cancel(ReleaseReason::NeverStarted).await,
+            Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
+        }
     }
 }
 
@@ -169,8 +189,8 @@ async fn begin(state: &AppState, new: NewImage, exchange: Option<NewExchange>) -
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `prompt`.
-pub fn check_prompt(state: &AppState, prompt: &str) -> AppResult<String> {
-    let most = state.config.chat.max_message_chars;
+pub fn check_prompt(images: &Images, prompt: &str) -> AppResult<String> {
+    let most = images.max_prompt_chars;
     let prompt = prompt.trim();
     if prompt.is_empty() {
         return Err(AppError::invalid("prompt", t(Text::SayWhatToPaint)));

@@ -1,12 +1,11 @@
 //! What becomes of images whose server was killed: the provider is asked on where it can be, the rest is free.
 
+use super::Images;
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::generate::{self, ImageJob, RESUME_PATIENCE};
 use super::store::{FinishedImage, Found, RunningImage};
-use crate::app::state::AppState;
-use crate::chat::server::image_messages;
 use crate::credits::server::store::WorkKind;
 use crate::generation::recovery::{Recover, Recovered};
 use crate::generation::{Reserved, choose_order};
@@ -16,13 +15,13 @@ use crate::platform::error::{AppError, AppResult};
 
 /// What the server knows of its images.
 pub struct ImageRecovery {
-    state: AppState,
+    images: Images,
 }
 
 impl ImageRecovery {
     #[must_use]
-    pub const fn new(state: AppState) -> Self {
-        Self { state }
+    pub const fn new(images: Images) -> Self {
+        Self { images }
     }
 }
 
@@ -33,26 +32,26 @@ impl Recover for ImageRecovery {
     }
 
     async fn recover(&self, hold: &Reserved) -> AppResult<Recovered> {
-        recover(&self.state, hold).await
+        recover(&self.images, hold).await
     }
 
     async fn stop_requests(&self, running: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
-        Ok(self.state.images.stop_requests(running).await?)
+        Ok(self.images.store.stop_requests(running).await?)
     }
 }
 
-async fn recover(state: &AppState, hold: &Reserved) -> AppResult<Recovered> {
-    let (recovered, shown_in) = match state.images.look_up(hold.id()).await? {
+async fn recover(images: &Images, hold: &Reserved) -> AppResult<Recovered> {
+    let (recovered, shown_in) = match images.store.look_up(hold.id()).await? {
         Found::Ended { credits, shown_in } => {
             (if credits > 0 { Recovered::Settle } else { Recovered::Release }, shown_in)
         }
         Found::Nothing => {
             // It was deleted while it was being stored, or never begun: files can be there, but nothing that knows them.
-            state.images.queue_strays(vec![hold.id()]).await?;
+            images.store.queue_strays(vec![hold.id()]).await?;
             (Recovered::Release, None)
         }
         Found::Running(image) => {
-            if resume(state, hold, &image).await? {
+            if resume(images, hold, &image).await? {
                 return Ok(Recovered::GoesOn);
             }
             let failed = FinishedImage {
@@ -63,7 +62,7 @@ async fn recover(state: &AppState, hold: &Reserved) -> AppResult<Recovered> {
                 error_code: Some(AppError::Unavailable.code()),
                 has_stray_files: true,
             };
-            if !state.images.finish(failed).await? {
+            if !images.store.finish(failed).await? {
                 // It went on in between: the next sweep sees how.
                 return Ok(Recovered::GoesOn);
             }
@@ -71,29 +70,31 @@ async fn recover(state: &AppState, hold: &Reserved) -> AppResult<Recovered> {
         }
     };
     if let Some((_, reply)) = shown_in {
-        image_messages::end_reply(state, hold.user(), hold.id(), reply).await;
+        images.listener.image_ended(hold.user(), hold.id(), reply).await;
     }
     Ok(recovered)
 }
 
 /// Asks on where a provider knows the work by an id. Not for ever: what is older than an image may take is given up.
-async fn resume(state: &AppState, hold: &Reserved, image: &RunningImage) -> AppResult<bool> {
+async fn resume(images: &Images, hold: &Reserved, image: &RunningImage) -> AppResult<bool> {
     let Some(remote_id) = &image.remote_id else { return Ok(false) };
-    if state.is_shutting_down() || age_millis(image.id) > (state.config.images.timeout + RESUME_PATIENCE).as_millis() {
+    if images.generation.is_shutting_down()
+        || age_millis(image.id) > (images.config.timeout + RESUME_PATIENCE).as_millis()
+    {
         return Ok(false);
     }
     // It is not configured any more: nobody to ask.
-    let Ok(mut order) = choose_order(&state.image_providers, Some(&image.provider)) else { return Ok(false) };
+    let Ok(mut order) = choose_order(&images.providers, Some(&image.provider)) else { return Ok(false) };
     order.truncate(1);
-    let route = state.generation.plan(WorkKind::Image, order)?;
+    let route = images.generation.plan(WorkKind::Image, order)?;
     let run = Uuid::now_v7();
-    if !state.images.take_over(image.id, image.run, run).await? {
+    if !images.store.take_over(image.id, image.run, run).await? {
         return Ok(true);
     }
     hold.renew().await?;
     tracing::info!(image = %image.id, provider = image.provider, "going on with an image of a server that is gone");
     generate::start(
-        state,
+        images,
         ImageJob {
             run,
             hold: hold.clone(),

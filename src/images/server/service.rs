@@ -2,13 +2,12 @@
 //!
 //! Ordering is `asking.rs`, making `making.rs`, watching `watch.rs`, deleting files `cleaning.rs`.
 
+use super::Images;
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::storage::{ObjectKey, Rendition};
 use super::store::ImageFilter;
-use super::subscribe;
-use crate::app::state::AppState;
 use crate::credits::Page;
 use crate::images::{
     AspectRatio, Gallery, Image, ImageChange, ImageDetail, ImageProviderInfo, ImageStatus, MOST_IN_BULK, MOST_RUNNING,
@@ -27,155 +26,157 @@ pub struct GalleryQuery {
     pub cursor: Option<String>,
 }
 
-/// What can be asked for.
-#[must_use]
-pub fn load_studio(state: &AppState) -> Studio {
-    let providers = state.image_providers.iter().map(|provider| ImageProviderInfo {
-        name: provider.name().to_owned(),
-        model: provider.model(),
-        is_ai: provider.is_ai(),
-        problem: provider.trouble(),
-    });
-    Studio {
-        providers: providers.collect(),
-        aspect_ratios: AspectRatio::ALL.to_vec(),
-        credits: state.config.credits.image,
-        max_prompt_chars: state.config.chat.max_message_chars,
-        max_running: MOST_RUNNING,
+impl Images {
+    /// What can be asked for.
+    #[must_use]
+    pub fn load_studio(&self) -> Studio {
+        let providers = self.providers.iter().map(|provider| ImageProviderInfo {
+            name: provider.name().to_owned(),
+            model: provider.model(),
+            is_ai: provider.is_ai(),
+            problem: provider.trouble(),
+        });
+        Studio {
+            providers: providers.collect(),
+            aspect_ratios: AspectRatio::ALL.to_vec(),
+            credits: self.price,
+            max_prompt_chars: self.max_prompt_chars,
+            max_running: MOST_RUNNING,
+        }
     }
-}
 
-/// What `/images` shows first.
-///
-/// # Errors
-/// As [`list_images`].
-pub async fn load_gallery(state: &AppState, user: Uuid, query: &GalleryQuery) -> AppResult<Gallery> {
-    let filter = ImageFilter { query: query.q.clone(), favorites_only: query.favorites };
-    let images = list_images(state, user, filter, query.cursor.as_deref(), IMAGES_PAGE).await?;
-    Ok(Gallery { studio: load_studio(state), images })
-}
-
-/// A page of the user's images, newest first.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `cursor` or `q`.
-pub async fn list_images(
-    state: &AppState,
-    user: Uuid,
-    mut filter: ImageFilter,
-    cursor: Option<&str>,
-    limit: usize,
-) -> AppResult<Page<Image>> {
-    filter.query = filter.query.trim().to_owned();
-    if filter.query.chars().count() > 200 {
-        return Err(AppError::invalid("q", "A search has at most 200 characters."));
+    /// What `/images` shows first.
+    ///
+    /// # Errors
+    /// As [`list_images`].
+    pub async fn load_gallery(&self, user: Uuid, query: &GalleryQuery) -> AppResult<Gallery> {
+        let filter = ImageFilter { query: query.q.clone(), favorites_only: query.favorites };
+        let images = self.list_images(user, filter, query.cursor.as_deref(), IMAGES_PAGE).await?;
+        Ok(Gallery { studio: self.load_studio(), images })
     }
-    let page = state.images.list(user, &filter, cursor, limit).await?;
-    page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
-}
 
-/// An image, with what is beside it.
-///
-/// # Errors
-/// [`AppError::NotFound`] also for somebody else's.
-pub async fn load_image(state: &AppState, user: Uuid, id: &str) -> AppResult<ImageDetail> {
-    let id = id.parse().map_err(|_| AppError::NotFound)?;
-    let (image, (newer, older)) =
-        tokio::try_join!(find_image(state, user, id), async { Ok(state.images.neighbors(user, id).await?) })?;
-    Ok(ImageDetail { image, newer: newer.map(|id| id.to_string()), older: older.map(|id| id.to_string()) })
-}
-
-/// An image.
-///
-/// # Errors
-/// [`AppError::NotFound`] also for somebody else's.
-pub async fn find_image(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Image> {
-    state.images.find(user, id).await?.ok_or(AppError::NotFound)
-}
-
-/// The bytes of an image that is there.
-///
-/// # Errors
-/// [`AppError::NotFound`], also while it is being made; [`AppError::Unavailable`] when storage does not answer.
-pub async fn load_file(state: &AppState, user: Uuid, id: Uuid, rendition: Rendition) -> AppResult<(Image, Bytes)> {
-    let image = find_image(state, user, id).await?;
-    if image.status != ImageStatus::Complete {
-        return Err(AppError::NotFound);
+    /// A page of the user's images, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `cursor` or `q`.
+    pub async fn list_images(
+        &self,
+        user: Uuid,
+        mut filter: ImageFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> AppResult<Page<Image>> {
+        filter.query = filter.query.trim().to_owned();
+        if filter.query.chars().count() > 200 {
+            return Err(AppError::invalid("q", "A search has at most 200 characters."));
+        }
+        let page = self.store.list(user, &filter, cursor, limit).await?;
+        page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
     }
-    let found = state.objects.get(ObjectKey::new(id, rendition)).await.map_err(|error| {
-        tracing::error!(%error, "an image could not be read");
-        AppError::Unavailable
-    })?;
-    let bytes = found.ok_or_else(|| {
-        tracing::error!(image = %id, ?rendition, "the file of an image is gone");
-        AppError::NotFound
-    })?;
-    Ok((image, bytes))
-}
 
-/// Changes what a change names.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] for a change that names nothing, [`AppError::NotFound`].
-pub async fn change_image(state: &AppState, user: Uuid, id: Uuid, change: ImageChange) -> AppResult<Image> {
-    let Some(favorite) = change.favorite else {
-        return Err(AppError::invalid("body", "Say what to change: favorite."));
-    };
-    if !state.images.set_favorite(user, id, favorite).await? {
-        return Err(AppError::NotFound);
+    /// An image, with what is beside it.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] also for somebody else's.
+    pub async fn load_image(&self, user: Uuid, id: &str) -> AppResult<ImageDetail> {
+        let id = id.parse().map_err(|_| AppError::NotFound)?;
+        let (image, (newer, older)) =
+            tokio::try_join!(self.find_image(user, id), async { Ok(self.store.neighbors(user, id).await?) })?;
+        Ok(ImageDetail { image, newer: newer.map(|id| id.to_string()), older: older.map(|id| id.to_string()) })
     }
-    find_image(state, user, id).await
-}
 
-/// Ends the making of an image, whichever server makes it: free. One that is there already stays.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn stop_image(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
-    find_image(state, user, id).await?;
-    let request = async { Ok(state.images.request_stop(user, id).await?) };
-    state.generation.stop(id, request, subscribe::await_end(state, user, id)).await
-}
-
-/// Deletes an image with its files.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn delete_image(state: &AppState, user: Uuid, id: Uuid) -> AppResult<()> {
-    if delete_images(state, user, vec![id]).await? == 0 { Err(AppError::NotFound) } else { Ok(()) }
-}
-
-/// Deletes those of these that are there. Returns how many.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `ids`.
-pub async fn delete_images(state: &AppState, user: Uuid, ids: Vec<Uuid>) -> AppResult<usize> {
-    if !(1..=MOST_IN_BULK).contains(&ids.len()) {
-        return Err(AppError::invalid("ids", format!("Name 1 to {MOST_IN_BULK} images.")));
+    /// An image.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] also for somebody else's.
+    pub async fn find_image(&self, user: Uuid, id: Uuid) -> AppResult<Image> {
+        self.store.find(user, id).await?.ok_or(AppError::NotFound)
     }
-    let deleted = state.images.delete(user, ids).await?;
-    Ok(forget(state, &deleted))
-}
 
-/// Deletes the images that were made in a conversation.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn delete_of_conversation(state: &AppState, user: Uuid, conversation: Uuid) -> AppResult<usize> {
-    Ok(forget(state, &state.images.delete_of_conversation(user, conversation).await?))
-}
+    /// The bytes of an image that is there.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], also while it is being made; [`AppError::Unavailable`] when storage does not answer.
+    pub async fn load_file(&self, user: Uuid, id: Uuid, rendition: Rendition) -> AppResult<(Image, Bytes)> {
+        let image = self.find_image(user, id).await?;
+        if image.status != ImageStatus::Complete {
+            return Err(AppError::NotFound);
+        }
+        let found = self.objects.get(ObjectKey::new(id, rendition)).await.map_err(|error| {
+            tracing::error!(%error, "an image could not be read");
+            AppError::Unavailable
+        })?;
+        let bytes = found.ok_or_else(|| {
+            tracing::error!(image = %id, ?rendition, "the file of an image is gone");
+            AppError::NotFound
+        })?;
+        Ok((image, bytes))
+    }
 
-/// Deletes all images of a user whose account goes.
-///
-/// # Errors
-/// [`AppError::Unavailable`].
-pub async fn delete_of_user(state: &AppState, user: Uuid) -> AppResult<usize> {
-    Ok(forget(state, &state.images.delete_of_user(user).await?))
+    /// Changes what a change names.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] for a change that names nothing, [`AppError::NotFound`].
+    pub async fn change_image(&self, user: Uuid, id: Uuid, change: ImageChange) -> AppResult<Image> {
+        let Some(favorite) = change.favorite else {
+            return Err(AppError::invalid("body", "Say what to change: favorite."));
+        };
+        if !self.store.set_favorite(user, id, favorite).await? {
+            return Err(AppError::NotFound);
+        }
+        self.find_image(user, id).await
+    }
+
+    /// Ends the making of an image, whichever server makes it: free. One that is there already stays.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn stop_image(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+        self.find_image(user, id).await?;
+        let request = async { Ok(self.store.request_stop(user, id).await?) };
+        self.generation.stop(id, request, self.await_end(user, id)).await
+    }
+
+    /// Deletes an image with its files.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn delete_image(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+        if self.delete_images(user, vec![id]).await? == 0 { Err(AppError::NotFound) } else { Ok(()) }
+    }
+
+    /// Deletes those of these that are there. Returns how many.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `ids`.
+    pub async fn delete_images(&self, user: Uuid, ids: Vec<Uuid>) -> AppResult<usize> {
+        if !(1..=MOST_IN_BULK).contains(&ids.len()) {
+            return Err(AppError::invalid("ids", format!("Name 1 to {MOST_IN_BULK} images.")));
+        }
+        let deleted = self.store.delete(user, ids).await?;
+        Ok(forget(self, &deleted))
+    }
+
+    /// Deletes the images that were made in a conversation.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> AppResult<usize> {
+        Ok(forget(self, &self.store.delete_of_conversation(user, conversation).await?))
+    }
+
+    /// Deletes all images of a user whose account goes.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn delete_of_user(&self, user: Uuid) -> AppResult<usize> {
+        Ok(forget(self, &self.store.delete_of_user(user).await?))
+    }
 }
 
 /// Nobody need go on with what was deleted, and its files can go at once.
-fn forget(state: &AppState, deleted: &[Uuid]) -> usize {
-    state.generation.stop_deleted(deleted.iter().copied());
-    state.cleaner.notify_one();
+fn forget(images: &Images, deleted: &[Uuid]) -> usize {
+    images.generation.stop_deleted(deleted.iter().copied());
+    images.cleaner.notify_one();
     deleted.len()
 }

@@ -3,6 +3,7 @@
 //! One that is made here is watched through its job. One that another server makes is followed through the feed of jobs,
 //! which may lose events or be gone, and the store, which decides when it is over.
 
+use super::Images;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -11,8 +12,6 @@ use futures::stream::{self, BoxStream, StreamExt};
 use uuid::Uuid;
 
 use super::generate::error_event;
-use super::service::find_image;
-use crate::app::state::AppState;
 use crate::credits::server::store::HoldId;
 use crate::generation::{Look, encode};
 use crate::images::{Image, ImageDoneEvent, ImageEvent, ImageStartEvent, ImageStatus};
@@ -20,63 +19,65 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::jobs::{JobEvent, Position};
 
-/// The events of an image after `from`; `None` when the watcher has seen them all.
-///
-/// # Errors
-/// [`AppError::NotFound`] also for somebody else's image.
-pub async fn subscribe(
-    state: &AppState,
-    user: Uuid,
-    id: Uuid,
-    from: Option<Position>,
-) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
-    // Before the look into the store: the job may end between the two.
-    if let Some(events) = state.generation.own_events(user, id, from) {
-        return Ok(Some(events));
-    }
-    let image = find_image(state, user, id).await?;
-    if from == Some(Position::End) {
-        return Ok(None);
-    }
-    let start = if from.is_none() { Some(Arc::new(start_event(state, user, id, &image).await?)) } else { None };
-    let feed = if image.status == ImageStatus::Running { state.jobs.read_elsewhere(id) } else { None };
-    // What the feed says on the way; how it ends, the store says.
-    let told = feed.unwrap_or_else(|| stream::empty().boxed()).filter(move |event| {
-        let is_new = event.position != Position::End && from.is_none_or(|from| event.position > from);
-        ready(is_new && event.name != ImageEvent::START)
-    });
-    let told = told.chain(stream::pending()).boxed();
-    let state = state.clone();
-    let end = async move { end_event(&state, user, id).await }.boxed();
-    let events = stream::unfold(Some((told, end)), |following| async move {
-        let (mut told, mut end) = following?;
-        tokio::select! {
-            Some(event) = told.next() => Some((Arc::new(event), Some((told, end)))),
-            event = &mut end => Some((Arc::new(event), None)),
+impl Images {
+    /// The events of an image after `from`; `None` when the watcher has seen them all.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] also for somebody else's image.
+    pub async fn subscribe(
+        &self,
+        user: Uuid,
+        id: Uuid,
+        from: Option<Position>,
+    ) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
+        // Before the look into the store: the job may end between the two.
+        if let Some(events) = self.generation.own_events(user, id, from) {
+            return Ok(Some(events));
         }
-    });
-    Ok(Some(stream::iter(start).chain(events).boxed()))
-}
+        let image = self.find_image(user, id).await?;
+        if from == Some(Position::End) {
+            return Ok(None);
+        }
+        let start = if from.is_none() { Some(Arc::new(start_event(self, user, id, &image).await?)) } else { None };
+        let feed = if image.status == ImageStatus::Running { self.generation.jobs.read_elsewhere(id) } else { None };
+        // What the feed says on the way; how it ends, the store says.
+        let told = feed.unwrap_or_else(|| stream::empty().boxed()).filter(move |event| {
+            let is_new = event.position != Position::End && from.is_none_or(|from| event.position > from);
+            ready(is_new && event.name != ImageEvent::START)
+        });
+        let told = told.chain(stream::pending()).boxed();
+        let images = self.clone();
+        let end = async move { end_event(&images, user, id).await }.boxed();
+        let events = stream::unfold(Some((told, end)), |following| async move {
+            let (mut told, mut end) = following?;
+            tokio::select! {
+                Some(event) = told.next() => Some((Arc::new(event), Some((told, end)))),
+                event = &mut end => Some((Arc::new(event), None)),
+            }
+        });
+        Ok(Some(stream::iter(start).chain(events).boxed()))
+    }
 
-/// Waits until an image has ended, wherever it is made.
-///
-/// # Errors
-/// [`AppError::NotFound`], also when it is deleted meanwhile.
-pub async fn await_end(state: &AppState, user: Uuid, id: Uuid) -> AppResult<Image> {
-    let look = || async {
-        let image = find_image(state, user, id).await?;
-        Ok(if image.status == ImageStatus::Running { Look::Running } else { Look::Ended(image) })
-    };
-    state.generation.await_end(id, look).await
+    /// Waits until an image has ended, wherever it is made.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], also when it is deleted meanwhile.
+    pub async fn await_end(&self, user: Uuid, id: Uuid) -> AppResult<Image> {
+        let look = || async {
+            let image = self.find_image(user, id).await?;
+            Ok(if image.status == ImageStatus::Running { Look::Running } else { Look::Ended(image) })
+        };
+        self.generation.await_end(id, look).await
+    }
 }
 
 /// The first event, made from what is stored.
-async fn start_event(state: &AppState, user: Uuid, id: Uuid, image: &Image) -> AppResult<JobEvent> {
+async fn start_event(images: &Images, user: Uuid, id: Uuid, image: &Image) -> AppResult<JobEvent> {
     let start = ImageEvent::Start(ImageStartEvent {
         id: image.id.clone(),
         provider: image.provider.clone(),
         model: image.model.clone(),
-        credits: price_of(state, user, id).await?,
+        credits: price_of(images, user, id).await?,
     });
     Ok(encode(&start, 0))
 }
@@ -85,16 +86,16 @@ async fn start_event(state: &AppState, user: Uuid, id: Uuid, image: &Image) -> A
 ///
 /// # Errors
 /// [`AppError::NotFound`].
-pub async fn price_of(state: &AppState, user: Uuid, id: Uuid) -> AppResult<i64> {
-    state.credits.hold_amount(HoldId { id, user }).await?.ok_or(AppError::NotFound)
+pub async fn price_of(images: &Images, user: Uuid, id: Uuid) -> AppResult<i64> {
+    images.generation.credits.hold_amount(HoldId { id, user }).await?.ok_or(AppError::NotFound)
 }
 
 /// The last event, once it has ended, made from what is stored.
-async fn end_event(state: &AppState, user: Uuid, id: Uuid) -> JobEvent {
-    let end = match await_end(state, user, id).await {
+async fn end_event(images: &Images, user: Uuid, id: Uuid) -> JobEvent {
+    let end = match images.await_end(user, id).await {
         Ok(image) => match error_of(&image) {
             Some(error) => error_event(&error),
-            None => match state.credits.balance(user, &current_request_id()).await {
+            None => match images.generation.credits.balance(user, &current_request_id()).await {
                 Ok(balance) => ImageEvent::Done(Box::new(ImageDoneEvent {
                     remaining_credits: balance.available,
                     credits: image.credits,

@@ -3,8 +3,9 @@
 //! A report only says that there is something to ask after: what becomes of an image is always what the provider answers
 //! when it is asked. So reports may come twice, late or never.
 
+use super::Images;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{FromRef, Query, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -14,7 +15,6 @@ use uuid::Uuid;
 
 use super::providers::replicate::{WebhookError, read_report, verify};
 use crate::api_docs::Refusal;
-use crate::app::state::AppState;
 use crate::platform::db::now_millis;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing};
@@ -23,7 +23,11 @@ use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing};
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// The route, whose body may have [`MAX_BODY`].
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Images: FromRef<S>,
+{
     OpenApiRouter::new().routes(routes!(hear_replicate))
 }
 
@@ -40,12 +44,12 @@ struct ReportQuery {
         example = json!({"id": "gm3qorzdhgbfurvjtvhg6dckhu", "status": "succeeded"})),
     responses((status = 200, description = "It was heard.", body = Envelope<Nothing>), Refusal::<401>, Refusal::<404>))]
 async fn hear_replicate(
-    State(state): State<AppState>,
+    State(images): State<Images>,
     Query(query): Query<ReportQuery>,
     headers: HeaderMap,
     body: Bytes,
 ) -> ApiResult<Nothing> {
-    let webhook = state.config.images.replicate.as_ref().and_then(|replicate| replicate.webhook.as_ref());
+    let webhook = images.config.replicate.as_ref().and_then(|replicate| replicate.webhook.as_ref());
     let secret = &webhook.ok_or(AppError::NotFound)?.secret;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (id, time, signatures) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
@@ -57,8 +61,8 @@ async fn hear_replicate(
     let report = read_report(&body).map_err(|error| AppError::invalid("body", error.to_string()))?;
     let Some(image) = query.job else { return Ok(Answer(Nothing {})) };
     // Known from here on, even if the answer to the order is lost on its way.
-    let is_ours = state.images.learn_remote_id(image, &report.remote_id).await.map_err(AppError::from)?;
-    if let (true, Some(job)) = (is_ours, state.jobs.get(image)) {
+    let is_ours = images.store.learn_remote_id(image, &report.remote_id).await.map_err(AppError::from)?;
+    if let (true, Some(job)) = (is_ours, images.generation.jobs.get(image)) {
         job.nudge();
     }
     Ok(Answer(Nothing {}))

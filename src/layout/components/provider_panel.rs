@@ -3,7 +3,8 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{PROVIDERS_ID, ProviderInfo, credits_text, provider_label};
+use crate::chat::{PROVIDERS_ID, ProviderInfo, provider_label};
+use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::layout::use_workspace;
 use crate::ui::grouped;

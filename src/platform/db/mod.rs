@@ -1,7 +1,10 @@
 //! Databases: how the adapters of the features reach them, and what can go wrong on the way.
 
+mod config;
 pub mod mongo;
 pub mod sqlite;
+
+pub use self::config::DatabaseConfig;
 
 use std::time::Duration;
 

@@ -1,17 +1,16 @@
 //! The id of a request, which is in every log line, every answer and every ledger entry; and its language.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::ACCEPT_LANGUAGE;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum_extra::extract::CookieJar;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::app::state::AppState;
 use crate::i18n::{LANGUAGE_COOKIE, Language, in_language};
 
 tokio::task_local! {
@@ -33,8 +32,12 @@ pub async fn in_request<F: Future>(id: String, work: F) -> F::Output {
 }
 
 /// Gives every request its id (a valid incoming one is kept), a span for its log lines, and a line when it is answered;
-/// and counts it.
-pub async fn track_request(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// and lets it be counted.
+pub async fn track_request(
+    request: Request,
+    next: Next,
+    count: impl FnOnce(Option<MatchedPath>, &Method, &Response, Duration),
+) -> Response {
     let started = Instant::now();
     let id = request
         .headers()
@@ -54,7 +57,7 @@ pub async fn track_request(State(state): State<AppState>, request: Request, next
         }
         let status = response.status().as_u16();
         let took = started.elapsed();
-        state.metrics.answered(route, &method, &response, took);
+        count(route, &method, &response, took);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         if method.is_safe() && status < 500 {
             tracing::debug!(%method, path, status, micros, "answered");

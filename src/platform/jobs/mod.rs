@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use self::feed::JobFeed;
 pub use self::redis::RedisJobFeed;
 use super::error::{AppError, AppResult};
-use crate::credits::server::store::WorkKind;
+use super::work_kind::WorkKind;
 
 /// Something that a job tells its watchers.
 #[derive(Debug, Clone, PartialEq, Eq)]

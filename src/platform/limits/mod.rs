@@ -7,13 +7,13 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::request::Parts;
 
 pub use self::local::LocalRateLimiter;
 pub use self::redis::RedisRateLimiter;
 use super::error::{AppError, AppResult};
-use crate::app::state::AppState;
+use super::site::Site;
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,20 +95,22 @@ pub trait RateLimiter: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAddress(pub String);
 
-impl FromRequestParts<AppState> for ClientAddress {
+impl<S> FromRequestParts<S> for ClientAddress
+where
+    S: Send + Sync,
+    Site: FromRef<S>,
+{
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
         let hops: Vec<IpAddr> =
             forwarded.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-        Ok(Self(
-            peer.map_or_else(
-                || "unknown".to_owned(),
-                |peer| client_of(peer, &hops, &state.config.site.trusted_proxies),
-            ),
-        ))
+        Ok(Self(peer.map_or_else(
+            || "unknown".to_owned(),
+            |peer| client_of(peer, &hops, &Site::from_ref(state).trusted_proxies),
+        )))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The record of attempts, and what providers take for them.
 
+pub mod config;
 pub mod prices;
 pub mod recorder;
 pub mod store;

@@ -7,9 +7,9 @@ use web_sys::HtmlTextAreaElement;
 use super::image_button::ImageButton;
 use super::notices::Notices;
 use super::provider_picker::ProviderPicker;
-use super::receipt::credits_text;
 use crate::chat::browser::thread::Thread;
 use crate::chat::browser::{drafts, talk};
+use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::ui::{Button, ButtonVariant, IconName};
 

@@ -6,8 +6,8 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use leptos::{ev, html, prelude::*};
 
 use super::composer::{char_count, line_count};
-use super::receipt::credits_text;
 use crate::chat::browser::thread::Thread;
+use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::ui::{Button, ButtonSize, ButtonVariant, Eager};
 

@@ -1,16 +1,8 @@
 //! What an answer cost and where it came from.
 
 use crate::chat::{Message, MessageState, provider_label};
-use crate::i18n::{Text, count, fill, t};
-
-/// How many credits, in words.
-#[must_use]
-pub fn credits_text(credits: i64) -> String {
-    match credits {
-        0 => t(Text::Free).to_owned(),
-        more => count(Text::CreditsCount, more.unsigned_abs()),
-    }
-}
+use crate::credits::credits_text;
+use crate::i18n::{Text, fill, t};
 
 /// `1 credit · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini`.
 #[must_use]

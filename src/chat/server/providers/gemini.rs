@@ -13,8 +13,8 @@ use url::Url;
 use super::http::{Event, Progress, ask};
 use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn};
-use crate::app::config::GeminiConfig;
 use crate::chat::Usage;
+use crate::chat::server::config::GeminiConfig;
 use crate::generation::{Provider, Refusal, brief};
 
 /// Tokens on top of the answer's for models that think before they answer: both count as output.

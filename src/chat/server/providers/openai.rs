@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::http::{Event, Progress, ask};
 use super::windows::known_window;
 use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
-use crate::app::config::OpenAiConfig;
 use crate::chat::Usage;
+use crate::chat::server::config::OpenAiConfig;
 use crate::generation::{Provider, Refusal, brief};
 
 /// A client of one OpenAI-compatible server.

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::chat::credits_text;
+use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::images::Image;
 use crate::images::browser::collection::painter_label;

@@ -3,7 +3,7 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 
-use crate::chat::credits_text;
+use crate::credits::credits_text;
 use crate::i18n::{Text, count, fill, t};
 use crate::images::browser::collection::Collection;
 use crate::ui::{Button, ButtonVariant, IconName};

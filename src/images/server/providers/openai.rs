@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Downloader, ImageOrder, ImageProvider, MAX_BYTES, SetUpError, Source, Step};
-use crate::app::config::OpenAiImageConfig;
 use crate::generation::{Provider, ProviderError, Refusal, brief, unreachable_error};
 use crate::images::AspectRatio;
 use crate::images::server::body::read_body;
+use crate::images::server::config::OpenAiImageConfig;
 
 /// Base64 makes four bytes of three; then there is what is around it.
 const MAX_ANSWER: usize = MAX_BYTES.div_ceil(3) * 4 + 64 * 1024;

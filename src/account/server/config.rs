@@ -1,0 +1,25 @@
+//! What can be set of accounts.
+
+use crate::account::Email;
+use crate::platform::config::Reader;
+
+/// Who may do more than others.
+#[derive(Debug, Clone, Default)]
+pub struct AccountsConfig {
+    /// `ADMIN_EMAILS` (none): comma-separated; whoever registers or signs in with one becomes an admin.
+    pub admin_emails: Vec<String>,
+}
+
+impl AccountsConfig {
+    pub(crate) fn read(reader: &mut Reader) -> Self {
+        let admin_emails = reader
+            .list("ADMIN_EMAILS")
+            .into_iter()
+            .filter_map(|text| {
+                let email = Email::parse(text).map(|email| email.as_str().to_owned());
+                email.map_err(|_| reader.problem("ADMIN_EMAILS", format!("{text:?} is not an email address"))).ok()
+            })
+            .collect();
+        Self { admin_emails }
+    }
+}

@@ -1,0 +1,99 @@
+//! `/sign-in` and `/sign-up`: forms that work without JavaScript.
+
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::Account;
+use super::caller::Caller;
+use super::sign_in_page::{SignInPage, SignUpPage};
+use crate::account::{CredentialsForm, same_site_path};
+use crate::document::response::static_response;
+use crate::document::{StaticPage, render_static_page};
+use crate::i18n::{Text, t};
+use crate::platform::error::AppError;
+use crate::ui::Theme;
+
+/// Which of the two forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthPage {
+    SignIn,
+    SignUp,
+}
+
+#[derive(Deserialize)]
+pub struct NextQuery {
+    next: Option<String>,
+}
+
+/// `/sign-in`.
+pub async fn sign_in_page(
+    account: State<Account>,
+    theme: Theme,
+    query: Query<NextQuery>,
+    headers: HeaderMap,
+) -> Response {
+    show_auth_page(AuthPage::SignIn, account, theme, query, headers).await
+}
+
+/// `/sign-up`.
+pub async fn sign_up_page(
+    account: State<Account>,
+    theme: Theme,
+    query: Query<NextQuery>,
+    headers: HeaderMap,
+) -> Response {
+    show_auth_page(AuthPage::SignUp, account, theme, query, headers).await
+}
+
+async fn show_auth_page(
+    page: AuthPage,
+    State(account): State<Account>,
+    theme: Theme,
+    Query(query): Query<NextQuery>,
+    headers: HeaderMap,
+) -> Response {
+    // Who is signed in already has no use for the form.
+    if Caller::from_headers(&account, &headers).await.is_ok() {
+        return Redirect::to(&same_site_path(query.next.as_deref(), "/chat")).into_response();
+    }
+    let form = CredentialsForm { next: query.next, ..CredentialsForm::default() };
+    auth_page(&account, page, theme, &form, None)
+}
+
+/// The form with what was typed (but the password) and what is wrong with it.
+pub fn auth_page(
+    account: &Account,
+    page: AuthPage,
+    theme: Theme,
+    form: &CredentialsForm,
+    error: Option<AppError>,
+) -> Response {
+    let status = error.as_ref().map_or(200, AppError::status);
+    let next = same_site_path(form.next.as_deref(), "/chat");
+    let (email, name) = (form.email.clone(), form.name.clone().unwrap_or_default());
+    let (title, plain_path) = match page {
+        AuthPage::SignIn => (t(Text::SignIn), "/sign-in"),
+        AuthPage::SignUp => (t(Text::SignUp), "/sign-up"),
+    };
+    let path = format!("{plain_path}?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>());
+    let free_credits = account.free_credits;
+    // Whoever is about to sign in needs the app next.
+    let static_page = StaticPage {
+        title,
+        description: t(Text::SiteDescription),
+        path: &path,
+        canonical: account.site.address_of(plain_path),
+        theme,
+        prefetch: true,
+        is_secret: false,
+    };
+    let html = render_static_page(static_page, account.site.leptos(), || match page {
+        AuthPage::SignIn => view! { <SignInPage next email error /> }.into_any(),
+        AuthPage::SignUp => view! { <SignUpPage next free_credits email name error /> }.into_any(),
+    });
+    static_response(status, html)
+}

@@ -1,0 +1,100 @@
+//! The list of features: what each plugs in. A new one is a line in each function here.
+
+use axum::Router;
+use axum::extract::{FromRef, RawPathParams, Request, State};
+use axum::routing::get;
+use leptos::prelude::provide_context;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::state::AppState;
+use super::{background, health, metrics};
+use crate::account::server::page::AppPage;
+use crate::document::app_page::Pages;
+use crate::ui::Theme;
+use crate::{account, api_docs, chat, credits, images, landing, openai_api, showcase};
+
+/// Routes whose bodies are small.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(account::server::api::routes())
+        .merge(chat::server::api::routes())
+        .merge(credits::server::api::routes())
+        .merge(images::server::api::routes())
+        .merge(api_docs::api::routes())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::show))
+}
+
+/// Routes whose bodies may carry images.
+pub fn upload_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(chat::server::api::upload_routes()).merge(openai_api::api::routes())
+}
+
+/// Routes that other services call.
+pub fn webhook_routes() -> OpenApiRouter<AppState> {
+    images::server::webhook::routes()
+}
+
+/// What all routes say of themselves.
+#[must_use]
+pub fn describe() -> OpenApi {
+    super::router::api().into_openapi()
+}
+
+/// Every page.
+pub fn pages() -> Router<AppState> {
+    Router::new()
+        .merge(landing::server::routes())
+        .merge(showcase::server::routes())
+        .merge(chat::server::page::shared())
+        .merge(serve_pages(account::server::page::pages()))
+        .merge(serve_pages(chat::server::page::pages()))
+        .merge(serve_pages(credits::server::page::pages()))
+        .merge(serve_pages(images::server::page::pages()))
+}
+
+/// Hands a server function what it may ask for.
+pub fn provide_features(state: &AppState) {
+    provide_context(state.account.clone());
+    provide_context(state.credits.clone());
+}
+
+/// What goes on in the background until the server has ended.
+pub fn background(state: &AppState) -> Vec<tokio::task::JoinHandle<()>> {
+    vec![tokio::spawn(background::run(state.clone())), tokio::spawn(images::server::garbage::run(state.images.clone()))]
+}
+
+/// The pages of a feature at their addresses.
+fn serve_pages<F>(pages: Vec<AppPage<F>>) -> Router<AppState>
+where
+    F: FromRef<AppState> + Send + 'static,
+{
+    let mut router = Router::new();
+    for page in pages {
+        let (path, submit) = (page.path, page.submit);
+        let show = async move |State(pages): State<Pages>,
+                               State(state): State<AppState>,
+                               theme: Theme,
+                               params: RawPathParams,
+                               request: Request| {
+            let id = params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned());
+            pages.show(path, page.load, F::from_ref(&state), theme, id, request).await
+        };
+        let mut methods = get(show);
+        if let Some(submit) = submit {
+            methods = methods.post(
+                async move |State(pages): State<Pages>,
+                            State(state): State<AppState>,
+                            theme: Theme,
+                            request: Request| {
+                    pages.submit(path, submit, F::from_ref(&state), theme, request).await
+                },
+            );
+        }
+        router = router.route(path, methods);
+    }
+    router
+}

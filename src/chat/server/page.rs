@@ -1,0 +1,76 @@
+//! The pages of chat: for signed-in people, and what is shown to others by a secret link.
+
+use axum::Router;
+use axum::extract::{FromRef, Path, State};
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use axum::routing::get;
+use leptos::prelude::*;
+
+use super::Chat;
+use super::shared_page::SharedPage;
+use crate::account::server::page::{AppPage, Loaded};
+use crate::chat::Conversation;
+use crate::document::response::{error_page, static_response};
+use crate::document::{StaticPage, render_static_page};
+use crate::platform::error::AppResult;
+use crate::ui::Theme;
+
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// The pages of chat for signed-in people.
+pub fn pages() -> Vec<AppPage<Chat>> {
+    vec![
+        AppPage {
+            path: "/chat",
+            load: |_, _| Box::pin(async { AppResult::Ok(None::<Conversation>).into() }),
+            submit: None,
+        },
+        AppPage {
+            path: "/chat/{id}",
+            load: |chat, request| {
+                Box::pin(async move {
+                    let id = request.id.unwrap_or_default();
+                    Loaded::from(chat.load_conversation(request.caller.id, &id).await.map(Some))
+                })
+            },
+            submit: None,
+        },
+    ]
+}
+
+/// `/share/{token}`.
+pub fn shared<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Chat: FromRef<S>,
+{
+    Router::new().route("/share/{token}", get(shared_page))
+}
+
+/// `/share/{token}`: what has a secret in its address is kept nowhere, found by nobody, and told to no other site.
+async fn shared_page(State(chat): State<Chat>, theme: Theme, Path(token): Path<String>) -> Response {
+    let mut response = match chat.load_shared(&token).await {
+        Ok(conversation) => {
+            let (title, path) = (conversation.title.clone(), format!("/share/{token}"));
+            let page = StaticPage {
+                title: &title,
+                description: "",
+                path: &path,
+                canonical: None,
+                theme,
+                prefetch: false,
+                is_secret: true,
+            };
+            let html = render_static_page(page, chat.site.leptos(), || view! { <SharedPage conversation /> });
+            static_response(200, html)
+        }
+        Err(error) => error_page(&chat.site, theme, &error),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+    response
+}

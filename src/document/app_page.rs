@@ -1,0 +1,135 @@
+//! Pages that hydrate: who it is, what the workspace and the page need, then the whole document.
+
+use std::future::ready;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::Cookie;
+use futures::FutureExt;
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+
+use super::csp::csp_with_nonce;
+use super::response::error_page;
+use super::shell;
+use crate::account::server::Account;
+use crate::account::server::caller::Caller;
+use crate::account::server::page::{Load, Loaded, PageRequest, Submit, Submitted};
+use crate::chat::PROVIDER_COOKIE;
+use crate::chat::server::Chat;
+use crate::platform::browser::page_data::Preloaded;
+use crate::platform::error::AppError;
+use crate::platform::http::envelope::ApiError;
+use crate::platform::site::Site;
+use crate::routes;
+use crate::ui::Theme;
+
+/// What every page that hydrates is made with.
+#[derive(Clone)]
+pub struct Pages {
+    pub site: Site,
+    pub account: Account,
+    /// Has what the sidebar shows.
+    pub chat: Chat,
+}
+
+impl Pages {
+    /// A page with its workspace and its data. Without a session: to the sign-in page and back.
+    pub async fn show<F>(
+        &self,
+        path: &str,
+        load: Load<F>,
+        feature: F,
+        theme: Theme,
+        id: Option<String>,
+        request: Request,
+    ) -> Response {
+        let caller = match Caller::from_headers(&self.account, request.headers()).await {
+            Ok(caller) => caller,
+            Err(AppError::Unauthenticated) => {
+                let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
+                return Redirect::to(&format!("/sign-in?next={}", urlencode(here))).into_response();
+            }
+            Err(error) => return error_page(&self.site, theme, &error),
+        };
+        let wanted = PageRequest { caller: caller.clone(), uri: request.uri().clone(), id };
+        self.render(theme, caller, request, path, load(feature, wanted)).await
+    }
+
+    /// What follows the form of a page. Only for people: a key gets what the API would answer.
+    pub async fn submit<F>(
+        &self,
+        path: &str,
+        submit: Submit<F>,
+        feature: F,
+        theme: Theme,
+        request: Request,
+    ) -> Response {
+        let caller = match Caller::from_headers(&self.account, request.headers()).await.and_then(Caller::into_person) {
+            Ok(caller) => caller,
+            Err(error) => return ApiError(error).into_response(),
+        };
+        let (parts, body) = request.into_parts();
+        let form = Request::from_parts(parts.clone(), body);
+        match submit(feature, caller.clone(), form).await {
+            Submitted::Show(loaded) => {
+                let request = Request::from_parts(parts, Body::empty());
+                self.render(theme, caller, request, path, ready(loaded)).await
+            }
+            Submitted::Redirect(path) => Redirect::to(path).into_response(),
+            Submitted::Failed(error) => error_page(&self.site, theme, &error),
+        }
+    }
+
+    /// The page at `path` with what is loaded for it.
+    pub async fn render(
+        &self,
+        theme: Theme,
+        caller: Caller,
+        request: Request,
+        path: &str,
+        load: impl Future<Output = Loaded>,
+    ) -> Response {
+        // On the server its code is there at once.
+        let page = routes::find_page(path).and_then(|loading| loading.now_or_never().flatten());
+        let Some(page) = page else { return error_page(&self.site, theme, &AppError::NotFound) };
+        let jar = CookieJar::from_headers(request.headers());
+        let picked = jar.get(PROVIDER_COOKIE).map(Cookie::value);
+        let (workspace, loaded) = tokio::join!(self.chat.load_workspace(&caller, picked), load);
+        // Without the workspace there is no page to show the error in.
+        if let Err(error) = &workspace {
+            return error_page(&self.site, theme, error);
+        }
+        let address = request.uri().path_and_query().map_or_else(|| "/chat".to_owned(), ToString::to_string);
+        let (workspace, options) = (Preloaded(workspace), self.site.leptos().clone());
+        let status = loaded.status;
+        let context = move || {
+            provide_context(theme);
+            provide_context(workspace.clone());
+            (loaded.provide)();
+            expect_context::<ResponseOptions>().set_status(status);
+            allow_scripts();
+        };
+        leptos_axum::render_app_to_stream_with_context(context, move || shell(&options, address.clone(), page))(request)
+            .await
+    }
+}
+
+/// The headers of a page that hydrates: its scripts have a nonce, so it is kept nowhere.
+pub fn allow_scripts() {
+    let response = expect_context::<ResponseOptions>();
+    response.insert_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let csp = use_nonce().map(|nonce| csp_with_nonce(&nonce)).and_then(|csp| HeaderValue::from_str(&csp).ok());
+    if let Some(csp) = csp {
+        response.insert_header(CONTENT_SECURITY_POLICY, csp);
+    }
+}
+
+fn urlencode(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

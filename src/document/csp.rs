@@ -1,0 +1,17 @@
+//! What pages may load and run: only what is ours (Content-Security-Policy).
+
+/// What pages have in common.
+const CSP_PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+    manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; script-src ";
+
+/// The policy of a page without any script.
+#[must_use]
+pub fn csp_without_scripts() -> String {
+    format!("{CSP_PAGE}'none'")
+}
+
+/// The policy of a page whose scripts carry this nonce. `strict-dynamic` lets them load the parts of the WASM bundle.
+#[must_use]
+pub fn csp_with_nonce(nonce: &str) -> String {
+    format!("{CSP_PAGE}'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'")
+}

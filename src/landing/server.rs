@@ -1,0 +1,111 @@
+//! `/`: rendered once for each language and theme, and kept compressed.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRef, State};
+use axum::http::header::{CONTENT_ENCODING, VARY};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use axum::routing::get;
+use leptos::prelude::*;
+
+use super::LandingPage;
+use crate::credits::server::config::CreditsConfig;
+use crate::document::response::set_static_headers;
+use crate::document::{StaticPage, render_static_page};
+use crate::i18n::{Language, Text, current_language, t};
+use crate::platform::http::accept::takes_brotli;
+use crate::platform::site::Site;
+use crate::ui::Theme;
+
+/// The landing page. Cheap to clone.
+#[derive(Clone)]
+pub struct Landing(Arc<LandingParts>);
+
+/// What [`Landing`] is made of.
+pub struct LandingParts {
+    site: Site,
+    prices: CreditsConfig,
+    pages: [[OnceLock<ReadyPage>; Theme::ALL.len()]; Language::ALL.len()],
+}
+
+impl Landing {
+    #[must_use]
+    pub fn new(site: Site, prices: CreditsConfig) -> Self {
+        Self(Arc::new(LandingParts { site, prices, pages: Default::default() }))
+    }
+}
+
+impl Deref for Landing {
+    type Target = LandingParts;
+
+    fn deref(&self) -> &LandingParts {
+        &self.0
+    }
+}
+
+/// The route of the landing page.
+pub fn routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Landing: FromRef<S>,
+{
+    Router::new().route("/", get(landing_page))
+}
+
+/// A page without scripts, ready to be sent.
+pub struct ReadyPage {
+    html: Bytes,
+    brotli: Bytes,
+}
+
+impl ReadyPage {
+    fn new(html: String) -> Self {
+        let mut compressed = Vec::new();
+        let params = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
+        // Writing to memory does not fail; an empty result is not used.
+        if brotli::BrotliCompress(&mut html.as_bytes(), &mut compressed, &params).is_err() {
+            compressed.clear();
+        }
+        Self { html: html.into(), brotli: compressed.into() }
+    }
+}
+
+/// `/`: the same bytes for everybody.
+async fn landing_page(State(landing): State<Landing>, theme: Theme, headers: HeaderMap) -> Response {
+    let language = position(&Language::ALL, current_language());
+    let page = landing.pages[language][position(&Theme::ALL, theme)].get_or_init(|| {
+        let CreditsConfig { free: free_credits, chat: chat_credits, image: image_credits } = landing.prices;
+        let page = StaticPage {
+            title: t(Text::LandingTitle),
+            description: t(Text::SiteDescription),
+            path: "/",
+            canonical: landing.site.address_of("/"),
+            theme,
+            prefetch: false,
+            is_secret: false,
+        };
+        ReadyPage::new(render_static_page(page, landing.site.leptos(), || {
+            view! { <LandingPage free_credits chat_credits image_credits /> }
+        }))
+    });
+    let mut response = if takes_brotli(&headers) && !page.brotli.is_empty() {
+        let mut response = Response::new(Body::from(page.brotli.clone()));
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+        response
+    } else {
+        Response::new(Body::from(page.html.clone()))
+    };
+    let headers = response.headers_mut();
+    set_static_headers(headers);
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding, accept-language, cookie"));
+    response
+}
+
+/// Where it stands in the list of all of its kind.
+fn position<T: PartialEq>(all: &[T], one: T) -> usize {
+    all.iter().position(|each| *each == one).unwrap_or(0)
+}
