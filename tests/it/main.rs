@@ -24,6 +24,7 @@ mod fake_openai;
 mod fake_openai_images;
 mod fake_replicate;
 mod fanout;
+mod floors;
 mod hook;
 mod image_failures;
 mod image_store;
