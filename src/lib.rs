@@ -14,7 +14,6 @@ pub mod platform;
 pub mod routes;
 pub mod showcase;
 pub mod ui;
-pub mod usage;
 
 #[cfg(feature = "ssr")]
 pub mod api_docs;
@@ -28,6 +27,8 @@ pub mod generation;
 pub mod landing;
 #[cfg(feature = "ssr")]
 pub mod openai_api;
+#[cfg(feature = "ssr")]
+pub mod usage;
 
 /// Takes over the page that the server rendered.
 #[cfg(feature = "hydrate")]

@@ -1,8 +1,6 @@
 //! What asking the providers costs: a record of every attempt, and the prices.
 
-mod types;
-
-#[cfg(feature = "ssr")]
 pub mod server;
+mod types;
 
 pub use types::*;
