@@ -32,8 +32,8 @@ now=${now:-$(git rev-parse HEAD)}
 readonly rounds test_rounds workshop baseline now
 
 # Files move from one revision to the next: the edit goes to the first of these that is there.
-readonly server_files=('src/credits/server/service.rs' 'src/credits/server/service.rs' 'src/credits/**/service.rs')
-readonly browser_files=('src/chat/browser/components/composer.rs' 'src/chat/browser/components/composer.rs' 'src/chat/**/composer.rs')
+readonly server_files=('src/credits/server/service.rs' 'src/credits/service.rs' 'src/credits/**/service.rs')
+readonly browser_files=('src/chat/browser/components/composer.rs' 'src/chat/components/composer.rs' 'src/chat/**/composer.rs')
 
 server=
 trap '[[ -z $server ]] || kill "$server" 2>/dev/null || true' EXIT
