@@ -138,14 +138,19 @@ pub async fn renew_leases(generation: &Generation) -> AppResult<()> {
 /// # Errors
 /// [`AppError::Unavailable`].
 pub async fn heed_stops(generation: &Generation, recoverers: &Recoverers) -> AppResult<()> {
+    let mut failed = Ok(());
     for feature in recoverers.iter() {
         let running = generation.jobs.ids(feature.kind());
         if running.is_empty() {
             continue;
         }
-        for job in feature.stop_requests(running).await?.into_iter().filter_map(|id| generation.jobs.get(id)) {
-            job.stop(StopReason::User);
+        // One that fails keeps no other from its turn.
+        match feature.stop_requests(running).await {
+            Ok(asked) => {
+                asked.into_iter().filter_map(|id| generation.jobs.get(id)).for_each(|job| job.stop(StopReason::User))
+            }
+            Err(error) => failed = Err(error),
         }
     }
-    Ok(())
+    failed
 }

@@ -6,8 +6,9 @@ use utoipa::ToSchema;
 
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
+use crate::chat::server::context::HISTORY_BYTES;
 use crate::chat::server::providers::{MAX_OUTPUT_TOKENS, Role, Sampling, Turn};
-use crate::chat::server::send::{HISTORY_BYTES, Terms};
+use crate::chat::server::send::Terms;
 use crate::platform::error::{AppError, AppResult};
 
 /// The model that stands for whoever answers first, in the configured order.

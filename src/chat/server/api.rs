@@ -1,6 +1,5 @@
 //! `/api/chat` and `/api/conversations`, and the chat form for browsers without JavaScript.
 
-use super::Chat;
 use axum::extract::{Form, FromRef, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -14,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::Chat;
 pub use super::attachments::MAX_BODY;
 use super::export;
 use super::send::Accepted;

@@ -1,12 +1,12 @@
 //! Images that are shown to a model: what is taken, and how many fit into a context.
 
-use super::Chat;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use uuid::Uuid;
 
+use super::Chat;
 use super::providers::Turn;
 use crate::chat::ImageRef;
 use crate::platform::error::{AppError, AppResult};

@@ -2,9 +2,9 @@
 //!
 //! What belongs to somebody else, or to a client of `/v1`, is not there.
 
-use super::Chat;
 use uuid::Uuid;
 
+use super::Chat;
 use super::service::with_html;
 use super::store::{Changed, NewBranch};
 use crate::account::server::caller::Caller;

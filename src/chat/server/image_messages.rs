@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::Chat;
-use super::reply;
+use super::events::error_event;
 use super::send::Accepted;
 use super::store::{ChatStore, FinishedReply, NewExchange};
 use crate::account::server::caller::Caller;
@@ -169,7 +169,7 @@ async fn follow(chat: &Chat, job: &Job, user: Uuid, image: Uuid, reply_id: Uuid,
         Err(error) => {
             // Whoever made the image has ended the reply, unless it was deleted.
             end_reply(chat.store.as_ref(), chat.images.store.as_ref(), user, image, reply_id).await;
-            reply::error_event(&error)
+            error_event(&error)
         }
     };
     job.publish(encode(&end, 0));

@@ -3,7 +3,9 @@
 pub mod api;
 pub mod attachments;
 pub mod config;
+pub mod context;
 pub mod conversations;
+mod events;
 mod export;
 pub mod highlight;
 pub mod image_messages;

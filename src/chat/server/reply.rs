@@ -1,6 +1,7 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
 use super::Chat;
+use super::events::error_event;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -12,11 +13,9 @@ use super::providers::{
 };
 use super::response_cache::{KeptAnswer, Lead};
 use super::store::FinishedReply;
-use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
+use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::server::store::WorkKind;
-use crate::generation::{
-    Closed, Event, Fallback, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, ToJson, Tokens, encode,
-};
+use crate::generation::{Closed, Fallback, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, Tokens, encode};
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
@@ -322,25 +321,4 @@ const fn ending_of(reason: StopReason) -> Ending {
 
 const fn tokens_of(usage: Usage) -> Tokens {
     Tokens { input: usage.input_tokens, output: usage.output_tokens }
-}
-
-impl Event for ChatEvent {
-    fn head(&self) -> (&'static str, bool) {
-        (self.name(), Self::is_last(self.name()))
-    }
-
-    fn fields(&self) -> &dyn ToJson {
-        match self {
-            Self::Start(event) => event,
-            Self::Token(event) => event,
-            Self::Fallback(event) => event,
-            Self::Done(event) => event,
-            Self::Error(event) => event,
-        }
-    }
-}
-
-/// The event that tells a watcher why there is no (whole) answer. Nothing was charged.
-pub fn error_event(error: &AppError) -> ChatEvent {
-    ChatEvent::Error(ErrorEvent { code: error.code().to_owned(), error: error.to_string(), charged: false })
 }

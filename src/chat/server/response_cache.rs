@@ -2,7 +2,6 @@
 //!
 //! Several that ask the same at the same time wait for the first of them. Only whole answers are kept.
 
-use super::Chat;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::Chat;
 use super::providers::{Role, Sampling, Turn};
 use crate::chat::Usage;
 use crate::platform::cache::Cache;

@@ -2,22 +2,23 @@
 //!
 //! Writing the reply is `reply.rs`.
 
-use super::Chat;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Chat;
 use super::attachments::{self, Image, Sent};
+use super::context::{HISTORY, build_context};
 use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::order::{choose_seeing, only_seeing};
-use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
+use super::providers::{ChatProvider, GuardedProvider, Sampling, Turn};
 use super::reply::{self, ReplyJob, picked_model};
 use super::response_cache::{self, AnswerKey, Found, KeptAnswer};
 use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
 use crate::chat::server::config::CacheScope;
-use crate::chat::{Author, ChatRequest, MessageState, title_of};
+use crate::chat::{ChatRequest, MessageState, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::generation::{
     Begun, KEYS_LIVE, Payer, ReleaseReason, Route, await_begin, check_key, choose_order, outlive_handler,
@@ -25,11 +26,6 @@ use crate::generation::{
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::limits::Quota;
-
-/// Messages of the past that a model gets to see, at most.
-const HISTORY: usize = 40;
-/// Bytes of the past that a model gets to see, at most. Providers with a smaller window drop more.
-pub const HISTORY_BYTES: usize = 48 * 1024;
 
 /// A message that was taken.
 #[derive(Debug, Clone, Copy)]
@@ -406,50 +402,4 @@ fn check_message(chat: &Chat, message: &str) -> AppResult<String> {
 
 fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {
     id.map(|id| id.parse().map_err(|_| AppError::invalid(field, "This is not an id."))).transpose()
-}
-
-fn build_context(past: Past, text: String) -> Vec<Turn> {
-    let mut bytes = text.len();
-    let mut turns: Vec<Turn> = past
-        .messages
-        .into_iter()
-        .rev()
-        .take_while(|message| {
-            bytes += message.content.len();
-            bytes <= HISTORY_BYTES
-        })
-        .map(|message| Turn {
-            role: if message.author == Author::User { Role::User } else { Role::Assistant },
-            content: message.content,
-            images: message.images.iter().filter_map(Image::of_past).collect(),
-        })
-        .collect();
-    // Whatever of the past is left out, this stays.
-    turns.extend(past.system_prompt.map(|prompt| Turn::new(Role::System, prompt)));
-    turns.reverse();
-    turns.push(Turn::new(Role::User, text));
-    turns
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chat::server::store::PastMessage;
-
-    #[test]
-    fn context_keeps_the_newest_and_ends_with_the_question() {
-        let messages = (0..40)
-            .map(|n| PastMessage {
-                author: if n % 2 == 0 { Author::User } else { Author::Assistant },
-                content: format!("{n}-").repeat(2000),
-                images: Vec::new(),
-            })
-            .collect();
-        let past = Past { system_prompt: Some("Be brief.".to_owned()), messages };
-        let turns = build_context(past, "now".to_owned());
-        assert_eq!(turns[0], Turn::new(Role::System, "Be brief."));
-        assert_eq!(turns.last().unwrap().content, "now");
-        assert!(turns[turns.len() - 2].content.starts_with("39-"));
-        assert!(turns.iter().map(|turn| turn.content.len()).sum::<usize>() <= HISTORY_BYTES);
-    }
 }

@@ -2,11 +2,11 @@
 //!
 //! Asking is `asking.rs`, writing a reply `reply.rs`, watching one `watch.rs`.
 
-use super::Chat;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Chat;
 use super::attachments::Image;
 use super::highlight;
 use super::providers::GuardedProvider;

@@ -5,7 +5,6 @@
 //! and decides when it is over. Positions are bytes of the text, so whatever comes from either is cut to what the
 //! watcher has not seen.
 
-use super::Chat;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use uuid::Uuid;
 
-use super::reply::error_event;
+use super::Chat;
+use super::events::error_event;
 use super::store::StoredReply;
 use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
 use crate::credits::server::store::HoldId;

@@ -1,12 +1,12 @@
 //! Deleting files: a queue that tries until they are gone, and a sweeper for files that no image knows.
 
-use super::Images;
 use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::Images;
 use super::storage::{ObjectKey, ObjectStore, Rendition, StorageError};
 use super::store::{ImageStore, Stray};
 use crate::platform::db::{StoreError, StoreResult, now_millis};

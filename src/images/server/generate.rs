@@ -4,7 +4,6 @@
 //! the hold, which stays open until it is known whether there are files. Whoever finds a hold that nobody renews knows
 //! where its files would be.
 
-use super::Images;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +12,17 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use super::Images;
+use super::events::error_event;
 use super::picture::{Picture, Provenance, develop};
 use super::providers::{GuardedImageProvider, ImageOrder, ImageProvider, Source, Step, may_pass};
 use super::storage::{ObjectKey, Rendition};
 use super::store::{Assignment, FinishedImage, MadeImage};
 use crate::credits::server::store::WorkKind;
-use crate::generation::{
-    Event, Fallback, PendingAttempt, ProviderError, ReleaseReason, Reserved, Route, ToJson, encode,
-};
+use crate::generation::{Fallback, PendingAttempt, ProviderError, ReleaseReason, Reserved, Route, encode};
 use crate::images::{
-    AspectRatio, ImageDoneEvent, ImageErrorEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage,
-    ImageStartEvent, ImageStatus,
+    AspectRatio, ImageDoneEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStartEvent,
+    ImageStatus,
 };
 use crate::platform::db::keep_trying;
 use crate::platform::error::AppError;
@@ -403,26 +402,5 @@ enum Painting {
 impl From<ProviderError> for Painting {
     fn from(error: ProviderError) -> Self {
         Self::Failed(error)
-    }
-}
-
-/// The event that tells a watcher why there is no image. Nothing was charged.
-pub(super) fn error_event(error: &AppError) -> ImageEvent {
-    ImageEvent::Error(ImageErrorEvent { code: error.code().to_owned(), error: error.to_string(), charged: false })
-}
-
-impl Event for ImageEvent {
-    fn head(&self) -> (&'static str, bool) {
-        (self.name(), Self::is_last(self.name()))
-    }
-
-    fn fields(&self) -> &dyn ToJson {
-        match self {
-            Self::Start(event) => event,
-            Self::Fallback(event) => event,
-            Self::Progress(event) => event,
-            Self::Done(event) => event,
-            Self::Error(event) => event,
-        }
     }
 }

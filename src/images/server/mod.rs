@@ -3,6 +3,8 @@
 pub mod api;
 mod body;
 pub mod config;
+mod events;
+mod forms;
 pub mod garbage;
 pub mod generate;
 pub mod listener;

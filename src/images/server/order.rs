@@ -2,11 +2,11 @@
 //!
 //! Making it is `generate.rs`.
 
-use super::Images;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Images;
 use super::generate::{self, ImageJob};
 use super::providers::{GuardedImageProvider, ImageProvider};
 use super::store::NewImage;

@@ -1,9 +1,9 @@
 //! What becomes of images whose server was killed: the provider is asked on where it can be, the rest is free.
 
-use super::Images;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::Images;
 use super::generate::{self, ImageJob, RESUME_PATIENCE};
 use super::store::{FinishedImage, Found, RunningImage};
 use crate::credits::server::store::WorkKind;

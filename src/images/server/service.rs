@@ -2,10 +2,10 @@
 //!
 //! Ordering is `asking.rs`, making `making.rs`, watching `watch.rs`, deleting files `cleaning.rs`.
 
-use super::Images;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::Images;
 use super::storage::{ObjectKey, Rendition};
 use super::store::ImageFilter;
 use crate::credits::Page;

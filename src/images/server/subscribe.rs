@@ -3,7 +3,6 @@
 //! One that is made here is watched through its job. One that another server makes is followed through the feed of jobs,
 //! which may lose events or be gone, and the store, which decides when it is over.
 
-use super::Images;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -11,7 +10,8 @@ use futures::future::ready;
 use futures::stream::{self, BoxStream, StreamExt};
 use uuid::Uuid;
 
-use super::generate::error_event;
+use super::Images;
+use super::events::error_event;
 use crate::credits::server::store::HoldId;
 use crate::generation::{Look, encode};
 use crate::images::{Image, ImageDoneEvent, ImageEvent, ImageStartEvent, ImageStatus};

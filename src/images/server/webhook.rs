@@ -3,7 +3,6 @@
 //! A report only says that there is something to ask after: what becomes of an image is always what the provider answers
 //! when it is asked. So reports may come twice, late or never.
 
-use super::Images;
 use axum::body::Bytes;
 use axum::extract::{FromRef, Query, State};
 use axum::http::HeaderMap;
@@ -13,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::Images;
 use super::providers::replicate::{WebhookError, read_report, verify};
 use crate::api_docs::Refusal;
 use crate::platform::db::now_millis;
