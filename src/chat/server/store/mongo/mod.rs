@@ -1,130 +1,26 @@
 //! Conversations in MongoDB. No step needs the one before to be undone: messages are stored before the conversation
 //! that shows them, and deleted before it.
 
+mod conversations;
+mod documents;
+mod exchange;
+
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{self, Document, doc};
 use mongodb::{Collection, options::ReturnDocument};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{
-    Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, PastMessage, StoredReply,
-    parse_image_id,
-};
+use self::conversations::parse_cursor;
+use self::documents::{StoredAttachment, StoredConversation, StoredMessage, new_attachment, new_messages, stored_hash};
+use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, StoredReply};
 use crate::chat::server::attachments::Image;
-use crate::chat::{
-    Author, Conversation, ConversationChange, ConversationSummary, ImageRef, MAX_PINNED, Message, MessageState, Usage,
-    branch_title,
-};
+use crate::chat::{Conversation, ConversationChange, ConversationSummary, MessageState, branch_title};
 use crate::credits::Page;
 use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreResult, now_millis, rfc3339};
+use crate::platform::db::{StoreResult, now_millis};
 use crate::platform::secret::SecretHash;
-
-/// A conversation as it is stored, without its messages.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredConversation {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-    user: bson::Uuid,
-    title: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    system_prompt: Option<String>,
-    /// Which of the user's [`MAX_PINNED`] places it is pinned to: an index lets each be taken once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pin: Option<i32>,
-    /// [`SecretHash`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    share: Option<bson::Binary>,
-    created_at: i64,
-    updated_at: i64,
-}
-
-/// A message as it is stored. The user is in it too, so that whose it is can be seen without the conversation.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredMessage {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-    conversation: bson::Uuid,
-    user: bson::Uuid,
-    author: Author,
-    content: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    images: Vec<ImageRef>,
-    state: MessageState,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    provider: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fallback_from: Option<String>,
-    #[serde(default)]
-    cached: bool,
-    #[serde(default)]
-    credits: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error_code: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    usage: Option<Usage>,
-    created_at: i64,
-    /// There is no conversation that it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hidden: Option<bool>,
-}
-
-/// An image of a message, apart from it: lists do not need the bytes.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredAttachment {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-    message: bson::Uuid,
-    conversation: bson::Uuid,
-    user: bson::Uuid,
-    media_type: String,
-    bytes: bson::Binary,
-}
-
-impl StoredConversation {
-    fn summary(self) -> StoreResult<ConversationSummary> {
-        Ok(ConversationSummary {
-            id: from_bson(self.id).to_string(),
-            title: self.title,
-            pinned: self.pin.is_some(),
-            shared: self.share.is_some(),
-            created_at: rfc3339(self.created_at)?,
-            updated_at: rfc3339(self.updated_at)?,
-        })
-    }
-}
-
-fn stored_hash(share: SecretHash) -> bson::Binary {
-    bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: share.to_vec() }
-}
-
-impl StoredMessage {
-    fn read(self) -> StoreResult<Message> {
-        Ok(Message {
-            id: from_bson(self.id).to_string(),
-            author: self.author,
-            content: self.content,
-            html: None,
-            images: self.images,
-            state: self.state,
-            credits: self.credits,
-            cached: self.cached,
-            provider: self.provider,
-            model: self.model,
-            fallback_from: self.fallback_from,
-            error_code: self.error_code,
-            usage: self.usage,
-            created_at: rfc3339(self.created_at)?,
-        })
-    }
-}
 
 /// [`ChatStore`] over MongoDB.
 pub struct MongoChatStore {
@@ -146,148 +42,6 @@ impl MongoChatStore {
             durable_conversations: mongo.collection("conversations", Durability::Durable),
             attachments: mongo.collection("attachments", Durability::Relaxed),
         }
-    }
-
-    async fn find_owned(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredConversation>> {
-        self.find_one(doc! { "_id": to_bson(id), "user": to_bson(user) }).await
-    }
-
-    async fn find_one(&self, filter: Document) -> StoreResult<Option<StoredConversation>> {
-        let conversations = self.conversations.clone();
-        run(async move { conversations.find_one(filter).await }).await
-    }
-
-    /// With its messages.
-    async fn read(&self, mut found: StoredConversation) -> StoreResult<Conversation> {
-        let of = found.id;
-        let messages = self.messages.clone();
-        let messages: Vec<StoredMessage> = run(async move {
-            messages.find(doc! { "conversation": of }).sort(doc! { "_id": 1 }).await?.try_collect().await
-        })
-        .await?;
-        let messages = messages.into_iter().map(StoredMessage::read).collect::<StoreResult<_>>()?;
-        let system_prompt = found.system_prompt.take();
-        let ConversationSummary { id, title, pinned, shared, created_at, updated_at } = found.summary()?;
-        Ok(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, messages })
-    }
-
-    /// A place that none of the user's conversations is pinned to. Which of them goes by the id of the one that is to
-    /// be: those that come at the same time should not all take the same.
-    async fn free_pin(&self, user: Uuid, id: Uuid) -> StoreResult<Option<i32>> {
-        #[derive(Deserialize)]
-        struct Pin {
-            pin: i32,
-        }
-        let conversations = self.conversations.clone_with_type::<Pin>();
-        let pinned: Vec<Pin> = run(async move {
-            let pinned = doc! { "user": to_bson(user), "pin": { "$exists": true } };
-            conversations.find(pinned).projection(doc! { "_id": 0, "pin": 1 }).await?.try_collect().await
-        })
-        .await?;
-        let places = 0..i32::try_from(MAX_PINNED).unwrap_or(i32::MAX);
-        let free: Vec<i32> = places.filter(|place| pinned.iter().all(|taken| taken.pin != *place)).collect();
-        let [.., chance] = id.into_bytes();
-        Ok(free.get(usize::from(chance) % free.len().max(1)).copied())
-    }
-
-    /// What was said in a conversation before `end`, oldest first, at most `limit` messages.
-    async fn said_before(&self, conversation: Uuid, end: Uuid, limit: usize) -> StoreResult<Vec<PastMessage>> {
-        #[derive(Deserialize)]
-        struct Said {
-            author: Author,
-            content: String,
-            #[serde(default)]
-            images: Vec<ImageRef>,
-        }
-        let said = doc! {
-            "conversation": to_bson(conversation),
-            "_id": { "$lt": to_bson(end) },
-            "content": { "$ne": "" },
-            "state": { "$ne": MessageState::Running.as_str() },
-        };
-        let messages = self.messages.clone_with_type::<Said>();
-        let mut past: Vec<Said> = run(async move {
-            let newest = messages
-                .find(said)
-                .sort(doc! { "_id": -1 })
-                .projection(doc! { "author": 1, "content": 1, "images": 1 });
-            newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
-        })
-        .await?;
-        past.reverse();
-        Ok(past.into_iter().map(|Said { author, content, images }| PastMessage { author, content, images }).collect())
-    }
-
-    /// Copies images for a message of a branch, as each goes with its own.
-    async fn copy_images(&self, images: &mut [ImageRef], branch: NewBranch, to: Uuid) -> StoreResult<()> {
-        for image in images {
-            let Some(found) = self.find_attachment(branch.user, parse_image_id(image)?).await? else { continue };
-            let copy = Image { id: Uuid::now_v7(), ..found };
-            *image = copy.reference();
-            let (attachments, copy) = (self.attachments.clone(), new_attachment(&copy, branch.user, branch.id, to));
-            run(async move { attachments.insert_one(copy).await }).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether the message is one of the user's own in this conversation.
-    async fn can_be_replaced(&self, conversation: Uuid, message: Uuid) -> StoreResult<bool> {
-        let messages = self.messages.clone();
-        let own = doc! { "_id": to_bson(message), "conversation": to_bson(conversation), "author": "user" };
-        Ok(run(async move { messages.find_one(own).await }).await?.is_some())
-    }
-
-    /// The conversation was there when the exchange began: it is as new as its newest message.
-    async fn touch(&self, user: Uuid, id: Uuid, now: i64) -> StoreResult<Option<StoredConversation>> {
-        let conversations = self.conversations.clone();
-        let update = doc! { "$set": { "updatedAt": now } };
-        let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
-        run(async move { conversations.find_one_and_update(owned, update).await }).await
-    }
-}
-
-fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
-    let message = |id: Uuid, author, content: &str, state| StoredMessage {
-        id: to_bson(id),
-        conversation: to_bson(exchange.conversation),
-        user: to_bson(exchange.user),
-        author,
-        content: content.to_owned(),
-        images: Vec::new(),
-        state,
-        provider: None,
-        model: None,
-        fallback_from: None,
-        cached: false,
-        credits: 0,
-        error_code: None,
-        usage: None,
-        created_at: now,
-        hidden: exchange.hidden.then_some(true),
-    };
-    let mut reply = message(exchange.reply_id, Author::Assistant, "", MessageState::Running);
-    reply.provider = Some(exchange.provider.clone());
-    reply.model = Some(exchange.model.clone());
-    if let Some(answer) = &exchange.answer {
-        reply.content.clone_from(&answer.text);
-        reply.state = answer.state;
-        reply.cached = answer.cached;
-        reply.credits = answer.credits;
-        reply.usage = answer.usage;
-    }
-    let mut asked = message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete);
-    asked.images = exchange.images.iter().map(Image::reference).collect();
-    [asked, reply]
-}
-
-fn new_attachment(image: &Image, user: Uuid, conversation: Uuid, message: Uuid) -> StoredAttachment {
-    StoredAttachment {
-        id: to_bson(image.id),
-        message: to_bson(message),
-        conversation: to_bson(conversation),
-        user: to_bson(user),
-        media_type: image.media_type.clone(),
-        bytes: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: image.bytes.to_vec() },
     }
 }
 
@@ -641,10 +395,4 @@ impl ChatStore for MongoChatStore {
         run(async move { conversations.delete_one(doc! { "_id": to_bson(id) }).await }).await?;
         Ok(Some(running.into_iter().map(|message| from_bson(message.id)).collect()))
     }
-}
-
-/// The last row of the page before: time of change and id.
-fn parse_cursor(cursor: &str) -> Option<(i64, Uuid)> {
-    let (time, id) = cursor.split_once('_')?;
-    Some((time.parse().ok()?, id.parse().ok()?))
 }

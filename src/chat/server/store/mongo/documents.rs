@@ -1,0 +1,161 @@
+//! What is stored of a conversation, of its messages and of their images.
+
+use mongodb::bson;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::chat::server::attachments::Image;
+use crate::chat::server::store::NewExchange;
+use crate::chat::{Author, ConversationSummary, ImageRef, Message, MessageState, Usage};
+use crate::platform::db::mongo::{from_bson, to_bson};
+use crate::platform::db::{StoreResult, rfc3339};
+use crate::platform::secret::SecretHash;
+
+/// A conversation as it is stored, without its messages.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StoredConversation {
+    #[serde(rename = "_id")]
+    pub id: bson::Uuid,
+    pub user: bson::Uuid,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<String>,
+    /// Which of the user's [`crate::chat::MAX_PINNED`] places it is pinned to: an index lets each be taken once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<i32>,
+    /// [`SecretHash`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<bson::Binary>,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+/// A message as it is stored. The user is in it too, so that whose it is can be seen without the conversation.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StoredMessage {
+    #[serde(rename = "_id")]
+    pub id: bson::Uuid,
+    pub conversation: bson::Uuid,
+    pub user: bson::Uuid,
+    pub author: Author,
+    pub content: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageRef>,
+    pub state: MessageState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_from: Option<String>,
+    #[serde(default)]
+    pub cached: bool,
+    #[serde(default)]
+    pub credits: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    pub created_at: i64,
+    /// There is no conversation that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<bool>,
+}
+
+/// An image of a message, apart from it: lists do not need the bytes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StoredAttachment {
+    #[serde(rename = "_id")]
+    pub id: bson::Uuid,
+    pub message: bson::Uuid,
+    pub conversation: bson::Uuid,
+    pub user: bson::Uuid,
+    pub media_type: String,
+    pub bytes: bson::Binary,
+}
+
+impl StoredConversation {
+    pub(super) fn summary(self) -> StoreResult<ConversationSummary> {
+        Ok(ConversationSummary {
+            id: from_bson(self.id).to_string(),
+            title: self.title,
+            pinned: self.pin.is_some(),
+            shared: self.share.is_some(),
+            created_at: rfc3339(self.created_at)?,
+            updated_at: rfc3339(self.updated_at)?,
+        })
+    }
+}
+
+impl StoredMessage {
+    pub(super) fn read(self) -> StoreResult<Message> {
+        Ok(Message {
+            id: from_bson(self.id).to_string(),
+            author: self.author,
+            content: self.content,
+            html: None,
+            images: self.images,
+            state: self.state,
+            credits: self.credits,
+            cached: self.cached,
+            provider: self.provider,
+            model: self.model,
+            fallback_from: self.fallback_from,
+            error_code: self.error_code,
+            usage: self.usage,
+            created_at: rfc3339(self.created_at)?,
+        })
+    }
+}
+
+pub(super) fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
+    let message = |id: Uuid, author, content: &str, state| StoredMessage {
+        id: to_bson(id),
+        conversation: to_bson(exchange.conversation),
+        user: to_bson(exchange.user),
+        author,
+        content: content.to_owned(),
+        images: Vec::new(),
+        state,
+        provider: None,
+        model: None,
+        fallback_from: None,
+        cached: false,
+        credits: 0,
+        error_code: None,
+        usage: None,
+        created_at: now,
+        hidden: exchange.hidden.then_some(true),
+    };
+    let mut reply = message(exchange.reply_id, Author::Assistant, "", MessageState::Running);
+    reply.provider = Some(exchange.provider.clone());
+    reply.model = Some(exchange.model.clone());
+    if let Some(answer) = &exchange.answer {
+        reply.content.clone_from(&answer.text);
+        reply.state = answer.state;
+        reply.cached = answer.cached;
+        reply.credits = answer.credits;
+        reply.usage = answer.usage;
+    }
+    let mut asked = message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete);
+    asked.images = exchange.images.iter().map(Image::reference).collect();
+    [asked, reply]
+}
+
+pub(super) fn new_attachment(image: &Image, user: Uuid, conversation: Uuid, message: Uuid) -> StoredAttachment {
+    StoredAttachment {
+        id: to_bson(image.id),
+        message: to_bson(message),
+        conversation: to_bson(conversation),
+        user: to_bson(user),
+        media_type: image.media_type.clone(),
+        bytes: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: image.bytes.to_vec() },
+    }
+}
+
+pub(super) fn stored_hash(share: SecretHash) -> bson::Binary {
+    bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: share.to_vec() }
+}
