@@ -1,0 +1,134 @@
+//! Reading conversations, changing them, and beginning one as a part of another.
+
+use rusqlite::{Connection, OptionalExtension, Params, params};
+use uuid::Uuid;
+
+use super::rows::{MESSAGE, SUMMARY, images_json, read_images, read_message, read_summary};
+use crate::chat::server::store::{Changed, NewBranch, parse_image_id};
+use crate::chat::{Conversation, ConversationChange, ConversationSummary, ImageRef, branch_title};
+use crate::platform::db::{StoreResult, now_millis, rfc3339};
+
+/// Title and system prompt of a conversation that people see.
+pub(super) fn find_owned(
+    connection: &Connection,
+    user: Uuid,
+    conversation: Uuid,
+) -> StoreResult<Option<(String, Option<String>)>> {
+    Ok(connection
+        .prepare_cached("SELECT title, system_prompt FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0")?
+        .query_row(params![conversation, user], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
+}
+
+/// The conversation that a condition on `c` selects.
+pub(super) fn read_conversation(
+    connection: &Connection,
+    condition: &str,
+    params: impl Params,
+) -> StoreResult<Option<Conversation>> {
+    // One snapshot, so that the messages are those of this very conversation.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut found = snapshot.prepare_cached(&format!(
+        "SELECT {SUMMARY}, c.system_prompt FROM conversations c WHERE c.hidden = 0 AND {condition}"
+    ))?;
+    let mut rows = found.query(params)?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (id, system_prompt): (Uuid, _) = (row.get(0)?, row.get(6)?);
+    let ConversationSummary { title, pinned, shared, created_at, updated_at, .. } = read_summary(row)?;
+    let mut messages = snapshot
+        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1 ORDER BY m.id"))?;
+    let mut rows = messages.query([id])?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(read_message(row)?);
+    }
+    let id = id.to_string();
+    Ok(Some(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, messages }))
+}
+
+pub(super) fn change_conversation(
+    connection: &Connection,
+    user: Uuid,
+    id: Uuid,
+    change: &ConversationChange,
+) -> StoreResult<Changed> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE conversations SET title = coalesce(?3, title), pinned = coalesce(?4, pinned),
+                 system_prompt = nullif(coalesce(?5, system_prompt), '')
+             WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
+        )?
+        .execute(params![id, user, change.title, change.pinned, change.system_prompt])?;
+    Ok(if changed == 1 { Changed::Done } else { Changed::NotFound })
+}
+
+/// How many others of this user are pinned.
+pub(super) fn count_other_pinned(connection: &Connection, user: Uuid, id: Uuid) -> StoreResult<usize> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT count(*) FROM conversations WHERE user_id = ?1 AND pinned = 1 AND hidden = 0 AND id <> ?2",
+        )?
+        .query_row(params![user, id], |row| row.get(0))?)
+}
+
+pub(super) fn branch_conversation(
+    connection: &Connection,
+    branch: NewBranch,
+) -> StoreResult<Option<ConversationSummary>> {
+    let Some((title, system_prompt)) = find_owned(connection, branch.user, branch.of)? else { return Ok(None) };
+    let said: Vec<(Uuid, Option<String>)> = connection
+        .prepare_cached(
+            "SELECT id, images FROM messages WHERE conversation_id = ?1 AND id <= ?2 AND state <> 'running' ORDER BY id",
+        )?
+        .query_map(params![branch.of, branch.until], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    if said.last().is_none_or(|(last, _)| *last != branch.until) {
+        return Ok(None);
+    }
+    let (title, now) = (branch_title(&title), now_millis());
+    connection
+        .prepare_cached(
+            "INSERT INTO conversations (id, user_id, title, system_prompt, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        )?
+        .execute(params![branch.id, branch.user, title, system_prompt, now])?;
+    let mut copy = connection.prepare_cached(
+        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback_from, credits,
+             error_code, input_tokens, output_tokens, created_at, cached)
+         SELECT ?1, ?2, author, content, state, provider, model, fallback_from, 0,
+             error_code, input_tokens, output_tokens, created_at, cached FROM messages WHERE id = ?3",
+    )?;
+    for (message, images) in said {
+        let id = Uuid::now_v7();
+        copy.execute(params![id, branch.id, message])?;
+        if images.is_some() {
+            copy_images(connection, read_images(images)?, id)?;
+        }
+    }
+    Ok(Some(ConversationSummary {
+        id: branch.id.to_string(),
+        title,
+        pinned: false,
+        shared: false,
+        created_at: rfc3339(now)?,
+        updated_at: rfc3339(now)?,
+    }))
+}
+
+/// Copies images for a message, as each goes with its own.
+fn copy_images(connection: &Connection, mut images: Vec<ImageRef>, to: Uuid) -> StoreResult<()> {
+    for image in &mut images {
+        let (of, id) = (parse_image_id(image)?, Uuid::now_v7());
+        connection
+            .prepare_cached(
+                "INSERT INTO attachments (id, message_id, media_type, bytes)
+                 SELECT ?1, ?2, media_type, bytes FROM attachments WHERE id = ?3",
+            )?
+            .execute(params![id, to, of])?;
+        image.id = id.to_string();
+    }
+    connection
+        .prepare_cached("UPDATE messages SET images = ?2 WHERE id = ?1")?
+        .execute(params![to, images_json(&images)?])?;
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! Conversations in SQLite. Writes are relaxed: they are on disk when the charge that follows them is.
+
+mod conversations;
+mod exchange;
+mod rows;
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
+
+use self::conversations::{
+    branch_conversation, change_conversation, count_other_pinned, find_owned, read_conversation,
+};
+use self::exchange::{begin_exchange, can_be_replaced, finish, said_before};
+use self::rows::{MESSAGE, SUMMARY, read_message, read_summary};
+use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, StoredReply};
+use crate::chat::server::attachments::Image;
+use crate::chat::{Conversation, ConversationChange, ConversationSummary, MAX_PINNED};
+use crate::credits::Page;
+use crate::platform::db::StoreResult;
+use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::secret::SecretHash;
+
+/// [`ChatStore`] over the embedded database.
+pub struct SqliteChatStore {
+    db: Sqlite,
+}
+
+impl SqliteChatStore {
+    #[must_use]
+    pub const fn new(db: Sqlite) -> Self {
+        Self { db }
+    }
+}
+
+#[async_trait]
+impl ChatStore for SqliteChatStore {
+    async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>> {
+        self.db.write(Durability::Relaxed, move |connection| begin_exchange(connection, &exchange, history)).await
+    }
+
+    async fn find_past(
+        &self,
+        user: Uuid,
+        conversation: Uuid,
+        replaces: Option<Uuid>,
+        history: usize,
+    ) -> StoreResult<Option<Past>> {
+        self.db
+            .read(move |connection| {
+                let Some((_, system_prompt)) = find_owned(connection, user, conversation)? else { return Ok(None) };
+                if let Some(message) = replaces
+                    && !can_be_replaced(connection, conversation, message)?
+                {
+                    return Ok(None);
+                }
+                let messages = said_before(connection, conversation, replaces.unwrap_or(Uuid::max()), history)?;
+                Ok(Some(Past { system_prompt, messages }))
+            })
+            .await
+    }
+
+    async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached("UPDATE messages SET content = ?2 WHERE id = ?1 AND state = 'running'")?
+                    .execute(params![reply, text])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE messages SET provider = ?2, model = ?3 WHERE id = ?1 AND state = 'running'",
+                    )?
+                    .execute(params![reply, provider, model])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool> {
+        self.db.write(Durability::Relaxed, move |connection| finish(connection, &reply)).await
+    }
+
+    async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE messages SET state = iif(content = '', 'failed', 'incomplete'), error_code = 'unavailable'
+                         WHERE id = ?1 AND state = 'running'",
+                    )?
+                    .execute([reply])?;
+                Ok(connection
+                    .prepare_cached("SELECT credits FROM messages WHERE id = ?1")?
+                    .query_row([reply], |row| row.get(0))
+                    .optional()?)
+            })
+            .await
+    }
+
+    async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE messages SET stop_requested = 1 WHERE id = ?1 AND state = 'running'
+                         AND conversation_id IN (SELECT id FROM conversations WHERE user_id = ?2)",
+                    )?
+                    .execute(params![reply, user])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.db
+            .read(move |connection| {
+                let mut goes_on =
+                    connection.prepare_cached("SELECT 1 FROM messages WHERE id = ?1 AND stop_requested = 0")?;
+                let mut stop = Vec::new();
+                for reply in replies {
+                    if !goes_on.exists([reply])? {
+                        stop.push(reply);
+                    }
+                }
+                Ok(stop)
+            })
+            .await
+    }
+
+    async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>> {
+        self.db
+            .read(move |connection| {
+                let mut found = connection.prepare_cached(&format!(
+                    "SELECT {MESSAGE}, c.id FROM messages m JOIN conversations c ON c.id = m.conversation_id
+                     WHERE m.id = ?1 AND c.user_id = ?2"
+                ))?;
+                let mut rows = found.query(params![id, user])?;
+                let Some(row) = rows.next()? else { return Ok(None) };
+                Ok(Some(StoredReply { conversation: row.get(14)?, message: read_message(row)? }))
+            })
+            .await
+    }
+
+    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+        self.db
+            .read(move |connection| {
+                let mut found = connection.prepare_cached(
+                    "SELECT a.media_type, a.bytes FROM attachments a JOIN messages m ON m.id = a.message_id
+                     JOIN conversations c ON c.id = m.conversation_id WHERE a.id = ?1 AND c.user_id = ?2",
+                )?;
+                let found = found.query_row(params![id, user], |row| {
+                    Ok(Image { id, media_type: row.get(0)?, bytes: row.get::<_, Vec<u8>>(1)?.into() })
+                });
+                Ok(found.optional()?)
+            })
+            .await
+    }
+
+    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
+        self.db
+            .read(move |connection| read_conversation(connection, "c.id = ?1 AND c.user_id = ?2", params![id, user]))
+            .await
+    }
+
+    async fn list_conversations(
+        &self,
+        user: Uuid,
+        filter: &ConversationFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<ConversationSummary>>> {
+        let Some((before, before_id)) = parse_cursor(cursor) else { return Ok(None) };
+        let query = &filter.query;
+        let pattern = format!("%{}%", query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let searching = !query.is_empty();
+        // In the text, so that the index over those that are pinned can be used.
+        let pinned = match filter.pinned {
+            None => "",
+            Some(true) => "AND c.pinned = 1",
+            Some(false) => "AND c.pinned = 0",
+        };
+        self.db
+            .read(move |connection| {
+                let mut found = connection.prepare_cached(&format!(
+                    "SELECT {SUMMARY} FROM conversations c
+                     WHERE c.user_id = ?1 AND c.hidden = 0 {pinned} AND (c.updated_at, c.id) < (?2, ?3)
+                       AND (NOT ?4 OR c.title LIKE ?5 ESCAPE '\\' OR EXISTS (
+                           SELECT 1 FROM messages m WHERE m.conversation_id = c.id AND m.content LIKE ?5 ESCAPE '\\'))
+                     ORDER BY c.updated_at DESC, c.id DESC LIMIT ?6"
+                ))?;
+                let limit_sql = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+                let mut rows = found.query(params![user, before, before_id, searching, pattern, limit_sql])?;
+                let (mut items, mut last) = (Vec::new(), String::new());
+                while let Some(row) = rows.next()? {
+                    if items.len() == limit {
+                        return Ok(Some(Page { items, next_cursor: Some(last) }));
+                    }
+                    last = format!("{}_{}", row.get::<_, i64>(3)?, row.get::<_, Uuid>(0)?);
+                    items.push(read_summary(row)?);
+                }
+                Ok(Some(Page { items, next_cursor: None }))
+            })
+            .await
+    }
+
+    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                if change.pinned == Some(true)
+                    && find_owned(connection, user, id)?.is_some()
+                    && count_other_pinned(connection, user, id)? >= MAX_PINNED
+                {
+                    return Ok(Changed::TooManyPinned);
+                }
+                change_conversation(connection, user, id, &change)
+            })
+            .await
+    }
+
+    async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
+        self.db.write(Durability::Durable, move |connection| branch_conversation(connection, branch)).await
+    }
+
+    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE conversations SET share_hash = ?3 WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
+                    )?
+                    .execute(params![id, user, share])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
+        self.db.read(move |connection| read_conversation(connection, "c.share_hash = ?1", params![share])).await
+    }
+
+    async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached("DELETE FROM conversations WHERE hidden = 1 AND created_at < ?1")?
+                    .execute([before])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                if find_owned(connection, user, id)?.is_none() {
+                    return Ok(None);
+                }
+                let running = connection
+                    .prepare_cached("SELECT id FROM messages WHERE conversation_id = ?1 AND state = 'running'")?
+                    .query_map([id], |row| row.get(0))?
+                    .collect::<Result<_, _>>()?;
+                connection.prepare_cached("DELETE FROM conversations WHERE id = ?1")?.execute([id])?;
+                Ok(Some(running))
+            })
+            .await
+    }
+}
+
+/// The last row of the page before: time of change and id.
+fn parse_cursor(cursor: Option<&str>) -> Option<(i64, Uuid)> {
+    match cursor {
+        None => Some((i64::MAX, Uuid::max())),
+        Some(cursor) => {
+            let (time, id) = cursor.split_once('_')?;
+            Some((time.parse().ok()?, id.parse().ok()?))
+        }
+    }
+}
