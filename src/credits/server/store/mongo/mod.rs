@@ -11,10 +11,12 @@
 //! What has to be looked for (a key that was used before) is looked for in the account first and in `ledger` then;
 //! the update that follows expects the account uncut since, so nothing slips through between the two.
 
+mod accounts;
 mod audit;
 mod batch;
 mod documents;
 mod filing;
+mod guards;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -22,18 +24,19 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
-use mongodb::bson::{self, Bson, Document, doc};
+use mongodb::bson::{self, Bson, doc};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use self::batch::{Batcher, Change};
-use self::documents::{Account, After, Cut, Entry, Filed, Once, OpenHold, between};
+use self::documents::{Account, After, Entry, Filed, Once, OpenHold, between};
+use self::guards::{end_key, guard_of, hold_key, spending_field};
 use super::{
     AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingOutcome,
-    SpendingKey, StaleHold, WorkKind,
+    StaleHold, WorkKind,
 };
-use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, Page, ReleaseReason};
-use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::credits::{Balance, EntryKind, LedgerEntry, Page, ReleaseReason};
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 
 /// How many entries gather in an account before they are moved to the ledger's own collection.
@@ -76,169 +79,6 @@ impl MongoCreditStore {
         }
         Ok(after)
     }
-
-    async fn find_account(&self, user: Uuid) -> StoreResult<Option<Account>> {
-        let accounts = self.accounts.clone();
-        run(async move { accounts.find_one(doc! { "_id": to_bson(user) }).await }).await
-    }
-
-    async fn find_balance(&self, user: Uuid) -> StoreResult<Option<Balance>> {
-        let accounts = self.accounts.clone_with_type::<Balance>();
-        run(async move {
-            let fields = doc! { "_id": 0, "available": 1, "held": 1, "debt": 1 };
-            accounts.find_one(doc! { "_id": to_bson(user) }).projection(fields).await
-        })
-        .await
-    }
-
-    /// Makes the account with its free credits, unless somebody was faster.
-    async fn open_account(&self, user: Uuid, request_id: &str) -> StoreResult<()> {
-        let mut recent = Vec::new();
-        if self.free_credits > 0 {
-            let key = format!("grant:welcome:{user}");
-            let mut grant = Entry::new(EntryKind::Grant, self.free_credits, 0, key, request_id);
-            grant.reason = Some(EntryReason::Welcome.as_str().to_owned());
-            recent.push(grant);
-        }
-        let account = Account {
-            user: to_bson(user),
-            available: self.free_credits,
-            held: 0,
-            debt: 0,
-            posted: i64::from(self.free_credits > 0),
-            cut: Cut::default(),
-            open: Vec::new(),
-            busy: false,
-            recent,
-            spending: HashMap::new(),
-        };
-        let accounts = self.accounts.clone();
-        match run(async move { accounts.insert_one(account).await }).await {
-            Err(error) if !is_duplicate(&error) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// The account, opened if need be.
-    async fn account(&self, user: Uuid, request_id: &str) -> StoreResult<Account> {
-        if let Some(account) = self.find_account(user).await? {
-            return Ok(account);
-        }
-        self.open_account(user, request_id).await?;
-        self.find_account(user).await?.ok_or_else(|| StoreError::Corrupt(format!("account {user} went away")))
-    }
-
-    /// What became of a key: in the account, or in what was filed before the account was read.
-    async fn find_once(&self, account: &Account, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
-        let outcome = |once: &Once| idempotency.compare(&once.fingerprint.bytes, from_bson(once.hold));
-        let mut recent = account.recent.iter().filter_map(|entry| entry.once.as_ref());
-        if let Some(found) = recent.find(|once| once.key == idempotency.key) {
-            return Ok(Some(outcome(found)));
-        }
-        let (ledger, user, key) = (self.ledger.clone(), account.user, idempotency.key.clone());
-        let filed = run(async move { ledger.find_one(doc! { "_id.user": user, "once.key": key }).await }).await?;
-        Ok(filed.and_then(|filed| filed.entry.once).as_ref().map(outcome))
-    }
-
-    /// A filed entry with one of these keys.
-    async fn find_filed(&self, keys: Vec<String>) -> StoreResult<Option<Filed>> {
-        let ledger = self.ledger.clone();
-        run(async move { ledger.find_one(doc! { "key": { "$in": keys } }).await }).await
-    }
-
-    /// How a hold ended that is no longer open.
-    async fn find_end(&self, account: &Account, id: Uuid) -> StoreResult<Option<HoldEnd>> {
-        let ends = [HoldEnd::Settle, HoldEnd::Release];
-        let ended_in = |key: &str| ends.into_iter().find(|end| end_key(*end, id) == key);
-        if let Some(end) = account.recent.iter().find_map(|entry| ended_in(&entry.key)) {
-            return Ok(Some(end));
-        }
-        let filed = self.find_filed(ends.map(|end| end_key(end, id)).to_vec()).await?;
-        Ok(filed.filter(|filed| filed.place.user == account.user).and_then(|filed| ended_in(&filed.entry.key)))
-    }
-
-    /// Says of entries from before they said it themselves what their holds were for: that of an image has its id.
-    async fn complete_work(&self, entries: &mut [Filed]) -> StoreResult<()> {
-        #[derive(Deserialize)]
-        struct Image {
-            #[serde(rename = "_id")]
-            id: bson::Uuid,
-        }
-        let mut unknown: HashMap<Uuid, Vec<&mut Entry>> = HashMap::new();
-        for Filed { entry, .. } in entries.iter_mut().filter(|filed| filed.entry.work.is_none()) {
-            if let Some(hold) = entry.hold_id() {
-                unknown.entry(hold).or_default().push(entry);
-            }
-        }
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let images = self.mongo.collection::<Image>("images", Durability::Durable);
-        let of = doc! { "_id": { "$in": unknown.keys().copied().map(to_bson).collect::<Vec<_>>() } };
-        let images: Vec<Image> =
-            run(async move { images.find(of).projection(doc! { "_id": 1 }).await?.try_collect().await }).await?;
-        let images: HashSet<_> = images.into_iter().map(|image| from_bson(image.id)).collect();
-        for (hold, entries) in unknown {
-            let work = if images.contains(&hold) { WorkKind::Image } else { WorkKind::Chat };
-            for entry in entries {
-                entry.work = Some(work.as_str().to_owned());
-            }
-        }
-        Ok(())
-    }
-
-    /// The cause of a hold that was refused, or what it expects to find next time.
-    async fn look_before_hold(&self, hold: &NewHold) -> StoreResult<Result<HoldOutcome, Document>> {
-        let account = self.account(hold.user, &hold.request_id).await?;
-        if account.open.iter().any(|open| open.id == to_bson(hold.id)) {
-            return Ok(Ok(HoldOutcome::Held(account.balance())));
-        }
-        let mut guard = guard_of(hold);
-        if let Some(idempotency) = &hold.idempotency {
-            if let Some(outcome) = self.find_once(&account, idempotency).await? {
-                return Ok(Ok(outcome));
-            }
-            guard.insert("cut.seq", account.cut.seq);
-            guard.insert("recent.once.key", doc! { "$ne": &idempotency.key });
-        }
-        if account.available < hold.amount {
-            return Ok(Ok(HoldOutcome::Insufficient { available: account.available }));
-        }
-        if let Some(SpendingKey { id, budget: Some(budget) }) = hold.key {
-            let left = budget - account.spending.get(&id.to_string()).copied().unwrap_or(0);
-            if left < hold.amount {
-                return Ok(Ok(HoldOutcome::OverBudget { left: left.max(0) }));
-            }
-        }
-        Ok(Err(guard))
-    }
-}
-
-/// What an account must be like for this hold.
-fn guard_of(hold: &NewHold) -> Document {
-    let mut guard = doc! { "available": { "$gte": hold.amount } };
-    if let Some(SpendingKey { id, budget: Some(budget) }) = hold.key {
-        // Of a key that has spent nothing there is no field, which is not greater than 0 either.
-        let most = (budget - hold.amount).max(0);
-        guard.insert(spending_field(id), doc! { "$not": { "$gt": most } });
-    }
-    guard
-}
-
-fn spending_field(key: Uuid) -> String {
-    format!("spending.{key}")
-}
-
-fn hold_key(id: Uuid) -> String {
-    format!("{}:{id}", EntryKind::Hold.as_str())
-}
-
-fn end_key(end: HoldEnd, id: Uuid) -> String {
-    let kind = match end {
-        HoldEnd::Settle => EntryKind::Settle,
-        HoldEnd::Release => EntryKind::Release,
-    };
-    format!("{}:{id}", kind.as_str())
 }
 
 fn busy(user: Uuid) -> StoreError {

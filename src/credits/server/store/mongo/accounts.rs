@@ -1,0 +1,132 @@
+//! Finding accounts and opening them, and what became of keys and holds.
+
+use std::collections::{HashMap, HashSet};
+
+use futures::TryStreamExt;
+use mongodb::bson::{self, doc};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::MongoCreditStore;
+use super::documents::{Account, Cut, Entry, Filed, Once};
+use super::guards::end_key;
+use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency};
+use crate::credits::{Balance, EntryKind, EntryReason, WorkKind};
+use crate::platform::db::mongo::{Durability, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreError, StoreResult};
+
+impl MongoCreditStore {
+    pub(super) async fn find_account(&self, user: Uuid) -> StoreResult<Option<Account>> {
+        let accounts = self.accounts.clone();
+        run(async move { accounts.find_one(doc! { "_id": to_bson(user) }).await }).await
+    }
+
+    pub(super) async fn find_balance(&self, user: Uuid) -> StoreResult<Option<Balance>> {
+        let accounts = self.accounts.clone_with_type::<Balance>();
+        run(async move {
+            let fields = doc! { "_id": 0, "available": 1, "held": 1, "debt": 1 };
+            accounts.find_one(doc! { "_id": to_bson(user) }).projection(fields).await
+        })
+        .await
+    }
+
+    /// Makes the account with its free credits, unless somebody was faster.
+    pub(super) async fn open_account(&self, user: Uuid, request_id: &str) -> StoreResult<()> {
+        let mut recent = Vec::new();
+        if self.free_credits > 0 {
+            let key = format!("grant:welcome:{user}");
+            let mut grant = Entry::new(EntryKind::Grant, self.free_credits, 0, key, request_id);
+            grant.reason = Some(EntryReason::Welcome.as_str().to_owned());
+            recent.push(grant);
+        }
+        let account = Account {
+            user: to_bson(user),
+            available: self.free_credits,
+            held: 0,
+            debt: 0,
+            posted: i64::from(self.free_credits > 0),
+            cut: Cut::default(),
+            open: Vec::new(),
+            busy: false,
+            recent,
+            spending: HashMap::new(),
+        };
+        let accounts = self.accounts.clone();
+        match run(async move { accounts.insert_one(account).await }).await {
+            Err(error) if !is_duplicate(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The account, opened if need be.
+    pub(super) async fn account(&self, user: Uuid, request_id: &str) -> StoreResult<Account> {
+        if let Some(account) = self.find_account(user).await? {
+            return Ok(account);
+        }
+        self.open_account(user, request_id).await?;
+        self.find_account(user).await?.ok_or_else(|| StoreError::Corrupt(format!("account {user} went away")))
+    }
+
+    /// What became of a key: in the account, or in what was filed before the account was read.
+    pub(super) async fn find_once(
+        &self,
+        account: &Account,
+        idempotency: &Idempotency,
+    ) -> StoreResult<Option<HoldOutcome>> {
+        let outcome = |once: &Once| idempotency.compare(&once.fingerprint.bytes, from_bson(once.hold));
+        let mut recent = account.recent.iter().filter_map(|entry| entry.once.as_ref());
+        if let Some(found) = recent.find(|once| once.key == idempotency.key) {
+            return Ok(Some(outcome(found)));
+        }
+        let (ledger, user, key) = (self.ledger.clone(), account.user, idempotency.key.clone());
+        let filed = run(async move { ledger.find_one(doc! { "_id.user": user, "once.key": key }).await }).await?;
+        Ok(filed.and_then(|filed| filed.entry.once).as_ref().map(outcome))
+    }
+
+    /// A filed entry with one of these keys.
+    pub(super) async fn find_filed(&self, keys: Vec<String>) -> StoreResult<Option<Filed>> {
+        let ledger = self.ledger.clone();
+        run(async move { ledger.find_one(doc! { "key": { "$in": keys } }).await }).await
+    }
+
+    /// How a hold ended that is no longer open.
+    pub(super) async fn find_end(&self, account: &Account, id: Uuid) -> StoreResult<Option<HoldEnd>> {
+        let ends = [HoldEnd::Settle, HoldEnd::Release];
+        let ended_in = |key: &str| ends.into_iter().find(|end| end_key(*end, id) == key);
+        if let Some(end) = account.recent.iter().find_map(|entry| ended_in(&entry.key)) {
+            return Ok(Some(end));
+        }
+        let filed = self.find_filed(ends.map(|end| end_key(end, id)).to_vec()).await?;
+        Ok(filed.filter(|filed| filed.place.user == account.user).and_then(|filed| ended_in(&filed.entry.key)))
+    }
+
+    /// Says of entries from before they said it themselves what their holds were for: that of an image has its id.
+    pub(super) async fn complete_work(&self, entries: &mut [Filed]) -> StoreResult<()> {
+        #[derive(Deserialize)]
+        struct Image {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+        }
+        let mut unknown: HashMap<Uuid, Vec<&mut Entry>> = HashMap::new();
+        for Filed { entry, .. } in entries.iter_mut().filter(|filed| filed.entry.work.is_none()) {
+            if let Some(hold) = entry.hold_id() {
+                unknown.entry(hold).or_default().push(entry);
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let images = self.mongo.collection::<Image>("images", Durability::Durable);
+        let of = doc! { "_id": { "$in": unknown.keys().copied().map(to_bson).collect::<Vec<_>>() } };
+        let images: Vec<Image> =
+            run(async move { images.find(of).projection(doc! { "_id": 1 }).await?.try_collect().await }).await?;
+        let images: HashSet<_> = images.into_iter().map(|image| from_bson(image.id)).collect();
+        for (hold, entries) in unknown {
+            let work = if images.contains(&hold) { WorkKind::Image } else { WorkKind::Chat };
+            for entry in entries {
+                entry.work = Some(work.as_str().to_owned());
+            }
+        }
+        Ok(())
+    }
+}

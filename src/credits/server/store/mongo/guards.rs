@@ -1,0 +1,65 @@
+//! What an account must be like for a hold, and by which names its entries and its spending are found.
+
+use mongodb::bson::{Document, doc};
+use uuid::Uuid;
+
+use super::MongoCreditStore;
+use crate::credits::EntryKind;
+use crate::credits::server::store::{HoldEnd, HoldOutcome, NewHold, SpendingKey};
+use crate::platform::db::StoreResult;
+use crate::platform::db::mongo::to_bson;
+
+impl MongoCreditStore {
+    /// The cause of a hold that was refused, or what it expects to find next time.
+    pub(super) async fn look_before_hold(&self, hold: &NewHold) -> StoreResult<Result<HoldOutcome, Document>> {
+        let account = self.account(hold.user, &hold.request_id).await?;
+        if account.open.iter().any(|open| open.id == to_bson(hold.id)) {
+            return Ok(Ok(HoldOutcome::Held(account.balance())));
+        }
+        let mut guard = guard_of(hold);
+        if let Some(idempotency) = &hold.idempotency {
+            if let Some(outcome) = self.find_once(&account, idempotency).await? {
+                return Ok(Ok(outcome));
+            }
+            guard.insert("cut.seq", account.cut.seq);
+            guard.insert("recent.once.key", doc! { "$ne": &idempotency.key });
+        }
+        if account.available < hold.amount {
+            return Ok(Ok(HoldOutcome::Insufficient { available: account.available }));
+        }
+        if let Some(SpendingKey { id, budget: Some(budget) }) = hold.key {
+            let left = budget - account.spending.get(&id.to_string()).copied().unwrap_or(0);
+            if left < hold.amount {
+                return Ok(Ok(HoldOutcome::OverBudget { left: left.max(0) }));
+            }
+        }
+        Ok(Err(guard))
+    }
+}
+
+/// What an account must be like for this hold.
+pub(super) fn guard_of(hold: &NewHold) -> Document {
+    let mut guard = doc! { "available": { "$gte": hold.amount } };
+    if let Some(SpendingKey { id, budget: Some(budget) }) = hold.key {
+        // Of a key that has spent nothing there is no field, which is not greater than 0 either.
+        let most = (budget - hold.amount).max(0);
+        guard.insert(spending_field(id), doc! { "$not": { "$gt": most } });
+    }
+    guard
+}
+
+pub(super) fn spending_field(key: Uuid) -> String {
+    format!("spending.{key}")
+}
+
+pub(super) fn hold_key(id: Uuid) -> String {
+    format!("{}:{id}", EntryKind::Hold.as_str())
+}
+
+pub(super) fn end_key(end: HoldEnd, id: Uuid) -> String {
+    let kind = match end {
+        HoldEnd::Settle => EntryKind::Settle,
+        HoldEnd::Release => EntryKind::Release,
+    };
+    format!("{}:{id}", kind.as_str())
+}
