@@ -1,120 +1,20 @@
 //! Images in MongoDB, a document each.
 
+mod documents;
+
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, Document, doc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{
-    Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, RunningImage, Stray,
-};
+use self::documents::{DELETED, IdOnly, StoredImage};
+use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, Stray};
 use crate::credits::Page;
-use crate::images::{AspectRatio, Image, ImageStatus, MOST_RUNNING};
+use crate::images::{Image, ImageStatus, MOST_RUNNING};
 use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult, now_millis, rfc3339};
-
-/// What the state of an image is that was deleted.
-const DELETED: &str = "deleted";
-
-/// An image as it is stored. One that was deleted keeps its id, its state and what the queue needs.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredImage {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-    user: bson::Uuid,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    conversation: Option<bson::Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reply: Option<bson::Uuid>,
-    prompt: String,
-    aspect_ratio: AspectRatio,
-    seed: i64,
-    provider: String,
-    model: String,
-    is_ai: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fallback_from: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    remote_id: Option<String>,
-    state: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    run: Option<bson::Uuid>,
-    /// Which of the user's [`MOST_RUNNING`] places it takes while it is being made: an index lets each be taken once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    slot: Option<i32>,
-    width: u32,
-    height: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    placeholder: Option<String>,
-    #[serde(default)]
-    credits: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error_code: Option<String>,
-    #[serde(default)]
-    favorite: bool,
-    created_at: i64,
-}
-
-/// The id of an image alone.
-#[derive(Deserialize)]
-struct IdOnly {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-}
-
-impl StoredImage {
-    fn read(self) -> StoreResult<Image> {
-        let id = from_bson(self.id);
-        let status = ImageStatus::parse(&self.state);
-        Ok(Image {
-            id: id.to_string(),
-            status: status.ok_or_else(|| StoreError::Corrupt(format!("image state {:?}", self.state)))?,
-            prompt: self.prompt,
-            aspect_ratio: self.aspect_ratio,
-            seed: read_seed(self.seed)?,
-            width: self.width,
-            height: self.height,
-            provider: self.provider,
-            model: self.model,
-            is_ai: self.is_ai,
-            fallback_from: self.fallback_from,
-            credits: self.credits,
-            error_code: self.error_code,
-            favorite: self.favorite,
-            placeholder: self.placeholder,
-            conversation_id: self.conversation.map(|id| from_bson(id).to_string()),
-            created_at: rfc3339(self.created_at)?,
-            image_url: Image::file_path(id),
-            thumbnail_url: Image::thumbnail_path(id),
-        })
-    }
-
-    fn found(self) -> StoreResult<Found> {
-        let shown_in = self.conversation.map(from_bson).zip(self.reply.map(from_bson));
-        if self.state != ImageStatus::Running.as_str() {
-            return Ok(Found::Ended { credits: self.credits, shown_in });
-        }
-        let run = self.run.ok_or_else(|| StoreError::Corrupt("an image that nobody makes".to_owned()))?;
-        Ok(Found::Running(RunningImage {
-            id: from_bson(self.id),
-            user: from_bson(self.user),
-            shown_in,
-            prompt: self.prompt,
-            aspect_ratio: self.aspect_ratio,
-            seed: read_seed(self.seed)?,
-            provider: self.provider,
-            remote_id: self.remote_id,
-            run: from_bson(run),
-        }))
-    }
-}
-
-fn read_seed(seed: i64) -> StoreResult<u32> {
-    u32::try_from(seed).map_err(|_| StoreError::Corrupt(format!("seed {seed}")))
-}
+use crate::platform::db::{StoreResult, now_millis};
 
 /// [`ImageStore`] over MongoDB.
 pub struct MongoImageStore {
