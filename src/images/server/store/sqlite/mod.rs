@@ -1,16 +1,19 @@
 //! Images in SQLite.
 
+mod making;
+mod rows;
+
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{OptionalExtension, Params, params};
 use uuid::Uuid;
 
-use super::{
-    Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, RunningImage, Stray,
-};
+use self::making::{begin, finish};
+use self::rows::{IMAGE, look_up, read_image};
+use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, NewImage, Stray};
 use crate::credits::Page;
-use crate::images::{AspectRatio, Image, ImageStatus, MOST_RUNNING};
+use crate::images::Image;
 use crate::platform::db::sqlite::{Durability, Sqlite};
-use crate::platform::db::{StoreError, StoreResult, now_millis, rfc3339};
+use crate::platform::db::{StoreResult, now_millis};
 
 /// [`ImageStore`] over the embedded database.
 pub struct SqliteImageStore {
@@ -48,136 +51,6 @@ impl SqliteImageStore {
             })
             .await
     }
-}
-
-const IMAGE: &str =
-    "id, state, prompt, aspect_ratio, seed, width, height, provider, model, is_ai, fallback_from, credits,
-    error_code, favorite, placeholder, conversation_id, created_at";
-
-fn read_image(row: &Row<'_>) -> StoreResult<Image> {
-    let (id, state): (Uuid, String) = (row.get(0)?, row.get(1)?);
-    Ok(Image {
-        status: ImageStatus::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("image state {state:?}")))?,
-        prompt: row.get(2)?,
-        aspect_ratio: parse_ratio(&row.get::<_, String>(3)?)?,
-        seed: row.get(4)?,
-        width: row.get(5)?,
-        height: row.get(6)?,
-        provider: row.get(7)?,
-        model: row.get(8)?,
-        is_ai: row.get(9)?,
-        fallback_from: row.get(10)?,
-        credits: row.get(11)?,
-        error_code: row.get(12)?,
-        favorite: row.get(13)?,
-        placeholder: row.get(14)?,
-        conversation_id: row.get::<_, Option<Uuid>>(15)?.map(|id| id.to_string()),
-        created_at: rfc3339(row.get(16)?)?,
-        image_url: Image::file_path(id),
-        thumbnail_url: Image::thumbnail_path(id),
-        id: id.to_string(),
-    })
-}
-
-fn parse_ratio(name: &str) -> StoreResult<AspectRatio> {
-    AspectRatio::parse(name).ok_or_else(|| StoreError::Corrupt(format!("aspect ratio {name:?}")))
-}
-
-fn begin(connection: &Connection, image: &NewImage) -> StoreResult<bool> {
-    let running: usize = connection
-        .prepare_cached("SELECT count(*) FROM images WHERE user_id = ?1 AND state = 'running'")?
-        .query_row([image.user], |row| row.get(0))?;
-    if running >= MOST_RUNNING {
-        return Ok(false);
-    }
-    let (width, height) = image.aspect_ratio.size();
-    connection
-        .prepare_cached(
-            "INSERT INTO images (id, user_id, conversation_id, reply_id, prompt, aspect_ratio, seed, provider, model,
-                 is_ai, state, run, width, height, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?12, ?13, ?14)",
-        )?
-        .execute(params![
-            image.id,
-            image.user,
-            image.shown_in.map(|(conversation, _)| conversation),
-            image.shown_in.map(|(_, reply)| reply),
-            image.prompt,
-            image.aspect_ratio.as_str(),
-            image.seed,
-            image.provider,
-            image.model,
-            image.is_ai,
-            image.run,
-            width,
-            height,
-            now_millis(),
-        ])?;
-    Ok(true)
-}
-
-fn look_up(connection: &Connection, id: Uuid) -> StoreResult<Found> {
-    let mut found = connection.prepare_cached(
-        "SELECT state, user_id, conversation_id, reply_id, prompt, aspect_ratio, seed, provider, remote_id, run, credits
-         FROM images WHERE id = ?1 AND state <> 'deleted'",
-    )?;
-    let mut rows = found.query([id])?;
-    let Some(row) = rows.next()? else { return Ok(Found::Nothing) };
-    let shown_in = row.get::<_, Option<Uuid>>(2)?.zip(row.get(3)?);
-    if row.get::<_, String>(0)? != ImageStatus::Running.as_str() {
-        return Ok(Found::Ended { credits: row.get(10)?, shown_in });
-    }
-    Ok(Found::Running(RunningImage {
-        id,
-        user: row.get(1)?,
-        shown_in,
-        prompt: row.get(4)?,
-        aspect_ratio: parse_ratio(&row.get::<_, String>(5)?)?,
-        seed: row.get(6)?,
-        provider: row.get(7)?,
-        remote_id: row.get(8)?,
-        run: row.get(9)?,
-    }))
-}
-
-fn finish(connection: &Connection, image: &FinishedImage) -> StoreResult<bool> {
-    let cleanup_at = image.has_stray_files.then(now_millis);
-    let changed = match &image.made {
-        Some(MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, credits }) => connection
-            .prepare_cached(
-                "UPDATE images SET state = ?2, provider = ?4, model = ?5, is_ai = ?6, fallback_from = ?7, width = ?8,
-                     height = ?9, placeholder = ?10, credits = ?11
-                 WHERE id = ?1 AND state = 'running' AND run = coalesce(?3, run)",
-            )?
-            .execute(params![
-                image.id,
-                image.status.as_str(),
-                image.run,
-                provider,
-                model,
-                is_ai,
-                fallback_from,
-                width,
-                height,
-                placeholder,
-                credits,
-            ])?,
-        None => connection
-            .prepare_cached(
-                "UPDATE images SET state = ?2, error_code = ?4, cleanup_at = ?5
-                 WHERE id = ?1 AND state = 'running' AND run = coalesce(?3, run)",
-            )?
-            .execute(params![image.id, image.status.as_str(), image.run, image.error_code, cleanup_at])?,
-    };
-    if changed == 1 {
-        return Ok(true);
-    }
-    let credits = image.made.as_ref().map_or(0, |made| made.credits);
-    Ok(connection
-        .prepare_cached(
-            "SELECT 1 FROM images WHERE id = ?1 AND state = ?2 AND credits = ?3 AND run = coalesce(?4, run)",
-        )?
-        .exists(params![image.id, image.status.as_str(), credits, image.run])?)
 }
 
 #[async_trait]
