@@ -1,0 +1,146 @@
+//! Making holds and ending them.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::entries::{Posting, find_balance, open_account, post};
+use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey};
+use crate::credits::{Balance, EntryKind, ReleaseReason};
+use crate::platform::db::{StoreError, StoreResult, now_millis};
+
+/// What became of a key that came before.
+pub(super) fn find_key(
+    connection: &Connection,
+    user: Uuid,
+    idempotency: &Idempotency,
+) -> StoreResult<Option<HoldOutcome>> {
+    let before = connection
+        .prepare_cached("SELECT id, fingerprint FROM holds WHERE user_id = ?1 AND idempotency_key = ?2")?
+        .query_row(params![user, idempotency.key], |row| Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?)))
+        .optional()?;
+    Ok(before.map(|(id, fingerprint)| idempotency.compare(&fingerprint, id)))
+}
+
+/// Counts what is held as spent by the key; where that is over its budget, nothing, and what is left of it is returned.
+fn spend_by_key(connection: &Connection, hold: &NewHold, key: SpendingKey) -> StoreResult<Option<i64>> {
+    let spent = connection
+        .prepare_cached("SELECT spent FROM api_key_spending WHERE key_id = ?1")?
+        .query_row([key.id], |row| row.get::<_, i64>(0))
+        .optional()?
+        .unwrap_or(0);
+    if let Some(budget) = key.budget
+        && budget - spent < hold.amount
+    {
+        return Ok(Some((budget - spent).max(0)));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO api_key_spending (key_id, user_id, spent) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key_id) DO UPDATE SET spent = spent + excluded.spent",
+        )?
+        .execute(params![key.id, hold.user, hold.amount])?;
+    Ok(None)
+}
+
+pub(super) fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResult<HoldOutcome> {
+    if let Some(idempotency) = &hold.idempotency
+        && let Some(outcome) = find_key(connection, hold.user, idempotency)?
+    {
+        return Ok(outcome);
+    }
+    let balance = open_account(connection, hold.user, free_credits, &hold.request_id)?;
+    if balance.available < hold.amount {
+        return Ok(HoldOutcome::Insufficient { available: balance.available });
+    }
+    if let Some(key) = hold.key
+        && let Some(left) = spend_by_key(connection, hold, key)?
+    {
+        return Ok(HoldOutcome::OverBudget { left });
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO holds (id, user_id, kind, amount, state, request_id, idempotency_key, fingerprint, created_at, lease_until, api_key)
+             VALUES (?1, ?2, ?3, ?4, 'held', ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            hold.id,
+            hold.user,
+            hold.kind.as_str(),
+            hold.amount,
+            hold.request_id,
+            hold.idempotency.as_ref().map(|idempotency| &idempotency.key),
+            hold.idempotency.as_ref().map(|idempotency| idempotency.fingerprint),
+            now_millis(),
+            hold.lease_until,
+            hold.key.map(|key| key.id),
+        ])?;
+    let balance = post(
+        connection,
+        &Posting {
+            user: hold.user,
+            kind: EntryKind::Hold,
+            amount: 0,
+            held_change: hold.amount,
+            debt_change: 0,
+            key: format!("hold:{}", hold.id),
+            request_id: &hold.request_id,
+            reason: None,
+        },
+    )?;
+    Ok(HoldOutcome::Held(balance))
+}
+
+pub(super) fn end_hold(
+    connection: &Connection,
+    id: Uuid,
+    user: Uuid,
+    end: HoldEnd,
+    reason: Option<ReleaseReason>,
+) -> StoreResult<Option<(HoldEnd, Balance)>> {
+    let found = connection
+        .prepare_cached("SELECT amount, request_id, state, api_key FROM holds WHERE id = ?1 AND user_id = ?2")?
+        .query_row([id, user], |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, Option<Uuid>>(3)?,
+            ))
+        })
+        .optional()?;
+    let Some((amount, request_id, state, key)) = found else { return Ok(None) };
+    let ended = match state.as_str() {
+        "held" => None,
+        "settled" => Some(HoldEnd::Settle),
+        "released" => Some(HoldEnd::Release),
+        other => return Err(StoreError::Corrupt(format!("hold {id} is {other:?}"))),
+    };
+    if let Some(ended) = ended {
+        let balance = find_balance(connection, user)?.unwrap_or_default();
+        return Ok(Some((ended, balance)));
+    }
+    let (state, kind, amount_change) = match end {
+        HoldEnd::Settle => ("settled", EntryKind::Settle, -amount),
+        HoldEnd::Release => ("released", EntryKind::Release, 0),
+    };
+    connection.prepare_cached("UPDATE holds SET state = ?2 WHERE id = ?1")?.execute(params![id, state])?;
+    if let (HoldEnd::Release, Some(key)) = (end, key) {
+        connection
+            .prepare_cached("UPDATE api_key_spending SET spent = spent - ?2 WHERE key_id = ?1")?
+            .execute(params![key, amount])?;
+    }
+    let balance = post(
+        connection,
+        &Posting {
+            user,
+            kind,
+            amount: amount_change,
+            held_change: -amount,
+            debt_change: 0,
+            key: format!("{}:{id}", kind.as_str()),
+            request_id: &request_id,
+            reason: reason.map(ReleaseReason::as_str),
+        },
+    )?;
+    Ok(Some((end, balance)))
+}
