@@ -32,7 +32,7 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// What programs may ask for, each route with its description (`api_docs/`); and the forms of the pages.
 pub fn api() -> OpenApiRouter<AppState> {
-    // Reading stops there, whoever reads.
+    // Reading stops there, in every extractor.
     features::upload_routes()
         .layer(RequestBodyLimitLayer::new(chat::server::api::MAX_BODY))
         .merge(features::routes().layer(RequestBodyLimitLayer::new(MAX_BODY)))

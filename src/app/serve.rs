@@ -68,7 +68,7 @@ async fn idle(state: &AppState) {
     }
 }
 
-/// SIGTERM, Ctrl-C, or whoever cancels the state's token (tests).
+/// SIGTERM, Ctrl-C, or the state's token, cancelled (tests).
 async fn wait_for_signal(state: &AppState) {
     let mut terminate = signal(SignalKind::terminate()).ok();
     tokio::select! {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::platform::jobs::{JobEvent, Position};
 
-/// Something that work tells whoever watches it.
+/// Something that work tells those who follow it.
 pub trait Event {
     /// Its name in an event stream, and whether nothing follows it.
     fn head(&self) -> (&'static str, bool);
@@ -26,7 +26,7 @@ impl<T: Serialize> ToJson for T {
     }
 }
 
-/// An event as jobs carry it. Whoever has seen it is at `position`, or at the end.
+/// An event as jobs carry it. Who has seen it is at `position`, or at the end.
 #[must_use]
 pub fn encode<E: Event>(event: &E, position: u64) -> JobEvent {
     let (name, is_last) = event.head();

@@ -1,6 +1,6 @@
 //! Holds: the price of work is put aside before it begins, and charged or given back when it has ended.
 //!
-//! What becomes of a hold is counted here and nowhere else. Whoever has a [`Reserved`] ends it; should the process die
+//! What becomes of a hold is counted here and nowhere else. Who has a [`Reserved`] ends it; should the process die
 //! before, the sweeper does (`recovery.rs`).
 
 use std::time::Duration;

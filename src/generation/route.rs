@@ -1,4 +1,4 @@
-//! Whom one piece of work may ask, one provider after the other.
+//! Which providers one piece of work may ask, one after the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct Fallback {
     pub to: &'static str,
 }
 
-/// The picked provider first, then the others in their order: whoever can answers.
+/// The picked provider first, then the others in their order: the first that can answers.
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `provider`.
@@ -75,7 +75,7 @@ impl<P: Provider + ?Sized> Route<P> {
         self.generation.retries.earn();
     }
 
-    /// Whom [`Generation::plan`] is going to begin with, as far as one can know before.
+    /// The provider that [`Generation::plan`] is going to begin with, as far as one can know before.
     #[must_use]
     pub fn forecast(order: &[Arc<Guarded<P>>]) -> Option<&Arc<Guarded<P>>> {
         order.iter().find(|provider| provider.breaker_state() != BreakerState::Open).or_else(|| order.first())
@@ -113,7 +113,7 @@ impl<P: Provider + ?Sized> Route<P> {
     }
 
     /// Goes on to the next provider after this one failed, if there is one that may be asked. Over the budget of retries,
-    /// whoever fails rests at once: those who come ask the next one first, and only those who are here already are taken
+    /// a provider that fails rests at once: those who come ask the next one first, and only those who are here already are taken
     /// further, to one that is well.
     pub fn next(&mut self, error: &ProviderError) -> Option<Fallback> {
         let from = self.provider().name();

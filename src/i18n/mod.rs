@@ -2,7 +2,7 @@
 //!
 //! The texts are compiled into the server, which checks that none is missing in any language. The browser has none of
 //! them in its WASM: the document brings those of its language (`document/shell.rs`). A new language is one file like
-//! `en.rs`, a line in each `match` of `language.rs` and one in `request.rs`.
+//! `en.rs`, a line in each `match` of `language.rs`, one in `request.rs` and one in `document/head.rs`.
 
 #[cfg(not(feature = "ssr"))]
 mod browser;

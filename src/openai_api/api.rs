@@ -81,7 +81,7 @@ async fn show_model(
     found.map(Json).ok_or_else(|| V1Error(AppError::invalid("model", format!("The model `{name}` does not exist."))))
 }
 
-/// Whoever can answer, then each by name. When a model was made is not known; clients want a number.
+/// The one that stands for all of them, then each by name. When a model was made is not known; clients want a number.
 fn models(chat: &Chat) -> Vec<Value> {
     let model = |id: &str, owner: &str| json!({ "id": id, "object": "model", "created": 0, "owned_by": owner });
     let own = chat.providers.iter().map(|provider| model(&provider.model(), provider.name()));

@@ -11,7 +11,7 @@ use crate::chat::server::providers::{MAX_OUTPUT_TOKENS, Role, Sampling, Turn};
 use crate::chat::server::send::Terms;
 use crate::platform::error::{AppError, AppResult};
 
-/// The model that stands for whoever answers first, in the configured order.
+/// The model that stands for the first provider that answers, in the configured order.
 pub const ANY_MODEL: &str = "tessera";
 /// Most texts that may end an answer.
 const MAX_STOPS: usize = 4;

@@ -10,13 +10,12 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
+use url::Url;
 
 use super::config::Reader;
-use secrecy::SecretString;
-use url::Url;
 
 /// What servers that share a database share besides it. There when `REDIS_URL` is set.
 #[derive(Debug, Clone)]

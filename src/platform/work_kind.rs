@@ -1,9 +1,10 @@
 //! What kind of paid work a job does.
 
-use crate::i18n::Text;
 use serde::{Deserialize, Serialize};
 
-/// What credits are held for; tells whom to ask after a crash what became of it.
+use crate::i18n::Text;
+
+/// What credits are held for; after a crash it tells which feature knows what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]

@@ -1,4 +1,4 @@
-//! Rows and columns. It knows how to show them; sorting and loading are left to whoever has the rows.
+//! Rows and columns. It knows how to show them; sorting and loading are left to the page that has the rows.
 
 use leptos::prelude::*;
 

@@ -19,7 +19,7 @@ const FEATURES: [&str; 12] = [
 ];
 const CELLAR: [&str; 3] = ["platform", "ui", "i18n"];
 
-/// The floors in their order. Whoever is above may name whoever is below.
+/// The floors in their order: each may name those before it.
 const FLOORS: [&[&str]; 6] =
     [&["usage"], &["account", "credits"], &["generation"], &["images"], &["chat"], &["openai_api"]];
 

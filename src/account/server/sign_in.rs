@@ -81,7 +81,7 @@ pub fn auth_page(
     };
     let path = format!("{plain_path}?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>());
     let free_credits = account.free_credits;
-    // Whoever is about to sign in needs the app next.
+    // Who is about to sign in needs the app next.
     let static_page = StaticPage {
         title,
         description: t(Text::SiteDescription),

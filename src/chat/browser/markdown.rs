@@ -7,8 +7,9 @@
 
 use std::fmt::Write;
 
-use crate::i18n::{Text, t};
 use pulldown_cmark::{Alignment, CodeBlockKind, CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
+
+use crate::i18n::{Text, t};
 
 /// Elements inside one another beyond this are left out (their text stays), so that no answer can build a tree that
 /// is too deep for the parsers behind us.

@@ -1,5 +1,5 @@
 //! How a message leaves: with the id of the one that it takes the place of, under one key for every try, and back into
-//! its field if the server does not accept it. What comes of it is in `follow.rs`.
+//! its field if the server does not accept it. What comes of it is in `stream.rs`.
 
 use std::time::Duration;
 

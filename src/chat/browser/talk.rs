@@ -1,5 +1,5 @@
 //! What talks to the server about replies and who writes them, as a chunk of its own: nobody needs it before there is something to send, to
-//! follow or to load. Here are its doors; what is behind them is in `question.rs`, `send.rs`, `follow.rs`,
+//! follow or to load. Here are its doors; what is behind them is in `send.rs`, `request.rs`, `stream.rs`,
 //! `provider_choice.rs` and `client.rs`.
 
 use std::future::Future;

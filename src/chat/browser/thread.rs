@@ -1,6 +1,6 @@
 //! The conversation on the screen: its messages, what is being written, and what the user can do with them.
 //!
-//! How a question leaves is in `question.rs` and `send.rs`, how a reply gets here in `follow.rs`; nothing here waits for anything.
+//! How a message leaves is in `send.rs` and `request.rs`, how a reply gets here in `stream.rs`; nothing here waits for anything.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -29,7 +29,7 @@ pub struct ChatConfig {
 /// Who is given an answer that was given before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheScope {
-    /// Whoever asks the same in the same context.
+    /// Everybody who asks the same in the same context.
     Shared,
     /// Only who got it.
     User,

@@ -1,6 +1,6 @@
 //! `/image …` in a conversation: the image is made as any other, and a reply shows it.
 //!
-//! The reply has a job of its own that only waits for the image's. It is ended by whoever ends the image, so that a
+//! The reply has a job of its own that only waits for the image's. It ends with the image (`ImageListener`), so that a
 //! crash leaves neither behind.
 
 use std::sync::Arc;
@@ -167,7 +167,7 @@ async fn follow(chat: &Chat, job: &Job, user: Uuid, image: Uuid, reply_id: Uuid,
     let end = match shown(chat, user, image).await {
         Ok(done) => ChatEvent::Done(done),
         Err(error) => {
-            // Whoever made the image has ended the reply, unless it was deleted.
+            // The job of the image has ended the reply, unless it was deleted.
             end_reply(chat.store.as_ref(), chat.images.store.as_ref(), user, image, reply_id).await;
             error_event(&error)
         }

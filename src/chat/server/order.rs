@@ -1,4 +1,4 @@
-//! Whom to ask, one after the other.
+//! Which providers to ask, one after the other.
 
 use std::sync::Arc;
 

@@ -1,17 +1,17 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
-use super::Chat;
-use super::events::error_event;
 use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
+use super::Chat;
+use super::events::error_event;
 use super::providers::{
     ChatProvider, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
 };
-use super::response_cache::{KeptAnswer, Lead};
+use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
 use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::server::store::WorkKind;
@@ -34,8 +34,8 @@ pub(super) struct ReplyJob {
     pub sampling: Sampling,
     /// The provider that the user wants the answer of, and the model if not its own. Another provider's is not kept.
     pub picked: Option<(String, Option<String>)>,
-    /// Others wait for this answer, and it is kept for whoever asks the same.
-    pub lead: Option<Lead>,
+    /// Others wait for this answer, and it is kept for those who ask the same.
+    pub leader: Option<Leader>,
 }
 
 impl ReplyJob {
@@ -109,7 +109,7 @@ impl Draft<'_> {
     }
 
     async fn write(&mut self) -> Ending {
-        // One deadline for the first token, whoever it comes from; each gets its share of what is left until then.
+        // One deadline for the first token, from whichever provider it comes; each gets its share of what is left until then.
         self.route.begin(self.chat.config.timeout);
         loop {
             let provider = self.route.provider().clone();
@@ -265,17 +265,17 @@ impl Draft<'_> {
             error_code: error.as_ref().map(AppError::code),
             usage,
         };
-        let kept = self.work.lead.as_ref().filter(|_| {
+        let kept = self.work.leader.as_ref().filter(|_| {
             // A stopped answer is not whole.
             reply.state == MessageState::Complete && !(reply.fallback_from.is_some() && self.work.picked.is_some())
         });
-        let kept = kept.map(|lead| {
+        let kept = kept.map(|leader| {
             let FinishedReply { text, provider, model, .. } = reply.clone();
-            (lead, KeptAnswer { text, provider, model, usage })
+            (leader, KeptAnswer { text, provider, model, usage })
         });
         let closed = self.close_books(reply, credits).await;
-        if let (Ok(_), Some((lead, answer))) = (&closed, &kept) {
-            lead.keep(answer).await;
+        if let (Ok(_), Some((leader, answer))) = (&closed, &kept) {
+            leader.keep(answer).await;
         }
         self.publish(&match closed {
             Ok(Closed { charged, available, .. }) => match error {

@@ -19,8 +19,8 @@ use super::providers::{Role, Sampling, Turn};
 use crate::chat::Usage;
 use crate::platform::cache::Cache;
 
-/// How long whoever asks first may be silent before others take him for dead.
-const LEAD: Duration = Duration::from_secs(5);
+/// How long a leader may be silent before others take it for dead.
+const LEADER_LIVES: Duration = Duration::from_secs(5);
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How often those who wait look.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -91,7 +91,7 @@ impl AnswerKey {
         format!("answer:{}", self.0)
     }
 
-    fn lead(&self) -> String {
+    fn leader(&self) -> String {
         format!("lead:{}", self.0)
     }
 }
@@ -100,15 +100,15 @@ impl AnswerKey {
 pub(super) enum Found {
     Answer(KeptAnswer),
     /// Nobody else asks: others wait for this one.
-    Lead(Lead),
+    Leader(Leader),
     /// Somebody else asks already.
     Elsewhere(AnswerKey),
     /// Answers are not kept, a new one is wanted, or somebody else takes too long.
     Nothing,
 }
 
-/// Who asks first. Dropped, the next one may.
-pub(super) struct Lead {
+/// The first of those that ask the same. Dropped, the next one leads.
+pub(super) struct Leader {
     cache: Arc<dyn Cache>,
     key: AnswerKey,
     token: Vec<u8>,
@@ -116,13 +116,13 @@ pub(super) struct Lead {
     keep: Duration,
 }
 
-impl Lead {
+impl Leader {
     fn new(chat: &Chat, key: AnswerKey, token: Vec<u8>) -> Self {
-        let (cache, name, value) = (chat.cache.clone(), key.lead(), token.clone());
+        let (cache, name, value) = (chat.cache.clone(), key.leader(), token.clone());
         let renewal = tokio::spawn(async move {
             loop {
                 sleep(RENEW_EVERY).await;
-                cache.put(&name, value.clone(), LEAD).await;
+                cache.put(&name, value.clone(), LEADER_LIVES).await;
             }
         });
         Self { cache: chat.cache.clone(), key, token, renewal, keep: chat.config.cache_ttl }
@@ -137,10 +137,10 @@ impl Lead {
     }
 }
 
-impl Drop for Lead {
+impl Drop for Leader {
     fn drop(&mut self) {
         self.renewal.abort();
-        let (cache, name, token) = (self.cache.clone(), self.key.lead(), std::mem::take(&mut self.token));
+        let (cache, name, token) = (self.cache.clone(), self.key.leader(), std::mem::take(&mut self.token));
         // Without a runtime the process is ending: the claim runs out by itself.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { cache.release(&name, &token).await });
@@ -154,12 +154,12 @@ pub(super) async fn find(chat: &Chat, key: AnswerKey) -> Found {
         return Found::Answer(answer);
     }
     let token = Uuid::now_v7().as_bytes().to_vec();
-    if !chat.cache.claim(&key.lead(), &token, LEAD).await {
+    if !chat.cache.claim(&key.leader(), &token, LEADER_LIVES).await {
         return Found::Elsewhere(key);
     }
-    let lead = Lead::new(chat, key, token);
+    let leader = Leader::new(chat, key, token);
     // The one before may have ended between the look and the claim.
-    look(chat, &lead.key).await.map_or_else(|| Found::Lead(lead), Found::Answer)
+    look(chat, &leader.key).await.map_or_else(|| Found::Leader(leader), Found::Answer)
 }
 
 /// Waits while somebody else asks.

@@ -1,4 +1,4 @@
-//! Asking for a reply: what may be asked and of whom, what is put before the model, what is held for it.
+//! Sending a message: the request is checked, the order of providers and the context chosen, the price held.
 //!
 //! Writing the reply is `reply.rs`.
 
@@ -204,14 +204,14 @@ impl Sending {
             }
             found = response_cache::wait(chat, question).await;
         }
-        let lead = match found {
+        let leader = match found {
             Found::Answer(answer) => {
                 chat.generation.metrics.looked_up(true);
                 return self.give(chat, answer).await;
             }
-            Found::Lead(lead) => {
+            Found::Leader(leader) => {
                 chat.generation.metrics.looked_up(false);
-                Some(lead)
+                Some(leader)
             }
             Found::Elsewhere(_) | Found::Nothing => None,
         };
@@ -234,11 +234,11 @@ impl Sending {
         };
         let accepted = self.accepted(ids.reply, true);
         let (sampling, picked) = (self.terms.sampling, self.terms.picked);
-        reply::start(chat, ReplyJob { hold, conversation, turns, sampling, picked, lead }, route);
+        reply::start(chat, ReplyJob { hold, conversation, turns, sampling, picked, leader }, route);
         Ok(accepted)
     }
 
-    /// Stores the message and the running reply, and gathers what the model gets to see and whom to ask.
+    /// Stores the message and the running reply, and gathers the context for the model and the providers to ask.
     async fn begin(
         &mut self,
         chat: &Chat,

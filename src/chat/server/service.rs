@@ -1,6 +1,6 @@
 //! What one sees of chat: replies and conversations, and how they are stopped, changed and deleted.
 //!
-//! Asking is `asking.rs`, writing a reply `reply.rs`, watching one `watch.rs`.
+//! Sending is `send.rs`, writing a reply `reply.rs`, following one `subscribe.rs`.
 
 use std::sync::Arc;
 

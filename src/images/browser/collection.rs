@@ -1,6 +1,6 @@
 //! The images on the screen: which there are, which are chosen, and what the user can do with them.
 //!
-//! How an image is asked for is in `make.rs`, how it gets here in `follow.rs`; `viewing.rs` shows one, `changing.rs` changes and
+//! How an image is asked for is in `send.rs`, how it gets here in `stream.rs`; `viewing.rs` shows one, `changing.rs` changes and
 //! deletes.
 
 use std::sync::Arc;

@@ -104,7 +104,7 @@ async fn order_again(images: &Images, caller: &Caller, id: Uuid) -> AppResult<()
     let request = ImageRequest {
         prompt: image.prompt,
         aspect_ratio: Some(image.aspect_ratio.as_str().to_owned()),
-        // It may not be configured any more: then whoever is first.
+        // It may not be configured any more: then the first is asked.
         provider: images
             .providers
             .iter()

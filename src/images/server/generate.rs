@@ -1,7 +1,7 @@
 //! Making an image: one job from the first provider asked to the settled or released hold.
 //!
 //! Everything that a crash could lose is written down before it matters: the provider's id before it is asked again, and
-//! the hold, which stays open until it is known whether there are files. Whoever finds a hold that nobody renews knows
+//! the hold, which stays open until it is known whether there are files. The sweeper that finds a hold that nobody renews knows
 //! where its files would be.
 
 use std::sync::Arc;
@@ -380,7 +380,7 @@ impl Easel<'_> {
         self.tell(&error_event(&AppError::NotFound));
     }
 
-    /// Queues the files that this run may have stored for nobody. Were this cut off, whoever sweeps its hold does it.
+    /// Queues the files that this run may have stored for nobody. Were this cut off, the sweeper of its hold does it.
     async fn clear_away(&self) {
         if self.has_stored {
             let queued = keep_trying(|| self.images.store.queue_strays(vec![self.work.hold.id()])).await;

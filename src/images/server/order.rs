@@ -1,6 +1,6 @@
-//! Asking for an image: what may be asked and of whom, what is held for it.
+//! Ordering an image: the request is checked, the order of providers chosen, the price held.
 //!
-//! Making it is `generate.rs`.
+//! Generating it is `generate.rs`.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct ImageSpec {
     pub prompt: String,
     pub aspect_ratio: AspectRatio,
     pub seed: u32,
-    /// Whom to ask, one after the other; never empty.
+    /// The providers to ask, one after the other; never empty.
     order: Vec<Arc<GuardedImageProvider>>,
     /// The conversation and the reply that show it, if it is made in a conversation.
     pub shown_in: Option<(Uuid, Uuid)>,
@@ -101,7 +101,7 @@ impl Images {
         Ok(AcceptedImage { id, is_new, quota })
     }
 
-    /// Holds the price of an image and stores that it is being made. Whoever reserves one starts or cancels it, where no
+    /// Holds the price of an image and stores that it is being made. Who reserves one starts or cancels it, where no
     /// handler can be dropped in between ([`outlive_handler`]).
     ///
     /// # Errors

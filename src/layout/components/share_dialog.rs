@@ -1,7 +1,6 @@
 //! The secret link to a conversation.
 
 use leptos::{ev, prelude::*, task::spawn_local};
-
 use web_sys::HtmlInputElement;
 
 use super::conversation_tools::{Problem, Tools};

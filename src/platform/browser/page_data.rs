@@ -1,7 +1,7 @@
 //! The data of a page: loaded before the server renders it, fetched by a server function on navigation.
 //!
 //! Leptos' `Resource` and `Suspense` do the same for 50 KB more WASM (brotli) and stream the page in pieces; here the
-//! page handler (`app/pages.rs`) awaits the data first, so the HTML is whole, needs no script and is cheap to make.
+//! page handler (`document/app_page.rs`) awaits the data first, so the HTML is whole, needs no script and is cheap to make.
 
 use std::future::Future;
 

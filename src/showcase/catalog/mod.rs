@@ -102,7 +102,7 @@ mod tests {
             let components: Vec<_> =
                 items.iter().filter_map(as_component).map(|item| describe_component(item, &items)).collect();
             for component in &components {
-                assert!(described.contains(&*file), "{} has no entry in src/gallery/examples/mod.rs", component.name);
+                assert!(described.contains(&*file), "{} has no entry in src/showcase/examples/mod.rs", component.name);
                 assert!(PRIMITIVES.iter().any(|(other, _)| *other == file), "{file} is missing in PRIMITIVES");
                 assert!(!component.about.is_empty(), "{} says nothing of itself", component.name);
                 for part in &component.parts {

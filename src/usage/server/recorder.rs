@@ -1,4 +1,4 @@
-//! Writes attempts down off the path of the answers: whoever records never waits.
+//! Writes attempts down off the path of the answers: a job that records never waits.
 //!
 //! One task writes what has gathered in one go. While the database is gone it keeps what it has and tries again; what
 //! does not fit into the queue any more is dropped, counted and logged.
@@ -85,7 +85,7 @@ impl Writer {
             self.write(batch).await;
             self.report();
             for done in flushed {
-                // Whoever waits may have given up.
+                // The one that waits may have given up.
                 _ = done.send(());
             }
         }

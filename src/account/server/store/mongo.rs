@@ -5,13 +5,13 @@ use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{AccountStore, StoredKey, User};
 use crate::account::{Email, Role};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::secret::SecretHash;
-use uuid::Uuid;
 
 /// A user as it is stored.
 #[derive(Debug, Serialize, Deserialize)]

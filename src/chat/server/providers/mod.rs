@@ -1,4 +1,4 @@
-//! The port to whoever writes replies: a stream of tokens, then what it used. Dropping the stream cancels upstream.
+//! The port to chat providers: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
 mod gemini;
 mod http;

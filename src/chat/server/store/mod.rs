@@ -136,7 +136,7 @@ pub trait ChatStore: Send + Sync {
     /// Ends a reply that nobody writes any more: incomplete with text, failed without, free either way. Returns what
     /// the reply costs, which is more than 0 if it had ended well before; `None` when there is no such reply.
     async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>>;
-    /// Asks whoever writes this reply, on whatever server, to stop; `false` when nobody writes it.
+    /// Asks the server that writes this reply to stop; `false` when none writes it.
     async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool>;
     /// Which of these running replies should stop: those that were asked to, and those that were deleted.
     async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
@@ -157,7 +157,7 @@ pub trait ChatStore: Send + Sync {
     async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed>;
     /// Copies what has been said up to a message; the copies are free. `None` where there is no such message.
     async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>>;
-    /// Lets whoever has the secret read it, in the place of whoever had the one before, or nobody any more; `false`
+    /// Lets those who have the secret read it, and no longer those who had the one before; without a secret nobody; `false`
     /// where there is none.
     async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool>;
     /// The conversation that is shared by this secret.

@@ -1,4 +1,4 @@
-//! The port to whoever paints: an order goes out, and it is asked after until there is a picture.
+//! The port to image providers: an order goes out, and it is asked after until there is a picture.
 
 mod download;
 mod openai;

@@ -42,7 +42,7 @@ pub struct Assignment {
     pub remote_id: Option<String>,
 }
 
-/// An image in the making, as whoever goes on with it needs it.
+/// An image in the making, with what is needed to go on with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningImage {
     pub id: Uuid,
@@ -56,7 +56,7 @@ pub struct RunningImage {
     pub run: Uuid,
 }
 
-/// What became of an image, whoever it belongs to.
+/// What became of an image, of whatever user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     Running(RunningImage),
@@ -139,7 +139,7 @@ pub trait ImageStore: Send + Sync {
     /// Ends an image in the making, durably; `false` when it ended otherwise, is gone, or belongs to another run. The
     /// same end again is `true` again. A queue entry is made in the same step where there may be stray files.
     async fn finish(&self, image: FinishedImage) -> StoreResult<bool>;
-    /// Asks whoever makes it, on whatever server, to stop; `false` when nobody does.
+    /// Asks the server that makes it to stop; `false` when none does.
     async fn request_stop(&self, user: Uuid, id: Uuid) -> StoreResult<bool>;
     /// Which of these running images should stop: those that were asked to, and those that were deleted.
     async fn stop_requests(&self, images: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
