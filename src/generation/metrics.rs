@@ -300,7 +300,7 @@ const fn method_name(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::HEAD => "HEAD",
         Method::OPTIONS => "OPTIONS",
-        // Whoever asks may invent some.
+        // Clients may invent some.
         _ => "other",
     }
 }

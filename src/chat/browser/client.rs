@@ -19,7 +19,7 @@ pub fn events_path(message: &str) -> String {
     format!("/api/chat/{message}/events")
 }
 
-/// Stops a reply, for whoever watches it.
+/// Stops a reply, for all who follow it.
 pub async fn stop(message: &str) -> Result<(), Failure> {
     post(&format!("/api/chat/{message}/stop")).send().await.map(drop)
 }

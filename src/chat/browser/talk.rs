@@ -26,7 +26,7 @@ enum Task {
     Prepare,
 }
 
-/// Fetches the chunk; whoever is about to write will need it.
+/// Fetches the chunk; who is about to write will need it.
 pub(super) fn prepare(thread: Thread) {
     spawn_local(run(thread, 0, Task::Prepare));
 }

@@ -75,7 +75,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("terminal", "bash"),
 ];
 
-/// How many languages' regular expressions are kept at a time. Whoever talks about one language gains, and the memory
+/// How many languages' regular expressions are kept at a time. A talk about one language gains, and the memory
 /// stays under 50 MiB whatever a hundred users talk about.
 const MAX_LANGUAGES: usize = 4;
 

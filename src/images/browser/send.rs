@@ -15,7 +15,7 @@ use crate::platform::browser::api::{Failure, Tries, new_idempotency_key};
 pub struct Wish {
     pub prompt: String,
     pub ratio: AspectRatio,
-    /// Empty: whoever can.
+    /// Empty: the first that can.
     pub provider: String,
     /// Of the first image, and one more for each after it; by chance where there is none.
     pub seed: Option<u32>,

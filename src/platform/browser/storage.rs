@@ -22,7 +22,7 @@ pub fn keep(key: &str, text: &str) {
     }
 }
 
-/// Forgets everything, whoever it was kept for.
+/// Forgets everything, of every user.
 pub fn forget_all() {
     if let Some(kept) = storage() {
         // As above.

@@ -66,7 +66,7 @@ impl PriceTable {
     /// follows.
     ///
     /// # Errors
-    /// What is wrong with it, for whoever wrote it.
+    /// What is wrong with it, for the operator who wrote it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut rows = Vec::new();
         let mut images: Vec<(String, u64)> = Vec::new();

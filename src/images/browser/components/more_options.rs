@@ -16,7 +16,7 @@ pub fn MoreOptions(
     providers: Vec<ImageProviderInfo>,
     /// The field of the seed.
     seed: NodeRef<html::Input>,
-    /// Who is asked first; empty: whoever can.
+    /// The provider to ask first; empty: the first that can.
     chosen: RwSignal<String>,
 ) -> impl IntoView {
     let choice = |provider: ImageProviderInfo| {

@@ -290,7 +290,7 @@ impl ChatStore for MongoChatStore {
                     return Ok(Changed::TooManyPinned);
                 };
                 set.insert("pin", place);
-                // Never from one place to another: whoever looks for one meanwhile might see both taken.
+                // Never from one place to another: a search meanwhile might see both taken.
                 owned.insert("pin", doc! { "$exists": false });
             }
             let mut update = Document::new();

@@ -31,7 +31,7 @@ const MAX_ANSWER: usize = 256 * 1024;
 
 /// Pictures in one product environment of Cloudinary.
 ///
-/// They are public to whoever knows their address, and the address holds 74 random bits of the id.
+/// They are public to those who know their address, and the address holds 74 random bits of the id.
 pub struct CloudinaryStore {
     config: CloudinaryConfig,
     http: reqwest::Client,
