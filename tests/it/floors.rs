@@ -105,8 +105,18 @@ fn the_targets_part_only_where_modules_are_named() {
     let parts = |file: &PathBuf| {
         let names_modules = file.file_name().is_some_and(|name| name == "mod.rs" || name == "lib.rs");
         let text = std::fs::read_to_string(file).unwrap();
-        !names_modules && text.contains("feature = \"ssr\"")
+        !names_modules
+            && ["cfg(", "cfg!(", "cfg(not("].iter().any(|cfg| text.contains(&format!("{cfg}feature = \"ssr\"")))
     };
     let wrong: Vec<_> = files.into_iter().filter(parts).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_module_has_its_floor() {
+    let text = std::fs::read_to_string("src/lib.rs").unwrap();
+    let modules = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let known = [&FEATURES[..], &CELLAR, &["app", "routes"]].concat();
+    let homeless: Vec<_> = modules.filter(|module| !known.contains(module)).collect();
+    assert!(homeless.is_empty(), "{homeless:?}");
 }

@@ -2,6 +2,8 @@
 
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION, SET_COOKIE};
 
+use tessera::routes::Access;
+
 use crate::support::{PASSWORD, TestApp};
 
 #[tokio::test]
@@ -192,5 +194,31 @@ async fn brotli_is_sent_only_to_who_takes_it() {
     }
     for accepted in ["br;q=0", "br; q=0, gzip;q=0", "identity"] {
         assert_eq!(encoding(accepted).await, None, "{accepted}");
+    }
+}
+
+/// A row of the table that no feature serves, or that the browser is led to and the server is not, would be found by a reload.
+#[tokio::test]
+async fn every_page_of_the_table_is_served() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    for route in tessera::routes::ROUTES {
+        let path = route.path.replace("{id}", &uuid::Uuid::now_v7().to_string());
+        let signed_out = app.visitor().get(&path).send().await.unwrap();
+        match route.access {
+            Access::Everybody => assert_eq!(signed_out.status(), 200, "{path}"),
+            Access::SignedIn => {
+                assert_eq!(signed_out.status(), 303, "{path}");
+                assert!(signed_out.headers()[LOCATION].to_str().unwrap().starts_with("/sign-in?next="), "{path}");
+                let page = user.get(&path).send().await.unwrap();
+                // Nothing has this id, but the page that says so is the app's.
+                assert!(
+                    path == route.path && page.status() == 200 || page.status() == 404,
+                    "{path}: {}",
+                    page.status()
+                );
+                assert!(page.text().await.unwrap().contains("id=\"main\""), "{path}");
+            }
+        }
     }
 }
