@@ -51,7 +51,7 @@ const fn public_page(path: &'static str, title: Text, command: Option<(IconName,
 
 /// Every page, in the order of the command palette.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 11] = [
+pub static ROUTES: [Route; 11] = [
     // One page for both, so that a new chat stays as it is when it gets its address.
     app_page("/chat", Text::NewChat, Some((IconName::Plus, Text::NewChat)), || Box::pin(async { chat_chunk().await.ok() })),
     app_page("/chat/{id}", Text::Chat, None, || Box::pin(async { chat_chunk().await.ok() })),
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(path("/chat"), Some("/chat"));
         assert_eq!(path("/chat/1"), Some("/chat/{id}"));
         assert_eq!(path("/chatter"), None);
-        for route in ROUTES {
+        for route in &ROUTES {
             assert_eq!(path(route.path), Some(route.path));
         }
     }

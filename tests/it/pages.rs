@@ -202,7 +202,7 @@ async fn brotli_is_sent_only_to_who_takes_it() {
 async fn every_page_of_the_table_is_served() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    for route in tessera::routes::ROUTES {
+    for route in &tessera::routes::ROUTES {
         let path = route.path.replace("{id}", &uuid::Uuid::now_v7().to_string());
         let signed_out = app.visitor().get(&path).send().await.unwrap();
         match route.access {
