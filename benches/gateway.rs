@@ -40,10 +40,10 @@ use tempfile::TempDir;
 use tessera::account::Role;
 use tessera::account::server::store::User;
 use tessera::app::config::Config;
+use tessera::app::stores::Stores;
 use tessera::chat::MessageState;
 use tessera::chat::server::store::{FinishedReply, NewExchange};
 use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
-use tessera::app::stores::Stores;
 use uuid::Uuid;
 
 type Vars = BTreeMap<String, String>;

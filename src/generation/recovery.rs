@@ -147,7 +147,9 @@ pub async fn heed_stops(generation: &Generation, recoverers: &Recoverers) -> App
         // One that fails keeps no other from its turn.
         match feature.stop_requests(running).await {
             Ok(asked) => {
-                asked.into_iter().filter_map(|id| generation.jobs.get(id)).for_each(|job| job.stop(StopReason::User))
+                for job in asked.into_iter().filter_map(|id| generation.jobs.get(id)) {
+                    job.stop(StopReason::User);
+                }
             }
             Err(error) => failed = Err(error),
         }

@@ -144,7 +144,7 @@ fn find_config_sources(folder: &Path, found: &mut Vec<PathBuf>) {
         if path.is_dir() {
             find_config_sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs")
-            && (name.starts_with("config") || folder.ends_with("config"))
+            && (name.starts_with("config") || read(&path).contains("reader: &mut Reader"))
         {
             found.push(path);
         }

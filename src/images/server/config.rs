@@ -275,12 +275,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::credits::server::config::CreditsConfig;
 
     fn read(vars: &[(&str, &str)]) -> Result<ImagesConfig, Vec<String>> {
         let vars: BTreeMap<_, _> = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let mut reader = Reader::new(&vars);
         let site = SiteConfig::read(&mut reader);
         let config = ImagesConfig::read(&mut reader, &site);
+        // The price of an image is read with the others.
+        CreditsConfig::read(&mut reader);
         reader.finish(config)
     }
 
