@@ -152,7 +152,7 @@ impl Chat {
     /// One message, rendered.
     ///
     /// # Errors
-    /// As [`load_conversation`].
+    /// As [`Self::load_conversation`].
     pub async fn load_message(&self, user: Uuid, id: Uuid) -> AppResult<Message> {
         rendered(self.find_reply(user, id).await?.message, render).await
     }

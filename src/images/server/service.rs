@@ -48,7 +48,7 @@ impl Images {
     /// What `/images` shows first.
     ///
     /// # Errors
-    /// As [`list_images`].
+    /// As [`Self::list_images`].
     pub async fn load_gallery(&self, user: Uuid, query: &GalleryQuery) -> AppResult<Gallery> {
         let filter = ImageFilter { query: query.q.clone(), favorites_only: query.favorites };
         let images = self.list_images(user, filter, query.cursor.as_deref(), IMAGES_PAGE).await?;
