@@ -79,6 +79,8 @@ test('images are found by their words and by the heart', async ({ page }) => {
   await expect(tiles(page)).toHaveCount(1);
   await page.reload();
   await expect(tiles(page)).toHaveCount(1);
+  // The tiles are there before anybody listens to what is typed.
+  await hydrated(page);
   await page.getByRole('searchbox', { name: 'Search images' }).fill('nothing like this');
   await expect(page.getByText('No image fits')).toBeVisible();
   await page.getByRole('link', { name: 'Show all images' }).click();
