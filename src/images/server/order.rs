@@ -61,12 +61,6 @@ impl ImageSpec {
             shown_in: None,
         })
     }
-
-    /// Who is asked first.
-    #[must_use]
-    pub fn first(&self) -> &GuardedImageProvider {
-        &self.order[0]
-    }
 }
 
 impl Images {
