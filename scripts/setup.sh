@@ -338,6 +338,7 @@ check_prerequisites
 if ((rank >= 2)); then
     step "Chromium" chromium
     step "Redis" apt redis-server
+    step "libfaketime" apt faketime
 fi
 if ((rank >= 3)); then
     step "wrk" apt wrk

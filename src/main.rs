@@ -64,7 +64,10 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(problems) => return fail(&problems.join("\n")),
     };
-    telemetry::start(&config.log);
+    let log = match telemetry::start(&config.log) {
+        Ok(log) => log,
+        Err(error) => return fail(&format!("the log cannot be written: {error}")),
+    };
     // Two TLS providers in one program panic at the first connection unless one is chosen.
     _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -73,7 +76,11 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(run(arguments.command, config)) {
         Ok(code) => code,
-        Err(problem) => fail(&problem),
+        Err(problem) => {
+            // The last word is what went wrong.
+            log.flush();
+            fail(&problem)
+        }
     }
 }
 

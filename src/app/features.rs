@@ -63,8 +63,8 @@ pub fn provide_features(state: &AppState) {
 }
 
 /// What goes on in the background until the server has ended.
-pub fn background(state: &AppState) -> Vec<tokio::task::JoinHandle<()>> {
-    vec![tokio::spawn(background::run(state.clone())), tokio::spawn(images::server::garbage::run(state.images.clone()))]
+pub fn background(state: &AppState) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(background::run(state.clone()))
 }
 
 /// The pages of a feature at their addresses.

@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::future::ready;
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
 use super::config::Config;
@@ -21,12 +22,16 @@ use crate::chat::server::providers::{ProviderError, ProviderEvent, ProviderReque
 use crate::generation::{Guarded, Provider};
 use crate::images::server::garbage::{Inventory, take_inventory};
 use crate::images::server::providers::ImageProvider;
-use crate::platform::db::DatabaseConfig;
-use crate::platform::redis;
+use crate::platform::db::{Database, DatabaseConfig, Probed, StoreError};
 use crate::platform::site::database_path;
+use crate::platform::{redis, tasks};
 
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long what was found out about the database is told again.
+const PROBE_LASTS: Duration = Duration::from_secs(1);
+/// A clock that is further from the database's, in milliseconds, is wrong.
+const CLOCK_WRONG_AFTER: i64 = 2000;
 
 /// Whether requests can be served, and what is wrong.
 #[derive(Serialize, ToSchema)]
@@ -35,8 +40,12 @@ struct Readiness {
     ready: bool,
     /// It is shutting down.
     draining: bool,
-    /// It can be reached.
+    /// It can be reached, and written to.
     database: bool,
+    /// How far the clock of this server is ahead of the database's, in milliseconds. Only told: leases go by the database's.
+    clock_ahead_ms: Option<i64>,
+    /// What must go on in the background and does not at the moment: it is begun anew by itself.
+    tasks_down: Vec<&'static str>,
     /// Only told, if there is one: a server goes on alone without it.
     redis: Option<RedisHealth>,
     /// Only told, in the order in which they are asked.
@@ -71,15 +80,54 @@ pub async fn healthz() -> &'static str {
     responses((status = 200, description = "They can.", body = Readiness),
         (status = 503, description = "They cannot, and why.", body = Readiness)))]
 pub async fn readyz(State(state): State<AppState>) -> Response {
-    let database =
-        timeout(PATIENCE, state.stores.accounts.find_session([0; 32], 0)).await.is_ok_and(|found| found.is_ok());
+    let probed = state.probe.look(&state.stores.database).await;
+    let database = probed.is_some();
+    let clock_ahead_ms = probed.map(|probed| probed.ahead);
     let draining = state.generation.is_shutting_down();
     let chat_providers = state.chat.providers.iter().map(|provider| health(provider)).collect();
     let image_providers = state.images.providers.iter().map(|provider| health(provider)).collect();
     let redis = state.redis.as_ref().map(|redis| RedisHealth { problem: redis.problem() });
-    let ready = database && !draining;
+    let tasks_down = tasks::down();
+    let ready = database && tasks_down.is_empty() && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, draining, database, redis, chat_providers, image_providers })).into_response()
+    let readiness = Json(Readiness {
+        ready,
+        draining,
+        database,
+        clock_ahead_ms,
+        tasks_down,
+        redis,
+        chat_providers,
+        image_providers,
+    });
+    (status, readiness).into_response()
+}
+
+/// Tries the database for those who ask whether it is well: they may be many, and each try is a write.
+#[derive(Default)]
+pub struct Probe(Mutex<Option<(Instant, Option<Probed>)>>);
+
+impl Probe {
+    /// What came of a try that is no older than [`PROBE_LASTS`]; `None` where nothing can be stored.
+    async fn look(&self, database: &Database) -> Option<Probed> {
+        // Who comes meanwhile waits for the same.
+        let mut last = self.0.lock().await;
+        if let Some((_, came)) = last.filter(|(at, _)| at.elapsed() < PROBE_LASTS) {
+            return came;
+        }
+        let probed = timeout(PATIENCE, database.probe()).await;
+        let problem = match &probed {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(StoreError::TimedOut.to_string()),
+        };
+        if let Some(problem) = problem {
+            tracing::warn!(problem, "nothing can be stored");
+        }
+        let came = probed.ok().and_then(Result::ok);
+        *last = Some((Instant::now(), came));
+        came
+    }
 }
 
 fn health<P: Provider + ?Sized>(provider: &Guarded<P>) -> ProviderHealth {
@@ -96,17 +144,10 @@ fn health<P: Provider + ?Sized>(provider: &Guarded<P>) -> ProviderHealth {
 pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     let mut rows = vec![("configuration".to_owned(), Ok(format!("{} → {}", config.site.addr, config.site.public_url)))];
     let stores = Stores::open(config).await;
-    rows.push(match &stores {
-        Ok(stores) => {
-            let found = stores.accounts.find_session([0; 32], 0).await;
-            let place = match &config.database {
-                DatabaseConfig::Sqlite => database_path(&config.site.data_dir).display().to_string(),
-                DatabaseConfig::Mongo(_) => "MongoDB".to_owned(),
-            };
-            ("database".to_owned(), found.map(|_| place).map_err(|error| error.to_string()))
-        }
-        Err(error) => ("database".to_owned(), Err(error.to_string())),
-    });
+    match &stores {
+        Ok(stores) => rows.extend(check_database(config, &stores.database).await),
+        Err(error) => rows.push(("database".to_owned(), Err(error.to_string()))),
+    }
     if let Some(redis) = &config.redis {
         rows.push(("redis".to_owned(), redis::try_out(redis).await));
     }
@@ -149,6 +190,37 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         _ = writeln!(table, "{mark}  {part:<16} {text}");
     }
     (table, all_well)
+}
+
+/// Writes to the database, looks for damage in it, and compares clocks.
+async fn check_database(config: &Config, database: &Database) -> Vec<(String, Result<String, String>)> {
+    let place = match &config.database {
+        DatabaseConfig::Sqlite => database_path(&config.site.data_dir).display().to_string(),
+        DatabaseConfig::Mongo(_) => "MongoDB".to_owned(),
+    };
+    let probed = database.probe().await;
+    let found = match &probed {
+        Ok(_) => database.look_for_damage().await.map(|()| place).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let mut rows = vec![("database".to_owned(), found)];
+    if let (Ok(Probed { ahead, .. }), DatabaseConfig::Mongo(_)) = (&probed, &config.database) {
+        let told = format!("{ahead} ms ahead of the database's");
+        rows.push(("clock".to_owned(), if ahead.abs() > CLOCK_WRONG_AFTER { Err(told) } else { Ok(told) }));
+    }
+    rows
+}
+
+/// Says in the log where this server's clock is wrong.
+pub async fn compare_clocks(database: &Database) {
+    if let Ok(Probed { ahead, .. }) = database.probe().await
+        && ahead.abs() > CLOCK_WRONG_AFTER
+    {
+        tracing::warn!(
+            millis = ahead,
+            "the clock of this server is ahead of the database's; times in answers are wrong"
+        );
+    }
 }
 
 /// Writes to storage and, with the database, counts what is in both.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::serve::ListenerExt;
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use super::state::AppState;
@@ -18,8 +18,10 @@ use crate::platform::jobs::StopReason;
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long told work has to end, and open connections to close.
 const CLOSE: Duration = Duration::from_secs(3);
+/// The same, for who is asked a second time.
+const HURRY: Duration = Duration::from_secs(1);
 
-/// Serves until SIGTERM or Ctrl-C, then ends well.
+/// Serves until SIGTERM or Ctrl-C, then ends well; at once, when it is asked again meanwhile.
 ///
 /// # Errors
 /// When the connections cannot be accepted.
@@ -40,25 +42,49 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
             })
             .into_future(),
     );
-    wait_for_signal(&state).await;
+    let mut signals = Signals::new();
+    tokio::select! {
+        () = signals.next() => {}
+        // Tests.
+        () = state.generation.shutdown.cancelled() => {}
+    }
     state.generation.shutdown.cancel();
     tracing::info!(running = state.generation.jobs.count(), "shutting down");
-    if timeout(DRAIN, idle(&state)).await.is_err() {
-        state.generation.jobs.stop_all(StopReason::Shutdown);
-        _ = timeout(CLOSE, idle(&state)).await;
-    }
-    _ = close.send(());
-    let ended = timeout(CLOSE, server).await;
-    if timeout(CLOSE, state.generation.usage.flush()).await.is_err() {
-        tracing::error!("the last attempts at providers could not be recorded");
-    }
-    for task in background {
-        task.abort();
-    }
+    let ended_well = async {
+        if timeout(DRAIN, idle(&state)).await.is_err() {
+            stop(&state, CLOSE).await;
+        }
+        _ = close.send(());
+        let ended = timeout(CLOSE, server).await;
+        flush(&state, CLOSE).await;
+        ended
+    };
+    let ended = tokio::select! {
+        ended = ended_well => ended,
+        () = signals.next() => {
+            tracing::warn!(running = state.generation.jobs.count(), "asked again: ending at once");
+            stop(&state, HURRY).await;
+            flush(&state, HURRY).await;
+            return Ok(());
+        }
+    };
+    background.abort();
     match ended {
         Ok(Ok(result)) => result,
         // Connections that nobody closes: the work behind them is done.
         _ => Ok(()),
+    }
+}
+
+/// Tells what runs to end, and gives it this time to give its credits back.
+async fn stop(state: &AppState, patience: Duration) {
+    state.generation.jobs.stop_all(StopReason::Shutdown);
+    _ = timeout(patience, idle(state)).await;
+}
+
+async fn flush(state: &AppState, patience: Duration) {
+    if timeout(patience, state.generation.usage.flush()).await.is_err() {
+        tracing::error!("the last attempts at providers could not be recorded");
     }
 }
 
@@ -68,14 +94,31 @@ async fn idle(state: &AppState) {
     }
 }
 
-/// SIGTERM, Ctrl-C, or the state's token, cancelled (tests).
-async fn wait_for_signal(state: &AppState) {
-    let mut terminate = signal(SignalKind::terminate()).ok();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        Some(()) = async { terminate.as_mut()?.recv().await } => {}
-        () = state.generation.shutdown.cancelled() => {}
+/// SIGTERM and Ctrl-C.
+struct Signals([Option<Signal>; 2]);
+
+impl Signals {
+    fn new() -> Self {
+        Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
     }
+
+    /// Waits for the next of them.
+    async fn next(&mut self) {
+        let [terminate, interrupt] = &mut self.0;
+        tokio::select! {
+            () = heard(terminate) => {}
+            () = heard(interrupt) => {}
+        }
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// The site options of `Leptos.toml`, from the working directory or from beside the program; the defaults where there

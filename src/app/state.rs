@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::Config;
 use super::features;
+use super::health::{Probe, compare_clocks};
 use super::stores::{Stores, build_image_providers, build_providers, build_storage};
 use crate::account::server::password::Passwords;
 use crate::account::server::{Account, AccountParts};
@@ -40,6 +41,8 @@ pub struct Shared {
     pub config: Config,
     pub site: Site,
     pub stores: Stores,
+    /// Whether something can be stored.
+    pub probe: Probe,
     /// `None`: not configured.
     pub redis: Option<Redis>,
     pub account: Account,
@@ -66,6 +69,7 @@ impl AppState {
     /// One line that names the variable, when the database cannot be opened or a part cannot be set up.
     pub async fn build(config: Config, leptos: LeptosOptions) -> Result<Self, String> {
         let stores = Stores::open(&config).await.map_err(|error| format!("{}: {error}", config.database.variable()))?;
+        compare_clocks(&stores.database).await;
         let providers = build_providers(&config);
         let painters = build_image_providers(&config)?;
         let objects = build_storage(&config)?;
@@ -109,6 +113,7 @@ impl AppState {
         });
         let metrics = Metrics::default();
         let generation = Generation::new(Parts {
+            database: stores.database.clone(),
             credits: stores.credits.clone(),
             jobs: Arc::new(Jobs::new(feed)),
             usage: Arc::new(UsageRecorder::start(stores.attempts.clone(), metrics.lost_records())),
@@ -147,6 +152,7 @@ impl AppState {
             config,
             site,
             stores,
+            probe: Probe::default(),
             redis,
             account,
             generation,

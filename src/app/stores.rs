@@ -15,7 +15,7 @@ use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
 use crate::platform::db::mongo::Mongo;
 use crate::platform::db::sqlite::Sqlite;
-use crate::platform::db::{DatabaseConfig, StoreResult};
+use crate::platform::db::{Database, DatabaseConfig, StoreResult};
 use crate::platform::site::database_path;
 use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
@@ -27,6 +27,8 @@ pub struct Stores {
     pub chats: Arc<dyn ChatStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub images: Arc<dyn ImageStore>,
+    /// What all of them are kept in.
+    pub database: Database,
 }
 
 impl Stores {
@@ -45,6 +47,7 @@ impl Stores {
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
             images: Arc::new(MongoImageStore::new(&mongo)),
+            database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
     }
@@ -59,6 +62,7 @@ impl Stores {
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             images: Arc::new(SqliteImageStore::new(db.clone())),
+            database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
     }

@@ -40,6 +40,8 @@ pub struct PendingAttempt {
     first_token: Option<Duration>,
     said: Option<Tokens>,
     is_refused: bool,
+    /// Whoever puts it down uses this id, so that it is put down once.
+    id: Option<Uuid>,
 }
 
 /// What is put down about the use of an attempt.
@@ -53,7 +55,18 @@ impl PendingAttempt {
     /// A provider is asked now.
     #[must_use]
     pub fn begin() -> Self {
-        Self { began: Instant::now(), at: now_millis(), first_token: None, said: None, is_refused: false }
+        Self { began: Instant::now(), at: now_millis(), first_token: None, said: None, is_refused: false, id: None }
+    }
+
+    /// One that was under way for this work when its server died: nobody knows more of it than what was stored. `at` is when
+    /// it began, by the clock that says `now`, in milliseconds since 1970.
+    #[must_use]
+    pub fn cut_off(work: &Reserved, at: i64, now: i64) -> Self {
+        let ago = Duration::from_millis(u64::try_from(now - at).unwrap_or(0));
+        let began = Instant::now().checked_sub(ago).unwrap_or_else(Instant::now);
+        // Several servers may find it: an id of this work that is no other's.
+        let id = Uuid::from_u128(work.id().as_u128() ^ 1);
+        Self { began, at, first_token: None, said: None, is_refused: false, id: Some(id) }
     }
 
     /// It did not even begin to answer: that costs nothing.
@@ -104,7 +117,7 @@ impl PendingAttempt {
             _ if is_free => Some(0),
             Outcome::Ok => prices.find_image(model),
             // Whether it was paid for is not known.
-            Outcome::Timeout | Outcome::Stopped | Outcome::Malformed => None,
+            Outcome::Timeout | Outcome::Stopped | Outcome::Malformed | Outcome::Cut => None,
             _ => Some(0),
         };
         Used { tokens: Tokens { input: 0, output: 0 }, is_estimated: false, cost_micros }
@@ -112,7 +125,7 @@ impl PendingAttempt {
 
     fn end(&self, work: &Reserved, provider: &'static str, model: String, used: &Used, outcome: Outcome) -> Attempt {
         Attempt {
-            id: Uuid::now_v7(),
+            id: self.id.unwrap_or_else(Uuid::now_v7),
             request_id: work.request_id().to_owned(),
             reply: work.id(),
             user: work.user(),

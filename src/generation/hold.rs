@@ -14,13 +14,14 @@ use crate::account::server::caller::Caller;
 pub use crate::credits::ReleaseReason;
 use crate::credits::server::store::{Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::i18n::{current_language, in_language};
-use crate::platform::db::{StoreResult, keep_trying, now_millis};
+use crate::platform::db::{StoreResult, keep_trying};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::{current_request_id, in_request};
 use crate::platform::limits::Quota;
+use crate::platform::patience::keep_patience;
 
 /// How long work is taken for alive after its hold was last renewed.
-const LEASE: Duration = Duration::from_secs(30);
+pub(super) const LEASE: Duration = Duration::from_secs(30);
 /// How long an `Idempotency-Key` is remembered.
 pub const KEYS_LIVE: Duration = Duration::from_hours(24);
 /// How long the first of two equal requests may take to store what it begins.
@@ -96,7 +97,7 @@ impl Generation {
             request_id: payer.request_id.clone(),
             idempotency: payer.idempotency.clone(),
             key: payer.key,
-            lease_until: lease_from_now(),
+            lease_until: self.lease_from_now(),
         };
         let hold = new.held();
         match self.credits.hold(new).await? {
@@ -134,7 +135,12 @@ impl Generation {
         if holds.is_empty() {
             return Ok(());
         }
-        Ok(self.credits.renew_holds(holds, lease_from_now()).await?)
+        Ok(self.credits.renew_holds(holds, self.lease_from_now()).await?)
+    }
+
+    /// The lease of work that begins or is alive now, in milliseconds since 1970.
+    fn lease_from_now(&self) -> i64 {
+        self.database.now() + i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -244,7 +250,7 @@ where
     F: Future<Output = AppResult<T>> + Send + 'static,
 {
     let work = in_request(current_request_id(), in_language(current_language(), work));
-    tokio::spawn(work).await.map_err(|_| AppError::Internal)?
+    tokio::spawn(keep_patience(work)).await.map_err(|_| AppError::Internal)?
 }
 
 /// A repeated request may come before the first has stored what it begins.
@@ -264,9 +270,4 @@ where
         sleep(Duration::from_millis(50)).await;
     }
     Ok(())
-}
-
-/// The lease of work that begins or is alive now, in milliseconds since 1970.
-fn lease_from_now() -> i64 {
-    now_millis() + i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)
 }

@@ -3,7 +3,7 @@
 //! Labels are routes, providers and outcomes, never paths, users or models: there are only so many of each.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
@@ -19,6 +19,7 @@ use prometheus_client::registry::Registry;
 
 use super::BreakerState;
 use crate::credits::server::store::{HoldEnd, WorkKind};
+use crate::platform::telemetry::lost_lines;
 use crate::usage::{Attempt, Outcome};
 
 /// From half a millisecond to half a minute.
@@ -96,6 +97,7 @@ struct Counters {
     jobs: Gauge,
     lost_records: Counter<u64, AtomicU64>,
     recovery_failures: Counter,
+    lost_lines: Counter<u64, AtomicU64>,
 }
 
 impl Default for Counters {
@@ -122,6 +124,7 @@ impl Default for Counters {
             jobs: Gauge::default(),
             lost_records: Counter::default(),
             recovery_failures: Counter::default(),
+            lost_lines: Counter::default(),
         };
         counters.register();
         counters
@@ -177,6 +180,7 @@ impl Counters {
             "Times that a hold of work that was cut off could not be ended",
             self.recovery_failures.clone(),
         );
+        registry.register("log_lines_lost", "Lines of the log that could not be written", self.lost_lines.clone());
     }
 }
 
@@ -278,6 +282,7 @@ impl Metrics {
         breakers: impl IntoIterator<Item = (WorkKind, &'a str, BreakerState)>,
     ) -> Result<String, std::fmt::Error> {
         self.0.jobs.set(i64::try_from(jobs).unwrap_or(i64::MAX));
+        self.0.lost_lines.inner().store(lost_lines(), Ordering::Relaxed);
         for (kind, provider, state) in breakers {
             let breakers = match kind {
                 WorkKind::Chat => &self.0.breakers,

@@ -5,6 +5,7 @@
 //! engine here that runs them: a reply and an image are two functions over these parts.
 
 mod attempt;
+mod awake;
 mod breaker;
 mod budget;
 mod error;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::attempt::{PendingAttempt, TextSizes, Tokens};
+pub use self::awake::timeout_awake;
 pub use self::breaker::{BreakerState, Guarded, Permit, Provider};
 pub use self::budget::RetryBudget;
 pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachable_error};
@@ -32,6 +34,7 @@ pub use self::metrics::Metrics;
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};
 use crate::credits::server::store::CreditStore;
+use crate::platform::db::Database;
 use crate::platform::jobs::Jobs;
 use crate::platform::limits::RateLimiter;
 use crate::usage::server::prices::PriceTable;
@@ -43,6 +46,8 @@ pub struct Generation(Arc<Parts>);
 
 /// See [`Generation`].
 pub struct Parts {
+    /// What everything is stored in; its clock is the one that leases go by.
+    pub database: Database,
     pub credits: Arc<dyn CreditStore>,
     /// What runs in this process.
     pub jobs: Arc<Jobs>,
@@ -93,6 +98,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let db = Sqlite::open(&folder.path().join("t.db")).unwrap();
         Generation::new(Parts {
+            database: Database::Sqlite(db.clone()),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), 10)),
             jobs: Arc::default(),
             metrics: Metrics::default(),

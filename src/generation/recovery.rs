@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::hold::LEASE;
 use super::{Generation, ReleaseReason, Reserved};
 use crate::credits::server::store::{HoldId, StaleHold, WorkKind};
-use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::jobs::StopReason;
 
@@ -24,8 +24,6 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(8);
 pub const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often running work is asked whether it should stop.
 pub const HEED_STOPS_EVERY: Duration = Duration::from_millis(500);
-/// How long the others have after an outage of the store to renew what they have running.
-const GRACE: Duration = Duration::from_secs(15);
 /// Holds that one sweep ends at most; the next takes the rest.
 const SWEEP_BATCH: usize = 500;
 
@@ -56,14 +54,13 @@ pub trait Recover: Send + Sync {
 pub type Recoverers = Arc<[Arc<dyn Recover>]>;
 
 /// Ends the holds of dead work.
+///
+/// What is stale says nothing right after the database was away or its clock was set, whoever has noticed: then everybody has
+/// one lease to renew what runs, and what is stale after that is dead.
 #[derive(Default)]
 pub struct Sweeper {
     /// Holds that could not be ended. They come after all others, so that they keep none from its end.
     failed: HashSet<Uuid>,
-    /// The store did not answer the last time.
-    is_away: bool,
-    /// Nothing is swept until then.
-    waits_until: Option<Instant>,
 }
 
 impl Sweeper {
@@ -73,13 +70,7 @@ impl Sweeper {
     /// [`AppError::Unavailable`]; what was not ended is found again.
     pub async fn sweep(&mut self, generation: &Generation, recoverers: &Recoverers) -> AppResult<()> {
         let begun = Instant::now();
-        let dead = self.find_dead(generation).await.inspect_err(|_| self.is_away = true)?;
-        if std::mem::take(&mut self.is_away) {
-            self.waits_until = Some(begun + GRACE);
-        }
-        if self.waits_until.is_some_and(|until| begun < until) {
-            return Ok(());
-        }
+        let dead = self.find_dead(generation).await?;
         let (again, new): (Vec<_>, Vec<_>) = dead.into_iter().partition(|dead| self.failed.contains(&dead.hold.id));
         self.failed = again.iter().map(|dead| dead.hold.id).collect();
         for StaleHold { hold, .. } in new.into_iter().chain(again) {
@@ -106,10 +97,15 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Holds that nobody renews. What runs here is renewed before, and if that cannot be, nothing is taken for dead.
+    /// Holds that nobody renews. What runs here is renewed before, and where nothing can be written, nothing is taken for
+    /// dead: a database that can only be read would make all others look so.
     async fn find_dead(&self, generation: &Generation) -> AppResult<Vec<StaleHold>> {
+        let probed = generation.database.probe().await?;
         renew_leases(generation).await?;
-        Ok(generation.credits.stale_holds(now_millis(), SWEEP_BATCH + self.failed.len()).await?)
+        if probed.steady < i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX) {
+            return Ok(Vec::new());
+        }
+        Ok(generation.credits.stale_holds(generation.database.now(), SWEEP_BATCH + self.failed.len()).await?)
     }
 }
 

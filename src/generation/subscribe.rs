@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::Generation;
+use crate::platform::db::patience_is_over;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::jobs::{JobEvent, Position, StopReason};
 
@@ -40,7 +41,8 @@ impl Generation {
         Some(job.watch().filter(move |event| ready(from.is_none_or(|from| event.position > from))).boxed())
     }
 
-    /// Waits until some work has ended, wherever it is done. A store that does not answer is asked again.
+    /// Waits until some work has ended, wherever it is done. A store that does not answer is asked again, while the request
+    /// has patience.
     ///
     /// # Errors
     /// Those of `look`; [`AppError::NotFound`] at once.
@@ -61,7 +63,7 @@ impl Generation {
                 Err(AppError::NotFound) => return Err(AppError::NotFound),
                 Err(error) => {
                     failures += 1;
-                    if failures > MOST_FAILURES {
+                    if failures > MOST_FAILURES || patience_is_over() {
                         return Err(error);
                     }
                 }

@@ -20,10 +20,14 @@ pub mod jobs;
 #[cfg(feature = "ssr")]
 pub mod limits;
 #[cfg(feature = "ssr")]
+pub mod patience;
+#[cfg(feature = "ssr")]
 pub mod redis;
 #[cfg(feature = "ssr")]
 pub mod secret;
 #[cfg(feature = "ssr")]
 pub mod site;
+#[cfg(feature = "ssr")]
+pub mod tasks;
 #[cfg(feature = "ssr")]
 pub mod telemetry;

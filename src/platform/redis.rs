@@ -1,9 +1,11 @@
 //! The one connection to Redis, and the breaker in front of it.
 //!
 //! Nothing of value lives in Redis, so nobody waits for it: a call that fails or takes longer than `PATIENCE` makes
-//! it count as away, and then every call fails at once. A task in the background tries to reach it again, after a rest
-//! that grows; no request ever has to find out.
+//! it count as away, and so do a few slow ones in a row; then every call fails at once. A task in the background tries to
+//! reach it again, after a rest that grows; no request ever has to find out. All calls of one request together wait no
+//! longer than one may.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,10 +14,13 @@ use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::config::Reader;
+use super::patience::{self, Source};
+use super::tasks::keep;
 
 /// What servers that share a database share besides it. There when `REDIS_URL` is set.
 #[derive(Debug, Clone)]
@@ -38,18 +43,26 @@ impl RedisConfig {
     }
 }
 
-/// How long a call may take.
+/// How long a call may take, and all calls of a request.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// A call that takes longer is slow, and [`SLOW_CALLS`] in a row are one failure: it is better to go on alone.
+const SLOW: Duration = Duration::from_millis(200);
+const SLOW_CALLS: u32 = 3;
+/// Less of a request's patience is not worth a try.
+const TOO_LITTLE: Duration = Duration::from_millis(20);
 /// How long a call waits for the very first connection.
 const FIRST_PATIENCE: Duration = Duration::from_millis(250);
 /// How long making a connection may take. In the background, so over TLS to another continent is fine.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+/// So often a new connection is tried; one fast answer is enough.
+const PROBES: usize = 3;
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(5);
 /// A connection that lasted so long was a good one: the next rest is short again.
 const GOOD_AFTER: Duration = Duration::from_secs(30);
 /// How often a connection is tried that nobody may be using.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
+const TOO_SLOW: &str = "it answers too slowly";
 /// Commands that wait for a slow Redis before those who send them have to.
 const SEND_BUFFER: usize = 512;
 
@@ -60,6 +73,8 @@ pub struct Redis(Arc<Shared>);
 struct Shared {
     client: Client,
     link: watch::Sender<Link>,
+    /// Slow calls in a row.
+    slow_calls: AtomicU32,
 }
 
 #[derive(Clone)]
@@ -88,30 +103,57 @@ impl Redis {
     /// # Errors
     /// When the URL is none of Redis.
     pub fn open(config: &RedisConfig) -> RedisResult<Self> {
-        let shared = Arc::new(Shared { client: client(config)?, link: watch::Sender::new(Link::Connecting) });
-        tokio::spawn(keep_connected(Arc::downgrade(&shared)));
+        let shared = Arc::new(Shared {
+            client: client(config)?,
+            link: watch::Sender::new(Link::Connecting),
+            slow_calls: AtomicU32::new(0),
+        });
+        let weak = Arc::downgrade(&shared);
+        tokio::spawn(keep("connection to Redis", move || keep_connected(weak.clone())));
         Ok(Self(shared))
     }
 
-    /// What `work` comes to; `None` at once while Redis is away, and after `PATIENCE` at the latest.
+    /// What `work` comes to; `None` at once while Redis is away, and after `PATIENCE` at the latest: less, where the request
+    /// has waited for Redis before.
     pub async fn run<T, F>(&self, work: F) -> Option<T>
     where
         F: AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     {
+        let left = patience::left(Source::Redis, PATIENCE).unwrap_or(PATIENCE);
+        if left < TOO_LITTLE {
+            return None;
+        }
         let mut link = self.0.link.subscribe();
         let decided = timeout(FIRST_PATIENCE, link.wait_for(|link| !matches!(link, Link::Connecting))).await;
         let Link::Up { number, connection } = decided.ok()?.ok()?.clone() else { return None };
+        let begun = Instant::now();
         let answer = tokio::select! {
-            answer = timeout(PATIENCE, work(connection)) => answer,
+            answer = patience::wait(Source::Redis, PATIENCE, Some(PATIENCE), work(connection)) => answer,
             // Somebody else has waited long enough already.
             _ = link.wait_for(|link| !link.is(number)) => return None,
         };
         match answer {
-            Ok(Ok(value)) => return Some(value),
-            Ok(Err(error)) => self.lose(number, &error.to_string()),
-            Err(_) => self.lose(number, "no answer in time"),
+            Some(Ok(value)) => {
+                let took = begun.elapsed();
+                self.time(number, if took < SLOW { took } else { took.saturating_sub(busy().await) });
+                return Some(value);
+            }
+            Some(Err(error)) => self.lose(number, &error.to_string()),
+            // It had less time than others have.
+            None if left < PATIENCE => self.time(number, PATIENCE),
+            None => self.lose(number, "no answer in time"),
         }
         None
+    }
+
+    /// A call took so long.
+    fn time(&self, number: u64, took: Duration) {
+        if took < SLOW {
+            self.0.slow_calls.store(0, Ordering::Relaxed);
+        } else if self.0.slow_calls.fetch_add(1, Ordering::Relaxed) + 1 >= SLOW_CALLS {
+            self.0.slow_calls.store(0, Ordering::Relaxed);
+            self.lose(number, TOO_SLOW);
+        }
     }
 
     /// Why Redis cannot be used now.
@@ -139,6 +181,14 @@ impl Redis {
     }
 }
 
+/// About how long a task has waited for its turns during a call: where this process is busy, that is not Redis being slow.
+async fn busy() -> Duration {
+    let begun = Instant::now();
+    yield_now().await;
+    // To send, to receive, and to be woken.
+    begun.elapsed() * 3
+}
+
 /// Connects once and sees whether Redis can be written to; for `tessera check`.
 ///
 /// # Errors
@@ -164,11 +214,20 @@ async fn connect(client: &Client) -> Result<MultiplexedConnection, String> {
         .set_pipeline_buffer_size(SEND_BUFFER);
     let connected = timeout(CONNECT_PATIENCE, async {
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        probe(&mut connection).await?;
-        Ok::<_, RedisError>(connection)
+        let mut fastest = Duration::MAX;
+        for _ in 0..PROBES {
+            let begun = Instant::now();
+            probe(&mut connection).await?;
+            fastest = fastest.min(begun.elapsed());
+            if fastest < SLOW {
+                break;
+            }
+        }
+        Ok::<_, RedisError>((connection, fastest))
     });
     match connected.await {
-        Ok(Ok(connection)) => Ok(connection),
+        Ok(Ok((_, fastest))) if fastest >= SLOW => Err(TOO_SLOW.to_owned()),
+        Ok(Ok((connection, _))) => Ok(connection),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer in time".to_owned()),
     }

@@ -15,7 +15,7 @@ use crate::contracts;
 use crate::fake_openai::FakeOpenAi;
 use crate::mongod::{Kind, Mongod};
 use crate::program::{Program, variables};
-use crate::support::{User, assert_audit_is_clean};
+use crate::support::{EventReader, User, assert_audit_is_clean};
 
 /// A server over the file in this folder.
 async fn start(data: &TempDir, upstream: &FakeOpenAi) -> Program {
@@ -88,6 +88,78 @@ async fn sigterm_lets_running_answers_end_and_refuses_new_ones() {
     let stores = stores(&data).await;
     assert_audit_is_clean(stores.credits.as_ref()).await;
     assert_eq!(stores.credits.audit().await.unwrap().open_holds, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sigterm_ends_at_once_and_gives_everything_back() {
+    let data = TempDir::new().unwrap();
+    let upstream = FakeOpenAi::start().await;
+    let server = start(&data, &upstream).await;
+    let mut user = User::new(server.addr);
+    user.register().await;
+    let mut events = user.chat_stream(&json!({"message": "#tokens=1 #stall"})).await;
+    events.next_named("token").await;
+    server.terminate();
+    sleep(Duration::from_millis(500)).await;
+    let asked_again = Instant::now();
+    server.terminate();
+    assert!(server.ended_well().await);
+    assert!(asked_again.elapsed() < Duration::from_secs(4), "{:?}", asked_again.elapsed());
+    let stores = stores(&data).await;
+    assert_audit_is_clean(stores.credits.as_ref()).await;
+    assert_eq!(stores.credits.audit().await.unwrap().open_holds, 0);
+}
+
+/// What a killed server has asked its provider for has its price, whoever has the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_was_cut_off_is_in_the_record() {
+    let data = TempDir::new().unwrap();
+    let upstream = FakeOpenAi::start().await;
+    let mut server = start(&data, &upstream).await;
+    let mut user = User::new(server.addr);
+    user.register().await;
+    let message = json!({"message": "#tokens=30 #pause=100"});
+    let request = user.post("/api/chat").header("accept", "text/event-stream").header("x-request-id", "cut-off");
+    let mut events = EventReader::new(request.json(&message).send().await.unwrap());
+    events.next_named("token").await;
+    sleep(Duration::from_secs(2)).await;
+    server.kill();
+    server.restart().await;
+    let killed = Instant::now();
+    while user.credits().await["held"] != 0 {
+        assert!(killed.elapsed() < Duration::from_mins(1), "every hold is ended within a minute");
+        sleep(Duration::from_millis(250)).await;
+    }
+    sleep(Duration::from_millis(500)).await;
+    let found = stores(&data).await.attempts.find_by_request("cut-off").await.unwrap();
+    let [attempt] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((attempt.outcome.as_str(), attempt.is_estimated), ("cut", true));
+    assert!(attempt.output_tokens > 0 && attempt.input_tokens > 0 && attempt.latency_ms >= 2000, "{attempt:?}");
+}
+
+/// As a laptop that is closed for a while: what came meanwhile is in the sockets, and nobody has failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stands_still_for_longer_than_a_timeout_goes_on() {
+    let data = TempDir::new().unwrap();
+    let upstream = FakeOpenAi::start().await;
+    let server = start(&data, &upstream).await;
+    let mut user = User::new(server.addr);
+    user.register().await;
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let mut events = user.chat_stream(&json!({"message": "#tokens=12 #pause=1000"})).await;
+        events.next_named("token").await;
+        streams.push(events.rest());
+    }
+    server.freeze();
+    sleep(Duration::from_secs(36)).await;
+    server.thaw();
+    for (_, last) in futures::future::join_all(streams).await {
+        assert_eq!(last.event, "done", "{last:?}");
+    }
+    let (status, ready) = user.get_json("/readyz").await;
+    assert_eq!((status, &ready["chatProviders"][0]["breaker"]), (200, &json!("closed")), "{ready}");
+    assert_eq!(user.credits().await["held"], 0);
 }
 
 /// Fifty times in a row, one of two servers on one database is killed with twenty streams running over both.

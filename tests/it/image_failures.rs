@@ -112,7 +112,7 @@ async fn what_replicate_does_in_the_end_is_one_image_and_one_charge() {
         assert_eq!(user.credits().await["available"], 8);
         let (_, asked) = fake.last();
         assert_eq!(asked.body["input"]["aspect_ratio"], "21:9");
-        assert!(asked.prefer.unwrap().starts_with("wait="));
+        assert_eq!(asked.prefer, None);
     }
     assert_eq!((fake.count(|seen| &seen.creates), app.count_files().await), (6, 12));
     app.assert_books_balance().await;
@@ -351,6 +351,52 @@ async fn kill_9_in_the_middle_of_images_is_one_charge_or_none_and_one_file_or_no
     let inventory = take_inventory(stores.images.as_ref(), objects.as_ref()).await.unwrap().unwrap();
     assert_eq!(inventory.files, 2 * complete as u64, "a file and a thumbnail for each that was charged, and no more");
     assert_audit_is_clean(stores.credits.as_ref()).await;
+}
+
+/// Killed while Replicate paints: its picture is found again, and what was never found has a record of what it may have cost.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_of_a_killed_server_is_not_paid_for_and_forgotten() {
+    let (fake, upstream) = (FakeReplicate::start().await, FakeOpenAi::start().await);
+    let mut server = Program::start(variables(&upstream, &replicate(&fake))).await;
+    let mut user = User::new(server.addr);
+    user.register().await;
+    let (_, painted) = user.order_image("#takes=4000 a fox").await;
+    // Its answer is on its way when the server dies.
+    let (_, lost) = user.order_image("#pause=4000 a hare").await;
+    sleep(Duration::from_millis(1500)).await;
+    server.kill();
+    let killed = Instant::now();
+    server.restart().await;
+    while user.credits().await["held"] != 0 {
+        assert!(killed.elapsed() < Duration::from_mins(1), "every hold is ended within a minute");
+        sleep(Duration::from_millis(250)).await;
+    }
+    let status = async |image: &serde_json::Value| {
+        let id = image["data"]["id"].as_str().unwrap();
+        user.get_json(&format!("/api/images/{id}")).await.1["data"]["status"].clone()
+    };
+    assert_eq!((status(&painted).await, status(&lost).await), (json!("complete"), json!("failed")));
+    assert_eq!((fake.count(|seen| &seen.creates), &user.credits().await["available"]), (2, &json!(98)));
+    // One that is stopped has a record too.
+    let (_, stopped) = user.order_image("#never a bear").await;
+    sleep(Duration::from_millis(700)).await;
+    let id = stopped["data"]["id"].as_str().unwrap();
+    assert_eq!(user.request(reqwest::Method::DELETE, &format!("/api/images/{id}")).send().await.unwrap().status(), 200);
+    let config = Config::from_vars(&[("DATA_DIR".to_owned(), server.data_dir().to_str().unwrap().to_owned())].into());
+    let stores = Stores::open(&config.unwrap()).await.unwrap();
+    let attempts = async |image: &serde_json::Value| {
+        let request = image["requestId"].as_str().unwrap();
+        let found = stores.attempts.find_by_request(request).await.unwrap();
+        found.into_iter().map(|attempt| (attempt.outcome.as_str(), attempt.cost_micros)).collect::<Vec<_>>()
+    };
+    let begun = Instant::now();
+    while attempts(&stopped).await.is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(attempts(&stopped).await, [("stopped", None)]);
+    assert_eq!(attempts(&lost).await, [("cut", None)]);
+    assert_eq!(attempts(&painted).await.len(), 1);
 }
 
 impl User {

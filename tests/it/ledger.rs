@@ -204,6 +204,11 @@ over_every_store! {
         // A renewal does not bring an ended hold back.
         renew(ids[1], now - 5000).await;
         assert!(stale().await.is_empty());
+        // Some clock was an hour ahead: such a lease is none.
+        renew(ids[2], now + 3_600_000).await;
+        assert_eq!(stale().await, [ids[2]]);
+        renew(ids[2], now + 60_000).await;
+        assert!(stale().await.is_empty());
         assert_eq!(store.stale_holds(now + 120_000, 1).await.unwrap().len(), 1, "the limit is kept");
     }
 

@@ -1,7 +1,9 @@
 //! The real program as a process of its own, to be killed.
 
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -36,7 +38,8 @@ pub struct Program {
     child: Child,
     pub addr: SocketAddr,
     vars: Vec<(String, String)>,
-    folder: TempDir,
+    folder: Arc<TempDir>,
+    log: fn() -> Stdio,
 }
 
 impl Drop for Program {
@@ -48,17 +51,41 @@ impl Drop for Program {
 impl Program {
     /// With nothing but these variables, until it answers.
     pub async fn start(vars: Vec<(String, String)>) -> Self {
-        let (folder, addr) = (TempDir::new().unwrap(), free_addr());
-        let child = spawn(&folder, addr, &vars);
-        let program = Self { child, addr, vars, folder };
+        Self::start_with_log(vars, Stdio::inherit).await
+    }
+
+    /// With its log going there.
+    pub async fn start_with_log(vars: Vec<(String, String)>, log: fn() -> Stdio) -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), vars, log).await
+    }
+
+    /// A second one over the same files.
+    pub async fn start_beside(&self) -> Self {
+        Self::start_in(self.folder.clone(), self.vars.clone(), self.log).await
+    }
+
+    async fn start_in(folder: Arc<TempDir>, vars: Vec<(String, String)>, log: fn() -> Stdio) -> Self {
+        let addr = free_addr();
+        let child = spawn(&folder, addr, &vars, log());
+        let program = Self { child, addr, vars, folder, log };
         program.until_it_answers().await;
         program
     }
 
     /// Starts it again where it was.
     pub async fn restart(&mut self) {
-        self.child = spawn(&self.folder, self.addr, &self.vars);
+        self.child = spawn(&self.folder, self.addr, &self.vars, (self.log)());
         self.until_it_answers().await;
+    }
+
+    /// Its `DATA_DIR`.
+    pub fn data_dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The end of its log that can be read, where it was started with a pipe.
+    pub const fn take_log(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     async fn until_it_answers(&self) {
@@ -79,8 +106,35 @@ impl Program {
     }
 
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// As a machine that is suspended: nothing runs, connections stay.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// From now on its disk is full: no file of it can grow.
+    pub fn fill_disk(&self) {
+        self.limit_files("1");
+    }
+
+    pub fn clear_disk(&self) {
+        self.limit_files("unlimited");
+    }
+
+    fn limit_files(&self, bytes: &str) {
+        let (pid, limit) = (self.child.id().to_string(), format!("--fsize={bytes}:unlimited"));
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Waits for it to end by itself.
@@ -89,14 +143,16 @@ impl Program {
     }
 }
 
-fn spawn(folder: &TempDir, addr: SocketAddr, vars: &[(String, String)]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_tessera"))
+fn spawn(folder: &TempDir, addr: SocketAddr, vars: &[(String, String)], log: Stdio) -> Child {
+    // A file that may not grow is an error of the write then, as on a full disk, and no signal.
+    Command::new("/bin/sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\"", env!("CARGO_BIN_EXE_tessera")])
         .current_dir(folder.path())
         .env_clear()
         .env("SITE_ADDR", addr.to_string())
         .env("DATA_DIR", folder.path())
         .envs(vars.iter().map(|(name, value)| (name, value)))
-        .stderr(Stdio::inherit())
+        .stderr(log)
         .spawn()
         .unwrap()
 }

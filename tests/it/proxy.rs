@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +20,8 @@ struct Control {
     /// Of a thousand answers, how many are swallowed, with the connection they came on.
     cut: AtomicU32,
     answers: AtomicU32,
+    /// Milliseconds that each answer takes longer.
+    delay: AtomicU32,
 }
 
 impl Proxy {
@@ -43,6 +46,11 @@ impl Proxy {
         proxy
     }
 
+    /// From now on each answer comes so much later.
+    pub fn delay(&self, time: Duration) {
+        self.control.delay.store(u32::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     /// From now on so many of a thousand answers never arrive: what was asked for has been done.
     pub fn cut(&self, per_mille: u32) {
         self.control.cut.store(per_mille, Ordering::SeqCst);
@@ -62,6 +70,10 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, control: &Control
             // Spread evenly, in an order that nobody else keeps to.
             let number = control.answers.fetch_add(1, Ordering::SeqCst).wrapping_mul(617) % 1000;
             let cut = number < control.cut.load(Ordering::SeqCst);
+            let delay = Duration::from_millis(control.delay.load(Ordering::SeqCst).into());
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
             if count == 0 || cut || to_client.write_all(&buffer[..count]).await.is_err() {
                 return;
             }

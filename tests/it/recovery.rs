@@ -51,7 +51,7 @@ async fn holds_that_cannot_be_ended_keep_no_other_from_its_end() {
     hold(&app, id, "dead", 2).await;
     let begun = Instant::now();
     while user.credits().await["held"] != json!(521) {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{}", user.credits().await);
+        assert!(begun.elapsed() < Duration::from_mins(1), "{}", user.credits().await);
         sleep(Duration::from_millis(200)).await;
     }
     let metrics = user.get("/metrics").send().await.unwrap().text().await.unwrap();
@@ -61,7 +61,7 @@ async fn holds_that_cannot_be_ended_keep_no_other_from_its_end() {
     // And once they can be ended, they are.
     by_hand.execute_batch("DROP TRIGGER stuck").unwrap();
     while user.credits().await["held"] != json!(1) {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{}", user.credits().await);
+        assert!(begun.elapsed() < Duration::from_mins(2), "{}", user.credits().await);
         sleep(Duration::from_millis(200)).await;
     }
     app.assert_books_balance().await;
@@ -73,12 +73,13 @@ async fn work_that_runs_here_is_never_swept_here() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let owner = id_of(&user).await;
-    let mut events = user.chat_stream(&json!({"message": "#tokens=5 #pause=1500"})).await;
+    let mut events = user.chat_stream(&json!({"message": "#tokens=5 #pause=8000"})).await;
     let (_, start) = events.next_named("start").await;
     let id: Uuid = start["messageId"].as_str().unwrap().parse().unwrap();
     let (credits, begun) = (app.state.stores.credits.clone(), Instant::now());
     let expire = async {
-        while begun.elapsed() < Duration::from_secs(7) {
+        // For longer than a new database is left alone.
+        while begun.elapsed() < Duration::from_secs(42) {
             credits.renew_holds(vec![HoldId { id, user: owner }], 1).await.unwrap();
             sleep(Duration::from_millis(10)).await;
         }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::mongod::free_addr;
+use crate::proxy::Proxy;
 use crate::servers::{RedisServer, until};
 use crate::support::{TestApp, User};
 
@@ -28,6 +29,34 @@ async fn slowest_of(users: &[User]) -> Duration {
         page_took.max(started.elapsed())
     }));
     answered.await.into_iter().max().unwrap()
+}
+
+/// As one on another continent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_redis_costs_little_and_is_soon_left_alone() {
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(vec![server.addr()]).await;
+    let url = format!("redis://{}", proxy.addr);
+    let app = TestApp::start_with(&[("REDIS_URL", &url), ("CHAT_CACHE", "shared")]).await;
+    let user = app.user().await;
+    until(|| problem(&app).is_none()).await;
+    assert_eq!(user.chat("#tokens=1 0").await.0, 200);
+    proxy.delay(Duration::from_millis(300));
+    for n in 1..=8 {
+        let started = Instant::now();
+        assert_eq!(user.chat(&format!("#tokens=1 {n}")).await.0, 200);
+        // One patience, and the rest of the way.
+        assert!(started.elapsed() < Duration::from_millis(900), "message {n} took {:?}", started.elapsed());
+    }
+    assert!(problem(&app).is_some_and(|problem| problem.contains("slow")), "{:?}", problem(&app));
+    // It is not taken back while it is slow, and is when it is well.
+    sleep(Duration::from_secs(8)).await;
+    assert!(problem(&app).is_some());
+    let started = Instant::now();
+    assert_eq!(user.chat("#tokens=1 alone").await.0, 200);
+    assert!(started.elapsed() < Duration::from_millis(250), "{:?}", started.elapsed());
+    proxy.delay(Duration::ZERO);
+    until(|| problem(&app).is_none()).await;
 }
 
 fn problem(app: &TestApp) -> Option<String> {

@@ -87,7 +87,7 @@ async fn the_request_says_all_that_is_needed() {
     let (id, prediction) = fake.last();
     assert!(matches!(step, Step::Made { remote_id: Some(remote_id), .. } if remote_id == id));
     assert_eq!(prediction.path, "/v1/models/black-forest-labs/flux-schnell/predictions");
-    assert_eq!((prediction.prefer.as_deref(), prediction.cancel_after.as_deref()), (Some("wait=5"), Some("90s")));
+    assert_eq!((prediction.prefer.as_deref(), prediction.cancel_after.as_deref()), (None, Some("90s")));
     let expected = serde_json::json!({
         "input": {
             "prompt": "a cat", "aspect_ratio": "4:3", "seed": 0x0012_3456, "num_outputs": 1, "output_format": "png",
@@ -98,11 +98,11 @@ async fn the_request_says_all_that_is_needed() {
     });
     assert_eq!(prediction.body, expected);
     // Too short and too long.
-    for (left, after, wait) in [(0, "5s", "wait=1"), (3, "5s", "wait=3"), (100_000, "1800s", "wait=5")] {
+    for (left, after) in [(0, "5s"), (3, "5s"), (100_000, "1800s")] {
         let order = ImageOrder { time_left: Duration::from_secs(left), ..order.clone() };
         provider.start(&order).await.unwrap();
         let (_, prediction) = fake.last();
-        assert_eq!((prediction.cancel_after.as_deref(), prediction.prefer.as_deref()), (Some(after), Some(wait)));
+        assert_eq!((prediction.cancel_after.as_deref(), prediction.prefer.as_deref()), (Some(after), None));
     }
 }
 

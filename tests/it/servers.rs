@@ -1,5 +1,6 @@
 //! Servers of others that tests start, freeze and kill: the real ones, each on a port of its own.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -59,6 +60,10 @@ impl RedisServer {
             sleep(Duration::from_millis(25)).await;
         }
         panic!("redis-server did not start");
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
     }
 
     pub fn url(&self) -> String {

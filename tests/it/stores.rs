@@ -90,6 +90,41 @@ async fn say(stores: &Stores, exchange: NewExchange, answer: &str) -> NewExchang
 }
 
 over_every_store! {
+    async fn messages_are_in_the_order_in_which_they_were_stored(stores) {
+        let user = new_user(&stores).await;
+        // Made by clocks that run backwards.
+        let mut ids: Vec<Uuid> = (0..8).map(|_| Uuid::now_v7()).collect();
+        let mut with_ids = |exchange: NewExchange| {
+            let (reply_id, message_id) = (ids.pop().unwrap(), ids.pop().unwrap());
+            NewExchange { message_id, reply_id, ..exchange }
+        };
+        let one = say(&stores, with_ids(exchange(user, "one")), "1").await;
+        let two = say(&stores, with_ids(next(&one, "two")), "2").await;
+        let three = with_ids(next(&one, "three"));
+        let past = stores.chats.begin_exchange(three.clone(), 3).await.unwrap().unwrap();
+        let said: Vec<_> = past.messages.iter().map(|message| message.content.as_str()).collect();
+        assert_eq!(said, ["1", "two", "2"]);
+        stores.chats.finish_reply(finished(&three, "3")).await.unwrap();
+        let read = async |id| {
+            let found = stores.chats.find_conversation(user, id).await.unwrap().unwrap();
+            found.messages.into_iter().map(|message| message.content).collect::<Vec<_>>()
+        };
+        assert_eq!(read(one.conversation).await, ["one", "1", "two", "2", "three", "3"]);
+        let past = stores.chats.find_past(user, one.conversation, Some(two.message_id), 40).await.unwrap().unwrap();
+        assert_eq!(past.messages.len(), 2);
+        let branch = NewBranch { user, id: Uuid::now_v7(), of: one.conversation, until: two.reply_id };
+        stores.chats.branch_conversation(branch).await.unwrap().unwrap();
+        assert_eq!(read(branch.id).await, ["one", "1", "two", "2"]);
+        let four = NewExchange { replaces: Some(two.message_id), ..with_ids(next(&one, "four")) };
+        say(&stores, four, "4").await;
+        assert_eq!(read(one.conversation).await, ["one", "1", "four", "4"]);
+        // It goes on where it is, in both.
+        say(&stores, next(&one, "five"), "5").await;
+        say(&stores, NewExchange { conversation: branch.id, ..next(&one, "six") }, "6").await;
+        assert_eq!(read(one.conversation).await, ["one", "1", "four", "4", "five", "5"]);
+        assert_eq!(read(branch.id).await, ["one", "1", "two", "2", "six", "6"]);
+    }
+
     async fn an_address_has_one_account(stores) {
         let accounts = stores.accounts;
         let tries: Vec<_> = (0..10).map(|_| {

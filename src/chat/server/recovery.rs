@@ -1,25 +1,49 @@
 //! What becomes of replies whose server was killed.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::store::ChatStore;
+use super::Chat;
+use super::context::HISTORY;
+use super::store::StoredReply;
+use crate::chat::MessageState;
 use crate::credits::server::store::WorkKind;
-use crate::generation::Reserved;
 use crate::generation::recovery::{Recover, Recovered};
+use crate::generation::{PendingAttempt, Reserved, TextSizes};
 use crate::platform::error::AppResult;
+use crate::usage::Outcome;
 
 /// Nobody goes on with a reply: it was stored whole and is charged for, or what there is of it is free.
 pub struct ReplyRecovery {
-    chats: Arc<dyn ChatStore>,
+    chat: Chat,
 }
 
 impl ReplyRecovery {
     #[must_use]
-    pub fn new(chats: Arc<dyn ChatStore>) -> Self {
-        Self { chats }
+    pub const fn new(chat: Chat) -> Self {
+        Self { chat }
+    }
+
+    /// Puts down that a provider was asked, and that nobody heard the end of it: it has its price all the same.
+    async fn record(&self, hold: &Reserved, reply: StoredReply) -> AppResult<()> {
+        let (chat, message) = (&self.chat, reply.message);
+        let asked = chat.providers.iter().find(|provider| Some(provider.name()) == message.provider.as_deref());
+        // One that is not configured any more.
+        let Some(provider) = asked else { return Ok(()) };
+        let past = chat.store.find_past(hold.user(), reply.conversation, None, HISTORY).await?;
+        let past = past.map(|past| past.messages).unwrap_or_default();
+        let sizes = TextSizes {
+            // With the answer so far, if there is some: it is no more than about right.
+            input_bytes: past.iter().map(|message| message.content.len()).sum(),
+            input_images: past.iter().map(|message| message.images.len()).sum(),
+            output_bytes: message.content.len(),
+        };
+        let now = chat.generation.database.now();
+        let at = message.created_at.parse::<jiff::Timestamp>().map_or(now, jiff::Timestamp::as_millisecond);
+        let attempt = PendingAttempt::cut_off(hold, at, now);
+        let model = message.model.unwrap_or_else(|| provider.model());
+        chat.generation.record_text(&attempt, hold, provider.provider(), model, sizes, Outcome::Cut);
+        Ok(())
     }
 }
 
@@ -30,12 +54,19 @@ impl Recover for ReplyRecovery {
     }
 
     async fn recover(&self, hold: &Reserved) -> AppResult<Recovered> {
+        let store = &self.chat.store;
+        let before = store.find_message(hold.user(), hold.id()).await?;
         // Only a reply that was charged for has a price; an abandoned one has none.
-        let price = self.chats.abandon_reply(hold.id()).await?.unwrap_or(0);
+        let price = store.abandon_reply(hold.id()).await?.unwrap_or(0);
+        if let Some(reply) = before.filter(|reply| price == 0 && reply.message.state == MessageState::Running)
+            && let Err(error) = self.record(hold, reply).await
+        {
+            tracing::warn!(%error, "an attempt that was cut off is missing from the record");
+        }
         Ok(if price > 0 { Recovered::Settle } else { Recovered::Release })
     }
 
     async fn stop_requests(&self, running: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
-        Ok(self.chats.stop_requests(running).await?)
+        Ok(self.chat.store.stop_requests(running).await?)
     }
 }

@@ -1,9 +1,10 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Chat;
@@ -15,7 +16,9 @@ use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
 use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::server::store::WorkKind;
-use crate::generation::{Closed, Fallback, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, Tokens, encode};
+use crate::generation::{
+    Closed, Fallback, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, Tokens, encode, timeout_awake,
+};
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
@@ -35,7 +38,7 @@ pub(super) struct ReplyJob {
     /// The provider that the user wants the answer of, and the model if not its own. Another provider's is not kept.
     pub picked: Option<(String, Option<String>)>,
     /// Others wait for this answer, and it is kept for those who ask the same.
-    pub leader: Option<Leader>,
+    pub leader: Option<Arc<Leader>>,
 }
 
 impl ReplyJob {
@@ -120,7 +123,7 @@ impl Draft<'_> {
                     self.record(Outcome::Stopped);
                     return ending_of(reason);
                 }
-                first = timeout(share, self.ask(&provider)) => first.unwrap_or(Err(ProviderError::Timeout)),
+                first = timeout_awake(share, self.ask(&provider)) => first.unwrap_or(Err(ProviderError::Timeout)),
             };
             let error = match first {
                 Ok((token, stream)) => {
@@ -181,18 +184,18 @@ impl Draft<'_> {
                     self.record(Outcome::Stopped);
                     return ending_of(reason);
                 }
-                next = timeout(pause, stream.next()) => next,
+                next = timeout_awake(pause, stream.next()) => next,
             };
             let error = match next {
-                Ok(Some(Ok(ProviderEvent::Token(text)))) => {
+                Some(Some(Ok(ProviderEvent::Token(text)))) => {
                     self.append(text);
                     continue;
                 }
-                Ok(Some(Ok(ProviderEvent::Usage(usage)))) => {
+                Some(Some(Ok(ProviderEvent::Usage(usage)))) => {
                     self.attempt.said(tokens_of(usage));
                     continue;
                 }
-                Ok(Some(Ok(ProviderEvent::Done { usage }))) => {
+                Some(Some(Ok(ProviderEvent::Done { usage }))) => {
                     if let Some(usage) = usage {
                         self.attempt.said(tokens_of(usage));
                     }
@@ -200,9 +203,9 @@ impl Draft<'_> {
                     self.record(if self.text.trim().is_empty() { Outcome::Malformed } else { Outcome::Ok });
                     return Ending::Whole { usage };
                 }
-                Ok(Some(Err(error))) => error,
-                Ok(None) => ProviderError::Malformed("the stream was cut".to_owned()),
-                Err(_) => ProviderError::Timeout,
+                Some(Some(Err(error))) => error,
+                Some(None) => ProviderError::Malformed("the stream was cut".to_owned()),
+                None => ProviderError::Timeout,
             };
             tracing::warn!(provider = self.route.provider().name(), %error, "a provider broke off");
             self.route.failed(&error);
@@ -271,11 +274,12 @@ impl Draft<'_> {
         });
         let kept = kept.map(|leader| {
             let FinishedReply { text, provider, model, .. } = reply.clone();
-            (leader, KeptAnswer { text, provider, model, usage })
+            (leader.clone(), KeptAnswer { text, provider, model, usage })
         });
         let closed = self.close_books(reply, credits).await;
-        if let (Ok(_), Some((leader, answer))) = (&closed, &kept) {
-            leader.keep(answer).await;
+        if let (Ok(_), Some((leader, answer))) = (&closed, kept) {
+            // Whoever watches need not wait for a cache that is far. Until it is kept, who asks the same waits for it.
+            tokio::spawn(async move { leader.keep(&answer).await });
         }
         self.publish(&match closed {
             Ok(Closed { charged, available, .. }) => match error {

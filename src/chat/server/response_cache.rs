@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::Chat;
 use super::providers::{Role, Sampling, Turn};
 use crate::chat::Usage;
-use crate::platform::cache::Cache;
+use crate::platform::cache::{Cache, Looked};
 
 /// How long a leader may be silent before others take it for dead.
 const LEADER_LIVES: Duration = Duration::from_secs(5);
@@ -150,16 +150,20 @@ impl Drop for Leader {
 
 /// Looks for an answer. Where there is none, this one asks for it, or somebody else does already.
 pub(super) async fn find(chat: &Chat, key: AnswerKey) -> Found {
-    if let Some(answer) = look(chat, &key).await {
-        return Found::Answer(answer);
-    }
     let token = Uuid::now_v7().as_bytes().to_vec();
-    if !chat.cache.claim(&key.leader(), &token, LEADER_LIVES).await {
-        return Found::Elsewhere(key);
+    let looked = chat.cache.get_or_claim(&key.answer(), &key.leader(), &token, LEADER_LIVES).await;
+    match looked {
+        Looked::Found(kept) => match serde_json::from_slice(&kept) {
+            Ok(answer) => Found::Answer(answer),
+            // It was kept by another version: as good as nothing.
+            Err(_) if chat.cache.claim(&key.leader(), &token, LEADER_LIVES).await => {
+                Found::Leader(Leader::new(chat, key, token))
+            }
+            Err(_) => Found::Elsewhere(key),
+        },
+        Looked::Claimed => Found::Leader(Leader::new(chat, key, token)),
+        Looked::Taken => Found::Elsewhere(key),
     }
-    let leader = Leader::new(chat, key, token);
-    // The one before may have ended between the look and the claim.
-    look(chat, &leader.key).await.map_or_else(|| Found::Leader(leader), Found::Answer)
 }
 
 /// Waits while somebody else asks.
@@ -173,11 +177,6 @@ pub(super) async fn wait(chat: &Chat, mut key: AnswerKey) -> Found {
         }
     }
     Found::Nothing
-}
-
-async fn look(chat: &Chat, key: &AnswerKey) -> Option<KeptAnswer> {
-    // What cannot be read was kept by another version: as good as nothing.
-    serde_json::from_slice(&chat.cache.get(&key.answer()).await?).ok()
 }
 
 #[cfg(test)]

@@ -211,7 +211,7 @@ impl Sending {
             }
             Found::Leader(leader) => {
                 chat.generation.metrics.looked_up(false);
-                Some(leader)
+                Some(Arc::new(leader))
             }
             Found::Elsewhere(_) | Found::Nothing => None,
         };

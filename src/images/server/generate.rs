@@ -19,7 +19,9 @@ use super::providers::{GuardedImageProvider, ImageOrder, ImageProvider, Source, 
 use super::storage::{ObjectKey, Rendition};
 use super::store::{Assignment, FinishedImage, MadeImage};
 use crate::credits::server::store::WorkKind;
-use crate::generation::{Fallback, PendingAttempt, ProviderError, ReleaseReason, Reserved, Route, encode};
+use crate::generation::{
+    Fallback, PendingAttempt, ProviderError, ReleaseReason, Reserved, Route, encode, timeout_awake,
+};
 use crate::images::{
     AspectRatio, ImageDoneEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStartEvent,
     ImageStatus,
@@ -76,6 +78,8 @@ struct Easel<'a> {
     /// Events so far.
     told: u64,
     route: Route<dyn ImageProvider>,
+    /// A provider is being asked.
+    attempt: Option<PendingAttempt>,
     /// The id under which the provider works on it.
     remote_id: Option<String>,
     /// There may be files.
@@ -94,6 +98,7 @@ pub fn start(images: &Images, work: ImageJob, route: Route<dyn ImageProvider>) {
                 work: &work,
                 told: 0,
                 route,
+                attempt: None,
                 remote_id: work.resumes.clone(),
                 has_stored: false,
             };
@@ -110,6 +115,8 @@ pub fn start(images: &Images, work: ImageJob, route: Route<dyn ImageProvider>) {
                 }),
                 painted = easel.paint() => painted,
             };
+            // Stopped, shut down or taken over while a provider was being asked.
+            easel.record(Outcome::Stopped);
             // Not to be stopped from here on: what is half stored cannot be told from what is about to be.
             let made = match painted {
                 Ok(picture) => easel.keep(picture).await,
@@ -164,21 +171,20 @@ impl Easel<'_> {
         loop {
             let provider = self.provider().clone();
             let share = self.route.share();
-            let attempt = PendingAttempt::begin();
-            let painted = timeout(share, self.paint_with(&provider, share)).await;
-            let error = match painted {
-                Ok(Ok(picture)) => {
+            self.attempt = Some(PendingAttempt::begin());
+            let error = match timeout_awake(share, self.paint_with(&provider, share)).await {
+                Some(Ok(picture)) => {
                     self.route.answered();
-                    self.record(&attempt, Outcome::Ok);
+                    self.record(Outcome::Ok);
                     return Ok(picture);
                 }
-                Ok(Err(Painting::NotOurs)) => return Err(Failure::NotOurs),
-                Ok(Err(Painting::Failed(error))) => error,
-                Err(_) => ProviderError::Timeout,
+                Some(Err(Painting::NotOurs)) => return Err(Failure::NotOurs),
+                Some(Err(Painting::Failed(error))) => error,
+                None => ProviderError::Timeout,
             };
             tracing::warn!(provider = provider.name(), %error, "a provider made no image");
             self.route.failed(&error);
-            self.record(&attempt, error.outcome());
+            self.record(error.outcome());
             self.give_up_remote().await;
             // Who refuses a prompt has understood it: another one is not asked to do it all the same.
             if matches!(error, ProviderError::Blocked(_)) || !self.fall_back(&error) {
@@ -309,9 +315,11 @@ impl Easel<'_> {
         Err(Failure::Broken(AppError::Unavailable))
     }
 
-    /// Puts down what came of asking a provider.
-    fn record(&self, attempt: &PendingAttempt, outcome: Outcome) {
-        self.images.generation.record_image(attempt, &self.work.hold, self.provider().provider(), outcome);
+    /// Puts down what came of asking a provider, if one was being asked.
+    fn record(&mut self, outcome: Outcome) {
+        if let Some(attempt) = self.attempt.take() {
+            self.images.generation.record_image(&attempt, &self.work.hold, self.provider().provider(), outcome);
+        }
     }
 
     /// Stores how it ended, then settles or releases: what is charged for can be shown.

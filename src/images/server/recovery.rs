@@ -8,10 +8,10 @@ use super::generate::{self, ImageJob, RESUME_PATIENCE};
 use super::store::{FinishedImage, Found, RunningImage};
 use crate::credits::server::store::WorkKind;
 use crate::generation::recovery::{Recover, Recovered};
-use crate::generation::{Reserved, choose_order};
+use crate::generation::{PendingAttempt, Reserved, choose_order};
 use crate::images::ImageStatus;
-use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
+use crate::usage::Outcome;
 
 /// What the server knows of its images.
 pub struct ImageRecovery {
@@ -66,6 +66,7 @@ async fn recover(images: &Images, hold: &Reserved) -> AppResult<Recovered> {
                 // It went on in between: the next sweep sees how.
                 return Ok(Recovered::GoesOn);
             }
+            record(images, hold, &image);
             (Recovered::Release, image.shown_in)
         }
     };
@@ -75,11 +76,22 @@ async fn recover(images: &Images, hold: &Reserved) -> AppResult<Recovered> {
     Ok(recovered)
 }
 
+/// Puts down that a provider was asked, and that nobody heard the end of it: it may have cost something.
+fn record(images: &Images, hold: &Reserved, image: &RunningImage) {
+    if let Some(provider) = images.providers.iter().find(|provider| provider.name() == image.provider) {
+        let now = images.generation.database.now();
+        let age = i64::try_from(age_millis(image.id, now)).unwrap_or(0);
+        let attempt = PendingAttempt::cut_off(hold, now - age, now);
+        images.generation.record_image(&attempt, hold, provider.provider(), Outcome::Cut);
+    }
+}
+
 /// Asks on where a provider knows the work by an id. Not for ever: what is older than an image may take is given up.
 async fn resume(images: &Images, hold: &Reserved, image: &RunningImage) -> AppResult<bool> {
     let Some(remote_id) = &image.remote_id else { return Ok(false) };
     if images.generation.is_shutting_down()
-        || age_millis(image.id) > (images.config.timeout + RESUME_PATIENCE).as_millis()
+        || age_millis(image.id, images.generation.database.now())
+            > (images.config.timeout + RESUME_PATIENCE).as_millis()
     {
         return Ok(false);
     }
@@ -110,7 +122,7 @@ async fn resume(images: &Images, hold: &Reserved, image: &RunningImage) -> AppRe
 }
 
 /// How long ago an id was made; its first 48 bits are milliseconds since 1970 (RFC 9562, 5.7).
-fn age_millis(id: Uuid) -> u128 {
+fn age_millis(id: Uuid, now: i64) -> u128 {
     let made = id.get_timestamp().map_or(0, |at| u128::from(at.to_unix().0) * 1000);
-    u128::try_from(now_millis()).unwrap_or(0).saturating_sub(made)
+    u128::try_from(now).unwrap_or(0).saturating_sub(made)
 }

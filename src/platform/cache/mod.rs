@@ -10,6 +10,15 @@ use async_trait::async_trait;
 pub use self::local::LocalCache;
 pub use self::redis::RedisCache;
 
+/// What [`Cache::get_or_claim`] has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    Found(Vec<u8>),
+    Claimed,
+    /// Somebody else has claimed it.
+    Taken,
+}
+
 /// Keeps values for a while. It may lose them, and nothing of value depends on it.
 #[async_trait]
 pub trait Cache: Send + Sync {
@@ -22,6 +31,18 @@ pub trait Cache: Send + Sync {
     /// Keeps a value for so long unless there is one; whether it is this one that is there now. Of several that claim a
     /// key at once, one does.
     async fn claim(&self, key: &str, value: &[u8], keep: Duration) -> bool;
+
+    /// The value of a key; where there is none, [`Cache::claim`] of another key. In one step where the cache is far.
+    async fn get_or_claim(&self, key: &str, claimed: &str, value: &[u8], keep: Duration) -> Looked {
+        if let Some(found) = self.get(key).await {
+            return Looked::Found(found);
+        }
+        if !self.claim(claimed, value, keep).await {
+            return Looked::Taken;
+        }
+        // It may have come between the look and the claim.
+        self.get(key).await.map_or(Looked::Claimed, Looked::Found)
+    }
 
     /// Forgets a key that still has this value.
     async fn release(&self, key: &str, value: &[u8]);

@@ -5,13 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::Script;
 
-use super::{Cache, LocalCache};
+use super::{Cache, LocalCache, Looked};
 use crate::platform::redis::Redis;
 
 /// Keys are `tessera:cache:<key>`, and always expire.
 pub struct RedisCache {
     redis: Redis,
     release: Script,
+    get_or_claim: Script,
     local: LocalCache,
 }
 
@@ -20,7 +21,13 @@ impl RedisCache {
     pub fn new(redis: Redis) -> Self {
         let release =
             Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0");
-        Self { redis, release, local: LocalCache::default() }
+        let get_or_claim = Script::new(
+            "local found = redis.call('GET', KEYS[1])
+             if found then return {2, found} end
+             if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1, ''} end
+             return {0, ''}",
+        );
+        Self { redis, release, get_or_claim, local: LocalCache::default() }
     }
 }
 
@@ -61,6 +68,19 @@ impl Cache for RedisCache {
         match answer {
             Some(set) => set.is_some(),
             None => self.local.claim(key, value, keep).await,
+        }
+    }
+
+    async fn get_or_claim(&self, key: &str, claimed: &str, value: &[u8], keep: Duration) -> Looked {
+        let mut look = self.get_or_claim.key(name(key));
+        look.key(name(claimed)).arg(value).arg(millis(keep));
+        let answer: Option<(u8, Vec<u8>)> =
+            self.redis.run(async |mut connection| look.invoke_async(&mut connection).await).await;
+        match answer {
+            Some((2, found)) => Looked::Found(found),
+            Some((1, _)) => Looked::Claimed,
+            Some(_) => Looked::Taken,
+            None => self.local.get_or_claim(key, claimed, value, keep).await,
         }
     }
 

@@ -1,16 +1,21 @@
 //! Databases: how the adapters of the features reach them, and what can go wrong on the way.
 
+mod clock;
 mod config;
 pub mod mongo;
 pub mod sqlite;
-
-pub use self::config::DatabaseConfig;
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+pub use self::clock::Clock;
+pub use self::config::DatabaseConfig;
+use self::mongo::Mongo;
+use self::sqlite::Sqlite;
+
 use super::error::AppError;
+use super::patience::{self, Source};
 
 /// How long finished work waits for a database that is gone, before it is given up.
 const KEEP_TRYING: Duration = Duration::from_secs(90);
@@ -20,7 +25,7 @@ const KEEP_TRYING: Duration = Duration::from_secs(90);
 pub enum StoreError {
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    #[error("mongodb: {0}")]
+    #[error("mongodb: {}", mongo::in_one_line(.0))]
     Mongo(#[from] mongodb::error::Error),
     #[error("bson: {0}")]
     Bson(#[from] mongodb::bson::error::Error),
@@ -43,6 +48,59 @@ pub enum StoreError {
     Io(#[from] std::io::Error),
 }
 
+/// The database was away, or its clock was set, where nobody wrote to it for longer, in milliseconds. Servers do every five
+/// seconds, and what they have running is taken for alive for longer than this.
+const GAP: i64 = 15_000;
+
+/// What came of writing to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probed {
+    /// How far this server's own clock is ahead, in milliseconds.
+    pub ahead: i64,
+    /// For how long it has been written to by some server without a gap, in milliseconds.
+    pub steady: i64,
+}
+
+/// The database itself, whatever is stored in it.
+#[derive(Clone)]
+pub enum Database {
+    Sqlite(Sqlite),
+    Mongo(Mongo),
+}
+
+impl Database {
+    /// What its clock says now, in milliseconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.clock.now(),
+            Self::Mongo(mongo) => mongo.now(),
+        }
+    }
+
+    /// Writes something, as safely as what moves credits, and looks at the clock.
+    ///
+    /// # Errors
+    /// When nothing can be stored.
+    pub async fn probe(&self) -> StoreResult<Probed> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.probe().await,
+            Self::Mongo(mongo) => mongo.probe().await,
+        }
+    }
+
+    /// Looks for damage, page by page, where the database is a file of ours.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with what was found first.
+    pub async fn look_for_damage(&self) -> StoreResult<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.look_for_damage().await,
+            Self::Mongo(_) => Ok(()),
+        }
+    }
+}
+
 /// Shorthand for what the adapters return.
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -63,6 +121,20 @@ impl From<StoreError> for AppError {
             _ => Self::Unavailable,
         }
     }
+}
+
+/// How long a request waits for the database in all.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whether the request that is being served has waited for the database for as long as it may.
+#[must_use]
+pub fn patience_is_over() -> bool {
+    patience::left(Source::Database, PATIENCE).is_some_and(|left| left.is_zero())
+}
+
+/// Waits for an operation for as long as the request does; outside of any, not longer than `alone`.
+async fn wait<T>(operation: impl Future<Output = StoreResult<T>>, alone: Option<Duration>) -> StoreResult<T> {
+    patience::wait(Source::Database, PATIENCE, alone, operation).await.unwrap_or(Err(StoreError::TimedOut))
 }
 
 /// Now, in milliseconds since 1970.

@@ -13,15 +13,13 @@ use mongodb::options::{
 };
 use mongodb::{Client, Collection, Database, IndexModel};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{StoreError, StoreResult, now_millis};
+use super::{Clock, GAP, PATIENCE, Probed, StoreError, StoreResult, wait};
 
-/// How long an operation may take, before its caller is told that the database is gone.
-const PATIENCE: Duration = Duration::from_secs(4);
 /// How long to look for a server that can be asked. Less than [`PATIENCE`], so that the error says what is wrong.
-const FIND_SERVER: Duration = Duration::from_secs(3);
+const FIND_SERVER: Duration = Duration::from_millis(2500);
 const CONNECT: Duration = Duration::from_secs(2);
 /// Connections of one server to one database; more only wait for each other there.
 const POOL: u32 = 64;
@@ -29,7 +27,7 @@ const POOL: u32 = 64;
 const DEFAULT_DATABASE: &str = "tessera";
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -46,6 +44,7 @@ pub enum Durability {
 #[derive(Clone)]
 pub struct Mongo {
     database: Database,
+    clock: Clock,
 }
 
 impl Mongo {
@@ -62,7 +61,8 @@ impl Mongo {
         // What is read decides what is written: never from a member that lags behind.
         options.selection_criteria = Some(ReadPreference::Primary.into());
         let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
-        let mongo = Self { database: Client::with_options(options)?.database(&name) };
+        let mongo = Self { database: Client::with_options(options)?.database(&name), clock: Clock::default() };
+        mongo.probe().await?;
         migrate(&mongo).await?;
         Ok(mongo)
     }
@@ -75,6 +75,37 @@ impl Mongo {
             Durability::Relaxed => WriteConcern::builder().w(Acknowledgment::Nodes(1)).build(),
         };
         self.database.collection_with_options(name, CollectionOptions::builder().write_concern(concern).build())
+    }
+
+    /// What the database's clock says now, in milliseconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// As [`super::Database::probe`].
+    pub(super) async fn probe(&self) -> StoreResult<Probed> {
+        let asked = Instant::now();
+        let probes = self.collection::<Document>("meta", Durability::Durable);
+        let written = run(async move {
+            let before = doc! { "$ifNull": ["$at", bson::DateTime::from_millis(0)] };
+            let gap = doc! { "$gt": [{ "$abs": { "$subtract": ["$$NOW", before] } }, GAP] };
+            let since = doc! { "$ifNull": ["$steadySince", "$$NOW"] };
+            let now = vec![doc! { "$set": {
+                "at": "$$NOW",
+                "steadySince": { "$cond": [gap, "$$NOW", since] },
+            } }];
+            let update = probes.find_one_and_update(doc! { "_id": "probe" }, now);
+            update.upsert(true).return_document(ReturnDocument::After).await
+        })
+        .await?;
+        let time = |name: &str| {
+            let found = written.as_ref().and_then(|probe| probe.get_datetime(name).ok());
+            let missing = || StoreError::Corrupt(format!("meta.probe.{name}"));
+            found.map(|time| time.timestamp_millis()).ok_or_else(missing)
+        };
+        let (at, since) = (time("at")?, time("steadySince")?);
+        Ok(Probed { ahead: self.clock.read(at, asked), steady: at - since })
     }
 
     /// Runs a command on the database.
@@ -96,11 +127,7 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
-    match timeout(PATIENCE, tokio::spawn(operation)).await {
-        Ok(Ok(result)) => Ok(result?),
-        Ok(Err(_)) => Err(StoreError::Panicked),
-        Err(_) => Err(StoreError::TimedOut),
-    }
+    wait(async { Ok(tokio::spawn(operation).await.map_err(|_| StoreError::Panicked)??) }, Some(PATIENCE)).await
 }
 
 /// An id as MongoDB stores it: binary, of subtype 4.
@@ -144,6 +171,15 @@ pub fn is_duplicate(error: &StoreError) -> bool {
     }
 }
 
+/// What an error says, without the driver's picture of all its servers: who does not answer, and why, as far as it says so.
+pub(super) fn in_one_line(error: &Error) -> String {
+    let ErrorKind::ServerSelection { message, .. } = error.kind.as_ref() else { return error.to_string() };
+    let between = |begin: &str, end: &str| message.split_once(begin)?.1.split_once(end).map(|(found, _)| found);
+    let address = between("Address: ", ",").unwrap_or("its address");
+    let why = between("Error: Kind: ", ", labels").unwrap_or("it is not found in time");
+    format!("no server can be reached at {address}: {why}")
+}
+
 /// Whether an error says that what is stored is not what the program expects, rather than that it cannot be reached.
 pub(super) fn is_corrupt(error: &Error) -> bool {
     matches!(
@@ -172,7 +208,7 @@ async fn migrate(mongo: &Mongo) -> StoreResult<()> {
         if version == SCHEMA {
             return Ok(());
         }
-        if take_migration(&meta, me, found.is_none()).await? {
+        if take_migration(&meta, me, mongo.now(), found.is_none()).await? {
             for step in version + 1..=SCHEMA {
                 migrate_to(mongo, step).await?;
                 let meta = meta.clone();
@@ -191,9 +227,9 @@ async fn migrate(mongo: &Mongo) -> StoreResult<()> {
 }
 
 /// Whether this server is the one that migrates now.
-async fn take_migration(meta: &Collection<Document>, me: bson::Uuid, is_new: bool) -> StoreResult<bool> {
+async fn take_migration(meta: &Collection<Document>, me: bson::Uuid, now: i64, is_new: bool) -> StoreResult<bool> {
     let lease = i64::try_from(MIGRATION_LEASE.as_millis()).unwrap_or(i64::MAX);
-    let (now, meta) = (now_millis(), meta.clone());
+    let meta = meta.clone();
     let lock = doc! { "lockedBy": me, "lockedUntil": now + lease };
     if is_new {
         let mut schema = doc! { "_id": "schema", "version": 0_i64 };
@@ -239,6 +275,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             ];
             make_indexes(mongo, indexes).await
         }
+        4 => give_places(mongo).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -265,6 +302,32 @@ async fn make_indexes<const N: usize>(mongo: &Mongo, indexes: [(&str, Document, 
         let index = IndexModel::builder().keys(keys).options(options).build();
         // Not bounded by a request's patience: an index over much data takes its time.
         collection.create_index(index).await?;
+    }
+    Ok(())
+}
+
+/// Gives each message its place in its conversation, in the order of the ids that told it before.
+async fn give_places(mongo: &Mongo) -> StoreResult<()> {
+    make_indexes(mongo, [("messages", doc! { "conversation": 1, "place": 1 }, plain())]).await?;
+    let messages = mongo.collection::<Document>("messages", Durability::Durable);
+    let merge = |into: &str| doc! { "into": into, "on": "_id", "whenMatched": "merge", "whenNotMatched": "discard" };
+    let place = doc! {
+        "partitionBy": "$conversation",
+        "sortBy": { "_id": 1 },
+        "output": { "place": { "$documentNumber": {} } },
+    };
+    let of_messages = vec![
+        doc! { "$setWindowFields": place },
+        doc! { "$project": { "place": { "$toLong": "$place" } } },
+        doc! { "$merge": merge("messages") },
+    ];
+    let of_conversations = vec![
+        doc! { "$group": { "_id": "$conversation", "lastPlace": { "$max": "$place" } } },
+        doc! { "$merge": merge("conversations") },
+    ];
+    for pipeline in [of_messages, of_conversations] {
+        // Not bounded by a request's patience: there may be many.
+        messages.aggregate(pipeline).allow_disk_use(true).await?;
     }
     Ok(())
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::{StoreError, StoreResult};
+use super::{Clock, GAP, Probed, StoreError, StoreResult, now_millis, wait};
 
 /// How safe a write must be before it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,20 +35,23 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 pub struct Sqlite {
     writes: Sender<(Durability, Write)>,
     reads: Sender<Read>,
+    /// That of this machine.
+    pub(super) clock: Clock,
 }
 
 /// Most writes that share one commit.
 const MAX_GROUP: usize = 512;
 const READERS: usize = 4;
 /// How long another process may keep the write lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
     include_str!("sqlite_4.sql"),
+    include_str!("sqlite_5.sql"),
 ];
 
 /// The version of the schema that this program knows.
@@ -68,7 +72,7 @@ impl Sqlite {
         migrate(&mut connection)?;
         // Bounded: a database that cannot keep up must slow its callers down, not eat the memory.
         let (writes, queue) = crossbeam_channel::bounded::<(Durability, Write)>(4096);
-        std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || run_writer(&connection, &queue))?;
+        std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || keep_writing(&connection, &queue))?;
         let (reads, queue) = crossbeam_channel::bounded::<Read>(4096);
         for number in 0..READERS {
             let reader =
@@ -82,7 +86,7 @@ impl Sqlite {
                 }
             })?;
         }
-        Ok(Self { writes, reads })
+        Ok(Self { writes, reads, clock: Clock::default() })
     }
 
     /// Runs `work` in the writer, atomically: an error undoes all of it. Answers after the commit.
@@ -98,6 +102,8 @@ impl Sqlite {
         let write: Write = Box::new(move |connection, refused| {
             let result = match refused {
                 Some(error) => Err(StoreError::Commit(error.to_string())),
+                // Whoever asked was told that it could not be done.
+                None if answer.is_closed() => Err(StoreError::TimedOut),
                 None => in_savepoint(connection, work),
             };
             Box::new(move |committed| {
@@ -109,8 +115,36 @@ impl Sqlite {
                 _ = answer.send(result);
             })
         });
-        enqueue(&self.writes, (durability, write)).await?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        let written = async {
+            enqueue(&self.writes, (durability, write)).await?;
+            answered.await.map_err(|_| StoreError::Closed)?
+        };
+        // The writer itself waits no longer than `BUSY_TIMEOUT` for another process.
+        wait(written, None).await
+    }
+
+    /// As [`super::Database::probe`].
+    pub(super) async fn probe(&self) -> StoreResult<Probed> {
+        let steady = self
+            .write(Durability::Durable, |connection| {
+                Ok(connection
+                    .prepare_cached(
+                        "UPDATE probe SET at = ?1, steady_since = iif(abs(?1 - at) > ?2, ?1, steady_since)
+                         RETURNING ?1 - steady_since",
+                    )?
+                    .query_row([now_millis(), GAP], |row| row.get(0))?)
+            })
+            .await?;
+        Ok(Probed { ahead: self.clock.read(now_millis(), Instant::now()), steady })
+    }
+
+    /// As [`super::Database::look_for_damage`].
+    pub(super) async fn look_for_damage(&self) -> StoreResult<()> {
+        self.read(|connection| {
+            let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if found == "ok" { Ok(()) } else { Err(StoreError::Corrupt(found)) }
+        })
+        .await
     }
 
     /// Runs `work` on a read-only connection.
@@ -124,10 +158,14 @@ impl Sqlite {
     {
         let (answer, answered) = oneshot::channel();
         let read: Read = Box::new(move |connection| {
-            _ = answer.send(work(connection));
+            // A panic must cost its own request, not one of the few readers.
+            _ = answer.send(catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or(Err(StoreError::Panicked)));
         });
-        enqueue(&self.reads, read).await?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        let read = async {
+            enqueue(&self.reads, read).await?;
+            answered.await.map_err(|_| StoreError::Closed)?
+        };
+        wait(read, None).await
     }
 }
 
@@ -155,6 +193,16 @@ fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> St
     }
     connection.prepare_cached("RELEASE piece")?.execute([])?;
     result
+}
+
+/// Writes until nobody has a handle any more; whatever a group panics over, the next is written.
+fn keep_writing(connection: &Connection, writes: &Receiver<(Durability, Write)>) {
+    while catch_unwind(AssertUnwindSafe(|| run_writer(connection, writes))).is_err() {
+        tracing::error!("the writer of the database panicked and goes on");
+        if !connection.is_autocommit() {
+            _ = connection.execute_batch("ROLLBACK");
+        }
+    }
 }
 
 fn run_writer(connection: &Connection, writes: &Receiver<(Durability, Write)>) {

@@ -12,6 +12,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::i18n::{LANGUAGE_COOKIE, Language, in_language};
+use crate::platform::patience::in_one_patience;
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -66,7 +67,7 @@ pub async fn track_request(
         }
         response
     };
-    in_request(id, in_language(language, work)).await
+    in_one_patience(in_request(id, in_language(language, work))).await
 }
 
 /// The language that was chosen, else the one that the browser would rather have.

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
 use redis::streams::{StreamId, StreamReadReply};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{JobEvent, JobFeed, Position};
 use crate::platform::redis::Redis;
+use crate::platform::tasks::keep;
 
 /// How long a job can be read after it has last said something.
 const LIVES_SECS: u64 = 600;
@@ -37,7 +38,8 @@ impl RedisJobFeed {
     #[must_use]
     pub fn new(redis: Redis) -> Self {
         let (waiting, queue) = mpsc::channel(WAITING);
-        tokio::spawn(write(redis.clone(), queue));
+        let (connection, queue) = (redis.clone(), Arc::new(Mutex::new(queue)));
+        tokio::spawn(keep("events to Redis", move || write(connection.clone(), queue.clone())));
         Self { redis, waiting }
     }
 }
@@ -64,7 +66,11 @@ fn key(job: Uuid) -> String {
     format!("tessera:job:{job}")
 }
 
-async fn write(redis: Redis, mut queue: mpsc::Receiver<(Uuid, Arc<JobEvent>)>) {
+/// Events and the jobs that tell them.
+type Queue = Arc<Mutex<mpsc::Receiver<(Uuid, Arc<JobEvent>)>>>;
+
+async fn write(redis: Redis, queue: Queue) {
+    let mut queue = queue.lock().await;
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         let mut pipeline = redis::pipe();

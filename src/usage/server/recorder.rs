@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::store::UsageStore;
+use crate::platform::tasks::keep;
 use crate::usage::Attempt;
 
 /// Attempts that may wait: about two megabytes.
@@ -40,7 +41,10 @@ impl UsageRecorder {
     #[must_use]
     pub fn start(store: Arc<dyn UsageStore>, lost: Counter) -> Self {
         let (queue, messages) = mpsc::channel(QUEUE);
-        tokio::spawn(Writer { store, lost: lost.clone(), reported: 0 }.run(messages));
+        let (messages, counter) = (Arc::new(Mutex::new(messages)), lost.clone());
+        tokio::spawn(keep("record of attempts", move || {
+            Writer { store: store.clone(), lost: counter.clone(), reported: counter.get() }.run(messages.clone())
+        }));
         Self { queue, lost }
     }
 
@@ -68,7 +72,8 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+    async fn run(mut self, messages: Arc<Mutex<mpsc::Receiver<Message>>>) {
+        let mut messages = messages.lock().await;
         while let Some(first) = messages.recv().await {
             if matches!(first, Message::Attempt(_)) {
                 sleep(GATHER).await;

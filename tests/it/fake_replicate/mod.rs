@@ -2,7 +2,7 @@
 //! prompt:
 //!
 //! `#status=CODE` refuse to create (with what Replicate says then), `#lost` create but break the connection,
-//! `#pause=MS` take so long to create, `#polls=N` be done only when asked so often, `#never` never be done,
+//! `#pause=MS` take so long to create, `#takes=MS` to paint (who prefers to wait for it is answered then), `#polls=N` be done only when asked so often, `#never` never be done,
 //! `#early` have the files before the status says so, `#down=N` answer so many questions with 500,
 //! `#end=failed|canceled|aborted`, `#nsfw` fail as the safety checker does,
 //! `#output=none|empty|text|object|removed|other|private|http|data` have such an output,
@@ -175,11 +175,15 @@ async fn create(
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let prompt = body["input"]["prompt"].as_str().unwrap_or_default().to_owned();
     tokio::time::sleep(Duration::from_millis(number(&prompt, "pause"))).await;
+    let takes = Duration::from_millis(number(&prompt, "takes"));
+    if let Some(wait) = text("prefer").and_then(|prefer| prefer.strip_prefix("wait=")?.parse().ok()) {
+        tokio::time::sleep(takes.min(Duration::from_secs(wait))).await;
+    }
     if let Some(status) = directive(&prompt, "status") {
         return refusal(status.parse().unwrap());
     }
     let id = format!("{number_of_it:04}orzdhgbfurvjtvhg6d");
-    let waits = number(&prompt, "polls") > 0 || directive(&prompt, "never").is_some();
+    let waits = !takes.is_zero() || number(&prompt, "polls") > 0 || directive(&prompt, "never").is_some();
     let prediction = Prediction {
         prefer: text("prefer"),
         cancel_after: text("cancel-after"),
@@ -272,7 +276,8 @@ fn advance(prediction: &mut Prediction) {
         return;
     }
     prediction.polls_left = prediction.polls_left.saturating_sub(1);
-    let never = directive(prediction.prompt(), "never").is_some();
+    let takes = Duration::from_millis(number(prediction.prompt(), "takes"));
+    let never = directive(prediction.prompt(), "never").is_some() || prediction.begun.elapsed() < takes;
     let end = final_status(prediction.prompt());
     prediction.status = if prediction.polls_left > 0 || never { "processing" } else { end };
 }

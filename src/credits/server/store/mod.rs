@@ -14,6 +14,9 @@ pub use crate::credits::WorkKind;
 use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, Page, ReleaseReason};
 use crate::platform::db::StoreResult;
 
+/// No lease is longer, in milliseconds.
+pub const LONGEST_LEASE: i64 = 90_000;
+
 /// A client's promise that this is the same request as before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
@@ -263,8 +266,9 @@ pub trait CreditStore: Send + Sync {
     /// Says that the work of these open holds is alive until `lease_until`.
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()>;
 
-    /// At most `limit` open holds whose lease ended before `now`, of the kinds that this version knows: another version
-    /// may know others.
+    /// At most `limit` open holds whose lease ended before `now`, or ends later than any does that is given now
+    /// ([`LONGEST_LEASE`]): some clock was wrong. Of the kinds that this version knows, and that it can read: what another
+    /// version has stored keeps no other from its end.
     async fn stale_holds(&self, now: i64, limit: usize) -> StoreResult<Vec<StaleHold>>;
 
     /// Forgets the idempotency keys that were first seen before `before`. The holds stay.

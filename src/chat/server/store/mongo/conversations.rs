@@ -28,7 +28,7 @@ impl MongoChatStore {
         let of = found.id;
         let messages = self.messages.clone();
         let messages: Vec<StoredMessage> = run(async move {
-            messages.find(doc! { "conversation": of }).sort(doc! { "_id": 1 }).await?.try_collect().await
+            messages.find(doc! { "conversation": of }).sort(doc! { "place": 1 }).await?.try_collect().await
         })
         .await?;
         let messages = messages.into_iter().map(StoredMessage::read).collect::<StoreResult<_>>()?;

@@ -27,6 +27,10 @@ pub(super) struct StoredConversation {
     /// [`SecretHash`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<bson::Binary>,
+    /// The highest place that was given to a message: messages are in the order of their places, whatever clock made
+    /// their ids.
+    #[serde(default)]
+    pub last_place: i64,
     pub created_at: i64,
     pub updated_at: i64,
 }
@@ -58,6 +62,9 @@ pub(super) struct StoredMessage {
     pub error_code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// Where it stands in its conversation.
+    #[serde(default)]
+    pub place: i64,
     pub created_at: i64,
     /// There is no conversation that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,7 +118,8 @@ impl StoredMessage {
     }
 }
 
-pub(super) fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 2] {
+/// A message and its reply, at the two places that end with `last_place`.
+pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) -> [StoredMessage; 2] {
     let message = |id: Uuid, author, content: &str, state| StoredMessage {
         id: to_bson(id),
         conversation: to_bson(exchange.conversation),
@@ -127,6 +135,7 @@ pub(super) fn new_messages(exchange: &NewExchange, now: i64) -> [StoredMessage; 
         credits: 0,
         error_code: None,
         usage: None,
+        place: if author == Author::User { last_place - 1 } else { last_place },
         created_at: now,
         hidden: exchange.hidden.then_some(true),
     };

@@ -1,7 +1,8 @@
 //! What an exchange finds in its conversation: what was said before, and the message that it replaces.
 
 use futures::TryStreamExt;
-use mongodb::bson::doc;
+use mongodb::bson::{self, doc};
+use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -13,11 +14,11 @@ use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{run, to_bson};
 
 impl MongoChatStore {
-    /// What was said in a conversation before `end`, oldest first, at most `limit` messages.
+    /// What was said in a conversation before the place `end`, oldest first, at most `limit` messages.
     pub(super) async fn said_before(
         &self,
         conversation: Uuid,
-        end: Uuid,
+        end: i64,
         limit: usize,
     ) -> StoreResult<Vec<PastMessage>> {
         #[derive(Deserialize)]
@@ -29,7 +30,7 @@ impl MongoChatStore {
         }
         let said = doc! {
             "conversation": to_bson(conversation),
-            "_id": { "$lt": to_bson(end) },
+            "place": { "$lt": end },
             "content": { "$ne": "" },
             "state": { "$ne": MessageState::Running.as_str() },
         };
@@ -37,7 +38,7 @@ impl MongoChatStore {
         let mut past: Vec<Said> = run(async move {
             let newest = messages
                 .find(said)
-                .sort(doc! { "_id": -1 })
+                .sort(doc! { "place": -1 })
                 .projection(doc! { "author": 1, "content": 1, "images": 1 });
             newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
         })
@@ -46,18 +47,47 @@ impl MongoChatStore {
         Ok(past.into_iter().map(|Said { author, content, images }| PastMessage { author, content, images }).collect())
     }
 
-    /// Whether the message is one of the user's own in this conversation.
-    pub(super) async fn can_be_replaced(&self, conversation: Uuid, message: Uuid) -> StoreResult<bool> {
-        let messages = self.messages.clone();
+    /// The place of a message that can be replaced: one of the user's own in this conversation.
+    pub(super) async fn find_replaced(&self, conversation: Uuid, message: Uuid) -> StoreResult<Option<i64>> {
+        #[derive(Deserialize)]
+        struct Place {
+            place: i64,
+        }
+        let messages = self.messages.clone_with_type::<Place>();
         let own = doc! { "_id": to_bson(message), "conversation": to_bson(conversation), "author": "user" };
-        Ok(run(async move { messages.find_one(own).await }).await?.is_some())
+        let found = run(async move { messages.find_one(own).projection(doc! { "place": 1 }).await }).await?;
+        Ok(found.map(|found| found.place))
     }
 
-    /// The conversation was there when the exchange began: it is as new as its newest message.
+    /// The conversation was there when the exchange began: it is as new as its newest message. Gives out the next two
+    /// places in it, which end with its `last_place`.
     pub(super) async fn touch(&self, user: Uuid, id: Uuid, now: i64) -> StoreResult<Option<StoredConversation>> {
         let conversations = self.conversations.clone();
-        let update = doc! { "$set": { "updatedAt": now } };
+        let update = doc! { "$set": { "updatedAt": now }, "$inc": { "lastPlace": 2_i64 } };
         let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
-        run(async move { conversations.find_one_and_update(owned, update).await }).await
+        run(async move {
+            conversations.find_one_and_update(owned, update).return_document(ReturnDocument::After).await
+        })
+        .await
+    }
+
+    /// Deletes the messages from one place up to another, with what they show.
+    pub(super) async fn delete_replaced(&self, conversation: Uuid, from: i64, to: i64) -> StoreResult<()> {
+        #[derive(Deserialize)]
+        struct Id {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+        }
+        let (messages, attachments) = (self.messages.clone_with_type::<Id>(), self.attachments.clone());
+        let conversation = to_bson(conversation);
+        run(async move {
+            let replaced = doc! { "conversation": conversation, "place": { "$gte": from, "$lt": to } };
+            let ids: Vec<Id> = messages.find(replaced).projection(doc! { "_id": 1 }).await?.try_collect().await?;
+            let ids: Vec<bson::Uuid> = ids.into_iter().map(|found| found.id).collect();
+            messages.delete_many(doc! { "_id": { "$in": ids.clone() } }).await?;
+            attachments.delete_many(doc! { "conversation": conversation, "message": { "$in": ids } }).await?;
+            Ok(())
+        })
+        .await
     }
 }

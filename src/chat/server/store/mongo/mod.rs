@@ -18,12 +18,16 @@ use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, Ne
 use crate::chat::server::attachments::Image;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, MessageState, branch_title};
 use crate::credits::Page;
+use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreResult, now_millis};
 use crate::platform::secret::SecretHash;
+
+/// Places of the first message and its reply.
+const NEW_PLACES: i64 = 2;
 
 /// [`ChatStore`] over MongoDB.
 pub struct MongoChatStore {
+    mongo: Mongo,
     conversations: Collection<StoredConversation>,
     messages: Collection<StoredMessage>,
     /// For what a charge depends on: it must not be lost when the charge is not.
@@ -36,6 +40,7 @@ impl MongoChatStore {
     #[must_use]
     pub fn new(mongo: &Mongo) -> Self {
         Self {
+            mongo: mongo.clone(),
             conversations: mongo.collection("conversations", Durability::Relaxed),
             messages: mongo.collection("messages", Durability::Relaxed),
             durable_messages: mongo.collection("messages", Durability::Durable),
@@ -48,17 +53,20 @@ impl MongoChatStore {
 #[async_trait]
 impl ChatStore for MongoChatStore {
     async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>> {
-        let now = now_millis();
+        let now = self.mongo.now();
+        let (mut last_place, mut replaced) = (NEW_PLACES, None);
         let mut past = Past { system_prompt: exchange.system_prompt.clone(), messages: Vec::new() };
         if exchange.new_title.is_none() {
             let Some(found) = self.touch(exchange.user, exchange.conversation, now).await? else { return Ok(None) };
             past.system_prompt = found.system_prompt;
-            if let Some(replaced) = exchange.replaces
-                && !self.can_be_replaced(exchange.conversation, replaced).await?
-            {
-                return Ok(None);
+            last_place = found.last_place;
+            if let Some(message) = exchange.replaces {
+                replaced = self.find_replaced(exchange.conversation, message).await?;
+                if replaced.is_none() {
+                    return Ok(None);
+                }
             }
-            let end = exchange.replaces.unwrap_or(exchange.message_id);
+            let end = replaced.unwrap_or(last_place - 1);
             past.messages = self.said_before(exchange.conversation, end, history).await?;
         }
         let NewExchange { user, conversation, message_id, .. } = exchange;
@@ -68,7 +76,7 @@ impl ChatStore for MongoChatStore {
             let attachments = self.attachments.clone();
             run(async move { attachments.insert_many(shown).await }).await?;
         }
-        let (messages, new) = (self.messages.clone(), new_messages(&exchange, now));
+        let (messages, new) = (self.messages.clone(), new_messages(&exchange, last_place, now));
         run(async move { messages.insert_many(new).await }).await?;
         if let Some(title) = exchange.new_title.filter(|_| !exchange.hidden) {
             let conversation = StoredConversation {
@@ -78,22 +86,16 @@ impl ChatStore for MongoChatStore {
                 system_prompt: exchange.system_prompt,
                 pin: None,
                 share: None,
+                last_place,
                 created_at: now,
                 updated_at: now,
             };
             let conversations = self.conversations.clone();
             run(async move { conversations.insert_one(conversation).await }).await?;
         }
-        if let Some(replaced) = exchange.replaces {
+        if let Some(replaced) = replaced {
             // Only now: cut off here, both stay, and nothing is lost.
-            let conversation = to_bson(exchange.conversation);
-            let replaced = doc! { "$gte": to_bson(replaced), "$lt": to_bson(exchange.message_id) };
-            let (messages, attachments) = (self.messages.clone(), self.attachments.clone());
-            run(async move {
-                messages.delete_many(doc! { "conversation": conversation, "_id": replaced.clone() }).await?;
-                attachments.delete_many(doc! { "conversation": conversation, "message": replaced }).await
-            })
-            .await?;
+            self.delete_replaced(exchange.conversation, replaced, last_place - 1).await?;
         }
         Ok(Some(past))
     }
@@ -106,12 +108,14 @@ impl ChatStore for MongoChatStore {
         history: usize,
     ) -> StoreResult<Option<Past>> {
         let Some(found) = self.find_owned(user, conversation).await? else { return Ok(None) };
-        if let Some(message) = replaces
-            && !self.can_be_replaced(conversation, message).await?
-        {
-            return Ok(None);
-        }
-        let messages = self.said_before(conversation, replaces.unwrap_or(Uuid::max()), history).await?;
+        let end = match replaces {
+            None => i64::MAX,
+            Some(message) => match self.find_replaced(conversation, message).await? {
+                Some(place) => place,
+                None => return Ok(None),
+            },
+        };
+        let messages = self.said_before(conversation, end, history).await?;
         Ok(Some(Past { system_prompt: found.system_prompt, messages }))
     }
 
@@ -316,16 +320,13 @@ impl ChatStore for MongoChatStore {
     async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
         let Some(of) = self.find_owned(branch.user, branch.of).await? else { return Ok(None) };
         let messages = self.messages.clone();
-        let said = doc! {
-            "conversation": of.id,
-            "_id": { "$lte": to_bson(branch.until) },
-            "state": { "$ne": MessageState::Running.as_str() },
-        };
+        let said = doc! { "conversation": of.id, "state": { "$ne": MessageState::Running.as_str() } };
         let mut said: Vec<StoredMessage> =
-            run(async move { messages.find(said).sort(doc! { "_id": 1 }).await?.try_collect().await }).await?;
-        if said.last().is_none_or(|last| from_bson(last.id) != branch.until) {
+            run(async move { messages.find(said).sort(doc! { "place": 1 }).await?.try_collect().await }).await?;
+        let Some(last) = said.iter().position(|message| from_bson(message.id) == branch.until) else {
             return Ok(None);
-        }
+        };
+        said.truncate(last + 1);
         for message in &mut said {
             let id = Uuid::now_v7();
             message.id = to_bson(id);
@@ -333,7 +334,7 @@ impl ChatStore for MongoChatStore {
             message.credits = 0;
             self.copy_images(&mut message.images, branch, id).await?;
         }
-        let now = now_millis();
+        let now = self.mongo.now();
         let conversation = StoredConversation {
             id: to_bson(branch.id),
             user: of.user,
@@ -341,6 +342,7 @@ impl ChatStore for MongoChatStore {
             system_prompt: of.system_prompt,
             pin: None,
             share: None,
+            last_place: said.last().map_or(NEW_PLACES, |last| last.place),
             created_at: now,
             updated_at: now,
         };

@@ -36,7 +36,7 @@ pub(super) fn read_conversation(
     let (id, system_prompt): (Uuid, _) = (row.get(0)?, row.get(6)?);
     let ConversationSummary { title, pinned, shared, created_at, updated_at, .. } = read_summary(row)?;
     let mut messages = snapshot
-        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1 ORDER BY m.id"))?;
+        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1 ORDER BY m.place"))?;
     let mut rows = messages.query([id])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
@@ -78,7 +78,9 @@ pub(super) fn branch_conversation(
     let Some((title, system_prompt)) = find_owned(connection, branch.user, branch.of)? else { return Ok(None) };
     let said: Vec<(Uuid, Option<String>)> = connection
         .prepare_cached(
-            "SELECT id, images FROM messages WHERE conversation_id = ?1 AND id <= ?2 AND state <> 'running' ORDER BY id",
+            "SELECT id, images FROM messages
+             WHERE conversation_id = ?1 AND place <= (SELECT place FROM messages WHERE id = ?2) AND state <> 'running'
+             ORDER BY place",
         )?
         .query_map(params![branch.of, branch.until], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
@@ -94,9 +96,9 @@ pub(super) fn branch_conversation(
         .execute(params![branch.id, branch.user, title, system_prompt, now])?;
     let mut copy = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback_from, credits,
-             error_code, input_tokens, output_tokens, created_at, cached)
+             error_code, input_tokens, output_tokens, created_at, cached, place)
          SELECT ?1, ?2, author, content, state, provider, model, fallback_from, 0,
-             error_code, input_tokens, output_tokens, created_at, cached FROM messages WHERE id = ?3",
+             error_code, input_tokens, output_tokens, created_at, cached, place FROM messages WHERE id = ?3",
     )?;
     for (message, images) in said {
         let id = Uuid::now_v7();

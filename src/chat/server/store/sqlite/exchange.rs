@@ -9,16 +9,17 @@ use crate::chat::server::store::{FinishedReply, NewExchange, Past, PastMessage};
 use crate::chat::{Author, MessageState};
 use crate::platform::db::{StoreResult, now_millis};
 
-/// What was said before a message, oldest first, at most `history` messages.
+/// What was said before a message, or up to now, oldest first, at most `history` messages.
 pub(super) fn said_before(
     connection: &Connection,
     conversation: Uuid,
-    end: Uuid,
+    end: Option<Uuid>,
     history: usize,
 ) -> StoreResult<Vec<PastMessage>> {
     let mut past = connection.prepare_cached(
         "SELECT author, content, images FROM messages
-         WHERE conversation_id = ?1 AND id < ?3 AND content <> '' AND state <> 'running' ORDER BY id DESC LIMIT ?2",
+         WHERE conversation_id = ?1 AND (?3 IS NULL OR place < (SELECT place FROM messages WHERE id = ?3))
+             AND content <> '' AND state <> 'running' ORDER BY place DESC LIMIT ?2",
     )?;
     let mut rows = past.query(params![conversation, i64::try_from(history).unwrap_or(i64::MAX), end])?;
     let mut messages = Vec::new();
@@ -106,13 +107,17 @@ pub(super) fn begin_exchange(
             return Ok(None);
         }
         connection
-            .prepare_cached("DELETE FROM messages WHERE conversation_id = ?1 AND id >= ?2")?
+            .prepare_cached(
+                "DELETE FROM messages
+                 WHERE conversation_id = ?1 AND place >= (SELECT place FROM messages WHERE id = ?2)",
+            )?
             .execute(params![exchange.conversation, replaced])?;
     }
-    let messages = said_before(connection, exchange.conversation, Uuid::max(), history)?;
+    let messages = said_before(connection, exchange.conversation, None, history)?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, created_at, images)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, created_at, images, place)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+             (SELECT coalesce(max(place), 0) + 1 FROM messages WHERE conversation_id = ?2))",
     )?;
     let none: Option<&str> = None;
     insert.execute(params![

@@ -54,7 +54,7 @@ impl ChatStore for SqliteChatStore {
                 {
                     return Ok(None);
                 }
-                let messages = said_before(connection, conversation, replaces.unwrap_or(Uuid::max()), history)?;
+                let messages = said_before(connection, conversation, replaces, history)?;
                 Ok(Some(Past { system_prompt, messages }))
             })
             .await

@@ -35,7 +35,7 @@ impl MongoCreditStore {
         let mut recent = Vec::new();
         if self.free_credits > 0 {
             let key = format!("grant:welcome:{user}");
-            let mut grant = Entry::new(EntryKind::Grant, self.free_credits, 0, key, request_id);
+            let mut grant = Entry::new(EntryKind::Grant, self.free_credits, 0, key, request_id, self.mongo.now());
             grant.reason = Some(EntryReason::Welcome.as_str().to_owned());
             recent.push(grant);
         }

@@ -12,12 +12,13 @@ use mongodb::Collection;
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::documents::{After, Cut};
 use crate::platform::db::mongo::{Durability, Mongo, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::tasks::keep;
 
 /// Most updates of one command.
 const MOST: usize = 64;
@@ -78,7 +79,8 @@ impl Batcher {
     pub(super) fn new(mongo: &Mongo) -> Self {
         let accounts = Accounts { mongo: mongo.clone(), collection: mongo.collection("accounts", Durability::Durable) };
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(send_all(accounts.clone(), waiting));
+        let (to_update, waiting) = (accounts.clone(), Arc::new(Mutex::new(waiting)));
+        tokio::spawn(keep("updates of accounts", move || send_all(to_update.clone(), waiting.clone())));
         Self { accounts, queue }
     }
 
@@ -93,7 +95,8 @@ impl Batcher {
     }
 }
 
-async fn send_all(accounts: Accounts, mut waiting: mpsc::Receiver<Waiting>) {
+async fn send_all(accounts: Accounts, waiting: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+    let mut waiting = waiting.lock().await;
     let under_way = Arc::new(Semaphore::new(UNDER_WAY));
     while let Ok(permit) = under_way.clone().acquire_owned().await {
         let mut batch = Vec::new();

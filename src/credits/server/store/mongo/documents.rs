@@ -120,7 +120,8 @@ const fn is_zero(number: &i64) -> bool {
 }
 
 impl Entry {
-    pub fn new(kind: EntryKind, amount: i64, held_change: i64, key: String, request_id: &str) -> Self {
+    /// At a time of the database's clock.
+    pub fn new(kind: EntryKind, amount: i64, held_change: i64, key: String, request_id: &str, at: i64) -> Self {
         Self {
             id: to_bson(Uuid::now_v7()),
             kind: kind.as_str().to_owned(),
@@ -132,7 +133,7 @@ impl Entry {
             work: None,
             reason: None,
             once: None,
-            at: bson::DateTime::now(),
+            at: bson::DateTime::from_millis(at),
         }
     }
 

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
-use mongodb::bson::{self, Bson, doc};
+use mongodb::bson::{self, Bson, Document, doc};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -32,8 +32,8 @@ use self::batch::{Batcher, Change};
 use self::documents::{Account, After, Entry, Filed, Once, OpenHold, between};
 use self::guards::{end_key, guard_of, hold_key, spending_field};
 use super::{
-    AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingOutcome,
-    StaleHold, WorkKind,
+    AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold, NewPosting,
+    PostingOutcome, StaleHold, WorkKind,
 };
 use crate::credits::{Balance, EntryKind, LedgerEntry, Page, ReleaseReason};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
@@ -95,17 +95,17 @@ impl CreditStore for MongoCreditStore {
     }
 
     async fn hold(&self, hold: NewHold) -> StoreResult<HoldOutcome> {
-        let at = bson::DateTime::now();
+        let at = self.mongo.now();
         let open = OpenHold {
             id: to_bson(hold.id),
             kind: hold.kind.as_str().to_owned(),
             amount: hold.amount,
             request_id: hold.request_id.clone(),
             key: hold.key.map(|key| to_bson(key.id)),
-            at,
+            at: bson::DateTime::from_millis(at),
             lease_until: hold.lease_until,
         };
-        let mut entry = Entry::new(EntryKind::Hold, 0, hold.amount, hold_key(hold.id), &hold.request_id);
+        let mut entry = Entry::new(EntryKind::Hold, 0, hold.amount, hold_key(hold.id), &hold.request_id, at);
         entry.work = Some(hold.kind.as_str().to_owned());
         entry.once = hold.idempotency.as_ref().map(|Idempotency { key, fingerprint }| Once {
             key: key.clone(),
@@ -166,7 +166,8 @@ impl CreditStore for MongoCreditStore {
             HoldEnd::Settle => (EntryKind::Settle, -hold.amount, 0),
             HoldEnd::Release => (EntryKind::Release, 0, hold.amount),
         };
-        let mut entry = Entry::new(kind, amount, -hold.amount, end_key(end, hold.id), &hold.request_id);
+        let at = self.mongo.now();
+        let mut entry = Entry::new(kind, amount, -hold.amount, end_key(end, hold.id), &hold.request_id, at);
         entry.work = Some(hold.kind.as_str().to_owned());
         entry.reason = reason.map(|reason| reason.as_str().to_owned());
         let guard = doc! { "open": { "$elemMatch": { "id": to_bson(hold.id), "amount": hold.amount } } };
@@ -219,7 +220,8 @@ impl CreditStore for MongoCreditStore {
                 return Ok(PostingOutcome::Insufficient { available: before.available });
             };
             let kind = posting.kind.entry_kind();
-            let mut entry = Entry::new(kind, posting.amount, 0, key.clone(), &posting.request_id);
+            let at = self.mongo.now();
+            let mut entry = Entry::new(kind, posting.amount, 0, key.clone(), &posting.request_id, at);
             entry.debt_change = after.debt - before.debt;
             entry.reason.clone_from(&posting.reason);
             // As it was when it was looked at: `posted` counts whatever happens to an account.
@@ -257,12 +259,14 @@ impl CreditStore for MongoCreditStore {
         struct Holds {
             #[serde(rename = "_id")]
             user: bson::Uuid,
-            open: Vec<OpenHold>,
+            open: Vec<Document>,
         }
+        let latest = now.saturating_add(LONGEST_LEASE);
         let accounts = self.accounts.clone_with_type::<Holds>();
         let found: Vec<Holds> = run(async move {
             let kinds = WorkKind::ALL.map(WorkKind::as_str).to_vec();
-            let hold = doc! { "leaseUntil": { "$lt": now }, "kind": { "$in": kinds } };
+            let is_stale = vec![doc! { "leaseUntil": { "$lt": now } }, doc! { "leaseUntil": { "$gt": latest } }];
+            let hold = doc! { "$or": is_stale, "kind": { "$in": kinds } };
             let stale = doc! { "busy": true, "open": { "$elemMatch": hold } };
             let holds = accounts.find(stale).projection(doc! { "open": 1 });
             holds.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
@@ -270,9 +274,20 @@ impl CreditStore for MongoCreditStore {
         .await?;
         let mut stale: Vec<(i64, StaleHold)> = Vec::new();
         for Holds { user, open } in found {
-            for hold in open.into_iter().filter(|hold| hold.lease_until < now) {
+            for hold in open {
+                let hold: OpenHold = match bson::deserialize_from_document(hold) {
+                    Ok(hold) => hold,
+                    // Of another version, perhaps.
+                    Err(error) => {
+                        tracing::error!(%error, "an open hold cannot be read");
+                        continue;
+                    }
+                };
                 let Some(kind) = WorkKind::parse(&hold.kind) else { continue };
-                let held = Hold {
+                if (now..=latest).contains(&hold.lease_until) {
+                    continue;
+                }
+                let work = Hold {
                     id: from_bson(hold.id),
                     user: from_bson(user),
                     kind,
@@ -280,7 +295,7 @@ impl CreditStore for MongoCreditStore {
                     request_id: hold.request_id,
                     key: hold.key.map(from_bson),
                 };
-                stale.push((hold.lease_until, StaleHold { hold: held, kind }));
+                stale.push((hold.lease_until, StaleHold { hold: work, kind }));
             }
         }
         let accounts = self.accounts.clone();

@@ -7,15 +7,15 @@ mod holds;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use self::audit::audit;
 use self::entries::{find_balance, open_account, post_once, read_entry};
 use self::holds::{end_hold, find_key, hold};
 use super::{
-    AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, NewPosting, PostingOutcome,
-    StaleHold, WorkKind,
+    AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold, NewPosting,
+    PostingOutcome, StaleHold, WorkKind,
 };
 use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
 use crate::platform::db::sqlite::{Durability, Sqlite};
@@ -112,27 +112,19 @@ impl CreditStore for SqliteCreditStore {
             .read(move |connection| {
                 let mut stale = connection.prepare_cached(
                     "SELECT id, user_id, amount, request_id, api_key, kind FROM holds
-                     WHERE state = 'held' AND lease_until < ?1 AND kind IN (?3, ?4) ORDER BY lease_until LIMIT ?2",
+                     WHERE state = 'held' AND (lease_until < ?1 OR lease_until > ?1 + ?5) AND kind IN (?3, ?4)
+                     ORDER BY lease_until LIMIT ?2",
                 )?;
                 let [chat, image] = WorkKind::ALL.map(WorkKind::as_str);
-                let rows = stale.query_map(params![now, to_sql(limit), chat, image], |row| {
-                    let (id, kind): (Uuid, String) = (row.get(0)?, row.get(5)?);
-                    Ok(match WorkKind::parse(&kind) {
-                        None => Err(StoreError::Corrupt(format!("hold {id} is of kind {kind:?}"))),
-                        Some(kind) => Ok(StaleHold {
-                            hold: Hold {
-                                id,
-                                user: row.get(1)?,
-                                kind,
-                                amount: row.get(2)?,
-                                request_id: row.get(3)?,
-                                key: row.get(4)?,
-                            },
-                            kind,
-                        }),
-                    })
-                })?;
-                rows.map(|row| row?).collect()
+                let mut rows = stale.query(params![now, to_sql(limit), chat, image, LONGEST_LEASE])?;
+                let mut holds = Vec::new();
+                while let Some(row) = rows.next()? {
+                    match read_stale(row) {
+                        Ok(hold) => holds.push(hold),
+                        Err(error) => tracing::error!(%error, "an open hold cannot be read"),
+                    }
+                }
+                Ok(holds)
             })
             .await
     }
@@ -185,6 +177,20 @@ impl CreditStore for SqliteCreditStore {
     async fn audit(&self) -> StoreResult<AuditReport> {
         self.db.read(audit).await
     }
+}
+
+fn read_stale(row: &Row<'_>) -> StoreResult<StaleHold> {
+    let kind: String = row.get(5)?;
+    let kind = WorkKind::parse(&kind).ok_or_else(|| StoreError::Corrupt(format!("a hold of kind {kind:?}")))?;
+    let hold = Hold {
+        id: row.get(0)?,
+        user: row.get(1)?,
+        kind,
+        amount: row.get(2)?,
+        request_id: row.get(3)?,
+        key: row.get(4)?,
+    };
+    Ok(StaleHold { hold, kind })
 }
 
 fn to_sql(limit: usize) -> i64 {

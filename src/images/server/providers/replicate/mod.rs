@@ -29,10 +29,7 @@ use crate::images::server::config::ReplicateConfig;
 pub const BASE_URL: &str = "https://api.replicate.com/v1";
 /// Files are at `replicate.delivery` and below.
 const DELIVERY: &[&str] = &["replicate.delivery"];
-/// How long a creation waits for its picture, in seconds. Most are done by then, which saves asking; and the id comes
-/// soon enough that little is lost if this process ends meanwhile.
-const WAIT_SECONDS: u64 = 5;
-/// For one request, beyond what it may wait.
+/// For one request.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// The shortest and the longest time after which it gives up, in seconds: models run for half an hour at most.
 const CANCEL_AFTER: std::ops::RangeInclusive<u64> = 5..=30 * 60;
@@ -40,7 +37,6 @@ const CANCEL_AFTER: std::ops::RangeInclusive<u64> = 5..=30 * 60;
 const MAX_ANSWER: usize = 1024 * 1024;
 
 const CANCEL_AFTER_HEADER: HeaderName = HeaderName::from_static("cancel-after");
-const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// A client of one model at Replicate.
 pub struct ReplicateProvider {
@@ -120,14 +116,12 @@ impl ImageProvider for ReplicateProvider {
             body["webhook_events_filter"] = json!(["start", "completed"]);
         }
         let seconds_left = order.time_left.as_secs();
-        let wait = WAIT_SECONDS.min(seconds_left.max(1));
         let cancel_after = seconds_left.clamp(*CANCEL_AFTER.start(), *CANCEL_AFTER.end());
+        // It is not asked to wait for the picture: until its id is here, a server that dies pays for what nobody finds again.
         let call = self
             .http
             .post(self.address(&self.model.steps())?)
-            .header(PREFER, format!("wait={wait}"))
             .header(CANCEL_AFTER_HEADER, format!("{cancel_after}s"))
-            .timeout(TIMEOUT + Duration::from_secs(wait))
             .json(&body);
         read_prediction(&self.ask(call, Asked::ToStart).await?.trust_output())
     }
