@@ -93,6 +93,9 @@ pub struct Message {
     /// What was charged. 0 for the user's own message.
     pub credits: i64,
     pub cached: bool,
+    /// It ended because it was as long as an answer may be.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub cut: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -108,6 +111,11 @@ pub struct Message {
     /// RFC 3339, UTC.
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A conversation as lists show it.
@@ -320,6 +328,9 @@ pub struct DoneEvent {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply: Option<String>,
     pub cached: bool,
+    /// It ended because it was as long as an answer may be.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub cut: bool,
     pub remaining_credits: i64,
     /// What was charged.
     pub credits: i64,
@@ -434,7 +445,14 @@ mod tests {
             }),
             ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
             ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
-            ChatEvent::Done(DoneEvent { reply: None, cached: true, remaining_credits: 9, credits: 0, usage }),
+            ChatEvent::Done(DoneEvent {
+                reply: None,
+                cached: true,
+                cut: false,
+                remaining_credits: 9,
+                credits: 0,
+                usage,
+            }),
             ChatEvent::Error(ErrorEvent {
                 code: "provider_failed".to_owned(),
                 error: "It failed.".to_owned(),

@@ -108,6 +108,16 @@ impl ReleaseReason {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 
+    /// Whether something may have been published of work that was given back for this reason. What the user ends after
+    /// that stays paid for.
+    #[must_use]
+    pub const fn excuses_published(self) -> bool {
+        match self {
+            Self::Incomplete | Self::Interrupted => true,
+            Self::Stopped | Self::Failed | Self::NeverStarted | Self::Deleted => false,
+        }
+    }
+
     /// For people.
     #[must_use]
     pub const fn text(self) -> Text {

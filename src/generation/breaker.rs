@@ -130,19 +130,16 @@ impl<P: ?Sized> Permit<P> {
 
     /// It did not answer, or not to the end. That it does not like one request says nothing about the next.
     pub fn failed(&mut self, error: &ProviderError) {
-        if is_failure(error) {
+        if error.is_failure() {
             let is_probe = self.probe.take().is_some();
             self.provider.breaker.failed(Instant::now(), is_probe);
         }
     }
 
-    /// Lets it rest at once after this error; `false` where that says nothing about the next request.
-    pub fn rest_after(&mut self, error: &ProviderError) -> bool {
-        if is_failure(error) {
-            self.probe = None;
-            self.provider.breaker.open(Instant::now());
-        }
-        is_failure(error)
+    /// Lets it rest at once, after an error that says something about the next request.
+    pub fn rest(&mut self) {
+        self.probe = None;
+        self.provider.breaker.open(Instant::now());
     }
 }
 
@@ -152,10 +149,6 @@ impl<P: ?Sized> Drop for Permit<P> {
             self.provider.breaker.release(until, Instant::now());
         }
     }
-}
-
-const fn is_failure(error: &ProviderError) -> bool {
-    !matches!(error, ProviderError::Rejected(_) | ProviderError::Blocked(_))
 }
 
 impl<P: ?Sized> Deref for Guarded<P> {
@@ -325,7 +318,8 @@ pub(super) mod tests {
         let mut permit = provider.claim().unwrap();
         assert!(provider.claim().is_none(), "one at a time");
         permit.failed(&ProviderError::Blocked("no".to_owned()));
-        assert!(!permit.rest_after(&ProviderError::Rejected("no".to_owned())));
+        permit.failed(&ProviderError::Rejected("no".to_owned()));
+        permit.failed(&ProviderError::Empty { by: None });
         drop(permit);
         assert_eq!(provider.breaker_state(), BreakerState::HalfOpen, "it neither answered nor failed");
         provider.claim().unwrap().failed(&ProviderError::Timeout);

@@ -37,6 +37,13 @@ impl RetryBudget {
         self.change(Instant::now(), |amount| amount.checked_sub(RETRY))
     }
 
+    /// Whether one more retry would be within the budget. For what takes nothing from it: a request that was refused says nothing
+    /// about the provider, and must not take the retries of others.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.change(Instant::now(), |amount| (amount >= RETRY).then_some(amount))
+    }
+
     fn change(&self, now: Instant, change: impl FnOnce(u64) -> Option<u64>) -> bool {
         // Two numbers: nothing in them can be half done.
         let mut savings = self.0.lock().unwrap_or_else(PoisonError::into_inner);

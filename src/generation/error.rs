@@ -7,6 +7,7 @@ use futures::StreamExt;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 
+use crate::i18n::{Text, fill};
 use crate::platform::error::AppError;
 use crate::usage::Outcome;
 
@@ -24,6 +25,9 @@ pub enum ProviderError {
     /// It will not answer this, for reasons of its own.
     #[error("blocked: {0}")]
     Blocked(String),
+    /// It answered, and there is nothing in it. Where what the caller chose can make it so, this is the field of the request.
+    #[error("an empty answer")]
+    Empty { by: Option<&'static str> },
     #[error("timed out")]
     Timeout,
     /// It answered something that is no answer, or broke off.
@@ -32,10 +36,21 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// Whether it says something about the provider, and not about this request alone: what a caller chose is no failure of who
+    /// is asked.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::RateLimited { .. } | Self::Timeout | Self::Malformed(_) => true,
+            Self::Rejected(_) | Self::Blocked(_) | Self::Empty { .. } => false,
+        }
+    }
+
     /// What the user is told.
     #[must_use]
-    pub const fn shown(&self) -> AppError {
+    pub fn shown(&self) -> AppError {
         match self {
+            Self::Empty { by: Some(field) } => AppError::invalid(*field, fill(Text::NothingLeft, &[("field", *field)])),
             Self::Timeout => AppError::ProviderTimeout,
             Self::RateLimited { .. } => AppError::ProviderRateLimited,
             _ => AppError::ProviderFailed,
@@ -44,7 +59,7 @@ impl ProviderError {
 
     /// What the user is told of an image: that a prompt was refused is worth knowing, as no answer says so.
     #[must_use]
-    pub const fn shown_for_image(&self) -> AppError {
+    pub fn shown_for_image(&self) -> AppError {
         match self {
             Self::Blocked(_) => AppError::ContentBlocked,
             _ => self.shown(),
@@ -59,7 +74,7 @@ impl ProviderError {
             Self::RateLimited { .. } => Outcome::RateLimited,
             Self::Blocked(_) => Outcome::Blocked,
             Self::Rejected(_) => Outcome::Rejected,
-            Self::Malformed(_) => Outcome::Malformed,
+            Self::Malformed(_) | Self::Empty { .. } => Outcome::Malformed,
             Self::Unavailable(_) => Outcome::Unavailable,
         }
     }

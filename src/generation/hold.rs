@@ -125,6 +125,15 @@ impl Generation {
         }
     }
 
+    /// The work of a user that is not paid for yet.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn open_work(&self, user: Uuid, kind: WorkKind) -> AppResult<Vec<Reserved>> {
+        let open = self.credits.open_holds(user).await?;
+        Ok(open.into_iter().filter(|hold| hold.kind == kind).map(|hold| self.reserved(hold)).collect())
+    }
+
     /// A handle of a hold that was made before.
     pub(super) fn reserved(&self, hold: Hold) -> Reserved {
         Reserved { generation: self.clone(), hold }
@@ -177,7 +186,28 @@ impl Reserved {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn renew(&self) -> AppResult<()> {
-        self.generation.renew(vec![HoldId { id: self.hold.id, user: self.hold.user }]).await
+        self.generation.renew(vec![self.hold_id()]).await
+    }
+
+    const fn hold_id(&self) -> HoldId {
+        HoldId { id: self.hold.id, user: self.hold.user }
+    }
+
+    /// Says that something of the result is about to leave for the user, which decides about the price where nothing else is
+    /// known of the work any more. A database that is gone is waited for.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`]; then nothing may leave.
+    pub async fn mark_published(&self) -> AppResult<()> {
+        Ok(keep_trying(|| self.generation.credits.mark_published(self.hold_id())).await?)
+    }
+
+    /// Whether something of the result has left for the user.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn is_published(&self) -> AppResult<bool> {
+        Ok(self.generation.credits.is_published(self.hold_id()).await?)
     }
 
     /// Charges the price: the result can be shown. A database that is gone is waited for.
@@ -204,7 +234,10 @@ impl Reserved {
     }
 
     /// As [`Reserved::settle`], with one try.
-    pub(super) async fn try_settle(&self) -> AppResult<Closed> {
+    ///
+    /// # Errors
+    /// As [`Reserved::settle`].
+    pub async fn try_settle(&self) -> AppResult<Closed> {
         self.closed(self.end(HoldEnd::Settle, None).await)
     }
 

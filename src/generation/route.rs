@@ -114,11 +114,18 @@ impl<P: Provider + ?Sized> Route<P> {
 
     /// Goes on to the next provider after this one failed, if there is one that may be asked. Over the budget of retries,
     /// a provider that fails rests at once: those who come ask the next one first, and only those who are here already are taken
-    /// further, to one that is well.
+    /// further, to one that is well. What was refused takes nothing from the budget, and goes on only while there is some.
     pub fn next(&mut self, error: &ProviderError) -> Option<Fallback> {
         let from = self.provider().name();
         let (at, permit, is_well) = self.claim_next()?;
-        let may = self.generation.retries.spend() || (self.permit.rest_after(error) && is_well);
+        let may = if !error.is_failure() {
+            self.generation.retries.has_room()
+        } else if self.generation.retries.spend() {
+            true
+        } else {
+            self.permit.rest();
+            is_well
+        };
         self.generation.metrics.fell_back(self.kind, may);
         if !may {
             return None;
@@ -231,6 +238,22 @@ mod tests {
         let mut route = plan(&generation, &[&well("a"), &well("b")]);
         assert_eq!(route.next(&ProviderError::Blocked("no".to_owned())), None);
         assert_eq!(route.next(&gone()), fallback("a", "b"));
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_takes_nothing_from_the_budget() {
+        let generation = generation();
+        let refusals = [
+            ProviderError::Blocked("no".to_owned()),
+            ProviderError::Rejected("no".to_owned()),
+            ProviderError::Empty { by: None },
+        ];
+        for refused in refusals.iter().cycle().take(100) {
+            let mut route = plan(&generation, &[&well("a"), &well("b")]);
+            assert_eq!(route.next(refused), fallback("a", "b"));
+        }
+        let left = (0..100).filter(|_| generation.retries.spend()).count();
+        assert!(left >= 30, "{left}");
     }
 
     #[tokio::test]

@@ -96,6 +96,20 @@ impl Generation {
         Ok(())
     }
 
+    /// As [`Generation::stop`], for work whose row is about to go: what was published of it stays paid for. Who does not hear is
+    /// not waited for longer; then whoever ends the hold decides by what was published.
+    ///
+    /// # Errors
+    /// Those of `request`.
+    pub async fn stop_before_deletion<T>(
+        &self,
+        id: Uuid,
+        request: impl Future<Output = AppResult<bool>>,
+        ended: impl Future<Output = T>,
+    ) -> AppResult<()> {
+        timeout(STOP_PATIENCE, self.stop(id, request, ended)).await.unwrap_or(Ok(()))
+    }
+
     /// Tells the jobs of what was deleted to end, as far as they run here.
     pub fn stop_deleted(&self, ids: impl IntoIterator<Item = Uuid>) {
         for job in ids.into_iter().filter_map(|id| self.jobs.get(id)) {

@@ -62,6 +62,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::RequestUnreadable => "The request could not be read.",
         Text::FormUnreadable => "The form could not be read.",
         Text::ProviderFailed => "The model could not answer. Nothing was charged.",
+        Text::NothingLeft => "The answer is empty: {field} leaves nothing of it. Nothing was charged.",
         Text::ProviderTimeout => "The model took too long. Nothing was charged.",
         Text::ProviderRateLimited => {
             "The model limits how often it may be asked. Please try again in a moment. Nothing was charged."
@@ -203,6 +204,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::CachedFree => "cached, free",
         Text::TokensInOut => "{input} tokens in, {output} out",
         Text::TokensUnknown => "tokens unknown",
+        Text::CutAtLimit => "cut at its limit",
         Text::AnsweredBecauseFailed => "Answered by {to} because {from} failed.",
         Text::StoppedBeforeItBegan => "Stopped before it began. Nothing was charged.",
         Text::YouStopped => "You stopped this answer.",

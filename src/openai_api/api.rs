@@ -110,12 +110,11 @@ async fn create_completion(
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
     let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
     let (turns, terms) = request.read(&chat).await?;
-    let limit = terms.sampling.max_output_tokens;
     let (asked, leash) = ask(&chat, &caller, turns, terms, idempotency).await?;
     let events = chat.subscribe(caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
     let (model, first, events) = await_first_word(&chat, events).await?;
     let created = now_millis() / 1000;
-    let completion = Completion { id: asked.reply, model, limit, created, with_usage };
+    let completion = Completion { id: asked.reply, model, created, with_usage };
     let response = if is_stream {
         stream_answer(completion, stream::once(async { first }).chain(events).boxed(), leash)
     } else {

@@ -11,8 +11,6 @@ use crate::chat::{DoneEvent, Usage};
 pub struct Completion {
     pub id: Uuid,
     pub model: String,
-    /// Most tokens that were allowed.
-    pub limit: u32,
     /// Seconds since 1970.
     pub created: i64,
     /// Whether every chunk has a usage, which is null but in the last.
@@ -38,7 +36,7 @@ impl Completion {
 
     /// The chunks after the text.
     pub fn last_chunks(&self, done: &DoneEvent) -> Vec<String> {
-        let reason = Value::from(self.finish_reason(done.usage)).to_string();
+        let reason = Value::from(finish_reason(done)).to_string();
         let mut chunks = vec![self.chunk("{}", &reason)];
         if self.with_usage {
             let mut chunk = self.head("chat.completion.chunk");
@@ -58,7 +56,7 @@ impl Completion {
             "index": 0,
             "message": { "role": "assistant", "content": text, "refusal": null, "annotations": [] },
             "logprobs": null,
-            "finish_reason": self.finish_reason(done.usage),
+            "finish_reason": finish_reason(done),
         }]);
         answer["usage"] = usage_of(done.usage);
         answer["tessera"] = receipt_of(done);
@@ -83,11 +81,10 @@ impl Completion {
              \"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish_reason}}}]{usage}}}"
         )
     }
+}
 
-    /// Providers do not tell us; who used up all that was allowed was cut off.
-    fn finish_reason(&self, usage: Option<Usage>) -> &'static str {
-        if usage.is_some_and(|usage| usage.output_tokens >= self.limit) { "length" } else { "stop" }
-    }
+const fn finish_reason(done: &DoneEvent) -> &'static str {
+    if done.cut { "length" } else { "stop" }
 }
 
 fn usage_of(usage: Option<Usage>) -> Value {
@@ -111,10 +108,9 @@ mod tests {
 
     #[test]
     fn chunks_are_what_a_client_expects() {
-        let completion =
-            Completion { id: Uuid::nil(), model: "a \"model\"".into(), limit: 5, created: 7, with_usage: true };
+        let completion = Completion { id: Uuid::nil(), model: "a \"model\"".into(), created: 7, with_usage: true };
         let usage = Some(Usage { input_tokens: 2, output_tokens: 5 });
-        let done = DoneEvent { reply: None, cached: false, remaining_credits: 9, credits: 1, usage };
+        let done = DoneEvent { reply: None, cached: false, cut: true, remaining_credits: 9, credits: 1, usage };
         let mut chunks = vec![completion.first_chunk(), completion.token_chunk(r#"{"text":"\u00e9\n\"x"}"#).unwrap()];
         chunks.extend(completion.last_chunks(&done));
         assert_eq!(chunks.pop().unwrap(), "[DONE]");
@@ -126,7 +122,8 @@ mod tests {
         assert_eq!(chunks[2]["choices"][0]["finish_reason"], "length");
         assert_eq!(chunks[3]["choices"], json!([]));
         assert_eq!(chunks[3]["usage"]["total_tokens"], 7);
-        let quiet = Completion { with_usage: false, limit: 6, ..completion };
+        let quiet = Completion { with_usage: false, ..completion };
+        let done = DoneEvent { cut: false, ..done };
         assert!(!quiet.first_chunk().contains("usage"));
         assert_eq!(quiet.last_chunks(&done).len(), 2);
         assert_eq!(quiet.whole("x", &done)["choices"][0]["finish_reason"], "stop");

@@ -59,7 +59,8 @@ impl V1Error {
             other => ("server_error", Some(other.code())),
         };
         let param = match error {
-            AppError::InvalidInput { field, .. } => Some(field),
+            // Which it was is not known where the answer told of it.
+            AppError::InvalidInput { field, .. } if !field.is_empty() => Some(field),
             _ => None,
         };
         let message = match error {

@@ -113,8 +113,8 @@ async fn a_picked_provider_and_another_user_can_be_other_questions() {
     let user = app.user().await;
     ask(&user, json!({"message": "hello"})).await;
     assert_eq!(ask(&user, json!({"message": "hello", "provider": "openai"})).await["cached"], false);
-    assert_eq!(ask(&user, json!({"message": "hello", "provider": "openai", "model": "m"})).await["cached"], false);
-    assert_eq!(ask(&user, json!({"message": "hello", "provider": "openai", "model": "m"})).await["cached"], true);
+    let named = json!({"message": "hello", "provider": "openai", "model": "fake-model"});
+    assert_eq!(ask(&user, named).await["cached"], true, "the provider's own model is what it answers with anyway");
 
     let app = self::app(&[("CHAT_CACHE", "user")]).await;
     let (ada, bob) = (app.user().await, app.user().await);
@@ -144,6 +144,57 @@ async fn only_whole_answers_are_kept() {
     user.post_json(&format!("/api/chat/{}/stop", start["messageId"].as_str().unwrap()), &json!({})).await;
     let mut events = user.chat_stream(&json!({"message": "#tokens=2 #stall"})).await;
     assert_eq!(events.next_named("start").await.1["credits"], 1);
+}
+
+#[tokio::test]
+async fn an_answer_is_whole_only_where_its_end_says_so() {
+    let app = app(&[("FREE_CREDITS", "100")]).await;
+    let user = app.user().await;
+    for reason in ["stop", "eos", "eos_token", "stop_sequence", "end_turn"] {
+        let asked = format!("#tokens=2 #finish={reason}");
+        assert_eq!(ask(&user, json!({ "message": &asked })).await["cached"], false, "{reason}");
+        assert_eq!(ask(&user, json!({ "message": &asked })).await["cached"], true, "{reason}");
+    }
+    // Cut at its limit, it is an answer that is paid for, but nobody else's.
+    for reason in ["length", "max_tokens", "model_length", "model_context_window_exceeded"] {
+        for _ in 0..2 {
+            let cut = ask(&user, json!({ "message": format!("#tokens=2 #finish={reason}") })).await;
+            assert_eq!((&cut["cached"], &cut["credits"]), (&json!(false), &json!(1)), "{reason}");
+        }
+    }
+    let before = user.credits().await;
+    for reason in [
+        "",
+        "null",
+        "error",
+        "abort",
+        "network_error",
+        "insufficient_system_resource",
+        "safety",
+        "content_filter",
+        "sensitive",
+        "tool_calls",
+        "function_call",
+        "STOPPED",
+        "what-nobody-knows",
+    ] {
+        for _ in 0..2 {
+            let mut events = user.chat_stream(&json!({ "message": format!("#tokens=2 #finish={reason}") })).await;
+            let (_, start) = events.next_named("start").await;
+            let (text, last) = events.rest().await;
+            assert_eq!((text.as_str(), last.event.as_str()), ("word1 word2 ", "error"), "{reason}: {}", last.data);
+            let path = format!("/api/chat/{}", start["messageId"].as_str().unwrap());
+            let (_, kept) = user.get_json(&path).await;
+            assert_eq!(
+                (&kept["data"]["state"], &kept["data"]["content"], &kept["data"]["credits"]),
+                (&json!("incomplete"), &json!("word1 word2 "), &json!(0)),
+                "{reason}"
+            );
+        }
+    }
+    assert_eq!(user.credits().await, before);
+    assert_eq!(app.upstream.calls(), 5 + 2 * 4 + 2 * 13);
+    app.assert_books_balance().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

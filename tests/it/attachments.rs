@@ -151,13 +151,14 @@ async fn another_image_is_another_question() {
 
 #[tokio::test]
 async fn who_cannot_see_is_not_asked() {
-    let app = TestApp::start_with(&[("CHAT_PROVIDERS", "local,openai")]).await;
+    let model = ("LOCAL_MODEL", "/nowhere/tiny.gguf");
+    let app = TestApp::start_with(&[("CHAT_PROVIDERS", "local,openai"), model]).await;
     let user = app.user().await;
     let body = json!({"message": "Look", "images": [png()], "provider": "local", "model": "tiny"});
     let (status, answer) = user.post_json("/api/chat", &body).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!((&answer["data"]["provider"], &answer["data"]["model"]), (&json!("openai"), &json!("fake-model")));
-    let blind = app.start_beside(&[("CHAT_PROVIDERS", "local")]).await;
+    let blind = app.start_beside(&[("CHAT_PROVIDERS", "local"), model]).await;
     let (status, answer) = user.at(blind.addr).post_json("/api/chat", &body).await;
     assert_eq!((status, &answer["field"]), (400, &json!("images")), "{answer}");
     assert_eq!(answer["error"], "No configured model can see images.");

@@ -262,6 +262,11 @@ async fn bad_messages_cost_nothing_and_name_their_field() {
         (json!({"message": "x".repeat(1001)}), 400, Some("message")),
         (json!({"message": "hi", "provider": "clippy"}), 400, Some("provider")),
         (json!({"message": "hi", "model": "m"}), 400, Some("model")),
+        // Only what is listed: whatever else went upstream would be had at the price of what is.
+        (json!({"message": "hi", "provider": "openai", "model": "o1-pro"}), 400, Some("model")),
+        (json!({"message": "hi", "provider": "openai", "model": "fake-model "}), 400, Some("model")),
+        (json!({"message": "hi", "provider": "openai", "model": ""}), 400, Some("model")),
+        (json!({"message": "/image a fox", "provider": "openai", "model": "o1-pro"}), 400, Some("model")),
         (json!({"message": "hi", "conversationId": "7"}), 400, Some("conversationId")),
         (json!({"message": "hi", "replaces": elsewhere}), 400, Some("replaces")),
         (json!({"message": "hi", "conversationId": elsewhere}), 404, None),
@@ -271,6 +276,7 @@ async fn bad_messages_cost_nothing_and_name_their_field() {
         assert_eq!((got, answer["field"].as_str()), (status, field), "{answer}");
     }
     // A thousand characters are a thousand characters, in any script.
+    assert_eq!(app.upstream.calls(), 0);
     assert_eq!(user.chat(&"字".repeat(1000)).await.0, 200);
     assert_eq!(user.credits().await["available"], 9);
     app.assert_books_balance().await;

@@ -2,7 +2,8 @@
 //!
 //! `#tokens=N` so many tokens, `#status=CODE` refuse, `#key` refuse the key, `#stall` say nothing (more), `#cut` end the
 //! body without a finish reason, `#error` an error in the stream, `#garbage` no JSON, `#empty` nothing but usage,
-//! `#prompt` block the prompt, `#safety` block the answer, `#thought` think aloud first, `#max` stop at the limit.
+//! `#prompt` block the prompt, `#safety` block the answer, `#thought` think aloud first, `#max` stop at the limit,
+//! `#flood=N` so many pieces of 64 KiB, whatever limit was asked for.
 //! Whatever stands before `gemini:` in the message is for somebody else.
 
 use std::convert::Infallible;
@@ -103,6 +104,7 @@ async fn generate(
             frames.push(event(json!({"candidates": [{"content": {"parts": [{"text": "Hmm.", "thought": true}]}}]})));
         }
         frames.extend((1..=number("tokens").unwrap_or(2)).map(|n| piece(format!("gem{n} "), None)));
+        frames.extend((0..number("flood").unwrap_or(0)).map(|_| piece("é".repeat(32 * 1024), None)));
         if has("safety") {
             frames.push(event(json!({"candidates": [{"finishReason": "SAFETY", "index": 0}]})));
         } else if has("error") {

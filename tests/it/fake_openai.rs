@@ -2,7 +2,8 @@
 //!
 //! `#tokens=N` so many tokens, `#pause=MS` before each, `#status=CODE` refuse, `#cut` end the body in the middle,
 //! `#stall` say nothing more after the tokens, `#error` an error event after the tokens, `#garbage` no JSON,
-//! `#empty` a whole answer without text, `#nodone` end without `[DONE]`, `#blocked` a content filter.
+//! `#empty` a whole answer without text, `#nodone` end without `[DONE]`, `#blocked` a content filter, `#finish=REASON` end for
+//! this reason (`null`: for none), `#flood=N` so many pieces of 64 KiB, whatever limit was asked for.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -117,6 +118,11 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
             return;
         }
     }
+    for _ in 0..number("flood", 0) {
+        if !send(chunk(json!({"content": "é".repeat(32 * 1024)}), None)).await {
+            return;
+        }
+    }
     if has("cut") {
         return;
     }
@@ -132,7 +138,8 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
         .await;
         return;
     }
-    send(chunk(json!({}), Some(if has("blocked") { "content_filter" } else { "stop" }))).await;
+    let reason = directive(&text, "finish").unwrap_or(if has("blocked") { "content_filter" } else { "stop" });
+    send(chunk(json!({}), (reason != "null").then_some(reason))).await;
     send(
         json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake", "choices": [],
                 "usage": {"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count}})

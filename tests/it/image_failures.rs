@@ -25,7 +25,7 @@ fn replicate(fake: &FakeReplicate) -> Vec<(&str, &str)> {
 }
 
 /// With Replicate as the only provider, and these variables.
-async fn app_with(fake: &FakeReplicate, more: &[(&str, &str)]) -> TestApp {
+pub async fn app_with(fake: &FakeReplicate, more: &[(&str, &str)]) -> TestApp {
     TestApp::start_with(&[&replicate(fake), more].concat()).await
 }
 

@@ -26,7 +26,7 @@ pub fn new_image(user: Uuid, prompt: &str) -> NewImage {
     }
 }
 
-fn made(image: &NewImage) -> FinishedImage {
+pub fn made(image: &NewImage) -> FinishedImage {
     let made = MadeImage {
         provider: "sketch".into(),
         model: "sketch, not AI".into(),

@@ -123,6 +123,25 @@ over_every_store! {
         assert_eq!(store.hold(again).await.unwrap(), HoldOutcome::OverBudget { left: 0 });
     }
 
+    async fn what_was_published_is_known_for_good(stores) {
+        let (store, user) = (stores.credits, Uuid::now_v7());
+        let (read, unread) = (hold_of(user, 1), NewHold { kind: WorkKind::Image, ..hold_of(user, 2) });
+        let id = |hold: &NewHold| HoldId { id: hold.id, user };
+        for hold in [&read, &unread] { store.hold(hold.clone()).await.unwrap(); }
+        let mut open = store.open_holds(user).await.unwrap();
+        open.sort_by_key(|hold| hold.amount);
+        assert_eq!(open, [read.held(), unread.held()]);
+        assert!(!store.is_published(id(&read)).await.unwrap());
+        // However often it is said.
+        for _ in 0..2 { store.mark_published(id(&read)).await.unwrap(); }
+        store.end_hold(&read.held(), HoldEnd::Settle, None).await.unwrap();
+        assert!(store.is_published(id(&read)).await.unwrap(), "also when it has ended");
+        assert!(!store.is_published(id(&unread)).await.unwrap());
+        assert!(!store.is_published(HoldId { id: read.id, user: Uuid::now_v7() }).await.unwrap());
+        assert_eq!(store.open_holds(user).await.unwrap(), [unread.held()]);
+        assert!(store.open_holds(Uuid::now_v7()).await.unwrap().is_empty());
+    }
+
     async fn a_hold_ends_once_whoever_ends_it(stores) {
         let store = stores.credits;
         let user = Uuid::now_v7();

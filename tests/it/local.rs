@@ -50,7 +50,7 @@ async fn collect(mut stream: TokenStream) -> (String, usize, Usage) {
                 events += 1;
             }
             ProviderEvent::Usage(_) => {}
-            ProviderEvent::Done { usage } => {
+            ProviderEvent::Done { usage, .. } => {
                 assert!(stream.next().await.is_none(), "nothing follows Done");
                 return (text, events, usage.unwrap());
             }

@@ -47,6 +47,7 @@ mod pages;
 mod program;
 mod providers;
 mod proxy;
+mod publication;
 mod recovery;
 mod redis_failures;
 mod reference;

@@ -108,11 +108,13 @@ async fn when_all_fail_the_last_word_counts() {
 #[tokio::test]
 async fn a_picked_provider_is_asked_first() {
     let (_app, gemini, user) = two_providers(&[]).await;
-    let body = json!({"message": "#tokens=1 gemini:", "provider": "openai", "model": "other"});
+    let body = json!({"message": "#tokens=1 gemini:", "provider": "openai", "model": "fake-model"});
     let (_, answer) = user.post_json("/api/chat", &body).await;
-    assert_eq!((&answer["data"]["provider"], &answer["data"]["model"]), (&json!("openai"), &json!("other")));
+    assert_eq!((&answer["data"]["provider"], &answer["data"]["model"]), (&json!("openai"), &json!("fake-model")));
     assert_eq!(gemini.calls(), 0);
-    let body = json!({"message": "#status=500 gemini:", "provider": "openai", "model": "other"});
+    let elsewhere = json!({"message": "x", "provider": "openai", "model": "gemini-3.8-flash"});
+    assert_eq!(user.post_json("/api/chat", &elsewhere).await.1["field"], "model", "a model belongs to its provider");
+    let body = json!({"message": "#status=500 gemini:", "provider": "openai", "model": "fake-model"});
     let (_, answer) = user.post_json("/api/chat", &body).await;
     assert_eq!((&answer["data"]["provider"], &answer["data"]["fallback"]), (&json!("gemini"), &json!(true)));
     assert_eq!(answer["data"]["model"], "gemini-3.8-flash", "the picked model was the other provider's");
@@ -160,13 +162,33 @@ async fn a_provider_that_fails_now_and_then_costs_few_retries_and_nobody_an_answ
 #[tokio::test]
 async fn prompts_that_a_provider_blocks_do_not_make_it_rest() {
     let (app, gemini, user) = two_providers(&[]).await;
-    let mut unanswered = 0;
     for _ in 0..45 {
-        unanswered += usize::from(user.chat("#tokens=1 gemini: #prompt").await.0 == 502);
+        assert_eq!(user.chat("#tokens=1 gemini: #prompt").await.0, 200);
     }
-    assert_eq!(gemini.calls(), 45);
-    assert!((5..=12).contains(&unanswered), "{unanswered}");
-    assert_eq!(app.upstream.calls(), 45 - unanswered, "no more than the budget has");
+    assert_eq!((gemini.calls(), app.upstream.calls()), (45, 45), "nor do they take from the budget that all share");
+    for _ in 0..4 {
+        assert_eq!(user.chat("#tokens=1 gemini: #status=503").await.0, 200);
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn an_answer_of_who_stood_in_is_not_kept_for_others() {
+    let (app, gemini, user) = two_providers(&[("CHAT_CACHE", "shared")]).await;
+    let asked = "#tokens=1 gemini: #status=503";
+    for _ in 0..2 {
+        let (status, body) = user.chat(asked).await;
+        assert_eq!((status, &body["data"]["fallback"], &body["data"]["cached"]), (200, &json!(true), &json!(false)));
+    }
+    assert_eq!((gemini.calls(), app.upstream.calls()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_flood_of_gemini_ends_at_the_limit() {
+    let (app, _, user) = two_providers(&[]).await;
+    let (status, body) = user.chat("gemini: #flood=40").await;
+    let length = body["data"]["reply"].as_str().unwrap().len();
+    assert!(status == 200 && (1024..=32 * 1024).contains(&length), "{status}, {length} bytes");
     app.assert_books_balance().await;
 }
 

@@ -64,6 +64,7 @@ fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
         model: "other".into(),
         fallback_from: Some("local".into()),
         cached: false,
+        cut: true,
         credits: 1,
         error_code: None,
         usage: Some(Usage { input_tokens: 3, output_tokens: 5 }),
@@ -178,7 +179,7 @@ over_every_store! {
         let reply = &found.messages[1];
         assert_eq!((reply.provider.as_deref(), reply.model.as_deref(), reply.credits), (Some("gemini"), Some("other"), 1));
         assert_eq!((reply.state, reply.usage), (MessageState::Complete, Some(Usage { input_tokens: 3, output_tokens: 5 })));
-        assert_eq!(reply.fallback_from.as_deref(), Some("local"));
+        assert_eq!((reply.fallback_from.as_deref(), reply.cut), (Some("local"), true));
         // What belongs to somebody else is not there.
         assert!(chats.find_conversation(other, first.conversation).await.unwrap().is_none());
         assert!(chats.find_message(other, first.reply_id).await.unwrap().is_none());
@@ -308,6 +309,41 @@ over_every_store! {
             assert_eq!(found.error_code.as_deref(), Some("unavailable"));
         }
         assert_eq!(chats.abandon_reply(Uuid::now_v7()).await.unwrap(), None);
+    }
+
+    async fn what_is_being_written_is_found_before_it_goes(stores) {
+        let (user, other) = (new_user(&stores).await, new_user(&stores).await);
+        let first = say(&stores, exchange(user, "one"), "1").await;
+        let (second, third) = (next(&first, "two"), next(&first, "three"));
+        let chats = stores.chats;
+        for exchange in [&second, &third] {
+            chats.begin_exchange(exchange.clone(), 40).await.unwrap().unwrap();
+        }
+        let running = async |user, from| chats.running_replies(user, first.conversation, from).await.unwrap();
+        let mut all = running(user, None).await;
+        all.sort();
+        assert_eq!(all, [second.reply_id, third.reply_id]);
+        assert_eq!(running(user, Some(third.message_id)).await, [third.reply_id]);
+        assert_eq!(running(user, Some(first.message_id)).await.len(), 2);
+        for nothing in [third.reply_id, Uuid::now_v7()] {
+            assert!(running(user, Some(nothing)).await.is_empty(), "that cannot be replaced");
+        }
+        assert!(running(other, None).await.is_empty());
+        assert!(chats.finish_reply(finished(&third, "3")).await.unwrap());
+        assert_eq!(running(user, None).await, [second.reply_id]);
+    }
+
+    async fn a_hidden_reply_that_is_being_written_is_not_forgotten(stores) {
+        let user = new_user(&stores).await;
+        let hidden = NewExchange { hidden: true, ..exchange(user, "one") };
+        let chats = stores.chats;
+        chats.begin_exchange(hidden.clone(), 40).await.unwrap().unwrap();
+        chats.forget_hidden(i64::MAX).await.unwrap();
+        assert!(chats.find_message(user, hidden.reply_id).await.unwrap().is_some());
+        assert!(chats.running_replies(user, hidden.conversation, None).await.unwrap().is_empty(), "nobody can delete it");
+        assert!(chats.finish_reply(finished(&hidden, "1")).await.unwrap());
+        chats.forget_hidden(i64::MAX).await.unwrap();
+        assert!(chats.find_message(user, hidden.reply_id).await.unwrap().is_none());
     }
 
     async fn a_reply_stops_when_asked_to_or_when_it_is_gone(stores) {

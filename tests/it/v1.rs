@@ -271,3 +271,66 @@ async fn the_same_context_is_answered_from_the_cache_and_other_settings_are_not(
     assert!(frames.len() >= 4 && frames.concat().contains("word3"), "{frames:?}");
     assert_eq!((app.upstream.calls(), &user.credits().await["available"]), (2, &json!(8)));
 }
+
+#[tokio::test]
+async fn an_answer_that_was_cut_says_so() {
+    let app = TestApp::start_with(&[("CHAT_CACHE", "shared")]).await;
+    let (program, user) = program(&app).await;
+    let asked = ask("#tokens=2 #finish=length");
+    let (status, cut) = program.post_json(COMPLETIONS, &asked).await;
+    assert_eq!((status, &cut["choices"][0]["finish_reason"]), (200, &json!("length")), "{cut}");
+    let frames = stream(&program, &asked).await;
+    assert!(frames[frames.len() - 2].contains(r#""finish_reason":"length""#), "{frames:?}");
+    assert_eq!((app.upstream.calls(), &settled(&user).await["available"]), (2, &json!(8)));
+    // Also to who comes late.
+    let once = async || answer(program.post(COMPLETIONS).header("idempotency-key", "once").json(&asked)).await.1;
+    assert_eq!(once().await["choices"][0]["finish_reason"], "length");
+    assert_eq!(once().await["choices"][0]["finish_reason"], "length");
+}
+
+#[tokio::test]
+async fn an_answer_ends_at_its_limit_whoever_writes_it() {
+    let app = TestApp::start().await;
+    let (program, user) = program(&app).await;
+    let limited = |message: &str, limit: u32| with(ask(message), &json!({ "max_tokens": limit }));
+    for (body, most) in [
+        (ask("#tokens=0 #flood=400"), 32 * 1024),
+        (ask("#tokens=100000"), 32 * 1024),
+        (limited("#tokens=0 #flood=400", 10), 320),
+        (limited("#tokens=100000", 2), 64),
+    ] {
+        let (status, answer) = program.post_json(COMPLETIONS, &body).await;
+        assert_eq!(status, 200, "{answer}");
+        let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+        assert!((1..=most).contains(&text.len()), "{} bytes of {most}", text.len());
+        assert_eq!(answer["choices"][0]["finish_reason"], "length");
+    }
+    assert_eq!(settled(&user).await["available"], 6);
+    let begun = Instant::now();
+    while app.upstream.seen.open.load(Ordering::SeqCst) > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(2), "upstream goes on");
+        sleep(Duration::from_millis(5)).await;
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn what_a_caller_chose_says_nothing_about_the_provider() {
+    let app = TestApp::start().await;
+    let (program, user) = program(&app).await;
+    for _ in 0..6 {
+        // Nothing is left of the answer, by what was asked: for this client, the same again is no use.
+        let (status, refused) =
+            program.post_json(COMPLETIONS, &with(ask("#empty"), &json!({ "stop": ["word"] }))).await;
+        assert_eq!((status, &refused["error"]["type"]), (400, &json!("invalid_request_error")), "{refused}");
+        let thought = with(ask("#empty #finish=length"), &json!({ "max_tokens": 1 }));
+        assert_eq!(program.post_json(COMPLETIONS, &thought).await.0, 400);
+        assert_eq!(program.post_json(COMPLETIONS, &ask("#empty")).await.0, 502);
+        assert_eq!(program.post_json(COMPLETIONS, &ask("#status=400")).await.0, 502);
+        assert_eq!(program.post_json(COMPLETIONS, &ask("#status=413")).await.0, 502);
+    }
+    let (_, listed) = user.get_json("/api/providers").await;
+    assert_eq!(listed["data"][0]["problem"], Value::Null, "{listed}");
+    assert_eq!((app.upstream.calls(), &settled(&user).await["available"]), (30, &json!(10)));
+    app.assert_books_balance().await;
+}

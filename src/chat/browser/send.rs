@@ -120,6 +120,7 @@ fn new_message(author: Author, content: String) -> Message {
         state,
         credits: 0,
         cached: false,
+        cut: false,
         provider: None,
         model: None,
         fallback_from: None,

@@ -175,13 +175,14 @@ impl Reply {
                 reply.provider = Some(to);
                 reply.model = None;
             }
-            ChatEvent::Done(DoneEvent { reply: text, cached, remaining_credits, credits, usage }) => {
+            ChatEvent::Done(DoneEvent { reply: text, cached, cut, remaining_credits, credits, usage }) => {
                 let mut reply = message.write();
                 if let (true, Some(text)) = (reply.content.is_empty(), text) {
                     reply.content = text;
                 }
                 reply.state = MessageState::Complete;
                 reply.cached = cached;
+                reply.cut = cut;
                 reply.credits = credits;
                 reply.usage = usage;
                 drop(reply);

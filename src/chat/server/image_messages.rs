@@ -119,14 +119,13 @@ async fn begin(chat: &Chat, payer: &Payer, spec: ImageSpec, mut exchange: NewExc
         model: exchange.model.clone(),
         credits: image.price(),
     };
-    let stored = chat.store.begin_exchange(exchange, 0).await;
-    if !matches!(stored, Ok(Some(_))) {
+    if let Err(error) = chat.begin_exchange(exchange, 0).await {
         // Where a store failed, what it did is not known; then the sweeper ends the hold as well.
         match chat.store.abandon_reply(reply).await {
             Ok(_) => image.cancel().await,
             Err(error) => tracing::error!(%error, "a hold is left to the sweeper"),
         }
-        return Err(stored.err().map_or(AppError::NotFound, AppError::from));
+        return Err(error);
     }
     let (shared, user, id) = (chat.clone(), payer.user, image.id());
     image.start();
@@ -184,6 +183,7 @@ async fn shown(chat: &Chat, user: Uuid, image: Uuid) -> AppResult<DoneEvent> {
     Ok(DoneEvent {
         reply: Some(to_markdown(&image)),
         cached: false,
+        cut: false,
         remaining_credits: balance.available,
         credits: image.credits,
         usage: None,
@@ -225,6 +225,7 @@ async fn end_reply(replies: &dyn ChatStore, images: &dyn ImageStore, user: Uuid,
             model: image.model,
             fallback_from: image.fallback_from,
             cached: false,
+            cut: false,
             credits: image.credits,
             usage: None,
         };

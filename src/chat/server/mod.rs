@@ -1,5 +1,6 @@
 //! Chat on the server: sending, generating, streaming and storing replies.
 
+mod answer_limit;
 pub mod api;
 pub mod attachments;
 pub mod config;

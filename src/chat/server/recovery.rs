@@ -13,7 +13,8 @@ use crate::generation::{PendingAttempt, Reserved, TextSizes};
 use crate::platform::error::AppResult;
 use crate::usage::Outcome;
 
-/// Nobody goes on with a reply: it was stored whole and is charged for, or what there is of it is free.
+/// Nobody goes on with a reply: it was stored whole and is charged for, or what there is of it is free. One whose row is gone was
+/// deleted while it ran, which is stopping it: what was published is charged for.
 pub struct ReplyRecovery {
     chat: Chat,
 }
@@ -57,13 +58,16 @@ impl Recover for ReplyRecovery {
         let store = &self.chat.store;
         let before = store.find_message(hold.user(), hold.id()).await?;
         // Only a reply that was charged for has a price; an abandoned one has none.
-        let price = store.abandon_reply(hold.id()).await?.unwrap_or(0);
+        let (price, is_paid) = match store.abandon_reply(hold.id()).await? {
+            Some(price) => (price, price > 0),
+            None => (0, hold.is_published().await?),
+        };
         if let Some(reply) = before.filter(|reply| price == 0 && reply.message.state == MessageState::Running)
             && let Err(error) = self.record(hold, reply).await
         {
             tracing::warn!(%error, "an attempt that was cut off is missing from the record");
         }
-        Ok(if price > 0 { Recovered::Settle } else { Recovered::Release })
+        Ok(if is_paid { Recovered::Settle } else { Recovered::Release })
     }
 
     async fn stop_requests(&self, running: Vec<Uuid>) -> AppResult<Vec<Uuid>> {

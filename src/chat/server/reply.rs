@@ -8,9 +8,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Chat;
+use super::answer_limit::AnswerLimit;
 use super::events::error_event;
 use super::providers::{
-    ChatProvider, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
+    ChatProvider, Finish, GuardedProvider, MAX_OUTPUT_TOKENS, ProviderError, ProviderEvent, ProviderRequest, Sampling,
+    TokenStream, Turn,
 };
 use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
@@ -55,7 +57,7 @@ pub(super) fn picked_model(picked: Option<&(String, Option<String>)>, provider: 
 
 /// Why the text is as it is.
 enum Ending {
-    Whole { usage: Option<Usage> },
+    Ended { finish: Finish, usage: Option<Usage> },
     Stopped,
     Broken(AppError),
 }
@@ -67,6 +69,9 @@ struct Draft<'a> {
     work: &'a ReplyJob,
     route: Route<dyn ChatProvider>,
     text: String,
+    limit: AnswerLimit,
+    /// It is written down that some of it has left, or that was tried.
+    is_marked: bool,
     /// What it was asked, for the record.
     attempt: PendingAttempt,
     saved: Instant,
@@ -84,6 +89,8 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, route: Route<dyn ChatProvider>)
                 work: &work,
                 route,
                 text: String::new(),
+                limit: AnswerLimit::of_tokens(work.sampling.max_output_tokens),
+                is_marked: false,
                 attempt: PendingAttempt::begin(),
                 saved: Instant::now(),
             };
@@ -129,15 +136,19 @@ impl Draft<'_> {
                 Ok((token, stream)) => {
                     self.route.answered();
                     self.attempt.first_token();
-                    self.append(token);
-                    return self.follow(stream).await;
+                    return match self.append(token).await {
+                        None => self.follow(stream).await,
+                        Some(ending) => ending,
+                    };
                 }
                 Err(error) => error,
             };
             tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
             self.route.failed(&error);
             self.record(error.outcome());
-            if !self.fall_back(&error) {
+            // Another one would give nothing either.
+            let is_chosen = matches!(error, ProviderError::Empty { by: Some(_) });
+            if is_chosen || !self.fall_back(&error) {
                 return Ending::Broken(error.shown());
             }
         }
@@ -170,7 +181,12 @@ impl Draft<'_> {
                 ProviderEvent::Token(text) if !text.is_empty() => return Ok((text, stream)),
                 ProviderEvent::Token(_) => {}
                 ProviderEvent::Usage(usage) => self.attempt.said(tokens_of(usage)),
-                ProviderEvent::Done { .. } => return Err(ProviderError::Malformed("an empty answer".to_owned())),
+                ProviderEvent::Done { finish, usage } => {
+                    if let Some(usage) = usage {
+                        self.attempt.said(tokens_of(usage));
+                    }
+                    return Err(self.empty(finish));
+                }
             }
         }
         Err(ProviderError::Malformed("the stream was cut before the first token".to_owned()))
@@ -187,21 +203,19 @@ impl Draft<'_> {
                 next = timeout_awake(pause, stream.next()) => next,
             };
             let error = match next {
-                Some(Some(Ok(ProviderEvent::Token(text)))) => {
-                    self.append(text);
-                    continue;
-                }
+                Some(Some(Ok(ProviderEvent::Token(text)))) => match self.append(text).await {
+                    None => continue,
+                    Some(ending) => return ending,
+                },
                 Some(Some(Ok(ProviderEvent::Usage(usage)))) => {
                     self.attempt.said(tokens_of(usage));
                     continue;
                 }
-                Some(Some(Ok(ProviderEvent::Done { usage }))) => {
+                Some(Some(Ok(ProviderEvent::Done { finish, usage }))) => {
                     if let Some(usage) = usage {
                         self.attempt.said(tokens_of(usage));
                     }
-                    // White space is no answer.
-                    self.record(if self.text.trim().is_empty() { Outcome::Malformed } else { Outcome::Ok });
-                    return Ending::Whole { usage };
+                    return self.ended(finish, usage);
                 }
                 Some(Some(Err(error))) => error,
                 Some(None) => ProviderError::Malformed("the stream was cut".to_owned()),
@@ -217,6 +231,24 @@ impl Draft<'_> {
         }
     }
 
+    /// An answer without a word: by what the caller chose, where that can make it so.
+    fn empty(&self, finish: Finish) -> ProviderError {
+        let Sampling { stop, max_output_tokens, .. } = &self.work.sampling;
+        let by = match finish {
+            Finish::Whole if !stop.is_empty() => Some("stop"),
+            Finish::Limit if *max_output_tokens < MAX_OUTPUT_TOKENS => Some("max_completion_tokens"),
+            Finish::Whole | Finish::Limit => None,
+        };
+        ProviderError::Empty { by }
+    }
+
+    /// The answer has come to its end.
+    fn ended(&self, finish: Finish, usage: Option<Usage>) -> Ending {
+        // White space is no answer.
+        self.record(if self.text.trim().is_empty() { Outcome::Malformed } else { Outcome::Ok });
+        Ending::Ended { finish, usage }
+    }
+
     /// Puts down what came of the attempt that is over.
     fn record(&self, outcome: Outcome) {
         let ReplyJob { hold, turns, .. } = self.work;
@@ -229,7 +261,17 @@ impl Draft<'_> {
         self.chat.generation.record_text(&self.attempt, hold, provider.provider(), self.model(), sizes, outcome);
     }
 
-    fn append(&mut self, text: String) {
+    /// Publishes a piece. With the first that can be read the price stands, whatever becomes of the reply's row: so that is
+    /// written down before it leaves. Says how the reply ends, if it does by this piece.
+    async fn append(&mut self, mut text: String) -> Option<Ending> {
+        let is_last = self.limit.take(&mut text);
+        if !self.is_marked && !text.trim().is_empty() {
+            self.is_marked = true;
+            if let Err(error) = self.work.hold.mark_published().await {
+                self.record(Outcome::Stopped);
+                return Some(Ending::Broken(error));
+            }
+        }
         self.text.push_str(&text);
         self.publish(&ChatEvent::Token(TokenEvent { text }));
         if self.saved.elapsed() >= SAVE_EVERY {
@@ -242,17 +284,20 @@ impl Draft<'_> {
                 }
             });
         }
+        // Returning drops the stream, which ends the work upstream too.
+        is_last.then(|| self.ended(Finish::Limit, None))
     }
 
     /// Stores the result, then settles or releases: what is charged for can be shown.
     async fn finish(mut self, ending: Ending) {
         let blank = self.text.trim().is_empty();
         let price = self.work.hold.price();
+        let cut = matches!(ending, Ending::Ended { finish: Finish::Limit, .. });
         let (state, credits, error, usage) = match ending {
-            Ending::Whole { usage } if !blank => (MessageState::Complete, price, None, usage),
+            Ending::Ended { usage, .. } if !blank => (MessageState::Complete, price, None, usage),
             Ending::Stopped if !blank => (MessageState::Stopped, price, None, None),
             Ending::Stopped => (MessageState::Stopped, 0, None, None),
-            Ending::Whole { .. } => (MessageState::Failed, 0, Some(AppError::ProviderFailed), None),
+            Ending::Ended { finish, .. } => (MessageState::Failed, 0, Some(self.empty(finish).shown()), None),
             Ending::Broken(error) if blank => (MessageState::Failed, 0, Some(error), None),
             Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
         };
@@ -264,13 +309,14 @@ impl Draft<'_> {
             model: self.model(),
             fallback_from: self.route.fallback_from().map(str::to_owned),
             cached: false,
+            cut,
             credits,
             error_code: error.as_ref().map(AppError::code),
             usage,
         };
         let kept = self.work.leader.as_ref().filter(|_| {
-            // A stopped answer is not whole.
-            reply.state == MessageState::Complete && !(reply.fallback_from.is_some() && self.work.picked.is_some())
+            // One that was stopped or cut is not whole, and who stands in does so for this once.
+            reply.state == MessageState::Complete && !cut && reply.fallback_from.is_none()
         });
         let kept = kept.map(|leader| {
             let FinishedReply { text, provider, model, .. } = reply.clone();
@@ -286,11 +332,12 @@ impl Draft<'_> {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
                     reply: None,
                     cached: false,
+                    cut,
                     remaining_credits: available,
                     credits: charged,
                     usage,
                 }),
-                // The conversation was deleted meanwhile, or the job was given up for dead: free either way.
+                // It was given up for dead meanwhile, which is free.
                 None => error_event(&AppError::Unavailable),
                 Some(error) => error_event(&error),
             },
@@ -300,16 +347,22 @@ impl Draft<'_> {
 
     /// Returns what was charged and what is left.
     async fn close_books(&self, reply: FinishedReply, credits: i64) -> AppResult<Closed> {
-        let hold = &self.work.hold;
-        if !keep_trying(|| self.chat.store.finish_reply(reply.clone())).await? {
-            return hold.release(ReleaseReason::Deleted).await;
+        let (hold, store) = (&self.work.hold, &self.chat.store);
+        let is_gone = !keep_trying(|| store.finish_reply(reply.clone())).await?;
+        if is_gone && keep_trying(|| store.find_message(hold.user(), hold.id())).await?.is_some() {
+            // It was given up for dead and has ended so.
+            return hold.release(ReleaseReason::Interrupted).await;
         }
+        // Deleted while it was written, it was stopped: what was read of it is paid for.
         if credits > 0 {
             return hold.settle().await;
         }
         hold.release(match reply.state {
-            MessageState::Stopped => ReleaseReason::Stopped,
             MessageState::Incomplete => ReleaseReason::Incomplete,
+            // Perhaps it is written down that something has left; nothing has.
+            _ if self.is_marked => ReleaseReason::Interrupted,
+            _ if is_gone => ReleaseReason::Deleted,
+            MessageState::Stopped => ReleaseReason::Stopped,
             _ => ReleaseReason::Failed,
         })
         .await

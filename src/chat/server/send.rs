@@ -53,9 +53,7 @@ impl Chat {
     ) -> AppResult<Accepted> {
         let text = check_message(self, &request.message)?;
         let mut order = choose_order(&self.providers, request.provider.as_deref())?;
-        if request.model.is_some() && request.provider.is_none() {
-            return Err(AppError::invalid("model", "A model needs its provider: send both."));
-        }
+        check_model(&request, order.first())?;
         let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
         let replaces = parse_id("replaces", request.replaces.as_deref())?;
         if replaces.is_some() && conversation.is_none() {
@@ -80,7 +78,8 @@ impl Chat {
             order = only_seeing(order, "images")?;
         }
         let terms = Terms {
-            picked: request.provider.map(|provider| (provider, request.model)),
+            // Its own model is what it answers with anyway.
+            picked: request.provider.map(|provider| (provider, None)),
             fresh: request.fresh == Some(true),
             sampling: Sampling::default(),
         };
@@ -248,7 +247,7 @@ impl Sending {
         let forecast = self.name(Route::forecast(&order).ok_or(AppError::Unavailable)?);
         let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
         let conversation = exchange.conversation;
-        let past = chat.store.begin_exchange(exchange, HISTORY).await?.ok_or(AppError::NotFound)?;
+        let past = chat.begin_exchange(exchange, HISTORY).await?;
         let mut turns = match &mut self.question {
             Question::Message(Message { text, .. }) => {
                 let text = std::mem::take(text);
@@ -354,12 +353,13 @@ impl Sending {
             model: model.clone(),
             fallback_from: None,
             cached: true,
+            cut: false,
             credits: 0,
             error_code: None,
             usage,
         };
         let exchange = self.exchange(ids, provider, model, Some(reply));
-        chat.store.begin_exchange(exchange, 0).await?.ok_or(AppError::NotFound)?;
+        chat.begin_exchange(exchange, 0).await?;
         if let Some(key) = &self.payer.idempotency {
             let given = [key.fingerprint.as_slice(), ids.reply.as_bytes()].concat();
             chat.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
@@ -398,6 +398,19 @@ fn check_message(chat: &Chat, message: &str) -> AppResult<String> {
         return Err(AppError::invalid("message", fill(Text::MessageTooLong, &[("most", &most.to_string())])));
     }
     Ok(text.to_owned())
+}
+
+/// Only a model that is listed can be named, by whoever has it: the price is that of what is listed.
+fn check_model(request: &ChatRequest, picked: Option<&Arc<GuardedProvider>>) -> AppResult<()> {
+    let Some(model) = &request.model else { return Ok(()) };
+    let Some(provider) = picked.filter(|_| request.provider.is_some()) else {
+        return Err(AppError::invalid("model", "A model needs its provider: send both."));
+    };
+    if *model == provider.model() {
+        return Ok(());
+    }
+    let problem = format!("{} has no model {model:?} here. GET /api/providers lists what there is.", provider.name());
+    Err(AppError::invalid("model", problem))
 }
 
 fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
+use futures::future::try_join_all;
 use uuid::Uuid;
 
 use super::Chat;
 use super::attachments::Image;
 use super::highlight;
 use super::providers::GuardedProvider;
-use super::store::{ConversationFilter, StoredReply};
+use super::store::{ConversationFilter, NewExchange, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
     Author, ChatAnswer, Conversation, ConversationSummary, MAX_PINNED, Message, MessageState, ProviderInfo, Workspace,
@@ -184,15 +185,39 @@ impl Chat {
         page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
     }
 
-    /// Deletes a conversation. A reply that is being written into it is stopped, free of charge.
+    /// Deletes a conversation. What is being written into it is stopped before, and costs what stopping costs.
     ///
     /// # Errors
     /// [`AppError::NotFound`].
     pub async fn delete_conversation(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+        self.end_running(user, id, None).await?;
         // The images first: cut off in between, the conversation is still there to be deleted again.
         self.images.delete_of_conversation(user, id).await?;
         let running = self.store.delete_conversation(user, id).await?.ok_or(AppError::NotFound)?;
         self.generation.stop_deleted(running);
+        Ok(())
+    }
+
+    /// Stores an exchange and returns what came before it. What is being written and goes by it is stopped before.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] where the conversation or the message that is replaced is not there.
+    pub(super) async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> AppResult<Past> {
+        if exchange.replaces.is_some() {
+            self.end_running(exchange.user, exchange.conversation, exchange.replaces).await?;
+        }
+        self.store.begin_exchange(exchange, history).await?.ok_or(AppError::NotFound)
+    }
+
+    /// Ends what is being written in a conversation, or from a message on, as Stop does, before its rows go: what was read of
+    /// it is paid for.
+    async fn end_running(&self, user: Uuid, conversation: Uuid, from: Option<Uuid>) -> AppResult<()> {
+        let running = self.store.running_replies(user, conversation, from).await?;
+        try_join_all(running.into_iter().map(|id| async move {
+            let request = async { Ok(self.store.request_stop(user, id).await?) };
+            self.generation.stop_before_deletion(id, request, self.await_end(user, id)).await
+        }))
+        .await?;
         Ok(())
     }
 

@@ -291,6 +291,7 @@ async fn end_event(chat: &Chat, user: Uuid, reply: &StoredReply) -> JobEvent {
                 Ok(balance) => ChatEvent::Done(DoneEvent {
                     reply: Some(message.content.clone()),
                     cached: message.cached,
+                    cut: message.cut,
                     remaining_credits: balance.available,
                     credits: message.credits,
                     usage: message.usage,

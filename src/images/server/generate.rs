@@ -372,6 +372,8 @@ impl Easel<'_> {
             hold.release(reason).await?;
             return Ok(None);
         }
+        // It can be seen: whoever deletes it before it is charged for does not get it for nothing.
+        hold.mark_published().await?;
         let closed = hold.settle().await?;
         let image = images.store.find(hold.user(), hold.id()).await?.ok_or(AppError::NotFound)?;
         Ok(Some(ImageDoneEvent { image, remaining_credits: closed.available, credits: closed.charged }))

@@ -46,9 +46,9 @@ async fn recover(images: &Images, hold: &Reserved) -> AppResult<Recovered> {
             (if credits > 0 { Recovered::Settle } else { Recovered::Release }, shown_in)
         }
         Found::Nothing => {
-            // It was deleted while it was being stored, or never begun: files can be there, but nothing that knows them.
+            // It was deleted, or never begun: files can be there, but nothing that knows them.
             images.store.queue_strays(vec![hold.id()]).await?;
-            (Recovered::Release, None)
+            (if hold.is_published().await? { Recovered::Settle } else { Recovered::Release }, None)
         }
         Found::Running(image) => {
             if resume(images, hold, &image).await? {

@@ -3,12 +3,14 @@
 //! Ordering is `order.rs`, generating `generate.rs`, following `subscribe.rs`, deleting files `garbage.rs`.
 
 use bytes::Bytes;
+use futures::future::try_join_all;
 use uuid::Uuid;
 
 use super::Images;
 use super::storage::{ObjectKey, Rendition};
-use super::store::ImageFilter;
+use super::store::{Found, ImageFilter};
 use crate::credits::Page;
+use crate::credits::server::store::WorkKind;
 use crate::images::{
     AspectRatio, Gallery, Image, ImageChange, ImageDetail, ImageProviderInfo, ImageStatus, MOST_IN_BULK, MOST_RUNNING,
     Studio,
@@ -153,6 +155,7 @@ impl Images {
         if !(1..=MOST_IN_BULK).contains(&ids.len()) {
             return Err(AppError::invalid("ids", format!("Name 1 to {MOST_IN_BULK} images.")));
         }
+        self.end_unpaid(user, |id, _| ids.contains(&id)).await?;
         let deleted = self.store.delete(user, ids).await?;
         Ok(forget(self, &deleted))
     }
@@ -162,6 +165,7 @@ impl Images {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> AppResult<usize> {
+        self.end_unpaid(user, |_, shown_in| shown_in.is_some_and(|(shown_in, _)| shown_in == conversation)).await?;
         Ok(forget(self, &self.store.delete_of_conversation(user, conversation).await?))
     }
 
@@ -170,7 +174,36 @@ impl Images {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn delete_of_user(&self, user: Uuid) -> AppResult<usize> {
+        self.end_unpaid(user, |_, _| true).await?;
         Ok(forget(self, &self.store.delete_of_user(user).await?))
+    }
+
+    /// Ends those of a user's images that are not paid for yet and that are meant (by their id, and where they are shown), before
+    /// their rows go: what is being made is stopped, what can be seen is charged for.
+    async fn end_unpaid(
+        &self,
+        user: Uuid,
+        is_meant: impl Fn(Uuid, Option<(Uuid, Uuid)>) -> bool + Sync,
+    ) -> AppResult<()> {
+        let unpaid = self.generation.open_work(user, WorkKind::Image).await?;
+        let is_meant = &is_meant;
+        try_join_all(unpaid.into_iter().map(|hold| async move {
+            let id = hold.id();
+            match self.store.look_up(id).await? {
+                Found::Running(image) if is_meant(id, image.shown_in) => {
+                    let request = async { Ok(self.store.request_stop(user, id).await?) };
+                    self.generation.stop_before_deletion(id, request, self.await_end(user, id)).await?;
+                }
+                Found::Ended { shown_in, .. } if is_meant(id, shown_in) => {}
+                _ => return Ok(()),
+            }
+            if let Found::Ended { credits: 1.., .. } = self.store.look_up(id).await? {
+                hold.try_settle().await?;
+            }
+            Ok::<_, AppError>(())
+        }))
+        .await?;
+        Ok(())
     }
 }
 

@@ -46,12 +46,13 @@ const READERS: usize = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
     include_str!("sqlite_4.sql"),
     include_str!("sqlite_5.sql"),
+    include_str!("sqlite_6.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -18,7 +18,8 @@ pub fn receipt_of(message: &Message) -> String {
         None => t(Text::TokensUnknown).to_owned(),
     };
     let provider = message.provider.as_deref().map(provider_label);
-    for part in [Some(&*tokens), provider, message.model.as_deref()].into_iter().flatten() {
+    let cut = message.cut.then(|| t(Text::CutAtLimit));
+    for part in [Some(&*tokens), cut, provider, message.model.as_deref()].into_iter().flatten() {
         if !part.is_empty() {
             receipt.push_str(" · ");
             receipt.push_str(part);
@@ -51,6 +52,7 @@ mod tests {
             state: MessageState::Complete,
             credits: 1,
             cached: false,
+            cut: false,
             provider: Some("openai".to_owned()),
             model: Some("gpt-5.4-mini".to_owned()),
             fallback_from: None,
@@ -65,6 +67,8 @@ mod tests {
         assert_eq!(receipt_of(&answer()), "1 credit · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini");
         let cached = Message { cached: true, credits: 0, ..answer() };
         assert_eq!(receipt_of(&cached), "cached, free · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini");
+        let cut = Message { cut: true, ..answer() };
+        assert_eq!(receipt_of(&cut), "1 credit · 12 tokens in, 30 out · cut at its limit · OpenAI · gpt-5.4-mini");
         let silent = Message { usage: None, credits: 2, ..answer() };
         assert_eq!(receipt_of(&silent), "2 credits · tokens unknown · OpenAI · gpt-5.4-mini");
         let failed = Message { usage: None, credits: 0, content: String::new(), ..answer() };

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::http::{Event, Progress, ask};
 use super::windows::known_window;
-use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn};
+use super::{ChatProvider, Finish, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::chat::server::config::GeminiConfig;
 use crate::generation::{Provider, Refusal, brief};
@@ -278,7 +278,8 @@ fn read_event(data: &str, progress: &mut Progress) -> Vec<Event> {
     }
     match candidate.finish_reason.as_deref() {
         None => {}
-        Some("STOP" | "MAX_TOKENS") => progress.finished = true,
+        Some("STOP") => progress.finish = Some(Finish::Whole),
+        Some("MAX_TOKENS") => progress.finish = Some(Finish::Limit),
         Some(
             reason @ ("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
             | "IMAGE_SAFETY" | "MODEL_ARMOR"),
@@ -302,6 +303,7 @@ fn refused(Refusal { status, retry_after, body }: &Refusal) -> ProviderError {
         StatusCode::GATEWAY_TIMEOUT => ProviderError::Timeout,
         // A wrong key, and a region that Google does not serve, are 400 like a bad request.
         StatusCode::BAD_REQUEST if !is_key_invalid && name != "FAILED_PRECONDITION" => ProviderError::Rejected(text),
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => ProviderError::Rejected(text),
         _ => ProviderError::Unavailable(text),
     }
 }

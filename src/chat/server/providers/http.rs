@@ -6,7 +6,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use reqwest::header::ACCEPT;
 use reqwest::{RequestBuilder, Response};
 
-use super::{ProviderError, ProviderEvent, TokenStream};
+use super::{Finish, ProviderError, ProviderEvent, TokenStream};
 use crate::chat::Usage;
 use crate::generation::{Refusal, innermost_cause, unreachable_error};
 use crate::platform::sse::SseParser;
@@ -14,18 +14,17 @@ use crate::platform::sse::SseParser;
 /// What is known of an answer while it comes.
 #[derive(Default)]
 pub(super) struct Progress {
-    /// A finish reason has come: only that tells a whole answer from a cut one.
-    pub finished: bool,
+    /// What the finish reason means, once it has come: only that tells an answer that ended from one that was broken off.
+    pub finish: Option<Finish>,
     pub usage: Option<Usage>,
 }
 
 impl Progress {
     /// The stream has ended: was that the whole answer?
     pub(super) fn end(&self) -> Event {
-        if self.finished {
-            Ok(ProviderEvent::Done { usage: self.usage })
-        } else {
-            Err(ProviderError::Malformed("the stream was cut".into()))
+        match self.finish {
+            Some(finish) => Ok(ProviderEvent::Done { finish, usage: self.usage }),
+            None => Err(ProviderError::Malformed("the stream was cut".into())),
         }
     }
 }

@@ -78,10 +78,20 @@ pub enum ProviderEvent {
     Token(String),
     /// What was used so far, in case the answer is never whole.
     Usage(Usage),
-    /// The answer is whole. A stream that ends without this was cut.
+    /// The answer has come to its end. A stream that ends without this was broken off.
     Done {
+        finish: Finish,
         usage: Option<Usage>,
     },
+}
+
+/// How an answer came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// All was said.
+    Whole,
+    /// It was as long as it may be.
+    Limit,
 }
 
 /// The pieces of an answer as they come.

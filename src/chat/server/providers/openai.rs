@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::http::{Event, Progress, ask};
 use super::windows::known_window;
-use super::{ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
+use super::{ChatProvider, Finish, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
 use crate::chat::Usage;
 use crate::chat::server::config::OpenAiConfig;
 use crate::generation::{Provider, Refusal, brief};
@@ -181,34 +181,41 @@ impl ChatProvider for OpenAiProvider {
 }
 
 fn read_event(data: &str, progress: &mut Progress) -> Vec<Event> {
-    read_chunk(data, progress).into_iter().collect()
-}
-
-fn read_chunk(data: &str, progress: &mut Progress) -> Option<Event> {
     if data == "[DONE]" {
-        return Some(progress.end());
+        return vec![progress.end()];
     }
     let chunk: Chunk = match serde_json::from_str(data) {
         Ok(chunk) => chunk,
-        Err(error) => return Some(Err(ProviderError::Malformed(format!("a chunk: {error}")))),
+        Err(error) => return vec![Err(ProviderError::Malformed(format!("a chunk: {error}")))],
     };
     if let Some(error) = chunk.error {
-        return Some(Err(ProviderError::Malformed(format!("broke off: {}", brief(&error.message)))));
+        return vec![Err(ProviderError::Malformed(format!("broke off: {}", brief(&error.message))))];
     }
     if let Some(usage) = chunk.usage {
         progress.usage = Some(Usage { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens });
     }
     // The chunk with the usage has no choices.
-    let choice = chunk.choices.into_iter().next()?;
-    if let Some(reason) = choice.finish_reason {
-        if reason == "content_filter" {
-            return Some(Err(ProviderError::Blocked(reason)));
-        }
-        progress.finished = true;
+    let Some(choice) = chunk.choices.into_iter().next() else { return Vec::new() };
+    let mut events = Vec::new();
+    let text = choice.delta.and_then(|delta| delta.content.or(delta.refusal)).filter(|text| !text.is_empty());
+    events.extend(text.map(|text| Ok(ProviderEvent::Token(text))));
+    match choice.finish_reason.as_deref().map(read_finish) {
+        None => {}
+        Some(Ok(finish)) => progress.finish = Some(finish),
+        Some(Err(error)) => events.push(Err(error)),
     }
-    let delta = choice.delta?;
-    let text = delta.content.or(delta.refusal).filter(|text| !text.is_empty())?;
-    Some(Ok(ProviderEvent::Token(text)))
+    events
+}
+
+/// What the finish reasons of `OpenAI` and of compatible servers mean. One that is not known can be the end of anything, and is
+/// no end of an answer.
+fn read_finish(reason: &str) -> Result<Finish, ProviderError> {
+    match reason {
+        "stop" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => Ok(Finish::Whole),
+        "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => Ok(Finish::Limit),
+        "content_filter" | "safety" | "sensitive" => Err(ProviderError::Blocked(reason.to_owned())),
+        _ => Err(ProviderError::Malformed(format!("ended with {:?}", brief(reason)))),
+    }
 }
 
 fn refused(Refusal { status, retry_after, body }: &Refusal) -> ProviderError {

@@ -65,6 +65,8 @@ pub struct FinishedReply {
     pub fallback_from: Option<String>,
     /// It was given before, to the same question.
     pub cached: bool,
+    /// It is as long as one may be.
+    pub cut: bool,
     /// What is charged for it.
     pub credits: i64,
     pub error_code: Option<&'static str>,
@@ -138,6 +140,8 @@ pub trait ChatStore: Send + Sync {
     async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>>;
     /// Asks the server that writes this reply to stop; `false` when none writes it.
     async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool>;
+    /// The replies that are being written in a conversation; only those that go when the message `from` is replaced.
+    async fn running_replies(&self, user: Uuid, conversation: Uuid, from: Option<Uuid>) -> StoreResult<Vec<Uuid>>;
     /// Which of these running replies should stop: those that were asked to, and those that were deleted.
     async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
     /// A message of this user.
@@ -162,7 +166,7 @@ pub trait ChatStore: Send + Sync {
     async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool>;
     /// The conversation that is shared by this secret.
     async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>>;
-    /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970.
+    /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970, and are not being written.
     async fn forget_hidden(&self, before: i64) -> StoreResult<()>;
     /// Deletes it with its messages; the ids of its running replies, or `None` where there is none.
     async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>>;

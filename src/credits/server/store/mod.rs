@@ -118,6 +118,21 @@ pub enum HoldEnd {
     Release,
 }
 
+impl HoldEnd {
+    #[must_use]
+    pub const fn entry_kind(self) -> EntryKind {
+        match self {
+            Self::Settle => EntryKind::Settle,
+            Self::Release => EntryKind::Release,
+        }
+    }
+
+    /// The key of the entry by which the hold `id` ended so.
+    fn entry_key(self, id: Uuid) -> String {
+        format!("{}:{id}", self.entry_kind().as_str())
+    }
+}
+
 /// A hold whose work has not been heard of in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleHold {
@@ -219,6 +234,17 @@ pub struct Drift {
     pub problem: String,
 }
 
+impl Drift {
+    /// Work of which something was published, and whose price was given back for the reason that is stored; `None` where
+    /// that is as it should be.
+    fn unpaid(user: Uuid, hold: Uuid, reason: Option<&str>) -> Option<Self> {
+        let is_excused = reason.and_then(ReleaseReason::parse).is_some_and(ReleaseReason::excuses_published);
+        let reason = reason.unwrap_or("no reason");
+        let problem = format!("{hold} was published and not charged ({reason})");
+        (!is_excused).then_some(Self { user, problem })
+    }
+}
+
 /// What an audit looked at and found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditReport {
@@ -263,6 +289,17 @@ pub trait CreditStore: Send + Sync {
     /// Moves credits without a hold, once per key.
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome>;
 
+    /// Says that something of the work is about to leave for its user: written down before it does, and known for as long
+    /// as the ledger, whatever becomes of the work's own row. Not waited for: what is durable and comes later is only there
+    /// with it.
+    async fn mark_published(&self, hold: HoldId) -> StoreResult<()>;
+
+    /// Whether [`CreditStore::mark_published`] was said of it.
+    async fn is_published(&self, hold: HoldId) -> StoreResult<bool>;
+
+    /// The open holds of a user.
+    async fn open_holds(&self, user: Uuid) -> StoreResult<Vec<Hold>>;
+
     /// Says that the work of these open holds is alive until `lease_until`.
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()>;
 
@@ -277,7 +314,8 @@ pub trait CreditStore: Send + Sync {
     /// A page of the ledger, newest first; `cursor` from the page before. `None` for a cursor that is none of ours.
     async fn ledger(&self, user: Uuid, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>>;
 
-    /// Checks every account against its ledger and its holds, in constant memory but for the drifts; under load too.
+    /// Checks every account against its ledger and its holds, and what was given back against what was published, in
+    /// constant memory but for the drifts; under load too.
     async fn audit(&self) -> StoreResult<AuditReport>;
 }
 

@@ -85,7 +85,10 @@ pub trait ImageProvider: Provider {
 pub fn may_pass(error: &ProviderError) -> bool {
     match error {
         ProviderError::Unavailable(_) | ProviderError::RateLimited { .. } | ProviderError::Timeout => true,
-        ProviderError::Rejected(_) | ProviderError::Blocked(_) | ProviderError::Malformed(_) => false,
+        ProviderError::Rejected(_)
+        | ProviderError::Blocked(_)
+        | ProviderError::Empty { .. }
+        | ProviderError::Malformed(_) => false,
     }
 }
 

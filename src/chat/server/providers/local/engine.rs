@@ -22,7 +22,7 @@ use super::prompt::Prompter;
 use super::queue::{Job, Queue, Wake};
 use super::slot::{Reply, Slot};
 use super::{Shared, State};
-use crate::chat::server::providers::ProviderError;
+use crate::chat::server::providers::{Finish, ProviderError};
 
 /// Conversations that decode together.
 const SLOTS: u32 = 4;
@@ -219,7 +219,7 @@ impl<'worker, 'model> Session<'worker, 'model> {
         let mut reply =
             Reply::new(job.events, prompt.len(), pending, limit, job.request.sampling, &self.worker.model.vocab());
         if limit == 0 {
-            reply.finish();
+            reply.finish(Finish::Limit);
         } else {
             slot.reply = Some(reply);
         }

@@ -7,7 +7,7 @@ use llama_cpp_2::vocab::LlamaVocab;
 
 use super::queue::Events;
 use crate::chat::Usage;
-use crate::chat::server::providers::{ProviderEvent, Sampling};
+use crate::chat::server::providers::{Finish, ProviderEvent, Sampling};
 
 /// Candidates that the other samplers look at; keeps them off the whole vocabulary.
 const TOP_K: i32 = 40;
@@ -113,7 +113,7 @@ impl Reply {
     pub(super) fn advance(&mut self, context: &LlamaContext<'_>, index: i32, vocab: &LlamaVocab<'_>) -> bool {
         let token = self.sampler.sample(context, index);
         if vocab.is_eog(token) {
-            return self.finish();
+            return self.finish(Finish::Whole);
         }
         self.written.push(token);
         let text = self.text.push(&vocab.token_to_piece(token, false, None));
@@ -121,15 +121,18 @@ impl Reply {
         if !text.is_empty() && self.events.unbounded_send(Ok(ProviderEvent::Token(text))).is_err() {
             return false;
         }
-        if is_stopped || self.written.len() >= self.limit || goes_in_circles(&self.written) {
-            return self.finish();
+        if is_stopped {
+            return self.finish(Finish::Whole);
+        }
+        if self.written.len() >= self.limit || goes_in_circles(&self.written) {
+            return self.finish(Finish::Limit);
         }
         self.pending.push(token);
         true
     }
 
     /// Sends the end of the stream.
-    pub(super) fn finish(&mut self) -> bool {
+    pub(super) fn finish(&mut self, finish: Finish) -> bool {
         let rest = self.held_back.take();
         if !rest.is_empty() {
             // A reader that has left needs none of it.
@@ -138,7 +141,7 @@ impl Reply {
         let usage =
             Usage { input_tokens: self.prompt, output_tokens: u32::try_from(self.written.len()).unwrap_or(u32::MAX) };
         // A reader that has left needs no ending.
-        let _ = self.events.unbounded_send(Ok(ProviderEvent::Done { usage: Some(usage) }));
+        let _ = self.events.unbounded_send(Ok(ProviderEvent::Done { finish, usage: Some(usage) }));
         false
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct StoredMessage {
     #[serde(default)]
     pub cached: bool,
     #[serde(default)]
+    pub cut: bool,
+    #[serde(default)]
     pub credits: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
@@ -108,6 +110,7 @@ impl StoredMessage {
             state: self.state,
             credits: self.credits,
             cached: self.cached,
+            cut: self.cut,
             provider: self.provider,
             model: self.model,
             fallback_from: self.fallback_from,
@@ -132,6 +135,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         model: None,
         fallback_from: None,
         cached: false,
+        cut: false,
         credits: 0,
         error_code: None,
         usage: None,

@@ -1,7 +1,7 @@
 //! What an exchange finds in its conversation: what was said before, and the message that it replaces.
 
 use futures::TryStreamExt;
-use mongodb::bson::{self, doc};
+use mongodb::bson::{self, Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use super::documents::StoredConversation;
 use crate::chat::server::store::PastMessage;
 use crate::chat::{Author, ImageRef, MessageState};
 use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::{run, to_bson};
+use crate::platform::db::mongo::{from_bson, run, to_bson};
 
 impl MongoChatStore {
     /// What was said in a conversation before the place `end`, oldest first, at most `limit` messages.
@@ -57,6 +57,39 @@ impl MongoChatStore {
         let own = doc! { "_id": to_bson(message), "conversation": to_bson(conversation), "author": "user" };
         let found = run(async move { messages.find_one(own).projection(doc! { "place": 1 }).await }).await?;
         Ok(found.map(|found| found.place))
+    }
+
+    /// The replies that are being written in a user's conversation, from a message on that can be replaced.
+    pub(super) async fn find_running(
+        &self,
+        user: Uuid,
+        conversation: Uuid,
+        from: Option<Uuid>,
+    ) -> StoreResult<Vec<Uuid>> {
+        let mut running = doc! {
+            "conversation": to_bson(conversation),
+            "user": to_bson(user),
+            "state": MessageState::Running.as_str(),
+            "hidden": { "$ne": true },
+        };
+        if let Some(message) = from {
+            let Some(place) = self.find_replaced(conversation, message).await? else { return Ok(Vec::new()) };
+            running.insert("place", doc! { "$gte": place });
+        }
+        self.find_ids(running).await
+    }
+
+    /// The ids of the messages that are like this.
+    pub(super) async fn find_ids(&self, like: Document) -> StoreResult<Vec<Uuid>> {
+        #[derive(Deserialize)]
+        struct Id {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+        }
+        let messages = self.messages.clone_with_type::<Id>();
+        let found: Vec<Id> =
+            run(async move { messages.find(like).projection(doc! { "_id": 1 }).await?.try_collect().await }).await?;
+        Ok(found.into_iter().map(|found| from_bson(found.id)).collect())
     }
 
     /// The conversation was there when the exchange began: it is as new as its newest message. Gives out the next two

@@ -142,6 +142,7 @@ impl ChatStore for MongoChatStore {
             "provider": reply.provider,
             "model": reply.model,
             "cached": reply.cached,
+            "cut": reply.cut,
             "credits": reply.credits,
         };
         if let Some(provider) = reply.fallback_from {
@@ -192,20 +193,13 @@ impl ChatStore for MongoChatStore {
         Ok(run(async move { messages.update_one(running, stop).await }).await?.matched_count == 1)
     }
 
+    async fn running_replies(&self, user: Uuid, conversation: Uuid, from: Option<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.find_running(user, conversation, from).await
+    }
+
     async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
-        #[derive(Deserialize)]
-        struct Id {
-            #[serde(rename = "_id")]
-            id: bson::Uuid,
-        }
         let ids: Vec<bson::Uuid> = replies.iter().copied().map(to_bson).collect();
-        let messages = self.messages.clone_with_type::<Id>();
-        let going_on: Vec<Id> = run(async move {
-            let going_on = doc! { "_id": { "$in": ids }, "stopRequested": { "$ne": true } };
-            messages.find(going_on).projection(doc! { "_id": 1 }).await?.try_collect().await
-        })
-        .await?;
-        let going_on: Vec<Uuid> = going_on.into_iter().map(|found| from_bson(found.id)).collect();
+        let going_on = self.find_ids(doc! { "_id": { "$in": ids }, "stopRequested": { "$ne": true } }).await?;
         Ok(replies.into_iter().filter(|id| !going_on.contains(id)).collect())
     }
 
@@ -374,7 +368,8 @@ impl ChatStore for MongoChatStore {
 
     async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
         let messages = self.messages.clone();
-        let old = doc! { "hidden": true, "createdAt": { "$lt": before } };
+        let ended = doc! { "$ne": MessageState::Running.as_str() };
+        let old = doc! { "hidden": true, "createdAt": { "$lt": before }, "state": ended };
         run(async move { messages.delete_many(old).await }).await?;
         Ok(())
     }

@@ -96,9 +96,9 @@ pub(super) fn branch_conversation(
         .execute(params![branch.id, branch.user, title, system_prompt, now])?;
     let mut copy = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback_from, credits,
-             error_code, input_tokens, output_tokens, created_at, cached, place)
+             error_code, input_tokens, output_tokens, created_at, cached, place, cut)
          SELECT ?1, ?2, author, content, state, provider, model, fallback_from, 0,
-             error_code, input_tokens, output_tokens, created_at, cached, place FROM messages WHERE id = ?3",
+             error_code, input_tokens, output_tokens, created_at, cached, place, cut FROM messages WHERE id = ?3",
     )?;
     for (message, images) in said {
         let id = Uuid::now_v7();

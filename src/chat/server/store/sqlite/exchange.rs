@@ -41,12 +41,32 @@ pub(super) fn can_be_replaced(connection: &Connection, conversation: Uuid, messa
         .exists(params![message, conversation])?)
 }
 
+/// The replies that are being written in a user's conversation, from a message on that can be replaced.
+pub(super) fn running_replies(
+    connection: &Connection,
+    user: Uuid,
+    conversation: Uuid,
+    from: Option<Uuid>,
+) -> StoreResult<Vec<Uuid>> {
+    if let Some(message) = from
+        && !can_be_replaced(connection, conversation, message)?
+    {
+        return Ok(Vec::new());
+    }
+    let mut running = connection.prepare_cached(
+        "SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id
+         WHERE c.id = ?1 AND c.user_id = ?2 AND c.hidden = 0 AND m.state = 'running'
+             AND m.place >= coalesce((SELECT place FROM messages WHERE id = ?3), 0)",
+    )?;
+    Ok(running.query_map(params![conversation, user, from], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// Whether the reply was running and has ended so now, or had ended just so before.
 pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreResult<bool> {
     let changed = connection
         .prepare_cached(
             "UPDATE messages SET state = ?2, content = ?3, provider = ?4, model = ?5, fallback_from = ?6, credits = ?7,
-                 error_code = ?8, input_tokens = ?9, output_tokens = ?10, cached = ?11
+                 error_code = ?8, input_tokens = ?9, output_tokens = ?10, cached = ?11, cut = ?12
              WHERE id = ?1 AND state = 'running'",
         )?
         .execute(params![
@@ -61,6 +81,7 @@ pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreRes
             reply.usage.map(|usage| usage.input_tokens),
             reply.usage.map(|usage| usage.output_tokens),
             reply.cached,
+            reply.cut,
         ])?;
     if changed == 1 {
         return Ok(true);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use self::conversations::{
     branch_conversation, change_conversation, count_other_pinned, find_owned, read_conversation,
 };
-use self::exchange::{begin_exchange, can_be_replaced, finish, said_before};
+use self::exchange::{begin_exchange, can_be_replaced, finish, running_replies, said_before};
 use self::rows::{MESSAGE, SUMMARY, read_message, read_summary};
 use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, StoredReply};
 use crate::chat::server::attachments::Image;
@@ -119,6 +119,10 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
+    async fn running_replies(&self, user: Uuid, conversation: Uuid, from: Option<Uuid>) -> StoreResult<Vec<Uuid>> {
+        self.db.read(move |connection| running_replies(connection, user, conversation, from)).await
+    }
+
     async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
         self.db
             .read(move |connection| {
@@ -144,7 +148,7 @@ impl ChatStore for SqliteChatStore {
                 ))?;
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
-                Ok(Some(StoredReply { conversation: row.get(14)?, message: read_message(row)? }))
+                Ok(Some(StoredReply { conversation: row.get(15)?, message: read_message(row)? }))
             })
             .await
     }
@@ -250,7 +254,10 @@ impl ChatStore for SqliteChatStore {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 connection
-                    .prepare_cached("DELETE FROM conversations WHERE hidden = 1 AND created_at < ?1")?
+                    .prepare_cached(
+                        "DELETE FROM conversations WHERE hidden = 1 AND created_at < ?1 AND NOT EXISTS (
+                             SELECT 1 FROM messages m WHERE m.conversation_id = conversations.id AND m.state = 'running')",
+                    )?
                     .execute([before])?;
                 Ok(())
             })

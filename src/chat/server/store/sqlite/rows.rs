@@ -8,7 +8,7 @@ use crate::platform::db::{StoreError, StoreResult, rfc3339};
 
 pub(super) const MESSAGE: &str =
     "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
-    m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images";
+    m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images, m.cut";
 
 pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
@@ -28,6 +28,7 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         fallback_from: row.get(6)?,
         credits: row.get(7)?,
         cached: row.get(12)?,
+        cut: row.get(14)?,
         error_code: row.get(8)?,
         usage,
         created_at: rfc3339(row.get(11)?)?,

@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::MongoCreditStore;
 use super::documents::{Account, Cut, Entry, Filed, Once};
-use super::guards::end_key;
 use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency};
 use crate::credits::{Balance, EntryKind, EntryReason, WorkKind};
 use crate::platform::db::mongo::{Durability, from_bson, is_duplicate, run, to_bson};
@@ -92,11 +91,11 @@ impl MongoCreditStore {
     /// How a hold ended that is no longer open.
     pub(super) async fn find_end(&self, account: &Account, id: Uuid) -> StoreResult<Option<HoldEnd>> {
         let ends = [HoldEnd::Settle, HoldEnd::Release];
-        let ended_in = |key: &str| ends.into_iter().find(|end| end_key(*end, id) == key);
+        let ended_in = |key: &str| ends.into_iter().find(|end| end.entry_key(id) == key);
         if let Some(end) = account.recent.iter().find_map(|entry| ended_in(&entry.key)) {
             return Ok(Some(end));
         }
-        let filed = self.find_filed(ends.map(|end| end_key(end, id)).to_vec()).await?;
+        let filed = self.find_filed(ends.map(|end| end.entry_key(id)).to_vec()).await?;
         Ok(filed.filter(|filed| filed.place.user == account.user).and_then(|filed| ended_in(&filed.entry.key)))
     }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::MongoCreditStore;
 use super::documents::{Account, Cut, Entry, Filed, between};
+use super::published::GivenBack;
 use crate::credits::Balance;
 use crate::credits::server::store::{AuditReport, Drift};
 use crate::platform::db::mongo::from_bson;
@@ -22,6 +23,7 @@ impl MongoCreditStore {
         let mut accounts = accounts.find(doc! {}).sort(doc! { "_id": 1 }).batch_size(AT_A_TIME).await?;
         let mut ledger = ledger.find(doc! {}).sort(doc! { "_id": 1 }).batch_size(AT_A_TIME).await?;
         let mut report = AuditReport::default();
+        let mut given_back = GivenBack::new(self.published.clone());
         let mut next = ledger.try_next().await?;
         while let Some(account) = accounts.try_next().await? {
             let mut books = Books::default();
@@ -32,6 +34,7 @@ impl MongoCreditStore {
                 } else if filed.place.seq <= account.cut.seq {
                     books.add(&filed);
                 }
+                report.drifts.extend(given_back.add(filed.place.user, &filed.entry).await?);
                 next = ledger.try_next().await?;
             }
             let mut problems = books.compare(&account);
@@ -48,12 +51,16 @@ impl MongoCreditStore {
             report.oldest_hold = report.oldest_hold.into_iter().chain(oldest).min();
             let user = from_bson(account.user);
             report.drifts.extend(problems.into_iter().map(|problem| Drift { user, problem }));
+            for entry in &account.recent {
+                report.drifts.extend(given_back.add(account.user, entry).await?);
+            }
         }
         while let Some(filed) = next {
             report.entries += 1;
             report.drifts.push(orphan(&filed));
             next = ledger.try_next().await?;
         }
+        report.drifts.extend(given_back.look().await?);
         Ok(report)
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::PAGE;
-use crate::credits::server::store::read_reason;
+use crate::credits::server::store::{Hold, read_reason};
 use crate::credits::{Balance, EntryKind, LedgerEntry, WorkKind};
 use crate::platform::db::mongo::{from_bson, to_bson};
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
@@ -112,6 +112,20 @@ pub(super) struct After {
     pub debt: i64,
     pub posted: i64,
     pub cut: Cut,
+}
+
+impl OpenHold {
+    /// What is needed to end it; `None` for a kind that this version does not know.
+    pub fn read(self, user: Uuid) -> Option<Hold> {
+        Some(Hold {
+            id: from_bson(self.id),
+            user,
+            kind: WorkKind::parse(&self.kind)?,
+            amount: self.amount,
+            request_id: self.request_id,
+            key: self.key.map(from_bson),
+        })
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]

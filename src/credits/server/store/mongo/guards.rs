@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::MongoCreditStore;
 use crate::credits::EntryKind;
-use crate::credits::server::store::{HoldEnd, HoldOutcome, NewHold, SpendingKey};
+use crate::credits::server::store::{HoldOutcome, NewHold, SpendingKey};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::to_bson;
 
@@ -54,12 +54,4 @@ pub(super) fn spending_field(key: Uuid) -> String {
 
 pub(super) fn hold_key(id: Uuid) -> String {
     format!("{}:{id}", EntryKind::Hold.as_str())
-}
-
-pub(super) fn end_key(end: HoldEnd, id: Uuid) -> String {
-    let kind = match end {
-        HoldEnd::Settle => EntryKind::Settle,
-        HoldEnd::Release => EntryKind::Release,
-    };
-    format!("{}:{id}", kind.as_str())
 }

@@ -17,6 +17,7 @@ mod batch;
 mod documents;
 mod filing;
 mod guards;
+mod published;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -30,7 +31,8 @@ use uuid::Uuid;
 
 use self::batch::{Batcher, Change};
 use self::documents::{Account, After, Entry, Filed, Once, OpenHold, between};
-use self::guards::{end_key, guard_of, hold_key, spending_field};
+use self::guards::{guard_of, hold_key, spending_field};
+use self::published::PublishedWork;
 use super::{
     AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold, NewPosting,
     PostingOutcome, StaleHold, WorkKind,
@@ -50,6 +52,7 @@ pub struct MongoCreditStore {
     mongo: Mongo,
     accounts: Collection<Account>,
     ledger: Collection<Filed>,
+    published: PublishedWork,
     batcher: Batcher,
     free_credits: i64,
     /// The accounts whose entries this server is filing now.
@@ -64,6 +67,7 @@ impl MongoCreditStore {
             batcher: Batcher::new(&mongo),
             accounts: mongo.collection("accounts", Durability::Durable),
             ledger: mongo.collection("ledger", Durability::Durable),
+            published: PublishedWork::new(&mongo),
             mongo,
             free_credits,
             filing: Arc::default(),
@@ -167,7 +171,7 @@ impl CreditStore for MongoCreditStore {
             HoldEnd::Release => (EntryKind::Release, 0, hold.amount),
         };
         let at = self.mongo.now();
-        let mut entry = Entry::new(kind, amount, -hold.amount, end_key(end, hold.id), &hold.request_id, at);
+        let mut entry = Entry::new(kind, amount, -hold.amount, end.entry_key(hold.id), &hold.request_id, at);
         entry.work = Some(hold.kind.as_str().to_owned());
         entry.reason = reason.map(|reason| reason.as_str().to_owned());
         let guard = doc! { "open": { "$elemMatch": { "id": to_bson(hold.id), "amount": hold.amount } } };
@@ -239,6 +243,26 @@ impl CreditStore for MongoCreditStore {
         Err(busy(posting.user))
     }
 
+    async fn mark_published(&self, hold: HoldId) -> StoreResult<()> {
+        self.published.mark(hold).await
+    }
+
+    async fn is_published(&self, hold: HoldId) -> StoreResult<bool> {
+        self.published.contains(hold).await
+    }
+
+    async fn open_holds(&self, user: Uuid) -> StoreResult<Vec<Hold>> {
+        #[derive(Deserialize)]
+        struct Holds {
+            open: Vec<OpenHold>,
+        }
+        let accounts = self.accounts.clone_with_type::<Holds>();
+        let own = doc! { "_id": to_bson(user) };
+        let found = run(async move { accounts.find_one(own).projection(doc! { "open": 1 }).await }).await?;
+        let open = found.map(|found| found.open).unwrap_or_default();
+        Ok(open.into_iter().filter_map(|hold| hold.read(user)).collect())
+    }
+
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()> {
         let updates: Vec<Bson> = holds
             .iter()
@@ -275,27 +299,20 @@ impl CreditStore for MongoCreditStore {
         let mut stale: Vec<(i64, StaleHold)> = Vec::new();
         for Holds { user, open } in found {
             for hold in open {
-                let hold: OpenHold = match bson::deserialize_from_document(hold) {
-                    Ok(hold) => hold,
+                let open: OpenHold = match bson::deserialize_from_document(hold) {
+                    Ok(open) => open,
                     // Of another version, perhaps.
                     Err(error) => {
                         tracing::error!(%error, "an open hold cannot be read");
                         continue;
                     }
                 };
-                let Some(kind) = WorkKind::parse(&hold.kind) else { continue };
-                if (now..=latest).contains(&hold.lease_until) {
+                let lease_until = open.lease_until;
+                if (now..=latest).contains(&lease_until) {
                     continue;
                 }
-                let work = Hold {
-                    id: from_bson(hold.id),
-                    user: from_bson(user),
-                    kind,
-                    amount: hold.amount,
-                    request_id: hold.request_id,
-                    key: hold.key.map(from_bson),
-                };
-                stale.push((hold.lease_until, StaleHold { hold: work, kind }));
+                let Some(hold) = open.read(from_bson(user)) else { continue };
+                stale.push((lease_until, StaleHold { kind: hold.kind, hold }));
             }
         }
         let accounts = self.accounts.clone();

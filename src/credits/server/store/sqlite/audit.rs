@@ -1,10 +1,10 @@
 //! Checking every account against its entries and its open holds.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use crate::credits::Balance;
-use crate::credits::server::store::{AuditReport, Drift};
+use crate::credits::server::store::{AuditReport, Drift, HoldEnd};
 use crate::platform::db::StoreResult;
 
 /// One snapshot (a read transaction), one pass over the accounts.
@@ -43,6 +43,16 @@ pub(super) fn audit(connection: &Connection) -> StoreResult<AuditReport> {
         if last.unwrap_or(0) != available {
             found(format!("{available} are available, the last entry says {}", last.unwrap_or(0)));
         }
+    }
+    let mut unpaid =
+        snapshot.prepare("SELECT id, user_id FROM holds WHERE state = 'released' AND published_at IS NOT NULL")?;
+    let mut reason = snapshot.prepare("SELECT reason FROM ledger WHERE key = ?1")?;
+    let mut rows = unpaid.query([])?;
+    while let Some(row) = rows.next()? {
+        let (hold, user): (Uuid, Uuid) = (row.get(0)?, row.get(1)?);
+        let given_back: Option<Option<String>> =
+            reason.query_row([HoldEnd::Release.entry_key(hold)], |row| row.get(0)).optional()?;
+        report.drifts.extend(Drift::unpaid(user, hold, given_back.flatten().as_deref()));
     }
     Ok(report)
 }

@@ -1,10 +1,10 @@
 //! Making holds and ending them.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::entries::{Posting, find_balance, open_account, post};
-use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency, NewHold, SpendingKey};
+use crate::credits::server::store::{Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
 use crate::credits::{Balance, EntryKind, ReleaseReason};
 use crate::platform::db::{StoreError, StoreResult, now_millis};
 
@@ -19,6 +19,36 @@ pub(super) fn find_key(
         .query_row(params![user, idempotency.key], |row| Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?)))
         .optional()?;
     Ok(before.map(|(id, fingerprint)| idempotency.compare(&fingerprint, id)))
+}
+
+/// The columns of a [`Hold`].
+pub(super) const HOLD: &str = "id, user_id, amount, request_id, api_key, kind";
+
+pub(super) fn read_hold(row: &Row<'_>) -> StoreResult<Hold> {
+    let (id, kind): (Uuid, String) = (row.get(0)?, row.get(5)?);
+    let kind = WorkKind::parse(&kind).ok_or_else(|| StoreError::Corrupt(format!("hold {id} is of kind {kind:?}")))?;
+    Ok(Hold { id, user: row.get(1)?, kind, amount: row.get(2)?, request_id: row.get(3)?, key: row.get(4)? })
+}
+
+/// The open holds of a user, of the kinds that this version knows.
+pub(super) fn open_holds(connection: &Connection, user: Uuid) -> StoreResult<Vec<Hold>> {
+    let mut open = connection.prepare_cached(&format!(
+        "SELECT {HOLD} FROM holds WHERE user_id = ?1 AND state = 'held' AND kind IN (?2, ?3)"
+    ))?;
+    let [chat, image] = WorkKind::ALL.map(WorkKind::as_str);
+    let mut rows = open.query(params![user, chat, image])?;
+    let mut holds = Vec::new();
+    while let Some(row) = rows.next()? {
+        holds.push(read_hold(row)?);
+    }
+    Ok(holds)
+}
+
+pub(super) fn mark_published(connection: &Connection, HoldId { id, user }: HoldId) -> StoreResult<()> {
+    connection
+        .prepare_cached("UPDATE holds SET published_at = ?3 WHERE id = ?1 AND user_id = ?2 AND published_at IS NULL")?
+        .execute(params![id, user, now_millis()])?;
+    Ok(())
 }
 
 /// Counts what is held as spent by the key; where that is over its budget, nothing, and what is left of it is returned.

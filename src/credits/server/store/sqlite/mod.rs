@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use self::audit::audit;
 use self::entries::{find_balance, open_account, post_once, read_entry};
-use self::holds::{end_hold, find_key, hold};
+use self::holds::{HOLD, end_hold, find_key, hold, mark_published, open_holds, read_hold};
 use super::{
     AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold, NewPosting,
     PostingOutcome, StaleHold, WorkKind,
 };
 use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
+use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Sqlite};
-use crate::platform::db::{StoreError, StoreResult};
 
 /// [`CreditStore`] over the embedded database.
 pub struct SqliteCreditStore {
@@ -94,6 +94,24 @@ impl CreditStore for SqliteCreditStore {
         self.db.write(Durability::Durable, move |connection| post_once(connection, &posting, free_credits)).await
     }
 
+    async fn mark_published(&self, hold: HoldId) -> StoreResult<()> {
+        self.db.write(Durability::Relaxed, move |connection| mark_published(connection, hold)).await
+    }
+
+    async fn is_published(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
+        self.db
+            .read(move |connection| {
+                Ok(connection
+                    .prepare_cached("SELECT 1 FROM holds WHERE id = ?1 AND user_id = ?2 AND published_at IS NOT NULL")?
+                    .exists([id, user])?)
+            })
+            .await
+    }
+
+    async fn open_holds(&self, user: Uuid) -> StoreResult<Vec<Hold>> {
+        self.db.read(move |connection| open_holds(connection, user)).await
+    }
+
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
@@ -110,17 +128,17 @@ impl CreditStore for SqliteCreditStore {
     async fn stale_holds(&self, now: i64, limit: usize) -> StoreResult<Vec<StaleHold>> {
         self.db
             .read(move |connection| {
-                let mut stale = connection.prepare_cached(
-                    "SELECT id, user_id, amount, request_id, api_key, kind FROM holds
+                let mut stale = connection.prepare_cached(&format!(
+                    "SELECT {HOLD} FROM holds
                      WHERE state = 'held' AND (lease_until < ?1 OR lease_until > ?1 + ?5) AND kind IN (?3, ?4)
-                     ORDER BY lease_until LIMIT ?2",
-                )?;
+                     ORDER BY lease_until LIMIT ?2"
+                ))?;
                 let [chat, image] = WorkKind::ALL.map(WorkKind::as_str);
                 let mut rows = stale.query(params![now, to_sql(limit), chat, image, LONGEST_LEASE])?;
                 let mut holds = Vec::new();
                 while let Some(row) = rows.next()? {
-                    match read_stale(row) {
-                        Ok(hold) => holds.push(hold),
+                    match read_hold(row) {
+                        Ok(hold) => holds.push(StaleHold { kind: hold.kind, hold }),
                         Err(error) => tracing::error!(%error, "an open hold cannot be read"),
                     }
                 }
@@ -177,20 +195,6 @@ impl CreditStore for SqliteCreditStore {
     async fn audit(&self) -> StoreResult<AuditReport> {
         self.db.read(audit).await
     }
-}
-
-fn read_stale(row: &Row<'_>) -> StoreResult<StaleHold> {
-    let kind: String = row.get(5)?;
-    let kind = WorkKind::parse(&kind).ok_or_else(|| StoreError::Corrupt(format!("a hold of kind {kind:?}")))?;
-    let hold = Hold {
-        id: row.get(0)?,
-        user: row.get(1)?,
-        kind,
-        amount: row.get(2)?,
-        request_id: row.get(3)?,
-        key: row.get(4)?,
-    };
-    Ok(StaleHold { hold, kind })
 }
 
 fn to_sql(limit: usize) -> i64 {

@@ -1,0 +1,84 @@
+//! What was published, by the ids of the holds: a document each, as the account forgets a hold when it has ended.
+
+use std::collections::HashSet;
+
+use futures::TryStreamExt;
+use mongodb::Collection;
+use mongodb::bson::{self, doc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::documents::Entry;
+use crate::credits::EntryKind;
+use crate::credits::server::store::{Drift, HoldId};
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreResult, now_millis};
+
+/// What was given back and is looked up at a time.
+const AT_A_TIME: usize = 1000;
+
+/// Work of which something has left for its user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Published {
+    #[serde(rename = "_id")]
+    hold: bson::Uuid,
+    user: bson::Uuid,
+    at: i64,
+}
+
+#[derive(Clone)]
+pub(super) struct PublishedWork(Collection<Published>);
+
+impl PublishedWork {
+    pub(super) fn new(mongo: &Mongo) -> Self {
+        Self(mongo.collection("published", Durability::Relaxed))
+    }
+
+    pub(super) async fn mark(&self, HoldId { id, user }: HoldId) -> StoreResult<()> {
+        let (published, new) = (self.0.clone(), Published { hold: to_bson(id), user: to_bson(user), at: now_millis() });
+        match run(async move { published.insert_one(new).await }).await {
+            Err(error) if !is_duplicate(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn contains(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
+        let (published, own) = (self.0.clone(), doc! { "_id": to_bson(id), "user": to_bson(user) });
+        Ok(run(async move { published.find_one(own).await }).await?.is_some())
+    }
+}
+
+/// Looks whether what was given back had been published.
+pub(super) struct GivenBack {
+    published: PublishedWork,
+    waiting: Vec<(Uuid, Drift)>,
+}
+
+impl GivenBack {
+    pub(super) const fn new(published: PublishedWork) -> Self {
+        Self { published, waiting: Vec::new() }
+    }
+
+    /// Takes an entry of the books; what it should not be, had it been published, is returned sooner or later.
+    pub(super) async fn add(&mut self, user: bson::Uuid, entry: &Entry) -> StoreResult<Vec<Drift>> {
+        if entry.kind == EntryKind::Release.as_str()
+            && let Some(hold) = entry.hold_id()
+        {
+            let drift = Drift::unpaid(from_bson(user), hold, entry.reason.as_deref());
+            self.waiting.extend(drift.map(|drift| (hold, drift)));
+        }
+        if self.waiting.len() < AT_A_TIME { Ok(Vec::new()) } else { self.look().await }
+    }
+
+    /// Looks at what waits.
+    pub(super) async fn look(&mut self) -> StoreResult<Vec<Drift>> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<_> = waiting.iter().map(|(hold, _)| to_bson(*hold)).collect();
+        let found: Vec<Published> = self.published.0.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await?;
+        let found: HashSet<_> = found.into_iter().map(|published| from_bson(published.hold)).collect();
+        Ok(waiting.into_iter().filter(|(hold, _)| found.contains(hold)).map(|(_, drift)| drift).collect())
+    }
+}
