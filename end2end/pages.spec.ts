@@ -126,6 +126,8 @@ test('a key is made, shown once, used and revoked', async ({ page, request }) =>
   await expect(page.getByRole('heading', { level: 1, name: 'Account' })).toBeVisible();
   await page.getByLabel('Name').fill('My script');
   await page.getByLabel(/^Budget/).fill('3');
+  await page.getByLabel('Read').uncheck();
+  await page.getByLabel('Valid for').selectOption('30');
   await page.getByRole('button', { name: 'Make a key' }).click();
   const shown = page.getByText(/^tsk_[\w-]{43}$/);
   await expect(shown).toBeVisible();
@@ -139,6 +141,8 @@ test('a key is made, shown once, used and revoked', async ({ page, request }) =>
   expect(asked.status()).toBe(200);
   await page.goto('/account');
   await expect(page.getByText('1 of 3 credits')).toBeVisible();
+  await expect(page.getByText('Spend', { exact: true }).first()).toBeVisible();
+  await expect(page.getByText(/^Expires/)).toBeVisible();
   await expect(page.getByText(key)).toHaveCount(0);
   await page.getByText('Revoke…').click();
   await page.getByRole('button', { name: 'Revoke this key' }).click();

@@ -29,7 +29,7 @@ async function furnish(url) {
   const code = SAMPLES.find(({ answer }) => answer.includes('```')).question;
   await full.post('/api/chat', { message: code, conversationId: conversations[1] });
   const { data: link } = await full.post(`/api/conversations/${conversations[1]}/share`, {});
-  await full.post('/api/account/keys', { name: 'Nightly report', perMinute: 5, budget: 40 });
+  await full.post('/api/account/keys', { name: 'Nightly report', perMinute: 5, budget: 40, scopes: ['spend', 'read'], expiresInDays: 90 });
   await full.post('/api/account/keys', { name: 'Editor plug-in' });
   const images = [];
   for (const [prompt, aspectRatio] of IMAGES) images.push((await painter.post('/api/image', { prompt, aspectRatio })).data.id);

@@ -11,6 +11,42 @@ pub const MAX_KEY_PER_MINUTE: u32 = 1000;
 /// Largest budget of a key, in credits.
 pub const MAX_KEY_BUDGET: i64 = 1_000_000_000;
 
+/// Most days that a key can be made for.
+pub const MAX_KEY_DAYS: u32 = 3650;
+
+/// What a key may do; people may do all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Ask models and make images, and see what comes of it.
+    Spend,
+    /// Read everything that its user has here.
+    Read,
+    /// Change and delete.
+    Manage,
+}
+
+impl Scope {
+    pub const ALL: [Self; 3] = [Self::Spend, Self::Read, Self::Manage];
+
+    /// The name that programs and the database know.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Spend => "spend",
+            Self::Read => "read",
+            Self::Manage => "manage",
+        }
+    }
+
+    /// The scope of a stored name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
+}
+
 /// A key as its owner sees it; the key itself is shown once, when it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -27,6 +63,12 @@ pub struct ApiKey {
     pub budget: Option<i64>,
     /// Credits that it has spent or holds.
     pub spent: i64,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// RFC 3339, UTC: from then on it opens nothing; without it, it does until it is revoked.
+    pub expires_at: Option<String>,
+    /// It has expired.
+    pub expired: bool,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// RFC 3339, UTC, to the minute; without it, never.
@@ -79,6 +121,31 @@ pub struct KeyFields {
     pub per_minute: String,
     #[serde(default)]
     pub budget: String,
+    /// Days that it lives; empty: until it is revoked.
+    #[serde(default)]
+    pub days: String,
+    /// That the form asks for scopes: of boxes, only those that are checked are sent.
+    #[serde(default)]
+    pub scoped: String,
+    #[serde(default)]
+    pub spend: String,
+    #[serde(default)]
+    pub read: String,
+    #[serde(default)]
+    pub manage: String,
+}
+
+impl KeyFields {
+    /// Whether the box of a scope is checked, where there are boxes.
+    #[must_use]
+    pub fn is_checked(&self, scope: Scope) -> bool {
+        let sent = match scope {
+            Scope::Spend => &self.spend,
+            Scope::Read => &self.read,
+            Scope::Manage => &self.manage,
+        };
+        !sent.is_empty()
+    }
 }
 
 /// The key that is wanted.
@@ -96,4 +163,10 @@ pub struct ApiKeyRequest {
     /// Credits that it may spend in all.
     #[serde(default)]
     pub budget: Option<i64>,
+    /// What it may do; without it, everything but making keys.
+    #[serde(default)]
+    pub scopes: Option<Vec<Scope>>,
+    /// Days until it expires, 1 to 3650; without it, never.
+    #[serde(default)]
+    pub expires_in_days: Option<u32>,
 }

@@ -80,8 +80,8 @@ fn describe(mut api: OpenApi) -> OpenApi {
     api.paths.paths =
         std::mem::take(&mut api.paths.paths).into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for (path, item) in &mut api.paths.paths {
-        for operation in operations(item) {
-            complete(path, operation);
+        for (operation, reads) in operations(item) {
+            complete(path, operation, reads);
         }
     }
     api
@@ -131,13 +131,15 @@ fn add_components(components: &mut Components) {
     components.add_security_scheme("key", SecurityScheme::Http(bearer));
 }
 
-/// All that a path takes.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+/// All that a path takes, and whether it only reads.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
+    let others = [&mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+    let others = others.into_iter().flatten().map(|operation| (operation, false));
+    item.get.as_mut().map(|operation| (operation, true)).into_iter().chain(others)
 }
 
 /// Adds what follows from what the operation is.
-fn complete(path: &str, operation: &mut Operation) {
+fn complete(path: &str, operation: &mut Operation, reads: bool) {
     if operation.tags.iter().flatten().any(|tag| tag == OPERATIONS) {
         return;
     }
@@ -149,10 +151,14 @@ fn complete(path: &str, operation: &mut Operation) {
     // `security(())` is an empty requirement: anybody.
     let needs_user = operation.security.as_ref().is_none_or(|needs| !needs.contains(&SecurityRequirement::default()));
     let spends = operation.responses.responses.contains_key(&Spending::STATUS.to_string());
+    // One that names who may is for people only, or for anybody.
+    let is_for_keys = needs_user && operation.security.is_none();
     let statuses = [
         (400, has_body || has_parameters),
         (401, needs_user),
+        (403, is_for_keys),
         (404, path.contains('{')),
+        (429, is_for_keys && reads),
         (413, has_body),
         (415, has_body),
         (500, true),

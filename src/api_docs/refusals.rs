@@ -45,7 +45,7 @@ pub fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// One of each kind.
-fn errors() -> [AppError; 20] {
+fn errors() -> [AppError; 21] {
     [
         AppError::invalid("message", "Write a message of 1 to 1000 characters."),
         AppError::Unauthenticated,
@@ -53,6 +53,7 @@ fn errors() -> [AppError; 20] {
         AppError::InsufficientCredits { needed: 1, available: 0 },
         AppError::OverBudget { needed: 1, available: 0 },
         AppError::Forbidden,
+        AppError::MissingScope("spend".to_owned()),
         AppError::NotFound,
         AppError::MethodNotAllowed,
         AppError::Conflict("This email address has an account already.".to_owned()),

@@ -124,6 +124,7 @@ mod tests {
             ("TRUSTED_PROXIES", "proxy"),
             ("MONGODB_URI", "postgres://localhost"),
             ("RATE_LIMIT_PER_MINUTE", "0"),
+            ("READ_LIMIT_PER_MINUTE", "0"),
             ("MODEL_PRICES", "gpt=cheap"),
         ])
         .unwrap_err();
@@ -141,6 +142,7 @@ mod tests {
             "TRUSTED_PROXIES",
             "MONGODB_URI",
             "RATE_LIMIT_PER_MINUTE",
+            "READ_LIMIT_PER_MINUTE",
             "MODEL_PRICES",
         ] {
             assert!(

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +24,7 @@ use crate::document::response::error_page;
 use crate::openai_api::V1Error;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
+use crate::platform::http::keep_alive::may_be_buffered;
 use crate::platform::http::request_id::track_request;
 use crate::ui::Theme;
 use crate::{chat, images, openai_api};
@@ -60,7 +62,11 @@ pub fn build(state: &AppState) -> Router {
     security::protect(router, state)
         // Files are compressed already, event streams must not be; this is for HTML and JSON. The fastest level: the
         // next would cost more than the page.
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(DefaultPredicate::new().and(may_be_buffered)),
+        )
         // Outermost: everything above happens within a request that has an id.
         .layer(from_fn_with_state(state.clone(), count_requests))
         .with_state(state.clone())

@@ -83,11 +83,20 @@ pub enum ReleaseReason {
     NeverStarted,
     /// The user deleted it before it was whole.
     Deleted,
+    /// The connection that it was made for was gone.
+    Undelivered,
 }
 
 impl ReleaseReason {
-    pub const ALL: [Self; 6] =
-        [Self::Stopped, Self::Failed, Self::Incomplete, Self::Interrupted, Self::NeverStarted, Self::Deleted];
+    pub const ALL: [Self; 7] = [
+        Self::Stopped,
+        Self::Failed,
+        Self::Incomplete,
+        Self::Interrupted,
+        Self::NeverStarted,
+        Self::Deleted,
+        Self::Undelivered,
+    ];
 
     /// The stored name, which programs read too.
     #[must_use]
@@ -99,7 +108,14 @@ impl ReleaseReason {
             Self::Interrupted => "interrupted",
             Self::NeverStarted => "never_started",
             Self::Deleted => "deleted",
+            Self::Undelivered => "undelivered",
         }
+    }
+
+    /// Whether the same request may begin anew: it failed, and not because its user wanted that.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Stopped | Self::Deleted)
     }
 
     /// The reason of a stored name.
@@ -128,6 +144,7 @@ impl ReleaseReason {
             Self::Interrupted => Text::ReasonInterrupted,
             Self::NeverStarted => Text::ReasonNeverStarted,
             Self::Deleted => Text::ReasonDeleted,
+            Self::Undelivered => Text::ReasonUndelivered,
         }
     }
 }
@@ -193,8 +210,8 @@ pub struct LedgerEntry {
     /// What a hold was for, with its own entry and with that of its end.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub work: Option<WorkKind>,
-    /// A code (`welcome`; `stopped`, `failed`, `incomplete`, `interrupted`, `never_started`, `deleted`), or what
-    /// somebody wrote.
+    /// A code (`welcome`; `stopped`, `failed`, `incomplete`, `interrupted`, `never_started`, `deleted`,
+    /// `undelivered`), or what somebody wrote.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     /// RFC 3339, UTC.

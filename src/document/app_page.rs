@@ -18,7 +18,7 @@ use super::csp::csp_with_nonce;
 use super::response::error_page;
 use super::shell;
 use crate::account::server::Account;
-use crate::account::server::caller::Caller;
+use crate::account::server::caller::{Caller, READ};
 use crate::account::server::page::{Load, Loaded, PageRequest, Submit, Submitted};
 use crate::chat::PROVIDER_COOKIE;
 use crate::chat::server::Chat;
@@ -49,7 +49,8 @@ impl Pages {
         id: Option<String>,
         request: Request,
     ) -> Response {
-        let caller = match Caller::from_headers(&self.account, request.headers()).await {
+        let caller = Caller::from_headers(&self.account, request.headers()).await;
+        let caller = match caller.and_then(|caller| caller.into_one_who_may(READ)) {
             Ok(caller) => caller,
             Err(AppError::Unauthenticated) => {
                 let here = request.uri().path_and_query().map_or("/", |path| path.as_str());

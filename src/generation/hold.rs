@@ -105,21 +105,35 @@ impl Generation {
                 self.metrics.held();
                 Ok(Begun::New(self.reserved(hold)))
             }
-            HoldOutcome::Repeated(id) => Ok(Begun::Repeated(id)),
+            HoldOutcome::Repeated(id) | HoldOutcome::Failed(id) => Ok(Begun::Repeated(id)),
             HoldOutcome::Mismatch => Err(AppError::IdempotencyMismatch),
             HoldOutcome::Insufficient { available } => Err(AppError::InsufficientCredits { needed: price, available }),
             HoldOutcome::OverBudget { left } => Err(AppError::OverBudget { needed: price, available: left }),
         }
     }
 
-    /// The work that was begun by the same request before.
+    /// The work that was begun by the same request before, and stands: had it failed, the request begins anew.
     ///
     /// # Errors
     /// [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
     pub async fn find_repeated(&self, payer: &Payer) -> AppResult<Option<Uuid>> {
+        Ok(self.find_before(payer).await?.and_then(|(id, failed)| (!failed).then_some(id)))
+    }
+
+    /// The work that was begun by the same request before and failed, free.
+    ///
+    /// # Errors
+    /// As [`Generation::find_repeated`].
+    pub async fn find_failed(&self, payer: &Payer) -> AppResult<Option<Uuid>> {
+        Ok(self.find_before(payer).await?.and_then(|(id, failed)| failed.then_some(id)))
+    }
+
+    /// The work that was begun by the same request before, and whether it failed.
+    async fn find_before(&self, payer: &Payer) -> AppResult<Option<(Uuid, bool)>> {
         let Some(key) = &payer.idempotency else { return Ok(None) };
         match self.credits.find_key(payer.user, key).await? {
-            Some(HoldOutcome::Repeated(id)) => Ok(Some(id)),
+            Some(HoldOutcome::Repeated(id)) => Ok(Some((id, false))),
+            Some(HoldOutcome::Failed(id)) => Ok(Some((id, true))),
             Some(_) => Err(AppError::IdempotencyMismatch),
             None => Ok(None),
         }
@@ -132,6 +146,32 @@ impl Generation {
     pub async fn open_work(&self, user: Uuid, kind: WorkKind) -> AppResult<Vec<Reserved>> {
         let open = self.credits.open_holds(user).await?;
         Ok(open.into_iter().filter(|hold| hold.kind == kind).map(|hold| self.reserved(hold)).collect())
+    }
+
+    /// A repeated request may come before the first has stored what it begins, as `find` says.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] where it does not for a while: its server may have been killed, and the same request can begin
+    /// anew once that is known. [`AppError::NotFound`] where it was deleted. Those of `find`.
+    pub async fn await_begin<T, F, Fut>(&self, payer: &Payer, id: Uuid, find: F) -> AppResult<()>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = StoreResult<Option<T>>>,
+    {
+        let begun = Instant::now();
+        while find().await?.is_none() {
+            let is_open = self.credits.is_open(HoldId { id, user: payer.user }).await?;
+            // It may have been stored, and have ended, between the two looks.
+            if !is_open && find().await?.is_none() {
+                let failed = self.find_failed(payer).await?.is_some();
+                return Err(if failed { AppError::Unavailable } else { AppError::NotFound });
+            }
+            if begun.elapsed() > BEGIN_PATIENCE {
+                return Err(AppError::Unavailable);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// A handle of a hold that was made before.
@@ -284,23 +324,4 @@ where
 {
     let work = in_request(current_request_id(), in_language(current_language(), work));
     tokio::spawn(keep_patience(work)).await.map_err(|_| AppError::Internal)?
-}
-
-/// A repeated request may come before the first has stored what it begins.
-///
-/// # Errors
-/// [`AppError::NotFound`] where it does not for a while; those of `find`.
-pub async fn await_begin<T, F, Fut>(find: F) -> AppResult<()>
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = StoreResult<Option<T>>>,
-{
-    let begun = Instant::now();
-    while find().await?.is_none() {
-        if begun.elapsed() > BEGIN_PATIENCE {
-            return Err(AppError::NotFound);
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod attempt;
 mod awake;
 mod breaker;
 mod budget;
+mod delivery;
 mod error;
 mod event;
 mod hold;
@@ -25,11 +26,10 @@ pub use self::attempt::{PendingAttempt, TextSizes, Tokens};
 pub use self::awake::timeout_awake;
 pub use self::breaker::{BreakerState, Guarded, Permit, Provider};
 pub use self::budget::RetryBudget;
+pub use self::delivery::{Delivery, PATIENCE};
 pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachable_error};
 pub use self::event::{Event, ToJson, encode};
-pub use self::hold::{
-    Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, await_begin, check_key, outlive_handler,
-};
+pub use self::hold::{Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, check_key, outlive_handler};
 pub use self::metrics::Metrics;
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};

@@ -8,20 +8,22 @@ use axum::http::HeaderMap;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
+use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::chunks::Completion;
 use super::error::V1Error;
 use super::images::{__path_create_images, create_images};
+use super::leash::Leash;
 use super::request::{ANY_MODEL, CompletionRequest};
 use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
 use crate::account::server::Account;
-use crate::account::server::caller::Caller;
+use crate::account::server::caller::{Caller, READ, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
 use crate::chat::server::providers::Turn;
@@ -31,9 +33,10 @@ use crate::credits::server::store::Idempotency;
 use crate::generation::check_key;
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::envelope::{ApiError, ApiJson, event_stream, idempotency_key, with_quota};
+use crate::platform::http::envelope::{ApiError, ApiJson, event_stream, idempotency_key, with_quota_of_success};
+use crate::platform::http::keep_alive::{json_once_taken, keep_alive};
 use crate::platform::http::request_id::{current_request_id, in_request};
-use crate::platform::jobs::{JobEvent, StopReason};
+use crate::platform::jobs::JobEvent;
 
 type Events = BoxStream<'static, Arc<JobEvent>>;
 
@@ -62,7 +65,10 @@ pub fn not_found() -> Response {
 /// Lists the models.
 #[utoipa::path(get, path = "/v1/models", tag = "For clients of OpenAI",
     responses((status = 200, description = "All that can be asked; `tessera` is whoever answers first.", body = Models)))]
-async fn list_models(State(chat): State<Chat>, caller: Result<Caller, ApiError>) -> Result<Json<Value>, V1Error> {
+async fn list_models(
+    State(chat): State<Chat>,
+    caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
+) -> Result<Json<Value>, V1Error> {
     caller?;
     Ok(Json(json!({ "object": "list", "data": models(&chat) })))
 }
@@ -73,7 +79,7 @@ async fn list_models(State(chat): State<Chat>, caller: Result<Caller, ApiError>)
     responses((status = 200, description = "The model.", body = Model)))]
 async fn show_model(
     State(chat): State<Chat>,
-    caller: Result<Caller, ApiError>,
+    caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, V1Error> {
     caller?;
@@ -92,7 +98,8 @@ fn models(chat: &Chat) -> Vec<Value> {
 /// Asks a model as clients of `OpenAI` do.
 ///
 /// Costs what a message costs, by the same rules. With `stream: true` the answer comes in chunks, ended by `[DONE]`. Closing
-/// the connection stops the work.
+/// the connection stops the work, and what it had not taken is free. A whole answer with an `Idempotency-Key` goes on and
+/// waits for the same key. One that takes longer than 15 s has white space before it.
 #[utoipa::path(post, path = "/v1/chat/completions", tag = "For clients of OpenAI",
     request_body(content = CompletionRequest,
         example = json!({"model": "tessera", "messages": [{"role": "user", "content": "What is a tessera?"}]})),
@@ -101,11 +108,12 @@ fn models(chat: &Chat) -> Vec<Value> {
         Spending, Refusal::<404>))]
 async fn create_completion(
     State(chat): State<Chat>,
-    caller: Result<Caller, ApiError>,
+    caller: Result<Scoped<SPEND>, ApiError>,
     headers: HeaderMap,
     body: Result<ApiJson<CompletionRequest>, ApiError>,
 ) -> Result<Response, V1Error> {
-    let caller = caller?;
+    let begun = Instant::now();
+    let Scoped(caller) = caller?;
     let ApiJson(request, bytes) = body?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
     let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
@@ -115,14 +123,20 @@ async fn create_completion(
     let (model, first, events) = await_first_word(&chat, events).await?;
     let created = now_millis() / 1000;
     let completion = Completion { id: asked.reply, model, created, with_usage };
+    let events = stream::once(async { first }).chain(events).boxed();
     let response = if is_stream {
-        stream_answer(completion, stream::once(async { first }).chain(events).boxed(), leash)
+        stream_answer(completion, events, leash)
     } else {
-        let (text, done) = collect_answer(stream::once(async { first }).chain(events).boxed()).await?;
-        leash.let_go();
-        Json(completion.whole(&text, &done)).into_response()
+        // Somebody answers, so a success is to be expected.
+        keep_alive(begun, ready(()), async move {
+            let collected = collect_answer(events, &leash).await;
+            let answer = collected
+                .and_then(|(text, done)| json_once_taken(&completion.whole(&text, &done), move || leash.hand_over()));
+            answer.unwrap_or_else(|error| V1Error(error).into_response())
+        })
+        .await
     };
-    Ok(with_quota(response, asked.quota))
+    Ok(with_quota_of_success(response, asked.quota))
 }
 
 /// Asks, and ties the work to this connection: for a client of `/v1` nobody else could look at the answer.
@@ -130,50 +144,26 @@ async fn ask(
     chat: &Chat,
     caller: &Caller,
     turns: Vec<Turn>,
-    terms: Terms,
+    mut terms: Terms,
     idempotency: Option<Idempotency>,
-) -> AppResult<(Accepted, Leash)> {
+) -> AppResult<(Accepted, Leash<DoneEvent>)> {
     let (answer, answered) = oneshot::channel();
     let (chat, caller) = (chat.clone(), caller.clone());
+    let mut leash = Leash::new(&chat, idempotency.is_some());
+    terms.delivery = leash.delivery();
     // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.
     tokio::spawn(in_request(current_request_id(), async move {
         let asked = chat.complete(&caller, turns, terms, idempotency).await;
         let leashed = asked.map(|asked| {
-            let ids = asked.is_new.then_some(asked.reply).into_iter().collect();
-            (asked, Leash { chat, ids })
+            if asked.is_new {
+                leash.hold(asked.reply);
+            }
+            (asked, leash)
         });
         // Nobody there: the leash is dropped with the answer.
         drop(answer.send(leashed));
     }));
     answered.await.map_err(|_| AppError::Internal)?
-}
-
-/// Stops the work when it is dropped before the answer is whole.
-pub(super) struct Leash {
-    chat: Chat,
-    ids: Vec<Uuid>,
-}
-
-impl Leash {
-    pub(super) const fn new(chat: Chat) -> Self {
-        Self { chat, ids: Vec::new() }
-    }
-
-    pub(super) fn hold(&mut self, id: Uuid) {
-        self.ids.push(id);
-    }
-
-    pub(super) fn let_go(mut self) {
-        self.ids.clear();
-    }
-}
-
-impl Drop for Leash {
-    fn drop(&mut self) {
-        for job in self.ids.iter().filter_map(|id| self.chat.generation.jobs.get(*id)) {
-            job.stop(StopReason::User);
-        }
-    }
 }
 
 /// Waits until it is known who answers, so that a failure before that has its own status. Returns the model, and the
@@ -195,9 +185,15 @@ async fn await_first_word(chat: &Chat, mut events: Events) -> AppResult<(String,
     Err(AppError::Unavailable)
 }
 
-async fn collect_answer(mut events: Events) -> AppResult<(String, DoneEvent)> {
+/// The whole answer: of the job, which waits until it is taken, or as it is stored.
+async fn collect_answer(mut events: Events, leash: &Leash<DoneEvent>) -> AppResult<(String, DoneEvent)> {
     let mut text = String::new();
-    while let Some(event) = events.next().await {
+    loop {
+        let event = tokio::select! {
+            biased;
+            done = leash.result() => return Ok((done.reply.clone().unwrap_or_default(), done)),
+            event = events.next() => event.ok_or(AppError::Unavailable)?,
+        };
         match event.name.as_ref() {
             ChatEvent::TOKEN => text.push_str(&read::<TokenEvent>(&event)?.text),
             ChatEvent::ERROR => return Err(error_in(&event)),
@@ -210,7 +206,6 @@ async fn collect_answer(mut events: Events) -> AppResult<(String, DoneEvent)> {
             _ => {}
         }
     }
-    Err(AppError::Unavailable)
 }
 
 /// The error that an event tells of.
@@ -226,10 +221,16 @@ fn read<'a, T: serde::Deserialize<'a>>(event: &'a JobEvent) -> AppResult<T> {
 }
 
 /// Passes the tokens on as they come. Dropped with the connection, and the leash with it.
-fn stream_answer(completion: Completion, events: Events, leash: Leash) -> Response {
-    let first = completion.first_chunk();
-    let chunks = stream::unfold(Some((completion, events, leash)), |streaming| async move {
-        let (completion, mut events, leash) = streaming?;
+fn stream_answer(completion: Completion, events: Events, leash: Leash<DoneEvent>) -> Response {
+    let chunks = stream::unfold(Some((completion, events, leash, true)), |streaming| async move {
+        let (completion, mut events, mut leash, is_first) = streaming?;
+        if is_first {
+            // What the connection asks for counts from here on.
+            if !leash.take() {
+                return Some((vec![V1Error(AppError::Unavailable).body().to_string()], None));
+            }
+            return Some((vec![completion.first_chunk()], Some((completion, events, leash, false))));
+        }
         loop {
             let Some(event) = events.next().await else {
                 return Some((vec![V1Error(AppError::Unavailable).body().to_string()], None));
@@ -237,7 +238,7 @@ fn stream_answer(completion: Completion, events: Events, leash: Leash) -> Respon
             match event.name.as_ref() {
                 ChatEvent::TOKEN => {
                     if let Some(chunk) = completion.token_chunk(&event.data) {
-                        return Some((vec![chunk], Some((completion, events, leash))));
+                        return Some((vec![chunk], Some((completion, events, leash, false))));
                     }
                 }
                 ChatEvent::DONE => {
@@ -252,9 +253,5 @@ fn stream_answer(completion: Completion, events: Events, leash: Leash) -> Respon
             }
         }
     });
-    let frames = stream::once(async { vec![first] })
-        .chain(chunks)
-        .flat_map(stream::iter)
-        .map(|chunk| Event::default().data(chunk));
-    event_stream(frames, "no-cache")
+    event_stream(chunks.flat_map(stream::iter).map(|chunk| Event::default().data(chunk)), "no-cache")
 }

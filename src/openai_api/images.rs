@@ -6,28 +6,31 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use futures::future::try_join_all;
+use futures::future::{join_all, pending, ready};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::api::Leash;
 use super::error::V1Error;
+use super::leash::Leash;
 use super::request::ANY_MODEL;
-use crate::account::server::caller::Caller;
+use crate::account::server::caller::{Caller, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
 use crate::credits::server::store::Idempotency;
-use crate::generation::check_key;
+use crate::generation::{Delivery, check_key};
+use crate::images::server::generate::MadePicture;
 use crate::images::server::order::{AcceptedImage, ImageSpec};
 use crate::images::server::storage::Rendition;
 use crate::images::server::subscribe::error_of;
 use crate::images::{AspectRatio, Image, ImageRequest, MOST_AT_ONCE};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::envelope::{ApiError, ApiJson, idempotency_key, with_quota};
+use crate::platform::http::envelope::{ApiError, ApiJson, idempotency_key, with_quota_of_success};
+use crate::platform::http::keep_alive::{json_once_taken, keep_alive};
 use crate::platform::http::request_id::{current_request_id, in_request};
 
 /// What a client asks. Other fields are ignored, as clients expect.
@@ -61,6 +64,12 @@ pub struct Generations {
     data: Vec<Generation>,
 }
 
+impl Generations {
+    fn new(size: String, data: Vec<Generation>) -> Self {
+        Self { created: now_millis() / 1000, output_format: "png", size, data }
+    }
+}
+
 /// One of them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Generation {
@@ -73,19 +82,21 @@ pub struct Generation {
 
 /// Makes images as clients of `OpenAI` do.
 ///
-/// Each costs what an image costs, by the same rules, and is in the gallery afterwards. Closing the connection stops the
-/// work.
+/// Each costs what an image costs, by the same rules, and is in the gallery afterwards. Closing the connection before the
+/// answer stops the work, and is free; with an `Idempotency-Key` the images are made and wait for the same key. What takes
+/// longer than 15 s has white space before it, and what fails after that says so in the body of a 200.
 #[utoipa::path(post, path = "/v1/images/generations", tag = "For clients of OpenAI",
     request_body(content = GenerationRequest,
         example = json!({"model": "tessera", "prompt": "A lighthouse at dusk", "size": "1536x1024"})),
     responses((status = 200, description = "The images.", body = Generations), Spending, Refusal::<404>))]
 pub async fn create_images(
     State(chat): State<Chat>,
-    caller: Result<Caller, ApiError>,
+    caller: Result<Scoped<SPEND>, ApiError>,
     headers: HeaderMap,
     body: Result<ApiJson<GenerationRequest>, ApiError>,
 ) -> Result<Response, V1Error> {
-    let caller = caller?;
+    let begun = Instant::now();
+    let Scoped(caller) = caller?;
     let ApiJson(request, bytes) = body?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
     let as_url = match request.response_format.as_deref() {
@@ -95,37 +106,97 @@ pub async fn create_images(
     };
     let wishes = read(&chat, &request)?;
     let (ordered, leash) = order(&chat, &caller, wishes, idempotency).await?;
-    let ended = try_join_all(ordered.iter().map(|one| chat.images.await_end(caller.id, one.id))).await?;
-    leash.let_go();
-    let (mut data, mut size, mut last) = (Vec::new(), String::new(), AppError::Unavailable);
-    for image in ended {
-        // What there is was paid for: it is not withheld because another one failed.
-        if let Some(error) = error_of(&image) {
-            last = error;
-            continue;
-        }
-        size = format!("{}x{}", image.width, image.height);
-        data.push(show(&chat, &caller, &image, as_url).await?);
-    }
-    if data.is_empty() {
-        return Err(last.into());
-    }
-    let answer = Generations { created: now_millis() / 1000, output_format: "png", size, data };
-    let response = Json(answer).into_response();
-    Ok(match ordered.last() {
-        Some(last) => with_quota(response, last.quota),
+    let quota = ordered.last().map(|one| one.accepted.quota);
+    let work = async move {
+        let answer = if as_url {
+            answer_with_urls(&chat, &caller, &ordered, leash).await
+        } else {
+            answer_with_bytes(&chat, &caller, &ordered, leash).await
+        };
+        answer.unwrap_or_else(|error| V1Error(error).into_response())
+    };
+    // There is no sign of a success before it is there; a proxy waits no longer for that.
+    let response = keep_alive(begun, ready(()), work).await;
+    Ok(match quota {
+        Some(quota) => with_quota_of_success(response, quota),
         None => response,
     })
 }
 
-async fn show(chat: &Chat, caller: &Caller, image: &Image, as_url: bool) -> AppResult<Generation> {
-    if as_url {
-        let url = chat.site.public_url.join(&image.image_url).map_err(|_| AppError::Internal)?;
-        return Ok(Generation { b64_json: None, url: Some(url.into()) });
+/// An image that was ordered, and where its job lays it down for this connection.
+struct Ordered {
+    accepted: AcceptedImage,
+    delivery: Option<Delivery<MadePicture>>,
+}
+
+/// The images themselves. They are charged for when the connection takes the answer.
+async fn answer_with_bytes(
+    chat: &Chat,
+    caller: &Caller,
+    ordered: &[Ordered],
+    leash: Leash<MadePicture>,
+) -> AppResult<Response> {
+    let made = join_all(ordered.iter().map(|one| await_picture(chat, caller, one))).await;
+    let pictures = those_that_succeeded(made)?;
+    let data =
+        pictures.iter().map(|picture| Generation { b64_json: Some(BASE64_STANDARD.encode(&picture.png)), url: None });
+    let size = pictures.last().map(|picture| format!("{}x{}", picture.width, picture.height)).unwrap_or_default();
+    json_once_taken(&Generations::new(size, data.collect()), move || leash.hand_over())
+}
+
+/// Where the images are: there they have to be when the connection reads of it.
+async fn answer_with_urls(
+    chat: &Chat,
+    caller: &Caller,
+    ordered: &[Ordered],
+    leash: Leash<MadePicture>,
+) -> AppResult<Response> {
+    let made = join_all(ordered.iter().map(|one| await_picture(chat, caller, one))).await;
+    those_that_succeeded(made)?;
+    // It is asking, or this would not go on.
+    if !leash.hand_over() {
+        return Err(AppError::Unavailable);
     }
-    let id = image.id.parse().map_err(|_| AppError::Internal)?;
-    let (_, bytes) = chat.images.load_file(caller.id, id, Rendition::Full).await?;
-    Ok(Generation { b64_json: Some(BASE64_STANDARD.encode(bytes)), url: None })
+    let ended = join_all(ordered.iter().map(|one| chat.images.await_end(caller.id, one.accepted.id))).await;
+    let shown = |image: AppResult<Image>| image.and_then(|image| error_of(&image).map_or(Ok(image), Err));
+    let images = those_that_succeeded(ended.into_iter().map(shown).collect())?;
+    let size = images.last().map(|image| format!("{}x{}", image.width, image.height)).unwrap_or_default();
+    let address = |image: &Image| chat.site.public_url.join(&image.image_url).map_err(|_| AppError::Internal);
+    let data = images.iter().map(|image| Ok(Generation { b64_json: None, url: Some(address(image)?.into()) }));
+    Ok(Json(Generations::new(size, data.collect::<AppResult<_>>()?)).into_response())
+}
+
+/// What there is goes out: it is not withheld because another one failed. If there is none, the last failure says why.
+fn those_that_succeeded<T>(made: Vec<AppResult<T>>) -> AppResult<Vec<T>> {
+    let (mut succeeded, mut last) = (Vec::new(), AppError::Unavailable);
+    for one in made {
+        match one {
+            Ok(one) => succeeded.push(one),
+            Err(error) => last = error,
+        }
+    }
+    if succeeded.is_empty() { Err(last) } else { Ok(succeeded) }
+}
+
+/// The picture, from its job, which waits until it is taken, or as it was stored.
+async fn await_picture(chat: &Chat, caller: &Caller, ordered: &Ordered) -> AppResult<MadePicture> {
+    let id = ordered.accepted.id;
+    let laid_down = async {
+        match &ordered.delivery {
+            Some(delivery) => delivery.result().await,
+            None => pending().await,
+        }
+    };
+    let image = tokio::select! {
+        biased;
+        picture = laid_down => return Ok(picture),
+        image = chat.images.await_end(caller.id, id) => image?,
+    };
+    if let Some(error) = error_of(&image) {
+        return Err(error);
+    }
+    let (_, png) = chat.images.load_file(caller.id, id, Rendition::Full).await?;
+    Ok(MadePicture { png, width: image.width, height: image.height })
 }
 
 fn read(chat: &Chat, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
@@ -180,23 +251,25 @@ async fn order(
     caller: &Caller,
     wishes: Vec<ImageSpec>,
     idempotency: Option<Idempotency>,
-) -> AppResult<(Vec<AcceptedImage>, Leash)> {
+) -> AppResult<(Vec<Ordered>, Leash<MadePicture>)> {
     let (answer, answered) = oneshot::channel();
     let (chat, caller) = (chat.clone(), caller.clone());
     // A task of its own: the client may go away in the middle of it, when the work has begun and nobody knows its id.
     tokio::spawn(in_request(current_request_id(), async move {
-        let mut leash = Leash::new(chat.clone());
-        let mut ordered: Vec<AcceptedImage> = Vec::new();
+        let mut leash = Leash::new(&chat, idempotency.is_some());
+        let mut ordered = Vec::new();
         let mut refused = check_funds(&chat, &caller, wishes.len()).await.err();
         let wishes = if refused.is_none() { wishes } else { Vec::new() };
-        for (number, wish) in wishes.into_iter().enumerate() {
+        for (number, mut wish) in wishes.into_iter().enumerate() {
             let key = idempotency.as_ref().map(|key| numbered(key, number));
+            let delivery = leash.delivery();
+            wish.delivery.clone_from(&delivery);
             match chat.images.generate_image(&caller, wish, key).await {
-                Ok(one) => {
-                    if one.is_new {
-                        leash.hold(one.id);
+                Ok(accepted) => {
+                    if accepted.is_new {
+                        leash.hold(accepted.id);
                     }
-                    ordered.push(one);
+                    ordered.push(Ordered { accepted, delivery });
                 }
                 Err(error) => {
                     refused = Some(error);
@@ -206,7 +279,10 @@ async fn order(
         }
         // All or none: a client that asked for four does not know what to do with two. Those stop with the leash.
         let ordered = match refused {
-            Some(error) => Err(error),
+            Some(error) => {
+                leash.tighten();
+                Err(error)
+            }
             None => Ok((ordered, leash)),
         };
         // Nobody there: the leash is dropped with the answer.

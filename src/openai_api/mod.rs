@@ -5,6 +5,7 @@ pub mod api;
 mod chunks;
 mod error;
 mod images;
+mod leash;
 mod request;
 pub mod schemas;
 

@@ -121,7 +121,7 @@ impl CompletionRequest {
         };
         Ok((
             read_messages(self.messages, chat.config.max_message_chars).await?,
-            Terms { picked, fresh: false, sampling },
+            Terms { picked, fresh: false, sampling, delivery: None },
         ))
     }
 }

@@ -37,6 +37,8 @@ pub enum AppError {
         available: i64,
     },
     Forbidden,
+    /// The API key has none of these scopes.
+    MissingScope(String),
     NotFound,
     Conflict(String),
     IdempotencyMismatch,
@@ -72,6 +74,7 @@ impl fmt::Display for AppError {
                 return f.write_str(&amounts(Text::OverBudget, *needed, *available));
             }
             Self::UnsupportedMedia(kind) => return f.write_str(&fill(Text::UnsupportedMedia, &[("kind", kind)])),
+            Self::MissingScope(scopes) => return f.write_str(&fill(Text::MissingScope, &[("scopes", scopes)])),
             Self::RateLimited { retry_after_secs, .. } => {
                 return f.write_str(&fill(Text::TooManyRequests, &[("seconds", &retry_after_secs.to_string())]));
             }
@@ -114,7 +117,7 @@ impl AppError {
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidCredentials => "invalid_credentials",
             Self::InsufficientCredits { .. } | Self::OverBudget { .. } => "insufficient_credits",
-            Self::Forbidden => "forbidden",
+            Self::Forbidden | Self::MissingScope(_) => "forbidden",
             Self::NotFound => "not_found",
             Self::Conflict(_) => "conflict",
             Self::IdempotencyMismatch => "idempotency_mismatch",
@@ -138,7 +141,7 @@ impl AppError {
             Self::InvalidInput { .. } => 400,
             Self::Unauthenticated | Self::InvalidCredentials => 401,
             Self::InsufficientCredits { .. } | Self::OverBudget { .. } => 402,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::MissingScope(_) => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Conflict(_) | Self::IdempotencyMismatch | Self::Stopped => 409,

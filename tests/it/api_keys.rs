@@ -75,6 +75,10 @@ async fn what_is_wrong_with_a_key_is_said_by_name() {
         (json!({ "name": "x", "budget": 0 }), "budget"),
         (json!({ "name": "x", "budget": -5 }), "budget"),
         (json!({ "name": "x", "perMinute": "many" }), "body"),
+        (json!({ "name": "x", "scopes": [] }), "scopes"),
+        (json!({ "name": "x", "scopes": ["everything"] }), "body"),
+        (json!({ "name": "x", "expiresInDays": 0 }), "expiresInDays"),
+        (json!({ "name": "x", "expiresInDays": 3651 }), "expiresInDays"),
     ] {
         let (status, refused) = user.post_json("/api/account/keys", &body).await;
         assert_eq!((status, &refused["field"]), (400, &json!(field)), "{body}");
@@ -170,4 +174,90 @@ async fn the_account_page_makes_and_revokes_keys_without_a_script() {
     let signed_out = app.visitor().get("/account").send().await.unwrap();
     assert_eq!(signed_out.headers()["location"], "/sign-in?next=%2Faccount");
     assert_eq!(user.with_key(&json!({})).await.get("/account").send().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn a_key_may_do_what_its_scopes_say_and_no_more() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let spends = user.with_key(&json!({ "scopes": ["spend", "spend"] })).await;
+    assert_eq!(keys(&user).await[0]["scopes"], json!(["spend"]));
+    assert_eq!(spends.chat("Hello").await.0, 200);
+    let (status, refused) = spends.get_json("/api/conversations").await;
+    assert_eq!((status, &refused["code"]), (403, &json!("forbidden")));
+    assert!(refused["error"].as_str().unwrap().contains("read"), "{refused}");
+    let reads = user.with_key(&json!({ "scopes": ["read"] })).await;
+    let (status, refused) = reads.post_json("/v1/chat/completions", &json!({ "model": "tessera" })).await;
+    assert_eq!((status, &refused["error"]["code"]), (403, &json!("forbidden")));
+    assert_eq!(reads.get_json("/api/conversations").await.1["data"]["items"].as_array().unwrap().len(), 1);
+    // Without a word about it, all of it.
+    user.with_key(&json!({})).await;
+    assert_eq!(keys(&user).await[0]["scopes"], json!(["spend", "read", "manage"]));
+}
+
+#[tokio::test]
+async fn a_key_expires() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let program = user.with_key(&json!({ "expiresInDays": 1 })).await;
+    assert_eq!(program.chat("Hello").await.0, 200);
+    let listed = keys(&user).await;
+    let expires: jiff::Timestamp = listed[0]["expiresAt"].as_str().unwrap().parse().unwrap();
+    let left = expires.duration_since(jiff::Timestamp::now());
+    assert!((86_000..=86_400).contains(&left.as_secs()), "{left:?}");
+    assert_eq!((&listed[0]["expired"], listed.len()), (&json!(false), 1));
+    // In the place of tomorrow.
+    let database = rusqlite::Connection::open(app.data_dir().join("tessera.db")).unwrap();
+    database.execute("UPDATE api_keys SET expires_at = 1", []).unwrap();
+    assert_eq!(program.chat("Hello").await.0, 401);
+    assert_eq!(keys(&user).await[0]["expired"], true);
+    let page = user.get("/account").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("Expired"));
+}
+
+#[tokio::test]
+async fn what_the_keys_of_a_user_read_is_limited_and_what_people_read_is_not() {
+    let app = TestApp::start_with(&[("READ_LIMIT_PER_MINUTE", "3")]).await;
+    let user = app.user().await;
+    let (one, two) = (user.with_key(&json!({})).await, user.with_key(&json!({})).await);
+    for program in [&one, &two, &one] {
+        assert_eq!(program.get_json("/api/conversations").await.0, 200);
+    }
+    for path in ["/api/credits", "/v1/models"] {
+        let response = two.get(path).send().await.unwrap();
+        assert_eq!((response.status().as_u16(), &response.headers()["ratelimit-limit"]), (429, &"3".parse().unwrap()));
+        assert!(response.headers().contains_key("retry-after"));
+    }
+    // Spending has a limit of its own.
+    assert_eq!(two.chat("Hello").await.0, 200);
+    for _ in 0..5 {
+        assert_eq!(user.get_json("/api/conversations").await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn the_form_for_a_key_asks_for_scopes_and_days() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let html = async |fields: &[(&str, &str)]| {
+        let response = user.post_form("/account", fields).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    let (status, page) = html(&[("name", "reader"), ("scoped", "1"), ("read", "on"), ("days", "30")]).await;
+    assert_eq!(status, 200, "{page}");
+    let listed = keys(&user).await;
+    assert_eq!(listed[0]["scopes"], json!(["read"]));
+    assert!(listed[0]["expiresAt"].is_string());
+    // A key that may do nothing is no key, and no box that was emptied comes back checked.
+    let (status, page) = html(&[("name", "kept"), ("scoped", "1")]).await;
+    assert!(status == 400 && page.contains("at least one") && page.contains("value=\"kept\""), "{status}");
+    let checked = |page: &str| {
+        ["key-spend", "key-read", "key-manage"].map(|id| {
+            let tag = page.split(&format!("id=\"{id}\"")).nth(1).unwrap();
+            tag.split('>').next().unwrap().contains(" checked")
+        })
+    };
+    assert_eq!(checked(&page), [false; 3]);
+    let fresh = user.get("/account").send().await.unwrap().text().await.unwrap();
+    assert_eq!(checked(&fresh), [true, true, false]);
 }

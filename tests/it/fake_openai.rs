@@ -3,7 +3,8 @@
 //! `#tokens=N` so many tokens, `#pause=MS` before each, `#status=CODE` refuse, `#cut` end the body in the middle,
 //! `#stall` say nothing more after the tokens, `#error` an error event after the tokens, `#garbage` no JSON,
 //! `#empty` a whole answer without text, `#nodone` end without `[DONE]`, `#blocked` a content filter, `#finish=REASON` end for
-//! this reason (`null`: for none), `#flood=N` so many pieces of 64 KiB, whatever limit was asked for.
+//! this reason (`null`: for none), `#flood=N` so many pieces of 64 KiB, whatever limit was asked for, `#flaky=N` refuse the
+//! first N questions of this server.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -64,7 +65,7 @@ fn directive<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {
-    seen.calls.fetch_add(1, Ordering::SeqCst);
+    let call = seen.calls.fetch_add(1, Ordering::SeqCst);
     let body: Value = serde_json::from_slice(&body).unwrap();
     let content = &body["messages"].as_array().unwrap().last().unwrap()["content"];
     // In parts where something is shown.
@@ -72,7 +73,8 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     // What follows is for `fake_gemini.rs`.
     let text = text.split("gemini:").next().unwrap().to_owned();
     *seen.last.lock().unwrap() = Some((headers, body));
-    if let Some(status) = directive(&text, "status") {
+    let flaky = directive(&text, "flaky").filter(|first| call < first.parse::<usize>().unwrap()).map(|_| "500");
+    if let Some(status) = directive(&text, "status").or(flaky) {
         let status = StatusCode::from_u16(status.parse().unwrap()).unwrap();
         let error =
             json!({"error": {"message": "refused on purpose", "type": "server_error", "param": null, "code": null}});

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::contracts::{open_at, over_every_store};
 use crate::image_store::new_image;
 use crate::mongod::{Kind, Mongod};
+use crate::support::assert_audit_is_clean;
 
 pub fn hold_of(user: Uuid, amount: i64) -> NewHold {
     NewHold {
@@ -199,6 +200,59 @@ over_every_store! {
         store.forget_keys(now_millis() + 1).await.unwrap();
         assert_eq!(known("k", 1).await, None);
         assert!(matches!(store.hold(with_key(hold_of(user, 1), "k", 9)).await.unwrap(), HoldOutcome::Held(_)));
+    }
+
+    async fn a_key_whose_work_failed_makes_one_new_hold(stores) {
+        let store = stores.credits;
+        let user = Uuid::now_v7();
+        let key = Idempotency { key: "k".into(), fingerprint: [1; 32] };
+        let open = async |id| store.is_open(HoldId { id, user }).await.unwrap();
+        let mut made: Vec<Uuid> = Vec::new();
+        for reason in [ReleaseReason::Interrupted, ReleaseReason::Failed, ReleaseReason::NeverStarted] {
+            let tries: Vec<_> = (0..10).map(|_| {
+                let store = store.clone();
+                let hold = with_key(hold_of(user, 1), "k", 1);
+                tokio::spawn(async move { (hold.held(), store.hold(hold).await.unwrap()) })
+            }).collect();
+            let (mut held, mut repeated) = (Vec::new(), Vec::new());
+            for task in tries {
+                match task.await.unwrap() {
+                    (hold, HoldOutcome::Held(_)) => held.push(hold),
+                    (_, HoldOutcome::Repeated(id)) => repeated.push(id),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!((held.len(), repeated.len()), (1, 9), "{reason:?}");
+            let hold = held.remove(0);
+            assert!(repeated.iter().all(|id| *id == hold.id) && !made.contains(&hold.id));
+            assert!(open(hold.id).await && !open(Uuid::now_v7()).await);
+            // Enough to be filed, with MongoDB.
+            for _ in 0..20 {
+                let other = hold_of(user, 1);
+                let held = other.held();
+                store.hold(other).await.unwrap();
+                store.end_hold(&held, HoldEnd::Release, None).await.unwrap();
+            }
+            store.end_hold(&hold, HoldEnd::Release, Some(reason)).await.unwrap();
+            assert!(!open(hold.id).await);
+            assert_eq!(store.find_key(user, &key).await.unwrap(), Some(HoldOutcome::Failed(hold.id)));
+            // Another body is another request all the same.
+            assert_eq!(store.hold(with_key(hold_of(user, 1), "k", 2)).await.unwrap(), HoldOutcome::Mismatch);
+            made.push(hold.id);
+        }
+        // What its user wanted to end has ended, and what was charged for stays.
+        for (name, end, reason) in [
+            ("stopped", HoldEnd::Release, Some(ReleaseReason::Stopped)),
+            ("deleted", HoldEnd::Release, Some(ReleaseReason::Deleted)),
+            ("settled", HoldEnd::Settle, None),
+        ] {
+            let hold = with_key(hold_of(user, 1), name, 1);
+            let held = hold.held();
+            store.hold(hold).await.unwrap();
+            store.end_hold(&held, end, reason).await.unwrap();
+            assert_eq!(store.hold(with_key(hold_of(user, 1), name, 1)).await.unwrap(), HoldOutcome::Repeated(held.id));
+        }
+        assert_audit_is_clean(store.as_ref()).await;
     }
 
     async fn stale_holds_are_those_that_nobody_renewed(stores) {

@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod accounts;
+mod again;
 mod answers;
 mod api_keys;
 mod attachments;
@@ -17,8 +18,10 @@ mod config;
 mod contracts;
 mod conversations;
 mod crash;
+mod delivery;
 mod discovery;
 mod docs;
+mod doors;
 mod fake_cloudinary;
 mod fake_gemini;
 mod fake_openai;

@@ -1,12 +1,13 @@
 //! The contracts of `AccountStore` and `ChatStore`.
 
-use tessera::account::server::store::User;
-use tessera::account::{Email, Role};
+use tessera::account::server::store::{StoredKey, User};
+use tessera::account::{Email, Role, Scope};
 use tessera::app::stores::Stores;
 use tessera::chat::server::attachments::Image;
 use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange};
 use tessera::chat::{Author, ConversationChange, MAX_PINNED, Message, MessageState, Usage};
 use tessera::platform::db::now_millis;
+use tessera::platform::secret::hash_secret;
 use uuid::Uuid;
 
 use crate::contracts::over_every_store;
@@ -124,6 +125,28 @@ over_every_store! {
         say(&stores, NewExchange { conversation: branch.id, ..next(&one, "six") }, "6").await;
         assert_eq!(read(one.conversation).await, ["one", "1", "four", "4", "five", "5"]);
         assert_eq!(read(branch.id).await, ["one", "1", "two", "2", "six", "6"]);
+    }
+
+    async fn a_key_is_stored_with_what_it_may(stores) {
+        let user = new_user(&stores).await;
+        for (number, scopes) in [Scope::ALL.to_vec(), vec![Scope::Read], vec![Scope::Spend, Scope::Manage]].into_iter().enumerate() {
+            let hash = hash_secret(&Uuid::now_v7().to_string());
+            let key = StoredKey {
+                id: Uuid::now_v7(),
+                name: format!("key {number}"),
+                hint: "abcd".into(),
+                per_minute: Some(5),
+                budget: None,
+                scopes,
+                expires_at: (number > 0).then_some(1_800_000_000_000),
+                created_at: now_millis(),
+                last_used_at: None,
+            };
+            stores.accounts.create_key(hash, user, key.clone()).await.unwrap();
+            let (owner, found) = stores.accounts.find_key(hash).await.unwrap().unwrap();
+            assert_eq!((owner.id, &found), (user, &key));
+            assert_eq!(stores.accounts.list_keys(user).await.unwrap()[number], key);
+        }
     }
 
     async fn an_address_has_one_account(stores) {

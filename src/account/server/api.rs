@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Account;
-use super::caller::Caller;
+use super::caller::{MANAGE, READ, SPEND, Scoped};
 use super::service::{NewSession, SESSION_LIFETIME};
 use super::sign_in::{self, AuthPage, auth_page};
 use crate::account::{CredentialsForm, Profile, same_site_path};
@@ -98,7 +98,7 @@ async fn logout(State(account): State<Account>, jar: CookieJar) -> Result<Respon
 /// Says who is signed in.
 #[utoipa::path(get, path = "/api/auth/me", tag = "Accounts",
     responses((status = 200, description = "The user.", body = Envelope<Profile>)))]
-async fn me(caller: Caller) -> ApiResult<Profile> {
+async fn me(Scoped(caller): Scoped<{ SPEND | READ | MANAGE }>) -> ApiResult<Profile> {
     Ok(Answer(caller.profile))
 }
 

@@ -9,8 +9,8 @@ use leptos::prelude::use_context;
 use uuid::Uuid;
 
 use super::Account;
-use super::keys::{KEY_PREFIX, KeyGrant};
-use crate::account::Profile;
+use super::keys::{KEY_PREFIX, KeyGrant, bit};
+use crate::account::{Profile, Scope};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::limits::{Limit, Quota, RateLimiter};
@@ -52,6 +52,30 @@ impl Caller {
         if self.key.is_some() { Err(AppError::Forbidden) } else { Ok(self) }
     }
 
+    /// The caller, if it may do one of these: a person may, and a key that has one of these scopes.
+    ///
+    /// # Errors
+    /// [`AppError::MissingScope`].
+    pub fn into_one_who_may(self, scopes: u8) -> AppResult<Self> {
+        match self.key {
+            Some(key) if key.scopes & scopes == 0 => {
+                let names = Scope::ALL.into_iter().filter(|scope| bit(*scope) & scopes != 0).map(Scope::as_str);
+                Err(AppError::MissingScope(names.collect::<Vec<_>>().join(", ")))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Who asks for something that those with one of these scopes may have. What keys read is counted.
+    async fn from_parts(account: &Account, parts: &Parts, scopes: u8) -> AppResult<Self> {
+        let caller = Self::from_headers(account, &parts.headers).await?.into_one_who_may(scopes)?;
+        if caller.key.is_some() && parts.method.is_safe() {
+            let limit = Limit::Read(account.config.reads_per_minute);
+            account.limiter.check(limit, &caller.id.to_string()).await?;
+        }
+        Ok(caller)
+    }
+
     /// Counts a request that spends against the limit of its key, if it has one, and of its user. Returns what is the
     /// less.
     ///
@@ -59,7 +83,7 @@ impl Caller {
     /// [`AppError::RateLimited`].
     pub async fn count_spending(&self, limiter: &dyn RateLimiter) -> AppResult<Quota> {
         let mut tightest = None;
-        if let Some(KeyGrant { per_minute: Some(per_minute), spending }) = self.key {
+        if let Some(KeyGrant { per_minute: Some(per_minute), spending, .. }) = self.key {
             tightest = Some(limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
         }
         let quota = limiter.check(Limit::Spend, &self.id.to_string()).await?;
@@ -72,10 +96,12 @@ impl Caller {
     /// As [`Caller::from_headers`].
     pub async fn from_context(account: &Account) -> AppResult<Self> {
         let parts = use_context::<Parts>().ok_or(AppError::Internal)?;
-        Self::from_headers(account, &parts.headers).await
+        // They only read, whatever their method.
+        Self::from_headers(account, &parts.headers).await?.into_one_who_may(READ)
     }
 }
 
+/// Whoever asks, as far as the method says: reading needs the scope for it, everything else that for managing.
 impl<S> FromRequestParts<S> for Caller
 where
     S: Send + Sync,
@@ -84,7 +110,28 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Ok(Self::from_headers(&Account::from_ref(state), &parts.headers).await?)
+        let scopes = if parts.method.is_safe() { READ } else { MANAGE };
+        Ok(Self::from_parts(&Account::from_ref(state), parts, scopes).await?)
+    }
+}
+
+/// A scope in the set of a [`Scoped`].
+pub const SPEND: u8 = bit(Scope::Spend);
+pub const READ: u8 = bit(Scope::Read);
+pub const MANAGE: u8 = bit(Scope::Manage);
+
+/// A [`Caller`] of a route that a key needs one of these scopes for, and not that of its method.
+pub struct Scoped<const SCOPES: u8>(pub Caller);
+
+impl<S, const SCOPES: u8> FromRequestParts<S> for Scoped<SCOPES>
+where
+    S: Send + Sync,
+    Account: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(Caller::from_parts(&Account::from_ref(state), parts, SCOPES).await?))
     }
 }
 

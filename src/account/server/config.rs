@@ -3,11 +3,13 @@
 use crate::account::Email;
 use crate::platform::config::Reader;
 
-/// Who may do more than others.
-#[derive(Debug, Clone, Default)]
+/// Who may do more than others, and how much.
+#[derive(Debug, Clone)]
 pub struct AccountsConfig {
     /// `ADMIN_EMAILS` (none): comma-separated; whoever registers or signs in with one becomes an admin.
     pub admin_emails: Vec<String>,
+    /// `READ_LIMIT_PER_MINUTE` (600): what the API keys of a user may read in a minute.
+    pub reads_per_minute: u32,
 }
 
 impl AccountsConfig {
@@ -20,6 +22,6 @@ impl AccountsConfig {
                 email.map_err(|_| reader.problem("ADMIN_EMAILS", format!("{text:?} is not an email address"))).ok()
             })
             .collect();
-        Self { admin_emails }
+        Self { admin_emails, reads_per_minute: reader.at_least("READ_LIMIT_PER_MINUTE", 600, 1) }
     }
 }

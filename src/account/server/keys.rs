@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::Account;
 use super::store::{StoredKey, User};
 use crate::account::{
-    AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_NAME_CHARS,
-    MAX_KEY_PER_MINUTE, NewApiKey,
+    AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_DAYS, MAX_KEY_NAME_CHARS,
+    MAX_KEY_PER_MINUTE, NewApiKey, Scope,
 };
 use crate::credits::server::store::SpendingKey;
 use crate::i18n::{Text, fill, t};
@@ -19,12 +19,27 @@ pub const KEY_PREFIX: &str = "tsk_";
 /// How exactly it is kept when a key was last used, in milliseconds: a write for every request would be a waste.
 const USE_STEP: i64 = 60_000;
 
+/// A day, in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
 /// The limits of the key that a request came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyGrant {
     /// Requests a minute.
     pub per_minute: Option<u32>,
+    /// What it may do, each as a bit: [`bit`].
+    pub scopes: u8,
     pub spending: SpendingKey,
+}
+
+/// A scope in a set of them.
+#[must_use]
+pub const fn bit(scope: Scope) -> u8 {
+    match scope {
+        Scope::Spend => 1,
+        Scope::Read => 2,
+        Scope::Manage => 4,
+    }
 }
 
 impl Account {
@@ -46,6 +61,16 @@ impl Account {
             let problem = fill(Text::InvalidKeyBudget, &[("most", &MAX_KEY_BUDGET.to_string())]);
             return Err(AppError::invalid("budget", problem));
         }
+        let mut scopes = request.scopes.unwrap_or_else(|| Scope::ALL.to_vec());
+        if scopes.is_empty() {
+            return Err(AppError::invalid("scopes", t(Text::NoScopes)));
+        }
+        scopes.sort_unstable_by_key(|scope| bit(*scope));
+        scopes.dedup();
+        if request.expires_in_days.is_some_and(|days| !(1..=MAX_KEY_DAYS).contains(&days)) {
+            let problem = fill(Text::InvalidKeyDays, &[("most", &MAX_KEY_DAYS.to_string())]);
+            return Err(AppError::invalid("expiresInDays", problem));
+        }
         if self.store.list_keys(user).await?.len() >= MAX_API_KEYS {
             let problem = fill(Text::TooManyKeys, &[("most", &MAX_API_KEYS.to_string())]);
             return Err(AppError::Conflict(problem));
@@ -57,6 +82,8 @@ impl Account {
             hint: key[key.len() - 4..].to_owned(),
             per_minute: request.per_minute,
             budget: request.budget,
+            scopes,
+            expires_at: request.expires_in_days.map(|days| now_millis() + i64::from(days) * DAY),
             created_at: now_millis(),
             last_used_at: None,
         };
@@ -107,6 +134,10 @@ pub fn read_form(form: &KeyFields) -> AppResult<ApiKeyRequest> {
         name: form.name.clone(),
         per_minute: number("perMinute", &form.per_minute)?,
         budget: number("budget", &form.budget)?,
+        // A form without the boxes asks for what a request without them does.
+        scopes: (!form.scoped.is_empty())
+            .then(|| Scope::ALL.into_iter().filter(|scope| form.is_checked(*scope)).collect()),
+        expires_in_days: number("expiresInDays", &form.days)?,
     })
 }
 
@@ -123,13 +154,16 @@ impl Account {
         Ok(())
     }
 
-    /// The user behind a key, and what it may do.
+    /// The user behind a key that has not expired, and what it may do.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn find_key(&self, key: &str) -> AppResult<Option<(User, KeyGrant)>> {
         let Some((user, stored)) = self.store.find_key(hash_secret(key)).await? else { return Ok(None) };
         let now = now_millis();
+        if stored.expires_at.is_some_and(|at| at <= now) {
+            return Ok(None);
+        }
         if stored.last_used_at.is_none_or(|at| now - at >= USE_STEP) {
             let (store, id) = (self.store.clone(), stored.id);
             // Nobody waits for it.
@@ -140,7 +174,8 @@ impl Account {
             });
         }
         let spending = SpendingKey { id: stored.id, budget: stored.budget };
-        Ok(Some((user, KeyGrant { per_minute: stored.per_minute, spending })))
+        let scopes = stored.scopes.iter().fold(0, |set, scope| set | bit(*scope));
+        Ok(Some((user, KeyGrant { per_minute: stored.per_minute, scopes, spending })))
     }
 }
 
@@ -152,6 +187,9 @@ fn shown(key: StoredKey, spent: i64) -> AppResult<ApiKey> {
         per_minute: key.per_minute,
         budget: key.budget,
         spent,
+        scopes: key.scopes,
+        expires_at: key.expires_at.map(rfc3339).transpose()?,
+        expired: key.expires_at.is_some_and(|at| at <= now_millis()),
         created_at: rfc3339(key.created_at)?,
         last_used_at: key.last_used_at.map(rfc3339).transpose()?,
     })

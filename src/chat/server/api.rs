@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use futures::StreamExt;
 use serde::Deserialize;
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,11 +17,12 @@ use uuid::Uuid;
 use super::Chat;
 pub use super::attachments::MAX_BODY;
 use super::export;
+use super::image_messages::read_command;
 use super::send::Accepted;
 use super::service::CONVERSATIONS_PAGE;
 use super::store::ConversationFilter;
 use crate::account::server::Account;
-use crate::account::server::caller::Caller;
+use crate::account::server::caller::{Caller, MANAGE, Person, READ, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::{
     ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo,
@@ -32,8 +34,9 @@ use crate::platform::error::AppError;
 use crate::platform::http::accept::wants_event_stream;
 use crate::platform::http::envelope::{
     Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
-    with_quota,
+    with_quota_of_success,
 };
+use crate::platform::http::keep_alive::keep_alive;
 use crate::platform::jobs::Position;
 use crate::ui::Theme;
 
@@ -72,24 +75,36 @@ where
 ///
 /// The price is put on hold first and taken when the reply is stored: no result, no charge. With `Accept:
 /// text/event-stream` the reply comes as a stream of events. Closing the connection does not stop it; only `stop` does.
+/// A whole reply that takes longer than 15 s has white space before it once it has begun; what fails after that says so in
+/// the body of a 200.
 #[utoipa::path(post, path = "/api/chat", operation_id = "send_message", tag = "Chat",
     request_body(content = ChatRequest, example = json!({"message": "What is a tessera?"})),
     responses((status = 200, description = "The whole reply, or its events as they come.", content(
         (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
 async fn send(
     State(chat): State<Chat>,
-    caller: Caller,
+    Scoped(caller): Scoped<SPEND>,
     headers: HeaderMap,
     ApiJson(request, _): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
+    let begun = Instant::now();
     let key = idempotency_key(&headers)?;
+    // An image has no first word to wait for.
+    let is_image = read_command(request.message.trim()).is_some();
     let Accepted { reply, quota, .. } = chat.send_message(&caller, request, key).await?;
     let response = if wants_event_stream(&headers) {
         stream_reply(&chat, caller.id, reply, None).await?
     } else {
-        Answer(chat.await_reply(caller.id, reply).await?).into_response()
+        let (user, watched) = (caller.id, chat.clone());
+        let decided = async move {
+            if !is_image {
+                watched.await_first_word(user, reply).await;
+            }
+        };
+        let answer = async move { chat.await_reply(user, reply).await.map_err(ApiError).map(Answer).into_response() };
+        keep_alive(begun, decided, answer).await
     };
-    Ok(with_quota(response, quota))
+    Ok(with_quota_of_success(response, quota))
 }
 
 /// Reads an image of a message.
@@ -97,7 +112,11 @@ async fn send(
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "Its bytes.", content(
         ("image/png"), ("image/jpeg"), ("image/webp"), ("image/gif")))))]
-async fn show_attachment(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> Result<Response, ApiError> {
+async fn show_attachment(
+    State(chat): State<Chat>,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
+    PathId(id): PathId,
+) -> Result<Response, ApiError> {
     let image = chat.load_attachment(caller.id, id).await?;
     let media_type = HeaderValue::try_from(image.media_type.as_str()).map_err(|_| AppError::Internal)?;
     // It came from outside: nothing may take it for more than an image.
@@ -115,7 +134,11 @@ async fn show_attachment(State(chat): State<Chat>, caller: Caller, PathId(id): P
 #[utoipa::path(get, path = "/api/chat/{id}", operation_id = "read_message", tag = "Chat",
     params(("id" = Uuid, Path, description = "The message's id.")),
     responses((status = 200, description = "The message.", body = Envelope<Message>)))]
-async fn read(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Message> {
+async fn read(
+    State(chat): State<Chat>,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
+    PathId(id): PathId,
+) -> ApiResult<Message> {
     Ok(Answer(chat.load_message(caller.id, id).await?))
 }
 
@@ -129,7 +152,7 @@ async fn read(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> A
         (status = 204, description = "There is nothing more to come.")))]
 async fn watch(
     State(chat): State<Chat>,
-    caller: Caller,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -153,7 +176,11 @@ async fn stream_reply(chat: &Chat, user: Uuid, id: Uuid, from: Option<Position>)
 #[utoipa::path(post, path = "/api/chat/{id}/stop", operation_id = "stop_reply", tag = "Chat",
     params(("id" = Uuid, Path, description = "The reply's id.")),
     responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
-async fn stop(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+async fn stop(
+    State(chat): State<Chat>,
+    Scoped(caller): Scoped<{ SPEND | MANAGE }>,
+    PathId(id): PathId,
+) -> ApiResult<Nothing> {
     chat.stop_reply(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
@@ -163,7 +190,7 @@ async fn stop(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> A
 /// Few and all at once, so they are no pages.
 #[utoipa::path(get, path = "/api/providers", operation_id = "list_providers", tag = "Chat",
     responses((status = 200, description = "The providers.", body = Envelope<Vec<ProviderInfo>>)))]
-async fn list_providers(State(chat): State<Chat>, _: Caller) -> Answer<Vec<ProviderInfo>> {
+async fn list_providers(State(chat): State<Chat>, _: Scoped<{ SPEND | READ }>) -> Answer<Vec<ProviderInfo>> {
     Answer(chat.list_providers())
 }
 
@@ -306,7 +333,12 @@ struct ChatForm {
 }
 
 /// Sends, waits for the whole answer, and shows the conversation.
-async fn submit(State(chat): State<Chat>, caller: Caller, theme: Theme, Form(form): Form<ChatForm>) -> Response {
+async fn submit(
+    State(chat): State<Chat>,
+    Person(caller): Person,
+    theme: Theme,
+    Form(form): Form<ChatForm>,
+) -> Response {
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let request = ChatRequest {
         message: form.message,

@@ -15,7 +15,7 @@ use super::store::{ChatStore, FinishedReply, NewExchange};
 use crate::account::server::caller::Caller;
 use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{Payer, await_begin, encode, outlive_handler};
+use crate::generation::{Payer, encode, outlive_handler};
 use crate::images::server::listener::ImageListener;
 use crate::images::server::order::{ImageSpec, Reservation};
 use crate::images::server::store::{Found, ImageStore};
@@ -59,7 +59,7 @@ impl Chat {
     pub(super) async fn send_image_message(
         &self,
         caller: &Caller,
-        message: ImageMessage,
+        mut message: ImageMessage,
         idempotency: Option<Idempotency>,
     ) -> AppResult<Accepted> {
         let (aspect_ratio, prompt) = read_command(&message.text).ok_or(AppError::Internal)?;
@@ -69,6 +69,14 @@ impl Chat {
             ..ImageRequest::default()
         };
         let mut spec = ImageSpec::read(&self.images, request)?;
+        let quota = self.generation.admit(caller).await?;
+        let payer = Payer::new(caller, idempotency);
+        if let Some(failed) = self.generation.find_failed(&payer).await?
+            && let Some(reply) = reply_of(self, failed).await?
+            && let Some(failed) = self.find_failed_try(caller.id, reply).await?
+        {
+            (message.conversation, message.replaces) = (Some(failed.conversation), Some(failed.question));
+        }
         // In this order: ids order a conversation.
         let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
         let exchange = NewExchange {
@@ -88,8 +96,6 @@ impl Chat {
             answer: None,
         };
         spec.shown_in = Some((exchange.conversation, reply_id));
-        let quota = self.generation.admit(caller).await?;
-        let payer = Payer::new(caller, idempotency);
         let (chat, payer_again) = (self.clone(), payer.clone());
         let (reply, is_new) = match outlive_handler(async move { begin(&chat, &payer, spec, exchange).await }).await {
             // Sent again, after the message that it replaces was replaced.
@@ -105,7 +111,7 @@ async fn begin(chat: &Chat, payer: &Payer, spec: ImageSpec, mut exchange: NewExc
     let image = match chat.images.reserve(payer, spec).await? {
         Reservation::New(image) => image,
         Reservation::Repeated(id) => {
-            await_begin(|| chat.images.store.find(payer.user, id)).await?;
+            chat.generation.await_begin(payer, id, || chat.images.store.find(payer.user, id)).await?;
             return Ok((reply_of(chat, id).await?.ok_or(AppError::NotFound)?, false));
         }
     };

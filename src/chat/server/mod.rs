@@ -1,5 +1,6 @@
 //! Chat on the server: sending, generating, streaming and storing replies.
 
+mod again;
 mod answer_limit;
 pub mod api;
 pub mod attachments;

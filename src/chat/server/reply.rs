@@ -19,7 +19,8 @@ use super::store::FinishedReply;
 use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::server::store::WorkKind;
 use crate::generation::{
-    Closed, Fallback, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, Tokens, encode, timeout_awake,
+    Closed, Delivery, Fallback, PATIENCE, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, Tokens, encode,
+    timeout_awake,
 };
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
@@ -41,6 +42,8 @@ pub(super) struct ReplyJob {
     pub picked: Option<(String, Option<String>)>,
     /// Others wait for this answer, and it is kept for those who ask the same.
     pub leader: Option<Arc<Leader>>,
+    /// The connection that alone can see it, if it is for one.
+    pub delivery: Option<Delivery<DoneEvent>>,
 }
 
 impl ReplyJob {
@@ -265,7 +268,9 @@ impl Draft<'_> {
     /// written down before it leaves. Says how the reply ends, if it does by this piece.
     async fn append(&mut self, mut text: String) -> Option<Ending> {
         let is_last = self.limit.take(&mut text);
-        if !self.is_marked && !text.trim().is_empty() {
+        // What is for one connection has left when that has taken it.
+        let is_seen = self.work.delivery.as_ref().is_none_or(Delivery::is_taken);
+        if !self.is_marked && is_seen && !(text.trim().is_empty() && self.text.trim().is_empty()) {
             self.is_marked = true;
             if let Err(error) = self.work.hold.mark_published().await {
                 self.record(Outcome::Stopped);
@@ -301,10 +306,17 @@ impl Draft<'_> {
             Ending::Broken(error) if blank => (MessageState::Failed, 0, Some(error), None),
             Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
         };
+        let mut text = std::mem::take(&mut self.text);
+        let (mut state, mut credits, mut reason) = (state, credits, reason_of(state));
+        if credits > 0 && !self.deliver(&text, cut, usage).await {
+            // Nobody has read it, and nobody will.
+            text.clear();
+            (state, credits, reason) = (MessageState::Stopped, 0, ReleaseReason::Undelivered);
+        }
         let reply = FinishedReply {
             id: self.work.hold.id(),
             state,
-            text: std::mem::take(&mut self.text),
+            text,
             provider: self.route.provider().name().to_owned(),
             model: self.model(),
             fallback_from: self.route.fallback_from().map(str::to_owned),
@@ -322,8 +334,9 @@ impl Draft<'_> {
             let FinishedReply { text, provider, model, .. } = reply.clone();
             (leader.clone(), KeptAnswer { text, provider, model, usage })
         });
-        let closed = self.close_books(reply, credits).await;
-        if let (Ok(_), Some((leader, answer))) = (&closed, kept) {
+        let closed = self.close_books(reply, credits, reason).await;
+        // Only what was paid for is given to others.
+        if let (Ok(Closed { charged: 1.., .. }), Some((leader, answer))) = (&closed, kept) {
             // Whoever watches need not wait for a cache that is far. Until it is kept, who asks the same waits for it.
             tokio::spawn(async move { leader.keep(&answer).await });
         }
@@ -345,8 +358,27 @@ impl Draft<'_> {
         });
     }
 
+    /// Whether what is going to be charged for has reached the connection that it was made for, if it was for one.
+    async fn deliver(&self, text: &str, cut: bool, usage: Option<Usage>) -> bool {
+        let (hold, generation) = (&self.work.hold, &self.chat.generation);
+        let Some(delivery) = self.work.delivery.as_ref().filter(|delivery| !delivery.is_taken()) else { return true };
+        let Ok(balance) = keep_trying(|| generation.credits.balance(hold.user(), hold.request_id())).await else {
+            return false;
+        };
+        let done = DoneEvent {
+            reply: Some(text.to_owned()),
+            cached: false,
+            cut,
+            // The price is not in it any more, and stays out of it.
+            remaining_credits: balance.available,
+            credits: hold.price(),
+            usage,
+        };
+        delivery.deliver(done, PATIENCE).await
+    }
+
     /// Returns what was charged and what is left.
-    async fn close_books(&self, reply: FinishedReply, credits: i64) -> AppResult<Closed> {
+    async fn close_books(&self, reply: FinishedReply, credits: i64, reason: ReleaseReason) -> AppResult<Closed> {
         let (hold, store) = (&self.work.hold, &self.chat.store);
         let is_gone = !keep_trying(|| store.finish_reply(reply.clone())).await?;
         if is_gone && keep_trying(|| store.find_message(hold.user(), hold.id())).await?.is_some() {
@@ -357,15 +389,23 @@ impl Draft<'_> {
         if credits > 0 {
             return hold.settle().await;
         }
-        hold.release(match reply.state {
-            MessageState::Incomplete => ReleaseReason::Incomplete,
+        hold.release(match reason {
+            ReleaseReason::Incomplete | ReleaseReason::Undelivered => reason,
             // Perhaps it is written down that something has left; nothing has.
             _ if self.is_marked => ReleaseReason::Interrupted,
             _ if is_gone => ReleaseReason::Deleted,
-            MessageState::Stopped => ReleaseReason::Stopped,
-            _ => ReleaseReason::Failed,
+            _ => reason,
         })
         .await
+    }
+}
+
+/// Why a reply that ended so is free, if it is.
+const fn reason_of(state: MessageState) -> ReleaseReason {
+    match state {
+        MessageState::Stopped => ReleaseReason::Stopped,
+        MessageState::Incomplete => ReleaseReason::Incomplete,
+        _ => ReleaseReason::Failed,
     }
 }
 

@@ -18,10 +18,10 @@ use super::response_cache::{self, AnswerKey, Found, KeptAnswer};
 use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
 use crate::chat::server::config::CacheScope;
-use crate::chat::{ChatRequest, MessageState, title_of};
+use crate::chat::{ChatRequest, DoneEvent, MessageState, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::generation::{
-    Begun, KEYS_LIVE, Payer, ReleaseReason, Route, await_begin, check_key, choose_order, outlive_handler,
+    Begun, Delivery, KEYS_LIVE, Payer, ReleaseReason, Route, check_key, choose_order, outlive_handler,
 };
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
@@ -82,6 +82,7 @@ impl Chat {
             picked: request.provider.map(|provider| (provider, None)),
             fresh: request.fresh == Some(true),
             sampling: Sampling::default(),
+            delivery: None,
         };
         let question =
             Question::Message(Message { text, sent, conversation, replaces, system_prompt: request.system_prompt });
@@ -118,11 +119,13 @@ async fn ask(
 ) -> AppResult<Accepted> {
     let quota = chat.generation.admit(caller).await?;
     let payer = Payer::new(caller, idempotency);
+    let same = payer.clone();
     let sending = Sending { payer, question, images: Vec::new(), terms, quota };
     let shared = chat.clone();
     let accepted = outlive_handler(async move { sending.send(&shared, order).await }).await?;
     if !accepted.is_new {
-        await_begin(|| chat.store.find_message(caller.id, accepted.reply)).await?;
+        let find = || chat.store.find_message(caller.id, accepted.reply);
+        chat.generation.await_begin(&same, accepted.reply, find).await?;
     }
     Ok(accepted)
 }
@@ -166,6 +169,9 @@ pub struct Terms {
     /// Not with an answer that was given before.
     pub fresh: bool,
     pub sampling: Sampling,
+    /// It is for one connection, and paid for once that has taken it; else it belongs to a conversation, or waits for its
+    /// `Idempotency-Key`.
+    pub delivery: Option<Delivery<DoneEvent>>,
 }
 
 /// A message that may be asked.
@@ -183,6 +189,7 @@ impl Sending {
         if let Some(accepted) = self.given(chat).await? {
             return Ok(accepted);
         }
+        self.replace_failed(chat).await?;
         if let Question::Message(Message { sent, .. }) = &self.question {
             self.images = match attachments::resolve(chat, self.payer.user, sent).await {
                 Ok(images) => images,
@@ -232,9 +239,20 @@ impl Sending {
             }
         };
         let accepted = self.accepted(ids.reply, true);
-        let (sampling, picked) = (self.terms.sampling, self.terms.picked);
-        reply::start(chat, ReplyJob { hold, conversation, turns, sampling, picked, leader }, route);
+        let Terms { sampling, picked, delivery, .. } = self.terms;
+        reply::start(chat, ReplyJob { hold, conversation, turns, sampling, picked, leader, delivery }, route);
         Ok(accepted)
+    }
+
+    /// What failed is asked anew in its place.
+    async fn replace_failed(&mut self, chat: &Chat) -> AppResult<()> {
+        let Question::Message(message) = &mut self.question else { return Ok(()) };
+        let Some(failed) = chat.generation.find_failed(&self.payer).await? else { return Ok(()) };
+        if let Some(failed) = chat.find_failed_try(self.payer.user, failed).await? {
+            (message.conversation, message.replaces) = (Some(failed.conversation), Some(failed.question));
+            message.sent = failed.images.into_iter().map(Sent::Before).collect();
+        }
+        Ok(())
     }
 
     /// Stores the message and the running reply, and gathers the context for the model and the providers to ask.

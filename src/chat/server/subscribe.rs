@@ -51,6 +51,16 @@ impl Chat {
         Ok(Some(events.map(Arc::new).boxed()))
     }
 
+    /// Waits until a reply begins, or ends without.
+    pub(super) async fn await_first_word(&self, user: Uuid, id: Uuid) {
+        let Ok(Some(mut events)) = self.subscribe(user, id, None).await else { return };
+        while let Some(event) = events.next().await {
+            if event.name == ChatEvent::TOKEN || event.position == Position::End {
+                return;
+            }
+        }
+    }
+
     /// Waits until a reply has ended, wherever it is written.
     ///
     /// # Errors

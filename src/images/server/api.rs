@@ -10,7 +10,9 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::StreamExt;
+use futures::future::ready;
 use serde::Deserialize;
+use tokio::time::Instant;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +26,7 @@ use super::storage::Rendition;
 use super::store::ImageFilter;
 use super::subscribe::{error_of, price_of};
 use crate::account::server::Account;
-use crate::account::server::caller::Caller;
+use crate::account::server::caller::{Caller, MANAGE, READ, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
 use crate::credits::Page;
 use crate::generation::check_key;
@@ -35,8 +37,9 @@ use crate::images::{
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{
     Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
-    with_quota,
+    with_quota, with_quota_of_success,
 };
+use crate::platform::http::keep_alive::keep_alive;
 use crate::platform::jobs::Position;
 
 /// The routes of this feature.
@@ -62,14 +65,15 @@ where
 /// Says what can be asked for: providers, shapes, the price.
 #[utoipa::path(get, path = "/api/image", operation_id = "show_studio", tag = "Images",
     responses((status = 200, description = "What can be asked for.", body = Envelope<Studio>)))]
-async fn show_studio(State(images): State<Images>, _: Caller) -> Answer<Studio> {
+async fn show_studio(State(images): State<Images>, _: Scoped<{ SPEND | READ }>) -> Answer<Studio> {
     Answer(images.load_studio())
 }
 
 /// Makes an image.
 ///
 /// The price is put on hold first and taken when the image is stored: no image, no charge. The answer comes at once and
-/// names the image; with `Prefer: wait` it comes when the image is there. Closing the connection does not stop it; only
+/// names the image; with `Prefer: wait` it comes when the image is there, from 15 s on with white space before it (then what
+/// fails says so in the body of a 200). Closing the connection does not stop it; only
 /// `stop` does.
 #[utoipa::path(post, path = "/api/image", operation_id = "make_image", tag = "Images",
     params(("Prefer" = Option<String>, Header, description = "`wait`: answer when the image is there.")),
@@ -79,10 +83,11 @@ async fn show_studio(State(images): State<Images>, _: Caller) -> Answer<Studio> 
         Spending, Refusal::<422>))]
 async fn make(
     State(images): State<Images>,
-    caller: Caller,
+    Scoped(caller): Scoped<SPEND>,
     headers: HeaderMap,
     ApiJson(request, _): ApiJson<ImageRequest>,
 ) -> Result<Response, ApiError> {
+    let begun = Instant::now();
     // Over the parsed request, so that white space between the fields does not matter.
     let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &canonical)).transpose()?;
@@ -99,11 +104,13 @@ async fn make(
         let ticket = ImageTicket { id: ordered.id.to_string(), status, credits };
         return Ok(with_quota((StatusCode::ACCEPTED, Answer(ticket)).into_response(), ordered.quota));
     }
-    let image = images.await_end(caller.id, ordered.id).await?;
-    if let Some(error) = error_of(&image) {
-        return Err(error.into());
-    }
-    let mut response = with_quota(Answer(image).into_response(), ordered.quota);
+    let work = async move {
+        let image = images.await_end(caller.id, ordered.id).await;
+        let shown = image.and_then(|image| error_of(&image).map_or(Ok(Answer(image)), Err));
+        shown.map_err(ApiError).into_response()
+    };
+    // There is no sign of a success before it is there; a proxy waits no longer for that.
+    let mut response = with_quota_of_success(keep_alive(begun, ready(()), work).await, ordered.quota);
     response.headers_mut().insert(HeaderName::from_static("preference-applied"), HeaderValue::from_static("wait"));
     Ok(response)
 }
@@ -147,7 +154,11 @@ async fn list(State(images): State<Images>, caller: Caller, Query(query): Query<
 #[utoipa::path(get, path = "/api/images/{id}", operation_id = "read_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "The image.", body = Envelope<ImageDetail>)))]
-async fn show(State(images): State<Images>, caller: Caller, PathId(id): PathId) -> ApiResult<ImageDetail> {
+async fn show(
+    State(images): State<Images>,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
+    PathId(id): PathId,
+) -> ApiResult<ImageDetail> {
     Ok(Answer(images.load_image(caller.id, &id.to_string()).await?))
 }
 
@@ -198,7 +209,7 @@ async fn delete_several(
         (status = 204, description = "There is nothing more to come.")))]
 async fn watch(
     State(images): State<Images>,
-    caller: Caller,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -215,7 +226,11 @@ async fn watch(
 #[utoipa::path(post, path = "/api/images/{id}/stop", operation_id = "stop_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
-async fn stop(State(images): State<Images>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+async fn stop(
+    State(images): State<Images>,
+    Scoped(caller): Scoped<{ SPEND | MANAGE }>,
+    PathId(id): PathId,
+) -> ApiResult<Nothing> {
     images.stop_image(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
@@ -233,7 +248,7 @@ struct FileQuery {
     responses((status = 200, description = "The image.", content_type = "image/png")))]
 async fn show_file(
     State(images): State<Images>,
-    caller: Caller,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
     PathId(id): PathId,
     Query(query): Query<FileQuery>,
     headers: HeaderMap,
@@ -253,7 +268,7 @@ async fn show_file(
     responses((status = 200, description = "The thumbnail.", content_type = "image/webp")))]
 async fn show_thumbnail(
     State(images): State<Images>,
-    caller: Caller,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Images;
 use super::order::ImageSpec;
-use crate::account::server::caller::Caller;
+use crate::account::server::caller::{Caller, Person};
 use crate::document::response::error_page;
 use crate::images::{ImageChange, ImageRequest, MOST_AT_ONCE};
 use crate::platform::error::{AppError, AppResult};
@@ -26,7 +26,11 @@ pub(super) struct ImageForm {
 }
 
 /// Orders what the form of `/images` asks for, and shows the gallery. What was refused comes back with what was typed.
-pub(super) async fn submit(State(images): State<Images>, caller: Caller, Form(form): Form<ImageForm>) -> Redirect {
+pub(super) async fn submit(
+    State(images): State<Images>,
+    Person(caller): Person,
+    Form(form): Form<ImageForm>,
+) -> Redirect {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let typed =
         [("prompt", form.prompt.clone()), ("aspectRatio", text(&form.aspect_ratio)), ("seed", text(&form.seed))];
@@ -77,7 +81,7 @@ pub(super) struct ChangeForm {
 /// What the buttons of `/images/{id}` and of the gallery do.
 pub(super) async fn submit_change(
     State(images): State<Images>,
-    caller: Caller,
+    Person(caller): Person,
     theme: Theme,
     PathId(id): PathId,
     Form(ChangeForm { action }): Form<ChangeForm>,

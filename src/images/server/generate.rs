@@ -20,7 +20,7 @@ use super::storage::{ObjectKey, Rendition};
 use super::store::{Assignment, FinishedImage, MadeImage};
 use crate::credits::server::store::WorkKind;
 use crate::generation::{
-    Fallback, PendingAttempt, ProviderError, ReleaseReason, Reserved, Route, encode, timeout_awake,
+    Delivery, Fallback, PATIENCE, PendingAttempt, ProviderError, ReleaseReason, Reserved, Route, encode, timeout_awake,
 };
 use crate::images::{
     AspectRatio, ImageDoneEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStartEvent,
@@ -49,6 +49,8 @@ pub struct ImageJob {
     /// Its price.
     pub hold: Reserved,
     pub shown_in: Option<(Uuid, Uuid)>,
+    /// The connection that it is made for, if it is for one.
+    pub delivery: Option<Delivery<MadePicture>>,
     pub prompt: String,
     pub aspect_ratio: AspectRatio,
     pub seed: u32,
@@ -56,9 +58,19 @@ pub struct ImageJob {
     pub resumes: Option<String>,
 }
 
+/// A picture as a connection takes it.
+#[derive(Clone)]
+pub struct MadePicture {
+    pub png: Bytes,
+    pub width: u32,
+    pub height: u32,
+}
+
 /// Why there is no image.
 enum Failure {
     Stopped,
+    /// The connection that it was made for is gone.
+    Undelivered,
     /// It was deleted, or somebody else goes on with it.
     NotOurs,
     Broken(AppError),
@@ -150,18 +162,32 @@ impl Easel<'_> {
             credits: self.work.hold.price(),
         };
         self.has_stored = true;
+        let png = Bytes::from(picture.png);
+        let shown = MadePicture { png: png.clone(), width: picture.width, height: picture.height };
         let stored = async {
-            self.store(Rendition::Full, picture.png.into()).await?;
+            self.store(Rendition::Full, png).await?;
             self.store(Rendition::Thumbnail, picture.thumbnail.into()).await
         };
         match timeout(STORE_PATIENCE, stored).await {
-            Ok(Ok(())) => Ok(made),
+            Ok(Ok(())) => {
+                if self.deliver(shown).await {
+                    Ok(made)
+                } else {
+                    Err(Failure::Undelivered)
+                }
+            }
             Ok(Err(failure)) => Err(failure),
             Err(_) => {
                 tracing::error!("an image could not be stored in time");
                 Err(Failure::Broken(AppError::Unavailable))
             }
         }
+    }
+
+    /// Whether the connection that it was made for has taken it, if it was for one. Others that it waits for may still be made.
+    async fn deliver(&self, picture: MadePicture) -> bool {
+        let Some(delivery) = &self.work.delivery else { return true };
+        delivery.deliver(picture, PATIENCE + self.images.config.timeout + STORE_PATIENCE).await
     }
 
     /// Asks one provider after the other.
@@ -324,12 +350,17 @@ impl Easel<'_> {
 
     /// Stores how it ended, then settles or releases: what is charged for can be shown.
     async fn finish(mut self, made: Result<MadeImage, Failure>) {
-        if made.is_err() {
+        if matches!(made, Err(Failure::Stopped | Failure::Broken(_) | Failure::NotOurs)) {
             self.give_up_remote().await;
         }
+        let reason = match made {
+            Err(Failure::Stopped) => ReleaseReason::Stopped,
+            Err(Failure::Undelivered) => ReleaseReason::Undelivered,
+            _ => ReleaseReason::Failed,
+        };
         let (status, made, error) = match made {
             Ok(made) => (ImageStatus::Complete, Some(made), None),
-            Err(Failure::Stopped) => (ImageStatus::Stopped, None, None),
+            Err(Failure::Stopped | Failure::Undelivered) => (ImageStatus::Stopped, None, None),
             Err(Failure::Broken(error)) => (ImageStatus::Failed, None, Some(error)),
             Err(Failure::NotOurs) => {
                 self.leave().await;
@@ -344,7 +375,7 @@ impl Easel<'_> {
             made,
             error_code: error.as_ref().map(AppError::code),
         };
-        let end = match self.close_books(finished).await {
+        let end = match self.close_books(finished, reason).await {
             Ok(Some(done)) => ImageEvent::Done(Box::new(done)),
             Ok(None) => error_event(&error.unwrap_or(AppError::Stopped)),
             Err(error) => error_event(&error),
@@ -356,12 +387,12 @@ impl Easel<'_> {
     }
 
     /// Returns what there is to show, if there is something.
-    async fn close_books(&self, finished: FinishedImage) -> Result<Option<ImageDoneEvent>, AppError> {
+    async fn close_books(
+        &self,
+        finished: FinishedImage,
+        reason: ReleaseReason,
+    ) -> Result<Option<ImageDoneEvent>, AppError> {
         let (images, hold) = (self.images, &self.work.hold);
-        let reason = match finished.status {
-            ImageStatus::Stopped => ReleaseReason::Stopped,
-            _ => ReleaseReason::Failed,
-        };
         if !keep_trying(|| images.store.finish(finished.clone())).await? {
             // Deleted meanwhile: free, and nothing to show.
             self.clear_away().await;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Images;
-use super::generate::{self, ImageJob};
+use super::generate::{self, ImageJob, MadePicture};
 use super::providers::{GuardedImageProvider, ImageProvider};
 use super::store::NewImage;
 use crate::account::server::caller::Caller;
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{Begun, Payer, ReleaseReason, Route, await_begin, choose_order, outlive_handler};
+use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, choose_order, outlive_handler};
 use crate::i18n::{Text, fill, t};
 use crate::images::{AspectRatio, ImageRequest, MOST_RUNNING};
 use crate::platform::error::{AppError, AppResult};
@@ -38,6 +38,8 @@ pub struct ImageSpec {
     order: Vec<Arc<GuardedImageProvider>>,
     /// The conversation and the reply that show it, if it is made in a conversation.
     pub shown_in: Option<(Uuid, Uuid)>,
+    /// It is for one connection, and paid for once that has taken it.
+    pub delivery: Option<Delivery<MadePicture>>,
 }
 
 impl ImageSpec {
@@ -59,6 +61,7 @@ impl ImageSpec {
             seed: request.seed.unwrap_or_else(rand::random),
             order: choose_order(&images.providers, request.provider.as_deref())?,
             shown_in: None,
+            delivery: None,
         })
     }
 }
@@ -78,6 +81,7 @@ impl Images {
     ) -> AppResult<AcceptedImage> {
         let quota = self.generation.admit(caller).await?;
         let (images, payer) = (self.clone(), Payer::new(caller, idempotency));
+        let same = payer.clone();
         let begun = async move {
             Ok(match images.reserve(&payer, spec).await? {
                 Reservation::New(image) => {
@@ -90,7 +94,7 @@ impl Images {
         };
         let (id, is_new) = outlive_handler(begun).await?;
         if !is_new {
-            await_begin(|| self.store.find(caller.id, id)).await?;
+            self.generation.await_begin(&same, id, || self.store.find(caller.id, id)).await?;
         }
         Ok(AcceptedImage { id, is_new, quota })
     }
@@ -101,7 +105,7 @@ impl Images {
     /// # Errors
     /// As [`Images::generate_image`].
     pub async fn reserve(&self, payer: &Payer, spec: ImageSpec) -> AppResult<Reservation> {
-        let ImageSpec { prompt, aspect_ratio, seed, order, shown_in } = spec;
+        let ImageSpec { prompt, aspect_ratio, seed, order, shown_in, delivery } = spec;
         // Dropped with all that it claims, should there be nothing to make.
         let route = self.generation.plan(WorkKind::Image, order)?;
         let hold = match self.generation.begin(payer, WorkKind::Image, Uuid::now_v7(), self.price).await? {
@@ -120,7 +124,7 @@ impl Images {
             is_ai: route.provider().is_ai(),
             run: Uuid::now_v7(),
         };
-        let work = ImageJob { run: new.run, hold, shown_in, prompt, aspect_ratio, seed, resumes: None };
+        let work = ImageJob { run: new.run, hold, shown_in, delivery, prompt, aspect_ratio, seed, resumes: None };
         let reserved = ReservedImage { images: self.clone(), work, route };
         let error = match self.store.begin(new).await {
             Ok(true) => return Ok(Reservation::New(Box::new(reserved))),

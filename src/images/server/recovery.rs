@@ -111,6 +111,7 @@ async fn resume(images: &Images, hold: &Reserved, image: &RunningImage) -> AppRe
             run,
             hold: hold.clone(),
             shown_in: image.shown_in,
+            delivery: None,
             prompt: image.prompt.clone(),
             aspect_ratio: image.aspect_ratio,
             seed: image.seed,

@@ -276,6 +276,13 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             make_indexes(mongo, indexes).await
         }
         4 => give_places(mongo).await,
+        5 => {
+            // Keys that there are may do what they could.
+            let all = vec!["spend", "read", "manage"];
+            let keys = mongo.collection::<Document>("apiKeys", Durability::Durable);
+            keys.update_many(doc! { "scopes": { "$exists": false } }, doc! { "$set": { "scopes": all } }).await?;
+            Ok(())
+        }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }

@@ -46,13 +46,14 @@ const READERS: usize = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
     include_str!("sqlite_4.sql"),
     include_str!("sqlite_5.sql"),
     include_str!("sqlite_6.sql"),
+    include_str!("sqlite_7.sql"),
 ];
 
 /// The version of the schema that this program knows.

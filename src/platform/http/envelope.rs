@@ -151,6 +151,11 @@ pub fn with_quota(mut response: Response, quota: Quota) -> Response {
     response
 }
 
+/// As [`with_quota`], where the answer is a success: that a provider refused says nothing of the caller's limits.
+pub fn with_quota_of_success(response: Response, quota: Quota) -> Response {
+    if response.status().is_success() { with_quota(response, quota) } else { response }
+}
+
 /// A JSON body. What is wrong with it is said in the envelope.
 pub struct ApiJson<T>(pub T, pub axum::body::Bytes);
 
@@ -195,8 +200,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// Comments that keep proxies from closing a quiet stream.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a connection may be quiet before something is sent that keeps proxies from closing it.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// An event stream whose events leave as they come, whatever proxy is between.
 pub fn event_stream<S>(events: S, caching: &'static str) -> Response

@@ -2,4 +2,5 @@
 
 pub mod accept;
 pub mod envelope;
+pub mod keep_alive;
 pub mod request_id;

@@ -25,8 +25,8 @@ pub struct LocalRateLimiter {
     login_address: Keyed,
     login_email: Keyed,
     spend: Keyed,
-    /// One for each limit that somebody chose.
-    api_keys: Mutex<HashMap<u32, Arc<Keyed>>>,
+    /// One for each limit that has a number of its own, by its name and that number.
+    own: Mutex<HashMap<(&'static str, u32), Arc<Keyed>>>,
     per_minute: u32,
     clock: DefaultClock,
 }
@@ -41,15 +41,15 @@ impl LocalRateLimiter {
             login_address: keyed(Limit::LoginAddress),
             login_email: keyed(Limit::LoginEmail),
             spend: keyed(Limit::Spend),
-            api_keys: Mutex::default(),
+            own: Mutex::default(),
             per_minute,
             clock: DefaultClock::default(),
         }
     }
 
-    fn of_api_keys(&self, per_minute: u32) -> Arc<Keyed> {
-        let mut limiters = self.api_keys.lock().unwrap_or_else(PoisonError::into_inner);
-        limiters.entry(per_minute).or_insert_with(|| Arc::new(keyed(per_minute))).clone()
+    fn of_its_own(&self, limit: Limit, per_minute: u32) -> Arc<Keyed> {
+        let mut limiters = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        limiters.entry((limit.name(), per_minute)).or_insert_with(|| Arc::new(keyed(per_minute))).clone()
     }
 
     /// [`RateLimiter::check`], which needs to wait for nothing here.
@@ -61,7 +61,7 @@ impl LocalRateLimiter {
             Limit::LoginAddress => self.login_address.check_key(&key),
             Limit::LoginEmail => self.login_email.check_key(&key),
             Limit::Spend => self.spend.check_key(&key),
-            Limit::ApiKey(_) => self.of_api_keys(count).check_key(&key),
+            Limit::ApiKey(_) | Limit::Read(_) => self.of_its_own(limit, count).check_key(&key),
         };
         match checked {
             Ok(state) => Ok(Quota::new(count, state.remaining_burst_capacity())),
@@ -81,7 +81,7 @@ impl RateLimiter for LocalRateLimiter {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
-        self.api_keys.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, limiter| {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, limiter| {
             limiter.retain_recent();
             !limiter.is_empty()
         });

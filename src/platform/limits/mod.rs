@@ -28,6 +28,8 @@ pub enum Limit {
     Spend,
     /// What one API key asks, at most so often a minute.
     ApiKey(u32),
+    /// What the API keys of one user read, at most so often a minute.
+    Read(u32),
 }
 
 impl Limit {
@@ -39,6 +41,7 @@ impl Limit {
             Self::LoginEmail => "login-email",
             Self::Spend => "spend",
             Self::ApiKey(_) => "api-key",
+            Self::Read(_) => "read",
         }
     }
 
@@ -46,7 +49,7 @@ impl Limit {
     fn per_minute(self, configured: u32) -> u32 {
         let count = match self {
             Self::LoginEmail => configured.div_ceil(2),
-            Self::ApiKey(own) => own,
+            Self::ApiKey(own) | Self::Read(own) => own,
             Self::Register | Self::LoginAddress | Self::Spend => configured,
         };
         count.max(1)

@@ -2,20 +2,34 @@
 
 use leptos::prelude::*;
 
-use crate::account::{KeyFields, MAX_KEY_NAME_CHARS, RefusedKey};
-use crate::i18n::{Text, t};
-use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Field};
+use super::scope_text;
+use crate::account::{KeyFields, MAX_KEY_NAME_CHARS, RefusedKey, Scope};
+use crate::i18n::{Text, fill, t};
+use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Checkbox, Choice, Field, Select};
 
-/// Name, limit and budget. What was refused is shown as it was typed, with what is wrong at its field.
+/// How long keys can be made for, in days.
+const LIVES: [&str; 4] = ["7", "30", "90", "365"];
+
+/// Name, scopes, expiry, limit and budget. What was refused is shown as it was typed, with what is wrong at its field.
 #[component]
 pub fn KeyForm(
     /// The last try; empty if there was none.
     refused: RefusedKey,
 ) -> impl IntoView {
-    let RefusedKey { form: KeyFields { name, per_minute, budget }, field, message } = refused;
+    let RefusedKey { form, field, message } = refused;
     let at = |name: &str| (field == name).then(|| message.clone());
-    let at_none = ["name", "perMinute", "budget"].iter().all(|known| *known != field) && !message.is_empty();
+    let at_none = ["name", "perMinute", "budget", "scopes", "expiresInDays"].iter().all(|known| *known != field)
+        && !message.is_empty();
     let (name_error, rate_error, budget_error) = (at("name"), at("perMinute"), at("budget"));
+    let (scopes_error, days_error) = (at("scopes"), at("expiresInDays"));
+    let is_described = scopes_error.is_some().then_some("scopes-error");
+    // What most programs need, until somebody has chosen.
+    let is_new = form.scoped.is_empty();
+    let is_checked = |scope| if is_new { scope != Scope::Manage } else { form.is_checked(scope) };
+    let (spends, reads, manages) = (is_checked(Scope::Spend), is_checked(Scope::Read), is_checked(Scope::Manage));
+    let KeyFields { name, per_minute, budget, days, .. } = form;
+    let days_of = |days: &str| Choice::new(days, fill(Text::DaysCount, &[("count", days)]));
+    let lives = std::iter::once(Choice::new("", t(Text::UntilRevoked))).chain(LIVES.map(days_of)).collect::<Vec<_>>();
     view! {
         <form method="post" action="/account" class="space-y-5">
             {at_none.then(|| view! { <Alert tone=AlertTone::Danger text=message.clone() /> })}
@@ -29,7 +43,34 @@ pub fn KeyForm(
                 hint=t(Text::KeyNameHint)
                 error=name_error
             />
-            <div class="grid gap-5 sm:grid-cols-2">
+            <fieldset class="min-w-0 space-y-3" aria-describedby=is_described>
+                <legend class="pb-1.5 text-sm font-medium">{t(Text::WhatItMay)}</legend>
+                <input type="hidden" name="scoped" value="1" />
+                <Checkbox
+                    id="key-spend"
+                    name="spend"
+                    label=scope_text(Scope::Spend)
+                    hint=Some(t(Text::ScopeSpendHint))
+                    checked=spends
+                />
+                <Checkbox
+                    id="key-read"
+                    name="read"
+                    label=scope_text(Scope::Read)
+                    hint=Some(t(Text::ScopeReadHint))
+                    checked=reads
+                />
+                <Checkbox
+                    id="key-manage"
+                    name="manage"
+                    label=scope_text(Scope::Manage)
+                    hint=Some(t(Text::ScopeManageHint))
+                    checked=manages
+                />
+                {scopes_error.map(|error| view! { <p id="scopes-error" class="text-sm text-danger">{error}</p> })}
+            </fieldset>
+            <div class="grid gap-5 sm:grid-cols-3">
+                <Select id="key-days" name="days" label=t(Text::KeyLives) choices=lives value=days error=days_error />
                 <Field
                     id="key-rate"
                     name="perMinute"

@@ -2,6 +2,7 @@
 
 use leptos::{either::Either, prelude::*};
 
+use super::scope_text;
 use crate::account::ApiKey;
 use crate::i18n::{Text, count, fill, t};
 use crate::ui::{Button, ButtonSize, ButtonVariant, Card, Timestamp};
@@ -37,6 +38,10 @@ fn Entry(
         Some(at) => Either::Left(view! { {t(Text::UsedAt)} " " <Timestamp at /> }),
         None => Either::Right(t(Text::NeverUsed)),
     };
+    let scopes = key.scopes.iter().map(|scope| scope_text(*scope)).collect::<Vec<_>>().join(" · ");
+    let end = t(if key.expired { Text::ExpiredAt } else { Text::ExpiresAt });
+    let end_class = if key.expired { "text-danger" } else { "" };
+    let expires = key.expires_at.map(|at| view! { <span class=end_class>{end} " " <Timestamp at /></span> });
     view! {
         <li class="flex flex-wrap items-start gap-x-4 gap-y-2 px-4 py-3">
             <div class="min-w-0 flex-1 space-y-1">
@@ -44,8 +49,10 @@ fn Entry(
                     {key.name} " " <code class="text-xs font-normal text-ink-soft">{format!("tsk_…{}", key.hint)}</code>
                 </p>
                 <p class="flex flex-wrap gap-x-4 text-sm text-ink-soft tabular-nums">
+                    <span>{scopes}</span>
                     <span>{spent}</span>
                     {limit.map(|limit| view! { <span>{limit}</span> })}
+                    {expires}
                     <span>{used}</span>
                     <span>{t(Text::MadeAt)} " " <Timestamp at=key.created_at /></span>
                 </p>

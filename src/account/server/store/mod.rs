@@ -8,8 +8,8 @@ pub use mongo::MongoAccountStore;
 pub use sqlite::SqliteAccountStore;
 use uuid::Uuid;
 
-use crate::account::{Email, Profile, Role};
-use crate::platform::db::StoreResult;
+use crate::account::{Email, Profile, Role, Scope};
+use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::secret::SecretHash;
 
 /// A stored user.
@@ -42,8 +42,16 @@ pub struct StoredKey {
     pub per_minute: Option<u32>,
     /// Credits in all.
     pub budget: Option<i64>,
+    /// Never empty.
+    pub scopes: Vec<Scope>,
+    pub expires_at: Option<i64>,
     pub created_at: i64,
     pub last_used_at: Option<i64>,
+}
+
+/// The scopes of stored names. One that nobody wrote must not pass for a harmless one.
+fn read_scopes<'a>(names: impl Iterator<Item = &'a str>) -> StoreResult<Vec<Scope>> {
+    names.map(|name| Scope::parse(name).ok_or_else(|| StoreError::Corrupt(format!("scope {name:?}")))).collect()
 }
 
 /// Users, their sessions and their API keys. Times are milliseconds since 1970.

@@ -7,8 +7,8 @@ use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AccountStore, StoredKey, User};
-use crate::account::{Email, Role};
+use super::{AccountStore, StoredKey, User, read_scopes};
+use crate::account::{Email, Role, Scope};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::secret::SecretHash;
@@ -57,14 +57,23 @@ struct KeyDocument {
     hint: String,
     per_minute: Option<u32>,
     budget: Option<i64>,
+    /// A server of an older version, beside this one, knows none.
+    #[serde(default = "all_scopes")]
+    scopes: Vec<String>,
+    expires_at: Option<i64>,
     created_at: i64,
     last_used_at: Option<i64>,
 }
 
+fn all_scopes() -> Vec<String> {
+    Scope::ALL.map(|scope| scope.as_str().to_owned()).to_vec()
+}
+
 impl KeyDocument {
-    fn read(self) -> StoredKey {
-        let Self { id, name, hint, per_minute, budget, created_at, last_used_at, .. } = self;
-        StoredKey { id: from_bson(id), name, hint, per_minute, budget, created_at, last_used_at }
+    fn read(self) -> StoreResult<StoredKey> {
+        let Self { id, name, hint, per_minute, budget, scopes, expires_at, created_at, last_used_at, .. } = self;
+        let (id, scopes) = (from_bson(id), read_scopes(scopes.iter().map(String::as_str))?);
+        Ok(StoredKey { id, name, hint, per_minute, budget, scopes, expires_at, created_at, last_used_at })
     }
 }
 
@@ -159,9 +168,22 @@ impl AccountStore for MongoAccountStore {
     }
 
     async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
-        let StoredKey { id, name, hint, per_minute, budget, created_at, last_used_at } = key;
+        let StoredKey { id, name, hint, per_minute, budget, scopes, expires_at, created_at, last_used_at } = key;
         let (id, user, hash) = (to_bson(id), to_bson(user), stored(hash));
-        let key = KeyDocument { id, user, hash, name, hint, per_minute, budget, created_at, last_used_at };
+        let scopes = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
+        let key = KeyDocument {
+            id,
+            user,
+            hash,
+            name,
+            hint,
+            per_minute,
+            budget,
+            scopes,
+            expires_at,
+            created_at,
+            last_used_at,
+        };
         let keys = self.keys.clone();
         run(async move { keys.insert_one(key).await }).await?;
         Ok(())
@@ -173,7 +195,7 @@ impl AccountStore for MongoAccountStore {
             keys.find(doc! { "user": to_bson(user) }).sort(doc! { "_id": 1 }).await?.try_collect().await
         })
         .await?;
-        Ok(found.into_iter().map(KeyDocument::read).collect())
+        found.into_iter().map(KeyDocument::read).collect()
     }
 
     async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>> {
@@ -190,7 +212,7 @@ impl AccountStore for MongoAccountStore {
             doc! { "$unwind": "$owner" },
         ];
         let found = run(async move { keys.aggregate(lookup).with_type::<Found>().await?.try_next().await }).await?;
-        found.map(|Found { key, owner }| Ok((owner.read()?, key.read()))).transpose()
+        found.map(|Found { key, owner }| Ok((owner.read()?, key.read()?))).transpose()
     }
 
     async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{AccountStore, StoredKey, User};
+use super::{AccountStore, StoredKey, User, read_scopes};
 use crate::account::{Email, Role};
 use crate::platform::db::sqlite::{Durability, Sqlite};
 use crate::platform::db::{StoreError, StoreResult, now_millis};
@@ -41,10 +41,11 @@ fn checked((user, role): (User, String)) -> StoreResult<User> {
     if user.role.as_str() == role { Ok(user) } else { Err(StoreError::Corrupt(format!("role {role:?}"))) }
 }
 
-const KEY: &str = "k.id, k.name, k.hint, k.per_minute, k.budget, k.created_at, k.last_used_at";
+const KEY: &str = "k.id, k.name, k.hint, k.per_minute, k.budget, k.created_at, k.last_used_at, k.scopes, k.expires_at";
 
 /// A key whose columns begin at `first`.
-fn read_key(row: &Row<'_>, first: usize) -> rusqlite::Result<StoredKey> {
+fn read_key(row: &Row<'_>, first: usize) -> StoreResult<StoredKey> {
+    let scopes: String = row.get(first + 7)?;
     Ok(StoredKey {
         id: row.get(first)?,
         name: row.get(first + 1)?,
@@ -53,6 +54,8 @@ fn read_key(row: &Row<'_>, first: usize) -> rusqlite::Result<StoredKey> {
         budget: row.get(first + 4)?,
         created_at: row.get(first + 5)?,
         last_used_at: row.get(first + 6)?,
+        scopes: read_scopes(scopes.split(' '))?,
+        expires_at: row.get(first + 8)?,
     })
 }
 
@@ -150,8 +153,8 @@ impl AccountStore for SqliteAccountStore {
             .write(Durability::Durable, move |connection| {
                 connection
                     .prepare_cached(
-                        "INSERT INTO api_keys (id, user_id, hash, name, hint, per_minute, budget, created_at, last_used_at)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                        "INSERT INTO api_keys (id, user_id, hash, name, hint, per_minute, budget, created_at, last_used_at, scopes, expires_at)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                     )?
                     .execute(params![
                         key.id,
@@ -162,7 +165,9 @@ impl AccountStore for SqliteAccountStore {
                         key.per_minute,
                         key.budget,
                         key.created_at,
-                        key.last_used_at
+                        key.last_used_at,
+                        key.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "),
+                        key.expires_at,
                     ])?;
                 Ok(())
             })
@@ -174,8 +179,12 @@ impl AccountStore for SqliteAccountStore {
             .read(move |connection| {
                 let mut keys = connection
                     .prepare_cached(&format!("SELECT {KEY} FROM api_keys k WHERE k.user_id = ?1 ORDER BY k.id"))?;
-                let rows = keys.query_map([user], |row| read_key(row, 0))?;
-                Ok(rows.collect::<Result<_, _>>()?)
+                let mut rows = keys.query([user])?;
+                let mut found = Vec::new();
+                while let Some(row) = rows.next()? {
+                    found.push(read_key(row, 0)?);
+                }
+                Ok(found)
             })
             .await
     }
@@ -183,13 +192,12 @@ impl AccountStore for SqliteAccountStore {
     async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>> {
         self.db
             .read(move |connection| {
-                let found = connection
-                    .prepare_cached(&format!(
-                        "SELECT {USER}, {KEY} FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = ?1"
-                    ))?
-                    .query_row([hash], |row| Ok((read_user(row)?, read_key(row, 5)?)))
-                    .optional()?;
-                found.map(|(user, key)| Ok((checked(user)?, key))).transpose()
+                let mut found = connection.prepare_cached(&format!(
+                    "SELECT {USER}, {KEY} FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = ?1"
+                ))?;
+                let mut rows = found.query([hash])?;
+                let Some(row) = rows.next()? else { return Ok(None) };
+                Ok(Some((checked(read_user(row)?)?, read_key(row, 5)?)))
             })
             .await
     }

@@ -27,10 +27,21 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// What to say to this request, where the key came before with the body of `fingerprint` and made the hold `id`.
-    fn compare(&self, fingerprint: &[u8], id: Uuid) -> HoldOutcome {
-        if self.fingerprint == fingerprint { HoldOutcome::Repeated(id) } else { HoldOutcome::Mismatch }
+    /// What to say to this request, where the key came before with the body of `fingerprint` and made the hold `id`, which
+    /// `failed`, or did not.
+    fn compare(&self, fingerprint: &[u8], id: Uuid, failed: bool) -> HoldOutcome {
+        match self.fingerprint == fingerprint {
+            true if failed => HoldOutcome::Failed(id),
+            true => HoldOutcome::Repeated(id),
+            false => HoldOutcome::Mismatch,
+        }
     }
+}
+
+/// Whether a hold that was released for this reason, as it is stored, leaves its key to whoever tries again.
+fn is_failure(stored: Option<&str>) -> bool {
+    let reason = stored.and_then(|stored| ReleaseReason::parse(&read_reason(EntryKind::Release, stored)));
+    reason.is_some_and(ReleaseReason::is_failure)
 }
 
 /// The API key that a hold is made with.
@@ -98,6 +109,9 @@ pub enum HoldOutcome {
     Held(Balance),
     /// The same request came before; the work has this id.
     Repeated(Uuid),
+    /// The same request came before and failed, free; the work had this id. Only told by [`CreditStore::find_key`]: a new
+    /// hold takes the key over.
+    Failed(Uuid),
     /// The key came before with another body.
     Mismatch,
     Insufficient {
@@ -264,12 +278,14 @@ pub trait CreditStore: Send + Sync {
     /// The account of `user` as it is now.
     async fn balance(&self, user: Uuid, request_id: &str) -> StoreResult<Balance>;
 
-    /// Puts credits aside if there are enough.
+    /// Puts credits aside if there are enough. A key whose hold was released because the work failed makes a new one.
     async fn hold(&self, hold: NewHold) -> StoreResult<HoldOutcome>;
 
-    /// What [`CreditStore::hold`] would say to this key alone: [`HoldOutcome::Repeated`], [`HoldOutcome::Mismatch`], or
-    /// nothing.
+    /// What became of this key: [`HoldOutcome::Repeated`], [`HoldOutcome::Failed`], [`HoldOutcome::Mismatch`], or nothing.
     async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>>;
+
+    /// Whether a hold is open: its work goes on, or has not been ended yet.
+    async fn is_open(&self, hold: HoldId) -> StoreResult<bool>;
 
     /// For how much a hold was made, also after it has ended; `None` where there is no such hold.
     async fn hold_amount(&self, hold: HoldId) -> StoreResult<Option<i64>>;

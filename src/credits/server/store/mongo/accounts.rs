@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::MongoCreditStore;
 use super::documents::{Account, Cut, Entry, Filed, Once};
-use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency};
+use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency, is_failure};
 use crate::credits::{Balance, EntryKind, EntryReason, WorkKind};
 use crate::platform::db::mongo::{Durability, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
@@ -72,14 +72,26 @@ impl MongoCreditStore {
         account: &Account,
         idempotency: &Idempotency,
     ) -> StoreResult<Option<HoldOutcome>> {
-        let outcome = |once: &Once| idempotency.compare(&once.fingerprint.bytes, from_bson(once.hold));
-        let mut recent = account.recent.iter().filter_map(|entry| entry.once.as_ref());
-        if let Some(found) = recent.find(|once| once.key == idempotency.key) {
-            return Ok(Some(outcome(found)));
+        let Some(Once { fingerprint, hold, .. }) = self.newest_once(account, &idempotency.key).await? else {
+            return Ok(None);
+        };
+        let hold = from_bson(hold);
+        let failed = match self.find_end(account, hold).await? {
+            Some((HoldEnd::Release, reason)) => is_failure(reason.as_deref()),
+            _ => false,
+        };
+        Ok(Some(idempotency.compare(&fingerprint.bytes, hold, failed)))
+    }
+
+    /// The last hold that was made with a key: one that failed may have come before it.
+    async fn newest_once(&self, account: &Account, key: &str) -> StoreResult<Option<Once>> {
+        let mut recent = account.recent.iter().rev().filter_map(|entry| entry.once.as_ref());
+        if let Some(found) = recent.find(|once| once.key == key) {
+            return Ok(Some(found.clone()));
         }
-        let (ledger, user, key) = (self.ledger.clone(), account.user, idempotency.key.clone());
-        let filed = run(async move { ledger.find_one(doc! { "_id.user": user, "once.key": key }).await }).await?;
-        Ok(filed.and_then(|filed| filed.entry.once).as_ref().map(outcome))
+        let (ledger, which) = (self.ledger.clone(), doc! { "_id.user": account.user, "once.key": key });
+        let filed = run(async move { ledger.find_one(which).sort(doc! { "_id.seq": -1 }).await }).await?;
+        Ok(filed.and_then(|filed| filed.entry.once))
     }
 
     /// A filed entry with one of these keys.
@@ -88,15 +100,21 @@ impl MongoCreditStore {
         run(async move { ledger.find_one(doc! { "key": { "$in": keys } }).await }).await
     }
 
-    /// How a hold ended that is no longer open.
-    pub(super) async fn find_end(&self, account: &Account, id: Uuid) -> StoreResult<Option<HoldEnd>> {
+    /// How a hold ended that is no longer open, and the reason as it is stored.
+    pub(super) async fn find_end(&self, account: &Account, id: Uuid) -> StoreResult<Option<(HoldEnd, Option<String>)>> {
         let ends = [HoldEnd::Settle, HoldEnd::Release];
-        let ended_in = |key: &str| ends.into_iter().find(|end| end.entry_key(id) == key);
-        if let Some(end) = account.recent.iter().find_map(|entry| ended_in(&entry.key)) {
+        let ended_in = |entry: &Entry| {
+            let end = ends.into_iter().find(|end| end.entry_key(id) == entry.key)?;
+            Some((end, entry.reason.clone()))
+        };
+        if let Some(end) = account.recent.iter().find_map(ended_in) {
             return Ok(Some(end));
         }
+        if account.is_open(id) {
+            return Ok(None);
+        }
         let filed = self.find_filed(ends.map(|end| end.entry_key(id)).to_vec()).await?;
-        Ok(filed.filter(|filed| filed.place.user == account.user).and_then(|filed| ended_in(&filed.entry.key)))
+        Ok(filed.filter(|filed| filed.place.user == account.user).and_then(|filed| ended_in(&filed.entry)))
     }
 
     /// Says of entries from before they said it themselves what their holds were for: that of an image has its id.

@@ -185,6 +185,11 @@ impl Account {
         Balance { available: self.available, held: self.held, debt: self.debt }
     }
 
+    /// Whether this hold is open.
+    pub fn is_open(&self, hold: Uuid) -> bool {
+        self.open.iter().any(|open| open.id == to_bson(hold))
+    }
+
     /// The entries after the cut, as they are filed.
     pub fn filed(&self) -> impl Iterator<Item = Filed> {
         let Cut { mut seq, mut available } = self.cut;

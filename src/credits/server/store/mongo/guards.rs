@@ -7,22 +7,24 @@ use super::MongoCreditStore;
 use crate::credits::EntryKind;
 use crate::credits::server::store::{HoldOutcome, NewHold, SpendingKey};
 use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::to_bson;
 
 impl MongoCreditStore {
     /// The cause of a hold that was refused, or what it expects to find next time.
     pub(super) async fn look_before_hold(&self, hold: &NewHold) -> StoreResult<Result<HoldOutcome, Document>> {
         let account = self.account(hold.user, &hold.request_id).await?;
-        if account.open.iter().any(|open| open.id == to_bson(hold.id)) {
+        if account.is_open(hold.id) {
             return Ok(Ok(HoldOutcome::Held(account.balance())));
         }
         let mut guard = guard_of(hold);
         if let Some(idempotency) = &hold.idempotency {
-            if let Some(outcome) = self.find_once(&account, idempotency).await? {
-                return Ok(Ok(outcome));
+            match self.find_once(&account, idempotency).await? {
+                None => _ = guard.insert("recent.once.key", doc! { "$ne": &idempotency.key }),
+                // The key stays where it is, and what comes later wins: nothing may come in between. `posted` counts whatever
+                // happens to an account.
+                Some(HoldOutcome::Failed(_)) => _ = guard.insert("posted", account.posted),
+                Some(outcome) => return Ok(Ok(outcome)),
             }
             guard.insert("cut.seq", account.cut.seq);
-            guard.insert("recent.once.key", doc! { "$ne": &idempotency.key });
         }
         if account.available < hold.amount {
             return Ok(Ok(HoldOutcome::Insufficient { available: account.available }));

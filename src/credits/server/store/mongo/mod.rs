@@ -150,6 +150,10 @@ impl CreditStore for MongoCreditStore {
         self.find_once(&account, idempotency).await
     }
 
+    async fn is_open(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
+        Ok(self.find_account(user).await?.is_some_and(|account| account.is_open(id)))
+    }
+
     async fn hold_amount(&self, HoldId { id, user }: HoldId) -> StoreResult<Option<i64>> {
         let Some(account) = self.find_account(user).await? else { return Ok(None) };
         let key = hold_key(id);
@@ -189,7 +193,7 @@ impl CreditStore for MongoCreditStore {
             return Ok(Some((end, after.balance())));
         }
         let Some(account) = self.find_account(hold.user).await? else { return Ok(None) };
-        Ok(self.find_end(&account, hold.id).await?.map(|end| (end, account.balance())))
+        Ok(self.find_end(&account, hold.id).await?.map(|(end, _)| (end, account.balance())))
     }
 
     async fn key_spending(&self, user: Uuid) -> StoreResult<HashMap<Uuid, i64>> {

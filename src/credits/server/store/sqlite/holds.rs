@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::entries::{Posting, find_balance, open_account, post};
-use crate::credits::server::store::{Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
+use crate::credits::server::store::{
+    Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind, is_failure,
+};
 use crate::credits::{Balance, EntryKind, ReleaseReason};
 use crate::platform::db::{StoreError, StoreResult, now_millis};
 
@@ -15,10 +17,27 @@ pub(super) fn find_key(
     idempotency: &Idempotency,
 ) -> StoreResult<Option<HoldOutcome>> {
     let before = connection
-        .prepare_cached("SELECT id, fingerprint FROM holds WHERE user_id = ?1 AND idempotency_key = ?2")?
-        .query_row(params![user, idempotency.key], |row| Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?)))
+        .prepare_cached("SELECT id, fingerprint, state FROM holds WHERE user_id = ?1 AND idempotency_key = ?2")?
+        .query_row(params![user, idempotency.key], |row| {
+            Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, String>(2)?))
+        })
         .optional()?;
-    Ok(before.map(|(id, fingerprint)| idempotency.compare(&fingerprint, id)))
+    let Some((id, fingerprint, state)) = before else { return Ok(None) };
+    let failed = state == "released" && {
+        let reason: Option<String> = connection
+            .prepare_cached("SELECT reason FROM ledger WHERE key = ?1")?
+            .query_row([format!("{}:{id}", EntryKind::Release.as_str())], |row| row.get(0))
+            .optional()?
+            .flatten();
+        is_failure(reason.as_deref())
+    };
+    Ok(Some(idempotency.compare(&fingerprint, id, failed)))
+}
+
+pub(super) fn is_open(connection: &Connection, id: Uuid, user: Uuid) -> StoreResult<bool> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM holds WHERE id = ?1 AND user_id = ?2 AND state = 'held'")?
+        .exists([id, user])?)
 }
 
 /// The columns of a [`Hold`].
@@ -73,11 +92,15 @@ fn spend_by_key(connection: &Connection, hold: &NewHold, key: SpendingKey) -> St
 }
 
 pub(super) fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResult<HoldOutcome> {
-    if let Some(idempotency) = &hold.idempotency
-        && let Some(outcome) = find_key(connection, hold.user, idempotency)?
-    {
-        return Ok(outcome);
-    }
+    let before = match &hold.idempotency {
+        Some(idempotency) => find_key(connection, hold.user, idempotency)?,
+        None => None,
+    };
+    let failed = match before {
+        None => None,
+        Some(HoldOutcome::Failed(id)) => Some(id),
+        Some(outcome) => return Ok(outcome),
+    };
     let balance = open_account(connection, hold.user, free_credits, &hold.request_id)?;
     if balance.available < hold.amount {
         return Ok(HoldOutcome::Insufficient { available: balance.available });
@@ -86,6 +109,11 @@ pub(super) fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -
         && let Some(left) = spend_by_key(connection, hold, key)?
     {
         return Ok(HoldOutcome::OverBudget { left });
+    }
+    if let Some(id) = failed {
+        connection
+            .prepare_cached("UPDATE holds SET idempotency_key = NULL, fingerprint = NULL WHERE id = ?1")?
+            .execute([id])?;
     }
     connection
         .prepare_cached(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use self::audit::audit;
 use self::entries::{find_balance, open_account, post_once, read_entry};
-use self::holds::{HOLD, end_hold, find_key, hold, mark_published, open_holds, read_hold};
+use self::holds::{HOLD, end_hold, find_key, hold, is_open, mark_published, open_holds, read_hold};
 use super::{
     AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold, NewPosting,
     PostingOutcome, StaleHold, WorkKind,
@@ -55,6 +55,10 @@ impl CreditStore for SqliteCreditStore {
     async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
         let idempotency = idempotency.clone();
         self.db.read(move |connection| find_key(connection, user, &idempotency)).await
+    }
+
+    async fn is_open(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
+        self.db.read(move |connection| is_open(connection, id, user)).await
     }
 
     async fn hold_amount(&self, HoldId { id, user }: HoldId) -> StoreResult<Option<i64>> {

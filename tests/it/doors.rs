@@ -1,0 +1,369 @@
+//! Every route, by who asks, and by where the request comes from. The routes are those of the router: a new one needs a row here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use tessera::account::Scope;
+use tessera::account::server::keys::KEY_PREFIX;
+use tessera::account::server::store::StoredKey;
+use tessera::app::{features, router};
+use tessera::platform::db::now_millis;
+use tessera::platform::secret::{hash_secret, new_secret};
+use tessera::routes::{Access, ROUTES};
+use uuid::Uuid;
+
+use crate::support::{PASSWORD, TestApp, User, answer};
+
+/// Who asks, in the order of the columns.
+const ROLES: [&str; 6] = ["nobody", "its owner", "another user", "a key to spend", "a key to read", "a key to manage"];
+
+/// What a row needs to be there, made anew for every request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thing {
+    Nothing,
+    Conversation,
+    Message,
+    Attachment,
+    Image,
+    Key,
+    Share,
+    /// Somebody whose session may end.
+    Session,
+    /// This, in the place of the parameter.
+    Named(&'static str),
+}
+use Thing::{Attachment, Conversation, Image, Key, Message, Named, Nothing, Session, Share};
+
+/// A form, or JSON.
+#[derive(Clone, Copy)]
+enum Sent {
+    None,
+    Json(&'static str),
+    Form(&'static str),
+}
+use Sent::{Form, Json, None as Bare};
+
+/// Method, path, what is there, what is sent; and the status for each of [`ROLES`]. An expired key is nobody's, so it has no
+/// column.
+type Row = (&'static str, &'static str, Thing, Sent, [u16; 6]);
+
+const ASK: Sent = Json(r#"{"message":"Hello"}"#);
+const ASK_V1: Sent = Json(r#"{"model":"tessera","messages":[{"role":"user","content":"Hello"}]}"#);
+/// The shape with the fewest pixels.
+const PAINT: Sent = Json(r#"{"prompt":"a fox","aspectRatio":"21:9"}"#);
+const PAINT_V1: Sent = Json(r#"{"prompt":"a fox","size":"1536x640"}"#);
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    // Accounts.
+    ("POST", "/api/auth/register", Nothing, Json(r#"{"email":"{fresh}","password":"correct horse battery"}"#), [201; 6]),
+    ("POST", "/api/auth/login", Nothing, Json(r#"{"email":"{owner}","password":"correct horse battery"}"#), [200; 6]),
+    ("POST", "/api/auth/logout", Session, Bare, [200; 6]),
+    ("GET", "/api/auth/me", Nothing, Bare, [401, 200, 200, 200, 200, 200]),
+    ("GET", "/api/account/keys", Nothing, Bare, [401, 200, 200, 403, 403, 403]),
+    ("POST", "/api/account/keys", Nothing, Json(r#"{"name":"another"}"#), [401, 201, 201, 403, 403, 403]),
+    ("DELETE", "/api/account/keys/{id}", Key, Bare, [401, 200, 404, 403, 403, 403]),
+    // Chat.
+    ("POST", "/api/chat", Nothing, ASK, [401, 200, 200, 200, 403, 403]),
+    ("GET", "/api/chat/attachments/{id}", Attachment, Bare, [401, 200, 404, 200, 200, 403]),
+    ("GET", "/api/chat/{id}", Message, Bare, [401, 200, 404, 200, 200, 403]),
+    ("GET", "/api/chat/{id}/events", Message, Bare, [401, 200, 404, 200, 200, 403]),
+    ("POST", "/api/chat/{id}/stop", Message, Bare, [401, 200, 404, 200, 403, 200]),
+    ("GET", "/api/providers", Nothing, Bare, [401, 200, 200, 200, 200, 403]),
+    // Conversations.
+    ("GET", "/api/conversations", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
+    ("GET", "/api/conversations/{id}", Conversation, Bare, [401, 200, 404, 403, 200, 403]),
+    ("PATCH", "/api/conversations/{id}", Conversation, Json(r#"{"title":"Mosaics"}"#), [401, 200, 404, 403, 403, 200]),
+    ("DELETE", "/api/conversations/{id}", Conversation, Bare, [401, 200, 404, 403, 403, 200]),
+    ("POST", "/api/conversations/{id}/branch", Conversation, Json(r#"{"messageId":"{message}"}"#), [401, 201, 404, 403, 403, 201]),
+    ("GET", "/api/conversations/{id}/export", Conversation, Bare, [401, 200, 404, 403, 200, 403]),
+    ("POST", "/api/conversations/{id}/share", Conversation, Bare, [401, 200, 404, 403, 403, 200]),
+    ("DELETE", "/api/conversations/{id}/share", Conversation, Bare, [401, 200, 404, 403, 403, 200]),
+    // Credits.
+    ("GET", "/api/credits", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
+    ("GET", "/api/credits/ledger", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
+    // Images.
+    ("GET", "/api/image", Nothing, Bare, [401, 200, 200, 200, 200, 403]),
+    ("POST", "/api/image", Nothing, PAINT, [401, 202, 202, 202, 403, 403]),
+    ("GET", "/api/images", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
+    ("POST", "/api/images/delete", Image, Json(r#"{"ids":["{id}"]}"#), [401, 200, 200, 403, 403, 200]),
+    ("GET", "/api/images/{id}", Image, Bare, [401, 200, 404, 200, 200, 403]),
+    ("PATCH", "/api/images/{id}", Image, Json(r#"{"favorite":true}"#), [401, 200, 404, 403, 403, 200]),
+    ("DELETE", "/api/images/{id}", Image, Bare, [401, 200, 404, 403, 403, 200]),
+    ("GET", "/api/images/{id}/events", Image, Bare, [401, 200, 404, 200, 200, 403]),
+    ("GET", "/api/images/{id}/file", Image, Bare, [401, 200, 404, 200, 200, 403]),
+    ("GET", "/api/images/{id}/thumbnail", Image, Bare, [401, 200, 404, 200, 200, 403]),
+    ("POST", "/api/images/{id}/stop", Image, Bare, [401, 200, 404, 200, 403, 200]),
+    // For clients of OpenAI.
+    ("GET", "/v1/models", Nothing, Bare, [401, 200, 200, 200, 200, 403]),
+    ("GET", "/v1/models/{name}", Named("tessera"), Bare, [401, 200, 200, 200, 200, 403]),
+    ("POST", "/v1/chat/completions", Nothing, ASK_V1, [401, 200, 200, 200, 403, 403]),
+    ("POST", "/v1/images/generations", Nothing, PAINT_V1, [401, 200, 200, 200, 403, 403]),
+    // Operations, and what is for everybody. This server has no webhook.
+    ("GET", "/healthz", Nothing, Bare, [200; 6]),
+    ("GET", "/readyz", Nothing, Bare, [200; 6]),
+    ("GET", "/metrics", Nothing, Bare, [200; 6]),
+    ("GET", "/api/openapi.json", Nothing, Bare, [200; 6]),
+    ("GET", "/api/docs", Nothing, Bare, [200; 6]),
+    ("POST", "/api/webhooks/replicate", Nothing, Json("{}"), [404; 6]),
+    ("GET", "/robots.txt", Nothing, Bare, [200; 6]),
+    ("GET", "/sitemap.xml", Nothing, Bare, [200; 6]),
+    // Pages.
+    ("GET", "/", Nothing, Bare, [200; 6]),
+    ("GET", "/components", Nothing, Bare, [200; 6]),
+    ("GET", "/share/{token}", Share, Bare, [200; 6]),
+    ("GET", "/sign-up", Nothing, Bare, [200, 303, 303, 303, 303, 303]),
+    ("GET", "/sign-in", Nothing, Bare, [200, 303, 303, 303, 303, 303]),
+    ("GET", "/chat", Nothing, Bare, [303, 200, 200, 403, 200, 403]),
+    ("GET", "/chat/{id}", Conversation, Bare, [303, 200, 404, 403, 200, 403]),
+    ("GET", "/images", Nothing, Bare, [303, 200, 200, 403, 200, 403]),
+    ("GET", "/images/{id}", Image, Bare, [303, 200, 404, 403, 200, 403]),
+    ("GET", "/dashboard", Nothing, Bare, [303, 200, 200, 403, 200, 403]),
+    ("GET", "/account", Nothing, Bare, [303, 200, 200, 403, 403, 403]),
+    // What pages send. Forms are for people.
+    ("POST", "/fn/{name}", Named("load_dashboard"), Form(""), [500, 200, 200, 500, 200, 500]),
+    ("POST", "/sign-up", Nothing, Form("email={fresh}&password=correct+horse+battery"), [303; 6]),
+    ("POST", "/sign-in", Nothing, Form("email={owner}&password=correct+horse+battery"), [303; 6]),
+    ("POST", "/sign-out", Session, Form(""), [303; 6]),
+    ("POST", "/theme", Nothing, Form("theme=dark"), [303; 6]),
+    ("POST", "/language", Nothing, Form("language=en"), [303; 6]),
+    ("POST", "/account", Key, Form("revoke={id}"), [401, 303, 303, 403, 403, 403]),
+    ("POST", "/chat", Nothing, Form("message=Hello"), [401, 303, 303, 403, 403, 403]),
+    ("POST", "/images", Nothing, Form("prompt=a+fox&aspectRatio=21%3A9"), [401, 303, 303, 403, 403, 403]),
+    ("POST", "/images/{id}", Image, Form("action=favorite"), [401, 303, 404, 403, 403, 403]),
+];
+
+/// Every method and path that is served. Axum tells its paths to nobody but `Debug`, and its methods to who tries them.
+async fn routes(app: &TestApp) -> BTreeSet<(String, String)> {
+    let table = format!("{:?}", router::build(&app.state));
+    let paths: BTreeSet<_> =
+        table.split('"').filter(|text| text.starts_with('/') && !text.contains("__private")).collect();
+    let visitor = app.visitor();
+    let mut found = BTreeSet::new();
+    for path in paths {
+        let address = path.replace("{*", "{").replace("{id}", &Uuid::now_v7().to_string());
+        let address = address.replace("{name}", "load_dashboard").replace("{token}", "none");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            let request = visitor.request(Method::from_bytes(method.as_bytes()).unwrap(), &address);
+            if request.send().await.unwrap().status() != 405 {
+                found.insert((method.to_owned(), path.replace("{*", "{")));
+            }
+        }
+    }
+    found
+}
+
+fn row_of(method: &str, path: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| (row.0, row.1) == (method, path))
+}
+
+/// Those who ask.
+struct Cast {
+    owner: User,
+    roles: Vec<User>,
+    expired: User,
+}
+
+impl Cast {
+    async fn of(app: &TestApp) -> Self {
+        let (owner, other) = (app.user().await, app.user().await);
+        let key = async |scope: &str| owner.with_key(&json!({ "scopes": [scope] })).await;
+        let roles =
+            vec![app.visitor(), owner.clone(), other, key("spend").await, key("read").await, key("manage").await];
+        let secret = format!("{KEY_PREFIX}{}", new_secret());
+        let id = owner.get_json("/api/auth/me").await.1["data"]["id"].as_str().unwrap().parse().unwrap();
+        let stored = StoredKey {
+            id: Uuid::now_v7(),
+            name: "yesterday's".into(),
+            hint: "0000".into(),
+            per_minute: None,
+            budget: None,
+            scopes: Scope::ALL.to_vec(),
+            expires_at: Some(now_millis() - 1),
+            created_at: now_millis() - 1000,
+            last_used_at: None,
+        };
+        app.state.stores.accounts.create_key(hash_secret(&secret), id, stored).await.unwrap();
+        Self { expired: User { key: Some(secret), ..owner.clone() }, owner, roles }
+    }
+
+    /// The request of a row, about something that was made for it.
+    async fn request(&self, app: &TestApp, row: &Row, user: &User) -> RequestBuilder {
+        let (method, path, thing, sent, _) = row;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut user = user.clone();
+        let mut message = String::new();
+        let id = match thing {
+            Nothing => String::new(),
+            Named(name) => (*name).to_owned(),
+            Conversation | Message | Share => {
+                let (_, chat) = self.owner.chat("Hello").await;
+                message = text(&chat["data"]["messageId"]);
+                let conversation = text(&chat["data"]["conversationId"]);
+                match thing {
+                    Message => message.clone(),
+                    Share => {
+                        let path = format!("/api/conversations/{conversation}/share");
+                        let (_, link) = answer(self.owner.post(&path)).await;
+                        text(&link["data"]["url"]).rsplit('/').next().unwrap().to_owned()
+                    }
+                    _ => conversation,
+                }
+            }
+            Attachment => {
+                let body = json!({ "message": "Look", "images": ["data:image/png;base64,iVBORw0KGgo="] });
+                let (_, chat) = self.owner.post_json("/api/chat", &body).await;
+                let path = format!("/api/conversations/{}", text(&chat["data"]["conversationId"]));
+                text(&self.owner.get_json(&path).await.1["data"]["messages"][0]["images"][0]["id"])
+            }
+            Image => text(&self.owner.make_image("a fox").await.1["data"]["id"]),
+            Key => {
+                let (_, made) = self.owner.post_json("/api/account/keys", &json!({ "name": "one" })).await;
+                text(&made["data"]["id"])
+            }
+            Session => {
+                if user.cookie.is_some() && user.key.is_none() {
+                    user = app.user().await;
+                }
+                String::new()
+            }
+        };
+        let fill = |text: &str| {
+            let fresh = format!("{}@example.org", Uuid::now_v7().simple());
+            let text = text.replace("{id}", &id).replace("{token}", &id).replace("{name}", &id);
+            text.replace("{message}", &message).replace("{fresh}", &fresh).replace("{owner}", &self.owner.email)
+        };
+        let request = user.request(Method::from_bytes(method.as_bytes()).unwrap(), &fill(path));
+        let content = "content-type";
+        match sent {
+            Bare => request,
+            Json(body) => request.header(content, "application/json").body(fill(body)),
+            Form(body) => request.header(content, "application/x-www-form-urlencoded").body(fill(body)),
+        }
+    }
+}
+
+/// With enough of everything for a few hundred requests.
+async fn app() -> TestApp {
+    TestApp::start_with(&[("FREE_CREDITS", "10000"), ("READ_LIMIT_PER_MINUTE", "100000")]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_lets_in_whom_it_should() {
+    let app = app().await;
+    let cast = Cast::of(&app).await;
+    let served = routes(&app).await;
+    for (method, path) in &served {
+        assert!(row_of(method, path).is_some(), "{method} {path} has no row: who may ask for it?");
+    }
+    let mut wrong = Vec::new();
+    for row in TABLE {
+        let (method, path, .., expected) = row;
+        assert!(served.contains(&((*method).to_owned(), (*path).to_owned())), "there is no {method} {path}");
+        let expired = (&cast.expired, "an expired key", expected[0]);
+        let asking = cast.roles.iter().zip(ROLES).zip(expected).map(|((user, role), status)| (user, role, *status));
+        for (user, role, expected) in asking.chain([expired]) {
+            let response = cast.request(&app, row, user).await.send().await.unwrap();
+            let status = response.status().as_u16();
+            // A stream ends: nothing here runs for ever.
+            let body = response.text().await.unwrap();
+            if status != expected {
+                let body = body.chars().take(200).collect::<String>();
+                wrong.push(format!("{method} {path} as {role}: {status} and not {expected}: {body}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn the_table_knows_what_is_described_and_every_page() {
+    let app = app().await;
+    let served = routes(&app).await;
+    for (path, item) in &features::describe().paths.paths {
+        let methods = [
+            ("GET", item.get.is_some()),
+            ("POST", item.post.is_some()),
+            ("PUT", item.put.is_some()),
+            ("PATCH", item.patch.is_some()),
+            ("DELETE", item.delete.is_some()),
+        ];
+        for (method, _) in methods.iter().filter(|(_, is_there)| *is_there) {
+            let path = path.replace("{*", "{");
+            assert!(served.contains(&((*method).to_owned(), path.clone())), "{method} {path} is not served");
+        }
+    }
+    for page in &ROUTES {
+        let (.., expected) = row_of("GET", page.path).unwrap_or_else(|| panic!("the page {} has no row", page.path));
+        let nobody = if page.access == Access::SignedIn { 303 } else { 200 };
+        assert_eq!(expected[0], nobody, "{}", page.path);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_changed_by_what_comes_from_another_site() {
+    let app = app().await;
+    let user = app.user().await;
+    let here = format!("http://{}", app.addr);
+    let refused: Vec<Vec<(&str, &str)>> = vec![
+        vec![("sec-fetch-site", "cross-site")],
+        vec![("sec-fetch-site", "same-site")],
+        vec![("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
+        vec![("sec-fetch-site", "cross-site"), ("origin", here.as_str())],
+        vec![("sec-fetch-site", "CROSS-SITE")],
+        vec![("sec-fetch-site", "nonsense")],
+        vec![("origin", "https://evil.example")],
+        vec![("origin", "null")],
+        vec![("origin", "")],
+        vec![("origin", "http://127.0.0.1:1")],
+        vec![("origin", "http://localhost:3000.evil.example")],
+        vec![("origin", "https://localhost:3000")],
+        vec![("origin", "http://localhost:3001")],
+        vec![("origin", "https://evil.example"), ("referer", here.as_str())],
+        vec![("origin", "https://evil.example"), ("x-forwarded-host", "evil.example")],
+    ];
+    let allowed: Vec<Vec<(&str, &str)>> = vec![
+        vec![],
+        vec![("sec-fetch-site", "same-origin")],
+        vec![("sec-fetch-site", "none")],
+        // A proxy may have changed the Host.
+        vec![("origin", "http://localhost:3000")],
+        vec![("origin", here.as_str())],
+        vec![("referer", "https://evil.example/")],
+    ];
+    let visitor = app.visitor();
+    let mut wrong = BTreeMap::new();
+    let changing: Vec<_> = routes(&app).await.into_iter().filter(|(method, _)| method != "GET").collect();
+    assert!(changing.len() >= 28, "{changing:?}");
+    for (method, path) in changing {
+        let address = path.replace("{id}", &Uuid::now_v7().to_string()).replace("{name}", "load_dashboard");
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let send = async |user: &User, headers: &[(&str, &str)]| {
+            let mut request =
+                user.request(method.clone(), &address).header("content-type", "application/json").body("{}");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            answer(request).await
+        };
+        for headers in &refused {
+            let (status, body) = send(&user, headers).await;
+            if (status, body["code"].as_str()) != (403, Some("forbidden")) {
+                wrong.insert(format!("{method} {path} {headers:?}"), status);
+            }
+        }
+        for headers in &allowed {
+            let (status, _) = send(&visitor, headers).await;
+            if status == 403 {
+                wrong.insert(format!("{method} {path} {headers:?}"), status);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // Signed in as before, and nothing was asked.
+    assert_eq!(user.get_json("/api/auth/me").await.1["data"]["email"], user.email);
+    assert_eq!((app.upstream.calls(), user.ledger_kinds().await), (0, vec!["grant".to_owned()]));
+    assert_eq!(PASSWORD, "correct horse battery", "as the table writes it");
+}
