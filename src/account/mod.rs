@@ -9,4 +9,6 @@ mod types;
 pub mod server;
 
 pub use api_key::*;
+#[cfg(feature = "ssr")]
+pub use server::email::Email;
 pub use types::*;

@@ -1,9 +1,6 @@
-//! Who a user is: roles, the parsed sign-in form, and what pages may know of a user.
+//! Who a user is: roles, the sign-in form, and what pages may know of a user.
 
 use serde::{Deserialize, Serialize};
-
-use crate::i18n::{Text, t};
-use crate::platform::error::{AppError, AppResult};
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,34 +68,6 @@ pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
 /// Most characters of a display name.
 pub const MAX_NAME_CHARS: usize = 80;
 
-/// A well-formed email address in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Email(String);
-
-impl Email {
-    /// Accepts what a mailbox can look like (RFC 5321 lengths); only a mail can prove more.
-    ///
-    /// # Errors
-    /// [`AppError::InvalidInput`] naming `email`.
-    pub fn parse(text: &str) -> AppResult<Self> {
-        let text = text.trim().to_lowercase();
-        let well_formed = text.len() <= 254
-            && !text.contains(|c: char| c.is_whitespace() || c.is_control())
-            && text.split_once('@').is_some_and(|(local, domain)| {
-                !local.is_empty()
-                    && local.len() <= 64
-                    && !domain.contains('@')
-                    && domain.split('.').all(|label| !label.is_empty())
-            });
-        if well_formed { Ok(Self(text)) } else { Err(AppError::invalid("email", t(Text::InvalidEmail))) }
-    }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// The part of `next` that may be followed: a path on this site, else `fallback`.
 ///
 /// `//host` and `/\host` would leave the site in a browser.
@@ -114,19 +83,6 @@ pub fn same_site_path(next: Option<&str>, fallback: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn email_is_trimmed_and_lowered() {
-        assert_eq!(Email::parse("  Ada@Example.ORG ").unwrap().as_str(), "ada@example.org");
-    }
-
-    #[test]
-    fn email_that_is_not_one_is_refused() {
-        for text in ["", "ada", "@x.org", "ada@", "a b@x.org", "ada@x..org", "ada@@x.org", "a\u{0}@x.org"] {
-            assert!(Email::parse(text).is_err(), "{text:?}");
-        }
-        assert!(Email::parse(&format!("{}@x.org", "a".repeat(65))).is_err());
-    }
 
     #[test]
     fn next_stays_on_this_site() {

@@ -61,6 +61,7 @@ fn errors() -> [AppError; 21] {
         AppError::TooLarge,
         AppError::UnsupportedMedia("application/json".to_owned()),
         AppError::RateLimited { retry_after_secs: 7, limit: 20 },
+        AppError::TooManyStops { retry_after_secs: 1728, limit: 50 },
         AppError::ProviderRateLimited,
         AppError::ProviderFailed,
         AppError::ProviderTimeout,

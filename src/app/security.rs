@@ -1,4 +1,5 @@
-//! The headers that tell browsers what this site never does, and the check that a form comes from this site.
+//! The headers that tell browsers what this site never does, and the checks that a request is for this site and that a form
+//! is from it.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -11,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::state::AppState;
+use crate::i18n::{Text, t};
+use crate::openai_api::V1Error;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 
@@ -37,8 +40,19 @@ pub async fn add_headers(State(state): State<AppState>, request: Request, next: 
     response
 }
 
-/// Refuses what changes state and comes from another site (`Sec-Fetch-Site`, `Origin`). Clients that are no browsers
-/// send neither header and pass.
+/// Refuses what asks for a name that is not this site's: the page that does so is another's, whose name leads here, and
+/// could read what only this machine may (`/metrics`). Probes ask by whatever name they have.
+async fn check_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if matches!(path, "/healthz" | "/readyz") || state.site.known_hosts.are_asked(request.uri(), request.headers()) {
+        return next.run(request).await;
+    }
+    let error = AppError::invalid("Host", t(Text::UnknownHost));
+    if path.starts_with("/v1/") { V1Error(error).into_response() } else { ApiError(error).into_response() }
+}
+
+/// Refuses requests for other sites, and what changes state and comes from another site (`Sec-Fetch-Site`, `Origin`).
+/// Clients that are no browsers send neither of these headers and pass.
 pub fn protect(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     // A proxy may have changed Host, so that it no longer equals the Origin.
     let origin = state.config.site.public_url.origin().ascii_serialization();
@@ -50,5 +64,8 @@ pub fn protect(router: Router<AppState>, state: &AppState) -> Router<AppState> {
             CsrfLayer::new()
         }
     };
-    router.layer(layer.with_rejection_response(refuse)).layer(from_fn_with_state(state.clone(), add_headers))
+    router
+        .layer(layer.with_rejection_response(refuse))
+        .layer(from_fn_with_state(state.clone(), check_host))
+        .layer(from_fn_with_state(state.clone(), add_headers))
 }

@@ -91,10 +91,10 @@ impl AppState {
         let redis = config.redis.as_ref().and_then(|redis| {
             Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
         });
-        let per_minute = config.site.rate_limit_per_minute;
+        let rates = config.site.rates;
         let limiter: Arc<dyn RateLimiter> = match &redis {
-            Some(redis) => Arc::new(RedisRateLimiter::new(redis.clone(), per_minute)),
-            None => Arc::new(LocalRateLimiter::new(per_minute)),
+            Some(redis) => Arc::new(RedisRateLimiter::new(redis.clone(), rates)),
+            None => Arc::new(LocalRateLimiter::new(rates)),
         };
         let cache: Arc<dyn Cache> = match &redis {
             Some(redis) => Arc::new(RedisCache::new(redis.clone())),

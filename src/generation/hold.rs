@@ -17,7 +17,7 @@ use crate::i18n::{current_language, in_language};
 use crate::platform::db::{StoreResult, keep_trying};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::{current_request_id, in_request};
-use crate::platform::limits::Quota;
+use crate::platform::limits::{Limit, Quota};
 use crate::platform::patience::keep_patience;
 
 /// How long work is taken for alive after its hold was last renewed.
@@ -75,7 +75,7 @@ impl Generation {
     /// Counts a request that is going to spend.
     ///
     /// # Errors
-    /// [`AppError::Unavailable`] when the server ends, [`AppError::RateLimited`].
+    /// [`AppError::Unavailable`] when the server ends, [`AppError::RateLimited`], [`AppError::TooManyStops`].
     pub async fn admit(&self, caller: &Caller) -> AppResult<Quota> {
         if self.is_shutting_down() {
             return Err(AppError::Unavailable);
@@ -255,7 +255,7 @@ impl Reserved {
     /// # Errors
     /// [`AppError::Unavailable`]; then the sweeper ends the hold.
     pub async fn settle(&self) -> AppResult<Closed> {
-        self.closed(keep_trying(|| self.end(HoldEnd::Settle, None)).await)
+        self.closed(keep_trying(|| self.end(HoldEnd::Settle, None)).await, None).await
     }
 
     /// Gives the price back. A database that is gone is waited for.
@@ -263,7 +263,7 @@ impl Reserved {
     /// # Errors
     /// As [`Reserved::settle`].
     pub async fn release(&self, reason: ReleaseReason) -> AppResult<Closed> {
-        self.closed(keep_trying(|| self.end(HoldEnd::Release, Some(reason))).await)
+        self.closed(keep_trying(|| self.end(HoldEnd::Release, Some(reason))).await, Some(reason)).await
     }
 
     /// Gives the price back where somebody waits: with one try, and what cannot be given back now is left to the sweeper.
@@ -278,12 +278,12 @@ impl Reserved {
     /// # Errors
     /// As [`Reserved::settle`].
     pub async fn try_settle(&self) -> AppResult<Closed> {
-        self.closed(self.end(HoldEnd::Settle, None).await)
+        self.closed(self.end(HoldEnd::Settle, None).await, None).await
     }
 
     /// As [`Reserved::release`], with one try.
     pub(super) async fn try_release(&self, reason: ReleaseReason) -> AppResult<Closed> {
-        self.closed(self.end(HoldEnd::Release, Some(reason)).await)
+        self.closed(self.end(HoldEnd::Release, Some(reason)).await, Some(reason)).await
     }
 
     async fn end(&self, end: HoldEnd, reason: Option<ReleaseReason>) -> StoreResult<Option<Closed>> {
@@ -295,9 +295,13 @@ impl Reserved {
         }))
     }
 
-    fn closed(&self, ended: StoreResult<Option<Closed>>) -> AppResult<Closed> {
+    async fn closed(&self, ended: StoreResult<Option<Closed>>, why: Option<ReleaseReason>) -> AppResult<Closed> {
         let closed = ended?.ok_or(AppError::Internal)?;
         self.generation.metrics.hold_ended(closed.end);
+        if closed.end == HoldEnd::Release && matches!(why, Some(ReleaseReason::Stopped | ReleaseReason::Deleted)) {
+            // The provider was asked all the same. One too many changes nothing here: what comes next is refused.
+            _ = self.generation.limiter.check(Limit::FreeStop, &self.hold.user.to_string()).await;
+        }
         Ok(closed)
     }
 }

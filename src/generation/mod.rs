@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::credits::server::store::SqliteCreditStore;
     use crate::platform::db::sqlite::Sqlite;
-    use crate::platform::limits::LocalRateLimiter;
+    use crate::platform::limits::{LocalRateLimiter, Rates};
     use crate::usage::server::store::SqliteUsageStore;
 
     /// The parts, over a database of their own. Needs a running Tokio.
@@ -105,7 +105,7 @@ mod tests {
             retries: RetryBudget::default(),
             usage: Arc::new(UsageRecorder::start(Arc::new(SqliteUsageStore::new(db)), Counter::default())),
             prices: PriceTable::default(),
-            limiter: Arc::new(LocalRateLimiter::new(1000)),
+            limiter: Arc::new(LocalRateLimiter::new(Rates::of(1000))),
             shutdown: CancellationToken::new(),
         })
     }

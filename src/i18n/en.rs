@@ -33,6 +33,12 @@ pub const fn say(text: Text) -> &'static str {
         // Errors
         Text::InvalidEmail => "Enter a valid email address.",
         Text::EnterPassword => "Enter your password.",
+        Text::EmailLooksLikeAnother => {
+            "This address looks like another one. Please use one whose letters are of one script."
+        }
+        Text::PasswordGuessable => {
+            "That password is among the first that are tried. Take a longer one: a few words that do not belong together, for example."
+        }
         Text::PasswordTooShort => "A password has at least {least} characters.",
         Text::PasswordTooLong => "A password has at most {most} characters.",
         Text::NameTooLong => "A name has at most {most} characters.",
@@ -59,9 +65,16 @@ pub const fn say(text: Text) -> &'static str {
         Text::NothingHere => "There is nothing here.",
         Text::TooLarge => "That is too large.",
         Text::TooManyRequests => "Too many requests. Please try again in {seconds} s.",
+        Text::TooManyRequestsForLong => "Too many requests. Please try again in {minutes} min.",
+        Text::TooManyStops => {
+            "You have stopped too much before it began, which costs us and not you. Please try again in {minutes} min."
+        }
         Text::IdempotencyMismatch => "This Idempotency-Key was used before with another request.",
         Text::MethodNotAllowed => "This address does not take that method.",
         Text::UnsupportedMedia => "Send the body as {kind}.",
+        Text::UnknownHost => {
+            "This server does not know the name by which it was asked. Its operator can add it to ALLOWED_HOSTS."
+        }
         Text::RequestUnreadable => "The request could not be read.",
         Text::FormUnreadable => "The form could not be read.",
         Text::ProviderFailed => "The model could not answer. Nothing was charged.",

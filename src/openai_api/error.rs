@@ -49,7 +49,7 @@ impl V1Error {
                 ("insufficient_quota", Some("insufficient_quota"))
             }
             AppError::ContentBlocked => ("image_generation_user_error", Some("moderation_blocked")),
-            AppError::RateLimited { .. } => ("requests", Some("rate_limit_exceeded")),
+            AppError::RateLimited { .. } | AppError::TooManyStops { .. } => ("requests", Some("rate_limit_exceeded")),
             AppError::InvalidInput { field, .. } if field == "model" => {
                 ("invalid_request_error", Some("model_not_found"))
             }

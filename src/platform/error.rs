@@ -45,8 +45,13 @@ pub enum AppError {
     MethodNotAllowed,
     TooLarge,
     UnsupportedMedia(String),
-    /// `limit` is how many a minute are allowed.
+    /// `limit` is how many are allowed in the time of that limit.
     RateLimited {
+        retry_after_secs: u64,
+        limit: u32,
+    },
+    /// Too much work was stopped before there was anything to pay for.
+    TooManyStops {
         retry_after_secs: u64,
         limit: u32,
     },
@@ -75,8 +80,14 @@ impl fmt::Display for AppError {
             }
             Self::UnsupportedMedia(kind) => return f.write_str(&fill(Text::UnsupportedMedia, &[("kind", kind)])),
             Self::MissingScope(scopes) => return f.write_str(&fill(Text::MissingScope, &[("scopes", scopes)])),
+            Self::RateLimited { retry_after_secs: seconds @ ..=120, .. } => {
+                return f.write_str(&fill(Text::TooManyRequests, &[("seconds", &seconds.to_string())]));
+            }
             Self::RateLimited { retry_after_secs, .. } => {
-                return f.write_str(&fill(Text::TooManyRequests, &[("seconds", &retry_after_secs.to_string())]));
+                return f.write_str(&minutes(Text::TooManyRequestsForLong, *retry_after_secs));
+            }
+            Self::TooManyStops { retry_after_secs, .. } => {
+                return f.write_str(&minutes(Text::TooManyStops, *retry_after_secs));
             }
             Self::Unauthenticated => Text::PleaseSignIn,
             Self::InvalidCredentials => Text::WrongCredentials,
@@ -103,6 +114,10 @@ fn amounts(text: Text, needed: i64, available: i64) -> String {
     fill(text, &[("needed", &needed.to_string()), ("available", &available.to_string())])
 }
 
+fn minutes(text: Text, seconds: u64) -> String {
+    fill(text, &[("minutes", &seconds.div_ceil(60).to_string())])
+}
+
 impl AppError {
     /// The error of a field that the caller sent.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
@@ -124,7 +139,7 @@ impl AppError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TooLarge => "too_large",
             Self::UnsupportedMedia(_) => "unsupported_media_type",
-            Self::RateLimited { .. } | Self::ProviderRateLimited => "rate_limited",
+            Self::RateLimited { .. } | Self::TooManyStops { .. } | Self::ProviderRateLimited => "rate_limited",
             Self::ProviderFailed => "provider_failed",
             Self::ProviderTimeout => "provider_timeout",
             Self::ContentBlocked => "content_blocked",
@@ -148,7 +163,7 @@ impl AppError {
             Self::TooLarge => 413,
             Self::UnsupportedMedia(_) => 415,
             Self::ContentBlocked => 422,
-            Self::RateLimited { .. } | Self::ProviderRateLimited => 429,
+            Self::RateLimited { .. } | Self::TooManyStops { .. } | Self::ProviderRateLimited => 429,
             Self::Internal => 500,
             Self::ProviderFailed => 502,
             Self::Unavailable => 503,

@@ -1,6 +1,6 @@
 //! Where the site is: what every page and every address depends on.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use leptos::config::LeptosOptions;
 use url::Url;
 
 use super::config::Reader;
+use super::http::host::KnownHosts;
+use super::limits::{Rates, TrustedProxy};
 
 /// Where the site is and where it keeps its files.
 #[derive(Debug, Clone)]
@@ -17,13 +19,16 @@ pub struct SiteConfig {
     pub addr: SocketAddr,
     /// `PUBLIC_URL` (<http://localhost:3000>): how browsers reach the site. With `https` cookies are `Secure`.
     pub public_url: Url,
+    /// `ALLOWED_HOSTS` (none): other names than that of `PUBLIC_URL` under which the site is asked for.
+    pub known_hosts: KnownHosts,
     /// `DATA_DIR` (./data): the database and everything else that must survive.
     pub data_dir: PathBuf,
-    /// `TRUSTED_PROXIES` (none): addresses whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
-    /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins and registrations that one address may try in a minute, and messages that
-    /// one user may send.
-    pub rate_limit_per_minute: u32,
+    /// `TRUSTED_PROXIES` (none): addresses and networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins that one address may try in a minute, and messages that one user may send.
+    /// `REGISTRATIONS_PER_HOUR` (as many as that): registrations of one address. `FREE_STOPS_PER_DAY` (50): how often one
+    /// user may stop work before there is anything to pay for.
+    pub rates: Rates,
 }
 
 impl SiteConfig {
@@ -36,24 +41,34 @@ impl SiteConfig {
 
 impl SiteConfig {
     pub(crate) fn read(reader: &mut Reader) -> Self {
+        let public_url = reader.url("PUBLIC_URL", "http://localhost:3000");
+        let usual = Rates::of(reader.at_least("RATE_LIMIT_PER_MINUTE", 20, 1));
         Self {
             addr: reader.parsed(
                 "SITE_ADDR",
                 SocketAddr::from(([127, 0, 0, 1], 3000)),
                 "an address such as 127.0.0.1:3000",
             ),
-            public_url: reader.url("PUBLIC_URL", "http://localhost:3000"),
+            known_hosts: KnownHosts::read(reader, &public_url),
+            public_url,
             data_dir: reader.text("DATA_DIR").unwrap_or("./data").into(),
             trusted_proxies: reader
                 .list("TRUSTED_PROXIES")
                 .into_iter()
                 .filter_map(|text| {
                     text.parse()
-                        .map_err(|_| reader.problem("TRUSTED_PROXIES", format!("{text:?} is not an IP address")))
+                        .map_err(|_| {
+                            reader
+                                .problem("TRUSTED_PROXIES", format!("{text:?} is no IP address and no network (CIDR)"));
+                        })
                         .ok()
                 })
                 .collect(),
-            rate_limit_per_minute: reader.at_least("RATE_LIMIT_PER_MINUTE", 20, 1),
+            rates: Rates {
+                registrations_per_hour: reader.at_least("REGISTRATIONS_PER_HOUR", usual.registrations_per_hour, 1),
+                free_stops_per_day: reader.at_least("FREE_STOPS_PER_DAY", usual.free_stops_per_day, 1),
+                ..usual
+            },
         }
     }
 }

@@ -184,7 +184,7 @@ impl Cast {
             created_at: now_millis() - 1000,
             last_used_at: None,
         };
-        app.state.stores.accounts.create_key(hash_secret(&secret), id, stored).await.unwrap();
+        app.state.stores.accounts.create_key(hash_secret(&secret), id, stored, 20).await.unwrap();
         Self { expired: User { key: Some(secret), ..owner.clone() }, owner, roles }
     }
 

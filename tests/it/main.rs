@@ -58,6 +58,7 @@ mod replicate;
 mod s3_server;
 mod security;
 mod servers;
+mod sign_in;
 mod signposts;
 mod storage_contract;
 mod stores;

@@ -141,3 +141,56 @@ async fn nothing_secret_is_in_pages_or_errors() {
         }
     }
 }
+
+#[tokio::test]
+async fn choices_are_kept_in_cookies_that_only_travel_encrypted() {
+    for (url, secure) in [("http://localhost:3000", false), ("https://chat.example.org", true)] {
+        let app = TestApp::start_with(&[("PUBLIC_URL", url)]).await;
+        for (path, field, value) in [("/theme", "theme", "dark"), ("/language", "language", "zh")] {
+            let response = app.visitor().post_form(path, &[(field, value)]).send().await.unwrap();
+            let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+            assert_eq!(cookie.contains("Secure"), secure, "{cookie}");
+        }
+    }
+}
+
+/// A page of another site whose name leads to this server (DNS rebinding) is refused, whatever it asks.
+#[tokio::test]
+async fn only_names_of_this_site_are_answered() {
+    let vars = [("PUBLIC_URL", "https://chat.example.org"), ("ALLOWED_HOSTS", "tessera.internal, *.example.net")];
+    let app = TestApp::start_with(&vars).await;
+    let ask = async |path: &str, host: &str| {
+        let response = app.visitor().get(path).header("host", host).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    for path in ["/", "/sign-in", "/metrics", "/api/providers", "/v1/models", "/nowhere", "/favicon.svg"] {
+        for evil in
+            ["evil.example", "evil.example:3000", "chat.example.org.evil.example", "example.net", "localhost.evil"]
+        {
+            let (status, body) = ask(path, evil).await;
+            assert_eq!(status, 400, "{path} {evil}");
+            assert!(body.contains("ALLOWED_HOSTS"), "{path} {evil}: {body}");
+        }
+    }
+    // A port says nothing, an address cannot be led astray, and names of this machine are this machine.
+    let addr = app.addr.to_string();
+    for ours in [
+        "chat.example.org",
+        "CHAT.example.org:8443",
+        "chat.example.org.",
+        "tessera.internal",
+        "a.example.net",
+        "a.b.example.net:80",
+        "localhost",
+        "localhost:3000",
+        "127.0.0.1",
+        "[::1]:3000",
+        &addr,
+    ] {
+        assert_eq!(ask("/", ours).await.0, 200, "{ours}");
+        assert_eq!(ask("/metrics", ours).await.0, 200, "{ours}");
+    }
+    for probe in ["/healthz", "/readyz"] {
+        assert_eq!(ask(probe, "evil.example").await.0, 200, "{probe}");
+    }
+}

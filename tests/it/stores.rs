@@ -142,7 +142,7 @@ over_every_store! {
                 created_at: now_millis(),
                 last_used_at: None,
             };
-            stores.accounts.create_key(hash, user, key.clone()).await.unwrap();
+            stores.accounts.create_key(hash, user, key.clone(), 20).await.unwrap();
             let (owner, found) = stores.accounts.find_key(hash).await.unwrap().unwrap();
             assert_eq!((owner.id, &found), (user, &key));
             assert_eq!(stores.accounts.list_keys(user).await.unwrap()[number], key);
@@ -166,6 +166,31 @@ over_every_store! {
         let nobody = Email::parse("nobody@example.org").unwrap();
         assert!(accounts.find_user(&nobody).await.unwrap().is_none());
         assert!(!accounts.set_role(&nobody, Role::Admin).await.unwrap());
+    }
+
+    async fn a_user_has_so_many_keys_and_no_more(stores) {
+        fn key() -> StoredKey {
+            let id = Uuid::now_v7();
+            let (name, hint) = ("A key".to_owned(), "abcd".to_owned());
+            StoredKey { id, name, hint, per_minute: None, budget: None, created_at: now_millis(), last_used_at: None }
+        }
+        let (user, other) = (new_user(&stores).await, new_user(&stores).await);
+        let accounts = stores.accounts;
+        let tries: Vec<_> = (0..24).map(|number| {
+            let accounts = accounts.clone();
+            tokio::spawn(async move { accounts.create_key([number; 32], user, key(), 7).await.unwrap() })
+        }).collect();
+        let mut made = 0;
+        for task in tries { made += usize::from(task.await.unwrap()); }
+        let keys = accounts.list_keys(user).await.unwrap();
+        assert_eq!((made, keys.len()), (7, 7));
+        // One that is gone makes room for one; who has more than there may be gets none.
+        assert!(accounts.delete_key(user, keys[3].id).await.unwrap());
+        assert!(!accounts.create_key([30; 32], user, key(), 6).await.unwrap());
+        assert!(accounts.create_key([31; 32], user, key(), 7).await.unwrap());
+        assert!(!accounts.create_key([32; 32], user, key(), 7).await.unwrap());
+        assert!(!accounts.create_key([33; 32], user, key(), 3).await.unwrap());
+        assert!(accounts.create_key([34; 32], other, key(), 7).await.unwrap());
     }
 
     async fn a_session_lasts_until_it_ends_or_runs_out(stores) {

@@ -2,7 +2,8 @@
 
 use axum::extract::{Form, FromRef, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::header::SET_COOKIE;
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
@@ -55,7 +56,7 @@ struct SignedIn {
 #[utoipa::path(post, path = "/api/auth/register", tag = "Accounts", security(()),
     request_body(content = CredentialsForm,
         example = json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada"})),
-    responses((status = 201, description = "The new user. Sets the session cookie.", body = Envelope<SignedIn>),
+    responses((status = 201, description = "The new user. Sets the cookies of the session and of the device.", body = Envelope<SignedIn>),
         Refusal::<409>, Refusal::<429>))]
 async fn register(
     State(account): State<Account>,
@@ -63,18 +64,19 @@ async fn register(
     jar: CookieJar,
     ApiJson(form, _): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
-    let session = account.register(&address.0, form).await?;
+    let session = account.register(address, form).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });
-    Ok((StatusCode::CREATED, jar.add(cookie_of(&account, session)), body).into_response())
+    Ok(signed_in(&account, jar, session, (StatusCode::CREATED, body)))
 }
 
 /// Signs in.
 ///
-/// How often this may be tried is limited per address.
+/// How often this may be tried is limited per address, and per address and account. A device that has signed in before is
+/// known by a cookie: guessing of others does not keep it out.
 #[utoipa::path(post, path = "/api/auth/login", tag = "Accounts", security(()),
     request_body(content = CredentialsForm,
         example = json!({"email": "ada@example.org", "password": "correct horse battery"})),
-    responses((status = 200, description = "The user. Sets the session cookie.", body = Envelope<SignedIn>),
+    responses((status = 200, description = "The user. Sets the cookies of the session and of the device.", body = Envelope<SignedIn>),
         Refusal::<401>, Refusal::<429>))]
 async fn login(
     State(account): State<Account>,
@@ -82,9 +84,9 @@ async fn login(
     jar: CookieJar,
     ApiJson(form, _): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
-    let session = account.login(&address.0, form).await?;
+    let session = account.login(address, device_of(&account, &jar), form).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });
-    Ok((jar.add(cookie_of(&account, session)), body).into_response())
+    Ok(signed_in(&account, jar, session, body))
 }
 
 /// Ends the session.
@@ -126,19 +128,19 @@ async fn submit_sign_in(
 async fn submit(
     page: AuthPage,
     State(account): State<Account>,
-    ClientAddress(address): ClientAddress,
+    address: ClientAddress,
     theme: Theme,
     jar: CookieJar,
     Form(form): Form<CredentialsForm>,
 ) -> Response {
     let session = match page {
-        AuthPage::SignUp => account.register(&address, form.clone()).await,
-        AuthPage::SignIn => account.login(&address, form.clone()).await,
+        AuthPage::SignUp => account.register(address, form.clone()).await,
+        AuthPage::SignIn => account.login(address, device_of(&account, &jar), form.clone()).await,
     };
     match session {
         Ok(session) => {
             let next = same_site_path(form.next.as_deref(), "/chat");
-            (jar.add(cookie_of(&account, session)), Redirect::to(&next)).into_response()
+            signed_in(&account, jar, session, Redirect::to(&next))
         }
         Err(error) => auth_page(&account, page, theme, &form, Some(error)),
     }
@@ -155,8 +157,8 @@ struct ThemeForm {
     next: Option<String>,
 }
 
-async fn submit_theme(jar: CookieJar, Form(form): Form<ThemeForm>) -> Response {
-    choose(jar, Theme::COOKIE, Theme::parse(&form.theme).as_str(), form.next.as_deref())
+async fn submit_theme(State(account): State<Account>, jar: CookieJar, Form(form): Form<ThemeForm>) -> Response {
+    choose(&account, jar, Theme::COOKIE, Theme::parse(&form.theme).as_str(), form.next.as_deref())
 }
 
 #[derive(Deserialize)]
@@ -165,28 +167,48 @@ struct LanguageForm {
     next: Option<String>,
 }
 
-async fn submit_language(jar: CookieJar, Form(form): Form<LanguageForm>) -> Response {
-    choose(jar, LANGUAGE_COOKIE, Language::parse(&form.language).unwrap_or_default().code(), form.next.as_deref())
+async fn submit_language(State(account): State<Account>, jar: CookieJar, Form(form): Form<LanguageForm>) -> Response {
+    let language = Language::parse(&form.language).unwrap_or_default().code();
+    choose(&account, jar, LANGUAGE_COOKIE, language, form.next.as_deref())
 }
 
 /// Remembers a choice for a year, and goes back to where it was made.
-fn choose(jar: CookieJar, cookie: &'static str, value: &'static str, next: Option<&str>) -> Response {
+fn choose(
+    account: &Account,
+    jar: CookieJar,
+    cookie: &'static str,
+    value: &'static str,
+    next: Option<&str>,
+) -> Response {
     let cookie = Cookie::build((cookie, value))
         .path("/")
+        .secure(account.site.is_https())
         .same_site(SameSite::Lax)
         .max_age(time::Duration::seconds(COOKIE_SECS.into()));
     (jar.add(cookie), Redirect::to(&same_site_path(next, "/"))).into_response()
 }
 
-fn cookie_of(account: &Account, session: NewSession) -> Cookie<'static> {
+/// An answer with the cookies of a new session, and of the device that it is on.
+fn signed_in(account: &Account, jar: CookieJar, session: NewSession, body: impl IntoResponse) -> Response {
     let seconds = i64::try_from(SESSION_LIFETIME.as_secs()).unwrap_or(i64::MAX);
-    Cookie::build((account.session_cookie(), session.token))
+    let device = secret_cookie(account, account.device_cookie(), session.device, COOKIE_SECS.into());
+    let session = secret_cookie(account, account.session_cookie(), session.token, seconds);
+    (jar.add(session), AppendHeaders([(SET_COOKIE, device.to_string())]), body).into_response()
+}
+
+fn secret_cookie(account: &Account, name: &'static str, value: String, seconds: i64) -> Cookie<'static> {
+    Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(account.site.is_https())
         .max_age(time::Duration::seconds(seconds))
         .build()
+}
+
+/// What the device was given when somebody signed in on it.
+fn device_of<'a>(account: &Account, jar: &'a CookieJar) -> Option<&'a str> {
+    jar.get(account.device_cookie()).map(Cookie::value)
 }
 
 async fn end_session(account: &Account, jar: CookieJar) -> Result<CookieJar, ApiError> {

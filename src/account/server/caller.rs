@@ -13,7 +13,7 @@ use super::keys::{KEY_PREFIX, KeyGrant, bit};
 use crate::account::{Profile, Scope};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
-use crate::platform::limits::{Limit, Quota, RateLimiter};
+use crate::platform::limits::{Attempt, Limit, Quota, RateLimiter};
 
 /// The signed-in user behind a request.
 #[derive(Debug, Clone)]
@@ -76,18 +76,24 @@ impl Caller {
         Ok(caller)
     }
 
-    /// Counts a request that spends against the limit of its key, if it has one, and of its user. Returns what is the
-    /// less.
+    /// Counts a request that spends against the limit of its key, if it has one, and of its user, who must not have
+    /// stopped too much for nothing. Returns what is the less.
     ///
     /// # Errors
-    /// [`AppError::RateLimited`].
+    /// [`AppError::RateLimited`], [`AppError::TooManyStops`].
     pub async fn count_spending(&self, limiter: &dyn RateLimiter) -> AppResult<Quota> {
-        let mut tightest = None;
-        if let Some(KeyGrant { per_minute: Some(per_minute), spending, .. }) = self.key {
-            tightest = Some(limiter.check(Limit::ApiKey(per_minute), &spending.id.to_string()).await?);
-        }
-        let quota = limiter.check(Limit::Spend, &self.id.to_string()).await?;
-        Ok(tightest.filter(|tightest| tightest.remaining < quota.remaining).unwrap_or(quota))
+        let own = match self.key {
+            Some(KeyGrant { per_minute: Some(per_minute), spending, .. }) => {
+                Some(Attempt::of(Limit::ApiKey(per_minute), spending.id.to_string()))
+            }
+            _ => None,
+        };
+        let user = self.id.to_string();
+        let attempts = [Attempt::look(Limit::FreeStop, user.clone())].into_iter().chain(own);
+        let attempts: Vec<_> = attempts.chain([Attempt::of(Limit::Spend, user)]).collect();
+        let quotas = limiter.check_all(&attempts).await?;
+        // Never that of the stops.
+        quotas.into_iter().skip(1).rev().min_by_key(|quota| quota.remaining).ok_or(AppError::Internal)
     }
 
     /// The user behind the server function that is running.

@@ -71,10 +71,6 @@ impl Account {
             let problem = fill(Text::InvalidKeyDays, &[("most", &MAX_KEY_DAYS.to_string())]);
             return Err(AppError::invalid("expiresInDays", problem));
         }
-        if self.store.list_keys(user).await?.len() >= MAX_API_KEYS {
-            let problem = fill(Text::TooManyKeys, &[("most", &MAX_API_KEYS.to_string())]);
-            return Err(AppError::Conflict(problem));
-        }
         let key = format!("{KEY_PREFIX}{}", new_secret());
         let stored = StoredKey {
             id: Uuid::now_v7(),
@@ -87,7 +83,10 @@ impl Account {
             created_at: now_millis(),
             last_used_at: None,
         };
-        self.store.create_key(hash_secret(&key), user, stored.clone()).await?;
+        if !self.store.create_key(hash_secret(&key), user, stored.clone(), MAX_API_KEYS).await? {
+            let problem = fill(Text::TooManyKeys, &[("most", &MAX_API_KEYS.to_string())]);
+            return Err(AppError::Conflict(problem));
+        }
         tracing::info!(%user, key = %stored.id, "an API key was made");
         Ok(NewApiKey { key, about: shown(stored, 0)? })
     }

@@ -3,6 +3,8 @@
 pub mod api;
 pub mod caller;
 pub mod config;
+mod device;
+pub mod email;
 mod form_page;
 pub mod key_api;
 pub mod keys;

@@ -3,6 +3,8 @@
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString, rand_core::OsRng};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::{Score, zxcvbn};
 
 use crate::platform::error::{AppError, AppResult};
 
@@ -35,10 +37,23 @@ impl Passwords {
     /// # Errors
     /// [`AppError::Internal`].
     pub async fn hash(&self, password: String) -> AppResult<String> {
-        self.run(move || hash_blocking(&password)).await?
+        self.run(move || hash_blocking(&normalised(&password))).await?
     }
 
-    /// Whether the password is the one that was hashed; always `false`, and as slow, for `None`.
+    /// Whether a password is among the million that are guessed first, by somebody who knows these words of the user.
+    ///
+    /// # Errors
+    /// [`AppError::Internal`].
+    pub async fn is_guessable(&self, password: String, known: Vec<String>) -> AppResult<bool> {
+        let is_weak = move || {
+            let known: Vec<_> = known.iter().map(String::as_str).collect();
+            zxcvbn(&normalised(&password), &known).score() < Score::Two
+        };
+        self.run(is_weak).await
+    }
+
+    /// Whether the password is the one that was hashed, also as it was typed, for hashes from before passwords were normalised;
+    /// always `false`, and as slow, for `None`.
     ///
     /// # Errors
     /// [`AppError::Internal`].
@@ -47,7 +62,11 @@ impl Passwords {
         let hash = hash.unwrap_or_else(|| DECOY.to_owned());
         let right = self
             .run(move || {
-                PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
+                let normalised = normalised(&password);
+                PasswordHash::new(&hash).is_ok_and(|hash| {
+                    let is_right = |typed: &str| hasher().verify_password(typed.as_bytes(), &hash).is_ok();
+                    is_right(&normalised) || normalised != password && is_right(&password)
+                })
             })
             .await?;
         Ok(right && known)
@@ -57,6 +76,13 @@ impl Passwords {
         let _permit = self.permits.acquire().await.map_err(|_| AppError::Internal)?;
         tokio::task::spawn_blocking(work).await.map_err(|_| AppError::Internal)
     }
+}
+
+/// The same password however a keyboard writes it: an accent alone or with its letter, digits of full width (NFKC, as NIST
+/// SP 800-63B has it).
+#[must_use]
+pub fn normalised(password: &str) -> String {
+    password.nfkc().collect()
 }
 
 fn hasher() -> Argon2<'static> {
@@ -84,5 +110,36 @@ mod tests {
         assert!(!passwords.verify("wrong horse".into(), Some(hash)).await.unwrap());
         assert!(!passwords.verify("correct horse".into(), None).await.unwrap());
         assert!(PasswordHash::new(DECOY).is_ok(), "the decoy takes as long as a hash");
+    }
+    #[tokio::test]
+    async fn however_it_is_typed_and_from_before_it_did_not_matter() {
+        let passwords = Passwords::default();
+        let (composed, decomposed) = ("caf\u{e9} １７", "cafe\u{301} 17");
+        let new = passwords.hash(decomposed.into()).await.unwrap();
+        let old = hash_blocking(decomposed).unwrap();
+        let old_wide = hash_blocking(composed).unwrap();
+        for (typed, hash, right) in [
+            (composed, &new, true),
+            (decomposed, &new, true),
+            (decomposed, &old, true),
+            (composed, &old, false),
+            (composed, &old_wide, true),
+            ("cafe 17", &new, false),
+        ] {
+            assert_eq!(passwords.verify(typed.into(), Some(hash.clone())).await.unwrap(), right, "{typed} {hash}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_guessed_first_is_guessable() {
+        let passwords = Passwords::default();
+        let known = vec!["ada.lovelace@example.org".to_owned(), "ada.lovelace".to_owned()];
+        let is_guessable = async |password: &str| passwords.is_guessable(password.into(), known.clone()).await.unwrap();
+        for weak in ["password", "ｐａｓｓｗｏｒｄ", "12345678", "Ada.Lovelace@example.org", "ada.lovelace1"] {
+            assert!(is_guessable(weak).await, "{weak}");
+        }
+        for good in ["correct horse battery", "Xk2-uuQ7!lm", "四时田园杂兴其一二"] {
+            assert!(!is_guessable(good).await, "{good}");
+        }
     }
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::Account;
-use super::store::User;
+use super::device::{known_device, new_device};
+use super::password::normalised;
+use super::store::{AccountStore, User};
 use crate::account::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
 use crate::i18n::{Text, fill, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
-use crate::platform::limits::Limit;
+use crate::platform::limits::{ClientAddress, Limit};
 use crate::platform::secret::{hash_secret, new_secret};
 
 /// How long a session lasts.
@@ -21,6 +23,8 @@ pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 pub struct NewSession {
     pub token: String,
     pub profile: Profile,
+    /// By which the device is known from now on.
+    pub device: String,
 }
 
 impl Account {
@@ -29,14 +33,19 @@ impl Account {
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
     /// [`AppError::RateLimited`].
-    pub async fn register(&self, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
+    pub async fn register(&self, address: ClientAddress, form: CredentialsForm) -> AppResult<NewSession> {
         let email = Email::parse(&form.email)?;
+        email.check_looks()?;
         check_new_password(&form.password)?;
         let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
         if name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
             return Err(AppError::invalid("name", fill(Text::NameTooLong, &[("most", &MAX_NAME_CHARS.to_string())])));
         }
-        self.limiter.check(Limit::Register, address).await?;
+        self.limiter.check(Limit::RegisterForm, &address.customer()).await?;
+        if self.passwords.is_guessable(form.password.clone(), known_words(&email, &name)).await? {
+            return Err(AppError::invalid("password", t(Text::PasswordGuessable)));
+        }
+        self.limiter.check(Limit::Register, &address.site()).await?;
         // Hashed before looking, so that a taken address answers no faster than a free one.
         let password_hash = self.passwords.hash(form.password).await?;
         let user = User {
@@ -46,7 +55,7 @@ impl Account {
             email: email.as_str().to_owned(),
             password_hash,
         };
-        if !self.store.create_user(user.clone()).await? {
+        if find_user(self.store.as_ref(), &email).await?.is_some() || !self.store.create_user(user.clone()).await? {
             return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
         }
         // Opens the account with its free credits; were it cut off here, the first use would do it.
@@ -55,27 +64,34 @@ impl Account {
         self.start_session(&user).await
     }
 
-    /// Signs in. The answer and its time are the same for a wrong password and an unknown address.
+    /// Signs in, from a device that may have been given a proof that it did so before. The answer and its time are the same
+    /// for a wrong password and an unknown address.
     ///
     /// # Errors
     /// [`AppError::InvalidCredentials`], [`AppError::RateLimited`].
-    pub async fn login(&self, address: &str, form: CredentialsForm) -> AppResult<NewSession> {
+    pub async fn login(
+        &self,
+        address: ClientAddress,
+        device: Option<&str>,
+        form: CredentialsForm,
+    ) -> AppResult<NewSession> {
         let email = Email::parse(&form.email)?;
         if form.password.is_empty() {
             return Err(AppError::invalid("password", t(Text::EnterPassword)));
         }
-        self.limiter.check(Limit::LoginAddress, address).await?;
-        self.limiter.check(Limit::LoginEmail, email.as_str()).await?;
+        let user = find_user(self.store.as_ref(), &email).await?;
+        let device = user.as_ref().zip(device).and_then(|(user, cookie)| known_device(user, cookie));
+        self.admit_sign_in(address, &email, device).await?;
         // Longer than any password that was ever set: no need to hash it.
-        if form.password.chars().count() > *PASSWORD_CHARS.end() {
+        let is_longer = |password: &str| password.chars().count() > *PASSWORD_CHARS.end();
+        if is_longer(&form.password) && is_longer(&normalised(&form.password)) {
             return Err(AppError::InvalidCredentials);
         }
-        let user = self.store.find_user(&email).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let right = self.passwords.verify(form.password, hash).await?;
         let Some(mut user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
         if self.is_admin_email(&email) && user.role != Role::Admin {
-            self.store.set_role(&email, Role::Admin).await?;
+            self.store.set_role(&Email::stored(user.email.clone()), Role::Admin).await?;
             user.role = Role::Admin;
         }
         self.start_session(&user).await
@@ -102,14 +118,40 @@ impl Account {
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] for no address, [`AppError::NotFound`] for no such user.
-pub async fn grant_admin(accounts: &dyn super::store::AccountStore, email: &str) -> AppResult<()> {
-    let email = Email::parse(email)?;
-    if accounts.set_role(&email, Role::Admin).await? { Ok(()) } else { Err(AppError::NotFound) }
+pub async fn grant_admin(accounts: &dyn AccountStore, email: &str) -> AppResult<()> {
+    let user = find_user(accounts, &Email::parse(email)?).await?.ok_or(AppError::NotFound)?;
+    if accounts.set_role(&Email::stored(user.email), Role::Admin).await? { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+/// The user with this address, in whatever form it was stored.
+async fn find_user(accounts: &dyn AccountStore, email: &Email) -> AppResult<Option<User>> {
+    let mut found = accounts.find_user(email).await?;
+    for earlier in email.earlier() {
+        if found.is_none() {
+            found = accounts.find_user(&earlier).await?;
+        }
+    }
+    Ok(found)
+}
+
+/// What somebody who guesses would try first: the address, the name, and their parts.
+fn known_words(email: &Email, name: &str) -> Vec<String> {
+    let (local, domain) = email.as_str().split_once('@').unwrap_or_default();
+    let run_together = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
+    let wholes = [email.as_str(), local, domain, name, "tessera"].map(str::to_owned);
+    let parts = [local, domain, name].into_iter().flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric()));
+    let parts = parts.filter(|part| part.chars().count() >= 3).map(str::to_owned);
+    wholes
+        .into_iter()
+        .chain(parts)
+        .chain([run_together(local), run_together(name)])
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 fn check_new_password(password: &str) -> AppResult<()> {
     let (least, most) = PASSWORD_CHARS.into_inner();
-    match password.chars().count() {
+    match normalised(password).chars().count() {
         count if count < least => {
             Err(AppError::invalid("password", fill(Text::PasswordTooShort, &[("least", &least.to_string())])))
         }
@@ -129,6 +171,6 @@ impl Account {
         let token = new_secret();
         let lifetime = i64::try_from(SESSION_LIFETIME.as_millis()).unwrap_or(i64::MAX);
         self.store.create_session(hash_secret(&token), user.id, now_millis() + lifetime).await?;
-        Ok(NewSession { token, profile: user.profile() })
+        Ok(NewSession { token, profile: user.profile(), device: new_device(user) })
     }
 }

@@ -59,7 +59,8 @@ fn key_for(thread: Thread, request: &ChatRequest) -> String {
 }
 
 fn give_up(thread: Thread, turn: u32, mut request: ChatRequest, sending: Sending, mut failure: Failure) {
-    if let ("rate_limited", Some(seconds)) = (&*failure.code, failure.retry_after) {
+    // For longer, nobody waits and watches: then it is said why, and when to come back.
+    if let ("rate_limited", Some(seconds @ ..=120)) = (&*failure.code, failure.retry_after) {
         t(Text::ALotAtOnce).clone_into(&mut failure.text);
         spawn_local(count_down(thread, seconds));
     }

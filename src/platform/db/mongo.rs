@@ -27,7 +27,7 @@ const POOL: u32 = 64;
 const DEFAULT_DATABASE: &str = "tessera";
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 6;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -283,6 +283,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             keys.update_many(doc! { "scopes": { "$exists": false } }, doc! { "$set": { "scopes": all } }).await?;
             Ok(())
         }
+        6 => make_indexes(mongo, [("apiKeys", doc! { "user": 1, "slot": 1 }, unique_if_set("slot"))]).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }

@@ -129,7 +129,7 @@ pub fn error_response(error: &AppError, status: u16, body: Json<impl Serialize>)
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, body).into_response();
     let retry_after = match *error {
-        AppError::RateLimited { retry_after_secs, limit } => {
+        AppError::RateLimited { retry_after_secs, limit } | AppError::TooManyStops { retry_after_secs, limit } => {
             response = with_quota(response, Quota { limit, remaining: 0, reset_secs: retry_after_secs });
             Some(retry_after_secs)
         }

@@ -1,12 +1,14 @@
 //! [`RateLimiter`] in Redis, so that all servers count together.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use redis::Script;
 use sha2::{Digest, Sha256};
 
-use super::{Limit, LocalRateLimiter, Quota, RateLimiter, refuse};
+use super::{Attempt, Limit, LocalRateLimiter, Quota, RateLimiter, Rates};
 use crate::platform::error::AppResult;
 use crate::platform::redis::Redis;
 
@@ -14,7 +16,7 @@ use crate::platform::redis::Redis;
 pub struct RedisRateLimiter {
     redis: Redis,
     script: Script,
-    per_minute: u32,
+    rates: Rates,
     /// Counts along all the time: who has used up a limit here does not get a new one because Redis went away.
     local: LocalRateLimiter,
 }
@@ -22,25 +24,28 @@ pub struct RedisRateLimiter {
 impl RedisRateLimiter {
     /// As [`LocalRateLimiter::new`].
     #[must_use]
-    pub fn new(redis: Redis, per_minute: u32) -> Self {
+    pub fn new(redis: Redis, rates: Rates) -> Self {
         let script = Script::new(include_str!("gcra.lua"));
-        Self { redis, script, per_minute, local: LocalRateLimiter::new(per_minute) }
+        Self { redis, script, rates, local: LocalRateLimiter::new(rates) }
     }
 }
 
 #[async_trait]
 impl RateLimiter for RedisRateLimiter {
-    async fn check(&self, limit: Limit, key: &str) -> AppResult<Quota> {
-        let counted_here = self.local.count(limit, key);
-        let count = limit.per_minute(self.per_minute);
-        let mut attempt = self.script.key(redis_key(limit, key));
-        attempt.arg(count);
-        let answer = self.redis.run(async |mut connection| attempt.invoke_async(&mut connection).await).await;
-        match answer {
-            Some((1, remaining, _)) => Ok(Quota::new(count, remaining)),
-            Some((_, _, wait_millis)) => Err(refuse(count, wait_millis)),
-            None => counted_here,
+    async fn check_all(&self, attempts: &[Attempt]) -> AppResult<Vec<Quota>> {
+        let counted_here = self.local.count(attempts);
+        let mut asked = self.script.prepare_invoke();
+        for Attempt { limit, subject, counts } in attempts {
+            let rate = self.rates.rate(*limit);
+            asked.key(redis_key(*limit, subject)).arg(rate.count).arg(rate.period_micros()).arg(u32::from(*counts));
         }
+        let answer = self.redis.run(async |mut connection| asked.invoke_async(&mut connection).await).await;
+        let Some((refused, wait_micros, left)): Option<(usize, u64, Vec<u32>)> = answer else { return counted_here };
+        if let Some(Attempt { limit, .. }) = refused.checked_sub(1).and_then(|number| attempts.get(number)) {
+            return Err(limit.refuse(self.rates.rate(*limit), Duration::from_micros(wait_micros)));
+        }
+        let quotas = attempts.iter().zip(left).map(|(attempt, left)| self.rates.rate(attempt.limit).quota(left));
+        Ok(quotas.collect())
     }
 
     fn forget_idle(&self) {

@@ -67,7 +67,8 @@ pub trait AccountStore: Send + Sync {
     async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>>;
     async fn delete_session(&self, token: SecretHash) -> StoreResult<()>;
     async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()>;
-    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()>;
+    /// Stores a new key; `false` where the user has `most` already, however many are made at once.
+    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey, most: usize) -> StoreResult<bool>;
     /// The keys of a user, oldest first.
     async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>>;
     async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>>;

@@ -63,6 +63,21 @@ struct KeyDocument {
     expires_at: Option<i64>,
     created_at: i64,
     last_used_at: Option<i64>,
+    /// Which of a user's places it has: no two keys have the same, so there are never more keys than places. Keys from before
+    /// there were places have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slot: Option<i64>,
+}
+
+/// A place that is free where there are `most`, some other one for each `number`. Those of keys without one are the last.
+fn free_slot(taken: &[Option<i64>], most: usize, number: u128) -> Option<i64> {
+    if taken.len() >= most {
+        return None;
+    }
+    let places = most.saturating_sub(taken.iter().filter(|slot| slot.is_none()).count());
+    let mut free = (0..i64::try_from(places).ok()?).filter(|place| !taken.contains(&Some(*place)));
+    let count = u128::try_from(free.clone().count()).ok().filter(|count| *count > 0)?;
+    free.nth(usize::try_from(number % count).ok()?)
 }
 
 fn all_scopes() -> Vec<String> {
@@ -167,26 +182,37 @@ impl AccountStore for MongoAccountStore {
         Ok(())
     }
 
-    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
-        let StoredKey { id, name, hint, per_minute, budget, scopes, expires_at, created_at, last_used_at } = key;
-        let (id, user, hash) = (to_bson(id), to_bson(user), stored(hash));
-        let scopes = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
-        let key = KeyDocument {
-            id,
-            user,
-            hash,
-            name,
-            hint,
-            per_minute,
-            budget,
-            scopes,
-            expires_at,
-            created_at,
-            last_used_at,
-        };
-        let keys = self.keys.clone();
-        run(async move { keys.insert_one(key).await }).await?;
-        Ok(())
+    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey, most: usize) -> StoreResult<bool> {
+        let (number, user, hash) = (key.id.as_u128(), to_bson(user), stored(hash));
+        loop {
+            let keys = self.keys.clone();
+            let found: Vec<_> =
+                run(async move { keys.find(doc! { "user": user }).await?.try_collect::<Vec<_>>().await }).await?;
+            let taken: Vec<_> = found.iter().map(|key| key.slot).collect();
+            let Some(slot) = free_slot(&taken, most, number) else { return Ok(false) };
+            let key = key.clone();
+            let new = KeyDocument {
+                id: to_bson(key.id),
+                user,
+                hash: hash.clone(),
+                name: key.name,
+                hint: key.hint,
+                per_minute: key.per_minute,
+                budget: key.budget,
+                scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+                expires_at: key.expires_at,
+                created_at: key.created_at,
+                last_used_at: key.last_used_at,
+                slot: Some(slot),
+            };
+            let keys = self.keys.clone();
+            match run(async move { keys.insert_one(new).await }).await {
+                Ok(_) => return Ok(true),
+                // Somebody else was faster: there is one place less now, so this ends.
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>> {
@@ -226,5 +252,22 @@ impl AccountStore for MongoAccountStore {
         let keys = self.keys.clone();
         let which = doc! { "_id": to_bson(id), "user": to_bson(user) };
         Ok(run(async move { keys.delete_one(which).await }).await?.deleted_count == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::free_slot;
+
+    #[test]
+    fn keys_without_a_place_take_one_all_the_same() {
+        assert_eq!(free_slot(&[], 0, 7), None);
+        assert_eq!(free_slot(&[], 2, 7), Some(1));
+        assert_eq!(free_slot(&[Some(1)], 2, 7), Some(0));
+        assert_eq!(free_slot(&[Some(1), Some(0)], 2, 7), None);
+        assert_eq!(free_slot(&[None, Some(0)], 3, 7), Some(1));
+        assert_eq!(free_slot(&[None, None, Some(0)], 3, 7), None);
+        assert_eq!(free_slot(&[None, None, Some(3)], 4, 7), Some(1), "a place of one that has none is not given away");
+        assert_eq!(free_slot(&[Some(2), Some(3)], 2, 7), None, "where there were more places before");
     }
 }

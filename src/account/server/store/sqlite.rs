@@ -148,13 +148,14 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey) -> StoreResult<()> {
+    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey, most: usize) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
-                connection
+                let stored = connection
                     .prepare_cached(
                         "INSERT INTO api_keys (id, user_id, hash, name, hint, per_minute, budget, created_at, last_used_at, scopes, expires_at)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+                         WHERE (SELECT count(*) FROM api_keys WHERE user_id = ?2) < ?12",
                     )?
                     .execute(params![
                         key.id,
@@ -168,8 +169,9 @@ impl AccountStore for SqliteAccountStore {
                         key.last_used_at,
                         key.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "),
                         key.expires_at,
+                        most
                     ])?;
-                Ok(())
+                Ok(stored == 1)
             })
             .await
     }
