@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tessera::account;
 use tessera::app::config::Config;
 use tessera::app::state::AppState;
 use tessera::app::stores::Stores;
 use tessera::app::{backup, health, serve};
 use tessera::platform::db::now_millis;
+use tessera::platform::redact::redacted;
 use tessera::platform::telemetry;
 use tokio::net::TcpListener;
 
@@ -59,6 +62,8 @@ enum AdminCommand {
 }
 
 fn main() -> ExitCode {
+    // Whatever is written here is nobody else's.
+    umask(Mode::from_raw_mode(0o077));
     let arguments = Arguments::parse();
     let config = match Config::from_environment() {
         Ok(config) => config,
@@ -89,7 +94,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
         None => serve_site(config).await,
         Some(Command::Check { storage }) => {
             let (table, all_well) = health::run(&config, storage).await;
-            print(&table);
+            print(&redacted(&table));
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Some(Command::Audit) => audit(&config).await,
@@ -114,7 +119,7 @@ async fn serve_site(config: Config) -> Result<ExitCode, String> {
     let addr = listener.local_addr().unwrap_or(addr);
     let state = AppState::build(config, options).await?;
     tracing::info!("Tessera is at http://{addr}");
-    serve::run(state, listener).await.map_err(|error| error.to_string())?;
+    serve::run(state, listener).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -151,7 +156,7 @@ fn fail(problem: &str) -> ExitCode {
     _ = writeln!(
         std::io::stderr(),
         "{}",
-        problem.lines().map(|line| format!("tessera: {line}")).collect::<Vec<_>>().join("\n")
+        redacted(problem).lines().map(|line| format!("tessera: {line}")).collect::<Vec<_>>().join("\n")
     );
     ExitCode::FAILURE
 }

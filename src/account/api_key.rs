@@ -93,6 +93,8 @@ pub struct AccountData {
     pub keys: Vec<ApiKey>,
     /// Where clients of the API begin, such as `https://chat.example.org/v1`.
     pub base_url: String,
+    /// How much room the images take that were shown to models, and how much there is: for people.
+    pub images: String,
     /// The key that was just made: shown this once.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub new_key: Option<String>,

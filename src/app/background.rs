@@ -21,6 +21,8 @@ use crate::platform::tasks::{every, keep};
 use crate::usage;
 
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
+/// Bytes of images that nothing shows after this time never will be shown.
+const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
 
 /// Renews and sweeps until the server has ended.
 pub async fn run(state: AppState) {
@@ -65,6 +67,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.accounts.delete_expired_sessions(now).await,
         state.stores.attempts.forget_before(now - millis(usage::server::store::KEPT)).await,
         state.stores.chats.forget_hidden(before).await,
+        state.stores.chats.forget_unshown(now_millis() - millis(UNSHOWN_AFTER)).await,
         state.stores.credits.forget_keys(before).await,
     ];
     Ok(kept.into_iter().collect::<StoreResult<()>>()?)

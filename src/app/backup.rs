@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::config::Config;
 use crate::platform::db::DatabaseConfig;
 use crate::platform::db::sqlite::SCHEMA;
+use crate::platform::private_files::{private_database, private_folder};
 use crate::platform::site::database_path;
 
 /// How long a restore waits for servers that write.
@@ -32,6 +33,7 @@ pub fn backup(config: &Config, to: &Path) -> Result<String, String> {
     let part = part_of(to);
     let source = open(&from)?;
     let size = (|| {
+        private_database(&part).map_err(|error| format!("{}: {error}", to.display()))?;
         let mut copy = Connection::open(&part).map_err(named)?;
         copy_all(&source, &mut copy).map_err(named)?;
         // So that it is one file, and stays one when somebody looks into it.
@@ -54,9 +56,10 @@ pub fn restore(config: &Config, from: &Path, force: bool) -> Result<String, Stri
     let to = embedded_database(config)?;
     let source = open(from)?;
     check(&source).map_err(|problem| format!("{}: {problem}", from.display()))?;
-    std::fs::create_dir_all(&config.site.data_dir)
+    private_folder(&config.site.data_dir)
         .map_err(|error| format!("DATA_DIR: {}: {error}", config.site.data_dir.display()))?;
     let named = |error: rusqlite::Error| format!("DATA_DIR: {}: {error}", to.display());
+    private_database(&to).map_err(|error| format!("DATA_DIR: {}: {error}", to.display()))?;
     let mut target = Connection::open(&to).map_err(named)?;
     target.busy_timeout(PATIENCE).map_err(named)?;
     if !force && !is_empty(&target).map_err(named)? {

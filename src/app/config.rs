@@ -11,6 +11,7 @@ use crate::credits::server::config::CreditsConfig;
 use crate::images::server::config::ImagesConfig;
 use crate::platform::config::Reader;
 use crate::platform::db::DatabaseConfig;
+use crate::platform::http::config::HttpConfig;
 use crate::platform::redis::RedisConfig;
 use crate::platform::site::SiteConfig;
 use crate::platform::telemetry::LogConfig;
@@ -20,6 +21,7 @@ use crate::usage::server::config::UsageConfig;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub site: SiteConfig,
+    pub http: HttpConfig,
     pub database: DatabaseConfig,
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
@@ -73,6 +75,7 @@ impl Config {
         let images = ImagesConfig::read(&mut reader, &site);
         let config = Self {
             site,
+            http: HttpConfig::read(&mut reader),
             database: DatabaseConfig::read(&mut reader),
             accounts: AccountsConfig::read(&mut reader),
             credits: CreditsConfig::read(&mut reader),

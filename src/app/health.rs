@@ -1,6 +1,7 @@
 //! Whether everything that is configured can be reached: `/readyz` and `tessera check`.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::future::ready;
+use rustix::fs::statvfs;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -32,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const PROBE_LASTS: Duration = Duration::from_secs(1);
 /// A clock that is further from the database's, in milliseconds, is wrong.
 const CLOCK_WRONG_AFTER: i64 = 2000;
+/// Bytes that should be free on the disk.
+const LEAST_ROOM: u64 = 512 * 1024 * 1024;
 
 /// Whether requests can be served, and what is wrong.
 #[derive(Serialize, ToSchema)]
@@ -46,12 +50,20 @@ struct Readiness {
     clock_ahead_ms: Option<i64>,
     /// What must go on in the background and does not at the moment: it is begun anew by itself.
     tasks_down: Vec<&'static str>,
+    /// Only told: how much room there is in `DATA_DIR`.
+    disk: DiskHealth,
     /// Only told, if there is one: a server goes on alone without it.
     redis: Option<RedisHealth>,
     /// Only told, in the order in which they are asked.
     chat_providers: Vec<ProviderHealth>,
     /// Only told, in the order in which they are asked.
     image_providers: Vec<ProviderHealth>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DiskHealth {
+    /// Less than 512 MiB are free.
+    problem: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -96,11 +108,19 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
         database,
         clock_ahead_ms,
         tasks_down,
+        disk: DiskHealth { problem: problem_of_disk(&state.config.site.data_dir) },
         redis,
         chat_providers,
         image_providers,
     });
     (status, readiness).into_response()
+}
+
+/// Whether the disk is nearly full. Where that cannot be told, nothing is kept there either: with `MongoDB` and a bucket.
+fn problem_of_disk(data_dir: &Path) -> Option<String> {
+    let disk = statvfs(data_dir).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    (free < LEAST_ROOM).then(|| format!("{} MiB are free", free / 1024 / 1024))
 }
 
 /// Tries the database for those who ask whether it is well: they may be many, and each try is a write.
@@ -164,7 +184,8 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         });
         let result = match answered.await {
             Ok(Ok(_)) => Ok(provider.model()),
-            Ok(Err(error)) => Err(provider.problem().unwrap_or_else(|| error.to_string())),
+            // What it is to people on a page is not all that whoever runs it wants to know.
+            Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("no answer in time".to_owned()),
         };
         rows.push((format!("chat: {}", provider.name()), result));

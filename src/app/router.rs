@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, REFERER};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -19,9 +20,9 @@ use tower_http::services::ServeDir;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::state::AppState;
+use super::uploads::{self, Doors};
 use super::{discovery, features, security};
 use crate::document::response::error_page;
-use crate::openai_api::V1Error;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::keep_alive::may_be_buffered;
@@ -51,6 +52,7 @@ pub fn build(state: &AppState) -> Router {
         .route("/fn/{*name}", post(call_server_fn))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .merge(api)
+        .layer(from_fn_with_state(Doors::new(state, MAX_BODY), uploads::admit))
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
         // Axum's own limit would be a second one.
@@ -79,10 +81,28 @@ async fn count_requests(State(state): State<AppState>, request: Request, next: N
     .await
 }
 
-async fn call_server_fn(State(state): State<AppState>, request: Request) -> Response {
-    leptos_axum::handle_server_fns_with_context(move || features::provide_features(&state), request)
+/// Only scripts call: what comes back is an answer, never the way to a page that named itself as the one before.
+async fn call_server_fn(State(state): State<AppState>, mut request: Request) -> Response {
+    /// More than any error has.
+    const MOST: usize = 64 * 1024;
+    request.headers_mut().remove(REFERER);
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let response = leptos_axum::handle_server_fns_with_context(move || features::provide_features(&state), request)
         .await
-        .into_response()
+        .into_response();
+    match response.status() {
+        StatusCode::BAD_REQUEST => ApiError(AppError::NotFound).into_response(),
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            let (mut parts, body) = response.into_parts();
+            let body = to_bytes(body, MOST).await.unwrap_or_default();
+            // The body is the error itself, which the browser's part reads; Leptos knows no status of it.
+            if let Ok(error) = serde_json::from_slice::<AppError>(&body) {
+                parts.status = StatusCode::from_u16(error.status()).unwrap_or(parts.status);
+            }
+            Response::from_parts(parts, body.into())
+        }
+        _ => response,
+    }
 }
 
 /// Files of the site; else a page that says that there is nothing, or JSON under `/api`.
@@ -115,9 +135,7 @@ async fn explain_too_large(uri: Uri, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let is_plain = || response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
     if response.status() == StatusCode::PAYLOAD_TOO_LARGE && is_plain() {
-        let is_v1 = uri.path().starts_with("/v1/");
-        let error = AppError::TooLarge;
-        return if is_v1 { V1Error(error).into_response() } else { ApiError(error).into_response() };
+        return uploads::refuse(AppError::TooLarge, uri.path().starts_with("/v1/"));
     }
     response
 }

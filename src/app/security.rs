@@ -4,7 +4,8 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
@@ -22,11 +23,16 @@ const CSP_NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// Adds the headers to every answer that does not set its own.
 pub async fn add_headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let is_data = ["/api/", "/v1/", "/fn/"].iter().any(|part| request.uri().path().starts_with(part));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
+    // It is somebody's, and as it is at this moment.
+    if is_data {
+        set(CACHE_CONTROL, "no-store");
+    }
     set(CONTENT_SECURITY_POLICY, CSP_NOTHING);
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(X_FRAME_OPTIONS, "DENY");

@@ -1,17 +1,18 @@
 //! Listening, and ending well: not ready at once, running work may end, the rest is told and released.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use leptos::config::LeptosOptions;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::state::AppState;
 use super::{features, router};
+use crate::platform::http::connections::{self, ConnectionLimits};
 use crate::platform::jobs::StopReason;
 
 /// How long running work may go on after SIGTERM.
@@ -20,28 +21,22 @@ const DRAIN: Duration = Duration::from_secs(30);
 const CLOSE: Duration = Duration::from_secs(3);
 /// The same, for who is asked a second time.
 const HURRY: Duration = Duration::from_secs(1);
+/// Where the system names no limit.
+const MOST_OPEN_FILES: u64 = 1 << 20;
 
 /// Serves until SIGTERM or Ctrl-C, then ends well; at once, when it is asked again meanwhile.
-///
-/// # Errors
-/// When the connections cannot be accepted.
-pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> {
+pub async fn run(state: AppState, listener: TcpListener) {
     let background = features::background(&state);
-    let app = router::build(&state).into_make_service_with_connect_info::<SocketAddr>();
-    // Without this a stream waits 40 ms for each of its small packets.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-    });
-    let (close, closing) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(
-        axum::serve(listener, app)
-            .with_graceful_shutdown(async {
-                _ = closing.await;
-            })
-            .into_future(),
-    );
+    let limits = ConnectionLimits::new(state.config.http.connections_per_address, most_connections(raise_open_files()));
+    let proxies = state.site.clone();
+    let close = CancellationToken::new();
+    let server = tokio::spawn(connections::serve(
+        listener,
+        router::build(&state),
+        limits,
+        move |peer| proxies.trusted_proxies.iter().any(|proxy| proxy.covers(peer.to_canonical())),
+        close.clone(),
+    ));
     let mut signals = Signals::new();
     tokio::select! {
         () = signals.next() => {}
@@ -54,26 +49,38 @@ pub async fn run(state: AppState, listener: TcpListener) -> std::io::Result<()> 
         if timeout(DRAIN, idle(&state)).await.is_err() {
             stop(&state, CLOSE).await;
         }
-        _ = close.send(());
-        let ended = timeout(CLOSE, server).await;
+        close.cancel();
+        // Of connections that nobody closes, the work behind them is done.
+        _ = timeout(CLOSE, server).await;
         flush(&state, CLOSE).await;
-        ended
     };
-    let ended = tokio::select! {
-        ended = ended_well => ended,
+    tokio::select! {
+        () = ended_well => {}
         () = signals.next() => {
             tracing::warn!(running = state.generation.jobs.count(), "asked again: ending at once");
             stop(&state, HURRY).await;
             flush(&state, HURRY).await;
-            return Ok(());
         }
-    };
-    background.abort();
-    match ended {
-        Ok(Ok(result)) => result,
-        // Connections that nobody closes: the work behind them is done.
-        _ => Ok(()),
     }
+    background.abort();
+}
+
+/// Lets this process have as many files and connections open as it may. Returns how many.
+fn raise_open_files() -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.unwrap_or(MOST_OPEN_FILES).max(current.unwrap_or(0));
+    if current.is_some_and(|current| current < wanted) {
+        match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }) {
+            Ok(()) => return wanted,
+            Err(error) => tracing::warn!(%error, ?current, "the limit of open files stays as it is"),
+        }
+    }
+    current.unwrap_or(MOST_OPEN_FILES)
+}
+
+/// A connection may need a second one, to a provider; the database and the files of the site need some too.
+fn most_connections(open_files: u64) -> usize {
+    usize::try_from(open_files.saturating_sub(128) / 2).unwrap_or(usize::MAX).clamp(64, 65_536)
 }
 
 /// Tells what runs to end, and gives it this time to give its credits back.

@@ -15,6 +15,7 @@ use super::stores::{Stores, build_image_providers, build_providers, build_storag
 use crate::account::server::password::Passwords;
 use crate::account::server::{Account, AccountParts};
 use crate::api_docs::api::ApiDocs;
+use crate::chat::server::attachments::AttachmentRoom;
 use crate::chat::server::image_messages::ImageReplies;
 use crate::chat::server::providers::{ChatProvider, GuardedProvider};
 use crate::chat::server::{Chat, ChatParts};
@@ -27,7 +28,7 @@ use crate::images::server::{Images, ImagesParts};
 use crate::landing::server::Landing;
 use crate::platform::cache::{Cache, LocalCache, RedisCache};
 use crate::platform::jobs::{JobFeed, Jobs, RedisJobFeed};
-use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter};
+use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter, Slots};
 use crate::platform::redis::Redis;
 use crate::platform::site::Site;
 use crate::usage::server::recorder::UsageRecorder;
@@ -108,6 +109,7 @@ impl AppState {
             store: stores.accounts.clone(),
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
+            images: Arc::new(AttachmentRoom { store: stores.chats.clone(), quota: config.chat.attachment_quota }),
             passwords: Passwords::default(),
             free_credits: config.credits.free,
         });
@@ -115,7 +117,7 @@ impl AppState {
         let generation = Generation::new(Parts {
             database: stores.database.clone(),
             credits: stores.credits.clone(),
-            jobs: Arc::new(Jobs::new(feed)),
+            jobs: Arc::new(Jobs::new(feed, Slots::new(config.http.streams_per_user))),
             usage: Arc::new(UsageRecorder::start(stores.attempts.clone(), metrics.lost_records())),
             metrics,
             retries: RetryBudget::default(),

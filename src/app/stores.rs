@@ -16,6 +16,7 @@ use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore
 use crate::platform::db::mongo::Mongo;
 use crate::platform::db::sqlite::Sqlite;
 use crate::platform::db::{Database, DatabaseConfig, StoreResult};
+use crate::platform::private_files::private_folder;
 use crate::platform::site::database_path;
 use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
@@ -54,7 +55,7 @@ impl Stores {
 
     fn open_sqlite(config: &Config) -> StoreResult<Self> {
         let directory = &config.site.data_dir;
-        std::fs::create_dir_all(directory)
+        private_folder(directory)
             .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", directory.display())))?;
         let db = Sqlite::open(&database_path(directory))?;
         Ok(Self {

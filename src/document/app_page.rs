@@ -19,12 +19,12 @@ use super::response::error_page;
 use super::shell;
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, READ};
+use crate::account::server::forms::{refuse_sender, sign_in_address};
 use crate::account::server::page::{Load, Loaded, PageRequest, Submit, Submitted};
 use crate::chat::PROVIDER_COOKIE;
 use crate::chat::server::Chat;
 use crate::platform::browser::page_data::Preloaded;
 use crate::platform::error::AppError;
-use crate::platform::http::envelope::ApiError;
 use crate::platform::site::Site;
 use crate::routes;
 use crate::ui::Theme;
@@ -54,7 +54,7 @@ impl Pages {
             Ok(caller) => caller,
             Err(AppError::Unauthenticated) => {
                 let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
-                return Redirect::to(&format!("/sign-in?next={}", urlencode(here))).into_response();
+                return Redirect::to(&sign_in_address(here)).into_response();
             }
             Err(error) => return error_page(&self.site, theme, &error),
         };
@@ -73,7 +73,9 @@ impl Pages {
     ) -> Response {
         let caller = match Caller::from_headers(&self.account, request.headers()).await.and_then(Caller::into_person) {
             Ok(caller) => caller,
-            Err(error) => return ApiError(error).into_response(),
+            Err(error) => {
+                return refuse_sender(&self.site, theme, request.uri().path(), request.headers(), error);
+            }
         };
         let (parts, body) = request.into_parts();
         let form = Request::from_parts(parts.clone(), body);
@@ -129,8 +131,4 @@ pub fn allow_scripts() {
     if let Some(csp) = csp {
         response.insert_header(CONTENT_SECURITY_POLICY, csp);
     }
-}
-
-fn urlencode(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

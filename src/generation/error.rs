@@ -9,6 +9,7 @@ use reqwest::{Response, StatusCode};
 
 use crate::i18n::{Text, fill};
 use crate::platform::error::AppError;
+use crate::platform::redact::redacted;
 use crate::usage::Outcome;
 
 /// Why a provider did not answer, or stopped answering. The texts are for logs.
@@ -106,10 +107,10 @@ impl Refusal {
     }
 }
 
-/// The start of a text from outside, on one line.
+/// The start of a text from outside, on one line. A secret is taken out before the text is cut: half of one is one too.
 #[must_use]
 pub fn brief(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    redacted(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
 /// What it means that no answer came.

@@ -201,8 +201,13 @@ pub const fn say(text: Text) -> &'static str {
         Text::Ready => "Ready",
         Text::TakesTokens => "takes {count} tokens",
         Text::ProviderResting => "{name} failed several times in a row. It is tried again in {seconds} s.",
+        Text::NoRoomForImages => {
+            "Your images take {used} of {quota} MiB, and these do not fit. Delete a conversation with images to make room."
+        }
+        Text::ImagesShown => "Images shown to models",
+        Text::ImagesShownOf => "{used} of {quota} MiB",
         Text::NoModelFile => {
-            "There is no model at {path}. `make build` fetches one, or set LOCAL_MODEL to a GGUF file."
+            "There is no file of the model {name}. `make build` fetches one, or set LOCAL_MODEL to a GGUF file."
         }
         Text::ModelFileUnusable => "The model file cannot be used; the log says why.",
         Text::You => "You",

@@ -269,6 +269,7 @@ pub enum Text {
     // Account
     Name,
     Email,
+    ImagesShown,
     ApiKeys,
     ApiKeysExplained,
     TheHttpApi,
@@ -386,6 +387,8 @@ pub enum Text {
 
     // Pages without a script: what follows is not sent to the browser
     SiteTitle,
+    NoRoomForImages,
+    ImagesShownOf,
     ImageInConversation,
     SiteDescription,
     LandingTitle,

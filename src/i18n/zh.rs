@@ -189,7 +189,14 @@ pub const fn say(text: Text) -> &'static str {
         Text::Ready => "可用",
         Text::TakesTokens => "上下文 {count} 词元",
         Text::ProviderResting => "{name} 连续失败多次，{seconds} 秒后再试。",
-        Text::NoModelFile => "{path} 没有模型。运行 `make build` 可以下载，或将 LOCAL_MODEL 设为一个 GGUF 文件。",
+        Text::NoRoomForImages => {
+            "您的图片已占用 {used} MiB（上限 {quota} MiB），放不下这些图片。请删除带图片的对话以腾出空间。"
+        }
+        Text::ImagesShown => "发给模型的图片",
+        Text::ImagesShownOf => "{used} MiB，上限 {quota} MiB",
+        Text::NoModelFile => {
+            "没有模型 {name} 的文件。运行 `make build` 可以下载，或将 LOCAL_MODEL 设为一个 GGUF 文件。"
+        }
         Text::ModelFileUnusable => "模型文件无法使用，原因见日志。",
         Text::You => "你",
         Text::Answer => "回答",

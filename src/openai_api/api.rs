@@ -119,6 +119,8 @@ async fn create_completion(
     let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
     let (turns, terms) = request.read(&chat).await?;
     let (asked, leash) = ask(&chat, &caller, turns, terms, idempotency).await?;
+    // It may be megabytes, and the answer may take minutes.
+    drop(bytes);
     let events = chat.subscribe(caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
     let (model, first, events) = await_first_word(&chat, events).await?;
     let created = now_millis() / 1000;
@@ -253,5 +255,5 @@ fn stream_answer(completion: Completion, events: Events, leash: Leash<DoneEvent>
             }
         }
     });
-    event_stream(chunks.flat_map(stream::iter).map(|chunk| Event::default().data(chunk)), "no-cache")
+    event_stream(chunks.flat_map(stream::iter).map(|chunk| Event::default().data(chunk)), "no-cache", None)
 }

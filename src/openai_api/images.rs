@@ -105,6 +105,7 @@ pub async fn create_images(
         Some(_) => return Err(AppError::invalid("response_format", "b64_json or url.").into()),
     };
     let wishes = read(&chat, &request)?;
+    drop(bytes);
     let (ordered, leash) = order(&chat, &caller, wishes, idempotency).await?;
     let quota = ordered.last().map(|one| one.accepted.quota);
     let work = async move {

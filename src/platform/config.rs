@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::redact::Secrets;
+
 /// Takes values out of the variables and collects what is wrong with them.
 pub struct Reader<'a> {
     vars: &'a BTreeMap<String, String>,
@@ -15,6 +17,11 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub fn new(vars: &'a BTreeMap<String, String>) -> Self {
         Self { vars, problems: Vec::new() }
+    }
+
+    /// The secrets among the variables.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::of(self.vars)
     }
 
     /// What was read, or all that is wrong with it.

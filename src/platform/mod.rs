@@ -22,6 +22,10 @@ pub mod limits;
 #[cfg(feature = "ssr")]
 pub mod patience;
 #[cfg(feature = "ssr")]
+pub mod private_files;
+#[cfg(feature = "ssr")]
+pub mod redact;
+#[cfg(feature = "ssr")]
 pub mod redis;
 #[cfg(feature = "ssr")]
 pub mod secret;

@@ -8,7 +8,10 @@ use sha2::{Digest, Sha256};
 /// SHA-256 of a secret. With 256 random bits in it, a plain hash is enough.
 pub type SecretHash = [u8; 32];
 
-/// 256 random bits as 43 characters that a URL can carry.
+/// How long a secret is.
+pub const SECRET_CHARS: usize = 43;
+
+/// 256 random bits as [`SECRET_CHARS`] characters that a URL can carry.
 #[must_use]
 pub fn new_secret() -> String {
     let mut bytes = [0; 32];

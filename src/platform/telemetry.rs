@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use tracing_subscriber::EnvFilter;
 
 use super::config::Reader;
+use super::redact::{RedactingWriter, Secrets};
 
 /// `RUST_LOG` (info) and `LOG_FORMAT` (pretty on a terminal, else json).
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct LogConfig {
     pub filter: String,
     /// `None`: pretty on a terminal, else JSON.
     pub format: Option<LogFormat>,
+    /// What no line may tell.
+    pub secrets: Secrets,
 }
 
 /// How log lines look.
@@ -40,7 +43,7 @@ impl LogConfig {
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
             reader.problem("RUST_LOG", format!("{filter:?} is not a log filter: {error}"));
         }
-        Self { filter, format }
+        Self { filter, format, secrets: reader.secrets() }
     }
 }
 
@@ -125,11 +128,13 @@ fn write_lines(mut to: impl Write, lines: &Receiver<Message>) {
 /// # Errors
 /// When the thread cannot be started.
 pub fn start(config: &LogConfig) -> io::Result<Log> {
+    config.secrets.keep_out_everywhere();
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let format =
         config.format.unwrap_or_else(|| if io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json });
     let (lines, waiting) = crossbeam_channel::bounded(WAITING);
-    std::thread::Builder::new().name("log".into()).spawn(move || write_lines(io::stderr(), &waiting))?;
+    let to = RedactingWriter(io::stderr());
+    std::thread::Builder::new().name("log".into()).spawn(move || write_lines(to, &waiting))?;
     let writer = Writer(lines);
     let make = {
         let writer = writer.clone();

@@ -1,5 +1,6 @@
 //! `tessera backup` and `tessera restore`, from the command line, beside a server that is at work.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -118,4 +119,37 @@ fn what_is_no_backup_is_refused_by_name() {
         .output()
         .unwrap();
     assert!(refused(&output).contains("mongodump"));
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// Whatever the umask of whoever starts it, and what an earlier program left open.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_on_the_machine_can_read_what_is_stored() {
+    let root = TempDir::new().unwrap();
+    let data = root.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(data.join("tessera.db"), "").unwrap();
+    std::fs::set_permissions(data.join("tessera.db"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let opened = stores(&data).await;
+    assert_eq!(mode(&data), 0o700);
+    for file in ["tessera.db", "tessera.db-wal", "tessera.db-shm"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    let file = root.path().join("backup.db");
+    succeeded(&tessera(&data, &["backup", file.to_str().unwrap()]));
+    assert_eq!(mode(&file), 0o600);
+    drop(opened);
+    let elsewhere = root.path().join("a/b");
+    let output = Command::new(env!("CARGO_BIN_EXE_tessera"))
+        .args(["restore", file.to_str().unwrap()])
+        .env_clear()
+        .envs([("DATA_DIR", elsewhere.as_os_str())])
+        .output()
+        .unwrap();
+    succeeded(&output);
+    assert_eq!((mode(&elsewhere), mode(&elsewhere.join("tessera.db"))), (0o700, 0o600));
 }

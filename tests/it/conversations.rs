@@ -306,3 +306,36 @@ async fn hidden_conversations_are_nowhere_to_be_seen() {
     assert_eq!(answer(user.request(Method::DELETE, &path)).await.0, 404);
     assert_eq!(user.post_json("/api/chat", &json!({"message": "more", "conversationId": id})).await.0, 404);
 }
+
+#[tokio::test]
+async fn a_shared_conversation_shows_strangers_the_images_that_were_made_in_it() {
+    let app = TestApp::start().await;
+    let (user, visitor) = (app.user().await, app.visitor());
+    let (status, told) = user.chat("/image a fox").await;
+    assert_eq!(status, 200, "{told}");
+    let id = told["data"]["conversationId"].as_str().unwrap().to_owned();
+    let other = user.make_image("something else").await.1["data"]["id"].as_str().unwrap().to_owned();
+    let link = share(&user, &id).await.1["data"]["url"].as_str().unwrap().to_owned();
+    let shared = link.strip_prefix("http://localhost:3000").unwrap();
+    let page = visitor.get(shared).send().await.unwrap().text().await.unwrap();
+    let sources: Vec<_> = page.split(&format!("src=\"{shared}/images/")).skip(1).collect();
+    assert_eq!(sources.len(), 1, "{page}");
+    let (image, file) = sources[0].split('"').next().unwrap().split_once('/').unwrap();
+    let get = async |image: &str| visitor.get(&format!("{shared}/images/{image}/{file}")).send().await.unwrap();
+    let response = get(image).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "image/png");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let bytes = response.bytes().await.unwrap();
+    assert_eq!(bytes, user.get(&format!("/api/images/{image}/file")).send().await.unwrap().bytes().await.unwrap());
+    // None that was made elsewhere, and nothing without the link.
+    for odd in [other.as_str(), "0199c1d2-7f00-7000-8000-1234567890ab", "x"] {
+        assert_eq!(get(odd).await.status(), 404, "{odd}");
+    }
+    assert_eq!(
+        visitor.get(&format!("/share/{}/images/{image}/{file}", "A".repeat(43))).send().await.unwrap().status(),
+        404
+    );
+    answer(user.request(Method::DELETE, &format!("/api/conversations/{id}/share"))).await;
+    assert_eq!(get(image).await.status(), 404);
+}

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera::app::config::Config;
 
-use crate::support::TestApp;
+use crate::support::{PNG_URL, TestApp};
 
 /// Each `curl` line is sent as it stands, but to this server and with ids that exist.
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn every_example_of_the_api_works() {
     let (_, keys) = user.get_json("/api/account/keys").await;
     let key_id = keys["data"]["items"][0]["id"].as_str().unwrap();
     let id = |name: &str| first["data"][name].as_str().unwrap().to_owned();
-    let picture = json!({"message": "Look", "images": ["data:image/png;base64,iVBORw0KGgo="]});
+    let picture = json!({"message": "Look", "images": [PNG_URL]});
     let (_, seen) = user.post_json("/api/chat", &picture).await;
     let seen =
         user.get_json(&format!("/api/conversations/{}", seen["data"]["conversationId"].as_str().unwrap())).await.1;

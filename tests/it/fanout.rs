@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::fake_gemini::FakeGemini;
 use crate::servers::{RedisServer, until};
-use crate::support::{EventReader, TestApp, User, answer};
+use crate::support::{EventReader, PNG_URL, TestApp, User, answer};
 
 fn token(end: u64) -> Arc<JobEvent> {
     Arc::new(JobEvent { name: "token".into(), data: format!("\"é{end}\""), position: Position::At(end) })
@@ -316,7 +316,7 @@ async fn provider_told(there: &User, id: &str) -> (String, Vec<SseEvent>) {
 #[tokio::test]
 async fn who_watches_on_another_server_is_told_who_answers_when_the_first_cannot_see() {
     let (_one, _two, user, there) = two_servers(&[("CHAT_PROVIDERS", "local,openai")]).await;
-    let png = "data:image/png;base64,iVBORw0KGgo=";
+    let png = PNG_URL;
     let (status, shown) =
         user.post_json("/api/chat", &json!({"message": "#tokens=1", "images": [png], "provider": "openai"})).await;
     assert_eq!(status, 200, "{shown}");

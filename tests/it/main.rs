@@ -15,6 +15,7 @@ mod cloudinary;
 mod cloudinary_sdk;
 mod cluster;
 mod config;
+mod connections;
 mod contracts;
 mod conversations;
 mod crash;

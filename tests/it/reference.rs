@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use tessera::app::router;
 use uuid::Uuid;
 
-use crate::support::{TestApp, User};
+use crate::support::{PNG_URL, TestApp, User};
 use crate::tools::python;
 
 /// An operation of the document.
@@ -97,7 +97,7 @@ impl Ids {
     async fn of(user: &User) -> Self {
         let (_, chat) = user.chat("Hello").await;
         let (_, key) = user.post_json("/api/account/keys", &json!({"name": "laptop"})).await;
-        let picture = json!({"message": "Look", "images": ["data:image/png;base64,iVBORw0KGgo="]});
+        let picture = json!({"message": "Look", "images": [PNG_URL]});
         let (_, seen) = user.post_json("/api/chat", &picture).await;
         let path = format!("/api/conversations/{}", seen["data"]["conversationId"].as_str().unwrap());
         let (_, seen) = user.get_json(&path).await;

@@ -1,5 +1,7 @@
 //! Headers, request ids, forms from elsewhere, methods, sizes.
 
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, LOCATION};
 use serde_json::json;
 
 use crate::support::{PASSWORD, TestApp, answer};
@@ -193,4 +195,149 @@ async fn only_names_of_this_site_are_answered() {
     for probe in ["/healthz", "/readyz"] {
         assert_eq!(ask(probe, "evil.example").await.0, 200, "{probe}");
     }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_query_is_said_by_the_name_of_its_field() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let (_, said) = user.chat("hi").await;
+    let conversation = said["data"]["conversationId"].as_str().unwrap();
+    let export = format!("/api/conversations/{conversation}/export");
+    for (path, field) in [
+        ("/api/conversations", "limit"),
+        ("/api/conversations", "q"),
+        ("/api/conversations", "pinned"),
+        ("/api/images", "cursor"),
+        ("/api/credits/ledger", "format"),
+        (&export, "format"),
+    ] {
+        let (status, refused) = user.get_json(&format!("{path}?{field}=1&{field}=2")).await;
+        assert_eq!((status, refused["code"].as_str()), (400, Some("invalid_input")), "{path}: {refused}");
+        assert_eq!(refused["field"], field, "{path}");
+    }
+    let report = |query: &str| app.visitor().post(&format!("/api/webhooks/replicate?{query}")).body("{}");
+    for query in ["job=none", "job=1&job=2"] {
+        let (status, refused) = answer(report(query)).await;
+        assert_eq!((status, refused["field"].as_str()), (400, Some("job")), "{query}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn who_sends_a_form_sees_a_page_whatever_comes_of_it() {
+    let app = TestApp::start().await;
+    let (user, visitor) = (app.user().await, app.visitor());
+    for path in ["/chat", "/images", "/images/0199c1d2-7f00-7000-8000-1234567890ab", "/account"] {
+        let response = visitor.post_form(path, &[("message", "hi"), ("action", "delete")]).send().await.unwrap();
+        assert_eq!(response.status(), 303, "{path}");
+        let next = url::form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
+        assert_eq!(response.headers()[LOCATION].to_str().unwrap(), format!("/sign-in?next={next}"));
+    }
+    let forms = ["/sign-in", "/sign-up", "/theme", "/language", "/chat", "/images", "/account"];
+    for path in forms {
+        for (kind, body, status) in [
+            ("application/json", "{}", 415),
+            (
+                "application/x-www-form-urlencoded",
+                "next=a&next=b&message=a&message=b&prompt=a&prompt=b&revoke=1&revoke=2",
+                400,
+            ),
+        ] {
+            let who = if path.starts_with("/sign") { &visitor } else { &user };
+            let response = who.post(path).header(CONTENT_TYPE, kind).body(body).send().await.unwrap();
+            assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8", "{path} {kind}");
+            assert_eq!(response.status(), status, "{path} {kind}");
+        }
+    }
+    assert_eq!(user.credits().await["available"], 10);
+    for path in ["/sign-in?next=a&next=b", "/sign-up?next=a&next=b"] {
+        assert_eq!(visitor.get(path).send().await.unwrap().status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn server_functions_answer_with_their_status_and_lead_nowhere() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    for path in ["/fn/load_dashboard", "/fn/load_account"] {
+        let call = |who: &crate::support::User| {
+            who.post_form(path, &[]).header("accept", "text/html").header("referer", "https://evil.example/")
+        };
+        let refused = call(&app.visitor()).send().await.unwrap();
+        assert!(!refused.headers().contains_key(LOCATION), "{path}");
+        assert_eq!(refused.status(), 401, "{path}");
+        assert_eq!(refused.text().await.unwrap(), "\"Unauthenticated\"", "{path}");
+        let well = call(&user).send().await.unwrap();
+        assert!(!well.headers().contains_key(LOCATION), "{path}");
+        assert_eq!(
+            (well.status().as_u16(), well.headers()["cache-control"].to_str().unwrap()),
+            (200, "no-store"),
+            "{path}"
+        );
+    }
+    let (status, unknown) = answer(user.post_form("/fn/nothing", &[])).await;
+    assert_eq!((status, unknown["code"].as_str()), (404, Some("not_found")));
+}
+
+#[tokio::test]
+async fn what_is_private_is_kept_by_no_cache_and_forgotten_on_signing_out() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let (_, said) = user.chat("hi").await;
+    let conversation = format!("/api/conversations/{}", said["data"]["conversationId"].as_str().unwrap());
+    for path in [
+        "/api/auth/me",
+        "/api/credits",
+        "/api/credits/ledger",
+        "/api/credits/ledger?format=csv",
+        "/api/conversations",
+        &conversation,
+        &format!("{conversation}/export"),
+        "/api/images",
+        "/api/account/keys",
+        "/api/providers",
+        "/v1/models",
+        "/api/nowhere",
+    ] {
+        let response = user.get(path).send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+    }
+    for path in ["/sign-out", "/api/auth/logout"] {
+        let response = app.user().await.request(Method::POST, path).send().await.unwrap();
+        assert_eq!(response.headers()["clear-site-data"], "\"storage\"", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn no_path_of_the_server_is_told() {
+    let app = TestApp::start_with(&[("CHAT_PROVIDERS", "openai,local"), ("LOCAL_MODEL", "/nowhere/model.gguf")]).await;
+    let user = app.user().await;
+    let (_, providers) = user.get_json("/api/providers").await;
+    assert!(providers["data"][1]["problem"].is_string(), "{providers}");
+    for path in ["/readyz", "/api/providers", "/chat"] {
+        let text = user.get(path).send().await.unwrap().text().await.unwrap();
+        assert!(!text.contains("/nowhere"), "{path}");
+        assert!(!text.contains(app.data_dir().to_str().unwrap()), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_provider_repeats_is_not_told_on() {
+    let provider = wiremock::MockServer::start().await;
+    let key = "sk-very-secret-key";
+    // Half of it would be left by a text that is cut first.
+    let said = format!("{}Incorrect API key provided: {key}.", " ".repeat(160));
+    let answer = wiremock::ResponseTemplate::new(401).set_body_json(json!({"error": {"message": said}}));
+    wiremock::Mock::given(wiremock::matchers::any()).respond_with(answer).mount(&provider).await;
+    let (folder, uri) = (tempfile::TempDir::new().unwrap(), provider.uri());
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_tessera"));
+    check.arg("check").current_dir(folder.path()).env_clear().envs([
+        ("RUST_LOG", "debug"),
+        ("CHAT_PROVIDERS", "openai"),
+        ("OPENAI_API_KEY", key),
+        ("OPENAI_BASE_URL", uri.as_str()),
+    ]);
+    let output = tokio::task::spawn_blocking(move || check.output().unwrap()).await.unwrap();
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(told.contains("[redacted]") && !told.contains("sk-very"), "{told}");
 }

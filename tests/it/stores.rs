@@ -259,7 +259,9 @@ over_every_store! {
         let past = chats.find_past(user, first.conversation, None, 40).await.unwrap().unwrap();
         assert_eq!(past.messages[2].images, references);
         let branch = NewBranch { user, id: Uuid::now_v7(), of: first.conversation, until: second.reply_id };
+        assert_eq!((chats.image_bytes(user).await.unwrap(), chats.image_bytes(other).await.unwrap()), (300_003, 0));
         chats.branch_conversation(branch).await.unwrap().unwrap();
+        assert_eq!(chats.image_bytes(user).await.unwrap(), 300_003, "a branch shows the same");
         // Another message takes its place, with one of the images.
         let copy = Image { id: Uuid::now_v7(), ..shown[0].clone() };
         let third = NewExchange {
@@ -272,7 +274,9 @@ over_every_store! {
         assert_eq!(find(user, &copy).await, Some(copy.clone()));
         chats.delete_conversation(user, first.conversation).await.unwrap().unwrap();
         assert_eq!(find(user, &copy).await, None);
-        // The branch has its own, until it goes too.
+        // The branch still shows them, until it goes too.
+        chats.forget_unshown(i64::MAX).await.unwrap();
+        assert_eq!(chats.image_bytes(user).await.unwrap(), 300_003);
         let branched = chats.find_conversation(user, branch.id).await.unwrap().unwrap();
         let copies: Vec<Uuid> = branched.messages[2].images.iter().map(|image| image.id.parse().unwrap()).collect();
         for (copy, image) in copies.iter().zip(&shown) {
@@ -282,6 +286,7 @@ over_every_store! {
         assert_eq!(copies.len(), 2);
         chats.delete_conversation(user, branch.id).await.unwrap().unwrap();
         assert_eq!(chats.find_attachment(user, copies[0]).await.unwrap(), None);
+        assert_eq!(chats.image_bytes(user).await.unwrap(), 0, "nothing is left of what is deleted");
     }
 
     async fn a_replaced_message_takes_what_follows_along(stores) {

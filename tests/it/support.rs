@@ -108,6 +108,9 @@ pub struct User {
 
 pub const PASSWORD: &str = "correct horse battery";
 
+/// A picture of one pixel.
+pub const PNG_URL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
 impl User {
     pub fn new(addr: SocketAddr) -> Self {
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -41,8 +41,9 @@ fn Keys(
     /// What the server sent.
     data: AccountData,
 ) -> impl IntoView {
-    let AccountData { keys, base_url, new_key, refused } = data;
+    let AccountData { keys, base_url, images, new_key, refused } = data;
     view! {
+        <p class="text-sm text-ink-soft">{t(Text::ImagesShown)} ": " {images}</p>
         <section aria-labelledby="keys" class="space-y-4">
             <div class="space-y-1">
                 <h2 id="keys" class="text-lg font-semibold">

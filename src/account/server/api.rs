@@ -1,8 +1,8 @@
 //! `/api/auth`, and the forms of the sign-in pages, which work without JavaScript.
 
-use axum::extract::{Form, FromRef, State};
-use axum::http::StatusCode;
+use axum::extract::{FromRef, State};
 use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
@@ -14,10 +14,12 @@ use utoipa_axum::routes;
 
 use super::Account;
 use super::caller::{MANAGE, READ, SPEND, Scoped};
+use super::forms::PageForm;
 use super::service::{NewSession, SESSION_LIFETIME};
 use super::sign_in::{self, AuthPage, auth_page};
 use crate::account::{CredentialsForm, Profile, same_site_path};
 use crate::api_docs::Refusal;
+use crate::document::response::error_page;
 use crate::i18n::{LANGUAGE_COOKIE, Language};
 use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing};
 use crate::platform::limits::ClientAddress;
@@ -43,6 +45,11 @@ where
         .route("/theme", post(submit_theme))
         .route("/language", post(submit_language))
 }
+
+/// What a browser forgets when somebody signs out: drafts. What else is private is kept by no cache, or only for the same
+/// cookies. Not `"cookies"`, which would reach the other sites of the domain, and not `"cache"`, which keeps some browsers busy
+/// for seconds.
+const CLEAR: [(HeaderName, &str); 1] = [(HeaderName::from_static("clear-site-data"), "\"storage\"")];
 
 /// Who has signed in.
 #[derive(Serialize, ToSchema)]
@@ -94,7 +101,7 @@ async fn login(
     responses((status = 200, description = "The session is over.", body = Envelope<Nothing>)))]
 async fn logout(State(account): State<Account>, jar: CookieJar) -> Result<Response, ApiError> {
     let jar = end_session(&account, jar).await?;
-    Ok((jar, Answer(Nothing {})).into_response())
+    Ok((jar, CLEAR, Answer(Nothing {})).into_response())
 }
 
 /// Says who is signed in.
@@ -109,7 +116,7 @@ async fn submit_sign_up(
     address: ClientAddress,
     theme: Theme,
     jar: CookieJar,
-    form: Form<CredentialsForm>,
+    form: PageForm<CredentialsForm>,
 ) -> Response {
     submit(AuthPage::SignUp, account, address, theme, jar, form).await
 }
@@ -119,7 +126,7 @@ async fn submit_sign_in(
     address: ClientAddress,
     theme: Theme,
     jar: CookieJar,
-    form: Form<CredentialsForm>,
+    form: PageForm<CredentialsForm>,
 ) -> Response {
     submit(AuthPage::SignIn, account, address, theme, jar, form).await
 }
@@ -131,7 +138,7 @@ async fn submit(
     address: ClientAddress,
     theme: Theme,
     jar: CookieJar,
-    Form(form): Form<CredentialsForm>,
+    PageForm(form): PageForm<CredentialsForm>,
 ) -> Response {
     let session = match page {
         AuthPage::SignUp => account.register(address, form.clone()).await,
@@ -146,9 +153,11 @@ async fn submit(
     }
 }
 
-async fn submit_sign_out(State(account): State<Account>, jar: CookieJar) -> Result<Response, ApiError> {
-    let jar = end_session(&account, jar).await?;
-    Ok((jar, Redirect::to("/")).into_response())
+async fn submit_sign_out(State(account): State<Account>, theme: Theme, jar: CookieJar) -> Response {
+    match end_session(&account, jar).await {
+        Ok(jar) => (jar, CLEAR, Redirect::to("/")).into_response(),
+        Err(ApiError(error)) => error_page(&account.site, theme, &error),
+    }
 }
 
 #[derive(Deserialize)]
@@ -157,7 +166,7 @@ struct ThemeForm {
     next: Option<String>,
 }
 
-async fn submit_theme(State(account): State<Account>, jar: CookieJar, Form(form): Form<ThemeForm>) -> Response {
+async fn submit_theme(State(account): State<Account>, jar: CookieJar, PageForm(form): PageForm<ThemeForm>) -> Response {
     choose(&account, jar, Theme::COOKIE, Theme::parse(&form.theme).as_str(), form.next.as_deref())
 }
 
@@ -167,7 +176,11 @@ struct LanguageForm {
     next: Option<String>,
 }
 
-async fn submit_language(State(account): State<Account>, jar: CookieJar, Form(form): Form<LanguageForm>) -> Response {
+async fn submit_language(
+    State(account): State<Account>,
+    jar: CookieJar,
+    PageForm(form): PageForm<LanguageForm>,
+) -> Response {
     let language = Language::parse(&form.language).unwrap_or_default().code();
     choose(&account, jar, LANGUAGE_COOKIE, language, form.next.as_deref())
 }

@@ -114,8 +114,8 @@ impl Account {
     /// [`AppError::Unavailable`].
     pub async fn load_account(&self, user: Uuid) -> AppResult<AccountData> {
         let base = self.site.public_url.as_str().trim_end_matches('/');
-        let keys = self.list_keys(user).await?;
-        Ok(AccountData { keys, base_url: format!("{base}/v1"), ..AccountData::default() })
+        let (keys, images) = tokio::try_join!(self.list_keys(user), self.images.describe(user))?;
+        Ok(AccountData { keys, images, base_url: format!("{base}/v1"), ..AccountData::default() })
     }
 }
 

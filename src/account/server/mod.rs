@@ -6,6 +6,7 @@ pub mod config;
 mod device;
 pub mod email;
 mod form_page;
+pub mod forms;
 pub mod key_api;
 pub mod keys;
 pub mod page;
@@ -18,16 +19,27 @@ pub mod store;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use uuid::Uuid;
+
 use self::config::AccountsConfig;
 use self::password::Passwords;
 use self::store::AccountStore;
 use crate::credits::server::store::CreditStore;
+use crate::platform::error::AppResult;
 use crate::platform::limits::RateLimiter;
 use crate::platform::site::Site;
 
 /// Users, their sessions and their keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Account(Arc<AccountParts>);
+
+/// The images that a user has stored, which a feature above knows.
+#[async_trait]
+pub trait StoredImages: Send + Sync {
+    /// How much room they take, and how much there is: for people.
+    async fn describe(&self, user: Uuid) -> AppResult<String>;
+}
 
 /// What [`Account`] is made of.
 pub struct AccountParts {
@@ -37,6 +49,7 @@ pub struct AccountParts {
     /// Opens the account of a new user, and knows what a key has spent.
     pub credits: Arc<dyn CreditStore>,
     pub limiter: Arc<dyn RateLimiter>,
+    pub images: Arc<dyn StoredImages>,
     pub passwords: Passwords,
     /// What a new account is given, as the form says.
     pub free_credits: i64,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Form, FromRequest, Request};
+use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
 use futures::future::BoxFuture;
 use leptos::prelude::provide_context;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::caller::Caller;
+use super::forms::read_form;
 use super::{Account, keys};
 use crate::account::{AccountData, KeyFields, RefusedKey};
 use crate::i18n::{Text, t};
@@ -99,8 +100,12 @@ struct AccountForm {
 
 /// A new key is shown on the very page that answers, and nowhere after it.
 async fn submit_key(account: Account, caller: Caller, request: Request) -> Submitted {
-    let Ok(Form(form)) = Form::<AccountForm>::from_request(request, &()).await else {
-        return Submitted::Failed(AppError::invalid("body", t(Text::FormUnreadable)));
+    let form: AccountForm = match read_form(request).await {
+        Ok(form) => form,
+        Err(AppError::InvalidInput { field, .. }) => {
+            return Submitted::Failed(AppError::invalid(field, t(Text::FormUnreadable)));
+        }
+        Err(error) => return Submitted::Failed(error),
     };
     if let Some(id) = form.revoke {
         return match account.revoke_key(caller.id, id).await {

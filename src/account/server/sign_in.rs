@@ -1,6 +1,6 @@
 //! `/sign-in` and `/sign-up`: forms that work without JavaScript.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
@@ -15,6 +15,8 @@ use crate::document::response::static_response;
 use crate::document::{StaticPage, render_static_page};
 use crate::i18n::{Text, t};
 use crate::platform::error::AppError;
+use crate::platform::http::envelope::ApiError;
+use crate::platform::http::fields::ApiQuery;
 use crate::ui::Theme;
 
 /// Which of the two forms.
@@ -24,7 +26,7 @@ pub enum AuthPage {
     SignUp,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct NextQuery {
     next: Option<String>,
 }
@@ -33,7 +35,7 @@ pub struct NextQuery {
 pub async fn sign_in_page(
     account: State<Account>,
     theme: Theme,
-    query: Query<NextQuery>,
+    query: Result<ApiQuery<NextQuery>, ApiError>,
     headers: HeaderMap,
 ) -> Response {
     show_auth_page(AuthPage::SignIn, account, theme, query, headers).await
@@ -43,7 +45,7 @@ pub async fn sign_in_page(
 pub async fn sign_up_page(
     account: State<Account>,
     theme: Theme,
-    query: Query<NextQuery>,
+    query: Result<ApiQuery<NextQuery>, ApiError>,
     headers: HeaderMap,
 ) -> Response {
     show_auth_page(AuthPage::SignUp, account, theme, query, headers).await
@@ -53,9 +55,10 @@ async fn show_auth_page(
     page: AuthPage,
     State(account): State<Account>,
     theme: Theme,
-    Query(query): Query<NextQuery>,
+    query: Result<ApiQuery<NextQuery>, ApiError>,
     headers: HeaderMap,
 ) -> Response {
+    let query = query.map(|ApiQuery(query)| query).unwrap_or_default();
     // Who is signed in already has no use for the form.
     if Caller::from_headers(&account, &headers).await.is_ok() {
         return Redirect::to(&same_site_path(query.next.as_deref(), "/chat")).into_response();

@@ -34,6 +34,7 @@ pub(in crate::chat) fn to_html_with(markdown: &str, write_code: &dyn Fn(&str, &s
         column: 0,
         in_table_head: false,
         links: 0,
+        hosts: Vec::new(),
     };
     let mut events = Parser::new_ext(markdown, options());
     while let Some(event) = events.next() {
@@ -117,12 +118,39 @@ fn is_safe_link(url: &str) -> bool {
         .any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
 }
 
-/// Whether an image is a file of this site. Any other would tell its host who reads the answer, and when.
-fn is_own_path(url: &str) -> bool {
-    // Browsers drop tabs and line feeds and read a backslash as a slash, so `/\t/host` and `/\host` leave the site.
-    url.starts_with('/')
-        && !url.starts_with("//")
-        && !url.contains(|character: char| character == '\\' || character.is_control())
+/// Whether an image is one that was made here. Any other would tell its host who reads the answer, and when; and any other
+/// address of this site would be asked in the reader's name.
+pub(in crate::chat) fn is_own_image(url: &str) -> bool {
+    let parts = url.strip_prefix("/api/images/").and_then(|rest| rest.split_once('/'));
+    parts.is_some_and(|(id, file)| {
+        let is_id = id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        is_id && matches!(file, "file" | "thumbnail")
+    })
+}
+
+/// The host of a link that may seem to lead elsewhere: what stands before an `@` is no host, and letters of other scripts
+/// look like ours. Those are told by their bytes, except for Han and Hangul, which nobody takes for Latin ones.
+fn doubtful_host(url: &str) -> Option<String> {
+    let rest = url.split_once("://")?.1.trim_start_matches(['/', '\\']);
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    let is_foreign = !host.is_ascii() || host.as_bytes().windows(4).any(|part| part.eq_ignore_ascii_case(b"xn--"));
+    if user.is_none() && !is_foreign && !host.contains('%') {
+        return None;
+    }
+    let mut shown = String::new();
+    for character in host.chars() {
+        // Ranges: the tables of all letters would be kilobytes in the browser.
+        if character.is_ascii_graphic() || matches!(character, '\u{3400}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}') {
+            shown.push(character);
+        } else {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                // Writing to a string does not fail.
+                _ = write!(shown, "%{byte:02X}");
+            }
+        }
+    }
+    Some(shown)
 }
 
 /// Writes text for an element or for an attribute in double quotes.
@@ -154,6 +182,8 @@ struct HtmlWriter {
     in_table_head: bool,
     /// Open links: there is no link in a link.
     links: usize,
+    /// Of each open link: the host that it leads to, where that is not what it looks like.
+    hosts: Vec<Option<String>>,
 }
 
 impl HtmlWriter {
@@ -204,7 +234,14 @@ impl HtmlWriter {
         match tag {
             TagEnd::TableHead => self.in_table_head = false,
             TagEnd::TableCell => self.column += 1,
-            TagEnd::Link => self.links -= 1,
+            TagEnd::Link => {
+                self.links -= 1;
+                if let Some(host) = self.hosts.pop().flatten() {
+                    self.html.push_str(" (");
+                    escape(&host, &mut self.html);
+                    self.html.push(')');
+                }
+            }
             _ => {}
         }
         self.html.push_str(self.closing.pop().unwrap_or_default());
@@ -267,9 +304,11 @@ impl HtmlWriter {
     fn link(&mut self, url: &str) {
         self.links += 1;
         if self.links > 1 || !is_safe_link(url) {
+            self.hosts.push(None);
             self.open("", "");
             return;
         }
+        self.hosts.push(doubtful_host(url));
         let mut opening = String::from("<a href=\"");
         escape(url, &mut opening);
         opening.push_str("\" target=\"_blank\" rel=\"nofollow noopener noreferrer\">");
@@ -277,7 +316,7 @@ impl HtmlWriter {
     }
 
     fn image(&mut self, url: &CowStr<'_>, alt: &str) {
-        if is_own_path(url) {
+        if is_own_image(url) {
             self.html.push_str("<img src=\"");
             escape(url, &mut self.html);
             self.html.push_str("\" alt=\"");
@@ -390,12 +429,45 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_seems_to_lead_elsewhere_shows_its_host() {
+        for (url, shown) in [
+            ("https://bank.example@evil.example/x", "(evil.example)"),
+            ("https://bank.example:443%2f@evil.example:8443?a", "(evil.example:8443)"),
+            ("https://\u{430}pple.com/", "(%D0%B0pple.com)"),
+            ("https://xn--pple-43d.com", "(xn--pple-43d.com)"),
+            ("https://\u{4F8B}\u{5B50}.com", "(\u{4F8B}\u{5B50}.com)"),
+            ("https://bank.example%00.evil.example", "(bank.example%00.evil.example)"),
+        ] {
+            let html = to_html(&format!("[bank](<{url}>)"));
+            assert!(html.contains(&format!(">bank {shown}</a>")), "{html}");
+        }
+        for plain in ["https://example.org/@ada", "https://example.org?to=a@b", "https://example.org:8443/\u{e9}"] {
+            let html = to_html(&format!("[here](<{plain}>)"));
+            assert!(html.contains(">here</a>"), "{html}");
+        }
+    }
+
+    const OWN: &str = "/api/images/0199c1d2-7f00-7000-8000-1234567890ab/thumbnail";
+
+    #[test]
     fn images_of_others_are_links() {
         assert_eq!(
-            to_html("![a *b*](/images/1.png)"),
-            "<p><img src=\"/images/1.png\" alt=\"a b\" loading=\"lazy\"></p>\n"
+            to_html(&format!("![a *b*]({OWN})")),
+            "<p><img src=\"/api/images/0199c1d2-7f00-7000-8000-1234567890ab/thumbnail\" alt=\"a b\" loading=\"lazy\"></p>\n"
         );
-        for url in ["//x.example/1.png", "/\\x.example", "data:image/png;base64,AA", "1.png", "</&#9;/x.example>"] {
+        for url in [
+            "/api/auth/logout",
+            "/images/1.png",
+            "/api/images/1/file",
+            "/api/images/0199c1d2-7f00-7000-8000-1234567890ab/events",
+            "/api/images/0199c1d2-7f00-7000-8000-1234567890ab/file/..",
+            "/api/images/../chat/0199c1d2-7f00-7000-8000-1234567890ab/file",
+            "//x.example/1.png",
+            "/\\x.example",
+            "data:image/png;base64,AA",
+            "1.png",
+            "</&#9;/x.example>",
+        ] {
             let html = to_html(&format!("![alt]({url})"));
             assert_eq!(html, "<p>alt</p>\n", "{url}");
         }

@@ -1,7 +1,7 @@
 //! `/api/chat` and `/api/conversations`, and the chat form for browsers without JavaScript.
 
-use axum::extract::{Form, FromRef, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::extract::{FromRef, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -22,7 +22,8 @@ use super::send::Accepted;
 use super::service::CONVERSATIONS_PAGE;
 use super::store::ConversationFilter;
 use crate::account::server::Account;
-use crate::account::server::caller::{Caller, MANAGE, Person, READ, SPEND, Scoped};
+use crate::account::server::caller::{MANAGE, READ, SPEND, Scoped};
+use crate::account::server::forms::{PageForm, Sender};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::{
     ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo,
@@ -36,8 +37,11 @@ use crate::platform::http::envelope::{
     Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
     with_quota_of_success,
 };
+use crate::platform::http::fields::ApiQuery;
 use crate::platform::http::keep_alive::keep_alive;
 use crate::platform::jobs::Position;
+use crate::platform::limits::Slot;
+use crate::platform::site::Site;
 use crate::ui::Theme;
 
 /// The routes of this feature.
@@ -46,6 +50,7 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Chat: FromRef<S>,
+    Site: FromRef<S>,
 {
     OpenApiRouter::new()
         .routes(routes!(read))
@@ -85,15 +90,19 @@ async fn send(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<SPEND>,
     headers: HeaderMap,
-    ApiJson(request, _): ApiJson<ChatRequest>,
+    ApiJson(request, body): ApiJson<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let begun = Instant::now();
     let key = idempotency_key(&headers)?;
     // An image has no first word to wait for.
     let is_image = read_command(request.message.trim()).is_some();
+    // Before anything is held.
+    let watcher = wants_event_stream(&headers).then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
     let Accepted { reply, quota, .. } = chat.send_message(&caller, request, key).await?;
-    let response = if wants_event_stream(&headers) {
-        stream_reply(&chat, caller.id, reply, None).await?
+    // What may be megabytes is stored; the answer may take minutes.
+    drop(body);
+    let response = if let Some(slot) = watcher {
+        stream_reply(&chat, caller.id, reply, None, slot).await?
     } else {
         let (user, watched) = (caller.id, chat.clone());
         let decided = async move {
@@ -124,6 +133,8 @@ async fn show_attachment(
         (CONTENT_TYPE, media_type),
         // Another image has another id.
         (CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
+        // Not for who signs in after this user.
+        (VARY, HeaderValue::from_static("authorization, cookie")),
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
@@ -149,7 +160,7 @@ async fn read(
     params(("id" = Uuid, Path, description = "The reply's id."),
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
     responses((status = 200, description = "The events.", body = ChatEvent, content_type = "text/event-stream"),
-        (status = 204, description = "There is nothing more to come.")))]
+        (status = 204, description = "There is nothing more to come."), Refusal::<429>))]
 async fn watch(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
@@ -157,17 +168,24 @@ async fn watch(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let from = Position::of_request(&headers)?;
-    stream_reply(&chat, caller.id, id, from).await
+    let slot = chat.generation.jobs.watchers.take(caller.id)?;
+    stream_reply(&chat, caller.id, id, from, slot).await
 }
 
 /// 204 tells a browser's `EventSource` to stop asking.
-async fn stream_reply(chat: &Chat, user: Uuid, id: Uuid, from: Option<Position>) -> Result<Response, ApiError> {
+async fn stream_reply(
+    chat: &Chat,
+    user: Uuid,
+    id: Uuid,
+    from: Option<Position>,
+    slot: Slot,
+) -> Result<Response, ApiError> {
     let Some(events) = chat.subscribe(user, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events =
         events.map(|event| Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data));
-    Ok(event_stream(events, "no-store"))
+    Ok(event_stream(events, "no-store", Some(slot)))
 }
 
 /// Stops a reply.
@@ -216,7 +234,7 @@ struct ListQuery {
 async fn list(
     State(chat): State<Chat>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Page<ConversationSummary>> {
     let limit = page_limit(query.limit.as_deref(), CONVERSATIONS_PAGE)?;
     let pinned = query.pinned.as_deref().map(|pinned| {
@@ -291,7 +309,7 @@ async fn download(
     State(chat): State<Chat>,
     caller: Caller,
     PathId(id): PathId,
-    Query(query): Query<ExportQuery>,
+    ApiQuery(query): ApiQuery<ExportQuery>,
 ) -> Result<Response, ApiError> {
     let conversation = chat.find_conversation(caller.id, id).await?;
     Ok(export::export(&conversation, query.format.as_deref())?)
@@ -335,9 +353,9 @@ struct ChatForm {
 /// Sends, waits for the whole answer, and shows the conversation.
 async fn submit(
     State(chat): State<Chat>,
-    Person(caller): Person,
+    Sender(caller): Sender,
     theme: Theme,
-    Form(form): Form<ChatForm>,
+    PageForm(form): PageForm<ChatForm>,
 ) -> Response {
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let request = ChatRequest {

@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::Chat;
 use super::providers::Turn;
+use super::store::ChatStore;
+use crate::account::server::StoredImages;
 use crate::chat::ImageRef;
+use crate::i18n::{Text, fill};
+use crate::images::server::picture::{self, PictureError};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::image_type::ImageType;
 
@@ -20,6 +26,9 @@ const LARGEST: usize = 4 * 1024 * 1024;
 const ALL: usize = MOST * LARGEST;
 /// What a request with images may weigh: Base64 makes four bytes of three.
 pub const MAX_BODY: usize = ALL / 3 * 4 + 64 * 1024;
+
+/// How many requests have their images decoded at once: each may take a hundred megabytes for a moment.
+static DECODING: Semaphore = Semaphore::const_new(2);
 
 /// An image with its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +77,8 @@ pub(super) async fn read(sent: Vec<String>) -> AppResult<Vec<Sent>> {
     if sent.is_empty() {
         return Ok(Vec::new());
     }
-    // Megabytes are work for a core, not for the async threads.
+    // Megabytes are work for a core, not for the async threads; and a small file may hold a large picture.
+    let _turn = DECODING.acquire().await.map_err(|_| AppError::Internal)?;
     let read = tokio::task::spawn_blocking(move || {
         let read_one = |(number, text): (usize, &String)| match text.parse() {
             Ok(id) => Ok(Sent::Before(id)),
@@ -110,6 +120,48 @@ pub(super) async fn resolve(chat: &Chat, user: Uuid, sent: &[Sent]) -> AppResult
         });
     }
     Ok(images)
+}
+
+/// Whether there is room for these images of a user. Two requests at once may both find that there is: the last image may
+/// reach beyond.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `images`.
+pub(super) async fn check_room(chat: &Chat, user: Uuid, images: &[Image]) -> AppResult<()> {
+    let new: usize = images.iter().map(|image| image.bytes.len()).sum();
+    if new == 0 {
+        return Ok(());
+    }
+    let quota = chat.config.attachment_quota;
+    let taken = chat.store.image_bytes(user).await?;
+    if taken.saturating_add(u64::try_from(new).unwrap_or(u64::MAX)) <= quota {
+        return Ok(());
+    }
+    Err(invalid(tell(Text::NoRoomForImages, taken, quota)))
+}
+
+/// What a user's images take, as the page of the account shows it.
+pub struct AttachmentRoom {
+    pub store: Arc<dyn ChatStore>,
+    /// In bytes.
+    pub quota: u64,
+}
+
+#[async_trait]
+impl StoredImages for AttachmentRoom {
+    async fn describe(&self, user: Uuid) -> AppResult<String> {
+        Ok(tell(Text::ImagesShownOf, self.store.image_bytes(user).await?, self.quota))
+    }
+}
+
+fn tell(text: Text, taken: u64, quota: u64) -> String {
+    fill(text, &[("used", &to_mebibytes(taken)), ("quota", &to_mebibytes(quota))])
+}
+
+/// As people read it, without the unit.
+fn to_mebibytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) / (1024 * 1024);
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// Fetches the images of what was said before: the newest, as many as fit; the others are left out.
@@ -156,12 +208,15 @@ fn read_data_url(text: &str) -> Result<Image, String> {
         return Err(too_large());
     }
     match ImageType::sniff(&bytes) {
-        Some(found) if found == claimed => {
-            Ok(Image { id: Uuid::now_v7(), media_type: media_type.to_owned(), bytes: bytes.into() })
-        }
-        Some(found) => Err(format!("says that it is {media_type}, but it is {}", found.media_type())),
-        None => Err(format!("says that it is {media_type}, but it is not")),
+        Some(found) if found == claimed => {}
+        Some(found) => return Err(format!("says that it is {media_type}, but it is {}", found.media_type())),
+        None => return Err(format!("says that it is {media_type}, but it is not")),
     }
+    let (kind, bytes) = picture::clean(&bytes, LARGEST).map_err(|problem| match problem {
+        PictureError::TooManyPixels { width, height } => format!("has too many pixels ({width} × {height})"),
+        _ => "is damaged".to_owned(),
+    })?;
+    Ok(Image { id: Uuid::now_v7(), media_type: kind.media_type().to_owned(), bytes: bytes.into() })
 }
 
 fn too_large() -> String {
@@ -170,23 +225,33 @@ fn too_large() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
+    use image::{DynamicImage, ImageFormat};
+
     use super::*;
 
     fn url(media_type: &str, bytes: &[u8]) -> String {
         format!("data:{media_type};base64,{}", BASE64_STANDARD.encode(bytes))
     }
 
+    fn picture(format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::new_rgb8(20, 10).write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
     #[test]
     fn an_image_is_what_it_says_it_is() {
-        let png = b"\x89PNG\r\n\x1a\nrest";
-        let image = read_data_url(&url("image/png", png)).unwrap();
-        assert_eq!((image.media_type.as_str(), &*image.bytes), ("image/png", &png[..]));
-        for (media_type, bytes) in [
-            ("image/jpeg", &b"\xFF\xD8\xFF\xE0"[..]),
-            ("image/webp", b"RIFF\0\0\0\0WEBPVP8 "),
-            ("image/gif", b"GIF89a"),
+        for (media_type, format, kept) in [
+            ("image/png", ImageFormat::Png, "image/png"),
+            ("image/jpeg", ImageFormat::Jpeg, "image/jpeg"),
+            ("image/webp", ImageFormat::WebP, "image/webp"),
+            ("image/gif", ImageFormat::Gif, "image/png"),
         ] {
-            assert!(read_data_url(&url(media_type, bytes)).is_ok(), "{media_type}");
+            let image = read_data_url(&url(media_type, &picture(format))).unwrap();
+            assert_eq!(image.media_type, kept);
+            assert_eq!(ImageType::sniff(&image.bytes).map(ImageType::media_type), Some(kept));
         }
     }
 
@@ -202,7 +267,9 @@ mod tests {
         assert!(problem(&url("image/png", b"GIF89a")).contains("but it is image/gif"));
         assert!(problem(&url("image/png", b"<script>")).contains("but it is not"));
         assert!(problem(&url("image/png", b"")).contains("but it is not"));
-        let mut large = b"\x89PNG\r\n\x1a\n".to_vec();
+        assert!(problem(&url("image/png", b"\x89PNG\r\n\x1a\n and so on")).contains("is damaged"));
+        // What follows a picture is no part of it, but it weighs.
+        let mut large = picture(ImageFormat::Png);
         large.resize(LARGEST, 0);
         assert!(read_data_url(&url("image/png", &large)).is_ok());
         for _ in 0..5 {

@@ -21,6 +21,8 @@ pub struct ChatConfig {
     pub cache_ttl: Duration,
     /// `MAX_MESSAGE_CHARS` (1000).
     pub max_message_chars: usize,
+    /// `ATTACHMENT_QUOTA_MIB` (256): what the images that one user has shown to models may take, in bytes here.
+    pub attachment_quota: u64,
     pub gemini: Option<GeminiConfig>,
     pub openai: Option<OpenAiConfig>,
     pub local: LocalConfig,
@@ -142,6 +144,7 @@ impl ChatConfig {
             },
             cache_ttl: Duration::from_secs(reader.at_least("CHAT_CACHE_TTL_SECS", 86_400, 1)),
             max_message_chars: reader.at_least("MAX_MESSAGE_CHARS", 1000, 1),
+            attachment_quota: reader.at_least("ATTACHMENT_QUOTA_MIB", 256_u64, 1).saturating_mul(1024 * 1024),
             gemini,
             openai,
             local: LocalConfig { path: reader.text("LOCAL_MODEL").unwrap_or(DEFAULT_LOCAL_MODEL).into() },

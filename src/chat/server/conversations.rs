@@ -2,6 +2,7 @@
 //!
 //! What belongs to somebody else, or to a client of `/v1`, is not there.
 
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::Chat;
@@ -13,6 +14,7 @@ use crate::chat::{
     MessageState, ShareLink,
 };
 use crate::i18n::{Text, fill, t};
+use crate::images::server::storage::Rendition;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::secret::{hash_secret, new_secret};
 
@@ -92,6 +94,25 @@ impl Chat {
         let mut conversation = self.store.find_shared(hash_secret(token)).await?.ok_or(AppError::NotFound)?;
         conversation.messages.retain(|message| message.state != MessageState::Running && !message.content.is_empty());
         with_html(conversation).await
+    }
+
+    /// The file of an image that a shared conversation shows, because it was made there. An address that a model wrote opens
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn load_shared_image(&self, token: &str, id: Uuid, rendition: Rendition) -> AppResult<Bytes> {
+        let Conversation { id: conversation, messages, .. } =
+            self.store.find_shared(hash_secret(token)).await?.ok_or(AppError::NotFound)?;
+        let conversation = conversation.parse().map_err(|_| AppError::Internal)?;
+        let address = format!("/api/images/{id}/");
+        for message in messages.iter().filter(|message| message.content.contains(&address)) {
+            let reply = message.id.parse().map_err(|_| AppError::Internal)?;
+            if self.images.store.find_shown(conversation, reply).await? == Some(id) {
+                return self.images.load_bytes(id, rendition).await;
+            }
+        }
+        Err(AppError::NotFound)
     }
 }
 

@@ -24,7 +24,7 @@ use syntect::highlighting::{
 use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 use syntect::util::LinesWithEndings;
 
-use crate::chat::browser::markdown::{escape, to_html_with};
+use crate::chat::browser::markdown::{escape, is_own_image, to_html_with};
 
 /// Longer lines stay plain: grammars take quadratic time on some, and nobody reads them.
 const MAX_LINE_BYTES: usize = 2_000;
@@ -251,7 +251,7 @@ fn is_ours(tag: &str, name: &str, value: &str) -> bool {
         ("span", "class") => CLASSES.iter().any(|(class, _)| *class == value),
         ("td" | "th", "class") => matches!(value, "left" | "center" | "right"),
         (_, "class") => value.strip_prefix("heading-").is_some_and(|level| level.len() == 1),
-        ("img", "src") => value.starts_with('/') && !value.starts_with("//") && !value.contains('\\'),
+        ("img", "src") => is_own_image(value),
         ("a", "href") => value.contains(':'),
         ("a", "target") => value == "_blank",
         ("button", "type") => value == "button",
@@ -335,7 +335,7 @@ mod tests {
         for text in [
             "# a\n\n### b\n\n**c** *d* ~~e~~ `f`  \ng\n\n> h\n\n---\n",
             "3. a\n\n- b\n- [x] c\n- [ ] d\n",
-            "[a](https://x.example/?a=1&b=2) <ada@example.org> ![b](/images/1.png)\n",
+            "[a](https://x.example/?a=1&b=2) <ada@example.org> ![b](/api/images/0199c1d2-7f00-7000-8000-1234567890ab/file)\n",
             "| a | b | c |\n|:--|:-:|--:|\n| 1<br>2 | | 3 |\n",
             "```\ncode & <more>\n```\n\n    indented\n",
             "<div>raw</div>\n\na <b>c</b>",

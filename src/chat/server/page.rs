@@ -2,9 +2,9 @@
 
 use axum::Router;
 use axum::extract::{FromRef, Path, State};
-use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY};
-use axum::http::{HeaderName, HeaderValue};
-use axum::response::Response;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use leptos::prelude::*;
 
@@ -14,7 +14,9 @@ use crate::account::server::page::{AppPage, Loaded};
 use crate::chat::Conversation;
 use crate::document::response::{error_page, static_response};
 use crate::document::{StaticPage, render_static_page};
-use crate::platform::error::AppResult;
+use crate::images::server::storage::Rendition;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::query;
 use crate::ui::Theme;
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -46,13 +48,16 @@ where
     S: Clone + Send + Sync + 'static,
     Chat: FromRef<S>,
 {
-    Router::new().route("/share/{token}", get(shared_page))
+    Router::new()
+        .route("/share/{token}", get(shared_page))
+        .route("/share/{token}/images/{id}/{file}", get(shared_image))
 }
 
 /// `/share/{token}`: what has a secret in its address is kept nowhere, found by nobody, and told to no other site.
 async fn shared_page(State(chat): State<Chat>, theme: Theme, Path(token): Path<String>) -> Response {
     let mut response = match chat.load_shared(&token).await {
-        Ok(conversation) => {
+        Ok(mut conversation) => {
+            show_images_to_strangers(&mut conversation, &token);
             let (title, path) = (conversation.title.clone(), format!("/share/{token}"));
             let page = StaticPage {
                 title: &title,
@@ -68,9 +73,45 @@ async fn shared_page(State(chat): State<Chat>, theme: Theme, Path(token): Path<S
         }
         Err(error) => error_page(&chat.site, theme, &error),
     };
-    let headers = response.headers_mut();
+    keep_secret(response.headers_mut());
+    response
+}
+
+fn keep_secret(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+}
+
+/// Whoever has the link is not signed in: the images that were made in the conversation have addresses below it.
+fn show_images_to_strangers(conversation: &mut Conversation, token: &str) {
+    let theirs = format!("src=\"/share/{}/images/", query::encode(token));
+    for html in conversation.messages.iter_mut().filter_map(|message| message.html.as_mut()) {
+        *html = html.replace("src=\"/api/images/", &theirs);
+    }
+}
+
+/// `/share/{token}/images/{id}/{file}`: an image of a shared conversation.
+async fn shared_image(
+    State(chat): State<Chat>,
+    theme: Theme,
+    Path((token, id, file)): Path<(String, String, String)>,
+) -> Response {
+    let rendition = match file.as_str() {
+        "file" => Some(Rendition::Full),
+        "thumbnail" => Some(Rendition::Thumbnail),
+        _ => None,
+    };
+    let loaded = match (id.parse(), rendition) {
+        (Ok(id), Some(rendition)) => {
+            chat.load_shared_image(&token, id, rendition).await.map(|bytes| (rendition.media_type(), bytes))
+        }
+        _ => Err(AppError::NotFound),
+    };
+    let mut response = match loaded {
+        Ok((media_type, bytes)) => ([(CONTENT_TYPE, media_type)], bytes).into_response(),
+        Err(error) => error_page(&chat.site, theme, &error),
+    };
+    keep_secret(response.headers_mut());
     response
 }

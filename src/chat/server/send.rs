@@ -65,9 +65,11 @@ impl Chat {
         }
         let system_prompt = request.system_prompt.as_deref().map(check_system_prompt).transpose()?;
         request.system_prompt = system_prompt.filter(|prompt| !prompt.is_empty());
-        // Over the parsed request, so that white space between the fields does not matter.
-        let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
-        let idempotency = idempotency_key.map(|key| check_key(key, &canonical)).transpose()?;
+        let idempotency = match idempotency_key {
+            // Over the parsed request, so that white space between the fields does not matter.
+            Some(key) => Some(check_key(key, &serde_json::to_vec(&request).map_err(|_| AppError::Internal)?)?),
+            None => None,
+        };
         if image_messages::read_command(&text).is_some() {
             let system_prompt = request.system_prompt;
             let message = ImageMessage { text, conversation, replaces, system_prompt };
@@ -196,6 +198,9 @@ impl Sending {
                 // Sent again, after the message that the images came with was replaced.
                 Err(error) => return self.repeated(chat).await?.ok_or(error),
             };
+            if let Err(error) = attachments::check_room(chat, self.payer.user, &self.images).await {
+                return self.repeated(chat).await?.ok_or(error);
+            }
         }
         let mut found = match self.find_answer(chat).await {
             Ok(found) => found,

@@ -1,7 +1,7 @@
 //! `/api/credits`.
 
 use axum::body::Body;
-use axum::extract::{FromRef, Query, State};
+use axum::extract::{FromRef, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -18,6 +18,7 @@ use crate::account::server::caller::Caller;
 use crate::credits::{self, LedgerEntry, Page};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{Answer, ApiError, ApiResult, Envelope, page_limit};
+use crate::platform::http::fields::ApiQuery;
 
 /// The routes of this feature.
 pub fn routes<S>() -> OpenApiRouter<S>
@@ -57,7 +58,7 @@ struct LedgerQuery {
 async fn list_ledger(
     State(credits): State<Credits>,
     caller: Caller,
-    Query(query): Query<LedgerQuery>,
+    ApiQuery(query): ApiQuery<LedgerQuery>,
 ) -> Result<Response, ApiError> {
     match query.format.as_deref() {
         None | Some("json") => {

@@ -1,6 +1,6 @@
 //! `/api/image` and `/api/images`.
 
-use axum::extract::{FromRef, Query, State};
+use axum::extract::{FromRef, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
     X_CONTENT_TYPE_OPTIONS,
@@ -39,8 +39,10 @@ use crate::platform::http::envelope::{
     Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
     with_quota, with_quota_of_success,
 };
+use crate::platform::http::fields::ApiQuery;
 use crate::platform::http::keep_alive::keep_alive;
 use crate::platform::jobs::Position;
+use crate::platform::site::Site;
 
 /// The routes of this feature.
 pub fn routes<S>() -> OpenApiRouter<S>
@@ -48,6 +50,7 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Images: FromRef<S>,
+    Site: FromRef<S>,
 {
     OpenApiRouter::new()
         .routes(routes!(show_studio, make))
@@ -139,7 +142,11 @@ struct ListQuery {
 /// Lists images, newest first.
 #[utoipa::path(get, path = "/api/images", operation_id = "list_images", tag = "Images", params(ListQuery),
     responses((status = 200, description = "A page of them.", body = Envelope<Page<Image>>)))]
-async fn list(State(images): State<Images>, caller: Caller, Query(query): Query<ListQuery>) -> ApiResult<Page<Image>> {
+async fn list(
+    State(images): State<Images>,
+    caller: Caller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> ApiResult<Page<Image>> {
     let limit = page_limit(query.limit.as_deref(), IMAGES_PAGE)?;
     let favorites_only = match query.favorites.as_deref() {
         None | Some("false") => false,
@@ -206,7 +213,7 @@ async fn delete_several(
     params(("id" = Uuid, Path, description = "The image's id."),
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
     responses((status = 200, description = "The events.", body = ImageEvent, content_type = "text/event-stream"),
-        (status = 204, description = "There is nothing more to come.")))]
+        (status = 204, description = "There is nothing more to come."), Refusal::<429>))]
 async fn watch(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
@@ -214,12 +221,13 @@ async fn watch(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let from = Position::of_request(&headers)?;
+    let slot = images.generation.jobs.watchers.take(caller.id)?;
     let Some(events) = images.subscribe(caller.id, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events =
         events.map(|event| Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data));
-    Ok(event_stream(events, "no-store"))
+    Ok(event_stream(events, "no-store", Some(slot)))
 }
 
 /// Stops the making of an image, which is then free. One that is there already stays.
@@ -250,7 +258,7 @@ async fn show_file(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
     PathId(id): PathId,
-    Query(query): Query<FileQuery>,
+    ApiQuery(query): ApiQuery<FileQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut response = send_file(&images, caller.id, id, Rendition::Full, &headers).await?;

@@ -1,13 +1,14 @@
 //! The forms of the pages of images, for browsers without JavaScript.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Images;
 use super::order::ImageSpec;
-use crate::account::server::caller::{Caller, Person};
+use crate::account::server::caller::Caller;
+use crate::account::server::forms::{PageForm, Sender};
 use crate::document::response::error_page;
 use crate::images::{ImageChange, ImageRequest, MOST_AT_ONCE};
 use crate::platform::error::{AppError, AppResult};
@@ -28,8 +29,8 @@ pub(super) struct ImageForm {
 /// Orders what the form of `/images` asks for, and shows the gallery. What was refused comes back with what was typed.
 pub(super) async fn submit(
     State(images): State<Images>,
-    Person(caller): Person,
-    Form(form): Form<ImageForm>,
+    Sender(caller): Sender,
+    PageForm(form): PageForm<ImageForm>,
 ) -> Redirect {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let typed =
@@ -81,10 +82,10 @@ pub(super) struct ChangeForm {
 /// What the buttons of `/images/{id}` and of the gallery do.
 pub(super) async fn submit_change(
     State(images): State<Images>,
-    Person(caller): Person,
+    Sender(caller): Sender,
     theme: Theme,
     PathId(id): PathId,
-    Form(ChangeForm { action }): Form<ChangeForm>,
+    PageForm(ChangeForm { action }): PageForm<ChangeForm>,
 ) -> Response {
     let here = format!("/images/{id}");
     let favorite = |favorite| images.change_image(caller.id, id, ImageChange { favorite: Some(favorite) });

@@ -95,6 +95,21 @@ impl Images {
         self.store.find(user, id).await?.ok_or(AppError::NotFound)
     }
 
+    /// The bytes of an image, for whoever may see it: that has to be known before.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`]; [`AppError::Unavailable`] when storage does not answer.
+    pub async fn load_bytes(&self, id: Uuid, rendition: Rendition) -> AppResult<Bytes> {
+        let found = self.objects.get(ObjectKey::new(id, rendition)).await.map_err(|error| {
+            tracing::error!(%error, "an image could not be read");
+            AppError::Unavailable
+        })?;
+        found.ok_or_else(|| {
+            tracing::error!(image = %id, ?rendition, "the file of an image is gone");
+            AppError::NotFound
+        })
+    }
+
     /// The bytes of an image that is there.
     ///
     /// # Errors
@@ -104,14 +119,7 @@ impl Images {
         if image.status != ImageStatus::Complete {
             return Err(AppError::NotFound);
         }
-        let found = self.objects.get(ObjectKey::new(id, rendition)).await.map_err(|error| {
-            tracing::error!(%error, "an image could not be read");
-            AppError::Unavailable
-        })?;
-        let bytes = found.ok_or_else(|| {
-            tracing::error!(image = %id, ?rendition, "the file of an image is gone");
-            AppError::NotFound
-        })?;
+        let bytes = self.load_bytes(id, rendition).await?;
         Ok((image, bytes))
     }
 

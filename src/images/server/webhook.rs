@@ -4,7 +4,8 @@
 //! when it is asked. So reports may come twice, late or never.
 
 use axum::body::Bytes;
-use axum::extract::{FromRef, Query, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,7 +18,8 @@ use super::providers::replicate::{WebhookError, read_report, verify};
 use crate::api_docs::Refusal;
 use crate::platform::db::now_millis;
 use crate::platform::error::AppError;
-use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing};
+use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing, unread};
+use crate::platform::http::fields::ApiQuery;
 
 /// A report repeats the input of a prediction and has logs, but no files.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -45,12 +47,13 @@ struct ReportQuery {
     responses((status = 200, description = "It was heard.", body = Envelope<Nothing>), Refusal::<401>, Refusal::<404>))]
 async fn hear_replicate(
     State(images): State<Images>,
-    Query(query): Query<ReportQuery>,
+    ApiQuery(query): ApiQuery<ReportQuery>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> ApiResult<Nothing> {
     let webhook = images.config.replicate.as_ref().and_then(|replicate| replicate.webhook.as_ref());
     let secret = &webhook.ok_or(AppError::NotFound)?.secret;
+    let body = body.map_err(unread)?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (id, time, signatures) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
     let now = u64::try_from(now_millis() / 1000).unwrap_or(0);

@@ -27,7 +27,7 @@ const POOL: u32 = 64;
 const DEFAULT_DATABASE: &str = "tessera";
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 6;
+const SCHEMA: i64 = 7;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -284,6 +284,14 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             Ok(())
         }
         6 => make_indexes(mongo, [("apiKeys", doc! { "user": 1, "slot": 1 }, unique_if_set("slot"))]).await,
+        7 => {
+            let indexes = [
+                ("attachments", doc! { "file": 1 }, plain()),
+                ("attachmentFiles", doc! { "user": 1, "size": 1 }, plain()),
+                ("attachmentFiles", doc! { "touchedAt": 1 }, partial(doc! { "touchedAt": { "$exists": true } })),
+            ];
+            make_indexes(mongo, indexes).await
+        }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{Clock, GAP, Probed, StoreError, StoreResult, now_millis, wait};
+use crate::platform::private_files::private_database;
 
 /// How safe a write must be before it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +46,14 @@ const READERS: usize = 4;
 /// How long another process may keep the write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The log may grow larger while it is needed, and is cut to this afterwards.
+const JOURNAL_BYTES: u32 = 64 * 1024 * 1024;
+/// Pages that are given back to the disk in one write, and such writes in a row: a gigabyte.
+const PIECE_PAGES: u32 = 256;
+const MOST_PIECES: u32 = 1024;
+
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -54,6 +61,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("sqlite_5.sql"),
     include_str!("sqlite_6.sql"),
     include_str!("sqlite_7.sql"),
+    include_str!("sqlite_8.sql"),
 ];
 
 /// The version of the schema that this program knows.
@@ -65,13 +73,19 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError`] when the file cannot be opened, is no database or is of a newer program.
     pub fn open(path: &Path) -> StoreResult<Self> {
+        private_database(path)?;
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        let is_ready = gives_back(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate(&mut connection)?;
+        if !is_ready {
+            rebuild(&connection);
+        }
         // Bounded: a database that cannot keep up must slow its callers down, not eat the memory.
         let (writes, queue) = crossbeam_channel::bounded::<(Durability, Write)>(4096);
         std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || keep_writing(&connection, &queue))?;
@@ -147,6 +161,26 @@ impl Sqlite {
             if found == "ok" { Ok(()) } else { Err(StoreError::Corrupt(found)) }
         })
         .await
+    }
+
+    /// Gives space of what was deleted back to the disk, in small pieces between the writes of others.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn give_back(&self) -> StoreResult<()> {
+        for _ in 0..MOST_PIECES {
+            let left = self.write(Durability::Relaxed, |connection| {
+                // A row for each page, which is given back as it is read.
+                let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PIECE_PAGES})"))?;
+                let mut rows = statement.query([])?;
+                while rows.next()?.is_some() {}
+                Ok(connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, u32>(0))?)
+            });
+            if left.await? == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Runs `work` on a read-only connection.
@@ -243,6 +277,24 @@ fn begin(connection: &Connection, needed: Durability, synchronous: &mut Durabili
     }
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     Ok(())
+}
+
+/// Whether the file gives back what is deleted. Only a new one learns that at once.
+fn gives_back(connection: &Connection) -> StoreResult<bool> {
+    const INCREMENTAL: u32 = 2;
+    connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+    let found: u32 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    let pages: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    Ok(found == INCREMENTAL || pages == 0)
+}
+
+/// Writes the file anew, once. It is no worse off without: it only never gets smaller.
+fn rebuild(connection: &Connection) {
+    let begun = std::time::Instant::now();
+    match connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;") {
+        Ok(()) => tracing::info!(took = ?begun.elapsed(), "the database now gives space back"),
+        Err(error) => tracing::warn!(%error, "the database does not give space back yet: it was not rebuilt"),
+    }
 }
 
 fn migrate(connection: &mut Connection) -> StoreResult<()> {

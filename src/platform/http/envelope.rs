@@ -19,8 +19,9 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::request_id::current_request_id;
+use super::uploads::UploadPermit;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::limits::Quota;
+use crate::platform::limits::{Quota, Slot};
 
 /// A successful answer.
 pub struct Answer<T>(pub T);
@@ -156,26 +157,38 @@ pub fn with_quota_of_success(response: Response, quota: Quota) -> Response {
     if response.status().is_success() { with_quota(response, quota) } else { response }
 }
 
-/// A JSON body. What is wrong with it is said in the envelope.
+/// A JSON body, and its bytes: who has no more use for them drops them, as there may be many. What is wrong with it is said
+/// in the envelope.
 pub struct ApiJson<T>(pub T, pub axum::body::Bytes);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, ApiError> {
+        let permit = request.extensions_mut().remove::<UploadPermit>();
         if !is_json(request.headers()) {
             return Err(AppError::UnsupportedMedia("application/json".to_owned()).into());
         }
-        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(failure) if failure.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                AppError::TooLarge
-            }
-            _ => AppError::invalid("body", "The body could not be read."),
-        })?;
+        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(unread)?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             AppError::invalid("body", format!("The body is not the JSON that is expected here: {error}."))
         })?;
+        let bytes = match permit {
+            Some(permit) => permit.bind(bytes),
+            None => bytes,
+        };
         Ok(Self(value, bytes))
+    }
+}
+
+/// Why a body could not be read.
+#[must_use]
+pub fn unread(rejection: BytesRejection) -> AppError {
+    match rejection {
+        BytesRejection::FailedToBufferBody(failure) if failure.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            AppError::TooLarge
+        }
+        _ => AppError::invalid("body", "The body could not be read."),
     }
 }
 
@@ -203,13 +216,16 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 /// How long a connection may be quiet before something is sent that keeps proxies from closing it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// An event stream whose events leave as they come, whatever proxy is between.
-pub fn event_stream<S>(events: S, caching: &'static str) -> Response
+/// An event stream whose events leave as they come, whatever proxy is between. It keeps the slot as long as it lives.
+pub fn event_stream<S>(events: S, caching: &'static str, slot: Option<Slot>) -> Response
 where
     S: Stream<Item = Event> + Send + 'static,
 {
-    let mut response =
-        Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let events = events.map(move |event| {
+        _ = &slot;
+        Ok::<_, Infallible>(event)
+    });
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));

@@ -1,7 +1,13 @@
-//! What handlers have in common: the envelope of answers and errors, the names of the site, and the id of a request.
+//! What handlers have in common: the envelope of answers and errors, the names of the site, and the id of a request; and the
+//! connections that requests come on.
 
 pub mod accept;
+pub mod config;
+pub mod connections;
 pub mod envelope;
+pub mod fields;
 pub mod host;
 pub mod keep_alive;
+mod pace;
 pub mod request_id;
+pub mod uploads;

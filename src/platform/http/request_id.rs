@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::i18n::{LANGUAGE_COOKIE, Language, in_language};
 use crate::platform::patience::in_one_patience;
+use crate::platform::secret::SECRET_CHARS;
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -48,7 +49,7 @@ pub async fn track_request(
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let path = request.uri().path().to_owned();
+    let path = path_for_log(request.uri().path());
     let answered_id = id.clone();
     let language = language_of(request.headers());
     let work = async move {
@@ -70,6 +71,13 @@ pub async fn track_request(
     in_one_patience(in_request(id, in_language(language, work))).await
 }
 
+/// The path without what may be a secret: a link that shows a conversation to whoever has it is as good as a password.
+fn path_for_log(path: &str) -> String {
+    let is_secret = |segment: &str| segment.len() >= SECRET_CHARS && !segment.contains('.');
+    let shown: Vec<_> = path.split('/').map(|segment| if is_secret(segment) { "…" } else { segment }).collect();
+    shown.join("/")
+}
+
 /// The language that was chosen, else the one that the browser would rather have.
 fn language_of(headers: &HeaderMap) -> Language {
     let jar = CookieJar::from_headers(headers);
@@ -85,7 +93,22 @@ fn is_valid(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_valid;
+    use super::{is_valid, path_for_log};
+    use crate::platform::secret::new_secret;
+
+    #[test]
+    fn no_secret_of_an_address_is_logged() {
+        let secret = new_secret();
+        for path in [format!("/share/{secret}"), format!("/share/{secret}/"), format!("//share/x{secret}%20")] {
+            let logged = path_for_log(&path);
+            assert!(logged.contains("/share/…") && !logged.contains(&secret), "{logged}");
+        }
+        for path in
+            ["/", "/chat/0199c1d2-7f00-7000-8000-1234567890ab", "/pkg/split_account_page.ujO9aiJyzRScqWVs7lYliQ.wasm"]
+        {
+            assert_eq!(path_for_log(path), path);
+        }
+    }
 
     #[test]
     fn only_harmless_request_ids_are_kept() {

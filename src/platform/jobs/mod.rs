@@ -20,6 +20,7 @@ use uuid::Uuid;
 pub use self::feed::JobFeed;
 pub use self::redis::RedisJobFeed;
 use super::error::{AppError, AppResult};
+use super::limits::Slots;
 use super::work_kind::WorkKind;
 
 /// Something that a job tells its watchers.
@@ -163,13 +164,15 @@ impl Job {
 pub struct Jobs {
     running: Mutex<HashMap<Uuid, Arc<Job>>>,
     feed: Option<Arc<dyn JobFeed>>,
+    /// Event streams that each user may follow at once.
+    pub watchers: Slots,
 }
 
 impl Jobs {
     /// With a way to tell other servers what happens here.
     #[must_use]
-    pub fn new(feed: Option<Arc<dyn JobFeed>>) -> Self {
-        Self { running: Mutex::default(), feed }
+    pub fn new(feed: Option<Arc<dyn JobFeed>>, watchers: Slots) -> Self {
+        Self { running: Mutex::default(), feed, watchers }
     }
 
     /// The events of a job that runs in another process, as far as they can be had; `None` where there is no feed.

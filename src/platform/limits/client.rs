@@ -17,7 +17,7 @@ pub struct TrustedProxy(IpNet);
 
 impl TrustedProxy {
     /// Takes a canonical address: IPv4 as such, not as IPv6 writes it.
-    fn covers(&self, address: IpAddr) -> bool {
+    pub fn covers(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }
 }

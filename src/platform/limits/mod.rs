@@ -4,6 +4,7 @@ mod client;
 mod local;
 mod rate;
 mod redis;
+mod slots;
 
 use async_trait::async_trait;
 
@@ -11,6 +12,7 @@ pub use self::client::{ClientAddress, TrustedProxy};
 pub use self::local::LocalRateLimiter;
 pub use self::rate::{Limit, Rate, Rates};
 pub use self::redis::RedisRateLimiter;
+pub use self::slots::{Slot, Slots};
 use super::error::{AppError, AppResult};
 
 /// What is left of a limit after an attempt that it allowed.

@@ -26,6 +26,8 @@ pub enum Limit {
     LoginDevice,
     /// Everything of one user that costs credits.
     Spend,
+    /// Large bodies of one user, whatever becomes of them.
+    Upload,
     /// Work of one user that was stopped before there was anything to pay for.
     FreeStop,
     /// What one API key asks, at most so often a minute.
@@ -68,7 +70,7 @@ impl Rates {
             Limit::FreeStop => (self.free_stops_per_day, DAY),
             Limit::LoginPair | Limit::LoginEmail | Limit::LoginDevice => (self.per_minute.div_ceil(2), MINUTE),
             Limit::ApiKey(own) | Limit::Read(own) => (own, MINUTE),
-            Limit::RegisterForm | Limit::LoginAddress | Limit::Spend => (self.per_minute, MINUTE),
+            Limit::RegisterForm | Limit::LoginAddress | Limit::Spend | Limit::Upload => (self.per_minute, MINUTE),
         };
         Rate { count: count.max(1), period }
     }
@@ -85,6 +87,7 @@ impl Limit {
             Self::LoginEmail => "login-email",
             Self::LoginDevice => "login-device",
             Self::Spend => "spend",
+            Self::Upload => "upload",
             Self::FreeStop => "free-stop",
             Self::ApiKey(_) => "api-key",
             Self::Read(_) => "read",

@@ -148,6 +148,11 @@ pub trait ChatStore: Send + Sync {
     async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>>;
     /// An image that this user sent. It goes with its message.
     async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>>;
+    /// Bytes of all images that this user has sent; those of branches are the same.
+    async fn image_bytes(&self, user: Uuid) -> StoreResult<u64>;
+    /// Deletes bytes of images from before `before`, in milliseconds since 1970, that nothing shows any more, and gives
+    /// back to the disk what was deleted.
+    async fn forget_unshown(&self, before: i64) -> StoreResult<()>;
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>>;
     /// The newest first; `None` for a cursor that is none of ours.
     async fn list_conversations(

@@ -26,6 +26,24 @@ pub fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
 /// The pixels, upright and opaque: always [`DynamicImage::ImageRgb8`]. Of an animation, its first picture.
 pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureError> {
     let format = sniff(bytes).ok_or(PictureError::UnknownFormat)?;
+    Ok(DynamicImage::ImageRgb8(flatten(read(bytes, format, fits)?)))
+}
+
+fn fits(width: u32, height: u32) -> Result<(), PictureError> {
+    let is_fine = SIDE.contains(&width) && SIDE.contains(&height);
+    if is_fine && u64::from(width) * u64::from(height) <= MAX_PIXELS {
+        Ok(())
+    } else {
+        Err(PictureError::WrongSize { width, height })
+    }
+}
+
+/// The pixels, upright, if `fits` lets them be so many. Of an animation, its first picture.
+pub(super) fn read(
+    bytes: &[u8],
+    format: ImageFormat,
+    fits: fn(u32, u32) -> Result<(), PictureError>,
+) -> Result<DynamicImage, PictureError> {
     if format == ImageFormat::Jpeg && !has_end(bytes) {
         return Err(PictureError::Damaged("the file is cut".to_owned()));
     }
@@ -35,16 +53,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureError> {
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(|error| damaged(&error))?;
     let (width, height) = decoder.dimensions();
-    let fits = SIDE.contains(&width) && SIDE.contains(&height);
-    if !fits || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(PictureError::WrongSize { width, height });
-    }
+    fits(width, height)?;
     decoder.set_limits(limits).map_err(|error| damaged(&error))?;
     // A picture is whole without what its metadata say.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(&error))?;
     picture.apply_orientation(orientation);
-    Ok(DynamicImage::ImageRgb8(flatten(picture)))
+    Ok(picture)
 }
 
 /// Whether a JPEG goes on to its end. What is cut would be decoded, grey where it is missing. Among the data of a scan
@@ -55,7 +70,7 @@ fn has_end(jpeg: &[u8]) -> bool {
 }
 
 /// Where it is transparent, paper shines through.
-fn flatten(picture: DynamicImage) -> RgbImage {
+pub(super) fn flatten(picture: DynamicImage) -> RgbImage {
     if !picture.color().has_alpha() {
         return picture.into_rgb8();
     }

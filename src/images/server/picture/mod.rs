@@ -1,12 +1,15 @@
-//! From what a provider sent to what is kept: a clean PNG that says where it comes from, a thumbnail, a placeholder.
+//! From what a provider sent to what is kept: a clean PNG that says where it comes from, a thumbnail, a placeholder. And from
+//! what a user sent (`clean.rs`).
 //!
 //! Nothing of the bytes from outside is kept but the pixels.
 
+mod clean;
 mod decode;
 mod encode;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+pub use clean::clean;
 pub use decode::sniff;
 
 /// Pixels of a side, at most and at least.
@@ -46,6 +49,8 @@ pub enum PictureError {
     UnknownFormat,
     #[error("{width} × {height} pixels: a side has 16 to 4096")]
     WrongSize { width: u32, height: u32 },
+    #[error("{width} × {height} pixels are too many")]
+    TooManyPixels { width: u32, height: u32 },
     /// Cut, damaged, or larger inside than it says.
     #[error("damaged: {0}")]
     Damaged(String),

@@ -144,7 +144,8 @@ impl Provider for LocalProvider {
     fn problem(&self) -> Option<String> {
         match self.status() {
             LocalStatus::Loading | LocalStatus::Ready => None,
-            LocalStatus::Missing => Some(fill(Text::NoModelFile, &[("path", &self.path.display().to_string())])),
+            // Where it is looked for is in the log, and what `tessera check` says.
+            LocalStatus::Missing => Some(fill(Text::NoModelFile, &[("name", &self.model())])),
             LocalStatus::Failed(_) => Some(t(Text::ModelFileUnusable).to_owned()),
         }
     }

@@ -1,4 +1,4 @@
-//! Finding a conversation, reading it whole, pinning it, and copying the images of its messages.
+//! Finding a conversation, reading it whole, and pinning it.
 
 use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
@@ -6,10 +6,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::MongoChatStore;
-use super::documents::{StoredConversation, StoredMessage, new_attachment};
-use crate::chat::server::attachments::Image;
-use crate::chat::server::store::{ChatStore, NewBranch, parse_image_id};
-use crate::chat::{Conversation, ConversationSummary, ImageRef, MAX_PINNED};
+use super::documents::{StoredConversation, StoredMessage};
+use crate::chat::{Conversation, ConversationSummary, MAX_PINNED};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{run, to_bson};
 
@@ -54,18 +52,6 @@ impl MongoChatStore {
         let free: Vec<i32> = places.filter(|place| pinned.iter().all(|taken| taken.pin != *place)).collect();
         let [.., chance] = id.into_bytes();
         Ok(free.get(usize::from(chance) % free.len().max(1)).copied())
-    }
-
-    /// Copies images for a message of a branch, as each goes with its own.
-    pub(super) async fn copy_images(&self, images: &mut [ImageRef], branch: NewBranch, to: Uuid) -> StoreResult<()> {
-        for image in images {
-            let Some(found) = self.find_attachment(branch.user, parse_image_id(image)?).await? else { continue };
-            let copy = Image { id: Uuid::now_v7(), ..found };
-            *image = copy.reference();
-            let (attachments, copy) = (self.attachments.clone(), new_attachment(&copy, branch.user, branch.id, to));
-            run(async move { attachments.insert_one(copy).await }).await?;
-        }
-        Ok(())
     }
 }
 

@@ -83,7 +83,12 @@ pub(super) struct StoredAttachment {
     pub conversation: bson::Uuid,
     pub user: bson::Uuid,
     pub media_type: String,
-    pub bytes: bson::Binary,
+    /// Where the bytes are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<bson::Uuid>,
+    /// Those of an image from before there were files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<bson::Binary>,
 }
 
 impl StoredConversation {
@@ -156,17 +161,6 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
     let mut asked = message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete);
     asked.images = exchange.images.iter().map(Image::reference).collect();
     [asked, reply]
-}
-
-pub(super) fn new_attachment(image: &Image, user: Uuid, conversation: Uuid, message: Uuid) -> StoredAttachment {
-    StoredAttachment {
-        id: to_bson(image.id),
-        message: to_bson(message),
-        conversation: to_bson(conversation),
-        user: to_bson(user),
-        media_type: image.media_type.clone(),
-        bytes: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: image.bytes.to_vec() },
-    }
 }
 
 pub(super) fn stored_hash(share: SecretHash) -> bson::Binary {

@@ -111,16 +111,16 @@ impl MongoChatStore {
             #[serde(rename = "_id")]
             id: bson::Uuid,
         }
-        let (messages, attachments) = (self.messages.clone_with_type::<Id>(), self.attachments.clone());
+        let messages = self.messages.clone_with_type::<Id>();
         let conversation = to_bson(conversation);
-        run(async move {
+        let ids = run(async move {
             let replaced = doc! { "conversation": conversation, "place": { "$gte": from, "$lt": to } };
             let ids: Vec<Id> = messages.find(replaced).projection(doc! { "_id": 1 }).await?.try_collect().await?;
             let ids: Vec<bson::Uuid> = ids.into_iter().map(|found| found.id).collect();
             messages.delete_many(doc! { "_id": { "$in": ids.clone() } }).await?;
-            attachments.delete_many(doc! { "conversation": conversation, "message": { "$in": ids } }).await?;
-            Ok(())
+            Ok(ids)
         })
-        .await
+        .await?;
+        self.delete_images(doc! { "conversation": conversation, "message": { "$in": ids } }).await
     }
 }

@@ -4,6 +4,7 @@
 mod conversations;
 mod documents;
 mod exchange;
+mod files;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -13,7 +14,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use self::conversations::parse_cursor;
-use self::documents::{StoredAttachment, StoredConversation, StoredMessage, new_attachment, new_messages, stored_hash};
+use self::documents::{StoredAttachment, StoredConversation, StoredMessage, new_messages, stored_hash};
+use self::files::StoredFile;
 use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, StoredReply};
 use crate::chat::server::attachments::Image;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, MessageState, branch_title};
@@ -34,6 +36,7 @@ pub struct MongoChatStore {
     durable_messages: Collection<StoredMessage>,
     durable_conversations: Collection<StoredConversation>,
     attachments: Collection<StoredAttachment>,
+    files: Collection<StoredFile>,
 }
 
 impl MongoChatStore {
@@ -46,6 +49,7 @@ impl MongoChatStore {
             durable_messages: mongo.collection("messages", Durability::Durable),
             durable_conversations: mongo.collection("conversations", Durability::Durable),
             attachments: mongo.collection("attachments", Durability::Relaxed),
+            files: mongo.collection("attachmentFiles", Durability::Relaxed),
         }
     }
 }
@@ -70,12 +74,7 @@ impl ChatStore for MongoChatStore {
             past.messages = self.said_before(exchange.conversation, end, history).await?;
         }
         let NewExchange { user, conversation, message_id, .. } = exchange;
-        let shown: Vec<_> =
-            exchange.images.iter().map(|image| new_attachment(image, user, conversation, message_id)).collect();
-        if !shown.is_empty() {
-            let attachments = self.attachments.clone();
-            run(async move { attachments.insert_many(shown).await }).await?;
-        }
+        self.insert_images(&exchange.images, user, conversation, message_id).await?;
         let (messages, new) = (self.messages.clone(), new_messages(&exchange, last_place, now));
         run(async move { messages.insert_many(new).await }).await?;
         if let Some(title) = exchange.new_title.filter(|_| !exchange.hidden) {
@@ -211,10 +210,15 @@ impl ChatStore for MongoChatStore {
     }
 
     async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
-        let attachments = self.attachments.clone();
-        let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
-        let found = run(async move { attachments.find_one(own).await }).await?;
-        Ok(found.map(|found| Image { id, media_type: found.media_type, bytes: found.bytes.bytes.into() }))
+        self.find_image(user, id).await
+    }
+
+    async fn image_bytes(&self, user: Uuid) -> StoreResult<u64> {
+        self.count_image_bytes(user).await
+    }
+
+    async fn forget_unshown(&self, before: i64) -> StoreResult<()> {
+        self.sweep_files(before).await
     }
 
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
@@ -326,7 +330,7 @@ impl ChatStore for MongoChatStore {
             message.id = to_bson(id);
             message.conversation = to_bson(branch.id);
             message.credits = 0;
-            self.copy_images(&mut message.images, branch, id).await?;
+            self.share_images(&mut message.images, branch, id).await?;
         }
         let now = self.mongo.now();
         let conversation = StoredConversation {
@@ -378,12 +382,12 @@ impl ChatStore for MongoChatStore {
         if self.find_owned(user, id).await?.is_none() {
             return Ok(None);
         }
-        let (messages, attachments) = (self.durable_messages.clone(), self.attachments.clone());
+        self.delete_images(doc! { "conversation": to_bson(id) }).await?;
+        let messages = self.durable_messages.clone();
         let running: Vec<StoredMessage> = run(async move {
             let of_conversation = doc! { "conversation": to_bson(id) };
             let running = doc! { "conversation": to_bson(id), "state": MessageState::Running.as_str() };
             let running = messages.find(running).await?.try_collect().await?;
-            attachments.delete_many(of_conversation.clone()).await?;
             messages.delete_many(of_conversation).await?;
             Ok(running)
         })

@@ -104,7 +104,7 @@ pub(super) fn branch_conversation(
         let id = Uuid::now_v7();
         copy.execute(params![id, branch.id, message])?;
         if images.is_some() {
-            copy_images(connection, read_images(images)?, id)?;
+            share_images(connection, read_images(images)?, id)?;
         }
     }
     Ok(Some(ConversationSummary {
@@ -117,14 +117,14 @@ pub(super) fn branch_conversation(
     }))
 }
 
-/// Copies images for a message, as each goes with its own.
-fn copy_images(connection: &Connection, mut images: Vec<ImageRef>, to: Uuid) -> StoreResult<()> {
+/// Lets another message show the same images.
+fn share_images(connection: &Connection, mut images: Vec<ImageRef>, to: Uuid) -> StoreResult<()> {
     for image in &mut images {
         let (of, id) = (parse_image_id(image)?, Uuid::now_v7());
         connection
             .prepare_cached(
-                "INSERT INTO attachments (id, message_id, media_type, bytes)
-                 SELECT ?1, ?2, media_type, bytes FROM attachments WHERE id = ?3",
+                "INSERT INTO attachments (id, message_id, media_type, file_id)
+                 SELECT ?1, ?2, media_type, file_id FROM attachments WHERE id = ?3",
             )?
             .execute(params![id, to, of])?;
         image.id = id.to_string();

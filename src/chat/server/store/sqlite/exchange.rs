@@ -154,8 +154,11 @@ pub(super) fn begin_exchange(
     ])?;
     for image in &exchange.images {
         connection
-            .prepare_cached("INSERT INTO attachments (id, message_id, media_type, bytes) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![image.id, exchange.message_id, image.media_type, &image.bytes[..]])?;
+            .prepare_cached("INSERT INTO attachment_files (id, user_id, size, bytes) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![image.id, exchange.user, image.bytes.len(), &image.bytes[..]])?;
+        connection
+            .prepare_cached("INSERT INTO attachments (id, message_id, media_type, file_id) VALUES (?1, ?2, ?3, ?1)")?
+            .execute(params![image.id, exchange.message_id, image.media_type])?;
     }
     insert.execute(params![
         exchange.reply_id,

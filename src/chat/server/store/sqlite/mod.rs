@@ -157,8 +157,8 @@ impl ChatStore for SqliteChatStore {
         self.db
             .read(move |connection| {
                 let mut found = connection.prepare_cached(
-                    "SELECT a.media_type, a.bytes FROM attachments a JOIN messages m ON m.id = a.message_id
-                     JOIN conversations c ON c.id = m.conversation_id WHERE a.id = ?1 AND c.user_id = ?2",
+                    "SELECT a.media_type, f.bytes FROM attachments a JOIN attachment_files f ON f.id = a.file_id
+                     WHERE a.id = ?1 AND f.user_id = ?2",
                 )?;
                 let found = found.query_row(params![id, user], |row| {
                     Ok(Image { id, media_type: row.get(0)?, bytes: row.get::<_, Vec<u8>>(1)?.into() })
@@ -166,6 +166,21 @@ impl ChatStore for SqliteChatStore {
                 Ok(found.optional()?)
             })
             .await
+    }
+
+    async fn image_bytes(&self, user: Uuid) -> StoreResult<u64> {
+        self.db
+            .read(move |connection| {
+                let mut sum = connection
+                    .prepare_cached("SELECT coalesce(sum(size), 0) FROM attachment_files WHERE user_id = ?1")?;
+                Ok(sum.query_row([user], |row| row.get(0))?)
+            })
+            .await
+    }
+
+    async fn forget_unshown(&self, _before: i64) -> StoreResult<()> {
+        // They go in the very step that deletes the last that shows them.
+        self.db.give_back().await
     }
 
     async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
