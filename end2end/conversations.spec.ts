@@ -62,6 +62,7 @@ test('search finds what was said, and Escape leads back', async ({ page }) => {
   await expect(sidebar(page).getByRole('link', { name: /bridges/ })).toBeVisible();
   await field.fill('word1');
   await expect(results.getByRole('link')).toHaveCount(2);
+  await expect(results.getByText('word1 word2')).toHaveCount(2);
   await sidebar(page).getByRole('button', { name: 'Clear' }).click();
   await expect(field).toBeFocused();
   await expect(results).toHaveCount(0);

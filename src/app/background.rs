@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::state::AppState;
 use crate::chat::server::recovery::ReplyRecovery;
@@ -20,6 +21,9 @@ use crate::platform::error::AppResult;
 use crate::platform::tasks::{every, keep};
 use crate::usage;
 
+/// A search indexes what is new by itself, so this is for the rest.
+const INDEX_EVERY: Duration = Duration::from_secs(2);
+const INDEX_PAUSE: Duration = Duration::from_millis(20);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
 const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
@@ -49,6 +53,17 @@ pub async fn run(state: AppState) {
     }));
     let images = state.images.clone();
     timers.spawn(keep("deleting of files", move || garbage::run(images.clone())));
+    let chats = state.stores.chats.clone();
+    timers.spawn(every("search index", INDEX_EVERY, move || {
+        let chats = chats.clone();
+        async move {
+            while chats.index_pending().await? > 0 {
+                // After an update there is much to do, and others want to write too.
+                sleep(INDEX_PAUSE).await;
+            }
+            Ok(())
+        }
+    }));
     timers.spawn(every("housekeeping", HOUSEKEEPING_EVERY, move || {
         let state = state.clone();
         async move { keep_house(&state).await }

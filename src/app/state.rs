@@ -18,6 +18,8 @@ use crate::api_docs::api::ApiDocs;
 use crate::chat::server::attachments::AttachmentRoom;
 use crate::chat::server::image_messages::ImageReplies;
 use crate::chat::server::providers::{ChatProvider, GuardedProvider};
+use crate::chat::server::renderer::Renderer;
+use crate::chat::server::search::Turns;
 use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::document::app_page::Pages;
@@ -146,6 +148,8 @@ impl AppState {
             cache,
             generation: generation.clone(),
             images: images.clone(),
+            renderer: Renderer::default(),
+            searches: Turns::default(),
         });
         Self(Arc::new(Shared {
             credits: Credits { store: stores.credits.clone(), config: config.credits },

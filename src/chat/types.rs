@@ -135,9 +135,12 @@ pub struct ConversationSummary {
     pub created_at: String,
     /// RFC 3339, UTC.
     pub updated_at: String,
+    /// Where a search found it in a message: a line of its text.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub snippet: Option<String>,
 }
 
-/// A conversation with its messages, oldest first.
+/// A conversation with its messages, or the newest of them, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -161,6 +164,9 @@ pub struct Conversation {
     /// RFC 3339, UTC.
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub updated_at: String,
+    /// Pass it as `cursor` to get the messages before these; there are none before the first.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
     pub messages: Vec<Message>,
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -43,7 +43,11 @@ pub fn error_page(site: &Site, theme: Theme, error: &AppError) -> Response {
         StaticPage { title, description: "", path: "/", canonical: None, theme, prefetch: false, is_secret: false };
     let request_id = Some(current_request_id());
     let html = render_static_page(page, site.leptos(), || view! { <ErrorPage status title text request_id /> });
-    static_response(status, html)
+    let mut response = static_response(status, html);
+    if let AppError::RateLimited { retry_after_secs, .. } = error {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));
+    }
+    response
 }
 
 /// A page without scripts.

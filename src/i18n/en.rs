@@ -220,6 +220,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::Edit => "Edit",
         Text::EditedText => "Edited text",
         Text::ReplacesWhatFollows => "{price} · replaces what follows",
+        Text::OlderMessages => "Older messages",
+        Text::NewestMessages => "Newest messages",
+        Text::OlderMessagesLoaded => "Older messages are shown.",
         Text::JumpToLatest => "Jump to latest",
         Text::CopyCode => "Copy code",
         Text::CachedFree => "cached, free",
@@ -245,6 +248,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::AnswerBrokeOff => "The answer broke off",
         Text::AnswerFailed => "The answer failed",
         Text::NextIsAsked => "{from} failed; {to} is asked",
+        Text::NextMessages => "Next messages",
+        Text::FromTheBeginning => "From the beginning",
         Text::SharedConversation => "Shared conversation",
         Text::NotWhole => "This answer is not whole.",
 

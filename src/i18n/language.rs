@@ -1,7 +1,7 @@
 //! Which languages there are, and which one is spoken here.
 
 /// A language of the interface.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Language {
     #[default]
     En,

@@ -201,6 +201,9 @@ pub enum Text {
     Edit,
     EditedText,
     ReplacesWhatFollows,
+    OlderMessages,
+    NewestMessages,
+    OlderMessagesLoaded,
     JumpToLatest,
     CopyCode,
     CachedFree,
@@ -226,6 +229,8 @@ pub enum Text {
     AnswerBrokeOff,
     AnswerFailed,
     NextIsAsked,
+    NextMessages,
+    FromTheBeginning,
     SharedConversation,
     NotWhole,
 

@@ -208,6 +208,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::Edit => "编辑",
         Text::EditedText => "编辑后的内容",
         Text::ReplacesWhatFollows => "{price} · 替换后面的内容",
+        Text::OlderMessages => "更早的消息",
+        Text::NewestMessages => "最新的消息",
+        Text::OlderMessagesLoaded => "已显示更早的消息。",
         Text::JumpToLatest => "跳到最新",
         Text::CopyCode => "复制代码",
         Text::CachedFree => "缓存，免费",
@@ -233,6 +236,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::AnswerBrokeOff => "回答中断了",
         Text::AnswerFailed => "回答失败",
         Text::NextIsAsked => "{from} 失败，正在询问 {to}",
+        Text::NextMessages => "后面的消息",
+        Text::FromTheBeginning => "从头开始",
         Text::SharedConversation => "分享的对话",
         Text::NotWhole => "这个回答不完整。",
 

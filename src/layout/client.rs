@@ -35,7 +35,7 @@ pub async fn load_system_prompt(id: &str) -> Result<String, Failure> {
     struct Prompted {
         system_prompt: Option<String>,
     }
-    let conversation = get(&path(id)).send().await?.data::<Prompted>()?;
+    let conversation = get(&format!("{}?limit=1", path(id))).send().await?.data::<Prompted>()?;
     Ok(conversation.system_prompt.unwrap_or_default())
 }
 

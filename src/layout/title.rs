@@ -22,6 +22,7 @@ mod tests {
     #[test]
     fn a_conversation_is_called_by_its_title() {
         let known = ConversationSummary {
+            snippet: None,
             id: "1".to_owned(),
             title: "Byzantine glass".to_owned(),
             pinned: false,

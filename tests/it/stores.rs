@@ -22,14 +22,14 @@ fn user_named(email: &str) -> User {
     }
 }
 
-async fn new_user(stores: &Stores) -> Uuid {
+pub async fn new_user(stores: &Stores) -> Uuid {
     let user = user_named(&format!("{}@example.org", Uuid::now_v7().simple()));
     assert!(stores.accounts.create_user(user.clone()).await.unwrap());
     user.id
 }
 
 /// The first exchange of a conversation.
-fn exchange(user: Uuid, text: &str) -> NewExchange {
+pub fn exchange(user: Uuid, text: &str) -> NewExchange {
     NewExchange {
         user,
         conversation: Uuid::now_v7(),
@@ -52,11 +52,11 @@ fn image(bytes: &[u8]) -> Image {
 }
 
 /// The next one of the same conversation.
-fn next(before: &NewExchange, text: &str) -> NewExchange {
+pub fn next(before: &NewExchange, text: &str) -> NewExchange {
     NewExchange { conversation: before.conversation, new_title: None, ..exchange(before.user, text) }
 }
 
-fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
+pub fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
     FinishedReply {
         id: exchange.reply_id,
         state: MessageState::Complete,
@@ -72,11 +72,11 @@ fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
     }
 }
 
-fn titled(title: &str) -> ConversationChange {
+pub fn titled(title: &str) -> ConversationChange {
     ConversationChange { title: Some(title.to_owned()), ..ConversationChange::default() }
 }
 
-fn pinned(pinned: bool) -> ConversationChange {
+pub fn pinned(pinned: bool) -> ConversationChange {
     ConversationChange { pinned: Some(pinned), ..ConversationChange::default() }
 }
 
@@ -85,7 +85,7 @@ fn prompted(prompt: &str) -> ConversationChange {
 }
 
 /// Stores a whole exchange.
-async fn say(stores: &Stores, exchange: NewExchange, answer: &str) -> NewExchange {
+pub async fn say(stores: &Stores, exchange: NewExchange, answer: &str) -> NewExchange {
     stores.chats.begin_exchange(exchange.clone(), 40).await.unwrap().unwrap();
     assert!(stores.chats.finish_reply(finished(&exchange, answer)).await.unwrap());
     exchange

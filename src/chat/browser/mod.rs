@@ -7,6 +7,7 @@ mod image_input;
 pub mod markdown;
 #[cfg(test)]
 pub(crate) mod markdown_corpus;
+mod older;
 pub mod page;
 mod provider_choice;
 pub mod request;

@@ -10,7 +10,7 @@ use super::thread::Thread;
 use crate::chat::Conversation;
 use crate::i18n::{Text, t};
 use crate::layout::use_workspace;
-use crate::platform::browser::navigation::use_navigation;
+use crate::platform::browser::navigation::{History, use_navigation};
 use crate::platform::browser::page_data::use_preloaded;
 
 /// `/chat` and `/chat/{id}`. It stays while the address changes from one to the other.
@@ -31,8 +31,13 @@ pub fn ChatPage() -> impl IntoView {
     Effect::new(move |_| {
         let id = id();
         // A new chat that got its id is on the screen already.
-        if !thread.shows(id.as_ref()) {
+        let address = id.as_ref().filter(|_| navigation.query("before").is_some()).map(|id| format!("/chat/{id}"));
+        if !thread.shows(id.as_ref()) || address.is_some() {
             thread.open(id);
+        }
+        // An older page, which is for browsers without a script.
+        if let Some(address) = address {
+            navigation.open(&address, History::Replace);
         }
         thread.attach();
     });

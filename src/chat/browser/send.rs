@@ -90,7 +90,10 @@ pub(super) fn take_back(thread: Thread, sending: Sending, request: ChatRequest, 
     let text = request.message;
     let Sending { before, kept, question, .. } = sending;
     let key = before.get(kept).map(|entry| entry.key);
-    thread.entries.set(before);
+    // Older ones may have been put before them meanwhile.
+    let now = thread.entries.get_untracked();
+    let older = before.first().and_then(|first| now.iter().position(|entry| entry.key == first.key)).unwrap_or(0);
+    thread.entries.set(now.into_iter().take(older).chain(before).collect());
     match (question, key) {
         (Question::Draft, _) => {
             thread.images.set(request.images);

@@ -276,6 +276,7 @@ fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, firs
     let Some(mut all) = conversations.try_write() else { return };
     let known = all.iter().position(|conversation| conversation.id == id).map(|at| all.remove(at));
     let mut conversation = known.unwrap_or_else(|| ConversationSummary {
+        snippet: None,
         id: id.to_owned(),
         title: title_of(first_words),
         pinned: false,

@@ -1,6 +1,6 @@
 //! What talks to the server about replies and who writes them, as a chunk of its own: nobody needs it before there is something to send, to
 //! follow or to load. Here are its doors; what is behind them is in `send.rs`, `request.rs`, `stream.rs`,
-//! `provider_choice.rs` and `client.rs`.
+//! `older.rs`, `provider_choice.rs` and `client.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
 use super::send::Question;
 use super::thread::{Entry, Thread};
-use super::{client, image_input, provider_choice, send, stream};
+use super::{client, image_input, older, provider_choice, send, stream};
 use crate::chat::Conversation;
 use crate::platform::browser::api::Failure;
 
@@ -22,6 +22,7 @@ enum Task {
     Attach(Entry),
     Stop(String),
     Branch(u32),
+    Older,
     OpenProviders,
     Prepare,
 }
@@ -56,7 +57,12 @@ pub(super) fn branch(thread: Thread, key: u32) {
     spawn_local(run(thread, 0, Task::Branch(key)));
 }
 
-/// A conversation with its messages.
+/// Puts messages before those on the screen.
+pub(super) fn load_older(thread: Thread, turn: u32) {
+    spawn_local(run(thread, turn, Task::Older));
+}
+
+/// A conversation with its newest messages.
 pub(super) async fn load_conversation(id: String) -> Result<Conversation, Failure> {
     match start_loading(id).await {
         Ok(loading) => loading.await,
@@ -81,6 +87,7 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
         Task::Attach(entry) => Box::pin(stream::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(stream::stop(thread, id)),
         Task::Branch(key) => Box::pin(stream::branch(thread, key)),
+        Task::Older => Box::pin(older::load(thread, turn)),
         Task::Prepare => Box::pin(async move { image_input::prepare(thread) }),
         Task::OpenProviders => Box::pin(provider_choice::open(thread.workspace)),
     })
@@ -88,5 +95,5 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
 
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
 fn start_loading(id: String) -> Result<Work<Result<Conversation, Failure>>, SplitLoaderError> {
-    Ok(Box::pin(async move { client::load_conversation(&id).await }))
+    Ok(Box::pin(async move { client::load_conversation(&id, "").await }))
 }

@@ -42,6 +42,12 @@ pub struct Thread {
     pub waiting_for: RwSignal<String>,
     /// Too much was sent in a short time: nothing more can be sent for a while.
     pub limited: RwSignal<bool>,
+    /// The message before which there are older ones than those on the screen; empty if there are none.
+    pub older: RwSignal<String>,
+    /// They are being loaded.
+    pub loading_older: RwSignal<bool>,
+    /// They have been put before the others, and are not on the screen yet.
+    pub grown_above: StoredValue<bool>,
     /// The conversation is being loaded.
     pub loading: RwSignal<bool>,
     /// The conversation could not be loaded.
@@ -60,6 +66,8 @@ pub struct Thread {
     pub announcement: RwSignal<String>,
     /// Changes when the thread turns to something else, so that what comes in late for the former is dropped.
     turn: StoredValue<u32>,
+    /// Changes with the conversation alone.
+    conversation_turn: StoredValue<u32>,
     keys: StoredValue<u32>,
     /// The last request that got no answer, and its idempotency key: it may have arrived after all.
     pub(super) unanswered: StoredValue<Option<(ChatRequest, String)>>,
@@ -79,6 +87,9 @@ impl Thread {
             stopping: RwSignal::default(),
             waiting_for: RwSignal::default(),
             limited: RwSignal::default(),
+            older: RwSignal::default(),
+            loading_older: RwSignal::default(),
+            grown_above: StoredValue::default(),
             loading: RwSignal::default(),
             missing: RwSignal::default(),
             failure: RwSignal::default(),
@@ -88,6 +99,7 @@ impl Thread {
             edited: RwSignal::default(),
             announcement: RwSignal::default(),
             turn: StoredValue::default(),
+            conversation_turn: StoredValue::default(),
             keys: StoredValue::default(),
             unanswered: StoredValue::default(),
             workspace,
@@ -125,6 +137,10 @@ impl Thread {
 
     fn clear(self, id: Option<String>) {
         self.next_turn();
+        self.conversation_turn.set_value(self.conversation_turn.get_value().wrapping_add(1));
+        self.older.set(String::new());
+        self.loading_older.set(false);
+        self.grown_above.set_value(false);
         self.entries.set(Vec::new());
         self.conversation.set(id);
         self.at_end.set(true);
@@ -141,7 +157,25 @@ impl Thread {
     /// Shows a stored conversation.
     pub fn show(self, conversation: Conversation) {
         self.clear(Some(conversation.id));
+        self.older.set(conversation.next_cursor.unwrap_or_default());
         self.entries.set(conversation.messages.into_iter().map(|message| self.entry(message)).collect());
+    }
+
+    /// Loads the messages before those on the screen, unless that is being done.
+    pub fn load_older(self) {
+        if !self.loading_older.get_untracked() && !self.older.read_untracked().is_empty() {
+            self.loading_older.set(true);
+            talk::load_older(self, self.conversation_turn.get_value());
+        }
+    }
+
+    /// Puts messages before those on the screen.
+    pub(super) fn put_before(self, older: Conversation) {
+        let mut entries: Vec<Entry> = older.messages.into_iter().map(|message| self.entry(message)).collect();
+        entries.append(&mut self.entries.get_untracked());
+        self.grown_above.set_value(true);
+        self.older.set(older.next_cursor.unwrap_or_default());
+        self.entries.set(entries);
     }
 
     /// Says what went wrong, unless the page is gone.
@@ -231,6 +265,11 @@ impl Thread {
         let turn = self.turn.get_value().wrapping_add(1);
         self.turn.set_value(turn);
         turn
+    }
+
+    /// Whether the thread still shows the conversation that it did at `turn`, whatever was sent since.
+    pub(super) fn is_at_conversation(self, turn: u32) -> bool {
+        self.conversation_turn.try_get_value() == Some(turn)
     }
 
     /// Whether the thread still shows what it did at `turn`. Not so when the page is gone.

@@ -19,7 +19,7 @@ pub use super::attachments::MAX_BODY;
 use super::export;
 use super::image_messages::read_command;
 use super::send::Accepted;
-use super::service::CONVERSATIONS_PAGE;
+use super::service::{CONVERSATIONS_PAGE, MESSAGES_PAGE};
 use super::store::ConversationFilter;
 use crate::account::server::Account;
 use crate::account::server::caller::{MANAGE, READ, SPEND, Scoped};
@@ -244,12 +244,28 @@ async fn list(
     Ok(Answer(chat.list_conversations(caller.id, filter, query.cursor.as_deref(), limit).await?))
 }
 
-/// Reads a conversation with its messages.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct MessagesQuery {
+    /// 1 to 100.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    limit: Option<String>,
+    /// The `nextCursor` of the messages after the wanted ones.
+    cursor: Option<String>,
+}
+
+/// Reads a conversation with its newest messages, or with those before.
 #[utoipa::path(get, path = "/api/conversations/{id}", operation_id = "read_conversation", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    params(("id" = Uuid, Path, description = "The conversation's id."), MessagesQuery),
     responses((status = 200, description = "The conversation.", body = Envelope<Conversation>)))]
-async fn show(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Conversation> {
-    Ok(Answer(chat.load_conversation(caller.id, &id.to_string()).await?))
+async fn show(
+    State(chat): State<Chat>,
+    caller: Caller,
+    PathId(id): PathId,
+    Query(query): Query<MessagesQuery>,
+) -> ApiResult<Conversation> {
+    let limit = page_limit(query.limit.as_deref(), MESSAGES_PAGE)?;
+    Ok(Answer(chat.load_conversation(caller.id, &id.to_string(), query.cursor.as_deref(), limit).await?))
 }
 
 /// Changes a conversation: its title, its place, what the model is told.
@@ -311,8 +327,9 @@ async fn download(
     PathId(id): PathId,
     ApiQuery(query): ApiQuery<ExportQuery>,
 ) -> Result<Response, ApiError> {
-    let conversation = chat.find_conversation(caller.id, id).await?;
-    Ok(export::export(&conversation, query.format.as_deref())?)
+    let format = export::Format::parse(query.format.as_deref())?;
+    let (conversation, messages) = chat.read_whole(caller.id, id).await?;
+    Ok(export::export(&conversation, messages, format)?)
 }
 
 /// Makes a secret link that shows a conversation to whoever has it.

@@ -3,20 +3,28 @@
 //! What belongs to somebody else, or to a client of `/v1`, is not there.
 
 use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, stream};
 use uuid::Uuid;
 
 use super::Chat;
-use super::service::with_html;
-use super::store::{Changed, NewBranch};
+use super::service::{MESSAGES_PAGE, parse_message_cursor};
+use super::store::{Changed, NewBranch, Part};
 use crate::account::server::caller::Caller;
 use crate::chat::{
     Conversation, ConversationChange, ConversationSummary, MAX_PINNED, MAX_SYSTEM_PROMPT_CHARS, MAX_TITLE_CHARS,
-    MessageState, ShareLink,
+    Message, MessageState, ShareLink,
 };
 use crate::i18n::{Text, fill, t};
 use crate::images::server::storage::Rendition;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::secret::{hash_secret, new_secret};
+
+/// The messages of a conversation, part by part.
+pub type Parts = BoxStream<'static, AppResult<Vec<Message>>>;
+
+/// Messages of a whole conversation that are in memory at a time.
+const READ_AT_ONCE: usize = 100;
 
 impl Chat {
     /// Gives a conversation another title or system prompt, pins it or takes it down.
@@ -38,12 +46,27 @@ impl Chat {
         }
     }
 
-    /// A conversation as it is stored.
+    /// A conversation without its messages, and all of them as they are stored, read part by part.
     ///
     /// # Errors
     /// [`AppError::NotFound`].
-    pub async fn find_conversation(&self, user: Uuid, id: Uuid) -> AppResult<Conversation> {
-        self.store.find_conversation(user, id).await?.ok_or(AppError::NotFound)
+    pub async fn read_whole(&self, user: Uuid, id: Uuid) -> AppResult<(Conversation, Parts)> {
+        let mut head = self.read_part(user, id, None).await?;
+        let (first, rest) = (std::mem::take(&mut head.messages), head.next_cursor.take());
+        let chat = self.clone();
+        let more = stream::try_unfold(rest, move |cursor| {
+            let chat = chat.clone();
+            async move {
+                let Some(cursor) = cursor else { return Ok(None) };
+                let part = chat.read_part(user, id, Some(parse_message_cursor(&cursor)?)).await?;
+                Ok(Some((part.messages, part.next_cursor)))
+            }
+        });
+        Ok((head, stream::iter([Ok(first)]).chain(more).boxed()))
+    }
+
+    async fn read_part(&self, user: Uuid, id: Uuid, after: Option<Uuid>) -> AppResult<Conversation> {
+        self.store.find_part(user, id, Part::After(after, READ_AT_ONCE)).await?.ok_or(AppError::NotFound)
     }
 
     /// Begins another conversation with what has been said up to the message `until`. The copies cost nothing; as the
@@ -86,14 +109,19 @@ impl Chat {
         if self.store.share_conversation(user, id, None).await? { Ok(()) } else { Err(AppError::NotFound) }
     }
 
-    /// The conversation behind a link as strangers may see it: what has been said and answered so far, rendered.
+    /// The conversation behind a link as strangers may see it: what has been said and answered so far, from its beginning
+    /// or after the message that `cursor` names, rendered.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] for a link that never was, or is no more.
-    pub async fn load_shared(&self, token: &str) -> AppResult<Conversation> {
-        let mut conversation = self.store.find_shared(hash_secret(token)).await?.ok_or(AppError::NotFound)?;
+    /// [`AppError::NotFound`] for a link that never was, or is no more, [`AppError::InvalidInput`] naming `cursor`.
+    pub async fn load_shared(&self, token: &str, cursor: Option<&str>) -> AppResult<Conversation> {
+        let part = Part::After(cursor.map(parse_message_cursor).transpose()?, MESSAGES_PAGE);
+        let _turn = self.renderer.stranger().await?;
+        let found = self.store.find_shared_part(hash_secret(token), part).await?;
+        let mut conversation = found.ok_or(AppError::NotFound)?;
         conversation.messages.retain(|message| message.state != MessageState::Running && !message.content.is_empty());
-        with_html(conversation).await
+        self.renderer.render(&mut conversation.messages).await?;
+        Ok(conversation)
     }
 
     /// The file of an image that a shared conversation shows, because it was made there. An address that a model wrote opens

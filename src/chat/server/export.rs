@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, stream};
 
+use super::conversations::Parts;
 use crate::chat::{Author, Conversation, Message, MessageState};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::query;
@@ -12,18 +15,66 @@ use crate::platform::query;
 /// Most characters of a file's name, without its ending.
 const NAME_CHARS: usize = 60;
 
-/// The conversation as a download; Markdown if no format is wanted.
+/// The format of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Markdown,
+    Json,
+}
+
+impl Format {
+    /// Markdown if none is wanted.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `format`.
+    pub fn parse(format: Option<&str>) -> AppResult<Self> {
+        match format {
+            None | Some("markdown") => Ok(Self::Markdown),
+            Some("json") => Ok(Self::Json),
+            Some(_) => Err(AppError::invalid("format", "The format is markdown or json.")),
+        }
+    }
+
+    /// What comes before the messages, and what after.
+    fn frame(self, conversation: &Conversation) -> AppResult<(String, &'static str)> {
+        match self {
+            Self::Markdown => Ok((markdown_head(conversation), "")),
+            Self::Json => {
+                let json = serde_json::to_string_pretty(conversation).map_err(|_| AppError::Internal)?;
+                // The list of messages is the last of it, and empty.
+                let head = json.strip_suffix("[]\n}").ok_or(AppError::Internal)?;
+                Ok((format!("{head}["), "\n  ]\n}"))
+            }
+        }
+    }
+
+    /// Adds messages; `is_first`: nothing comes before them.
+    fn write(self, messages: &[Message], mut is_first: bool) -> AppResult<String> {
+        let mut text = String::new();
+        for message in messages {
+            match self {
+                Self::Markdown => push_markdown(&mut text, message),
+                Self::Json => {
+                    let json = serde_json::to_string_pretty(message).map_err(|_| AppError::Internal)?;
+                    text.push_str(if is_first { "\n    " } else { ",\n    " });
+                    // No text has a line break of its own in JSON.
+                    text.push_str(&json.replace('\n', "\n    "));
+                }
+            }
+            is_first = false;
+        }
+        Ok(text)
+    }
+}
+
+/// The conversation as a download: its head, and its messages as they are read.
 ///
 /// # Errors
-/// [`AppError::InvalidInput`] naming `format`.
-pub fn export(conversation: &Conversation, format: Option<&str>) -> AppResult<Response> {
-    let (content, kind, ending) = match format {
-        None | Some("markdown") => (to_markdown(conversation), "text/markdown; charset=utf-8", "md"),
-        Some("json") => {
-            let json = serde_json::to_string_pretty(conversation).map_err(|_| AppError::Internal)?;
-            (json, "application/json", "json")
-        }
-        Some(_) => return Err(AppError::invalid("format", "The format is markdown or json.")),
+/// [`AppError::Internal`].
+pub fn export(conversation: &Conversation, messages: Parts, format: Format) -> AppResult<Response> {
+    let (kind, ending) = match format {
+        Format::Markdown => ("text/markdown; charset=utf-8", "md"),
+        Format::Json => ("application/json", "json"),
     };
     let name = file_name(&conversation.title);
     let plain = file_name(&name.replace(|c: char| !c.is_ascii(), "-"));
@@ -32,7 +83,16 @@ pub fn export(conversation: &Conversation, format: Option<&str>) -> AppResult<Re
     let disposition = format!("attachment; filename=\"{plain}.{ending}\"; filename*=UTF-8''{encoded}.{ending}");
     let headers =
         [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, disposition), (CACHE_CONTROL, "no-store".to_owned())];
-    Ok((headers, content).into_response())
+    let (head, foot) = format.frame(conversation)?;
+    let mut is_first = true;
+    // Cut off where it fails: a client sees that it is not whole.
+    let written = messages.map(move |messages| {
+        let text = format.write(&messages?, is_first)?;
+        is_first &= text.is_empty();
+        Ok::<String, AppError>(text)
+    });
+    let content = stream::iter([Ok(head)]).chain(written).chain(stream::iter([Ok(foot.to_owned())]));
+    Ok((headers, Body::from_stream(content)).into_response())
 }
 
 /// Letters and digits of the title, and a `-` for whatever is between them.
@@ -43,22 +103,23 @@ fn file_name(title: &str) -> String {
     if name.is_empty() { "conversation".to_owned() } else { name.to_owned() }
 }
 
-fn to_markdown(conversation: &Conversation) -> String {
-    let Conversation { title, created_at, system_prompt, messages, .. } = conversation;
+fn markdown_head(conversation: &Conversation) -> String {
+    let Conversation { title, created_at, system_prompt, .. } = conversation;
     let mut text = format!("# {title}\n\n*{created_at} · Tessera*\n");
     if let Some(prompt) = system_prompt {
         text.push_str("\n## System prompt\n\n");
         push_closed(&mut text, prompt);
     }
-    for message in messages {
-        // Writing to a text does not fail.
-        _ = write!(text, "\n## {} · {}\n\n", speaker(message), message.created_at);
-        push_closed(&mut text, &message.content);
-        if let Some(note) = note(message.state) {
-            _ = writeln!(text, "\n*{note}*");
-        }
-    }
     text
+}
+
+fn push_markdown(text: &mut String, message: &Message) {
+    // Writing to a text does not fail.
+    _ = write!(text, "\n## {} · {}\n\n", speaker(message), message.created_at);
+    push_closed(text, &message.content);
+    if let Some(note) = note(message.state) {
+        _ = writeln!(text, "\n*{note}*");
+    }
 }
 
 /// You, or the provider and its model.

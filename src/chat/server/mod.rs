@@ -15,8 +15,10 @@ mod order;
 pub mod page;
 pub mod providers;
 pub mod recovery;
+pub mod renderer;
 pub mod reply;
 mod response_cache;
+pub mod search;
 pub mod send;
 pub mod service;
 pub mod shared_page;
@@ -28,6 +30,8 @@ use std::sync::Arc;
 
 use self::config::ChatConfig;
 use self::providers::GuardedProvider;
+use self::renderer::Renderer;
+use self::search::Turns;
 use self::store::ChatStore;
 use crate::generation::Generation;
 use crate::images::server::Images;
@@ -52,6 +56,10 @@ pub struct ChatParts {
     pub generation: Generation,
     /// `/image …` makes one.
     pub images: Images,
+    /// The HTML of answers.
+    pub renderer: Renderer,
+    /// Who is searching.
+    pub searches: Turns,
 }
 
 impl Chat {

@@ -3,12 +3,13 @@
 use axum::Router;
 use axum::extract::{FromRef, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use leptos::prelude::*;
 
 use super::Chat;
+use super::service::MESSAGES_PAGE;
 use super::shared_page::SharedPage;
 use crate::account::server::page::{AppPage, Loaded};
 use crate::chat::Conversation;
@@ -16,7 +17,9 @@ use crate::document::response::{error_page, static_response};
 use crate::document::{StaticPage, render_static_page};
 use crate::images::server::storage::Rendition;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::query;
+use crate::platform::limits::{ClientAddress, Limit};
+use crate::platform::query::{self, parameter};
+use crate::platform::site::Site;
 use crate::ui::Theme;
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -34,7 +37,9 @@ pub fn pages() -> Vec<AppPage<Chat>> {
             load: |chat, request| {
                 Box::pin(async move {
                     let id = request.id.unwrap_or_default();
-                    Loaded::from(chat.load_conversation(request.caller.id, &id).await.map(Some))
+                    let before = parameter(&request.uri.to_string(), "before");
+                    let loaded = chat.load_conversation(request.caller.id, &id, before.as_deref(), MESSAGES_PAGE);
+                    Loaded::from(loaded.await.map(Some))
                 })
             },
             submit: None,
@@ -47,6 +52,7 @@ pub fn shared<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
     Chat: FromRef<S>,
+    Site: FromRef<S>,
 {
     Router::new()
         .route("/share/{token}", get(shared_page))
@@ -54,11 +60,23 @@ where
 }
 
 /// `/share/{token}`: what has a secret in its address is kept nowhere, found by nobody, and told to no other site.
-async fn shared_page(State(chat): State<Chat>, theme: Theme, Path(token): Path<String>) -> Response {
-    let mut response = match chat.load_shared(&token).await {
+async fn shared_page(
+    State(chat): State<Chat>,
+    from: ClientAddress,
+    theme: Theme,
+    Path(token): Path<String>,
+    uri: Uri,
+) -> Response {
+    let after = parameter(&uri.to_string(), "after");
+    let loaded = async {
+        chat.generation.limiter.check(Limit::Share, &from.customer()).await?;
+        chat.load_shared(&token, after.as_deref()).await
+    };
+    let mut response = match loaded.await {
         Ok(mut conversation) => {
             show_images_to_strangers(&mut conversation, &token);
             let (title, path) = (conversation.title.clone(), format!("/share/{token}"));
+            let (here, is_start) = (path.clone(), after.is_none());
             let page = StaticPage {
                 title: &title,
                 description: "",
@@ -68,7 +86,8 @@ async fn shared_page(State(chat): State<Chat>, theme: Theme, Path(token): Path<S
                 prefetch: false,
                 is_secret: true,
             };
-            let html = render_static_page(page, chat.site.leptos(), || view! { <SharedPage conversation /> });
+            let html =
+                render_static_page(page, chat.site.leptos(), || view! { <SharedPage conversation here is_start /> });
             static_response(200, html)
         }
         Err(error) => error_page(&chat.site, theme, &error),

@@ -9,21 +9,21 @@ use uuid::Uuid;
 
 use super::Chat;
 use super::attachments::Image;
-use super::highlight;
 use super::providers::GuardedProvider;
-use super::store::{ConversationFilter, NewExchange, Past, StoredReply};
+use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    Author, ChatAnswer, Conversation, ConversationSummary, MAX_PINNED, Message, MessageState, ProviderInfo, Workspace,
+    ChatAnswer, Conversation, ConversationSummary, MAX_PINNED, Message, MessageState, ProviderInfo, Workspace,
     problem_of,
 };
 use crate::credits::Page;
-use crate::i18n::{current_language, in_language_here};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
+/// Messages that a page shows of a conversation at first.
+pub const MESSAGES_PAGE: usize = 40;
 
 impl Chat {
     /// Ends a running reply, whichever server writes it. One that has ended stays as it is.
@@ -115,30 +115,28 @@ impl Chat {
         self.providers.iter().map(info).collect()
     }
 
-    /// A conversation with its messages rendered.
+    /// A conversation with the newest of its messages, or those before the message that `cursor` names, rendered.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] also for somebody else's.
-    pub async fn load_conversation(&self, user: Uuid, id: &str) -> AppResult<Conversation> {
+    /// [`AppError::NotFound`] also for somebody else's, [`AppError::InvalidInput`] naming `cursor`.
+    pub async fn load_conversation(
+        &self,
+        user: Uuid,
+        id: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> AppResult<Conversation> {
         let id = id.parse().map_err(|_| AppError::NotFound)?;
-        with_html(self.find_conversation(user, id).await?).await
+        let part = Part::Before(cursor.map(parse_message_cursor).transpose()?, limit);
+        let mut conversation = self.store.find_part(user, id, part).await?.ok_or(AppError::NotFound)?;
+        self.renderer.render(&mut conversation.messages).await?;
+        Ok(conversation)
     }
 }
 
-/// A conversation with the HTML of its answers.
-pub(super) async fn with_html(conversation: Conversation) -> AppResult<Conversation> {
-    rendered(conversation, |conversation| conversation.messages.iter_mut().for_each(render)).await
-}
-
-/// Highlighting is work for a core, not for the async threads; it speaks the language of the request.
-async fn rendered<T: Send + 'static>(mut value: T, render: fn(&mut T)) -> AppResult<T> {
-    let language = current_language();
-    tokio::task::spawn_blocking(move || {
-        in_language_here(language, || render(&mut value));
-        value
-    })
-    .await
-    .map_err(|_| AppError::Internal)
+/// The message that a cursor names.
+pub(super) fn parse_message_cursor(cursor: &str) -> AppResult<Uuid> {
+    cursor.parse().map_err(|_| AppError::invalid("cursor", "This cursor is not valid."))
 }
 
 impl Chat {
@@ -155,13 +153,9 @@ impl Chat {
     /// # Errors
     /// As [`Self::load_conversation`].
     pub async fn load_message(&self, user: Uuid, id: Uuid) -> AppResult<Message> {
-        rendered(self.find_reply(user, id).await?.message, render).await
-    }
-}
-
-fn render(message: &mut Message) {
-    if message.author == Author::Assistant && message.state != MessageState::Running {
-        message.html = Some(highlight::to_final_html(&message.content));
+        let mut message = self.find_reply(user, id).await?.message;
+        self.renderer.render(std::slice::from_mut(&mut message)).await?;
+        Ok(message)
     }
 }
 
@@ -169,7 +163,7 @@ impl Chat {
     /// A page of the user's conversations, newest first.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming `cursor` or `q`.
+    /// [`AppError::InvalidInput`] naming `cursor` or `q`, [`AppError::RateLimited`] for too many searches at once.
     pub async fn list_conversations(
         &self,
         user: Uuid,
@@ -181,6 +175,7 @@ impl Chat {
         if filter.query.chars().count() > 200 {
             return Err(AppError::invalid("q", "A search has at most 200 characters."));
         }
+        let _turn = if filter.query.is_empty() { None } else { Some(self.searches.take(user).await?) };
         let page = self.store.list_conversations(user, &filter, cursor, limit).await?;
         page.ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
     }

@@ -5,15 +5,22 @@ use leptos::prelude::*;
 
 use crate::chat::{Author, Conversation, Message, MessageState};
 use crate::i18n::{Text, t};
-use crate::ui::Timestamp;
+use crate::ui::{Button, Timestamp};
 
 /// The body of the page.
 #[component]
 pub fn SharedPage(
     /// What may be seen of it, with its answers rendered.
     conversation: Conversation,
+    /// Its address.
+    here: String,
+    /// It is shown from its beginning.
+    is_start: bool,
 ) -> impl IntoView {
-    let Conversation { title, created_at, messages, .. } = conversation;
+    let Conversation { title, created_at, messages, next_cursor, .. } = conversation;
+    let next = next_cursor.map(|cursor| format!("{here}?after={cursor}"));
+    let links = [(Text::FromTheBeginning, (!is_start).then_some(here)), (Text::NextMessages, next)];
+    let link = |(label, href): (Text, Option<String>)| href.map(|href| view! { <Button href label=t(label) /> });
     view! {
         <article class="mx-auto w-full max-w-3xl space-y-6 px-4 py-8 [&_[data-copy]]:hidden">
             <header class="space-y-1 border-b border-line pb-4">
@@ -23,6 +30,9 @@ pub fn SharedPage(
             <ol class="space-y-6" aria-label=t(Text::Conversation)>
                 {messages.into_iter().map(|message| view! { <SharedMessage message /> }).collect::<Vec<_>>()}
             </ol>
+            <nav class="flex flex-wrap justify-center gap-2 empty:hidden" aria-label=t(Text::Pages)>
+                {links.map(link)}
+            </nav>
         </article>
     }
 }

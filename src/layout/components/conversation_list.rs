@@ -78,6 +78,7 @@ mod tests {
         let days = ["2026-11-22", "2026-11-21", "2026-11-15"].map(str::to_owned);
         let group = |updated_at: &str, pinned| {
             let conversation = ConversationSummary {
+                snippet: None,
                 id: String::new(),
                 title: String::new(),
                 pinned,

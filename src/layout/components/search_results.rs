@@ -88,10 +88,13 @@ pub fn SearchResults() -> impl IntoView {
     let lines = move || {
         let found = found.read();
         let items = found.as_ref().and_then(|page| page.as_ref().ok()).map(|page| page.items.clone());
-        let line = |ConversationSummary { id, title, .. }: ConversationSummary| {
+        let line = |ConversationSummary { id, title, snippet, .. }: ConversationSummary| {
             view! {
-                <li class="flex rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
-                    <ConversationLink id title />
+                <li class="rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
+                    <div class="flex">
+                        <ConversationLink id title />
+                    </div>
+                    <p class="line-clamp-2 px-3 pb-2 text-xs break-words text-ink-soft empty:hidden">{snippet}</p>
                 </li>
             }
         };

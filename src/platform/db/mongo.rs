@@ -27,7 +27,7 @@ const POOL: u32 = 64;
 const DEFAULT_DATABASE: &str = "tessera";
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 7;
+const SCHEMA: i64 = 8;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -291,6 +291,25 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
                 ("attachmentFiles", doc! { "touchedAt": 1 }, partial(doc! { "touchedAt": { "$exists": true } })),
             ];
             make_indexes(mongo, indexes).await
+        }
+        8 => {
+            let indexes = [
+                (
+                    "messages",
+                    doc! { "user": 1, "words": 1, "conversation": 1 },
+                    partial(doc! { "words": { "$exists": true } }),
+                ),
+                ("messages", doc! { "unindexed": 1, "_id": -1 }, partial(doc! { "unindexed": true })),
+                ("conversations", doc! { "user": 1, "words": 1 }, partial(doc! { "words": { "$exists": true } })),
+                ("conversations", doc! { "unindexed": 1, "_id": -1 }, partial(doc! { "unindexed": true })),
+            ];
+            make_indexes(mongo, indexes).await?;
+            // What is there already is indexed while servers run, from the newest down to the oldest.
+            let meta = mongo.collection::<Document>("meta", Durability::Durable);
+            let all = to_bson(Uuid::max());
+            let below = doc! { "$setOnInsert": { "messages": all, "conversations": all } };
+            run(async move { meta.update_one(doc! { "_id": "search" }, below).upsert(true).await }).await?;
+            Ok(())
         }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }

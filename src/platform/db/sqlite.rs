@@ -1,4 +1,4 @@
-//! The embedded database: one writer thread that commits in groups, and a few reader threads.
+//! The embedded database: one writer thread that commits in groups, and a few reader threads, in lanes.
 //!
 //! An fsync costs milliseconds and a debit microseconds, so the writer takes whatever is waiting, runs each piece in a
 //! savepoint of its own and commits them together; nobody is answered before the commit is on disk. Work that needs no
@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Select, Sender};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -35,14 +35,28 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 #[derive(Clone)]
 pub struct Sqlite {
     writes: Sender<(Durability, Write)>,
-    reads: Sender<Read>,
+    /// A queue for each [`Lane`].
+    reads: [Sender<Read>; 3],
     /// That of this machine.
     pub(super) clock: Clock,
 }
 
+/// Who waits for whom: each reader takes the work of its lane and of those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Who it is, and whether the database can be read: a moment's work that everything else begins with. It has a reader
+    /// of its own.
+    Urgent,
+    /// What pages show.
+    Usual,
+    /// What may take long, like a search: it never has all readers.
+    Slow,
+}
+
 /// Most writes that share one commit.
 const MAX_GROUP: usize = 512;
-const READERS: usize = 4;
+/// The readers, each with the last lane that it takes work of.
+const READERS: [Lane; 5] = [Lane::Urgent, Lane::Usual, Lane::Usual, Lane::Slow, Lane::Slow];
 /// How long another process may keep the write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -53,7 +67,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -62,6 +76,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("sqlite_6.sql"),
     include_str!("sqlite_7.sql"),
     include_str!("sqlite_8.sql"),
+    include_str!("sqlite_9.sql"),
 ];
 
 /// The version of the schema that this program knows.
@@ -89,19 +104,19 @@ impl Sqlite {
         // Bounded: a database that cannot keep up must slow its callers down, not eat the memory.
         let (writes, queue) = crossbeam_channel::bounded::<(Durability, Write)>(4096);
         std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || keep_writing(&connection, &queue))?;
-        let (reads, queue) = crossbeam_channel::bounded::<Read>(4096);
-        for number in 0..READERS {
+        let lanes: [_; 3] = std::array::from_fn(|_| crossbeam_channel::bounded::<Read>(4096));
+        for (number, lane) in READERS.into_iter().enumerate() {
             let reader =
                 Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             reader.busy_timeout(BUSY_TIMEOUT)?;
             reader.set_prepared_statement_cache_capacity(64);
-            let queue: Receiver<Read> = queue.clone();
-            std::thread::Builder::new().name(format!("sqlite-reader-{number}")).spawn(move || {
-                for read in queue {
-                    read(&reader);
-                }
-            })?;
+            let queues: Vec<Receiver<Read>> =
+                lanes.iter().take(lane as usize + 1).map(|(_, queue)| queue.clone()).collect();
+            std::thread::Builder::new()
+                .name(format!("sqlite-reader-{number}"))
+                .spawn(move || run_reader(&reader, &queues))?;
         }
+        let reads = lanes.map(|(reads, _)| reads);
         Ok(Self { writes, reads, clock: Clock::default() })
     }
 
@@ -183,11 +198,23 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Runs `work` on a read-only connection.
+    /// Runs `work` on a read-only connection, as [`Lane::Usual`].
     ///
     /// # Errors
     /// What `work` returned.
     pub async fn read<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    {
+        self.read_in(Lane::Usual, work).await
+    }
+
+    /// Runs `work` on a read-only connection of a lane.
+    ///
+    /// # Errors
+    /// What `work` returned.
+    pub async fn read_in<T, F>(&self, lane: Lane, work: F) -> StoreResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
@@ -198,7 +225,7 @@ impl Sqlite {
             _ = answer.send(catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or(Err(StoreError::Panicked)));
         });
         let read = async {
-            enqueue(&self.reads, read).await?;
+            enqueue(&self.reads[lane as usize], read).await?;
             answered.await.map_err(|_| StoreError::Closed)?
         };
         wait(read, None).await
@@ -238,6 +265,21 @@ fn keep_writing(connection: &Connection, writes: &Receiver<(Durability, Write)>)
         if !connection.is_autocommit() {
             _ = connection.execute_batch("ROLLBACK");
         }
+    }
+}
+
+/// Takes what is most urgent; `queues` are in that order.
+fn run_reader(connection: &Connection, queues: &[Receiver<Read>]) {
+    let mut select = Select::new_biased();
+    for queue in queues {
+        select.recv(queue);
+    }
+    loop {
+        let next = select.select();
+        let index = next.index();
+        // All queues end together, with the handle.
+        let Ok(read) = next.recv(&queues[index]) else { return };
+        read(connection);
     }
 }
 
@@ -311,4 +353,38 @@ fn migrate(connection: &mut Connection) -> StoreResult<()> {
     transaction.pragma_update(None, "user_version", SCHEMA)?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn work_that_takes_long_leaves_readers_to_what_is_urgent() {
+        let data = tempfile::TempDir::new().unwrap();
+        let db = Sqlite::open(&data.path().join("test.db")).unwrap();
+        // Twice as much as there are readers, of each lane that may be slow; none of it ends before it is let go.
+        let mut held = Vec::new();
+        for lane in [Lane::Slow, Lane::Usual] {
+            for _ in 0..READERS.len() * 2 {
+                let (let_go, wait) = mpsc::channel::<()>();
+                let db = db.clone();
+                let read = tokio::spawn(async move { db.read_in(lane, move |_| Ok(wait.recv().is_err())).await });
+                held.push((let_go, read));
+            }
+            let version = db.read_in(Lane::Urgent, |c| Ok(c.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))?));
+            assert_eq!(version.await.unwrap(), 1);
+            if lane == Lane::Slow {
+                assert!(db.read(|_| Ok(true)).await.unwrap(), "pages have readers too");
+            }
+        }
+        // All at once: what waits in a queue may be behind what is held.
+        let (let_go, reads): (Vec<_>, Vec<_>) = held.into_iter().unzip();
+        drop(let_go);
+        for read in reads {
+            assert!(read.await.unwrap().unwrap());
+        }
+    }
 }

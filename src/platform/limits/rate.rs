@@ -24,6 +24,8 @@ pub enum Limit {
     LoginEmail,
     /// Sign-ins of a device that has signed in before.
     LoginDevice,
+    /// Shared conversations that are shown to one address.
+    Share,
     /// Everything of one user that costs credits.
     Spend,
     /// Large bodies of one user, whatever becomes of them.
@@ -69,6 +71,8 @@ impl Rates {
             Limit::Register => (self.registrations_per_hour, HOUR),
             Limit::FreeStop => (self.free_stops_per_day, DAY),
             Limit::LoginPair | Limit::LoginEmail | Limit::LoginDevice => (self.per_minute.div_ceil(2), MINUTE),
+            // Whoever reads goes from page to page.
+            Limit::Share => (self.per_minute.saturating_mul(3), MINUTE),
             Limit::ApiKey(own) | Limit::Read(own) => (own, MINUTE),
             Limit::RegisterForm | Limit::LoginAddress | Limit::Spend | Limit::Upload => (self.per_minute, MINUTE),
         };
@@ -86,6 +90,7 @@ impl Limit {
             Self::LoginPair => "login-pair",
             Self::LoginEmail => "login-email",
             Self::LoginDevice => "login-device",
+            Self::Share => "share",
             Self::Spend => "spend",
             Self::Upload => "upload",
             Self::FreeStop => "free-stop",

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{AccountStore, StoredKey, User, read_scopes};
 use crate::account::{Email, Role};
-use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreError, StoreResult, now_millis};
 use crate::platform::secret::SecretHash;
 
@@ -78,7 +78,7 @@ impl AccountStore for SqliteAccountStore {
     async fn find_user(&self, email: &Email) -> StoreResult<Option<User>> {
         let email = email.as_str().to_owned();
         self.db
-            .read(move |connection| {
+            .read_in(Lane::Urgent, move |connection| {
                 connection
                     .prepare_cached(&format!("SELECT {USER} FROM users u WHERE u.email = ?1"))?
                     .query_row([email], read_user)
@@ -116,7 +116,7 @@ impl AccountStore for SqliteAccountStore {
 
     async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>> {
         self.db
-            .read(move |connection| {
+            .read_in(Lane::Urgent, move |connection| {
                 connection
                     .prepare_cached(&format!(
                         "SELECT {USER} FROM sessions s JOIN users u ON u.id = s.user_id
@@ -193,7 +193,7 @@ impl AccountStore for SqliteAccountStore {
 
     async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>> {
         self.db
-            .read(move |connection| {
+            .read_in(Lane::Urgent, move |connection| {
                 let mut found = connection.prepare_cached(&format!(
                     "SELECT {USER}, {KEY} FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = ?1"
                 ))?;

@@ -13,12 +13,16 @@ use super::user_message::UserMessage;
 use crate::chat::Author;
 use crate::chat::browser::thread::{Entry, Thread};
 use crate::i18n::{Text, t};
-use crate::ui::{Button, ButtonSize, IconName, copy_text};
+use crate::platform::browser::navigation::{path_of, use_navigation};
+use crate::platform::query::parameter;
+use crate::ui::{Button, ButtonSize, IconName, copy_text, still};
 
 /// So near to the end counts as there, in pixels.
 const NEAR_END: i32 = 48;
+/// So near to the beginning, older messages are loaded.
+const NEAR_START: i32 = 300;
 
-/// All messages, oldest first.
+/// The messages, oldest first; where there are older ones, a link to them, which works without a script.
 #[component]
 pub fn MessageList(
     /// The chat page.
@@ -31,35 +35,77 @@ pub fn MessageList(
             pane.set_scroll_top(pane.scroll_height());
         }
     };
+    // How far the end of the list is from the top of what is seen: that stays when older messages come before it.
+    let to_end = StoredValue::new(0);
     let scrolled = move |_| {
         if let Some(pane) = pane.get_untracked() {
-            at_end.set(pane.scroll_height() - pane.scroll_top() - pane.client_height() < NEAR_END);
+            let left = pane.scroll_height() - pane.scroll_top();
+            to_end.set_value(left);
+            at_end.set(left - pane.client_height() < NEAR_END);
+            if pane.scroll_top() < NEAR_START {
+                thread.load_older();
+            }
         }
     };
     // Whatever makes the list longer or its pane smaller: tokens, the final text, an image that has loaded, the composer.
     on_resize(pane, move || {
-        if at_end.try_get_untracked() == Some(true) {
+        if thread.grown_above.try_get_value() == Some(true) {
+            thread.grown_above.set_value(false);
+            if let Some(Some(pane)) = pane.try_get_untracked() {
+                pane.set_scroll_top(pane.scroll_height() - to_end.get_value());
+            }
+        } else if at_end.try_get_untracked() == Some(true) {
             scroll_to_end();
         }
+    });
+    let older = move |event: ev::MouseEvent| {
+        event.prevent_default();
+        if let Some(pane) = pane.get_untracked() {
+            to_end.set_value(pane.scroll_height() - pane.scroll_top());
+        }
+        thread.load_older();
+    };
+    let older_address = Signal::derive(move || {
+        format!("/chat/{}?before={}", thread.conversation.read().as_deref().unwrap_or_default(), thread.older.read())
     });
     let line = move |entry: Entry| match entry.message.read_untracked().author {
         Author::User => Either::Left(view! { <UserMessage thread entry /> }),
         Author::Assistant => Either::Right(view! { <AssistantMessage thread entry /> }),
     };
+    // Only without a script does one get here: a page of older messages turns to the newest ones.
+    let newest = still(move || {
+        let address = use_navigation().address.get_untracked();
+        let here = path_of(&address).to_owned();
+        parameter(&address, "before").map(|_| {
+            view! {
+                <p class="mb-6 text-center text-sm">
+                    <a href=here class="text-accent underline">{t(Text::NewestMessages)}</a>
+                </p>
+            }
+        })
+    });
     let jump = move |_| {
         at_end.set(true);
         scroll_to_end();
     };
     view! {
         <div class="relative min-h-0 flex-1">
-            <div node_ref=pane class="h-full overflow-y-auto" on:scroll=scrolled>
-                <ol
-                    class="mx-auto max-w-3xl space-y-6 px-4 py-6"
-                    aria-label=t(Text::Conversation)
-                    on:click=move |event| copy_code(&event, thread)
-                >
-                    <For each=move || thread.entries.get() key=|entry| entry.key children=line />
-                </ol>
+            <div node_ref=pane class="h-full overflow-y-auto [overflow-anchor:none]" on:scroll=scrolled>
+                <div class="mx-auto max-w-3xl space-y-6 px-4 py-6">
+                    <p class="text-center text-sm" hidden=Signal::derive(move || thread.older.read().is_empty())>
+                        <a href=older_address class="text-accent underline" on:click=older>
+                            {t(Text::OlderMessages)}
+                        </a>
+                    </p>
+                    {newest}
+                    <ol
+                        class="space-y-6"
+                        aria-label=t(Text::Conversation)
+                        on:click=move |event| copy_code(&event, thread)
+                    >
+                        <For each=move || thread.entries.get() key=|entry| entry.key children=line />
+                    </ol>
+                </div>
             </div>
             <div
                 class="absolute inset-x-0 bottom-2 flex justify-center"

@@ -76,7 +76,7 @@ pub struct FinishedReply {
 /// Which conversations are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConversationFilter {
-    /// Their title or a message contains this; empty: whatever they contain.
+    /// Their title or a message contains this, from the beginning of a word on; empty: whatever they contain.
     pub query: String,
     /// Those that are pinned, or those that are not.
     pub pinned: Option<bool>,
@@ -100,6 +100,40 @@ pub struct NewBranch {
     pub of: Uuid,
     /// The last message that comes along.
     pub until: Uuid,
+}
+
+/// Which messages of a conversation are wanted; oldest first, whichever they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The last ones before a message, or of all; at most so many.
+    Before(Option<Uuid>, usize),
+    /// The first ones after a message, or of all; at most so many.
+    After(Option<Uuid>, usize),
+}
+
+impl Part {
+    pub const ALL: Self = Self::After(None, usize::MAX);
+
+    /// Between which two ids, how many, and whether they are counted from the end.
+    fn bounds(self) -> (Uuid, Uuid, usize, bool) {
+        match self {
+            Self::Before(end, most) => (Uuid::nil(), end.unwrap_or(Uuid::max()), most, true),
+            Self::After(start, most) => (start.unwrap_or(Uuid::nil()), Uuid::max(), most, false),
+        }
+    }
+
+    /// Messages that were read in its direction, one more than wanted if there are more, in their order; and where
+    /// the next part begins.
+    fn cut(self, mut messages: Vec<Message>) -> (Vec<Message>, Option<String>) {
+        let (_, _, most, from_end) = self.bounds();
+        let more = messages.len() > most;
+        messages.truncate(most);
+        let next = messages.last().filter(|_| more).map(|last| last.id.clone());
+        if from_end {
+            messages.reverse();
+        }
+        (messages, next)
+    }
 }
 
 /// A reply with what surrounds it.
@@ -153,8 +187,14 @@ pub trait ChatStore: Send + Sync {
     /// Deletes bytes of images from before `before`, in milliseconds since 1970, that nothing shows any more, and gives
     /// back to the disk what was deleted.
     async fn forget_unshown(&self, before: i64) -> StoreResult<()>;
-    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>>;
-    /// The newest first; `None` for a cursor that is none of ours.
+    /// A conversation with a part of its messages; `next_cursor` is the message where the next part begins.
+    async fn find_part(&self, user: Uuid, id: Uuid, part: Part) -> StoreResult<Option<Conversation>>;
+    /// A conversation with all of its messages.
+    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
+        self.find_part(user, id, Part::ALL).await
+    }
+    /// The newest first; `None` for a cursor that is none of ours. A query finds what has ended: see
+    /// [`crate::chat::server::search`].
     async fn list_conversations(
         &self,
         user: Uuid,
@@ -169,8 +209,14 @@ pub trait ChatStore: Send + Sync {
     /// Lets those who have the secret read it, and no longer those who had the one before; without a secret nobody; `false`
     /// where there is none.
     async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool>;
-    /// The conversation that is shared by this secret.
-    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>>;
+    /// The conversation that is shared by this secret, with a part of its messages.
+    async fn find_shared_part(&self, share: SecretHash, part: Part) -> StoreResult<Option<Conversation>>;
+    /// The conversation that is shared by this secret, whole.
+    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
+        self.find_shared_part(share, Part::ALL).await
+    }
+    /// Indexes some of what is not yet, so that searches find it, the newest first; how much there was. 0: all is.
+    async fn index_pending(&self) -> StoreResult<usize>;
     /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970, and are not being written.
     async fn forget_hidden(&self, before: i64) -> StoreResult<()>;
     /// Deletes it with its messages; the ids of its running replies, or `None` where there is none.

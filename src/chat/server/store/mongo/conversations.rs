@@ -1,15 +1,16 @@
 //! Finding a conversation, reading it whole, and pinning it.
 
 use futures::TryStreamExt;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{self, Document, doc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::MongoChatStore;
 use super::documents::{StoredConversation, StoredMessage};
-use crate::chat::{Conversation, ConversationSummary, MAX_PINNED};
+use super::{MongoChatStore, NEW_PLACES};
+use crate::chat::server::store::{NewBranch, Part};
+use crate::chat::{Conversation, ConversationSummary, MAX_PINNED, MessageState, branch_title};
 use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::{run, to_bson};
+use crate::platform::db::mongo::{from_bson, run, to_bson};
 
 impl MongoChatStore {
     pub(super) async fn find_owned(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredConversation>> {
@@ -21,18 +22,54 @@ impl MongoChatStore {
         run(async move { conversations.find_one(filter).await }).await
     }
 
-    /// With its messages.
-    pub(super) async fn read(&self, mut found: StoredConversation) -> StoreResult<Conversation> {
-        let of = found.id;
+    /// With a part of its messages.
+    pub(super) async fn read(&self, mut found: StoredConversation, part: Part) -> StoreResult<Conversation> {
+        let (start, end, most, from_end) = part.bounds();
+        let start = self.place_of(found.id, start).await?.unwrap_or(-1);
+        let end = self.place_of(found.id, end).await?.unwrap_or(i64::MAX);
+        let wanted = doc! { "conversation": found.id, "place": { "$gt": start, "$lt": end } };
+        let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
         let messages = self.messages.clone();
         let messages: Vec<StoredMessage> = run(async move {
-            messages.find(doc! { "conversation": of }).sort(doc! { "place": 1 }).await?.try_collect().await
+            let some = messages.find(wanted).sort(doc! { "place": if from_end { -1 } else { 1 } }).limit(limit);
+            some.projection(doc! { "words": 0 }).await?.try_collect().await
         })
         .await?;
         let messages = messages.into_iter().map(StoredMessage::read).collect::<StoreResult<_>>()?;
+        let (messages, next_cursor) = part.cut(messages);
         let system_prompt = found.system_prompt.take();
-        let ConversationSummary { id, title, pinned, shared, created_at, updated_at } = found.summary()?;
-        Ok(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, messages })
+        let ConversationSummary { id, title, pinned, shared, created_at, updated_at, .. } = found.summary()?;
+        Ok(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, next_cursor, messages })
+    }
+
+    /// Those of a user, the one that was active last first, after `before`, that meet `conditions`.
+    pub(super) async fn list(
+        &self,
+        user: Uuid,
+        pinned: Option<bool>,
+        before: Option<(i64, Uuid)>,
+        conditions: Option<Document>,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredConversation>> {
+        let mut all = vec![doc! { "user": to_bson(user) }];
+        if let Some((before, before_id)) = before {
+            // The first bound lets the index skip what the pages before have shown.
+            all.push(doc! { "updatedAt": { "$lte": before } });
+            all.push(doc! { "$or": [
+                { "updatedAt": { "$lt": before } },
+                { "_id": { "$lt": to_bson(before_id) } },
+            ] });
+        }
+        if let Some(pinned) = pinned {
+            all.push(doc! { "pin": { "$exists": pinned } });
+        }
+        all.extend(conditions);
+        let conversations = self.conversations.clone();
+        run(async move {
+            let newest = conversations.find(doc! { "$and": all }).sort(doc! { "updatedAt": -1, "_id": -1 });
+            newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
+        })
+        .await
     }
 
     /// A place that none of the user's conversations is pinned to. Which of them goes by the id of the one that is to
@@ -53,10 +90,82 @@ impl MongoChatStore {
         let [.., chance] = id.into_bytes();
         Ok(free.get(usize::from(chance) % free.len().max(1)).copied())
     }
+
+    /// The place of a message in its conversation; `None` for one that is not there.
+    async fn place_of(&self, conversation: bson::Uuid, message: Uuid) -> StoreResult<Option<i64>> {
+        #[derive(Deserialize)]
+        struct Place {
+            place: i64,
+        }
+        if message.is_nil() || message.is_max() {
+            return Ok(None);
+        }
+        let messages = self.messages.clone_with_type::<Place>();
+        let one = doc! { "_id": to_bson(message), "conversation": conversation };
+        let found = run(async move { messages.find_one(one).projection(doc! { "place": 1 }).await }).await?;
+        Ok(found.map(|found| found.place))
+    }
+
+    /// Copies what has been said up to a message: its messages first, as a conversation shows them.
+    pub(super) async fn branch(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
+        let Some(of) = self.find_owned(branch.user, branch.of).await? else { return Ok(None) };
+        let messages = self.messages.clone();
+        let said = doc! { "conversation": of.id, "state": { "$ne": MessageState::Running.as_str() } };
+        let mut said: Vec<StoredMessage> = run(async move {
+            let said = messages.find(said).sort(doc! { "place": 1 }).projection(doc! { "words": 0 });
+            said.await?.try_collect().await
+        })
+        .await?;
+        let Some(last) = said.iter().position(|message| from_bson(message.id) == branch.until) else {
+            return Ok(None);
+        };
+        said.truncate(last + 1);
+        for message in &mut said {
+            let id = Uuid::now_v7();
+            message.id = to_bson(id);
+            message.conversation = to_bson(branch.id);
+            message.credits = 0;
+            message.unindexed = Some(true);
+            self.share_images(&mut message.images, branch, id).await?;
+        }
+        let now = self.mongo.now();
+        let conversation = StoredConversation {
+            id: to_bson(branch.id),
+            user: of.user,
+            title: branch_title(&of.title),
+            system_prompt: of.system_prompt,
+            pin: None,
+            share: None,
+            last_place: said.last().map_or(NEW_PLACES, |last| last.place),
+            created_at: now,
+            updated_at: now,
+            unindexed: Some(true),
+        };
+        let (messages, conversations) = (self.durable_messages.clone(), self.durable_conversations.clone());
+        run(async move {
+            messages.insert_many(said).await?;
+            conversations.insert_one(&conversation).await?;
+            Ok(conversation)
+        })
+        .await?
+        .summary()
+        .map(Some)
+    }
 }
 
-/// The last row of the page before: time of change and id.
+impl StoredConversation {
+    /// Where a page ends after this one: time of change and id.
+    pub(super) fn place(&self) -> (i64, Uuid) {
+        (self.updated_at, from_bson(self.id))
+    }
+}
+
+/// The last row of the page before.
 pub(super) fn parse_cursor(cursor: &str) -> Option<(i64, Uuid)> {
     let (time, id) = cursor.split_once('_')?;
     Some((time.parse().ok()?, id.parse().ok()?))
+}
+
+pub(super) fn write_cursor((time, id): (i64, Uuid)) -> String {
+    format!("{time}_{id}")
 }

@@ -33,6 +33,9 @@ pub(super) struct StoredConversation {
     pub last_place: i64,
     pub created_at: i64,
     pub updated_at: i64,
+    /// Its title is not in the index of searches, or not as it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unindexed: Option<bool>,
 }
 
 /// A message as it is stored. The user is in it too, so that whose it is can be seen without the conversation.
@@ -71,6 +74,9 @@ pub(super) struct StoredMessage {
     /// There is no conversation that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<bool>,
+    /// It is not in the index of searches yet. What that has of it, the field `words`, is read by nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unindexed: Option<bool>,
 }
 
 /// An image of a message, apart from it: lists do not need the bytes.
@@ -100,6 +106,7 @@ impl StoredConversation {
             shared: self.share.is_some(),
             created_at: rfc3339(self.created_at)?,
             updated_at: rfc3339(self.updated_at)?,
+            snippet: None,
         })
     }
 }
@@ -147,6 +154,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         place: if author == Author::User { last_place - 1 } else { last_place },
         created_at: now,
         hidden: exchange.hidden.then_some(true),
+        unindexed: (!exchange.hidden && state != MessageState::Running).then_some(true),
     };
     let mut reply = message(exchange.reply_id, Author::Assistant, "", MessageState::Running);
     reply.provider = Some(exchange.provider.clone());
@@ -157,6 +165,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         reply.cached = answer.cached;
         reply.credits = answer.credits;
         reply.usage = answer.usage;
+        reply.unindexed = (!exchange.hidden).then_some(true);
     }
     let mut asked = message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete);
     asked.images = exchange.images.iter().map(Image::reference).collect();

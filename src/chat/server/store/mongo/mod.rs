@@ -5,6 +5,9 @@ mod conversations;
 mod documents;
 mod exchange;
 mod files;
+mod search;
+
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -13,15 +16,16 @@ use mongodb::{Collection, options::ReturnDocument};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use self::conversations::parse_cursor;
+use self::conversations::{parse_cursor, write_cursor};
 use self::documents::{StoredAttachment, StoredConversation, StoredMessage, new_messages, stored_hash};
 use self::files::StoredFile;
-use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, StoredReply};
+use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part, Past, StoredReply};
 use crate::chat::server::attachments::Image;
-use crate::chat::{Conversation, ConversationChange, ConversationSummary, MessageState, branch_title};
+use crate::chat::server::search::Wanted;
+use crate::chat::{Conversation, ConversationChange, ConversationSummary, MessageState};
 use crate::credits::Page;
 use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::secret::SecretHash;
 
 /// Places of the first message and its reply.
@@ -37,6 +41,10 @@ pub struct MongoChatStore {
     durable_conversations: Collection<StoredConversation>,
     attachments: Collection<StoredAttachment>,
     files: Collection<StoredFile>,
+    /// How far what was there before the index of searches has come into it.
+    meta: Collection<Document>,
+    /// All of it has.
+    all_flagged: AtomicBool,
 }
 
 impl MongoChatStore {
@@ -50,6 +58,8 @@ impl MongoChatStore {
             durable_conversations: mongo.collection("conversations", Durability::Durable),
             attachments: mongo.collection("attachments", Durability::Relaxed),
             files: mongo.collection("attachmentFiles", Durability::Relaxed),
+            meta: mongo.collection("meta", Durability::Relaxed),
+            all_flagged: AtomicBool::new(false),
         }
     }
 }
@@ -88,6 +98,7 @@ impl ChatStore for MongoChatStore {
                 last_place,
                 created_at: now,
                 updated_at: now,
+                unindexed: Some(true),
             };
             let conversations = self.conversations.clone();
             run(async move { conversations.insert_one(conversation).await }).await?;
@@ -143,6 +154,7 @@ impl ChatStore for MongoChatStore {
             "cached": reply.cached,
             "cut": reply.cut,
             "credits": reply.credits,
+            "unindexed": true,
         };
         if let Some(provider) = reply.fallback_from {
             set.insert("fallbackFrom", provider);
@@ -175,6 +187,7 @@ impl ChatStore for MongoChatStore {
         let ended = doc! { "$cond": [{ "$eq": ["$content", ""] }, failed, incomplete] };
         let update = vec![doc! { "$set": {
             "errorCode": { "$cond": [running.clone(), "unavailable", "$errorCode"] },
+            "unindexed": { "$cond": [running.clone(), true, "$unindexed"] },
             "state": { "$cond": [running, ended, "$state"] },
         } }];
         let found = run(async move {
@@ -205,7 +218,8 @@ impl ChatStore for MongoChatStore {
     async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>> {
         let messages = self.messages.clone();
         let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
-        let Some(found) = run(async move { messages.find_one(own).await }).await? else { return Ok(None) };
+        let found = run(async move { messages.find_one(own).projection(doc! { "words": 0 }).await }).await?;
+        let Some(found) = found else { return Ok(None) };
         Ok(Some(StoredReply { conversation: from_bson(found.conversation), message: found.read()? }))
     }
 
@@ -221,9 +235,9 @@ impl ChatStore for MongoChatStore {
         self.sweep_files(before).await
     }
 
-    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
+    async fn find_part(&self, user: Uuid, id: Uuid, part: Part) -> StoreResult<Option<Conversation>> {
         let Some(found) = self.find_owned(user, id).await? else { return Ok(None) };
-        self.read(found).await.map(Some)
+        self.read(found, part).await.map(Some)
     }
 
     async fn list_conversations(
@@ -233,42 +247,37 @@ impl ChatStore for MongoChatStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<ConversationSummary>>> {
-        let mut conditions = vec![doc! { "user": to_bson(user) }];
-        if let Some(cursor) = cursor {
-            let Some((before, before_id)) = parse_cursor(cursor) else { return Ok(None) };
-            // The first bound lets the index skip what the pages before have shown.
-            conditions.push(doc! { "updatedAt": { "$lte": before } });
-            conditions.push(doc! { "$or": [
-                { "updatedAt": { "$lt": before } },
-                { "_id": { "$lt": to_bson(before_id) } },
-            ] });
-        }
-        if let Some(pinned) = filter.pinned {
-            conditions.push(doc! { "pin": { "$exists": pinned } });
-        }
+        let before = match cursor.map(parse_cursor) {
+            Some(None) => return Ok(None),
+            Some(before) => before,
+            None => None,
+        };
         if !filter.query.is_empty() {
-            let (messages, pattern) = (self.messages.clone(), containing(&filter.query));
-            let said = doc! { "user": to_bson(user), "content": pattern.clone() };
-            let said_in = run(async move { messages.distinct("conversation", said).await }).await?;
-            conditions.push(doc! { "$or": [{ "title": pattern }, { "_id": { "$in": said_in } }] });
+            let Some(wanted) = Wanted::new(&filter.query) else {
+                return Ok(Some(Page { items: Vec::new(), next_cursor: None }));
+            };
+            // What was said a moment ago is found.
+            self.index_flagged().await?;
+            return self.search(user, &wanted, filter.pinned, before, limit).await.map(Some);
         }
-        let conversations = self.conversations.clone();
-        let mut found: Vec<StoredConversation> = run(async move {
-            let newest = conversations.find(doc! { "$and": conditions }).sort(doc! { "updatedAt": -1, "_id": -1 });
-            newest.limit(i64::try_from(limit + 1).unwrap_or(i64::MAX)).await?.try_collect().await
-        })
-        .await?;
+        let mut found = self.list(user, filter.pinned, before, None, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
-        let last = found.last().map(|last| format!("{}_{}", last.updated_at, from_bson(last.id)));
+        let last = found.last().map(|last| write_cursor(last.place()));
         let items = found.into_iter().map(StoredConversation::summary).collect::<StoreResult<_>>()?;
         Ok(Some(Page { items, next_cursor: last.filter(|_| more) }))
+    }
+
+    async fn index_pending(&self) -> StoreResult<usize> {
+        let indexed = self.index_flagged().await?;
+        if indexed > 0 { Ok(indexed) } else { self.flag_older().await }
     }
 
     async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed> {
         let (mut set, mut unset) = (Document::new(), Document::new());
         if let Some(title) = change.title {
             set.insert("title", title);
+            set.insert("unindexed", true);
         }
         match change.system_prompt {
             Some(prompt) if prompt.is_empty() => drop(unset.insert("systemPrompt", "")),
@@ -316,43 +325,7 @@ impl ChatStore for MongoChatStore {
     }
 
     async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
-        let Some(of) = self.find_owned(branch.user, branch.of).await? else { return Ok(None) };
-        let messages = self.messages.clone();
-        let said = doc! { "conversation": of.id, "state": { "$ne": MessageState::Running.as_str() } };
-        let mut said: Vec<StoredMessage> =
-            run(async move { messages.find(said).sort(doc! { "place": 1 }).await?.try_collect().await }).await?;
-        let Some(last) = said.iter().position(|message| from_bson(message.id) == branch.until) else {
-            return Ok(None);
-        };
-        said.truncate(last + 1);
-        for message in &mut said {
-            let id = Uuid::now_v7();
-            message.id = to_bson(id);
-            message.conversation = to_bson(branch.id);
-            message.credits = 0;
-            self.share_images(&mut message.images, branch, id).await?;
-        }
-        let now = self.mongo.now();
-        let conversation = StoredConversation {
-            id: to_bson(branch.id),
-            user: of.user,
-            title: branch_title(&of.title),
-            system_prompt: of.system_prompt,
-            pin: None,
-            share: None,
-            last_place: said.last().map_or(NEW_PLACES, |last| last.place),
-            created_at: now,
-            updated_at: now,
-        };
-        let (messages, conversations) = (self.durable_messages.clone(), self.durable_conversations.clone());
-        run(async move {
-            messages.insert_many(said).await?;
-            conversations.insert_one(&conversation).await?;
-            Ok(conversation)
-        })
-        .await?
-        .summary()
-        .map(Some)
+        self.branch(branch).await
     }
 
     async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool> {
@@ -365,9 +338,9 @@ impl ChatStore for MongoChatStore {
         Ok(run(async move { conversations.update_one(owned, update).await }).await?.matched_count == 1)
     }
 
-    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
+    async fn find_shared_part(&self, share: SecretHash, part: Part) -> StoreResult<Option<Conversation>> {
         let Some(found) = self.find_one(doc! { "share": stored_hash(share) }).await? else { return Ok(None) };
-        self.read(found).await.map(Some)
+        self.read(found, part).await.map(Some)
     }
 
     async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
@@ -387,7 +360,7 @@ impl ChatStore for MongoChatStore {
         let running: Vec<StoredMessage> = run(async move {
             let of_conversation = doc! { "conversation": to_bson(id) };
             let running = doc! { "conversation": to_bson(id), "state": MessageState::Running.as_str() };
-            let running = messages.find(running).await?.try_collect().await?;
+            let running = messages.find(running).projection(doc! { "words": 0 }).await?.try_collect().await?;
             messages.delete_many(of_conversation).await?;
             Ok(running)
         })

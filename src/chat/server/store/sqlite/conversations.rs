@@ -4,8 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use uuid::Uuid;
 
 use super::rows::{MESSAGE, SUMMARY, images_json, read_images, read_message, read_summary};
-use crate::chat::server::store::{Changed, NewBranch, parse_image_id};
+use crate::chat::server::store::{Changed, NewBranch, Part, parse_image_id};
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, ImageRef, branch_title};
+use crate::credits::Page;
 use crate::platform::db::{StoreResult, now_millis, rfc3339};
 
 /// Title and system prompt of a conversation that people see.
@@ -20,11 +21,12 @@ pub(super) fn find_owned(
         .optional()?)
 }
 
-/// The conversation that a condition on `c` selects.
+/// The conversation that a condition on `c` selects, with a part of its messages.
 pub(super) fn read_conversation(
     connection: &Connection,
     condition: &str,
     params: impl Params,
+    part: Part,
 ) -> StoreResult<Option<Conversation>> {
     // One snapshot, so that the messages are those of this very conversation.
     let snapshot = connection.unchecked_transaction()?;
@@ -35,15 +37,55 @@ pub(super) fn read_conversation(
     let Some(row) = rows.next()? else { return Ok(None) };
     let (id, system_prompt): (Uuid, _) = (row.get(0)?, row.get(6)?);
     let ConversationSummary { title, pinned, shared, created_at, updated_at, .. } = read_summary(row)?;
-    let mut messages = snapshot
-        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1 ORDER BY m.place"))?;
-    let mut rows = messages.query([id])?;
+    let (start, end, most, from_end) = part.bounds();
+    let order = if from_end { "DESC" } else { "ASC" };
+    let mut messages = snapshot.prepare_cached(&format!(
+        "SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1
+             AND m.place > coalesce((SELECT place FROM messages WHERE id = ?2 AND conversation_id = ?1), -1)
+             AND m.place < coalesce((SELECT place FROM messages WHERE id = ?3 AND conversation_id = ?1), ?5)
+         ORDER BY m.place {order} LIMIT ?4"
+    ))?;
+    let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
+    let mut rows = messages.query(params![id, start, end, limit, i64::MAX])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
         messages.push(read_message(row)?);
     }
+    let (messages, next_cursor) = part.cut(messages);
     let id = id.to_string();
-    Ok(Some(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, messages }))
+    Ok(Some(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, next_cursor, messages }))
+}
+
+/// The conversations of a user, the one that was active last first, after `before`.
+pub(super) fn list(
+    connection: &Connection,
+    user: Uuid,
+    pinned: Option<bool>,
+    before: (i64, Uuid),
+    limit: usize,
+) -> StoreResult<Page<ConversationSummary>> {
+    // In the text, so that the index over those that are pinned can be used.
+    let pinned = match pinned {
+        None => "",
+        Some(true) => "AND c.pinned = 1",
+        Some(false) => "AND c.pinned = 0",
+    };
+    let mut found = connection.prepare_cached(&format!(
+        "SELECT {SUMMARY} FROM conversations c
+         WHERE c.user_id = ?1 AND c.hidden = 0 {pinned} AND (c.updated_at, c.id) < (?2, ?3)
+         ORDER BY c.updated_at DESC, c.id DESC LIMIT ?4"
+    ))?;
+    let limit_sql = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let mut rows = found.query(params![user, before.0, before.1, limit_sql])?;
+    let (mut items, mut last) = (Vec::new(), String::new());
+    while let Some(row) = rows.next()? {
+        if items.len() == limit {
+            return Ok(Page { items, next_cursor: Some(last) });
+        }
+        last = format!("{}_{}", row.get::<_, i64>(3)?, row.get::<_, Uuid>(0)?);
+        items.push(read_summary(row)?);
+    }
+    Ok(Page { items, next_cursor: None })
 }
 
 pub(super) fn change_conversation(
@@ -114,6 +156,7 @@ pub(super) fn branch_conversation(
         shared: false,
         created_at: rfc3339(now)?,
         updated_at: rfc3339(now)?,
+        snippet: None,
     }))
 }
 

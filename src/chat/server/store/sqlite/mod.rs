@@ -3,23 +3,28 @@
 mod conversations;
 mod exchange;
 mod rows;
+mod search;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use self::conversations::{
-    branch_conversation, change_conversation, count_other_pinned, find_owned, read_conversation,
+    branch_conversation, change_conversation, count_other_pinned, find_owned, list, read_conversation,
 };
 use self::exchange::{begin_exchange, can_be_replaced, finish, running_replies, said_before};
-use self::rows::{MESSAGE, SUMMARY, read_message, read_summary};
-use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Past, StoredReply};
+use self::rows::{MESSAGE, read_message};
+use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part, Past, StoredReply};
 use crate::chat::server::attachments::Image;
+use crate::chat::server::search::Wanted;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, MAX_PINNED};
 use crate::credits::Page;
 use crate::platform::db::StoreResult;
-use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::secret::SecretHash;
+
+/// So much of what is new is indexed before a search, at most: after an update, all that there is waits.
+const NEW_BATCHES: usize = 4;
 
 /// [`ChatStore`] over the embedded database.
 pub struct SqliteChatStore {
@@ -183,9 +188,11 @@ impl ChatStore for SqliteChatStore {
         self.db.give_back().await
     }
 
-    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
+    async fn find_part(&self, user: Uuid, id: Uuid, part: Part) -> StoreResult<Option<Conversation>> {
         self.db
-            .read(move |connection| read_conversation(connection, "c.id = ?1 AND c.user_id = ?2", params![id, user]))
+            .read(move |connection| {
+                read_conversation(connection, "c.id = ?1 AND c.user_id = ?2", params![id, user], part)
+            })
             .await
     }
 
@@ -196,38 +203,34 @@ impl ChatStore for SqliteChatStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<ConversationSummary>>> {
-        let Some((before, before_id)) = parse_cursor(cursor) else { return Ok(None) };
-        let query = &filter.query;
-        let pattern = format!("%{}%", query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        let searching = !query.is_empty();
-        // In the text, so that the index over those that are pinned can be used.
-        let pinned = match filter.pinned {
-            None => "",
-            Some(true) => "AND c.pinned = 1",
-            Some(false) => "AND c.pinned = 0",
+        let Some(before) = parse_cursor(cursor) else { return Ok(None) };
+        let pinned = filter.pinned;
+        if filter.query.is_empty() {
+            return self.db.read(move |connection| list(connection, user, pinned, before, limit).map(Some)).await;
+        }
+        let Some(wanted) = Wanted::new(&filter.query) else {
+            return Ok(Some(Page { items: Vec::new(), next_cursor: None }));
         };
+        // What was said a moment ago is found.
+        for _ in 0..NEW_BATCHES {
+            if self.index_pending().await? < search::BATCH {
+                break;
+            }
+        }
         self.db
-            .read(move |connection| {
-                let mut found = connection.prepare_cached(&format!(
-                    "SELECT {SUMMARY} FROM conversations c
-                     WHERE c.user_id = ?1 AND c.hidden = 0 {pinned} AND (c.updated_at, c.id) < (?2, ?3)
-                       AND (NOT ?4 OR c.title LIKE ?5 ESCAPE '\\' OR EXISTS (
-                           SELECT 1 FROM messages m WHERE m.conversation_id = c.id AND m.content LIKE ?5 ESCAPE '\\'))
-                     ORDER BY c.updated_at DESC, c.id DESC LIMIT ?6"
-                ))?;
-                let limit_sql = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-                let mut rows = found.query(params![user, before, before_id, searching, pattern, limit_sql])?;
-                let (mut items, mut last) = (Vec::new(), String::new());
-                while let Some(row) = rows.next()? {
-                    if items.len() == limit {
-                        return Ok(Some(Page { items, next_cursor: Some(last) }));
-                    }
-                    last = format!("{}_{}", row.get::<_, i64>(3)?, row.get::<_, Uuid>(0)?);
-                    items.push(read_summary(row)?);
-                }
-                Ok(Some(Page { items, next_cursor: None }))
+            .read_in(Lane::Slow, move |connection| {
+                search::search(connection, user, &wanted, pinned, before, limit).map(Some)
             })
             .await
+    }
+
+    async fn index_pending(&self) -> StoreResult<usize> {
+        let pending = self.db.read_in(Lane::Slow, search::read_pending).await?;
+        let count = pending.len();
+        if count > 0 {
+            self.db.write(Durability::Relaxed, move |connection| search::index(connection, &pending)).await?;
+        }
+        Ok(count)
     }
 
     async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed> {
@@ -261,8 +264,8 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
-        self.db.read(move |connection| read_conversation(connection, "c.share_hash = ?1", params![share])).await
+    async fn find_shared_part(&self, share: SecretHash, part: Part) -> StoreResult<Option<Conversation>> {
+        self.db.read(move |connection| read_conversation(connection, "c.share_hash = ?1", params![share], part)).await
     }
 
     async fn forget_hidden(&self, before: i64) -> StoreResult<()> {

@@ -73,5 +73,6 @@ pub(super) fn read_summary(row: &Row<'_>) -> StoreResult<ConversationSummary> {
         shared: row.get(5)?,
         created_at: rfc3339(row.get(2)?)?,
         updated_at: rfc3339(row.get(3)?)?,
+        snippet: None,
     })
 }
