@@ -91,6 +91,23 @@ test('images are found by their words and by the heart', async ({ page }) => {
   await expect(links(page).locator('img').last()).toHaveAttribute('alt', 'A green forest');
 });
 
+test('what is typed into the search before the page listens is looked for', async ({ page }) => {
+  await signUp(page);
+  await order(page, 'A red lighthouse');
+  await order(page, 'A green forest');
+  let load = () => {};
+  const wanted = new Promise<void>((resolve) => (load = resolve));
+  await page.route('**/*.wasm', async (route) => {
+    await wanted;
+    await route.continue();
+  });
+  await page.goto('/images', { waitUntil: 'commit' });
+  await page.getByRole('searchbox', { name: 'Search images' }).fill('lighthouse');
+  load();
+  await expect(page).toHaveURL(/\?q=lighthouse$/);
+  await expect(tiles(page)).toHaveCount(1);
+});
+
 test('several are deleted after a question', async ({ page }) => {
   await signUp(page);
   for (const text of ['One', 'Two', 'Three']) await order(page, `${text} palms at sunset`);

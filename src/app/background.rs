@@ -12,13 +12,14 @@ use super::state::AppState;
 use crate::chat::server::recovery::ReplyRecovery;
 use crate::generation::KEYS_LIVE;
 use crate::generation::recovery::{
-    HEED_STOPS_EVERY, RENEW_EVERY, Recoverers, SWEEP_EVERY, Sweeper, heed_stops, renew_leases,
+    HEED_STOPS_EVERY, RENEW_EVERY, Recover, Recoverers, SWEEP_EVERY, Sweeper, heed_stops, renew_leases,
 };
 use crate::images::server::garbage;
 use crate::images::server::recovery::ImageRecovery;
 use crate::platform::db::StoreResult;
 use crate::platform::error::AppResult;
 use crate::platform::tasks::{every, keep};
+use crate::platform::work_kind::WorkKind;
 use crate::usage;
 
 /// A search indexes what is new by itself, so this is for the rest.
@@ -30,10 +31,7 @@ const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
 
 /// Renews and sweeps until the server has ended.
 pub async fn run(state: AppState) {
-    let recoverers: Recoverers = Arc::new([
-        Arc::new(ReplyRecovery::new(state.chat.clone())),
-        Arc::new(ImageRecovery::new(state.images.clone())),
-    ]);
+    let recoverers: Recoverers = WorkKind::ALL.into_iter().map(|kind| (kind, recovery_of(&state, kind))).collect();
     let mut timers = JoinSet::new();
     let (generation, features) = (state.generation.clone(), recoverers.clone());
     let sweeper = Arc::new(Mutex::new(Sweeper::default()));
@@ -70,6 +68,14 @@ pub async fn run(state: AppState) {
     }));
     // They end with this task, which ends with the server.
     while timers.join_next().await.is_some() {}
+}
+
+/// Who knows what became of work of a kind.
+fn recovery_of(state: &AppState, kind: WorkKind) -> Arc<dyn Recover> {
+    match kind {
+        WorkKind::Chat => Arc::new(ReplyRecovery::new(state.chat.clone())),
+        WorkKind::Image => Arc::new(ImageRecovery::new(state.images.clone())),
+    }
 }
 
 async fn keep_house(state: &AppState) -> AppResult<()> {

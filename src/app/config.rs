@@ -70,8 +70,8 @@ impl Config {
     /// As [`Config::from_environment`].
     pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Vec<String>> {
         let mut reader = Reader::new(vars);
-        let chat = ChatConfig::read(&mut reader);
         let site = SiteConfig::read(&mut reader);
+        let chat = ChatConfig::read(&mut reader, &site);
         let images = ImagesConfig::read(&mut reader, &site);
         let config = Self {
             site,
@@ -95,10 +95,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::chat::server::config::ProviderName;
 
     fn read(vars: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         Config::from_vars(&vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    fn chat_providers(config: &Config) -> Vec<&str> {
+        config.chat.providers.iter().map(|provider| provider.name).collect()
     }
 
     #[test]
@@ -106,7 +109,7 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.site.addr.to_string(), "127.0.0.1:3000");
         assert_eq!((config.credits.free, config.credits.chat), (10, 1));
-        assert_eq!(config.chat.providers, [ProviderName::Local]);
+        assert_eq!(chat_providers(&config), ["local"]);
         assert_eq!(config.chat.timeout, Duration::from_secs(30));
         assert!(!config.site.is_https());
     }
@@ -158,14 +161,14 @@ mod tests {
     #[test]
     fn a_base_url_alone_configures_openai_and_puts_it_first() {
         let config = read(&[("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")]).unwrap();
-        assert_eq!(config.chat.providers, [ProviderName::OpenAi, ProviderName::Local]);
-        assert!(config.chat.openai.unwrap().api_key.is_none());
+        assert_eq!(chat_providers(&config), ["openai", "local"]);
+        assert!(format!("{:?}", config.chat.providers[0]).contains("api_key: None"));
     }
 
     #[test]
     fn gemini_comes_first_and_needs_its_key() {
         let config = read(&[("GEMINI_API_KEY", "g-secret"), ("OPENAI_API_KEY", "sk-x")]).unwrap();
-        assert_eq!(config.chat.providers, [ProviderName::Gemini, ProviderName::OpenAi, ProviderName::Local]);
+        assert_eq!(chat_providers(&config), ["gemini", "openai", "local"]);
         assert!(!format!("{config:?}").contains("g-secret"));
         let problems = read(&[("GEMINI_MODEL", "gemini-9"), ("CHAT_PROVIDERS", "gemini")]).unwrap_err();
         assert!(problems.iter().any(|problem| problem.starts_with("GEMINI_API_KEY: ")), "{problems:?}");

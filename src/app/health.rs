@@ -19,9 +19,11 @@ use utoipa::ToSchema;
 
 use super::config::Config;
 use super::state::AppState;
-use super::stores::{Stores, build_image_providers, build_providers, build_storage};
-use crate::chat::server::providers::{ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn};
-use crate::generation::{Guarded, Provider};
+use super::stores::{Stores, build_storage};
+use crate::chat::server::providers::{
+    ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn,
+};
+use crate::generation::{Guarded, Provider, build_providers};
 use crate::images::server::garbage::{Inventory, take_inventory};
 use crate::images::server::providers::ImageProvider;
 use crate::platform::db::{Database, DatabaseConfig, Probed, StoreError};
@@ -171,26 +173,16 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     if let Some(redis) = &config.redis {
         rows.push(("redis".to_owned(), redis::try_out(redis).await));
     }
-    for provider in build_providers(config) {
-        let request = ProviderRequest {
-            turns: vec![Turn::new(Role::User, "Say hello.")],
-            model: None,
-            sampling: Sampling { max_output_tokens: 16, ..Sampling::default() },
-        };
-        let answered = timeout(config.chat.timeout, async {
-            let stream = provider.start(request).await?;
-            let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_)))));
-            stream.next().await.unwrap_or(Err(ProviderError::Malformed("no answer".to_owned())))
-        });
-        let result = match answered.await {
-            Ok(Ok(_)) => Ok(provider.model()),
-            // What it is to people on a page is not all that whoever runs it wants to know.
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
-        };
-        rows.push((format!("chat: {}", provider.name()), result));
+    match build_providers(&config.chat.providers) {
+        Ok(providers) => {
+            for provider in providers {
+                let result = check_chat(provider.as_ref(), config.chat.timeout).await;
+                rows.push((format!("chat: {}", provider.name()), result));
+            }
+        }
+        Err(problem) => rows.push(("chat".to_owned(), Err(problem))),
     }
-    match build_image_providers(config) {
+    match build_providers(&config.images.providers) {
         // Trying them out would make, and cost, an image.
         Ok(providers) => {
             let row =
@@ -230,6 +222,26 @@ async fn check_database(config: &Config, database: &Database) -> Vec<(String, Re
         rows.push(("clock".to_owned(), if ahead.abs() > CLOCK_WRONG_AFTER { Err(told) } else { Ok(told) }));
     }
     rows
+}
+
+/// Asks a chat provider for a word.
+async fn check_chat(provider: &dyn ChatProvider, patience: Duration) -> Result<String, String> {
+    let request = ProviderRequest {
+        turns: vec![Turn::new(Role::User, "Say hello.")],
+        model: None,
+        sampling: Sampling { max_output_tokens: 16, ..Sampling::default() },
+    };
+    let answered = timeout(patience, async {
+        let stream = provider.start(request).await?;
+        let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_)))));
+        stream.next().await.unwrap_or(Err(ProviderError::Malformed("no answer".to_owned())))
+    });
+    match answered.await {
+        Ok(Ok(_)) => Ok(provider.model()),
+        // What it is to people on a page is not all that whoever runs it wants to know.
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
+    }
 }
 
 /// Says in the log where this server's clock is wrong.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::Config;
 use super::features;
 use super::health::{Probe, compare_clocks};
-use super::stores::{Stores, build_image_providers, build_providers, build_storage};
+use super::stores::{Stores, build_storage};
 use crate::account::server::password::Passwords;
 use crate::account::server::{Account, AccountParts};
 use crate::api_docs::api::ApiDocs;
@@ -23,7 +23,7 @@ use crate::chat::server::search::Turns;
 use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::document::app_page::Pages;
-use crate::generation::{Generation, Metrics, Parts, RetryBudget};
+use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
 use crate::images::server::storage::ObjectStore;
 use crate::images::server::{Images, ImagesParts};
@@ -73,8 +73,8 @@ impl AppState {
     pub async fn build(config: Config, leptos: LeptosOptions) -> Result<Self, String> {
         let stores = Stores::open(&config).await.map_err(|error| format!("{}: {error}", config.database.variable()))?;
         compare_clocks(&stores.database).await;
-        let providers = build_providers(&config);
-        let painters = build_image_providers(&config)?;
+        let providers = build_providers(&config.chat.providers)?;
+        let painters = build_providers(&config.images.providers)?;
         let objects = build_storage(&config)?;
         Ok(Self::assemble(config, leptos, stores, providers, painters, objects))
     }

@@ -1,6 +1,7 @@
 //! Chat: conversations, the replies that stream into them, and the providers that write them.
 
 pub mod browser;
+mod event;
 mod title;
 mod types;
 
@@ -8,5 +9,6 @@ mod types;
 pub mod server;
 
 pub use browser::components::empty_thread::EmptyThreadTemplates;
+pub use event::*;
 pub use title::*;
 pub use types::*;

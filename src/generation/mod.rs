@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod hold;
 mod metrics;
+mod provider_table;
 pub mod recovery;
 mod route;
 mod subscribe;
@@ -31,6 +32,7 @@ pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachabl
 pub use self::event::{Event, ToJson, encode};
 pub use self::hold::{Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, check_key, outlive_handler};
 pub use self::metrics::Metrics;
+pub use self::provider_table::{ConfiguredProvider, ProviderConfig, ProviderRow, build_providers, read_providers};
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};
 use crate::credits::server::store::CreditStore;

@@ -38,11 +38,9 @@ pub enum Recovered {
     GoesOn,
 }
 
-/// What a feature knows of its work. Each feature gives the server one.
+/// What a feature knows of its work.
 #[async_trait]
 pub trait Recover: Send + Sync {
-    fn kind(&self) -> WorkKind;
-
     /// Finds out what became of work that nobody renews, and ends it where nobody did.
     async fn recover(&self, hold: &Reserved) -> AppResult<Recovered>;
 
@@ -50,8 +48,8 @@ pub trait Recover: Send + Sync {
     async fn stop_requests(&self, running: Vec<Uuid>) -> AppResult<Vec<Uuid>>;
 }
 
-/// What the features know, one for each kind of work.
-pub type Recoverers = Arc<[Arc<dyn Recover>]>;
+/// What the features know, for each kind of work.
+pub type Recoverers = Arc<[(WorkKind, Arc<dyn Recover>)]>;
 
 /// Ends the holds of dead work.
 ///
@@ -111,7 +109,7 @@ impl Sweeper {
 
 /// Ends the hold of dead work, unless somebody goes on with it.
 async fn recover(hold: &Reserved, recoverers: &Recoverers) -> AppResult<()> {
-    let feature = recoverers.iter().find(|feature| feature.kind() == hold.kind()).ok_or(AppError::Internal)?;
+    let (_, feature) = recoverers.iter().find(|(kind, _)| *kind == hold.kind()).ok_or(AppError::Internal)?;
     let closed = match feature.recover(hold).await? {
         Recovered::Settle => hold.try_settle().await?,
         Recovered::Release => hold.try_release(ReleaseReason::Interrupted).await?,
@@ -135,8 +133,8 @@ pub async fn renew_leases(generation: &Generation) -> AppResult<()> {
 /// [`AppError::Unavailable`].
 pub async fn heed_stops(generation: &Generation, recoverers: &Recoverers) -> AppResult<()> {
     let mut failed = Ok(());
-    for feature in recoverers.iter() {
-        let running = generation.jobs.ids(feature.kind());
+    for (kind, feature) in recoverers.iter() {
+        let running = generation.jobs.ids(*kind);
         if running.is_empty() {
             continue;
         }

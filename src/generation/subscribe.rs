@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::Generation;
+use crate::credits::server::store::HoldId;
 use crate::platform::db::patience_is_over;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::jobs::{JobEvent, Position, StopReason};
@@ -108,6 +109,14 @@ impl Generation {
         ended: impl Future<Output = T>,
     ) -> AppResult<()> {
         timeout(STOP_PATIENCE, self.stop(id, request, ended)).await.unwrap_or(Ok(()))
+    }
+
+    /// What was held for some work: prices may have changed since. `None`: nothing was.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn held_price(&self, user: Uuid, id: Uuid) -> AppResult<Option<i64>> {
+        Ok(self.credits.hold_amount(HoldId { id, user }).await?)
     }
 
     /// Tells the jobs of what was deleted to end, as far as they run here.

@@ -1,11 +1,12 @@
 //! API keys: making, using, limiting and revoking them.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::responses::{ApiKey, items, refusal};
 use crate::support::{TestApp, User, answer};
 
-async fn keys(user: &User) -> Vec<Value> {
-    user.get_json("/api/account/keys").await.1["data"]["items"].as_array().unwrap().clone()
+async fn keys(user: &User) -> Vec<ApiKey> {
+    items(user.get_json("/api/account/keys").await)
 }
 
 #[tokio::test]
@@ -16,17 +17,39 @@ async fn a_key_is_shown_once_and_spends_the_users_credits() {
     assert_eq!(status, 201, "{made}");
     let key = made["data"]["key"].as_str().unwrap();
     assert!(key.starts_with("tsk_") && key.len() == 47, "{key}");
-    assert_eq!(made["data"]["name"], "My script");
     assert_eq!(made["data"]["hint"], key[43..]);
-    assert_eq!(made["data"]["lastUsedAt"], Value::Null);
+    insta::assert_json_snapshot!(made, {
+        ".requestId" => "[id]",
+        ".data.id" => "[id]",
+        ".data.key" => "[key]",
+        ".data.hint" => "[its end]",
+        ".data.createdAt" => "[time]",
+    }, @r#"
+    {
+      "data": {
+        "budget": null,
+        "createdAt": "[time]",
+        "hint": "[its end]",
+        "id": "[id]",
+        "key": "[key]",
+        "lastUsedAt": null,
+        "name": "My script",
+        "perMinute": null,
+        "spent": 0
+      },
+      "requestId": "[id]",
+      "success": true
+    }
+    "#);
     let program = User { key: Some(key.to_owned()), ..user.clone() };
     assert_eq!(program.get_json("/api/auth/me").await.1["data"]["email"], user.email);
     assert_eq!(program.chat("Hello").await.0, 200);
     assert_eq!(user.credits().await["available"], 9);
+    let (_, body) = user.get_json("/api/account/keys").await;
+    assert!(!body.to_string().contains(key), "{body}");
     let listed = keys(&user).await;
-    assert_eq!((listed.len(), &listed[0]["spent"]), (1, &json!(1)));
-    assert!(listed[0].get("key").is_none() && !listed[0].to_string().contains(key), "{listed:?}");
-    assert!(listed[0]["lastUsedAt"].is_string());
+    assert_eq!((listed.len(), listed[0].spent), (1, 1));
+    assert!(listed[0].key.is_none() && listed[0].last_used_at.is_some(), "{listed:?}");
     // Nothing that could be used is in the database.
     let files = std::fs::read_dir(app.data_dir()).unwrap().flatten();
     let stored: Vec<u8> =
@@ -39,8 +62,7 @@ async fn a_revoked_or_unknown_key_is_nobody() {
     let app = TestApp::start().await;
     let (user, other) = (app.user().await, app.user().await);
     let program = user.with_key(&json!({})).await;
-    let id = keys(&user).await[0]["id"].as_str().unwrap().to_owned();
-    let path = format!("/api/account/keys/{id}");
+    let path = format!("/api/account/keys/{}", keys(&user).await[0].id);
     assert_eq!(answer(other.request(reqwest::Method::DELETE, &path)).await.0, 404);
     assert_eq!(program.chat("Hello").await.0, 200);
     assert_eq!(answer(user.request(reqwest::Method::DELETE, &path)).await.0, 200);
@@ -57,8 +79,8 @@ async fn a_revoked_or_unknown_key_is_nobody() {
 async fn a_key_makes_and_reads_no_keys() {
     let app = TestApp::start().await;
     let program = app.user().await.with_key(&json!({})).await;
-    let (status, refused) = program.post_json("/api/account/keys", &json!({ "name": "another" })).await;
-    assert_eq!((status, &refused["code"]), (403, &json!("forbidden")));
+    let another = program.post_json("/api/account/keys", &json!({ "name": "another" })).await;
+    assert_eq!(refusal(another), "403 forbidden");
     assert_eq!(program.get_json("/api/account/keys").await.0, 403);
 }
 
@@ -80,14 +102,14 @@ async fn what_is_wrong_with_a_key_is_said_by_name() {
         (json!({ "name": "x", "expiresInDays": 0 }), "expiresInDays"),
         (json!({ "name": "x", "expiresInDays": 3651 }), "expiresInDays"),
     ] {
-        let (status, refused) = user.post_json("/api/account/keys", &body).await;
-        assert_eq!((status, &refused["field"]), (400, &json!(field)), "{body}");
+        let refused = refusal(user.post_json("/api/account/keys", &body).await);
+        assert_eq!(refused, format!("400 invalid_input: {field}"), "{body}");
     }
     for n in 0..20 {
         assert_eq!(user.post_json("/api/account/keys", &json!({ "name": format!("key {n}") })).await.0, 201);
     }
-    let (status, refused) = user.post_json("/api/account/keys", &json!({ "name": "one too many" })).await;
-    assert_eq!((status, &refused["code"]), (409, &json!("conflict")));
+    let one_too_many = user.post_json("/api/account/keys", &json!({ "name": "one too many" })).await;
+    assert_eq!(refusal(one_too_many), "409 conflict");
 }
 
 #[tokio::test]
@@ -105,22 +127,18 @@ async fn fifty_at_once_stay_within_the_budget_of_their_key() {
     for send in sends {
         match send.await.unwrap() {
             (200, _) => answered += 1,
-            (402, body) => assert_eq!(
-                (&body["code"], &body["needed"], &body["available"]),
-                (&json!("insufficient_credits"), &json!(1), &json!(0))
-            ),
-            (status, body) => panic!("{status}: {body}"),
+            refused => assert_eq!(refusal(refused), "402 insufficient_credits: 0 of 1"),
         }
     }
     assert_eq!((answered, app.upstream.calls()), (3, 3));
     assert_eq!(user.credits().await["available"], 7);
-    assert_eq!(keys(&user).await[0]["spent"], 3);
+    assert_eq!(keys(&user).await[0].spent, 3);
     // Whatever fails is given back to the budget too.
     let program = user.with_key(&json!({ "budget": 1 })).await;
     for _ in 0..3 {
         assert_eq!(program.chat("#status=500").await.0, 502);
     }
-    assert_eq!(keys(&user).await[0]["spent"], 0);
+    assert_eq!(keys(&user).await[0].spent, 0);
     assert_eq!(program.chat("now").await.0, 200);
     app.assert_books_balance().await;
 }
@@ -164,11 +182,11 @@ async fn the_account_page_makes_and_revokes_keys_without_a_script() {
     let (status, page) = html(user.get("/account")).await;
     assert!(status == 200 && page.contains("From a &lt;form&gt;") && !page.contains(program.key.as_ref().unwrap()));
     let listed = keys(&user).await;
-    assert_eq!((&listed[0]["perMinute"], &listed[0]["budget"]), (&json!(5), &Value::Null));
+    assert_eq!((listed[0].per_minute, listed[0].budget), (Some(5), None));
     // What is wrong is said, and what was typed stays.
     let (status, page) = html(user.post_form("/account", &[("name", "kept"), ("budget", "1.5")])).await;
     assert!(status == 400 && page.contains("whole number") && page.contains("value=\"kept\"") && page.contains("1.5"));
-    let revoked = user.post_form("/account", &[("revoke", listed[0]["id"].as_str().unwrap())]).send().await.unwrap();
+    let revoked = user.post_form("/account", &[("revoke", &*listed[0].id)]).send().await.unwrap();
     assert_eq!((revoked.status().as_u16(), &revoked.headers()["location"]), (303, &"/account".parse().unwrap()));
     assert_eq!(program.chat("Hello").await.0, 401);
     let signed_out = app.visitor().get("/account").send().await.unwrap();

@@ -4,28 +4,23 @@ use reqwest::Method;
 use reqwest::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
+use crate::responses::{Conversation, Reply, ShareLink, data, items, refusal};
 use crate::support::{TestApp, User, answer};
 
-async fn ask(user: &User, body: Value) -> Value {
-    let (status, answer) = user.post_json("/api/chat", &body).await;
-    assert_eq!(status, 200, "{answer}");
-    answer["data"].clone()
+async fn ask(user: &User, body: Value) -> Reply {
+    data(user.post_json("/api/chat", &body).await)
 }
 
 async fn patch(user: &User, id: &str, body: Value) -> (u16, Value) {
     answer(user.request(Method::PATCH, &format!("/api/conversations/{id}")).json(&body)).await
 }
 
-async fn read(user: &User, id: &str) -> Value {
-    user.get_json(&format!("/api/conversations/{id}")).await.1["data"].clone()
+async fn read(user: &User, id: &str) -> Conversation {
+    data(user.get_json(&format!("/api/conversations/{id}")).await)
 }
 
 async fn share(user: &User, id: &str) -> (u16, Value) {
     answer(user.post(&format!("/api/conversations/{id}/share"))).await
-}
-
-fn id_of(answer: &Value) -> String {
-    answer["conversationId"].as_str().unwrap().to_owned()
 }
 
 /// The turns of the request that the provider saw last.
@@ -44,13 +39,13 @@ async fn the_model_is_told_the_system_prompt_first() {
     let first = ask(&user, question.clone()).await;
     let turn = |role: &str, content: &str| (role.to_owned(), content.to_owned());
     assert_eq!(seen(&app), [turn("system", "Answer in French."), turn("user", "question")]);
-    let id = id_of(&first);
-    assert_eq!(read(&user, &id).await["systemPrompt"], "Answer in French.");
-    assert_eq!(user.get_json("/api/conversations").await.1["data"]["items"][0].get("systemPrompt"), None);
+    let id = first.conversation_id;
+    assert_eq!(read(&user, &id).await.system_prompt.as_deref(), Some("Answer in French."));
+    assert_eq!(items::<Conversation>(user.get_json("/api/conversations").await)[0].system_prompt, None);
 
     // The same question under another prompt is another question.
-    assert_eq!(ask(&user, question).await["cached"], true);
-    assert_eq!(ask(&user, json!({"message": "question"})).await["cached"], false);
+    assert!(ask(&user, question).await.cached);
+    assert!(!ask(&user, json!({"message": "question"})).await.cached);
     assert_eq!(seen(&app), [turn("user", "question")]);
 
     assert_eq!(patch(&user, &id, json!({"systemPrompt": "Answer in verse."})).await.0, 200);
@@ -58,17 +53,16 @@ async fn the_model_is_told_the_system_prompt_first() {
     assert_eq!(seen(&app)[0], turn("system", "Answer in verse."));
     assert_eq!(seen(&app).len(), 4);
     assert_eq!(patch(&user, &id, json!({"systemPrompt": " "})).await.0, 200);
-    assert_eq!(read(&user, &id).await.get("systemPrompt"), None);
+    assert_eq!(read(&user, &id).await.system_prompt, None);
     ask(&user, json!({"message": "still more", "conversationId": id})).await;
     assert_eq!(seen(&app)[0], turn("user", "question"));
 
     let long = "é".repeat(4001);
-    let (status, refused) = user.post_json("/api/chat", &json!({"message": "x", "systemPrompt": long})).await;
-    assert_eq!((status, &refused["field"]), (400, &json!("systemPrompt")));
+    let refused = user.post_json("/api/chat", &json!({"message": "x", "systemPrompt": long})).await;
+    assert_eq!(refusal(refused), "400 invalid_input: systemPrompt");
     let both = json!({"message": "x", "conversationId": id, "systemPrompt": "Twice."});
-    let (status, refused) = user.post_json("/api/chat", &both).await;
-    assert_eq!((status, &refused["field"]), (400, &json!("systemPrompt")));
-    assert_eq!(patch(&user, &id, json!({"systemPrompt": long})).await.1["field"], "systemPrompt");
+    assert_eq!(refusal(user.post_json("/api/chat", &both).await), "400 invalid_input: systemPrompt");
+    assert_eq!(refusal(patch(&user, &id, json!({"systemPrompt": long})).await), "400 invalid_input: systemPrompt");
     assert_eq!(patch(&user, &id, json!({"systemPrompt": "é".repeat(4000)})).await.0, 200);
     app.assert_books_balance().await;
 }
@@ -77,17 +71,18 @@ async fn the_model_is_told_the_system_prompt_first() {
 async fn a_change_names_what_it_changes_and_is_its_owners() {
     let app = TestApp::start().await;
     let (user, stranger) = (app.user().await, app.user().await);
-    let id = id_of(&ask(&user, json!({"message": "hello"})).await);
-    assert_eq!(patch(&user, &id, json!({})).await.1["field"], "body");
-    assert_eq!(patch(&user, &id, json!({"pinned": "yes"})).await.0, 400);
-    assert_eq!(patch(&user, &id, json!({"title": " ", "pinned": true})).await.1["field"], "title");
-    assert_eq!(read(&user, &id).await["pinned"], false, "all or nothing");
+    let id = ask(&user, json!({"message": "hello"})).await.conversation_id;
+    assert_eq!(refusal(patch(&user, &id, json!({})).await), "400 invalid_input: body");
+    assert_eq!(refusal(patch(&user, &id, json!({"pinned": "yes"})).await), "400 invalid_input: body");
+    let half = patch(&user, &id, json!({"title": " ", "pinned": true})).await;
+    assert_eq!(refusal(half), "400 invalid_input: title");
+    assert!(!read(&user, &id).await.pinned, "all or nothing");
     for change in [json!({"pinned": true}), json!({"systemPrompt": "Obey me."})] {
         assert_eq!(patch(&stranger, &id, change).await.0, 404);
     }
     assert_eq!(patch(&user, &id, json!({"title": "Both", "pinned": true})).await.0, 200);
     let shown = read(&user, &id).await;
-    assert_eq!((&shown["title"], &shown["pinned"], shown.get("systemPrompt")), (&json!("Both"), &json!(true), None));
+    assert_eq!((shown.title.as_str(), shown.pinned, shown.system_prompt), ("Both", true, None));
 }
 
 #[tokio::test]
@@ -96,20 +91,18 @@ async fn pinned_conversations_come_first() {
     let user = app.user().await;
     let mut ids = Vec::new();
     for n in 0..3 {
-        ids.push(id_of(&ask(&user, json!({"message": format!("topic {n}")})).await));
+        ids.push(ask(&user, json!({"message": format!("topic {n}")})).await.conversation_id);
     }
     assert_eq!(patch(&user, &ids[0], json!({"pinned": true})).await.0, 200);
     let list = async |query: &str| {
-        let (status, page) = user.get_json(&format!("/api/conversations{query}")).await;
-        assert_eq!(status, 200, "{page}");
-        let items = page["data"]["items"].as_array().unwrap().clone();
-        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let found: Vec<Conversation> = items(user.get_json(&format!("/api/conversations{query}")).await);
+        found.into_iter().map(|conversation| conversation.id).collect::<Vec<_>>()
     };
     assert_eq!(list("?pinned=true").await, [ids[0].clone()]);
     assert_eq!(list("?pinned=false").await, [ids[2].clone(), ids[1].clone()]);
     assert_eq!(list("?pinned=true&q=nothing").await, Vec::<String>::new());
     assert_eq!(list("").await.len(), 3);
-    assert_eq!(user.get_json("/api/conversations?pinned=x").await.1["field"], "pinned");
+    assert_eq!(refusal(user.get_json("/api/conversations?pinned=x").await), "400 invalid_input: pinned");
     let page = user.get("/chat").send().await.unwrap().text().await.unwrap();
     let at = |id: &str| page.find(&format!("href=\"/chat/{id}\"")).unwrap();
     assert!(at(&ids[0]) < at(&ids[2]) && at(&ids[2]) < at(&ids[1]));
@@ -120,33 +113,32 @@ async fn a_branch_costs_nothing_and_goes_its_own_way() {
     let app = TestApp::start_with(&[("RATE_LIMIT_PER_MINUTE", "6")]).await;
     let (user, stranger) = (app.user().await, app.user().await);
     let first = ask(&user, json!({"message": "one", "systemPrompt": "Be brief."})).await;
-    let id = id_of(&first);
+    let id = first.conversation_id;
     ask(&user, json!({"message": "two", "conversationId": id})).await;
     let path = format!("/api/conversations/{id}/branch");
-    let body = json!({"messageId": first["messageId"]});
+    let body = json!({"messageId": first.message_id});
     let (status, made) = user.post_json(&path, &body).await;
-    assert_eq!((status, &made["data"]["title"]), (201, &json!("one (branch)")), "{made}");
-    let branch = made["data"]["id"].as_str().unwrap();
+    assert_eq!(status, 201, "{made}");
+    let branch: Conversation = data((status, made));
+    assert_eq!(branch.title, "one (branch)");
+    let branch = branch.id.as_str();
     let shown = read(&user, branch).await;
-    let said = |shown: &Value| {
-        let messages = shown["messages"].as_array().unwrap();
-        messages.iter().map(|message| message["content"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(said(&shown), ["one", "word1 word2 word3 "]);
-    assert_eq!((&shown["messages"][1]["credits"], &shown["systemPrompt"]), (&json!(0), &json!("Be brief.")));
+    assert_eq!(shown.said(), ["one", "word1 word2 word3 "]);
+    assert_eq!((shown.messages[1].credits, shown.system_prompt.as_deref()), (0, Some("Be brief.")));
     assert_eq!(user.credits().await["available"], 8);
     ask(&user, json!({"message": "three", "conversationId": branch})).await;
-    assert_eq!(said(&read(&user, &id).await).len(), 4);
-    assert_eq!(said(&read(&user, branch).await).len(), 4);
+    assert_eq!(read(&user, &id).await.messages.len(), 4);
+    assert_eq!(read(&user, branch).await.messages.len(), 4);
 
     assert_eq!(stranger.post_json(&path, &body).await.0, 404);
     assert_eq!(user.post_json(&format!("/api/conversations/{branch}/branch"), &body).await.0, 404, "of another one");
-    assert_eq!(user.post_json(&path, &json!({"messageId": "x"})).await.1["field"], "messageId");
-    assert_eq!(user.post_json(&path, &json!({})).await.1["field"], "messageId");
+    for odd in [json!({"messageId": "x"}), json!({})] {
+        assert_eq!(refusal(user.post_json(&path, &odd).await), "400 invalid_input: messageId");
+    }
     let mut events = user.chat_stream(&json!({"message": "#stall", "conversationId": id})).await;
     let (_, start) = events.next_named("start").await;
-    let (status, refused) = user.post_json(&path, &json!({"messageId": start["messageId"]})).await;
-    assert_eq!((status, &refused["code"]), (409, &json!("conflict")));
+    let unfinished = user.post_json(&path, &json!({"messageId": start["messageId"]})).await;
+    assert_eq!(refusal(unfinished), "409 conflict");
     // It writes as much as many messages, so it counts as one.
     assert_eq!(user.post_json(&path, &body).await.0, 201);
     assert_eq!(user.post_json(&path, &body).await.0, 429);
@@ -160,7 +152,7 @@ async fn a_conversation_is_exported_whole() {
     let app = TestApp::start().await;
     let (user, stranger) = (app.user().await, app.user().await);
     let asked = ask(&user, json!({"message": "What is a tessera?", "systemPrompt": "Be brief."})).await;
-    let id = id_of(&asked);
+    let id = asked.conversation_id;
     assert_eq!(patch(&user, &id, json!({"title": "Ü/../\"x\"\\; mosaic"})).await.0, 200);
     let path = format!("/api/conversations/{id}/export");
     let response = user.get(&format!("{path}?format=markdown")).send().await.unwrap();
@@ -185,14 +177,14 @@ async fn a_conversation_is_exported_whole() {
     let response = user.get(&format!("{path}?format=json")).send().await.unwrap();
     assert_eq!(header(&response, CONTENT_TYPE), "application/json");
     assert!(header(&response, CONTENT_DISPOSITION).ends_with("mosaic.json"));
-    let exported: Value = response.json().await.unwrap();
-    assert_eq!((&exported["systemPrompt"], &exported["id"]), (&json!("Be brief."), &json!(id)));
-    let reply = &exported["messages"][1];
+    let exported: Conversation = response.json().await.unwrap();
+    assert_eq!((exported.system_prompt.as_deref(), &exported.id), (Some("Be brief."), &id));
+    let reply = &exported.messages[1];
     assert_eq!(
-        (&reply["provider"], &reply["model"], &reply["credits"]),
-        (&json!("openai"), &json!("fake-model"), &json!(1))
+        (reply.provider.as_deref(), reply.model.as_deref(), reply.credits),
+        (Some("openai"), Some("fake-model"), 1)
     );
-    assert_eq!(user.get_json(&format!("{path}?format=pdf")).await.1["field"], "format");
+    assert_eq!(refusal(user.get_json(&format!("{path}?format=pdf")).await), "400 invalid_input: format");
     assert!(user.get(&path).send().await.unwrap().text().await.unwrap().starts_with("# "), "Markdown by itself");
     assert_eq!(stranger.get_json(&path).await.0, 404);
     assert_eq!(app.visitor().get_json(&path).await.0, 401);
@@ -203,23 +195,21 @@ async fn a_link_shows_a_conversation_to_anybody_until_it_is_revoked() {
     let app = TestApp::start().await;
     let (user, stranger, visitor) = (app.user().await, app.user().await, app.visitor());
     let asked = ask(&user, json!({"message": "<b>bold</b> question", "systemPrompt": "A secret of mine."})).await;
-    let id = id_of(&asked);
+    let id = asked.conversation_id;
     let title = "</title><script>alert(1)</script><img src=x onerror=alert(1)>";
     assert_eq!(patch(&user, &id, json!({"title": title})).await.0, 200);
-    assert_eq!(read(&user, &id).await["shared"], false);
+    assert!(!read(&user, &id).await.shared);
     assert_eq!(share(&stranger, &id).await.0, 404);
     assert_eq!(share(&visitor, &id).await.0, 401);
 
-    let (status, link) = share(&user, &id).await;
-    assert_eq!(status, 200, "{link}");
-    let path = |link: &Value| {
-        let url = link["data"]["url"].as_str().unwrap().to_owned();
-        url.strip_prefix("http://localhost:3000").unwrap().to_owned()
+    let share_again = async || {
+        let link: ShareLink = data(share(&user, &id).await);
+        link.url.strip_prefix("http://localhost:3000").unwrap().to_owned()
     };
-    let shared = path(&link);
+    let shared = share_again().await;
     assert_eq!(shared.len(), "/share/".len() + 43, "256 bits");
-    assert_eq!(read(&user, &id).await["shared"], true);
-    assert_eq!(user.get_json("/api/conversations").await.1["data"]["items"][0]["shared"], true);
+    assert!(read(&user, &id).await.shared);
+    assert!(items::<Conversation>(user.get_json("/api/conversations").await)[0].shared);
 
     // What is being written is not shown, nor what failed before its first word.
     ask_and_fail(&user, &id).await;
@@ -252,8 +242,7 @@ async fn a_link_shows_a_conversation_to_anybody_until_it_is_revoked() {
         assert_eq!(response.headers()["x-robots-tag"], "noindex");
         response.status() == 404
     };
-    let (_, link) = share(&user, &id).await;
-    let newer = path(&link);
+    let newer = share_again().await;
     assert!(gone(&shared).await, "a new link ends the one before");
     assert!(!gone(&newer).await);
     let revoke = |who: &User| answer(who.request(Method::DELETE, &format!("/api/conversations/{id}/share")));
@@ -262,11 +251,11 @@ async fn a_link_shows_a_conversation_to_anybody_until_it_is_revoked() {
     assert_eq!(revoke(&user).await.0, 200);
     assert_eq!(revoke(&user).await.0, 200, "it has ended already");
     assert!(gone(&newer).await);
-    assert_eq!(read(&user, &id).await["shared"], false);
+    assert!(!read(&user, &id).await.shared);
     for odd in ["/share/x", "/share/%00", &format!("/share/{}", "A".repeat(5000))] {
         assert!(gone(odd).await, "{odd}");
     }
-    let last = path(&share(&user, &id).await.1);
+    let last = share_again().await;
     assert_eq!(answer(user.request(Method::DELETE, &format!("/api/conversations/{id}"))).await.0, 200);
     assert!(gone(&last).await, "deleted with its conversation");
 }
@@ -283,14 +272,14 @@ async fn hidden_conversations_are_nowhere_to_be_seen() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let asked = ask(&user, json!({"message": "hidden question"})).await;
-    let id = id_of(&asked);
-    let link = share(&user, &id).await.1["data"]["url"].as_str().unwrap().to_owned();
+    let id = asked.conversation_id;
+    let ShareLink { url: link } = data(share(&user, &id).await);
     assert_eq!(patch(&user, &id, json!({"pinned": true})).await.0, 200);
     let database = rusqlite::Connection::open(app.data_dir().join("tessera.db")).unwrap();
     assert_eq!(database.execute("UPDATE conversations SET hidden = 1", []).unwrap(), 1);
     let path = format!("/api/conversations/{id}");
     for list in ["/api/conversations", "/api/conversations?q=hidden", "/api/conversations?pinned=true"] {
-        assert_eq!(user.get_json(list).await.1["data"]["items"], json!([]), "{list}");
+        assert!(items::<Conversation>(user.get_json(list).await).is_empty(), "{list}");
     }
     assert!(!user.get("/chat").send().await.unwrap().text().await.unwrap().contains("hidden question"));
     for page in [&format!("/chat/{id}"), link.strip_prefix("http://localhost:3000").unwrap()] {
@@ -299,7 +288,7 @@ async fn hidden_conversations_are_nowhere_to_be_seen() {
     for part in [path.clone(), format!("{path}/export")] {
         assert_eq!(user.get_json(&part).await.0, 404, "{part}");
     }
-    let body = json!({"messageId": asked["messageId"]});
+    let body = json!({"messageId": asked.message_id});
     assert_eq!(user.post_json(&format!("{path}/branch"), &body).await.0, 404);
     assert_eq!(patch(&user, &id, json!({"title": "mine"})).await.0, 404);
     assert_eq!(share(&user, &id).await.0, 404);

@@ -77,11 +77,8 @@ async fn whatever_replicate_does_wrong_is_free_and_leaves_nothing() {
         let (found, refused) = user.make_image(prompt).await;
         assert_eq!((found, &refused["code"]), (status, &json!(code)), "{prompt}: {refused}");
         let image = &user.images().await[0];
-        assert_eq!(
-            (&image["status"], &image["errorCode"], &image["credits"]),
-            (&json!("failed"), &json!(code), &json!(0))
-        );
-        let (name, told) = user.await_image(image["id"].as_str().unwrap()).await;
+        assert_eq!((image.status.as_str(), image.error_code.as_deref(), image.credits), ("failed", Some(code), 0));
+        let (name, told) = user.await_image(&image.id).await;
         assert_eq!(
             (name.as_str(), &told["code"], &told["charged"]),
             ("error", &json!(code), &json!(false)),
@@ -335,7 +332,7 @@ async fn kill_9_in_the_middle_of_images_is_one_charge_or_none_and_one_file_or_no
     }
     let images = user.images().await;
     assert_eq!(images.len(), 10);
-    let count = |status: &str| images.iter().filter(|image| image["status"] == status).count();
+    let count = |status: &str| images.iter().filter(|image| image.status == status).count();
     let complete = count("complete");
     // One whose id nobody knew, and one that is never done.
     assert_eq!((complete, count("failed")), (8, 2), "{images:#?}");

@@ -10,6 +10,7 @@ use tessera::images::server::storage::{ObjectKey, Rendition};
 use tessera::platform::db::now_millis;
 use uuid::Uuid;
 
+use crate::responses::{Conversation, Deleted, Image, Ordered, Page, Reply, data, items, refusal};
 use crate::support::{TestApp, User, answer};
 
 /// Small, so that painting takes no time in a test: the shape with the fewest pixels.
@@ -35,8 +36,8 @@ impl User {
         (last.event, serde_json::from_str(&last.data).unwrap())
     }
 
-    pub async fn images(&self) -> Vec<Value> {
-        self.get_json("/api/images?limit=100").await.1["data"]["items"].as_array().unwrap().clone()
+    pub async fn images(&self) -> Vec<Image> {
+        items(self.get_json("/api/images?limit=100").await)
     }
 }
 
@@ -63,20 +64,47 @@ async fn an_image_is_ordered_watched_shown_and_charged_once() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let (status, ordered) = user.order_image("  A lighthouse at dusk ").await;
-    assert_eq!((status, &ordered["data"]["status"], &ordered["data"]["credits"]), (202, &json!("running"), &json!(2)));
-    let id = ordered["data"]["id"].as_str().unwrap().to_owned();
+    let Ordered { id, status: state, credits } = data((status, ordered));
+    assert_eq!((status, state.as_str(), credits), (202, "running", 2));
     let (name, done) = user.await_image(&id).await;
     assert_eq!((name.as_str(), &done["credits"], &done["remainingCredits"]), ("done", &json!(2), &json!(8)));
     let image = &done["image"];
-    assert_eq!(
-        (&image["prompt"], &image["provider"], &image["isAi"]),
-        (&json!("A lighthouse at dusk"), &json!("sketch"), &json!(false))
-    );
-    assert_eq!((&image["width"], &image["height"], &image["aspectRatio"]), (&json!(1536), &json!(640), &json!("21:9")));
     assert!(image["placeholder"].as_str().unwrap().starts_with("data:image/webp;base64,"));
-
     let (_, detail) = user.get_json(&format!("/api/images/{id}")).await;
-    assert_eq!((&detail["data"]["status"], &detail["data"]["credits"]), (&json!("complete"), &json!(2)));
+    for (name, value) in image.as_object().unwrap() {
+        assert_eq!(detail["data"][name], *value, "{name} is told as it is stored");
+    }
+    insta::assert_json_snapshot!(detail, {
+        ".requestId" => "[id]",
+        ".data.id" => "[id]",
+        ".data.placeholder" => "[data URL]",
+        ".data.createdAt" => "[time]",
+        ".data.imageUrl" => "[path]",
+        ".data.thumbnailUrl" => "[path]",
+    }, @r#"
+    {
+      "data": {
+        "aspectRatio": "21:9",
+        "createdAt": "[time]",
+        "credits": 2,
+        "favorite": false,
+        "height": 640,
+        "id": "[id]",
+        "imageUrl": "[path]",
+        "isAi": false,
+        "model": "sketch",
+        "placeholder": "[data URL]",
+        "prompt": "A lighthouse at dusk",
+        "provider": "sketch",
+        "seed": 7,
+        "status": "complete",
+        "thumbnailUrl": "[path]",
+        "width": 1536
+      },
+      "requestId": "[id]",
+      "success": true
+    }
+    "#);
     for (path, kind, magic) in
         [(&image["imageUrl"], "image/png", &b"\x89PNG"[..]), (&image["thumbnailUrl"], "image/webp", b"RIFF")]
     {
@@ -113,20 +141,19 @@ async fn what_cannot_be_asked_is_refused_by_name_and_free() {
         (json!({ "prompt": "a fox", "seed": -1 }), "body"),
         (json!(7), "body"),
     ] {
-        let (status, refused) = user.post_json("/api/image", &body).await;
-        assert_eq!((status, &refused["field"]), (400, &json!(field)), "{body}: {refused}");
+        let refused = refusal(user.post_json("/api/image", &body).await);
+        assert_eq!(refused, format!("400 invalid_input: {field}"), "{body}");
     }
     for (path, field) in [
         ("/api/images?limit=0", "limit"),
         ("/api/images?cursor=x", "cursor"),
         ("/api/images?favorites=perhaps", "favorites"),
     ] {
-        let (status, refused) = user.get_json(path).await;
-        assert_eq!((status, &refused["field"]), (400, &json!(field)), "{path}");
+        assert_eq!(refusal(user.get_json(path).await), format!("400 invalid_input: {field}"), "{path}");
     }
     for ids in [json!([]), json!(["x"]), json!(vec![Uuid::now_v7(); 101])] {
-        let (status, refused) = user.post_json("/api/images/delete", &json!({ "ids": ids })).await;
-        assert_eq!((status, &refused["field"]), (400, &json!("ids")));
+        let refused = user.post_json("/api/images/delete", &json!({ "ids": ids })).await;
+        assert_eq!(refusal(refused), "400 invalid_input: ids");
     }
     assert_eq!(user.credits().await["available"], 10);
     let (status, _) = app.visitor().order_image("a fox").await;
@@ -147,7 +174,7 @@ async fn many_at_once_never_cost_more_than_there_is() {
     }
     assert_eq!(by_status, [(202, 5), (402, 15)].into(), "10 credits are 5 images");
     for image in user.images().await {
-        let (name, _) = user.await_image(image["id"].as_str().unwrap()).await;
+        let (name, _) = user.await_image(&image.id).await;
         assert_eq!(name, "done");
     }
     assert_eq!((&user.credits().await["available"], &user.credits().await["held"]), (&json!(0), &json!(0)));
@@ -169,15 +196,14 @@ async fn the_same_key_makes_one_image() {
     for order in orders {
         let (status, ordered) = order.await.unwrap();
         assert_eq!(status, 202, "{ordered}");
-        ids.insert(ordered["data"]["id"].as_str().unwrap().to_owned());
+        ids.insert(data::<Ordered>((status, ordered)).id);
     }
     assert_eq!(ids.len(), 1);
-    let (status, refused) = order("a cat", "k1").await.unwrap();
-    assert_eq!((status, &refused["code"]), (409, &json!("idempotency_mismatch")));
+    assert_eq!(refusal(order("a cat", "k1").await.unwrap()), "409 idempotency_mismatch");
     let id = ids.into_iter().next().unwrap();
     assert_eq!(user.await_image(&id).await.0, "done");
-    let (_, again) = order("a fox", "k1").await.unwrap();
-    assert_eq!((&again["data"]["id"], &again["data"]["status"]), (&json!(id), &json!("complete")));
+    let again: Ordered = data(order("a fox", "k1").await.unwrap());
+    assert_eq!((again.id, again.status.as_str()), (id, "complete"));
     assert_eq!(user.credits().await["available"], 8);
     app.assert_books_balance().await;
 }
@@ -188,38 +214,31 @@ async fn images_are_found_liked_and_deleted_with_their_files() {
     let (user, other) = (app.user().await, app.user().await);
     let mut ids = Vec::new();
     for prompt in ["A red fox", "a blue fox", "an owl"] {
-        let (status, made) = user.make_image(prompt).await;
-        assert_eq!(status, 200, "{made}");
-        ids.push(made["data"]["id"].as_str().unwrap().to_owned());
+        ids.push(data::<Image>(user.make_image(prompt).await).id);
     }
-    let (_, page) = user.get_json("/api/images?q=FOX&limit=1").await;
-    assert_eq!(page["data"]["items"][0]["prompt"], "a blue fox");
-    let cursor = page["data"]["nextCursor"].as_str().unwrap();
-    let (_, page) = user.get_json(&format!("/api/images?q=FOX&limit=1&cursor={cursor}")).await;
-    assert_eq!((&page["data"]["items"][0]["prompt"], &page["data"]["nextCursor"]), (&json!("A red fox"), &json!(null)));
+    let page: Page<Image> = data(user.get_json("/api/images?q=FOX&limit=1").await);
+    assert_eq!(page.items[0].prompt, "a blue fox");
+    let next = format!("/api/images?q=FOX&limit=1&cursor={}", page.next_cursor.unwrap());
+    let page: Page<Image> = data(user.get_json(&next).await);
+    assert_eq!((page.items[0].prompt.as_str(), page.next_cursor), ("A red fox", None));
 
-    let (status, liked) = answer(
-        user.request(reqwest::Method::PATCH, &format!("/api/images/{}", ids[0])).json(&json!({ "favorite": true })),
-    )
-    .await;
-    assert_eq!((status, &liked["data"]["favorite"]), (200, &json!(true)));
-    let (_, page) = user.get_json("/api/images?favorites=true").await;
-    assert_eq!(page["data"]["items"].as_array().unwrap().len(), 1);
-    let (_, detail) = user.get_json(&format!("/api/images/{}", ids[1])).await;
-    assert_eq!((&detail["data"]["newer"], &detail["data"]["older"]), (&json!(ids[2]), &json!(ids[0])));
+    let like = user.request(reqwest::Method::PATCH, &format!("/api/images/{}", ids[0]));
+    assert!(data::<Image>(answer(like.json(&json!({ "favorite": true }))).await).favorite);
+    assert_eq!(items::<Image>(user.get_json("/api/images?favorites=true").await).len(), 1);
+    let detail: Image = data(user.get_json(&format!("/api/images/{}", ids[1])).await);
+    assert_eq!((detail.newer.as_ref(), detail.older.as_ref()), (Some(&ids[2]), Some(&ids[0])));
 
     for path in ["", "/file", "/thumbnail", "/events"] {
         let (status, _) = other.get_json(&format!("/api/images/{}{path}", ids[0])).await;
         assert_eq!(status, 404, "somebody else's {path}");
     }
     assert_eq!(answer(other.request(reqwest::Method::DELETE, &format!("/api/images/{}", ids[0]))).await.0, 404);
-    let (_, deleted) = other.post_json("/api/images/delete", &json!({ "ids": ids })).await;
-    assert_eq!(deleted["data"]["deleted"], 0);
+    let all = json!({ "ids": ids });
+    assert_eq!(data::<Deleted>(other.post_json("/api/images/delete", &all).await).deleted, 0);
     assert_eq!(app.count_files().await, 6);
 
     assert_eq!(answer(user.request(reqwest::Method::DELETE, &format!("/api/images/{}", ids[0]))).await.0, 200);
-    let (_, deleted) = user.post_json("/api/images/delete", &json!({ "ids": ids })).await;
-    assert_eq!(deleted["data"]["deleted"], 2);
+    assert_eq!(data::<Deleted>(user.post_json("/api/images/delete", &all).await).deleted, 2);
     assert_eq!(user.get_json(&format!("/api/images/{}/file", ids[1])).await.0, 404, "at once");
     app.clean_up().await;
     assert_eq!(app.count_files().await, 0);
@@ -231,24 +250,16 @@ async fn images_are_found_liked_and_deleted_with_their_files() {
 async fn an_image_of_a_conversation_is_shown_there_and_goes_with_it() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let (status, told) = user.chat("/image 21:9 a [red] fox").await;
-    assert_eq!(status, 200, "{told}");
-    let told = &told["data"];
-    assert_eq!(
-        (&told["credits"], &told["remainingCredits"], &told["provider"]),
-        (&json!(2), &json!(8), &json!("sketch"))
-    );
-    let image = &user.images().await[0];
-    assert_eq!((&image["conversationId"], &image["aspectRatio"]), (&told["conversationId"], &json!("21:9")));
-    let (id, conversation) = (image["id"].as_str().unwrap(), told["conversationId"].as_str().unwrap());
-    assert_eq!(told["reply"], format!("[![a red fox](/api/images/{id}/file)](/images/{id})"));
-    let (_, shown) = user.get_json(&format!("/api/conversations/{conversation}")).await;
-    let messages = shown["data"]["messages"].as_array().unwrap();
-    assert_eq!(
-        (&messages[0]["content"], &messages[1]["state"]),
-        (&json!("/image 21:9 a [red] fox"), &json!("complete"))
-    );
-    assert!(messages[1]["html"].as_str().unwrap().contains(&format!("<img src=\"/api/images/{id}/file\"")));
+    let told: Reply = data(user.chat("/image 21:9 a [red] fox").await);
+    assert_eq!((told.credits, told.remaining_credits, told.provider.as_str()), (2, 8, "sketch"));
+    let conversation = told.conversation_id;
+    let Image { id, aspect_ratio, conversation_id, .. } = user.images().await.remove(0);
+    assert_eq!((conversation_id.as_ref(), aspect_ratio.as_str()), (Some(&conversation), "21:9"));
+    assert_eq!(told.reply, format!("[![a red fox](/api/images/{id}/file)](/images/{id})"));
+    let shown: Conversation = data(user.get_json(&format!("/api/conversations/{conversation}")).await);
+    let (asked, reply) = (&shown.messages[0], &shown.messages[1]);
+    assert_eq!((asked.content.as_str(), reply.state.as_str()), ("/image 21:9 a [red] fox", "complete"));
+    assert!(reply.html.as_ref().unwrap().contains(&format!("<img src=\"/api/images/{id}/file\"")));
 
     let mut events = user.chat_stream(&json!({ "message": "/image an owl", "conversationId": conversation })).await;
     assert_eq!(events.next_named("start").await.1["credits"], 2);
@@ -256,8 +267,7 @@ async fn an_image_of_a_conversation_is_shown_there_and_goes_with_it() {
     assert!(done["reply"].as_str().unwrap().contains("![an owl]"));
     assert_eq!(done["remainingCredits"], 6);
 
-    let (status, refused) = user.chat("/image").await;
-    assert_eq!((status, &refused["field"]), (400, &json!("prompt")));
+    assert_eq!(refusal(user.chat("/image").await), "400 invalid_input: prompt");
     assert_eq!(
         answer(user.request(reqwest::Method::DELETE, &format!("/api/conversations/{conversation}"))).await.0,
         200
@@ -310,18 +320,18 @@ async fn forms_make_and_change_images_without_a_script() {
     let response = user.post_form("/images", &fields).send().await.unwrap();
     assert_eq!((response.status().as_u16(), &response.headers()["location"]), (303, &"/images".parse().unwrap()));
     let images = user.images().await;
-    let seeds: HashSet<_> = images.iter().map(|image| image["seed"].as_u64().unwrap()).collect();
+    let seeds: HashSet<_> = images.iter().map(|image| image.seed).collect();
     assert_eq!(seeds, HashSet::from([5, 6]));
-    let id = images[0]["id"].as_str().unwrap().to_owned();
+    let id = images[0].id.clone();
     for image in &images {
-        user.await_image(image["id"].as_str().unwrap()).await;
+        user.await_image(&image.id).await;
     }
     let act = async |action: &str| {
         let response = user.post_form(&format!("/images/{id}"), &[("action", action)]).send().await.unwrap();
         response.status().as_u16()
     };
     assert_eq!(act("favorite").await, 303);
-    assert_eq!(user.get_json(&format!("/api/images/{id}")).await.1["data"]["favorite"], true);
+    assert!(data::<Image>(user.get_json(&format!("/api/images/{id}")).await).favorite);
     assert_eq!((act("again").await, user.images().await.len()), (303, 3));
     assert_eq!((act("paint it black").await, act("delete").await, act("delete").await), (400, 303, 404));
     let bad = [("prompt", "an owl & </textarea><h1>a fox"), ("count", "9"), ("seed", "x")];

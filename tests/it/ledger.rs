@@ -475,7 +475,21 @@ async fn the_ledger_cannot_be_changed_even_by_hand() {
     let store = SqliteCreditStore::new(Sqlite::open(&path).unwrap(), 10);
     store.balance(Uuid::now_v7(), "r").await.unwrap();
     let by_hand = rusqlite::Connection::open(&path).unwrap();
-    for sql in ["UPDATE ledger SET amount = 1000", "DELETE FROM ledger"] {
+    // A row takes the place of another by any of what is unique in it.
+    let replace = |seq: &str, id: &str, key: &str| {
+        format!(
+            "INSERT OR REPLACE INTO ledger
+             SELECT {seq}, {id}, user_id, kind, 1000, held_change, available_after, {key}, request_id, reason, created_at
+             FROM ledger"
+        )
+    };
+    for sql in [
+        "UPDATE ledger SET amount = 1000",
+        "DELETE FROM ledger",
+        &replace("seq", "randomblob(16)", "'another'"),
+        &replace("NULL", "id", "'another'"),
+        &replace("NULL", "randomblob(16)", "key"),
+    ] {
         assert!(by_hand.execute(sql, []).unwrap_err().to_string().contains("append-only"), "{sql}");
     }
     assert!(by_hand.execute("UPDATE accounts SET available = -1", []).is_err());

@@ -5,9 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tessera::generation::ProviderError;
 use tessera::images::AspectRatio;
-use tessera::images::server::config::OpenAiImageConfig;
 use tessera::images::server::picture::sniff;
-use tessera::images::server::providers::{ImageOrder, ImageProvider, OpenAiImageProvider, Step};
+use tessera::images::server::providers::{ImageOrder, ImageProvider, OpenAiImageConfig, OpenAiImageProvider, Step};
 
 use crate::fake_openai_images::FakeOpenAiImages;
 

@@ -5,10 +5,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tessera::generation::ProviderError;
 use tessera::images::AspectRatio;
-use tessera::images::server::config::ReplicateConfig;
-use tessera::images::server::config::WebhookConfig;
 use tessera::images::server::picture::{PictureError, Provenance, develop};
-use tessera::images::server::providers::replicate::{BASE_URL, read_report, verify};
+use tessera::images::server::providers::replicate::{BASE_URL, ReplicateConfig, WebhookConfig, read_report, verify};
 use tessera::images::server::providers::{
     ImageOrder, ImageProvider, MAX_BYTES, ReplicateProvider, Source, Step, may_pass,
 };

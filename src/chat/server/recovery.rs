@@ -7,7 +7,6 @@ use super::Chat;
 use super::context::HISTORY;
 use super::store::StoredReply;
 use crate::chat::MessageState;
-use crate::credits::server::store::WorkKind;
 use crate::generation::recovery::{Recover, Recovered};
 use crate::generation::{PendingAttempt, Reserved, TextSizes};
 use crate::platform::error::AppResult;
@@ -50,10 +49,6 @@ impl ReplyRecovery {
 
 #[async_trait]
 impl Recover for ReplyRecovery {
-    fn kind(&self) -> WorkKind {
-        WorkKind::Chat
-    }
-
     async fn recover(&self, hold: &Reserved) -> AppResult<Recovered> {
         let store = &self.chat.store;
         let before = store.find_message(hold.user(), hold.id()).await?;

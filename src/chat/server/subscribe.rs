@@ -17,7 +17,6 @@ use super::Chat;
 use super::events::error_event;
 use super::store::StoredReply;
 use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
-use crate::credits::server::store::HoldId;
 use crate::generation::{LOOK_EVERY, Look, MOST_FAILURES, encode};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
@@ -282,11 +281,11 @@ async fn start_event(chat: &Chat, user: Uuid, id: Uuid, reply: &StoredReply) -> 
 
 /// What was held for a reply, or for the image that it shows: prices may have changed since. A copy costs nothing.
 async fn price_of(chat: &Chat, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<i64> {
-    if let Some(price) = chat.generation.credits.hold_amount(HoldId { id, user }).await? {
+    if let Some(price) = chat.generation.held_price(user, id).await? {
         return Ok(price);
     }
     let price = match chat.images.store.find_shown(reply.conversation, id).await? {
-        Some(image) => chat.generation.credits.hold_amount(HoldId { id: image, user }).await?,
+        Some(image) => chat.generation.held_price(user, image).await?,
         None => None,
     };
     Ok(price.unwrap_or(reply.message.credits))

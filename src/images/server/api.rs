@@ -24,7 +24,7 @@ use super::order::ImageSpec;
 use super::service::IMAGES_PAGE;
 use super::storage::Rendition;
 use super::store::ImageFilter;
-use super::subscribe::{error_of, price_of};
+use super::subscribe::error_of;
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, MANAGE, READ, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
@@ -102,7 +102,8 @@ async fn make(
         } else {
             let image = images.find_image(caller.id, ordered.id).await?;
             // It may have been ordered when, or where, it had another price.
-            (image.status, price_of(&images, caller.id, ordered.id).await?)
+            let price = images.generation.held_price(caller.id, ordered.id).await?;
+            (image.status, price.ok_or(AppError::NotFound)?)
         };
         let ticket = ImageTicket { id: ordered.id.to_string(), status, credits };
         return Ok(with_quota((StatusCode::ACCEPTED, Answer(ticket)).into_response(), ordered.quota));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-use url::Url;
-
+use super::providers::replicate::WebhookConfig;
+use super::providers::{ImageProvider, PROVIDERS};
 use super::storage::{CloudinaryConfig, S3Config, parse_cloudinary_url};
+use crate::generation::{ConfiguredProvider, read_providers};
 use crate::platform::config::Reader;
 use crate::platform::site::SiteConfig;
 
@@ -13,74 +13,14 @@ use crate::platform::site::SiteConfig;
 #[derive(Debug, Clone)]
 pub struct ImagesConfig {
     /// `IMAGE_PROVIDERS` (those configured): the order in which providers are asked.
-    pub providers: Vec<ImageProviderName>,
+    pub providers: Vec<ConfiguredProvider<dyn ImageProvider>>,
     /// `IMAGE_TIMEOUT_SECS` (120): the longest wait for an image over all providers.
     pub timeout: Duration,
     /// `IMAGE_PROMPT_IN_FILE` (`false`): whether an image's file also says by which prompt it was made.
     pub keeps_prompt: bool,
-    pub replicate: Option<ReplicateConfig>,
-    pub openai: Option<OpenAiImageConfig>,
-    pub storage: StorageConfig,
-}
-
-/// The image providers of this version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImageProviderName {
-    Replicate,
-    OpenAi,
-    Sketch,
-}
-
-impl ImageProviderName {
-    const ALL: [Self; 3] = [Self::Replicate, Self::OpenAi, Self::Sketch];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Replicate => "replicate",
-            Self::OpenAi => "openai",
-            Self::Sketch => "sketch",
-        }
-    }
-
-    const fn needs(self) -> &'static str {
-        match self {
-            Self::Replicate => "REPLICATE_API_TOKEN",
-            Self::OpenAi | Self::Sketch => "OPENAI_IMAGE_MODEL, and OPENAI_API_KEY or OPENAI_BASE_URL",
-        }
-    }
-}
-
-/// Models that run at Replicate. There when `REPLICATE_API_TOKEN` is set.
-#[derive(Debug, Clone)]
-pub struct ReplicateConfig {
-    /// `REPLICATE_API_TOKEN`.
-    pub token: SecretString,
-    /// `REPLICATE_MODEL` (black-forest-labs/flux-schnell): `owner/name`, or `owner/name:version`.
-    pub model: String,
-    /// `REPLICATE_BASE_URL` (<https://api.replicate.com/v1>).
-    pub base_url: Url,
+    /// How Replicate tells that an image is there.
     pub webhook: Option<WebhookConfig>,
-}
-
-/// A second way to learn that an image is there. With `REPLICATE_WEBHOOK_SECRET`.
-#[derive(Debug, Clone)]
-pub struct WebhookConfig {
-    /// `/api/webhooks/replicate` under `PUBLIC_URL`. Replicate calls `https` only.
-    pub url: Url,
-    /// `REPLICATE_WEBHOOK_SECRET`: `whsec_…`.
-    pub secret: SecretString,
-}
-
-/// An OpenAI-compatible image server. There when `OPENAI_IMAGE_MODEL` is set.
-#[derive(Debug, Clone)]
-pub struct OpenAiImageConfig {
-    /// `OPENAI_API_KEY` (none: compatible servers often need no key).
-    pub api_key: Option<SecretString>,
-    /// `OPENAI_IMAGE_MODEL`.
-    pub model: String,
-    /// `OPENAI_BASE_URL` (<https://api.openai.com/v1>).
-    pub base_url: Url,
+    pub storage: StorageConfig,
 }
 
 /// Where images are kept.
@@ -118,91 +58,14 @@ impl StorageConfig {
 
 impl ImagesConfig {
     pub(crate) fn read(reader: &mut Reader, site: &SiteConfig) -> Self {
-        let (replicate, openai) = (ReplicateConfig::read(reader, site), OpenAiImageConfig::read(reader));
-        let configured: Vec<_> = ImageProviderName::ALL
-            .into_iter()
-            .filter(|name| match name {
-                ImageProviderName::Replicate => replicate.is_some(),
-                ImageProviderName::OpenAi => openai.is_some(),
-                ImageProviderName::Sketch => true,
-            })
-            .collect();
-        let mut providers = Vec::new();
-        for name in reader.list("IMAGE_PROVIDERS") {
-            match ImageProviderName::ALL.into_iter().find(|known| known.as_str() == name) {
-                Some(provider) if !configured.contains(&provider) => {
-                    let why = format!("{name} is listed but not configured (set {})", provider.needs());
-                    reader.problem("IMAGE_PROVIDERS", why);
-                }
-                Some(provider) if providers.contains(&provider) => {
-                    reader.problem("IMAGE_PROVIDERS", format!("{name} is listed twice"));
-                }
-                Some(provider) => providers.push(provider),
-                None => reader.problem("IMAGE_PROVIDERS", format!("{name:?} is not one of replicate, openai, sketch")),
-            }
-        }
         Self {
-            providers: if providers.is_empty() { configured } else { providers },
+            providers: read_providers(PROVIDERS, "IMAGE_PROVIDERS", reader, site),
             timeout: Duration::from_secs(reader.at_least("IMAGE_TIMEOUT_SECS", 120, 1)),
             keeps_prompt: reader.parsed("IMAGE_PROMPT_IN_FILE", false, "true or false"),
-            replicate,
-            openai,
+            webhook: WebhookConfig::read(reader, site),
             storage: StorageConfig::read(reader),
         }
     }
-}
-
-impl ReplicateConfig {
-    fn read(reader: &mut Reader, site: &SiteConfig) -> Option<Self> {
-        let base_url = reader.url("REPLICATE_BASE_URL", "https://api.replicate.com/v1");
-        let model = reader.text("REPLICATE_MODEL").unwrap_or("black-forest-labs/flux-schnell").to_owned();
-        if !is_model(&model) {
-            reader.problem("REPLICATE_MODEL", format!("{model:?} is not like owner/name or owner/name:version"));
-        }
-        let token = reader.text("REPLICATE_API_TOKEN").map(SecretString::from);
-        let others = ["REPLICATE_BASE_URL", "REPLICATE_MODEL", "REPLICATE_WEBHOOK_SECRET"];
-        if token.is_none() && others.into_iter().any(|name| reader.text(name).is_some()) {
-            reader.problem("REPLICATE_API_TOKEN", "is needed when another REPLICATE_ variable is set");
-        }
-        let webhook = WebhookConfig::read(reader, site);
-        Some(Self { token: token?, model, base_url, webhook })
-    }
-}
-
-impl WebhookConfig {
-    fn read(reader: &mut Reader, site: &SiteConfig) -> Option<Self> {
-        let secret = reader.text("REPLICATE_WEBHOOK_SECRET")?;
-        if !secret.starts_with("whsec_") {
-            reader.problem("REPLICATE_WEBHOOK_SECRET", "does not begin with whsec_");
-        }
-        let url = site.public_url.join("/api/webhooks/replicate").ok()?;
-        Some(Self { url, secret: secret.into() })
-    }
-}
-
-impl OpenAiImageConfig {
-    fn read(reader: &mut Reader) -> Option<Self> {
-        let model = reader.text("OPENAI_IMAGE_MODEL")?.to_owned();
-        let api_key = reader.text("OPENAI_API_KEY").map(SecretString::from);
-        if api_key.is_none() && reader.text("OPENAI_BASE_URL").is_none() {
-            reader.problem("OPENAI_API_KEY", "or OPENAI_BASE_URL is needed when OPENAI_IMAGE_MODEL is set");
-        }
-        // What is wrong with it was said where chat reads it.
-        let base_url = reader.quiet_url("OPENAI_BASE_URL", "https://api.openai.com/v1");
-        Some(Self { api_key, model, base_url })
-    }
-}
-
-/// `owner/name`, with `:` and the 64 hexadecimal digits of a version behind it or not.
-fn is_model(text: &str) -> bool {
-    let (model, version) = text.split_once(':').map_or((text, None), |(model, version)| (model, Some(version)));
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && !name.starts_with('.')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    let is_version = |version: &str| version.len() == 64 && version.bytes().all(|byte| byte.is_ascii_hexdigit());
-    model.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name)) && version.is_none_or(is_version)
 }
 
 fn read_cloudinary(reader: &mut Reader) -> Option<CloudinaryConfig> {
@@ -287,10 +150,14 @@ mod tests {
         reader.finish(config)
     }
 
+    fn names(config: &ImagesConfig) -> Vec<&str> {
+        config.providers.iter().map(|provider| provider.name).collect()
+    }
+
     #[test]
     fn without_settings_the_sketch_painter_works_into_files() {
         let config = read(&[]).unwrap();
-        assert_eq!(config.providers, [ImageProviderName::Sketch]);
+        assert_eq!(names(&config), ["sketch"]);
         assert_eq!(config.timeout, Duration::from_mins(2));
         assert!(matches!(config.storage, StorageConfig::Files));
     }
@@ -305,10 +172,10 @@ mod tests {
             ("REPLICATE_WEBHOOK_SECRET", "whsec_hush"),
         ])
         .unwrap();
-        assert_eq!(config.providers, ImageProviderName::ALL);
-        let replicate = config.replicate.clone().unwrap();
-        assert_eq!(replicate.model, "black-forest-labs/flux-schnell");
-        assert_eq!(replicate.webhook.unwrap().url.as_str(), "https://tessera.example/api/webhooks/replicate");
+        assert_eq!(names(&config), ["replicate", "openai", "sketch"]);
+        assert!(format!("{:?}", config.providers[0]).contains(r#"model: "black-forest-labs/flux-schnell""#));
+        let webhook = config.webhook.as_ref().unwrap();
+        assert_eq!(webhook.url.as_str(), "https://tessera.example/api/webhooks/replicate");
         assert!(!format!("{config:?}").contains("hush"));
     }
 
@@ -346,6 +213,5 @@ mod tests {
             let problems = read(vars).unwrap_err();
             assert!(problems.iter().any(|problem| problem.starts_with(&format!("{name}: "))), "{name}: {problems:?}");
         }
-        assert!(is_model(&format!("a/b:{}", "0".repeat(64))) && !is_model("a/b:1") && !is_model("a/../b"));
     }
 }

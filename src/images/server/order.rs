@@ -1,6 +1,6 @@
 //! Ordering an image: the request is checked, the order of providers chosen, the price held.
 //!
-//! Generating it is `generate.rs`.
+//! Generating it is `generate/`.
 
 use std::sync::Arc;
 

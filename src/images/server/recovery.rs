@@ -27,10 +27,6 @@ impl ImageRecovery {
 
 #[async_trait]
 impl Recover for ImageRecovery {
-    fn kind(&self) -> WorkKind {
-        WorkKind::Image
-    }
-
     async fn recover(&self, hold: &Reserved) -> AppResult<Recovered> {
         recover(&self.images, hold).await
     }

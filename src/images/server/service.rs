@@ -1,6 +1,6 @@
 //! What one sees of images and does with them: the gallery, one image and its files, changing, stopping, deleting.
 //!
-//! Ordering is `order.rs`, generating `generate.rs`, following `subscribe.rs`, deleting files `garbage.rs`.
+//! Ordering is `order.rs`, generating `generate/`, following `subscribe.rs`, deleting files `garbage.rs`.
 
 use bytes::Bytes;
 use futures::future::try_join_all;

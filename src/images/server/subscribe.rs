@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::Images;
 use super::events::error_event;
-use crate::credits::server::store::HoldId;
 use crate::generation::{Look, encode};
 use crate::images::{Image, ImageDoneEvent, ImageEvent, ImageStartEvent, ImageStatus};
 use crate::platform::error::{AppError, AppResult};
@@ -77,17 +76,9 @@ async fn start_event(images: &Images, user: Uuid, id: Uuid, image: &Image) -> Ap
         id: image.id.clone(),
         provider: image.provider.clone(),
         model: image.model.clone(),
-        credits: price_of(images, user, id).await?,
+        credits: images.generation.held_price(user, id).await?.ok_or(AppError::NotFound)?,
     });
     Ok(encode(&start, 0))
-}
-
-/// What was held for an image: prices may have changed since.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn price_of(images: &Images, user: Uuid, id: Uuid) -> AppResult<i64> {
-    images.generation.credits.hold_amount(HoldId { id, user }).await?.ok_or(AppError::NotFound)
 }
 
 /// The last event, once it has ended, made from what is stored.

@@ -51,8 +51,7 @@ async fn hear_replicate(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> ApiResult<Nothing> {
-    let webhook = images.config.replicate.as_ref().and_then(|replicate| replicate.webhook.as_ref());
-    let secret = &webhook.ok_or(AppError::NotFound)?.secret;
+    let secret = &images.config.webhook.as_ref().ok_or(AppError::NotFound)?.secret;
     let body = body.map_err(unread)?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (id, time, signatures) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));

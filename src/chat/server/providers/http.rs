@@ -1,6 +1,7 @@
 //! What all chat providers behind HTTP share: asking for an event stream and reading it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
 use reqwest::header::ACCEPT;
@@ -10,6 +11,16 @@ use super::{Finish, ProviderError, ProviderEvent, TokenStream};
 use crate::chat::Usage;
 use crate::generation::{Refusal, innermost_cause, unreachable_error};
 use crate::platform::sse::SseParser;
+
+/// A client for a provider. Only the connection has a timeout of its own: the job watches over the rest.
+pub(super) fn build_client() -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
+        .build()
+        .map_err(|error| format!("the HTTP client: {error}"))
+}
 
 /// What is known of an answer while it comes.
 #[derive(Default)]

@@ -8,13 +8,18 @@ mod windows;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-pub use gemini::GeminiProvider;
-pub use openai::OpenAiProvider;
 
 use super::attachments::Image;
 use crate::chat::Usage;
 pub use crate::generation::ProviderError;
-use crate::generation::{Guarded, Provider};
+use crate::generation::{Guarded, Provider, ProviderRow};
+
+/// A row of [`PROVIDERS`].
+pub type ChatProviderRow = ProviderRow<dyn ChatProvider>;
+
+/// The chat providers of this version. Those that are configured are asked in this order, unless `CHAT_PROVIDERS` sets
+/// another.
+pub const PROVIDERS: &[ChatProviderRow] = &[gemini::GEMINI, openai::OPENAI, local::LOCAL];
 
 /// Who said something in the context that a model gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,4 +116,25 @@ pub trait ChatProvider: Provider {
     }
     /// Asks. Waits at most until the provider has accepted the request.
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::chat::provider_label;
+    use crate::images::server::providers::PROVIDERS as IMAGE_PROVIDERS;
+
+    #[test]
+    fn every_provider_has_a_name_of_its_own_and_a_label() {
+        let chat: Vec<_> = PROVIDERS.iter().map(|row| row.name).collect();
+        let images: Vec<_> = IMAGE_PROVIDERS.iter().map(|row| row.name).collect();
+        for names in [&chat, &images] {
+            assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "two of {names:?} have one name");
+        }
+        for name in chat.into_iter().chain(images) {
+            assert_ne!(provider_label(name), name, "{name} lacks its line in `provider_label` (src/chat/types.rs)");
+        }
+    }
 }

@@ -2,17 +2,61 @@
 //!
 //! Shapes: <https://platform.openai.com/docs/api-reference/chat-streaming>.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use reqwest::StatusCode;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
-use super::http::{Event, Progress, ask};
+use super::http::{Event, Progress, ask, build_client};
 use super::windows::known_window;
-use super::{ChatProvider, Finish, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn};
+use super::{
+    ChatProvider, ChatProviderRow, Finish, ProviderError, ProviderEvent, ProviderRequest, Role, TokenStream, Turn,
+};
 use crate::chat::Usage;
-use crate::chat::server::config::OpenAiConfig;
-use crate::generation::{Provider, Refusal, brief};
+use crate::generation::{Provider, ProviderConfig, Refusal, brief};
+use crate::platform::config::Reader;
+
+/// An OpenAI-compatible server.
+pub const OPENAI: ChatProviderRow = ChatProviderRow {
+    name: "openai",
+    needs: "OPENAI_API_KEY or OPENAI_BASE_URL",
+    read: |reader, _| Some(Arc::new(OpenAiConfig::read(reader)?)),
+};
+
+const DEFAULT_MODEL: &str = "gpt-5.4-mini";
+
+/// An OpenAI-compatible server. There when `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set.
+#[derive(Debug, Clone)]
+pub struct OpenAiConfig {
+    /// `OPENAI_API_KEY` (none: compatible servers often need no key).
+    pub api_key: Option<SecretString>,
+    /// `OPENAI_MODEL` (gpt-5.4-mini).
+    pub model: String,
+    /// `OPENAI_CONTEXT_TOKENS` (what is known of the model): how many tokens it takes, shown where one picks a model.
+    pub context_tokens: Option<u32>,
+    /// `OPENAI_BASE_URL` (<https://api.openai.com/v1>).
+    pub base_url: Url,
+}
+
+impl OpenAiConfig {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let api_key = reader.text("OPENAI_API_KEY").map(SecretString::from);
+        let configured = api_key.is_some() || reader.text("OPENAI_BASE_URL").is_some();
+        let base_url = reader.url("OPENAI_BASE_URL", "https://api.openai.com/v1");
+        let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
+        let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
+        configured.then_some(Self { api_key, model, context_tokens, base_url })
+    }
+}
+
+impl ProviderConfig<dyn ChatProvider> for OpenAiConfig {
+    fn build(&self) -> Result<Arc<dyn ChatProvider>, String> {
+        Ok(Arc::new(OpenAiProvider::new(self.clone(), build_client()?)))
+    }
+}
 
 /// A client of one OpenAI-compatible server.
 pub struct OpenAiProvider {
@@ -130,7 +174,7 @@ struct ErrorBody {
 
 impl Provider for OpenAiProvider {
     fn name(&self) -> &'static str {
-        "openai"
+        OPENAI.name
     }
 
     fn model(&self) -> String {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use leptos::either::Either;
 use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlInputElement;
 
 use crate::i18n::{Text, count, t};
 use crate::images::browser::collection::Collection;
@@ -13,6 +15,7 @@ use crate::ui::{Button, ButtonSize, ButtonVariant, Icon, IconName};
 
 /// How long the field must be quiet before the gallery follows it.
 const QUIET: Duration = Duration::from_millis(300);
+const FIELD_ID: &str = "image-search";
 
 /// A form, which leads to what is looked for; with a script, it does so while one types.
 #[component]
@@ -26,8 +29,8 @@ pub fn GalleryBar(
     let look_for = move |filter: Filter| {
         navigation.open(&Filter { cursor: None, ..filter }.address(), History::Replace);
     };
-    let search = move |event: ev::Event| {
-        let q = event_target_value(&event).trim().to_owned();
+    let search = move |typed: String| {
+        let q = typed.trim().to_owned();
         let now = turn.get_value().wrapping_add(1);
         turn.set_value(now);
         let follow = move || {
@@ -37,6 +40,14 @@ pub fn GalleryBar(
         };
         set_timeout(follow, QUIET);
     };
+    // What was typed before anybody listened.
+    Effect::new(move |_| {
+        let field = document().get_element_by_id(FIELD_ID).and_then(|field| field.dyn_into::<HtmlInputElement>().ok());
+        if let Some(typed) = field.map(|field| field.value()).filter(|typed| typed.trim() != wanted.read_untracked().q)
+        {
+            search(typed);
+        }
+    });
     let only_favorites = move || Filter { favorites: !wanted.read().favorites, cursor: None, ..wanted.get() };
     let toggle = move |event: ev::MouseEvent| {
         event.prevent_default();
@@ -90,10 +101,11 @@ pub fn GalleryBar(
                     name="q"
                     type="search"
                     value=wanted.get_untracked().q
+                    id=FIELD_ID
                     aria-label=t(Text::SearchImages)
                     placeholder=t(Text::SearchImages)
                     class="h-8 min-w-0 grow rounded-md border border-line-strong bg-surface px-3 text-sm placeholder:text-ink-soft"
-                    on:input=search
+                    on:input=move |event| search(event_target_value(&event))
                 />
                 <input type="hidden" name="favorites" value="on" disabled=move || !wanted.read().favorites />
                 <a

@@ -10,14 +10,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use download::Downloader;
-pub use openai::OpenAiImageProvider;
+pub use openai::{OpenAiImageConfig, OpenAiImageProvider};
 pub use replicate::ReplicateProvider;
 pub use sketch_provider::SketchProvider;
 use url::Url;
 use uuid::Uuid;
 
-use crate::generation::{Guarded, Provider, ProviderError};
+use crate::generation::{Guarded, Provider, ProviderError, ProviderRow};
 use crate::images::AspectRatio;
+
+/// A row of [`PROVIDERS`].
+pub type ImageProviderRow = ProviderRow<dyn ImageProvider>;
+
+/// The image providers of this version. Those that are configured are asked in this order, unless `IMAGE_PROVIDERS` sets
+/// another.
+pub const PROVIDERS: &[ImageProviderRow] = &[replicate::REPLICATE, openai::OPENAI, sketch_provider::SKETCH];
 
 /// Bytes of a picture as it comes from a provider, at most.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -2,6 +2,7 @@
 //!
 //! Shapes: <https://platform.openai.com/docs/api-reference/images/create>.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,15 +10,54 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use reqwest::StatusCode;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Downloader, ImageOrder, ImageProvider, MAX_BYTES, SetUpError, Source, Step};
-use crate::generation::{Provider, ProviderError, Refusal, brief, unreachable_error};
+use super::{Downloader, ImageOrder, ImageProvider, ImageProviderRow, MAX_BYTES, SetUpError, Source, Step};
+use crate::generation::{Provider, ProviderConfig, ProviderError, Refusal, brief, unreachable_error};
 use crate::images::AspectRatio;
 use crate::images::server::body::read_body;
-use crate::images::server::config::OpenAiImageConfig;
+use crate::platform::config::Reader;
+
+/// An OpenAI-compatible image server.
+pub const OPENAI: ImageProviderRow = ImageProviderRow {
+    name: "openai",
+    needs: "OPENAI_IMAGE_MODEL, and OPENAI_API_KEY or OPENAI_BASE_URL",
+    read: |reader, _| Some(Arc::new(OpenAiImageConfig::read(reader)?)),
+};
+
+/// An OpenAI-compatible image server. There when `OPENAI_IMAGE_MODEL` is set.
+#[derive(Debug, Clone)]
+pub struct OpenAiImageConfig {
+    /// `OPENAI_API_KEY` (none: compatible servers often need no key).
+    pub api_key: Option<SecretString>,
+    /// `OPENAI_IMAGE_MODEL`.
+    pub model: String,
+    /// `OPENAI_BASE_URL` (<https://api.openai.com/v1>).
+    pub base_url: Url,
+}
+
+impl OpenAiImageConfig {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let model = reader.text("OPENAI_IMAGE_MODEL")?.to_owned();
+        let api_key = reader.text("OPENAI_API_KEY").map(SecretString::from);
+        if api_key.is_none() && reader.text("OPENAI_BASE_URL").is_none() {
+            reader.problem("OPENAI_API_KEY", "or OPENAI_BASE_URL is needed when OPENAI_IMAGE_MODEL is set");
+        }
+        // What is wrong with it was said where chat reads it.
+        let base_url = reader.quiet_url("OPENAI_BASE_URL", "https://api.openai.com/v1");
+        Some(Self { api_key, model, base_url })
+    }
+}
+
+impl ProviderConfig<dyn ImageProvider> for OpenAiImageConfig {
+    fn build(&self) -> Result<Arc<dyn ImageProvider>, String> {
+        let provider =
+            OpenAiImageProvider::new(self.clone()).map_err(|error| format!("OPENAI_IMAGE_MODEL: {error}"))?;
+        Ok(Arc::new(provider))
+    }
+}
 
 /// Base64 makes four bytes of three; then there is what is around it.
 const MAX_ANSWER: usize = MAX_BYTES.div_ceil(3) * 4 + 64 * 1024;
@@ -88,7 +128,7 @@ struct ErrorPart {
 
 impl Provider for OpenAiImageProvider {
     fn name(&self) -> &'static str {
-        "openai"
+        OPENAI.name
     }
 
     fn model(&self) -> String {

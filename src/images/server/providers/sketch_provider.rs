@@ -1,17 +1,30 @@
 //! The painter inside the server: no model, no network, no key. What it draws says that it is no AI.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::{ImageOrder, ImageProvider, Source, Step};
-use crate::generation::{Provider, ProviderError};
+use super::{ImageOrder, ImageProvider, ImageProviderRow, Source, Step};
+use crate::generation::{Provider, ProviderConfig, ProviderError};
+
+/// The painter inside the server, which needs nothing.
+pub const SKETCH: ImageProviderRow =
+    ImageProviderRow { name: "sketch", needs: "", read: |_, _| Some(Arc::new(SketchProvider)) };
 
 /// Pictures that are painted at the same time: each takes a core for a tenth of a second.
 static EASELS: Semaphore = Semaphore::const_new(2);
 
 /// Draws a scene from the words of the prompt that it knows.
+#[derive(Debug, Clone, Copy)]
 pub struct SketchProvider;
+
+impl ProviderConfig<dyn ImageProvider> for SketchProvider {
+    fn build(&self) -> Result<Arc<dyn ImageProvider>, String> {
+        Ok(Arc::new(*self))
+    }
+}
 
 impl Provider for SketchProvider {
     fn is_free(&self) -> bool {
@@ -19,7 +32,7 @@ impl Provider for SketchProvider {
     }
 
     fn name(&self) -> &'static str {
-        "sketch"
+        SKETCH.name
     }
 
     fn model(&self) -> String {

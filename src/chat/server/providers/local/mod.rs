@@ -3,6 +3,7 @@
 //! Here: the port's adapter and the model's status. The worker thread is in `engine`, one conversation's decoding
 //! in `slot`, the waiting line in `queue`, chat template and context window in `prompt`.
 
+mod config;
 mod engine;
 mod prompt;
 mod queue;
@@ -13,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
+pub use config::{LOCAL, LocalConfig};
 use futures::StreamExt as _;
 use futures::channel::mpsc;
 use llama_cpp_2::model::LlamaModel;
@@ -132,7 +134,7 @@ impl Provider for LocalProvider {
     }
 
     fn name(&self) -> &'static str {
-        "local"
+        LOCAL.name
     }
 
     /// The file's name without its extension.

@@ -1,6 +1,7 @@
 //! Models at Replicate: a prediction is created, and asked after by its id.
 //! <https://replicate.com/docs/reference/http>
 
+mod config;
 mod model;
 mod prediction;
 mod refusal;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+pub use config::{REPLICATE, ReplicateConfig, WebhookConfig};
 use model::Model;
 use prediction::{Prediction, is_id, read_prediction};
 use refusal::{Asked, refused};
@@ -23,7 +25,6 @@ pub use webhook::{Report, WebhookError, read_report, verify};
 use super::{Downloader, ImageOrder, ImageProvider, MAX_BYTES, SetUpError, Source, Step};
 use crate::generation::{Provider, ProviderError, Refusal, unreachable_error};
 use crate::images::server::body::read_body;
-use crate::images::server::config::ReplicateConfig;
 
 /// `https://api.replicate.com/v1`: where [`ReplicateConfig::base_url`] points unless a test or a proxy stands in.
 pub const BASE_URL: &str = "https://api.replicate.com/v1";
@@ -94,7 +95,7 @@ impl ReplicateProvider {
 
 impl Provider for ReplicateProvider {
     fn name(&self) -> &'static str {
-        "replicate"
+        REPLICATE.name
     }
 
     fn model(&self) -> String {

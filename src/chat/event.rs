@@ -1,0 +1,162 @@
+//! The events of a running reply, as both targets and the HTTP API see them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Usage;
+use crate::platform::browser::json::read_json;
+
+/// An event of a reply, sent as `text/event-stream` under its name; `data` is JSON. Each has an `id`, which
+/// `Last-Event-ID` takes to go on after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "ssr", derive(Serialize, utoipa::ToSchema))]
+#[cfg_attr(feature = "ssr", serde(tag = "event", content = "data", rename_all = "lowercase"))]
+pub enum ChatEvent {
+    Start(StartEvent),
+    Token(TokenEvent),
+    Fallback(FallbackEvent),
+    Done(DoneEvent),
+    Error(ErrorEvent),
+}
+
+impl ChatEvent {
+    pub const START: &str = "start";
+    pub const TOKEN: &str = "token";
+    pub const FALLBACK: &str = "fallback";
+    pub const DONE: &str = "done";
+    pub const ERROR: &str = "error";
+
+    /// The name under which it is sent.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Start(_) => Self::START,
+            Self::Token(_) => Self::TOKEN,
+            Self::Fallback(_) => Self::FALLBACK,
+            Self::Done(_) => Self::DONE,
+            Self::Error(_) => Self::ERROR,
+        }
+    }
+
+    /// Whether nothing follows an event of this name.
+    #[must_use]
+    pub fn is_last(name: &str) -> bool {
+        matches!(name, Self::DONE | Self::ERROR)
+    }
+
+    /// The event that was sent; `None` for one that this version does not know.
+    #[must_use]
+    pub fn parse(name: &str, data: &str) -> Option<Self> {
+        match name {
+            Self::START => read_json(data).map(Self::Start),
+            Self::TOKEN => read_json(data).map(Self::Token),
+            Self::FALLBACK => read_json(data).map(Self::Fallback),
+            Self::DONE => read_json(data).map(Self::Done),
+            Self::ERROR => read_json(data).map(Self::Error),
+            _ => None,
+        }
+    }
+}
+
+/// The first event of every reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct StartEvent {
+    pub message_id: String,
+    pub conversation_id: String,
+    pub provider: String,
+    pub model: String,
+    /// What is on hold for it.
+    pub credits: i64,
+}
+
+/// The text goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct TokenEvent {
+    pub text: String,
+}
+
+/// Another provider is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct FallbackEvent {
+    pub from: String,
+    pub to: String,
+}
+
+/// The reply is there, and paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DoneEvent {
+    /// The whole text, for who has not seen it come.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reply: Option<String>,
+    pub cached: bool,
+    /// It ended because it was as long as an answer may be.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub cut: bool,
+    pub remaining_credits: i64,
+    /// What was charged.
+    pub credits: i64,
+    pub usage: Option<Usage>,
+}
+
+/// There is no reply, or not all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ErrorEvent {
+    /// For programs.
+    pub code: String,
+    /// For people.
+    pub error: String,
+    /// Always `false`: no result, no charge.
+    pub charged: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generation::encode;
+
+    /// What the server writes is what the browser reads.
+    #[test]
+    fn every_event_is_read_back() {
+        let usage = Some(Usage { input_tokens: 3, output_tokens: 4 });
+        for event in [
+            ChatEvent::Start(StartEvent {
+                message_id: "m".to_owned(),
+                conversation_id: "c".to_owned(),
+                provider: "p".to_owned(),
+                model: "o".to_owned(),
+                credits: 1,
+            }),
+            ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
+            ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
+            ChatEvent::Done(DoneEvent {
+                reply: None,
+                cached: true,
+                cut: false,
+                remaining_credits: 9,
+                credits: 0,
+                usage,
+            }),
+            ChatEvent::Error(ErrorEvent {
+                code: "provider_failed".to_owned(),
+                error: "It failed.".to_owned(),
+                charged: false,
+            }),
+        ] {
+            let sent = encode(&event, 0);
+            assert_eq!(sent.name, event.name());
+            assert_eq!(ChatEvent::is_last(&sent.name), matches!(event, ChatEvent::Done(_) | ChatEvent::Error(_)));
+            assert_eq!(ChatEvent::parse(&sent.name, &sent.data), Some(event));
+        }
+    }
+
+    #[test]
+    fn an_unknown_event_is_ignored() {
+        assert_eq!(ChatEvent::parse("news", "{}"), None);
+    }
+}
