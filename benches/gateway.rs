@@ -272,6 +272,7 @@ async fn write_reply(stores: &Stores, user: Uuid) -> f64 {
         model: "mock".into(),
         fallback_from: None,
         cached: false,
+        cut: false,
         credits: 1,
         error_code: None,
         usage: None,

@@ -43,7 +43,7 @@ async fn ask(provider: &LocalProvider, content: String, max_output_tokens: u32) 
     while let Some(event) = stream.next().await {
         let at = started.elapsed();
         let first = *first.get_or_insert(at);
-        if let ProviderEvent::Done { usage: Some(usage) } = event.expect("no error") {
+        if let ProviderEvent::Done { usage: Some(usage), .. } = event.expect("no error") {
             return Reply { first, total: at, input: usage.input_tokens, output: usage.output_tokens };
         }
     }

@@ -1,33 +1,38 @@
 // A conversation with more messages than a page shows: older ones come when one scrolls up to them, or by a link.
 import { composer, expect, expectAccessible, expectNoOverflow, hydrated, lastAnswer, send, test } from './fixtures';
-import { signUp, startSite } from './site.mjs';
 import type { Page } from '@playwright/test';
 
 const EXCHANGES = 45;
-let site: { url: string; stop: () => Promise<void> };
+// The server of playwright.config.ts where accounts have credits for that.
+const site = `http://127.0.0.1:${Number(process.env.E2E_PORT ?? 34110) + 2}`;
 let cookie: string;
 let conversation: string;
 
+async function post(path: string, body: object) {
+  const headers = { 'content-type': 'application/json', ...(cookie && { cookie }) };
+  const response = await fetch(site + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response;
+}
+
 test.beforeAll(async () => {
   test.setTimeout(180_000);
-  site = await startSite({ FREE_CREDITS: '100' });
-  const user = await signUp(site.url, 'Long');
-  cookie = user.cookie;
+  const email = `${Date.now()}@example.org`;
+  const registered = await post('/api/auth/register', { email, password: 'correct horse battery', name: 'Long' });
+  cookie = registered.headers.getSetCookie()[0].split(';')[0];
   for (let n = 0; n < EXCHANGES; n++) {
     const message = `question ${n} #tokens=30 #pause=0`;
-    const { data } = await user.post('/api/chat', conversation ? { message, conversationId: conversation } : { message });
-    conversation = data.conversationId;
+    const answer = await post('/api/chat', conversation ? { message, conversationId: conversation } : { message });
+    conversation = (await answer.json()).data.conversationId;
   }
 });
 
-test.afterAll(async () => site?.stop());
-
 test.beforeEach(async ({ page }) => {
   const [name, value] = cookie.split('=');
-  await page.context().addCookies([{ name, value, url: site.url }]);
+  await page.context().addCookies([{ name, value, url: site }]);
 });
 
-const address = () => `${site.url}/chat/${conversation}`;
+const address = () => `${site}/chat/${conversation}`;
 const questions = (page: Page) => page.locator('li[data-author="user"] p');
 const older = (page: Page) => page.getByRole('link', { name: 'Older messages' });
 
@@ -104,7 +109,7 @@ test('a page of older messages that was opened by its address turns to the newes
   await page.goto(address());
   await hydrated(page);
   const link = await older(page).getAttribute('href');
-  await page.goto(site.url + link);
+  await page.goto(site + link);
   await page.waitForURL(address());
   await expect(questions(page).last()).toContainText(`question ${EXCHANGES - 1} `);
 });
@@ -112,7 +117,7 @@ test('a page of older messages that was opened by its address turns to the newes
 test('without JavaScript, links lead through a long conversation', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 360, height: 640 } });
   const [name, value] = cookie.split('=');
-  await context.addCookies([{ name, value, url: site.url }]);
+  await context.addCookies([{ name, value, url: site }]);
   const page = await context.newPage();
   await page.goto(address());
   await expect(questions(page)).toHaveCount(20);

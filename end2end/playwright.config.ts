@@ -4,6 +4,27 @@ import { defineConfig } from '@playwright/test';
 const site = Number(process.env.E2E_PORT ?? 34110);
 const upstream = site + 1;
 
+const server = (port: number, data: string, variables: Record<string, string>) => ({
+  command: `rm -rf end2end/test-results/${data} && exec target/release/tessera`,
+  cwd: '..',
+  url: `http://127.0.0.1:${port}/healthz`,
+  reuseExistingServer: false,
+  gracefulShutdown: { signal: 'SIGTERM' as const, timeout: 5_000 },
+  env: {
+    SITE_ADDR: `127.0.0.1:${port}`,
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+    DATA_DIR: `end2end/test-results/${data}`,
+    CHAT_PROVIDERS: 'openai,local',
+    OPENAI_BASE_URL: `http://127.0.0.1:${upstream}/v1`,
+    OPENAI_MODEL: 'scripted',
+    RATE_LIMIT_PER_MINUTE: '1000',
+    // Tests ask the same again and again.
+    CHAT_CACHE: 'off',
+    RUST_LOG: 'warn',
+    ...variables,
+  },
+});
+
 export default defineConfig({
   testDir: '.',
   outputDir: 'test-results',
@@ -34,24 +55,8 @@ export default defineConfig({
       url: `http://127.0.0.1:${upstream}/healthz`,
       reuseExistingServer: false,
     },
-    {
-      command: 'rm -rf end2end/test-results/data && exec target/release/tessera',
-      cwd: '..',
-      url: `http://127.0.0.1:${site}/healthz`,
-      reuseExistingServer: false,
-      gracefulShutdown: { signal: 'SIGTERM', timeout: 5_000 },
-      env: {
-        SITE_ADDR: `127.0.0.1:${site}`,
-        PUBLIC_URL: `http://127.0.0.1:${site}`,
-        DATA_DIR: 'end2end/test-results/data',
-        CHAT_PROVIDERS: 'openai,local',
-        OPENAI_BASE_URL: `http://127.0.0.1:${upstream}/v1`,
-        OPENAI_MODEL: 'scripted',
-        RATE_LIMIT_PER_MINUTE: '1000',
-        // Tests ask the same again and again.
-        CHAT_CACHE: 'off',
-        RUST_LOG: 'warn',
-      },
-    },
+    server(site, 'data', {}),
+    // For conversations that are longer than ten credits.
+    server(site + 2, 'rich', { FREE_CREDITS: '100' }),
   ],
 });

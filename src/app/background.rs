@@ -88,7 +88,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.accounts.delete_expired_sessions(now).await,
         state.stores.attempts.forget_before(now - millis(usage::server::store::KEPT)).await,
         state.stores.chats.forget_hidden(before).await,
-        state.stores.chats.forget_unshown(now_millis() - millis(UNSHOWN_AFTER)).await,
+        state.stores.chats.forget_unshown(now - millis(UNSHOWN_AFTER)).await,
         state.stores.credits.forget_keys(before).await,
     ];
     Ok(kept.into_iter().collect::<StoreResult<()>>()?)

@@ -239,7 +239,10 @@ async fn check_chat(provider: &dyn ChatProvider, patience: Duration) -> Result<S
     match answered.await {
         Ok(Ok(_)) => Ok(provider.model()),
         // What it is to people on a page is not all that whoever runs it wants to know.
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(match provider.problem() {
+            Some(problem) => format!("{problem} ({error})"),
+            None => error.to_string(),
+        }),
         Err(_) => Err("no answer in time".to_owned()),
     }
 }

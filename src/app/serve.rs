@@ -125,7 +125,7 @@ async fn heard(signal: &mut Option<Signal>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The site options of `Leptos.toml`, from the working directory or from beside the program; the defaults where there

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Usage;
+use super::types::is_false;
 use crate::platform::browser::json::read_json;
 
 /// An event of a reply, sent as `text/event-stream` under its name; `data` is JSON. Each has an `id`, which

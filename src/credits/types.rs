@@ -130,7 +130,7 @@ impl ReleaseReason {
     pub const fn excuses_published(self) -> bool {
         match self {
             Self::Incomplete | Self::Interrupted => true,
-            Self::Stopped | Self::Failed | Self::NeverStarted | Self::Deleted => false,
+            Self::Stopped | Self::Failed | Self::NeverStarted | Self::Deleted | Self::Undelivered => false,
         }
     }
 

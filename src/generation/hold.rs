@@ -298,7 +298,9 @@ impl Reserved {
     async fn closed(&self, ended: StoreResult<Option<Closed>>, why: Option<ReleaseReason>) -> AppResult<Closed> {
         let closed = ended?.ok_or(AppError::Internal)?;
         self.generation.metrics.hold_ended(closed.end);
-        if closed.end == HoldEnd::Release && matches!(why, Some(ReleaseReason::Stopped | ReleaseReason::Deleted)) {
+        if closed.end == HoldEnd::Release
+            && matches!(why, Some(ReleaseReason::Stopped | ReleaseReason::Deleted | ReleaseReason::Undelivered))
+        {
             // The provider was asked all the same. One too many changes nothing here: what comes next is refused.
             _ = self.generation.limiter.check(Limit::FreeStop, &self.hold.user.to_string()).await;
         }

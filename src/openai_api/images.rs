@@ -155,7 +155,7 @@ async fn answer_with_urls(
     let made = join_all(ordered.iter().map(|one| await_picture(chat, caller, one))).await;
     those_that_succeeded(made)?;
     // It is asking, or this would not go on.
-    if !leash.hand_over() {
+    if !leash.hand_over().await {
         return Err(AppError::Unavailable);
     }
     let ended = join_all(ordered.iter().map(|one| chat.images.await_end(caller.id, one.accepted.id))).await;

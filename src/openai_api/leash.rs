@@ -1,12 +1,18 @@
 //! What ties work to the connection that it is for.
 
 use std::future::pending;
+use std::time::Duration;
 
+use futures::future::join_all;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::chat::server::Chat;
 use crate::generation::{Delivery, Generation};
 use crate::platform::jobs::StopReason;
+
+/// How long an answer waits for the books to be closed.
+const BOOKS: Duration = Duration::from_millis(500);
 
 /// Stops the work when it is dropped before the answer is whole. What the connection has taken nothing of is then free.
 ///
@@ -42,10 +48,12 @@ impl<T> Leash<T> {
         taken
     }
 
-    /// As [`Leash::take`], of all there is: the work is over.
-    #[must_use]
-    pub fn hand_over(mut self) -> bool {
+    /// As [`Leash::take`], of all there is. Whoever has the answer finds it paid for, unless the books take their time.
+    pub async fn hand_over(mut self) -> bool {
         let taken = self.take();
+        let closed =
+            self.ids.iter().filter_map(|id| self.generation.jobs.get(*id)).map(|job| async move { job.closed().await });
+        _ = timeout(BOOKS, join_all(closed)).await;
         self.let_go();
         taken
     }

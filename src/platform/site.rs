@@ -57,7 +57,7 @@ impl SiteConfig {
                 .into_iter()
                 .filter_map(|text| {
                     text.parse()
-                        .map_err(|_| {
+                        .map_err(|()| {
                             reader
                                 .problem("TRUSTED_PROXIES", format!("{text:?} is no IP address and no network (CIDR)"));
                         })

@@ -207,7 +207,7 @@ mod tests {
             async move {
                 sleep(MOMENT / 10).await;
                 assert!(gate.load(Ordering::SeqCst), "on purpose");
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }));
         until(|| begun.load(Ordering::SeqCst) >= 3).await;

@@ -25,10 +25,9 @@ async fn id_of(user: &User) -> Uuid {
 }
 
 /// What the server has of a message whose hold was made, by a server that was killed right then.
-async fn held_by_the_dead(app: &TestApp, user: Uuid, message: &str, lease: i64) -> Uuid {
+async fn held_by_the_dead(app: &TestApp, user: Uuid, message: &str, lease: i64, id: Uuid) {
     let request = ChatRequest { message: message.to_owned(), ..ChatRequest::default() };
     let body = serde_json::to_vec(&request).unwrap();
-    let id = Uuid::now_v7();
     let hold = NewHold {
         id,
         user,
@@ -40,7 +39,6 @@ async fn held_by_the_dead(app: &TestApp, user: Uuid, message: &str, lease: i64) 
         lease_until: now_millis() + lease,
     };
     app.state.stores.credits.hold(hold).await.unwrap();
-    id
 }
 
 /// Sends until it is more than "not now".
@@ -62,7 +60,7 @@ async fn until_it_begins(user: &User, body: &Value) -> (u16, Value) {
 async fn what_never_began_begins_when_it_is_sent_again() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    held_by_the_dead(&app, id_of(&user).await, "Hello", 8_000).await;
+    held_by_the_dead(&app, id_of(&user).await, "Hello", 8_000, Uuid::now_v7()).await;
     let body = json!({ "message": "Hello" });
     // Its server could still be alive.
     let early = keyed(&user, &body).send().await.unwrap();
@@ -79,8 +77,9 @@ async fn what_was_interrupted_begins_anew_in_its_place() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let owner = id_of(&user).await;
-    let reply = held_by_the_dead(&app, owner, "Hello", -1_000).await;
-    let conversation = Uuid::now_v7();
+    // In this order: ids order a conversation.
+    let (conversation, message_id, reply) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    held_by_the_dead(&app, owner, "Hello", -1_000, reply).await;
     let exchange = NewExchange {
         user: owner,
         conversation,
@@ -88,7 +87,7 @@ async fn what_was_interrupted_begins_anew_in_its_place() {
         hidden: false,
         system_prompt: None,
         replaces: None,
-        message_id: Uuid::now_v7(),
+        message_id,
         text: "Hello".into(),
         images: Vec::new(),
         reply_id: reply,

@@ -29,12 +29,19 @@ async fn a_key_is_shown_once_and_spends_the_users_credits() {
       "data": {
         "budget": null,
         "createdAt": "[time]",
+        "expired": false,
+        "expiresAt": null,
         "hint": "[its end]",
         "id": "[id]",
         "key": "[key]",
         "lastUsedAt": null,
         "name": "My script",
         "perMinute": null,
+        "scopes": [
+          "spend",
+          "read",
+          "manage"
+        ],
         "spent": 0
       },
       "requestId": "[id]",
@@ -199,7 +206,7 @@ async fn a_key_may_do_what_its_scopes_say_and_no_more() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let spends = user.with_key(&json!({ "scopes": ["spend", "spend"] })).await;
-    assert_eq!(keys(&user).await[0]["scopes"], json!(["spend"]));
+    assert_eq!(keys(&user).await[0].scopes, ["spend"]);
     assert_eq!(spends.chat("Hello").await.0, 200);
     let (status, refused) = spends.get_json("/api/conversations").await;
     assert_eq!((status, &refused["code"]), (403, &json!("forbidden")));
@@ -210,7 +217,7 @@ async fn a_key_may_do_what_its_scopes_say_and_no_more() {
     assert_eq!(reads.get_json("/api/conversations").await.1["data"]["items"].as_array().unwrap().len(), 1);
     // Without a word about it, all of it.
     user.with_key(&json!({})).await;
-    assert_eq!(keys(&user).await[0]["scopes"], json!(["spend", "read", "manage"]));
+    assert_eq!(keys(&user).await[0].scopes, ["spend", "read", "manage"]);
 }
 
 #[tokio::test]
@@ -220,15 +227,15 @@ async fn a_key_expires() {
     let program = user.with_key(&json!({ "expiresInDays": 1 })).await;
     assert_eq!(program.chat("Hello").await.0, 200);
     let listed = keys(&user).await;
-    let expires: jiff::Timestamp = listed[0]["expiresAt"].as_str().unwrap().parse().unwrap();
+    let expires: jiff::Timestamp = listed[0].expires_at.as_ref().unwrap().parse().unwrap();
     let left = expires.duration_since(jiff::Timestamp::now());
     assert!((86_000..=86_400).contains(&left.as_secs()), "{left:?}");
-    assert_eq!((&listed[0]["expired"], listed.len()), (&json!(false), 1));
+    assert_eq!((listed[0].expired, listed.len()), (false, 1));
     // In the place of tomorrow.
     let database = rusqlite::Connection::open(app.data_dir().join("tessera.db")).unwrap();
     database.execute("UPDATE api_keys SET expires_at = 1", []).unwrap();
     assert_eq!(program.chat("Hello").await.0, 401);
-    assert_eq!(keys(&user).await[0]["expired"], true);
+    assert!(keys(&user).await[0].expired);
     let page = user.get("/account").send().await.unwrap().text().await.unwrap();
     assert!(page.contains("Expired"));
 }
@@ -264,8 +271,8 @@ async fn the_form_for_a_key_asks_for_scopes_and_days() {
     let (status, page) = html(&[("name", "reader"), ("scoped", "1"), ("read", "on"), ("days", "30")]).await;
     assert_eq!(status, 200, "{page}");
     let listed = keys(&user).await;
-    assert_eq!(listed[0]["scopes"], json!(["read"]));
-    assert!(listed[0]["expiresAt"].is_string());
+    assert_eq!(listed[0].scopes, ["read"]);
+    assert!(listed[0].expires_at.is_some());
     // A key that may do nothing is no key, and no box that was emptied comes back checked.
     let (status, page) = html(&[("name", "kept"), ("scoped", "1")]).await;
     assert!(status == 400 && page.contains("at least one") && page.contains("value=\"kept\""), "{status}");

@@ -4,10 +4,10 @@ use reqwest::Method;
 use reqwest::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::responses::{Conversation, Reply, ShareLink, data, items, refusal};
+use crate::responses::{ChatAnswer, Conversation, ShareLink, data, items, refusal};
 use crate::support::{TestApp, User, answer};
 
-async fn ask(user: &User, body: Value) -> Reply {
+async fn ask(user: &User, body: Value) -> ChatAnswer {
     data(user.post_json("/api/chat", &body).await)
 }
 

@@ -169,7 +169,7 @@ async fn images_that_the_connection_did_not_take_are_free_and_gone() {
     drop(response);
     assert_eq!(settled(&user).await, 20);
     assert_eq!(last_entry(&user).await, (json!("release"), json!("undelivered")));
-    assert!(user.images().await.iter().all(|image| image["status"] == "stopped"));
+    assert!(user.images().await.iter().all(|image| image.status == "stopped"));
     app.clean_up().await;
     assert_eq!(app.count_files().await, 0);
     // With a key they wait for it.

@@ -13,7 +13,7 @@ use tessera::platform::secret::{hash_secret, new_secret};
 use tessera::routes::{Access, ROUTES};
 use uuid::Uuid;
 
-use crate::support::{PASSWORD, TestApp, User, answer};
+use crate::support::{PASSWORD, PNG_URL, TestApp, User, answer};
 
 /// Who asks, in the order of the columns.
 const ROLES: [&str; 6] = ["nobody", "its owner", "another user", "a key to spend", "a key to read", "a key to manage"];
@@ -113,6 +113,8 @@ const TABLE: &[Row] = &[
     ("GET", "/", Nothing, Bare, [200; 6]),
     ("GET", "/components", Nothing, Bare, [200; 6]),
     ("GET", "/share/{token}", Share, Bare, [200; 6]),
+    // An image that is not shown there. That one is, is a test of its own.
+    ("GET", "/share/{token}/images/{id}/{file}", Share, Bare, [404; 6]),
     ("GET", "/sign-up", Nothing, Bare, [200, 303, 303, 303, 303, 303]),
     ("GET", "/sign-in", Nothing, Bare, [200, 303, 303, 303, 303, 303]),
     ("GET", "/chat", Nothing, Bare, [303, 200, 200, 403, 200, 403]),
@@ -122,16 +124,16 @@ const TABLE: &[Row] = &[
     ("GET", "/dashboard", Nothing, Bare, [303, 200, 200, 403, 200, 403]),
     ("GET", "/account", Nothing, Bare, [303, 200, 200, 403, 403, 403]),
     // What pages send. Forms are for people.
-    ("POST", "/fn/{name}", Named("load_dashboard"), Form(""), [500, 200, 200, 500, 200, 500]),
+    ("POST", "/fn/{name}", Named("load_dashboard"), Form(""), [401, 200, 200, 403, 200, 403]),
     ("POST", "/sign-up", Nothing, Form("email={fresh}&password=correct+horse+battery"), [303; 6]),
     ("POST", "/sign-in", Nothing, Form("email={owner}&password=correct+horse+battery"), [303; 6]),
     ("POST", "/sign-out", Session, Form(""), [303; 6]),
     ("POST", "/theme", Nothing, Form("theme=dark"), [303; 6]),
     ("POST", "/language", Nothing, Form("language=en"), [303; 6]),
-    ("POST", "/account", Key, Form("revoke={id}"), [401, 303, 303, 403, 403, 403]),
-    ("POST", "/chat", Nothing, Form("message=Hello"), [401, 303, 303, 403, 403, 403]),
-    ("POST", "/images", Nothing, Form("prompt=a+fox&aspectRatio=21%3A9"), [401, 303, 303, 403, 403, 403]),
-    ("POST", "/images/{id}", Image, Form("action=favorite"), [401, 303, 404, 403, 403, 403]),
+    ("POST", "/account", Key, Form("revoke={id}"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/chat", Nothing, Form("message=Hello"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/images", Nothing, Form("prompt=a+fox&aspectRatio=21%3A9"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/images/{id}", Image, Form("action=favorite"), [303, 303, 404, 403, 403, 403]),
 ];
 
 /// Every method and path that is served. Axum tells its paths to nobody but `Debug`, and its methods to who tries them.
@@ -212,7 +214,7 @@ impl Cast {
                 }
             }
             Attachment => {
-                let body = json!({ "message": "Look", "images": ["data:image/png;base64,iVBORw0KGgo="] });
+                let body = json!({ "message": "Look", "images": [PNG_URL] });
                 let (_, chat) = self.owner.post_json("/api/chat", &body).await;
                 let path = format!("/api/conversations/{}", text(&chat["data"]["conversationId"]));
                 text(&self.owner.get_json(&path).await.1["data"]["messages"][0]["images"][0]["id"])
@@ -254,14 +256,15 @@ async fn every_route_lets_in_whom_it_should() {
     let app = app().await;
     let cast = Cast::of(&app).await;
     let served = routes(&app).await;
-    for (method, path) in &served {
-        assert!(row_of(method, path).is_some(), "{method} {path} has no row: who may ask for it?");
-    }
+    let unknown: Vec<_> = served.iter().filter(|(method, path)| row_of(method, path).is_none()).collect();
+    assert!(unknown.is_empty(), "these have no row; who may ask for them? {unknown:?}");
     let mut wrong = Vec::new();
     for row in TABLE {
         let (method, path, .., expected) = row;
         assert!(served.contains(&((*method).to_owned(), (*path).to_owned())), "there is no {method} {path}");
-        let expired = (&cast.expired, "an expired key", expected[0]);
+        // To a form, a program gets what the API would answer, and not the way to the sign-in page.
+        let is_form_of_people = *method == "POST" && expected[..2] == [303, 303] && expected[3] == 403;
+        let expired = (&cast.expired, "an expired key", if is_form_of_people { 401 } else { expected[0] });
         let asking = cast.roles.iter().zip(ROLES).zip(expected).map(|((user, role), status)| (user, role, *status));
         for (user, role, expected) in asking.chain([expired]) {
             let response = cast.request(&app, row, user).await.send().await.unwrap();
@@ -316,7 +319,6 @@ async fn nothing_is_changed_by_what_comes_from_another_site() {
         vec![("sec-fetch-site", "nonsense")],
         vec![("origin", "https://evil.example")],
         vec![("origin", "null")],
-        vec![("origin", "")],
         vec![("origin", "http://127.0.0.1:1")],
         vec![("origin", "http://localhost:3000.evil.example")],
         vec![("origin", "https://localhost:3000")],

@@ -10,7 +10,7 @@ use tessera::images::server::storage::{ObjectKey, Rendition};
 use tessera::platform::db::now_millis;
 use uuid::Uuid;
 
-use crate::responses::{Conversation, Deleted, Image, Ordered, Page, Reply, data, items, refusal};
+use crate::responses::{ChatAnswer, Conversation, Deleted, Image, Ordered, Page, data, items, refusal};
 use crate::support::{TestApp, User, answer};
 
 /// Small, so that painting takes no time in a test: the shape with the fewest pixels.
@@ -250,7 +250,7 @@ async fn images_are_found_liked_and_deleted_with_their_files() {
 async fn an_image_of_a_conversation_is_shown_there_and_goes_with_it() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let told: Reply = data(user.chat("/image 21:9 a [red] fox").await);
+    let told: ChatAnswer = data(user.chat("/image 21:9 a [red] fox").await);
     assert_eq!((told.credits, told.remaining_credits, told.provider.as_str()), (2, 8, "sketch"));
     let conversation = told.conversation_id;
     let Image { id, aspect_ratio, conversation_id, .. } = user.images().await.remove(0);

@@ -83,7 +83,7 @@ async fn contract(make: impl Fn(u32) -> Arc<dyn RateLimiter>) {
     let sign_in = Attempt::of(Limit::LoginAddress, sue.clone());
     limiter.check_all(&[spend, sign_in.clone()]).await.unwrap_err();
     for left in (0..3).rev() {
-        assert_eq!(limiter.check_all(&[sign_in.clone()]).await.unwrap()[0].remaining, left);
+        assert_eq!(limiter.check_all(std::slice::from_ref(&sign_in)).await.unwrap()[0].remaining, left);
     }
     limiter.check_all(&[look]).await.unwrap_err();
 }
@@ -261,7 +261,7 @@ async fn work_is_stopped_for_nothing_only_so_often_a_day() {
         let wait: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
         assert!((28_000..=28_800).contains(&wait), "{wait}");
         let text = response.text().await.unwrap();
-        assert!(text.contains("rate_limited") && text.contains("stopped"), "{text}");
+        assert!(text.contains("rate_limit") && text.contains("stopped"), "{text}");
     }
     assert_eq!(app.upstream.calls(), calls);
     assert_eq!(user.credits().await, json!({"available": 10, "held": 0, "debt": 0, "plan": "free"}));

@@ -46,7 +46,7 @@ over_every_store! {
 async fn long_talk(app: &TestApp, user: &User, exchanges: usize) -> Uuid {
     let email = tessera::account::Email::parse(&user.email).unwrap();
     let StoredUser { id: owner, .. } = app.state.stores.accounts.find_user(&email).await.unwrap().unwrap();
-    let mut talk = exchange(owner, "question 0.");
+    let mut talk = NewExchange { new_title: Some("A long talk".to_owned()), ..exchange(owner, "question 0.") };
     let conversation = talk.conversation;
     for n in 0..exchanges {
         let text = format!("answer {n}.\n\n```rust\nlet answer = {n};\n```\n");
@@ -60,7 +60,7 @@ async fn long_talk(app: &TestApp, user: &User, exchanges: usize) -> Uuid {
 
 /// The exchanges that a page shows.
 fn shown(page: &str, exchanges: usize) -> Vec<usize> {
-    (0..exchanges).filter(|n| page.contains(&format!(">question {n}.</p>"))).collect()
+    (0..exchanges).filter(|n| page.contains(&format!(">question {n}.<"))).collect()
 }
 
 /// The address of the link with this text.

@@ -41,9 +41,19 @@ async fn assert_only_lines_are_lost(mut program: Program, mut reader: impl FnMut
     assert_eq!(user.chat("#tokens=3").await.0, 200);
     let (status, ready) = user.get_json("/readyz").await;
     assert_eq!((status, &ready["tasksDown"]), (200, &json!([])), "{ready}");
-    let metrics = user.get("/metrics").send().await.unwrap().text().await.unwrap();
-    let lost = metrics.lines().find_map(|line| line.strip_prefix("tessera_log_lines_lost_total ")).unwrap();
-    assert!(lost.parse::<u64>().unwrap() > 100, "{lost}");
+    // Some lines wait, where nobody reads; those after them are lost.
+    let begun = Instant::now();
+    loop {
+        let metrics = user.get("/metrics").send().await.unwrap().text().await.unwrap();
+        let lost = metrics.lines().find_map(|line| line.strip_prefix("tessera_log_lines_lost_total ")).unwrap();
+        if lost.parse::<u64>().unwrap() > 100 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "{lost}");
+        for _ in 0..100 {
+            user.credits().await;
+        }
+    }
     program.terminate();
     assert!(timeout(Duration::from_secs(20), program.ended_well()).await.unwrap());
 }

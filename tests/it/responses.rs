@@ -53,7 +53,7 @@ pub struct Page<T> {
 /// What came of a message.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Reply {
+pub struct ChatAnswer {
     pub reply: String,
     pub conversation_id: String,
     pub message_id: String,
@@ -109,6 +109,9 @@ pub struct ApiKey {
     pub per_minute: Option<u32>,
     pub budget: Option<i64>,
     pub spent: i64,
+    pub scopes: Vec<String>,
+    pub expires_at: Option<String>,
+    pub expired: bool,
     pub last_used_at: Option<String>,
     /// Only of a new one.
     pub key: Option<String>,

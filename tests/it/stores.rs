@@ -172,7 +172,17 @@ over_every_store! {
         fn key() -> StoredKey {
             let id = Uuid::now_v7();
             let (name, hint) = ("A key".to_owned(), "abcd".to_owned());
-            StoredKey { id, name, hint, per_minute: None, budget: None, created_at: now_millis(), last_used_at: None }
+            StoredKey {
+                id,
+                name,
+                hint,
+                per_minute: None,
+                budget: None,
+                scopes: Scope::ALL.to_vec(),
+                expires_at: None,
+                created_at: now_millis(),
+                last_used_at: None,
+            }
         }
         let (user, other) = (new_user(&stores).await, new_user(&stores).await);
         let accounts = stores.accounts;

@@ -66,7 +66,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let Ok(theme) = Theme::from_request_parts(parts, state).await;
-        let caller = Caller::from_headers(&Account::from_ref(state), &parts.headers).await.and_then(Caller::into_person);
+        let caller =
+            Caller::from_headers(&Account::from_ref(state), &parts.headers).await.and_then(Caller::into_person);
         let refuse = |error| refuse_sender(&Site::from_ref(state), theme, parts.uri.path(), &parts.headers, error);
         caller.map(Self).map_err(refuse)
     }

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::Account;
+use super::caller::{MANAGE, READ, SPEND};
 use super::store::{StoredKey, User};
 use crate::account::{
     AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_DAYS, MAX_KEY_NAME_CHARS,
@@ -36,9 +37,9 @@ pub struct KeyGrant {
 #[must_use]
 pub const fn bit(scope: Scope) -> u8 {
     match scope {
-        Scope::Spend => 1,
-        Scope::Read => 2,
-        Scope::Manage => 4,
+        Scope::Spend => SPEND,
+        Scope::Read => READ,
+        Scope::Manage => MANAGE,
     }
 }
 

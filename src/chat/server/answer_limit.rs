@@ -58,7 +58,7 @@ mod tests {
         assert_eq!(said(1, &[&"x".repeat(40)]), ("x".repeat(32), true));
         assert_eq!(said(1, &["x", &"é".repeat(40)]), (format!("x{}", "é".repeat(15)), true), "never half a character");
         assert_eq!(said(2, &[&"x".repeat(40)]), ("x".repeat(40), false));
-        assert_eq!(said(u32::MAX, &[&"x".repeat(100_000)]).1, false);
+        assert!(!said(u32::MAX, &[&"x".repeat(100_000)]).1);
     }
 
     #[test]

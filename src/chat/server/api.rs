@@ -22,7 +22,7 @@ use super::send::Accepted;
 use super::service::{CONVERSATIONS_PAGE, MESSAGES_PAGE};
 use super::store::ConversationFilter;
 use crate::account::server::Account;
-use crate::account::server::caller::{MANAGE, READ, SPEND, Scoped};
+use crate::account::server::caller::{Caller, MANAGE, READ, SPEND, Scoped};
 use crate::account::server::forms::{PageForm, Sender};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::{
@@ -97,11 +97,11 @@ async fn send(
     // An image has no first word to wait for.
     let is_image = read_command(request.message.trim()).is_some();
     // Before anything is held.
-    let watcher = wants_event_stream(&headers).then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
+    let slot = wants_event_stream(&headers).then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
     let Accepted { reply, quota, .. } = chat.send_message(&caller, request, key).await?;
     // What may be megabytes is stored; the answer may take minutes.
     drop(body);
-    let response = if let Some(slot) = watcher {
+    let response = if let Some(slot) = slot {
         stream_reply(&chat, caller.id, reply, None, slot).await?
     } else {
         let (user, watched) = (caller.id, chat.clone());
@@ -262,7 +262,7 @@ async fn show(
     State(chat): State<Chat>,
     caller: Caller,
     PathId(id): PathId,
-    Query(query): Query<MessagesQuery>,
+    ApiQuery(query): ApiQuery<MessagesQuery>,
 ) -> ApiResult<Conversation> {
     let limit = page_limit(query.limit.as_deref(), MESSAGES_PAGE)?;
     Ok(Answer(chat.load_conversation(caller.id, &id.to_string(), query.cursor.as_deref(), limit).await?))

@@ -84,13 +84,14 @@ where
 ///
 /// # Errors
 /// [`AppError::Internal`] for what is no JSON.
-pub fn json_once_taken<T, F>(value: &T, take: F) -> AppResult<Response>
+pub fn json_once_taken<T, F, Fut>(value: &T, take: F) -> AppResult<Response>
 where
     T: Serialize,
-    F: FnOnce() -> bool + Send + 'static,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = bool> + Send + 'static,
 {
     let json = serde_json::to_vec(value).map_err(|_| AppError::Internal)?;
     let length = json.len();
-    let body = async move { if take() { Ok(json) } else { Err(io::Error::other("the answer was given up")) } };
+    let body = async move { if take().await { Ok(json) } else { Err(io::Error::other("the answer was given up")) } };
     Ok(([(CONTENT_TYPE, JSON), (CONTENT_LENGTH, length.into())], Body::from_stream(stream::once(body))).into_response())
 }

@@ -1,7 +1,7 @@
 //! A text as searches compare it: without case, accents and forms of width, each character with where it stands.
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{compose, is_combining_mark};
 
 /// What a character is to a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,8 @@ fn is_of_one(before: char, next: char) -> bool {
     is_combining_mark(next)
         || (is_hangul && matches!(next, '\u{1160}'..='\u{11ff}'))
         || matches!(next, '\u{ff9e}' | '\u{ff9f}')
+        // Vowels of a few scripts are written as one or as two.
+        || compose(before, next).is_some()
 }
 
 /// Accents and vowel points, and what is not seen at all. The marks that make another letter of a kana stay.

@@ -137,6 +137,7 @@ mod tests {
         assert_eq!(index_words("ﾊﾟｿｺﾝ"), index_words("パソコン"));
         assert_eq!(index_words("ＡＢＣ１２３"), ["abc123"]);
         assert_eq!(index_words("한국어"), ["한국", "국어", "어"]);
+        assert_eq!(index_words("\u{16d68}"), index_words("\u{16d67}\u{16d67}"));
         assert_eq!(index_words("Straße ŁÓDŹ İstanbul ΣΊΣΥΦΟΣ"), ["strasse", "lodz", "istanbul", "σισυφοσ"]);
         assert_eq!(index_words(" …!?,。、「」 \0"), Vec::<String>::new());
         assert_eq!(index_words(&"x".repeat(100)), ["x".repeat(WORD_CHARS)]);

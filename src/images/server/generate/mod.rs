@@ -27,6 +27,7 @@ use crate::platform::db::keep_trying;
 use crate::platform::error::AppError;
 use crate::platform::http::request_id::in_request;
 use crate::platform::jobs::{Job, StopReason};
+use crate::usage::Outcome;
 
 /// How long storage may take, all its retries together.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);

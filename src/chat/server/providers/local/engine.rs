@@ -51,8 +51,8 @@ pub(super) fn spawn(path: PathBuf, threads: usize, shared: &Arc<Shared>) -> Opti
 }
 
 /// What a request gets while there is no model file.
-pub(super) fn missing(path: &Path) -> ProviderError {
-    ProviderError::Unavailable(format!("no local model: {} does not exist", path.display()))
+pub(super) fn missing(path: &Path) -> String {
+    format!("no local model: {} does not exist", path.display())
 }
 
 /// Sees to it that nobody waits for a worker that is gone, not even after a panic.
@@ -70,7 +70,7 @@ impl Drop for StopGuard {
 fn run(path: &Path, threads: usize, shared: &Shared) -> Result<(), State> {
     if !path.is_file() {
         warn!(path = %path.display(), "no local model");
-        return Err(State::Missing);
+        return Err(State::Missing(path.to_owned()));
     }
     // llama.cpp is built for it (its default); without it the first token would end the whole program.
     #[cfg(target_arch = "x86_64")]

@@ -52,7 +52,7 @@ struct Shared {
 enum State {
     Loading,
     Ready(Arc<LlamaModel>),
-    Missing,
+    Missing(PathBuf),
     Failed(String),
 }
 
@@ -65,7 +65,7 @@ impl Shared {
     fn stop(&self) -> String {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         match &*state {
-            State::Missing => "there is no local model".into(),
+            State::Missing(path) => engine::missing(path),
             State::Failed(reason) => reason.clone(),
             State::Loading | State::Ready(_) => {
                 let reason = "the local model has stopped".to_owned();
@@ -93,7 +93,7 @@ impl LocalProvider {
         match &*state.unwrap_or_else(PoisonError::into_inner) {
             State::Loading => LocalStatus::Loading,
             State::Ready(_) => LocalStatus::Ready,
-            State::Missing => LocalStatus::Missing,
+            State::Missing(_) => LocalStatus::Missing,
             State::Failed(reason) => LocalStatus::Failed(reason.clone()),
         }
     }
@@ -167,7 +167,7 @@ impl ChatProvider for LocalProvider {
     /// Joins the waiting line. There is one model, so `request.model` is not looked at.
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         match self.status() {
-            LocalStatus::Missing => Err(engine::missing(&self.path)),
+            LocalStatus::Missing => Err(ProviderError::Unavailable(engine::missing(&self.path))),
             LocalStatus::Failed(reason) => Err(ProviderError::Unavailable(reason)),
             LocalStatus::Loading | LocalStatus::Ready if request.turns.is_empty() => {
                 Err(ProviderError::Rejected("a request needs at least one turn".into()))

@@ -11,8 +11,8 @@ use super::documents::StoredAttachment;
 use crate::chat::ImageRef;
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::{NewBranch, parse_image_id};
+use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{run, to_bson};
-use crate::platform::db::{StoreResult, now_millis};
 
 /// Files that are looked after at a time.
 const SWEEP: i64 = 1000;
@@ -53,7 +53,7 @@ impl MongoChatStore {
         if images.is_empty() {
             return Ok(());
         }
-        let now = now_millis();
+        let now = self.mongo.now();
         let new_file = |image: &Image| StoredFile {
             id: to_bson(image.id),
             user: to_bson(user),
@@ -122,9 +122,10 @@ impl MongoChatStore {
                 file: Some(file),
                 ..found
             };
+            let now = self.mongo.now();
             let is_there = run(async move {
                 // Before it is shown; cut off in between, the sweep counts anew.
-                let one_more = doc! { "$inc": { "shown": 1_i64 }, "$set": { "touchedAt": now_millis() } };
+                let one_more = doc! { "$inc": { "shown": 1_i64 }, "$set": { "touchedAt": now } };
                 let shown = doc! { "_id": file, "shown": { "$gt": 0_i64 } };
                 if files.update_one(shown, one_more).await?.matched_count == 0 {
                     return Ok(false);
@@ -146,11 +147,11 @@ impl MongoChatStore {
             run(async move { attachments.find(of).projection(doc! { "file": 1 }).await?.try_collect().await }).await?
         };
         for Reference { id, file } in references {
-            let (files, attachments) = (self.files.clone(), self.attachments.clone());
+            let (files, attachments, now) = (self.files.clone(), self.attachments.clone(), self.mongo.now());
             run(async move {
                 if let Some(file) = file {
                     // Before: cut off below, the sweep finds what is left.
-                    files.update_one(doc! { "_id": file }, doc! { "$set": { "touchedAt": now_millis() } }).await?;
+                    files.update_one(doc! { "_id": file }, doc! { "$set": { "touchedAt": now } }).await?;
                 }
                 let is_gone = attachments.delete_one(doc! { "_id": id }).await?.deleted_count == 1;
                 // Whoever deleted it counts down, nobody else.

@@ -52,11 +52,13 @@ impl PublishedWork {
 pub(super) struct GivenBack {
     published: PublishedWork,
     waiting: Vec<(Uuid, Drift)>,
+    /// Found so far: an entry that moves from its account to the ledger meanwhile is seen in both.
+    found: HashSet<Uuid>,
 }
 
 impl GivenBack {
-    pub(super) const fn new(published: PublishedWork) -> Self {
-        Self { published, waiting: Vec::new() }
+    pub(super) fn new(published: PublishedWork) -> Self {
+        Self { published, waiting: Vec::new(), found: HashSet::new() }
     }
 
     /// Takes an entry of the books; what it should not be, had it been published, is returned sooner or later.
@@ -79,6 +81,7 @@ impl GivenBack {
         let ids: Vec<_> = waiting.iter().map(|(hold, _)| to_bson(*hold)).collect();
         let found: Vec<Published> = self.published.0.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await?;
         let found: HashSet<_> = found.into_iter().map(|published| from_bson(published.hold)).collect();
-        Ok(waiting.into_iter().filter(|(hold, _)| found.contains(hold)).map(|(_, drift)| drift).collect())
+        let mut is_new = |hold: &Uuid| found.contains(hold) && self.found.insert(*hold);
+        Ok(waiting.into_iter().filter(|(hold, _)| is_new(hold)).map(|(_, drift)| drift).collect())
     }
 }
