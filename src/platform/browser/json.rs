@@ -14,7 +14,7 @@ use wasm_bindgen::JsValue;
 use crate::platform::error::{AppError, AppResult};
 
 /// The value of a JSON text; `None` if it is not one of that shape. It reads structs, lists, options, texts, numbers,
-/// booleans and enums without data; a field that is absent counts as `null`, a list as empty.
+/// booleans and enums without data; a field that is absent counts as `null`, a list as empty, a boolean as false.
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(text: &str) -> Option<T> {
     if cfg!(target_arch = "wasm32") {
@@ -93,6 +93,10 @@ impl<'de> de::Deserializer<'de> for Value {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        // What is not so may be left out.
+        if self.0.is_null() || self.0.is_undefined() {
+            return visitor.visit_bool(false);
+        }
         visitor.visit_bool(self.0.as_bool().ok_or(Mismatch)?)
     }
 

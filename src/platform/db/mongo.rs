@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use mongodb::bson::{self, Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::{
@@ -127,6 +128,8 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
+    // Boxed, or each operation would be a task of its own type: a tenth of what a debug build compiles at every edit.
+    let operation: BoxFuture<'static, Result<T, Error>> = Box::pin(operation);
     wait(async { Ok(tokio::spawn(operation).await.map_err(|_| StoreError::Panicked)??) }, Some(PATIENCE)).await
 }
 
