@@ -33,6 +33,24 @@ test('a provider is picked by mouse or by keyboard, and stays picked', async ({ 
   await expect(composer(page)).toHaveValue('');
 });
 
+test('a provider that is picked before the code has come is the one that is asked', async ({ page }) => {
+  let load = () => {};
+  const wanted = new Promise<void>((resolve) => (load = resolve));
+  await page.route('**/*.wasm', async (route) => {
+    await wanted;
+    await route.continue();
+  });
+  await page.goto('/chat', { waitUntil: 'commit' });
+  await page.getByRole('button', { name: /^Model:/ }).click();
+  await page.getByRole('radio', { name: 'OpenAI', exact: true }).click();
+  await page.keyboard.press('Escape');
+  load();
+  const asked = page.waitForRequest('**/api/chat');
+  await send(page, 'Say hello. #tokens=1');
+  expect((await asked).postDataJSON().provider).toBe('openai');
+  await expect(page.getByRole('button', { name: /^Model: ?OpenAI$/ })).toBeVisible();
+});
+
 test('another provider that stands in says for whom, also after a reload', async ({ page }) => {
   await send(page, 'Say hello. #fail');
   const sentence = lastAnswer(page).getByText('Answered by Local because OpenAI failed.');

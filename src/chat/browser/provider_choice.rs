@@ -13,21 +13,9 @@ use crate::i18n::{Text, t};
 use crate::layout::WorkspaceContext;
 use crate::ui::set_cookie;
 
-/// Follows what is chosen, and asks how everybody is.
+/// Asks how everybody is.
 pub(super) async fn open(workspace: WorkspaceContext) {
-    let Some(panel) = document().get_element_by_id(PROVIDERS_ID) else { return };
-    let panel: HtmlElement = panel.unchecked_into();
-    // Once: it stays for as long as the app is there.
-    if !panel.has_attribute("data-followed") {
-        // Neither fails: the name is valid, and so are those of the events.
-        drop(panel.set_attribute("data-followed", ""));
-        let followed = panel.clone();
-        let callback =
-            Closure::<dyn FnMut(Event)>::new(move |event| follow(&followed, workspace, &event)).into_js_value();
-        for kind in ["change", "click", "keydown"] {
-            drop(panel.add_event_listener_with_callback(kind, callback.unchecked_ref()));
-        }
-    }
+    let Some(panel) = watch(workspace) else { return };
     if let Some(picked) = picked_in(&panel) {
         // It fails only for an element that has left the document.
         drop(picked.focus());
@@ -41,6 +29,25 @@ pub(super) async fn open(workspace: WorkspaceContext) {
         }
     }
     show_problem(&panel, workspace);
+}
+
+/// Follows what is chosen, from the first time on. The panel opens without this code: what was chosen while it was loaded
+/// counts.
+pub(super) fn watch(workspace: WorkspaceContext) -> Option<HtmlElement> {
+    let panel: HtmlElement = document().get_element_by_id(PROVIDERS_ID)?.unchecked_into();
+    // Once: it stays for as long as the app is there.
+    if !panel.has_attribute("data-followed") {
+        // Neither fails: the name is valid, and so are those of the events.
+        drop(panel.set_attribute("data-followed", ""));
+        let followed = panel.clone();
+        let callback =
+            Closure::<dyn FnMut(Event)>::new(move |event| follow(&followed, workspace, &event)).into_js_value();
+        for kind in ["change", "click", "keydown"] {
+            drop(panel.add_event_listener_with_callback(kind, callback.unchecked_ref()));
+        }
+        pick(&panel, workspace);
+    }
+    Some(panel)
 }
 
 fn follow(panel: &HtmlElement, workspace: WorkspaceContext, event: &Event) {
@@ -63,8 +70,10 @@ fn follow(panel: &HtmlElement, workspace: WorkspaceContext, event: &Event) {
 fn pick(panel: &HtmlElement, workspace: WorkspaceContext) {
     let Some(picked) = picked_in(panel) else { return };
     let name = picked.value();
-    set_cookie(PROVIDER_COOKIE, &name);
-    workspace.provider.set((!name.is_empty()).then_some(name));
+    if name != workspace.provider.read_untracked().as_deref().unwrap_or_default() {
+        set_cookie(PROVIDER_COOKIE, &name);
+        workspace.provider.set((!name.is_empty()).then_some(name));
+    }
     show_problem(panel, workspace);
 }
 

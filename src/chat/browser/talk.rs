@@ -82,6 +82,7 @@ async fn run(thread: Thread, turn: u32, task: Task) {
 
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
 fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderError> {
+    provider_choice::watch(thread.workspace);
     Ok(match task {
         Task::Ask(question) => Box::pin(send::ask(thread, question)),
         Task::Attach(entry) => Box::pin(stream::attach(thread, turn, entry)),
