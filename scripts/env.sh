@@ -70,4 +70,6 @@ if [ -z "${TESSERA_CHROMIUM:-}" ]; then
     unset tessera_browser
 fi
 
-export PATH
+# .config/nextest.toml counts in these.
+: "${NEXTEST_TEST_THREADS:=$((3 * $(nproc)))}"
+export PATH NEXTEST_TEST_THREADS
