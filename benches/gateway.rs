@@ -44,6 +44,7 @@ use tessera::app::stores::Stores;
 use tessera::chat::MessageState;
 use tessera::chat::server::store::{FinishedReply, NewExchange};
 use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
+use tessera::platform::ids::{ConversationId, MessageId, UserId, WorkId};
 use uuid::Uuid;
 
 type Vars = BTreeMap<String, String>;
@@ -223,9 +224,9 @@ async fn load(caller: &Caller, concurrency: usize) -> (Figures, f64) {
     (Figures::of(all), rate)
 }
 
-async fn new_user(stores: &Stores) -> Uuid {
+async fn new_user(stores: &Stores) -> UserId {
     let user = User {
-        id: Uuid::now_v7(),
+        id: UserId::now_v7(),
         email: format!("{}@example.org", Uuid::now_v7().simple()),
         name: "Bench".into(),
         password_hash: String::new(),
@@ -236,8 +237,8 @@ async fn new_user(stores: &Stores) -> Uuid {
 }
 
 /// What every reply has to write, in microseconds.
-async fn write_reply(stores: &Stores, user: Uuid) -> f64 {
-    let (message_id, id) = (Uuid::now_v7(), Uuid::now_v7());
+async fn write_reply(stores: &Stores, user: UserId) -> f64 {
+    let (message_id, id) = (MessageId::now_v7(), WorkId::now_v7());
     let hold = NewHold {
         id,
         user,
@@ -251,7 +252,7 @@ async fn write_reply(stores: &Stores, user: Uuid) -> f64 {
     let taken = hold.held();
     let exchange = NewExchange {
         user,
-        conversation: Uuid::now_v7(),
+        conversation: ConversationId::now_v7(),
         new_title: Some("hello".into()),
         system_prompt: None,
         hidden: true,
@@ -259,13 +260,13 @@ async fn write_reply(stores: &Stores, user: Uuid) -> f64 {
         message_id,
         text: "hello".into(),
         images: Vec::new(),
-        reply_id: id,
+        reply_id: id.into(),
         provider: "openai".into(),
         model: "mock".into(),
         answer: None,
     };
     let reply = FinishedReply {
-        id,
+        id: id.into(),
         state: MessageState::Complete,
         text: "word1 word2 word3 word4 word5 word6 word7 word8 ".into(),
         provider: "openai".into(),

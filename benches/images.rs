@@ -17,8 +17,8 @@ use tessera::images::server::picture::{Picture, Provenance, develop};
 use tessera::images::server::providers::{ImageOrder, ImageProvider, SketchProvider, Source, Step};
 use tessera::images::server::store::{FinishedImage, MadeImage, NewImage};
 use tessera::images::{AspectRatio, ImageStatus};
+use tessera::platform::ids::{ImageId, RunId, UserId};
 use tower::ServiceExt;
-use uuid::Uuid;
 
 const PROMPTS: [&str; 12] = [
     "A calm mountain lake at dawn, mist over the water",
@@ -57,7 +57,7 @@ fn time(mut work: impl FnMut()) -> f64 {
 /// From the prompt to what is kept.
 async fn make(prompt: &str, seed: u32) -> Picture {
     let order = ImageOrder {
-        id: Uuid::now_v7(),
+        id: ImageId::now_v7(),
         prompt: prompt.to_owned(),
         aspect_ratio: AspectRatio::Wide,
         seed,
@@ -116,10 +116,10 @@ async fn gallery(count: usize) -> [f64; 4] {
     let cookie = response.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
     let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let user = serde_json::from_slice::<serde_json::Value>(&body).unwrap();
-    let user: Uuid = user["data"]["user"]["id"].as_str().unwrap().parse().unwrap();
+    let user: UserId = user["data"]["user"]["id"].as_str().unwrap().parse().unwrap();
     for n in 0..count {
         let new = NewImage {
-            id: Uuid::now_v7(),
+            id: ImageId::now_v7(),
             user,
             shown_in: None,
             prompt: format!("{} ({n})", PROMPTS[n % PROMPTS.len()]),
@@ -128,7 +128,7 @@ async fn gallery(count: usize) -> [f64; 4] {
             provider: "sketch".to_owned(),
             model: "sketch".to_owned(),
             is_ai: false,
-            run: Uuid::now_v7(),
+            run: RunId::now_v7(),
         };
         let (width, height) = new.aspect_ratio.size();
         let made = MadeImage {

@@ -22,7 +22,7 @@ use tessera::credits::server::store::{
 };
 use tessera::platform::db::mongo::{Durability, Mongo};
 use tessera::platform::db::sqlite::Sqlite;
-use uuid::Uuid;
+use tessera::platform::ids::{UserId, WorkId};
 
 const RUN: Duration = Duration::from_secs(3);
 const RICH: i64 = i64::MAX / 4;
@@ -71,7 +71,7 @@ async fn debits(store: Arc<dyn CreditStore>, concurrency: usize) -> (f64, Vec<Du
         let store = store.clone();
         async move {
             let hold = NewHold {
-                id: Uuid::now_v7(),
+                id: WorkId::now_v7(),
                 user,
                 kind: WorkKind::Chat,
                 amount: 1,
@@ -94,7 +94,7 @@ async fn debits(store: Arc<dyn CreditStore>, concurrency: usize) -> (f64, Vec<Du
 /// Runs `work` again and again in so many tasks. Returns pieces of work per second, and how long each took.
 async fn at_once<F, Fut>(concurrency: usize, work: F) -> (f64, Vec<Duration>)
 where
-    F: Fn(Uuid) -> Fut + Clone + Send + 'static,
+    F: Fn(UserId) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Vec<Duration>> + Send,
 {
     let started = Instant::now();
@@ -102,7 +102,7 @@ where
         .map(|_| {
             let work = work.clone();
             tokio::spawn(async move {
-                let (user, mut latencies) = (Uuid::now_v7(), Vec::new());
+                let (user, mut latencies) = (UserId::now_v7(), Vec::new());
                 while started.elapsed() < RUN {
                     latencies.append(&mut work(user).await);
                 }

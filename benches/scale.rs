@@ -28,7 +28,7 @@ use tessera::app::config::Config;
 use tessera::app::stores::Stores;
 use tessera::chat::server::store::NewExchange;
 use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
-use uuid::Uuid;
+use tessera::platform::ids::{ConversationId, MessageId, UserId, WorkId};
 
 const PAGES: [&str; 3] = ["/chat", "/dashboard", "/api/credits/ledger?limit=100"];
 const ROUNDS: usize = 400;
@@ -108,7 +108,7 @@ fn start(vars: &Vars) -> (Server, SocketAddr) {
     (Server(child), addr)
 }
 
-async fn register(http: &Client, addr: SocketAddr) -> (String, Uuid) {
+async fn register(http: &Client, addr: SocketAddr) -> (String, UserId) {
     let body = json!({"email": "bench@example.org", "password": "correct horse battery"});
     let response = http.post(format!("http://{addr}/api/auth/register")).json(&body).send().await.unwrap();
     assert_eq!(response.status(), 201);
@@ -153,11 +153,11 @@ async fn fill(stores: &Stores, users: usize) {
     }
 }
 
-async fn add_user(stores: &Stores) -> Uuid {
-    let id = Uuid::now_v7();
+async fn add_user(stores: &Stores) -> UserId {
+    let id = UserId::now_v7();
     let user = User {
         id,
-        email: format!("{}@example.org", id.simple()),
+        email: format!("{id}@example.org"),
         name: "Somebody".into(),
         password_hash: "none".into(),
         role: Role::User,
@@ -165,15 +165,15 @@ async fn add_user(stores: &Stores) -> Uuid {
     assert!(stores.accounts.create_user(user).await.unwrap());
     let exchange = NewExchange {
         user: id,
-        conversation: Uuid::now_v7(),
+        conversation: ConversationId::now_v7(),
         new_title: Some("A conversation".into()),
         hidden: false,
         system_prompt: None,
         replaces: None,
-        message_id: Uuid::now_v7(),
+        message_id: MessageId::now_v7(),
         text: "How long is a piece of string?".into(),
         images: Vec::new(),
-        reply_id: Uuid::now_v7(),
+        reply_id: MessageId::now_v7(),
         provider: "openai".into(),
         model: "model".into(),
         answer: None,
@@ -183,7 +183,7 @@ async fn add_user(stores: &Stores) -> Uuid {
 }
 
 /// So many entries besides the welcome.
-async fn spend(stores: &Stores, user: Uuid, entries: usize) {
+async fn spend(stores: &Stores, user: UserId, entries: usize) {
     stores.credits.balance(user, "bench").await.unwrap();
     let mut open = None;
     for _ in 0..entries {
@@ -192,7 +192,7 @@ async fn spend(stores: &Stores, user: Uuid, entries: usize) {
             continue;
         }
         let hold = NewHold {
-            id: Uuid::now_v7(),
+            id: WorkId::now_v7(),
             user,
             kind: WorkKind::Chat,
             amount: 1,

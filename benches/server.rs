@@ -27,7 +27,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tessera::credits::server::store::{CreditStore, HoldEnd, HoldOutcome, NewHold, SqliteCreditStore, WorkKind};
 use tessera::platform::db::sqlite::Sqlite;
-use uuid::Uuid;
+use tessera::platform::ids::{UserId, WorkId};
 
 struct Server {
     child: Child,
@@ -216,9 +216,9 @@ async fn ledger_millis(concurrency: usize, rounds: usize) -> f64 {
     let data = TempDir::new().unwrap();
     let db = Sqlite::open(&data.path().join("bench.db")).unwrap();
     let store = Arc::new(SqliteCreditStore::new(db, i64::MAX / 4));
-    let user = Uuid::now_v7();
+    let user = UserId::now_v7();
     median_millis(concurrency, rounds, move || {
-        let (store, id) = (store.clone(), Uuid::now_v7());
+        let (store, id) = (store.clone(), WorkId::now_v7());
         let hold = NewHold {
             id,
             user,

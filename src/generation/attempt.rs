@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Generation, Provider, Reserved};
 use crate::credits::server::store::WorkKind;
 use crate::platform::db::now_millis;
+use crate::platform::ids::AttemptId;
 use crate::usage::server::prices::PriceTable;
 use crate::usage::{Attempt, Outcome};
 
@@ -41,7 +42,7 @@ pub struct PendingAttempt {
     said: Option<Tokens>,
     is_refused: bool,
     /// Whoever puts it down uses this id, so that it is put down once.
-    id: Option<Uuid>,
+    id: Option<AttemptId>,
 }
 
 /// What is put down about the use of an attempt.
@@ -65,7 +66,7 @@ impl PendingAttempt {
         let ago = Duration::from_millis(u64::try_from(now - at).unwrap_or(0));
         let began = Instant::now().checked_sub(ago).unwrap_or_else(Instant::now);
         // Several servers may find it: an id of this work that is no other's.
-        let id = Uuid::from_u128(work.id().as_u128() ^ 1);
+        let id = Uuid::from_u128(Uuid::from(work.id()).as_u128() ^ 1).into();
         Self { began, at, first_token: None, said: None, is_refused: false, id: Some(id) }
     }
 
@@ -125,7 +126,7 @@ impl PendingAttempt {
 
     fn end(&self, work: &Reserved, provider: &'static str, model: String, used: &Used, outcome: Outcome) -> Attempt {
         Attempt {
-            id: self.id.unwrap_or_else(Uuid::now_v7),
+            id: self.id.unwrap_or_else(AttemptId::now_v7),
             request_id: work.request_id().to_owned(),
             reply: work.id(),
             user: work.user(),

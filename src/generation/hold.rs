@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
-use uuid::Uuid;
 
 use super::Generation;
 use crate::account::server::caller::Caller;
@@ -17,6 +16,7 @@ use crate::i18n::{current_language, in_language};
 use crate::platform::db::{StoreResult, keep_trying};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::{current_request_id, in_request};
+use crate::platform::ids::{UserId, WorkId};
 use crate::platform::limits::{Limit, Quota};
 use crate::platform::patience::keep_patience;
 
@@ -30,7 +30,7 @@ const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
 /// Who pays, and for which request.
 #[derive(Debug, Clone)]
 pub struct Payer {
-    pub user: Uuid,
+    pub user: UserId,
     /// The API key that pays.
     pub key: Option<SpendingKey>,
     pub idempotency: Option<Idempotency>,
@@ -51,7 +51,7 @@ pub enum Begun {
     /// It is paid for: it can begin.
     New(Reserved),
     /// The same request came before; the work has this id.
-    Repeated(Uuid),
+    Repeated(WorkId),
 }
 
 /// The price of some work, put aside. A copy is another handle of the same hold, which ends once.
@@ -88,9 +88,9 @@ impl Generation {
     /// # Errors
     /// [`AppError::InsufficientCredits`], [`AppError::OverBudget`], [`AppError::IdempotencyMismatch`],
     /// [`AppError::Unavailable`].
-    pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: Uuid, price: i64) -> AppResult<Begun> {
+    pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: impl Into<WorkId>, price: i64) -> AppResult<Begun> {
         let new = NewHold {
-            id,
+            id: id.into(),
             user: payer.user,
             kind,
             amount: price,
@@ -116,7 +116,7 @@ impl Generation {
     ///
     /// # Errors
     /// [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
-    pub async fn find_repeated(&self, payer: &Payer) -> AppResult<Option<Uuid>> {
+    pub async fn find_repeated(&self, payer: &Payer) -> AppResult<Option<WorkId>> {
         Ok(self.find_before(payer).await?.and_then(|(id, failed)| (!failed).then_some(id)))
     }
 
@@ -124,12 +124,12 @@ impl Generation {
     ///
     /// # Errors
     /// As [`Generation::find_repeated`].
-    pub async fn find_failed(&self, payer: &Payer) -> AppResult<Option<Uuid>> {
+    pub async fn find_failed(&self, payer: &Payer) -> AppResult<Option<WorkId>> {
         Ok(self.find_before(payer).await?.and_then(|(id, failed)| failed.then_some(id)))
     }
 
     /// The work that was begun by the same request before, and whether it failed.
-    async fn find_before(&self, payer: &Payer) -> AppResult<Option<(Uuid, bool)>> {
+    async fn find_before(&self, payer: &Payer) -> AppResult<Option<(WorkId, bool)>> {
         let Some(key) = &payer.idempotency else { return Ok(None) };
         match self.credits.find_key(payer.user, key).await? {
             Some(HoldOutcome::Repeated(id)) => Ok(Some((id, false))),
@@ -143,7 +143,7 @@ impl Generation {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn open_work(&self, user: Uuid, kind: WorkKind) -> AppResult<Vec<Reserved>> {
+    pub async fn open_work(&self, user: UserId, kind: WorkKind) -> AppResult<Vec<Reserved>> {
         let open = self.credits.open_holds(user).await?;
         Ok(open.into_iter().filter(|hold| hold.kind == kind).map(|hold| self.reserved(hold)).collect())
     }
@@ -153,12 +153,12 @@ impl Generation {
     /// # Errors
     /// [`AppError::Unavailable`] where it does not for a while: its server may have been killed, and the same request can begin
     /// anew once that is known. [`AppError::NotFound`] where it was deleted. Those of `find`.
-    pub async fn await_begin<T, F, Fut>(&self, payer: &Payer, id: Uuid, find: F) -> AppResult<()>
+    pub async fn await_begin<T, F, Fut>(&self, payer: &Payer, id: impl Into<WorkId>, find: F) -> AppResult<()>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = StoreResult<Option<T>>>,
     {
-        let begun = Instant::now();
+        let (id, begun) = (id.into(), Instant::now());
         while find().await?.is_none() {
             let is_open = self.credits.is_open(HoldId { id, user: payer.user }).await?;
             // It may have been stored, and have ended, between the two looks.
@@ -196,7 +196,7 @@ impl Generation {
 impl Reserved {
     /// The id of the hold, of the work and of its job.
     #[must_use]
-    pub const fn id(&self) -> Uuid {
+    pub const fn id(&self) -> WorkId {
         self.hold.id
     }
 
@@ -207,7 +207,7 @@ impl Reserved {
 
     /// Whose work it is.
     #[must_use]
-    pub const fn user(&self) -> Uuid {
+    pub const fn user(&self) -> UserId {
         self.hold.user
     }
 

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::hold::LEASE;
 use super::{Generation, ReleaseReason, Reserved};
 use crate::credits::server::store::{HoldId, StaleHold, WorkKind};
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::WorkId;
 use crate::platform::jobs::StopReason;
 
 /// How often running work says that it is alive.
@@ -45,7 +45,7 @@ pub trait Recover: Send + Sync {
     async fn recover(&self, hold: &Reserved) -> AppResult<Recovered>;
 
     /// Which of these, which run here, should stop: those that were asked to, and those that were deleted.
-    async fn stop_requests(&self, running: Vec<Uuid>) -> AppResult<Vec<Uuid>>;
+    async fn stop_requests(&self, running: Vec<WorkId>) -> AppResult<Vec<WorkId>>;
 }
 
 /// What the features know, for each kind of work.
@@ -58,7 +58,7 @@ pub type Recoverers = Arc<[(WorkKind, Arc<dyn Recover>)]>;
 #[derive(Default)]
 pub struct Sweeper {
     /// Holds that could not be ended. They come after all others, so that they keep none from its end.
-    failed: HashSet<Uuid>,
+    failed: HashSet<WorkId>,
 }
 
 impl Sweeper {

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
 use super::Generation;
 use crate::credits::server::store::HoldId;
 use crate::platform::db::patience_is_over;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{UserId, WorkId};
 use crate::platform::jobs::{JobEvent, Position, StopReason};
 
 /// How often a store is asked about work that another process does (or did, before it died).
@@ -34,8 +34,8 @@ impl Generation {
     #[must_use]
     pub fn own_events(
         &self,
-        user: Uuid,
-        id: Uuid,
+        user: UserId,
+        id: impl Into<WorkId>,
         from: Option<Position>,
     ) -> Option<BoxStream<'static, Arc<JobEvent>>> {
         let job = self.jobs.get(id).filter(|job| job.user() == user && from != Some(Position::End))?;
@@ -47,11 +47,12 @@ impl Generation {
     ///
     /// # Errors
     /// Those of `look`; [`AppError::NotFound`] at once.
-    pub async fn await_end<T, F, Fut>(&self, id: Uuid, look: F) -> AppResult<T>
+    pub async fn await_end<T, F, Fut>(&self, id: impl Into<WorkId>, look: F) -> AppResult<T>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = AppResult<Look<T>>>,
     {
+        let id = id.into();
         if let Some(job) = self.jobs.get(id) {
             job.closed().await;
         }
@@ -83,7 +84,7 @@ impl Generation {
     /// Those of `request`.
     pub async fn stop<T>(
         &self,
-        id: Uuid,
+        id: impl Into<WorkId>,
         request: impl Future<Output = AppResult<bool>>,
         ended: impl Future<Output = T>,
     ) -> AppResult<()> {
@@ -104,7 +105,7 @@ impl Generation {
     /// Those of `request`.
     pub async fn stop_before_deletion<T>(
         &self,
-        id: Uuid,
+        id: impl Into<WorkId>,
         request: impl Future<Output = AppResult<bool>>,
         ended: impl Future<Output = T>,
     ) -> AppResult<()> {
@@ -115,12 +116,12 @@ impl Generation {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn held_price(&self, user: Uuid, id: Uuid) -> AppResult<Option<i64>> {
-        Ok(self.credits.hold_amount(HoldId { id, user }).await?)
+    pub async fn held_price(&self, user: UserId, id: impl Into<WorkId>) -> AppResult<Option<i64>> {
+        Ok(self.credits.hold_amount(HoldId { id: id.into(), user }).await?)
     }
 
     /// Tells the jobs of what was deleted to end, as far as they run here.
-    pub fn stop_deleted(&self, ids: impl IntoIterator<Item = Uuid>) {
+    pub fn stop_deleted(&self, ids: impl IntoIterator<Item = impl Into<WorkId>>) {
         for job in ids.into_iter().filter_map(|id| self.jobs.get(id)) {
             job.stop(StopReason::User);
         }

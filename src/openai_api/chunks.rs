@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::chat::{DoneEvent, Usage};
+use crate::platform::ids::MessageId;
 
 /// What all parts of an answer have in common.
 pub struct Completion {
-    pub id: Uuid,
+    pub id: MessageId,
     pub model: String,
     /// Seconds since 1970.
     pub created: i64,
@@ -68,7 +69,7 @@ impl Completion {
     }
 
     fn name(&self) -> String {
-        format!("chatcmpl-{}", self.id.simple())
+        format!("chatcmpl-{}", Uuid::from(self.id).simple())
     }
 
     /// Written by hand: one of these leaves for every token.
@@ -108,7 +109,8 @@ mod tests {
 
     #[test]
     fn chunks_are_what_a_client_expects() {
-        let completion = Completion { id: Uuid::nil(), model: "a \"model\"".into(), created: 7, with_usage: true };
+        let completion =
+            Completion { id: Uuid::nil().into(), model: "a \"model\"".into(), created: 7, with_usage: true };
         let usage = Some(Usage { input_tokens: 2, output_tokens: 5 });
         let done = DoneEvent { reply: None, cached: false, cut: true, remaining_credits: 9, credits: 1, usage };
         let mut chunks = vec![completion.first_chunk(), completion.token_chunk(r#"{"text":"\u00e9\n\"x"}"#).unwrap()];

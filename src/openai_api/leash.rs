@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use crate::chat::server::Chat;
 use crate::generation::{Delivery, Generation};
+use crate::platform::ids::WorkId;
 use crate::platform::jobs::StopReason;
 
 /// How long an answer waits for the books to be closed.
@@ -20,7 +20,7 @@ const BOOKS: Duration = Duration::from_millis(500);
 /// the same key.
 pub(super) struct Leash<T> {
     generation: Generation,
-    ids: Vec<Uuid>,
+    ids: Vec<WorkId>,
     deliveries: Vec<Delivery<T>>,
     is_keyed: bool,
     is_taken: bool,
@@ -33,8 +33,8 @@ impl<T> Leash<T> {
     }
 
     /// Ties this work.
-    pub fn hold(&mut self, id: Uuid) {
-        self.ids.push(id);
+    pub fn hold(&mut self, id: impl Into<WorkId>) {
+        self.ids.push(id.into());
     }
 
     /// The connection asks for the result, or for its first part; `false` where that was given up before.

@@ -1,6 +1,6 @@
 //! An attempt at a provider, as it is recorded.
 
-use uuid::Uuid;
+use crate::platform::ids::{AttemptId, UserId, WorkId};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,10 +62,10 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// `UUIDv7`: orders attempts by time.
-    pub id: Uuid,
+    pub id: AttemptId,
     pub request_id: String,
-    pub reply: Uuid,
-    pub user: Uuid,
+    pub reply: WorkId,
+    pub user: UserId,
     pub provider: String,
     pub model: String,
     pub input_tokens: u32,

@@ -2,6 +2,7 @@
 
 use reqwest::header::SET_COOKIE;
 use serde_json::json;
+use tessera::platform::ids::UserId;
 
 use crate::responses::refusal;
 use crate::support::{PASSWORD, TestApp, answer};
@@ -37,7 +38,7 @@ async fn fifty_first_requests_at_once_make_one_grant() {
     let app = TestApp::start().await;
     // A user that exists, but whose account nobody has opened yet.
     let user = app.user().await;
-    let id = uuid::Uuid::now_v7();
+    let id = UserId::now_v7();
     let opened: Vec<_> = (0..50)
         .map(|n| {
             let state = app.state.clone();

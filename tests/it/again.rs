@@ -9,8 +9,8 @@ use tessera::chat::server::store::NewExchange;
 use tessera::credits::server::store::{NewHold, WorkKind};
 use tessera::generation::check_key;
 use tessera::platform::db::now_millis;
+use tessera::platform::ids::{ConversationId, MessageId, UserId, WorkId};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use crate::support::{TestApp, User, answer};
 
@@ -20,12 +20,12 @@ fn keyed(user: &User, body: &Value) -> RequestBuilder {
     user.post("/api/chat").header("idempotency-key", KEY).json(body)
 }
 
-async fn id_of(user: &User) -> Uuid {
+async fn id_of(user: &User) -> UserId {
     user.get_json("/api/auth/me").await.1["data"]["id"].as_str().unwrap().parse().unwrap()
 }
 
 /// What the server has of a message whose hold was made, by a server that was killed right then.
-async fn held_by_the_dead(app: &TestApp, user: Uuid, message: &str, lease: i64, id: Uuid) {
+async fn held_by_the_dead(app: &TestApp, user: UserId, message: &str, lease: i64, id: WorkId) {
     let request = ChatRequest { message: message.to_owned(), ..ChatRequest::default() };
     let body = serde_json::to_vec(&request).unwrap();
     let hold = NewHold {
@@ -60,7 +60,7 @@ async fn until_it_begins(user: &User, body: &Value) -> (u16, Value) {
 async fn what_never_began_begins_when_it_is_sent_again() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    held_by_the_dead(&app, id_of(&user).await, "Hello", 8_000, Uuid::now_v7()).await;
+    held_by_the_dead(&app, id_of(&user).await, "Hello", 8_000, WorkId::now_v7()).await;
     let body = json!({ "message": "Hello" });
     // Its server could still be alive.
     let early = keyed(&user, &body).send().await.unwrap();
@@ -78,8 +78,8 @@ async fn what_was_interrupted_begins_anew_in_its_place() {
     let user = app.user().await;
     let owner = id_of(&user).await;
     // In this order: ids order a conversation.
-    let (conversation, message_id, reply) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
-    held_by_the_dead(&app, owner, "Hello", -1_000, reply).await;
+    let (conversation, message_id, reply) = (ConversationId::now_v7(), MessageId::now_v7(), MessageId::now_v7());
+    held_by_the_dead(&app, owner, "Hello", -1_000, reply.into()).await;
     let exchange = NewExchange {
         user: owner,
         conversation,

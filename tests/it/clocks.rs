@@ -11,6 +11,7 @@ use tessera::app::config::Config;
 use tessera::app::stores::Stores;
 use tessera::chat::server::store::NewExchange;
 use tessera::platform::db::mongo::to_bson;
+use tessera::platform::ids::{ConversationId, MessageId, UserId};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -167,7 +168,7 @@ async fn a_server_whose_clock_is_days_off_forgets_nobodys_key() {
 }
 
 /// As messages were stored before they had a place: in the order of their ids.
-async fn assert_old_messages_keep_their_order(stores: &Stores, user: Uuid, conversation: Uuid) {
+async fn assert_old_messages_keep_their_order(stores: &Stores, user: UserId, conversation: ConversationId) {
     let read = async || {
         let found = stores.chats.find_conversation(user, conversation).await.unwrap().unwrap();
         found.messages.into_iter().map(|message| message.content).collect::<Vec<_>>()
@@ -180,10 +181,10 @@ async fn assert_old_messages_keep_their_order(stores: &Stores, user: Uuid, conve
         hidden: false,
         system_prompt: None,
         replaces: None,
-        message_id: Uuid::from_u128(1),
+        message_id: Uuid::from_u128(1).into(),
         text: "three".into(),
         images: Vec::new(),
-        reply_id: Uuid::from_u128(2),
+        reply_id: Uuid::from_u128(2).into(),
         provider: "openai".into(),
         model: "fake".into(),
         answer: None,
@@ -206,15 +207,15 @@ async fn messages_of_an_older_sqlite_keep_their_order() {
         old.execute_batch(step).unwrap();
     }
     old.pragma_update(None, "user_version", 4).unwrap();
-    let (user, conversation) = (Uuid::now_v7(), Uuid::now_v7());
+    let (user, conversation) = (UserId::now_v7(), ConversationId::now_v7());
     let insert = "INSERT INTO users VALUES (?1, 'ada@example.org', 'Ada', '', 'USER', 1)";
     old.execute(insert, [user]).unwrap();
     let insert = "INSERT INTO conversations (id, user_id, title, created_at, updated_at) VALUES (?1, ?2, 'one', 1, 1)";
-    old.execute(insert, [conversation, user]).unwrap();
+    old.execute(insert, rusqlite::params![conversation, user]).unwrap();
     for (author, content) in [("user", "one"), ("assistant", "1"), ("user", "two"), ("assistant", "2")] {
         let insert = "INSERT INTO messages (id, conversation_id, author, content, state, created_at)
                       VALUES (?1, ?2, ?3, ?4, 'complete', 1)";
-        old.execute(insert, rusqlite::params![Uuid::now_v7(), conversation, author, content]).unwrap();
+        old.execute(insert, rusqlite::params![MessageId::now_v7(), conversation, author, content]).unwrap();
     }
     drop(old);
     let vars = [("DATA_DIR".to_owned(), data.path().to_str().unwrap().to_owned())];
@@ -230,12 +231,12 @@ async fn messages_of_an_older_mongodb_keep_their_order() {
     let options = mongodb::options::ClientOptions::parse(&uri).await.unwrap();
     let name = options.default_database.clone().unwrap();
     let old = mongodb::Client::with_options(options).unwrap().database(&name);
-    let (user, conversation) = (Uuid::now_v7(), Uuid::now_v7());
+    let (user, conversation) = (UserId::now_v7(), ConversationId::now_v7());
     let new = doc! { "_id": to_bson(conversation), "user": to_bson(user), "title": "one", "createdAt": 1_i64, "updatedAt": 1_i64 };
     old.collection::<Document>("conversations").insert_one(new).await.unwrap();
     for (author, content) in [("user", "one"), ("assistant", "1"), ("user", "two"), ("assistant", "2")] {
         let message = doc! {
-            "_id": to_bson(Uuid::now_v7()), "conversation": to_bson(conversation), "user": to_bson(user),
+            "_id": to_bson(MessageId::now_v7()), "conversation": to_bson(conversation), "user": to_bson(user),
             "author": author, "content": content, "state": "complete", "createdAt": 1_i64,
         };
         old.collection::<Document>("messages").insert_one(message).await.unwrap();

@@ -5,14 +5,14 @@ use tessera::images::server::storage::{
     CloudinaryConfig, CloudinaryStore, HashAlgorithm, ObjectKey, ObjectStore, Rendition, StorageError,
     parse_cloudinary_url,
 };
-use uuid::Uuid;
+use tessera::platform::ids::ImageId;
 
 use crate::fake_cloudinary::FakeCloudinary;
 
 const PNG: Bytes = Bytes::from_static(b"\x89PNG\r\n\x1a\n and so on");
 
 fn new_key() -> ObjectKey {
-    ObjectKey::new(Uuid::now_v7(), Rendition::Full)
+    ObjectKey::new(ImageId::now_v7(), Rendition::Full)
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use tessera::account::server::keys::KEY_PREFIX;
 use tessera::account::server::store::StoredKey;
 use tessera::app::{features, router};
 use tessera::platform::db::now_millis;
+use tessera::platform::ids::ApiKeyId;
 use tessera::platform::secret::{hash_secret, new_secret};
 use tessera::routes::{Access, ROUTES};
 use uuid::Uuid;
@@ -176,7 +177,7 @@ impl Cast {
         let secret = format!("{KEY_PREFIX}{}", new_secret());
         let id = owner.get_json("/api/auth/me").await.1["data"]["id"].as_str().unwrap().parse().unwrap();
         let stored = StoredKey {
-            id: Uuid::now_v7(),
+            id: ApiKeyId::now_v7(),
             name: "yesterday's".into(),
             hint: "0000".into(),
             per_minute: None,

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use redis::AsyncCommands;
 use serde_json::{Value, json};
+use tessera::platform::ids::WorkId;
 use tessera::platform::jobs::{JobEvent, JobFeed, Position, RedisJobFeed};
 use tessera::platform::sse::SseEvent;
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
 use crate::fake_gemini::FakeGemini;
 use crate::servers::{RedisServer, until};
@@ -27,7 +27,7 @@ fn end() -> Arc<JobEvent> {
 async fn early_and_late_readers_of_the_feed_see_the_same() {
     let server = RedisServer::start().await;
     let (here, there) = (RedisJobFeed::new(server.connect().await), RedisJobFeed::new(server.connect().await));
-    let (job, other) = (Uuid::now_v7(), Uuid::now_v7());
+    let (job, other) = (WorkId::now_v7(), WorkId::now_v7());
     let early = tokio::spawn(there.read(job).collect::<Vec<_>>());
     // More than are written or read in one go.
     let mut events: Vec<_> = (1..=2000).map(token).collect();
@@ -43,7 +43,7 @@ async fn early_and_late_readers_of_the_feed_see_the_same() {
     let ttl: i64 = server.look().await.ttl(format!("tessera:job:{job}")).await.unwrap();
     assert!((1..=600).contains(&ttl), "{ttl}");
     // A job that nobody knows says nothing, and does not end either.
-    assert!(timeout(Duration::from_millis(300), there.read(Uuid::now_v7()).next()).await.is_err());
+    assert!(timeout(Duration::from_millis(300), there.read(WorkId::now_v7()).next()).await.is_err());
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_feed_whose_redis_goes_away_loses_events_and_goes_on() {
     let mut server = RedisServer::start().await;
     let redis = server.connect().await;
     let feed = RedisJobFeed::new(redis.clone());
-    let job = Uuid::now_v7();
+    let job = WorkId::now_v7();
     let mut events = feed.read(job);
     feed.publish(job, token(1));
     assert_eq!(events.next().await.unwrap().position, Position::At(1));
@@ -240,7 +240,7 @@ async fn what_the_feed_lost_doubled_or_mixed_up_is_mended_from_the_store() {
     there.cookie.clone_from(&user.cookie);
     let mut events = user.chat_stream(&json!({"message": "#tokens=40 #pause=50"})).await;
     let (_, start) = events.next_named("start").await;
-    let id: Uuid = start["messageId"].as_str().unwrap().parse().unwrap();
+    let id: WorkId = start["messageId"].as_str().unwrap().parse().unwrap();
     let watched = tokio::spawn({
         let there = there.clone();
         async move { there.watch(&id.to_string(), None).await.all().await }

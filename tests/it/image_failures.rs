@@ -11,6 +11,7 @@ use tessera::app::config::Config;
 use tessera::app::stores::{Stores, build_storage};
 use tessera::images::server::garbage::{clean, take_inventory};
 use tessera::platform::db::now_millis;
+use tessera::platform::ids::UserId;
 use tokio::time::sleep;
 
 use crate::fake_cloudinary::FakeCloudinary;
@@ -406,7 +407,7 @@ impl User {
 }
 
 impl TestApp {
-    async fn user_id(&self, user: &User) -> uuid::Uuid {
+    async fn user_id(&self, user: &User) -> UserId {
         let (_, me): (u16, Value) = user.get_json("/api/auth/me").await;
         me["data"]["id"].as_str().unwrap().parse().unwrap()
     }

@@ -7,13 +7,13 @@ use tessera::images::server::store::{
 };
 use tessera::images::{AspectRatio, Image, ImageStatus, MOST_RUNNING};
 use tessera::platform::db::now_millis;
-use uuid::Uuid;
+use tessera::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
 use crate::contracts::over_every_store;
 
-pub fn new_image(user: Uuid, prompt: &str) -> NewImage {
+pub fn new_image(user: UserId, prompt: &str) -> NewImage {
     NewImage {
-        id: Uuid::now_v7(),
+        id: ImageId::now_v7(),
         user,
         shown_in: None,
         prompt: prompt.to_owned(),
@@ -22,7 +22,7 @@ pub fn new_image(user: Uuid, prompt: &str) -> NewImage {
         provider: "replicate".into(),
         model: "flux".into(),
         is_ai: true,
-        run: Uuid::now_v7(),
+        run: RunId::now_v7(),
     }
 }
 
@@ -53,36 +53,36 @@ fn failed(image: &NewImage, has_stray_files: bool) -> FinishedImage {
 }
 
 /// An image that can be shown.
-async fn complete(images: &dyn ImageStore, user: Uuid, prompt: &str) -> Uuid {
+async fn complete(images: &dyn ImageStore, user: UserId, prompt: &str) -> ImageId {
     let new = new_image(user, prompt);
     assert!(images.begin(new.clone()).await.unwrap());
     assert!(images.finish(made(&new)).await.unwrap());
     new.id
 }
 
-async fn all(images: &dyn ImageStore, user: Uuid) -> Vec<Image> {
+async fn all(images: &dyn ImageStore, user: UserId) -> Vec<Image> {
     images.list(user, &ImageFilter::default(), None, 100).await.unwrap().unwrap().items
 }
 
-async fn strays(images: &dyn ImageStore) -> Vec<Uuid> {
+async fn strays(images: &dyn ImageStore) -> Vec<ImageId> {
     let found = images.strays(now_millis() + 1, 1000).await.unwrap();
     found.into_iter().map(|stray| stray.id).collect()
 }
 
 over_every_store! {
     async fn an_image_is_found_by_the_reply_that_shows_it(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
-        let (conversation, reply) = (Uuid::now_v7(), Uuid::now_v7());
+        let (images, user) = (stores.images, UserId::now_v7());
+        let (conversation, reply) = (ConversationId::now_v7(), MessageId::now_v7());
         let new = NewImage { shown_in: Some((conversation, reply)), ..new_image(user, "a fox") };
         assert!(images.begin(new.clone()).await.unwrap() && images.begin(new_image(user, "a hen")).await.unwrap());
         assert_eq!(images.find_shown(conversation, reply).await.unwrap(), Some(new.id));
-        assert_eq!(images.find_shown(conversation, Uuid::now_v7()).await.unwrap(), None);
-        assert_eq!(images.find_shown(Uuid::now_v7(), reply).await.unwrap(), None);
+        assert_eq!(images.find_shown(conversation, MessageId::now_v7()).await.unwrap(), None);
+        assert_eq!(images.find_shown(ConversationId::now_v7(), reply).await.unwrap(), None);
     }
 
     async fn an_image_runs_and_ends_once(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
-        let new = NewImage { shown_in: Some((Uuid::now_v7(), Uuid::now_v7())), ..new_image(user, "a fox") };
+        let (images, user) = (stores.images, UserId::now_v7());
+        let new = NewImage { shown_in: Some((ConversationId::now_v7(), MessageId::now_v7())), ..new_image(user, "a fox") };
         assert!(images.begin(new.clone()).await.unwrap());
         let running = images.find(user, new.id).await.unwrap().unwrap();
         assert_eq!((running.status, running.credits, running.seed), (ImageStatus::Running, 0, u32::MAX));
@@ -101,11 +101,11 @@ over_every_store! {
         assert_eq!(image.thumbnail_url, format!("/api/images/{}/thumbnail", new.id));
         assert_eq!(images.look_up(new.id).await.unwrap(), Found::Ended { credits: 2, shown_in: new.shown_in });
         assert!(strays(images.as_ref()).await.is_empty());
-        assert_eq!(images.find(Uuid::now_v7(), new.id).await.unwrap(), None, "somebody else's is not there");
+        assert_eq!(images.find(UserId::now_v7(), new.id).await.unwrap(), None, "somebody else's is not there");
     }
 
     async fn only_one_run_writes(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
+        let (images, user) = (stores.images, UserId::now_v7());
         let new = new_image(user, "a fox");
         assert!(images.begin(new.clone()).await.unwrap());
         let to = |remote_id: Option<&str>| Assignment {
@@ -120,7 +120,7 @@ over_every_store! {
         assert!(!images.learn_remote_id(new.id, "p2").await.unwrap(), "told otherwise");
         assert!(images.assign(new.id, new.run, to(Some("p1"))).await.unwrap());
 
-        let runs = [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
+        let runs = [RunId::now_v7(), RunId::now_v7(), RunId::now_v7()];
         let taken = futures::future::join_all(runs.map(|run| images.take_over(new.id, new.run, run))).await;
         let winners: Vec<_> = runs.iter().zip(taken).filter(|(_, taken)| *taken.as_ref().unwrap()).collect();
         assert_eq!(winners.len(), 1, "of several that sweep, one goes on");
@@ -135,12 +135,12 @@ over_every_store! {
     }
 
     async fn a_user_has_so_many_running_and_no_more(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
+        let (images, user) = (stores.images, UserId::now_v7());
         let tries: Vec<_> = (0..MOST_RUNNING * 3).map(|n| new_image(user, &n.to_string())).collect();
         let begun = futures::future::join_all(tries.iter().map(|new| images.begin(new.clone()))).await;
         let begun: Vec<_> = tries.into_iter().zip(begun).filter(|(_, begun)| *begun.as_ref().unwrap()).collect();
         assert_eq!(begun.len(), MOST_RUNNING);
-        assert!(images.begin(new_image(Uuid::now_v7(), "another user")).await.unwrap());
+        assert!(images.begin(new_image(UserId::now_v7(), "another user")).await.unwrap());
         assert!(images.finish(failed(&begun[0].0, false)).await.unwrap());
         assert!(images.begin(new_image(user, "a place is free")).await.unwrap());
         assert!(!images.begin(new_image(user, "and taken")).await.unwrap());
@@ -149,14 +149,14 @@ over_every_store! {
     }
 
     async fn stopping_is_asked_for_and_deleting_stops(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
+        let (images, user) = (stores.images, UserId::now_v7());
         let new: Vec<_> = (0..3).map(|n| new_image(user, &n.to_string())).collect();
         for image in &new {
             assert!(images.begin(image.clone()).await.unwrap());
         }
         let ids: Vec<_> = new.iter().map(|image| image.id).collect();
         assert!(images.stop_requests(ids.clone()).await.unwrap().is_empty());
-        assert!(!images.request_stop(Uuid::now_v7(), ids[0]).await.unwrap());
+        assert!(!images.request_stop(UserId::now_v7(), ids[0]).await.unwrap());
         assert!(images.request_stop(user, ids[0]).await.unwrap());
         images.delete(user, vec![ids[1]]).await.unwrap();
         assert_eq!(images.stop_requests(ids.clone()).await.unwrap(), ids[..2]);
@@ -165,17 +165,17 @@ over_every_store! {
     }
 
     async fn lists_are_paged_searched_and_filtered(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
+        let (images, user) = (stores.images, UserId::now_v7());
         let mut ids = Vec::new();
         for n in 0..7 {
             ids.push(complete(images.as_ref(), user, &format!("Fox {n} in 100% snow_")).await);
         }
-        complete(images.as_ref(), Uuid::now_v7(), "Fox of somebody else").await;
+        complete(images.as_ref(), UserId::now_v7(), "Fox of somebody else").await;
         ids.reverse();
         let (mut seen, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let page = images.list(user, &ImageFilter::default(), cursor.as_deref(), 3).await.unwrap().unwrap();
-            seen.extend(page.items.iter().map(|image| image.id.parse::<Uuid>().unwrap()));
+            seen.extend(page.items.iter().map(|image| image.id.parse::<ImageId>().unwrap()));
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;
@@ -194,7 +194,7 @@ over_every_store! {
         assert_eq!(count("", true).await, 0);
         assert!(images.set_favorite(user, ids[2], true).await.unwrap());
         assert!(images.set_favorite(user, ids[2], true).await.unwrap(), "twice");
-        assert!(!images.set_favorite(Uuid::now_v7(), ids[3], true).await.unwrap());
+        assert!(!images.set_favorite(UserId::now_v7(), ids[3], true).await.unwrap());
         assert_eq!((count("", true).await, count("fox", true).await, count("cat", true).await), (1, 1, 0));
         assert!(images.find(user, ids[2]).await.unwrap().unwrap().favorite);
         assert!(images.set_favorite(user, ids[2], false).await.unwrap());
@@ -202,12 +202,12 @@ over_every_store! {
     }
 
     async fn neighbors_are_those_that_can_be_shown(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
+        let (images, user) = (stores.images, UserId::now_v7());
         let first = complete(images.as_ref(), user, "first").await;
         let broken = new_image(user, "broken");
         images.begin(broken.clone()).await.unwrap();
         images.finish(failed(&broken, false)).await.unwrap();
-        complete(images.as_ref(), Uuid::now_v7(), "somebody else's").await;
+        complete(images.as_ref(), UserId::now_v7(), "somebody else's").await;
         let middle = complete(images.as_ref(), user, "middle").await;
         let last = complete(images.as_ref(), user, "last").await;
         assert_eq!(images.neighbors(user, middle).await.unwrap(), (Some(last), Some(first)));
@@ -218,14 +218,14 @@ over_every_store! {
     }
 
     async fn deleting_queues_the_files_in_the_same_step(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
-        let conversation = Uuid::now_v7();
-        let talked = NewImage { shown_in: Some((conversation, Uuid::now_v7())), ..new_image(user, "in a talk") };
+        let (images, user) = (stores.images, UserId::now_v7());
+        let conversation = ConversationId::now_v7();
+        let talked = NewImage { shown_in: Some((conversation, MessageId::now_v7())), ..new_image(user, "in a talk") };
         images.begin(talked.clone()).await.unwrap();
         let alone = complete(images.as_ref(), user, "alone").await;
         let kept = complete(images.as_ref(), user, "kept").await;
-        assert!(images.delete(Uuid::now_v7(), vec![alone]).await.unwrap().is_empty());
-        assert_eq!(images.delete(user, vec![alone, Uuid::now_v7()]).await.unwrap(), [alone]);
+        assert!(images.delete(UserId::now_v7(), vec![alone]).await.unwrap().is_empty());
+        assert_eq!(images.delete(user, vec![alone, ImageId::now_v7()]).await.unwrap(), [alone]);
         assert!(images.delete(user, vec![alone]).await.unwrap().is_empty(), "it is gone");
         assert_eq!(images.delete_of_conversation(user, conversation).await.unwrap(), [talked.id]);
         assert!(!images.finish(made(&talked)).await.unwrap(), "there is nothing to charge for");
@@ -246,19 +246,19 @@ over_every_store! {
     }
 
     async fn stray_files_are_queued_but_never_those_of_an_image(stores) {
-        let (images, user) = (stores.images, Uuid::now_v7());
+        let (images, user) = (stores.images, UserId::now_v7());
         let shown = complete(images.as_ref(), user, "shown").await;
         let running = new_image(user, "running");
         images.begin(running.clone()).await.unwrap();
         let broken = new_image(user, "broken");
         images.begin(broken.clone()).await.unwrap();
         assert!(images.finish(failed(&broken, true)).await.unwrap());
-        let unknown = Uuid::now_v7();
+        let unknown = ImageId::now_v7();
         images.queue_strays(vec![shown, running.id, unknown]).await.unwrap();
         images.queue_strays(vec![unknown]).await.unwrap();
         let queued: HashSet<_> = strays(images.as_ref()).await.into_iter().collect();
         assert_eq!(queued, HashSet::from([broken.id, unknown]));
-        let ids = vec![shown, running.id, broken.id, unknown, Uuid::now_v7()];
+        let ids = vec![shown, running.id, broken.id, unknown, ImageId::now_v7()];
         let known: HashSet<_> = images.known(ids.clone()).await.unwrap().into_iter().collect();
         assert_eq!(known, ids[..4].iter().copied().collect());
         images.forget_strays(vec![broken.id, unknown]).await.unwrap();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tessera::images::server::garbage::{clean, sweep, take_inventory};
 use tessera::images::server::storage::{ObjectKey, Rendition};
 use tessera::platform::db::now_millis;
+use tessera::platform::ids::ImageId;
 use uuid::Uuid;
 
 use crate::responses::{ChatAnswer, Conversation, Deleted, Image, Ordered, Page, data, items, refusal};
@@ -355,8 +356,8 @@ async fn files_that_no_image_knows_are_found_and_deleted() {
     assert_eq!(user.make_image("a fox").await.0, 200);
     let (images, objects) = (app.state.stores.images.as_ref(), app.state.images.objects.as_ref());
     // Of an hour ago and more, by its id.
-    let old: Uuid = "01900000-0000-7000-8000-000000000001".parse().unwrap();
-    let young = Uuid::now_v7();
+    let old: ImageId = "01900000-0000-7000-8000-000000000001".parse().unwrap();
+    let young = ImageId::now_v7();
     for id in [old, young] {
         objects.put(ObjectKey::new(id, Rendition::Full), "bytes".into()).await.unwrap();
     }
@@ -372,7 +373,10 @@ async fn files_that_no_image_knows_are_found_and_deleted() {
     assert_eq!(app.count_files().await, 3);
     // Many more than there are images are somebody else's.
     for n in 0..30_u128 {
-        objects.put(ObjectKey::new(Uuid::from_u128(old.as_u128() + n), Rendition::Full), "bytes".into()).await.unwrap();
+        objects
+            .put(ObjectKey::new(Uuid::from_u128(Uuid::from(old).as_u128() + n).into(), Rendition::Full), "bytes".into())
+            .await
+            .unwrap();
     }
     assert!(sweep(images, objects).await.is_err());
     tokio::time::sleep(Duration::from_millis(10)).await;

@@ -10,16 +10,16 @@ use tessera::credits::{Balance, EntryKind, ReleaseReason};
 use tessera::images::server::store::NewImage;
 use tessera::platform::db::now_millis;
 use tessera::platform::db::sqlite::Sqlite;
-use uuid::Uuid;
+use tessera::platform::ids::{ApiKeyId, UserId, WorkId};
 
 use crate::contracts::{open_at, over_every_store};
 use crate::image_store::new_image;
 use crate::mongod::{Kind, Mongod};
 use crate::support::assert_audit_is_clean;
 
-pub fn hold_of(user: Uuid, amount: i64) -> NewHold {
+pub fn hold_of(user: UserId, amount: i64) -> NewHold {
     NewHold {
-        id: Uuid::now_v7(),
+        id: WorkId::now_v7(),
         user,
         kind: WorkKind::Chat,
         amount,
@@ -30,7 +30,7 @@ pub fn hold_of(user: Uuid, amount: i64) -> NewHold {
     }
 }
 
-pub fn posting(user: Uuid, kind: PostingKind, amount: i64, key: &str) -> NewPosting {
+pub fn posting(user: UserId, kind: PostingKind, amount: i64, key: &str) -> NewPosting {
     NewPosting { user, kind, amount, key: key.into(), request_id: "request".into(), reason: Some("a reason".into()) }
 }
 
@@ -42,7 +42,7 @@ pub fn with_key(mut hold: NewHold, key: &str, body: u8) -> NewHold {
 over_every_store! {
     async fn an_account_opens_once_with_its_grant(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let opened: Vec<_> = (0..50).map(|n| {
             let store = store.clone();
             tokio::spawn(async move {
@@ -65,7 +65,7 @@ over_every_store! {
 
     async fn parallel_holds_never_take_more_than_there_is(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let holds: Vec<_> = (0..100).map(|_| {
             let store = store.clone();
             tokio::spawn(async move { store.hold(hold_of(user, 3)).await.unwrap() })
@@ -84,8 +84,8 @@ over_every_store! {
 
     async fn a_key_never_spends_more_than_its_budget(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
-        let key = SpendingKey { id: Uuid::now_v7(), budget: Some(5) };
+        let user = UserId::now_v7();
+        let key = SpendingKey { id: ApiKeyId::now_v7(), budget: Some(5) };
         let by_key = |amount| NewHold { key: Some(key), ..hold_of(user, amount) };
         let tries: Vec<_> = (0..40).map(|_| {
             let (store, hold) = (store.clone(), by_key(1));
@@ -110,10 +110,10 @@ over_every_store! {
         assert_eq!(store.hold(by_key(1)).await.unwrap(), HoldOutcome::OverBudget { left: 0 });
         assert_eq!(store.key_spending(user).await.unwrap(), [(key.id, 5)].into());
         // Another key and no key are their own; a budget below the price is none at all.
-        let other = SpendingKey { id: Uuid::now_v7(), budget: None };
+        let other = SpendingKey { id: ApiKeyId::now_v7(), budget: None };
         assert!(matches!(store.hold(NewHold { key: Some(other), ..hold_of(user, 1) }).await.unwrap(), HoldOutcome::Held(_)));
         assert!(matches!(store.hold(hold_of(user, 1)).await.unwrap(), HoldOutcome::Held(_)));
-        let small = SpendingKey { id: Uuid::now_v7(), budget: Some(1) };
+        let small = SpendingKey { id: ApiKeyId::now_v7(), budget: Some(1) };
         let refused = store.hold(NewHold { key: Some(small), ..hold_of(user, 2) }).await.unwrap();
         assert_eq!(refused, HoldOutcome::OverBudget { left: 1 });
         // A hold that a dead server left behind says which key it was.
@@ -125,7 +125,7 @@ over_every_store! {
     }
 
     async fn what_was_published_is_known_for_good(stores) {
-        let (store, user) = (stores.credits, Uuid::now_v7());
+        let (store, user) = (stores.credits, UserId::now_v7());
         let (read, unread) = (hold_of(user, 1), NewHold { kind: WorkKind::Image, ..hold_of(user, 2) });
         let id = |hold: &NewHold| HoldId { id: hold.id, user };
         for hold in [&read, &unread] { store.hold(hold.clone()).await.unwrap(); }
@@ -138,14 +138,14 @@ over_every_store! {
         store.end_hold(&read.held(), HoldEnd::Settle, None).await.unwrap();
         assert!(store.is_published(id(&read)).await.unwrap(), "also when it has ended");
         assert!(!store.is_published(id(&unread)).await.unwrap());
-        assert!(!store.is_published(HoldId { id: read.id, user: Uuid::now_v7() }).await.unwrap());
+        assert!(!store.is_published(HoldId { id: read.id, user: UserId::now_v7() }).await.unwrap());
         assert_eq!(store.open_holds(user).await.unwrap(), [unread.held()]);
-        assert!(store.open_holds(Uuid::now_v7()).await.unwrap().is_empty());
+        assert!(store.open_holds(UserId::now_v7()).await.unwrap().is_empty());
     }
 
     async fn a_hold_ends_once_whoever_ends_it(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let hold = hold_of(user, 2);
         let held = hold.held();
         store.hold(hold).await.unwrap();
@@ -161,15 +161,15 @@ over_every_store! {
         let expected = if seen[0] == HoldEnd::Settle { 8 } else { 10 };
         assert_eq!((balance.available, balance.held), (expected, 0));
         assert_eq!(store.ledger(user, None, 100).await.unwrap().unwrap().items.len(), 3);
-        let nobodys = Hold { id: Uuid::now_v7(), ..held.clone() };
+        let nobodys = Hold { id: WorkId::now_v7(), ..held.clone() };
         assert!(store.end_hold(&nobodys, HoldEnd::Settle, None).await.unwrap().is_none());
-        let somebody_elses = Hold { user: Uuid::now_v7(), ..held };
+        let somebody_elses = Hold { user: UserId::now_v7(), ..held };
         assert!(store.end_hold(&somebody_elses, HoldEnd::Settle, None).await.unwrap().is_none());
     }
 
     async fn a_key_is_good_for_one_hold(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let first = with_key(hold_of(user, 1), "k", 1);
         let tries: Vec<_> = (0..20).map(|_| {
             let store = store.clone();
@@ -188,7 +188,7 @@ over_every_store! {
         assert!(repeated.iter().all(|id| *id == made[0]));
         assert_eq!(store.hold(with_key(hold_of(user, 1), "k", 2)).await.unwrap(), HoldOutcome::Mismatch);
         // Another user's key is another key, and an ended hold is still remembered until its key is forgotten.
-        assert!(matches!(store.hold(with_key(hold_of(Uuid::now_v7(), 1), "k", 2)).await.unwrap(), HoldOutcome::Held(_)));
+        assert!(matches!(store.hold(with_key(hold_of(UserId::now_v7(), 1), "k", 2)).await.unwrap(), HoldOutcome::Held(_)));
         let held = Hold { id: made[0], ..first.held() };
         store.end_hold(&held, HoldEnd::Release, None).await.unwrap();
         assert_eq!(store.hold(with_key(hold_of(user, 1), "k", 1)).await.unwrap(), HoldOutcome::Repeated(made[0]));
@@ -204,10 +204,10 @@ over_every_store! {
 
     async fn a_key_whose_work_failed_makes_one_new_hold(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let key = Idempotency { key: "k".into(), fingerprint: [1; 32] };
         let open = async |id| store.is_open(HoldId { id, user }).await.unwrap();
-        let mut made: Vec<Uuid> = Vec::new();
+        let mut made: Vec<WorkId> = Vec::new();
         for reason in [ReleaseReason::Interrupted, ReleaseReason::Failed, ReleaseReason::NeverStarted] {
             let tries: Vec<_> = (0..10).map(|_| {
                 let store = store.clone();
@@ -225,7 +225,7 @@ over_every_store! {
             assert_eq!((held.len(), repeated.len()), (1, 9), "{reason:?}");
             let hold = held.remove(0);
             assert!(repeated.iter().all(|id| *id == hold.id) && !made.contains(&hold.id));
-            assert!(open(hold.id).await && !open(Uuid::now_v7()).await);
+            assert!(open(hold.id).await && !open(WorkId::now_v7()).await);
             // Enough to be filed, with MongoDB.
             for _ in 0..20 {
                 let other = hold_of(user, 1);
@@ -257,7 +257,7 @@ over_every_store! {
 
     async fn stale_holds_are_those_that_nobody_renewed(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let now = now_millis();
         let (mut ids, mut holds) = (Vec::new(), Vec::new());
         for lease in [now - 2000, now - 1000, now + 60_000] {
@@ -287,7 +287,7 @@ over_every_store! {
 
     async fn a_hold_is_known_by_its_amount_for_ever(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let amount = async |id, user| store.hold_amount(HoldId { id, user }).await.unwrap();
         let mut first = None;
         // More entries than gather in one place.
@@ -303,12 +303,12 @@ over_every_store! {
         }
         let first = first.unwrap();
         assert_eq!(amount(first.id, user).await, Some(1));
-        assert_eq!(amount(first.id, Uuid::now_v7()).await, None);
+        assert_eq!(amount(first.id, UserId::now_v7()).await, None);
     }
 
     async fn entries_say_what_the_credits_were_for_and_why_they_came_back(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let never_started = Some(ReleaseReason::NeverStarted);
         for (kind, end, reason) in [
             (WorkKind::Chat, HoldEnd::Settle, None),
@@ -344,7 +344,7 @@ over_every_store! {
 
     async fn the_ledger_is_paged_by_key_and_belongs_to_one_user(stores) {
         let store = stores.credits;
-        let (user, other) = (Uuid::now_v7(), Uuid::now_v7());
+        let (user, other) = (UserId::now_v7(), UserId::now_v7());
         for _ in 0..4 {
             for user in [user, other] {
                 let hold = hold_of(user, 1);
@@ -372,7 +372,7 @@ over_every_store! {
 
     async fn a_posting_is_done_once_and_never_takes_more_than_there_is(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let post = async |kind, amount, key: &str| store.post(posting(user, kind, amount, key)).await.unwrap();
         let buys: Vec<_> = (0..20).map(|_| {
             let store = store.clone();
@@ -385,7 +385,7 @@ over_every_store! {
         assert_eq!(post(PostingKind::Purchase, 100, "order-1").await, PostingOutcome::Repeated(of(110, 0)));
         // The same key of another kind, or of another user, is another key.
         assert_eq!(post(PostingKind::Refund, -60, "order-1").await, PostingOutcome::Posted(of(50, 0)));
-        assert!(matches!(store.post(posting(Uuid::now_v7(), PostingKind::Grant, 1, "order-1")).await.unwrap(), PostingOutcome::Posted(_)));
+        assert!(matches!(store.post(posting(UserId::now_v7(), PostingKind::Grant, 1, "order-1")).await.unwrap(), PostingOutcome::Posted(_)));
         assert_eq!(post(PostingKind::Adjust, -51, "a").await, PostingOutcome::Insufficient { available: 50 });
         assert_eq!(post(PostingKind::Adjust, -20, "a").await, PostingOutcome::Posted(of(30, 0)));
         assert_eq!(post(PostingKind::Refund, -40, "order-2").await, PostingOutcome::Posted(of(0, 10)));
@@ -401,7 +401,7 @@ over_every_store! {
 
     async fn what_is_long_past_is_still_known(stores) {
         let store = stores.credits;
-        let user = Uuid::now_v7();
+        let user = UserId::now_v7();
         let first = with_key(hold_of(user, 1), "first", 1);
         store.hold(first.clone()).await.unwrap();
         store.end_hold(&first.held(), HoldEnd::Settle, None).await.unwrap();
@@ -449,11 +449,11 @@ async fn entries_from_before_say_what_they_were_for_too() {
     let server = Mongod::start(Kind::Standalone).await;
     let uri = server.uri();
     let stores = open_at(&uri).await;
-    let user = Uuid::now_v7();
+    let user = UserId::now_v7();
     for kind in [WorkKind::Image, WorkKind::Chat] {
         let hold = NewHold { kind, ..hold_of(user, 1) };
         if kind == WorkKind::Image {
-            assert!(stores.images.begin(NewImage { id: hold.id, ..new_image(user, "a fox") }).await.unwrap());
+            assert!(stores.images.begin(NewImage { id: hold.id.into(), ..new_image(user, "a fox") }).await.unwrap());
         }
         let held = hold.held();
         stores.credits.hold(hold).await.unwrap();
@@ -473,7 +473,7 @@ async fn the_ledger_cannot_be_changed_even_by_hand() {
     let data = TempDir::new().unwrap();
     let path = data.path().join("test.db");
     let store = SqliteCreditStore::new(Sqlite::open(&path).unwrap(), 10);
-    store.balance(Uuid::now_v7(), "r").await.unwrap();
+    store.balance(UserId::now_v7(), "r").await.unwrap();
     let by_hand = rusqlite::Connection::open(&path).unwrap();
     // A row takes the place of another by any of what is unique in it.
     let replace = |seq: &str, id: &str, key: &str| {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tessera::credits::Balance;
 use tessera::credits::server::store::{CreditStore, Hold, HoldEnd, HoldOutcome, PostingKind, PostingOutcome};
-use uuid::Uuid;
+use tessera::platform::ids::{UserId, WorkId};
 
 use crate::contracts;
 use crate::ledger::{hold_of, posting, with_key};
@@ -67,9 +67,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// What the books should say, kept the simplest way.
 struct Model {
     balance: Balance,
-    open: BTreeMap<Uuid, i64>,
-    ended: BTreeMap<Uuid, HoldEnd>,
-    keys: BTreeMap<u8, (u8, Uuid)>,
+    open: BTreeMap<WorkId, i64>,
+    ended: BTreeMap<WorkId, HoldEnd>,
+    keys: BTreeMap<u8, (u8, WorkId)>,
     postings: BTreeSet<(&'static str, u8)>,
     worth: i64,
 }
@@ -117,7 +117,7 @@ async fn any_history_agrees_with_the_model_over_a_replica_set() {
 }
 
 async fn replay(store: Arc<dyn CreditStore>, steps: Vec<Step>) {
-    let user = Uuid::now_v7();
+    let user = UserId::now_v7();
     let mut model = Model {
         balance: Balance { available: 10, held: 0, debt: 0 },
         open: BTreeMap::new(),

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera::account::server::store::User as StoredUser;
 use tessera::chat::server::store::{FinishedReply, NewExchange, Part};
-use uuid::Uuid;
+use tessera::platform::ids::{ConversationId, MessageId};
 
 use crate::contracts::over_every_store;
 use crate::stores::{exchange, finished, new_user, next, say};
@@ -24,7 +24,7 @@ over_every_store! {
             let shared = stores.chats.find_shared_part([7; 32], part).await.unwrap().unwrap();
             assert_eq!(found, shared);
             let said: String = found.messages.iter().map(|message| message.content.as_str()).collect();
-            (said, found.next_cursor.map(|cursor| cursor.parse::<Uuid>().unwrap()))
+            (said, found.next_cursor.map(|cursor| cursor.parse::<MessageId>().unwrap()))
         };
         let (said, cursor) = read(Part::Before(None, 3)).await;
         assert_eq!(said, "567");
@@ -43,7 +43,7 @@ over_every_store! {
 }
 
 /// A conversation of so many exchanges, each `question N` and `answer N` with some code.
-async fn long_talk(app: &TestApp, user: &User, exchanges: usize) -> Uuid {
+async fn long_talk(app: &TestApp, user: &User, exchanges: usize) -> ConversationId {
     let email = tessera::account::Email::parse(&user.email).unwrap();
     let StoredUser { id: owner, .. } = app.state.stores.accounts.find_user(&email).await.unwrap().unwrap();
     let mut talk = NewExchange { new_title: Some("A long talk".to_owned()), ..exchange(owner, "question 0.") };

@@ -7,6 +7,7 @@ use tessera::generation::ProviderError;
 use tessera::images::AspectRatio;
 use tessera::images::server::picture::sniff;
 use tessera::images::server::providers::{ImageOrder, ImageProvider, OpenAiImageConfig, OpenAiImageProvider, Step};
+use tessera::platform::ids::ImageId;
 
 use crate::fake_openai_images::FakeOpenAiImages;
 
@@ -18,7 +19,7 @@ fn provider(fake: &FakeOpenAiImages, model: &str) -> OpenAiImageProvider {
 
 async fn paint(provider: &OpenAiImageProvider, prompt: &str) -> Result<Bytes, ProviderError> {
     let order = ImageOrder {
-        id: uuid::Uuid::now_v7(),
+        id: ImageId::now_v7(),
         prompt: prompt.into(),
         aspect_ratio: AspectRatio::Tall,
         seed: 1,

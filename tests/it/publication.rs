@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tessera::app::stores::Stores;
 use tessera::credits::ReleaseReason;
 use tessera::credits::server::store::{HoldEnd, HoldId, HoldOutcome, NewHold, WorkKind};
+use tessera::platform::ids::{ConversationId, MessageId, UserId};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use crate::contracts;
 use crate::image_store::{made, new_image};
@@ -51,12 +51,12 @@ async fn available(user: &User) -> Value {
     }
 }
 
-async fn user_id(user: &User) -> Uuid {
+async fn user_id(user: &User) -> UserId {
     user.get_json("/api/auth/me").await.1["data"]["id"].as_str().unwrap().parse().unwrap()
 }
 
 /// The work of a server that is gone: its price is held, and nobody renews it.
-async fn dead(app: &TestApp, user: Uuid, kind: WorkKind, amount: i64) -> NewHold {
+async fn dead(app: &TestApp, user: UserId, kind: WorkKind, amount: i64) -> NewHold {
     let hold = NewHold { kind, lease_until: 1, ..hold_of(user, amount) };
     assert!(matches!(app.state.stores.credits.hold(hold.clone()).await.unwrap(), HoldOutcome::Held(_)));
     hold
@@ -136,11 +136,11 @@ async fn images_that_can_be_seen_are_paid_for(vars: &[(&str, &str)]) {
     let app = TestApp::start_with(vars).await;
     let user = app.user().await;
     let id = user_id(&user).await;
-    let make = async |conversation: Option<Uuid>| {
+    let make = async |conversation: Option<ConversationId>| {
         let hold = NewHold { kind: WorkKind::Image, ..hold_of(id, 2) };
         assert!(matches!(app.state.stores.credits.hold(hold.clone()).await.unwrap(), HoldOutcome::Held(_)));
-        let shown_in = conversation.map(|conversation| (conversation, Uuid::now_v7()));
-        let new = tessera::images::server::store::NewImage { id: hold.id, shown_in, ..new_image(id, "a fox") };
+        let shown_in = conversation.map(|conversation| (conversation, MessageId::now_v7()));
+        let new = tessera::images::server::store::NewImage { id: hold.id.into(), shown_in, ..new_image(id, "a fox") };
         assert!(app.state.stores.images.begin(new.clone()).await.unwrap());
         assert!(app.state.stores.images.finish(made(&new)).await.unwrap());
         hold.id
@@ -214,7 +214,7 @@ async fn the_sweeper_decides_by_what_was_published_over_mongodb() {
 
 /// What the audit says of work that was published, and given back for each of the reasons that there are.
 async fn the_audit_sees_what_was_published_and_not_charged(stores: &Stores) {
-    let (credits, user) = (&stores.credits, Uuid::now_v7());
+    let (credits, user) = (&stores.credits, UserId::now_v7());
     let end = async |is_published: bool, end: HoldEnd, reason: Option<ReleaseReason>| {
         let hold = hold_of(user, 1);
         let held = hold.held();

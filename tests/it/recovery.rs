@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use serde_json::json;
 use tessera::credits::server::store::{HoldId, HoldOutcome, NewHold, WorkKind};
+use tessera::platform::ids::{UserId, WorkId};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use crate::support::{TestApp, User};
 
-async fn id_of(user: &User) -> Uuid {
+async fn id_of(user: &User) -> UserId {
     user.get_json("/api/auth/me").await.1["data"]["id"].as_str().unwrap().parse().unwrap()
 }
 
 /// Holds one credit for work that nobody does, with a lease that ran out at `lease_until`.
-async fn hold(app: &TestApp, user: Uuid, request_id: &str, lease_until: i64) -> Uuid {
+async fn hold(app: &TestApp, user: UserId, request_id: &str, lease_until: i64) -> WorkId {
     let hold = NewHold {
-        id: Uuid::now_v7(),
+        id: WorkId::now_v7(),
         user,
         kind: WorkKind::Chat,
         amount: 1,
@@ -75,7 +75,7 @@ async fn work_that_runs_here_is_never_swept_here() {
     let owner = id_of(&user).await;
     let mut events = user.chat_stream(&json!({"message": "#tokens=5 #pause=8000"})).await;
     let (_, start) = events.next_named("start").await;
-    let id: Uuid = start["messageId"].as_str().unwrap().parse().unwrap();
+    let id: WorkId = start["messageId"].as_str().unwrap().parse().unwrap();
     let (credits, begun) = (app.state.stores.credits.clone(), Instant::now());
     let expire = async {
         // For longer than a new database is left alone.

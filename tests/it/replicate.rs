@@ -10,7 +10,7 @@ use tessera::images::server::providers::replicate::{BASE_URL, ReplicateConfig, W
 use tessera::images::server::providers::{
     ImageOrder, ImageProvider, MAX_BYTES, ReplicateProvider, Source, Step, may_pass,
 };
-use uuid::Uuid;
+use tessera::platform::ids::ImageId;
 
 use crate::fake_replicate::{FakeReplicate, TOKEN, WEBHOOK_SECRET};
 
@@ -30,7 +30,7 @@ fn provider(fake: &FakeReplicate) -> ReplicateProvider {
 
 fn order(prompt: &str) -> ImageOrder {
     ImageOrder {
-        id: Uuid::now_v7(),
+        id: ImageId::now_v7(),
         prompt: prompt.into(),
         aspect_ratio: AspectRatio::Landscape4x3,
         seed: 0x0012_3456,

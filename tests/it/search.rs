@@ -9,19 +9,19 @@ use tessera::app::stores::Stores;
 use tessera::chat::server::store::{ConversationFilter, FinishedReply, NewBranch, NewExchange};
 use tessera::chat::{ConversationChange, ConversationSummary};
 use tessera::credits::Page;
-use uuid::Uuid;
+use tessera::platform::ids::{ConversationId, MessageId, UserId};
 
 use crate::contracts::over_every_store;
 use crate::stores::{exchange, finished, new_user, next, pinned, say, titled};
 use crate::support::TestApp;
 
-async fn search(stores: &Stores, user: Uuid, query: &str) -> Vec<ConversationSummary> {
+async fn search(stores: &Stores, user: UserId, query: &str) -> Vec<ConversationSummary> {
     page(stores, user, query, None, None).await.items
 }
 
 async fn page(
     stores: &Stores,
-    user: Uuid,
+    user: UserId,
     query: &str,
     pinned: Option<bool>,
     cursor: Option<&str>,
@@ -110,7 +110,7 @@ over_every_store! {
         stores.chats.change_conversation(user, first.conversation, ConversationChange { title: None, ..pinned(true) }).await.unwrap();
         assert_eq!(count("theta").await, 1);
         // A branch is found by itself.
-        let branch = NewBranch { user, id: Uuid::now_v7(), of: first.conversation, until: first.reply_id };
+        let branch = NewBranch { user, id: ConversationId::now_v7(), of: first.conversation, until: first.reply_id };
         stores.chats.branch_conversation(branch).await.unwrap().unwrap();
         assert_eq!((count("beta").await, count("epsilon").await), (2, 1));
         stores.chats.delete_conversation(user, first.conversation).await.unwrap().unwrap();
@@ -195,7 +195,7 @@ async fn many_searches_of_one_user_leave_the_server_to_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_there_before_the_index_is_found_in_sqlite() {
     let data = TempDir::new().unwrap();
-    let (user, conversation, hidden) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    let (user, conversation, hidden) = (UserId::now_v7(), ConversationId::now_v7(), ConversationId::now_v7());
     {
         let db = rusqlite::Connection::open(data.path().join("tessera.db")).unwrap();
         for step in [
@@ -217,7 +217,7 @@ async fn what_was_there_before_the_index_is_found_in_sqlite() {
             for n in 0..1000 {
                 db.execute(
                     "INSERT INTO messages (id, conversation_id, author, content, state, created_at) VALUES (?1, ?2, 'user', ?3, ?4, 0)",
-                    params![Uuid::now_v7(), id, format!("{title} 第{n}号 of a thousand"), if n == 7 { "running" } else { "complete" }],
+                    params![MessageId::now_v7(), id, format!("{title} 第{n}号 of a thousand"), if n == 7 { "running" } else { "complete" }],
                 )
                 .unwrap();
             }

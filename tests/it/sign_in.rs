@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tessera::account::Role;
 use tessera::account::server::password::Passwords;
 use tessera::account::server::store::User;
-use uuid::Uuid;
+use tessera::platform::ids::UserId;
 
 use crate::mongod::{Kind, Mongod};
 use crate::support::{PASSWORD, TestApp, User as Client};
@@ -172,7 +172,7 @@ async fn an_address_is_the_same_however_it_is_written() {
 async fn accounts_from_before_are_found_as_they_were_stored() {
     let app = TestApp::start_with(&[("ADMIN_EMAILS", "ada@bücher.example")]).await;
     let stored = User {
-        id: Uuid::now_v7(),
+        id: UserId::now_v7(),
         email: "ada@xn--bcher-kva.example".into(),
         name: "Ada".into(),
         password_hash: Passwords::default().hash(PASSWORD.into()).await.unwrap(),

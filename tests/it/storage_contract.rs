@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tessera::images::server::storage::{
     CloudinaryStore, FileStore, ObjectKey, ObjectStore, Rendition, S3Config, S3Store, StorageError,
 };
-use uuid::Uuid;
+use tessera::platform::ids::ImageId;
 
 use crate::fake_cloudinary::FakeCloudinary;
 use crate::s3_server::{BUCKET, S3Server};
@@ -39,7 +39,7 @@ impl Stores {
 }
 
 fn new_key(rendition: Rendition) -> ObjectKey {
-    ObjectKey::new(Uuid::now_v7(), rendition)
+    ObjectKey::new(ImageId::now_v7(), rendition)
 }
 
 /// Begins like a PNG or WebP, as the service at the other end may look at it.
@@ -100,7 +100,7 @@ async fn what_is_put_again_replaces_what_was_there() {
 async fn renditions_of_one_picture_are_apart() {
     let stores = Stores::start().await;
     for store in stores.all() {
-        let id = Uuid::now_v7();
+        let id = ImageId::now_v7();
         let [full, thumbnail] = Rendition::ALL.map(|rendition| ObjectKey::new(id, rendition));
         let [large, small] = Rendition::ALL.map(|rendition| picture(rendition, 300, 5));
         store.put(full, large.clone()).await.unwrap();

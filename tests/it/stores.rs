@@ -7,6 +7,7 @@ use tessera::chat::server::attachments::Image;
 use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange};
 use tessera::chat::{Author, ConversationChange, MAX_PINNED, Message, MessageState, Usage};
 use tessera::platform::db::now_millis;
+use tessera::platform::ids::{ApiKeyId, AttachmentId, ConversationId, MessageId, UserId};
 use tessera::platform::secret::hash_secret;
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use crate::contracts::over_every_store;
 
 fn user_named(email: &str) -> User {
     User {
-        id: Uuid::now_v7(),
+        id: UserId::now_v7(),
         email: email.to_owned(),
         name: "Ada".into(),
         password_hash: "$argon2id$…".into(),
@@ -22,25 +23,25 @@ fn user_named(email: &str) -> User {
     }
 }
 
-pub async fn new_user(stores: &Stores) -> Uuid {
+pub async fn new_user(stores: &Stores) -> UserId {
     let user = user_named(&format!("{}@example.org", Uuid::now_v7().simple()));
     assert!(stores.accounts.create_user(user.clone()).await.unwrap());
     user.id
 }
 
 /// The first exchange of a conversation.
-pub fn exchange(user: Uuid, text: &str) -> NewExchange {
+pub fn exchange(user: UserId, text: &str) -> NewExchange {
     NewExchange {
         user,
-        conversation: Uuid::now_v7(),
+        conversation: ConversationId::now_v7(),
         new_title: Some(text.to_owned()),
         hidden: false,
         system_prompt: None,
         replaces: None,
-        message_id: Uuid::now_v7(),
+        message_id: MessageId::now_v7(),
         text: text.to_owned(),
         images: Vec::new(),
-        reply_id: Uuid::now_v7(),
+        reply_id: MessageId::now_v7(),
         provider: "openai".into(),
         model: "fake".into(),
         answer: None,
@@ -48,7 +49,7 @@ pub fn exchange(user: Uuid, text: &str) -> NewExchange {
 }
 
 fn image(bytes: &[u8]) -> Image {
-    Image { id: Uuid::now_v7(), media_type: "image/png".into(), bytes: bytes.into() }
+    Image { id: AttachmentId::now_v7(), media_type: "image/png".into(), bytes: bytes.into() }
 }
 
 /// The next one of the same conversation.
@@ -95,7 +96,7 @@ over_every_store! {
     async fn messages_are_in_the_order_in_which_they_were_stored(stores) {
         let user = new_user(&stores).await;
         // Made by clocks that run backwards.
-        let mut ids: Vec<Uuid> = (0..8).map(|_| Uuid::now_v7()).collect();
+        let mut ids: Vec<MessageId> = (0..8).map(|_| MessageId::now_v7()).collect();
         let mut with_ids = |exchange: NewExchange| {
             let (reply_id, message_id) = (ids.pop().unwrap(), ids.pop().unwrap());
             NewExchange { message_id, reply_id, ..exchange }
@@ -114,7 +115,7 @@ over_every_store! {
         assert_eq!(read(one.conversation).await, ["one", "1", "two", "2", "three", "3"]);
         let past = stores.chats.find_past(user, one.conversation, Some(two.message_id), 40).await.unwrap().unwrap();
         assert_eq!(past.messages.len(), 2);
-        let branch = NewBranch { user, id: Uuid::now_v7(), of: one.conversation, until: two.reply_id };
+        let branch = NewBranch { user, id: ConversationId::now_v7(), of: one.conversation, until: two.reply_id };
         stores.chats.branch_conversation(branch).await.unwrap().unwrap();
         assert_eq!(read(branch.id).await, ["one", "1", "two", "2"]);
         let four = NewExchange { replaces: Some(two.message_id), ..with_ids(next(&one, "four")) };
@@ -132,7 +133,7 @@ over_every_store! {
         for (number, scopes) in [Scope::ALL.to_vec(), vec![Scope::Read], vec![Scope::Spend, Scope::Manage]].into_iter().enumerate() {
             let hash = hash_secret(&Uuid::now_v7().to_string());
             let key = StoredKey {
-                id: Uuid::now_v7(),
+                id: ApiKeyId::now_v7(),
                 name: format!("key {number}"),
                 hint: "abcd".into(),
                 per_minute: Some(5),
@@ -170,7 +171,7 @@ over_every_store! {
 
     async fn a_user_has_so_many_keys_and_no_more(stores) {
         fn key() -> StoredKey {
-            let id = Uuid::now_v7();
+            let id = ApiKeyId::now_v7();
             let (name, hint) = ("A key".to_owned(), "abcd".to_owned());
             StoredKey {
                 id,
@@ -268,12 +269,12 @@ over_every_store! {
         assert_eq!(chats.find_message(user, second.message_id).await.unwrap().unwrap().message.images, references);
         let past = chats.find_past(user, first.conversation, None, 40).await.unwrap().unwrap();
         assert_eq!(past.messages[2].images, references);
-        let branch = NewBranch { user, id: Uuid::now_v7(), of: first.conversation, until: second.reply_id };
+        let branch = NewBranch { user, id: ConversationId::now_v7(), of: first.conversation, until: second.reply_id };
         assert_eq!((chats.image_bytes(user).await.unwrap(), chats.image_bytes(other).await.unwrap()), (300_003, 0));
         chats.branch_conversation(branch).await.unwrap().unwrap();
         assert_eq!(chats.image_bytes(user).await.unwrap(), 300_003, "a branch shows the same");
         // Another message takes its place, with one of the images.
-        let copy = Image { id: Uuid::now_v7(), ..shown[0].clone() };
+        let copy = Image { id: AttachmentId::now_v7(), ..shown[0].clone() };
         let third = NewExchange {
             images: vec![copy.clone()],
             replaces: Some(second.message_id),
@@ -288,7 +289,7 @@ over_every_store! {
         chats.forget_unshown(i64::MAX).await.unwrap();
         assert_eq!(chats.image_bytes(user).await.unwrap(), 300_003);
         let branched = chats.find_conversation(user, branch.id).await.unwrap().unwrap();
-        let copies: Vec<Uuid> = branched.messages[2].images.iter().map(|image| image.id.parse().unwrap()).collect();
+        let copies: Vec<AttachmentId> = branched.messages[2].images.iter().map(|image| image.id.parse().unwrap()).collect();
         for (copy, image) in copies.iter().zip(&shown) {
             let found = chats.find_attachment(user, *copy).await.unwrap().unwrap();
             assert_eq!((found.bytes, found.media_type), (image.bytes.clone(), image.media_type.clone()));
@@ -331,7 +332,7 @@ over_every_store! {
         let before = chats.find_past(user, asked.conversation, Some(asked.message_id), 40).await.unwrap().unwrap();
         assert!(before.messages.is_empty());
         assert!(chats.find_past(user, asked.conversation, Some(asked.reply_id), 40).await.unwrap().is_none());
-        assert!(chats.find_past(Uuid::now_v7(), asked.conversation, None, 40).await.unwrap().is_none());
+        assert!(chats.find_past(UserId::now_v7(), asked.conversation, None, 40).await.unwrap().is_none());
     }
 
     async fn a_reply_ends_once(stores) {
@@ -371,7 +372,7 @@ over_every_store! {
             assert_eq!((found.state, found.content.as_str()), (state, text));
             assert_eq!(found.error_code.as_deref(), Some("unavailable"));
         }
-        assert_eq!(chats.abandon_reply(Uuid::now_v7()).await.unwrap(), None);
+        assert_eq!(chats.abandon_reply(MessageId::now_v7()).await.unwrap(), None);
     }
 
     async fn what_is_being_written_is_found_before_it_goes(stores) {
@@ -388,7 +389,7 @@ over_every_store! {
         assert_eq!(all, [second.reply_id, third.reply_id]);
         assert_eq!(running(user, Some(third.message_id)).await, [third.reply_id]);
         assert_eq!(running(user, Some(first.message_id)).await.len(), 2);
-        for nothing in [third.reply_id, Uuid::now_v7()] {
+        for nothing in [third.reply_id, MessageId::now_v7()] {
             assert!(running(user, Some(nothing)).await.is_empty(), "that cannot be replaced");
         }
         assert!(running(other, None).await.is_empty());
@@ -505,7 +506,7 @@ over_every_store! {
         let mut refused = 0;
         for task in tries { refused += usize::from(task.await.unwrap() == Changed::TooManyPinned); }
         assert_eq!(refused, 10);
-        let list = async |user: Uuid, pinned: bool| {
+        let list = async |user: UserId, pinned: bool| {
             let filter = ConversationFilter { query: String::new(), pinned: Some(pinned) };
             chats.list_conversations(user, &filter, None, 100).await.unwrap().unwrap().items
         };
@@ -516,8 +517,8 @@ over_every_store! {
         let all = chats.list_conversations(user, &ConversationFilter::default(), None, 100).await.unwrap().unwrap();
         assert_eq!(all.items.len(), MAX_PINNED + 5, "unless only the others are wanted, all are listed");
         // One more only for another one.
-        let left: Uuid = list(user, false).await[0].id.parse().unwrap();
-        let taken: Uuid = above[7].id.parse().unwrap();
+        let left: ConversationId = list(user, false).await[0].id.parse().unwrap();
+        let taken: ConversationId = above[7].id.parse().unwrap();
         let change = async |id, change| chats.change_conversation(user, id, change).await.unwrap();
         assert_eq!(change(left, ConversationChange { pinned: Some(true), ..titled("no") }).await, Changed::TooManyPinned);
         assert_ne!(chats.find_conversation(user, left).await.unwrap().unwrap().title, "no", "nothing of it is done");
@@ -542,12 +543,12 @@ over_every_store! {
         let running = next(&first, "three");
         let chats = stores.chats;
         chats.begin_exchange(running.clone(), 40).await.unwrap().unwrap();
-        let until = |until| NewBranch { user, id: Uuid::now_v7(), of: first.conversation, until };
+        let until = |until| NewBranch { user, id: ConversationId::now_v7(), of: first.conversation, until };
         for nothing in [
-            until(Uuid::now_v7()),
+            until(MessageId::now_v7()),
             until(running.reply_id),
             NewBranch { user: other, ..until(first.reply_id) },
-            NewBranch { of: Uuid::now_v7(), ..until(first.reply_id) },
+            NewBranch { of: ConversationId::now_v7(), ..until(first.reply_id) },
         ] {
             assert!(chats.branch_conversation(nothing).await.unwrap().is_none(), "{nothing:?}");
         }
@@ -581,7 +582,7 @@ over_every_store! {
         let chats = stores.chats;
         let share = async |who, id, token: Option<u8>| chats.share_conversation(who, id, token.map(|byte| [byte; 32])).await.unwrap();
         let behind = async |token: u8| chats.find_shared([token; 32]).await.unwrap().map(|found| found.title);
-        let is_shared = async |id: Uuid| chats.find_conversation(user, id).await.unwrap().unwrap().shared;
+        let is_shared = async |id: ConversationId| chats.find_conversation(user, id).await.unwrap().unwrap().shared;
         assert_eq!(behind(1).await, None);
         assert!(!share(other, first.conversation, Some(1)).await && !share(other, first.conversation, None).await);
         assert!(!is_shared(first.conversation).await);

@@ -1,6 +1,7 @@
 //! The record of attempts: the contract of its store, and what each way of failing leaves in it.
 
 use serde_json::json;
+use tessera::platform::ids::{AttemptId, UserId, WorkId};
 use tessera::usage::{Attempt, Outcome};
 use uuid::Uuid;
 
@@ -10,10 +11,10 @@ use crate::support::TestApp;
 
 fn attempt(request_id: &str) -> Attempt {
     Attempt {
-        id: Uuid::now_v7(),
+        id: AttemptId::now_v7(),
         request_id: request_id.to_owned(),
-        reply: Uuid::now_v7(),
-        user: Uuid::now_v7(),
+        reply: WorkId::now_v7(),
+        user: UserId::now_v7(),
         provider: "gemini".into(),
         model: "gemini-3.8-flash".into(),
         input_tokens: u32::MAX,

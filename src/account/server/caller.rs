@@ -6,19 +6,19 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use leptos::prelude::use_context;
-use uuid::Uuid;
 
 use super::Account;
 use super::keys::{KEY_PREFIX, KeyGrant, bit};
 use crate::account::{Profile, Scope};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
+use crate::platform::ids::UserId;
 use crate::platform::limits::{Attempt, Limit, Quota, RateLimiter};
 
 /// The signed-in user behind a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub id: Uuid,
+    pub id: UserId,
     pub profile: Profile,
     /// The API key that the request came with; `None`: the user's own session.
     pub key: Option<KeyGrant>,

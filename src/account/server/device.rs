@@ -81,15 +81,15 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
 
     use super::*;
     use crate::account::Role;
+    use crate::platform::ids::UserId;
 
     #[test]
     fn only_a_cookie_that_was_given_for_this_account_and_password_is_known() {
         let user = |hash: &str| User {
-            id: Uuid::now_v7(),
+            id: UserId::now_v7(),
             email: "ada@example.org".into(),
             name: "Ada".into(),
             password_hash: hash.into(),

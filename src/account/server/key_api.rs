@@ -14,6 +14,7 @@ use super::caller::Person;
 use crate::account::{ApiKey, ApiKeyRequest, NewApiKey};
 use crate::api_docs::Refusal;
 use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId};
+use crate::platform::ids::ApiKeyId;
 
 /// The routes of API keys.
 pub fn routes<S>() -> OpenApiRouter<S>
@@ -58,7 +59,11 @@ async fn create(
 #[utoipa::path(delete, path = "/api/account/keys/{id}", operation_id = "revoke_key", tag = "API keys",
     security(("session" = [])), params(("id" = Uuid, Path, description = "The key's id.")),
     responses((status = 200, description = "It opens nothing any more.", body = Envelope<Nothing>), Refusal::<403>))]
-async fn revoke(State(account): State<Account>, Person(caller): Person, PathId(id): PathId) -> ApiResult<Nothing> {
+async fn revoke(
+    State(account): State<Account>,
+    Person(caller): Person,
+    PathId(id): PathId<ApiKeyId>,
+) -> ApiResult<Nothing> {
     account.revoke_key(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }

@@ -1,7 +1,5 @@
 //! The rules of API keys.
 
-use uuid::Uuid;
-
 use super::Account;
 use super::caller::{MANAGE, READ, SPEND};
 use super::store::{StoredKey, User};
@@ -13,6 +11,7 @@ use crate::credits::server::store::SpendingKey;
 use crate::i18n::{Text, fill, t};
 use crate::platform::db::{now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{ApiKeyId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
 
 /// What every key begins with, so that people and scanners for leaked secrets recognise one.
@@ -48,7 +47,7 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when there are [`MAX_API_KEYS`].
-    pub async fn create_key(&self, user: Uuid, request: ApiKeyRequest) -> AppResult<NewApiKey> {
+    pub async fn create_key(&self, user: UserId, request: ApiKeyRequest) -> AppResult<NewApiKey> {
         let name = request.name.split_whitespace().collect::<Vec<_>>().join(" ");
         if !(1..=MAX_KEY_NAME_CHARS).contains(&name.chars().count()) || name.contains(char::is_control) {
             let problem = fill(Text::InvalidKeyName, &[("most", &MAX_KEY_NAME_CHARS.to_string())]);
@@ -74,7 +73,7 @@ impl Account {
         }
         let key = format!("{KEY_PREFIX}{}", new_secret());
         let stored = StoredKey {
-            id: Uuid::now_v7(),
+            id: ApiKeyId::now_v7(),
             name,
             hint: key[key.len() - 4..].to_owned(),
             per_minute: request.per_minute,
@@ -96,7 +95,7 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn list_keys(&self, user: Uuid) -> AppResult<Vec<ApiKey>> {
+    pub async fn list_keys(&self, user: UserId) -> AppResult<Vec<ApiKey>> {
         let (keys, spending) = tokio::try_join!(self.store.list_keys(user), self.credits.key_spending(user))?;
         let mut keys: Vec<_> = keys
             .into_iter()
@@ -113,7 +112,7 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn load_account(&self, user: Uuid) -> AppResult<AccountData> {
+    pub async fn load_account(&self, user: UserId) -> AppResult<AccountData> {
         let base = self.site.public_url.as_str().trim_end_matches('/');
         let (keys, images) = tokio::try_join!(self.list_keys(user), self.images.describe(user))?;
         Ok(AccountData { keys, images, base_url: format!("{base}/v1"), ..AccountData::default() })
@@ -146,7 +145,7 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::NotFound`] also for somebody else's.
-    pub async fn revoke_key(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+    pub async fn revoke_key(&self, user: UserId, id: ApiKeyId) -> AppResult<()> {
         if !self.store.delete_key(user, id).await? {
             return Err(AppError::NotFound);
         }

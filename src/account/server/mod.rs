@@ -20,13 +20,13 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use self::config::AccountsConfig;
 use self::password::Passwords;
 use self::store::AccountStore;
 use crate::credits::server::store::CreditStore;
 use crate::platform::error::AppResult;
+use crate::platform::ids::UserId;
 use crate::platform::limits::RateLimiter;
 use crate::platform::site::Site;
 
@@ -38,7 +38,7 @@ pub struct Account(Arc<AccountParts>);
 #[async_trait]
 pub trait StoredImages: Send + Sync {
     /// How much room they take, and how much there is: for people.
-    async fn describe(&self, user: Uuid) -> AppResult<String>;
+    async fn describe(&self, user: UserId) -> AppResult<String>;
 }
 
 /// What [`Account`] is made of.

@@ -9,7 +9,6 @@ use axum::http::{StatusCode, Uri};
 use futures::future::BoxFuture;
 use leptos::prelude::provide_context;
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::caller::Caller;
 use super::forms::read_form;
@@ -18,6 +17,7 @@ use crate::account::{AccountData, KeyFields, RefusedKey};
 use crate::i18n::{Text, t};
 use crate::platform::browser::page_data::Preloaded;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::ApiKeyId;
 
 /// Loads what a page shows.
 pub type Load<F> = fn(F, PageRequest) -> BoxFuture<'static, Loaded>;
@@ -93,7 +93,7 @@ async fn load_page(
 /// Either a key to revoke, or the fields of a new one.
 #[derive(Deserialize)]
 struct AccountForm {
-    revoke: Option<Uuid>,
+    revoke: Option<ApiKeyId>,
     #[serde(flatten)]
     key: KeyFields,
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::Account;
 use super::device::{known_device, new_device};
 use super::password::normalised;
@@ -13,6 +11,7 @@ use crate::i18n::{Text, fill, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
+use crate::platform::ids::UserId;
 use crate::platform::limits::{ClientAddress, Limit};
 use crate::platform::secret::{hash_secret, new_secret};
 
@@ -49,7 +48,7 @@ impl Account {
         // Hashed before looking, so that a taken address answers no faster than a free one.
         let password_hash = self.passwords.hash(form.password).await?;
         let user = User {
-            id: Uuid::now_v7(),
+            id: UserId::now_v7(),
             name: if name.is_empty() { email.as_str().split('@').next().unwrap_or_default().to_owned() } else { name },
             role: if self.is_admin_email(&email) { Role::Admin } else { Role::User },
             email: email.as_str().to_owned(),

@@ -1,19 +1,20 @@
 //! A request that is sent again because it failed: it takes the place of its first try, so that a question is asked once.
 
-use uuid::Uuid;
+use std::str::FromStr;
 
 use super::Chat;
 use crate::chat::Author;
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::error::AppResult;
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 
 /// Where a request that failed stands.
 pub(super) struct FailedTry {
-    pub conversation: Uuid,
+    pub conversation: ConversationId,
     /// The user's message.
-    pub question: Uuid,
+    pub question: MessageId,
     /// What was sent with it.
-    pub images: Vec<Uuid>,
+    pub images: Vec<AttachmentId>,
 }
 
 impl Chat {
@@ -21,7 +22,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`crate::platform::error::AppError::Unavailable`].
-    pub(super) async fn find_failed_try(&self, user: Uuid, reply: Uuid) -> AppResult<Option<FailedTry>> {
+    pub(super) async fn find_failed_try(&self, user: UserId, reply: MessageId) -> AppResult<Option<FailedTry>> {
         let Some(found) = self.store.find_message(user, reply).await? else { return Ok(None) };
         let Some(conversation) = self.store.find_conversation(user, found.conversation).await? else {
             return Ok(None);
@@ -38,6 +39,6 @@ impl Chat {
     }
 }
 
-fn parse(id: &str) -> StoreResult<Uuid> {
+fn parse<Id: FromStr>(id: &str) -> StoreResult<Id> {
     id.parse().map_err(|_| StoreError::Corrupt(format!("id {id:?}")))
 }

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::Chat;
 pub use super::attachments::MAX_BODY;
@@ -39,6 +38,7 @@ use crate::platform::http::envelope::{
 };
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::http::keep_alive::keep_alive;
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::platform::jobs::Position;
 use crate::platform::limits::Slot;
 use crate::platform::site::Site;
@@ -124,7 +124,7 @@ async fn send(
 async fn show_attachment(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
-    PathId(id): PathId,
+    PathId(id): PathId<AttachmentId>,
 ) -> Result<Response, ApiError> {
     let image = chat.load_attachment(caller.id, id).await?;
     let media_type = HeaderValue::try_from(image.media_type.as_str()).map_err(|_| AppError::Internal)?;
@@ -148,7 +148,7 @@ async fn show_attachment(
 async fn read(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
-    PathId(id): PathId,
+    PathId(id): PathId<MessageId>,
 ) -> ApiResult<Message> {
     Ok(Answer(chat.load_message(caller.id, id).await?))
 }
@@ -164,7 +164,7 @@ async fn read(
 async fn watch(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
-    PathId(id): PathId,
+    PathId(id): PathId<MessageId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let from = Position::of_request(&headers)?;
@@ -175,8 +175,8 @@ async fn watch(
 /// 204 tells a browser's `EventSource` to stop asking.
 async fn stream_reply(
     chat: &Chat,
-    user: Uuid,
-    id: Uuid,
+    user: UserId,
+    id: MessageId,
     from: Option<Position>,
     slot: Slot,
 ) -> Result<Response, ApiError> {
@@ -197,7 +197,7 @@ async fn stream_reply(
 async fn stop(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<{ SPEND | MANAGE }>,
-    PathId(id): PathId,
+    PathId(id): PathId<MessageId>,
 ) -> ApiResult<Nothing> {
     chat.stop_reply(caller.id, id).await?;
     Ok(Answer(Nothing {}))
@@ -261,7 +261,7 @@ struct MessagesQuery {
 async fn show(
     State(chat): State<Chat>,
     caller: Caller,
-    PathId(id): PathId,
+    PathId(id): PathId<ConversationId>,
     ApiQuery(query): ApiQuery<MessagesQuery>,
 ) -> ApiResult<Conversation> {
     let limit = page_limit(query.limit.as_deref(), MESSAGES_PAGE)?;
@@ -276,7 +276,7 @@ async fn show(
 async fn change(
     State(chat): State<Chat>,
     caller: Caller,
-    PathId(id): PathId,
+    PathId(id): PathId<ConversationId>,
     ApiJson(change, _): ApiJson<ConversationChange>,
 ) -> ApiResult<Nothing> {
     chat.change_conversation(caller.id, id, change).await?;
@@ -301,7 +301,7 @@ struct BranchBody {
 async fn branch(
     State(chat): State<Chat>,
     caller: Caller,
-    PathId(id): PathId,
+    PathId(id): PathId<ConversationId>,
     ApiJson(body, _): ApiJson<BranchBody>,
 ) -> Result<Response, ApiError> {
     let until = body.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))?;
@@ -324,7 +324,7 @@ struct ExportQuery {
 async fn download(
     State(chat): State<Chat>,
     caller: Caller,
-    PathId(id): PathId,
+    PathId(id): PathId<ConversationId>,
     ApiQuery(query): ApiQuery<ExportQuery>,
 ) -> Result<Response, ApiError> {
     let format = export::Format::parse(query.format.as_deref())?;
@@ -336,7 +336,7 @@ async fn download(
 #[utoipa::path(post, path = "/api/conversations/{id}/share", operation_id = "share_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "The link, which is told once. One made before ends.", body = Envelope<ShareLink>)))]
-async fn share(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<ShareLink> {
+async fn share(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<ConversationId>) -> ApiResult<ShareLink> {
     Ok(Answer(chat.share_conversation(caller.id, id).await?))
 }
 
@@ -344,7 +344,7 @@ async fn share(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> 
 #[utoipa::path(delete, path = "/api/conversations/{id}/share", operation_id = "unshare_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "The link shows nothing any more.", body = Envelope<Nothing>)))]
-async fn unshare(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+async fn unshare(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<ConversationId>) -> ApiResult<Nothing> {
     chat.unshare_conversation(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
@@ -353,7 +353,7 @@ async fn unshare(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -
 #[utoipa::path(delete, path = "/api/conversations/{id}", operation_id = "delete_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
-async fn delete(State(chat): State<Chat>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+async fn delete(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<ConversationId>) -> ApiResult<Nothing> {
     chat.delete_conversation(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use tokio::sync::Semaphore;
-use uuid::Uuid;
 
 use super::Chat;
 use super::providers::Turn;
@@ -16,6 +15,7 @@ use crate::chat::ImageRef;
 use crate::i18n::{Text, fill};
 use crate::images::server::picture::{self, PictureError};
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{AttachmentId, UserId};
 use crate::platform::image_type::ImageType;
 
 /// Images of one message, at most.
@@ -33,7 +33,7 @@ static DECODING: Semaphore = Semaphore::const_new(2);
 /// An image with its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    pub id: Uuid,
+    pub id: AttachmentId,
     /// `image/png`, `image/jpeg`, `image/webp` or `image/gif`.
     pub media_type: String,
     /// Empty: not fetched yet.
@@ -63,7 +63,7 @@ impl Image {
 pub(super) enum Sent {
     New(Image),
     /// One that the user has sent before.
-    Before(Uuid),
+    Before(AttachmentId),
 }
 
 /// Reads the images of a request: each a data URL, or the id of one that was sent before.
@@ -107,7 +107,7 @@ pub async fn read_data_urls(urls: Vec<String>) -> AppResult<Vec<Image>> {
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `images`.
-pub(super) async fn resolve(chat: &Chat, user: Uuid, sent: &[Sent]) -> AppResult<Vec<Image>> {
+pub(super) async fn resolve(chat: &Chat, user: UserId, sent: &[Sent]) -> AppResult<Vec<Image>> {
     let mut images = Vec::with_capacity(sent.len());
     for image in sent {
         images.push(match image {
@@ -115,7 +115,7 @@ pub(super) async fn resolve(chat: &Chat, user: Uuid, sent: &[Sent]) -> AppResult
             Sent::Before(id) => {
                 let found = chat.store.find_attachment(user, *id).await?;
                 let found = found.ok_or_else(|| invalid(format!("There is no image {id}.")))?;
-                Image { id: Uuid::now_v7(), ..found }
+                Image { id: AttachmentId::now_v7(), ..found }
             }
         });
     }
@@ -127,7 +127,7 @@ pub(super) async fn resolve(chat: &Chat, user: Uuid, sent: &[Sent]) -> AppResult
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `images`.
-pub(super) async fn check_room(chat: &Chat, user: Uuid, images: &[Image]) -> AppResult<()> {
+pub(super) async fn check_room(chat: &Chat, user: UserId, images: &[Image]) -> AppResult<()> {
     let new: usize = images.iter().map(|image| image.bytes.len()).sum();
     if new == 0 {
         return Ok(());
@@ -149,7 +149,7 @@ pub struct AttachmentRoom {
 
 #[async_trait]
 impl StoredImages for AttachmentRoom {
-    async fn describe(&self, user: Uuid) -> AppResult<String> {
+    async fn describe(&self, user: UserId) -> AppResult<String> {
         Ok(tell(Text::ImagesShownOf, self.store.image_bytes(user).await?, self.quota))
     }
 }
@@ -168,7 +168,7 @@ fn to_mebibytes(bytes: u64) -> String {
 ///
 /// # Errors
 /// [`AppError::Unavailable`].
-pub(super) async fn fetch(chat: &Chat, user: Uuid, turns: &mut [Turn]) -> AppResult<()> {
+pub(super) async fn fetch(chat: &Chat, user: UserId, turns: &mut [Turn]) -> AppResult<()> {
     let mut left = ALL;
     for image in turns.iter_mut().rev().flat_map(|turn| turn.images.iter_mut()) {
         if image.bytes.is_empty()
@@ -216,7 +216,7 @@ fn read_data_url(text: &str) -> Result<Image, String> {
         PictureError::TooManyPixels { width, height } => format!("has too many pixels ({width} × {height})"),
         _ => "is damaged".to_owned(),
     })?;
-    Ok(Image { id: Uuid::now_v7(), media_type: kind.media_type().to_owned(), bytes: bytes.into() })
+    Ok(Image { id: AttachmentId::now_v7(), media_type: kind.media_type().to_owned(), bytes: bytes.into() })
 }
 
 fn too_large() -> String {

@@ -5,7 +5,6 @@
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
-use uuid::Uuid;
 
 use super::Chat;
 use super::service::{MESSAGES_PAGE, parse_message_cursor};
@@ -18,6 +17,7 @@ use crate::chat::{
 use crate::i18n::{Text, fill, t};
 use crate::images::server::storage::Rendition;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{ConversationId, ImageId, MessageId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
 
 /// The messages of a conversation, part by part.
@@ -31,7 +31,12 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field, [`AppError::NotFound`], [`AppError::Conflict`] when too many are pinned.
-    pub async fn change_conversation(&self, user: Uuid, id: Uuid, mut change: ConversationChange) -> AppResult<()> {
+    pub async fn change_conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        mut change: ConversationChange,
+    ) -> AppResult<()> {
         if change == ConversationChange::default() {
             return Err(AppError::invalid("body", "Say what to change: title, pinned or systemPrompt."));
         }
@@ -50,7 +55,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`].
-    pub async fn read_whole(&self, user: Uuid, id: Uuid) -> AppResult<(Conversation, Parts)> {
+    pub async fn read_whole(&self, user: UserId, id: ConversationId) -> AppResult<(Conversation, Parts)> {
         let mut head = self.read_part(user, id, None).await?;
         let (first, rest) = (std::mem::take(&mut head.messages), head.next_cursor.take());
         let chat = self.clone();
@@ -65,7 +70,7 @@ impl Chat {
         Ok((head, stream::iter([Ok(first)]).chain(more).boxed()))
     }
 
-    async fn read_part(&self, user: Uuid, id: Uuid, after: Option<Uuid>) -> AppResult<Conversation> {
+    async fn read_part(&self, user: UserId, id: ConversationId, after: Option<MessageId>) -> AppResult<Conversation> {
         self.store.find_part(user, id, Part::After(after, READ_AT_ONCE)).await?.ok_or(AppError::NotFound)
     }
 
@@ -74,7 +79,12 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`], [`AppError::Conflict`] for a reply that is being written, [`AppError::RateLimited`].
-    pub async fn branch_conversation(&self, caller: &Caller, of: Uuid, until: Uuid) -> AppResult<ConversationSummary> {
+    pub async fn branch_conversation(
+        &self,
+        caller: &Caller,
+        of: ConversationId,
+        until: MessageId,
+    ) -> AppResult<ConversationSummary> {
         let user = caller.id;
         let last = self.find_reply(user, until).await?;
         if last.conversation != of {
@@ -84,7 +94,7 @@ impl Chat {
             return Err(AppError::Conflict(t(Text::BranchTooEarly).to_owned()));
         }
         caller.count_spending(self.generation.limiter.as_ref()).await?;
-        let branch = NewBranch { user, id: Uuid::now_v7(), of, until };
+        let branch = NewBranch { user, id: ConversationId::now_v7(), of, until };
         self.store.branch_conversation(branch).await?.ok_or(AppError::NotFound)
     }
 
@@ -92,7 +102,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`].
-    pub async fn share_conversation(&self, user: Uuid, id: Uuid) -> AppResult<ShareLink> {
+    pub async fn share_conversation(&self, user: UserId, id: ConversationId) -> AppResult<ShareLink> {
         let token = new_secret();
         if !self.store.share_conversation(user, id, Some(hash_secret(&token))).await? {
             return Err(AppError::NotFound);
@@ -105,7 +115,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`].
-    pub async fn unshare_conversation(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+    pub async fn unshare_conversation(&self, user: UserId, id: ConversationId) -> AppResult<()> {
         if self.store.share_conversation(user, id, None).await? { Ok(()) } else { Err(AppError::NotFound) }
     }
 
@@ -129,7 +139,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`].
-    pub async fn load_shared_image(&self, token: &str, id: Uuid, rendition: Rendition) -> AppResult<Bytes> {
+    pub async fn load_shared_image(&self, token: &str, id: ImageId, rendition: Rendition) -> AppResult<Bytes> {
         let Conversation { id: conversation, messages, .. } =
             self.store.find_shared(hash_secret(token)).await?.ok_or(AppError::NotFound)?;
         let conversation = conversation.parse().map_err(|_| AppError::Internal)?;

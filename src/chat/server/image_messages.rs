@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use super::Chat;
 use super::events::error_event;
@@ -24,14 +23,15 @@ use crate::images::{AspectRatio, Image, ImageRequest, ImageStatus};
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::{current_request_id, in_request};
+use crate::platform::ids::{ConversationId, ImageId, MessageId, UserId};
 use crate::platform::jobs::Job;
 
 /// A message that asks for an image.
 pub struct ImageMessage {
     /// All of it.
     pub text: String,
-    pub conversation: Option<Uuid>,
-    pub replaces: Option<Uuid>,
+    pub conversation: Option<ConversationId>,
+    pub replaces: Option<MessageId>,
     /// Of the conversation that begins.
     pub system_prompt: Option<String>,
 }
@@ -72,16 +72,16 @@ impl Chat {
         let quota = self.generation.admit(caller).await?;
         let payer = Payer::new(caller, idempotency);
         if let Some(failed) = self.generation.find_failed(&payer).await?
-            && let Some(reply) = reply_of(self, failed).await?
+            && let Some(reply) = reply_of(self, failed.into()).await?
             && let Some(failed) = self.find_failed_try(caller.id, reply).await?
         {
             (message.conversation, message.replaces) = (Some(failed.conversation), Some(failed.question));
         }
         // In this order: ids order a conversation.
-        let (message_id, reply_id) = (Uuid::now_v7(), Uuid::now_v7());
+        let (message_id, reply_id) = (MessageId::now_v7(), MessageId::now_v7());
         let exchange = NewExchange {
             user: caller.id,
-            conversation: message.conversation.unwrap_or_else(Uuid::now_v7),
+            conversation: message.conversation.unwrap_or_else(ConversationId::now_v7),
             new_title: message.conversation.is_none().then(|| title_of(prompt)),
             system_prompt: message.system_prompt,
             hidden: false,
@@ -107,7 +107,7 @@ impl Chat {
 }
 
 /// Reserves the image, stores the exchange that shows it, and starts both. Returns the reply, and whether it is a new one.
-async fn begin(chat: &Chat, payer: &Payer, spec: ImageSpec, mut exchange: NewExchange) -> AppResult<(Uuid, bool)> {
+async fn begin(chat: &Chat, payer: &Payer, spec: ImageSpec, mut exchange: NewExchange) -> AppResult<(MessageId, bool)> {
     let image = match chat.images.reserve(payer, spec).await? {
         Reservation::New(image) => image,
         Reservation::Repeated(id) => {
@@ -142,14 +142,14 @@ async fn begin(chat: &Chat, payer: &Payer, spec: ImageSpec, mut exchange: NewExc
 }
 
 /// The reply to the same request before.
-async fn repeated(chat: &Chat, payer: &Payer) -> AppResult<Option<Uuid>> {
+async fn repeated(chat: &Chat, payer: &Payer) -> AppResult<Option<MessageId>> {
     match chat.generation.find_repeated(payer).await? {
-        Some(image) => reply_of(chat, image).await,
+        Some(image) => reply_of(chat, image.into()).await,
         None => Ok(None),
     }
 }
 
-async fn reply_of(chat: &Chat, image: Uuid) -> AppResult<Option<Uuid>> {
+async fn reply_of(chat: &Chat, image: ImageId) -> AppResult<Option<MessageId>> {
     Ok(match chat.images.store.look_up(image).await? {
         Found::Running(image) => image.shown_in.map(|(_, reply)| reply),
         Found::Ended { shown_in, .. } => shown_in.map(|(_, reply)| reply),
@@ -158,7 +158,7 @@ async fn reply_of(chat: &Chat, image: Uuid) -> AppResult<Option<Uuid>> {
 }
 
 /// Tells the reply's watchers what becomes of the image, and tells the image when the reply is to stop.
-async fn follow(chat: &Chat, job: &Job, user: Uuid, image: Uuid, reply_id: Uuid, start: StartEvent) {
+async fn follow(chat: &Chat, job: &Job, user: UserId, image: ImageId, reply_id: MessageId, start: StartEvent) {
     job.publish(encode(&ChatEvent::Start(start), 0));
     if let Some(making) = chat.generation.jobs.get(image) {
         tokio::select! {
@@ -180,7 +180,7 @@ async fn follow(chat: &Chat, job: &Job, user: Uuid, image: Uuid, reply_id: Uuid,
     job.publish(encode(&end, 0));
 }
 
-async fn shown(chat: &Chat, user: Uuid, image: Uuid) -> AppResult<DoneEvent> {
+async fn shown(chat: &Chat, user: UserId, image: ImageId) -> AppResult<DoneEvent> {
     let image = chat.images.await_end(user, image).await?;
     if image.status != ImageStatus::Complete {
         return Err(subscribe::error_of(&image).unwrap_or(AppError::Internal));
@@ -204,13 +204,13 @@ pub struct ImageReplies {
 
 #[async_trait]
 impl ImageListener for ImageReplies {
-    async fn image_ended(&self, user: Uuid, image: Uuid, reply: Uuid) {
+    async fn image_ended(&self, user: UserId, image: ImageId, reply: MessageId) {
         end_reply(self.replies.as_ref(), self.images.as_ref(), user, image, reply).await;
     }
 }
 
 /// Ends the reply that shows an image as the image ended.
-async fn end_reply(replies: &dyn ChatStore, images: &dyn ImageStore, user: Uuid, image: Uuid, reply: Uuid) {
+async fn end_reply(replies: &dyn ChatStore, images: &dyn ImageStore, user: UserId, image: ImageId, reply: MessageId) {
     let ended = async {
         let found = keep_trying(|| images.find(user, image)).await?;
         let Some(image) = found.filter(|image| image.status != ImageStatus::Running) else {

@@ -1,7 +1,6 @@
 //! What becomes of replies whose server was killed.
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use super::Chat;
 use super::context::HISTORY;
@@ -10,6 +9,7 @@ use crate::chat::MessageState;
 use crate::generation::recovery::{Recover, Recovered};
 use crate::generation::{PendingAttempt, Reserved, TextSizes};
 use crate::platform::error::AppResult;
+use crate::platform::ids::{MessageId, WorkId};
 use crate::usage::Outcome;
 
 /// Nobody goes on with a reply: it was stored whole and is charged for, or what there is of it is free. One whose row is gone was
@@ -51,9 +51,9 @@ impl ReplyRecovery {
 impl Recover for ReplyRecovery {
     async fn recover(&self, hold: &Reserved) -> AppResult<Recovered> {
         let store = &self.chat.store;
-        let before = store.find_message(hold.user(), hold.id()).await?;
+        let before = store.find_message(hold.user(), hold.id().into()).await?;
         // Only a reply that was charged for has a price; an abandoned one has none.
-        let (price, is_paid) = match store.abandon_reply(hold.id()).await? {
+        let (price, is_paid) = match store.abandon_reply(hold.id().into()).await? {
             Some(price) => (price, price > 0),
             None => (0, hold.is_published().await?),
         };
@@ -65,7 +65,8 @@ impl Recover for ReplyRecovery {
         Ok(if is_paid { Recovered::Settle } else { Recovered::Release })
     }
 
-    async fn stop_requests(&self, running: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
-        Ok(self.chat.store.stop_requests(running).await?)
+    async fn stop_requests(&self, running: Vec<WorkId>) -> AppResult<Vec<WorkId>> {
+        let stopped = self.chat.store.stop_requests(running.into_iter().map(MessageId::from).collect()).await?;
+        Ok(stopped.into_iter().map(WorkId::from).collect())
     }
 }

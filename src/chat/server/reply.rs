@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::Chat;
 use super::answer_limit::AnswerLimit;
@@ -25,6 +24,7 @@ use crate::generation::{
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
+use crate::platform::ids::{ConversationId, MessageId};
 use crate::platform::jobs::{Job, StopReason};
 use crate::usage::Outcome;
 
@@ -35,7 +35,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct ReplyJob {
     /// Its price.
     pub hold: Reserved,
-    pub conversation: Uuid,
+    pub conversation: ConversationId,
     pub turns: Vec<Turn>,
     pub sampling: Sampling,
     /// The provider that the user wants the answer of, and the model if not its own. Another provider's is not kept.
@@ -47,6 +47,11 @@ pub(super) struct ReplyJob {
 }
 
 impl ReplyJob {
+    /// The reply has the id of its hold.
+    fn id(&self) -> MessageId {
+        self.hold.id().into()
+    }
+
     /// Another model of this provider than its own: a picked one belongs to the provider that was picked with it.
     fn picked_model(&self, provider: &GuardedProvider) -> Option<String> {
         picked_model(self.picked.as_ref(), provider)
@@ -83,7 +88,7 @@ struct Draft<'a> {
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub(super) fn start(chat: &Chat, work: ReplyJob, route: Route<dyn ChatProvider>) {
     let chat = chat.clone();
-    chat.clone().generation.jobs.spawn(work.hold.id(), work.hold.user(), WorkKind::Chat, |job| {
+    chat.clone().generation.jobs.spawn(work.id(), work.hold.user(), WorkKind::Chat, |job| {
         let id = work.hold.request_id().to_owned();
         in_request(id, async move {
             let mut draft = Draft {
@@ -98,7 +103,7 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, route: Route<dyn ChatProvider>)
                 saved: Instant::now(),
             };
             draft.publish(&ChatEvent::Start(StartEvent {
-                message_id: work.hold.id().to_string(),
+                message_id: work.id().to_string(),
                 conversation_id: work.conversation.to_string(),
                 provider: draft.route.provider().name().to_owned(),
                 model: draft.model(),
@@ -161,7 +166,7 @@ impl Draft<'_> {
     fn fall_back(&mut self, error: &ProviderError) -> bool {
         let Some(Fallback { from, to }) = self.route.next(error) else { return false };
         self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
-        let (chat, id, model) = (self.chat.clone(), self.work.hold.id(), self.model());
+        let (chat, id, model) = (self.chat.clone(), self.work.id(), self.model());
         // For who watches on another server; the end of the reply says it once more.
         tokio::spawn(async move {
             if let Err(error) = chat.store.assign_reply(id, to.to_owned(), model).await {
@@ -281,7 +286,7 @@ impl Draft<'_> {
         self.publish(&ChatEvent::Token(TokenEvent { text }));
         if self.saved.elapsed() >= SAVE_EVERY {
             self.saved = Instant::now();
-            let (chat, id, text) = (self.chat.clone(), self.work.hold.id(), self.text.clone());
+            let (chat, id, text) = (self.chat.clone(), self.work.id(), self.text.clone());
             // Beside the tokens, not between them.
             tokio::spawn(async move {
                 if let Err(error) = chat.store.save_partial(id, text).await {
@@ -314,7 +319,7 @@ impl Draft<'_> {
             (state, credits, reason) = (MessageState::Stopped, 0, ReleaseReason::Undelivered);
         }
         let reply = FinishedReply {
-            id: self.work.hold.id(),
+            id: self.work.id(),
             state,
             text,
             provider: self.route.provider().name().to_owned(),
@@ -381,7 +386,7 @@ impl Draft<'_> {
     async fn close_books(&self, reply: FinishedReply, credits: i64, reason: ReleaseReason) -> AppResult<Closed> {
         let (hold, store) = (&self.work.hold, &self.chat.store);
         let is_gone = !keep_trying(|| store.finish_reply(reply.clone())).await?;
-        if is_gone && keep_trying(|| store.find_message(hold.user(), hold.id())).await?.is_some() {
+        if is_gone && keep_trying(|| store.find_message(hold.user(), hold.id().into())).await?.is_some() {
             // It was given up for dead and has ended so.
             return hold.release(ReleaseReason::Interrupted).await;
         }

@@ -18,6 +18,7 @@ use super::Chat;
 use super::providers::{Role, Sampling, Turn};
 use crate::chat::Usage;
 use crate::platform::cache::{Cache, Looked};
+use crate::platform::ids::UserId;
 
 /// How long a leader may be silent before others take it for dead.
 const LEADER_LIVES: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ impl AnswerKey {
     /// Every part comes with its length, so that no two questions look alike. `owner` is whose the answer is, where it
     /// is not everybody's, and `picked` the provider that was picked, and its model.
     pub(super) fn new(
-        owner: Option<Uuid>,
+        owner: Option<UserId>,
         picked: Option<(&str, Option<&str>)>,
         sampling: &Sampling,
         turns: &[Turn],
@@ -54,6 +55,7 @@ impl AnswerKey {
         };
         // Raised when answers to the same question are to be others.
         part(b"answer 2");
+        let owner = owner.map(Uuid::from);
         part(owner.as_ref().map_or(&[], |owner| owner.as_bytes()));
         let (provider, model) = picked.map_or((None, None), |(provider, model)| (Some(provider), model));
         for picked in [provider, model] {
@@ -197,7 +199,7 @@ mod tests {
 
     /// The same id for all: it does not shape an answer.
     fn image(random: &mut SmallRng) -> Image {
-        Image { id: Uuid::nil(), media_type: text(random), bytes: text(random).into_bytes().into() }
+        Image { id: Uuid::nil().into(), media_type: text(random), bytes: text(random).into_bytes().into() }
     }
 
     #[test]
@@ -205,7 +207,7 @@ mod tests {
         let mut random = SmallRng::seed_from_u64(7);
         let mut seen = HashMap::new();
         for _ in 0..1_000_000 {
-            let owner = random.random::<bool>().then(Uuid::max);
+            let owner = random.random::<bool>().then(UserId::max);
             let provider = random.random::<bool>().then(|| text(&mut random));
             let model = provider.as_ref().and_then(|_| random.random::<bool>().then(|| text(&mut random)));
             let turns: Vec<Turn> = (0..random.random_range(0..4))

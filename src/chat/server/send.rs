@@ -2,8 +2,8 @@
 //!
 //! Writing the reply is `reply.rs`.
 
+use std::str::FromStr;
 use std::sync::Arc;
-
 use uuid::Uuid;
 
 use super::Chat;
@@ -25,13 +25,14 @@ use crate::generation::{
 };
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{ConversationId, MessageId};
 use crate::platform::limits::Quota;
 
 /// A message that was taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted {
     /// The id of the reply, which is also the id of its job.
-    pub reply: Uuid,
+    pub reply: MessageId,
     /// It is this request that the job works for, not one before it.
     pub is_new: bool,
     /// What the user may still ask.
@@ -135,14 +136,14 @@ async fn ask(
 /// The ids of a message and of its reply.
 #[derive(Clone, Copy)]
 struct NewIds {
-    message: Uuid,
-    reply: Uuid,
+    message: MessageId,
+    reply: MessageId,
 }
 
 impl NewIds {
     /// In this order: ids order a conversation.
     fn new() -> Self {
-        Self { message: Uuid::now_v7(), reply: Uuid::now_v7() }
+        Self { message: MessageId::now_v7(), reply: MessageId::now_v7() }
     }
 }
 
@@ -157,8 +158,8 @@ enum Question {
 struct Message {
     text: String,
     sent: Vec<Sent>,
-    conversation: Option<Uuid>,
-    replaces: Option<Uuid>,
+    conversation: Option<ConversationId>,
+    replaces: Option<MessageId>,
     /// Of the conversation that begins.
     system_prompt: Option<String>,
 }
@@ -230,7 +231,7 @@ impl Sending {
         let ids = NewIds::new();
         let hold = match chat.generation.begin(&self.payer, WorkKind::Chat, ids.reply, chat.price).await? {
             Begun::New(hold) => hold,
-            Begun::Repeated(reply) => return Ok(self.accepted(reply, false)),
+            Begun::Repeated(reply) => return Ok(self.accepted(reply.into(), false)),
         };
         let (turns, route, conversation) = match self.begin(chat, ids, order).await {
             Ok(begun) => begun,
@@ -253,7 +254,7 @@ impl Sending {
     async fn replace_failed(&mut self, chat: &Chat) -> AppResult<()> {
         let Question::Message(message) = &mut self.question else { return Ok(()) };
         let Some(failed) = chat.generation.find_failed(&self.payer).await? else { return Ok(()) };
-        if let Some(failed) = chat.find_failed_try(self.payer.user, failed).await? {
+        if let Some(failed) = chat.find_failed_try(self.payer.user, failed.into()).await? {
             (message.conversation, message.replaces) = (Some(failed.conversation), Some(failed.question));
             message.sent = failed.images.into_iter().map(Sent::Before).collect();
         }
@@ -266,7 +267,7 @@ impl Sending {
         chat: &Chat,
         ids: NewIds,
         order: Vec<Arc<GuardedProvider>>,
-    ) -> AppResult<(Vec<Turn>, Route<dyn ChatProvider>, Uuid)> {
+    ) -> AppResult<(Vec<Turn>, Route<dyn ChatProvider>, ConversationId)> {
         let forecast = self.name(Route::forecast(&order).ok_or(AppError::Unavailable)?);
         let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
         let conversation = exchange.conversation;
@@ -303,7 +304,7 @@ impl Sending {
         Ok(turns)
     }
 
-    const fn accepted(&self, reply: Uuid, is_new: bool) -> Accepted {
+    const fn accepted(&self, reply: MessageId, is_new: bool) -> Accepted {
         Accepted { reply, is_new, quota: self.quota }
     }
 
@@ -318,7 +319,7 @@ impl Sending {
         };
         NewExchange {
             user: self.payer.user,
-            conversation: conversation.unwrap_or_else(Uuid::now_v7),
+            conversation: conversation.unwrap_or_else(ConversationId::now_v7),
             new_title: conversation.is_none().then(|| title_of(&text)),
             system_prompt,
             hidden: matches!(self.question, Question::Context(_)),
@@ -384,7 +385,7 @@ impl Sending {
         let exchange = self.exchange(ids, provider, model, Some(reply));
         chat.begin_exchange(exchange, 0).await?;
         if let Some(key) = &self.payer.idempotency {
-            let given = [key.fingerprint.as_slice(), ids.reply.as_bytes()].concat();
+            let given = [key.fingerprint.as_slice(), Uuid::from(ids.reply).as_bytes()].concat();
             chat.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
         }
         Ok(self.accepted(ids.reply, true))
@@ -392,7 +393,7 @@ impl Sending {
 
     /// The answer that a hold was made for with this key.
     async fn repeated(&self, chat: &Chat) -> AppResult<Option<Accepted>> {
-        Ok(chat.generation.find_repeated(&self.payer).await?.map(|reply| self.accepted(reply, false)))
+        Ok(chat.generation.find_repeated(&self.payer).await?.map(|reply| self.accepted(reply.into(), false)))
     }
 
     /// The answer that was given to this key before. Keys of answers that cost something are with their holds.
@@ -403,7 +404,7 @@ impl Sending {
         if fingerprint != key.fingerprint {
             return Err(AppError::IdempotencyMismatch);
         }
-        Ok(Uuid::from_slice(reply).ok().map(|reply| self.accepted(reply, false)))
+        Ok(Uuid::from_slice(reply).ok().map(|reply| self.accepted(reply.into(), false)))
     }
 
     fn given_key(&self, key: &Idempotency) -> String {
@@ -436,6 +437,6 @@ fn check_model(request: &ChatRequest, picked: Option<&Arc<GuardedProvider>>) -> 
     Err(AppError::invalid("model", problem))
 }
 
-fn parse_id(field: &str, id: Option<&str>) -> AppResult<Option<Uuid>> {
+fn parse_id<Id: FromStr>(field: &str, id: Option<&str>) -> AppResult<Option<Id>> {
     id.map(|id| id.parse().map_err(|_| AppError::invalid(field, "This is not an id."))).transpose()
 }

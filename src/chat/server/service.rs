@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use uuid::Uuid;
 
 use super::Chat;
 use super::attachments::Image;
@@ -19,6 +18,7 @@ use crate::chat::{
 use crate::credits::Page;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 
 /// Conversations in the sidebar, and in a page of the list.
 pub const CONVERSATIONS_PAGE: usize = 50;
@@ -30,7 +30,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`] for somebody else's reply.
-    pub async fn stop_reply(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+    pub async fn stop_reply(&self, user: UserId, id: MessageId) -> AppResult<()> {
         self.find_reply(user, id).await?;
         let request = async { Ok(self.store.request_stop(user, id).await?) };
         self.generation.stop(id, request, self.await_end(user, id)).await
@@ -40,7 +40,7 @@ impl Chat {
     ///
     /// # Errors
     /// What ended the reply, if it is not whole.
-    pub async fn await_reply(&self, user: Uuid, id: Uuid) -> AppResult<ChatAnswer> {
+    pub async fn await_reply(&self, user: UserId, id: MessageId) -> AppResult<ChatAnswer> {
         let StoredReply { message, conversation } = self.await_end(user, id).await?;
         match message.state {
             MessageState::Complete | MessageState::Stopped => {}
@@ -121,7 +121,7 @@ impl Chat {
     /// [`AppError::NotFound`] also for somebody else's, [`AppError::InvalidInput`] naming `cursor`.
     pub async fn load_conversation(
         &self,
-        user: Uuid,
+        user: UserId,
         id: &str,
         cursor: Option<&str>,
         limit: usize,
@@ -135,7 +135,7 @@ impl Chat {
 }
 
 /// The message that a cursor names.
-pub(super) fn parse_message_cursor(cursor: &str) -> AppResult<Uuid> {
+pub(super) fn parse_message_cursor(cursor: &str) -> AppResult<MessageId> {
     cursor.parse().map_err(|_| AppError::invalid("cursor", "This cursor is not valid."))
 }
 
@@ -144,7 +144,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`] also for somebody else's.
-    pub async fn load_attachment(&self, user: Uuid, id: Uuid) -> AppResult<Image> {
+    pub async fn load_attachment(&self, user: UserId, id: AttachmentId) -> AppResult<Image> {
         self.store.find_attachment(user, id).await?.ok_or(AppError::NotFound)
     }
 
@@ -152,7 +152,7 @@ impl Chat {
     ///
     /// # Errors
     /// As [`Self::load_conversation`].
-    pub async fn load_message(&self, user: Uuid, id: Uuid) -> AppResult<Message> {
+    pub async fn load_message(&self, user: UserId, id: MessageId) -> AppResult<Message> {
         let mut message = self.find_reply(user, id).await?.message;
         self.renderer.render(std::slice::from_mut(&mut message)).await?;
         Ok(message)
@@ -166,7 +166,7 @@ impl Chat {
     /// [`AppError::InvalidInput`] naming `cursor` or `q`, [`AppError::RateLimited`] for too many searches at once.
     pub async fn list_conversations(
         &self,
-        user: Uuid,
+        user: UserId,
         mut filter: ConversationFilter,
         cursor: Option<&str>,
         limit: usize,
@@ -184,7 +184,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`].
-    pub async fn delete_conversation(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+    pub async fn delete_conversation(&self, user: UserId, id: ConversationId) -> AppResult<()> {
         self.end_running(user, id, None).await?;
         // The images first: cut off in between, the conversation is still there to be deleted again.
         self.images.delete_of_conversation(user, id).await?;
@@ -206,7 +206,7 @@ impl Chat {
 
     /// Ends what is being written in a conversation, or from a message on, as Stop does, before its rows go: what was read of
     /// it is paid for.
-    async fn end_running(&self, user: Uuid, conversation: Uuid, from: Option<Uuid>) -> AppResult<()> {
+    async fn end_running(&self, user: UserId, conversation: ConversationId, from: Option<MessageId>) -> AppResult<()> {
         let running = self.store.running_replies(user, conversation, from).await?;
         try_join_all(running.into_iter().map(|id| async move {
             let request = async { Ok(self.store.request_stop(user, id).await?) };
@@ -216,7 +216,7 @@ impl Chat {
         Ok(())
     }
 
-    pub(super) async fn find_reply(&self, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
+    pub(super) async fn find_reply(&self, user: UserId, id: MessageId) -> AppResult<StoredReply> {
         self.store.find_message(user, id).await?.ok_or(AppError::NotFound)
     }
 }

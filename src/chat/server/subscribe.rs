@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
-use uuid::Uuid;
 
 use super::Chat;
 use super::events::error_event;
@@ -20,6 +19,7 @@ use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent,
 use crate::generation::{LOOK_EVERY, Look, MOST_FAILURES, encode};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
+use crate::platform::ids::{MessageId, UserId};
 use crate::platform::jobs::{JobEvent, Position};
 
 /// How long the feed may take to tell of an end that the store knows already.
@@ -32,8 +32,8 @@ impl Chat {
     /// [`AppError::NotFound`] also for somebody else's reply.
     pub async fn subscribe(
         &self,
-        user: Uuid,
-        id: Uuid,
+        user: UserId,
+        id: MessageId,
         from: Option<Position>,
     ) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
         // Before the look into the store: the job may end between the two.
@@ -51,7 +51,7 @@ impl Chat {
     }
 
     /// Waits until a reply begins; for ever, where it ends without.
-    pub(super) async fn await_first_word(&self, user: Uuid, id: Uuid) {
+    pub(super) async fn await_first_word(&self, user: UserId, id: MessageId) {
         if let Ok(Some(mut events)) = self.subscribe(user, id, None).await {
             while let Some(event) = events.next().await {
                 if event.name == ChatEvent::TOKEN {
@@ -67,7 +67,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::NotFound`], also when it is deleted meanwhile.
-    pub(super) async fn await_end(&self, user: Uuid, id: Uuid) -> AppResult<StoredReply> {
+    pub(super) async fn await_end(&self, user: UserId, id: MessageId) -> AppResult<StoredReply> {
         let look = || async {
             let reply = self.find_reply(user, id).await?;
             Ok(if reply.message.state == MessageState::Running { Look::Running } else { Look::Ended(reply) })
@@ -79,8 +79,8 @@ impl Chat {
 /// One watcher of a reply that does not run here.
 struct Follower {
     chat: Chat,
-    user: Uuid,
-    id: Uuid,
+    user: UserId,
+    id: MessageId,
     from_start: bool,
     /// Who answers, as far as the watcher was told.
     provider: Option<String>,
@@ -102,8 +102,8 @@ struct Follower {
 impl Follower {
     fn new(
         chat: &Chat,
-        user: Uuid,
-        id: Uuid,
+        user: UserId,
+        id: MessageId,
         from: Option<Position>,
         reply: &StoredReply,
         start: Option<JobEvent>,
@@ -270,7 +270,7 @@ async fn next_of(feed: Option<&mut BoxStream<'static, JobEvent>>) -> Option<JobE
 }
 
 /// The first event, made from what is stored.
-async fn start_event(chat: &Chat, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<JobEvent> {
+async fn start_event(chat: &Chat, user: UserId, id: MessageId, reply: &StoredReply) -> AppResult<JobEvent> {
     let message = &reply.message;
     let start = ChatEvent::Start(StartEvent {
         message_id: message.id.clone(),
@@ -283,7 +283,7 @@ async fn start_event(chat: &Chat, user: Uuid, id: Uuid, reply: &StoredReply) -> 
 }
 
 /// What was held for a reply, or for the image that it shows: prices may have changed since. A copy costs nothing.
-async fn price_of(chat: &Chat, user: Uuid, id: Uuid, reply: &StoredReply) -> AppResult<i64> {
+async fn price_of(chat: &Chat, user: UserId, id: MessageId, reply: &StoredReply) -> AppResult<i64> {
     if let Some(price) = chat.generation.held_price(user, id).await? {
         return Ok(price);
     }
@@ -295,7 +295,7 @@ async fn price_of(chat: &Chat, user: Uuid, id: Uuid, reply: &StoredReply) -> App
 }
 
 /// The last event of a reply that has ended, made from what is stored.
-async fn end_event(chat: &Chat, user: Uuid, reply: &StoredReply) -> JobEvent {
+async fn end_event(chat: &Chat, user: UserId, reply: &StoredReply) -> JobEvent {
     let message = &reply.message;
     let end = match message.state {
         MessageState::Complete | MessageState::Stopped => {

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::Credits;
 use super::service::{self, CSV_HEADER, LEDGER_PAGE};
@@ -19,6 +18,7 @@ use crate::credits::{self, LedgerEntry, Page};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{Answer, ApiError, ApiResult, Envelope, page_limit};
 use crate::platform::http::fields::ApiQuery;
+use crate::platform::ids::UserId;
 
 /// The routes of this feature.
 pub fn routes<S>() -> OpenApiRouter<S>
@@ -72,7 +72,7 @@ async fn list_ledger(
 }
 
 /// The whole ledger, page by page as the client reads it.
-fn csv(credits: Credits, user: Uuid) -> Response {
+fn csv(credits: Credits, user: UserId) -> Response {
     const ROWS: usize = 500;
     enum Next {
         Header,

@@ -1,11 +1,10 @@
 //! What one can ask about credits. Holding and charging happens where the work is (`generation/hold.rs`).
 
-use uuid::Uuid;
-
 use super::Credits;
 use crate::credits::{self, Balance, Dashboard, LedgerEntry, Page};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
+use crate::platform::ids::UserId;
 
 /// Entries of a ledger page where nothing else is asked for.
 pub const LEDGER_PAGE: usize = 25;
@@ -15,7 +14,7 @@ impl Credits {
     ///
     /// # Errors
     /// [`AppError::Unavailable`] when the store cannot be reached.
-    pub async fn load_credits(&self, user: Uuid) -> AppResult<credits::Credits> {
+    pub async fn load_credits(&self, user: UserId) -> AppResult<credits::Credits> {
         let Balance { available, held, debt } = self.store.balance(user, &current_request_id()).await?;
         Ok(credits::Credits { available, held, debt, plan: "free".to_owned() })
     }
@@ -24,7 +23,7 @@ impl Credits {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] for a cursor that this server never gave out.
-    pub async fn load_ledger(&self, user: Uuid, cursor: Option<&str>, limit: usize) -> AppResult<Page<LedgerEntry>> {
+    pub async fn load_ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> AppResult<Page<LedgerEntry>> {
         self.store
             .ledger(user, cursor, limit)
             .await?
@@ -35,7 +34,7 @@ impl Credits {
     ///
     /// # Errors
     /// As [`Credits::load_credits`] and [`Credits::load_ledger`].
-    pub async fn load_dashboard(&self, user: Uuid, cursor: Option<&str>) -> AppResult<Dashboard> {
+    pub async fn load_dashboard(&self, user: UserId, cursor: Option<&str>) -> AppResult<Dashboard> {
         let credits = self.load_credits(user).await?;
         let ledger = self.load_ledger(user, cursor, LEDGER_PAGE).await?;
         Ok(Dashboard { credits, ledger })

@@ -16,7 +16,6 @@ use tokio::time::Instant;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::Images;
 use super::forms;
@@ -41,6 +40,7 @@ use crate::platform::http::envelope::{
 };
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::http::keep_alive::keep_alive;
+use crate::platform::ids::{ImageId, UserId};
 use crate::platform::jobs::Position;
 use crate::platform::site::Site;
 
@@ -165,7 +165,7 @@ async fn list(
 async fn show(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
-    PathId(id): PathId,
+    PathId(id): PathId<ImageId>,
 ) -> ApiResult<ImageDetail> {
     Ok(Answer(images.load_image(caller.id, &id.to_string()).await?))
 }
@@ -178,7 +178,7 @@ async fn show(
 async fn change(
     State(images): State<Images>,
     caller: Caller,
-    PathId(id): PathId,
+    PathId(id): PathId<ImageId>,
     ApiJson(change, _): ApiJson<ImageChange>,
 ) -> ApiResult<Image> {
     Ok(Answer(images.change_image(caller.id, id, change).await?))
@@ -188,7 +188,7 @@ async fn change(
 #[utoipa::path(delete, path = "/api/images/{id}", operation_id = "delete_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
-async fn delete(State(images): State<Images>, caller: Caller, PathId(id): PathId) -> ApiResult<Nothing> {
+async fn delete(State(images): State<Images>, caller: Caller, PathId(id): PathId<ImageId>) -> ApiResult<Nothing> {
     images.delete_image(caller.id, id).await?;
     Ok(Answer(Nothing {}))
 }
@@ -202,7 +202,7 @@ async fn delete_several(
     caller: Caller,
     ApiJson(selection, _): ApiJson<ImageSelection>,
 ) -> ApiResult<DeletedImages> {
-    let ids: Result<Vec<Uuid>, _> = selection.ids.iter().map(|id| id.parse()).collect();
+    let ids: Result<Vec<ImageId>, _> = selection.ids.iter().map(|id| id.parse()).collect();
     let ids = ids.map_err(|_| AppError::invalid("ids", "One of these is not an id."))?;
     Ok(Answer(DeletedImages { deleted: images.delete_images(caller.id, ids).await? }))
 }
@@ -218,7 +218,7 @@ async fn delete_several(
 async fn watch(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
-    PathId(id): PathId,
+    PathId(id): PathId<ImageId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let from = Position::of_request(&headers)?;
@@ -238,7 +238,7 @@ async fn watch(
 async fn stop(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | MANAGE }>,
-    PathId(id): PathId,
+    PathId(id): PathId<ImageId>,
 ) -> ApiResult<Nothing> {
     images.stop_image(caller.id, id).await?;
     Ok(Answer(Nothing {}))
@@ -258,7 +258,7 @@ struct FileQuery {
 async fn show_file(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
-    PathId(id): PathId,
+    PathId(id): PathId<ImageId>,
     ApiQuery(query): ApiQuery<FileQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -278,7 +278,7 @@ async fn show_file(
 async fn show_thumbnail(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
-    PathId(id): PathId,
+    PathId(id): PathId<ImageId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     Ok(send_file(&images, caller.id, id, Rendition::Thumbnail, &headers).await?)
@@ -286,8 +286,8 @@ async fn show_thumbnail(
 
 async fn send_file(
     images: &Images,
-    user: Uuid,
-    id: Uuid,
+    user: UserId,
+    id: ImageId,
     rendition: Rendition,
     headers: &HeaderMap,
 ) -> AppResult<Response> {

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::Images;
 use super::order::ImageSpec;
@@ -13,6 +12,7 @@ use crate::document::response::error_page;
 use crate::images::{ImageChange, ImageRequest, MOST_AT_ONCE};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::PathId;
+use crate::platform::ids::ImageId;
 use crate::ui::Theme;
 
 #[derive(Deserialize)]
@@ -84,7 +84,7 @@ pub(super) async fn submit_change(
     State(images): State<Images>,
     Sender(caller): Sender,
     theme: Theme,
-    PathId(id): PathId,
+    PathId(id): PathId<ImageId>,
     PageForm(ChangeForm { action }): PageForm<ChangeForm>,
 ) -> Response {
     let here = format!("/images/{id}");
@@ -104,7 +104,7 @@ pub(super) async fn submit_change(
 }
 
 /// Another image of the same prompt and shape.
-async fn order_again(images: &Images, caller: &Caller, id: Uuid) -> AppResult<()> {
+async fn order_again(images: &Images, caller: &Caller, id: ImageId) -> AppResult<()> {
     let image = images.find_image(caller.id, id).await?;
     let request = ImageRequest {
         prompt: image.prompt,

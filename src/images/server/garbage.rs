@@ -10,6 +10,7 @@ use super::Images;
 use super::storage::{ObjectKey, ObjectStore, Rendition, StorageError};
 use super::store::{ImageStore, Stray};
 use crate::platform::db::{StoreError, StoreResult, now_millis};
+use crate::platform::ids::ImageId;
 
 /// How often the queue is looked at when nobody says that there is something in it.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -73,7 +74,7 @@ pub async fn clean(images: &dyn ImageStore, objects: &dyn ObjectStore, now: i64)
     Ok(strays.len())
 }
 
-async fn delete_files(objects: &dyn ObjectStore, id: Uuid) -> Result<(), StorageError> {
+async fn delete_files(objects: &dyn ObjectStore, id: ImageId) -> Result<(), StorageError> {
     for rendition in Rendition::ALL {
         objects.delete(ObjectKey::new(id, rendition)).await?;
     }
@@ -85,7 +86,7 @@ async fn delete_files(objects: &dyn ObjectStore, id: Uuid) -> Result<(), Storage
 pub struct Inventory {
     pub files: u64,
     /// Images with files that no row of the database accounts for.
-    pub strays: Vec<Uuid>,
+    pub strays: Vec<ImageId>,
 }
 
 /// Looks through all files; `None` where storage cannot list them.
@@ -129,7 +130,7 @@ pub async fn sweep(images: &dyn ImageStore, objects: &dyn ObjectStore) -> Result
     Ok(found)
 }
 
-fn is_old(id: Uuid) -> bool {
-    let made = id.get_timestamp().map_or(0, |at| at.to_unix().0);
+fn is_old(id: ImageId) -> bool {
+    let made = Uuid::from(id).get_timestamp().map_or(0, |at| at.to_unix().0);
     u64::try_from(now_millis() / 1000).unwrap_or(0).saturating_sub(made) > STRAY_AFTER.as_secs()
 }

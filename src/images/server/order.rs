@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use super::Images;
 use super::generate::{self, ImageJob, MadePicture};
 use super::providers::{GuardedImageProvider, ImageProvider};
@@ -16,13 +14,14 @@ use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, choose_ord
 use crate::i18n::{Text, fill, t};
 use crate::images::{AspectRatio, ImageRequest, MOST_RUNNING};
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId};
 use crate::platform::limits::Quota;
 
 /// An image that was ordered.
 #[derive(Debug, Clone)]
 pub struct AcceptedImage {
     /// Also the id of its job.
-    pub id: Uuid,
+    pub id: ImageId,
     /// It is this request that the job works for, not one before it.
     pub is_new: bool,
     /// What the user may still ask.
@@ -37,7 +36,7 @@ pub struct ImageSpec {
     /// The providers to ask, one after the other; never empty.
     order: Vec<Arc<GuardedImageProvider>>,
     /// The conversation and the reply that show it, if it is made in a conversation.
-    pub shown_in: Option<(Uuid, Uuid)>,
+    pub shown_in: Option<(ConversationId, MessageId)>,
     /// It is for one connection, and paid for once that has taken it.
     pub delivery: Option<Delivery<MadePicture>>,
 }
@@ -108,12 +107,12 @@ impl Images {
         let ImageSpec { prompt, aspect_ratio, seed, order, shown_in, delivery } = spec;
         // Dropped with all that it claims, should there be nothing to make.
         let route = self.generation.plan(WorkKind::Image, order)?;
-        let hold = match self.generation.begin(payer, WorkKind::Image, Uuid::now_v7(), self.price).await? {
+        let hold = match self.generation.begin(payer, WorkKind::Image, ImageId::now_v7(), self.price).await? {
             Begun::New(hold) => hold,
-            Begun::Repeated(id) => return Ok(Reservation::Repeated(id)),
+            Begun::Repeated(id) => return Ok(Reservation::Repeated(id.into())),
         };
         let new = NewImage {
-            id: hold.id(),
+            id: hold.id().into(),
             user: hold.user(),
             shown_in,
             prompt: prompt.clone(),
@@ -122,7 +121,7 @@ impl Images {
             provider: route.provider().name().to_owned(),
             model: route.provider().model(),
             is_ai: route.provider().is_ai(),
-            run: Uuid::now_v7(),
+            run: RunId::now_v7(),
         };
         let work = ImageJob { run: new.run, hold, shown_in, delivery, prompt, aspect_ratio, seed, resumes: None };
         let reserved = ReservedImage { images: self.clone(), work, route };
@@ -140,7 +139,7 @@ impl Images {
 pub enum Reservation {
     New(Box<ReservedImage>),
     /// The same request came before; the image has this id.
-    Repeated(Uuid),
+    Repeated(ImageId),
 }
 
 /// An image that is paid for and stored, and not begun.
@@ -152,8 +151,8 @@ pub struct ReservedImage {
 
 impl ReservedImage {
     #[must_use]
-    pub const fn id(&self) -> Uuid {
-        self.work.hold.id()
+    pub fn id(&self) -> ImageId {
+        self.work.id()
     }
 
     /// What was held for it.

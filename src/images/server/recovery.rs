@@ -11,6 +11,7 @@ use crate::generation::recovery::{Recover, Recovered};
 use crate::generation::{PendingAttempt, Reserved, choose_order};
 use crate::images::ImageStatus;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{ImageId, RunId, WorkId};
 use crate::usage::Outcome;
 
 /// What the server knows of its images.
@@ -31,19 +32,20 @@ impl Recover for ImageRecovery {
         recover(&self.images, hold).await
     }
 
-    async fn stop_requests(&self, running: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
-        Ok(self.images.store.stop_requests(running).await?)
+    async fn stop_requests(&self, running: Vec<WorkId>) -> AppResult<Vec<WorkId>> {
+        let stopped = self.images.store.stop_requests(running.into_iter().map(ImageId::from).collect()).await?;
+        Ok(stopped.into_iter().map(WorkId::from).collect())
     }
 }
 
 async fn recover(images: &Images, hold: &Reserved) -> AppResult<Recovered> {
-    let (recovered, shown_in) = match images.store.look_up(hold.id()).await? {
+    let (recovered, shown_in) = match images.store.look_up(hold.id().into()).await? {
         Found::Ended { credits, shown_in } => {
             (if credits > 0 { Recovered::Settle } else { Recovered::Release }, shown_in)
         }
         Found::Nothing => {
             // It was deleted, or never begun: files can be there, but nothing that knows them.
-            images.store.queue_strays(vec![hold.id()]).await?;
+            images.store.queue_strays(vec![hold.id().into()]).await?;
             (if hold.is_published().await? { Recovered::Settle } else { Recovered::Release }, None)
         }
         Found::Running(image) => {
@@ -67,7 +69,7 @@ async fn recover(images: &Images, hold: &Reserved) -> AppResult<Recovered> {
         }
     };
     if let Some((_, reply)) = shown_in {
-        images.listener.image_ended(hold.user(), hold.id(), reply).await;
+        images.listener.image_ended(hold.user(), hold.id().into(), reply).await;
     }
     Ok(recovered)
 }
@@ -95,7 +97,7 @@ async fn resume(images: &Images, hold: &Reserved, image: &RunningImage) -> AppRe
     let Ok(mut order) = choose_order(&images.providers, Some(&image.provider)) else { return Ok(false) };
     order.truncate(1);
     let route = images.generation.plan(WorkKind::Image, order)?;
-    let run = Uuid::now_v7();
+    let run = RunId::now_v7();
     if !images.store.take_over(image.id, image.run, run).await? {
         return Ok(true);
     }
@@ -119,7 +121,7 @@ async fn resume(images: &Images, hold: &Reserved, image: &RunningImage) -> AppRe
 }
 
 /// How long ago an id was made; its first 48 bits are milliseconds since 1970 (RFC 9562, 5.7).
-fn age_millis(id: Uuid, now: i64) -> u128 {
-    let made = id.get_timestamp().map_or(0, |at| u128::from(at.to_unix().0) * 1000);
+fn age_millis(id: ImageId, now: i64) -> u128 {
+    let made = Uuid::from(id).get_timestamp().map_or(0, |at| u128::from(at.to_unix().0) * 1000);
     u128::try_from(now).unwrap_or(0).saturating_sub(made)
 }

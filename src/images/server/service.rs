@@ -4,7 +4,6 @@
 
 use bytes::Bytes;
 use futures::future::try_join_all;
-use uuid::Uuid;
 
 use super::Images;
 use super::storage::{ObjectKey, Rendition};
@@ -16,6 +15,7 @@ use crate::images::{
     Studio,
 };
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{ConversationId, ImageId, MessageId, UserId};
 
 /// Images of a page of the gallery where nothing else is asked for.
 pub const IMAGES_PAGE: usize = 24;
@@ -51,7 +51,7 @@ impl Images {
     ///
     /// # Errors
     /// As [`Self::list_images`].
-    pub async fn load_gallery(&self, user: Uuid, query: &GalleryQuery) -> AppResult<Gallery> {
+    pub async fn load_gallery(&self, user: UserId, query: &GalleryQuery) -> AppResult<Gallery> {
         let filter = ImageFilter { query: query.q.clone(), favorites_only: query.favorites };
         let images = self.list_images(user, filter, query.cursor.as_deref(), IMAGES_PAGE).await?;
         Ok(Gallery { studio: self.load_studio(), images })
@@ -63,7 +63,7 @@ impl Images {
     /// [`AppError::InvalidInput`] naming `cursor` or `q`.
     pub async fn list_images(
         &self,
-        user: Uuid,
+        user: UserId,
         mut filter: ImageFilter,
         cursor: Option<&str>,
         limit: usize,
@@ -80,7 +80,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::NotFound`] also for somebody else's.
-    pub async fn load_image(&self, user: Uuid, id: &str) -> AppResult<ImageDetail> {
+    pub async fn load_image(&self, user: UserId, id: &str) -> AppResult<ImageDetail> {
         let id = id.parse().map_err(|_| AppError::NotFound)?;
         let (image, (newer, older)) =
             tokio::try_join!(self.find_image(user, id), async { Ok(self.store.neighbors(user, id).await?) })?;
@@ -91,7 +91,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::NotFound`] also for somebody else's.
-    pub async fn find_image(&self, user: Uuid, id: Uuid) -> AppResult<Image> {
+    pub async fn find_image(&self, user: UserId, id: ImageId) -> AppResult<Image> {
         self.store.find(user, id).await?.ok_or(AppError::NotFound)
     }
 
@@ -99,7 +99,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::NotFound`]; [`AppError::Unavailable`] when storage does not answer.
-    pub async fn load_bytes(&self, id: Uuid, rendition: Rendition) -> AppResult<Bytes> {
+    pub async fn load_bytes(&self, id: ImageId, rendition: Rendition) -> AppResult<Bytes> {
         let found = self.objects.get(ObjectKey::new(id, rendition)).await.map_err(|error| {
             tracing::error!(%error, "an image could not be read");
             AppError::Unavailable
@@ -114,7 +114,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::NotFound`], also while it is being made; [`AppError::Unavailable`] when storage does not answer.
-    pub async fn load_file(&self, user: Uuid, id: Uuid, rendition: Rendition) -> AppResult<(Image, Bytes)> {
+    pub async fn load_file(&self, user: UserId, id: ImageId, rendition: Rendition) -> AppResult<(Image, Bytes)> {
         let image = self.find_image(user, id).await?;
         if image.status != ImageStatus::Complete {
             return Err(AppError::NotFound);
@@ -127,7 +127,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] for a change that names nothing, [`AppError::NotFound`].
-    pub async fn change_image(&self, user: Uuid, id: Uuid, change: ImageChange) -> AppResult<Image> {
+    pub async fn change_image(&self, user: UserId, id: ImageId, change: ImageChange) -> AppResult<Image> {
         let Some(favorite) = change.favorite else {
             return Err(AppError::invalid("body", "Say what to change: favorite."));
         };
@@ -141,7 +141,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::NotFound`].
-    pub async fn stop_image(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+    pub async fn stop_image(&self, user: UserId, id: ImageId) -> AppResult<()> {
         self.find_image(user, id).await?;
         let request = async { Ok(self.store.request_stop(user, id).await?) };
         self.generation.stop(id, request, self.await_end(user, id)).await
@@ -151,7 +151,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::NotFound`].
-    pub async fn delete_image(&self, user: Uuid, id: Uuid) -> AppResult<()> {
+    pub async fn delete_image(&self, user: UserId, id: ImageId) -> AppResult<()> {
         if self.delete_images(user, vec![id]).await? == 0 { Err(AppError::NotFound) } else { Ok(()) }
     }
 
@@ -159,7 +159,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming `ids`.
-    pub async fn delete_images(&self, user: Uuid, ids: Vec<Uuid>) -> AppResult<usize> {
+    pub async fn delete_images(&self, user: UserId, ids: Vec<ImageId>) -> AppResult<usize> {
         if !(1..=MOST_IN_BULK).contains(&ids.len()) {
             return Err(AppError::invalid("ids", format!("Name 1 to {MOST_IN_BULK} images.")));
         }
@@ -172,7 +172,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> AppResult<usize> {
+    pub async fn delete_of_conversation(&self, user: UserId, conversation: ConversationId) -> AppResult<usize> {
         self.end_unpaid(user, |_, shown_in| shown_in.is_some_and(|(shown_in, _)| shown_in == conversation)).await?;
         Ok(forget(self, &self.store.delete_of_conversation(user, conversation).await?))
     }
@@ -181,7 +181,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn delete_of_user(&self, user: Uuid) -> AppResult<usize> {
+    pub async fn delete_of_user(&self, user: UserId) -> AppResult<usize> {
         self.end_unpaid(user, |_, _| true).await?;
         Ok(forget(self, &self.store.delete_of_user(user).await?))
     }
@@ -190,13 +190,13 @@ impl Images {
     /// their rows go: what is being made is stopped, what can be seen is charged for.
     async fn end_unpaid(
         &self,
-        user: Uuid,
-        is_meant: impl Fn(Uuid, Option<(Uuid, Uuid)>) -> bool + Sync,
+        user: UserId,
+        is_meant: impl Fn(ImageId, Option<(ConversationId, MessageId)>) -> bool + Sync,
     ) -> AppResult<()> {
         let unpaid = self.generation.open_work(user, WorkKind::Image).await?;
         let is_meant = &is_meant;
         try_join_all(unpaid.into_iter().map(|hold| async move {
-            let id = hold.id();
+            let id = ImageId::from(hold.id());
             match self.store.look_up(id).await? {
                 Found::Running(image) if is_meant(id, image.shown_in) => {
                     let request = async { Ok(self.store.request_stop(user, id).await?) };
@@ -216,7 +216,7 @@ impl Images {
 }
 
 /// Nobody need go on with what was deleted, and its files can go at once.
-fn forget(images: &Images, deleted: &[Uuid]) -> usize {
+fn forget(images: &Images, deleted: &[ImageId]) -> usize {
     images.generation.stop_deleted(deleted.iter().copied());
     images.cleaner.notify_one();
     deleted.len()

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::ready;
 use futures::stream::{self, BoxStream, StreamExt};
-use uuid::Uuid;
 
 use super::Images;
 use super::events::error_event;
@@ -16,6 +15,7 @@ use crate::generation::{Look, encode};
 use crate::images::{Image, ImageDoneEvent, ImageEvent, ImageStartEvent, ImageStatus};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
+use crate::platform::ids::{ImageId, UserId};
 use crate::platform::jobs::{JobEvent, Position};
 
 impl Images {
@@ -25,8 +25,8 @@ impl Images {
     /// [`AppError::NotFound`] also for somebody else's image.
     pub async fn subscribe(
         &self,
-        user: Uuid,
-        id: Uuid,
+        user: UserId,
+        id: ImageId,
         from: Option<Position>,
     ) -> AppResult<Option<BoxStream<'static, Arc<JobEvent>>>> {
         // Before the look into the store: the job may end between the two.
@@ -61,7 +61,7 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::NotFound`], also when it is deleted meanwhile.
-    pub async fn await_end(&self, user: Uuid, id: Uuid) -> AppResult<Image> {
+    pub async fn await_end(&self, user: UserId, id: ImageId) -> AppResult<Image> {
         let look = || async {
             let image = self.find_image(user, id).await?;
             Ok(if image.status == ImageStatus::Running { Look::Running } else { Look::Ended(image) })
@@ -71,7 +71,7 @@ impl Images {
 }
 
 /// The first event, made from what is stored.
-async fn start_event(images: &Images, user: Uuid, id: Uuid, image: &Image) -> AppResult<JobEvent> {
+async fn start_event(images: &Images, user: UserId, id: ImageId, image: &Image) -> AppResult<JobEvent> {
     let start = ImageEvent::Start(ImageStartEvent {
         id: image.id.clone(),
         provider: image.provider.clone(),
@@ -82,7 +82,7 @@ async fn start_event(images: &Images, user: Uuid, id: Uuid, image: &Image) -> Ap
 }
 
 /// The last event, once it has ended, made from what is stored.
-async fn end_event(images: &Images, user: Uuid, id: Uuid) -> JobEvent {
+async fn end_event(images: &Images, user: UserId, id: ImageId) -> JobEvent {
     let end = match images.await_end(user, id).await {
         Ok(image) => match error_of(&image) {
             Some(error) => error_event(&error),

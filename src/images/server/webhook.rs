@@ -11,7 +11,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::Images;
 use super::providers::replicate::{WebhookError, read_report, verify};
@@ -20,6 +19,7 @@ use crate::platform::db::now_millis;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing, unread};
 use crate::platform::http::fields::ApiQuery;
+use crate::platform::ids::ImageId;
 
 /// A report repeats the input of a prediction and has logs, but no files.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -37,7 +37,8 @@ where
 #[into_params(parameter_in = Query)]
 struct ReportQuery {
     /// The image that the prediction was created for.
-    job: Option<Uuid>,
+    #[param(value_type = Option<Uuid>)]
+    job: Option<ImageId>,
 }
 
 /// Hears from Replicate that an image is being made, or has ended.

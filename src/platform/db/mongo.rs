@@ -135,14 +135,14 @@ where
 
 /// An id as MongoDB stores it: binary, of subtype 4.
 #[must_use]
-pub fn to_bson(id: Uuid) -> bson::Uuid {
-    bson::Uuid::from_bytes(id.into_bytes())
+pub fn to_bson(id: impl Into<Uuid>) -> bson::Uuid {
+    bson::Uuid::from_bytes(id.into().into_bytes())
 }
 
 /// The id that was stored.
 #[must_use]
-pub fn from_bson(id: bson::Uuid) -> Uuid {
-    Uuid::from_bytes(id.bytes())
+pub fn from_bson<Id: From<Uuid>>(id: bson::Uuid) -> Id {
+    Uuid::from_bytes(id.bytes()).into()
 }
 
 /// A pattern for this very text, whatever its case.

@@ -201,15 +201,15 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The id in the path. One that is no id names nothing: 404.
-pub struct PathId(pub Uuid);
+pub struct PathId<Id>(pub Id);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathId {
+impl<S: Send + Sync, Id: From<Uuid>> FromRequestParts<S> for PathId<Id> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let id: Result<axum::extract::Path<Uuid>, PathRejection> =
             axum::extract::Path::from_request_parts(parts, state).await;
-        id.map(|axum::extract::Path(id)| Self(id)).map_err(|_| AppError::NotFound.into())
+        id.map(|axum::extract::Path(id)| Self(id.into())).map_err(|_| AppError::NotFound.into())
     }
 }
 

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::platform::ids::UserId;
 use axum::body::{Body, Bytes};
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::limits::{Slot, Slots};
@@ -30,7 +30,7 @@ pub struct Uploads {
     largest: usize,
     patience: Duration,
     waiting: Slots,
-    users: Arc<Mutex<HashMap<Uuid, Arc<Semaphore>>>>,
+    users: Arc<Mutex<HashMap<UserId, Arc<Semaphore>>>>,
 }
 
 /// The right to have a body in memory. It goes with the body.
@@ -46,7 +46,7 @@ struct Held {
 /// It is this user's turn.
 struct Turn {
     uploads: Uploads,
-    user: Uuid,
+    user: UserId,
     /// Before it is looked whether others wait.
     permit: Option<OwnedSemaphorePermit>,
     _slot: Slot,
@@ -70,7 +70,7 @@ impl Uploads {
     /// # Errors
     /// [`AppError::TooLarge`], [`AppError::RateLimited`] when the user sends many already, [`AppError::Unavailable`] when
     /// there was no room for a while.
-    pub async fn admit(&self, user: Option<Uuid>, length: Option<u64>) -> AppResult<UploadPermit> {
+    pub async fn admit(&self, user: Option<UserId>, length: Option<u64>) -> AppResult<UploadPermit> {
         let length = match length.map(usize::try_from) {
             None => self.largest,
             Some(Ok(length)) if length <= self.largest => length,
@@ -89,7 +89,7 @@ impl Uploads {
         timeout(self.patience, admitted).await.ok().flatten().ok_or(AppError::Unavailable)
     }
 
-    async fn turn_of(&self, user: Uuid, slot: Slot) -> Option<Turn> {
+    async fn turn_of(&self, user: UserId, slot: Slot) -> Option<Turn> {
         let own = self.lock().entry(user).or_insert_with(|| Arc::new(Semaphore::new(1))).clone();
         // Made first, so that a user who is not waited for is forgotten too.
         let mut turn = Turn { uploads: self.clone(), user, permit: None, _slot: slot };
@@ -97,7 +97,7 @@ impl Uploads {
         Some(turn)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Semaphore>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Arc<Semaphore>>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -145,7 +145,7 @@ mod tests {
     #[tokio::test]
     async fn a_user_has_one_turn_and_all_have_so_much_room() {
         let uploads = Uploads::new(10_000, 2);
-        let (ada, bob, eve) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+        let (ada, bob, eve) = (UserId::now_v7(), UserId::now_v7(), UserId::now_v7());
         let first = uploads.admit(Some(ada), None).await.unwrap();
         let of_bob = uploads.admit(Some(bob), Some(9_000)).await.unwrap();
         // No room for a third, and no turn for a second of the same user.
@@ -168,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_too_large_or_too_much_is_refused_at_once() {
         let uploads = Uploads::new(10_000, 2);
-        let ada = Uuid::now_v7();
+        let ada = UserId::now_v7();
         assert_eq!(uploads.admit(None, Some(10_001)).await.err(), Some(AppError::TooLarge));
         let _first = uploads.admit(Some(ada), Some(1)).await.unwrap();
         let mut waiting = Vec::new();
@@ -177,14 +177,14 @@ mod tests {
             assert!(futures::poll!(waiting.last_mut().unwrap()).is_pending());
         }
         assert!(matches!(uploads.admit(Some(ada), Some(1)).await.err(), Some(AppError::RateLimited { .. })));
-        assert!(uploads.admit(Some(Uuid::now_v7()), Some(1)).await.is_ok());
+        assert!(uploads.admit(Some(UserId::now_v7()), Some(1)).await.is_ok());
     }
 
     #[tokio::test]
     async fn nobody_waits_for_ever() {
         let uploads = Uploads { patience: Duration::from_millis(50), ..Uploads::new(10_000, 1) };
         let _all = uploads.admit(None, None).await.unwrap();
-        assert_eq!(uploads.admit(Some(Uuid::now_v7()), None).await.err(), Some(AppError::Unavailable));
+        assert_eq!(uploads.admit(Some(UserId::now_v7()), None).await.err(), Some(AppError::Unavailable));
         assert!(uploads.lock().is_empty());
     }
 }

@@ -15,11 +15,11 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream, Stream};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 pub use self::feed::JobFeed;
 pub use self::redis::RedisJobFeed;
 use super::error::{AppError, AppResult};
+use super::ids::{UserId, WorkId};
 use super::limits::Slots;
 use super::work_kind::WorkKind;
 
@@ -79,8 +79,8 @@ pub enum StopReason {
 
 /// A running job.
 pub struct Job {
-    id: Uuid,
-    user: Uuid,
+    id: WorkId,
+    user: UserId,
     kind: WorkKind,
     log: Mutex<Vec<Arc<JobEvent>>>,
     progress: watch::Sender<Progress>,
@@ -113,7 +113,7 @@ impl Job {
 
     /// Whose work it is.
     #[must_use]
-    pub const fn user(&self) -> Uuid {
+    pub const fn user(&self) -> UserId {
         self.user
     }
 
@@ -162,7 +162,7 @@ impl Job {
 /// The jobs that run in this process.
 #[derive(Default)]
 pub struct Jobs {
-    running: Mutex<HashMap<Uuid, Arc<Job>>>,
+    running: Mutex<HashMap<WorkId, Arc<Job>>>,
     feed: Option<Arc<dyn JobFeed>>,
     /// Event streams that each user may follow at once.
     pub watchers: Slots,
@@ -177,12 +177,12 @@ impl Jobs {
 
     /// The events of a job that runs in another process, as far as they can be had; `None` where there is no feed.
     #[must_use]
-    pub fn read_elsewhere(&self, id: Uuid) -> Option<BoxStream<'static, JobEvent>> {
-        self.feed.as_ref().map(|feed| feed.read(id))
+    pub fn read_elsewhere(&self, id: impl Into<WorkId>) -> Option<BoxStream<'static, JobEvent>> {
+        self.feed.as_ref().map(|feed| feed.read(id.into()))
     }
 
     /// Waits until a job in another process says that it has ended. For ever, if nobody says so.
-    pub async fn ended_elsewhere(&self, id: Uuid) {
+    pub async fn ended_elsewhere(&self, id: WorkId) {
         if let Some(mut events) = self.read_elsewhere(id) {
             while let Some(event) = events.next().await {
                 if event.position == Position::End {
@@ -194,11 +194,12 @@ impl Jobs {
     }
 
     /// Registers a job of `user` and runs it in a task of its own. When `run` ends, its watchers have everything.
-    pub fn spawn<F, Fut>(self: &Arc<Self>, id: Uuid, user: Uuid, kind: WorkKind, run: F) -> Arc<Job>
+    pub fn spawn<F, Fut>(self: &Arc<Self>, id: impl Into<WorkId>, user: UserId, kind: WorkKind, run: F) -> Arc<Job>
     where
         F: FnOnce(Arc<Job>) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        let id: WorkId = id.into();
         let job = Arc::new(Job {
             id,
             user,
@@ -223,13 +224,14 @@ impl Jobs {
 
     /// The job with this id, if it runs here.
     #[must_use]
-    pub fn get(&self, id: Uuid) -> Option<Arc<Job>> {
+    pub fn get(&self, id: impl Into<WorkId>) -> Option<Arc<Job>> {
+        let id: WorkId = id.into();
         self.lock().get(&id).cloned()
     }
 
     /// The ids of all of a kind that runs here.
     #[must_use]
-    pub fn ids(&self, kind: WorkKind) -> Vec<Uuid> {
+    pub fn ids(&self, kind: WorkKind) -> Vec<WorkId> {
         self.lock().values().filter(|job| job.kind == kind).map(|job| job.id).collect()
     }
 
@@ -241,7 +243,7 @@ impl Jobs {
 
     /// All that runs here: whose work it is, and its id.
     #[must_use]
-    pub fn owned(&self) -> Vec<(Uuid, Uuid)> {
+    pub fn owned(&self) -> Vec<(UserId, WorkId)> {
         self.lock().values().map(|job| (job.user, job.id)).collect()
     }
 
@@ -252,7 +254,7 @@ impl Jobs {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Arc<Job>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<WorkId, Arc<Job>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -283,7 +285,7 @@ mod tests {
     async fn early_and_late_watchers_see_the_same_events() {
         let jobs = Arc::new(Jobs::default());
         let (go, wait) = tokio::sync::oneshot::channel::<()>();
-        let job = jobs.spawn(Uuid::now_v7(), Uuid::now_v7(), WorkKind::Chat, |job| async move {
+        let job = jobs.spawn(WorkId::now_v7(), UserId::now_v7(), WorkKind::Chat, |job| async move {
             job.publish(event(1));
             wait.await.unwrap();
             job.publish(event(2));
@@ -301,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn a_job_that_panics_ends_for_its_watchers() {
         let jobs = Arc::new(Jobs::default());
-        let job = jobs.spawn(Uuid::now_v7(), Uuid::now_v7(), WorkKind::Chat, |_| async { panic!("on purpose") });
+        let job = jobs.spawn(WorkId::now_v7(), UserId::now_v7(), WorkKind::Chat, |_| async { panic!("on purpose") });
         job.closed().await;
         assert_eq!(jobs.count(), 0);
     }

@@ -8,9 +8,9 @@ use futures::stream::{self, BoxStream, StreamExt};
 use redis::streams::{StreamId, StreamReadReply};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use super::{JobEvent, JobFeed, Position};
+use crate::platform::ids::WorkId;
 use crate::platform::redis::Redis;
 use crate::platform::tasks::keep;
 
@@ -30,7 +30,7 @@ const READ_AWAY_EVERY: Duration = Duration::from_millis(500);
 /// Jobs hand their events over and go on; a task in the background writes all that is waiting at once.
 pub struct RedisJobFeed {
     redis: Redis,
-    waiting: mpsc::Sender<(Uuid, Arc<JobEvent>)>,
+    waiting: mpsc::Sender<(WorkId, Arc<JobEvent>)>,
 }
 
 impl RedisJobFeed {
@@ -45,12 +45,12 @@ impl RedisJobFeed {
 }
 
 impl JobFeed for RedisJobFeed {
-    fn publish(&self, job: Uuid, event: Arc<JobEvent>) {
+    fn publish(&self, job: WorkId, event: Arc<JobEvent>) {
         // A full queue: Redis does not keep up, and readers find what is missing in the store.
         _ = self.waiting.try_send((job, event));
     }
 
-    fn read(&self, job: Uuid) -> BoxStream<'static, JobEvent> {
+    fn read(&self, job: WorkId) -> BoxStream<'static, JobEvent> {
         let reader = Reader {
             redis: self.redis.clone(),
             key: key(job),
@@ -62,12 +62,12 @@ impl JobFeed for RedisJobFeed {
     }
 }
 
-fn key(job: Uuid) -> String {
+fn key(job: WorkId) -> String {
     format!("tessera:job:{job}")
 }
 
 /// Events and the jobs that tell them.
-type Queue = Arc<Mutex<mpsc::Receiver<(Uuid, Arc<JobEvent>)>>>;
+type Queue = Arc<Mutex<mpsc::Receiver<(WorkId, Arc<JobEvent>)>>>;
 
 async fn write(redis: Redis, queue: Queue) {
     let mut queue = queue.lock().await;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use uuid::Uuid;
+use crate::platform::ids::UserId;
 
 use crate::platform::error::{AppError, AppResult};
 
@@ -16,13 +16,13 @@ pub struct Slots(Arc<Shared>);
 
 struct Shared {
     most: usize,
-    taken: Mutex<HashMap<Uuid, usize>>,
+    taken: Mutex<HashMap<UserId, usize>>,
 }
 
 /// One slot of a user, until it is dropped.
 pub struct Slot {
     slots: Slots,
-    user: Uuid,
+    user: UserId,
 }
 
 impl Slots {
@@ -36,7 +36,7 @@ impl Slots {
     ///
     /// # Errors
     /// [`AppError::RateLimited`] when all are taken.
-    pub fn take(&self, user: Uuid) -> AppResult<Slot> {
+    pub fn take(&self, user: UserId) -> AppResult<Slot> {
         let mut taken = self.lock();
         let count = taken.entry(user).or_insert(0);
         if *count >= self.0.most {
@@ -47,7 +47,7 @@ impl Slots {
         Ok(Slot { slots: self.clone(), user })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_free_again_when_it_is_dropped() {
-        let (slots, ada, bob) = (Slots::new(2), Uuid::now_v7(), Uuid::now_v7());
+        let (slots, ada, bob) = (Slots::new(2), UserId::now_v7(), UserId::now_v7());
         let first = slots.take(ada).unwrap();
         let _second = slots.take(ada).unwrap();
         assert_eq!(slots.take(ada).err(), Some(AppError::RateLimited { retry_after_secs: 5, limit: 2 }));

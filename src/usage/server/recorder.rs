@@ -127,10 +127,10 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use async_trait::async_trait;
-    use uuid::Uuid;
 
     use super::*;
     use crate::platform::db::{StoreError, StoreResult};
+    use crate::platform::ids::{AttemptId, UserId, WorkId};
     use crate::usage::Outcome;
 
     /// Fails as often as it is told to.
@@ -162,10 +162,10 @@ mod tests {
 
     fn attempt() -> Attempt {
         Attempt {
-            id: Uuid::now_v7(),
+            id: AttemptId::now_v7(),
             request_id: "r".to_owned(),
-            reply: Uuid::nil(),
-            user: Uuid::nil(),
+            reply: WorkId::now_v7(),
+            user: UserId::now_v7(),
             provider: "openai".to_owned(),
             model: "m".to_owned(),
             input_tokens: 1,

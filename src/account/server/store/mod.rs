@@ -6,16 +6,16 @@ mod sqlite;
 use async_trait::async_trait;
 pub use mongo::MongoAccountStore;
 pub use sqlite::SqliteAccountStore;
-use uuid::Uuid;
 
 use crate::account::{Email, Profile, Role, Scope};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::{ApiKeyId, UserId};
 use crate::platform::secret::SecretHash;
 
 /// A stored user.
 #[derive(Debug, Clone)]
 pub struct User {
-    pub id: Uuid,
+    pub id: UserId,
     pub email: String,
     pub name: String,
     /// PHC string.
@@ -34,7 +34,7 @@ impl User {
 /// An API key without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    pub id: Uuid,
+    pub id: ApiKeyId,
     pub name: String,
     /// Its last characters.
     pub hint: String,
@@ -62,18 +62,18 @@ pub trait AccountStore: Send + Sync {
     async fn find_user(&self, email: &Email) -> StoreResult<Option<User>>;
     /// Changes the role of the user with this address; `false` where there is none.
     async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool>;
-    async fn create_session(&self, token: SecretHash, user: Uuid, expires_at: i64) -> StoreResult<()>;
+    async fn create_session(&self, token: SecretHash, user: UserId, expires_at: i64) -> StoreResult<()>;
     /// The user of a session that has not expired at `now`.
     async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>>;
     async fn delete_session(&self, token: SecretHash) -> StoreResult<()>;
     async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()>;
     /// Stores a new key; `false` where the user has `most` already, however many are made at once.
-    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey, most: usize) -> StoreResult<bool>;
+    async fn create_key(&self, hash: SecretHash, user: UserId, key: StoredKey, most: usize) -> StoreResult<bool>;
     /// The keys of a user, oldest first.
-    async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>>;
+    async fn list_keys(&self, user: UserId) -> StoreResult<Vec<StoredKey>>;
     async fn find_key(&self, hash: SecretHash) -> StoreResult<Option<(User, StoredKey)>>;
     /// Keeps when a key was used, if that is later than what is known.
-    async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()>;
+    async fn touch_key(&self, id: ApiKeyId, at: i64) -> StoreResult<()>;
     /// `false` where the user has no such key.
-    async fn delete_key(&self, user: Uuid, id: Uuid) -> StoreResult<bool>;
+    async fn delete_key(&self, user: UserId, id: ApiKeyId) -> StoreResult<bool>;
 }

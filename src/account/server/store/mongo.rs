@@ -11,6 +11,7 @@ use super::{AccountStore, StoredKey, User, read_scopes};
 use crate::account::{Email, Role, Scope};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::{ApiKeyId, UserId};
 use crate::platform::secret::SecretHash;
 
 /// A user as it is stored.
@@ -145,7 +146,7 @@ impl AccountStore for MongoAccountStore {
         Ok(run(async move { users.update_one(doc! { "email": email }, update).await }).await?.matched_count == 1)
     }
 
-    async fn create_session(&self, token: SecretHash, user: Uuid, expires_at: i64) -> StoreResult<()> {
+    async fn create_session(&self, token: SecretHash, user: UserId, expires_at: i64) -> StoreResult<()> {
         let session = StoredSession {
             token_hash: stored(token),
             user: to_bson(user),
@@ -182,8 +183,8 @@ impl AccountStore for MongoAccountStore {
         Ok(())
     }
 
-    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey, most: usize) -> StoreResult<bool> {
-        let (number, user, hash) = (key.id.as_u128(), to_bson(user), stored(hash));
+    async fn create_key(&self, hash: SecretHash, user: UserId, key: StoredKey, most: usize) -> StoreResult<bool> {
+        let (number, user, hash) = (Uuid::from(key.id).as_u128(), to_bson(user), stored(hash));
         loop {
             let keys = self.keys.clone();
             let found: Vec<_> =
@@ -215,7 +216,7 @@ impl AccountStore for MongoAccountStore {
         }
     }
 
-    async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>> {
+    async fn list_keys(&self, user: UserId) -> StoreResult<Vec<StoredKey>> {
         let keys = self.keys.clone();
         let found: Vec<_> = run(async move {
             keys.find(doc! { "user": to_bson(user) }).sort(doc! { "_id": 1 }).await?.try_collect().await
@@ -241,14 +242,14 @@ impl AccountStore for MongoAccountStore {
         found.map(|Found { key, owner }| Ok((owner.read()?, key.read()?))).transpose()
     }
 
-    async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()> {
+    async fn touch_key(&self, id: ApiKeyId, at: i64) -> StoreResult<()> {
         let keys = self.keys.clone();
         run(async move { keys.update_one(doc! { "_id": to_bson(id) }, doc! { "$max": { "lastUsedAt": at } }).await })
             .await?;
         Ok(())
     }
 
-    async fn delete_key(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+    async fn delete_key(&self, user: UserId, id: ApiKeyId) -> StoreResult<bool> {
         let keys = self.keys.clone();
         let which = doc! { "_id": to_bson(id), "user": to_bson(user) };
         Ok(run(async move { keys.delete_one(which).await }).await?.deleted_count == 1)

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
-use uuid::Uuid;
 
 use super::{AccountStore, StoredKey, User, read_scopes};
 use crate::account::{Email, Role};
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreError, StoreResult, now_millis};
+use crate::platform::ids::{ApiKeyId, UserId};
 use crate::platform::secret::SecretHash;
 
 /// [`AccountStore`] over the embedded database.
@@ -101,7 +101,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn create_session(&self, token: SecretHash, user: Uuid, expires_at: i64) -> StoreResult<()> {
+    async fn create_session(&self, token: SecretHash, user: UserId, expires_at: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Durable, move |connection| {
                 connection
@@ -148,7 +148,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn create_key(&self, hash: SecretHash, user: Uuid, key: StoredKey, most: usize) -> StoreResult<bool> {
+    async fn create_key(&self, hash: SecretHash, user: UserId, key: StoredKey, most: usize) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let stored = connection
@@ -176,7 +176,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn list_keys(&self, user: Uuid) -> StoreResult<Vec<StoredKey>> {
+    async fn list_keys(&self, user: UserId) -> StoreResult<Vec<StoredKey>> {
         self.db
             .read(move |connection| {
                 let mut keys = connection
@@ -204,7 +204,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn touch_key(&self, id: Uuid, at: i64) -> StoreResult<()> {
+    async fn touch_key(&self, id: ApiKeyId, at: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 connection
@@ -217,7 +217,7 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn delete_key(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+    async fn delete_key(&self, user: UserId, id: ApiKeyId) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let deleted = connection

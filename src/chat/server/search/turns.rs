@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::UserId;
 
 /// How long a search waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -17,7 +17,7 @@ const MANY: usize = 256;
 
 /// Who is searching.
 pub struct Turns {
-    users: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
+    users: Mutex<HashMap<UserId, Arc<tokio::sync::Mutex<()>>>>,
     patience: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Turns {
     ///
     /// # Errors
     /// [`AppError::RateLimited`] where too many wait already.
-    pub async fn take(&self, user: Uuid) -> AppResult<OwnedMutexGuard<()>> {
+    pub async fn take(&self, user: UserId) -> AppResult<OwnedMutexGuard<()>> {
         let turn = {
             let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
             if users.len() >= MANY {
@@ -48,12 +48,18 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+
+    fn nth(n: u128) -> UserId {
+        Uuid::from_u128(n).into()
+    }
 
     #[tokio::test]
     async fn a_user_waits_for_himself_alone() {
         let turns = Turns { patience: Duration::from_millis(20), ..Turns::default() };
-        let (user, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (user, other) = (nth(1), nth(2));
         let searching = turns.take(user).await.unwrap();
         turns.take(other).await.unwrap();
         let refused = turns.take(user).await.unwrap_err();
@@ -61,7 +67,7 @@ mod tests {
         drop(searching);
         turns.take(user).await.unwrap();
         for n in 0..1000 {
-            turns.take(Uuid::from_u128(n)).await.unwrap();
+            turns.take(nth(n)).await.unwrap();
         }
         assert!(turns.users.lock().unwrap().len() <= MANY);
     }

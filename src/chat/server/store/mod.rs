@@ -6,19 +6,19 @@ mod sqlite;
 use async_trait::async_trait;
 pub use mongo::MongoChatStore;
 pub use sqlite::SqliteChatStore;
-use uuid::Uuid;
 
 use super::attachments::Image;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::credits::Page;
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::platform::secret::SecretHash;
 
 /// A user's message and the reply that is about to be written.
 #[derive(Debug, Clone)]
 pub struct NewExchange {
-    pub user: Uuid,
-    pub conversation: Uuid,
+    pub user: UserId,
+    pub conversation: ConversationId,
     /// Makes the conversation with this title; else it must be there and belong to the user.
     pub new_title: Option<String>,
     /// A new conversation that no list shows; see [`ChatStore::forget_hidden`].
@@ -26,11 +26,11 @@ pub struct NewExchange {
     /// What the model is told first in the conversation that is made.
     pub system_prompt: Option<String>,
     /// The user's message that this one takes the place of, with all that follow it.
-    pub replaces: Option<Uuid>,
-    pub message_id: Uuid,
+    pub replaces: Option<MessageId>,
+    pub message_id: MessageId,
     pub text: String,
     pub images: Vec<Image>,
-    pub reply_id: Uuid,
+    pub reply_id: MessageId,
     pub provider: String,
     pub model: String,
     /// An answer that is known already: the reply is stored as ended.
@@ -56,7 +56,7 @@ pub struct PastMessage {
 /// How a reply ended.
 #[derive(Debug, Clone)]
 pub struct FinishedReply {
-    pub id: Uuid,
+    pub id: MessageId,
     pub state: MessageState,
     pub text: String,
     pub provider: String,
@@ -94,31 +94,31 @@ pub enum Changed {
 /// A conversation that begins as a part of another one.
 #[derive(Debug, Clone, Copy)]
 pub struct NewBranch {
-    pub user: Uuid,
-    pub id: Uuid,
+    pub user: UserId,
+    pub id: ConversationId,
     /// The other one.
-    pub of: Uuid,
+    pub of: ConversationId,
     /// The last message that comes along.
-    pub until: Uuid,
+    pub until: MessageId,
 }
 
 /// Which messages of a conversation are wanted; oldest first, whichever they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The last ones before a message, or of all; at most so many.
-    Before(Option<Uuid>, usize),
+    Before(Option<MessageId>, usize),
     /// The first ones after a message, or of all; at most so many.
-    After(Option<Uuid>, usize),
+    After(Option<MessageId>, usize),
 }
 
 impl Part {
     pub const ALL: Self = Self::After(None, usize::MAX);
 
     /// Between which two ids, how many, and whether they are counted from the end.
-    fn bounds(self) -> (Uuid, Uuid, usize, bool) {
+    fn bounds(self) -> (MessageId, MessageId, usize, bool) {
         match self {
-            Self::Before(end, most) => (Uuid::nil(), end.unwrap_or(Uuid::max()), most, true),
-            Self::After(start, most) => (start.unwrap_or(Uuid::nil()), Uuid::max(), most, false),
+            Self::Before(end, most) => (MessageId::min(), end.unwrap_or(MessageId::max()), most, true),
+            Self::After(start, most) => (start.unwrap_or(MessageId::min()), MessageId::max(), most, false),
         }
     }
 
@@ -139,11 +139,11 @@ impl Part {
 /// A reply with what surrounds it.
 #[derive(Debug, Clone)]
 pub struct StoredReply {
-    pub conversation: Uuid,
+    pub conversation: ConversationId,
     pub message: Message,
 }
 
-fn parse_image_id(image: &ImageRef) -> StoreResult<Uuid> {
+fn parse_image_id(image: &ImageRef) -> StoreResult<AttachmentId> {
     image.id.parse().map_err(|_| StoreError::Corrupt(format!("image {:?}", image.id)))
 }
 
@@ -157,58 +157,73 @@ pub trait ChatStore: Send + Sync {
     /// would return.
     async fn find_past(
         &self,
-        user: Uuid,
-        conversation: Uuid,
-        replaces: Option<Uuid>,
+        user: UserId,
+        conversation: ConversationId,
+        replaces: Option<MessageId>,
         history: usize,
     ) -> StoreResult<Option<Past>>;
     /// Keeps what a running reply has so far.
-    async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()>;
+    async fn save_partial(&self, reply: MessageId, text: String) -> StoreResult<()>;
     /// Says who writes a running reply from now on.
-    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()>;
+    async fn assign_reply(&self, reply: MessageId, provider: String, model: String) -> StoreResult<()>;
     /// Ends a running reply; `false` when it ended otherwise or is gone. The same end again is `true` again, so that
     /// one whose answer was lost on the way can be repeated.
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool>;
     /// Ends a reply that nobody writes any more: incomplete with text, failed without, free either way. Returns what
     /// the reply costs, which is more than 0 if it had ended well before; `None` when there is no such reply.
-    async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>>;
+    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<i64>>;
     /// Asks the server that writes this reply to stop; `false` when none writes it.
-    async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool>;
+    async fn request_stop(&self, user: UserId, reply: MessageId) -> StoreResult<bool>;
     /// The replies that are being written in a conversation; only those that go when the message `from` is replaced.
-    async fn running_replies(&self, user: Uuid, conversation: Uuid, from: Option<Uuid>) -> StoreResult<Vec<Uuid>>;
+    async fn running_replies(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        from: Option<MessageId>,
+    ) -> StoreResult<Vec<MessageId>>;
     /// Which of these running replies should stop: those that were asked to, and those that were deleted.
-    async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    async fn stop_requests(&self, replies: Vec<MessageId>) -> StoreResult<Vec<MessageId>>;
     /// A message of this user.
-    async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>>;
+    async fn find_message(&self, user: UserId, id: MessageId) -> StoreResult<Option<StoredReply>>;
     /// An image that this user sent. It goes with its message.
-    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>>;
+    async fn find_attachment(&self, user: UserId, id: AttachmentId) -> StoreResult<Option<Image>>;
     /// Bytes of all images that this user has sent; those of branches are the same.
-    async fn image_bytes(&self, user: Uuid) -> StoreResult<u64>;
+    async fn image_bytes(&self, user: UserId) -> StoreResult<u64>;
     /// Deletes bytes of images from before `before`, in milliseconds since 1970, that nothing shows any more, and gives
     /// back to the disk what was deleted.
     async fn forget_unshown(&self, before: i64) -> StoreResult<()>;
     /// A conversation with a part of its messages; `next_cursor` is the message where the next part begins.
-    async fn find_part(&self, user: Uuid, id: Uuid, part: Part) -> StoreResult<Option<Conversation>>;
+    async fn find_part(&self, user: UserId, id: ConversationId, part: Part) -> StoreResult<Option<Conversation>>;
     /// A conversation with all of its messages.
-    async fn find_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Conversation>> {
+    async fn find_conversation(&self, user: UserId, id: ConversationId) -> StoreResult<Option<Conversation>> {
         self.find_part(user, id, Part::ALL).await
     }
     /// The newest first; `None` for a cursor that is none of ours. A query finds what has ended: see
     /// [`crate::chat::server::search`].
     async fn list_conversations(
         &self,
-        user: Uuid,
+        user: UserId,
         filter: &ConversationFilter,
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<ConversationSummary>>>;
     /// All of the change or nothing.
-    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed>;
+    async fn change_conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> StoreResult<Changed>;
     /// Copies what has been said up to a message; the copies are free. `None` where there is no such message.
     async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>>;
     /// Lets those who have the secret read it, and no longer those who had the one before; without a secret nobody; `false`
     /// where there is none.
-    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool>;
+    async fn share_conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        share: Option<SecretHash>,
+    ) -> StoreResult<bool>;
     /// The conversation that is shared by this secret, with a part of its messages.
     async fn find_shared_part(&self, share: SecretHash, part: Part) -> StoreResult<Option<Conversation>>;
     /// The conversation that is shared by this secret, whole.
@@ -220,5 +235,5 @@ pub trait ChatStore: Send + Sync {
     /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970, and are not being written.
     async fn forget_hidden(&self, before: i64) -> StoreResult<()>;
     /// Deletes it with its messages; the ids of its running replies, or `None` where there is none.
-    async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>>;
+    async fn delete_conversation(&self, user: UserId, id: ConversationId) -> StoreResult<Option<Vec<MessageId>>>;
 }

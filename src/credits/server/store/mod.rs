@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 pub use mongo::MongoCreditStore;
 pub use sqlite::SqliteCreditStore;
-use uuid::Uuid;
 
 pub use crate::credits::WorkKind;
 use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, Page, ReleaseReason};
 use crate::platform::db::StoreResult;
+use crate::platform::ids::{ApiKeyId, UserId, WorkId};
 
 /// No lease is longer, in milliseconds.
 pub const LONGEST_LEASE: i64 = 90_000;
@@ -29,7 +29,7 @@ pub struct Idempotency {
 impl Idempotency {
     /// What to say to this request, where the key came before with the body of `fingerprint` and made the hold `id`, which
     /// `failed`, or did not.
-    fn compare(&self, fingerprint: &[u8], id: Uuid, failed: bool) -> HoldOutcome {
+    fn compare(&self, fingerprint: &[u8], id: WorkId, failed: bool) -> HoldOutcome {
         match self.fingerprint == fingerprint {
             true if failed => HoldOutcome::Failed(id),
             true => HoldOutcome::Repeated(id),
@@ -47,7 +47,7 @@ fn is_failure(stored: Option<&str>) -> bool {
 /// The API key that a hold is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpendingKey {
-    pub id: Uuid,
+    pub id: ApiKeyId,
     /// Most credits that it may ever spend.
     pub budget: Option<i64>,
 }
@@ -56,8 +56,8 @@ pub struct SpendingKey {
 #[derive(Debug, Clone)]
 pub struct NewHold {
     /// Also the id of the work.
-    pub id: Uuid,
-    pub user: Uuid,
+    pub id: WorkId,
+    pub user: UserId,
     pub kind: WorkKind,
     /// At least 1.
     pub amount: i64,
@@ -87,20 +87,20 @@ impl NewHold {
 /// Credits that were put aside, as whoever holds them knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    pub id: Uuid,
-    pub user: Uuid,
+    pub id: WorkId,
+    pub user: UserId,
     pub kind: WorkKind,
     pub amount: i64,
     pub request_id: String,
     /// The API key that it was made with.
-    pub key: Option<Uuid>,
+    pub key: Option<ApiKeyId>,
 }
 
 /// Which hold: its own id, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HoldId {
-    pub id: Uuid,
-    pub user: Uuid,
+    pub id: WorkId,
+    pub user: UserId,
 }
 
 /// What came of asking for a hold.
@@ -108,10 +108,10 @@ pub struct HoldId {
 pub enum HoldOutcome {
     Held(Balance),
     /// The same request came before; the work has this id.
-    Repeated(Uuid),
+    Repeated(WorkId),
     /// The same request came before and failed, free; the work had this id. Only told by [`CreditStore::find_key`]: a new
     /// hold takes the key over.
-    Failed(Uuid),
+    Failed(WorkId),
     /// The key came before with another body.
     Mismatch,
     Insufficient {
@@ -142,7 +142,7 @@ impl HoldEnd {
     }
 
     /// The key of the entry by which the hold `id` ended so.
-    fn entry_key(self, id: Uuid) -> String {
+    fn entry_key(self, id: WorkId) -> String {
         format!("{}:{id}", self.entry_kind().as_str())
     }
 }
@@ -178,7 +178,7 @@ impl PostingKind {
 /// Credits that come to an account or leave it.
 #[derive(Debug, Clone)]
 pub struct NewPosting {
-    pub user: Uuid,
+    pub user: UserId,
     pub kind: PostingKind,
     /// Not 0. What comes pays debt first. A refund takes what is available and the rest becomes debt; an adjustment
     /// takes no more than what is available.
@@ -243,7 +243,7 @@ fn read_reason(kind: EntryKind, stored: &str) -> String {
 /// An account whose books do not agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {
-    pub user: Uuid,
+    pub user: UserId,
     /// What is wrong, with the numbers.
     pub problem: String,
 }
@@ -251,7 +251,7 @@ pub struct Drift {
 impl Drift {
     /// Work of which something was published, and whose price was given back for the reason that is stored; `None` where
     /// that is as it should be.
-    fn unpaid(user: Uuid, hold: Uuid, reason: Option<&str>) -> Option<Self> {
+    fn unpaid(user: UserId, hold: WorkId, reason: Option<&str>) -> Option<Self> {
         let is_excused = reason.and_then(ReleaseReason::parse).is_some_and(ReleaseReason::excuses_published);
         let reason = reason.unwrap_or("no reason");
         let problem = format!("{hold} was published and not charged ({reason})");
@@ -276,13 +276,13 @@ pub struct AuditReport {
 #[async_trait]
 pub trait CreditStore: Send + Sync {
     /// The account of `user` as it is now.
-    async fn balance(&self, user: Uuid, request_id: &str) -> StoreResult<Balance>;
+    async fn balance(&self, user: UserId, request_id: &str) -> StoreResult<Balance>;
 
     /// Puts credits aside if there are enough. A key whose hold was released because the work failed makes a new one.
     async fn hold(&self, hold: NewHold) -> StoreResult<HoldOutcome>;
 
     /// What became of this key: [`HoldOutcome::Repeated`], [`HoldOutcome::Failed`], [`HoldOutcome::Mismatch`], or nothing.
-    async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>>;
+    async fn find_key(&self, user: UserId, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>>;
 
     /// Whether a hold is open: its work goes on, or has not been ended yet.
     async fn is_open(&self, hold: HoldId) -> StoreResult<bool>;
@@ -300,7 +300,7 @@ pub trait CreditStore: Send + Sync {
     ) -> StoreResult<Option<(HoldEnd, Balance)>>;
 
     /// What each API key of a user has spent or holds; those that have not are not there.
-    async fn key_spending(&self, user: Uuid) -> StoreResult<HashMap<Uuid, i64>>;
+    async fn key_spending(&self, user: UserId) -> StoreResult<HashMap<ApiKeyId, i64>>;
 
     /// Moves credits without a hold, once per key.
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome>;
@@ -314,7 +314,7 @@ pub trait CreditStore: Send + Sync {
     async fn is_published(&self, hold: HoldId) -> StoreResult<bool>;
 
     /// The open holds of a user.
-    async fn open_holds(&self, user: Uuid) -> StoreResult<Vec<Hold>>;
+    async fn open_holds(&self, user: UserId) -> StoreResult<Vec<Hold>>;
 
     /// Says that the work of these open holds is alive until `lease_until`.
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()>;
@@ -328,7 +328,7 @@ pub trait CreditStore: Send + Sync {
     async fn forget_keys(&self, before: i64) -> StoreResult<()>;
 
     /// A page of the ledger, newest first; `cursor` from the page before. `None` for a cursor that is none of ours.
-    async fn ledger(&self, user: Uuid, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>>;
+    async fn ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>>;
 
     /// Checks every account against its ledger and its holds, and what was given back against what was published, in
     /// constant memory but for the drifts; under load too.

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
 use super::Images;
 use super::events::error_event;
@@ -26,6 +25,7 @@ use crate::images::{AspectRatio, ImageDoneEvent, ImageEvent, ImageStartEvent, Im
 use crate::platform::db::keep_trying;
 use crate::platform::error::AppError;
 use crate::platform::http::request_id::in_request;
+use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId};
 use crate::platform::jobs::{Job, StopReason};
 use crate::usage::Outcome;
 
@@ -37,10 +37,10 @@ pub const RESUME_PATIENCE: Duration = Duration::from_secs(20);
 /// An image to make.
 pub struct ImageJob {
     /// Only this run may write to the stored image.
-    pub run: Uuid,
+    pub run: RunId,
     /// Its price.
     pub hold: Reserved,
-    pub shown_in: Option<(Uuid, Uuid)>,
+    pub shown_in: Option<(ConversationId, MessageId)>,
     /// The connection that it is made for, if it is for one.
     pub delivery: Option<Delivery<MadePicture>>,
     pub prompt: String,
@@ -56,6 +56,13 @@ pub struct MadePicture {
     pub png: Bytes,
     pub width: u32,
     pub height: u32,
+}
+
+impl ImageJob {
+    /// The image has the id of its hold.
+    pub fn id(&self) -> ImageId {
+        self.hold.id().into()
+    }
 }
 
 /// Why there is no image.
@@ -93,7 +100,7 @@ struct Easel<'a> {
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub fn start(images: &Images, work: ImageJob, route: Route<dyn ImageProvider>) {
     let images = images.clone();
-    images.clone().generation.jobs.spawn(work.hold.id(), work.hold.user(), WorkKind::Image, |job| {
+    images.clone().generation.jobs.spawn(work.id(), work.hold.user(), WorkKind::Image, |job| {
         let request_id = work.hold.request_id().to_owned();
         in_request(request_id, async move {
             let mut easel = Easel {
@@ -107,7 +114,7 @@ pub fn start(images: &Images, work: ImageJob, route: Route<dyn ImageProvider>) {
                 has_stored: false,
             };
             easel.tell(&ImageEvent::Start(ImageStartEvent {
-                id: work.hold.id().to_string(),
+                id: work.id().to_string(),
                 provider: easel.provider().name().to_owned(),
                 model: easel.provider().model(),
                 credits: work.hold.price(),
@@ -183,7 +190,7 @@ impl Easel<'_> {
     }
 
     async fn store(&self, rendition: Rendition, bytes: Bytes) -> Result<(), Failure> {
-        let key = ObjectKey::new(self.work.hold.id(), rendition);
+        let key = ObjectKey::new(self.work.id(), rendition);
         let mut pause = Duration::from_millis(250);
         for _ in 0..4 {
             match self.images.objects.put(key, bytes.clone()).await {
@@ -216,7 +223,7 @@ impl Easel<'_> {
             }
         };
         let finished = FinishedImage {
-            id: self.work.hold.id(),
+            id: self.work.id(),
             run: Some(self.work.run),
             status,
             has_stray_files: made.is_none() && self.has_stored,
@@ -229,7 +236,7 @@ impl Easel<'_> {
             Err(error) => error_event(&error),
         };
         if let Some((_, reply)) = self.work.shown_in {
-            self.images.listener.image_ended(self.work.hold.user(), self.work.hold.id(), reply).await;
+            self.images.listener.image_ended(self.work.hold.user(), self.work.id(), reply).await;
         }
         self.tell(&end);
     }
@@ -254,13 +261,13 @@ impl Easel<'_> {
         // It can be seen: whoever deletes it before it is charged for does not get it for nothing.
         hold.mark_published().await?;
         let closed = hold.settle().await?;
-        let image = images.store.find(hold.user(), hold.id()).await?.ok_or(AppError::NotFound)?;
+        let image = images.store.find(hold.user(), hold.id().into()).await?.ok_or(AppError::NotFound)?;
         Ok(Some(ImageDoneEvent { image, remaining_credits: closed.available, credits: closed.charged }))
     }
 
     /// It was deleted, or another run goes on with it; then its hold is that one's too.
     async fn leave(&mut self) {
-        if matches!(self.images.store.look_up(self.work.hold.id()).await, Ok(super::store::Found::Nothing)) {
+        if matches!(self.images.store.look_up(self.work.id()).await, Ok(super::store::Found::Nothing)) {
             self.clear_away().await;
             if let Err(error) = self.work.hold.release(ReleaseReason::Deleted).await {
                 tracing::error!(%error, "a hold is left to the sweeper");
@@ -272,7 +279,7 @@ impl Easel<'_> {
     /// Queues the files that this run may have stored for nobody. Were this cut off, the sweeper of its hold does it.
     async fn clear_away(&self) {
         if self.has_stored {
-            let queued = keep_trying(|| self.images.store.queue_strays(vec![self.work.hold.id()])).await;
+            let queued = keep_trying(|| self.images.store.queue_strays(vec![self.work.id()])).await;
             if let Err(error) = queued {
                 tracing::error!(%error, "files of an image that is gone are left to the sweeper");
             }

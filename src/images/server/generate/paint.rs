@@ -122,7 +122,7 @@ impl Easel<'_> {
 
     fn order(&self, time_left: Duration) -> ImageOrder {
         ImageOrder {
-            id: self.work.hold.id(),
+            id: self.work.id(),
             prompt: self.work.prompt.clone(),
             aspect_ratio: self.work.aspect_ratio,
             seed: self.work.seed,
@@ -154,7 +154,7 @@ impl Easel<'_> {
             is_ai: self.provider().is_ai(),
             remote_id,
         };
-        let (id, run) = (self.work.hold.id(), self.work.run);
+        let (id, run) = (self.work.id(), self.work.run);
         let assigned = keep_trying(|| self.images.store.assign(id, run, assignment.clone())).await;
         let assigned = assigned.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
         if assigned { Ok(()) } else { Err(Painting::NotOurs) }

@@ -14,10 +14,10 @@ pub use openai::{OpenAiImageConfig, OpenAiImageProvider};
 pub use replicate::ReplicateProvider;
 pub use sketch_provider::SketchProvider;
 use url::Url;
-use uuid::Uuid;
 
 use crate::generation::{Guarded, Provider, ProviderError, ProviderRow};
 use crate::images::AspectRatio;
+use crate::platform::ids::ImageId;
 
 /// A row of [`PROVIDERS`].
 pub type ImageProviderRow = ProviderRow<dyn ImageProvider>;
@@ -33,7 +33,7 @@ pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct ImageOrder {
     /// Of the job; it goes into the address that the provider reports to.
-    pub id: Uuid,
+    pub id: ImageId,
     pub prompt: String,
     pub aspect_ratio: AspectRatio,
     pub seed: u32,

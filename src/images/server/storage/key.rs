@@ -1,7 +1,7 @@
 //! The names of what is kept.
 
+use crate::platform::ids::ImageId;
 use std::fmt;
-
 use uuid::Uuid;
 
 /// Which form of a picture.
@@ -37,18 +37,18 @@ impl Rendition {
 /// The key of an object. Shown, it is a path: `images/ab/<id>.png`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
-    id: Uuid,
+    id: ImageId,
     rendition: Rendition,
 }
 
 impl ObjectKey {
     #[must_use]
-    pub const fn new(id: Uuid, rendition: Rendition) -> Self {
+    pub const fn new(id: ImageId, rendition: Rendition) -> Self {
         Self { id, rendition }
     }
 
     #[must_use]
-    pub const fn id(self) -> Uuid {
+    pub const fn id(self) -> ImageId {
         self.id
     }
 
@@ -59,7 +59,7 @@ impl ObjectKey {
 
     /// Two hexadecimal digits, so that no folder gets too large. The last of the id: its first are the time.
     pub(super) fn folder(self) -> String {
-        format!("{:02x}", self.id.as_bytes()[15])
+        format!("{:02x}", Uuid::from(self.id).as_bytes()[15])
     }
 
     /// `<id>.png` or `<id>.thumb.webp`.
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_key_is_a_path_that_reads_back() {
-        let id: Uuid = "0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4aab".parse().unwrap();
+        let id: ImageId = "0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4aab".parse().unwrap();
         let full = ObjectKey::new(id, Rendition::Full);
         let thumbnail = ObjectKey::new(id, Rendition::Thumbnail);
         assert_eq!(full.to_string(), "images/ab/0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4aab.png");

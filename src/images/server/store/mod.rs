@@ -9,19 +9,19 @@ mod sqlite;
 use async_trait::async_trait;
 pub use mongo::MongoImageStore;
 pub use sqlite::SqliteImageStore;
-use uuid::Uuid;
 
 use crate::credits::Page;
 use crate::images::{AspectRatio, Image, ImageStatus};
 use crate::platform::db::StoreResult;
+use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
 /// An image that is about to be made.
 #[derive(Debug, Clone)]
 pub struct NewImage {
-    pub id: Uuid,
-    pub user: Uuid,
+    pub id: ImageId,
+    pub user: UserId,
     /// The conversation that it is made in, and the reply that shows it.
-    pub shown_in: Option<(Uuid, Uuid)>,
+    pub shown_in: Option<(ConversationId, MessageId)>,
     pub prompt: String,
     pub aspect_ratio: AspectRatio,
     pub seed: u32,
@@ -29,7 +29,7 @@ pub struct NewImage {
     pub model: String,
     pub is_ai: bool,
     /// Which run of the job this is.
-    pub run: Uuid,
+    pub run: RunId,
 }
 
 /// Who works on an image.
@@ -45,15 +45,15 @@ pub struct Assignment {
 /// An image in the making, with what is needed to go on with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningImage {
-    pub id: Uuid,
-    pub user: Uuid,
-    pub shown_in: Option<(Uuid, Uuid)>,
+    pub id: ImageId,
+    pub user: UserId,
+    pub shown_in: Option<(ConversationId, MessageId)>,
     pub prompt: String,
     pub aspect_ratio: AspectRatio,
     pub seed: u32,
     pub provider: String,
     pub remote_id: Option<String>,
-    pub run: Uuid,
+    pub run: RunId,
 }
 
 /// What became of an image, of whatever user.
@@ -63,7 +63,7 @@ pub enum Found {
     /// It ended, and this is what it cost: 0 if there is nothing to show.
     Ended {
         credits: i64,
-        shown_in: Option<(Uuid, Uuid)>,
+        shown_in: Option<(ConversationId, MessageId)>,
     },
     /// Deleted, or never begun.
     Nothing,
@@ -72,9 +72,9 @@ pub enum Found {
 /// How an image ended.
 #[derive(Debug, Clone)]
 pub struct FinishedImage {
-    pub id: Uuid,
+    pub id: ImageId,
     /// Only this run may end it; `None`: whichever.
-    pub run: Option<Uuid>,
+    pub run: Option<RunId>,
     /// Not [`ImageStatus::Running`].
     pub status: ImageStatus,
     /// With [`ImageStatus::Complete`].
@@ -108,7 +108,7 @@ pub struct ImageFilter {
 /// An image whose files are to be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stray {
-    pub id: Uuid,
+    pub id: ImageId,
     /// How often that was tried in vain.
     pub tries: u32,
 }
@@ -128,52 +128,52 @@ pub trait ImageStore: Send + Sync {
     /// Stores an image in the making; `false` when [`crate::images::MOST_RUNNING`] of this user's are running already.
     async fn begin(&self, image: NewImage) -> StoreResult<bool>;
     /// Puts down who works on it; `false` when this run may not go on: it was ended, deleted, or taken over.
-    async fn assign(&self, id: Uuid, run: Uuid, assignment: Assignment) -> StoreResult<bool>;
+    async fn assign(&self, id: ImageId, run: RunId, assignment: Assignment) -> StoreResult<bool>;
     /// Puts down under which id a provider works on it, unless one is known; `false` when it is known by another, or
     /// does not run.
-    async fn learn_remote_id(&self, id: Uuid, remote_id: &str) -> StoreResult<bool>;
+    async fn learn_remote_id(&self, id: ImageId, remote_id: &str) -> StoreResult<bool>;
     /// Lets the run `to` go on in the place of `from`; `false` when another one was faster.
-    async fn take_over(&self, id: Uuid, from: Uuid, to: Uuid) -> StoreResult<bool>;
+    async fn take_over(&self, id: ImageId, from: RunId, to: RunId) -> StoreResult<bool>;
     /// What became of it.
-    async fn look_up(&self, id: Uuid) -> StoreResult<Found>;
+    async fn look_up(&self, id: ImageId) -> StoreResult<Found>;
     /// Ends an image in the making, durably; `false` when it ended otherwise, is gone, or belongs to another run. The
     /// same end again is `true` again. A queue entry is made in the same step where there may be stray files.
     async fn finish(&self, image: FinishedImage) -> StoreResult<bool>;
     /// Asks the server that makes it to stop; `false` when none does.
-    async fn request_stop(&self, user: Uuid, id: Uuid) -> StoreResult<bool>;
+    async fn request_stop(&self, user: UserId, id: ImageId) -> StoreResult<bool>;
     /// Which of these running images should stop: those that were asked to, and those that were deleted.
-    async fn stop_requests(&self, images: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    async fn stop_requests(&self, images: Vec<ImageId>) -> StoreResult<Vec<ImageId>>;
     /// The image that a reply shows, if it is one that does.
-    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>>;
+    async fn find_shown(&self, conversation: ConversationId, reply: MessageId) -> StoreResult<Option<ImageId>>;
     /// An image of this user.
-    async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>>;
+    async fn find(&self, user: UserId, id: ImageId) -> StoreResult<Option<Image>>;
     /// The ids of the images next to it that can be shown: the newer, the older.
-    async fn neighbors(&self, user: Uuid, id: Uuid) -> StoreResult<(Option<Uuid>, Option<Uuid>)>;
+    async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)>;
     /// The newest first; `None` for a cursor that is none of ours.
     async fn list(
         &self,
-        user: Uuid,
+        user: UserId,
         filter: &ImageFilter,
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<Image>>>;
     /// `false` where there is none.
-    async fn set_favorite(&self, user: Uuid, id: Uuid, favorite: bool) -> StoreResult<bool>;
+    async fn set_favorite(&self, user: UserId, id: ImageId, favorite: bool) -> StoreResult<bool>;
     /// Deletes those of these that are there, and queues their files. Returns them.
-    async fn delete(&self, user: Uuid, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    async fn delete(&self, user: UserId, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>>;
     /// The same for all of a conversation.
-    async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> StoreResult<Vec<Uuid>>;
+    async fn delete_of_conversation(&self, user: UserId, conversation: ConversationId) -> StoreResult<Vec<ImageId>>;
     /// The same for all of a user.
-    async fn delete_of_user(&self, user: Uuid) -> StoreResult<Vec<Uuid>>;
+    async fn delete_of_user(&self, user: UserId) -> StoreResult<Vec<ImageId>>;
     /// Queues the files of ids that have no image to show: nothing happens to those that have.
-    async fn queue_strays(&self, ids: Vec<Uuid>) -> StoreResult<()>;
+    async fn queue_strays(&self, ids: Vec<ImageId>) -> StoreResult<()>;
     /// At most `limit` images whose files should be deleted now.
     async fn strays(&self, now: i64, limit: usize) -> StoreResult<Vec<Stray>>;
     /// The files of these are gone.
-    async fn forget_strays(&self, ids: Vec<Uuid>) -> StoreResult<()>;
+    async fn forget_strays(&self, ids: Vec<ImageId>) -> StoreResult<()>;
     /// The files of this could not be deleted: again at `next_try`.
-    async fn postpone_stray(&self, id: Uuid, next_try: i64) -> StoreResult<()>;
+    async fn postpone_stray(&self, id: ImageId, next_try: i64) -> StoreResult<()>;
     /// Which of these ids are images that can be shown, are being made, or are queued: whose files are accounted for.
-    async fn known(&self, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>>;
+    async fn known(&self, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>>;
     async fn count(&self) -> StoreResult<ImageCounts>;
 }

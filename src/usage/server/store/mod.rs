@@ -11,6 +11,7 @@ pub use sqlite::SqliteUsageStore;
 use uuid::Uuid;
 
 use crate::platform::db::StoreResult;
+use crate::platform::ids::AttemptId;
 use crate::usage::Attempt;
 
 /// How long attempts are kept: a year can be compared with the one before.
@@ -28,8 +29,8 @@ pub trait UsageStore: Send + Sync {
 }
 
 /// The smallest id of this time or later: ids begin with their time, so they are an index over it.
-fn first_id_of(millis: i64) -> Uuid {
-    Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80)
+fn first_id_of(millis: i64) -> AttemptId {
+    Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80).into()
 }
 
 #[cfg(test)]
@@ -40,7 +41,7 @@ mod tests {
     #[test]
     fn ids_are_an_index_over_time() {
         let before = now_millis();
-        let id = Uuid::now_v7();
+        let id = AttemptId::now_v7();
         assert!(first_id_of(before) < id && id < first_id_of(now_millis() + 1));
     }
 }

@@ -11,9 +11,10 @@ use crate::chat::server::store::{NewBranch, Part};
 use crate::chat::{Conversation, ConversationSummary, MAX_PINNED, MessageState, branch_title};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
+use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 impl MongoChatStore {
-    pub(super) async fn find_owned(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredConversation>> {
+    pub(super) async fn find_owned(&self, user: UserId, id: ConversationId) -> StoreResult<Option<StoredConversation>> {
         self.find_one(doc! { "_id": to_bson(id), "user": to_bson(user) }).await
     }
 
@@ -45,9 +46,9 @@ impl MongoChatStore {
     /// Those of a user, the one that was active last first, after `before`, that meet `conditions`.
     pub(super) async fn list(
         &self,
-        user: Uuid,
+        user: UserId,
         pinned: Option<bool>,
-        before: Option<(i64, Uuid)>,
+        before: Option<(i64, ConversationId)>,
         conditions: Option<Document>,
         limit: usize,
     ) -> StoreResult<Vec<StoredConversation>> {
@@ -74,7 +75,7 @@ impl MongoChatStore {
 
     /// A place that none of the user's conversations is pinned to. Which of them goes by the id of the one that is to
     /// be: those that come at the same time should not all take the same.
-    pub(super) async fn free_pin(&self, user: Uuid, id: Uuid) -> StoreResult<Option<i32>> {
+    pub(super) async fn free_pin(&self, user: UserId, id: ConversationId) -> StoreResult<Option<i32>> {
         #[derive(Deserialize)]
         struct Pin {
             pin: i32,
@@ -87,17 +88,17 @@ impl MongoChatStore {
         .await?;
         let places = 0..i32::try_from(MAX_PINNED).unwrap_or(i32::MAX);
         let free: Vec<i32> = places.filter(|place| pinned.iter().all(|taken| taken.pin != *place)).collect();
-        let [.., chance] = id.into_bytes();
+        let [.., chance] = Uuid::from(id).into_bytes();
         Ok(free.get(usize::from(chance) % free.len().max(1)).copied())
     }
 
     /// The place of a message in its conversation; `None` for one that is not there.
-    async fn place_of(&self, conversation: bson::Uuid, message: Uuid) -> StoreResult<Option<i64>> {
+    async fn place_of(&self, conversation: bson::Uuid, message: MessageId) -> StoreResult<Option<i64>> {
         #[derive(Deserialize)]
         struct Place {
             place: i64,
         }
-        if message.is_nil() || message.is_max() {
+        if message == MessageId::min() || message == MessageId::max() {
             return Ok(None);
         }
         let messages = self.messages.clone_with_type::<Place>();
@@ -116,12 +117,12 @@ impl MongoChatStore {
             said.await?.try_collect().await
         })
         .await?;
-        let Some(last) = said.iter().position(|message| from_bson(message.id) == branch.until) else {
+        let Some(last) = said.iter().position(|message| message.id == to_bson(branch.until)) else {
             return Ok(None);
         };
         said.truncate(last + 1);
         for message in &mut said {
-            let id = Uuid::now_v7();
+            let id = MessageId::now_v7();
             message.id = to_bson(id);
             message.conversation = to_bson(branch.id);
             message.credits = 0;
@@ -155,17 +156,17 @@ impl MongoChatStore {
 
 impl StoredConversation {
     /// Where a page ends after this one: time of change and id.
-    pub(super) fn place(&self) -> (i64, Uuid) {
+    pub(super) fn place(&self) -> (i64, ConversationId) {
         (self.updated_at, from_bson(self.id))
     }
 }
 
 /// The last row of the page before.
-pub(super) fn parse_cursor(cursor: &str) -> Option<(i64, Uuid)> {
+pub(super) fn parse_cursor(cursor: &str) -> Option<(i64, ConversationId)> {
     let (time, id) = cursor.split_once('_')?;
     Some((time.parse().ok()?, id.parse().ok()?))
 }
 
-pub(super) fn write_cursor((time, id): (i64, Uuid)) -> String {
+pub(super) fn write_cursor((time, id): (i64, ConversationId)) -> String {
     format!("{time}_{id}")
 }

@@ -2,13 +2,13 @@
 
 use mongodb::bson;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::NewExchange;
 use crate::chat::{Author, ConversationSummary, ImageRef, Message, MessageState, Usage};
-use crate::platform::db::mongo::{from_bson, to_bson};
+use crate::platform::db::mongo::to_bson;
 use crate::platform::db::{StoreResult, rfc3339};
+use crate::platform::ids::MessageId;
 use crate::platform::secret::SecretHash;
 
 /// A conversation as it is stored, without its messages.
@@ -100,7 +100,7 @@ pub(super) struct StoredAttachment {
 impl StoredConversation {
     pub(super) fn summary(self) -> StoreResult<ConversationSummary> {
         Ok(ConversationSummary {
-            id: from_bson(self.id).to_string(),
+            id: self.id.to_string(),
             title: self.title,
             pinned: self.pin.is_some(),
             shared: self.share.is_some(),
@@ -114,7 +114,7 @@ impl StoredConversation {
 impl StoredMessage {
     pub(super) fn read(self) -> StoreResult<Message> {
         Ok(Message {
-            id: from_bson(self.id).to_string(),
+            id: self.id.to_string(),
             author: self.author,
             content: self.content,
             html: None,
@@ -135,7 +135,7 @@ impl StoredMessage {
 
 /// A message and its reply, at the two places that end with `last_place`.
 pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) -> [StoredMessage; 2] {
-    let message = |id: Uuid, author, content: &str, state| StoredMessage {
+    let message = |id: MessageId, author, content: &str, state| StoredMessage {
         id: to_bson(id),
         conversation: to_bson(exchange.conversation),
         user: to_bson(exchange.user),

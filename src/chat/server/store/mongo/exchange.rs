@@ -4,7 +4,6 @@ use futures::TryStreamExt;
 use mongodb::bson::{self, Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::MongoChatStore;
 use super::documents::StoredConversation;
@@ -12,12 +11,13 @@ use crate::chat::server::store::PastMessage;
 use crate::chat::{Author, ImageRef, MessageState};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
+use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 impl MongoChatStore {
     /// What was said in a conversation before the place `end`, oldest first, at most `limit` messages.
     pub(super) async fn said_before(
         &self,
-        conversation: Uuid,
+        conversation: ConversationId,
         end: i64,
         limit: usize,
     ) -> StoreResult<Vec<PastMessage>> {
@@ -48,7 +48,11 @@ impl MongoChatStore {
     }
 
     /// The place of a message that can be replaced: one of the user's own in this conversation.
-    pub(super) async fn find_replaced(&self, conversation: Uuid, message: Uuid) -> StoreResult<Option<i64>> {
+    pub(super) async fn find_replaced(
+        &self,
+        conversation: ConversationId,
+        message: MessageId,
+    ) -> StoreResult<Option<i64>> {
         #[derive(Deserialize)]
         struct Place {
             place: i64,
@@ -62,10 +66,10 @@ impl MongoChatStore {
     /// The replies that are being written in a user's conversation, from a message on that can be replaced.
     pub(super) async fn find_running(
         &self,
-        user: Uuid,
-        conversation: Uuid,
-        from: Option<Uuid>,
-    ) -> StoreResult<Vec<Uuid>> {
+        user: UserId,
+        conversation: ConversationId,
+        from: Option<MessageId>,
+    ) -> StoreResult<Vec<MessageId>> {
         let mut running = doc! {
             "conversation": to_bson(conversation),
             "user": to_bson(user),
@@ -80,7 +84,7 @@ impl MongoChatStore {
     }
 
     /// The ids of the messages that are like this.
-    pub(super) async fn find_ids(&self, like: Document) -> StoreResult<Vec<Uuid>> {
+    pub(super) async fn find_ids(&self, like: Document) -> StoreResult<Vec<MessageId>> {
         #[derive(Deserialize)]
         struct Id {
             #[serde(rename = "_id")]
@@ -94,7 +98,12 @@ impl MongoChatStore {
 
     /// The conversation was there when the exchange began: it is as new as its newest message. Gives out the next two
     /// places in it, which end with its `last_place`.
-    pub(super) async fn touch(&self, user: Uuid, id: Uuid, now: i64) -> StoreResult<Option<StoredConversation>> {
+    pub(super) async fn touch(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        now: i64,
+    ) -> StoreResult<Option<StoredConversation>> {
         let conversations = self.conversations.clone();
         let update = doc! { "$set": { "updatedAt": now }, "$inc": { "lastPlace": 2_i64 } };
         let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
@@ -105,7 +114,7 @@ impl MongoChatStore {
     }
 
     /// Deletes the messages from one place up to another, with what they show.
-    pub(super) async fn delete_replaced(&self, conversation: Uuid, from: i64, to: i64) -> StoreResult<()> {
+    pub(super) async fn delete_replaced(&self, conversation: ConversationId, from: i64, to: i64) -> StoreResult<()> {
         #[derive(Deserialize)]
         struct Id {
             #[serde(rename = "_id")]

@@ -4,7 +4,6 @@
 use futures::TryStreamExt;
 use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::MongoChatStore;
 use super::documents::StoredAttachment;
@@ -13,6 +12,7 @@ use crate::chat::server::attachments::Image;
 use crate::chat::server::store::{NewBranch, parse_image_id};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{run, to_bson};
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 
 /// Files that are looked after at a time.
 const SWEEP: i64 = 1000;
@@ -46,9 +46,9 @@ impl MongoChatStore {
     pub(super) async fn insert_images(
         &self,
         images: &[Image],
-        user: Uuid,
-        conversation: Uuid,
-        message: Uuid,
+        user: UserId,
+        conversation: ConversationId,
+        message: MessageId,
     ) -> StoreResult<()> {
         if images.is_empty() {
             return Ok(());
@@ -82,7 +82,7 @@ impl MongoChatStore {
         Ok(())
     }
 
-    pub(super) async fn find_image(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+    pub(super) async fn find_image(&self, user: UserId, id: AttachmentId) -> StoreResult<Option<Image>> {
         let (files, attachments) = (self.files.clone(), self.attachments.clone());
         let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
         let found = run(async move {
@@ -97,7 +97,12 @@ impl MongoChatStore {
     }
 
     /// Lets a message of a branch show the images that another shows.
-    pub(super) async fn share_images(&self, images: &mut [ImageRef], branch: NewBranch, to: Uuid) -> StoreResult<()> {
+    pub(super) async fn share_images(
+        &self,
+        images: &mut [ImageRef],
+        branch: NewBranch,
+        to: MessageId,
+    ) -> StoreResult<()> {
         for image in images {
             let (files, attachments) = (self.files.clone(), self.attachments.clone());
             let own = doc! { "_id": to_bson(parse_image_id(image)?), "user": to_bson(branch.user) };
@@ -106,7 +111,7 @@ impl MongoChatStore {
                 run(async move { attachments.find_one(own).await }).await?
             };
             let Some(found) = found else { continue };
-            let id = Uuid::now_v7();
+            let id = AttachmentId::now_v7();
             let Some(file) = found.file else {
                 // From before: its bytes are its own.
                 let Some(bytes) = found.bytes else { continue };
@@ -167,7 +172,7 @@ impl MongoChatStore {
     }
 
     /// Bytes of all images of a user.
-    pub(super) async fn count_image_bytes(&self, user: Uuid) -> StoreResult<u64> {
+    pub(super) async fn count_image_bytes(&self, user: UserId) -> StoreResult<u64> {
         #[derive(Deserialize)]
         struct Sum {
             size: i64,

@@ -14,7 +14,6 @@ use futures::TryStreamExt;
 use mongodb::bson::{self, Document, doc};
 use mongodb::{Collection, options::ReturnDocument};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use self::conversations::{parse_cursor, write_cursor};
 use self::documents::{StoredAttachment, StoredConversation, StoredMessage, new_messages, stored_hash};
@@ -26,6 +25,7 @@ use crate::chat::{Conversation, ConversationChange, ConversationSummary, Message
 use crate::credits::Page;
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::platform::secret::SecretHash;
 
 /// Places of the first message and its reply.
@@ -112,9 +112,9 @@ impl ChatStore for MongoChatStore {
 
     async fn find_past(
         &self,
-        user: Uuid,
-        conversation: Uuid,
-        replaces: Option<Uuid>,
+        user: UserId,
+        conversation: ConversationId,
+        replaces: Option<MessageId>,
         history: usize,
     ) -> StoreResult<Option<Past>> {
         let Some(found) = self.find_owned(user, conversation).await? else { return Ok(None) };
@@ -129,14 +129,14 @@ impl ChatStore for MongoChatStore {
         Ok(Some(Past { system_prompt: found.system_prompt, messages }))
     }
 
-    async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()> {
+    async fn save_partial(&self, reply: MessageId, text: String) -> StoreResult<()> {
         let messages = self.messages.clone();
         let running = doc! { "_id": to_bson(reply), "state": MessageState::Running.as_str() };
         run(async move { messages.update_one(running, doc! { "$set": { "content": text } }).await }).await?;
         Ok(())
     }
 
-    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()> {
+    async fn assign_reply(&self, reply: MessageId, provider: String, model: String) -> StoreResult<()> {
         let messages = self.messages.clone();
         let running = doc! { "_id": to_bson(reply), "state": MessageState::Running.as_str() };
         let assigned = doc! { "$set": { "provider": provider, "model": model } };
@@ -176,7 +176,7 @@ impl ChatStore for MongoChatStore {
         Ok(run(async move { messages.find_one(same).await }).await?.is_some())
     }
 
-    async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>> {
+    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<i64>> {
         #[derive(Deserialize)]
         struct Price {
             credits: i64,
@@ -198,24 +198,29 @@ impl ChatStore for MongoChatStore {
         Ok(found.map(|price| price.credits))
     }
 
-    async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool> {
+    async fn request_stop(&self, user: UserId, reply: MessageId) -> StoreResult<bool> {
         let messages = self.messages.clone();
         let running = doc! { "_id": to_bson(reply), "user": to_bson(user), "state": MessageState::Running.as_str() };
         let stop = doc! { "$set": { "stopRequested": true } };
         Ok(run(async move { messages.update_one(running, stop).await }).await?.matched_count == 1)
     }
 
-    async fn running_replies(&self, user: Uuid, conversation: Uuid, from: Option<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn running_replies(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        from: Option<MessageId>,
+    ) -> StoreResult<Vec<MessageId>> {
         self.find_running(user, conversation, from).await
     }
 
-    async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn stop_requests(&self, replies: Vec<MessageId>) -> StoreResult<Vec<MessageId>> {
         let ids: Vec<bson::Uuid> = replies.iter().copied().map(to_bson).collect();
         let going_on = self.find_ids(doc! { "_id": { "$in": ids }, "stopRequested": { "$ne": true } }).await?;
         Ok(replies.into_iter().filter(|id| !going_on.contains(id)).collect())
     }
 
-    async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>> {
+    async fn find_message(&self, user: UserId, id: MessageId) -> StoreResult<Option<StoredReply>> {
         let messages = self.messages.clone();
         let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
         let found = run(async move { messages.find_one(own).projection(doc! { "words": 0 }).await }).await?;
@@ -223,11 +228,11 @@ impl ChatStore for MongoChatStore {
         Ok(Some(StoredReply { conversation: from_bson(found.conversation), message: found.read()? }))
     }
 
-    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+    async fn find_attachment(&self, user: UserId, id: AttachmentId) -> StoreResult<Option<Image>> {
         self.find_image(user, id).await
     }
 
-    async fn image_bytes(&self, user: Uuid) -> StoreResult<u64> {
+    async fn image_bytes(&self, user: UserId) -> StoreResult<u64> {
         self.count_image_bytes(user).await
     }
 
@@ -235,14 +240,14 @@ impl ChatStore for MongoChatStore {
         self.sweep_files(before).await
     }
 
-    async fn find_part(&self, user: Uuid, id: Uuid, part: Part) -> StoreResult<Option<Conversation>> {
+    async fn find_part(&self, user: UserId, id: ConversationId, part: Part) -> StoreResult<Option<Conversation>> {
         let Some(found) = self.find_owned(user, id).await? else { return Ok(None) };
         self.read(found, part).await.map(Some)
     }
 
     async fn list_conversations(
         &self,
-        user: Uuid,
+        user: UserId,
         filter: &ConversationFilter,
         cursor: Option<&str>,
         limit: usize,
@@ -273,7 +278,12 @@ impl ChatStore for MongoChatStore {
         if indexed > 0 { Ok(indexed) } else { self.flag_older().await }
     }
 
-    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed> {
+    async fn change_conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> StoreResult<Changed> {
         let (mut set, mut unset) = (Document::new(), Document::new());
         if let Some(title) = change.title {
             set.insert("title", title);
@@ -328,7 +338,12 @@ impl ChatStore for MongoChatStore {
         self.branch(branch).await
     }
 
-    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool> {
+    async fn share_conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        share: Option<SecretHash>,
+    ) -> StoreResult<bool> {
         let conversations = self.durable_conversations.clone();
         let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
         let update = share.map_or_else(
@@ -351,7 +366,7 @@ impl ChatStore for MongoChatStore {
         Ok(())
     }
 
-    async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>> {
+    async fn delete_conversation(&self, user: UserId, id: ConversationId) -> StoreResult<Option<Vec<MessageId>>> {
         if self.find_owned(user, id).await?.is_none() {
             return Ok(None);
         }

@@ -9,7 +9,6 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, doc};
 use mongodb::options::Hint;
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::MongoChatStore;
 use super::conversations::write_cursor;
@@ -18,6 +17,7 @@ use crate::chat::server::search::{Wanted, index_words, snippet};
 use crate::credits::Page;
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{run, to_bson};
+use crate::platform::ids::{ConversationId, UserId};
 
 /// Texts that are indexed, or flagged, in one step.
 const BATCH: i64 = 128;
@@ -98,10 +98,10 @@ impl MongoChatStore {
     /// The conversations of a user in which it is found, the one that was active last first, after `before`.
     pub(super) async fn search(
         &self,
-        user: Uuid,
+        user: UserId,
         wanted: &Wanted,
         pinned: Option<bool>,
-        mut before: Option<(i64, Uuid)>,
+        mut before: Option<(i64, ConversationId)>,
         limit: usize,
     ) -> StoreResult<Page<ConversationSummary>> {
         let having = having(user, wanted);
@@ -180,7 +180,7 @@ fn by_words() -> Hint {
 }
 
 /// What has the words of a query. They are letters, digits and symbols, so none of them means something in a pattern.
-fn having(user: Uuid, wanted: &Wanted) -> Document {
+fn having(user: UserId, wanted: &Wanted) -> Document {
     let (whole, beginning) = wanted.words();
     let mut words: Vec<Document> = whole.iter().map(|word| doc! { "words": word }).collect();
     words.push(doc! { "words": { "$regex": format!("^{beginning}") } });

@@ -1,19 +1,19 @@
 //! Reading conversations, changing them, and beginning one as a part of another.
 
 use rusqlite::{Connection, OptionalExtension, Params, params};
-use uuid::Uuid;
 
 use super::rows::{MESSAGE, SUMMARY, images_json, read_images, read_message, read_summary};
 use crate::chat::server::store::{Changed, NewBranch, Part, parse_image_id};
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, ImageRef, branch_title};
 use crate::credits::Page;
 use crate::platform::db::{StoreResult, now_millis, rfc3339};
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 
 /// Title and system prompt of a conversation that people see.
 pub(super) fn find_owned(
     connection: &Connection,
-    user: Uuid,
-    conversation: Uuid,
+    user: UserId,
+    conversation: ConversationId,
 ) -> StoreResult<Option<(String, Option<String>)>> {
     Ok(connection
         .prepare_cached("SELECT title, system_prompt FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0")?
@@ -35,7 +35,7 @@ pub(super) fn read_conversation(
     ))?;
     let mut rows = found.query(params)?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let (id, system_prompt): (Uuid, _) = (row.get(0)?, row.get(6)?);
+    let (id, system_prompt): (ConversationId, _) = (row.get(0)?, row.get(6)?);
     let ConversationSummary { title, pinned, shared, created_at, updated_at, .. } = read_summary(row)?;
     let (start, end, most, from_end) = part.bounds();
     let order = if from_end { "DESC" } else { "ASC" };
@@ -59,9 +59,9 @@ pub(super) fn read_conversation(
 /// The conversations of a user, the one that was active last first, after `before`.
 pub(super) fn list(
     connection: &Connection,
-    user: Uuid,
+    user: UserId,
     pinned: Option<bool>,
-    before: (i64, Uuid),
+    before: (i64, ConversationId),
     limit: usize,
 ) -> StoreResult<Page<ConversationSummary>> {
     // In the text, so that the index over those that are pinned can be used.
@@ -82,7 +82,7 @@ pub(super) fn list(
         if items.len() == limit {
             return Ok(Page { items, next_cursor: Some(last) });
         }
-        last = format!("{}_{}", row.get::<_, i64>(3)?, row.get::<_, Uuid>(0)?);
+        last = format!("{}_{}", row.get::<_, i64>(3)?, row.get::<_, ConversationId>(0)?);
         items.push(read_summary(row)?);
     }
     Ok(Page { items, next_cursor: None })
@@ -90,8 +90,8 @@ pub(super) fn list(
 
 pub(super) fn change_conversation(
     connection: &Connection,
-    user: Uuid,
-    id: Uuid,
+    user: UserId,
+    id: ConversationId,
     change: &ConversationChange,
 ) -> StoreResult<Changed> {
     let changed = connection
@@ -105,7 +105,7 @@ pub(super) fn change_conversation(
 }
 
 /// How many others of this user are pinned.
-pub(super) fn count_other_pinned(connection: &Connection, user: Uuid, id: Uuid) -> StoreResult<usize> {
+pub(super) fn count_other_pinned(connection: &Connection, user: UserId, id: ConversationId) -> StoreResult<usize> {
     Ok(connection
         .prepare_cached(
             "SELECT count(*) FROM conversations WHERE user_id = ?1 AND pinned = 1 AND hidden = 0 AND id <> ?2",
@@ -118,7 +118,7 @@ pub(super) fn branch_conversation(
     branch: NewBranch,
 ) -> StoreResult<Option<ConversationSummary>> {
     let Some((title, system_prompt)) = find_owned(connection, branch.user, branch.of)? else { return Ok(None) };
-    let said: Vec<(Uuid, Option<String>)> = connection
+    let said: Vec<(MessageId, Option<String>)> = connection
         .prepare_cached(
             "SELECT id, images FROM messages
              WHERE conversation_id = ?1 AND place <= (SELECT place FROM messages WHERE id = ?2) AND state <> 'running'
@@ -143,7 +143,7 @@ pub(super) fn branch_conversation(
              error_code, input_tokens, output_tokens, created_at, cached, place, cut FROM messages WHERE id = ?3",
     )?;
     for (message, images) in said {
-        let id = Uuid::now_v7();
+        let id = MessageId::now_v7();
         copy.execute(params![id, branch.id, message])?;
         if images.is_some() {
             share_images(connection, read_images(images)?, id)?;
@@ -161,9 +161,9 @@ pub(super) fn branch_conversation(
 }
 
 /// Lets another message show the same images.
-fn share_images(connection: &Connection, mut images: Vec<ImageRef>, to: Uuid) -> StoreResult<()> {
+fn share_images(connection: &Connection, mut images: Vec<ImageRef>, to: MessageId) -> StoreResult<()> {
     for image in &mut images {
-        let (of, id) = (parse_image_id(image)?, Uuid::now_v7());
+        let (of, id) = (parse_image_id(image)?, AttachmentId::now_v7());
         connection
             .prepare_cached(
                 "INSERT INTO attachments (id, message_id, media_type, file_id)

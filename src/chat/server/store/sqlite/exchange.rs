@@ -1,19 +1,19 @@
 //! The steps of an exchange: what was said before, the question with its running reply, and how that one ends.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use uuid::Uuid;
 
 use super::rows::{author_name, images_json, parse_author, read_images};
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::{FinishedReply, NewExchange, Past, PastMessage};
 use crate::chat::{Author, MessageState};
 use crate::platform::db::{StoreResult, now_millis};
+use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 /// What was said before a message, or up to now, oldest first, at most `history` messages.
 pub(super) fn said_before(
     connection: &Connection,
-    conversation: Uuid,
-    end: Option<Uuid>,
+    conversation: ConversationId,
+    end: Option<MessageId>,
     history: usize,
 ) -> StoreResult<Vec<PastMessage>> {
     let mut past = connection.prepare_cached(
@@ -35,7 +35,11 @@ pub(super) fn said_before(
 }
 
 /// Whether the message is one of the user's own in this conversation, and so can be replaced.
-pub(super) fn can_be_replaced(connection: &Connection, conversation: Uuid, message: Uuid) -> StoreResult<bool> {
+pub(super) fn can_be_replaced(
+    connection: &Connection,
+    conversation: ConversationId,
+    message: MessageId,
+) -> StoreResult<bool> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM messages WHERE id = ?1 AND conversation_id = ?2 AND author = 'user'")?
         .exists(params![message, conversation])?)
@@ -44,10 +48,10 @@ pub(super) fn can_be_replaced(connection: &Connection, conversation: Uuid, messa
 /// The replies that are being written in a user's conversation, from a message on that can be replaced.
 pub(super) fn running_replies(
     connection: &Connection,
-    user: Uuid,
-    conversation: Uuid,
-    from: Option<Uuid>,
-) -> StoreResult<Vec<Uuid>> {
+    user: UserId,
+    conversation: ConversationId,
+    from: Option<MessageId>,
+) -> StoreResult<Vec<MessageId>> {
     if let Some(message) = from
         && !can_be_replaced(connection, conversation, message)?
     {

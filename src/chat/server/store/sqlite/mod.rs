@@ -7,7 +7,6 @@ mod search;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
-use uuid::Uuid;
 
 use self::conversations::{
     branch_conversation, change_conversation, count_other_pinned, find_owned, list, read_conversation,
@@ -21,6 +20,7 @@ use crate::chat::{Conversation, ConversationChange, ConversationSummary, MAX_PIN
 use crate::credits::Page;
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::platform::secret::SecretHash;
 
 /// So much of what is new is indexed before a search, at most: after an update, all that there is waits.
@@ -46,9 +46,9 @@ impl ChatStore for SqliteChatStore {
 
     async fn find_past(
         &self,
-        user: Uuid,
-        conversation: Uuid,
-        replaces: Option<Uuid>,
+        user: UserId,
+        conversation: ConversationId,
+        replaces: Option<MessageId>,
         history: usize,
     ) -> StoreResult<Option<Past>> {
         self.db
@@ -65,7 +65,7 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn save_partial(&self, reply: Uuid, text: String) -> StoreResult<()> {
+    async fn save_partial(&self, reply: MessageId, text: String) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 connection
@@ -76,7 +76,7 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn assign_reply(&self, reply: Uuid, provider: String, model: String) -> StoreResult<()> {
+    async fn assign_reply(&self, reply: MessageId, provider: String, model: String) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 connection
@@ -93,7 +93,7 @@ impl ChatStore for SqliteChatStore {
         self.db.write(Durability::Relaxed, move |connection| finish(connection, &reply)).await
     }
 
-    async fn abandon_reply(&self, reply: Uuid) -> StoreResult<Option<i64>> {
+    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<i64>> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 connection
@@ -110,7 +110,7 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn request_stop(&self, user: Uuid, reply: Uuid) -> StoreResult<bool> {
+    async fn request_stop(&self, user: UserId, reply: MessageId) -> StoreResult<bool> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 let changed = connection
@@ -124,11 +124,16 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn running_replies(&self, user: Uuid, conversation: Uuid, from: Option<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn running_replies(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        from: Option<MessageId>,
+    ) -> StoreResult<Vec<MessageId>> {
         self.db.read(move |connection| running_replies(connection, user, conversation, from)).await
     }
 
-    async fn stop_requests(&self, replies: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn stop_requests(&self, replies: Vec<MessageId>) -> StoreResult<Vec<MessageId>> {
         self.db
             .read(move |connection| {
                 let mut goes_on =
@@ -144,7 +149,7 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn find_message(&self, user: Uuid, id: Uuid) -> StoreResult<Option<StoredReply>> {
+    async fn find_message(&self, user: UserId, id: MessageId) -> StoreResult<Option<StoredReply>> {
         self.db
             .read(move |connection| {
                 let mut found = connection.prepare_cached(&format!(
@@ -158,7 +163,7 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn find_attachment(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+    async fn find_attachment(&self, user: UserId, id: AttachmentId) -> StoreResult<Option<Image>> {
         self.db
             .read(move |connection| {
                 let mut found = connection.prepare_cached(
@@ -173,7 +178,7 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn image_bytes(&self, user: Uuid) -> StoreResult<u64> {
+    async fn image_bytes(&self, user: UserId) -> StoreResult<u64> {
         self.db
             .read(move |connection| {
                 let mut sum = connection
@@ -188,7 +193,7 @@ impl ChatStore for SqliteChatStore {
         self.db.give_back().await
     }
 
-    async fn find_part(&self, user: Uuid, id: Uuid, part: Part) -> StoreResult<Option<Conversation>> {
+    async fn find_part(&self, user: UserId, id: ConversationId, part: Part) -> StoreResult<Option<Conversation>> {
         self.db
             .read(move |connection| {
                 read_conversation(connection, "c.id = ?1 AND c.user_id = ?2", params![id, user], part)
@@ -198,7 +203,7 @@ impl ChatStore for SqliteChatStore {
 
     async fn list_conversations(
         &self,
-        user: Uuid,
+        user: UserId,
         filter: &ConversationFilter,
         cursor: Option<&str>,
         limit: usize,
@@ -233,7 +238,12 @@ impl ChatStore for SqliteChatStore {
         Ok(count)
     }
 
-    async fn change_conversation(&self, user: Uuid, id: Uuid, change: ConversationChange) -> StoreResult<Changed> {
+    async fn change_conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> StoreResult<Changed> {
         self.db
             .write(Durability::Durable, move |connection| {
                 if change.pinned == Some(true)
@@ -251,7 +261,12 @@ impl ChatStore for SqliteChatStore {
         self.db.write(Durability::Durable, move |connection| branch_conversation(connection, branch)).await
     }
 
-    async fn share_conversation(&self, user: Uuid, id: Uuid, share: Option<SecretHash>) -> StoreResult<bool> {
+    async fn share_conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        share: Option<SecretHash>,
+    ) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let changed = connection
@@ -282,7 +297,7 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
-    async fn delete_conversation(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Vec<Uuid>>> {
+    async fn delete_conversation(&self, user: UserId, id: ConversationId) -> StoreResult<Option<Vec<MessageId>>> {
         self.db
             .write(Durability::Durable, move |connection| {
                 if find_owned(connection, user, id)?.is_none() {
@@ -300,9 +315,9 @@ impl ChatStore for SqliteChatStore {
 }
 
 /// The last row of the page before: time of change and id.
-fn parse_cursor(cursor: Option<&str>) -> Option<(i64, Uuid)> {
+fn parse_cursor(cursor: Option<&str>) -> Option<(i64, ConversationId)> {
     match cursor {
-        None => Some((i64::MAX, Uuid::max())),
+        None => Some((i64::MAX, ConversationId::max())),
         Some(cursor) => {
             let (time, id) = cursor.split_once('_')?;
             Some((time.parse().ok()?, id.parse().ok()?))

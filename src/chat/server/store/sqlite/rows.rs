@@ -1,10 +1,10 @@
 //! What is read from the rows of conversations and messages, and how images are stored in one.
 
 use rusqlite::Row;
-use uuid::Uuid;
 
 use crate::chat::{Author, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
+use crate::platform::ids::{ConversationId, MessageId};
 
 pub(super) const MESSAGE: &str =
     "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
@@ -17,7 +17,7 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         _ => None,
     };
     Ok(Message {
-        id: row.get::<_, Uuid>(0)?.to_string(),
+        id: row.get::<_, MessageId>(0)?.to_string(),
         author: parse_author(&author)?,
         content: row.get(2)?,
         html: None,
@@ -67,7 +67,7 @@ pub(super) const SUMMARY: &str = "c.id, c.title, c.created_at, c.updated_at, c.p
 
 pub(super) fn read_summary(row: &Row<'_>) -> StoreResult<ConversationSummary> {
     Ok(ConversationSummary {
-        id: row.get::<_, Uuid>(0)?.to_string(),
+        id: row.get::<_, ConversationId>(0)?.to_string(),
         title: row.get(1)?,
         pinned: row.get(4)?,
         shared: row.get(5)?,

@@ -8,6 +8,7 @@ use crate::chat::ConversationSummary;
 use crate::chat::server::search::{Wanted, index_words, snippet};
 use crate::credits::Page;
 use crate::platform::db::StoreResult;
+use crate::platform::ids::{ConversationId, UserId};
 
 /// Texts that are indexed in one step: few, so that no other write waits long.
 pub(super) const BATCH: usize = 64;
@@ -21,7 +22,7 @@ pub(super) struct Pending {
 }
 
 struct PendingText {
-    conversation: Uuid,
+    conversation: ConversationId,
     /// The title, if it is one: it may be another by now.
     title: Option<String>,
     /// What the index keeps.
@@ -43,7 +44,7 @@ pub(super) fn read_pending(connection: &Connection) -> StoreResult<Vec<Pending>>
     let mut pending = Vec::with_capacity(sources.len());
     for source in sources {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let said: Option<(Uuid, Uuid, String)> = message.query_row([source], read).optional()?;
+        let said: Option<(UserId, ConversationId, String)> = message.query_row([source], read).optional()?;
         let (found, is_title) = match said {
             Some(said) => (Some(said), false),
             None => (title.query_row([source], read).optional()?, true),
@@ -85,24 +86,24 @@ pub(super) fn index(connection: &Connection, pending: &[Pending]) -> StoreResult
 }
 
 /// Words as the index has them: each with a mark of its user, so that the words of others are other words.
-fn marked(user: Uuid, words: &[String]) -> String {
+fn marked(user: UserId, words: &[String]) -> String {
     let mark = mark(user);
     words.iter().map(|word| format!("{mark}{word}")).collect::<Vec<_>>().join(" ")
 }
 
 /// The random half of the user's id. Two with the same one would only make each other's searches slower.
-fn mark(user: Uuid) -> String {
-    let (_, mark) = user.as_u64_pair();
+fn mark(user: UserId) -> String {
+    let (_, mark) = Uuid::from(user).as_u64_pair();
     format!("{mark:016x}")
 }
 
 /// The conversations of a user in which it is found, the one that was active last first, after `before`.
 pub(super) fn search(
     connection: &Connection,
-    user: Uuid,
+    user: UserId,
     wanted: &Wanted,
     pinned: Option<bool>,
-    before: (i64, Uuid),
+    before: (i64, ConversationId),
     limit: usize,
 ) -> StoreResult<Page<ConversationSummary>> {
     let snapshot = connection.unchecked_transaction()?;
@@ -118,9 +119,9 @@ pub(super) fn search(
     let mut said = snapshot.prepare_cached("SELECT content FROM messages WHERE id = ?1")?;
     let mut summary = snapshot.prepare_cached(&format!("SELECT {SUMMARY} FROM conversations c WHERE c.id = ?1"))?;
     let mut rows = found.query(params![phrase, user, pinned, before.0, before.1])?;
-    let (mut items, mut last) = (Vec::<ConversationSummary>::new(), None::<(i64, Uuid)>);
+    let (mut items, mut last) = (Vec::<ConversationSummary>::new(), None::<(i64, ConversationId)>);
     while let Some(row) = rows.next()? {
-        let (updated_at, conversation, source): (i64, Uuid, Uuid) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (updated_at, conversation, source): (i64, ConversationId, Uuid) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if last.is_some_and(|(_, last)| last == conversation) {
             continue;
         }

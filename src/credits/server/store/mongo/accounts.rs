@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use futures::TryStreamExt;
 use mongodb::bson::{self, doc};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::MongoCreditStore;
 use super::documents::{Account, Cut, Entry, Filed, Once};
@@ -13,14 +12,15 @@ use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency, is_failur
 use crate::credits::{Balance, EntryKind, EntryReason, WorkKind};
 use crate::platform::db::mongo::{Durability, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::{UserId, WorkId};
 
 impl MongoCreditStore {
-    pub(super) async fn find_account(&self, user: Uuid) -> StoreResult<Option<Account>> {
+    pub(super) async fn find_account(&self, user: UserId) -> StoreResult<Option<Account>> {
         let accounts = self.accounts.clone();
         run(async move { accounts.find_one(doc! { "_id": to_bson(user) }).await }).await
     }
 
-    pub(super) async fn find_balance(&self, user: Uuid) -> StoreResult<Option<Balance>> {
+    pub(super) async fn find_balance(&self, user: UserId) -> StoreResult<Option<Balance>> {
         let accounts = self.accounts.clone_with_type::<Balance>();
         run(async move {
             let fields = doc! { "_id": 0, "available": 1, "held": 1, "debt": 1 };
@@ -30,7 +30,7 @@ impl MongoCreditStore {
     }
 
     /// Makes the account with its free credits, unless somebody was faster.
-    pub(super) async fn open_account(&self, user: Uuid, request_id: &str) -> StoreResult<()> {
+    pub(super) async fn open_account(&self, user: UserId, request_id: &str) -> StoreResult<()> {
         let mut recent = Vec::new();
         if self.free_credits > 0 {
             let key = format!("grant:welcome:{user}");
@@ -58,7 +58,7 @@ impl MongoCreditStore {
     }
 
     /// The account, opened if need be.
-    pub(super) async fn account(&self, user: Uuid, request_id: &str) -> StoreResult<Account> {
+    pub(super) async fn account(&self, user: UserId, request_id: &str) -> StoreResult<Account> {
         if let Some(account) = self.find_account(user).await? {
             return Ok(account);
         }
@@ -101,7 +101,11 @@ impl MongoCreditStore {
     }
 
     /// How a hold ended that is no longer open, and the reason as it is stored.
-    pub(super) async fn find_end(&self, account: &Account, id: Uuid) -> StoreResult<Option<(HoldEnd, Option<String>)>> {
+    pub(super) async fn find_end(
+        &self,
+        account: &Account,
+        id: WorkId,
+    ) -> StoreResult<Option<(HoldEnd, Option<String>)>> {
         let ends = [HoldEnd::Settle, HoldEnd::Release];
         let ended_in = |entry: &Entry| {
             let end = ends.into_iter().find(|end| end.entry_key(id) == entry.key)?;
@@ -124,7 +128,7 @@ impl MongoCreditStore {
             #[serde(rename = "_id")]
             id: bson::Uuid,
         }
-        let mut unknown: HashMap<Uuid, Vec<&mut Entry>> = HashMap::new();
+        let mut unknown: HashMap<WorkId, Vec<&mut Entry>> = HashMap::new();
         for Filed { entry, .. } in entries.iter_mut().filter(|filed| filed.entry.work.is_none()) {
             if let Some(hold) = entry.hold_id() {
                 unknown.entry(hold).or_default().push(entry);
@@ -137,7 +141,7 @@ impl MongoCreditStore {
         let of = doc! { "_id": { "$in": unknown.keys().copied().map(to_bson).collect::<Vec<_>>() } };
         let images: Vec<Image> =
             run(async move { images.find(of).projection(doc! { "_id": 1 }).await?.try_collect().await }).await?;
-        let images: HashSet<_> = images.into_iter().map(|image| from_bson(image.id)).collect();
+        let images: HashSet<WorkId> = images.into_iter().map(|image| from_bson(image.id)).collect();
         for (hold, entries) in unknown {
             let work = if images.contains(&hold) { WorkKind::Image } else { WorkKind::Chat };
             for entry in entries {

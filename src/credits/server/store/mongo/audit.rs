@@ -2,7 +2,6 @@
 
 use futures::TryStreamExt;
 use mongodb::bson::doc;
-use uuid::Uuid;
 
 use super::MongoCreditStore;
 use super::documents::{Account, Cut, Entry, Filed, between};
@@ -11,6 +10,7 @@ use crate::credits::Balance;
 use crate::credits::server::store::{AuditReport, Drift};
 use crate::platform::db::mongo::from_bson;
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::UserId;
 
 /// Documents that are in memory at a time, of accounts and of entries.
 const AT_A_TIME: u32 = 1000;
@@ -65,7 +65,7 @@ impl MongoCreditStore {
     }
 
     /// One account and its filed entries, read in this order: what was cut from the account has been filed before.
-    async fn read_books(&self, user: Uuid) -> StoreResult<(Account, Books)> {
+    async fn read_books(&self, user: UserId) -> StoreResult<(Account, Books)> {
         let account =
             self.find_account(user).await?.ok_or_else(|| StoreError::Corrupt(format!("account {user} went away")))?;
         let mut books = Books::default();

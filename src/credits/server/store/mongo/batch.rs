@@ -13,11 +13,11 @@ use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
-use uuid::Uuid;
 
 use super::documents::{After, Cut};
 use crate::platform::db::mongo::{Durability, Mongo, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::UserId;
 use crate::platform::tasks::keep;
 
 /// Most updates of one command.
@@ -39,7 +39,7 @@ pub(super) struct Change {
 }
 
 struct Waiting {
-    user: Uuid,
+    user: UserId,
     change: Change,
     answer: oneshot::Sender<StoreResult<Option<After>>>,
 }
@@ -67,11 +67,11 @@ struct Seen {
     debt: i64,
     posted: i64,
     cut: Cut,
-    recent: Vec<EntryId>,
+    recent: Vec<SeenEntry>,
 }
 
 #[derive(Debug, Deserialize)]
-struct EntryId {
+struct SeenEntry {
     id: bson::Uuid,
 }
 
@@ -85,7 +85,7 @@ impl Batcher {
     }
 
     /// The account after the update; `None` where that cannot be seen.
-    pub(super) async fn run(&self, user: Uuid, change: Change) -> StoreResult<Option<After>> {
+    pub(super) async fn run(&self, user: UserId, change: Change) -> StoreResult<Option<After>> {
         if change.alone {
             return self.accounts.update_one(user, change).await;
         }
@@ -137,7 +137,7 @@ impl Accounts {
         }
     }
 
-    async fn update_one(&self, user: Uuid, Change { mut guard, update, .. }: Change) -> StoreResult<Option<After>> {
+    async fn update_one(&self, user: UserId, Change { mut guard, update, .. }: Change) -> StoreResult<Option<After>> {
         guard.insert("_id", to_bson(user));
         let accounts = self.collection.clone_with_type::<After>();
         run(async move {
@@ -150,7 +150,7 @@ impl Accounts {
         .await
     }
 
-    async fn update_all(&self, changes: Vec<(Uuid, Change)>) -> StoreResult<Vec<Option<After>>> {
+    async fn update_all(&self, changes: Vec<(UserId, Change)>) -> StoreResult<Vec<Option<After>>> {
         let asked: Vec<_> = changes.iter().map(|(user, change)| (to_bson(*user), change.entry)).collect();
         let updates: Vec<Bson> = changes
             .into_iter()

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::PAGE;
 use crate::credits::server::store::{Hold, read_reason};
 use crate::credits::{Balance, EntryKind, LedgerEntry, WorkKind};
 use crate::platform::db::mongo::{from_bson, to_bson};
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
+use crate::platform::ids::{EntryId, UserId, WorkId};
 
 /// An account, with its newest entries.
 #[derive(Debug, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ pub(super) struct After {
 
 impl OpenHold {
     /// What is needed to end it; `None` for a kind that this version does not know.
-    pub fn read(self, user: Uuid) -> Option<Hold> {
+    pub fn read(self, user: UserId) -> Option<Hold> {
         Some(Hold {
             id: from_bson(self.id),
             user,
@@ -137,7 +137,7 @@ impl Entry {
     /// At a time of the database's clock.
     pub fn new(kind: EntryKind, amount: i64, held_change: i64, key: String, request_id: &str, at: i64) -> Self {
         Self {
-            id: to_bson(Uuid::now_v7()),
+            id: to_bson(EntryId::now_v7()),
             kind: kind.as_str().to_owned(),
             amount,
             held_change,
@@ -152,7 +152,7 @@ impl Entry {
     }
 
     /// The hold whose entry this is.
-    pub fn hold_id(&self) -> Option<Uuid> {
+    pub fn hold_id(&self) -> Option<WorkId> {
         let (kind, id) = self.key.split_once(':')?;
         let is_of_hold =
             [EntryKind::Hold, EntryKind::Settle, EntryKind::Release].iter().any(|known| known.as_str() == kind);
@@ -167,7 +167,7 @@ impl Entry {
         let kind =
             EntryKind::parse(&self.kind).ok_or_else(|| StoreError::Corrupt(format!("ledger kind {:?}", self.kind)))?;
         Ok(LedgerEntry {
-            id: from_bson(self.id).to_string(),
+            id: self.id.to_string(),
             kind,
             amount: self.amount,
             held_change: self.held_change,
@@ -186,7 +186,7 @@ impl Account {
     }
 
     /// Whether this hold is open.
-    pub fn is_open(&self, hold: Uuid) -> bool {
+    pub fn is_open(&self, hold: WorkId) -> bool {
         self.open.iter().any(|open| open.id == to_bson(hold))
     }
 

@@ -3,16 +3,16 @@
 use std::sync::PoisonError;
 
 use mongodb::bson::{self, doc};
-use uuid::Uuid;
 
 use super::MongoCreditStore;
 use super::documents::{Account, Cut, Filed, between};
 use crate::platform::db::mongo::{is_duplicate, run};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::UserId;
 
 impl MongoCreditStore {
     /// Moves the entries of an account into the ledger, in the background.
-    pub(super) fn file_soon(&self, user: Uuid) {
+    pub(super) fn file_soon(&self, user: UserId) {
         if !self.filing.lock().unwrap_or_else(PoisonError::into_inner).insert(user) {
             return;
         }
@@ -25,7 +25,7 @@ impl MongoCreditStore {
         });
     }
 
-    async fn file(&self, user: Uuid) -> StoreResult<()> {
+    async fn file(&self, user: UserId) -> StoreResult<()> {
         let Some(account) = self.find_account(user).await? else { return Ok(()) };
         let filed: Vec<Filed> = account.filed().collect();
         let Some(last) = filed.last() else { return Ok(()) };

@@ -1,12 +1,12 @@
 //! What an account must be like for a hold, and by which names its entries and its spending are found.
 
 use mongodb::bson::{Document, doc};
-use uuid::Uuid;
 
 use super::MongoCreditStore;
 use crate::credits::EntryKind;
 use crate::credits::server::store::{HoldOutcome, NewHold, SpendingKey};
 use crate::platform::db::StoreResult;
+use crate::platform::ids::{ApiKeyId, WorkId};
 
 impl MongoCreditStore {
     /// The cause of a hold that was refused, or what it expects to find next time.
@@ -50,10 +50,10 @@ pub(super) fn guard_of(hold: &NewHold) -> Document {
     guard
 }
 
-pub(super) fn spending_field(key: Uuid) -> String {
+pub(super) fn spending_field(key: ApiKeyId) -> String {
     format!("spending.{key}")
 }
 
-pub(super) fn hold_key(id: Uuid) -> String {
+pub(super) fn hold_key(id: WorkId) -> String {
     format!("{}:{id}", EntryKind::Hold.as_str())
 }

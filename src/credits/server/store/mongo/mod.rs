@@ -27,7 +27,6 @@ use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, Bson, Document, doc};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use self::batch::{Batcher, Change};
 use self::documents::{Account, After, Entry, Filed, Once, OpenHold, between};
@@ -40,6 +39,7 @@ use super::{
 use crate::credits::{Balance, EntryKind, LedgerEntry, Page, ReleaseReason};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::{ApiKeyId, UserId};
 
 /// How many entries gather in an account before they are moved to the ledger's own collection.
 const PAGE: i64 = 32;
@@ -56,7 +56,7 @@ pub struct MongoCreditStore {
     batcher: Batcher,
     free_credits: i64,
     /// The accounts whose entries this server is filing now.
-    filing: Arc<Mutex<HashSet<Uuid>>>,
+    filing: Arc<Mutex<HashSet<UserId>>>,
 }
 
 impl MongoCreditStore {
@@ -76,7 +76,7 @@ impl MongoCreditStore {
 
     /// One guarded update of an account. `None` where the guard does not hold, or (never with [`Change::alone`]) where
     /// the entry has been filed before anybody could see it.
-    async fn update(&self, user: Uuid, change: Change) -> StoreResult<Option<After>> {
+    async fn update(&self, user: UserId, change: Change) -> StoreResult<Option<After>> {
         let after = self.batcher.run(user, change).await?;
         if after.as_ref().is_some_and(After::is_full) {
             self.file_soon(user);
@@ -85,13 +85,13 @@ impl MongoCreditStore {
     }
 }
 
-fn busy(user: Uuid) -> StoreError {
+fn busy(user: UserId) -> StoreError {
     StoreError::Corrupt(format!("account {user} did not hold still"))
 }
 
 #[async_trait]
 impl CreditStore for MongoCreditStore {
-    async fn balance(&self, user: Uuid, request_id: &str) -> StoreResult<Balance> {
+    async fn balance(&self, user: UserId, request_id: &str) -> StoreResult<Balance> {
         if let Some(balance) = self.find_balance(user).await? {
             return Ok(balance);
         }
@@ -145,7 +145,7 @@ impl CreditStore for MongoCreditStore {
         Err(busy(hold.user))
     }
 
-    async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
+    async fn find_key(&self, user: UserId, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
         let Some(account) = self.find_account(user).await? else { return Ok(None) };
         self.find_once(&account, idempotency).await
     }
@@ -196,7 +196,7 @@ impl CreditStore for MongoCreditStore {
         Ok(self.find_end(&account, hold.id).await?.map(|(end, _)| (end, account.balance())))
     }
 
-    async fn key_spending(&self, user: Uuid) -> StoreResult<HashMap<Uuid, i64>> {
+    async fn key_spending(&self, user: UserId) -> StoreResult<HashMap<ApiKeyId, i64>> {
         #[derive(Deserialize)]
         struct Spending {
             #[serde(default)]
@@ -255,7 +255,7 @@ impl CreditStore for MongoCreditStore {
         self.published.contains(hold).await
     }
 
-    async fn open_holds(&self, user: Uuid) -> StoreResult<Vec<Hold>> {
+    async fn open_holds(&self, user: UserId) -> StoreResult<Vec<Hold>> {
         #[derive(Deserialize)]
         struct Holds {
             open: Vec<OpenHold>,
@@ -348,7 +348,7 @@ impl CreditStore for MongoCreditStore {
         Ok(())
     }
 
-    async fn ledger(&self, user: Uuid, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>> {
+    async fn ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>> {
         let before = match cursor.map(str::parse::<i64>) {
             None => i64::MAX,
             Some(Ok(seq)) if seq > 0 => seq,

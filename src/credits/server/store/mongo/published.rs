@@ -6,13 +6,13 @@ use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::documents::Entry;
 use crate::credits::EntryKind;
 use crate::credits::server::store::{Drift, HoldId};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreResult, now_millis};
+use crate::platform::ids::WorkId;
 
 /// What was given back and is looked up at a time.
 const AT_A_TIME: usize = 1000;
@@ -51,9 +51,9 @@ impl PublishedWork {
 /// Looks whether what was given back had been published.
 pub(super) struct GivenBack {
     published: PublishedWork,
-    waiting: Vec<(Uuid, Drift)>,
+    waiting: Vec<(WorkId, Drift)>,
     /// Found so far: an entry that moves from its account to the ledger meanwhile is seen in both.
-    found: HashSet<Uuid>,
+    found: HashSet<WorkId>,
 }
 
 impl GivenBack {
@@ -80,8 +80,8 @@ impl GivenBack {
         }
         let ids: Vec<_> = waiting.iter().map(|(hold, _)| to_bson(*hold)).collect();
         let found: Vec<Published> = self.published.0.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await?;
-        let found: HashSet<_> = found.into_iter().map(|published| from_bson(published.hold)).collect();
-        let mut is_new = |hold: &Uuid| found.contains(hold) && self.found.insert(*hold);
+        let found: HashSet<WorkId> = found.into_iter().map(|published| from_bson(published.hold)).collect();
+        let mut is_new = |hold: &WorkId| found.contains(hold) && self.found.insert(*hold);
         Ok(waiting.into_iter().filter(|(hold, _)| is_new(hold)).map(|(_, drift)| drift).collect())
     }
 }

@@ -1,11 +1,11 @@
 //! Checking every account against its entries and its open holds.
 
 use rusqlite::{Connection, OptionalExtension};
-use uuid::Uuid;
 
 use crate::credits::Balance;
 use crate::credits::server::store::{AuditReport, Drift, HoldEnd};
 use crate::platform::db::StoreResult;
+use crate::platform::ids::{UserId, WorkId};
 
 /// One snapshot (a read transaction), one pass over the accounts.
 pub(super) fn audit(connection: &Connection) -> StoreResult<AuditReport> {
@@ -28,7 +28,7 @@ pub(super) fn audit(connection: &Connection) -> StoreResult<AuditReport> {
     let mut rows = accounts.query([])?;
     while let Some(row) = rows.next()? {
         report.accounts += 1;
-        let user: Uuid = row.get(0)?;
+        let user: UserId = row.get(0)?;
         let balance = Balance { available: row.get(1)?, held: row.get(2)?, debt: row.get(3)? };
         let (worth, held, open): (i64, i64, i64) = (row.get(4)?, row.get(5)?, row.get(6)?);
         let last: Option<i64> = row.get(7)?;
@@ -49,7 +49,7 @@ pub(super) fn audit(connection: &Connection) -> StoreResult<AuditReport> {
     let mut reason = snapshot.prepare("SELECT reason FROM ledger WHERE key = ?1")?;
     let mut rows = unpaid.query([])?;
     while let Some(row) = rows.next()? {
-        let (hold, user): (Uuid, Uuid) = (row.get(0)?, row.get(1)?);
+        let (hold, user): (WorkId, UserId) = (row.get(0)?, row.get(1)?);
         let given_back: Option<Option<String>> =
             reason.query_row([HoldEnd::Release.entry_key(hold)], |row| row.get(0)).optional()?;
         report.drifts.extend(Drift::unpaid(user, hold, given_back.flatten().as_deref()));

@@ -1,15 +1,15 @@
 //! Appending entries, with the accounts that they move, and reading them.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use uuid::Uuid;
 
 use crate::credits::server::store::{NewPosting, PostingOutcome, read_reason};
 use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, WorkKind};
 use crate::platform::db::{StoreError, StoreResult, now_millis, rfc3339};
+use crate::platform::ids::{EntryId, UserId};
 
 /// A ledger entry to append.
 pub(super) struct Posting<'a> {
-    pub user: Uuid,
+    pub user: UserId,
     pub kind: EntryKind,
     pub amount: i64,
     pub held_change: i64,
@@ -42,7 +42,7 @@ pub(super) fn post(connection: &Connection, posting: &Posting<'_>) -> StoreResul
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
-            Uuid::now_v7(),
+            EntryId::now_v7(),
             posting.user,
             posting.kind.as_str(),
             posting.amount,
@@ -60,7 +60,7 @@ fn read_balance(row: &Row<'_>) -> rusqlite::Result<Balance> {
     Ok(Balance { available: row.get(0)?, held: row.get(1)?, debt: row.get(2)? })
 }
 
-pub(super) fn find_balance(connection: &Connection, user: Uuid) -> StoreResult<Option<Balance>> {
+pub(super) fn find_balance(connection: &Connection, user: UserId) -> StoreResult<Option<Balance>> {
     Ok(connection
         .prepare_cached("SELECT available, held, debt FROM accounts WHERE user_id = ?1")?
         .query_row([user], read_balance)
@@ -70,7 +70,7 @@ pub(super) fn find_balance(connection: &Connection, user: Uuid) -> StoreResult<O
 /// The balance; a user who has no account yet gets one, with the free credits, in the same transaction.
 pub(super) fn open_account(
     connection: &Connection,
-    user: Uuid,
+    user: UserId,
     free_credits: i64,
     request_id: &str,
 ) -> StoreResult<Balance> {
@@ -125,7 +125,7 @@ pub(super) fn read_entry(row: &Row<'_>) -> StoreResult<LedgerEntry> {
     let kind = EntryKind::parse(&kind).ok_or_else(|| StoreError::Corrupt(format!("ledger kind {kind:?}")))?;
     let (reason, work): (Option<String>, Option<String>) = (row.get(7)?, row.get(9)?);
     Ok(LedgerEntry {
-        id: row.get::<_, Uuid>(1)?.to_string(),
+        id: row.get::<_, EntryId>(1)?.to_string(),
         kind,
         amount: row.get(3)?,
         held_change: row.get(4)?,

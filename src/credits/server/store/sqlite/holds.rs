@@ -1,7 +1,6 @@
 //! Making holds and ending them.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use uuid::Uuid;
 
 use super::entries::{Posting, find_balance, open_account, post};
 use crate::credits::server::store::{
@@ -9,17 +8,18 @@ use crate::credits::server::store::{
 };
 use crate::credits::{Balance, EntryKind, ReleaseReason};
 use crate::platform::db::{StoreError, StoreResult, now_millis};
+use crate::platform::ids::{ApiKeyId, UserId, WorkId};
 
 /// What became of a key that came before.
 pub(super) fn find_key(
     connection: &Connection,
-    user: Uuid,
+    user: UserId,
     idempotency: &Idempotency,
 ) -> StoreResult<Option<HoldOutcome>> {
     let before = connection
         .prepare_cached("SELECT id, fingerprint, state FROM holds WHERE user_id = ?1 AND idempotency_key = ?2")?
         .query_row(params![user, idempotency.key], |row| {
-            Ok((row.get::<_, Uuid>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, String>(2)?))
+            Ok((row.get::<_, WorkId>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, String>(2)?))
         })
         .optional()?;
     let Some((id, fingerprint, state)) = before else { return Ok(None) };
@@ -34,23 +34,23 @@ pub(super) fn find_key(
     Ok(Some(idempotency.compare(&fingerprint, id, failed)))
 }
 
-pub(super) fn is_open(connection: &Connection, id: Uuid, user: Uuid) -> StoreResult<bool> {
+pub(super) fn is_open(connection: &Connection, id: WorkId, user: UserId) -> StoreResult<bool> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM holds WHERE id = ?1 AND user_id = ?2 AND state = 'held'")?
-        .exists([id, user])?)
+        .exists(params![id, user])?)
 }
 
 /// The columns of a [`Hold`].
 pub(super) const HOLD: &str = "id, user_id, amount, request_id, api_key, kind";
 
 pub(super) fn read_hold(row: &Row<'_>) -> StoreResult<Hold> {
-    let (id, kind): (Uuid, String) = (row.get(0)?, row.get(5)?);
+    let (id, kind): (WorkId, String) = (row.get(0)?, row.get(5)?);
     let kind = WorkKind::parse(&kind).ok_or_else(|| StoreError::Corrupt(format!("hold {id} is of kind {kind:?}")))?;
     Ok(Hold { id, user: row.get(1)?, kind, amount: row.get(2)?, request_id: row.get(3)?, key: row.get(4)? })
 }
 
 /// The open holds of a user, of the kinds that this version knows.
-pub(super) fn open_holds(connection: &Connection, user: Uuid) -> StoreResult<Vec<Hold>> {
+pub(super) fn open_holds(connection: &Connection, user: UserId) -> StoreResult<Vec<Hold>> {
     let mut open = connection.prepare_cached(&format!(
         "SELECT {HOLD} FROM holds WHERE user_id = ?1 AND state = 'held' AND kind IN (?2, ?3)"
     ))?;
@@ -150,19 +150,19 @@ pub(super) fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -
 
 pub(super) fn end_hold(
     connection: &Connection,
-    id: Uuid,
-    user: Uuid,
+    id: WorkId,
+    user: UserId,
     end: HoldEnd,
     reason: Option<ReleaseReason>,
 ) -> StoreResult<Option<(HoldEnd, Balance)>> {
     let found = connection
         .prepare_cached("SELECT amount, request_id, state, api_key FROM holds WHERE id = ?1 AND user_id = ?2")?
-        .query_row([id, user], |row| {
+        .query_row((id, user), |row| {
             Ok((
                 row.get::<_, i64>(0)?,
                 row.get::<_, String>(1)?,
                 row.get::<_, String>(2)?,
-                row.get::<_, Option<Uuid>>(3)?,
+                row.get::<_, Option<ApiKeyId>>(3)?,
             ))
         })
         .optional()?;

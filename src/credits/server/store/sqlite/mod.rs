@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
-use uuid::Uuid;
 
 use self::audit::audit;
 use self::entries::{find_balance, open_account, post_once, read_entry};
@@ -20,6 +19,7 @@ use super::{
 use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::ids::{ApiKeyId, UserId};
 
 /// [`CreditStore`] over the embedded database.
 pub struct SqliteCreditStore {
@@ -37,7 +37,7 @@ impl SqliteCreditStore {
 
 #[async_trait]
 impl CreditStore for SqliteCreditStore {
-    async fn balance(&self, user: Uuid, request_id: &str) -> StoreResult<Balance> {
+    async fn balance(&self, user: UserId, request_id: &str) -> StoreResult<Balance> {
         if let Some(balance) = self.db.read(move |connection| find_balance(connection, user)).await? {
             return Ok(balance);
         }
@@ -52,7 +52,7 @@ impl CreditStore for SqliteCreditStore {
         self.db.write(Durability::Durable, move |connection| hold(connection, &new, free_credits)).await
     }
 
-    async fn find_key(&self, user: Uuid, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
+    async fn find_key(&self, user: UserId, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
         let idempotency = idempotency.clone();
         self.db.read(move |connection| find_key(connection, user, &idempotency)).await
     }
@@ -66,7 +66,7 @@ impl CreditStore for SqliteCreditStore {
             .read(move |connection| {
                 Ok(connection
                     .prepare_cached("SELECT amount FROM holds WHERE id = ?1 AND user_id = ?2")?
-                    .query_row([id, user], |row| row.get(0))
+                    .query_row((id, user), |row| row.get(0))
                     .optional()?)
             })
             .await
@@ -82,7 +82,7 @@ impl CreditStore for SqliteCreditStore {
         self.db.write(Durability::Durable, move |connection| end_hold(connection, id, user, end, reason)).await
     }
 
-    async fn key_spending(&self, user: Uuid) -> StoreResult<HashMap<Uuid, i64>> {
+    async fn key_spending(&self, user: UserId) -> StoreResult<HashMap<ApiKeyId, i64>> {
         self.db
             .read(move |connection| {
                 let mut spending =
@@ -107,12 +107,12 @@ impl CreditStore for SqliteCreditStore {
             .read(move |connection| {
                 Ok(connection
                     .prepare_cached("SELECT 1 FROM holds WHERE id = ?1 AND user_id = ?2 AND published_at IS NOT NULL")?
-                    .exists([id, user])?)
+                    .exists(params![id, user])?)
             })
             .await
     }
 
-    async fn open_holds(&self, user: Uuid) -> StoreResult<Vec<Hold>> {
+    async fn open_holds(&self, user: UserId) -> StoreResult<Vec<Hold>> {
         self.db.read(move |connection| open_holds(connection, user)).await
     }
 
@@ -165,7 +165,7 @@ impl CreditStore for SqliteCreditStore {
             .await
     }
 
-    async fn ledger(&self, user: Uuid, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>> {
+    async fn ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>> {
         let before = match cursor.map(str::parse::<i64>) {
             None => i64::MAX,
             Some(Ok(seq)) if seq > 0 => seq,

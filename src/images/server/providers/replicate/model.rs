@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn only_flux_schnell_is_told_more_than_every_model_knows() {
         let order = ImageOrder {
-            id: uuid::Uuid::nil(),
+            id: uuid::Uuid::nil().into(),
             prompt: "a cat".into(),
             aspect_ratio: AspectRatio::Square,
             seed: u32::MAX,

@@ -167,7 +167,7 @@ impl ObjectStore for CloudinaryStore {
 
     /// Deletes what cannot be there: that is signed and needs the same rights, but leaves nothing behind.
     async fn check(&self) -> Result<(), StorageError> {
-        self.destroy(ObjectKey::new(uuid::Uuid::nil(), Rendition::Full)).await
+        self.destroy(ObjectKey::new(uuid::Uuid::nil().into(), Rendition::Full)).await
     }
 }
 

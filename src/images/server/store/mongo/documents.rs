@@ -7,6 +7,7 @@ use crate::images::server::store::{Found, RunningImage};
 use crate::images::{AspectRatio, Image, ImageStatus};
 use crate::platform::db::mongo::from_bson;
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
+use crate::platform::ids::ImageId;
 
 /// What the state of an image is that was deleted.
 pub(super) const DELETED: &str = "deleted";
@@ -61,7 +62,7 @@ pub(super) struct IdOnly {
 
 impl StoredImage {
     pub(super) fn read(self) -> StoreResult<Image> {
-        let id = from_bson(self.id);
+        let id: ImageId = from_bson(self.id);
         let status = ImageStatus::parse(&self.state);
         Ok(Image {
             id: id.to_string(),
@@ -79,7 +80,7 @@ impl StoredImage {
             error_code: self.error_code,
             favorite: self.favorite,
             placeholder: self.placeholder,
-            conversation_id: self.conversation.map(|id| from_bson(id).to_string()),
+            conversation_id: self.conversation.map(|id| id.to_string()),
             created_at: rfc3339(self.created_at)?,
             image_url: Image::file_path(id),
             thumbnail_url: Image::thumbnail_path(id),

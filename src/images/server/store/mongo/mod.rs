@@ -7,7 +7,6 @@ use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, Document, doc};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use self::documents::{DELETED, IdOnly, StoredImage};
 use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, Stray};
@@ -15,6 +14,7 @@ use crate::credits::Page;
 use crate::images::{Image, ImageStatus, MOST_RUNNING};
 use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreResult, now_millis};
+use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
 /// [`ImageStore`] over MongoDB.
 pub struct MongoImageStore {
@@ -39,7 +39,7 @@ impl MongoImageStore {
         Ok(changed.matched_count == 1)
     }
 
-    async fn ids(&self, of: Document) -> StoreResult<Vec<Uuid>> {
+    async fn ids(&self, of: Document) -> StoreResult<Vec<ImageId>> {
         let images = self.images.clone_with_type::<IdOnly>();
         let found: Vec<IdOnly> =
             run(async move { images.find(of).projection(doc! { "_id": 1 }).await?.try_collect().await }).await?;
@@ -47,7 +47,7 @@ impl MongoImageStore {
     }
 
     /// Turns the images that a condition selects into entries of the queue.
-    async fn delete_where(&self, mut of: Document) -> StoreResult<Vec<Uuid>> {
+    async fn delete_where(&self, mut of: Document) -> StoreResult<Vec<ImageId>> {
         of.insert("state", doc! { "$ne": DELETED });
         let deleted = self.ids(of).await?;
         if deleted.is_empty() {
@@ -67,7 +67,7 @@ impl MongoImageStore {
     }
 
     /// A place that none of the user's running images takes.
-    async fn free_slot(&self, user: Uuid) -> StoreResult<Option<i32>> {
+    async fn free_slot(&self, user: UserId) -> StoreResult<Option<i32>> {
         #[derive(Deserialize)]
         struct Slot {
             slot: i32,
@@ -83,11 +83,11 @@ impl MongoImageStore {
     }
 }
 
-fn bson_ids(ids: &[Uuid]) -> Vec<bson::Uuid> {
+fn bson_ids(ids: &[ImageId]) -> Vec<bson::Uuid> {
     ids.iter().copied().map(to_bson).collect()
 }
 
-fn running(id: Uuid) -> Document {
+fn running(id: ImageId) -> Document {
     doc! { "_id": to_bson(id), "state": ImageStatus::Running.as_str() }
 }
 
@@ -131,7 +131,7 @@ impl ImageStore for MongoImageStore {
         Ok(false)
     }
 
-    async fn assign(&self, id: Uuid, run: Uuid, assignment: Assignment) -> StoreResult<bool> {
+    async fn assign(&self, id: ImageId, run: RunId, assignment: Assignment) -> StoreResult<bool> {
         let mut of = running(id);
         of.insert("run", to_bson(run));
         let Assignment { provider, model, is_ai, remote_id } = assignment;
@@ -143,19 +143,19 @@ impl ImageStore for MongoImageStore {
         self.change(of, change).await
     }
 
-    async fn learn_remote_id(&self, id: Uuid, remote_id: &str) -> StoreResult<bool> {
+    async fn learn_remote_id(&self, id: ImageId, remote_id: &str) -> StoreResult<bool> {
         let mut of = running(id);
         of.insert("remoteId", doc! { "$in": [bson::Bson::Null, bson::Bson::from(remote_id)] });
         self.change(of, doc! { "$set": { "remoteId": remote_id } }).await
     }
 
-    async fn take_over(&self, id: Uuid, from: Uuid, to: Uuid) -> StoreResult<bool> {
+    async fn take_over(&self, id: ImageId, from: RunId, to: RunId) -> StoreResult<bool> {
         let mut of = running(id);
         of.insert("run", to_bson(from));
         self.change(of, doc! { "$set": { "run": to_bson(to) } }).await
     }
 
-    async fn look_up(&self, id: Uuid) -> StoreResult<Found> {
+    async fn look_up(&self, id: ImageId) -> StoreResult<Found> {
         let images = self.images.clone();
         let of = doc! { "_id": to_bson(id), "state": { "$ne": DELETED } };
         match run(async move { images.find_one(of).await }).await? {
@@ -203,13 +203,13 @@ impl ImageStore for MongoImageStore {
         Ok(!self.ids(same).await?.is_empty())
     }
 
-    async fn request_stop(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+    async fn request_stop(&self, user: UserId, id: ImageId) -> StoreResult<bool> {
         let mut of = running(id);
         of.insert("user", to_bson(user));
         self.change(of, doc! { "$set": { "stopRequested": true } }).await
     }
 
-    async fn stop_requests(&self, images: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn stop_requests(&self, images: Vec<ImageId>) -> StoreResult<Vec<ImageId>> {
         let go_on = doc! {
             "_id": { "$in": bson_ids(&images) },
             "stopRequested": { "$ne": true },
@@ -219,21 +219,21 @@ impl ImageStore for MongoImageStore {
         Ok(images.into_iter().filter(|id| !go_on.contains(id)).collect())
     }
 
-    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>> {
+    async fn find_shown(&self, conversation: ConversationId, reply: MessageId) -> StoreResult<Option<ImageId>> {
         let images = self.images.clone_with_type::<IdOnly>();
         let of = doc! { "conversation": to_bson(conversation), "reply": to_bson(reply) };
         let found = run(async move { images.find_one(of).projection(doc! { "_id": 1 }).await }).await?;
         Ok(found.map(|found| from_bson(found.id)))
     }
 
-    async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+    async fn find(&self, user: UserId, id: ImageId) -> StoreResult<Option<Image>> {
         let images = self.images.clone();
         let of = doc! { "_id": to_bson(id), "user": to_bson(user) };
         run(async move { images.find_one(of).await }).await?.map(StoredImage::read).transpose()
     }
 
-    async fn neighbors(&self, user: Uuid, id: Uuid) -> StoreResult<(Option<Uuid>, Option<Uuid>)> {
-        let next = async |direction: &str, order: i32| -> StoreResult<Option<Uuid>> {
+    async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)> {
+        let next = async |direction: &str, order: i32| -> StoreResult<Option<ImageId>> {
             let images = self.images.clone_with_type::<IdOnly>();
             let of = doc! {
                 "user": to_bson(user),
@@ -249,12 +249,12 @@ impl ImageStore for MongoImageStore {
 
     async fn list(
         &self,
-        user: Uuid,
+        user: UserId,
         filter: &ImageFilter,
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<Image>>> {
-        let Ok(before) = cursor.map_or(Ok(Uuid::max()), str::parse) else { return Ok(None) };
+        let Ok(before) = cursor.map_or(Ok(ImageId::max()), str::parse) else { return Ok(None) };
         let mut of = doc! { "user": to_bson(user), "_id": { "$lt": to_bson(before) } };
         if filter.favorites_only {
             of.insert("favorite", true);
@@ -272,26 +272,26 @@ impl ImageStore for MongoImageStore {
         Ok(Some(Page { items, next_cursor }))
     }
 
-    async fn set_favorite(&self, user: Uuid, id: Uuid, favorite: bool) -> StoreResult<bool> {
+    async fn set_favorite(&self, user: UserId, id: ImageId, favorite: bool) -> StoreResult<bool> {
         let images = self.durable.clone();
         let of = doc! { "_id": to_bson(id), "user": to_bson(user) };
         let change = doc! { "$set": { "favorite": favorite } };
         Ok(run(async move { images.update_one(of, change).await }).await?.matched_count == 1)
     }
 
-    async fn delete(&self, user: Uuid, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn delete(&self, user: UserId, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>> {
         self.delete_where(doc! { "_id": { "$in": bson_ids(&ids) }, "user": to_bson(user) }).await
     }
 
-    async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> StoreResult<Vec<Uuid>> {
+    async fn delete_of_conversation(&self, user: UserId, conversation: ConversationId) -> StoreResult<Vec<ImageId>> {
         self.delete_where(doc! { "conversation": to_bson(conversation), "user": to_bson(user) }).await
     }
 
-    async fn delete_of_user(&self, user: Uuid) -> StoreResult<Vec<Uuid>> {
+    async fn delete_of_user(&self, user: UserId) -> StoreResult<Vec<ImageId>> {
         self.delete_where(doc! { "user": to_bson(user) }).await
     }
 
-    async fn queue_strays(&self, ids: Vec<Uuid>) -> StoreResult<()> {
+    async fn queue_strays(&self, ids: Vec<ImageId>) -> StoreResult<()> {
         for id in ids {
             let images = self.durable.clone();
             let now = now_millis();
@@ -330,7 +330,7 @@ impl ImageStore for MongoImageStore {
         Ok(queued.into_iter().map(|queued| Stray { id: from_bson(queued.id), tries: queued.cleanup_tries }).collect())
     }
 
-    async fn forget_strays(&self, ids: Vec<Uuid>) -> StoreResult<()> {
+    async fn forget_strays(&self, ids: Vec<ImageId>) -> StoreResult<()> {
         let (images, ids) = (self.images.clone(), bson_ids(&ids));
         run(async move {
             images.delete_many(doc! { "_id": { "$in": &ids }, "state": DELETED }).await?;
@@ -341,13 +341,13 @@ impl ImageStore for MongoImageStore {
         Ok(())
     }
 
-    async fn postpone_stray(&self, id: Uuid, next_try: i64) -> StoreResult<()> {
+    async fn postpone_stray(&self, id: ImageId, next_try: i64) -> StoreResult<()> {
         let of = doc! { "_id": to_bson(id), "cleanupAt": { "$exists": true } };
         let change = doc! { "$set": { "cleanupAt": next_try }, "$inc": { "cleanupTries": 1_i32 } };
         self.change(of, change).await.map(drop)
     }
 
-    async fn known(&self, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn known(&self, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>> {
         let states = [ImageStatus::Running.as_str(), ImageStatus::Complete.as_str()];
         let accounted = [doc! { "state": { "$in": states } }, doc! { "cleanupAt": { "$exists": true } }];
         let known = self.ids(doc! { "_id": { "$in": bson_ids(&ids) }, "$or": accounted }).await?;

@@ -5,7 +5,6 @@ mod rows;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Params, params};
-use uuid::Uuid;
 
 use self::making::{begin, finish};
 use self::rows::{IMAGE, look_up, read_image};
@@ -14,6 +13,7 @@ use crate::credits::Page;
 use crate::images::Image;
 use crate::platform::db::sqlite::{Durability, Sqlite};
 use crate::platform::db::{StoreResult, now_millis};
+use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
 /// [`ImageStore`] over the embedded database.
 pub struct SqliteImageStore {
@@ -27,7 +27,7 @@ impl SqliteImageStore {
     }
 
     /// Turns the images that a condition selects into entries of the queue.
-    async fn delete_where<P>(&self, condition: &'static str, params: Vec<P>) -> StoreResult<Vec<Uuid>>
+    async fn delete_where<P>(&self, condition: &'static str, params: Vec<P>) -> StoreResult<Vec<ImageId>>
     where
         P: Params + Send + 'static,
     {
@@ -59,7 +59,7 @@ impl ImageStore for SqliteImageStore {
         self.db.write(Durability::Relaxed, move |connection| begin(connection, &image)).await
     }
 
-    async fn assign(&self, id: Uuid, run: Uuid, assignment: Assignment) -> StoreResult<bool> {
+    async fn assign(&self, id: ImageId, run: RunId, assignment: Assignment) -> StoreResult<bool> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 let Assignment { provider, model, is_ai, remote_id } = assignment;
@@ -74,7 +74,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn learn_remote_id(&self, id: Uuid, remote_id: &str) -> StoreResult<bool> {
+    async fn learn_remote_id(&self, id: ImageId, remote_id: &str) -> StoreResult<bool> {
         let remote_id = remote_id.to_owned();
         self.db
             .write(Durability::Relaxed, move |connection| {
@@ -89,7 +89,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn take_over(&self, id: Uuid, from: Uuid, to: Uuid) -> StoreResult<bool> {
+    async fn take_over(&self, id: ImageId, from: RunId, to: RunId) -> StoreResult<bool> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 let changed = connection
@@ -100,7 +100,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn look_up(&self, id: Uuid) -> StoreResult<Found> {
+    async fn look_up(&self, id: ImageId) -> StoreResult<Found> {
         self.db.read(move |connection| look_up(connection, id)).await
     }
 
@@ -108,7 +108,7 @@ impl ImageStore for SqliteImageStore {
         self.db.write(Durability::Durable, move |connection| finish(connection, &image)).await
     }
 
-    async fn request_stop(&self, user: Uuid, id: Uuid) -> StoreResult<bool> {
+    async fn request_stop(&self, user: UserId, id: ImageId) -> StoreResult<bool> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 let changed = connection
@@ -121,7 +121,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn stop_requests(&self, images: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn stop_requests(&self, images: Vec<ImageId>) -> StoreResult<Vec<ImageId>> {
         self.db
             .read(move |connection| {
                 let mut goes_on = connection.prepare_cached(
@@ -138,18 +138,18 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn find_shown(&self, conversation: Uuid, reply: Uuid) -> StoreResult<Option<Uuid>> {
+    async fn find_shown(&self, conversation: ConversationId, reply: MessageId) -> StoreResult<Option<ImageId>> {
         self.db
             .read(move |connection| {
                 Ok(connection
                     .prepare_cached("SELECT id FROM images WHERE conversation_id = ?1 AND reply_id = ?2")?
-                    .query_row([conversation, reply], |row| row.get(0))
+                    .query_row((conversation, reply), |row| row.get(0))
                     .optional()?)
             })
             .await
     }
 
-    async fn find(&self, user: Uuid, id: Uuid) -> StoreResult<Option<Image>> {
+    async fn find(&self, user: UserId, id: ImageId) -> StoreResult<Option<Image>> {
         self.db
             .read(move |connection| {
                 let mut found = connection.prepare_cached(&format!(
@@ -161,7 +161,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn neighbors(&self, user: Uuid, id: Uuid) -> StoreResult<(Option<Uuid>, Option<Uuid>)> {
+    async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)> {
         self.db
             .read(move |connection| {
                 let next = |condition: &str| {
@@ -180,12 +180,12 @@ impl ImageStore for SqliteImageStore {
 
     async fn list(
         &self,
-        user: Uuid,
+        user: UserId,
         filter: &ImageFilter,
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<Image>>> {
-        let Ok(before) = cursor.map_or(Ok(Uuid::max()), str::parse) else { return Ok(None) };
+        let Ok(before) = cursor.map_or(Ok(ImageId::max()), str::parse) else { return Ok(None) };
         let query = &filter.query;
         let pattern = format!("%{}%", query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
         let searching = !query.is_empty();
@@ -213,7 +213,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn set_favorite(&self, user: Uuid, id: Uuid, favorite: bool) -> StoreResult<bool> {
+    async fn set_favorite(&self, user: UserId, id: ImageId, favorite: bool) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let changed = connection
@@ -226,19 +226,19 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn delete(&self, user: Uuid, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
-        self.delete_where("id = ?1 AND user_id = ?2", ids.into_iter().map(|id| [id, user]).collect()).await
+    async fn delete(&self, user: UserId, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>> {
+        self.delete_where("id = ?1 AND user_id = ?2", ids.into_iter().map(|id| (id, user)).collect()).await
     }
 
-    async fn delete_of_conversation(&self, user: Uuid, conversation: Uuid) -> StoreResult<Vec<Uuid>> {
-        self.delete_where("conversation_id = ?1 AND user_id = ?2", vec![[conversation, user]]).await
+    async fn delete_of_conversation(&self, user: UserId, conversation: ConversationId) -> StoreResult<Vec<ImageId>> {
+        self.delete_where("conversation_id = ?1 AND user_id = ?2", vec![(conversation, user)]).await
     }
 
-    async fn delete_of_user(&self, user: Uuid) -> StoreResult<Vec<Uuid>> {
+    async fn delete_of_user(&self, user: UserId) -> StoreResult<Vec<ImageId>> {
         self.delete_where("user_id = ?1", vec![[user]]).await
     }
 
-    async fn queue_strays(&self, ids: Vec<Uuid>) -> StoreResult<()> {
+    async fn queue_strays(&self, ids: Vec<ImageId>) -> StoreResult<()> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let mut queue = connection.prepare_cached(
@@ -270,7 +270,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn forget_strays(&self, ids: Vec<Uuid>) -> StoreResult<()> {
+    async fn forget_strays(&self, ids: Vec<ImageId>) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 let mut forget = connection.prepare_cached("DELETE FROM images WHERE id = ?1 AND state = 'deleted'")?;
@@ -285,7 +285,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn postpone_stray(&self, id: Uuid, next_try: i64) -> StoreResult<()> {
+    async fn postpone_stray(&self, id: ImageId, next_try: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 connection
@@ -299,7 +299,7 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
-    async fn known(&self, ids: Vec<Uuid>) -> StoreResult<Vec<Uuid>> {
+    async fn known(&self, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>> {
         self.db
             .read(move |connection| {
                 let mut known = connection.prepare_cached(

@@ -1,18 +1,18 @@
 //! What is read from the rows of images.
 
 use rusqlite::{Connection, Row};
-use uuid::Uuid;
 
 use crate::images::server::store::{Found, RunningImage};
 use crate::images::{AspectRatio, Image, ImageStatus};
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
+use crate::platform::ids::{ConversationId, ImageId};
 
 pub(super) const IMAGE: &str =
     "id, state, prompt, aspect_ratio, seed, width, height, provider, model, is_ai, fallback_from, credits,
     error_code, favorite, placeholder, conversation_id, created_at";
 
 pub(super) fn read_image(row: &Row<'_>) -> StoreResult<Image> {
-    let (id, state): (Uuid, String) = (row.get(0)?, row.get(1)?);
+    let (id, state): (ImageId, String) = (row.get(0)?, row.get(1)?);
     Ok(Image {
         status: ImageStatus::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("image state {state:?}")))?,
         prompt: row.get(2)?,
@@ -28,7 +28,7 @@ pub(super) fn read_image(row: &Row<'_>) -> StoreResult<Image> {
         error_code: row.get(12)?,
         favorite: row.get(13)?,
         placeholder: row.get(14)?,
-        conversation_id: row.get::<_, Option<Uuid>>(15)?.map(|id| id.to_string()),
+        conversation_id: row.get::<_, Option<ConversationId>>(15)?.map(|id| id.to_string()),
         created_at: rfc3339(row.get(16)?)?,
         image_url: Image::file_path(id),
         thumbnail_url: Image::thumbnail_path(id),
@@ -40,14 +40,14 @@ fn parse_ratio(name: &str) -> StoreResult<AspectRatio> {
     AspectRatio::parse(name).ok_or_else(|| StoreError::Corrupt(format!("aspect ratio {name:?}")))
 }
 
-pub(super) fn look_up(connection: &Connection, id: Uuid) -> StoreResult<Found> {
+pub(super) fn look_up(connection: &Connection, id: ImageId) -> StoreResult<Found> {
     let mut found = connection.prepare_cached(
         "SELECT state, user_id, conversation_id, reply_id, prompt, aspect_ratio, seed, provider, remote_id, run, credits
          FROM images WHERE id = ?1 AND state <> 'deleted'",
     )?;
     let mut rows = found.query([id])?;
     let Some(row) = rows.next()? else { return Ok(Found::Nothing) };
-    let shown_in = row.get::<_, Option<Uuid>>(2)?.zip(row.get(3)?);
+    let shown_in = row.get::<_, Option<ConversationId>>(2)?.zip(row.get(3)?);
     if row.get::<_, String>(0)? != ImageStatus::Running.as_str() {
         return Ok(Found::Ended { credits: row.get(10)?, shown_in });
     }

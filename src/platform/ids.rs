@@ -1,0 +1,149 @@
+//! What ids name: a type for each kind, so that two that are swapped do not compile.
+//!
+//! All of them are `UUIDv7`s: ordered by the time they were made, and the same bytes in each database, path and JSON.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new one, greater than all that this process has made before.
+            #[must_use]
+            pub fn now_v7() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// Smaller than all others, as a bound.
+            #[must_use]
+            pub const fn min() -> Self {
+                Self(Uuid::nil())
+            }
+
+            /// Greater than all others, as a bound.
+            #[must_use]
+            pub const fn max() -> Self {
+                Self(Uuid::max())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                self.0.to_sql()
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                Uuid::column_result(value).map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A user, whose account of credits has the same id.
+    UserId;
+    /// An API key of a user.
+    ApiKeyId;
+    /// A paid piece of work, its job and its hold: one id, which is also that of what is made.
+    WorkId;
+    /// An entry of the ledger.
+    EntryId;
+    /// An attempt at a provider.
+    AttemptId;
+    /// A conversation of a user.
+    ConversationId;
+    /// A message of a conversation, be it the user's or the reply.
+    MessageId;
+    /// An image that a user sent with a message.
+    AttachmentId;
+    /// An image that was made for a user.
+    ImageId;
+    /// One server's run at making an image: who goes on with it has another.
+    RunId;
+}
+
+/// What paid work makes has the id of the work.
+macro_rules! made_by_work {
+    ($($name:ident),+) => {$(
+        impl From<$name> for WorkId {
+            fn from(id: $name) -> Self {
+                Self(id.0)
+            }
+        }
+
+        impl From<WorkId> for $name {
+            fn from(work: WorkId) -> Self {
+                Self(work.0)
+            }
+        }
+    )+};
+}
+
+made_by_work!(MessageId, ImageId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4aab";
+
+    #[test]
+    fn an_id_is_told_and_read_as_the_bare_uuid() {
+        let id: UserId = TEXT.parse().unwrap();
+        assert_eq!(id.to_string(), TEXT);
+        assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{TEXT}\""));
+        assert_eq!(serde_json::from_str::<UserId>(&format!("\"{TEXT}\"")).unwrap(), id);
+        assert!("0193".parse::<UserId>().is_err());
+    }
+
+    #[test]
+    fn a_database_keeps_the_bytes_of_the_uuid() {
+        let (id, uuid): (ImageId, Uuid) = (TEXT.parse().unwrap(), TEXT.parse().unwrap());
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let (bytes, read): (Vec<u8>, ImageId) =
+            connection.query_row("SELECT ?1, ?1", [id], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!((bytes.as_slice(), read), (uuid.as_bytes().as_slice(), id));
+        assert_eq!(crate::platform::db::mongo::to_bson(id).bytes(), uuid.into_bytes());
+        assert_eq!(
+            crate::platform::db::mongo::from_bson::<ImageId>(mongodb::bson::Uuid::from_bytes(uuid.into_bytes())),
+            id
+        );
+    }
+}
