@@ -45,7 +45,7 @@ pub fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// One of each kind.
-fn errors() -> [AppError; 22] {
+fn errors() -> [AppError; 24] {
     [
         AppError::invalid("message", "Write a message of 1 to 1000 characters."),
         AppError::Unauthenticated,
@@ -64,6 +64,8 @@ fn errors() -> [AppError; 22] {
         AppError::TooManyStops { retry_after_secs: 1728, limit: 50 },
         AppError::ProviderRateLimited,
         AppError::ProviderFailed,
+        AppError::ProviderRefused("The model does not take this: no such parameter. Nothing was charged.".to_owned()),
+        AppError::ContextTooLong,
         AppError::ProviderTimeout,
         AppError::ContentBlocked,
         AppError::Stopped,

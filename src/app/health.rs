@@ -157,7 +157,7 @@ fn health<P: Provider + ?Sized>(provider: &Guarded<P>) -> ProviderHealth {
         name: provider.name(),
         model: provider.model(),
         breaker: provider.breaker_state().as_str(),
-        problem: provider.trouble(),
+        problem: provider.trouble().or_else(|| provider.refuses()),
     }
 }
 
@@ -233,7 +233,7 @@ async fn check_chat(provider: &dyn ChatProvider, patience: Duration) -> Result<S
     };
     let answered = timeout(patience, async {
         let stream = provider.start(request).await?;
-        let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_)))));
+        let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_) | ProviderEvent::Alive { .. }))));
         stream.next().await.unwrap_or(Err(ProviderError::Malformed("no answer".to_owned())))
     });
     match answered.await {

@@ -14,6 +14,7 @@ use crate::platform::browser::json::read_json;
 pub enum ChatEvent {
     Start(StartEvent),
     Token(TokenEvent),
+    Thinking(ThinkingEvent),
     Fallback(FallbackEvent),
     Done(DoneEvent),
     Error(ErrorEvent),
@@ -22,6 +23,7 @@ pub enum ChatEvent {
 impl ChatEvent {
     pub const START: &str = "start";
     pub const TOKEN: &str = "token";
+    pub const THINKING: &str = "thinking";
     pub const FALLBACK: &str = "fallback";
     pub const DONE: &str = "done";
     pub const ERROR: &str = "error";
@@ -32,6 +34,7 @@ impl ChatEvent {
         match self {
             Self::Start(_) => Self::START,
             Self::Token(_) => Self::TOKEN,
+            Self::Thinking(_) => Self::THINKING,
             Self::Fallback(_) => Self::FALLBACK,
             Self::Done(_) => Self::DONE,
             Self::Error(_) => Self::ERROR,
@@ -50,6 +53,7 @@ impl ChatEvent {
         match name {
             Self::START => read_json(data).map(Self::Start),
             Self::TOKEN => read_json(data).map(Self::Token),
+            Self::THINKING => read_json(data).map(Self::Thinking),
             Self::FALLBACK => read_json(data).map(Self::Fallback),
             Self::DONE => read_json(data).map(Self::Done),
             Self::ERROR => read_json(data).map(Self::Error),
@@ -75,6 +79,14 @@ pub struct StartEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct TokenEvent {
+    pub text: String,
+}
+
+/// The model thinks before its answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ThinkingEvent {
+    /// Empty: what a model thinks may be all of its answer, and nothing is read before it is paid for.
     pub text: String,
 }
 
@@ -134,6 +146,7 @@ mod tests {
                 credits: 1,
             }),
             ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
+            ChatEvent::Thinking(ThinkingEvent::default()),
             ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
             ChatEvent::Done(DoneEvent {
                 reply: None,

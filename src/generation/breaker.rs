@@ -25,6 +25,8 @@ pub trait Provider: Send + Sync {
 
 /// So many failures in a row, and it rests.
 const FAILURES: u32 = 5;
+/// So many requests in a row that it does not take, and operators are told. It does not rest: what somebody asks may be the reason.
+const REFUSALS: u32 = 5;
 /// So long it rests; then one request tries it again.
 const REST: Duration = Duration::from_secs(30);
 
@@ -98,6 +100,14 @@ impl<P: Provider + ?Sized> Guarded<P> {
         }
     }
 
+    /// That it takes no request any more, for operators; `None` where it does.
+    #[must_use]
+    pub fn refuses(&self) -> Option<String> {
+        let count = self.breaker.lock().refusals;
+        let told = [("name", self.provider.name()), ("count", &count.to_string())];
+        (count >= REFUSALS).then(|| fill(Text::ProviderRefusing, &told))
+    }
+
     /// Why it will not answer now, for people; `None` when it will, as far as it knows.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
@@ -122,7 +132,7 @@ impl<P: ?Sized> Permit<P> {
         &self.provider
     }
 
-    /// It gave something.
+    /// It gave all that was asked for.
     pub fn answered(&mut self) {
         self.probe = None;
         self.provider.breaker.succeeded();
@@ -132,6 +142,17 @@ impl<P: ?Sized> Permit<P> {
     pub fn failed(&mut self, error: &ProviderError) {
         if error.is_failure() {
             let is_probe = self.probe.take().is_some();
+            self.provider.breaker.failed(Instant::now(), is_probe);
+        } else if matches!(error, ProviderError::Rejected(_)) {
+            self.provider.breaker.refused();
+        }
+    }
+
+    /// It broke off, which costs somebody an answer, as nobody else may go on with it. Who has not given a whole one since it last
+    /// rested does so again.
+    pub fn broke_off(&mut self, error: &ProviderError) {
+        if error.is_failure() {
+            let is_probe = self.probe.take().is_some() || !self.provider.breaker.is_proven();
             self.provider.breaker.failed(Instant::now(), is_probe);
         }
     }
@@ -166,6 +187,10 @@ struct Breaker(Mutex<Health>);
 struct Health {
     /// In a row.
     failures: u32,
+    /// Requests in a row that it did not take.
+    refusals: u32,
+    /// It has given something whole since it last rested.
+    is_proven: bool,
     /// It rests until then.
     next_try: Option<Instant>,
     /// Somebody tries it out, and says how it is before then.
@@ -214,7 +239,16 @@ impl Breaker {
     }
 
     fn succeeded(&self) {
-        *self.lock() = Health::default();
+        *self.lock() = Health { is_proven: true, ..Health::default() };
+    }
+
+    fn is_proven(&self) -> bool {
+        self.lock().is_proven
+    }
+
+    fn refused(&self) {
+        let mut health = self.lock();
+        health.refusals = health.refusals.saturating_add(1);
     }
 
     fn failed(&self, now: Instant, is_probe: bool) {
@@ -223,6 +257,7 @@ impl Breaker {
         if health.failures >= FAILURES || is_probe {
             health.next_try = Some(now + REST);
             health.probe = None;
+            health.is_proven = false;
         }
     }
 
@@ -230,6 +265,7 @@ impl Breaker {
         let mut health = self.lock();
         health.next_try = Some(now + REST);
         health.probe = None;
+        health.is_proven = false;
     }
 
     fn rest(&self, now: Instant) -> Option<Duration> {
@@ -319,7 +355,7 @@ pub(super) mod tests {
         assert!(provider.claim().is_none(), "one at a time");
         permit.failed(&ProviderError::Blocked("no".to_owned()));
         permit.failed(&ProviderError::Rejected("no".to_owned()));
-        permit.failed(&ProviderError::Empty { by: None });
+        permit.failed(&ProviderError::Empty { by: None, is_spent: false });
         drop(permit);
         assert_eq!(provider.breaker_state(), BreakerState::HalfOpen, "it neither answered nor failed");
         provider.claim().unwrap().failed(&ProviderError::Timeout);
@@ -327,5 +363,34 @@ pub(super) mod tests {
         let provider = rested("a");
         provider.claim().unwrap().answered();
         assert_eq!(provider.breaker_state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn who_breaks_off_before_it_has_given_a_whole_answer_rests_at_once() {
+        let cut = ProviderError::Malformed("cut".to_owned());
+        let provider = well("a");
+        provider.claim().unwrap().broke_off(&cut);
+        assert_eq!(provider.breaker_state(), BreakerState::Open);
+        let provider = well("b");
+        provider.claim().unwrap().answered();
+        for _ in 1..FAILURES {
+            provider.claim().unwrap().broke_off(&cut);
+            assert_eq!(provider.breaker_state(), BreakerState::Closed, "it has given one");
+        }
+        provider.claim().unwrap().broke_off(&cut);
+        assert_eq!(provider.breaker_state(), BreakerState::Open, "as with any failures in a row");
+    }
+
+    #[test]
+    fn who_takes_no_request_is_told_of_and_does_not_rest() {
+        let provider = well("a");
+        for count in 1..=REFUSALS {
+            assert_eq!(provider.refuses(), None, "{count}");
+            provider.claim().unwrap().failed(&ProviderError::Rejected("no".to_owned()));
+        }
+        assert!(provider.refuses().is_some_and(|told| told.contains('5')));
+        assert_eq!((provider.breaker_state(), provider.trouble()), (BreakerState::Closed, None));
+        provider.claim().unwrap().answered();
+        assert_eq!(provider.refuses(), None);
     }
 }

@@ -23,12 +23,15 @@ pub enum ProviderError {
     /// It does not take this request; another provider may.
     #[error("rejected: {0}")]
     Rejected(String),
+    /// The context is longer than it takes; how many tokens that are, where it says so.
+    #[error("too long: {reason}")]
+    TooLong { reason: String, window: Option<u32> },
     /// It will not answer this, for reasons of its own.
     #[error("blocked: {0}")]
     Blocked(String),
     /// It answered, and there is nothing in it. Where what the caller chose can make it so, this is the field of the request.
-    #[error("an empty answer")]
-    Empty { by: Option<&'static str> },
+    #[error("{}", if *.is_spent { "its limit of tokens was spent before the first word" } else { "an empty answer" })]
+    Empty { by: Option<&'static str>, is_spent: bool },
     #[error("timed out")]
     Timeout,
     /// It answered something that is no answer, or broke off.
@@ -43,7 +46,7 @@ impl ProviderError {
     pub const fn is_failure(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::RateLimited { .. } | Self::Timeout | Self::Malformed(_) => true,
-            Self::Rejected(_) | Self::Blocked(_) | Self::Empty { .. } => false,
+            Self::Rejected(_) | Self::TooLong { .. } | Self::Blocked(_) | Self::Empty { .. } => false,
         }
     }
 
@@ -51,10 +54,25 @@ impl ProviderError {
     #[must_use]
     pub fn shown(&self) -> AppError {
         match self {
-            Self::Empty { by: Some(field) } => AppError::invalid(*field, fill(Text::NothingLeft, &[("field", *field)])),
+            Self::Empty { by: Some(field), .. } => {
+                AppError::invalid(*field, fill(Text::NothingLeft, &[("field", *field)]))
+            }
+            Self::TooLong { .. } => AppError::ContextTooLong,
+            Self::Rejected(reason) | Self::Blocked(reason) => {
+                AppError::ProviderRefused(fill(Text::ProviderRefused, &[("reason", reason.trim_end_matches('.'))]))
+            }
             Self::Timeout => AppError::ProviderTimeout,
             Self::RateLimited { .. } => AppError::ProviderRateLimited,
             _ => AppError::ProviderFailed,
+        }
+    }
+
+    /// What the user is told where some of the answer is there: it broke off, whatever it says of the request.
+    #[must_use]
+    pub fn shown_of_rest(&self) -> AppError {
+        match self {
+            Self::Rejected(_) | Self::Blocked(_) | Self::TooLong { .. } => AppError::ProviderFailed,
+            _ => self.shown(),
         }
     }
 
@@ -63,6 +81,8 @@ impl ProviderError {
     pub fn shown_for_image(&self) -> AppError {
         match self {
             Self::Blocked(_) => AppError::ContentBlocked,
+            // What is asked of these is ours.
+            Self::Rejected(_) => AppError::ProviderFailed,
             _ => self.shown(),
         }
     }
@@ -74,7 +94,8 @@ impl ProviderError {
             Self::Timeout => Outcome::Timeout,
             Self::RateLimited { .. } => Outcome::RateLimited,
             Self::Blocked(_) => Outcome::Blocked,
-            Self::Rejected(_) => Outcome::Rejected,
+            // A limit that was spent on thinking is one of the request.
+            Self::Rejected(_) | Self::TooLong { .. } | Self::Empty { is_spent: true, .. } => Outcome::Rejected,
             Self::Malformed(_) | Self::Empty { .. } => Outcome::Malformed,
             Self::Unavailable(_) => Outcome::Unavailable,
         }

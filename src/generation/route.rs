@@ -23,6 +23,8 @@ pub struct Route<P: ?Sized> {
     is_last_resort: bool,
     /// Until when somebody has to have answered.
     deadline: Instant,
+    /// Images are shown: how a provider fails at those says nothing of its texts.
+    shows_images: bool,
 }
 
 /// From whom to whom the work goes after a failure.
@@ -64,7 +66,7 @@ impl Generation {
             Some(awake) => awake,
             None => (0, order.first().ok_or(AppError::Unavailable)?.claim_anyway()),
         };
-        Ok(Route { generation: self.clone(), kind, order, at, permit, is_last_resort, deadline: Instant::now() })
+        Ok(Route { generation: self.clone(), kind, order, at, permit, is_last_resort, deadline: Instant::now(), shows_images: false })
     }
 }
 
@@ -73,6 +75,16 @@ impl<P: Provider + ?Sized> Route<P> {
     pub fn begin(&mut self, time: Duration) {
         self.deadline = Instant::now() + time;
         self.generation.retries.earn();
+    }
+
+    /// Images are shown.
+    pub const fn shows_images(&mut self) {
+        self.shows_images = true;
+    }
+
+    /// Who is asked next has this time, though it is late: the one before was at work.
+    pub fn prolong(&mut self, time: Duration) {
+        self.deadline = Instant::now() + time;
     }
 
     /// The provider that [`Generation::plan`] is going to begin with, as far as one can know before.
@@ -102,14 +114,23 @@ impl<P: Provider + ?Sized> Route<P> {
         self.deadline.saturating_duration_since(Instant::now()) / u32::try_from(1 + others).unwrap_or(1)
     }
 
-    /// The provider gave something.
+    /// The provider gave all that was asked for.
     pub fn answered(&mut self) {
         self.permit.answered();
     }
 
-    /// The provider did not answer, or not to the end.
+    /// The provider did not answer.
     pub fn failed(&mut self, error: &ProviderError) {
-        self.permit.failed(error);
+        if !self.shows_images {
+            self.permit.failed(error);
+        }
+    }
+
+    /// The provider did not answer to the end.
+    pub fn broke_off(&mut self, error: &ProviderError) {
+        if !self.shows_images {
+            self.permit.broke_off(error);
+        }
     }
 
     /// Goes on to the next provider after this one failed, if there is one that may be asked. Over the budget of retries,
@@ -118,7 +139,7 @@ impl<P: Provider + ?Sized> Route<P> {
     pub fn next(&mut self, error: &ProviderError) -> Option<Fallback> {
         let from = self.provider().name();
         let (at, permit, is_well) = self.claim_next()?;
-        let may = if !error.is_failure() {
+        let may = if self.shows_images || !error.is_failure() {
             self.generation.retries.has_room()
         } else if self.generation.retries.spend() {
             true
@@ -246,7 +267,7 @@ mod tests {
         let refusals = [
             ProviderError::Blocked("no".to_owned()),
             ProviderError::Rejected("no".to_owned()),
-            ProviderError::Empty { by: None },
+            ProviderError::Empty { by: None, is_spent: false },
         ];
         for refused in refusals.iter().cycle().take(100) {
             let mut route = plan(&generation, &[&well("a"), &well("b")]);
@@ -263,5 +284,19 @@ mod tests {
         route.begin(Duration::from_secs(20));
         let share = route.share();
         assert!(share <= Duration::from_secs(10) && share > Duration::from_secs(9), "{share:?}");
+    }
+
+    #[tokio::test]
+    async fn failures_with_images_neither_make_rest_nor_take_from_the_budget() {
+        let generation = generation();
+        let (first, second) = (well("a"), well("b"));
+        for _ in 0..100 {
+            let mut route = plan(&generation, &[&first, &second]);
+            route.shows_images();
+            route.failed(&gone());
+            assert_eq!(route.next(&gone()), fallback("a", "b"));
+        }
+        assert_eq!(first.breaker_state(), BreakerState::Closed);
+        assert!((0..100).filter(|_| generation.retries.spend()).count() >= 30);
     }
 }

@@ -78,6 +78,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::RequestUnreadable => "The request could not be read.",
         Text::FormUnreadable => "The form could not be read.",
         Text::ProviderFailed => "The model could not answer. Nothing was charged.",
+        Text::ProviderRefused => "The model does not take this: {reason}. Nothing was charged.",
+        Text::ContextTooLong => "The conversation is too long for the model. Begin a new one, or ask for less. Nothing was charged.",
         Text::NothingLeft => "The answer is empty: {field} leaves nothing of it. Nothing was charged.",
         Text::ProviderTimeout => "The model took too long. Nothing was charged.",
         Text::ProviderRateLimited => {
@@ -201,6 +203,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Ready => "Ready",
         Text::TakesTokens => "takes {count} tokens",
         Text::ProviderResting => "{name} failed several times in a row. It is tried again in {seconds} s.",
+        Text::ProviderRefusing => "{name} has refused the last {count} requests.",
         Text::NoRoomForImages => {
             "Your images take {used} of {quota} MiB, and these do not fit. Delete a conversation with images to make room."
         }
@@ -240,6 +243,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::ALotAtOnce => "That was a lot in a short time. Nothing was charged.",
         Text::YouCanSendAgain => "You can send again.",
         Text::YouCanSendIn => "You can send again in {count} second.|You can send again in {count} seconds.",
+        Text::ModelThinks => "The model is thinking…",
         Text::Reconnecting => "The connection is lost. The answer goes on; reconnecting…",
         Text::CannotBeFollowed => "The answer cannot be followed. What it cost is below it when you reload the page.",
         Text::AnswerStarted => "Answer started",

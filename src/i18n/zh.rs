@@ -70,6 +70,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::RequestUnreadable => "无法读取这个请求。",
         Text::FormUnreadable => "无法读取这个表单。",
         Text::ProviderFailed => "模型没能作答，没有扣费。",
+        Text::ProviderRefused => "模型不接受该请求：{reason}。没有扣费。",
+        Text::ContextTooLong => "对话对该模型来说太长。请新建对话，或缩短内容。没有扣费。",
         Text::NothingLeft => "回答是空的：{field} 使其没有留下任何内容。没有扣费。",
         Text::ProviderTimeout => "模型耗时过长，没有扣费。",
         Text::ProviderRateLimited => "模型限制了提问频率，请稍后再试。没有扣费。",
@@ -189,6 +191,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Ready => "可用",
         Text::TakesTokens => "上下文 {count} 词元",
         Text::ProviderResting => "{name} 连续失败多次，{seconds} 秒后再试。",
+        Text::ProviderRefusing => "{name} 拒绝了最近的 {count} 个请求。",
         Text::NoRoomForImages => {
             "您的图片已占用 {used} MiB（上限 {quota} MiB），放不下这些图片。请删除带图片的对话以腾出空间。"
         }
@@ -228,6 +231,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::ALotAtOnce => "短时间内发得太多了，没有扣费。",
         Text::YouCanSendAgain => "可以继续发送了。",
         Text::YouCanSendIn => "{count} 秒后可以继续发送。",
+        Text::ModelThinks => "模型正在思考…",
         Text::Reconnecting => "连接中断。回答仍在继续，正在重新连接…",
         Text::CannotBeFollowed => "无法继续显示回答。刷新页面后，费用会显示在回答下方。",
         Text::AnswerStarted => "开始回答",

@@ -58,6 +58,10 @@ pub enum AppError {
     ProviderFailed,
     ProviderTimeout,
     ProviderRateLimited,
+    /// The provider does not take this request; the text has the reason it gives.
+    ProviderRefused(String),
+    /// What is asked, with what was said before, is more than the model takes in.
+    ContextTooLong,
     /// The provider will not make what was asked for.
     ContentBlocked,
     /// The user stopped it.
@@ -70,7 +74,7 @@ impl fmt::Display for AppError {
     /// In the language of the request, or of the page.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::InvalidInput { message, .. } | Self::Conflict(message) => return f.write_str(message),
+            Self::InvalidInput { message, .. } | Self::Conflict(message) | Self::ProviderRefused(message) => return f.write_str(message),
             Self::InsufficientCredits { needed: 0, .. } => Text::CreditsMissing,
             Self::InsufficientCredits { needed, available } => {
                 return f.write_str(&amounts(Text::NotEnoughCredits, *needed, *available));
@@ -78,6 +82,7 @@ impl fmt::Display for AppError {
             Self::OverBudget { needed, available } => {
                 return f.write_str(&amounts(Text::OverBudget, *needed, *available));
             }
+            Self::ContextTooLong => Text::ContextTooLong,
             Self::UnsupportedMedia(kind) => return f.write_str(&fill(Text::UnsupportedMedia, &[("kind", kind)])),
             Self::MissingScope(scopes) => return f.write_str(&fill(Text::MissingScope, &[("scopes", scopes)])),
             Self::RateLimited { retry_after_secs: seconds @ ..=120, .. } => {
@@ -141,6 +146,8 @@ impl AppError {
             Self::UnsupportedMedia(_) => "unsupported_media_type",
             Self::RateLimited { .. } | Self::TooManyStops { .. } | Self::ProviderRateLimited => "rate_limited",
             Self::ProviderFailed => "provider_failed",
+            Self::ProviderRefused(_) => "provider_refused",
+            Self::ContextTooLong => "context_length_exceeded",
             Self::ProviderTimeout => "provider_timeout",
             Self::ContentBlocked => "content_blocked",
             Self::Stopped => "stopped",
@@ -153,7 +160,7 @@ impl AppError {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::InvalidInput { .. } => 400,
+            Self::InvalidInput { .. } | Self::ProviderRefused(_) | Self::ContextTooLong => 400,
             Self::Unauthenticated | Self::InvalidCredentials => 401,
             Self::InsufficientCredits { .. } | Self::OverBudget { .. } => 402,
             Self::Forbidden | Self::MissingScope(_) => 403,
@@ -190,6 +197,8 @@ impl AppError {
             // What is stored or told on is what a provider said.
             "rate_limited" => Self::ProviderRateLimited,
             "provider_failed" => Self::ProviderFailed,
+            "provider_refused" => Self::ProviderRefused(t(Text::ProviderFailed).to_owned()),
+            "context_length_exceeded" => Self::ContextTooLong,
             "provider_timeout" => Self::ProviderTimeout,
             "content_blocked" => Self::ContentBlocked,
             "stopped" => Self::Stopped,
@@ -204,6 +213,7 @@ impl AppError {
         match Self::from_code(code) {
             Self::InvalidInput { field, .. } if !text.is_empty() => Self::InvalidInput { field, message: text },
             Self::Conflict(_) if !text.is_empty() => Self::Conflict(text),
+            Self::ProviderRefused(_) if !text.is_empty() => Self::ProviderRefused(text),
             error => error,
         }
     }

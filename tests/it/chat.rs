@@ -77,14 +77,14 @@ async fn whatever_goes_wrong_is_free() {
     for (message, status, code) in [
         ("#status=500", 502, "provider_failed"),
         ("#status=401", 502, "provider_failed"),
-        ("#status=400", 502, "provider_failed"),
+        ("#status=400", 400, "provider_refused"),
         ("#status=429", 429, "rate_limited"),
         ("#cut #tokens=0", 502, "provider_failed"),
         ("#cut #tokens=2", 502, "provider_failed"),
         ("#error #tokens=2", 502, "provider_failed"),
         ("#garbage", 502, "provider_failed"),
         ("#empty", 502, "provider_failed"),
-        ("#blocked #tokens=0", 502, "provider_failed"),
+        ("#blocked #tokens=0", 400, "provider_refused"),
         ("#stall #tokens=0", 504, "provider_timeout"),
         ("#stall #tokens=2", 504, "provider_timeout"),
     ] {

@@ -49,7 +49,7 @@ async fn collect(mut stream: TokenStream) -> (String, usize, Usage) {
                 text.push_str(&token);
                 events += 1;
             }
-            ProviderEvent::Usage(_) => {}
+            ProviderEvent::Usage(_) | ProviderEvent::Alive { .. } => {}
             ProviderEvent::Done { usage, .. } => {
                 assert!(stream.next().await.is_none(), "nothing follows Done");
                 return (text, events, usage.unwrap());

@@ -10,6 +10,7 @@ use tessera::images::server::providers::{ImageOrder, ImageProvider, OpenAiImageC
 use tessera::platform::ids::ImageId;
 
 use crate::fake_openai_images::FakeOpenAiImages;
+use crate::scripted::{Script, Scripted};
 
 fn provider(fake: &FakeOpenAiImages, model: &str) -> OpenAiImageProvider {
     let base_url = fake.url.parse().unwrap();
@@ -81,4 +82,28 @@ async fn it_gives_no_ids_to_ask_for() {
     let provider = provider(&fake, "gpt-image-2");
     assert!(matches!(provider.look("abc").await, Err(ProviderError::Rejected(_))));
     assert_eq!(provider.cancel("abc").await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_a_strict_server_does_not_take_is_left_out_and_remembered() {
+    let png = crate::support::PNG_URL;
+    let server = Scripted::start(Script::body(500, "")).await;
+    server.answer(move |asked| {
+        let known = ["model", "prompt"];
+        let unknown: Vec<_> = asked.as_object().unwrap().keys().filter(|key| !known.contains(&key.as_str())).collect();
+        match unknown.first() {
+            None => Script::body(200, serde_json::json!({ "data": [{ "b64_json": png }] }).to_string()),
+            Some(key) => Script::body(400, format!(r#"{{"error":{{"message":"Unknown parameter: '{key}'."}}}}"#)),
+        }
+    });
+    let base_url = format!("http://{}/v1", server.addr).parse().unwrap();
+    let config = OpenAiImageConfig { api_key: None, model: "own".into(), base_url };
+    let provider = OpenAiImageProvider::new(config).unwrap();
+    for calls in [4, 5] {
+        assert!(sniff(&paint(&provider, "a cat").await.unwrap()).is_some());
+        assert_eq!(server.calls(), calls);
+    }
+    server.play(Script::body(422, r#"{"detail":[{"loc":["body","prompt"],"msg":"too long"}]}"#));
+    let error = paint(&provider, "a cat").await.unwrap_err();
+    assert!(matches!(&error, ProviderError::Rejected(text) if text.contains("body.prompt: too long")), "{error}");
 }

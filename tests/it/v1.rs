@@ -326,8 +326,8 @@ async fn what_a_caller_chose_says_nothing_about_the_provider() {
         let thought = with(ask("#empty #finish=length"), &json!({ "max_tokens": 1 }));
         assert_eq!(program.post_json(COMPLETIONS, &thought).await.0, 400);
         assert_eq!(program.post_json(COMPLETIONS, &ask("#empty")).await.0, 502);
-        assert_eq!(program.post_json(COMPLETIONS, &ask("#status=400")).await.0, 502);
-        assert_eq!(program.post_json(COMPLETIONS, &ask("#status=413")).await.0, 502);
+        assert_eq!(program.post_json(COMPLETIONS, &ask("#status=400")).await.0, 400);
+        assert_eq!(program.post_json(COMPLETIONS, &ask("#status=413")).await.0, 400);
     }
     let (_, listed) = user.get_json("/api/providers").await;
     assert_eq!(listed["data"][0]["problem"], Value::Null, "{listed}");

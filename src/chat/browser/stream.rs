@@ -166,6 +166,12 @@ impl Reply {
                 self.announce(t(Text::AnswerStarted).to_owned());
             }
             ChatEvent::Token(TokenEvent { text }) => message.write().content.push_str(&text),
+            ChatEvent::Thinking(_) => {
+                self.announce(t(Text::ModelThinks).to_owned());
+                if self.is_watched() {
+                    self.thread.waiting_for.set(t(Text::ModelThinks).to_owned());
+                }
+            }
             ChatEvent::Fallback(FallbackEvent { from, to }) => {
                 let names = [("from", provider_label(&from)), ("to", provider_label(&to))];
                 self.announce(fill(Text::NextIsAsked, &names));

@@ -12,7 +12,7 @@ use crate::platform::site::SiteConfig;
 pub struct ChatConfig {
     /// `CHAT_PROVIDERS` (those configured): the order in which providers are asked.
     pub providers: Vec<ConfiguredProvider<dyn ChatProvider>>,
-    /// `CHAT_TIMEOUT_SECS` (30): the longest wait for the first token over all providers, and between two tokens.
+    /// `CHAT_TIMEOUT_SECS` (30): the longest wait for the first sign of life over all providers, and between two.
     pub timeout: Duration,
     /// `CHAT_CACHE` (shared): for whom answers are kept.
     pub cache: CacheScope,

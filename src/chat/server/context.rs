@@ -3,6 +3,7 @@
 use super::attachments::Image;
 use super::providers::{Role, Turn};
 use super::store::Past;
+use super::thoughts::without_thoughts;
 use crate::chat::Author;
 
 /// Messages of the past that a model gets to see, at most.
@@ -23,7 +24,8 @@ pub(super) fn build_context(past: Past, text: String) -> Vec<Turn> {
         })
         .map(|message| Turn {
             role: if message.author == Author::User { Role::User } else { Role::Assistant },
-            content: message.content,
+            // One that was stored before they were left out.
+            content: if message.author == Author::User { message.content } else { without_thoughts(message.content) },
             images: message.images.iter().filter_map(Image::of_past).collect(),
         })
         .collect();

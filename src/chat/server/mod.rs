@@ -6,6 +6,7 @@ pub mod api;
 pub mod attachments;
 pub mod config;
 pub mod context;
+mod context_window;
 pub mod conversations;
 mod events;
 mod export;
@@ -24,6 +25,7 @@ pub mod service;
 pub mod shared_page;
 pub mod store;
 pub mod subscribe;
+mod thoughts;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,16 +1,21 @@
 //! What all chat providers behind HTTP share: asking for an event stream and reading it.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
 use reqwest::header::ACCEPT;
 use reqwest::{RequestBuilder, Response};
+use tokio::time::{Instant, timeout_at};
 
-use super::{Finish, ProviderError, ProviderEvent, TokenStream};
-use crate::chat::Usage;
+use super::decoder::{Decoder, ReadPiece};
+use super::{ProviderError, TokenStream};
 use crate::generation::{Refusal, innermost_cause, unreachable_error};
-use crate::platform::sse::SseParser;
+
+/// After its finish reason an answer is whole, though the server may neither say so nor close: so long what may still come, the
+/// usage, is waited for.
+const AFTER_FINISH: Duration = Duration::from_millis(1200);
+/// As long, where a server has said more after a finish reason.
+const AFTER_MORE: Duration = Duration::from_secs(2);
 
 /// A client for a provider. Only the connection has a timeout of its own: the job watches over the rest.
 pub(super) fn build_client() -> Result<reqwest::Client, String> {
@@ -22,88 +27,57 @@ pub(super) fn build_client() -> Result<reqwest::Client, String> {
         .map_err(|error| format!("the HTTP client: {error}"))
 }
 
-/// What is known of an answer while it comes.
-#[derive(Default)]
-pub(super) struct Progress {
-    /// What the finish reason means, once it has come: only that tells an answer that ended from one that was broken off.
-    pub finish: Option<Finish>,
-    pub usage: Option<Usage>,
-}
-
-impl Progress {
-    /// The stream has ended: was that the whole answer?
-    pub(super) fn end(&self) -> Event {
-        match self.finish {
-            Some(finish) => Ok(ProviderEvent::Done { finish, usage: self.usage }),
-            None => Err(ProviderError::Malformed("the stream was cut".into())),
-        }
-    }
-}
-
-/// What an event of the stream means.
-pub(super) type Event = Result<ProviderEvent, ProviderError>;
-
-/// Understands the data of one event; often it means nothing.
-pub(super) type ReadEvent = fn(data: &str, progress: &mut Progress) -> Vec<Event>;
-
-/// Asks for an event stream. `refused` says what an answer means that is no success.
-pub(super) async fn ask(
-    call: RequestBuilder,
-    read: ReadEvent,
-    refused: fn(&Refusal) -> ProviderError,
-) -> Result<TokenStream, ProviderError> {
+/// Asks for an event stream. What is no success comes back as a refusal.
+pub(super) async fn ask(call: RequestBuilder) -> Result<Result<Response, Refusal>, ProviderError> {
     let response = call.header(ACCEPT, "text/event-stream").send().await.map_err(|error| unreachable_error(&error))?;
-    if response.status().is_success() {
-        Ok(read_answer(response, read))
-    } else {
-        Err(refused(&Refusal::read(response).await))
-    }
+    if response.status().is_success() { Ok(Ok(response)) } else { Ok(Err(Refusal::read(response).await)) }
 }
 
-/// Turns the body of an event stream into tokens.
-fn read_answer(response: Response, read: ReadEvent) -> TokenStream {
-    struct Reading {
-        bytes: BoxStream<'static, Result<Vec<u8>, ProviderError>>,
-        parser: SseParser,
-        ready: VecDeque<Event>,
-        progress: Progress,
-        over: bool,
-    }
-    let bytes = response.bytes_stream().map(|chunk| chunk.map(Into::into).map_err(|error| cut_error(&error))).boxed();
-    let progress = Progress::default();
-    let reading = Reading { bytes, parser: SseParser::new(), ready: VecDeque::new(), progress, over: false };
-    stream::unfold(reading, move |mut reading| async move {
+struct Reading {
+    bytes: BoxStream<'static, Result<bytes::Bytes, reqwest::Error>>,
+    decoder: Decoder,
+    /// What the decoder said of the end when `until` was set.
+    endings: u32,
+    until: Instant,
+}
+
+/// Turns the body of an answer into tokens.
+pub(super) fn read_answer(response: Response, read: ReadPiece) -> TokenStream {
+    let bytes = response.bytes_stream().boxed();
+    let reading = Reading { bytes, decoder: Decoder::new(read), endings: 0, until: Instant::now() };
+    stream::unfold(reading, |mut reading| async move {
         loop {
-            if let Some(event) = reading.ready.pop_front() {
-                if !matches!(event, Ok(ProviderEvent::Token(_) | ProviderEvent::Usage(_))) {
-                    reading.over = true;
-                    reading.ready.clear();
-                }
+            if let Some(event) = reading.decoder.next() {
                 return Some((event, reading));
             }
-            if reading.over {
+            if reading.decoder.is_over() {
                 return None;
             }
-            match reading.bytes.next().await {
-                Some(Ok(chunk)) => match reading.parser.push(&chunk) {
-                    Ok(events) => {
-                        for event in events.iter().filter(|event| !event.data.is_empty()) {
-                            let before = reading.progress.usage;
-                            let read = read(&event.data, &mut reading.progress);
-                            let said = reading.progress.usage.filter(|said| before != Some(*said));
-                            reading.ready.extend(said.map(|usage| Ok(ProviderEvent::Usage(usage))));
-                            reading.ready.extend(read);
-                        }
-                    }
-                    Err(_) => reading.ready.push_back(Err(ProviderError::Malformed("an event is too large".into()))),
-                },
-                Some(Err(error)) => reading.ready.push_back(Err(error)),
-                // Not every server says [DONE].
-                None => reading.ready.push_back(reading.progress.end()),
-            }
+            reading.advance().await;
         }
     })
     .boxed()
+}
+
+impl Reading {
+    /// Takes what comes next.
+    async fn advance(&mut self) {
+        let next = if self.decoder.endings() == 0 {
+            self.bytes.next().await
+        } else {
+            if self.decoder.endings() != self.endings {
+                self.endings = self.decoder.endings();
+                self.until = Instant::now() + if self.decoder.goes_on() { AFTER_MORE } else { AFTER_FINISH };
+            }
+            timeout_at(self.until, self.bytes.next()).await.unwrap_or(None)
+        };
+        match next {
+            Some(Ok(chunk)) => self.decoder.push(&chunk),
+            Some(Err(error)) => self.decoder.fail(cut_error(&error)),
+            // Not every server says [DONE].
+            None => self.decoder.end(),
+        }
+    }
 }
 
 fn cut_error(error: &reqwest::Error) -> ProviderError {

@@ -1,9 +1,12 @@
 //! The port to chat providers: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
+mod decoder;
+mod frames;
 mod gemini;
 mod http;
 pub mod local;
 mod openai;
+mod sight;
 mod windows;
 
 use async_trait::async_trait;
@@ -83,6 +86,10 @@ pub enum ProviderEvent {
     Token(String),
     /// What was used so far, in case the answer is never whole.
     Usage(Usage),
+    /// It is at work, though there is no text yet: perhaps it thinks.
+    Alive {
+        thinks: bool,
+    },
     /// The answer has come to its end. A stream that ends without this was broken off.
     Done {
         finish: Finish,
@@ -110,6 +117,12 @@ pub type GuardedProvider = Guarded<dyn ChatProvider>;
 pub trait ChatProvider: Provider {
     /// How many tokens question, context and answer may have together; `None` where nobody knows.
     fn context_tokens(&self) -> Option<u32>;
+    /// How many of them to reckon with: what is known, or what it has turned out to take.
+    fn window(&self) -> Option<u32> {
+        self.context_tokens()
+    }
+    /// It has turned out to take so many.
+    fn learn_window(&self, _tokens: u32) {}
     /// Whether it takes images.
     fn sees_images(&self) -> bool {
         false

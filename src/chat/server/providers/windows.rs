@@ -1,4 +1,6 @@
-//! How much the models of others can take in, as their makers say. Shown to people; nothing is decided by it.
+//! How much the models of others can take in, as their makers say, and as servers turn out to. Contexts are cut to it.
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The beginning of a model's name, and its tokens. The first that fits counts.
 const WINDOWS: [(&str, u32); 12] = [
@@ -19,6 +21,24 @@ const WINDOWS: [(&str, u32); 12] = [
 /// The context window of a model, if it is one of those that are known.
 pub(super) fn known_window(model: &str) -> Option<u32> {
     WINDOWS.iter().find(|(name, _)| model.starts_with(name)).map(|(_, tokens)| *tokens)
+}
+
+/// What a server has turned out to take, which may be less than its model could.
+#[derive(Default)]
+pub(super) struct LearnedWindow(AtomicU32);
+
+impl LearnedWindow {
+    pub(super) fn learn(&self, tokens: u32) {
+        self.0.store(tokens, Ordering::Relaxed);
+    }
+
+    /// The smaller of this and what is known of the model.
+    pub(super) fn within(&self, known: Option<u32>) -> Option<u32> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => known,
+            learned => Some(known.map_or(learned, |known| known.min(learned))),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -93,6 +93,7 @@ pub fn may_pass(error: &ProviderError) -> bool {
     match error {
         ProviderError::Unavailable(_) | ProviderError::RateLimited { .. } | ProviderError::Timeout => true,
         ProviderError::Rejected(_)
+        | ProviderError::TooLong { .. }
         | ProviderError::Blocked(_)
         | ProviderError::Empty { .. }
         | ProviderError::Malformed(_) => false,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,10 +16,13 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Downloader, ImageOrder, ImageProvider, ImageProviderRow, MAX_BYTES, SetUpError, Source, Step};
-use crate::generation::{Provider, ProviderConfig, ProviderError, Refusal, brief, unreachable_error};
+use crate::generation::{
+    Fault, Learned, Provider, ProviderConfig, ProviderError, Refusal, Refused, brief, unreachable_error,
+};
 use crate::images::AspectRatio;
 use crate::images::server::body::read_body;
 use crate::platform::config::Reader;
+use crate::platform::lenient::{self, All, Odd};
 
 /// An OpenAI-compatible image server.
 pub const OPENAI: ImageProviderRow = ImageProviderRow {
@@ -59,8 +63,17 @@ impl ProviderConfig<dyn ImageProvider> for OpenAiImageConfig {
     }
 }
 
-/// Base64 makes four bytes of three; then there is what is around it.
-const MAX_ANSWER: usize = MAX_BYTES.div_ceil(3) * 4 + 64 * 1024;
+/// Base64 makes four bytes of three, and may be in lines; then there is what is around it.
+const MAX_ANSWER: usize = MAX_BYTES.div_ceil(3) * 4 / 16 * 17 + 64 * 1024;
+/// What can be left out where a server does not take it.
+const OPTIONAL: &[&str] = &["response_format", "size", "n", "output_format"];
+/// With padding or without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 /// These models take minutes.
 const LONGEST: Duration = Duration::from_mins(5);
 
@@ -70,6 +83,8 @@ pub struct OpenAiImageProvider {
     url: String,
     http: reqwest::Client,
     downloader: Downloader,
+    /// What this server does not take.
+    learned: Learned,
 }
 
 impl OpenAiImageProvider {
@@ -83,7 +98,23 @@ impl OpenAiImageProvider {
         let url = format!("{}/images/generations", config.base_url.as_str().trim_end_matches('/'));
         // Servers of one's own may answer with an address of their own; no server with any other.
         let downloader = Downloader::new(&[], Some(&config.base_url))?;
-        Ok(Self { config, url, http, downloader })
+        Ok(Self { config, url, http, downloader, learned: Learned::new(OPTIONAL) })
+    }
+}
+
+impl OpenAiImageProvider {
+    fn body<'a>(&'a self, order: &'a ImageOrder, without: Refused) -> Body<'a> {
+        // These always answer with Base64 and know no `response_format`; others answer with an address unless told.
+        let is_gpt = ["gpt-image", "chatgpt-image"].iter().any(|prefix| self.config.model.starts_with(prefix));
+        let [no_response_format, no_size, no_number, no_output_format] = [0, 1, 2, 3].map(|at| without.has(at));
+        Body {
+            model: &self.config.model,
+            prompt: &order.prompt,
+            n: (!no_number).then_some(1),
+            size: (!no_size).then(|| nearest_size(order.aspect_ratio)),
+            output_format: (is_gpt && !no_output_format).then_some("png"),
+            response_format: (!is_gpt && !no_response_format).then_some("b64_json"),
+        }
     }
 }
 
@@ -91,39 +122,28 @@ impl OpenAiImageProvider {
 struct Body<'a> {
     model: &'a str,
     prompt: &'a str,
-    n: u8,
-    size: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_format: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<&'static str>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Answer {
-    #[serde(default)]
-    data: Vec<Image>,
+    data: Odd<All<Image>>,
+    error: Odd<Fault>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Image {
-    b64_json: Option<String>,
-    url: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct ErrorBody {
-    #[serde(default)]
-    error: ErrorPart,
-}
-
-#[derive(Default, Deserialize)]
-struct ErrorPart {
-    #[serde(default)]
-    message: Option<String>,
-    /// A text at `OpenAI`; others have numbers.
-    #[serde(default)]
-    code: Option<serde_json::Value>,
+    b64_json: Odd<String>,
+    url: Odd<String>,
 }
 
 impl Provider for OpenAiImageProvider {
@@ -140,26 +160,30 @@ impl Provider for OpenAiImageProvider {
 impl ImageProvider for OpenAiImageProvider {
     /// The seed has no place in these requests.
     async fn start(&self, order: &ImageOrder) -> Result<Step, ProviderError> {
-        // These always answer with Base64 and know no `response_format`; others answer with an address unless told.
-        let is_gpt = ["gpt-image", "chatgpt-image"].iter().any(|prefix| self.config.model.starts_with(prefix));
-        let body = Body {
-            model: &self.config.model,
-            prompt: &order.prompt,
-            n: 1,
-            size: nearest_size(order.aspect_ratio),
-            output_format: is_gpt.then_some("png"),
-            response_format: (!is_gpt).then_some("b64_json"),
-        };
-        let mut call = self.http.post(&self.url).timeout(order.time_left.min(LONGEST)).json(&body);
-        if let Some(key) = &self.config.api_key {
-            call = call.bearer_auth(key.expose_secret());
+        let mut without = self.learned.refused();
+        loop {
+            let body = self.body(order, without);
+            let mut call = self.http.post(&self.url).timeout(order.time_left.min(LONGEST)).json(&body);
+            if let Some(key) = &self.config.api_key {
+                call = call.bearer_auth(key.expose_secret());
+            }
+            let response = call.send().await.map_err(|error| unreachable_error(&error))?;
+            if response.status().is_success() {
+                self.learned.keep(without);
+                let source = read_answer(&read_body(response, MAX_ANSWER).await?)?;
+                return Ok(Step::Made { remote_id: None, source });
+            }
+            let refusal = Refusal::read(response).await;
+            let error = refused(&refusal);
+            let more = self.learned.more(without, &refusal.fault(), |_| true);
+            match more.filter(|_| matches!(error, ProviderError::Rejected(_))) {
+                Some(more) => {
+                    tracing::warn!(provider = OPENAI.name, %error, "asked again without what was refused");
+                    without = more;
+                }
+                None => return Err(error),
+            }
         }
-        let response = call.send().await.map_err(|error| unreachable_error(&error))?;
-        if !response.status().is_success() {
-            return Err(refused(&Refusal::read(response).await));
-        }
-        let source = read_answer(&read_body(response, MAX_ANSWER).await?)?;
-        Ok(Step::Made { remote_id: None, source })
     }
 
     async fn fetch(&self, source: Source) -> Result<Bytes, ProviderError> {
@@ -185,34 +209,56 @@ fn nearest_size(ratio: AspectRatio) -> &'static str {
 
 fn read_answer(body: &[u8]) -> Result<Source, ProviderError> {
     let malformed = |what: &str| ProviderError::Malformed(what.to_owned());
-    let answer: Answer = serde_json::from_slice(body).map_err(|error| malformed(&brief(&error.to_string())))?;
-    let image = answer.data.into_iter().next().ok_or_else(|| malformed("an answer without a picture"))?;
-    if let Some(text) = image.b64_json.filter(|text| !text.is_empty()) {
-        // Some servers answer with a data URL.
-        let text = text.split_once(";base64,").map_or(&*text, |(_, text)| text);
-        let bytes = BASE64_STANDARD.decode(text).map_err(|_| malformed("the picture is not Base64"))?;
-        if bytes.len() > MAX_BYTES {
-            return Err(malformed("the picture is too large"));
-        }
-        return Ok(Source::Bytes(bytes.into()));
+    let text = String::from_utf8_lossy(body);
+    let Answer { data, error: Odd(fault) } =
+        lenient::read(&text).map_err(|_| malformed(&format!("no answer: {}", brief(&text))))?;
+    if fault.is_set() {
+        return Err(malformed(&brief(&fault.text())));
     }
-    let url = image.url.and_then(|url| Url::parse(&url).ok()).ok_or_else(|| malformed("a picture without bytes"))?;
-    Ok(Source::Url(url))
+    let is_there = |image: &Image| !image.b64_json.0.is_empty() || !image.url.0.is_empty();
+    let image = data.0.0.into_iter().find(is_there).ok_or_else(|| malformed("an answer without a picture"))?;
+    let (Odd(base64), Odd(url)) = (image.b64_json, image.url);
+    if !base64.is_empty() {
+        return read_base64(&base64);
+    }
+    if url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:")) {
+        return read_base64(&url);
+    }
+    Url::parse(&url).map(Source::Url).map_err(|_| malformed("a picture without bytes"))
 }
 
-fn refused(Refusal { status, retry_after, body }: &Refusal) -> ProviderError {
-    let error = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error;
-    let code = error.code.as_ref().and_then(|code| code.as_str()).unwrap_or_default();
+/// Base64 as servers write it: perhaps in a data URL, in lines, in the letters for addresses, without padding.
+fn read_base64(text: &str) -> Result<Source, ProviderError> {
+    let is_url = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
+    let text = if is_url { text.split_once(',').map_or("", |(_, data)| data) } else { text };
+    let letters = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => byte,
+    });
+    let bytes = BASE64.decode(letters.collect::<Vec<_>>());
+    let bytes = bytes.map_err(|_| ProviderError::Malformed("the picture is not Base64".to_owned()))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(ProviderError::Malformed("the picture is too large".to_owned()));
+    }
+    Ok(Source::Bytes(bytes.into()))
+}
+
+fn refused(refusal: &Refusal) -> ProviderError {
+    let (status, fault) = (refusal.status, refusal.fault());
     // Never a key: `OpenAI` itself cuts keys in its messages.
-    let text = brief(&format!("{status} {code} {}", error.message.unwrap_or_default()));
+    let text = brief(&format!("{status} {}", fault.text()));
     let is_the_operators = status.is_server_error()
-        || ["insufficient_quota", "billing_hard_limit_reached"].contains(&code)
+        || ["insufficient_quota", "billing_hard_limit_reached"].iter().any(|code| fault.is(code))
         || matches!(status.as_u16(), 401..=404);
-    match code {
-        "moderation_blocked" | "content_policy_violation" => ProviderError::Blocked(text),
-        _ if is_the_operators => ProviderError::Unavailable(text),
-        _ if *status == StatusCode::TOO_MANY_REQUESTS => ProviderError::RateLimited { retry_after: *retry_after },
-        _ => ProviderError::Rejected(text),
+    if ["moderation_blocked", "content_policy_violation"].iter().any(|code| fault.is(code)) {
+        ProviderError::Blocked(text)
+    } else if is_the_operators {
+        ProviderError::Unavailable(text)
+    } else if status == StatusCode::TOO_MANY_REQUESTS {
+        ProviderError::RateLimited { retry_after: refusal.retry_after }
+    } else {
+        ProviderError::Rejected(text)
     }
 }
 
@@ -240,6 +286,16 @@ mod tests {
         let bytes = Source::Bytes(Bytes::from_static(b"abc"));
         assert_eq!(read_answer(br#"{"created":1,"data":[{"b64_json":"YWJj"}]}"#).unwrap(), bytes);
         assert_eq!(read_answer(br#"{"data":[{"b64_json":"data:image/png;base64,YWJj","url":null}]}"#).unwrap(), bytes);
+        for odd in ["YWJj\\r\\n", "YW\\nJj", " data:image/png;base64,YWJj", "data:IMAGE/PNG;charset=x;base64,YWJj"] {
+            let odd = odd.trim_start();
+            assert_eq!(read_answer(format!(r#"{{"data":[{{"b64_json":"{odd}"}}]}}"#).as_bytes()).unwrap(), bytes, "{odd}");
+        }
+        for odd in ["-_8", "-_8=", "+/8=", "+/8"] {
+            let source = read_answer(format!(r#"{{"data":{{"b64_json":"{odd}","url":5}}}}"#).as_bytes()).unwrap();
+            assert_eq!(source, Source::Bytes(Bytes::from_static(&[0xfb, 0xff])), "{odd}");
+        }
+        let url = read_answer(br#"{"data":[null,{"b64_json":null,"url":"data:image/png;base64,YWJj"}]}"#).unwrap();
+        assert_eq!(url, bytes);
         let url = read_answer(br#"{"data":[{"b64_json":"","url":"http://localhost:8080/a.png"}]}"#).unwrap();
         assert_eq!(url, Source::Url(Url::parse("http://localhost:8080/a.png").unwrap()));
         for body in [

@@ -5,145 +5,157 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::super::http::{Event, Progress};
-use super::super::{Finish, ProviderError, ProviderEvent};
+use super::super::decoder::{Said, Told};
+use super::super::{Finish, ProviderError};
 use crate::chat::Usage;
-use crate::generation::{Refusal, brief};
+use crate::generation::{Fault, Refusal, brief};
+use crate::platform::lenient::{self, All, First, Odd, Something};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct Chunk {
-    #[serde(default)]
-    candidates: Vec<Candidate>,
-    prompt_feedback: Option<PromptFeedback>,
-    usage_metadata: Option<UsageMetadata>,
-    error: Option<ErrorDetails>,
+    candidates: Odd<First<Candidate>>,
+    prompt_feedback: Odd<First<PromptFeedback>>,
+    usage_metadata: Option<Odd<First<UsageMetadata>>>,
+    error: Odd<Fault>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct Candidate {
-    content: Option<AnswerContent>,
-    finish_reason: Option<String>,
+    content: Odd<First<AnswerContent>>,
+    finish_reason: Odd<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct AnswerContent {
-    #[serde(default)]
-    parts: Vec<AnswerPart>,
+    parts: Odd<All<AnswerPart>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct AnswerPart {
-    #[serde(default)]
-    text: String,
+    text: Odd<String>,
     /// What the model thought, not what it says.
-    #[serde(default)]
-    thought: bool,
+    thought: Odd<bool>,
+    thought_signature: Odd<Something>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct PromptFeedback {
-    block_reason: Option<String>,
+    block_reason: Odd<String>,
 }
 
 /// In tokens; what is zero may be absent.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct UsageMetadata {
-    #[serde(default, rename = "promptTokenCount")]
-    prompt: u32,
-    #[serde(default, rename = "candidatesTokenCount")]
-    candidates: u32,
-    #[serde(default, rename = "thoughtsTokenCount")]
-    thoughts: u32,
+    #[serde(rename = "promptTokenCount")]
+    prompt: Option<Odd<Option<u32>>>,
+    #[serde(rename = "candidatesTokenCount")]
+    candidates: Option<Odd<Option<u32>>>,
+    #[serde(rename = "thoughtsTokenCount")]
+    thoughts: Option<Odd<Option<u32>>>,
 }
 
-#[derive(Deserialize)]
-struct ErrorDetails {
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    details: Vec<ErrorDetail>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorDetail {
-    reason: Option<String>,
-    /// Of `google.rpc.RetryInfo`: `33s`, or `34.4s`.
-    retry_delay: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: ErrorDetails,
+impl UsageMetadata {
+    /// Unknown where one of them cannot be read, or none is there.
+    fn read(self) -> Option<Usage> {
+        let Self { prompt, candidates, thoughts } = self;
+        if prompt.is_none() && candidates.is_none() && thoughts.is_none() {
+            return None;
+        }
+        let [prompt, candidates, thoughts] = [prompt, candidates, thoughts].map(|count| count.map_or(Some(0), |Odd(count)| count));
+        Some(Usage { input_tokens: prompt?, output_tokens: candidates?.saturating_add(thoughts?) })
+    }
 }
 
 /// Understands one chunk of the answer.
-pub(super) fn read_event(data: &str, progress: &mut Progress) -> Vec<Event> {
-    let chunk: Chunk = match serde_json::from_str(data) {
-        Ok(chunk) => chunk,
-        Err(error) => return vec![Err(ProviderError::Malformed(format!("a chunk: {error}")))],
+pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error> {
+    let Chunk { candidates, prompt_feedback, usage_metadata, error: Odd(fault) } = lenient::read(json)?;
+    let mut said = Said {
+        usage: usage_metadata.map_or(Told::Nothing, |Odd(First(usage))| {
+            usage.and_then(UsageMetadata::read).map_or(Told::Oddly, Told::Used)
+        }),
+        error: fault.is_set().then(|| fault.broke_off()),
+        ..Said::default()
     };
-    if let Some(error) = chunk.error {
-        let text = format!("broke off: {} {}", error.status, brief(&error.message));
-        return vec![Err(ProviderError::Malformed(text))];
+    let blocked = prompt_feedback.0.0.map(|feedback| feedback.block_reason.0).unwrap_or_default();
+    if said.error.is_none() && !["", "BLOCK_REASON_UNSPECIFIED"].contains(&blocked.as_str()) {
+        said.error = Some(ProviderError::Blocked(brief(&blocked)));
     }
-    if let Some(usage) = chunk.usage_metadata {
-        progress.usage =
-            Some(Usage { input_tokens: usage.prompt, output_tokens: usage.candidates.saturating_add(usage.thoughts) });
+    let Some(Candidate { content, finish_reason }) = candidates.0.0 else { return Ok(said) };
+    for part in content.0.0.map(|content| content.parts.0.0).unwrap_or_default() {
+        said.thinks |= part.thought.0 || part.thought_signature.0.0;
+        let text = if part.thought.0 { String::new() } else { part.text.0 };
+        if said.text.is_empty() {
+            said.text = text;
+        } else {
+            said.text.push_str(&text);
+        }
     }
-    if let Some(reason) = chunk.prompt_feedback.and_then(|feedback| feedback.block_reason) {
-        return vec![Err(ProviderError::Blocked(brief(&reason)))];
-    }
-    let Some(candidate) = chunk.candidates.into_iter().next() else { return Vec::new() };
-    let parts = candidate.content.map(|content| content.parts).unwrap_or_default();
-    let text: String = parts.into_iter().filter(|part| !part.thought).map(|part| part.text).collect();
-    let mut events = Vec::new();
-    if !text.is_empty() {
-        events.push(Ok(ProviderEvent::Token(text)));
-    }
-    match candidate.finish_reason.as_deref() {
-        None => {}
-        Some("STOP") => progress.finish = Some(Finish::Whole),
-        Some("MAX_TOKENS") => progress.finish = Some(Finish::Limit),
-        Some(
-            reason @ ("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
-            | "IMAGE_SAFETY" | "MODEL_ARMOR"),
-        ) => events.push(Err(ProviderError::Blocked(reason.to_owned()))),
-        Some(reason) => events.push(Err(ProviderError::Malformed(format!("ended with {}", brief(reason))))),
-    }
-    events
+    said.finish = read_finish(&finish_reason.0);
+    Ok(said)
+}
+
+fn read_finish(reason: &str) -> Option<Result<Finish, ProviderError>> {
+    Some(match reason.trim().to_ascii_uppercase().as_str() {
+        "" | "FINISH_REASON_UNSPECIFIED" => return None,
+        "STOP" => Ok(Finish::Whole),
+        "MAX_TOKENS" => Ok(Finish::Limit),
+        reason @ ("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY"
+        | "MODEL_ARMOR") => Err(ProviderError::Blocked(reason.to_owned())),
+        reason => Err(ProviderError::Malformed(format!("ended with {}", brief(reason)))),
+    })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorBody {
+    error: Odd<First<ErrorDetails>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorDetails {
+    details: Odd<All<ErrorDetail>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ErrorDetail {
+    reason: Odd<String>,
+    /// Of `google.rpc.RetryInfo`: `33s`, or `34.4s`.
+    retry_delay: Odd<String>,
 }
 
 /// What an answer means that is no success.
-pub(super) fn refused(Refusal { status, retry_after, body }: &Refusal) -> ProviderError {
-    let error = read_error(body);
-    let (name, message) = error.as_ref().map_or(("", ""), |error| (error.status.as_str(), error.message.as_str()));
-    let text = format!("{status} {} {}", brief(name), brief(message));
-    let details = error.as_ref().map_or(&[][..], |error| &error.details);
-    let is_key_invalid = details.iter().any(|detail| detail.reason.as_deref() == Some("API_KEY_INVALID"));
-    match *status {
+pub(super) fn refused(refusal: &Refusal) -> ProviderError {
+    let (fault, details) = (refusal.fault(), read_details(&refusal.body));
+    let text = brief(&format!("{} {}", refusal.status, fault.text()));
+    if let Some(window) = fault.too_long() {
+        return ProviderError::TooLong { reason: text, window };
+    }
+    let is_key_invalid = details.iter().any(|detail| detail.reason.0 == "API_KEY_INVALID");
+    match refusal.status {
         StatusCode::TOO_MANY_REQUESTS => {
-            let delay = details.iter().find_map(|detail| read_delay(detail.retry_delay.as_deref()?));
-            ProviderError::RateLimited { retry_after: delay.or(*retry_after) }
+            let delay = details.iter().find_map(|detail| read_delay(&detail.retry_delay.0));
+            ProviderError::RateLimited { retry_after: delay.or(refusal.retry_after) }
         }
         StatusCode::GATEWAY_TIMEOUT => ProviderError::Timeout,
         // A wrong key, and a region that Google does not serve, are 400 like a bad request.
-        StatusCode::BAD_REQUEST if !is_key_invalid && name != "FAILED_PRECONDITION" => ProviderError::Rejected(text),
+        StatusCode::BAD_REQUEST if !is_key_invalid && !fault.is("FAILED_PRECONDITION") => ProviderError::Rejected(text),
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => ProviderError::Rejected(text),
         _ => ProviderError::Unavailable(text),
     }
 }
 
 /// Sometimes the error comes in a list of one.
-fn read_error(body: &[u8]) -> Option<ErrorDetails> {
-    // The list first: serde also takes a list for the fields of a struct.
-    let listed = serde_json::from_slice::<Vec<ErrorBody>>(body).ok().and_then(|list| list.into_iter().next());
-    listed.or_else(|| serde_json::from_slice(body).ok()).map(|body| body.error)
+fn read_details(body: &[u8]) -> Vec<ErrorDetail> {
+    let body: Odd<First<ErrorBody>> = serde_json::from_slice(body).unwrap_or_default();
+    body.0.0.and_then(|body| body.error.0.0).map(|error| error.details.0.0).unwrap_or_default()
 }
 
 fn read_delay(text: &str) -> Option<Duration> {
@@ -158,11 +170,10 @@ mod tests {
     fn a_wrong_key_and_a_quota_are_told_from_a_bad_request() {
         let key = br#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT",
             "details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
-        assert_eq!(read_error(key).unwrap().details[0].reason.as_deref(), Some("API_KEY_INVALID"));
+        assert_eq!(read_details(key)[0].reason.0, "API_KEY_INVALID");
         let listed = br#"[{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED",
             "details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.4s"}]}}]"#;
-        let delay = read_error(listed).unwrap().details[0].retry_delay.clone().unwrap();
-        assert_eq!(read_delay(&delay), Some(Duration::from_millis(34_400)));
-        assert!(read_error(b"<html>").is_none());
+        assert_eq!(read_delay(&read_details(listed)[0].retry_delay.0), Some(Duration::from_millis(34_400)));
+        assert!(read_details(b"<html>").is_empty());
     }
 }

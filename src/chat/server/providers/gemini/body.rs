@@ -3,9 +3,44 @@
 use serde::Serialize;
 
 use super::super::{Role, Sampling, Turn};
+use crate::generation::Refused;
 
 /// Tokens on top of the answer's for models that think before they answer: both count as output.
 const ROOM_TO_THINK: u32 = 1024;
+/// As many, where they cannot be told to think little.
+const ROOM_TO_THINK_LONG: u32 = 8192;
+
+/// What can be left out where a model does not take it.
+pub(super) const OPTIONAL: &[&str] = &["thinking", "thinkingConfig", "thinking_level", "thinkingLevel"];
+
+/// How a model thinks before it answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thinking {
+    /// Not at all, as old ones.
+    No,
+    /// As it likes.
+    Freely,
+    /// As much as a level says.
+    ByLevel,
+}
+
+impl Thinking {
+    /// By the model's name, which may be an alias or of one's own: whatever is not known to be old thinks.
+    fn of(model: &str) -> Self {
+        const OLD: [&str; 7] =
+            ["gemini-1", "gemini-2.0", "gemini-pro", "gemma", "learnlm", "text-bison", "chat-bison"];
+        const FREELY: [&str; 1] = ["gemini-2.5"];
+        let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+        let begins = |names: &[&str]| names.iter().any(|start| name.starts_with(start));
+        if begins(&OLD) {
+            Self::No
+        } else if begins(&FREELY) || !name.starts_with("gemini-") {
+            Self::Freely
+        } else {
+            Self::ByLevel
+        }
+    }
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,7 +84,12 @@ fn parts_of(turn: &Turn) -> Vec<Part<'_>> {
         .images
         .iter()
         .map(|image| Part::Image { inline_data: InlineData { mime_type: &image.media_type, data: image.to_base64() } });
-    std::iter::once(Part::Text { text: &turn.content }).chain(images).collect()
+    // A part without a word in it is refused.
+    text_of(turn).into_iter().chain(images).collect()
+}
+
+fn text_of(turn: &Turn) -> Option<Part<'_>> {
+    (!turn.content.trim().is_empty()).then_some(Part::Text { text: &turn.content })
 }
 
 #[derive(Serialize)]
@@ -73,12 +113,8 @@ struct ThinkingConfig {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(turns: &'a [Turn], model: &str, sampling: &'a Sampling) -> Self {
-        let system: Vec<_> = turns
-            .iter()
-            .filter(|turn| turn.role == Role::System)
-            .map(|turn| Part::Text { text: &turn.content })
-            .collect();
+    pub(super) fn new(turns: &'a [Turn], model: &str, sampling: &'a Sampling, without: Refused) -> Self {
+        let system: Vec<_> = turns.iter().filter(|turn| turn.role == Role::System).filter_map(text_of).collect();
         // The first turn is the user's: an older question may have fallen out of the context before its answer.
         let contents = turns
             .iter()
@@ -88,18 +124,26 @@ impl<'a> Body<'a> {
                 role: Some(if turn.role == Role::Assistant { "model" } else { "user" }),
                 parts: parts_of(turn),
             })
+            .filter(|content| !content.parts.is_empty())
             .collect();
-        // Gemini 3 thinks, and is told how much by a level; older models know other settings.
-        let thinks = model.starts_with("gemini-3");
+        let thinking = match Thinking::of(model) {
+            Thinking::ByLevel if without != Refused::NONE => Thinking::Freely,
+            thinking => thinking,
+        };
+        let room = match thinking {
+            Thinking::No => 0,
+            Thinking::Freely => ROOM_TO_THINK_LONG,
+            Thinking::ByLevel => ROOM_TO_THINK,
+        };
         Self {
             system_instruction: (!system.is_empty()).then_some(Content { role: None, parts: system }),
             contents,
             generation_config: GenerationConfig {
-                max_output_tokens: sampling.max_output_tokens + if thinks { ROOM_TO_THINK } else { 0 },
+                max_output_tokens: sampling.max_output_tokens + room,
                 temperature: sampling.temperature,
                 top_p: sampling.top_p,
                 stop_sequences: &sampling.stop,
-                thinking_config: thinks.then_some(ThinkingConfig { thinking_level: "LOW" }),
+                thinking_config: (thinking == Thinking::ByLevel).then_some(ThinkingConfig { thinking_level: "LOW" }),
             },
         }
     }
@@ -123,6 +167,7 @@ mod tests {
             &turns,
             "gemini-3.8-flash",
             &Sampling { max_output_tokens: 100, ..Sampling::default() },
+            Refused::NONE,
         ))
         .unwrap();
         insta::assert_json_snapshot!(body, @r#"
@@ -168,5 +213,38 @@ mod tests {
           }
         }
         "#);
+    }
+
+    #[test]
+    fn whatever_thinks_has_room_to_and_nothing_empty_is_sent() {
+        let sampling = Sampling { max_output_tokens: 100, ..Sampling::default() };
+        let turns = [
+            Turn::new(Role::System, " "),
+            Turn::new(Role::User, "Hi"),
+            Turn::new(Role::Assistant, ""),
+            Turn::new(Role::User, "Well?"),
+        ];
+        let body = |model, without| serde_json::to_value(Body::new(&turns, model, &sampling, without)).unwrap();
+        for (model, tokens, level) in [
+            ("gemini-3.8-flash", 1124, true),
+            ("models/gemini-3.8-flash", 1124, true),
+            ("Gemini-3.8-Flash", 1124, true),
+            ("gemini-flash-latest", 1124, true),
+            ("gemini-4-pro", 1124, true),
+            ("gemini-2.5-flash", 8292, false),
+            ("tunedModels/my-model-7", 8292, false),
+            ("gemini-1.5-pro", 100, false),
+            ("models/gemini-2.0-flash", 100, false),
+        ] {
+            let body = body(model, Refused::NONE);
+            let config = &body["generationConfig"];
+            assert_eq!((&config["maxOutputTokens"], config.get("thinkingConfig").is_some()), (&tokens.into(), level), "{model}");
+            assert_eq!(body["systemInstruction"], serde_json::Value::Null);
+            assert_eq!(body["contents"].as_array().unwrap().len(), 2);
+        }
+        let learned = crate::generation::Learned::new(OPTIONAL);
+        let fault = crate::generation::Fault::of("Thinking level is not supported for this model: thinking_level");
+        let freely = body("gemini-flash-latest", learned.more(Refused::NONE, &fault, |_| true).unwrap());
+        assert_eq!(freely["generationConfig"], serde_json::json!({ "maxOutputTokens": 8292 }));
     }
 }

@@ -6,28 +6,32 @@ mod answer;
 mod body;
 mod config;
 
-use answer::{read_event, refused};
+pub(super) use answer::read_piece;
+use answer::refused;
 use async_trait::async_trait;
-use body::Body;
+use body::{Body, OPTIONAL};
 pub use config::{GEMINI, GeminiConfig};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::http::ask;
-use super::windows::known_window;
+use super::http::{ask, read_answer};
+use super::windows::{LearnedWindow, known_window};
 use super::{ChatProvider, ProviderError, ProviderRequest, TokenStream};
-use crate::generation::Provider;
+use crate::generation::{Learned, Provider};
 
 /// A client of the Gemini API.
 pub struct GeminiProvider {
     config: GeminiConfig,
     http: reqwest::Client,
+    /// What this model does not take.
+    learned: Learned,
+    window: LearnedWindow,
 }
 
 impl GeminiProvider {
     #[must_use]
     pub fn new(config: GeminiConfig, http: reqwest::Client) -> Self {
-        Self { config, http }
+        Self { config, http, learned: Learned::new(OPTIONAL), window: LearnedWindow::default() }
     }
 
     /// The base URL may name the version of the API, or leave it to us.
@@ -41,7 +45,12 @@ impl GeminiProvider {
         if !is_versioned {
             path.push("v1beta");
         }
-        path.push("models").push(&format!("{model}:streamGenerateContent"));
+        // The name may have its kind before it.
+        let (kind, name) = match model.split_once('/') {
+            Some((kind @ ("models" | "tunedModels"), name)) => (kind, name),
+            _ => ("models", model),
+        };
+        path.push(kind).push(&format!("{name}:streamGenerateContent"));
         drop(path);
         url.set_query(Some("alt=sse"));
         Ok(url)
@@ -64,20 +73,46 @@ impl ChatProvider for GeminiProvider {
         self.config.context_tokens.or_else(|| known_window(&self.config.model))
     }
 
+    fn window(&self) -> Option<u32> {
+        self.window.within(self.context_tokens())
+    }
+
+    fn learn_window(&self, tokens: u32) {
+        self.window.learn(tokens);
+    }
+
     fn sees_images(&self) -> bool {
         true
     }
 
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         let model = request.model.as_deref().unwrap_or(&self.config.model);
-        let body = Body::new(&request.turns, model, &request.sampling);
-        let call = self
-            .http
-            .post(self.url(model)?)
-            // In a header, as addresses end up in logs.
-            .header("x-goog-api-key", self.config.api_key.expose_secret())
-            .json(&body);
-        ask(call, read_event, refused).await
+        let mut without = self.learned.refused();
+        loop {
+            let body = Body::new(&request.turns, model, &request.sampling, without);
+            let call = self
+                .http
+                .post(self.url(model)?)
+                // In a header, as addresses end up in logs.
+                .header("x-goog-api-key", self.config.api_key.expose_secret())
+                .json(&body);
+            let refusal = match ask(call).await? {
+                Ok(response) => {
+                    self.learned.keep(without);
+                    return Ok(read_answer(response, read_piece));
+                }
+                Err(refusal) => refusal,
+            };
+            let error = refused(&refusal);
+            let more = self.learned.more(without, &refusal.fault(), |_| true);
+            match more.filter(|_| matches!(error, ProviderError::Rejected(_))) {
+                Some(more) => {
+                    tracing::warn!(provider = GEMINI.name, %error, "asked again without what was refused");
+                    without = more;
+                }
+                None => return Err(error),
+            }
+        }
     }
 }
 
@@ -103,6 +138,11 @@ mod tests {
         for base in ["http://x", "http://x/", "http://x/v1beta", "http://x/v1beta/"] {
             assert_eq!(provider(base).url("m").unwrap().as_str(), expected, "{base}");
         }
+        assert_eq!(
+            provider("http://x").url("tunedModels/m").unwrap().as_str(),
+            "http://x/v1beta/tunedModels/m:streamGenerateContent?alt=sse"
+        );
+        assert_eq!(provider("http://x").url("models/m").unwrap().as_str(), expected);
         assert_eq!(
             provider("http://x/proxy").url("a/../b?c").unwrap().as_str(),
             "http://x/proxy/v1beta/models/a%2F..%2Fb%3Fc:streamGenerateContent?alt=sse"

@@ -164,6 +164,11 @@ impl ChatProvider for LocalProvider {
         }
     }
 
+    /// It cuts the context by itself, to the token.
+    fn window(&self) -> Option<u32> {
+        None
+    }
+
     /// Joins the waiting line. There is one model, so `request.model` is not looked at.
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         match self.status() {

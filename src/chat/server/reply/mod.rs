@@ -1,31 +1,29 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
+mod answer;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use tokio::time::Instant;
 
 use super::Chat;
 use super::answer_limit::AnswerLimit;
 use super::events::error_event;
-use super::providers::{
-    ChatProvider, Finish, GuardedProvider, MAX_OUTPUT_TOKENS, ProviderError, ProviderEvent, ProviderRequest, Sampling,
-    TokenStream, Turn,
-};
+use super::providers::{ChatProvider, Finish, GuardedProvider, Sampling, Turn};
 use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
-use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent, Usage};
+use super::thoughts::Thoughts;
+use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::server::store::WorkKind;
 use crate::generation::{
-    Closed, Delivery, Fallback, PATIENCE, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, Tokens, encode,
-    timeout_awake,
+    Closed, Delivery, PATIENCE, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode,
 };
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
 use crate::platform::ids::{ConversationId, MessageId};
-use crate::platform::jobs::{Job, StopReason};
+use crate::platform::jobs::Job;
 use crate::usage::Outcome;
 
 /// How often the text so far is kept, so that a crash loses at most this much of it.
@@ -78,6 +76,9 @@ struct Draft<'a> {
     route: Route<dyn ChatProvider>,
     text: String,
     limit: AnswerLimit,
+    thoughts: Thoughts,
+    /// Who watches was told that the model thinks.
+    is_thinking: bool,
     /// It is written down that some of it has left, or that was tried.
     is_marked: bool,
     /// What it was asked, for the record.
@@ -86,7 +87,10 @@ struct Draft<'a> {
 }
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
-pub(super) fn start(chat: &Chat, work: ReplyJob, route: Route<dyn ChatProvider>) {
+pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvider>) {
+    if work.turns.iter().any(|turn| !turn.images.is_empty()) {
+        route.shows_images();
+    }
     let chat = chat.clone();
     chat.clone().generation.jobs.spawn(work.id(), work.hold.user(), WorkKind::Chat, |job| {
         let id = work.hold.request_id().to_owned();
@@ -98,6 +102,8 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, route: Route<dyn ChatProvider>)
                 route,
                 text: String::new(),
                 limit: AnswerLimit::of_tokens(work.sampling.max_output_tokens),
+                thoughts: Thoughts::default(),
+                is_thinking: false,
                 is_marked: false,
                 attempt: PendingAttempt::begin(),
                 saved: Instant::now(),
@@ -126,144 +132,13 @@ impl Draft<'_> {
         self.work.picked_model(provider).unwrap_or_else(|| provider.model())
     }
 
-    async fn write(&mut self) -> Ending {
-        // One deadline for the first token, from whichever provider it comes; each gets its share of what is left until then.
-        self.route.begin(self.chat.config.timeout);
-        loop {
-            let provider = self.route.provider().clone();
-            let share = self.route.share();
-            self.attempt = PendingAttempt::begin();
-            let first = tokio::select! {
-                reason = self.job.stopped() => {
-                    self.record(Outcome::Stopped);
-                    return ending_of(reason);
-                }
-                first = timeout_awake(share, self.ask(&provider)) => first.unwrap_or(Err(ProviderError::Timeout)),
-            };
-            let error = match first {
-                Ok((token, stream)) => {
-                    self.route.answered();
-                    self.attempt.first_token();
-                    return match self.append(token).await {
-                        None => self.follow(stream).await,
-                        Some(ending) => ending,
-                    };
-                }
-                Err(error) => error,
-            };
-            tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
-            self.route.failed(&error);
-            self.record(error.outcome());
-            // Another one would give nothing either.
-            let is_chosen = matches!(error, ProviderError::Empty { by: Some(_) });
-            if is_chosen || !self.fall_back(&error) {
-                return Ending::Broken(error.shown());
-            }
-        }
-    }
-
-    /// Goes on to the next provider, if there is one that may be asked.
-    fn fall_back(&mut self, error: &ProviderError) -> bool {
-        let Some(Fallback { from, to }) = self.route.next(error) else { return false };
-        self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
-        let (chat, id, model) = (self.chat.clone(), self.work.id(), self.model());
-        // For who watches on another server; the end of the reply says it once more.
-        tokio::spawn(async move {
-            if let Err(error) = chat.store.assign_reply(id, to.to_owned(), model).await {
-                tracing::warn!(%error, "it could not be stored who answers");
-            }
-        });
-        true
-    }
-
-    /// The first token that is not empty, and the stream it came from.
-    async fn ask(&mut self, provider: &GuardedProvider) -> Result<(String, TokenStream), ProviderError> {
-        let request = ProviderRequest {
-            turns: self.work.turns.clone(),
-            model: self.work.picked_model(provider),
-            sampling: self.work.sampling.clone(),
-        };
-        let mut stream = provider.start(request).await.inspect_err(|_| self.attempt.refused())?;
-        while let Some(event) = stream.next().await {
-            match event? {
-                ProviderEvent::Token(text) if !text.is_empty() => return Ok((text, stream)),
-                ProviderEvent::Token(_) => {}
-                ProviderEvent::Usage(usage) => self.attempt.said(tokens_of(usage)),
-                ProviderEvent::Done { finish, usage } => {
-                    if let Some(usage) = usage {
-                        self.attempt.said(tokens_of(usage));
-                    }
-                    return Err(self.empty(finish));
-                }
-            }
-        }
-        Err(ProviderError::Malformed("the stream was cut before the first token".to_owned()))
-    }
-
-    async fn follow(&mut self, mut stream: TokenStream) -> Ending {
-        let pause = self.chat.config.timeout;
-        loop {
-            let next = tokio::select! {
-                reason = self.job.stopped() => {
-                    self.record(Outcome::Stopped);
-                    return ending_of(reason);
-                }
-                next = timeout_awake(pause, stream.next()) => next,
-            };
-            let error = match next {
-                Some(Some(Ok(ProviderEvent::Token(text)))) => match self.append(text).await {
-                    None => continue,
-                    Some(ending) => return ending,
-                },
-                Some(Some(Ok(ProviderEvent::Usage(usage)))) => {
-                    self.attempt.said(tokens_of(usage));
-                    continue;
-                }
-                Some(Some(Ok(ProviderEvent::Done { finish, usage }))) => {
-                    if let Some(usage) = usage {
-                        self.attempt.said(tokens_of(usage));
-                    }
-                    return self.ended(finish, usage);
-                }
-                Some(Some(Err(error))) => error,
-                Some(None) => ProviderError::Malformed("the stream was cut".to_owned()),
-                None => ProviderError::Timeout,
-            };
-            tracing::warn!(provider = self.route.provider().name(), %error, "a provider broke off");
-            self.route.failed(&error);
-            self.record(match error.outcome() {
-                Outcome::Malformed | Outcome::Unavailable => Outcome::Cut,
-                other => other,
-            });
-            return Ending::Broken(error.shown());
-        }
-    }
-
-    /// An answer without a word: by what the caller chose, where that can make it so.
-    fn empty(&self, finish: Finish) -> ProviderError {
-        let Sampling { stop, max_output_tokens, .. } = &self.work.sampling;
-        let by = match finish {
-            Finish::Whole if !stop.is_empty() => Some("stop"),
-            Finish::Limit if *max_output_tokens < MAX_OUTPUT_TOKENS => Some("max_completion_tokens"),
-            Finish::Whole | Finish::Limit => None,
-        };
-        ProviderError::Empty { by }
-    }
-
-    /// The answer has come to its end.
-    fn ended(&self, finish: Finish, usage: Option<Usage>) -> Ending {
-        // White space is no answer.
-        self.record(if self.text.trim().is_empty() { Outcome::Malformed } else { Outcome::Ok });
-        Ending::Ended { finish, usage }
-    }
-
     /// Puts down what came of the attempt that is over.
     fn record(&self, outcome: Outcome) {
         let ReplyJob { hold, turns, .. } = self.work;
         let sizes = TextSizes {
             input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
             input_images: turns.iter().map(|turn| turn.images.len()).sum(),
-            output_bytes: self.text.len(),
+            output_bytes: self.text.len() + self.thoughts.bytes(),
         };
         let provider = self.route.provider();
         self.chat.generation.record_text(&self.attempt, hold, provider.provider(), self.model(), sizes, outcome);
@@ -412,15 +287,4 @@ const fn reason_of(state: MessageState) -> ReleaseReason {
         MessageState::Incomplete => ReleaseReason::Incomplete,
         _ => ReleaseReason::Failed,
     }
-}
-
-const fn ending_of(reason: StopReason) -> Ending {
-    match reason {
-        StopReason::User => Ending::Stopped,
-        StopReason::Shutdown => Ending::Broken(AppError::Unavailable),
-    }
-}
-
-const fn tokens_of(usage: Usage) -> Tokens {
-    Tokens { input: usage.input_tokens, output: usage.output_tokens }
 }

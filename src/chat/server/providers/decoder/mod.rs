@@ -1,0 +1,222 @@
+//! What the pieces of an answer come to, whoever sends them: the text is read strictly enough to be safe, and nothing beside it
+//! costs an answer.
+
+use std::collections::VecDeque;
+
+use super::frames::{Frames, Place, TooLarge, each_value};
+use super::{Finish, ProviderError, ProviderEvent};
+use crate::chat::Usage;
+use crate::generation::brief;
+
+/// What an event of the stream means.
+pub(super) type Event = Result<ProviderEvent, ProviderError>;
+
+/// What one piece says.
+#[derive(Default)]
+pub(super) struct Said {
+    pub text: String,
+    /// The text is of a whole message, not of what is new in it.
+    pub is_message: bool,
+    /// It says that the model thinks.
+    pub thinks: bool,
+    pub finish: Option<Result<Finish, ProviderError>>,
+    pub usage: Told,
+    pub error: Option<ProviderError>,
+}
+
+/// What a piece says of what was used.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    #[default]
+    Nothing,
+    /// Something that cannot be read.
+    Oddly,
+    Used(Usage),
+}
+
+/// Understands the JSON of one piece.
+pub(super) type ReadPiece = fn(json: &str) -> Result<Said, serde_json::Error>;
+
+/// Reads an answer as it comes. It knows no clock and no network.
+pub(super) struct Decoder {
+    frames: Frames,
+    read: ReadPiece,
+    ready: VecDeque<Event>,
+    answer: Answer,
+}
+
+/// What is known of an answer.
+#[derive(Default)]
+struct Answer {
+    /// What the finish reason means, once it has come: only that tells an answer that ended from one that was broken off.
+    finish: Option<Finish>,
+    usage: Option<Usage>,
+    /// Some of the text came in pieces, so that a whole message would be the same once more.
+    is_in_pieces: bool,
+    /// So often something came that may be the last of the text.
+    endings: u32,
+    /// The text goes on after a finish reason.
+    goes_on: bool,
+    is_over: bool,
+    /// What was no piece of an answer.
+    strange: Option<String>,
+}
+
+impl Decoder {
+    pub(super) fn new(read: ReadPiece) -> Self {
+        Self { frames: Frames::default(), read, ready: VecDeque::new(), answer: Answer::default() }
+    }
+
+    /// The next event, if it has come.
+    pub(super) fn next(&mut self) -> Option<Event> {
+        self.ready.pop_front()
+    }
+
+    /// Nothing follows what [`Decoder::next`] still has.
+    pub(super) const fn is_over(&self) -> bool {
+        self.answer.is_over
+    }
+
+    /// A number that changes when something came that may be the last of the text; 0: the end is not in sight.
+    pub(super) const fn endings(&self) -> u32 {
+        self.answer.endings
+    }
+
+    /// Whether text has followed the last finish reason.
+    pub(super) const fn goes_on(&self) -> bool {
+        self.answer.goes_on
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let Self { frames, read, ready, answer } = self;
+        let pushed = frames.push(bytes, &mut |place, text| answer.take(*read, place, text, ready));
+        if pushed == Err(TooLarge) {
+            answer.fail(ProviderError::Malformed("an event is too large".into()), ready);
+        }
+    }
+
+    /// The body has ended, as it should.
+    pub(super) fn end(&mut self) {
+        let Self { frames, read, ready, answer } = self;
+        frames.end(&mut |place, text| answer.take(*read, place, text, ready));
+        answer.end(ready);
+    }
+
+    /// The connection broke.
+    pub(super) fn fail(&mut self, error: ProviderError) {
+        let Self { frames, read, ready, answer } = self;
+        // What came of an event may be all of it.
+        frames.end(&mut |place, text| answer.take(*read, place, text, ready));
+        answer.fail(error, ready);
+    }
+}
+
+impl Answer {
+    fn take(&mut self, read: ReadPiece, place: Place, text: &str, ready: &mut VecDeque<Event>) {
+        let text = text.trim();
+        if self.is_over || text.is_empty() {
+            return;
+        }
+        if text == "[DONE]" {
+            return self.end(ready);
+        }
+        if text.starts_with('[') {
+            // A list of lists is none of pieces.
+            each_value(text, &mut |value| self.take_piece(read, place, value, ready));
+        } else {
+            self.take_piece(read, place, text, ready);
+        }
+    }
+
+    fn take_piece(&mut self, read: ReadPiece, place: Place, text: &str, ready: &mut VecDeque<Event>) {
+        if self.is_over {
+            return;
+        }
+        match read(text) {
+            Ok(said) => {
+                if place == Place::Body && said.says_nothing() {
+                    self.strange = Some(brief(text));
+                }
+                self.apply(said, place, ready);
+            }
+            // Words that keep a connection alive; there is no text of a model in them.
+            Err(_) if place == Place::Event && !text.contains(['{', '}', ']', '"']) => {}
+            Err(_) if place == Place::Body => self.strange = Some(brief(text)),
+            Err(error) => self.fail(ProviderError::Malformed(format!("{error} in {}", brief(text))), ready),
+        }
+    }
+
+    fn apply(&mut self, said: Said, place: Place, ready: &mut VecDeque<Event>) {
+        let before = ready.len();
+        match said.usage {
+            Told::Nothing => {}
+            Told::Oddly => self.usage = None,
+            Told::Used(usage) if self.usage == Some(usage) => {}
+            Told::Used(usage) => {
+                self.usage = Some(usage);
+                ready.push_back(Ok(ProviderEvent::Usage(usage)));
+            }
+        }
+        if let Some(error) = said.error {
+            return self.fail(error, ready);
+        }
+        // What was said in pieces is not said again.
+        let is_said_before = said.is_message && self.is_in_pieces;
+        if !said.text.is_empty() && !is_said_before {
+            self.is_in_pieces |= !said.is_message;
+            if self.finish.is_some() {
+                self.goes_on = true;
+                self.endings += 1;
+            }
+            if said.is_message && place == Place::Body && said.finish.is_none() {
+                // The JSON is whole, and so is what it says.
+                self.finish = Some(Finish::Whole);
+                self.endings += 1;
+            }
+            ready.push_back(Ok(ProviderEvent::Token(said.text)));
+        }
+        match said.finish {
+            None => {}
+            Some(Ok(finish)) => {
+                self.finish = Some(finish);
+                self.goes_on = false;
+                self.endings += 1;
+            }
+            // The answer was whole before.
+            Some(Err(_)) if self.finish.is_some() && !self.goes_on => {}
+            Some(Err(error)) => {
+                self.is_over = true;
+                ready.push_back(Err(error));
+            }
+        }
+        if ready.len() == before {
+            ready.push_back(Ok(ProviderEvent::Alive { thinks: said.thinks }));
+        }
+    }
+
+    /// The stream has ended: was that the whole answer?
+    fn end(&mut self, ready: &mut VecDeque<Event>) {
+        let why = self.strange.take().map_or_else(|| "the stream was cut".to_owned(), |text| format!("no answer: {text}"));
+        self.fail(ProviderError::Malformed(why), ready);
+    }
+
+    /// Something went wrong, which is nothing to an answer that is whole.
+    fn fail(&mut self, error: ProviderError, ready: &mut VecDeque<Event>) {
+        if !self.is_over {
+            self.is_over = true;
+            ready.push_back(match self.finish {
+                Some(finish) => Ok(ProviderEvent::Done { finish, usage: self.usage }),
+                None => Err(error),
+            });
+        }
+    }
+}
+
+impl Said {
+    fn says_nothing(&self) -> bool {
+        self.text.is_empty() && self.finish.is_none() && self.usage == Told::Nothing && self.error.is_none() && !self.thinks
+    }
+}
+
+#[cfg(test)]
+mod tests;

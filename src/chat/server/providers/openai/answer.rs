@@ -1,0 +1,186 @@
+//! What an OpenAI-compatible server answers.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::{MapAccess, SeqAccess};
+
+use super::super::decoder::{Said, Told};
+use super::super::{Finish, ProviderError};
+use crate::chat::Usage;
+use crate::generation::{Fault, Refusal, brief};
+use crate::platform::lenient::{self, First, Lenient, Odd, Something};
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Chunk {
+    choices: Odd<First<Choice>>,
+    usage: Odd<Stated<ChunkUsage>>,
+    error: Odd<Fault>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Choice {
+    delta: Odd<First<Message>>,
+    /// In place of `delta`, or beside it.
+    message: Odd<First<Message>>,
+    /// In place of both, as completions without a chat have it.
+    text: Odd<String>,
+    finish_reason: Odd<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Message {
+    content: Odd<Words>,
+    refusal: Odd<String>,
+    reasoning_content: Odd<Something>,
+    reasoning: Odd<Something>,
+    reasoning_details: Odd<Something>,
+    thinking: Odd<Something>,
+}
+
+impl Message {
+    const fn thinks(&self) -> bool {
+        self.content.0.thinks
+            || self.reasoning_content.0.0
+            || self.reasoning.0.0
+            || self.reasoning_details.0.0
+            || self.thinking.0.0
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ChunkUsage {
+    prompt_tokens: Odd<Option<u32>>,
+    completion_tokens: Odd<Option<u32>>,
+}
+
+/// Something of which it matters whether it was stated, and then whether it can be read.
+#[derive(Default)]
+enum Stated<T> {
+    #[default]
+    No,
+    Oddly,
+    As(T),
+}
+
+impl<T: serde::de::DeserializeOwned> Lenient for Stated<T> {
+    fn of_text(_: &str) -> Self {
+        Self::Oddly
+    }
+
+    fn of_object<'de, A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
+        First::of_object(object).map(|First(read)| read.map_or(Self::Oddly, Self::As))
+    }
+}
+
+/// Text, in one of its many forms: as such, as a part, as a list of parts. What the model thinks is kept apart, and what is
+/// neither is left out.
+#[derive(Default)]
+struct Words {
+    text: String,
+    thinks: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Part {
+    #[serde(rename = "type")]
+    kind: Odd<String>,
+    text: Odd<String>,
+    content: Odd<String>,
+    thought: Odd<bool>,
+}
+
+impl Lenient for Words {
+    fn of_text(text: &str) -> Self {
+        Self { text: text.to_owned(), thinks: false }
+    }
+
+    fn of_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut all = Self::default();
+        while let Some(Odd(words)) = list.next_element::<Odd<Self>>()? {
+            all.text.push_str(&words.text);
+            all.thinks |= words.thinks;
+        }
+        Ok(all)
+    }
+
+    fn of_object<'de, A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
+        let part: Part = First::of_object(object)?.0.unwrap_or_default();
+        let kind = part.kind.0;
+        let thinks = part.thought.0 || kind.contains("think") || kind.contains("reason") || kind.contains("thought");
+        let is_text = matches!(kind.as_str(), "" | "text" | "output_text");
+        let text = if part.text.0.is_empty() { part.content.0 } else { part.text.0 };
+        Ok(Self { text: if is_text && !thinks { text } else { String::new() }, thinks })
+    }
+}
+
+/// Understands one chunk of the answer, or all of it.
+pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error> {
+    let Chunk { choices: Odd(First(choice)), usage: Odd(usage), error: Odd(fault) } = lenient::read(json)?;
+    let mut said = Said {
+        usage: match usage {
+            Stated::No => Told::Nothing,
+            Stated::As(ChunkUsage { prompt_tokens: Odd(Some(input)), completion_tokens: Odd(Some(output)) }) => {
+                Told::Used(Usage { input_tokens: input, output_tokens: output })
+            }
+            Stated::Oddly | Stated::As(_) => Told::Oddly,
+        },
+        error: fault.is_set().then(|| fault.broke_off()),
+        ..Said::default()
+    };
+    // The chunk with the usage has no choices.
+    let Some(Choice { delta: Odd(First(delta)), message: Odd(First(message)), text: Odd(text), finish_reason }) = choice
+    else {
+        return Ok(said);
+    };
+    said.text = text;
+    for (message, is_message) in [(message, true), (delta, false)] {
+        let Some(message) = message else { continue };
+        said.thinks |= message.thinks();
+        let text = if message.content.0.text.is_empty() { message.refusal.0 } else { message.content.0.text };
+        // What is new in it counts, where something is.
+        if !text.is_empty() {
+            said.text = text;
+            said.is_message = is_message;
+        }
+    }
+    said.finish = read_finish(&finish_reason.0);
+    Ok(said)
+}
+
+/// What the finish reasons of `OpenAI` and of compatible servers mean. One that is not known can be the end of anything, and is
+/// no end of an answer.
+fn read_finish(reason: &str) -> Option<Result<Finish, ProviderError>> {
+    Some(match reason.trim().to_ascii_lowercase().as_str() {
+        "" => return None,
+        "stop" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => Ok(Finish::Whole),
+        "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => Ok(Finish::Limit),
+        "content_filter" | "safety" | "sensitive" => Err(ProviderError::Blocked(reason.to_owned())),
+        _ => Err(ProviderError::Malformed(format!("ended with {:?}", brief(reason)))),
+    })
+}
+
+/// What an answer means that is no success.
+pub(super) fn refused(refusal: &Refusal) -> ProviderError {
+    let fault = refusal.fault();
+    let status = refusal.status;
+    // Never a key: `OpenAI` itself cuts keys in its messages.
+    let text = brief(&format!("{status} {}", fault.text()));
+    if let Some(window) = fault.too_long() {
+        return ProviderError::TooLong { reason: text, window };
+    }
+    match status {
+        StatusCode::TOO_MANY_REQUESTS if fault.is("insufficient_quota") => ProviderError::Unavailable(text),
+        StatusCode::TOO_MANY_REQUESTS => ProviderError::RateLimited { retry_after: refusal.retry_after },
+        StatusCode::BAD_REQUEST if fault.is("content_filter") || fault.is("content_policy_violation") => {
+            ProviderError::Blocked(text)
+        }
+        status if status.is_server_error() => ProviderError::Unavailable(text),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => ProviderError::Unavailable(text),
+        _ => ProviderError::Rejected(text),
+    }
+}

@@ -1,0 +1,143 @@
+//! Any server that speaks `OpenAI`'s chat completions: `POST {base}/chat/completions` with `stream: true`.
+//!
+//! Shapes: <https://platform.openai.com/docs/api-reference/chat-streaming>.
+
+mod answer;
+mod body;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+pub(super) use answer::read_piece;
+use answer::refused;
+use body::{Body, OPTIONAL, is_sent};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::http::{ask, build_client, read_answer};
+use super::sight::Sight;
+use super::windows::{LearnedWindow, known_window};
+use super::{ChatProvider, ChatProviderRow, ProviderError, ProviderRequest, TokenStream};
+use crate::generation::{Learned, Provider, ProviderConfig};
+use crate::platform::config::Reader;
+
+/// An OpenAI-compatible server.
+pub const OPENAI: ChatProviderRow = ChatProviderRow {
+    name: "openai",
+    needs: "OPENAI_API_KEY or OPENAI_BASE_URL",
+    read: |reader, _| Some(Arc::new(OpenAiConfig::read(reader)?)),
+};
+
+const DEFAULT_MODEL: &str = "gpt-5.4-mini";
+
+/// An OpenAI-compatible server. There when `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set.
+#[derive(Debug, Clone)]
+pub struct OpenAiConfig {
+    /// `OPENAI_API_KEY` (none: compatible servers often need no key).
+    pub api_key: Option<SecretString>,
+    /// `OPENAI_MODEL` (gpt-5.4-mini).
+    pub model: String,
+    /// `OPENAI_CONTEXT_TOKENS` (what is known of the model): how many tokens it takes, shown where one picks a model.
+    pub context_tokens: Option<u32>,
+    /// `OPENAI_BASE_URL` (<https://api.openai.com/v1>).
+    pub base_url: Url,
+}
+
+impl OpenAiConfig {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let api_key = reader.text("OPENAI_API_KEY").map(SecretString::from);
+        let configured = api_key.is_some() || reader.text("OPENAI_BASE_URL").is_some();
+        let base_url = reader.url("OPENAI_BASE_URL", "https://api.openai.com/v1");
+        let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
+        let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
+        configured.then_some(Self { api_key, model, context_tokens, base_url })
+    }
+}
+
+impl ProviderConfig<dyn ChatProvider> for OpenAiConfig {
+    fn build(&self) -> Result<Arc<dyn ChatProvider>, String> {
+        Ok(Arc::new(OpenAiProvider::new(self.clone(), build_client()?)))
+    }
+}
+
+/// A client of one OpenAI-compatible server.
+pub struct OpenAiProvider {
+    config: OpenAiConfig,
+    url: String,
+    http: reqwest::Client,
+    /// What this server does not take.
+    learned: Learned,
+    window: LearnedWindow,
+    sight: Sight,
+}
+
+impl OpenAiProvider {
+    #[must_use]
+    pub fn new(config: OpenAiConfig, http: reqwest::Client) -> Self {
+        // The base URL may carry a path of its own, with or without a slash at its end.
+        let url = format!("{}/chat/completions", config.base_url.as_str().trim_end_matches('/'));
+        Self { config, url, http, learned: Learned::new(OPTIONAL), window: LearnedWindow::default(), sight: Sight::default() }
+    }
+}
+
+impl Provider for OpenAiProvider {
+    fn name(&self) -> &'static str {
+        OPENAI.name
+    }
+
+    fn model(&self) -> String {
+        self.config.model.clone()
+    }
+}
+
+#[async_trait]
+impl ChatProvider for OpenAiProvider {
+    fn context_tokens(&self) -> Option<u32> {
+        self.config.context_tokens.or_else(|| known_window(&self.config.model))
+    }
+
+    fn window(&self) -> Option<u32> {
+        self.window.within(self.context_tokens())
+    }
+
+    fn learn_window(&self, tokens: u32) {
+        self.window.learn(tokens);
+    }
+
+    /// As far as is known: a model that does not will refuse.
+    fn sees_images(&self) -> bool {
+        self.sight.is_given()
+    }
+
+    async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
+        let model = request.model.as_deref().unwrap_or(&self.config.model);
+        let shows = request.turns.iter().any(|turn| !turn.images.is_empty());
+        let mut without = self.learned.refused();
+        loop {
+            let body = Body::new(&request.turns, model, &request.sampling, without);
+            let mut call = self.http.post(&self.url).json(&body);
+            if let Some(key) = &self.config.api_key {
+                call = call.bearer_auth(key.expose_secret());
+            }
+            let refusal = match ask(call).await? {
+                Ok(response) => {
+                    self.learned.keep(without);
+                    if shows {
+                        self.sight.saw();
+                    }
+                    return Ok(read_answer(response, read_piece));
+                }
+                Err(refusal) => refusal,
+            };
+            let error = refused(&refusal);
+            if matches!(error, ProviderError::Rejected(_))
+                && let Some(more) = self.learned.more(without, &refusal.fault(), |at| is_sent(at, without))
+            {
+                tracing::warn!(provider = OPENAI.name, %error, "asked again without what was refused");
+                without = more;
+                continue;
+            }
+            return Err(if shows { self.sight.refused(&refusal, error) } else { error });
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Where the text of a reply comes from: providers are asked, one after the other, until one answers; then it is followed to its
+//! end.
+
+use std::future::ready;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+
+use super::super::context_window::{estimate_tokens, fit};
+use super::super::providers::{
+    Finish, GuardedProvider, MAX_OUTPUT_TOKENS, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
+};
+use super::super::thoughts::Thoughts;
+use super::{Draft, Ending};
+use crate::chat::{ChatEvent, FallbackEvent, ThinkingEvent, Usage};
+use crate::generation::{Fallback, PendingAttempt, Tokens, timeout_awake};
+use crate::platform::error::AppError;
+use crate::platform::jobs::StopReason;
+use crate::usage::Outcome;
+
+/// A provider that is at work without a word has so many times as long as one that is silent.
+const PATIENCE_WITH_WORK: u32 = 10;
+/// After the first word, silence is no end before this, however short the timeout: an answer may be whole by then.
+const LEAST_PAUSE: Duration = Duration::from_millis(2500);
+
+impl Draft<'_> {
+    pub(super) async fn write(&mut self) -> Ending {
+        // One deadline for the first sign of life, from whichever provider it comes; each gets its share of what is left until then.
+        self.route.begin(self.chat.config.timeout);
+        loop {
+            let provider = self.route.provider().clone();
+            let share = self.route.share();
+            self.attempt = PendingAttempt::begin();
+            self.thoughts = Thoughts::default();
+            let asked = Instant::now();
+            let first = tokio::select! {
+                reason = self.job.stopped() => {
+                    self.record(Outcome::Stopped);
+                    return ending_of(reason);
+                }
+                first = self.ask(&provider, share) => first,
+            };
+            let error = match first {
+                Ok((token, stream)) => {
+                    self.attempt.first_token();
+                    return match self.append(token).await {
+                        None => self.follow(stream).await,
+                        Some(ending) => ending,
+                    };
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(provider = provider.name(), %error, "a provider did not answer");
+            self.route.failed(&error);
+            self.record(error.outcome());
+            if asked.elapsed() > share {
+                // It was at work, and the time of the others is theirs.
+                self.route.prolong(self.chat.config.timeout);
+            }
+            // Another one would give nothing either.
+            let is_chosen = matches!(error, ProviderError::Empty { by: Some(_), .. });
+            if is_chosen || !self.fall_back(&error) {
+                return Ending::Broken(error.shown());
+            }
+        }
+    }
+
+    /// Goes on to the next provider, if there is one that may be asked.
+    fn fall_back(&mut self, error: &ProviderError) -> bool {
+        let Some(Fallback { from, to }) = self.route.next(error) else { return false };
+        self.is_thinking = false;
+        self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
+        let (chat, id, model) = (self.chat.clone(), self.work.id(), self.model());
+        // For who watches on another server; the end of the reply says it once more.
+        tokio::spawn(async move {
+            if let Err(error) = chat.store.assign_reply(id, to.to_owned(), model).await {
+                tracing::warn!(%error, "it could not be stored who answers");
+            }
+        });
+        true
+    }
+
+    /// The first of the text, and the stream that it came from. Silence is the end: until the first sign of life after `share`.
+    async fn ask(
+        &mut self,
+        provider: &GuardedProvider,
+        share: Duration,
+    ) -> Result<(String, TokenStream), ProviderError> {
+        let begun = timeout_awake(share, self.begin(provider)).await;
+        let (mut event, mut stream) = begun.unwrap_or(Err(ProviderError::Timeout))?;
+        let (pause, since) = (self.chat.config.timeout, Instant::now());
+        loop {
+            match event {
+                ProviderEvent::Token(text) => {
+                    let text = self.thoughts.take(text);
+                    if !text.is_empty() {
+                        return Ok((text, stream));
+                    }
+                    self.tell_thinking(self.thoughts.are_open());
+                }
+                ProviderEvent::Alive { thinks } => self.tell_thinking(thinks),
+                ProviderEvent::Usage(usage) => self.attempt.said(tokens_of(usage)),
+                ProviderEvent::Done { finish, usage } => {
+                    if let Some(usage) = usage {
+                        self.attempt.said(tokens_of(usage));
+                    }
+                    let text = self.thoughts.end();
+                    if text.trim().is_empty() {
+                        return Err(self.empty(finish));
+                    }
+                    return Ok((text, stream::once(ready(Ok(ProviderEvent::Done { finish, usage }))).boxed()));
+                }
+            }
+            if since.elapsed() > pause * PATIENCE_WITH_WORK {
+                return Err(ProviderError::Timeout);
+            }
+            event = timeout_awake(pause, next_of(&mut stream)).await.unwrap_or(Err(ProviderError::Timeout))?;
+        }
+    }
+
+    /// The first event, of as much of the context as the model takes. Where that is not known before, it is asked once more, with
+    /// as much as it says that it takes, or else with half.
+    async fn begin(&mut self, provider: &GuardedProvider) -> Result<(ProviderEvent, TokenStream), ProviderError> {
+        let output = self.work.sampling.max_output_tokens;
+        let room = |window: u32| window.saturating_sub(output.min(window / 2));
+        let turns = match provider.window() {
+            Some(window) => fit(&self.work.turns, room(window)).unwrap_or_else(|| self.work.turns.clone()),
+            None => self.work.turns.clone(),
+        };
+        let size = estimate_tokens(&turns);
+        let error = match self.begin_with(provider, turns).await {
+            Err(ProviderError::TooLong { reason, window }) => {
+                tracing::warn!(provider = provider.name(), reason, "the context is too long");
+                if let Some(window) = window {
+                    provider.learn_window(window);
+                }
+                let room = window.map_or(size / 2, |window| room(window).min(size / 4 * 3));
+                match fit(&self.work.turns, room) {
+                    Some(less) => {
+                        let begun = self.begin_with(provider, less).await;
+                        if window.is_none() && begun.is_ok() {
+                            provider.learn_window(room.saturating_add(output));
+                        }
+                        return begun;
+                    }
+                    None => ProviderError::TooLong { reason, window },
+                }
+            }
+            begun => return begun,
+        };
+        Err(error)
+    }
+
+    async fn begin_with(
+        &mut self,
+        provider: &GuardedProvider,
+        turns: Vec<Turn>,
+    ) -> Result<(ProviderEvent, TokenStream), ProviderError> {
+        let (model, sampling) = (self.work.picked_model(provider), self.work.sampling.clone());
+        let started = provider.start(ProviderRequest { turns, model, sampling }).await;
+        let mut stream = started.inspect_err(|_| self.attempt.refused())?;
+        let first = next_of(&mut stream).await?;
+        Ok((first, stream))
+    }
+
+    /// Tells who watches that the model thinks, once.
+    fn tell_thinking(&mut self, thinks: bool) {
+        if thinks && !self.is_thinking {
+            self.is_thinking = true;
+            self.publish(&ChatEvent::Thinking(ThinkingEvent::default()));
+        }
+    }
+
+    async fn follow(&mut self, mut stream: TokenStream) -> Ending {
+        let pause = self.chat.config.timeout.max(LEAST_PAUSE);
+        let mut spoke = Instant::now();
+        loop {
+            let next = tokio::select! {
+                reason = self.job.stopped() => {
+                    self.record(Outcome::Stopped);
+                    return ending_of(reason);
+                }
+                next = timeout_awake(pause, next_of(&mut stream)) => next.unwrap_or(Err(ProviderError::Timeout)),
+            };
+            let error = match next {
+                Ok(ProviderEvent::Token(text)) => {
+                    spoke = Instant::now();
+                    match self.append(text).await {
+                        None => continue,
+                        Some(ending) => return ending,
+                    }
+                }
+                Ok(ProviderEvent::Alive { .. }) if spoke.elapsed() > pause * PATIENCE_WITH_WORK => ProviderError::Timeout,
+                Ok(ProviderEvent::Alive { .. }) => continue,
+                Ok(ProviderEvent::Usage(usage)) => {
+                    self.attempt.said(tokens_of(usage));
+                    continue;
+                }
+                Ok(ProviderEvent::Done { finish, usage }) => {
+                    if let Some(usage) = usage {
+                        self.attempt.said(tokens_of(usage));
+                    }
+                    return self.ended(finish, usage);
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(provider = self.route.provider().name(), %error, "a provider broke off");
+            self.route.broke_off(&error);
+            self.record(match error.outcome() {
+                Outcome::Malformed | Outcome::Unavailable => Outcome::Cut,
+                other => other,
+            });
+            return Ending::Broken(error.shown_of_rest());
+        }
+    }
+
+    /// An answer without a word: by what the caller chose, where that can make it so.
+    pub(super) fn empty(&self, finish: Finish) -> ProviderError {
+        let Sampling { stop, max_output_tokens, .. } = &self.work.sampling;
+        let by = match finish {
+            Finish::Whole if !stop.is_empty() => Some("stop"),
+            Finish::Limit if *max_output_tokens < MAX_OUTPUT_TOKENS => Some("max_completion_tokens"),
+            Finish::Whole | Finish::Limit => None,
+        };
+        ProviderError::Empty { by, is_spent: finish == Finish::Limit }
+    }
+
+    /// The answer has come to its end: only now is it known that the provider is well.
+    pub(super) fn ended(&mut self, finish: Finish, usage: Option<Usage>) -> Ending {
+        // White space is no answer.
+        if self.text.trim().is_empty() {
+            self.record(Outcome::Malformed);
+        } else {
+            self.route.answered();
+            self.record(Outcome::Ok);
+        }
+        Ending::Ended { finish, usage }
+    }
+}
+
+/// The next event; the end of the stream is none.
+async fn next_of(stream: &mut TokenStream) -> Result<ProviderEvent, ProviderError> {
+    stream.next().await.unwrap_or_else(|| Err(ProviderError::Malformed("the stream was cut".to_owned())))
+}
+
+const fn ending_of(reason: StopReason) -> Ending {
+    match reason {
+        StopReason::User => Ending::Stopped,
+        StopReason::Shutdown => Ending::Broken(AppError::Unavailable),
+    }
+}
+
+const fn tokens_of(usage: Usage) -> Tokens {
+    Tokens { input: usage.input_tokens, output: usage.output_tokens }
+}
