@@ -230,10 +230,12 @@ async fn check_chat(provider: &dyn ChatProvider, patience: Duration) -> Result<S
         turns: vec![Turn::new(Role::User, "Say hello.")],
         model: None,
         sampling: Sampling { max_output_tokens: 16, ..Sampling::default() },
+        must_fit: false,
     };
     let answered = timeout(patience, async {
         let stream = provider.start(request).await?;
-        let mut stream = stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_) | ProviderEvent::Alive { .. }))));
+        let mut stream =
+            stream.filter(|event| ready(!matches!(event, Ok(ProviderEvent::Usage(_) | ProviderEvent::Alive { .. }))));
         stream.next().await.unwrap_or(Err(ProviderError::Malformed("no answer".to_owned())))
     });
     match answered.await {

@@ -190,9 +190,9 @@ impl Fault {
             return None;
         }
         // `maximum context length is 2048 tokens`, `available context size (2048 tokens)`
-        let told = text[sign.unwrap_or(0)..].split(|c: char| !c.is_ascii_digit()).find_map(|number| {
-            number.parse().ok().filter(|number| (256..=16_000_000).contains(number))
-        });
+        let told = text[sign.unwrap_or(0)..]
+            .split(|c: char| !c.is_ascii_digit())
+            .find_map(|number| number.parse().ok().filter(|number| (256..=16_000_000).contains(number)));
         Some(self.window.or(told))
     }
 
@@ -202,9 +202,8 @@ impl Fault {
         self.is(field) || {
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let (text, field) = (self.message.to_ascii_lowercase(), field.to_ascii_lowercase());
-            text.match_indices(&field).any(|(at, _)| {
-                !text[..at].ends_with(is_part) && !text[at + field.len()..].starts_with(is_part)
-            })
+            text.match_indices(&field)
+                .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + field.len()..].starts_with(is_part))
         }
     }
 }

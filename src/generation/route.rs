@@ -66,7 +66,16 @@ impl Generation {
             Some(awake) => awake,
             None => (0, order.first().ok_or(AppError::Unavailable)?.claim_anyway()),
         };
-        Ok(Route { generation: self.clone(), kind, order, at, permit, is_last_resort, deadline: Instant::now(), shows_images: false })
+        Ok(Route {
+            generation: self.clone(),
+            kind,
+            order,
+            at,
+            permit,
+            is_last_resort,
+            deadline: Instant::now(),
+            shows_images: false,
+        })
     }
 }
 

@@ -79,7 +79,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::FormUnreadable => "The form could not be read.",
         Text::ProviderFailed => "The model could not answer. Nothing was charged.",
         Text::ProviderRefused => "The model does not take this: {reason}. Nothing was charged.",
-        Text::ContextTooLong => "The conversation is too long for the model. Begin a new one, or ask for less. Nothing was charged.",
+        Text::ContextTooLong => {
+            "The conversation is too long for the model. Begin a new one, or ask for less. Nothing was charged."
+        }
         Text::NothingLeft => "The answer is empty: {field} leaves nothing of it. Nothing was charged.",
         Text::ProviderTimeout => "The model took too long. Nothing was charged.",
         Text::ProviderRateLimited => {

@@ -74,7 +74,9 @@ impl fmt::Display for AppError {
     /// In the language of the request, or of the page.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::InvalidInput { message, .. } | Self::Conflict(message) | Self::ProviderRefused(message) => return f.write_str(message),
+            Self::InvalidInput { message, .. } | Self::Conflict(message) | Self::ProviderRefused(message) => {
+                return f.write_str(message);
+            }
             Self::InsufficientCredits { needed: 0, .. } => Text::CreditsMissing,
             Self::InsufficientCredits { needed, available } => {
                 return f.write_str(&amounts(Text::NotEnoughCredits, *needed, *available));

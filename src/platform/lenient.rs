@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// So deep, what is read needs nothing any more.
 const DEEPEST: usize = 24;
@@ -324,8 +324,21 @@ mod tests {
     #[test]
     fn what_is_beside_a_text_does_not_matter() {
         for beside in [
-            "null", "\"\"", "\"7\"", "-35", "12.0", "1e999", "true", "{}", "[]", "[[{}]]", "{\"a\":[1e999]}",
-            "4294967296", "99999999999999999999999", "\"\\ud83d\"", "[null,5,{\"name\":7}]",
+            "null",
+            "\"\"",
+            "\"7\"",
+            "-35",
+            "12.0",
+            "1e999",
+            "true",
+            "{}",
+            "[]",
+            "[[{}]]",
+            "{\"a\":[1e999]}",
+            "4294967296",
+            "99999999999999999999999",
+            "\"\\ud83d\"",
+            "[null,5,{\"name\":7}]",
         ] {
             for field in ["count", "first", "all", "fault", "unheard-of"] {
                 assert_eq!(name(&format!("{{\"{field}\":{beside},\"name\":\"a\"}}")), "a", "{field} {beside}");

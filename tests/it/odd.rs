@@ -37,8 +37,12 @@ fn frame(json: &str) -> String {
 /// A piece of text as each kind says it.
 fn says(kind: Kind, text: &str) -> String {
     frame(&match kind {
-        Kind::OpenAi => json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]}).to_string(),
-        Kind::Gemini => json!({"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}]}).to_string(),
+        Kind::OpenAi => {
+            json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]}).to_string()
+        }
+        Kind::Gemini => {
+            json!({"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}]}).to_string()
+        }
     })
 }
 
@@ -71,16 +75,30 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
     }
     for (name, end) in [("reset", Reset), ("cut", Cut)] {
         add(&format!("{name} after the finish reason"), vec![Bytes(format!("{hello}{finish}")), end.clone()], HELLO);
-        add(&format!("{name} after a finish reason without its line end"), vec![Bytes(format!("{hello}{}", finish.trim_end())), end], HELLO);
+        add(
+            &format!("{name} after a finish reason without its line end"),
+            vec![Bytes(format!("{hello}{}", finish.trim_end())), end],
+            HELLO,
+        );
     }
-    for broken in ["{\"choices\":[", "{\"candidates\":[{\"con", "<html>", "\u{0}", "{}", "[]", "null", "7", "\"x\"", "[{", "ping"] {
-        add(&format!("{broken:?} after the finish reason"), bytes(&[hello, finish, &frame(broken), "data: [DONE]\n\n"]), HELLO);
+    for broken in
+        ["{\"choices\":[", "{\"candidates\":[{\"con", "<html>", "\u{0}", "{}", "[]", "null", "7", "\"x\"", "[{", "ping"]
+    {
+        add(
+            &format!("{broken:?} after the finish reason"),
+            bytes(&[hello, finish, &frame(broken), "data: [DONE]\n\n"]),
+            HELLO,
+        );
     }
     let fault = frame(r#"{"error":{"message":"late","code":500}}"#);
     add("an error after the finish reason", bytes(&[hello, finish, &fault]), HELLO);
     add("an error before it", bytes(&[hello, &fault, finish]), Incomplete("Hello, world."));
     add("an error before a word", bytes(&[&fault]), Nothing);
-    add("a broken event in the middle", bytes(&[hello, &frame("{\"choices\":[{\"delta\":{\"cont"), finish]), Incomplete("Hello, world."));
+    add(
+        "a broken event in the middle",
+        bytes(&[hello, &frame("{\"choices\":[{\"delta\":{\"cont"), finish]),
+        Incomplete("Hello, world."),
+    );
     add("cut before the finish reason", vec![Bytes(hello.to_owned()), Cut], Incomplete("Hello, world."));
     add("no finish reason", bytes(&[hello]), Incomplete("Hello, world."));
     // After the finish reason.
@@ -100,14 +118,20 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
                 format!(r#"{{"choices":[],"usage":{odd}}}"#),
                 format!(r#"{{"usage":{{"prompt_tokens":{odd},"completion_tokens":{odd}}}}}"#),
                 format!(r#"{{"choices":[{{"index":{odd},"delta":{odd},"logprobs":{odd}}}]}}"#),
-                format!(r#"{{"id":{odd},"created":{odd},"model":{odd},"choices":[{{"delta":{{"role":{odd},"tool_calls":{odd}}}}}]}}"#),
+                format!(
+                    r#"{{"id":{odd},"created":{odd},"model":{odd},"choices":[{{"delta":{{"role":{odd},"tool_calls":{odd}}}}}]}}"#
+                ),
             ],
             Kind::Gemini => [
                 format!(r#"{{"candidates":{odd}}}"#),
                 format!(r#"{{"usageMetadata":{odd}}}"#),
-                format!(r#"{{"usageMetadata":{{"promptTokenCount":{odd},"candidatesTokenCount":{odd},"thoughtsTokenCount":{odd}}}}}"#),
+                format!(
+                    r#"{{"usageMetadata":{{"promptTokenCount":{odd},"candidatesTokenCount":{odd},"thoughtsTokenCount":{odd}}}}}"#
+                ),
                 format!(r#"{{"candidates":[{{"index":{odd},"content":{odd},"safetyRatings":{odd}}}]}}"#),
-                format!(r#"{{"promptFeedback":{odd},"modelVersion":{odd},"candidates":[{{"content":{{"parts":{odd},"role":{odd}}}}}]}}"#),
+                format!(
+                    r#"{{"promptFeedback":{odd},"modelVersion":{odd},"candidates":[{{"content":{{"parts":{odd},"role":{odd}}}}}]}}"#
+                ),
             ],
         };
         let beside: String = beside.iter().map(|json| frame(json)).collect();
@@ -161,9 +185,13 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
     add("a JSON object on each line", bytes(&[&lines]), HELLO);
     add("a list of JSON objects", bytes(&["[", &lines.trim_end().replace('\n', "\n,\r\n"), "]"]), HELLO);
     let whole = match kind {
-        Kind::OpenAi => json!({"object": "chat.completion", "choices": [{"message": {"content": "Hello, world."}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 2}}),
-        Kind::Gemini => json!({"candidates": [{"content": {"parts": [{"text": "Hello, "}, {"text": "world."}]}, "finishReason": "STOP"}]}),
+        Kind::OpenAi => {
+            json!({"object": "chat.completion", "choices": [{"message": {"content": "Hello, world."}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 2}})
+        }
+        Kind::Gemini => {
+            json!({"candidates": [{"content": {"parts": [{"text": "Hello, "}, {"text": "world."}]}, "finishReason": "STOP"}]})
+        }
     };
     add("JSON instead of a stream", bytes(&[&whole.to_string()]), HELLO);
     add("JSON over many lines", bytes(&[&serde_json::to_string_pretty(&whole).unwrap()]), HELLO);
@@ -173,7 +201,11 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
     add("a page", bytes(&["<html><body>Sign in</body></html>"]), Nothing);
     add("nothing at all", bytes(&[""]), Nothing);
     // Thoughts.
-    add("thoughts between tags", bytes(&[&says(kind, "<thi"), &says(kind, "nk>Hmm"), &says(kind, ".</think>\n\n"), hello, finish]), HELLO);
+    add(
+        "thoughts between tags",
+        bytes(&[&says(kind, "<thi"), &says(kind, "nk>Hmm"), &says(kind, ".</think>\n\n"), hello, finish]),
+        HELLO,
+    );
     add("only thoughts between tags", bytes(&[&says(kind, "<think>Hmm"), &says(kind, ".</think>"), finish]), Nothing);
     add("thoughts that do not end", bytes(&[&says(kind, "<think>Hmm."), finish]), Nothing);
     add("a tag that is none", bytes(&[&says(kind, "<thin"), finish]), Whole("<thin"));
@@ -201,18 +233,39 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
     add("thoughts for longer than the timeout", slow, HELLO);
     if kind == Kind::OpenAi {
         let content = |content: Value| frame(&json!({"choices": [{"delta": {"content": content}}]}).to_string());
-        let parts = content(json!([{"type": "text", "text": "Hello, "}, {"type": "unheard-of", "text": "x"}, {"type": "text", "text": "wor"}]));
+        let parts = content(
+            json!([{"type": "text", "text": "Hello, "}, {"type": "unheard-of", "text": "x"}, {"type": "text", "text": "wor"}]),
+        );
         add("parts of text", bytes(&[&parts, &content(json!({"type": "text", "text": "ld."})), finish]), HELLO);
-        let message = |text: &str| frame(&json!({"choices": [{"message": {"role": "assistant", "content": text}}]}).to_string());
+        let message =
+            |text: &str| frame(&json!({"choices": [{"message": {"role": "assistant", "content": text}}]}).to_string());
         add("messages instead of deltas", bytes(&[&message("Hello, "), &message("world."), finish]), HELLO);
         add("the message once more at the end", bytes(&[hello, &message("Hello, world."), finish]), HELLO);
         let both = frame(r#"{"choices":[{"delta":{},"message":{"content":"Hello, world."},"finish_reason":"stop"}]}"#);
         add("the message beside the last delta", bytes(&[hello, &both]), HELLO);
-        add("JSON without a finish reason", bytes(&[r#"{"choices":[{"message":{"content":"Hello, world."}}]}"#]), HELLO);
-        add("half of a surrogate pair beside the text", bytes(&[&frame(r#"{"id":"\ud83d","choices":[{"delta":{"content":"Hello, world."}}]}"#), finish]), HELLO);
+        add(
+            "JSON without a finish reason",
+            bytes(&[r#"{"choices":[{"message":{"content":"Hello, world."}}]}"#]),
+            HELLO,
+        );
+        add(
+            "half of a surrogate pair beside the text",
+            bytes(&[&frame(r#"{"id":"\ud83d","choices":[{"delta":{"content":"Hello, world."}}]}"#), finish]),
+            HELLO,
+        );
     } else {
-        add("a finish reason in each piece", bytes(&[&hello.replace(r#""index":0"#, r#""index":0,"finishReason":"STOP""#)]), HELLO);
-        add("the limit without a word", bytes(&[&frame(r#"{"candidates":[{"finishReason":"MAX_TOKENS"}],"usageMetadata":{"thoughtsTokenCount":9}}"#)]), Nothing);
+        add(
+            "a finish reason in each piece",
+            bytes(&[&hello.replace(r#""index":0"#, r#""index":0,"finishReason":"STOP""#)]),
+            HELLO,
+        );
+        add(
+            "the limit without a word",
+            bytes(&[&frame(
+                r#"{"candidates":[{"finishReason":"MAX_TOKENS"}],"usageMetadata":{"thoughtsTokenCount":9}}"#,
+            )]),
+            Nothing,
+        );
         add("a prompt that is blocked", bytes(&[&frame(r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#)]), Nothing);
     }
     all
@@ -351,7 +404,12 @@ async fn who_watches_is_told_that_the_model_thinks_and_not_what() {
     let (app, upstream) = app(Kind::OpenAi).await;
     let user = app.user().await;
     let thought = frame(r#"{"choices":[{"delta":{"reasoning_content":"secret"}}]}"#);
-    upstream.play(Script::stream(bytes(&[&thought, &thought, &says(Kind::OpenAi, "<think>secret</think>Six."), &finish(Kind::OpenAi)])));
+    upstream.play(Script::stream(bytes(&[
+        &thought,
+        &thought,
+        &says(Kind::OpenAi, "<think>secret</think>Six."),
+        &finish(Kind::OpenAi),
+    ])));
     let events = user.chat_stream(&json!({"message": "2 * 3?"})).await.all().await;
     let names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
     assert_eq!(names, ["start", "thinking", "token", "done"]);
@@ -432,7 +490,10 @@ async fn failures_with_pictures_say_nothing_about_text() {
         assert_ne!(user.post_json("/api/chat", &shown).await.0, 200);
     }
     let (_, ready) = user.get_json("/readyz").await;
-    assert_eq!((&ready["chatProviders"][0]["breaker"], &ready["chatProviders"][0]["problem"]), (&json!("closed"), &Value::Null));
+    assert_eq!(
+        (&ready["chatProviders"][0]["breaker"], &ready["chatProviders"][0]["problem"]),
+        (&json!("closed"), &Value::Null)
+    );
     assert_eq!(upstream.calls(), 3, "then it is known not to see");
     assert_eq!(user.chat("Hello?").await.0, 200);
     // Where something was shown before, the text goes alone.
@@ -470,8 +531,12 @@ async fn what_a_strict_server_does_not_take_is_left_out_and_remembered() {
     let user = app.user().await;
     upstream.answer(|asked| {
         let refuse = |param: &str| {
-            let message = format!("Unsupported parameter: '{param}' is not supported with this model. Use 'max_tokens' instead.");
-            Script::body(400, json!({"error": {"message": message, "param": param, "code": "unsupported_parameter"}}).to_string())
+            let message =
+                format!("Unsupported parameter: '{param}' is not supported with this model. Use 'max_tokens' instead.");
+            Script::body(
+                400,
+                json!({"error": {"message": message, "param": param, "code": "unsupported_parameter"}}).to_string(),
+            )
         };
         for param in ["max_completion_tokens", "max_tokens", "stream_options", "temperature"] {
             if asked.get(param).is_some() {
@@ -493,7 +558,8 @@ async fn what_a_strict_server_does_not_take_is_left_out_and_remembered() {
 /// An OpenAI-compatible server that takes so many bytes.
 fn narrow(most: usize, names_window: bool) -> impl Fn(&Value) -> Script + Send + Sync {
     move |asked| {
-        let bytes_asked: usize = asked["messages"].as_array().unwrap().iter().map(|turn| turn["content"].as_str().unwrap().len()).sum();
+        let bytes_asked: usize =
+            asked["messages"].as_array().unwrap().iter().map(|turn| turn["content"].as_str().unwrap().len()).sum();
         if bytes_asked <= most {
             return Script::stream(bytes(&[&hello(Kind::OpenAi), &finish(Kind::OpenAi)]));
         }
@@ -551,7 +617,8 @@ async fn a_picture_in_a_form_that_gemini_does_not_take_is_sent_in_another() {
 #[tokio::test]
 async fn a_provider_that_was_at_work_leaves_the_next_its_time() {
     let (app, upstream, user) = beside_a_healthy_one(&[]).await;
-    let thought = frame(&json!({"candidates": [{"content": {"parts": [{"text": "Hmm.", "thought": true}]}}]}).to_string());
+    let thought =
+        frame(&json!({"candidates": [{"content": {"parts": [{"text": "Hmm.", "thought": true}]}}]}).to_string());
     let steps: Vec<Step> = (0..4).flat_map(|_| [Bytes(thought.clone()), Pause(700)]).chain([Cut]).collect();
     upstream.play(Script::stream(steps));
     let (status, body) = user.chat("#tokens=1 #pause=500").await;

@@ -246,7 +246,8 @@ impl Sending {
         };
         let accepted = self.accepted(ids.reply, true);
         let Terms { sampling, picked, delivery, .. } = self.terms;
-        reply::start(chat, ReplyJob { hold, conversation, turns, sampling, picked, leader, delivery }, route);
+        let must_fit = matches!(self.question, Question::Context(_));
+        reply::start(chat, ReplyJob { hold, conversation, turns, sampling, must_fit, picked, leader, delivery }, route);
         Ok(accepted)
     }
 

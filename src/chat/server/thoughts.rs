@@ -2,8 +2,7 @@
 //! shown nor stored, and nothing is charged for it alone.
 
 /// The tags that models think between.
-const TAGS: [(&str, &str); 3] =
-    [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<thought>", "</thought>")];
+const TAGS: [(&str, &str); 3] = [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<thought>", "</thought>")];
 /// White space beyond this is the beginning of an answer, such as it is.
 const MOST_BLANK: usize = 4096;
 

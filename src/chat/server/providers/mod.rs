@@ -78,6 +78,8 @@ pub struct ProviderRequest {
     /// Another model of this provider than the configured one.
     pub model: Option<String>,
     pub sampling: Sampling,
+    /// The question, and what the system says, are not to be cut where they are too long.
+    pub must_fit: bool,
 }
 
 /// A piece of an answer.

@@ -58,9 +58,11 @@ impl Sight {
 
 /// `image input is not supported`, `m is not a multimodal model`, `No endpoints found that support image input` …
 fn says_blind(text: &str) -> bool {
-    let is_about_sight = ["image", "vision", "multimodal", "multi-modal", "mmproj"].iter().any(|word| text.contains(word));
+    let is_about_sight =
+        ["image", "vision", "multimodal", "multi-modal", "mmproj"].iter().any(|word| text.contains(word));
     let is_about_form = ["format", "unsupported image", "too large", "size"].iter().any(|word| text.contains(word));
-    let says_no = ["support", "multimodal", "multi-modal", "mmproj", "missing data"].iter().any(|word| text.contains(word));
+    let says_no =
+        ["support", "multimodal", "multi-modal", "mmproj", "missing data"].iter().any(|word| text.contains(word));
     is_about_sight && says_no && !is_about_form
 }
 

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::super::context_window::{estimate_tokens, fit};
 use super::super::providers::{
-    Finish, GuardedProvider, MAX_OUTPUT_TOKENS, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
+    Finish, GuardedProvider, MAX_OUTPUT_TOKENS, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream,
+    Turn,
 };
 use super::super::thoughts::Thoughts;
 use super::{Draft, Ending};
@@ -158,7 +159,8 @@ impl Draft<'_> {
         turns: Vec<Turn>,
     ) -> Result<(ProviderEvent, TokenStream), ProviderError> {
         let (model, sampling) = (self.work.picked_model(provider), self.work.sampling.clone());
-        let started = provider.start(ProviderRequest { turns, model, sampling }).await;
+        let must_fit = self.work.must_fit;
+        let started = provider.start(ProviderRequest { turns, model, sampling, must_fit }).await;
         let mut stream = started.inspect_err(|_| self.attempt.refused())?;
         let first = next_of(&mut stream).await?;
         Ok((first, stream))
@@ -191,7 +193,9 @@ impl Draft<'_> {
                         Some(ending) => return ending,
                     }
                 }
-                Ok(ProviderEvent::Alive { .. }) if spoke.elapsed() > pause * PATIENCE_WITH_WORK => ProviderError::Timeout,
+                Ok(ProviderEvent::Alive { .. }) if spoke.elapsed() > pause * PATIENCE_WITH_WORK => {
+                    ProviderError::Timeout
+                }
                 Ok(ProviderEvent::Alive { .. }) => continue,
                 Ok(ProviderEvent::Usage(usage)) => {
                     self.attempt.said(tokens_of(usage));

@@ -36,6 +36,8 @@ pub(super) struct ReplyJob {
     pub conversation: ConversationId,
     pub turns: Vec<Turn>,
     pub sampling: Sampling,
+    /// It is a program's, which is not to take an answer to half of it for one to all.
+    pub must_fit: bool,
     /// The provider that the user wants the answer of, and the model if not its own. Another provider's is not kept.
     pub picked: Option<(String, Option<String>)>,
     /// Others wait for this answer, and it is kept for those who ask the same.

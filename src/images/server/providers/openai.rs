@@ -288,7 +288,11 @@ mod tests {
         assert_eq!(read_answer(br#"{"data":[{"b64_json":"data:image/png;base64,YWJj","url":null}]}"#).unwrap(), bytes);
         for odd in ["YWJj\\r\\n", "YW\\nJj", " data:image/png;base64,YWJj", "data:IMAGE/PNG;charset=x;base64,YWJj"] {
             let odd = odd.trim_start();
-            assert_eq!(read_answer(format!(r#"{{"data":[{{"b64_json":"{odd}"}}]}}"#).as_bytes()).unwrap(), bytes, "{odd}");
+            assert_eq!(
+                read_answer(format!(r#"{{"data":[{{"b64_json":"{odd}"}}]}}"#).as_bytes()).unwrap(),
+                bytes,
+                "{odd}"
+            );
         }
         for odd in ["-_8", "-_8=", "+/8=", "+/8"] {
             let source = read_answer(format!(r#"{{"data":{{"b64_json":"{odd}","url":5}}}}"#).as_bytes()).unwrap();

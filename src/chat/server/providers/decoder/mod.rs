@@ -196,7 +196,8 @@ impl Answer {
 
     /// The stream has ended: was that the whole answer?
     fn end(&mut self, ready: &mut VecDeque<Event>) {
-        let why = self.strange.take().map_or_else(|| "the stream was cut".to_owned(), |text| format!("no answer: {text}"));
+        let why =
+            self.strange.take().map_or_else(|| "the stream was cut".to_owned(), |text| format!("no answer: {text}"));
         self.fail(ProviderError::Malformed(why), ready);
     }
 
@@ -214,7 +215,11 @@ impl Answer {
 
 impl Said {
     fn says_nothing(&self) -> bool {
-        self.text.is_empty() && self.finish.is_none() && self.usage == Told::Nothing && self.error.is_none() && !self.thinks
+        self.text.is_empty()
+            && self.finish.is_none()
+            && self.usage == Told::Nothing
+            && self.error.is_none()
+            && !self.thinks
     }
 }
 

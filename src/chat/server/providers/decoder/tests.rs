@@ -55,7 +55,8 @@ fn openai_dialect() -> Dialect {
 }
 
 fn gemini_dialect() -> Dialect {
-    let usage = json!({"promptTokenCount": 4, "candidatesTokenCount": 2, "thoughtsTokenCount": 3, "totalTokenCount": 9});
+    let usage =
+        json!({"promptTokenCount": 4, "candidatesTokenCount": 2, "thoughtsTokenCount": 3, "totalTokenCount": 9});
     let chunk = |parts: Value| {
         json!({"candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0, "safetyRatings": []}],
             "usageMetadata": usage, "modelVersion": "m", "responseId": "r"})
@@ -130,8 +131,24 @@ fn field<'a>(value: &'a mut Value, way: &[String]) -> &'a mut Value {
 
 fn odd(rng: &mut StdRng) -> Value {
     let odd = [
-        json!(null), json!(""), json!("7"), json!(5), json!(-35), json!(12.0), json!(0.5), json!(true), json!(false), json!([]),
-        json!({}), json!([[]]), json!([null]), json!({"a": 1}), json!(u64::MAX), json!(i64::MIN), json!("@1e999@"), json!("@surrogate@"),
+        json!(null),
+        json!(""),
+        json!("7"),
+        json!(5),
+        json!(-35),
+        json!(12.0),
+        json!(0.5),
+        json!(true),
+        json!(false),
+        json!([]),
+        json!({}),
+        json!([[]]),
+        json!([null]),
+        json!({"a": 1}),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!("@1e999@"),
+        json!("@surrogate@"),
     ];
     odd.choose(rng).unwrap().clone()
 }
@@ -267,7 +284,9 @@ fn any_bytes_are_survived() {
     for dialect in [openai_dialect(), gemini_dialect()] {
         for seed in 0..2000 {
             let mut rng = StdRng::seed_from_u64(seed);
-            let bytes: Vec<u8> = (0..rng.random_range(0..300)).map(|_| *b"{}[]\":, \n\rdata1e\xf0\x9f".choose(&mut rng).unwrap()).collect();
+            let bytes: Vec<u8> = (0..rng.random_range(0..300))
+                .map(|_| *b"{}[]\":, \n\rdata1e\xf0\x9f".choose(&mut rng).unwrap())
+                .collect();
             let Read { end, .. } = decode(dialect.read, &bytes, &mut rng, seed % 2 == 0);
             assert!(end.is_err(), "{bytes:?}");
         }

@@ -67,7 +67,8 @@ impl UsageMetadata {
         if prompt.is_none() && candidates.is_none() && thoughts.is_none() {
             return None;
         }
-        let [prompt, candidates, thoughts] = [prompt, candidates, thoughts].map(|count| count.map_or(Some(0), |Odd(count)| count));
+        let [prompt, candidates, thoughts] =
+            [prompt, candidates, thoughts].map(|count| count.map_or(Some(0), |Odd(count)| count));
         Some(Usage { input_tokens: prompt?, output_tokens: candidates?.saturating_add(thoughts?) })
     }
 }
@@ -105,8 +106,8 @@ fn read_finish(reason: &str) -> Option<Result<Finish, ProviderError>> {
         "" | "FINISH_REASON_UNSPECIFIED" => return None,
         "STOP" => Ok(Finish::Whole),
         "MAX_TOKENS" => Ok(Finish::Limit),
-        reason @ ("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY"
-        | "MODEL_ARMOR") => Err(ProviderError::Blocked(reason.to_owned())),
+        reason @ ("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
+        | "IMAGE_SAFETY" | "MODEL_ARMOR") => Err(ProviderError::Blocked(reason.to_owned())),
         reason => Err(ProviderError::Malformed(format!("ended with {}", brief(reason)))),
     })
 }

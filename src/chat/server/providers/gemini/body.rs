@@ -27,8 +27,7 @@ enum Thinking {
 impl Thinking {
     /// By the model's name, which may be an alias or of one's own: whatever is not known to be old thinks.
     fn of(model: &str) -> Self {
-        const OLD: [&str; 7] =
-            ["gemini-1", "gemini-2.0", "gemini-pro", "gemma", "learnlm", "text-bison", "chat-bison"];
+        const OLD: [&str; 7] = ["gemini-1", "gemini-2.0", "gemini-pro", "gemma", "learnlm", "text-bison", "chat-bison"];
         const FREELY: [&str; 1] = ["gemini-2.5"];
         let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
         let begins = |names: &[&str]| names.iter().any(|start| name.starts_with(start));
@@ -238,7 +237,11 @@ mod tests {
         ] {
             let body = body(model, Refused::NONE);
             let config = &body["generationConfig"];
-            assert_eq!((&config["maxOutputTokens"], config.get("thinkingConfig").is_some()), (&tokens.into(), level), "{model}");
+            assert_eq!(
+                (&config["maxOutputTokens"], config.get("thinkingConfig").is_some()),
+                (&tokens.into(), level),
+                "{model}"
+            );
             assert_eq!(body["systemInstruction"], serde_json::Value::Null);
             assert_eq!(body["contents"].as_array().unwrap().len(), 2);
         }

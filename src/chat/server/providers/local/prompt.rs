@@ -83,6 +83,24 @@ impl<'model> Prompter<'model> {
         self.fit(system, recent, talk.len() - anchor, budget)
     }
 
+    /// Whether the system turns and the last turn are read whole.
+    pub(super) fn fits(&self, turns: &[Turn], max_output: u32) -> bool {
+        let max_output = usize::try_from(max_output).unwrap_or(usize::MAX);
+        let budget = self.window - max_output.clamp(1, self.window / 2);
+        let system: Vec<_> = turns.iter().take_while(|turn| turn.role == Role::System).collect();
+        let last = turns.last().filter(|turn| turn.role != Role::System);
+        let kept: Vec<&Turn> = system.iter().copied().chain(last).collect();
+        if kept.iter().map(|turn| turn.content.len()).sum::<usize>() > budget * BYTES_PER_TOKEN {
+            return false;
+        }
+        let pieces: Vec<Piece> = kept
+            .iter()
+            .map(|turn| Piece { role: turn.role, content: tokenize_content(self.model, turn.content.trim()) })
+            .collect();
+        let is_cut = |piece: &Piece| piece.role == Role::System && piece.content.len() > budget / 2;
+        !pieces.iter().any(is_cut) && self.render(pieces.iter()).len() <= budget
+    }
+
     /// Drops the oldest of `recent` until the prompt fits; its last `fixed` pieces are shortened instead.
     fn fit(&self, mut system: Vec<Piece>, mut recent: Vec<Piece>, fixed: usize, budget: usize) -> Vec<LlamaToken> {
         loop {
@@ -266,6 +284,20 @@ mod tests {
         assert!(text.ends_with(
             "Answer 299.<|im_end|>\n<|im_start|>user\nAnd the last question?<|im_end|>\n<|im_start|>assistant\n"
         ));
+    }
+
+    #[test]
+    fn what_would_be_cut_is_known_before() {
+        let Some(model) = vocabulary() else { return };
+        let prompter = Prompter::new(&model, WINDOW).unwrap();
+        let fits = |system: &str, question: &str| {
+            let turns =
+                [turn(Role::System, system), turn(Role::Assistant, &"x ".repeat(9000)), turn(Role::User, question)];
+            prompter.fits(&turns, 100)
+        };
+        assert!(fits("Be brief.", "Hi"), "what was said before may be left out");
+        assert!(!fits(&"word ".repeat(5000), "Hi") && !fits("Be brief.", &"word ".repeat(5000)));
+        assert!(!fits(&"x".repeat(3_000_000), "Hi"));
     }
 
     #[test]

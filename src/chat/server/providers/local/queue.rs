@@ -118,7 +118,8 @@ mod tests {
 
     fn job(name: &str) -> (Job, mpsc::UnboundedReceiver<Result<ProviderEvent, ProviderError>>) {
         let (events, reader) = mpsc::unbounded();
-        let request = ProviderRequest { turns: Vec::new(), model: Some(name.into()), sampling: Sampling::default() };
+        let (model, sampling) = (Some(name.into()), Sampling::default());
+        let request = ProviderRequest { turns: Vec::new(), model, sampling, must_fit: false };
         (Job { request, events }, reader)
     }
 

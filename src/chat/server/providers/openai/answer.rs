@@ -133,7 +133,8 @@ pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error
         ..Said::default()
     };
     // The chunk with the usage has no choices.
-    let Some(Choice { delta: Odd(First(delta)), message: Odd(First(message)), text: Odd(text), finish_reason }) = choice
+    let Some(Choice { delta: Odd(First(delta)), message: Odd(First(message)), text: Odd(text), finish_reason }) =
+        choice
     else {
         return Ok(said);
     };

@@ -7,9 +7,9 @@ mod body;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 pub(super) use answer::read_piece;
 use answer::refused;
+use async_trait::async_trait;
 use body::{Body, OPTIONAL, is_sent};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -76,7 +76,14 @@ impl OpenAiProvider {
     pub fn new(config: OpenAiConfig, http: reqwest::Client) -> Self {
         // The base URL may carry a path of its own, with or without a slash at its end.
         let url = format!("{}/chat/completions", config.base_url.as_str().trim_end_matches('/'));
-        Self { config, url, http, learned: Learned::new(OPTIONAL), window: LearnedWindow::default(), sight: Sight::default() }
+        Self {
+            config,
+            url,
+            http,
+            learned: Learned::new(OPTIONAL),
+            window: LearnedWindow::default(),
+            sight: Sight::default(),
+        }
     }
 }
 
