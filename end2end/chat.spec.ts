@@ -1,4 +1,4 @@
-import { expect, expectComplaints, hydrated, lastAnswer, pick, send, signUp, test } from './fixtures';
+import { expect, expectComplaints, expectNoOverflow, hydrated, lastAnswer, pick, send, signUp, test } from './fixtures';
 
 test.beforeEach(async ({ page }) => {
   await signUp(page);
@@ -77,6 +77,34 @@ test('rich answers are rendered, and nothing in them runs', async ({ page }) => 
   await expect(answer.getByRole('table')).toContainText('two');
   expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
   expect(outside).toEqual([]);
+});
+
+test('an answer means the same while it is written and when it is stored', async ({ page }) => {
+  // What any moment of it looks like.
+  await page.addInitScript(() => {
+    const seen = { headings: 0, emphasis: 0, source: false };
+    Object.assign(window, { seen });
+    new MutationObserver(() => {
+      const answer = document.querySelector('li[data-author="assistant"] .markdown');
+      seen.headings = Math.max(seen.headings, answer?.querySelectorAll('h3, h4, hr').length ?? 0);
+      seen.emphasis = Math.max(seen.emphasis, answer?.querySelectorAll('em').length ?? 0);
+      seen.source ||= answer?.querySelector('.math')?.textContent === '\\(a*b*c\\)';
+    }).observe(document, { childList: true, subtree: true, characterData: true });
+  });
+  await page.reload();
+  await send(page, '#odd #pause=80');
+  const answer = lastAnswer(page);
+  await expect(answer).toHaveAttribute('data-state', 'complete');
+  await expect(answer.locator('strong')).toHaveText(['注意：', '备份']);
+  await expect(answer.locator('math')).toHaveCount(2);
+  await expect(answer).toContainText('and $5 and $6.');
+  expect(await page.evaluate(() => (window as unknown as { seen: object }).seen)).toEqual({ headings: 0, emphasis: 0, source: true });
+  const direction = (text: string) => answer.getByText(text).evaluate((element) => getComputedStyle(element).direction);
+  expect(await direction('שלום')).toBe('rtl');
+  expect(await direction('left')).toBe('ltr');
+  expect(await direction('مرحبا')).toBe('rtl');
+  expect(await direction('code')).toBe('ltr');
+  await expectNoOverflow(page);
 });
 
 test('a failure says that it was free and offers another try', async ({ page }) => {

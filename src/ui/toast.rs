@@ -7,6 +7,7 @@ use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, EventTarget};
 
+use super::keys::is_composing;
 use super::roving::focus;
 use super::{Icon, IconButton, IconName};
 
@@ -109,7 +110,7 @@ pub fn ToastRegion(
     };
     let dismiss_newest = move |event: ev::KeyboardEvent| {
         let newest = toasts.shown.read_untracked().last().map(|(id, _)| *id);
-        if let Some(id) = newest.filter(|_| event.key() == "Escape") {
+        if let Some(id) = newest.filter(|_| event.key() == "Escape" && !is_composing(&event)) {
             event.prevent_default();
             toasts.dismiss_focused(id, event.target());
         }

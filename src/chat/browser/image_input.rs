@@ -10,6 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{ClipboardEvent, DragEvent, File, FileList, FileReader, HtmlElement, HtmlInputElement};
 
 use super::components::composer::composer_field;
+use super::shrink;
 use super::thread::Thread;
 use crate::i18n::{Text, fill, t};
 use crate::platform::browser::api::Failure;
@@ -19,6 +20,8 @@ use crate::ui::{IconButton, IconName};
 /// As many as the server takes with one message, and of that size.
 const MOST: usize = 4;
 const LARGEST: f64 = 4.0 * 1024.0 * 1024.0;
+/// A data URL of that size: Base64 makes four bytes of three.
+const LONGEST_URL: usize = 4 * 1024 * 1024 / 3 * 4;
 
 /// Makes the composer take what is pasted and dropped, once.
 pub(super) fn prepare(thread: Thread) {
@@ -55,7 +58,9 @@ fn take(thread: Thread, event: &Event) {
     };
     let Some(data) = files else { return };
     let has_files = data.types().includes(&JsValue::from_str("Files"), 0);
-    if has_files {
+    // Office programs put a picture of a text beside it.
+    let has_text = &*event.type_() == "paste" && data.get_data("text/plain").is_ok_and(|text| !text.is_empty());
+    if has_files && !has_text {
         // Else the browser would show the file in the place of the page.
         event.prevent_default();
         if let Some(files) = data.files() {
@@ -74,26 +79,23 @@ fn take_picked(thread: Thread, input: &HtmlInputElement) {
 
 fn add(thread: Thread, files: &FileList) {
     for file in (0..files.length()).filter_map(|index| files.get(index)) {
-        if ImageType::parse(&file.type_()).is_none() {
-            thread.fail(Failure::of_text(Text::OnlyTheseImages));
-        } else if file.size() > LARGEST {
-            thread.fail(Failure::of_text(Text::ImageTooLarge));
-        } else {
-            spawn_local(read(thread, file));
-        }
+        spawn_local(take_file(thread, file));
     }
 }
 
-/// Keeps a file as a data URL.
-async fn read(thread: Thread, file: File) {
-    let Ok(reader) = FileReader::new() else { return };
-    let loaded = js_sys::Promise::new(&mut |resolve, _| {
-        reader.set_onloadend(Some(&resolve));
-        // It fails only for a reader that is busy.
-        drop(reader.read_as_data_url(&file));
-    });
-    drop(JsFuture::from(loaded).await);
-    let url = reader.result().ok().and_then(|result| result.as_string());
+/// Keeps a file as a data URL, made smaller if it is a photo as phones take them.
+async fn take_file(thread: Thread, file: File) {
+    let is_known = ImageType::parse(&file.type_()).is_some();
+    let url = if is_known && file.size() <= LARGEST {
+        read(file).await
+    } else {
+        let smaller = shrink::to_jpeg(&file).await.filter(|url| url.len() <= LONGEST_URL);
+        let Some(url) = smaller else {
+            let text = if is_known { Text::ImageTooLarge } else { Text::OnlyTheseImages };
+            return thread.fail(Failure::of_text(text));
+        };
+        Some(url)
+    };
     let failure = match (url, thread.images.try_get_untracked()) {
         (_, None) => return,
         (Some(url), Some(images)) if images.len() < MOST => {
@@ -104,6 +106,18 @@ async fn read(thread: Thread, file: File) {
         (None, Some(_)) => Text::ImageUnreadable,
     };
     thread.fail(Failure::of_text(failure));
+}
+
+/// A file as a data URL.
+async fn read(file: File) -> Option<String> {
+    let reader = FileReader::new().ok()?;
+    let loaded = js_sys::Promise::new(&mut |resolve, _| {
+        reader.set_onloadend(Some(&resolve));
+        // It fails only for a reader that is busy.
+        drop(reader.read_as_data_url(&file));
+    });
+    drop(JsFuture::from(loaded).await);
+    reader.result().ok().and_then(|result| result.as_string())
 }
 
 /// The images that go with the next question, each with a button to take it away.

@@ -5,13 +5,12 @@ pub mod components;
 pub mod drafts;
 mod image_input;
 pub mod markdown;
-#[cfg(test)]
-pub(crate) mod markdown_corpus;
 mod older;
 pub mod page;
 mod provider_choice;
 pub mod request;
 mod send;
+mod shrink;
 mod stream;
 pub mod talk;
 pub mod thread;

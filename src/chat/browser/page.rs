@@ -57,7 +57,7 @@ pub fn ChatPage() -> impl IntoView {
     };
     view! {
         <div class="flex h-full flex-col">
-            <h1 class="sr-only">{title}</h1>
+            <h1 dir="auto" class="sr-only">{title}</h1>
             {content}
             <Composer thread />
             <p class="sr-only" role="status" aria-live="polite">{thread.announcement}</p>

@@ -11,7 +11,7 @@ use super::client;
 use crate::chat::{PROVIDER_COOKIE, PROVIDERS_ID};
 use crate::i18n::{Text, t};
 use crate::layout::WorkspaceContext;
-use crate::ui::set_cookie;
+use crate::ui::{is_composing, set_cookie};
 
 /// Asks how everybody is.
 pub(super) async fn open(workspace: WorkspaceContext) {
@@ -58,7 +58,7 @@ fn follow(panel: &HtmlElement, workspace: WorkspaceContext, event: &Event) {
         }
         // The arrow keys press too, but only a pointer has made up its mind.
         "click" => event.dyn_ref::<MouseEvent>().is_some_and(|event| event.detail() > 0),
-        _ => event.dyn_ref::<KeyboardEvent>().is_some_and(|event| event.key() == "Enter"),
+        _ => event.dyn_ref::<KeyboardEvent>().is_some_and(|event| event.key() == "Enter" && !is_composing(event)),
     };
     if is_final {
         let panel = panel.clone();

@@ -9,14 +9,21 @@ use crate::chat::{Author, ChatRequest, ImageRef, Message, MessageState};
 use crate::platform::browser::api::Failure;
 
 /// Where a question comes from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Question {
-    /// The composer.
-    Draft,
-    /// The editor, in the place of the message that it edits.
-    Edited,
+    /// The composer, as it was when the key was pressed.
+    Draft(Draft),
+    /// The editor, as it was then, in the place of the message that it edits.
+    Edited(String),
     /// It was asked before, and another answer is wanted than one that was kept.
     Again,
+}
+
+/// What the composer held.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub text: String,
+    pub images: Vec<String>,
 }
 
 /// A message on its way to the server, already on the screen.
@@ -34,27 +41,25 @@ pub(super) struct Sending {
 pub(super) async fn ask(thread: Thread, question: Question) {
     // The page may be gone, or another one was faster.
     if thread.busy.try_get_untracked() != Some(false) {
+        if let Question::Draft(draft) = question {
+            thread.put_back(draft);
+        }
         return;
     }
     let before = thread.entries.get_untracked();
-    let (kept, message) = match question {
-        Question::Draft => (Some(before.len()), thread.draft.get_untracked()),
-        Question::Edited => {
-            (before.iter().position(|entry| entry.editing.get_untracked()), thread.edited.get_untracked())
-        }
+    let (kept, message) = match &question {
+        Question::Draft(draft) => (Some(before.len()), draft.text.clone()),
+        Question::Edited(text) => (before.iter().position(|entry| entry.editing.get_untracked()), text.clone()),
         Question::Again => {
             let last = before.iter().rposition(|entry| entry.message.read_untracked().author == Author::User);
             (last, last.map(|last| before[last].message.read_untracked().content.clone()).unwrap_or_default())
         }
     };
     let Some(kept) = kept.filter(|_| !message.trim().is_empty()) else { return };
-    if let Question::Draft = question {
-        thread.draft.set(String::new());
-    }
     // Those that were shown before are known by their ids; those that were not yet stored are still here.
-    let images = match question {
-        Question::Draft => std::mem::take(&mut *thread.images.write()),
-        Question::Edited | Question::Again => {
+    let images = match &question {
+        Question::Draft(draft) => draft.images.clone(),
+        Question::Edited(_) | Question::Again => {
             before[kept].message.read_untracked().images.iter().map(|image| image.id.clone()).collect()
         }
     };
@@ -95,14 +100,9 @@ pub(super) fn take_back(thread: Thread, sending: Sending, request: ChatRequest, 
     let older = before.first().and_then(|first| now.iter().position(|entry| entry.key == first.key)).unwrap_or(0);
     thread.entries.set(now.into_iter().take(older).chain(before).collect());
     match (question, key) {
-        (Question::Draft, _) => {
-            thread.images.set(request.images);
-            // What was typed meanwhile stays, below.
-            let typed = thread.draft.get_untracked();
-            thread.draft.set(if typed.is_empty() { text } else { format!("{text}\n{typed}") });
-        }
-        (Question::Edited, Some(key)) => thread.edit(key, text),
-        (Question::Edited | Question::Again, _) => {}
+        (Question::Draft(_), _) => thread.put_back(Draft { text, images: request.images }),
+        (Question::Edited(_), Some(key)) => thread.edit(key, text),
+        (Question::Edited(_) | Question::Again, _) => {}
     }
     thread.fail(failure);
     thread.busy.set(false);

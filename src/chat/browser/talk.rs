@@ -72,11 +72,17 @@ pub(super) async fn load_conversation(id: String) -> Result<Conversation, Failur
 
 async fn run(thread: Thread, turn: u32, task: Task) {
     let is_early = matches!(task, Task::Prepare);
+    let unsent = if let Task::Ask(Question::Draft(draft)) = &task { Some(draft.clone()) } else { None };
     match start(thread, turn, task).await {
         Ok(work) => work.await,
         // Nobody has asked for anything yet.
         Err(_) if is_early => {}
-        Err(_) => thread.fail(Failure::default()),
+        Err(_) => {
+            if let Some(draft) = unsent {
+                thread.put_back(draft);
+            }
+            thread.fail(Failure::default());
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use leptos::task::spawn_local;
 
 use super::components::composer::focus_composer;
 use super::components::message_editor::load_editor;
-use super::send::Question;
+use super::send::{Draft, Question};
 use super::{drafts, talk};
 use crate::chat::{ChatRequest, Conversation, Message, MessageState};
 use crate::i18n::Text;
@@ -229,15 +229,24 @@ impl Thread {
         }
     }
 
-    /// Sends what the composer holds.
+    /// Sends what the composer holds now: what is typed on while the code for it comes is the next message.
     pub fn send(self) {
         focus_composer();
-        talk::ask(self, Question::Draft);
+        let text = std::mem::take(&mut *self.draft.write());
+        let images = std::mem::take(&mut *self.images.write());
+        talk::ask(self, Question::Draft(Draft { text, images }));
+    }
+
+    /// Puts what was not sent back into the composer, above what was typed meanwhile.
+    pub(super) fn put_back(self, Draft { text, images }: Draft) {
+        let Some(typed) = self.draft.try_get_untracked() else { return };
+        self.draft.set(if typed.is_empty() { text } else { format!("{text}\n{typed}") });
+        self.images.update(|shown| drop(shown.splice(0..0, images)));
     }
 
     /// Sends what the editor holds, in the place of the message that it edits.
     pub fn send_edited(self) {
-        talk::ask(self, Question::Edited);
+        talk::ask(self, Question::Edited(self.edited.get_untracked()));
     }
 
     /// Asks the last question again, and for another answer than one that was kept.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 
 use super::conversations::Parts;
+use crate::chat::browser::markdown::closed;
 use crate::chat::{Author, Conversation, Message, MessageState};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::query;
@@ -108,7 +109,7 @@ fn markdown_head(conversation: &Conversation) -> String {
     let mut text = format!("# {title}\n\n*{created_at} · Tessera*\n");
     if let Some(prompt) = system_prompt {
         text.push_str("\n## System prompt\n\n");
-        push_closed(&mut text, prompt);
+        text.push_str(&closed(prompt));
     }
     text
 }
@@ -116,7 +117,7 @@ fn markdown_head(conversation: &Conversation) -> String {
 fn push_markdown(text: &mut String, message: &Message) {
     // Writing to a text does not fail.
     _ = write!(text, "\n## {} · {}\n\n", speaker(message), message.created_at);
-    push_closed(text, &message.content);
+    text.push_str(&closed(&message.content));
     if let Some(note) = note(message.state) {
         _ = writeln!(text, "\n*{note}*");
     }
@@ -145,32 +146,6 @@ const fn note(state: MessageState) -> Option<&'static str> {
     }
 }
 
-/// Adds a text with its last line ended, and the block of code closed in which it breaks off: what follows is none of it.
-fn push_closed(text: &mut String, content: &str) {
-    let content = content.trim_end();
-    text.push_str(content);
-    if !content.is_empty() {
-        text.push('\n');
-    }
-    let mut fence: Option<&str> = None;
-    for line in content.lines() {
-        let line = line.trim_start();
-        let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'));
-        let marks = mark.map_or(0, |mark| line.len() - line.trim_start_matches(mark).len());
-        match fence {
-            None if marks >= 3 => fence = Some(&line[..marks]),
-            Some(open) if marks >= open.len() && line.starts_with(open) && line[marks..].trim().is_empty() => {
-                fence = None;
-            }
-            _ => {}
-        }
-    }
-    if let Some(fence) = fence {
-        text.push_str(fence);
-        text.push('\n');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,20 +159,5 @@ mod tests {
             assert_eq!(file_name(nothing), "conversation");
         }
         assert!(file_name(&"word ".repeat(40)).len() <= NAME_CHARS);
-    }
-
-    #[test]
-    fn a_block_of_code_that_breaks_off_is_closed() {
-        let closed = |content: &str| {
-            let mut text = String::new();
-            push_closed(&mut text, content);
-            text
-        };
-        assert_eq!(closed("plain"), "plain\n");
-        assert_eq!(closed("```rust\nlet x"), "```rust\nlet x\n```\n");
-        assert_eq!(closed("```\na\n```\n"), "```\na\n```\n");
-        assert_eq!(closed("````md\n```\na\n```"), "````md\n```\na\n```\n````\n");
-        assert_eq!(closed("~~~\n```"), "~~~\n```\n~~~\n");
-        assert_eq!(closed(""), "");
     }
 }

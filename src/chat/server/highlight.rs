@@ -1,5 +1,5 @@
-//! The final HTML of an answer, made once on the server: as in `markdown.rs`, with coloured code, and then through
-//! `ammonia` as a second wall that keeps only what we write ourselves.
+//! The final HTML of an answer, made once on the server: as in `markdown/`, with coloured code and typeset formulas, and then
+//! through `ammonia` as a second wall that keeps only what we write ourselves.
 //!
 //! Colours are classes (style/highlight.css), as the CSP forbids inline styles. There are few of them, and short: the
 //! scopes of the grammar would make the HTML five times as long.
@@ -24,11 +24,12 @@ use syntect::highlighting::{
 use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 use syntect::util::LinesWithEndings;
 
-use crate::chat::browser::markdown::{escape, is_own_image, to_html_with};
+use super::formulas;
+use crate::chat::browser::markdown::{Formula, Special, escape, is_own_image, to_html_with};
 
 /// Longer lines stay plain: grammars take quadratic time on some, and nobody reads them.
 const MAX_LINE_BYTES: usize = 2_000;
-/// What all the code of one answer may take to colour; what is left then stays plain.
+/// What all the code of one answer may take to colour, and all its formulas to typeset; what is left then stays plain.
 const MAX_TIME: Duration = Duration::from_millis(300);
 
 /// Class, and the scopes that get it.
@@ -107,19 +108,36 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(sanitizer);
 /// The whole text as safe HTML with coloured code.
 #[must_use]
 pub fn to_final_html(markdown: &str) -> String {
-    // From the first line on: loading grammars is done once, and must not cost the first text its colours.
-    let until = OnceCell::new();
-    let html = to_html_with(markdown, &|language, code, html| {
+    SANITIZER.clean(&to_html_with(markdown, &Final::default())).to_string()
+}
+
+/// Coloured code and typeset formulas, in a time that has an end.
+#[derive(Default)]
+struct Final {
+    code_until: OnceCell<Instant>,
+    formulas_until: OnceCell<Instant>,
+}
+
+impl Special for Final {
+    fn code(&self, language: &str, code: &str, html: &mut String) {
         let grammars = grammars_for(language);
         match grammars.as_ref().and_then(|all| Some((all, find(all, language)?))) {
             Some((all, grammar)) => {
-                let until = *until.get_or_init(|| Instant::now() + MAX_TIME);
+                // From the first line on: loading grammars is done once, and must not cost the first text its colours.
+                let until = *self.code_until.get_or_init(|| Instant::now() + MAX_TIME);
                 write_colored(all, grammar, code, html, until);
             }
             None => escape(code, html),
         }
-    });
-    SANITIZER.clean(&html).to_string()
+    }
+
+    fn formula(&self, formula: &Formula, html: &mut String) {
+        let until = *self.formulas_until.get_or_init(|| Instant::now() + MAX_TIME);
+        match formulas::typeset(formula, until) {
+            Some(mathml) => html.push_str(&mathml),
+            None => formula.write_source(html),
+        }
+    }
 }
 
 /// Grammars that know the language; `None` when there are none.
@@ -179,7 +197,62 @@ fn write_colored(grammars: &SyntaxSet, grammar: &SyntaxReference, code: &str, ht
     }
 }
 
-/// Lets pass what `markdown.rs` and this file write, and nothing else.
+/// The elements of a formula: those of `MathML` Core that hold no address and no HTML.
+const MATH_TAGS: [&str; 25] = [
+    "annotation",
+    "math",
+    "mfrac",
+    "mi",
+    "mmultiscripts",
+    "mn",
+    "mo",
+    "mover",
+    "mpadded",
+    "mphantom",
+    "mprescripts",
+    "mroot",
+    "mrow",
+    "mspace",
+    "msqrt",
+    "mstyle",
+    "msub",
+    "msubsup",
+    "msup",
+    "mtable",
+    "mtd",
+    "mtext",
+    "mtr",
+    "munder",
+    "munderover",
+];
+/// What they may say of themselves.
+const MATH_ATTRIBUTES: [&str; 21] = [
+    "accent",
+    "accentunder",
+    "columnspan",
+    "depth",
+    "display",
+    "displaystyle",
+    "fence",
+    "form",
+    "height",
+    "largeop",
+    "linethickness",
+    "lspace",
+    "mathvariant",
+    "maxsize",
+    "minsize",
+    "movablelimits",
+    "rspace",
+    "scriptlevel",
+    "stretchy",
+    "symmetric",
+    "width",
+];
+/// No space in a formula is wider, in any unit that there is.
+const WIDEST: f32 = 10.0;
+
+/// Lets pass what `markdown/`, `formulas.rs` and this file write, and nothing else.
 fn sanitizer() -> Builder<'static> {
     let tags = [
         "a",
@@ -201,8 +274,10 @@ fn sanitizer() -> Builder<'static> {
         "ol",
         "p",
         "pre",
+        "semantics",
         "span",
         "strong",
+        "sup",
         "table",
         "tbody",
         "td",
@@ -214,26 +289,34 @@ fn sanitizer() -> Builder<'static> {
     let attributes: &[(&str, &[&str])] = &[
         ("a", &["href", "target"]),
         ("button", &["type", "data-copy"]),
-        ("code", &["class"]),
-        ("div", &["class", "tabindex"]),
-        ("h3", &["class"]),
-        ("h4", &["class"]),
-        ("h5", &["class"]),
-        ("h6", &["class"]),
+        ("annotation", &["encoding"]),
+        ("blockquote", &["dir"]),
+        ("code", &["class", "dir"]),
+        ("div", &["class", "dir", "tabindex"]),
+        ("h3", &["class", "dir"]),
+        ("h4", &["class", "dir"]),
+        ("h5", &["class", "dir"]),
+        ("h6", &["class", "dir"]),
         ("img", &["src", "alt", "loading"]),
         ("input", &["type", "checked", "disabled", "aria-label"]),
+        ("li", &["dir"]),
+        ("mtd", &["class"]),
         ("ol", &["start"]),
-        ("p", &["class"]),
-        ("pre", &["tabindex"]),
-        ("span", &["class"]),
+        ("p", &["class", "dir"]),
+        ("pre", &["dir", "tabindex"]),
+        ("span", &["class", "dir"]),
+        ("table", &["dir"]),
         ("td", &["class"]),
         ("th", &["class", "scope"]),
     ];
-    let attributes: HashMap<_, _> =
+    let mut attributes: HashMap<_, _> =
         attributes.iter().map(|(tag, names)| (*tag, names.iter().copied().collect::<HashSet<_>>())).collect();
+    for tag in MATH_TAGS {
+        attributes.entry(tag).or_default().extend(MATH_ATTRIBUTES);
+    }
     let mut builder = Builder::empty();
     builder
-        .tags(tags.into())
+        .tags(tags.into_iter().chain(MATH_TAGS).collect())
         .tag_attributes(attributes)
         .url_schemes(["http", "https", "mailto"].into())
         .url_relative(UrlRelative::PassThrough)
@@ -246,10 +329,12 @@ fn sanitizer() -> Builder<'static> {
 fn is_ours(tag: &str, name: &str, value: &str) -> bool {
     match (tag, name) {
         ("code", "class") => value.starts_with("language-") && !value.contains(char::is_whitespace),
-        ("div", "class") => matches!(value, "code-block" | "code-head" | "table-scroll"),
-        ("p", "class") => value == "raw",
-        ("span", "class") => CLASSES.iter().any(|(class, _)| *class == value),
-        ("td" | "th", "class") => matches!(value, "left" | "center" | "right"),
+        ("div", "class") => matches!(value, "code-block" | "code-head" | "footnote" | "table-scroll"),
+        ("p", "class") => matches!(value, "raw" | "sources"),
+        ("span", "class") => value == "math" || CLASSES.iter().any(|(class, _)| *class == value),
+        ("mtd" | "td" | "th", "class") => matches!(value, "left" | "center" | "right"),
+        (_, "dir") => matches!(value, "auto" | "ltr"),
+        ("annotation", "encoding") => value == "application/x-tex",
         (_, "class") => value.strip_prefix("heading-").is_some_and(|level| level.len() == 1),
         ("img", "src") => is_own_image(value),
         ("a", "href") => value.contains(':'),
@@ -257,6 +342,10 @@ fn is_ours(tag: &str, name: &str, value: &str) -> bool {
         ("button", "type") => value == "button",
         ("input", "type") => value == "checkbox",
         (_, "tabindex") => value == "0",
+        _ if MATH_TAGS.contains(&tag) => {
+            let number = value.trim_end_matches(|unit: char| unit.is_ascii_lowercase() || unit == '%');
+            number.is_empty() || number.parse::<f32>().is_ok_and(|number| number.abs() <= WIDEST)
+        }
         _ => true,
     }
 }
@@ -266,8 +355,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::chat::browser::markdown::corpus::{ATTACKS, assert_safe, markdown};
     use crate::chat::browser::markdown::to_html;
-    use crate::chat::browser::markdown_corpus::{ATTACKS, assert_safe, markdown};
 
     #[test]
     fn code_is_coloured_by_class() {

@@ -10,6 +10,7 @@ mod context_window;
 pub mod conversations;
 mod events;
 mod export;
+mod formulas;
 pub mod highlight;
 pub mod image_messages;
 mod order;

@@ -24,7 +24,7 @@ pub fn SharedPage(
     view! {
         <article class="mx-auto w-full max-w-3xl space-y-6 px-4 py-8 [&_[data-copy]]:hidden">
             <header class="space-y-1 border-b border-line pb-4">
-                <h1 class="text-2xl font-semibold tracking-tight break-words">{title}</h1>
+                <h1 dir="auto" class="text-2xl font-semibold tracking-tight break-words">{title}</h1>
                 <p class="text-sm text-ink-soft">{t(Text::SharedConversation)} " · " <Timestamp at=created_at /></p>
             </header>
             <ol class="space-y-6" aria-label=t(Text::Conversation)>
@@ -47,7 +47,7 @@ fn SharedMessage(
         Author::User => Either::Left(view! {
             <li class="flex min-w-0 justify-end" data-author="user">
                 <h2 class="sr-only">{t(Text::Question)}</h2>
-                <p class="max-w-[85%] min-w-0 rounded-md bg-sunken px-4 py-2 break-words whitespace-pre-wrap">{content}</p>
+                <p dir="auto" class="max-w-[85%] min-w-0 rounded-md bg-sunken px-4 py-2 break-words whitespace-pre-wrap [unicode-bidi:plaintext]">{content}</p>
             </li>
         }),
         Author::Assistant => Either::Right(view! {

@@ -17,7 +17,7 @@ use crate::layout::WorkspaceContext;
 use crate::layout::client::search_conversations;
 use crate::layout::commands::{Action, Command, commands, conversation_command};
 use crate::platform::browser::navigation::{History, Navigation};
-use crate::ui::{Eager, Icon};
+use crate::ui::{Eager, Icon, is_composing};
 
 const PALETTE_ID: &str = "palette";
 const LIST_ID: &str = "palette-list";
@@ -111,6 +111,9 @@ fn CommandPalette(
         }
     });
     let follow_keys = move |event: ev::KeyboardEvent| {
+        if is_composing(&event) {
+            return;
+        }
         let last = matching.read_untracked().len().saturating_sub(1);
         let now = selected.get_untracked();
         match &*event.key() {
@@ -118,7 +121,7 @@ fn CommandPalette(
             "ArrowUp" => selected.set(now.checked_sub(1).unwrap_or(last)),
             "PageDown" => selected.set((now + 8).min(last)),
             "PageUp" => selected.set(now.saturating_sub(8)),
-            "Enter" if !event.is_composing() => run(now),
+            "Enter" => run(now),
             "k" if event.ctrl_key() || event.meta_key() => open.set(false),
             _ => return,
         }
@@ -220,7 +223,7 @@ fn Line(
             on:mousemove=move |_| selected.set(index)
         >
             <Icon name=command.icon class="size-4 shrink-0" />
-            <span class="min-w-0 truncate">{command.label}</span>
+            <span dir="auto" class="min-w-0 truncate">{command.label}</span>
         </div>
     }
 }

@@ -17,6 +17,7 @@ pub fn ConversationSearch() -> impl IntoView {
             <input
                 id=FIELD_ID
                 type="search"
+                dir="auto"
                 placeholder=t(Text::Search)
                 aria-label=t(Text::SearchConversations)
                 class="mx-3 mb-3 h-9 rounded-md border border-line bg-surface px-3 text-sm noscript:hidden"

@@ -15,7 +15,7 @@ use crate::i18n::{Text, count, fill, t};
 use crate::layout::client::{search_conversations, text_of};
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::page_data::go_to_sign_in;
-use crate::ui::{Button, ButtonSize, ButtonVariant};
+use crate::ui::{Button, ButtonSize, ButtonVariant, is_composing};
 
 /// How long the field must be quiet before the server is asked.
 const QUIET: Duration = Duration::from_millis(250);
@@ -68,7 +68,7 @@ pub fn SearchResults() -> impl IntoView {
     listen("keydown", move |event| {
         let event: ev::KeyboardEvent = event.unchecked_into();
         // In a drawer, Escape closes the drawer once there is nothing to clear.
-        if event.key() == "Escape" && !query.read_untracked().is_empty() {
+        if event.key() == "Escape" && !is_composing(&event) && !query.read_untracked().is_empty() {
             event.prevent_default();
             clear();
         }
@@ -94,7 +94,7 @@ pub fn SearchResults() -> impl IntoView {
                     <div class="flex">
                         <ConversationLink id title />
                     </div>
-                    <p class="line-clamp-2 px-3 pb-2 text-xs break-words text-ink-soft empty:hidden">{snippet}</p>
+                    <p dir="auto" class="line-clamp-2 px-3 pb-2 text-xs break-words text-ink-soft empty:hidden">{snippet}</p>
                 </li>
             }
         };

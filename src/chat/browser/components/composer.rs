@@ -11,7 +11,7 @@ use crate::chat::browser::thread::Thread;
 use crate::chat::browser::{drafts, talk};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
-use crate::ui::{Button, ButtonVariant, IconName};
+use crate::ui::{Button, ButtonVariant, IconName, is_send};
 
 const FIELD_ID: &str = "composer";
 /// From so many characters before the limit on, the rest is counted.
@@ -46,8 +46,7 @@ pub fn Composer(
         }
     };
     let send_on_enter = move |event: ev::KeyboardEvent| {
-        // 229: Safari ends a composition before it tells of the key.
-        if event.key() == "Enter" && !event.shift_key() && !event.is_composing() && event.key_code() != 229 {
+        if is_send(&event) {
             event.prevent_default();
             if let Some(form) = composer_field().and_then(|field| field.form()) {
                 // It fails only for a form that has left the document.
@@ -84,6 +83,7 @@ pub fn Composer(
                 <textarea
                     id=FIELD_ID
                     name="message"
+                    dir="auto"
                     aria-label=t(Text::Message)
                     aria-describedby="composer-price"
                     placeholder=t(Text::AskAnything)

@@ -12,7 +12,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::wasm_split::wasm_split;
 
-use crate::chat::browser::markdown::{escape, last_block, to_html};
+use crate::chat::browser::markdown::{escape, last_block, to_html, unfinished_to_html};
 use crate::chat::{Message, MessageState};
 
 /// A part of an answer as HTML.
@@ -27,9 +27,10 @@ struct Rendered {
 
 // With what talks to the server: both are needed for the first answer.
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split)]
-fn render_markdown(text: String) -> Rendered {
+fn render_markdown(text: String, is_running: bool) -> Rendered {
     let at = last_block(&text);
-    Rendered { finished: to_html(&text[..at]), finished_bytes: at, last: to_html(&text[at..]) }
+    let last = if is_running { unfinished_to_html } else { to_html };
+    Rendered { finished: to_html(&text[..at]), finished_bytes: at, last: last(&text[at..]) }
 }
 
 /// How far the page shows the answer.
@@ -63,7 +64,7 @@ pub fn LiveMarkdown(
     });
     view! {
         <div class="markdown">
-            <div node_ref=page.last class="whitespace-pre-wrap" inner_html=so_far></div>
+            <div node_ref=page.last dir="auto" class="whitespace-pre-wrap" inner_html=so_far></div>
         </div>
     }
 }
@@ -78,7 +79,7 @@ struct Page {
 
 impl Page {
     async fn get_ready(self, progress: Rc<Cell<Progress>>) {
-        drop(render_markdown(String::new()).await);
+        drop(render_markdown(String::new(), true).await);
         if self.ready.try_set(true).is_none() {
             if let Some(last) = self.last.get_untracked() {
                 last.set_class_name("");
@@ -109,9 +110,10 @@ impl Page {
         if self.ready.try_get_untracked() == Some(true) {
             let Some(message) = self.message.try_read_untracked() else { return };
             let rest = message.content.get(shown..).map(str::to_owned);
+            let is_running = message.state == MessageState::Running;
             drop(message);
             if let Some(rest) = rest {
-                let rendered = render_markdown(rest).await;
+                let rendered = render_markdown(rest, is_running).await;
                 // Neither can fail: the element is in the document, as it is ours.
                 drop(last.insert_adjacent_html("beforebegin", &rendered.finished));
                 last.set_inner_html(&rendered.last);

@@ -9,7 +9,7 @@ use super::composer::{char_count, line_count};
 use crate::chat::browser::thread::Thread;
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
-use crate::ui::{Button, ButtonSize, ButtonVariant, Eager};
+use crate::ui::{Button, ButtonSize, ButtonVariant, Eager, is_composing};
 
 type EditorView = fn(Thread) -> AnyView;
 
@@ -65,7 +65,7 @@ fn MessageEditor(
         }
     };
     let escape = move |event: ev::KeyboardEvent| {
-        if event.key() == "Escape" {
+        if event.key() == "Escape" && !is_composing(&event) {
             thread.leave_editor();
         }
     };
@@ -74,6 +74,7 @@ fn MessageEditor(
             <textarea
                 node_ref=input
                 class="field-sizing-content block max-h-64 w-full resize-none bg-transparent outline-none"
+                dir="auto"
                 aria-label=t(Text::EditedText)
                 rows=Signal::derive(move || line_count(&text.read()))
                 prop:value=text

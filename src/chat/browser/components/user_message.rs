@@ -45,7 +45,7 @@ pub fn UserMessage(
                     disabled=thread.busy
                 />
                 <BranchButton thread key />
-                <p class="max-w-[85%] min-w-0 rounded-md bg-sunken px-4 py-2 break-words whitespace-pre-wrap">{text}</p>
+                <p dir="auto" class="max-w-[85%] min-w-0 rounded-md bg-sunken px-4 py-2 break-words whitespace-pre-wrap [unicode-bidi:plaintext]">{text}</p>
             </div>
         })
     };

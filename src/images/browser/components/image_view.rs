@@ -14,7 +14,7 @@ use crate::images::browser::viewing::Viewed;
 use crate::images::filter::image_address;
 use crate::images::{Filter, ImageStatus};
 use crate::platform::browser::navigation::History;
-use crate::ui::{EmptyState, Icon, IconName, Skeleton};
+use crate::ui::{EmptyState, Icon, IconName, Skeleton, is_composing};
 
 /// The image, what can be done with it, and what is known of it.
 #[component]
@@ -151,7 +151,7 @@ fn follow_keys(collection: Collection, zoomed: RwSignal<bool>, go: Callback<Opti
         let is_held = event.ctrl_key() || event.meta_key() || event.alt_key() || event.shift_key();
         let is_busy = document().query_selector(in_the_way).ok().flatten().is_some();
         let Some(Viewed { tile, newer, older }) = collection.viewed.get_untracked() else { return };
-        if is_held || is_busy || event.default_prevented() {
+        if is_held || is_busy || is_composing(&event) || event.default_prevented() {
             return;
         }
         let is_zoomed = zoomed.get_untracked();

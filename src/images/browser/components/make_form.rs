@@ -14,7 +14,7 @@ use crate::images::Studio;
 use crate::images::browser::collection::Collection;
 use crate::images::browser::draft;
 use crate::images::browser::send::{Wish, make};
-use crate::ui::{Alert, AlertTone};
+use crate::ui::{Alert, AlertTone, is_send};
 
 const FIELD_ID: &str = "image-prompt";
 /// From so many characters before the limit on, the rest is counted.
@@ -64,8 +64,7 @@ pub fn MakeForm(
         );
     };
     let make_on_enter = move |event: ev::KeyboardEvent| {
-        // 229: Safari ends a composition before it tells of the key.
-        if event.key() == "Enter" && !event.shift_key() && !event.is_composing() && event.key_code() != 229 {
+        if is_send(&event) {
             event.prevent_default();
             if let Some(form) = prompt_field().and_then(|field| field.form()) {
                 // It fails only for a form that has left the document.
@@ -98,6 +97,7 @@ pub fn MakeForm(
                     <textarea
                         id=FIELD_ID
                         name="prompt"
+                        dir="auto"
                         aria-label=t(Text::ImagePrompt)
                         placeholder=t(Text::ImagePromptPlaceholder)
                         required

@@ -7,10 +7,11 @@ use web_sys::{Element, HtmlElement, HtmlInputElement};
 
 use crate::images::ImageStatus;
 use crate::images::browser::collection::{Collection, Tile};
+use crate::ui::is_composing;
 
 /// Does what a key is for.
 pub fn follow_key(collection: Collection, event: &ev::KeyboardEvent) {
-    if event.ctrl_key() || event.meta_key() || event.alt_key() || event.default_prevented() {
+    if event.ctrl_key() || event.meta_key() || event.alt_key() || is_composing(event) || event.default_prevented() {
         return;
     }
     let Some(focused) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
