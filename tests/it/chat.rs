@@ -38,7 +38,7 @@ async fn a_single_message_is_read_by_its_author_only() {
     let path = format!("/api/chat/{}", body["data"]["messageId"].as_str().unwrap());
     let (status, message) = user.get_json(&path).await;
     assert_eq!((status, &message["data"]["state"]), (200, &json!("complete")));
-    assert_eq!(message["data"]["html"], "<p>word1 word2 word3</p>\n");
+    assert_eq!(message["data"]["html"], "<p dir=\"auto\">word1 word2 word3</p>\n");
     let (status, refused) = other.get_json(&path).await;
     assert_eq!((status, &refused["code"]), (404, &json!("not_found")));
 }

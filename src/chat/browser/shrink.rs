@@ -17,7 +17,7 @@ pub(super) async fn to_jpeg(file: &File) -> Option<String> {
     let options = Object::new();
     // Phones say in the file which way up it is.
     Reflect::set(&options, &"imageOrientation".into(), &"from-image".into()).ok()?;
-    let bitmap = call(&js_sys::global(), "createImageBitmap", &[file.into(), options.into()])?;
+    let bitmap = call(&js_sys::global(), "createImageBitmap", &[JsValue::from(file.clone()), options.into()])?;
     let bitmap = JsFuture::from(bitmap.dyn_into::<Promise>().ok()?).await.ok()?;
     let side = |name: &str| Reflect::get(&bitmap, &name.into()).ok()?.as_f64();
     let (width, height) = fitted(side("width")?, side("height")?);

@@ -25,7 +25,8 @@ use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 use syntect::util::LinesWithEndings;
 
 use super::formulas;
-use crate::chat::browser::markdown::{Formula, Special, escape, is_own_image, to_html_with};
+use crate::chat::browser::markdown::links::is_own_image;
+use crate::chat::browser::markdown::{Formula, Special, escape, to_html_with};
 
 /// Longer lines stay plain: grammars take quadratic time on some, and nobody reads them.
 const MAX_LINE_BYTES: usize = 2_000;

@@ -12,7 +12,7 @@
 pub(crate) mod corpus;
 mod emphasis;
 mod fences;
-mod links;
+pub(in crate::chat) mod links;
 mod math;
 mod pieces;
 #[cfg(test)]
@@ -20,7 +20,6 @@ mod specification;
 mod writer;
 
 pub use fences::closed;
-pub(in crate::chat) use links::is_own_image;
 pub use math::Formula;
 use pieces::Prepared;
 pub use writer::Special;

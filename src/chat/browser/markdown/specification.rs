@@ -1,4 +1,4 @@
-//! Tests only: the examples of CommonMark and of GitHub's dialect, which set-up fetches (`scripts/setup.sh test`).
+//! Tests only: the examples of `CommonMark` and of GitHub's dialect, which set-up fetches (`scripts/setup.sh test`).
 //!
 //! What is compared is what is read: the parts of each example, written by the parser's own writer. Ours writes other tags on
 //! purpose (`writer.rs`): raw HTML is text, headings begin at the third level, addresses of no scheme are no links, foreign
