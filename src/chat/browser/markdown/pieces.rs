@@ -109,9 +109,14 @@ impl<'a> Prepared<'a> {
         pieces.all
     }
 
+    /// Whether there is something of ours in a text of the parser.
+    fn is_changed(&self, text: &str) -> bool {
+        !self.shifts.is_empty() && text.contains([OPEN, emphasis::MARK])
+    }
+
     /// A text of the parser as it was written.
     fn restored<'b>(&self, text: CowStr<'b>) -> CowStr<'b> {
-        if self.shifts.is_empty() || !text.contains([OPEN, emphasis::MARK]) {
+        if !self.is_changed(&text) {
             return text;
         }
         let mut restored = String::with_capacity(text.len());
@@ -198,7 +203,7 @@ impl<'a> Pieces<'a, '_> {
     fn push(&mut self, event: Event<'a>) {
         let of = self.of;
         match event {
-            Event::Text(text) if !self.is_code && text.contains([OPEN, emphasis::MARK]) => {
+            Event::Text(text) if !self.is_code && of.is_changed(&text) => {
                 of.split(&text, |part| {
                     self.all.push(match part {
                         Ok(text) => Piece::Event(Event::Text(text.to_owned().into())),
