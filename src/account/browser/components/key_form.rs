@@ -46,27 +46,9 @@ pub fn KeyForm(
             <fieldset class="min-w-0 space-y-3" aria-describedby=is_described>
                 <legend class="pb-1.5 text-sm font-medium">{t(Text::WhatItMay)}</legend>
                 <input type="hidden" name="scoped" value="1" />
-                <Checkbox
-                    id="key-spend"
-                    name="spend"
-                    label=scope_text(Scope::Spend)
-                    hint=Some(t(Text::ScopeSpendHint))
-                    checked=spends
-                />
-                <Checkbox
-                    id="key-read"
-                    name="read"
-                    label=scope_text(Scope::Read)
-                    hint=Some(t(Text::ScopeReadHint))
-                    checked=reads
-                />
-                <Checkbox
-                    id="key-manage"
-                    name="manage"
-                    label=scope_text(Scope::Manage)
-                    hint=Some(t(Text::ScopeManageHint))
-                    checked=manages
-                />
+                <ScopeBox scope=Scope::Spend checked=spends />
+                <ScopeBox scope=Scope::Read checked=reads />
+                <ScopeBox scope=Scope::Manage checked=manages />
                 {scopes_error.map(|error| view! { <p id="scopes-error" class="text-sm text-danger">{error}</p> })}
             </fieldset>
             <div class="grid gap-5 sm:grid-cols-3">
@@ -93,4 +75,20 @@ pub fn KeyForm(
             <Button label=t(Text::MakeAKey) variant=ButtonVariant::Primary kind="submit" />
         </form>
     }
+}
+
+/// A box for something that a key may do.
+#[component]
+fn ScopeBox(
+    /// What it may do.
+    scope: Scope,
+    /// Whether it may.
+    checked: bool,
+) -> impl IntoView {
+    let (id, name, hint) = match scope {
+        Scope::Spend => ("key-spend", "spend", Text::ScopeSpendHint),
+        Scope::Read => ("key-read", "read", Text::ScopeReadHint),
+        Scope::Manage => ("key-manage", "manage", Text::ScopeManageHint),
+    };
+    view! { <Checkbox id name label=scope_text(scope) hint=Some(t(hint)) checked /> }
 }
