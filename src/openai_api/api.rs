@@ -37,6 +37,7 @@ use crate::platform::http::envelope::{ApiError, ApiJson, event_stream, idempoten
 use crate::platform::http::keep_alive::{json_once_taken, keep_alive};
 use crate::platform::http::request_id::{current_request_id, in_request};
 use crate::platform::jobs::JobEvent;
+use crate::platform::limits::Slot;
 
 type Events = BoxStream<'static, Arc<JobEvent>>;
 
@@ -117,6 +118,7 @@ async fn create_completion(
     let ApiJson(request, bytes) = body?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
     let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
+    let slot = is_stream.then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
     let (turns, terms) = request.read(&chat).await?;
     let (asked, leash) = ask(&chat, &caller, turns, terms, idempotency).await?;
     // It may be megabytes, and the answer may take minutes.
@@ -127,7 +129,7 @@ async fn create_completion(
     let completion = Completion { id: asked.reply, model, created, with_usage };
     let events = stream::once(async { first }).chain(events).boxed();
     let response = if is_stream {
-        stream_answer(completion, events, leash)
+        stream_answer(completion, events, leash, slot)
     } else {
         // Somebody answers, so a success is to be expected.
         keep_alive(begun, ready(()), async move {
@@ -224,7 +226,7 @@ fn read<'a, T: serde::Deserialize<'a>>(event: &'a JobEvent) -> AppResult<T> {
 }
 
 /// Passes the tokens on as they come. Dropped with the connection, and the leash with it.
-fn stream_answer(completion: Completion, events: Events, leash: Leash<DoneEvent>) -> Response {
+fn stream_answer(completion: Completion, events: Events, leash: Leash<DoneEvent>, slot: Option<Slot>) -> Response {
     let chunks = stream::unfold(Some((completion, events, leash, true)), |streaming| async move {
         let (completion, mut events, mut leash, is_first) = streaming?;
         if is_first {
@@ -256,5 +258,5 @@ fn stream_answer(completion: Completion, events: Events, leash: Leash<DoneEvent>
             }
         }
     });
-    event_stream(chunks.flat_map(stream::iter).map(|chunk| Event::default().data(chunk)), "no-cache", None)
+    event_stream(chunks.flat_map(stream::iter).map(|chunk| Event::default().data(chunk)), "no-cache", slot)
 }

@@ -92,12 +92,43 @@ async fn a_user_follows_only_so_many_streams_at_once() {
     let body = json!({"message": "one more"});
     let (status, refused) = answer(user.post("/api/chat").header(ACCEPT, "text/event-stream").json(&body)).await;
     assert_eq!((status, refused["code"].as_str()), (429, Some("rate_limited")));
+    // A client of `/v1` follows one as well; what comes whole is none.
+    let program = user.with_key(&json!({})).await;
+    let ask =
+        |stream: bool| json!({"model": "tessera", "messages": [{"role": "user", "content": "hi"}], "stream": stream});
+    let (status, refused) = program.post_json("/v1/chat/completions", &ask(true)).await;
+    assert_eq!((status, refused["error"]["code"].as_str()), (429, Some("rate_limit_exceeded")), "{refused}");
     // Nothing was begun, and others are not concerned.
     assert_eq!(user.credits().await["held"], 1);
+    assert_eq!(program.post_json("/v1/chat/completions", &ask(false)).await.0, 200);
     drop(other.chat_stream(&json!({"message": "hi"})).await);
     drop(second);
     for _ in 0..200 {
         if events().send().await.unwrap().status() == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("a stream that was left is counted for ever");
+}
+
+#[tokio::test]
+async fn a_stream_of_v1_is_counted_until_it_ends() {
+    let app = TestApp::start_with(&[("MAX_STREAMS_PER_USER", "1")]).await;
+    let user = app.user().await;
+    let program = user.with_key(&json!({})).await;
+    let body =
+        |content: &str| json!({"model": "tessera", "messages": [{"role": "user", "content": content}], "stream": true});
+    let ask = |content: &str| program.post("/v1/chat/completions").json(&body(content)).send();
+    let open = ask("#tokens=1 #stall").await.unwrap();
+    assert_eq!(open.status(), 200);
+    assert_eq!(ask("hi").await.unwrap().status(), 429);
+    // Any stream of the user is one.
+    let request = user.post("/api/chat").header(ACCEPT, "text/event-stream").json(&json!({"message": "hi"}));
+    assert_eq!(request.send().await.unwrap().status(), 429);
+    drop(open);
+    for _ in 0..200 {
+        if ask("hi").await.unwrap().status() == 200 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
