@@ -7,6 +7,7 @@ mod device;
 pub mod email;
 mod form_page;
 pub mod forms;
+mod guessing;
 pub mod key_api;
 pub mod keys;
 pub mod page;

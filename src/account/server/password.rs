@@ -1,11 +1,13 @@
 //! Password hashing: argon2id, off the async threads, so many at a time and no more.
 
+use std::sync::Arc;
+
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString, rand_core::OsRng};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
-use zxcvbn::{Score, zxcvbn};
 
+use super::guessing;
 use crate::platform::error::{AppError, AppResult};
 
 /// OWASP's floor for argon2id: 19 MiB, 2 passes, 1 lane.
@@ -21,13 +23,14 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAA
 /// Hashes and checks passwords.
 pub struct Passwords {
     /// Each hash takes 19 MiB and tens of milliseconds of a core.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for Passwords {
     /// As many at a time as there are cores.
     fn default() -> Self {
-        Self { permits: Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)) }
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { permits: Arc::new(Semaphore::new(cores)) }
     }
 }
 
@@ -45,11 +48,7 @@ impl Passwords {
     /// # Errors
     /// [`AppError::Internal`].
     pub async fn is_guessable(&self, password: String, known: Vec<String>) -> AppResult<bool> {
-        let is_weak = move || {
-            let known: Vec<_> = known.iter().map(String::as_str).collect();
-            zxcvbn(&normalised(&password), &known).score() < Score::Two
-        };
-        self.run(is_weak).await
+        self.run(move || guessing::is_guessable(&normalised(&password), &known)).await
     }
 
     /// Whether the password is the one that was hashed, also as it was typed, for hashes from before passwords were normalised;
@@ -73,7 +72,12 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> AppResult<T> {
-        let _permit = self.permits.acquire().await.map_err(|_| AppError::Internal)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| AppError::Internal)?;
+        let work = move || {
+            // It goes with the work, which nobody can stop: whoever asked may go away.
+            let _permit = permit;
+            work()
+        };
         tokio::task::spawn_blocking(work).await.map_err(|_| AppError::Internal)
     }
 }
@@ -128,6 +132,33 @@ mod tests {
         ] {
             assert_eq!(passwords.verify(typed.into(), Some(hash.clone())).await.unwrap(), right, "{typed} {hash}");
         }
+    }
+
+    /// Whoever goes away leaves its work behind, which takes its memory until it ends.
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_any_more_keeps_its_place() {
+        let passwords = Arc::new(Passwords::default());
+        let places = passwords.permits.available_permits();
+        let mut left = Vec::new();
+        for _ in 0..places {
+            let (tell, has_begun) = tokio::sync::oneshot::channel();
+            let (let_go, wait) = std::sync::mpsc::channel::<()>();
+            let asking = passwords.clone();
+            let task = tokio::spawn(async move {
+                let work = move || {
+                    tell.send(()).unwrap();
+                    wait.recv().is_err()
+                };
+                asking.run(work).await
+            });
+            has_begun.await.unwrap();
+            task.abort();
+            assert!(task.await.unwrap_err().is_cancelled());
+            left.push(let_go);
+        }
+        assert_eq!(passwords.permits.available_permits(), 0);
+        drop(left);
+        assert!(passwords.hash("correct horse".into()).await.is_ok(), "there is a place again");
     }
 
     #[tokio::test]

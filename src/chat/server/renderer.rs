@@ -31,7 +31,7 @@ type Key = (Language, [u8; 32]);
 /// Renders each answer once.
 pub struct Renderer {
     kept: Cache<Key, Arc<str>>,
-    workers: Semaphore,
+    workers: Arc<Semaphore>,
     strangers: Semaphore,
 }
 
@@ -41,7 +41,7 @@ impl Default for Renderer {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             kept: Cache::builder().weigher(bytes).max_capacity(MOST_BYTES).build(),
-            workers: Semaphore::new(cores),
+            workers: Arc::new(Semaphore::new(cores)),
             strangers: Semaphore::new(STRANGERS),
         }
     }
@@ -74,10 +74,14 @@ impl Renderer {
         let language = current_language();
         let key = (language, Sha256::digest(markdown).into());
         let make = async {
-            let _worker = self.workers.acquire().await.map_err(|_| AppError::Unavailable)?;
+            let worker = self.workers.clone().acquire_owned().await.map_err(|_| AppError::Unavailable)?;
             let markdown = markdown.to_owned();
             // Highlighting is work for a core, not for the async threads; it speaks the language of the request.
-            let html = spawn_blocking(move || in_language_here(language, || highlight::to_final_html(&markdown)));
+            let html = spawn_blocking(move || {
+                // It goes with the work, which goes on when nobody waits for it any more.
+                let _worker = worker;
+                in_language_here(language, || highlight::to_final_html(&markdown))
+            });
             html.await.map(Arc::from).map_err(|_| AppError::Internal)
         };
         self.kept.try_get_with(key, make).await.map_err(|error: Arc<AppError>| (*error).clone())

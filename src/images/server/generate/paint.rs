@@ -114,8 +114,13 @@ impl Easel<'_> {
             prompt: self.images.config.keeps_prompt.then(|| self.work.prompt.clone()),
         };
         // Decoding and encoding is work for a core, not for the async threads, and takes some memory.
-        let _permit = DARKROOM.acquire().await.map_err(|_| ProviderError::Unavailable("no place".to_owned()))?;
-        let developed = tokio::task::spawn_blocking(move || develop(&bytes, &provenance)).await;
+        let permit = DARKROOM.acquire().await.map_err(|_| ProviderError::Unavailable("no place".to_owned()))?;
+        let developed = tokio::task::spawn_blocking(move || {
+            // It goes with the work, which goes on when it is stopped.
+            let _permit = permit;
+            develop(&bytes, &provenance)
+        })
+        .await;
         let developed = developed.map_err(|_| ProviderError::Malformed("a picture that cannot be read".to_owned()))?;
         developed.map_err(|error| ProviderError::Malformed(error.to_string()).into())
     }
