@@ -11,6 +11,7 @@ use tessera::app::config::Config;
 use tessera::app::stores::Stores;
 use tessera::chat::server::store::NewExchange;
 use tessera::platform::db::mongo::to_bson;
+use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ConversationId, MessageId, UserId};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -47,12 +48,17 @@ async fn with_clock(vars: &[(String, String)], offset: &str) -> Program {
     Program::start(vars).await
 }
 
+/// Where the database is.
+fn uri_in(vars: &[(String, String)]) -> &str {
+    &vars.iter().find(|(name, _)| name == "MONGODB_URI").unwrap().1
+}
+
 impl Servers {
     async fn start(clocks: &[&str]) -> Self {
         let (mongod, upstream) = (Mongod::start(Kind::Standalone).await, FakeOpenAi::start().await);
         let vars = variables(&upstream, &[("MONGODB_URI", &mongod.uri())]);
         let programs = join_all(clocks.iter().map(|clock| with_clock(&vars, clock))).await;
-        let stores = contracts::open_at(&vars.iter().find(|(name, _)| name == "MONGODB_URI").unwrap().1).await;
+        let stores = contracts::open_at(uri_in(&vars)).await;
         Self { _mongod: mongod, upstream, programs, vars, stores }
     }
 
@@ -165,6 +171,18 @@ async fn a_server_whose_clock_is_days_off_forgets_nobodys_key() {
     }
     assert_eq!(user.credits().await["available"], before);
     assert_eq!(servers.upstream.calls(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_published_is_noted_by_the_clock_of_the_database() {
+    let servers = Servers::start(&["+3600s"]).await;
+    let user = servers.user().await;
+    assert_eq!(user.chat("#tokens=2").await.0, 200);
+    let options = mongodb::options::ClientOptions::parse(uri_in(&servers.vars)).await.unwrap();
+    let name = options.default_database.clone().unwrap();
+    let published = mongodb::Client::with_options(options).unwrap().database(&name).collection::<Document>("published");
+    let noted = published.find_one(doc! {}).await.unwrap().unwrap().get_i64("at").unwrap();
+    assert!((now_millis() - noted).abs() < 60_000, "{} ms off", noted - now_millis());
 }
 
 /// As messages were stored before they had a place: in the order of their ids.

@@ -73,7 +73,7 @@ impl Database {
     #[must_use]
     pub fn now(&self) -> i64 {
         match self {
-            Self::Sqlite(sqlite) => sqlite.clock.now(),
+            Self::Sqlite(sqlite) => sqlite.now(),
             Self::Mongo(mongo) => mongo.now(),
         }
     }

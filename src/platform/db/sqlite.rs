@@ -38,7 +38,7 @@ pub struct Sqlite {
     /// A queue for each [`Lane`].
     reads: [Sender<Read>; 3],
     /// That of this machine.
-    pub(super) clock: Clock,
+    clock: Clock,
 }
 
 /// Who waits for whom: each reader takes the work of its lane and of those before it.
@@ -153,6 +153,12 @@ impl Sqlite {
         };
         // The writer itself waits no longer than `BUSY_TIMEOUT` for another process.
         wait(written, None).await
+    }
+
+    /// What the database's clock says now, in milliseconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// As [`super::Database::probe`].

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::documents::Entry;
 use crate::credits::EntryKind;
 use crate::credits::server::store::{Drift, HoldId};
+use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreResult, now_millis};
 use crate::platform::ids::WorkId;
 
 /// What was given back and is looked up at a time.
@@ -27,15 +27,19 @@ pub(super) struct Published {
 }
 
 #[derive(Clone)]
-pub(super) struct PublishedWork(Collection<Published>);
+pub(super) struct PublishedWork {
+    mongo: Mongo,
+    published: Collection<Published>,
+}
 
 impl PublishedWork {
     pub(super) fn new(mongo: &Mongo) -> Self {
-        Self(mongo.collection("published", Durability::Relaxed))
+        Self { mongo: mongo.clone(), published: mongo.collection("published", Durability::Relaxed) }
     }
 
     pub(super) async fn mark(&self, HoldId { id, user }: HoldId) -> StoreResult<()> {
-        let (published, new) = (self.0.clone(), Published { hold: to_bson(id), user: to_bson(user), at: now_millis() });
+        let new = Published { hold: to_bson(id), user: to_bson(user), at: self.mongo.now() };
+        let published = self.published.clone();
         match run(async move { published.insert_one(new).await }).await {
             Err(error) if !is_duplicate(&error) => Err(error),
             _ => Ok(()),
@@ -43,7 +47,7 @@ impl PublishedWork {
     }
 
     pub(super) async fn contains(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
-        let (published, own) = (self.0.clone(), doc! { "_id": to_bson(id), "user": to_bson(user) });
+        let (published, own) = (self.published.clone(), doc! { "_id": to_bson(id), "user": to_bson(user) });
         Ok(run(async move { published.find_one(own).await }).await?.is_some())
     }
 }
@@ -79,7 +83,8 @@ impl GivenBack {
             return Ok(Vec::new());
         }
         let ids: Vec<_> = waiting.iter().map(|(hold, _)| to_bson(*hold)).collect();
-        let found: Vec<Published> = self.published.0.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await?;
+        let found: Vec<Published> =
+            self.published.published.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await?;
         let found: HashSet<WorkId> = found.into_iter().map(|published| from_bson(published.hold)).collect();
         let mut is_new = |hold: &WorkId| found.contains(hold) && self.found.insert(*hold);
         Ok(waiting.into_iter().filter(|(hold, _)| is_new(hold)).map(|(_, drift)| drift).collect())

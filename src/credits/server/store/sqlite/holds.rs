@@ -63,10 +63,10 @@ pub(super) fn open_holds(connection: &Connection, user: UserId) -> StoreResult<V
     Ok(holds)
 }
 
-pub(super) fn mark_published(connection: &Connection, HoldId { id, user }: HoldId) -> StoreResult<()> {
+pub(super) fn mark_published(connection: &Connection, HoldId { id, user }: HoldId, now: i64) -> StoreResult<()> {
     connection
         .prepare_cached("UPDATE holds SET published_at = ?3 WHERE id = ?1 AND user_id = ?2 AND published_at IS NULL")?
-        .execute(params![id, user, now_millis()])?;
+        .execute(params![id, user, now])?;
     Ok(())
 }
 

@@ -99,7 +99,8 @@ impl CreditStore for SqliteCreditStore {
     }
 
     async fn mark_published(&self, hold: HoldId) -> StoreResult<()> {
-        self.db.write(Durability::Relaxed, move |connection| mark_published(connection, hold)).await
+        let now = self.db.now();
+        self.db.write(Durability::Relaxed, move |connection| mark_published(connection, hold, now)).await
     }
 
     async fn is_published(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
