@@ -140,6 +140,7 @@ async fn gallery(count: usize) -> [f64; 4] {
             height,
             placeholder: format!("data:image/webp;base64,{}", "A".repeat(180)),
             credits: 2,
+            bytes: 1_500_000,
         };
         let finished = FinishedImage {
             id: new.id,

@@ -15,7 +15,7 @@ use super::stores::{Stores, build_storage};
 use crate::account::server::password::Passwords;
 use crate::account::server::{Account, AccountParts};
 use crate::api_docs::api::ApiDocs;
-use crate::chat::server::attachments::AttachmentRoom;
+use crate::chat::server::attachments::Attachments;
 use crate::chat::server::image_messages::ImageReplies;
 use crate::chat::server::providers::{ChatProvider, GuardedProvider};
 use crate::chat::server::renderer::Renderer;
@@ -25,6 +25,7 @@ use crate::credits::server::Credits;
 use crate::document::app_page::Pages;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
+use crate::images::server::room::Room;
 use crate::images::server::storage::ObjectStore;
 use crate::images::server::{Images, ImagesParts};
 use crate::landing::server::Landing;
@@ -105,13 +106,18 @@ impl AppState {
         };
         let feed = redis.clone().map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
         let site = Site::new(config.site.clone(), leptos);
+        let room = Room {
+            made: stores.images.clone(),
+            sent: Arc::new(Attachments(stores.chats.clone())),
+            quota: config.chat.attachment_quota,
+        };
         let account = Account::new(AccountParts {
             site: site.clone(),
             config: config.accounts.clone(),
             store: stores.accounts.clone(),
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
-            images: Arc::new(AttachmentRoom { store: stores.chats.clone(), quota: config.chat.attachment_quota }),
+            images: Arc::new(room.clone()),
             passwords: Passwords::default(),
             free_credits: config.credits.free,
         });
@@ -135,6 +141,7 @@ impl AppState {
             store: stores.images.clone(),
             providers: image_providers.into_iter().map(GuardedImageProvider::new).map(Arc::new).collect(),
             objects,
+            room,
             cleaner: Notify::new(),
             generation: generation.clone(),
             listener: Arc::new(ImageReplies { replies: stores.chats.clone(), images: stores.images.clone() }),

@@ -207,10 +207,10 @@ pub const fn say(text: Text) -> &'static str {
         Text::ProviderResting => "{name} failed several times in a row. It is tried again in {seconds} s.",
         Text::ProviderRefusing => "{name} has refused the last {count} requests.",
         Text::NoRoomForImages => {
-            "Your images take {used} of {quota} MiB, and these do not fit. Delete a conversation with images to make room."
+            "Your images take {used} of {quota} MiB, and no more fit. Delete images, or conversations with images, to make room."
         }
-        Text::ImagesShown => "Images shown to models",
-        Text::ImagesShownOf => "{used} of {quota} MiB",
+        Text::StoredImages => "Your images",
+        Text::StoredImagesOf => "{used} of {quota} MiB",
         Text::NoModelFile => {
             "There is no file of the model {name}. `make build` fetches one, or set LOCAL_MODEL to a GGUF file."
         }

@@ -278,7 +278,7 @@ pub enum Text {
     // Account
     Name,
     Email,
-    ImagesShown,
+    StoredImages,
     ApiKeys,
     ApiKeysExplained,
     TheHttpApi,
@@ -397,7 +397,7 @@ pub enum Text {
     // Pages without a script: what follows is not sent to the browser
     SiteTitle,
     NoRoomForImages,
-    ImagesShownOf,
+    StoredImagesOf,
     ImageInConversation,
     SiteDescription,
     LandingTitle,

@@ -193,10 +193,10 @@ pub const fn say(text: Text) -> &'static str {
         Text::ProviderResting => "{name} 连续失败多次，{seconds} 秒后再试。",
         Text::ProviderRefusing => "{name} 拒绝了最近的 {count} 个请求。",
         Text::NoRoomForImages => {
-            "您的图片已占用 {used} MiB（上限 {quota} MiB），放不下这些图片。请删除带图片的对话以腾出空间。"
+            "您的图片已占用 {used} MiB（上限 {quota} MiB），放不下更多图片。请删除图片或带图片的对话以腾出空间。"
         }
-        Text::ImagesShown => "发给模型的图片",
-        Text::ImagesShownOf => "{used} MiB，上限 {quota} MiB",
+        Text::StoredImages => "您的图片",
+        Text::StoredImagesOf => "{used} MiB，上限 {quota} MiB",
         Text::NoModelFile => {
             "没有模型 {name} 的文件。运行 `make build` 可以下载，或将 LOCAL_MODEL 设为一个 GGUF 文件。"
         }

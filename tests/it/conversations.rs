@@ -4,6 +4,7 @@ use reqwest::Method;
 use reqwest::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
+use crate::mongod::{Kind, Mongod};
 use crate::responses::{ChatAnswer, Conversation, ShareLink, data, items, refusal};
 use crate::support::{TestApp, User, answer};
 
@@ -296,9 +297,12 @@ async fn hidden_conversations_are_nowhere_to_be_seen() {
     assert_eq!(user.post_json("/api/chat", &json!({"message": "more", "conversationId": id})).await.0, 404);
 }
 
-#[tokio::test]
-async fn a_shared_conversation_shows_strangers_the_images_that_were_made_in_it() {
-    let app = TestApp::start().await;
+async fn messages(user: &User, id: &str) -> Vec<Value> {
+    user.get_json(&format!("/api/conversations/{id}")).await.1["data"]["messages"].as_array().unwrap().clone()
+}
+
+async fn show_images_to_strangers(vars: &[(&str, &str)]) {
+    let app = TestApp::start_with(vars).await;
     let (user, visitor) = (app.user().await, app.visitor());
     let (status, told) = user.chat("/image a fox").await;
     assert_eq!(status, 200, "{told}");
@@ -325,6 +329,54 @@ async fn a_shared_conversation_shows_strangers_the_images_that_were_made_in_it()
         visitor.get(&format!("/share/{}/images/{image}/{file}", "A".repeat(43))).send().await.unwrap().status(),
         404
     );
+    // A branch, and a branch of that, show what they took along, and nothing that came later.
+    let body = json!({"message": "/image a hen", "conversationId": id});
+    let (_, later) = user.post_json("/api/chat", &body).await;
+    let (_, later) = user.get_json(&format!("/api/chat/{}", later["data"]["messageId"].as_str().unwrap())).await;
+    let later = later["data"]["content"].as_str().unwrap().split("/api/images/").nth(1).unwrap()[..36].to_owned();
+    assert_eq!(get(&later).await.status(), 200);
+    let mut branch = (id.clone(), told["data"]["messageId"].as_str().unwrap().to_owned());
+    for _ in 0..2 {
+        let body = json!({"messageId": branch.1});
+        let (status, made) = user.post_json(&format!("/api/conversations/{}/branch", branch.0), &body).await;
+        assert_eq!(status, 201, "{made}");
+        let made = made["data"]["id"].as_str().unwrap().to_owned();
+        let last = messages(&user, &made).await.pop().unwrap();
+        let link = share(&user, &made).await.1["data"]["url"].as_str().unwrap().to_owned();
+        let shared = link.strip_prefix("http://localhost:3000").unwrap();
+        assert!(
+            visitor
+                .get(shared)
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap()
+                .contains(&format!("{shared}/images/{image}/"))
+        );
+        for (image, status) in [(image, 200), (later.as_str(), 404), (other.as_str(), 404)] {
+            let path = format!("{shared}/images/{image}/{file}");
+            assert_eq!(visitor.get(&path).send().await.unwrap().status(), status, "{path}");
+        }
+        branch = (made, last["id"].as_str().unwrap().to_owned());
+    }
+    // What was replaced is shown no more.
+    let question = &messages(&user, &id).await[2]["id"];
+    let body = json!({"message": "another question", "conversationId": id, "replaces": question});
+    assert_eq!(user.post_json("/api/chat", &body).await.0, 200);
+    assert_eq!(get(&later).await.status(), 404);
     answer(user.request(Method::DELETE, &format!("/api/conversations/{id}/share"))).await;
     assert_eq!(get(image).await.status(), 404);
+}
+
+#[tokio::test]
+async fn a_shared_conversation_shows_strangers_the_images_that_were_made_in_it() {
+    show_images_to_strangers(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_conversation_shows_its_images_over_mongodb() {
+    let mongod = Mongod::start(Kind::Standalone).await;
+    show_images_to_strangers(&[("MONGODB_URI", &mongod.uri())]).await;
 }

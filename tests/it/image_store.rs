@@ -36,6 +36,7 @@ pub fn made(image: &NewImage) -> FinishedImage {
         height: 1300,
         placeholder: "data:image/webp;base64,AA".into(),
         credits: 2,
+        bytes: 1000,
     };
     FinishedImage {
         id: image.id,
@@ -199,6 +200,26 @@ over_every_store! {
         assert!(images.find(user, ids[2]).await.unwrap().unwrap().favorite);
         assert!(images.set_favorite(user, ids[2], false).await.unwrap());
         assert_eq!(count("", true).await, 0);
+    }
+
+    async fn files_are_added_up_and_given_back(stores) {
+        let (images, user) = (stores.images, UserId::now_v7());
+        let conversation = ConversationId::now_v7();
+        assert_eq!(images.bytes(user).await.unwrap(), 0);
+        let first = complete(images.as_ref(), user, "first").await;
+        complete(images.as_ref(), user, "second").await;
+        complete(images.as_ref(), UserId::now_v7(), "somebody else's").await;
+        let talked = NewImage { shown_in: Some((conversation, MessageId::now_v7())), ..new_image(user, "in a talk") };
+        images.begin(talked.clone()).await.unwrap();
+        assert_eq!(images.bytes(user).await.unwrap(), 2000, "what is being made takes nothing yet");
+        images.finish(made(&talked)).await.unwrap();
+        assert_eq!(images.bytes(user).await.unwrap(), 3000);
+        images.finish(made(&talked)).await.unwrap();
+        images.delete_of_conversation(user, conversation).await.unwrap();
+        images.delete(user, vec![first]).await.unwrap();
+        assert_eq!(images.bytes(user).await.unwrap(), 1000);
+        images.delete_of_user(user).await.unwrap();
+        assert_eq!(images.bytes(user).await.unwrap(), 0);
     }
 
     async fn neighbors_are_those_that_can_be_shown(stores) {

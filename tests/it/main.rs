@@ -34,6 +34,8 @@ mod forgotten;
 mod full_disk;
 mod hook;
 mod image_failures;
+mod image_order;
+mod image_room;
 mod image_store;
 mod images;
 mod languages;

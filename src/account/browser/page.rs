@@ -43,7 +43,7 @@ fn Keys(
 ) -> impl IntoView {
     let AccountData { keys, base_url, images, new_key, refused } = data;
     view! {
-        <p class="text-sm text-ink-soft">{t(Text::ImagesShown)} ": " {images}</p>
+        <p class="text-sm text-ink-soft">{t(Text::StoredImages)} ": " {images}</p>
         <section aria-labelledby="keys" class="space-y-4">
             <div class="space-y-1">
                 <h2 id="keys" class="text-lg font-semibold">
@@ -51,7 +51,7 @@ fn Keys(
                 </h2>
                 <p class="text-sm text-ink-soft">
                     {t(Text::ApiKeysExplained)} " "
-                    <code class="rounded-md bg-sunken px-1.5 py-0.5 break-all text-ink">{base_url}</code> " "
+                    <code class="inline-block max-w-full rounded-md bg-sunken px-1.5 py-0.5 break-all text-ink">{base_url}</code> " "
                     <a href="/api/docs" rel="external" class="font-medium text-accent underline">
                         {t(Text::TheHttpApi)}
                     </a>

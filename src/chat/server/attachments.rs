@@ -10,10 +10,10 @@ use tokio::sync::Semaphore;
 use super::Chat;
 use super::providers::Turn;
 use super::store::ChatStore;
-use crate::account::server::StoredImages;
 use crate::chat::ImageRef;
-use crate::i18n::{Text, fill};
 use crate::images::server::picture::{self, PictureError};
+use crate::images::server::room::SentImages;
+use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{AttachmentId, UserId};
 use crate::platform::image_type::ImageType;
@@ -78,8 +78,10 @@ pub(super) async fn read(sent: Vec<String>) -> AppResult<Vec<Sent>> {
         return Ok(Vec::new());
     }
     // Megabytes are work for a core, not for the async threads; and a small file may hold a large picture.
-    let _turn = DECODING.acquire().await.map_err(|_| AppError::Internal)?;
+    let turn = DECODING.acquire().await.map_err(|_| AppError::Internal)?;
     let read = tokio::task::spawn_blocking(move || {
+        // It goes with the work, which goes on when nobody waits for it any more.
+        let _turn = turn;
         let read_one = |(number, text): (usize, &String)| match text.parse() {
             Ok(id) => Ok(Sent::Before(id)),
             Err(_) => read_data_url(text)
@@ -122,46 +124,23 @@ pub(super) async fn resolve(chat: &Chat, user: UserId, sent: &[Sent]) -> AppResu
     Ok(images)
 }
 
-/// Whether there is room for these images of a user. Two requests at once may both find that there is: the last image may
-/// reach beyond.
+/// Whether there is room for these images of a user.
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `images`.
 pub(super) async fn check_room(chat: &Chat, user: UserId, images: &[Image]) -> AppResult<()> {
     let new: usize = images.iter().map(|image| image.bytes.len()).sum();
-    if new == 0 {
-        return Ok(());
-    }
-    let quota = chat.config.attachment_quota;
-    let taken = chat.store.image_bytes(user).await?;
-    if taken.saturating_add(u64::try_from(new).unwrap_or(u64::MAX)) <= quota {
-        return Ok(());
-    }
-    Err(invalid(tell(Text::NoRoomForImages, taken, quota)))
+    if new == 0 { Ok(()) } else { chat.images.room.check(user, u64::try_from(new).unwrap_or(u64::MAX)).await }
 }
 
-/// What a user's images take, as the page of the account shows it.
-pub struct AttachmentRoom {
-    pub store: Arc<dyn ChatStore>,
-    /// In bytes.
-    pub quota: u64,
-}
+/// What images that are shown to models take.
+pub struct Attachments(pub Arc<dyn ChatStore>);
 
 #[async_trait]
-impl StoredImages for AttachmentRoom {
-    async fn describe(&self, user: UserId) -> AppResult<String> {
-        Ok(tell(Text::ImagesShownOf, self.store.image_bytes(user).await?, self.quota))
+impl SentImages for Attachments {
+    async fn bytes(&self, user: UserId) -> StoreResult<u64> {
+        self.0.image_bytes(user).await
     }
-}
-
-fn tell(text: Text, taken: u64, quota: u64) -> String {
-    fill(text, &[("used", &to_mebibytes(taken)), ("quota", &to_mebibytes(quota))])
-}
-
-/// As people read it, without the unit.
-fn to_mebibytes(bytes: u64) -> String {
-    let tenths = bytes.saturating_mul(10) / (1024 * 1024);
-    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// Fetches the images of what was said before: the newest, as many as fit; the others are left out.

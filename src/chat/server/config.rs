@@ -20,7 +20,7 @@ pub struct ChatConfig {
     pub cache_ttl: Duration,
     /// `MAX_MESSAGE_CHARS` (1000).
     pub max_message_chars: usize,
-    /// `ATTACHMENT_QUOTA_MIB` (256): what the images that one user has shown to models may take, in bytes here.
+    /// `ATTACHMENT_QUOTA_MIB` (256): what the images of one user may take, those made and those shown to models, in bytes here.
     pub attachment_quota: u64,
 }
 

@@ -16,6 +16,7 @@ use crate::chat::{
 };
 use crate::i18n::{Text, fill, t};
 use crate::images::server::storage::Rendition;
+use crate::images::server::store::Found;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{ConversationId, ImageId, MessageId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
@@ -134,23 +135,19 @@ impl Chat {
         Ok(conversation)
     }
 
-    /// The file of an image that a shared conversation shows, because it was made there. An address that a model wrote opens
-    /// nothing.
+    /// The file of an image that a shared conversation shows, because it was made there or in what that is a branch of. An
+    /// address that a model wrote opens nothing.
     ///
     /// # Errors
     /// [`AppError::NotFound`].
     pub async fn load_shared_image(&self, token: &str, id: ImageId, rendition: Rendition) -> AppResult<Bytes> {
-        let Conversation { id: conversation, messages, .. } =
-            self.store.find_shared(hash_secret(token)).await?.ok_or(AppError::NotFound)?;
-        let conversation = conversation.parse().map_err(|_| AppError::Internal)?;
-        let address = format!("/api/images/{id}/");
-        for message in messages.iter().filter(|message| message.content.contains(&address)) {
-            let reply = message.id.parse().map_err(|_| AppError::Internal)?;
-            if self.images.store.find_shown(conversation, reply).await? == Some(id) {
-                return self.images.load_bytes(id, rendition).await;
-            }
+        let Found::Ended { credits: 1.., shown_in: Some((_, reply)) } = self.images.store.look_up(id).await? else {
+            return Err(AppError::NotFound);
+        };
+        if !self.store.is_shared(hash_secret(token), reply).await? {
+            return Err(AppError::NotFound);
         }
-        Err(AppError::NotFound)
+        self.images.load_bytes(id, rendition).await
     }
 }
 

@@ -13,6 +13,7 @@ pub mod page;
 pub mod picture;
 pub mod providers;
 pub mod recovery;
+pub mod room;
 pub mod service;
 pub mod storage;
 pub mod store;
@@ -27,6 +28,7 @@ use tokio::sync::Notify;
 use self::config::ImagesConfig;
 use self::listener::ImageListener;
 use self::providers::GuardedImageProvider;
+use self::room::Room;
 use self::storage::ObjectStore;
 use self::store::ImageStore;
 use crate::generation::Generation;
@@ -47,6 +49,8 @@ pub struct ImagesParts {
     /// In the order in which they are asked; never empty.
     pub providers: Vec<Arc<GuardedImageProvider>>,
     pub objects: Arc<dyn ObjectStore>,
+    /// What the images of a user may take.
+    pub room: Room,
     /// Told when there are files to delete.
     pub cleaner: Notify,
     pub generation: Generation,

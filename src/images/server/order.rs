@@ -71,7 +71,8 @@ impl Images {
     ///
     /// # Errors
     /// [`AppError::RateLimited`], [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`],
-    /// [`AppError::Conflict`] when too many are being made, [`AppError::Unavailable`].
+    /// [`AppError::Conflict`] when too many are being made, [`AppError::InvalidInput`] naming `images` when there is no room
+    /// for one more, [`AppError::Unavailable`].
     pub async fn generate_image(
         &self,
         caller: &Caller,
@@ -105,6 +106,10 @@ impl Images {
     /// As [`Images::generate_image`].
     pub async fn reserve(&self, payer: &Payer, spec: ImageSpec) -> AppResult<Reservation> {
         let ImageSpec { prompt, aspect_ratio, seed, order, shown_in, delivery } = spec;
+        if let Err(error) = self.room.check(payer.user, 1).await {
+            let repeated = self.generation.find_repeated(payer).await?;
+            return repeated.map(|id| Reservation::Repeated(id.into())).ok_or(error);
+        }
         // Dropped with all that it claims, should there be nothing to make.
         let route = self.generation.plan(WorkKind::Image, order)?;
         let hold = match self.generation.begin(payer, WorkKind::Image, ImageId::now_v7(), self.price).await? {

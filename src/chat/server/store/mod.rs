@@ -230,6 +230,8 @@ pub trait ChatStore: Send + Sync {
     async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
         self.find_shared_part(share, Part::ALL).await
     }
+    /// Whether the conversation that is shared by this secret has this message, or a copy of it.
+    async fn is_shared(&self, share: SecretHash, message: MessageId) -> StoreResult<bool>;
     /// Indexes some of what is not yet, so that searches find it, the newest first; how much there was. 0: all is.
     async fn index_pending(&self) -> StoreResult<usize>;
     /// Deletes the hidden conversations that began before `before`, in milliseconds since 1970, and are not being written.

@@ -159,6 +159,7 @@ impl Easel<'_> {
             height: picture.height,
             placeholder: picture.placeholder,
             credits: self.work.hold.price(),
+            bytes: u64::try_from(picture.png.len() + picture.thumbnail.len()).unwrap_or(u64::MAX),
         };
         self.has_stored = true;
         let png = Bytes::from(picture.png);

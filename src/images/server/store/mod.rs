@@ -95,6 +95,8 @@ pub struct MadeImage {
     pub height: u32,
     pub placeholder: String,
     pub credits: i64,
+    /// What its files take.
+    pub bytes: u64,
 }
 
 /// Which images are wanted.
@@ -125,7 +127,8 @@ pub struct ImageCounts {
 /// Images. What belongs to somebody else is not there.
 #[async_trait]
 pub trait ImageStore: Send + Sync {
-    /// Stores an image in the making; `false` when [`crate::images::MOST_RUNNING`] of this user's are running already.
+    /// Stores an image in the making, behind all others of its user, whatever ids and clocks say; `false` when
+    /// [`crate::images::MOST_RUNNING`] of this user's are running already.
     async fn begin(&self, image: NewImage) -> StoreResult<bool>;
     /// Puts down who works on it; `false` when this run may not go on: it was ended, deleted, or taken over.
     async fn assign(&self, id: ImageId, run: RunId, assignment: Assignment) -> StoreResult<bool>;
@@ -147,6 +150,8 @@ pub trait ImageStore: Send + Sync {
     async fn find_shown(&self, conversation: ConversationId, reply: MessageId) -> StoreResult<Option<ImageId>>;
     /// An image of this user.
     async fn find(&self, user: UserId, id: ImageId) -> StoreResult<Option<Image>>;
+    /// Bytes of all files of a user's images.
+    async fn bytes(&self, user: UserId) -> StoreResult<u64>;
     /// The ids of the images next to it that can be shown: the newer, the older.
     async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)>;
     /// The newest first; `None` for a cursor that is none of ours.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 8;
+const SCHEMA: i64 = 9;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -139,6 +139,20 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             run(async move { meta.update_one(doc! { "_id": "search" }, below).upsert(true).await }).await?;
             Ok(())
         }
+        9 => {
+            give_places_to_images(mongo).await?;
+            let indexes = [
+                ("images", doc! { "user": 1, "place": -1 }, unique_if_set("place")),
+                ("images", doc! { "user": 1, "favorite": 1, "place": -1 }, partial(doc! { "favorite": true })),
+                ("images", doc! { "user": 1, "bytes": 1 }, partial(doc! { "bytes": { "$exists": true } })),
+                ("messages", doc! { "copyOf": 1 }, partial(doc! { "copyOf": { "$exists": true } })),
+            ];
+            make_indexes(mongo, indexes).await?;
+            for unused in ["user_1__id_-1", "user_1_favorite_1__id_-1"] {
+                drop_index(mongo, "images", unused).await?;
+            }
+            Ok(())
+        }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -193,6 +207,33 @@ async fn give_places(mongo: &Mongo) -> StoreResult<()> {
         messages.aggregate(pipeline).allow_disk_use(true).await?;
     }
     Ok(())
+}
+
+/// Gives each image its place among those of its user, in the order of the ids that told it before.
+async fn give_places_to_images(mongo: &Mongo) -> StoreResult<()> {
+    let images = mongo.collection::<Document>("images", Durability::Durable);
+    let place = doc! {
+        "partitionBy": "$user",
+        "sortBy": { "_id": 1 },
+        "output": { "place": { "$documentNumber": {} } },
+    };
+    let pipeline = vec![
+        doc! { "$match": { "user": { "$exists": true } } },
+        doc! { "$setWindowFields": place },
+        doc! { "$project": { "place": { "$toLong": "$place" } } },
+        doc! { "$merge": { "into": "images", "on": "_id", "whenMatched": "merge", "whenNotMatched": "discard" } },
+    ];
+    images.aggregate(pipeline).allow_disk_use(true).await?;
+    Ok(())
+}
+
+/// Takes away an index that is there.
+async fn drop_index(mongo: &Mongo, collection: &str, name: &str) -> StoreResult<()> {
+    const NOT_FOUND: i32 = 27;
+    match mongo.collection::<Document>(collection, Durability::Durable).drop_index(name).await {
+        Err(error) if matches!(error.kind.as_ref(), ErrorKind::Command(error) if error.code == NOT_FOUND) => Ok(()),
+        dropped => Ok(dropped?),
+    }
 }
 
 async fn make_collections(mongo: &Mongo) -> StoreResult<()> {

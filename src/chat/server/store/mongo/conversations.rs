@@ -123,6 +123,7 @@ impl MongoChatStore {
         said.truncate(last + 1);
         for message in &mut said {
             let id = MessageId::now_v7();
+            message.copy_of.get_or_insert(message.id);
             message.id = to_bson(id);
             message.conversation = to_bson(branch.id);
             message.credits = 0;

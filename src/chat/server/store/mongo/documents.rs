@@ -70,6 +70,9 @@ pub(super) struct StoredMessage {
     /// Where it stands in its conversation.
     #[serde(default)]
     pub place: i64,
+    /// The message that it is a copy of, in a branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<bson::Uuid>,
     pub created_at: i64,
     /// There is no conversation that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,6 +155,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         error_code: None,
         usage: None,
         place: if author == Author::User { last_place - 1 } else { last_place },
+        copy_of: None,
         created_at: now,
         hidden: exchange.hidden.then_some(true),
         unindexed: (!exchange.hidden && state != MessageState::Running).then_some(true),

@@ -358,6 +358,14 @@ impl ChatStore for MongoChatStore {
         self.read(found, part).await.map(Some)
     }
 
+    async fn is_shared(&self, share: SecretHash, message: MessageId) -> StoreResult<bool> {
+        let Some(shared) = self.find_one(doc! { "share": stored_hash(share) }).await? else { return Ok(false) };
+        let messages = self.messages.clone();
+        let message = to_bson(message);
+        let its = doc! { "conversation": shared.id, "$or": [{ "_id": message }, { "copyOf": message }] };
+        Ok(run(async move { messages.count_documents(its).limit(1).await }).await? > 0)
+    }
+
     async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
         let messages = self.messages.clone();
         let ended = doc! { "$ne": MessageState::Running.as_str() };

@@ -138,9 +138,10 @@ pub(super) fn branch_conversation(
         .execute(params![branch.id, branch.user, title, system_prompt, now])?;
     let mut copy = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback_from, credits,
-             error_code, input_tokens, output_tokens, created_at, cached, place, cut)
+             error_code, input_tokens, output_tokens, created_at, cached, place, cut, copy_of)
          SELECT ?1, ?2, author, content, state, provider, model, fallback_from, 0,
-             error_code, input_tokens, output_tokens, created_at, cached, place, cut FROM messages WHERE id = ?3",
+             error_code, input_tokens, output_tokens, created_at, cached, place, cut, coalesce(copy_of, id)
+         FROM messages WHERE id = ?3",
     )?;
     for (message, images) in said {
         let id = MessageId::now_v7();

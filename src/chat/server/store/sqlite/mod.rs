@@ -283,6 +283,19 @@ impl ChatStore for SqliteChatStore {
         self.db.read(move |connection| read_conversation(connection, "c.share_hash = ?1", params![share], part)).await
     }
 
+    async fn is_shared(&self, share: SecretHash, message: MessageId) -> StoreResult<bool> {
+        self.db
+            .read(move |connection| {
+                Ok(connection
+                    .prepare_cached(
+                        "SELECT 1 FROM messages m JOIN conversations c ON c.id = m.conversation_id
+                         WHERE (m.id = ?2 OR m.copy_of = ?2) AND c.share_hash = ?1 AND c.hidden = 0",
+                    )?
+                    .exists(params![share, message])?)
+            })
+            .await
+    }
+
     async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {

@@ -50,6 +50,9 @@ pub(super) struct StoredImage {
     pub error_code: Option<String>,
     #[serde(default)]
     pub favorite: bool,
+    /// Its place among the images of its user: an index lets each be taken once.
+    #[serde(default)]
+    pub place: i64,
     pub created_at: i64,
 }
 
@@ -58,6 +61,13 @@ pub(super) struct StoredImage {
 pub(super) struct IdOnly {
     #[serde(rename = "_id")]
     pub id: bson::Uuid,
+}
+
+/// The place of an image alone.
+#[derive(Deserialize)]
+pub(super) struct Place {
+    #[serde(default)]
+    pub place: i64,
 }
 
 impl StoredImage {

@@ -1,6 +1,7 @@
 //! Images in MongoDB, a document each.
 
 mod documents;
+mod places;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use self::documents::{DELETED, IdOnly, StoredImage};
 use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, Stray};
 use crate::credits::Page;
-use crate::images::{Image, ImageStatus, MOST_RUNNING};
+use crate::images::{Image, ImageStatus};
 use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreResult, now_millis};
 use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
@@ -65,22 +66,6 @@ impl MongoImageStore {
         run(async move { images.update_many(of, tombstone).await }).await?;
         Ok(deleted)
     }
-
-    /// A place that none of the user's running images takes.
-    async fn free_slot(&self, user: UserId) -> StoreResult<Option<i32>> {
-        #[derive(Deserialize)]
-        struct Slot {
-            slot: i32,
-        }
-        let images = self.images.clone_with_type::<Slot>();
-        let taken: Vec<Slot> = run(async move {
-            let running = doc! { "user": to_bson(user), "slot": { "$exists": true } };
-            images.find(running).projection(doc! { "_id": 0, "slot": 1 }).await?.try_collect().await
-        })
-        .await?;
-        let mut slots = 0..i32::try_from(MOST_RUNNING).unwrap_or(i32::MAX);
-        Ok(slots.find(|slot| taken.iter().all(|taken| taken.slot != *slot)))
-    }
 }
 
 fn bson_ids(ids: &[ImageId]) -> Vec<bson::Uuid> {
@@ -95,8 +80,8 @@ fn running(id: ImageId) -> Document {
 impl ImageStore for MongoImageStore {
     async fn begin(&self, image: NewImage) -> StoreResult<bool> {
         let (width, height) = image.aspect_ratio.size();
-        // Each failure means that somebody else took the place in between.
-        while let Some(slot) = self.free_slot(image.user).await? {
+        // Each failure means that somebody else took one of the two in between.
+        while let (Some(slot), place) = tokio::try_join!(self.free_slot(image.user), self.next_place(image.user))? {
             let stored = StoredImage {
                 id: to_bson(image.id),
                 user: to_bson(image.user),
@@ -119,6 +104,7 @@ impl ImageStore for MongoImageStore {
                 credits: 0,
                 error_code: None,
                 favorite: false,
+                place,
                 created_at: now_millis(),
             };
             let images = self.images.clone();
@@ -172,7 +158,7 @@ impl ImageStore for MongoImageStore {
         let credits = image.made.as_ref().map_or(0, |made| made.credits);
         let mut set = doc! { "state": image.status.as_str() };
         if let Some(made) = image.made {
-            let MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, credits } = made;
+            let MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, credits, bytes } = made;
             set.extend(doc! {
                 "provider": provider,
                 "model": model,
@@ -181,6 +167,7 @@ impl ImageStore for MongoImageStore {
                 "height": i64::from(height),
                 "placeholder": placeholder,
                 "credits": credits,
+                "bytes": i64::try_from(bytes).unwrap_or(i64::MAX),
             });
             if let Some(from) = fallback_from {
                 set.insert("fallbackFrom", from);
@@ -232,19 +219,13 @@ impl ImageStore for MongoImageStore {
         run(async move { images.find_one(of).await }).await?.map(StoredImage::read).transpose()
     }
 
+    async fn bytes(&self, user: UserId) -> StoreResult<u64> {
+        self.add_up(user).await
+    }
+
     async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)> {
-        let next = async |direction: &str, order: i32| -> StoreResult<Option<ImageId>> {
-            let images = self.images.clone_with_type::<IdOnly>();
-            let of = doc! {
-                "user": to_bson(user),
-                "_id": { direction: to_bson(id) },
-                "state": ImageStatus::Complete.as_str(),
-            };
-            let found =
-                run(async move { images.find_one(of).sort(doc! { "_id": order }).projection(doc! { "_id": 1 }).await });
-            Ok(found.await?.map(|found| from_bson(found.id)))
-        };
-        Ok((next("$gt", 1).await?, next("$lt", -1).await?))
+        let Some(place) = self.place_of(user, id).await? else { return Ok((None, None)) };
+        Ok((self.next_to(user, place, "$gt", 1).await?, self.next_to(user, place, "$lt", -1).await?))
     }
 
     async fn list(
@@ -254,8 +235,8 @@ impl ImageStore for MongoImageStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<Image>>> {
-        let Ok(before) = cursor.map_or(Ok(ImageId::max()), str::parse) else { return Ok(None) };
-        let mut of = doc! { "user": to_bson(user), "_id": { "$lt": to_bson(before) } };
+        let Ok(before) = cursor.map_or(Ok(i64::MAX), str::parse) else { return Ok(None) };
+        let mut of = doc! { "user": to_bson(user), "place": { "$lt": before } };
         if filter.favorites_only {
             of.insert("favorite", true);
         }
@@ -265,11 +246,12 @@ impl ImageStore for MongoImageStore {
         let images = self.images.clone();
         let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
         let found: Vec<StoredImage> =
-            run(async move { images.find(of).sort(doc! { "_id": -1 }).limit(most).await?.try_collect().await }).await?;
+            run(async move { images.find(of).sort(doc! { "place": -1 }).limit(most).await?.try_collect().await })
+                .await?;
         let has_more = found.len() > limit;
-        let items = found.into_iter().take(limit).map(StoredImage::read).collect::<StoreResult<Vec<_>>>()?;
-        let next_cursor = items.last().filter(|_| has_more).map(|last| last.id.clone());
-        Ok(Some(Page { items, next_cursor }))
+        let last = found.iter().take(limit).next_back().map(|last| last.place.to_string());
+        let items = found.into_iter().take(limit).map(StoredImage::read).collect::<StoreResult<_>>()?;
+        Ok(Some(Page { items, next_cursor: last.filter(|_| has_more) }))
     }
 
     async fn set_favorite(&self, user: UserId, id: ImageId, favorite: bool) -> StoreResult<bool> {

@@ -17,8 +17,9 @@ pub(super) fn begin(connection: &Connection, image: &NewImage) -> StoreResult<bo
     connection
         .prepare_cached(
             "INSERT INTO images (id, user_id, conversation_id, reply_id, prompt, aspect_ratio, seed, provider, model,
-                 is_ai, state, run, width, height, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?12, ?13, ?14)",
+                 is_ai, state, run, width, height, created_at, place)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', ?11, ?12, ?13, ?14,
+                 1 + coalesce((SELECT max(place) FROM images WHERE user_id = ?2 AND state <> 'deleted'), 0)",
         )?
         .execute(params![
             image.id,
@@ -42,10 +43,10 @@ pub(super) fn begin(connection: &Connection, image: &NewImage) -> StoreResult<bo
 pub(super) fn finish(connection: &Connection, image: &FinishedImage) -> StoreResult<bool> {
     let cleanup_at = image.has_stray_files.then(now_millis);
     let changed = match &image.made {
-        Some(MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, credits }) => connection
+        Some(MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, credits, bytes }) => connection
             .prepare_cached(
                 "UPDATE images SET state = ?2, provider = ?4, model = ?5, is_ai = ?6, fallback_from = ?7, width = ?8,
-                     height = ?9, placeholder = ?10, credits = ?11
+                     height = ?9, placeholder = ?10, credits = ?11, bytes = ?12
                  WHERE id = ?1 AND state = 'running' AND run = coalesce(?3, run)",
             )?
             .execute(params![
@@ -60,6 +61,7 @@ pub(super) fn finish(connection: &Connection, image: &FinishedImage) -> StoreRes
                 height,
                 placeholder,
                 credits,
+                i64::try_from(*bytes).unwrap_or(i64::MAX),
             ])?,
         None => connection
             .prepare_cached(

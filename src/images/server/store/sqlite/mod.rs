@@ -34,7 +34,7 @@ impl SqliteImageStore {
         self.db
             .write(Durability::Durable, move |connection| {
                 let mut delete = connection.prepare_cached(&format!(
-                    "UPDATE images SET state = 'deleted', prompt = '', placeholder = NULL, favorite = 0, credits = 0,
+                    "UPDATE images SET state = 'deleted', prompt = '', placeholder = NULL, favorite = 0, credits = 0, bytes = 0,
                          remote_id = NULL, run = NULL, conversation_id = NULL, reply_id = NULL, user_id = NULL,
                          cleanup_at = {now}, cleanup_tries = 0
                      WHERE state <> 'deleted' AND {condition} RETURNING id",
@@ -161,6 +161,16 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
+    async fn bytes(&self, user: UserId) -> StoreResult<u64> {
+        self.db
+            .read(move |connection| {
+                let mut sum = connection
+                    .prepare_cached("SELECT coalesce(sum(bytes), 0) FROM images WHERE user_id = ?1 AND bytes > 0")?;
+                Ok(sum.query_row([user], |row| row.get(0))?)
+            })
+            .await
+    }
+
     async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)> {
         self.db
             .read(move |connection| {
@@ -168,12 +178,14 @@ impl ImageStore for SqliteImageStore {
                     connection
                         .prepare_cached(&format!(
                             "SELECT id FROM images
-                             WHERE user_id = ?1 AND state <> 'deleted' AND state = 'complete' AND {condition} LIMIT 1"
+                             WHERE user_id = ?1 AND state <> 'deleted' AND state = 'complete' AND place {condition} LIMIT 1"
                         ))?
                         .query_row(params![user, id], |row| row.get(0))
                         .optional()
                 };
-                Ok((next("id > ?2 ORDER BY id")?, next("id < ?2 ORDER BY id DESC")?))
+                let this = "(SELECT place FROM images WHERE id = ?2 AND user_id = ?1)";
+                let (newer, older) = (format!("> {this} ORDER BY place"), format!("< {this} ORDER BY place DESC"));
+                Ok((next(&newer)?, next(&older)?))
             })
             .await
     }
@@ -185,7 +197,7 @@ impl ImageStore for SqliteImageStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<Image>>> {
-        let Ok(before) = cursor.map_or(Ok(ImageId::max()), str::parse) else { return Ok(None) };
+        let Ok(before) = cursor.map_or(Ok(i64::MAX), str::parse) else { return Ok(None) };
         let query = &filter.query;
         let pattern = format!("%{}%", query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
         let searching = !query.is_empty();
@@ -194,18 +206,19 @@ impl ImageStore for SqliteImageStore {
         self.db
             .read(move |connection| {
                 let mut found = connection.prepare_cached(&format!(
-                    "SELECT {IMAGE} FROM images WHERE user_id = ?1 AND state <> 'deleted' {favorites} AND id < ?2
+                    "SELECT {IMAGE}, place FROM images WHERE user_id = ?1 AND state <> 'deleted' {favorites} AND place < ?2
                        AND (NOT ?3 OR prompt LIKE ?4 ESCAPE '\\')
-                     ORDER BY id DESC LIMIT ?5"
+                     ORDER BY place DESC LIMIT ?5"
                 ))?;
                 let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
                 let mut rows = found.query(params![user, before, searching, pattern, most])?;
-                let mut items: Vec<Image> = Vec::new();
+                let (mut items, mut last) = (Vec::new(), None::<i64>);
                 while let Some(row) = rows.next()? {
                     if items.len() == limit {
-                        let next_cursor = items.last().map(|last| last.id.clone());
+                        let next_cursor = last.map(|place| place.to_string());
                         return Ok(Some(Page { items, next_cursor }));
                     }
+                    last = row.get("place")?;
                     items.push(read_image(row)?);
                 }
                 Ok(Some(Page { items, next_cursor: None }))
