@@ -44,6 +44,9 @@ async fn fill_the_room(more: &[(&str, &str)]) {
     let program = user.with_key(&json!({})).await;
     let (status, told) = program.post_json("/v1/images/generations", &json!({ "prompt": "a fox" })).await;
     assert_eq!(status, 400, "{told}");
+    let refused = user.post_form("/images", &[("prompt", "a fox")]).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    assert!(refused.text().await.unwrap().contains("of 1.0 MiB"));
     // The same request again is no new image.
     let (status, again) = order(0).await;
     assert_eq!((status, again["data"]["id"].as_str()), (200, Some(made[0].as_str())), "{again}");

@@ -30,18 +30,23 @@ pub(super) struct ImageForm {
 pub(super) async fn submit(
     State(images): State<Images>,
     Sender(caller): Sender,
+    theme: Theme,
     PageForm(form): PageForm<ImageForm>,
-) -> Redirect {
+) -> Response {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let typed =
         [("prompt", form.prompt.clone()), ("aspectRatio", text(&form.aspect_ratio)), ("seed", text(&form.seed))];
     match order_several(&images, &caller, form).await {
-        Ok(()) => Redirect::to("/images"),
+        Ok(()) => Redirect::to("/images").into_response(),
+        // Whatever is typed, there is no room.
+        Err(error) if matches!(&error, AppError::InvalidInput { field, .. } if field == "images") => {
+            error_page(&images.site, theme, &error)
+        }
         Err(error) => {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
             // Only the code: what is in an address can have been written by anybody.
             query.append_pair("error", error.code()).extend_pairs(typed);
-            Redirect::to(&format!("/images?{}", query.finish()))
+            Redirect::to(&format!("/images?{}", query.finish())).into_response()
         }
     }
 }
