@@ -1,6 +1,6 @@
 //! What one sees of chat: replies and conversations, and how they are stopped, changed and deleted.
 //!
-//! Sending is `send.rs`, writing a reply `reply.rs`, following one `subscribe.rs`.
+//! Sending is `send/`, writing a reply `reply/`, following one `subscribe.rs`.
 
 use std::sync::Arc;
 
