@@ -120,6 +120,10 @@ impl Frames {
     }
 
     fn end_loose_line(&mut self, line: &[u8], each: &mut impl FnMut(Place, &str)) {
+        if is_whole(&self.data) {
+            // Nothing overtakes what came before it.
+            self.end_event(each);
+        }
         if self.loose.is_empty() && is_whole(line) {
             each(Place::Body, &String::from_utf8_lossy(line));
         } else {
@@ -180,6 +184,7 @@ mod tests {
             format!("data: {a}\n\ndata: {b}\n\ndata: [DONE]\n\n"),
             format!("\u{feff}data:{a}\r\n\r\n: ping\r\ndata:{b}\r\rdata: [DONE]"),
             format!("data: {a}\ndata: {b}\ndata: [DONE]\n"),
+            format!("data: {a}\n{b}\n[DONE]\n"),
             format!("event: x\nid: 1\ndata: {a}\nevent: x\ndata: {b}\r\ndata: [DONE]\r\n"),
         ] {
             assert_eq!(texts(&stream), [a, b, "[DONE]"], "{stream:?}");

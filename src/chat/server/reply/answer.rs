@@ -141,7 +141,8 @@ impl Draft<'_> {
                     Some(less) => {
                         let begun = self.begin_with(provider, less).await;
                         if window.is_none() && begun.is_ok() {
-                            provider.learn_window(room.saturating_add(output));
+                            // Between what was too long and what was not.
+                            provider.learn_window((size / 4 * 3).saturating_add(output));
                         }
                         return begun;
                     }

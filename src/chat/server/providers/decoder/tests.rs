@@ -259,7 +259,8 @@ fn every_mutation(dialect: &Dialect) {
         let Read { text, end } = decode(dialect.read, stream.as_bytes(), &mut rng, is_cut);
         if is_whole {
             whole += 1;
-            assert_eq!(text, TEXTS.concat(), "{seed}: {end:?}\n{stream}");
+            // What was put in later may be text.
+            assert!(text.starts_with(&TEXTS.concat()), "{seed}: {text:?}, {end:?}\n{stream}");
             let is_done = matches!(end, Ok(ProviderEvent::Done { finish: Finish::Whole, .. }));
             assert!(is_done, "{seed}: {end:?}\n{stream}");
         } else {
