@@ -45,7 +45,6 @@ const MACROS: &[(&str, &str)] = &[
     ("textcolor", "#2"),
     ("tag", r"\qquad(#1)"),
     ("label", r"\phantom{}"),
-    ("mbox", r"\text{#1}"),
     ("pmb", r"\boldsymbol{#1}"),
     ("dotsc", r"\ldots"),
     ("dotsb", r"\cdots"),
@@ -64,7 +63,8 @@ pub(super) fn typeset(formula: &Formula, until: Instant) -> Option<String> {
     if tex.is_empty() || levels > MAX_LEVELS || Instant::now() > until {
         return None;
     }
-    let tex = without_numbers(tex);
+    // A macro cannot stand for it: the converter takes no argument of one as text.
+    let tex = without_numbers(tex).replace(r"\mbox{", r"\text{");
     let display = if formula.is_display { MathDisplay::Block } else { MathDisplay::Inline };
     let convert = || Some(CONVERTER.as_ref()?.convert_with_local_state(&tex, display).ok()?.mathml);
     let made = if levels <= FEW_LEVELS {
