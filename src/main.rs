@@ -13,6 +13,7 @@ use tessera::app::config::Config;
 use tessera::app::state::AppState;
 use tessera::app::stores::Stores;
 use tessera::app::{backup, health, serve};
+use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
 use tessera::platform::db::now_millis;
 use tessera::platform::redact::redacted;
 use tessera::platform::telemetry;
@@ -48,6 +49,9 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Load a model and say on one line why it cannot be used, if it cannot. A server does so before it loads one.
+    #[command(name = PROBE_COMMAND, hide = true)]
+    ProbeModel { file: PathBuf },
     /// Manage admins.
     Admin {
         #[command(subcommand)]
@@ -65,6 +69,18 @@ fn main() -> ExitCode {
     // Whatever is written here is nobody else's.
     umask(Mode::from_raw_mode(0o077));
     let arguments = Arguments::parse();
+    if let Some(Command::ProbeModel { file }) = &arguments.command {
+        return match probe(file) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => {
+                print(&reason);
+                ExitCode::FAILURE
+            }
+        };
+    }
+    if let Ok(program) = std::env::current_exe() {
+        probe_with(program);
+    }
     let config = match Config::from_environment() {
         Ok(config) => config,
         Err(problems) => return fail(&problems.join("\n")),
@@ -97,6 +113,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
             print(&redacted(&table));
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Some(Command::ProbeModel { file }) => probe(&file).map(|()| ExitCode::SUCCESS),
         Some(Command::Audit) => audit(&config).await,
         Some(Command::Backup { file }) => backup::backup(&config, &file).map(|line| done(&line)),
         Some(Command::Restore { file, force }) => backup::restore(&config, &file, force).map(|line| done(&line)),

@@ -82,7 +82,7 @@ pub fn responses() -> BTreeMap<String, RefOr<Response>> {
         let body = json!(Failure::of(&error, "0199c1d2-7f00-7000-8000-1234567890ab".to_owned()));
         (error.status(), error.code().to_owned(), body)
     });
-    let known = errors().map(V1Error).map(|error| {
+    let known = errors().map(V1Error::from).map(|error| {
         let body = error.body();
         let code = ["code", "type"].iter().find_map(|name| body["error"][name].as_str()).unwrap_or_default().to_owned();
         (error.status(), code, body)

@@ -122,6 +122,8 @@ mod tests {
             ("CHAT_CREDITS", "0"),
             ("FREE_CREDITS", "-1"),
             ("MAX_MESSAGE_CHARS", "many"),
+            ("MAX_CONTEXT_CHARS", "0"),
+            ("MAX_OUTPUT_TOKENS", "1000000"),
             ("CHAT_CACHE", "some"),
             ("CHAT_CACHE_TTL_SECS", "0"),
             ("CHAT_PROVIDERS", "openai,clippy"),
@@ -140,6 +142,8 @@ mod tests {
             "CHAT_CREDITS",
             "FREE_CREDITS",
             "MAX_MESSAGE_CHARS",
+            "MAX_CONTEXT_CHARS",
+            "MAX_OUTPUT_TOKENS",
             "CHAT_CACHE",
             "CHAT_CACHE_TTL_SECS",
             "CHAT_PROVIDERS",
@@ -155,6 +159,30 @@ mod tests {
                 problems.iter().any(|problem| problem.starts_with(&format!("{name}: "))),
                 "{name} in {problems:#?}"
             );
+        }
+    }
+
+    #[test]
+    fn the_address_of_the_site_is_an_origin() {
+        for good in
+            ["http://localhost:3000", "https://chat.example.org", "https://chat.example.org/", "http://[::1]:8080"]
+        {
+            assert!(read(&[("PUBLIC_URL", good)]).is_ok(), "{good}");
+        }
+        for (bad, part) in [
+            ("https://chat.example.org/tessera", "a path"),
+            ("https://chat.example.org//", "a path"),
+            ("https://chat.example.org?a=hunter2", "a query"),
+            ("https://chat.example.org/?", "a query"),
+            ("https://chat.example.org/#hunter2", "a fragment"),
+            ("https://ada:hunter2@chat.example.org", "a password"),
+            ("https://hunter2@chat.example.org", "a name"),
+            ("https://:hunter2@chat.example.org/", "a password"),
+        ] {
+            let problems = read(&[("PUBLIC_URL", bad)]).unwrap_err();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].starts_with("PUBLIC_URL: ") && problems[0].contains(part), "{bad}: {problems:?}");
+            assert!(!problems[0].contains("hunter2"), "{problems:?}");
         }
     }
 

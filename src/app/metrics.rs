@@ -1,9 +1,10 @@
 //! `GET /metrics`: who may read what the server counts (`generation/metrics.rs`).
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,6 +14,7 @@ use super::state::AppState;
 use crate::api_docs::Refusal;
 use crate::credits::WorkKind;
 use crate::platform::error::AppError;
+use crate::platform::http::accept::wants_classic_metrics;
 use crate::platform::http::envelope::ApiError;
 
 /// Who may read `/metrics`.
@@ -22,16 +24,18 @@ pub struct MetricsConfig {
     pub token: Option<SecretString>,
 }
 
-const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// What proxies add: who is behind one is not on this machine.
 const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
 
 /// Counts what the server does, for Prometheus.
 ///
 /// With `METRICS_TOKEN` set it wants that token; without, it answers only callers on the same machine that no proxy stands
-/// before.
+/// before. Who asks for `text/plain` gets the classic text format.
 #[utoipa::path(get, path = "/metrics", tag = "Operations", security(()),
-    responses((status = 200, description = "OpenMetrics.", body = String, content_type = "application/openmetrics-text"),
+    responses((status = 200, description = "OpenMetrics, or the classic text format.",
+        content((String = "application/openmetrics-text"), (String = "text/plain"))),
         Refusal::<401>, Refusal::<404>))]
 pub async fn show(State(state): State<AppState>, request: Request) -> Response {
     let allowed = match &state.config.metrics.token {
@@ -49,9 +53,37 @@ pub async fn show(State(state): State<AppState>, request: Request) -> Response {
     let images =
         state.images.providers.iter().map(|guarded| (WorkKind::Image, guarded.name(), guarded.breaker_state()));
     match state.generation.metrics.render(state.generation.jobs.count(), replies.chain(images)) {
-        Ok(text) => ([(CONTENT_TYPE, CONTENT), (CACHE_CONTROL, "no-store")], text).into_response(),
+        Ok(text) => {
+            let (kind, text) = if wants_classic_metrics(request.headers()) {
+                (CLASSIC, to_classic(&text))
+            } else {
+                (OPEN_METRICS, text)
+            };
+            let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store"), (VARY, "accept")];
+            (headers, text).into_response()
+        }
         Err(_) => ApiError(AppError::Internal).into_response(),
     }
+}
+
+/// The same in the format from before `OpenMetrics`: there a counter is described under the name of its sample, and there are
+/// no units and no end. <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+fn to_classic(text: &str) -> String {
+    let counter = |line: &str| line.strip_prefix("# TYPE ")?.strip_suffix(" counter").map(str::to_owned);
+    let counters: HashSet<String> = text.lines().filter_map(counter).collect();
+    let mut classic = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| *line != "# EOF" && !line.starts_with("# UNIT ")) {
+        let mut words = line.splitn(4, ' ');
+        let described = match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what @ ("HELP" | "TYPE")), Some(name), rest) if counters.contains(name) => {
+                Some(format!("# {what} {name}_total {}", rest.unwrap_or_default()))
+            }
+            _ => None,
+        };
+        classic.push_str(described.as_deref().unwrap_or(line));
+        classic.push('\n');
+    }
+    classic
 }
 
 fn carries(headers: &HeaderMap, token: &str) -> bool {
@@ -66,4 +98,20 @@ fn carries(headers: &HeaderMap, token: &str) -> bool {
 fn is_local(extensions: &Extensions, headers: &HeaderMap) -> bool {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     peer.is_some_and(|peer| peer.is_loopback()) && FORWARDED.iter().all(|name| !headers.contains_key(*name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_classic_format_names_counters_as_their_samples() {
+        let text = "# HELP t_jobs Jobs, that are counter.\n# TYPE t_jobs gauge\nt_jobs 1\n\
+            # HELP t_asked Times.\n# TYPE t_asked counter\nt_asked_total{a=\"# TYPE x counter\"} 2\n\
+            # HELP t_took Time.\n# TYPE t_took histogram\n# UNIT t_took seconds\nt_took_bucket{le=\"+Inf\"} 1\n# EOF\n";
+        let classic = "# HELP t_jobs Jobs, that are counter.\n# TYPE t_jobs gauge\nt_jobs 1\n\
+            # HELP t_asked_total Times.\n# TYPE t_asked_total counter\nt_asked_total{a=\"# TYPE x counter\"} 2\n\
+            # HELP t_took Time.\n# TYPE t_took histogram\nt_took_bucket{le=\"+Inf\"} 1\n";
+        assert_eq!(to_classic(text), classic);
+    }
 }

@@ -3,6 +3,7 @@
 pub mod background;
 pub mod backup;
 pub mod config;
+mod cors;
 pub mod discovery;
 pub mod features;
 pub mod health;

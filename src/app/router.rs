@@ -23,6 +23,7 @@ use super::state::AppState;
 use super::uploads::{self, Doors};
 use super::{discovery, features, security};
 use crate::document::response::error_page;
+use crate::openai_api::api::is_v1;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::keep_alive::may_be_buffered;
@@ -107,8 +108,8 @@ async fn call_server_fn(State(state): State<AppState>, mut request: Request) -> 
 
 /// Files of the site; else a page that says that there is nothing, or JSON under `/api`.
 async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, request: Request) -> Response {
-    if uri.path().starts_with("/v1/") {
-        return openai_api::api::not_found();
+    if is_v1(uri.path()) {
+        return openai_api::api::not_found(request.method(), uri.path());
     }
     if uri.path().starts_with("/api/") {
         return ApiError(AppError::NotFound).into_response();
@@ -135,7 +136,7 @@ async fn explain_too_large(uri: Uri, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let is_plain = || response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
     if response.status() == StatusCode::PAYLOAD_TOO_LARGE && is_plain() {
-        return uploads::refuse(AppError::TooLarge, uri.path().starts_with("/v1/"));
+        return uploads::refuse(AppError::TooLarge, is_v1(uri.path()));
     }
     response
 }

@@ -12,9 +12,11 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
+use super::cors::open_v1;
 use super::state::AppState;
 use crate::i18n::{Text, t};
 use crate::openai_api::V1Error;
+use crate::openai_api::api::is_v1;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 
@@ -54,7 +56,7 @@ async fn check_host(State(state): State<AppState>, request: Request, next: Next)
         return next.run(request).await;
     }
     let error = AppError::invalid("Host", t(Text::UnknownHost));
-    if path.starts_with("/v1/") { V1Error(error).into_response() } else { ApiError(error).into_response() }
+    if is_v1(path) { V1Error::from(error).into_response() } else { ApiError(error).into_response() }
 }
 
 /// Refuses requests for other sites, and what changes state and comes from another site (`Sec-Fetch-Site`, `Origin`).
@@ -72,6 +74,8 @@ pub fn protect(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     };
     router
         .layer(layer.with_rejection_response(refuse))
+        // `/v1` is for pages of others too, with a key.
+        .layer(from_fn_with_state(state.clone(), open_v1))
         .layer(from_fn_with_state(state.clone(), check_host))
         .layer(from_fn_with_state(state.clone(), add_headers))
 }

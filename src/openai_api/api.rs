@@ -1,26 +1,28 @@
 //! The routes of `/v1`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRef, Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
-use futures::future::ready;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::chunks::Completion;
 use super::error::V1Error;
+use super::fields::read_request;
 use super::images::{__path_create_images, create_images};
 use super::leash::Leash;
-use super::request::{ANY_MODEL, CompletionRequest};
+use super::request::{ANY_MODEL, CompletionRequest, Wanted};
 use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, READ, SPEND, Scoped};
@@ -31,15 +33,23 @@ use crate::chat::server::send::{Accepted, Terms};
 use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::server::store::Idempotency;
 use crate::generation::check_key;
+use crate::i18n::{current_language, in_language};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::envelope::{ApiError, ApiJson, event_stream, idempotency_key, with_quota_of_success};
+use crate::platform::http::accept::wants_fresh;
+use crate::platform::http::envelope::{
+    ApiError, JsonBody, KEEP_ALIVE, event_stream, idempotency_key, with_quota_of_success,
+};
 use crate::platform::http::keep_alive::{json_once_taken, keep_alive};
 use crate::platform::http::request_id::{current_request_id, in_request};
 use crate::platform::jobs::JobEvent;
-use crate::platform::limits::Slot;
+use crate::platform::limits::{Quota, Slot};
 
 type Events = BoxStream<'static, Arc<JobEvent>>;
+
+/// What is served under `/v1`.
+const SERVED: [&str; 4] =
+    ["GET /v1/models", "GET /v1/models/{name}", "POST /v1/chat/completions", "POST /v1/images/generations"];
 
 /// The routes of this feature.
 pub fn routes<S>() -> OpenApiRouter<S>
@@ -54,16 +64,24 @@ where
         .routes(routes!(create_completion))
         .routes(routes!(create_images))
         .split_for_parts();
-    let router = router.method_not_allowed_fallback(async || V1Error(AppError::MethodNotAllowed));
+    let router = router.method_not_allowed_fallback(async |method: Method, uri: Uri| {
+        V1Error::unserved(AppError::MethodNotAllowed, &method, uri.path(), &SERVED)
+    });
     OpenApiRouter::with_openapi(api).merge(router.into())
 }
 
-/// The answer to any other path under `/v1`.
-pub fn not_found() -> Response {
-    V1Error(AppError::NotFound).into_response()
+/// Whether a path is one of `/v1`, served or not.
+#[must_use]
+pub fn is_v1(path: &str) -> bool {
+    path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Lists the models.
+/// The answer to any other path under `/v1`.
+pub fn not_found(method: &Method, path: &str) -> Response {
+    V1Error::unserved(AppError::NotFound, method, path, &SERVED).into_response()
+}
+
+/// Lists the models that chat.
 #[utoipa::path(get, path = "/v1/models", tag = "For clients of OpenAI",
     responses((status = 200, description = "All that can be asked; `tessera` is whoever answers first.", body = Models)))]
 async fn list_models(
@@ -71,10 +89,10 @@ async fn list_models(
     caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
 ) -> Result<Json<Value>, V1Error> {
     caller?;
-    Ok(Json(json!({ "object": "list", "data": models(&chat) })))
+    Ok(Json(json!({ "object": "list", "data": chat_models(&chat) })))
 }
 
-/// Reads one model. A name may hold slashes.
+/// Reads one model, also one that makes images. A name may hold slashes.
 #[utoipa::path(get, path = "/v1/models/{*name}", tag = "For clients of OpenAI",
     params(("name" = String, Path, description = "The model's name.")),
     responses((status = 200, description = "The model.", body = Model)))]
@@ -84,24 +102,37 @@ async fn show_model(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, V1Error> {
     caller?;
-    let found = models(&chat).into_iter().find(|model| model["id"] == name.as_str());
-    found.map(Json).ok_or_else(|| V1Error(AppError::invalid("model", format!("The model `{name}` does not exist."))))
+    let painters = chat.images.providers.iter().map(|provider| model(&provider.model(), provider.name()));
+    let found = chat_models(&chat).into_iter().chain(painters).find(|model| model["id"] == name.as_str());
+    found
+        .map(Json)
+        .ok_or_else(|| V1Error::from(AppError::invalid("model", format!("The model `{name}` does not exist."))))
 }
 
-/// The one that stands for all of them, then each by name. When a model was made is not known; clients want a number.
-fn models(chat: &Chat) -> Vec<Value> {
-    let model = |id: &str, owner: &str| json!({ "id": id, "object": "model", "created": 0, "owned_by": owner });
-    let own = chat.providers.iter().map(|provider| model(&provider.model(), provider.name()));
-    let painters = chat.images.providers.iter().map(|provider| model(&provider.model(), provider.name()));
-    std::iter::once(model(ANY_MODEL, "tessera")).chain(own).chain(painters).collect()
+/// The one that stands for all of them, then each by name, as far as it can chat: one whose file is missing does not, and one
+/// that makes images never does.
+fn chat_models(chat: &Chat) -> Vec<Value> {
+    let mut seen = HashSet::new();
+    let able = chat.providers.iter().filter(|provider| provider.problem().is_none());
+    let own = able.map(|provider| (provider.model(), provider.name()));
+    let all = std::iter::once((ANY_MODEL.to_owned(), "tessera")).chain(own);
+    all.filter(|(id, _)| seen.insert(id.clone())).map(|(id, owner)| model(&id, owner)).collect()
+}
+
+/// When a model was made is not known; clients want a number.
+fn model(id: &str, owner: &str) -> Value {
+    json!({ "id": id, "object": "model", "created": 0, "owned_by": owner })
 }
 
 /// Asks a model as clients of `OpenAI` do.
 ///
 /// Costs what a message costs, by the same rules. With `stream: true` the answer comes in chunks, ended by `[DONE]`. Closing
 /// the connection stops the work, and what it had not taken is free. A whole answer with an `Idempotency-Key` goes on and
-/// waits for the same key. One that takes longer than 15 s has white space before it.
+/// waits for the same key. One that takes longer than 15 s has white space before it, a stream a comment, and what fails
+/// after that says so in the body. What cannot be done is refused by its name, and free. `Cache-Control: no-cache` asks for an
+/// answer that is made now.
 #[utoipa::path(post, path = "/v1/chat/completions", tag = "For clients of OpenAI",
+    params(("Cache-Control" = Option<String>, Header, description = "`no-cache`: not with an answer that was given before.")),
     request_body(content = CompletionRequest,
         example = json!({"model": "tessera", "messages": [{"role": "user", "content": "What is a tessera?"}]})),
     responses((status = 200, description = "The whole answer, or its chunks as they come.", content(
@@ -111,36 +142,82 @@ async fn create_completion(
     State(chat): State<Chat>,
     caller: Result<Scoped<SPEND>, ApiError>,
     headers: HeaderMap,
-    body: Result<ApiJson<CompletionRequest>, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> Result<Response, V1Error> {
     let begun = Instant::now();
     let Scoped(caller) = caller?;
-    let ApiJson(request, bytes) = body?;
+    let JsonBody(bytes) = body?;
+    let request: CompletionRequest = read_request(&bytes)?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
     let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
     let slot = is_stream.then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
-    let (turns, terms) = request.read(&chat).await?;
-    let (asked, leash) = ask(&chat, &caller, turns, terms, idempotency).await?;
-    // It may be megabytes, and the answer may take minutes.
-    drop(bytes);
-    let events = chat.subscribe(caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
-    let (model, first, events) = await_first_word(&chat, events).await?;
-    let created = now_millis() / 1000;
-    let completion = Completion { id: asked.reply, model, created, with_usage };
-    let events = stream::once(async { first }).chain(events).boxed();
-    let response = if is_stream {
-        stream_answer(completion, events, leash, slot)
-    } else {
-        // Somebody answers, so a success is to be expected.
-        keep_alive(begun, ready(()), async move {
-            let collected = collect_answer(events, &leash).await;
-            let answer = collected
-                .and_then(|(text, done)| json_once_taken(&completion.whole(&text, &done), move || leash.hand_over()));
-            answer.unwrap_or_else(|error| V1Error(error).into_response())
-        })
-        .await
+    let wanted = request.read(&chat, wants_fresh(&headers)).await?;
+    let opening = async move {
+        let opened = open(&chat, &caller, wanted, idempotency, with_usage).await;
+        // It may be megabytes, and the answer may take minutes.
+        drop(bytes);
+        opened
     };
-    Ok(with_quota_of_success(response, asked.quota))
+    // It may have to go on outside of the handler.
+    let mut opening = in_request(current_request_id(), in_language(current_language(), opening)).boxed();
+    tokio::select! {
+        biased;
+        // A failure before anything was sent has its own status, which is what clients raise their errors by.
+        opened = &mut opening => {
+            let (opened, quota) = opened?;
+            let response = if is_stream {
+                stream_answer(Stage::Opened(opened), slot)
+            } else {
+                keep_alive(begun, answer_whole(opened)).await
+            };
+            Ok(with_quota_of_success(response, quota))
+        }
+        () = sleep_until(begun + KEEP_ALIVE) => Ok(if is_stream {
+            stream_answer(Stage::Silent(opening), slot)
+        } else {
+            keep_alive(begun, async move {
+                match opening.await {
+                    Ok((opened, _)) => answer_whole(opened).await,
+                    Err(error) => V1Error::from(error).into_response(),
+                }
+            })
+            .await
+        }),
+    }
+}
+
+/// An answer that has begun.
+struct Opened {
+    completion: Completion,
+    events: Events,
+    leash: Leash<DoneEvent>,
+}
+
+/// Asks, and waits until it is known who answers.
+async fn open(
+    chat: &Chat,
+    caller: &Caller,
+    wanted: Wanted,
+    idempotency: Option<Idempotency>,
+    with_usage: bool,
+) -> AppResult<(Opened, Quota)> {
+    let Wanted { turns, terms, own_limit } = wanted;
+    let (asked, leash) = ask(chat, caller, turns, terms, idempotency).await?;
+    let events = chat.subscribe(caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
+    let (model, first, events) = await_first_word(chat, events).await?;
+    let created = now_millis() / 1000;
+    let completion = Completion { id: asked.reply, model, created, with_usage, own_limit };
+    let events = stream::once(async { first }).chain(events).boxed();
+    Ok((Opened { completion, events, leash }, asked.quota))
+}
+
+/// The whole answer in one piece.
+async fn answer_whole(opened: Opened) -> Response {
+    let Opened { completion, events, leash } = opened;
+    let collected = collect_answer(events, &leash).await;
+    let answer =
+        collected.and_then(|(text, done)| json_once_taken(&completion.whole(&text, &done), move || leash.hand_over()));
+    answer.unwrap_or_else(|error| V1Error::from(error).into_response())
 }
 
 /// Asks, and ties the work to this connection: for a client of `/v1` nobody else could look at the answer.
@@ -225,38 +302,58 @@ fn read<'a, T: serde::Deserialize<'a>>(event: &'a JobEvent) -> AppResult<T> {
     serde_json::from_str(&event.data).map_err(|_| AppError::Internal)
 }
 
-/// Passes the tokens on as they come. Dropped with the connection, and the leash with it.
-fn stream_answer(completion: Completion, events: Events, leash: Leash<DoneEvent>, slot: Option<Slot>) -> Response {
-    let chunks = stream::unfold(Some((completion, events, leash, true)), |streaming| async move {
-        let (completion, mut events, mut leash, is_first) = streaming?;
-        if is_first {
-            // What the connection asks for counts from here on.
-            if !leash.take() {
-                return Some((vec![V1Error(AppError::Unavailable).body().to_string()], None));
+/// How far a stream is.
+enum Stage {
+    /// It is not known yet who answers, and something is due.
+    Silent(BoxFuture<'static, AppResult<(Opened, Quota)>>),
+    Waiting(BoxFuture<'static, AppResult<(Opened, Quota)>>),
+    /// What the connection asks for counts from here on.
+    Opened(Opened),
+    Coming(Opened),
+}
+
+impl Stage {
+    /// What leaves next, and how it goes on.
+    async fn go_on(self) -> (Vec<Event>, Option<Self>) {
+        let failed = |error: AppError| (vec![Event::default().data(V1Error::from(error).body().to_string())], None);
+        let Opened { completion, mut events, leash } = match self {
+            Self::Silent(opening) => return (vec![Event::default().comment("")], Some(Self::Waiting(opening))),
+            Self::Waiting(opening) => match opening.await {
+                Ok((opened, _)) => return (Vec::new(), Some(Self::Opened(opened))),
+                Err(error) => return failed(error),
+            },
+            Self::Opened(mut opened) => {
+                if !opened.leash.take() {
+                    return failed(AppError::Unavailable);
+                }
+                return (vec![Event::default().data(opened.completion.first_chunk())], Some(Self::Coming(opened)));
             }
-            return Some((vec![completion.first_chunk()], Some((completion, events, leash, false))));
-        }
+            Self::Coming(opened) => opened,
+        };
         loop {
-            let Some(event) = events.next().await else {
-                return Some((vec![V1Error(AppError::Unavailable).body().to_string()], None));
-            };
+            let Some(event) = events.next().await else { return failed(AppError::Unavailable) };
             match event.name.as_ref() {
                 ChatEvent::TOKEN => {
                     if let Some(chunk) = completion.token_chunk(&event.data) {
-                        return Some((vec![chunk], Some((completion, events, leash, false))));
+                        let going_on = Self::Coming(Opened { completion, events, leash });
+                        return (vec![Event::default().data(chunk)], Some(going_on));
                     }
                 }
                 ChatEvent::DONE => {
-                    let Ok(done) = read::<DoneEvent>(&event) else { return None };
+                    let Ok(done) = read::<DoneEvent>(&event) else { return (Vec::new(), None) };
                     leash.let_go();
-                    return Some((completion.last_chunks(&done), None));
+                    let chunks = completion.last_chunks(&done).into_iter();
+                    return (chunks.map(|chunk| Event::default().data(chunk)).collect(), None);
                 }
-                ChatEvent::ERROR => {
-                    return Some((vec![V1Error(error_in(&event)).body().to_string()], None));
-                }
+                ChatEvent::ERROR => return failed(error_in(&event)),
                 _ => {}
             }
         }
-    });
-    event_stream(chunks.flat_map(stream::iter).map(|chunk| Event::default().data(chunk)), "no-cache", slot)
+    }
+}
+
+/// Passes the tokens on as they come. Dropped with the connection, and the leash with it.
+fn stream_answer(stage: Stage, slot: Option<Slot>) -> Response {
+    let events = stream::unfold(Some(stage), |stage| async move { Some(stage?.go_on().await) });
+    event_stream(events.flat_map(stream::iter), slot)
 }

@@ -16,6 +16,8 @@ pub struct Completion {
     pub created: i64,
     /// Whether every chunk has a usage, which is null but in the last.
     pub with_usage: bool,
+    /// The limit of tokens, where it is this server's and not what was asked for.
+    pub own_limit: Option<u32>,
 }
 
 impl Completion {
@@ -38,12 +40,18 @@ impl Completion {
     /// The chunks after the text.
     pub fn last_chunks(&self, done: &DoneEvent) -> Vec<String> {
         let reason = Value::from(finish_reason(done)).to_string();
-        let mut chunks = vec![self.chunk("{}", &reason)];
+        let mut last = self.chunk("{}", &reason);
+        if done.cut && self.own_limit.is_some() {
+            // It ends in the brace of the chunk.
+            last.truncate(last.len() - 1);
+            last = format!("{last},\"tessera\":{}}}", self.receipt(done));
+        }
+        let mut chunks = vec![last];
         if self.with_usage {
             let mut chunk = self.head("chat.completion.chunk");
             chunk["choices"] = json!([]);
             chunk["usage"] = usage_of(done.usage);
-            chunk["tessera"] = receipt_of(done);
+            chunk["tessera"] = self.receipt(done);
             chunks.push(chunk.to_string());
         }
         chunks.push("[DONE]".to_owned());
@@ -60,8 +68,18 @@ impl Completion {
             "finish_reason": finish_reason(done),
         }]);
         answer["usage"] = usage_of(done.usage);
-        answer["tessera"] = receipt_of(done);
+        answer["tessera"] = self.receipt(done);
         answer
+    }
+
+    /// What it cost, and which limit of this server cut it off; clients leave fields alone that they do not know.
+    fn receipt(&self, done: &DoneEvent) -> Value {
+        let mut receipt =
+            json!({ "credits": done.credits, "remainingCredits": done.remaining_credits, "cached": done.cached });
+        if let Some(limit) = self.own_limit.filter(|_| done.cut) {
+            receipt["maxOutputTokens"] = limit.into();
+        }
+        receipt
     }
 
     fn head(&self, object: &str) -> Value {
@@ -88,19 +106,14 @@ const fn finish_reason(done: &DoneEvent) -> &'static str {
     if done.cut { "length" } else { "stop" }
 }
 
+/// Where nobody said it, zeros: clients reckon with numbers.
 fn usage_of(usage: Option<Usage>) -> Value {
-    usage.map_or(Value::Null, |Usage { input_tokens, output_tokens }| {
-        json!({
-            "prompt_tokens": input_tokens,
-            "completion_tokens": output_tokens,
-            "total_tokens": u64::from(input_tokens) + u64::from(output_tokens),
-        })
+    let Usage { input_tokens, output_tokens } = usage.unwrap_or(Usage { input_tokens: 0, output_tokens: 0 });
+    json!({
+        "prompt_tokens": input_tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": u64::from(input_tokens) + u64::from(output_tokens),
     })
-}
-
-/// What it cost; clients leave fields alone that they do not know.
-fn receipt_of(done: &DoneEvent) -> Value {
-    json!({ "credits": done.credits, "remainingCredits": done.remaining_credits, "cached": done.cached })
 }
 
 #[cfg(test)]
@@ -109,8 +122,13 @@ mod tests {
 
     #[test]
     fn chunks_are_what_a_client_expects() {
-        let completion =
-            Completion { id: Uuid::nil().into(), model: "a \"model\"".into(), created: 7, with_usage: true };
+        let completion = Completion {
+            id: Uuid::nil().into(),
+            model: "a \"model\"".into(),
+            created: 7,
+            with_usage: true,
+            own_limit: Some(99),
+        };
         let usage = Some(Usage { input_tokens: 2, output_tokens: 5 });
         let done = DoneEvent { reply: None, cached: false, cut: true, remaining_credits: 9, credits: 1, usage };
         let mut chunks = vec![completion.first_chunk(), completion.token_chunk(r#"{"text":"\u00e9\n\"x"}"#).unwrap()];
@@ -122,12 +140,16 @@ mod tests {
         assert_eq!(chunks[1]["choices"][0]["delta"]["content"], "é\n\"x");
         assert_eq!((&chunks[1]["usage"], &chunks[1]["choices"][0]["finish_reason"]), (&Value::Null, &Value::Null));
         assert_eq!(chunks[2]["choices"][0]["finish_reason"], "length");
+        assert_eq!(chunks[2]["tessera"]["maxOutputTokens"], 99);
         assert_eq!(chunks[3]["choices"], json!([]));
         assert_eq!(chunks[3]["usage"]["total_tokens"], 7);
         let quiet = Completion { with_usage: false, ..completion };
-        let done = DoneEvent { cut: false, ..done };
+        let done = DoneEvent { cut: false, usage: None, ..done };
         assert!(!quiet.first_chunk().contains("usage"));
         assert_eq!(quiet.last_chunks(&done).len(), 2);
-        assert_eq!(quiet.whole("x", &done)["choices"][0]["finish_reason"], "stop");
+        let whole = quiet.whole("x", &done);
+        assert_eq!(whole["choices"][0]["finish_reason"], "stop");
+        assert_eq!(whole["usage"], json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 }));
+        assert_eq!(whole["tessera"], json!({ "credits": 1, "remainingCredits": 9, "cached": false }));
     }
 }

@@ -1,7 +1,7 @@
 //! Errors in the shape that clients of `OpenAI` know.
 
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -11,25 +11,48 @@ use crate::platform::http::envelope::{ApiError, error_response};
 /// Tells clients whether to try again; without it they try 409, 429 and 5xx twice more.
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
+const CONTEXT_LENGTH_EXCEEDED: &str = "context_length_exceeded";
+
 /// An [`AppError`] as `{"error":{"message","type","param","code"}}`.
-pub struct V1Error(pub AppError);
+#[derive(Debug)]
+pub struct V1Error {
+    error: AppError,
+    /// In place of that of the error.
+    code: Option<&'static str>,
+    /// In place of the error's text.
+    message: Option<String>,
+}
 
 impl From<AppError> for V1Error {
     fn from(error: AppError) -> Self {
-        Self(error)
+        Self { error, code: None, message: None }
     }
 }
 
 impl From<ApiError> for V1Error {
     fn from(ApiError(error): ApiError) -> Self {
-        Self(error)
+        error.into()
     }
 }
 
 impl V1Error {
+    /// A context that this server does not take.
+    pub fn too_long(chars: usize, most: usize) -> Self {
+        let message = format!(
+            "All messages together have {chars} characters; this server takes at most {most} (MAX_CONTEXT_CHARS)."
+        );
+        Self { code: Some(CONTEXT_LENGTH_EXCEEDED), ..AppError::invalid("messages", message).into() }
+    }
+
+    /// What is asked for is not served: `served` is.
+    pub fn unserved(error: AppError, method: &Method, path: &str, served: &[&str]) -> Self {
+        let message = format!("{method} {path} is not served here. These are: {}.", served.join(", "));
+        Self { message: Some(message), ..error.into() }
+    }
+
     /// A model that is not there is 404; everything else is as in the rest of the API.
     pub fn status(&self) -> u16 {
-        let Self(error) = self;
+        let Self { error, .. } = self;
         let is_unknown_model = matches!(error, AppError::InvalidInput { field, .. } if field == "model");
         match error {
             _ if is_unknown_model => 404,
@@ -40,7 +63,7 @@ impl V1Error {
 
     /// The body, which is also what a stream ends with when the answer breaks off.
     pub fn body(&self) -> Value {
-        let Self(error) = self;
+        let Self { error, code: own_code, message: own_message } = self;
         let (kind, code) = match error {
             AppError::Unauthenticated | AppError::InvalidCredentials => {
                 ("invalid_request_error", Some("invalid_api_key"))
@@ -58,12 +81,15 @@ impl V1Error {
             other if other.status() < 500 => ("invalid_request_error", Some(other.code())),
             other => ("server_error", Some(other.code())),
         };
+        let code = own_code.or(code);
         let param = match error {
             // Which it was is not known where the answer told of it.
-            AppError::InvalidInput { field, .. } if !field.is_empty() => Some(field),
+            AppError::InvalidInput { field, .. } if !field.is_empty() => Some(field.as_str()),
+            _ if code == Some(CONTEXT_LENGTH_EXCEEDED) => Some("messages"),
             _ => None,
         };
         let message = match error {
+            _ if own_message.is_some() => own_message.clone().unwrap_or_default(),
             AppError::Unauthenticated => "Incorrect API key provided. You can make one on the account page.".to_owned(),
             other => other.to_string(),
         };
@@ -74,7 +100,7 @@ impl V1Error {
 impl IntoResponse for V1Error {
     fn into_response(self) -> Response {
         let (body, status) = (self.body(), self.status());
-        let Self(error) = self;
+        let Self { error, .. } = self;
         // Waiting does not bring credits, nor another body for the same key.
         let is_final = matches!(error.status(), 402 | 409);
         let mut response = error_response(&error, status, Json(body));

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use futures::future::{join_all, pending, ready};
+use futures::future::{join_all, pending};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::error::V1Error;
+use super::fields::{Whole, read_request};
 use super::leash::Leash;
 use super::request::ANY_MODEL;
 use crate::account::server::caller::{Caller, SPEND, Scoped};
@@ -29,7 +30,7 @@ use crate::images::server::subscribe::error_of;
 use crate::images::{AspectRatio, Image, ImageRequest, MOST_AT_ONCE};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::envelope::{ApiError, ApiJson, idempotency_key, with_quota_of_success};
+use crate::platform::http::envelope::{ApiError, JsonBody, idempotency_key, with_quota_of_success};
 use crate::platform::http::keep_alive::{json_once_taken, keep_alive};
 use crate::platform::http::request_id::{current_request_id, in_request};
 
@@ -43,7 +44,8 @@ pub struct GenerationRequest {
     /// `tessera`, or the model of an image provider.
     model: Option<String>,
     /// 1 to 4.
-    n: Option<usize>,
+    #[schema(value_type = Option<i64>)]
+    n: Option<Whole>,
     /// `auto`, or width and height such as `1024x1024`, `1536x1024`, `1344x768`.
     size: Option<String>,
     /// `b64_json`, or `url`: an address here that the same key can read.
@@ -93,11 +95,12 @@ pub async fn create_images(
     State(chat): State<Chat>,
     caller: Result<Scoped<SPEND>, ApiError>,
     headers: HeaderMap,
-    body: Result<ApiJson<GenerationRequest>, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> Result<Response, V1Error> {
     let begun = Instant::now();
     let Scoped(caller) = caller?;
-    let ApiJson(request, bytes) = body?;
+    let JsonBody(bytes) = body?;
+    let request: GenerationRequest = read_request(&bytes)?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
     let as_url = match request.response_format.as_deref() {
         None | Some("b64_json") => false,
@@ -114,10 +117,9 @@ pub async fn create_images(
         } else {
             answer_with_bytes(&chat, &caller, &ordered, leash).await
         };
-        answer.unwrap_or_else(|error| V1Error(error).into_response())
+        answer.unwrap_or_else(|error| V1Error::from(error).into_response())
     };
-    // There is no sign of a success before it is there; a proxy waits no longer for that.
-    let response = keep_alive(begun, ready(()), work).await;
+    let response = keep_alive(begun, work).await;
     Ok(match quota {
         Some(quota) => with_quota_of_success(response, quota),
         None => response,
@@ -207,7 +209,7 @@ fn read(chat: &Chat, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
     if request.output_format.as_deref().is_some_and(|format| format != "png") {
         return Err(AppError::invalid("output_format", "Images are png."));
     }
-    let n = request.n.unwrap_or(1);
+    let n = request.n.map_or(1, |Whole(n)| usize::try_from(n).unwrap_or(0));
     if !(1..=MOST_AT_ONCE).contains(&n) {
         return Err(AppError::invalid("n", format!("1 to {MOST_AT_ONCE} images at once.")));
     }

@@ -4,6 +4,7 @@
 pub mod api;
 mod chunks;
 mod error;
+mod fields;
 mod images;
 mod leash;
 mod request;

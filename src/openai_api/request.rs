@@ -1,13 +1,15 @@
-//! What a client asks, and what it means here.
+//! What a client asks, and what it means here. What cannot be done is refused by its name: nothing that shapes an answer is
+//! left out of it and charged for.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::error::V1Error;
+use super::fields::{Content, Part, Stops, Whole};
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
-use crate::chat::server::context::HISTORY_BYTES;
-use crate::chat::server::providers::{MAX_OUTPUT_TOKENS, Role, Sampling, Turn};
+use crate::chat::server::providers::{Role, Sampling, Turn};
 use crate::chat::server::send::Terms;
 use crate::platform::error::{AppError, AppResult};
 
@@ -17,6 +19,8 @@ pub const ANY_MODEL: &str = "tessera";
 const MAX_STOPS: usize = 4;
 /// Most bytes of such a text.
 const MAX_STOP_BYTES: usize = 256;
+/// Most characters of a name.
+const MAX_NAME_CHARS: usize = 64;
 
 /// What a client asks. Other fields are ignored, as clients expect.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -25,67 +29,88 @@ pub struct CompletionRequest {
     #[serde(default)]
     #[schema(required)]
     model: String,
-    /// The last is the user's.
+    /// Oldest first. One of the assistant at the end is what the answer begins with.
     #[serde(default)]
     #[schema(required)]
     messages: Vec<RequestMessage>,
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
     /// The old name of `max_completion_tokens`.
-    max_tokens: Option<i64>,
-    max_completion_tokens: Option<i64>,
+    #[schema(value_type = Option<i64>)]
+    max_tokens: Option<Whole>,
+    /// -1, as nothing, is as many as this server allows.
+    #[schema(value_type = Option<i64>)]
+    max_completion_tokens: Option<Whole>,
     temperature: Option<f32>,
     top_p: Option<f32>,
-    stop: Option<Stop>,
-    n: Option<i64>,
+    frequency_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    #[schema(value_type = Option<i64>)]
+    seed: Option<Whole>,
+    #[schema(schema_with = Stops::schema, required = false)]
+    stop: Option<Stops>,
+    #[schema(value_type = Option<i64>)]
+    n: Option<Whole>,
+    /// `text`, `json_object` or `json_schema`, for models of servers that speak as `OpenAI` does.
+    #[schema(value_type = Option<Object>)]
+    response_format: Option<Value>,
+    #[schema(value_type = Option<Object>)]
+    logit_bias: Option<Value>,
+    reasoning_effort: Option<String>,
+    verbosity: Option<String>,
+    // What is not done here: only values that ask for nothing are taken.
+    #[schema(ignore)]
+    tools: Option<Value>,
     #[schema(ignore)]
     tool_choice: Option<Value>,
+    #[schema(ignore)]
+    functions: Option<Value>,
+    #[schema(ignore)]
+    function_call: Option<Value>,
+    #[schema(ignore)]
+    logprobs: Option<Value>,
+    #[schema(ignore)]
+    top_logprobs: Option<Value>,
+    #[schema(ignore)]
+    modalities: Option<Value>,
+    #[schema(ignore)]
+    audio: Option<Value>,
+    #[schema(ignore)]
+    web_search_options: Option<Value>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a message such as {\"role\":\"user\",\"content\":\"…\"}")]
 struct RequestMessage {
     /// `system`, `developer`, `user` or `assistant`.
     #[serde(default)]
     #[schema(required)]
     role: String,
-    #[serde(default)]
+    #[schema(schema_with = Content::schema, required = false)]
     content: Option<Content>,
+    /// Who of several says it.
+    name: Option<String>,
+    #[schema(ignore)]
+    refusal: Option<String>,
+    #[schema(ignore)]
+    tool_calls: Option<Value>,
+    #[schema(ignore)]
+    function_call: Option<Value>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct Part {
-    /// `text` or `image_url`.
-    #[serde(rename = "type", default)]
-    kind: String,
-    #[serde(default)]
-    text: String,
-    image_url: Option<ImageUrl>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct ImageUrl {
-    /// A `data:` URL of an image.
-    url: String,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
 struct StreamOptions {
     /// A chunk of its own at the end says how many tokens were used.
     include_usage: Option<bool>,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
-enum Stop {
-    One(String),
-    Several(Vec<String>),
+/// A request that can be done.
+pub struct Wanted {
+    pub turns: Vec<Turn>,
+    pub terms: Terms,
+    /// The limit of tokens, where it is this server's and not what was asked for.
+    pub own_limit: Option<u32>,
 }
 
 impl CompletionRequest {
@@ -102,27 +127,67 @@ impl CompletionRequest {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub async fn read(self, chat: &Chat) -> AppResult<(Vec<Turn>, Terms)> {
+    pub async fn read(self, chat: &Chat, fresh: bool) -> Result<Wanted, V1Error> {
         let picked = find_model(chat, &self.model)?;
-        if self.n.is_some_and(|n| n != 1) {
-            return Err(AppError::invalid("n", "One answer at a time: n is 1."));
+        if self.n.is_some_and(|n| n != Whole(1)) {
+            return Err(AppError::invalid("n", "One answer at a time: n is 1.").into());
         }
-        if self
-            .tool_choice
-            .is_some_and(|choice| !matches!(choice.as_str(), None | Some("auto" | "none")) || choice.is_object())
-        {
-            return Err(AppError::invalid("tool_choice", "Tools are not called here: leave tool_choice out."));
-        }
+        self.check_unserved()?;
+        let most = chat.config.max_output_tokens;
+        let asked = [("max_completion_tokens", self.max_completion_tokens), ("max_tokens", self.max_tokens)]
+            .into_iter()
+            .find_map(|(field, tokens)| read_limit(field, tokens).transpose())
+            .transpose()?;
+        let own_limit = asked.is_none_or(|asked| asked > most).then_some(most);
         let sampling = Sampling {
-            max_output_tokens: read_limit(self.max_completion_tokens.or(self.max_tokens))?,
+            max_output_tokens: own_limit.or(asked).unwrap_or(most),
             temperature: check_range("temperature", self.temperature, 0.0, 2.0)?,
             top_p: check_range("top_p", self.top_p, 0.0, 1.0)?,
+            frequency_penalty: check_range("frequency_penalty", self.frequency_penalty, -2.0, 2.0)?,
+            presence_penalty: check_range("presence_penalty", self.presence_penalty, -2.0, 2.0)?,
+            seed: self.seed.map(|Whole(seed)| seed),
             stop: read_stops(self.stop)?,
+            passed_on: passed_on(self.response_format, self.logit_bias, self.reasoning_effort, self.verbosity)?,
         };
-        Ok((
-            read_messages(self.messages, chat.config.max_message_chars).await?,
-            Terms { picked, fresh: false, sampling, delivery: None },
-        ))
+        let turns = read_messages(self.messages, chat.config.max_context_chars).await?;
+        Ok(Wanted { turns, terms: Terms { picked, fresh, sampling, delivery: None }, own_limit })
+    }
+
+    /// That nothing is asked for that is not done here.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming it.
+    fn check_unserved(&self) -> AppResult<()> {
+        const TOOLS: &str = "Tools are not called here: leave it out.";
+        let lists = [("tools", &self.tools), ("functions", &self.functions)];
+        for (field, value) in lists {
+            check_absent(field, value.as_ref(), |value| value.as_array().is_some_and(Vec::is_empty), TOOLS)?;
+        }
+        for (field, value) in [("tool_choice", &self.tool_choice), ("function_call", &self.function_call)] {
+            check_absent(field, value.as_ref(), |value| matches!(value.as_str(), Some("auto" | "none")), TOOLS)?;
+        }
+        let is_nothing = |value: &Value| value.as_bool() == Some(false) || value.as_f64() == Some(0.0);
+        for (field, value) in [("logprobs", &self.logprobs), ("top_logprobs", &self.top_logprobs)] {
+            check_absent(field, value.as_ref(), is_nothing, "Probabilities are not told here: leave it out.")?;
+        }
+        let is_text = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(|one| one == "text"));
+        check_absent("modalities", self.modalities.as_ref(), is_text, "Answers are text: leave it out.")?;
+        check_absent("audio", self.audio.as_ref(), |_| false, "Answers are text: leave it out.")?;
+        let search = "Nothing is searched for here: leave it out.";
+        check_absent("web_search_options", self.web_search_options.as_ref(), |_| false, search)
+    }
+}
+
+/// That a field asks for nothing.
+fn check_absent(
+    field: &str,
+    value: Option<&Value>,
+    is_nothing: impl Fn(&Value) -> bool,
+    problem: &str,
+) -> AppResult<()> {
+    match value {
+        Some(value) if !is_nothing(value) => Err(AppError::invalid(field, problem)),
+        _ => Ok(()),
     }
 }
 
@@ -142,11 +207,12 @@ fn find_model(chat: &Chat, name: &str) -> AppResult<Option<(String, Option<Strin
     }
 }
 
-fn read_limit(tokens: Option<i64>) -> AppResult<u32> {
+/// -1 is what some clients send for none.
+fn read_limit(field: &str, tokens: Option<Whole>) -> AppResult<Option<u32>> {
     match tokens {
-        None => Ok(MAX_OUTPUT_TOKENS),
-        Some(tokens) if tokens >= 1 => Ok(u32::try_from(tokens).unwrap_or(u32::MAX).min(MAX_OUTPUT_TOKENS)),
-        Some(_) => Err(AppError::invalid("max_completion_tokens", "An answer has at least one token.")),
+        None | Some(Whole(-1)) => Ok(None),
+        Some(Whole(tokens @ 1..)) => Ok(Some(u32::try_from(tokens).unwrap_or(u32::MAX))),
+        Some(_) => Err(AppError::invalid(field, "An answer has at least one token.")),
     }
 }
 
@@ -157,69 +223,119 @@ fn check_range(field: &str, number: Option<f32>, least: f32, most: f32) -> AppRe
     Ok(number)
 }
 
-fn read_stops(stop: Option<Stop>) -> AppResult<Vec<String>> {
-    let stops = match stop {
-        None => Vec::new(),
-        Some(Stop::One(stop)) => vec![stop],
-        Some(Stop::Several(stops)) => stops,
-    };
-    if stops.len() > MAX_STOPS || stops.iter().any(|stop| stop.is_empty() || stop.len() > MAX_STOP_BYTES) {
+/// An empty text would end every answer before it begins: it is what some clients send for none.
+fn read_stops(stop: Option<Stops>) -> AppResult<Vec<String>> {
+    let Stops(mut stops) = stop.unwrap_or_default();
+    stops.retain(|stop| !stop.is_empty());
+    if stops.len() > MAX_STOPS || stops.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {
         let problem = format!("At most {MAX_STOPS} texts of 1 to {MAX_STOP_BYTES} bytes may end an answer.");
         return Err(AppError::invalid("stop", problem));
     }
     Ok(stops)
 }
 
-async fn read_messages(messages: Vec<RequestMessage>, max_message_chars: usize) -> AppResult<Vec<Turn>> {
+/// What goes to providers that know it as it is.
+fn passed_on(
+    response_format: Option<Value>,
+    logit_bias: Option<Value>,
+    reasoning_effort: Option<String>,
+    verbosity: Option<String>,
+) -> AppResult<Map<String, Value>> {
+    let mut fields = Map::new();
+    if let Some(format) = response_format {
+        match format["type"].as_str() {
+            Some("text") => {}
+            Some("json_object" | "json_schema") => {
+                fields.insert(Sampling::RESPONSE_FORMAT.to_owned(), format);
+            }
+            _ => {
+                let problem = "The type of a response_format is text, json_object or json_schema.";
+                return Err(AppError::invalid(Sampling::RESPONSE_FORMAT, problem));
+            }
+        }
+    }
+    match logit_bias {
+        None => {}
+        Some(Value::Object(biases)) if biases.values().all(Value::is_number) => {
+            fields.extend((!biases.is_empty()).then(|| ("logit_bias".to_owned(), Value::Object(biases))));
+        }
+        Some(_) => return Err(AppError::invalid("logit_bias", "An object of tokens and numbers.")),
+    }
+    for (name, text) in [("reasoning_effort", reasoning_effort), ("verbosity", verbosity)] {
+        fields.extend(text.filter(|text| !text.is_empty()).map(|text| (name.to_owned(), text.into())));
+    }
+    Ok(fields)
+}
+
+async fn read_messages(messages: Vec<RequestMessage>, most_chars: usize) -> Result<Vec<Turn>, V1Error> {
     let mut turns = Vec::with_capacity(messages.len());
-    for (number, RequestMessage { role, content }) in messages.into_iter().enumerate() {
-        let role = match role.as_str() {
+    for (number, message) in messages.into_iter().enumerate() {
+        turns.push(message.read(number).await?);
+    }
+    // A prefill without a word is none.
+    while turns.last().is_some_and(|turn| turn.role == Role::Assistant && is_blank(turn)) {
+        turns.pop();
+    }
+    match turns.last() {
+        Some(last) if last.role != Role::Assistant && is_blank(last) => {
+            return Err(AppError::invalid("messages", "The last message is empty.").into());
+        }
+        _ if turns.iter().all(|turn| turn.role == Role::Assistant || is_blank(turn)) => {
+            return Err(AppError::invalid("messages", "There is nothing to answer.").into());
+        }
+        _ => {}
+    }
+    let chars: usize = turns.iter().map(Turn::chars).sum();
+    if chars > most_chars { Err(V1Error::too_long(chars, most_chars)) } else { Ok(turns) }
+}
+
+fn is_blank(turn: &Turn) -> bool {
+    turn.content.trim().is_empty() && turn.images.is_empty()
+}
+
+impl RequestMessage {
+    /// `number` is its place in the list.
+    async fn read(self, number: usize) -> AppResult<Turn> {
+        let field = |name: &str| format!("messages[{number}].{name}");
+        let role = match self.role.as_str() {
             "system" | "developer" => Role::System,
             "user" => Role::User,
             "assistant" => Role::Assistant,
             other => {
                 let problem = format!("The role {other:?} is not known here: system, developer, user or assistant.");
-                return Err(AppError::invalid(format!("messages[{number}].role"), problem));
+                return Err(AppError::invalid(field("role"), problem));
             }
         };
-        let field = format!("messages[{number}].content");
-        let (content, urls) = read_content(&field, content)?;
+        let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+        for (name, value) in [("tool_calls", &self.tool_calls), ("function_call", &self.function_call)] {
+            check_absent(&field(name), value.as_ref(), is_empty, "Tools are not called here.")?;
+        }
+        let name = self.name.filter(|name| !name.is_empty());
+        if name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
+            let problem = format!("A name has at most {MAX_NAME_CHARS} characters.");
+            return Err(AppError::invalid(field("name"), problem));
+        }
+        let (mut content, urls) = read_content(&field("content"), self.content.unwrap_or_default())?;
+        if content.is_empty() {
+            content = self.refusal.unwrap_or_default();
+        }
         let images = attachments::read_data_urls(urls).await.map_err(|error| match error {
-            AppError::InvalidInput { message, .. } => AppError::invalid(field, message),
+            AppError::InvalidInput { message, .. } => AppError::invalid(field("content"), message),
             other => other,
         })?;
-        turns.push(Turn { role, content, images });
+        Ok(Turn { role, name, content, images })
     }
-    let Some(last) = turns.last().filter(|last| last.role == Role::User) else {
-        return Err(AppError::invalid("messages", "The last message is the user's."));
-    };
-    if last.content.trim().is_empty() && last.images.is_empty() {
-        return Err(AppError::invalid("messages", "The last message is empty."));
-    }
-    if last.content.chars().count() > max_message_chars {
-        let problem = format!("The last message has more than {max_message_chars} characters.");
-        return Err(AppError::invalid("messages", problem));
-    }
-    if turns.iter().map(|turn| turn.content.len()).sum::<usize>() > HISTORY_BYTES {
-        let problem = format!("All messages together have more than {HISTORY_BYTES} bytes.");
-        return Err(AppError::invalid("messages", problem));
-    }
-    Ok(turns)
 }
 
 /// The text, and the URLs of the images.
-fn read_content(field: &str, content: Option<Content>) -> AppResult<(String, Vec<String>)> {
-    let parts = match content {
-        None => Vec::new(),
-        Some(Content::Text(text)) => return Ok((text, Vec::new())),
-        Some(Content::Parts(parts)) => parts,
-    };
+fn read_content(field: &str, Content(parts): Content) -> AppResult<(String, Vec<String>)> {
     let (mut text, mut urls) = (String::new(), Vec::new());
-    for Part { kind, text: piece, image_url } in parts {
-        match (kind.as_str(), image_url) {
-            ("text", _) => text.push_str(&piece),
-            ("image_url", Some(image)) => urls.push(image.url),
-            _ => return Err(AppError::invalid(field, format!("Parts of type {kind:?} are not read here."))),
+    for Part(part) in parts {
+        match (part.kind.as_str(), part.image_url) {
+            ("text" | "input_text" | "output_text", _) => text.push_str(&part.text.unwrap_or_default()),
+            ("refusal", _) => text.push_str(&part.refusal.unwrap_or_default()),
+            ("image_url" | "input_image", Some(image)) => urls.push(image.url),
+            (kind, _) => return Err(AppError::invalid(field, format!("Parts of type {kind:?} are not read here."))),
         }
     }
     Ok((text, urls))
@@ -229,8 +345,8 @@ fn read_content(field: &str, content: Option<Content>) -> AppResult<(String, Vec
 mod tests {
     use super::*;
 
-    async fn messages(json: Value) -> AppResult<Vec<Turn>> {
-        read_messages(serde_json::from_value(json).unwrap(), 20).await
+    async fn messages(json: Value) -> Result<Vec<Turn>, V1Error> {
+        read_messages(serde_json::from_value(json).unwrap(), 40).await
     }
 
     #[tokio::test]
@@ -239,26 +355,30 @@ mod tests {
             { "role": "developer", "content": "Be brief." },
             { "role": "user", "content": [{ "type": "text", "text": "Hel" }, { "type": "text", "text": "lo" }] },
             { "role": "assistant", "content": null },
-            { "role": "user", "content": "Well?" },
+            { "role": "user", "name": "Ada", "content": "Well?" },
+            { "role": "assistant", "content": "Once" },
+            { "role": "assistant", "content": " " },
         ]))
         .await
         .unwrap();
-        let told: Vec<_> = turns.iter().map(|turn| (turn.role, turn.content.as_str())).collect();
-        let expected =
-            [(Role::System, "Be brief."), (Role::User, "Hello"), (Role::Assistant, ""), (Role::User, "Well?")];
+        let told: Vec<_> =
+            turns.iter().map(|turn| (turn.role, turn.content.as_str(), turn.name.as_deref().unwrap_or(""))).collect();
+        let expected = [
+            (Role::System, "Be brief.", ""),
+            (Role::User, "Hello", ""),
+            (Role::Assistant, "", ""),
+            (Role::User, "Well?", "Ada"),
+            (Role::Assistant, "Once", ""),
+        ];
         assert_eq!(told, expected);
     }
 
     #[tokio::test]
     async fn what_cannot_be_asked_is_refused_by_name() {
-        let field = async |json: Value| match messages(json).await {
-            Err(AppError::InvalidInput { field, .. }) => field,
-            other => panic!("{other:?}"),
-        };
+        let field = async |json: Value| messages(json).await.err().unwrap().body()["error"]["param"].clone();
         assert_eq!(field(serde_json::json!([])).await, "messages");
         assert_eq!(field(serde_json::json!([{ "role": "assistant", "content": "x" }])).await, "messages");
         assert_eq!(field(serde_json::json!([{ "role": "user", "content": "  " }])).await, "messages");
-        assert_eq!(field(serde_json::json!([{ "role": "user", "content": "x".repeat(21) }])).await, "messages");
         assert_eq!(field(serde_json::json!([{ "role": "tool", "content": "x" }])).await, "messages[0].role");
         let link = serde_json::json!([
             { "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "https://example.org/cat.png" } }] },
@@ -266,9 +386,16 @@ mod tests {
         assert_eq!(field(link).await, "messages[0].content");
         let audio = serde_json::json!([{ "role": "user", "content": [{ "type": "input_audio" }] }]);
         assert_eq!(field(audio).await, "messages[0].content");
-        let long = serde_json::json!([
-            { "role": "system", "content": "x".repeat(HISTORY_BYTES) }, { "role": "user", "content": "x" },
-        ]);
-        assert_eq!(field(long).await, "messages");
+    }
+
+    #[tokio::test]
+    async fn all_messages_together_have_a_limit() {
+        let said = |chars: usize| serde_json::json!([{ "role": "system", "content": "é".repeat(chars) }, { "role": "user", "content": "x" }]);
+        assert!(messages(said(39)).await.is_ok());
+        let refused = messages(said(40)).await.err().unwrap();
+        assert_eq!(
+            (refused.status(), &refused.body()["error"]["code"]),
+            (400, &Value::from("context_length_exceeded"))
+        );
     }
 }

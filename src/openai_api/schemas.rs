@@ -35,7 +35,8 @@ pub struct ChatCompletion {
     model: String,
     /// One.
     choices: Vec<Choice>,
-    usage: Option<CompletionUsage>,
+    /// Zeros where the provider did not say.
+    usage: CompletionUsage,
     tessera: Receipt,
 }
 
@@ -74,6 +75,10 @@ struct Receipt {
     credits: i64,
     remaining_credits: i64,
     cached: bool,
+    /// The limit of this server (`MAX_OUTPUT_TOKENS`), where it is what cut the answer off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    max_output_tokens: Option<u32>,
 }
 
 /// A part of an answer, as the `data` of an event.
@@ -90,7 +95,7 @@ pub struct ChatCompletionChunk {
     /// Only if it was asked for: null but in the last chunk.
     #[schema(required = false)]
     usage: Option<CompletionUsage>,
-    /// In the chunk with the usage.
+    /// In the chunk with the usage, and in that with the reason where this server's limit cut the answer off.
     #[schema(required = false)]
     tessera: Option<Receipt>,
 }

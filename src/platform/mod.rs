@@ -8,6 +8,8 @@ pub mod sse;
 pub mod work_kind;
 
 #[cfg(feature = "ssr")]
+pub mod base64;
+#[cfg(feature = "ssr")]
 pub mod cache;
 #[cfg(feature = "ssr")]
 pub mod config;

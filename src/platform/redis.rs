@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, ServerErrorKind};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use tokio::task::yield_now;
@@ -138,7 +138,7 @@ impl Redis {
                 self.time(number, if took < SLOW { took } else { took.saturating_sub(busy().await) });
                 return Some(value);
             }
-            Some(Err(error)) => self.lose(number, &error.to_string()),
+            Some(Err(error)) => self.lose(number, kind_of(&error)),
             // It had less time than others have.
             None if left < PATIENCE => self.time(number, PATIENCE),
             None => self.lose(number, "no answer in time"),
@@ -156,7 +156,7 @@ impl Redis {
         }
     }
 
-    /// Why Redis cannot be used now.
+    /// Why Redis cannot be used now, as a kind: whoever asks may read it.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         match &*self.0.link.borrow() {
@@ -195,7 +195,7 @@ async fn busy() -> Duration {
 /// What is wrong, for people; never the password.
 pub async fn try_out(config: &RedisConfig) -> Result<String, String> {
     let client = client(config).map_err(|error| error.to_string())?;
-    connect(&client).await?;
+    connect(&client).await.map_err(|trouble| trouble.text)?;
     Ok(client.get_connection_info().addr().to_string())
 }
 
@@ -205,8 +205,28 @@ fn client(config: &RedisConfig) -> RedisResult<Client> {
     Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
+/// Why there is no connection.
+struct Trouble {
+    /// For everybody.
+    kind: &'static str,
+    /// For whoever runs the server, and only where it is asked for: the other side's words may be in it.
+    text: String,
+}
+
+impl From<RedisError> for Trouble {
+    fn from(error: RedisError) -> Self {
+        Self { kind: kind_of(&error), text: error.to_string() }
+    }
+}
+
+impl From<&'static str> for Trouble {
+    fn from(kind: &'static str) -> Self {
+        Self { kind, text: kind.to_owned() }
+    }
+}
+
 /// A connection that is known to work.
-async fn connect(client: &Client) -> Result<MultiplexedConnection, String> {
+async fn connect(client: &Client) -> Result<MultiplexedConnection, Trouble> {
     // The time is kept here, over all the steps.
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
@@ -226,10 +246,35 @@ async fn connect(client: &Client) -> Result<MultiplexedConnection, String> {
         Ok::<_, RedisError>((connection, fastest))
     });
     match connected.await {
-        Ok(Ok((_, fastest))) if fastest >= SLOW => Err(TOO_SLOW.to_owned()),
+        Ok(Ok((_, fastest))) if fastest >= SLOW => Err(TOO_SLOW.into()),
         Ok(Ok((connection, _))) => Ok(connection),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer in time".to_owned()),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err("no answer in time".into()),
+    }
+}
+
+/// What kind of error it is. Its text is the other side's: it has what was answered in it, and so what users wrote.
+fn kind_of(error: &RedisError) -> &'static str {
+    match error.kind() {
+        _ if error.is_connection_refusal() => "the connection was refused",
+        _ if error.is_connection_dropped() => "the connection was lost",
+        _ if error.is_timeout() => "no answer in time",
+        ErrorKind::Io => "it cannot be reached",
+        ErrorKind::AuthenticationFailed => "it does not take this name and password",
+        ErrorKind::InvalidClientConfig => "REDIS_URL cannot be used",
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => "it answered something that was not expected",
+        ErrorKind::Server(ServerErrorKind::BusyLoading) => "it is loading its data",
+        ErrorKind::Server(ServerErrorKind::ReadOnly) => "it is read-only",
+        ErrorKind::Server(ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown) => "its cluster is down",
+        // Redis' own word for it, of those that are known.
+        _ => match error.code() {
+            Some("NOAUTH") => "it wants a password",
+            Some("WRONGPASS") => "it does not take this name and password",
+            Some("OOM") => "its memory is full",
+            Some("MISCONF") => "it cannot save its data",
+            Some("NOPERM") => "it does not allow this",
+            _ => "it answered an error",
+        },
     }
 }
 
@@ -259,15 +304,37 @@ async fn keep_connected(shared: Weak<Shared>) {
                     rest = FIRST_REST;
                 }
             }
-            Err(problem) => {
+            Err(Trouble { kind: problem, .. }) => {
                 let is_new = matches!(*link.borrow(), Link::Connecting);
                 if is_new {
                     tracing::warn!(problem, "Redis cannot be reached; this process goes on alone");
                 }
-                redis.0.link.send_replace(Link::Away { problem });
+                redis.0.link.send_replace(Link::Away { problem: problem.to_owned() });
             }
         }
         sleep(rest).await;
         rest = (rest * 2).min(LONGEST_REST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_side_says_is_told_to_nobody() {
+        let said = "WORD of a user";
+        for error in [
+            RedisError::from((ErrorKind::UnexpectedReturnType, "not compatible", said.to_owned())),
+            RedisError::from((ErrorKind::Parse, "no reply", said.to_owned())),
+            RedisError::from((ErrorKind::Extension, "WORD", said.to_owned())),
+            RedisError::from((ErrorKind::Io, "gone", said.to_owned())),
+            RedisError::from((ErrorKind::Server(ServerErrorKind::ResponseError), "an error", said.to_owned())),
+            RedisError::from(std::io::Error::other(said)),
+        ] {
+            assert!(!kind_of(&error).contains("WORD"), "{error}");
+        }
+        let refused = RedisError::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!(kind_of(&refused), "the connection was refused");
     }
 }

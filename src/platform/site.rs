@@ -42,6 +42,9 @@ impl SiteConfig {
 impl SiteConfig {
     pub(crate) fn read(reader: &mut Reader) -> Self {
         let public_url = reader.url("PUBLIC_URL", "http://localhost:3000");
+        if let Some(part) = part_beside_origin(&public_url) {
+            reader.problem("PUBLIC_URL", format!("has {part}: name the site alone, such as https://chat.example.org"));
+        }
         let usual = Rates::of(reader.at_least("RATE_LIMIT_PER_MINUTE", 20, 1));
         Self {
             addr: reader.parsed(
@@ -70,6 +73,20 @@ impl SiteConfig {
                 ..usual
             },
         }
+    }
+}
+
+/// What an address has besides scheme, host and port. The site is at the root of its host; and what is in its address is in
+/// every link that it tells.
+fn part_beside_origin(url: &Url) -> Option<&'static str> {
+    if !url.username().is_empty() || url.password().is_some() {
+        Some("a name or a password")
+    } else if url.path() != "/" {
+        Some("a path")
+    } else if url.query().is_some() {
+        Some("a query")
+    } else {
+        url.fragment().map(|_| "a fragment")
     }
 }
 

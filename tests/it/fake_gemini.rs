@@ -2,7 +2,7 @@
 //!
 //! `#tokens=N` so many tokens, `#status=CODE` refuse, `#key` refuse the key, `#stall` say nothing (more), `#cut` end the
 //! body without a finish reason, `#error` an error in the stream, `#garbage` no JSON, `#empty` nothing but usage,
-//! `#prompt` block the prompt, `#safety` block the answer, `#thought` think aloud first, `#max` stop at the limit,
+//! `#prompt` block the prompt, `#safety` block the answer, `#thought` think aloud first, `#thoughts=N` so many tokens of thought, `#max` stop at the limit,
 //! `#flood=N` so many pieces of 64 KiB, whatever limit was asked for.
 //! Whatever stands before `gemini:` in the message is for somebody else.
 
@@ -82,13 +82,14 @@ async fn generate(
         return refuse(status, "UNAVAILABLE", json!([{"@type": "RetryInfo", "retryDelay": "33s"}]));
     }
     let event = |value: Value| format!("data: {value}\r\n\r\n");
+    let thoughts = number("thoughts").unwrap_or(3);
     let piece = |text: String, finish: Option<&str>| {
         let mut candidate = json!({"content": {"parts": [{"text": text}], "role": "model"}, "index": 0});
         if let Some(reason) = finish {
             candidate["finishReason"] = json!(reason);
         }
         event(json!({"candidates": [candidate], "modelVersion": "fake",
-            "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 2, "thoughtsTokenCount": 3, "totalTokenCount": 12}}))
+            "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 2, "thoughtsTokenCount": thoughts, "totalTokenCount": 9 + thoughts}}))
     };
     let mut frames = Vec::new();
     if has("garbage") {

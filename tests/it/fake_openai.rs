@@ -4,7 +4,7 @@
 //! `#stall` say nothing more after the tokens, `#error` an error event after the tokens, `#garbage` no JSON,
 //! `#empty` a whole answer without text, `#nodone` end without `[DONE]`, `#blocked` a content filter, `#finish=REASON` end for
 //! this reason (`null`: for none), `#flood=N` so many pieces of 64 KiB, whatever limit was asked for, `#flaky=N` refuse the
-//! first N questions of this server.
+//! first N questions of this server, `#nousage` no word of what was used.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -142,12 +142,14 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
     }
     let reason = directive(&text, "finish").unwrap_or(if has("blocked") { "content_filter" } else { "stop" });
     send(chunk(json!({}), (reason != "null").then_some(reason))).await;
-    send(
-        json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake", "choices": [],
+    if !has("nousage") {
+        send(
+            json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake", "choices": [],
                 "usage": {"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count}})
-        .to_string(),
-    )
-    .await;
+            .to_string(),
+        )
+        .await;
+    }
     if !has("nodone") {
         send("[DONE]".into()).await;
     }

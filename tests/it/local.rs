@@ -10,6 +10,7 @@ use tessera::chat::server::providers::local::{LocalProvider, LocalStatus};
 use tessera::chat::server::providers::{
     ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, TokenStream, Turn,
 };
+use tessera::generation::Provider;
 
 /// More would only fight for the cores, as tests run at the same time.
 const THREADS: usize = 1;
@@ -246,4 +247,64 @@ async fn a_missing_or_broken_file_is_reported() {
     assert!(matches!(error, ProviderError::Unavailable(_)));
     assert!(matches!(provider.status(), LocalStatus::Failed(_)));
     std::fs::remove_file(broken).unwrap();
+}
+
+/// The real file with this in place of a name that its head has, of the same length.
+fn altered(from: &str, to: &str) -> tempfile::NamedTempFile {
+    use std::io::{Read, Write};
+    assert_eq!(from.len(), to.len());
+    let mut head = vec![0; 4 * 1024 * 1024];
+    let mut file = std::fs::File::open(model_path()).unwrap();
+    file.read_exact(&mut head).unwrap();
+    let at = head.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+    head[at..at + to.len()].copy_from_slice(to.as_bytes());
+    let mut altered = tempfile::Builder::new().suffix(".gguf").tempfile().unwrap();
+    altered.write_all(&head).unwrap();
+    std::io::copy(&mut file, &mut altered).unwrap();
+    altered
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_chat_is_refused_when_it_is_loaded() {
+    for (from, to, reason) in [
+        ("tokenizer.chat_template", "tokenizer.chat_tem.late", "has no chat template"),
+        ("llama.attention.head_count\u{4}", "llama.attention.head_coun.\u{4}", "cannot be used by llama.cpp"),
+        ("tokenizer.ggml.tokens", "tokenizer.ggml.tokenz", "has no vocabulary"),
+        ("llama.context_length", "llama.context_lengtx", "is damaged"),
+    ] {
+        let file = altered(from, to);
+        let provider = LocalProvider::new(file.path().to_owned(), THREADS);
+        while provider.status() == LocalStatus::Loading {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let LocalStatus::Failed(told) = provider.status() else { panic!("{from}: {:?}", provider.status()) };
+        assert!(told.contains(reason), "{told}");
+        assert!(provider.problem().is_some() && provider.start(ask("Hello", 1)).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn the_program_tries_a_file_out_and_says_why_it_cannot_be_used() {
+    let tried = async |path: &std::path::Path| {
+        let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_tessera"));
+        let output = program.arg("probe-model").arg(path).output().await.unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(tried(&model_path()).await, (true, String::new()));
+    let file = altered("tokenizer.chat_template", "tokenizer.chat_tem.late");
+    let (is_well, reason) = tried(file.path()).await;
+    assert!(!is_well && reason.contains("has no chat template"), "{reason}");
+    // A server and `tessera check` say the same.
+    let data = tempfile::TempDir::new().unwrap();
+    let mut check = tokio::process::Command::new(env!("CARGO_BIN_EXE_tessera"));
+    check
+        .arg("check")
+        .env_clear()
+        .current_dir(data.path())
+        .env("DATA_DIR", data.path())
+        .env("LOCAL_MODEL", file.path());
+    let output = check.output().await.unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && table.contains("FAILED  chat: local"), "{table}");
+    assert!(table.contains("has no chat template"), "{table}");
 }

@@ -75,3 +75,4 @@ mod support;
 mod tools;
 mod usage;
 mod v1;
+mod v1_requests;

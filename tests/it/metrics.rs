@@ -60,6 +60,14 @@ async fn what_happens_is_counted_by_route_provider_and_outcome() {
         assert_eq!(value(&text, sample), Some(expected), "{sample} in\n{text}");
     }
     assert!(!text.contains("secret") && !text.contains(&user.email));
+    // The format from before, for who asks for it.
+    let classic =
+        user.get("/metrics").header("accept", "text/plain;version=0.0.4;q=0.5,*/*;q=0.1").send().await.unwrap();
+    assert_eq!(classic.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let classic = classic.text().await.unwrap();
+    let counter = "# TYPE tessera_credit_moves_total counter\ntessera_credit_moves_total{kind=";
+    assert!(classic.contains(counter) && classic.contains("# HELP tessera_credit_moves_total "), "{classic}");
+    assert!(!classic.contains("# EOF") && classic.contains("tessera_chat_breaker{provider=\"gemini\"} 2"), "{classic}");
     let (_, ready) = user.get_json("/readyz").await;
     assert_eq!(ready["chatProviders"][0]["breaker"], json!("open"));
 }

@@ -49,7 +49,7 @@ async fn they_list_models_chat_and_stream() {
     for client in CLIENTS {
         let (user, key) = user_with_key(&app).await;
         let models = client.play(&app, &key, "models", "").await;
-        assert_eq!(models, json!({ "names": ["tessera", "fake-model", "sketch"], "one": "tessera" }), "{client:?}");
+        assert_eq!(models, json!({ "names": ["tessera", "fake-model"], "one": "tessera" }), "{client:?}");
         let chat = client.play(&app, &key, "chat", "Hello").await;
         let text = "word1 word2 word3 ";
         assert_eq!(chat, json!({ "text": text, "reason": "stop", "usage": 14, "parts": text }), "{client:?}");
@@ -72,8 +72,12 @@ async fn each_refusal_is_their_own_class_of_error() {
         let model = client.play(&app, &key, "refused-model", "").await;
         assert_is(&model, "NotFoundError", 404);
         assert_eq!(model["code"], "model_not_found");
-        let long = client.play(&app, &key, "refused", &"x".repeat(1001)).await;
+        let long = client.play(&app, &key, "refused", &"x".repeat(49_153)).await;
         assert_is(&long, "BadRequestError", 400);
+        assert_eq!(long["code"], "context_length_exceeded");
+        let tools = client.play(&app, &key, "refused-tools", "").await;
+        assert_is(&tools, "BadRequestError", 400);
+        assert!(tools["message"].as_str().unwrap().contains("Tools are not called here"), "{tools}");
         let broken = client.play(&app, &key, "broken", "#tokens=2 #cut").await;
         let kinds = broken["kinds"].as_array().unwrap();
         assert!(kinds.contains(&json!("APIError")) && !broken["message"].as_str().unwrap().is_empty(), "{broken}");

@@ -204,3 +204,49 @@ async fn rediss_trusts_the_cas_of_the_system_and_nobody_else() {
     child.wait().unwrap();
     assert!(problem.is_null(), "{problem}");
 }
+
+/// A peer that is no Redis, or one that is not well: it says what users wrote, wherever it can.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_redis_says_is_told_to_nobody() {
+    for answer in [
+        "$22\r\nWORD of a user: secret\r\n",
+        "-ERR WORD of a user\r\n",
+        "-WORD of a user\r\n",
+        "+WORD\r\n",
+        "*1\r\n+WORD\r\n",
+    ] {
+        // Writes are done, so that it counts as there.
+        for writes in ["+OK\r\n", answer] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("redis://{}", listener.local_addr().unwrap());
+            tokio::spawn(async move {
+                while let Ok((connection, _)) = listener.accept().await {
+                    tokio::spawn(answer_all(connection, answer, writes));
+                }
+            });
+            let app = TestApp::start_with(&[("REDIS_URL", &url), ("CHAT_CACHE", "shared")]).await;
+            let user = app.user().await;
+            for _ in 0..4 {
+                assert_eq!(user.chat("#tokens=1").await.0, 200);
+                let ready = user.get("/readyz").send().await.unwrap().text().await.unwrap();
+                assert!(!ready.contains("WORD"), "{ready}");
+            }
+        }
+    }
+}
+
+/// One answer for each command.
+async fn answer_all(mut connection: tokio::net::TcpStream, answer: &str, writes: &str) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut bytes = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = connection.read(&mut bytes).await {
+        let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+        for command in text.split('*').skip(1) {
+            let is_write = command.contains("\r\nSET\r\n") || command.contains("\r\nCLIENT\r\n");
+            let answer = if is_write { writes } else { answer };
+            if connection.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -3,12 +3,9 @@
 use axum::extract::{FromRef, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use futures::StreamExt;
 use serde::Deserialize;
-use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,31 +13,23 @@ use utoipa_axum::routes;
 use super::Chat;
 pub use super::attachments::MAX_BODY;
 use super::export;
-use super::image_messages::read_command;
-use super::send::Accepted;
+use super::send_api::{__path_send, send, stream_reply};
 use super::service::{CONVERSATIONS_PAGE, MESSAGES_PAGE};
 use super::store::ConversationFilter;
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, MANAGE, READ, SPEND, Scoped};
 use crate::account::server::forms::{PageForm, Sender};
-use crate::api_docs::{Refusal, Spending};
+use crate::api_docs::Refusal;
 use crate::chat::{
-    ChatAnswer, ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo,
-    ShareLink,
+    ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo, ShareLink,
 };
 use crate::credits::Page;
 use crate::document::response::error_page;
 use crate::platform::error::AppError;
-use crate::platform::http::accept::wants_event_stream;
-use crate::platform::http::envelope::{
-    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
-    with_quota_of_success,
-};
+use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, page_limit};
 use crate::platform::http::fields::ApiQuery;
-use crate::platform::http::keep_alive::keep_alive;
-use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
+use crate::platform::ids::{AttachmentId, ConversationId, MessageId};
 use crate::platform::jobs::Position;
-use crate::platform::limits::Slot;
 use crate::platform::site::Site;
 use crate::ui::Theme;
 
@@ -74,46 +63,6 @@ where
     Chat: FromRef<S>,
 {
     OpenApiRouter::new().routes(routes!(send))
-}
-
-/// Asks a model.
-///
-/// The price is put on hold first and taken when the reply is stored: no result, no charge. With `Accept:
-/// text/event-stream` the reply comes as a stream of events. Closing the connection does not stop it; only `stop` does.
-/// A whole reply that takes longer than 15 s has white space before it once it has begun; what fails after that says so in
-/// the body of a 200.
-#[utoipa::path(post, path = "/api/chat", operation_id = "send_message", tag = "Chat",
-    request_body(content = ChatRequest, example = json!({"message": "What is a tessera?"})),
-    responses((status = 200, description = "The whole reply, or its events as they come.", content(
-        (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
-async fn send(
-    State(chat): State<Chat>,
-    Scoped(caller): Scoped<SPEND>,
-    headers: HeaderMap,
-    ApiJson(request, body): ApiJson<ChatRequest>,
-) -> Result<Response, ApiError> {
-    let begun = Instant::now();
-    let key = idempotency_key(&headers)?;
-    // An image has no first word to wait for.
-    let is_image = read_command(request.message.trim()).is_some();
-    // Before anything is held.
-    let slot = wants_event_stream(&headers).then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
-    let Accepted { reply, quota, .. } = chat.send_message(&caller, request, key).await?;
-    // What may be megabytes is stored; the answer may take minutes.
-    drop(body);
-    let response = if let Some(slot) = slot {
-        stream_reply(&chat, caller.id, reply, None, slot).await?
-    } else {
-        let (user, watched) = (caller.id, chat.clone());
-        let decided = async move {
-            if !is_image {
-                watched.await_first_word(user, reply).await;
-            }
-        };
-        let answer = async move { chat.await_reply(user, reply).await.map_err(ApiError).map(Answer).into_response() };
-        keep_alive(begun, decided, answer).await
-    };
-    Ok(with_quota_of_success(response, quota))
 }
 
 /// Reads an image of a message.
@@ -170,22 +119,6 @@ async fn watch(
     let from = Position::of_request(&headers)?;
     let slot = chat.generation.jobs.watchers.take(caller.id)?;
     stream_reply(&chat, caller.id, id, from, slot).await
-}
-
-/// 204 tells a browser's `EventSource` to stop asking.
-async fn stream_reply(
-    chat: &Chat,
-    user: UserId,
-    id: MessageId,
-    from: Option<Position>,
-    slot: Slot,
-) -> Result<Response, ApiError> {
-    let Some(events) = chat.subscribe(user, id, from).await? else {
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    };
-    let events =
-        events.map(|event| Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data));
-    Ok(event_stream(events, "no-store", Some(slot)))
 }
 
 /// Stops a reply.

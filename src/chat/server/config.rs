@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::providers::{ChatProvider, PROVIDERS};
+use super::providers::{ChatProvider, MAX_OUTPUT_TOKENS, PROVIDERS};
 use crate::generation::{ConfiguredProvider, read_providers};
 use crate::platform::config::Reader;
 use crate::platform::site::SiteConfig;
@@ -20,6 +20,10 @@ pub struct ChatConfig {
     pub cache_ttl: Duration,
     /// `MAX_MESSAGE_CHARS` (1000).
     pub max_message_chars: usize,
+    /// `MAX_CONTEXT_CHARS` (49152): what all messages of a request of `/v1` may have together.
+    pub max_context_chars: usize,
+    /// `MAX_OUTPUT_TOKENS` (1024): the longest answer.
+    pub max_output_tokens: u32,
     /// `ATTACHMENT_QUOTA_MIB` (256): what the images of one user may take, those made and those shown to models, in bytes here.
     pub attachment_quota: u64,
 }
@@ -50,7 +54,19 @@ impl ChatConfig {
             },
             cache_ttl: Duration::from_secs(reader.at_least("CHAT_CACHE_TTL_SECS", 86_400, 1)),
             max_message_chars: reader.at_least("MAX_MESSAGE_CHARS", 1000, 1),
+            max_context_chars: reader.at_least("MAX_CONTEXT_CHARS", 48 * 1024, 1),
+            max_output_tokens: read_output_limit(reader),
             attachment_quota: reader.at_least("ATTACHMENT_QUOTA_MIB", 256_u64, 1).saturating_mul(1024 * 1024),
         }
     }
+}
+
+fn read_output_limit(reader: &mut Reader) -> u32 {
+    /// Answers are kept, and sent, as a whole.
+    const MOST: u32 = 65_536;
+    let limit = reader.at_least("MAX_OUTPUT_TOKENS", MAX_OUTPUT_TOKENS, 1);
+    if limit > MOST {
+        reader.problem("MAX_OUTPUT_TOKENS", format!("{limit} is more than {MOST}"));
+    }
+    limit
 }

@@ -27,6 +27,7 @@ pub(super) fn build_context(past: Past, text: String) -> Vec<Turn> {
             // One that was stored before they were left out.
             content: if message.author == Author::User { message.content } else { without_thoughts(message.content) },
             images: message.images.iter().filter_map(Image::of_past).collect(),
+            name: None,
         })
         .collect();
     // Whatever of the past is left out, this stays.

@@ -22,6 +22,7 @@ pub mod reply;
 mod response_cache;
 pub mod search;
 pub mod send;
+mod send_api;
 pub mod service;
 pub mod shared_page;
 pub mod store;

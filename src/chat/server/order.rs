@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::providers::{GuardedProvider, Turn};
+use super::providers::{GuardedProvider, Sampling, Turn};
 use crate::platform::error::{AppError, AppResult};
 
 /// Those that see, for what cannot be asked of the others.
@@ -12,6 +12,23 @@ use crate::platform::error::{AppError, AppResult};
 pub(super) fn only_seeing(mut order: Vec<Arc<GuardedProvider>>, field: &str) -> AppResult<Vec<Arc<GuardedProvider>>> {
     order.retain(|provider| provider.sees_images());
     if order.is_empty() { Err(AppError::invalid(field, "No configured model can see images.")) } else { Ok(order) }
+}
+
+/// Those that give an answer the form it has to have.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] where nobody does, or the one that was picked, who comes first, does not.
+pub(super) fn only_formatting(
+    mut order: Vec<Arc<GuardedProvider>>,
+    is_picked: bool,
+) -> AppResult<Vec<Arc<GuardedProvider>>> {
+    let is_able = order.first().is_some_and(|first| first.takes_formats());
+    order.retain(|provider| provider.takes_formats());
+    if order.is_empty() || (is_picked && !is_able) {
+        let problem = if is_picked { "This model knows no formats." } else { "No configured model knows formats." };
+        return Err(AppError::invalid(Sampling::RESPONSE_FORMAT, format!("{problem} Leave it out.")));
+    }
+    Ok(order)
 }
 
 /// Where something was shown before, only those who see are asked. If none of them can be, the text goes alone.

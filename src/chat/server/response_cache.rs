@@ -54,7 +54,7 @@ impl AnswerKey {
             hash.update(bytes);
         };
         // Raised when answers to the same question are to be others.
-        part(b"answer 2");
+        part(b"answer 3");
         let owner = owner.map(Uuid::from);
         part(owner.as_ref().map_or(&[], |owner| owner.as_bytes()));
         let (provider, model) = picked.map_or((None, None), |(provider, model)| (Some(provider), model));
@@ -62,9 +62,25 @@ impl AnswerKey {
             part(&[u8::from(picked.is_some())]);
             part(picked.unwrap_or_default().as_bytes());
         }
-        let Sampling { max_output_tokens, temperature, top_p, stop } = sampling;
+        let Sampling {
+            max_output_tokens,
+            temperature,
+            top_p,
+            frequency_penalty,
+            presence_penalty,
+            seed,
+            stop,
+            passed_on,
+        } = sampling;
         part(&max_output_tokens.to_be_bytes());
-        for number in [temperature, top_p] {
+        part(&seed.map(i64::to_be_bytes).unwrap_or_default());
+        part(&[u8::from(seed.is_some())]);
+        part(&(passed_on.len() as u64).to_be_bytes());
+        for (name, value) in passed_on {
+            part(name.as_bytes());
+            part(value.to_string().as_bytes());
+        }
+        for number in [temperature, top_p, frequency_penalty, presence_penalty] {
             part(&number.map(f32::to_be_bytes).unwrap_or_default());
             part(&[u8::from(number.is_some())]);
         }
@@ -73,12 +89,14 @@ impl AnswerKey {
             part(stop.as_bytes());
         }
         part(&(turns.len() as u64).to_be_bytes());
-        for Turn { role, content, images } in turns {
+        for Turn { role, name, content, images } in turns {
             part(&[match role {
                 Role::User => 0,
                 Role::Assistant => 1,
                 Role::System => 2,
             }]);
+            part(&[u8::from(name.is_some())]);
+            part(name.as_deref().unwrap_or_default().as_bytes());
             part(content.as_bytes());
             part(&(images.len() as u64).to_be_bytes());
             for image in images {
@@ -213,6 +231,7 @@ mod tests {
             let turns: Vec<Turn> = (0..random.random_range(0..4))
                 .map(|_| Turn {
                     role: if random.random() { Role::User } else { Role::Assistant },
+                    name: random.random::<bool>().then(|| text(&mut random)),
                     content: text(&mut random),
                     images: (0..random.random_range(0..3)).map(|_| image(&mut random)).collect(),
                 })
@@ -222,7 +241,12 @@ mod tests {
                 max_output_tokens: random.random_range(1..3),
                 temperature: random.random::<bool>().then_some(0.0),
                 top_p: random.random::<bool>().then_some(1.0),
+                seed: random.random::<bool>().then(|| random.random_range(0..2)),
                 stop: (0..random.random_range(0..3)).map(|_| text(&mut random)).collect(),
+                passed_on: (0..random.random_range(0..2))
+                    .map(|_| (text(&mut random), text(&mut random).into()))
+                    .collect(),
+                ..Sampling::default()
             };
             let key = AnswerKey::new(owner, picked, &sampling, &turns);
             // Quotes tell where each part begins and ends.

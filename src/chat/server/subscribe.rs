@@ -50,19 +50,6 @@ impl Chat {
         Ok(Some(events.map(Arc::new).boxed()))
     }
 
-    /// Waits until a reply begins; for ever, where it ends without.
-    pub(super) async fn await_first_word(&self, user: UserId, id: MessageId) {
-        if let Ok(Some(mut events)) = self.subscribe(user, id, None).await {
-            while let Some(event) = events.next().await {
-                if event.name == ChatEvent::TOKEN {
-                    return;
-                }
-            }
-        }
-        // It has ended without one: who waits for its end is told now, and how it ended.
-        std::future::pending::<()>().await;
-    }
-
     /// Waits until a reply has ended, wherever it is written.
     ///
     /// # Errors

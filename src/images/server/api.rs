@@ -10,7 +10,6 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::StreamExt;
-use futures::future::ready;
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::IntoParams;
@@ -113,8 +112,7 @@ async fn make(
         let shown = image.and_then(|image| error_of(&image).map_or(Ok(Answer(image)), Err));
         shown.map_err(ApiError).into_response()
     };
-    // There is no sign of a success before it is there; a proxy waits no longer for that.
-    let mut response = with_quota_of_success(keep_alive(begun, ready(()), work).await, ordered.quota);
+    let mut response = with_quota_of_success(keep_alive(begun, work).await, ordered.quota);
     response.headers_mut().insert(HeaderName::from_static("preference-applied"), HeaderValue::from_static("wait"));
     Ok(response)
 }
@@ -228,7 +226,7 @@ async fn watch(
     };
     let events =
         events.map(|event| Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data));
-    Ok(event_stream(events, "no-store", Some(slot)))
+    Ok(event_stream(events, Some(slot)))
 }
 
 /// Stops the making of an image, which is then free. One that is there already stays.

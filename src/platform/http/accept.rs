@@ -1,7 +1,7 @@
 //! What a client would take: the weighted lists of `Accept`, `Accept-Encoding` and `Accept-Language` (RFC 9110, 12.4 and
 //! 12.5).
 
-use axum::http::header::{ACCEPT, ACCEPT_ENCODING};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL};
 use axum::http::{HeaderMap, HeaderName};
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -41,6 +41,22 @@ pub fn takes_brotli(headers: &HeaderMap) -> bool {
 pub fn wants_event_stream(headers: &HeaderMap) -> bool {
     let stream = weight_of(headers, &ACCEPT, &[EVENT_STREAM]);
     stream > 0.0 && stream >= weight_of(headers, &ACCEPT, &["application/json", "application/*", "*/*"])
+}
+
+/// Whether the client wants an answer made for it, and none that was kept (RFC 9111, 5.2.1).
+#[must_use]
+pub fn wants_fresh(headers: &HeaderMap) -> bool {
+    const FRESH: [&str; 3] = ["no-cache", "no-store", "max-age=0"];
+    let lists = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let mut wishes = lists.flat_map(|list| list.split(','));
+    wishes.any(|wish| FRESH.iter().any(|fresh| wish.trim().eq_ignore_ascii_case(fresh)))
+}
+
+/// Whether the client would rather have the classic text format of Prometheus than `OpenMetrics`. It has to name it.
+#[must_use]
+pub fn wants_classic_metrics(headers: &HeaderMap) -> bool {
+    let classic = weight_of(headers, &ACCEPT, &["text/plain"]);
+    classic > 0.0 && classic > weight_of(headers, &ACCEPT, &["application/openmetrics-text"])
 }
 
 #[cfg(test)]
@@ -89,6 +105,35 @@ mod tests {
             "application/x-text/event-stream",
         ] {
             assert!(!wants_event_stream(&headers(&ACCEPT, no)), "{no}");
+        }
+    }
+    #[test]
+    fn metrics_are_classic_for_who_asks_for_plain_text() {
+        for yes in
+            ["text/plain", "text/plain;version=0.0.4", "text/plain, */*;q=0.1", "Text/Plain; version=0.0.4; q=0.5"]
+        {
+            assert!(wants_classic_metrics(&headers(&ACCEPT, yes)), "{yes}");
+        }
+        for no in [
+            "",
+            "*/*",
+            "text/*",
+            "text/plain;q=0",
+            "application/openmetrics-text",
+            "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            "application/openmetrics-text, text/plain",
+        ] {
+            assert!(!wants_classic_metrics(&headers(&ACCEPT, no)), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_answer_is_for_who_takes_none_that_was_kept() {
+        for yes in ["no-cache", "No-Store", "max-age=0", "no-transform, no-cache", "max-age=0,no-transform"] {
+            assert!(wants_fresh(&headers(&CACHE_CONTROL, yes)), "{yes}");
+        }
+        for no in ["", "max-age=60", "no-transform", "only-if-cached", "no-cached"] {
+            assert!(!wants_fresh(&headers(&CACHE_CONTROL, no)), "{no}");
         }
     }
 }

@@ -157,11 +157,10 @@ pub fn with_quota_of_success(response: Response, quota: Quota) -> Response {
     if response.status().is_success() { with_quota(response, quota) } else { response }
 }
 
-/// A JSON body, and its bytes: who has no more use for them drops them, as there may be many. What is wrong with it is said
-/// in the envelope.
-pub struct ApiJson<T>(pub T, pub axum::body::Bytes);
+/// The bytes of a JSON body, not read yet. They may be many: who has no more use for them drops them.
+pub struct JsonBody(pub axum::body::Bytes);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, ApiError> {
@@ -170,13 +169,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
             return Err(AppError::UnsupportedMedia("application/json".to_owned()).into());
         }
         let bytes = axum::body::Bytes::from_request(request, state).await.map_err(unread)?;
+        Ok(Self(match permit {
+            Some(permit) => permit.bind(bytes),
+            None => bytes,
+        }))
+    }
+}
+
+/// A JSON body, and its bytes: who has no more use for them drops them, as there may be many. What is wrong with it is said
+/// in the envelope.
+pub struct ApiJson<T>(pub T, pub axum::body::Bytes);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let JsonBody(bytes) = JsonBody::from_request(request, state).await?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             AppError::invalid("body", format!("The body is not the JSON that is expected here: {error}."))
         })?;
-        let bytes = match permit {
-            Some(permit) => permit.bind(bytes),
-            None => bytes,
-        };
         Ok(Self(value, bytes))
     }
 }
@@ -216,8 +227,11 @@ impl<S: Send + Sync, Id: From<Uuid>> FromRequestParts<S> for PathId<Id> {
 /// How long a connection may be quiet before something is sent that keeps proxies from closing it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// For what leaves as it comes: kept by nobody, and changed by no proxy, as one that compresses holds it back.
+pub const UNCHANGED: &str = "no-store, no-transform";
+
 /// An event stream whose events leave as they come, whatever proxy is between. It keeps the slot as long as it lives.
-pub fn event_stream<S>(events: S, caching: &'static str, slot: Option<Slot>) -> Response
+pub fn event_stream<S>(events: S, slot: Option<Slot>) -> Response
 where
     S: Stream<Item = Event> + Send + 'static,
 {
@@ -227,7 +241,7 @@ where
     });
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(UNCHANGED));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }

@@ -4,7 +4,7 @@
 use std::io;
 
 use axum::body::{Body, BodyDataStream, Bytes};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
@@ -12,7 +12,7 @@ use futures::{FutureExt, StreamExt, stream};
 use serde::Serialize;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::envelope::KEEP_ALIVE;
+use super::envelope::{KEEP_ALIVE, UNCHANGED};
 use super::request_id::{current_request_id, in_request};
 use crate::i18n::{current_language, in_language};
 use crate::platform::error::{AppError, AppResult};
@@ -37,25 +37,20 @@ enum Slow {
     Coming(BodyDataStream),
 }
 
-/// The answer of `work`. From [`KEEP_ALIVE`] after `begun` on, and not before `decided` says that a success is to be
-/// expected, white space is sent until it is there: what fails all the same says so in the body of a 200.
+/// The answer of `work`. From [`KEEP_ALIVE`] after `begun` on, white space is sent until it is there: what fails after that
+/// says so in the body of a 200.
 ///
 /// `work` goes on as long as the connection is there, and is dropped with it.
-pub async fn keep_alive<D, W>(begun: Instant, decided: D, work: W) -> Response
+pub async fn keep_alive<W>(begun: Instant, work: W) -> Response
 where
-    D: Future<Output = ()> + Send,
     W: Future<Output = Response> + Send + 'static,
 {
     // It may have to go on outside of the handler.
     let mut work = in_request(current_request_id(), in_language(current_language(), work)).boxed();
-    let silence = async {
-        decided.await;
-        sleep_until(begun + KEEP_ALIVE).await;
-    };
     tokio::select! {
         biased;
         response = &mut work => return response,
-        () = silence => {}
+        () = sleep_until(begun + KEEP_ALIVE) => {}
     }
     let frames = stream::unfold(Slow::Silent(work), |slow| async move {
         const SPACE: Bytes = Bytes::from_static(b" ");
@@ -75,6 +70,7 @@ where
     });
     let mut response = Body::from_stream(frames).into_response();
     response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(UNCHANGED));
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response.extensions_mut().insert(Unbuffered);
     response

@@ -9,8 +9,11 @@ mod openai;
 mod sight;
 mod windows;
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use serde_json::{Map, Value};
 
 use super::attachments::Image;
 use crate::chat::Usage;
@@ -36,6 +39,8 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     pub role: Role,
+    /// Who of several says it.
+    pub name: Option<String>,
     pub content: String,
     /// Only for who sees: [`ChatProvider::sees_images`].
     pub images: Vec<Image>,
@@ -44,29 +49,72 @@ pub struct Turn {
 impl Turn {
     /// A turn without images.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), images: Vec::new() }
+        Self { role, name: None, content: content.into(), images: Vec::new() }
+    }
+
+    /// The text; for models that know no names, with the name before it.
+    #[must_use]
+    pub fn told(&self) -> Cow<'_, str> {
+        match &self.name {
+            Some(name) => format!("{name}: {}", self.content).into(),
+            None => self.content.as_str().into(),
+        }
+    }
+
+    /// How long it is.
+    #[must_use]
+    pub fn chars(&self) -> usize {
+        self.content.chars().count() + self.name.as_ref().map_or(0, |name| name.chars().count())
     }
 }
 
-/// Longest reply, in tokens.
+/// Longest reply, in tokens, where nothing else is set.
 pub const MAX_OUTPUT_TOKENS: u32 = 1024;
 
 /// How a model draws its words. What is not set is the provider's own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampling {
-    /// At most [`MAX_OUTPUT_TOKENS`].
+    /// At most what is configured.
     pub max_output_tokens: u32,
     /// 0 to 2.
     pub temperature: Option<f32>,
     /// Above 0, up to 1.
     pub top_p: Option<f32>,
+    /// -2 to 2.
+    pub frequency_penalty: Option<f32>,
+    /// -2 to 2.
+    pub presence_penalty: Option<f32>,
+    /// The same for the same answer, as far as the model can.
+    pub seed: Option<i64>,
     /// The reply ends before any of these; at most four.
     pub stop: Vec<String>,
+    /// Fields of `OpenAI`'s, as they are, for providers that speak as it does.
+    pub passed_on: Map<String, Value>,
+}
+
+impl Sampling {
+    /// Of what is passed on, the one that an answer is wrong without.
+    pub const RESPONSE_FORMAT: &str = "response_format";
+
+    /// Whether the answer has to have a form that not every provider can give it.
+    #[must_use]
+    pub fn has_format(&self) -> bool {
+        self.passed_on.contains_key(Self::RESPONSE_FORMAT)
+    }
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { max_output_tokens: MAX_OUTPUT_TOKENS, temperature: None, top_p: None, stop: Vec::new() }
+        Self {
+            max_output_tokens: MAX_OUTPUT_TOKENS,
+            temperature: None,
+            top_p: None,
+            frequency_penalty: None,
+            presence_penalty: None,
+            seed: None,
+            stop: Vec::new(),
+            passed_on: Map::new(),
+        }
     }
 }
 
@@ -127,6 +175,10 @@ pub trait ChatProvider: Provider {
     fn learn_window(&self, _tokens: u32) {}
     /// Whether it takes images.
     fn sees_images(&self) -> bool {
+        false
+    }
+    /// Whether it takes [`Sampling::RESPONSE_FORMAT`].
+    fn takes_formats(&self) -> bool {
         false
     }
     /// Asks. Waits at most until the provider has accepted the request.

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 
 use super::super::context_window::{estimate_tokens, fit};
 use super::super::providers::{
-    Finish, GuardedProvider, MAX_OUTPUT_TOKENS, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream,
-    Turn,
+    Finish, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
 };
 use super::super::thoughts::Thoughts;
 use super::{Draft, Ending};
@@ -225,7 +224,7 @@ impl Draft<'_> {
         let Sampling { stop, max_output_tokens, .. } = &self.work.sampling;
         let by = match finish {
             Finish::Whole if !stop.is_empty() => Some("stop"),
-            Finish::Limit if *max_output_tokens < MAX_OUTPUT_TOKENS => Some("max_completion_tokens"),
+            Finish::Limit if *max_output_tokens < self.chat.config.max_output_tokens => Some("max_completion_tokens"),
             Finish::Whole | Finish::Limit => None,
         };
         ProviderError::Empty { by, is_spent: finish == Finish::Limit }

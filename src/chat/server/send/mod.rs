@@ -12,8 +12,8 @@ use super::attachments::{self, Image, Sent};
 use super::context::{HISTORY, build_context};
 use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
-use super::order::{choose_seeing, only_seeing};
-use super::providers::{ChatProvider, GuardedProvider, Sampling, Turn};
+use super::order::{choose_seeing, only_formatting, only_seeing};
+use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, ReplyJob, picked_model};
 use super::response_cache::{self, Found};
 use super::store::{FinishedReply, NewExchange, Past};
@@ -82,7 +82,7 @@ impl Chat {
             // Its own model is what it answers with anyway.
             picked: request.provider.map(|provider| (provider, None)),
             fresh: request.fresh == Some(true),
-            sampling: Sampling::default(),
+            sampling: Sampling { max_output_tokens: self.config.max_output_tokens, ..Sampling::default() },
             delivery: None,
         };
         let question =
@@ -105,6 +105,9 @@ impl Chat {
         let mut order = choose_order(&self.providers, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
         if turns.iter().any(|turn| !turn.images.is_empty()) {
             order = only_seeing(order, "messages")?;
+        }
+        if terms.sampling.has_format() {
+            order = only_formatting(order, terms.picked.is_some())?;
         }
         ask(self, caller, Question::Context(turns), terms, order, idempotency).await
     }
@@ -313,7 +316,8 @@ impl Sending {
                 (text.clone(), *conversation, *replaces, system_prompt.clone())
             }
             Question::Context(turns) => {
-                (turns.last().map(|turn| turn.content.clone()).unwrap_or_default(), None, None, None)
+                let question = turns.iter().rfind(|turn| turn.role == Role::User).or(turns.last());
+                (question.map(|turn| turn.content.clone()).unwrap_or_default(), None, None, None)
             }
         };
         NewExchange {

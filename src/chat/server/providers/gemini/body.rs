@@ -1,5 +1,7 @@
 //! What Gemini is asked.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::super::{Role, Sampling, Turn};
@@ -61,7 +63,7 @@ struct Content<'a> {
 #[serde(untagged)]
 enum Part<'a> {
     Text {
-        text: &'a str,
+        text: Cow<'a, str>,
     },
     Image {
         #[serde(rename = "inlineData")]
@@ -88,7 +90,7 @@ fn parts_of(turn: &Turn) -> Vec<Part<'_>> {
 }
 
 fn text_of(turn: &Turn) -> Option<Part<'_>> {
-    (!turn.content.trim().is_empty()).then_some(Part::Text { text: &turn.content })
+    (!turn.content.trim().is_empty()).then(|| Part::Text { text: turn.told() })
 }
 
 #[derive(Serialize)]
@@ -99,6 +101,13 @@ struct GenerationConfig<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f32>,
+    /// 32 bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i32>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     stop_sequences: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,9 +122,9 @@ struct ThinkingConfig {
 
 impl<'a> Body<'a> {
     pub(super) fn new(turns: &'a [Turn], model: &str, sampling: &'a Sampling, without: Refused) -> Self {
-        let system: Vec<_> = turns.iter().filter(|turn| turn.role == Role::System).filter_map(text_of).collect();
+        let mut system: Vec<_> = turns.iter().filter(|turn| turn.role == Role::System).filter_map(text_of).collect();
         // The first turn is the user's: an older question may have fallen out of the context before its answer.
-        let contents = turns
+        let mut contents: Vec<_> = turns
             .iter()
             .filter(|turn| turn.role != Role::System)
             .skip_while(|turn| turn.role == Role::Assistant)
@@ -125,6 +134,10 @@ impl<'a> Body<'a> {
             })
             .filter(|content| !content.parts.is_empty())
             .collect();
+        // Without a turn of the user's nothing is answered.
+        if contents.is_empty() && !system.is_empty() {
+            contents.push(Content { role: Some("user"), parts: std::mem::take(&mut system) });
+        }
         let thinking = match Thinking::of(model) {
             Thinking::ByLevel if without != Refused::NONE => Thinking::Freely,
             thinking => thinking,
@@ -141,6 +154,9 @@ impl<'a> Body<'a> {
                 max_output_tokens: sampling.max_output_tokens + room,
                 temperature: sampling.temperature,
                 top_p: sampling.top_p,
+                frequency_penalty: sampling.frequency_penalty,
+                presence_penalty: sampling.presence_penalty,
+                seed: sampling.seed.and_then(|seed| i32::try_from(seed.rem_euclid(1 << 31)).ok()),
                 stop_sequences: &sampling.stop,
                 thinking_config: (thinking == Thinking::ByLevel).then_some(ThinkingConfig { thinking_level: "LOW" }),
             },

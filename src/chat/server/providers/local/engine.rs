@@ -20,9 +20,9 @@ use tracing::{info, warn};
 
 use super::prompt::Prompter;
 use super::queue::{Job, Queue, Wake};
-use super::slot::{Reply, Slot};
-use super::{Shared, State};
-use crate::chat::server::providers::{Finish, ProviderError};
+use super::slot::{Reply, Slot, can_be_drawn_from};
+use super::{Shared, State, gguf, isolation};
+use crate::chat::server::providers::{Finish, ProviderError, Role, Turn};
 
 /// Conversations that decode together.
 const SLOTS: u32 = 4;
@@ -72,24 +72,46 @@ fn run(path: &Path, threads: usize, shared: &Shared) -> Result<(), State> {
         warn!(path = %path.display(), "no local model");
         return Err(State::Missing(path.to_owned()));
     }
-    // llama.cpp is built for it (its default); without it the first token would end the whole program.
-    #[cfg(target_arch = "x86_64")]
-    if !std::arch::is_x86_feature_detected!("avx2") {
-        return Err(State::Failed("the local model needs a processor with AVX2".to_owned()));
-    }
+    gguf::check(path).map_err(|reason| refused(path, &reason))?;
     let started = std::time::Instant::now();
-    let backend = backend().as_ref().map_err(|error| State::Failed(error.clone()))?;
-    // The weights stay in the file and are mapped: the system may share them and take their memory back.
-    let model = LlamaModel::load_from_file(backend, path, &LlamaModelParams::default()).map_err(|error| {
-        let path = path.display();
-        State::Failed(format!("llama.cpp cannot use {path} ({error}); RUST_LOG=llama-cpp-2=debug says why"))
-    })?;
+    isolation::try_out(path, || shared.queue.is_closed()).map_err(|reason| refused(path, &reason))?;
+    let (backend, model) = load(path).map_err(|reason| refused(path, &reason))?;
     let model = Arc::new(model);
-    let mut worker = Worker::new(&model, backend, threads).map_err(State::Failed)?;
+    let mut worker = Worker::new(&model, backend, threads).map_err(|reason| refused(path, &reason))?;
+    worker.try_out().map_err(|reason| refused(path, &reason))?;
     info!(path = %path.display(), threads, took = ?started.elapsed(), "the local model is ready");
     shared.set(State::Ready(Arc::clone(&model)));
     worker.work(&shared.queue);
     Ok(())
+}
+
+/// Loads a file. An error completes the sentence "The file …".
+fn load(path: &Path) -> Result<(&'static LlamaBackend, LlamaModel), String> {
+    // llama.cpp is built for it (its default); without it the first token would end the whole program.
+    #[cfg(target_arch = "x86_64")]
+    if !std::arch::is_x86_feature_detected!("avx2") {
+        return Err("needs a processor with AVX2".to_owned());
+    }
+    let backend = backend().as_ref().map_err(|error| format!("cannot be run: {error}"))?;
+    // The weights stay in the file and are mapped: the system may share them and take their memory back.
+    let model = LlamaModel::load_from_file(backend, path, &LlamaModelParams::default())
+        .map_err(|error| format!("cannot be used by llama.cpp ({error}); RUST_LOG=llama-cpp-2=debug says why"))?;
+    Ok((backend, model))
+}
+
+/// Loads a file and lets it begin an answer, as a server would.
+pub(super) fn try_file(path: &Path) -> Result<(), String> {
+    gguf::check(path)?;
+    let (backend, model) = load(path)?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Worker::new(&model, backend, threads)?.try_out()
+}
+
+/// A file that does not chat. `reason` completes the sentence "The file …".
+fn refused(path: &Path, reason: &str) -> State {
+    let reason = format!("LOCAL_MODEL: {} {reason}", path.display());
+    warn!(reason, "no local model");
+    State::Failed(reason)
 }
 
 /// llama.cpp is set up once per process and stays.
@@ -126,6 +148,23 @@ impl<'model> Worker<'model> {
             window,
             threads: i32::try_from(threads).unwrap_or(i32::MAX),
         })
+    }
+
+    /// Reads one short prompt, so that what is wrong with the file is known before anybody asks.
+    fn try_out(&self) -> Result<(), String> {
+        const NOTHING: &str = "gives no answer: what it reckons are no numbers";
+        let prompt = self.prompter.build(&[Turn::new(Role::User, "Hi")], 1);
+        let mut context = self.new_context()?;
+        let mut batch = LlamaBatch::new(STEP_TOKENS + SLOTS as usize, 1);
+        // A template that is longer than a step is tried as far as it goes.
+        let read = &prompt[..prompt.len().min(STEP_TOKENS)];
+        for (position, token) in (0..).zip(read) {
+            let is_last = usize::try_from(position).is_ok_and(|position| position + 1 == read.len());
+            batch.add(*token, position, &[sequence(0)], is_last).map_err(|error| error.to_string())?;
+        }
+        context.decode(&mut batch).map_err(|error| format!("cannot be run: {error}"))?;
+        let output = batch.n_tokens() - 1;
+        if can_be_drawn_from(context.get_logits_ith(output)) { Ok(()) } else { Err(NOTHING.to_owned()) }
     }
 
     /// Serves the queue until it is closed.
@@ -223,8 +262,9 @@ impl<'worker, 'model> Session<'worker, 'model> {
         let prefix = slot.common_prefix(&prompt);
         slot.keep_prefix(&mut self.context, sequence(id).unsigned_abs(), prefix);
         let pending = prompt[slot.cached.len()..].to_vec();
-        let mut reply =
-            Reply::new(job.events, prompt.len(), pending, limit, job.request.sampling, &self.worker.model.vocab());
+        let mut sampling = job.request.sampling;
+        sampling.stop.extend(self.worker.prompter.ends().map(str::to_owned));
+        let mut reply = Reply::new(job.events, prompt.len(), pending, limit, sampling, &self.worker.model.vocab());
         if limit == 0 {
             reply.finish(Finish::Limit);
         } else {

@@ -1,10 +1,13 @@
 //! The provider `local`: a small chat model inside the server process (a GGUF file, run by llama.cpp).
 //!
 //! Here: the port's adapter and the model's status. The worker thread is in `engine`, one conversation's decoding
-//! in `slot`, the waiting line in `queue`, chat template and context window in `prompt`.
+//! in `slot`, the waiting line in `queue`, chat template and context window in `prompt`, what a file says of itself in `gguf`,
+//! and trying it out where it can do no harm in `isolation`.
 
 mod config;
 mod engine;
+mod gguf;
+mod isolation;
 mod prompt;
 mod queue;
 mod slot;
@@ -17,6 +20,7 @@ use async_trait::async_trait;
 pub use config::{LOCAL, LocalConfig};
 use futures::StreamExt as _;
 use futures::channel::mpsc;
+pub use isolation::{PROBE_COMMAND, probe, probe_with};
 use llama_cpp_2::model::LlamaModel;
 
 use super::{ChatProvider, ProviderError, ProviderRequest, TokenStream};

@@ -12,6 +12,9 @@ use crate::chat::server::providers::{Role, Turn};
 /// exist, and a huge message must not hold up the others while it is split.
 const BYTES_PER_TOKEN: usize = 16;
 
+/// The end of a turn of `ChatML`, and the beginning of the next.
+const GUESSED_ENDS: [&str; 2] = ["<|im_end|>", "<|im_start|>"];
+
 /// A low guess of what a template adds to each turn; the exact length is counted afterwards.
 const TURN_OVERHEAD: usize = 4;
 
@@ -19,6 +22,8 @@ const TURN_OVERHEAD: usize = 4;
 pub(super) struct Prompter<'model> {
     model: &'model LlamaModel,
     template: LlamaChatTemplate,
+    /// The file has a template that llama.cpp does not know: `ChatML` is only a guess.
+    is_guess: bool,
     /// Tokens that one conversation may take, prompt and reply together.
     window: usize,
 }
@@ -35,19 +40,24 @@ pub(super) fn tokenize_content(model: &LlamaModel, text: &str) -> Vec<LlamaToken
 }
 
 impl<'model> Prompter<'model> {
-    /// Takes the template from the model's file, or `ChatML` where there is none that llama.cpp knows.
+    /// Takes the template from the model's file, or `ChatML` where llama.cpp does not know it.
     ///
     /// # Errors
     /// None in practice: only if llama.cpp did not know `ChatML`.
     pub(super) fn new(model: &'model LlamaModel, window: usize) -> Result<Self, String> {
-        let own = model.chat_template(None).ok();
-        let fallback = LlamaChatTemplate::new("chatml").ok();
-        let template = [own, fallback]
+        let own = model.chat_template(None).ok().map(|template| (template, false));
+        let fallback = LlamaChatTemplate::new("chatml").ok().map(|template| (template, true));
+        let (template, is_guess) = [own, fallback]
             .into_iter()
             .flatten()
-            .find(|template| apply(model, template, &[Role::User]).is_some())
+            .find(|(template, _)| apply(model, template, &[Role::User]).is_some())
             .ok_or("llama.cpp has no usable chat template")?;
-        Ok(Self { model, template, window })
+        Ok(Self { model, template, is_guess, window })
+    }
+
+    /// Texts that end a reply. A model that was not trained for the template has no token for its end, and writes it out.
+    pub(super) fn ends(&self) -> impl Iterator<Item = &'static str> {
+        GUESSED_ENDS.into_iter().filter(|_| self.is_guess)
     }
 
     /// The prompt for `turns`, short enough to leave room for a reply of `max_output` tokens (or of half the
@@ -83,19 +93,19 @@ impl<'model> Prompter<'model> {
         self.fit(system, recent, talk.len() - anchor, budget)
     }
 
-    /// Whether the system turns and the last turn are read whole.
+    /// Whether the system turns and the last question, with what the assistant has begun with, are read whole.
     pub(super) fn fits(&self, turns: &[Turn], max_output: u32) -> bool {
         let max_output = usize::try_from(max_output).unwrap_or(usize::MAX);
         let budget = self.window - max_output.clamp(1, self.window / 2);
         let system: Vec<_> = turns.iter().take_while(|turn| turn.role == Role::System).collect();
-        let last = turns.last().filter(|turn| turn.role != Role::System);
-        let kept: Vec<&Turn> = system.iter().copied().chain(last).collect();
+        let question = turns.iter().rposition(|turn| turn.role == Role::User).unwrap_or(turns.len().saturating_sub(1));
+        let kept: Vec<&Turn> = system.iter().copied().chain(&turns[question.max(system.len())..]).collect();
         if kept.iter().map(|turn| turn.content.len()).sum::<usize>() > budget * BYTES_PER_TOKEN {
             return false;
         }
         let pieces: Vec<Piece> = kept
             .iter()
-            .map(|turn| Piece { role: turn.role, content: tokenize_content(self.model, turn.content.trim()) })
+            .map(|turn| Piece { role: turn.role, content: tokenize_content(self.model, turn.told().trim()) })
             .collect();
         let is_cut = |piece: &Piece| piece.role == Role::System && piece.content.len() > budget / 2;
         !pieces.iter().any(is_cut) && self.render(pieces.iter()).len() <= budget
@@ -136,7 +146,8 @@ impl<'model> Prompter<'model> {
 
     /// A system turn; of an over-long one the beginning counts.
     fn system_piece(&self, turn: &Turn, budget: usize) -> Piece {
-        let text = turn.content.trim();
+        let text = turn.told();
+        let text = text.trim();
         let end = text.floor_char_boundary(budget * BYTES_PER_TOKEN);
         let mut content = tokenize_content(self.model, &text[..end]);
         content.truncate(budget / 2);
@@ -146,20 +157,25 @@ impl<'model> Prompter<'model> {
     /// Any other turn; of an over-long one the end counts.
     fn talk_piece(&self, turn: &Turn, budget: usize) -> Piece {
         // Most chat templates trim; those that do not should see the same.
-        let text = turn.content.trim();
+        let text = turn.told();
+        let text = text.trim();
         let start = text.ceil_char_boundary(text.len().saturating_sub(budget * BYTES_PER_TOKEN));
         Piece { role: turn.role, content: tokenize_content(self.model, &text[start..]) }
     }
 
-    /// The template with the turns' tokens put in, ending where the assistant is to speak.
+    /// The template with the turns' tokens put in, ending where the assistant is to speak: after what it has said already, if
+    /// the last turn is its own.
     fn render<'a>(&self, pieces: impl Iterator<Item = &'a Piece> + Clone) -> Vec<LlamaToken> {
         let vocab = self.model.vocab();
-        let roles: Vec<Role> = pieces.clone().map(|piece| piece.role).collect();
+        let mut roles: Vec<Role> = pieces.clone().map(|piece| piece.role).collect();
+        // Without a turn before it, it is one like others.
+        let begun = pieces.clone().last().filter(|piece| piece.role == Role::Assistant && roles.len() > 1);
+        roles.truncate(roles.len() - usize::from(begun.is_some()));
         let scaffold = apply(self.model, &self.template, &roles).unwrap_or_default();
 
         let mut prompt = Vec::new();
         let mut rest = scaffold.as_str();
-        for (index, piece) in pieces.enumerate() {
+        for (index, piece) in pieces.take(roles.len()).enumerate() {
             // A template may leave a turn out, such as a system turn that it has no place for.
             if let Some((before, after)) = rest.split_once(&marker(index)) {
                 vocab.tokenize_into(before.as_bytes(), &mut prompt, false, true);
@@ -168,6 +184,7 @@ impl<'model> Prompter<'model> {
             }
         }
         vocab.tokenize_into(rest.as_bytes(), &mut prompt, false, true);
+        prompt.extend(begun.iter().flat_map(|piece| &piece.content));
         if vocab.should_add_bos() && prompt.first() != Some(&vocab.bos()) {
             prompt.insert(0, vocab.bos());
         }
@@ -254,6 +271,19 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_goes_on_where_it_was_begun_and_names_are_told() {
+        let Some(model) = vocabulary() else { return };
+        let prompter = Prompter::new(&model, WINDOW).unwrap();
+        let ada = Turn { name: Some("Ada".to_owned()), ..turn(Role::User, "Hi") };
+        let prompt = prompter.build(&[ada, turn(Role::Assistant, "Once upon ")], 100);
+        let wanted = "<|im_start|>user\nAda: Hi<|im_end|>\n<|im_start|>assistant\nOnce upon";
+        assert!(text(&model, &prompt).ends_with(wanted), "{}", text(&model, &prompt));
+        assert_eq!(prompter.ends().count(), 0, "its own template is known");
+        let guess = Prompter { is_guess: true, ..prompter };
+        assert!(guess.ends().any(|end| end == "<|im_end|>"));
+    }
+
+    #[test]
     fn control_tokens_in_messages_stay_text() {
         let Some(model) = vocabulary() else { return };
         let prompter = Prompter::new(&model, WINDOW).unwrap();
@@ -325,7 +355,9 @@ mod tests {
                 let room = WINDOW - (max_output as usize).clamp(1, WINDOW / 2);
                 assert!(!prompt.is_empty() && prompt.len() <= room, "{} > {room}", prompt.len());
                 let text = text(&model, &prompt);
-                assert!(text.ends_with("<|im_start|>assistant\n"));
+                // Or after what the assistant has begun with.
+                let is_begun = turns.len() > 1 && turns.last().is_some_and(|turn| turn.role == Role::Assistant);
+                assert!(is_begun || text.ends_with("<|im_start|>assistant\n"));
                 if turns.last().is_some_and(|turn| turn.role == Role::User && turn.content == huge) {
                     assert!(text.contains("xx and the end<|im_end|>"));
                 }

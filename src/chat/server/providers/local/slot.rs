@@ -7,7 +7,7 @@ use llama_cpp_2::vocab::LlamaVocab;
 
 use super::queue::Events;
 use crate::chat::Usage;
-use crate::chat::server::providers::{Finish, ProviderEvent, Sampling};
+use crate::chat::server::providers::{Finish, ProviderError, ProviderEvent, Sampling};
 
 /// Candidates that the other samplers look at; keeps them off the whole vocabulary.
 const TOP_K: i32 = 40;
@@ -90,12 +90,21 @@ impl Reply {
         sampling: Sampling,
         vocab: &LlamaVocab<'_>,
     ) -> Self {
+        let seed = sampling
+            .seed
+            .map_or(RANDOM_SEED, |seed| u32::try_from(seed.rem_euclid(i64::from(RANDOM_SEED))).unwrap_or_default());
         let samplers = [
             LlamaSampler::top_k(TOP_K),
-            LlamaSampler::penalties(vocab.n_tokens(), PENALTY_SPAN, PENALTY, 0.0, 0.0),
+            LlamaSampler::penalties(
+                vocab.n_tokens(),
+                PENALTY_SPAN,
+                PENALTY,
+                sampling.frequency_penalty.unwrap_or(0.0),
+                sampling.presence_penalty.unwrap_or(0.0),
+            ),
             LlamaSampler::top_p(sampling.top_p.unwrap_or(TOP_P), 1),
             LlamaSampler::temp(sampling.temperature.unwrap_or(TEMPERATURE)),
-            LlamaSampler::dist(RANDOM_SEED),
+            LlamaSampler::dist(seed),
         ];
         Self {
             events,
@@ -111,6 +120,13 @@ impl Reply {
 
     /// Draws the next token from output `index` of the last batch and sends its text. Says whether to go on.
     pub(super) fn advance(&mut self, context: &LlamaContext<'_>, index: i32, vocab: &LlamaVocab<'_>) -> bool {
+        // llama.cpp ends the whole program where none can be drawn.
+        if !can_be_drawn_from(context.get_logits_ith(index)) {
+            let error = ProviderError::Unavailable("what the local model reckons are no numbers".into());
+            // A reader that has left needs no answer.
+            let _ = self.events.unbounded_send(Err(error));
+            return false;
+        }
         let token = self.sampler.sample(context, index);
         if vocab.is_eog(token) {
             return self.finish(Finish::Whole);
@@ -144,6 +160,12 @@ impl Reply {
         let _ = self.events.unbounded_send(Ok(ProviderEvent::Done { finish, usage: Some(usage) }));
         false
     }
+}
+
+/// Whether a token can be drawn by these: with one that is no number, none can.
+pub(super) fn can_be_drawn_from(logits: &[f32]) -> bool {
+    !logits.iter().any(|logit| logit.is_nan() || *logit == f32::INFINITY)
+        && logits.iter().any(|logit| logit.is_finite())
 }
 
 /// Whether the last tokens are one short phrase over and over.
@@ -266,6 +288,14 @@ mod tests {
         assert_eq!(said(&["."], &["Eins. Zwei"]), "Eins|");
         assert_eq!(said(&["end"], &["é", "e", "n"]), "éen");
         assert_eq!(said(&[], &["any", "thing"]), "anything");
+    }
+
+    #[test]
+    fn nothing_is_drawn_from_what_is_no_number() {
+        assert!(can_be_drawn_from(&[0.5, f32::NEG_INFINITY, -3.0]));
+        for logits in [&[][..], &[f32::NEG_INFINITY], &[1.0, f32::NAN], &[1.0, f32::INFINITY]] {
+            assert!(!can_be_drawn_from(logits), "{logits:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What an OpenAI-compatible server is asked.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::super::{Role, Sampling, Turn};
 use crate::generation::Refused;
@@ -21,8 +22,16 @@ pub(super) struct Body<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     stop: &'a [String],
+    #[serde(flatten)]
+    passed_on: &'a Map<String, Value>,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream_options: Option<StreamOptions>,
@@ -31,6 +40,8 @@ pub(super) struct Body<'a> {
 #[derive(Serialize)]
 struct BodyMessage<'a> {
     role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     content: BodyContent<'a>,
 }
 
@@ -88,6 +99,7 @@ impl<'a> Body<'a> {
                 Role::User => "user",
                 Role::Assistant => "assistant",
             },
+            name: turn.name.as_deref(),
             content: content_of(turn),
         });
         let limit = Some(sampling.max_output_tokens);
@@ -99,6 +111,10 @@ impl<'a> Body<'a> {
             max_tokens: limit.filter(|_| no_limit && !no_old_limit),
             temperature: sampling.temperature,
             top_p: sampling.top_p,
+            frequency_penalty: sampling.frequency_penalty,
+            presence_penalty: sampling.presence_penalty,
+            seed: sampling.seed,
+            passed_on: &sampling.passed_on,
             stop: &sampling.stop,
             stream: true,
             stream_options: (!no_options).then_some(StreamOptions { include_usage: true }),

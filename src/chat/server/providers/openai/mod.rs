@@ -111,6 +111,10 @@ impl ChatProvider for OpenAiProvider {
         self.window.learn(tokens);
     }
 
+    fn takes_formats(&self) -> bool {
+        true
+    }
+
     /// As far as is known: a model that does not will refuse.
     fn sees_images(&self) -> bool {
         self.sight.is_given()

@@ -1,0 +1,112 @@
+//! `POST /api/chat`: a message, and its reply as it comes or in one piece.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::Event;
+use axum::response::{IntoResponse, Response};
+use futures::future::ready;
+use futures::{FutureExt, StreamExt, stream};
+use tokio::time::{Instant, sleep_until};
+
+use super::Chat;
+use super::events::error_event;
+use super::send::Accepted;
+use crate::account::server::caller::{SPEND, Scoped};
+use crate::api_docs::Spending;
+use crate::chat::{ChatAnswer, ChatEvent, ChatRequest};
+use crate::generation::encode;
+use crate::i18n::{current_language, in_language};
+use crate::platform::error::AppError;
+use crate::platform::http::accept::wants_event_stream;
+use crate::platform::http::envelope::{
+    Answer, ApiError, ApiJson, Envelope, KEEP_ALIVE, event_stream, idempotency_key, with_quota_of_success,
+};
+use crate::platform::http::keep_alive::keep_alive;
+use crate::platform::http::request_id::{current_request_id, in_request};
+use crate::platform::ids::{MessageId, UserId};
+use crate::platform::jobs::{JobEvent, Position};
+use crate::platform::limits::Slot;
+
+/// Asks a model.
+///
+/// The price is put on hold first and taken when the reply is stored: no result, no charge. With `Accept:
+/// text/event-stream` the reply comes as a stream of events. Closing the connection does not stop it; only `stop` does.
+/// One that takes longer than 15 s has white space before it, a stream a comment; what fails after that says so in the body of
+/// a 200.
+#[utoipa::path(post, path = "/api/chat", operation_id = "send_message", tag = "Chat",
+    request_body(content = ChatRequest, example = json!({"message": "What is a tessera?"})),
+    responses((status = 200, description = "The whole reply, or its events as they come.", content(
+        (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
+pub(super) async fn send(
+    State(chat): State<Chat>,
+    Scoped(caller): Scoped<SPEND>,
+    headers: HeaderMap,
+    ApiJson(request, body): ApiJson<ChatRequest>,
+) -> Result<Response, ApiError> {
+    let begun = Instant::now();
+    let key = idempotency_key(&headers)?;
+    // Before anything is held.
+    let slot = wants_event_stream(&headers).then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
+    let user = caller.id;
+    let asked = chat.clone();
+    let sending = in_request(current_request_id(), async move {
+        let accepted = asked.send_message(&caller, request, key).await;
+        // What may be megabytes is stored; the answer may take minutes.
+        drop(body);
+        accepted
+    });
+    let mut sending = sending.boxed();
+    let Some(slot) = slot else {
+        return Ok(keep_alive(begun, async move {
+            let answer = async {
+                let Accepted { reply, quota, .. } = sending.await?;
+                let answer = Answer(chat.await_reply(user, reply).await?).into_response();
+                Ok(with_quota_of_success(answer, quota))
+            };
+            answer.boxed().await.unwrap_or_else(|error: AppError| ApiError(error).into_response())
+        })
+        .await);
+    };
+    tokio::select! {
+        biased;
+        accepted = &mut sending => {
+            let Accepted { reply, quota, .. } = accepted?;
+            let response = stream_reply(&chat, user, reply, None, slot).await?;
+            Ok(with_quota_of_success(response, quota))
+        }
+        // Somebody else may be asking the same.
+        () = sleep_until(begun + KEEP_ALIVE) => {
+            let events = in_language(current_language(), async move {
+                let events = async {
+                    let Accepted { reply, .. } = sending.await?;
+                    chat.subscribe(user, reply, None).await?.ok_or(AppError::Internal)
+                };
+                let refused = |error| stream::once(ready(Arc::new(encode(&error_event(&error), 0)))).boxed();
+                events.await.unwrap_or_else(refused)
+            });
+            let events = stream::once(events).flatten().map(|event| to_event(&event));
+            let first = stream::once(ready(Event::default().comment("")));
+            Ok(event_stream(first.chain(events), Some(slot)))
+        }
+    }
+}
+
+/// 204 tells a browser's `EventSource` to stop asking.
+pub(super) async fn stream_reply(
+    chat: &Chat,
+    user: UserId,
+    id: MessageId,
+    from: Option<Position>,
+    slot: Slot,
+) -> Result<Response, ApiError> {
+    let Some(events) = chat.subscribe(user, id, from).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    Ok(event_stream(events.map(|event| to_event(&event)), Some(slot)))
+}
+
+fn to_event(event: &JobEvent) -> Event {
+    Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data)
+}

@@ -1,0 +1,306 @@
+//! Fields that clients of `OpenAI` write in more than one way. Each reads all of them, and says of anything else what it is
+//! and what was expected: the name of the field comes from [`read_request`].
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::platform::error::{AppError, AppResult};
+
+/// Reads a request; what is wrong with it names the field.
+///
+/// # Errors
+/// [`AppError::InvalidInput`].
+pub fn read_request<T: DeserializeOwned>(bytes: &[u8]) -> AppResult<T> {
+    let refused = |field: &str, problem: &str| {
+        AppError::invalid(field, format!("{field} is not what is expected here: {problem}."))
+    };
+    // Serde takes a list for the fields of a struct.
+    let is_object = bytes.trim_ascii_start().first().is_none_or(|first| *first == b'{');
+    if !is_object {
+        return Err(refused("body", "a JSON object"));
+    }
+    let json = &mut serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut *json).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        let field = if error.is_data() && path != "." { path.as_str() } else { "body" };
+        refused(field, &error.to_string())
+    })?;
+    json.end().map_err(|error| refused("body", &error.to_string()))?;
+    Ok(value)
+}
+
+/// A whole number. `12.0` is one too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole(pub i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Whole, E> {
+                Ok(Whole(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Whole, E> {
+                Ok(Whole(i64::try_from(number).unwrap_or(i64::MAX)))
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Whole, E> {
+                if number.fract() != 0.0 {
+                    return Err(E::invalid_type(serde::de::Unexpected::Float(number), &self));
+                }
+                let beyond = if number > 0.0 { i64::MAX } else { i64::MIN };
+                Ok(Whole(format!("{number:.0}").parse().unwrap_or(beyond)))
+            }
+        }
+        deserializer.deserialize_any(Number)
+    }
+}
+
+/// Texts that end an answer: one, or a list.
+#[derive(Debug, Default)]
+pub struct Stops(pub Vec<String>);
+
+impl Stops {
+    pub fn schema() -> Schema {
+        Schema::OneOf(OneOfBuilder::new().item(String::schema()).item(Vec::<String>::schema()).item(null()).build())
+    }
+}
+
+impl<'de> Deserialize<'de> for Stops {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Stops;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Stops, E> {
+                Ok(Stops(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Stops, A::Error> {
+                Ok(Stops(read_all(list)?))
+            }
+        }
+        deserializer.deserialize_any(Texts)
+    }
+}
+
+/// What a message says: a text, a part, or a list of parts.
+#[derive(Debug, Default)]
+pub struct Content(pub Vec<Part>);
+
+impl Content {
+    pub fn schema() -> Schema {
+        let parts = ArrayBuilder::new().items(PartFields::schema()).build();
+        Schema::OneOf(OneOfBuilder::new().item(String::schema()).item(parts).item(null()).build())
+    }
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Parts;
+        impl<'de> Visitor<'de> for Parts {
+            type Value = Content;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of parts")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Content, E> {
+                Ok(Content(vec![Part::text(text)]))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, part: A) -> Result<Content, A::Error> {
+                Ok(Content(vec![Part(PartFields::deserialize(MapAccessDeserializer::new(part))?)]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Content, A::Error> {
+                Ok(Content(read_all(list)?))
+            }
+        }
+        deserializer.deserialize_any(Parts)
+    }
+}
+
+/// A part of a message. A bare text is one too.
+#[derive(Debug)]
+pub struct Part(pub PartFields);
+
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(as = Part)]
+pub struct PartFields {
+    /// `text` or `image_url`.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    #[schema(required = false, nullable = false)]
+    pub text: Option<String>,
+    #[schema(ignore)]
+    pub refusal: Option<String>,
+    #[schema(inline, required = false, nullable = false)]
+    pub image_url: Option<ImageUrl>,
+}
+
+impl Part {
+    fn text(text: &str) -> Self {
+        Self(PartFields { kind: "text".to_owned(), text: Some(text.to_owned()), ..PartFields::default() })
+    }
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct One;
+        impl<'de> Visitor<'de> for One {
+            type Value = Part;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a part such as {\"type\":\"text\",\"text\":\"…\"}")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Part, E> {
+                Ok(Part::text(text))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, part: A) -> Result<Part, A::Error> {
+                PartFields::deserialize(MapAccessDeserializer::new(part)).map(Part)
+            }
+        }
+        deserializer.deserialize_any(One)
+    }
+}
+
+/// The address of an image: an object, or the address alone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImageUrl {
+    /// A `data:` URL of an image.
+    pub url: String,
+}
+
+impl<'de> Deserialize<'de> for ImageUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            url: String,
+        }
+        struct Address;
+        impl<'de> Visitor<'de> for Address {
+            type Value = ImageUrl;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with a url")
+            }
+
+            fn visit_str<E>(self, url: &str) -> Result<ImageUrl, E> {
+                Ok(ImageUrl { url: url.to_owned() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<ImageUrl, A::Error> {
+                let Fields { url } = Fields::deserialize(MapAccessDeserializer::new(object))?;
+                Ok(ImageUrl { url })
+            }
+        }
+        deserializer.deserialize_any(Address)
+    }
+}
+
+fn read_all<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(mut list: A) -> Result<Vec<T>, A::Error> {
+    let mut all = Vec::new();
+    while let Some(one) = list.next_element()? {
+        all.push(one);
+    }
+    Ok(all)
+}
+
+fn null() -> Object {
+    ObjectBuilder::new().schema_type(Type::Null).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Request {
+        n: Option<Whole>,
+        #[serde(default)]
+        contents: Vec<Option<Content>>,
+    }
+
+    fn field(json: &str) -> String {
+        match read_request::<Request>(json.as_bytes()) {
+            Err(AppError::InvalidInput { field, message }) => {
+                assert!(message.starts_with(&field) && !message.contains("untagged"), "{message}");
+                field
+            }
+            other => panic!("{json}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_are_written() {
+        let n = |json: &str| read_request::<Request>(format!("{{\"n\":{json}}}").as_bytes()).unwrap().n;
+        for (json, number) in [
+            ("7", 7),
+            ("7.0", 7),
+            ("-1", -1),
+            ("-1.0", -1),
+            ("7e2", 700),
+            ("18446744073709551615", i64::MAX),
+            ("1e30", i64::MAX),
+            ("-1e30", i64::MIN),
+        ] {
+            assert_eq!(n(json), Some(Whole(number)), "{json}");
+        }
+        assert_eq!(n("null"), None);
+        for json in ["1.5", "\"7\"", "true", "[]", "{}"] {
+            assert_eq!(field(&format!("{{\"n\":{json}}}")), "n");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_names_the_field() {
+        for (json, name) in [
+            ("", "body"),
+            ("{", "body"),
+            ("[]", "body"),
+            (" 7", "body"),
+            ("{} {}", "body"),
+            ("{\"contents\":7}", "contents"),
+            ("{\"contents\":[\"x\",7]}", "contents[1]"),
+            ("{\"contents\":[[{}, 7]]}", "contents[0][1]"),
+            ("{\"contents\":[{\"text\":7}]}", "contents[0].text"),
+            ("{\"contents\":[[{\"image_url\":7}]]}", "contents[0][0].image_url"),
+            ("{\"contents\":[[{\"image_url\":{\"url\":7}}]]}", "contents[0][0].image_url.url"),
+        ] {
+            assert_eq!(field(json), name, "{json}");
+        }
+    }
+
+    #[test]
+    fn contents_are_read_in_every_form() {
+        let texts = |json: &str| {
+            let request: Request = read_request(format!("{{\"contents\":[{json}]}}").as_bytes()).unwrap();
+            let parts = request.contents.into_iter().flatten().flat_map(|content| content.0);
+            parts.map(|Part(part)| part.text.unwrap_or_default()).collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(texts("null"), "");
+        assert_eq!(texts("\"a\""), "a");
+        assert_eq!(texts("{\"type\":\"text\",\"text\":\"a\"}"), "a");
+        assert_eq!(texts("[\"a\",{\"type\":\"text\",\"text\":\"b\"},{}]"), "a|b|");
+    }
+}
