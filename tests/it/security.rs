@@ -326,7 +326,7 @@ async fn a_key_that_a_provider_repeats_is_not_told_on() {
     let provider = wiremock::MockServer::start().await;
     let key = "sk-very-secret-key";
     // Half of it would be left by a text that is cut first.
-    let said = format!("{}Incorrect API key provided: {key}.", " ".repeat(160));
+    let said = format!("{}Incorrect API key provided: {key}.", " ".repeat(143));
     let answer = wiremock::ResponseTemplate::new(401).set_body_json(json!({"error": {"message": said}}));
     wiremock::Mock::given(wiremock::matchers::any()).respond_with(answer).mount(&provider).await;
     let (folder, uri) = (tempfile::TempDir::new().unwrap(), provider.uri());
