@@ -3,7 +3,7 @@ this one (after), one after the other on the same data. Not part of `make bench`
 
     python3 benches/attack.py BEFORE AFTER [SECONDS]
 
-BEFORE and AFTER are folders with `target/release/tessera` and `target/site`. Ten users load `/chat` and ask a question
+BEFORE and AFTER are folders with `target/release/tessera` and `target/site`. Twenty users load `/chat` and ask a question
 by turns; the attack comes from another address, within the default limits of an address or past them. Each phase lasts
 SECONDS (30). Printed are medians and the 99th percentile in ms of what the users waited, refused requests of theirs, and
 the most memory that the server held.
@@ -25,11 +25,11 @@ import time
 import uuid
 from pathlib import Path
 
-USERS = 10
+USERS = 20
 PASSWORD = "a long violet teapot"
 CODE = "```rust\nfn answer(of: u64) -> u64 {\n    let mut sum = 0;\n    for n in 0..of { sum += n * 3 }\n    sum\n}\n```\n\n"
 ANSWER = "## What it does\n\nSome **bold** words, `code`, and a list:\n\n- one\n- two\n\n" + CODE * 40
-PIXELS = "data:image/png;base64," + "iVBORw0KGgoAAAANSUhEUgAA" * 580_000
+PIXELS = "data:image/png;base64," + "iVBORw0KGgoAAAANSUhEUgAA" * 860_000
 
 
 class Upstream(http.server.BaseHTTPRequestHandler):
@@ -72,6 +72,7 @@ class Server:
                 time.sleep(0.05)
 
     def ask(self, method, path, body=None, cookie=None, source="127.0.0.1", timeout=60):
+        """Status, body and cookie of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout, source_address=(source, 0))
         try:
             headers = {"Host": f"127.0.0.1:{self.port}"}
@@ -98,17 +99,19 @@ class Server:
         self.child.wait()
 
     def sign_in(self, number: int) -> str:
-        status, _, cookie = self.ask("POST", "/api/auth/login", {"email": f"u{number}@example.org", "password": PASSWORD})
+        status, _, cookie = self.ask("POST", "/api/auth/login", {"email": f"u{number}@example.org", "password": PASSWORD},
+                                     source=f"127.0.0.{3 + number % 2}")
         assert status == 200, status
         return cookie.split(";")[0]
 
 
 def seed(build: Path, data: Path, upstream: int):
-    """Ten users, and an attacker with 10,000 conversations and one of 60 long answers."""
+    """Twenty users, and an attacker with 10,000 conversations and one of 60 long answers."""
     server = Server(build, data, upstream)
     for number in range(USERS + 1):
         status, body, _ = server.ask("POST", "/api/auth/register",
-                                     {"email": f"u{number}@example.org", "password": PASSWORD, "name": f"U {number}"})
+                                     {"email": f"u{number}@example.org", "password": PASSWORD, "name": f"U {number}"},
+                                     source=f"127.0.0.{3 + number % 2}")
         assert status in (200, 201), body
     server.stop()
     db = sqlite3.connect(data / "tessera.db")
@@ -167,7 +170,7 @@ def hold_connection(server):
 
 
 def users(server, cookies, seconds):
-    """What ten users wait for, two requests at a time at most, at a steady pace."""
+    """What twenty users wait for, two requests at a time at most, at a steady pace."""
     waits, refused, until, turn = {"page": [], "chat": []}, 0, time.monotonic() + seconds, 0
     while time.monotonic() < until:
         cookie = cookies[turn % USERS]
@@ -180,7 +183,7 @@ def users(server, cookies, seconds):
                 status = 0
             waits[kind].append((time.monotonic() - began) * 1000)
             refused += status != 200
-        time.sleep(max(0.0, 0.33 - (time.monotonic() - began)))
+        time.sleep(max(0.0, 0.16 - (time.monotonic() - began)))
     return waits, refused
 
 
