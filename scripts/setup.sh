@@ -313,6 +313,15 @@ install_chromium() {
     install_apt chromium fonts-liberation
 }
 
+have_other_browsers() {
+    [[ -n ${TESSERA_FIREFOX:-} ]] || command -v firefox-esr >/dev/null || return 1
+    command -v WebKitWebDriver >/dev/null && command -v Xvfb >/dev/null
+}
+
+install_other_browsers() {
+    install_apt firefox-esr webkit2gtk-driver xvfb
+}
+
 have_apt() { # program
     command -v "$1" >/dev/null
 }
@@ -355,6 +364,7 @@ check_prerequisites
 # What needs root or is quick comes first: it fails early.
 if ((rank >= 2)); then
     step "Chromium" chromium
+    step "Firefox and WebKit" other_browsers
     step "Redis" apt redis-server
     step "libfaketime" apt faketime
 fi
