@@ -163,7 +163,7 @@ test('images are picked, taken away, pasted, shown with the question, and asked 
   const picked = page.locator('input[type=file]');
   const file = (name: string) => ({ name, mimeType: 'image/png', buffer: PIXEL });
   await picked.setInputFiles([file('one.png'), file('two.png')]);
-  const previews = page.getByRole('list', { name: 'Images to show' }).getByRole('img');
+  const previews = page.getByRole('list', { name: 'Attached images' }).getByRole('img');
   await expect(previews).toHaveCount(2);
   await expectAccessible(page);
   await page.getByRole('button', { name: 'Remove image 1' }).click();
@@ -283,7 +283,7 @@ test.describe('on a phone', () => {
     await expect(page.locator('li[data-author="user"]')).toHaveCount(0);
     await page.goto('/images');
     await hydrated(page);
-    const prompt = page.getByLabel('What should be in the image?');
+    const prompt = page.getByLabel('Describe your image');
     await prompt.fill('a cat');
     await page.keyboard.press('Enter');
     await page.keyboard.type('on a mat');

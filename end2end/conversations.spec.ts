@@ -56,7 +56,7 @@ test('search finds what was said, and Escape leads back', async ({ page }) => {
   await results.getByRole('link').click();
   await expect(page.locator('li[data-author="user"]')).toContainText('mosaics');
   await field.fill('nobody said this');
-  await expect(sidebar(page).getByText('Nothing contains “nobody said this”.')).toBeVisible();
+  await expect(sidebar(page).getByText('No results for “nobody said this”.')).toBeVisible();
   await field.press('Escape');
   await expect(field).toHaveValue('');
   await expect(sidebar(page).getByRole('link', { name: /bridges/ })).toBeVisible();

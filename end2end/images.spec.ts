@@ -4,13 +4,13 @@ import { expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated,
 
 const tiles = (page: Page, status = 'complete') => page.locator(`[data-tile][data-status=${status}]`);
 const links = (page: Page) => page.locator('[data-tile] a');
-const prompt = (page: Page) => page.getByLabel('What should be in the image?');
+const prompt = (page: Page) => page.getByLabel('Describe your image');
 
 /** `number`: at once, in one press. */
 async function make(page: Page, text: string, number = 1) {
   await prompt(page).fill(text);
   await page.getByRole('radio', { name: `${number}`, exact: true }).check({ force: true });
-  await page.getByRole('button', { name: /^Make/ }).click();
+  await page.getByRole('button', { name: /^Create/ }).click();
 }
 
 /** As a program does it; back when it is there. */
@@ -41,7 +41,7 @@ test('two images are made at once, without anything moving, and cost what was sa
   await page.getByRole('radio', { name: '3:2', exact: true }).check({ force: true });
   await prompt(page).fill('Mountains at dawn');
   await page.getByRole('radio', { name: '2', exact: true }).check({ force: true });
-  await page.getByRole('button', { name: 'Make 2 images · 4 credits' }).click();
+  await page.getByRole('button', { name: 'Create 2 images · 4 credits' }).click();
   await expect(page.locator('[data-tile]')).toHaveCount(2);
   await expect(tiles(page)).toHaveCount(2);
   await expect(page.getByText('Image ready: Mountains at dawn')).toBeAttached();
@@ -82,7 +82,7 @@ test('images are found by their words and by the heart', async ({ page }) => {
   // The tiles are there before anybody listens to what is typed.
   await hydrated(page);
   await page.getByRole('searchbox', { name: 'Search images' }).fill('nothing like this');
-  await expect(page.getByText('No image fits')).toBeVisible();
+  await expect(page.getByText('No matching images')).toBeVisible();
   await page.getByRole('link', { name: 'Show all images' }).click();
   await expect(tiles(page)).toHaveCount(2);
   await page.getByRole('link', { name: 'Favorites' }).click();
@@ -146,9 +146,9 @@ test('the keyboard goes from tile to tile, into an image, on to the next and bac
   await page.keyboard.press('ArrowRight');
   await expect(page).toHaveTitle('Second island · Tessera');
   await page.keyboard.press('z');
-  await expect(page.getByRole('button', { name: 'Zoom to 100 % (Z)' })).toHaveAttribute('aria-pressed', 'true');
+  await expect(page.getByRole('button', { name: 'Zoom to 100% (Z)' })).toHaveAttribute('aria-pressed', 'true');
   await page.keyboard.press('Escape');
-  await expect(page.getByRole('button', { name: 'Zoom to 100 % (Z)' })).toHaveAttribute('aria-pressed', 'false');
+  await expect(page.getByRole('button', { name: 'Zoom to 100% (Z)' })).toHaveAttribute('aria-pressed', 'false');
   await page.keyboard.press('Escape');
   await expect(page).toHaveURL(/\/images$/);
   await expect.poll(focused).toBe('Second island');
@@ -195,8 +195,8 @@ test('what cannot be paid is said before, and a refusal keeps the prompt', async
   await hydrated(page);
   await expect(prompt(page)).toHaveValue('A desert with a balloon');
   await page.getByRole('radio', { name: '2', exact: true }).check({ force: true });
-  await expect(page.getByText('This takes 4 credits, and you have 2.')).toBeVisible();
-  await expect(page.getByRole('link', { name: 'See your credits' })).toBeVisible();
+  await expect(page.getByText('This costs 4 credits and you have 2.')).toBeVisible();
+  await expect(page.getByRole('link', { name: 'View your credits' })).toBeVisible();
 });
 
 for (const theme of ['light', 'dark'] as const) {
@@ -228,7 +228,7 @@ test.describe('without JavaScript', () => {
     await signUp(page);
     await page.goto('/images');
     await prompt(page).fill('A lighthouse in a storm');
-    await page.getByRole('button', { name: /^Make/ }).click();
+    await page.getByRole('button', { name: /^Create/ }).click();
     await expect(page).toHaveURL(/\/images$/);
     await expect(async () => {
       await page.reload();
@@ -242,7 +242,7 @@ test.describe('without JavaScript', () => {
     await page.getByRole('button', { name: 'Favorite' }).click();
     await expect(page.getByRole('button', { name: 'Favorite', pressed: true })).toBeVisible();
     await page.getByRole('button', { name: 'Delete' }).click();
-    await expect(page.getByText('Your images will be here')).toBeVisible();
+    await expect(page.getByText('Your images will appear here')).toBeVisible();
     expectComplaints(complaints, /\.js csp$/);
   });
 });

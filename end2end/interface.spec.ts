@@ -154,7 +154,7 @@ test('from signing up over an answer to the ledger with the keyboard alone', asy
   await page.keyboard.type('activity');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/dashboard');
-  await expect(page.getByRole('table')).toContainText('Reply');
+  await expect(page.getByRole('table')).toContainText('Answer');
 });
 
 test('nothing moves while pages load', async ({ page, complaints }) => {

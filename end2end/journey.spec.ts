@@ -24,7 +24,7 @@ test('from signing up to a streamed answer of the model inside the server', asyn
   await page.getByRole('button', { name: /account/i }).click();
   await page.getByText('Credits and activity').click();
   await page.waitForURL('**/dashboard');
-  await expect(page.getByRole('table')).toContainText('Reply');
+  await expect(page.getByRole('table')).toContainText('Answer');
   expect(await page.evaluate(() => 'stayed' in window)).toBe(true);
   await page.goBack();
   await expect(lastAnswer(page)).toContainText('Paris');
@@ -41,7 +41,7 @@ test('signing out and in again leads back to the page that was asked for', async
   await page.getByLabel('Email').fill(email);
   await page.getByLabel('Password').fill('wrong horse');
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await expect(page.getByText('The email address or the password is not right.')).toBeVisible();
+  await expect(page.getByText('Incorrect email or password.')).toBeVisible();
   await expect(page.getByLabel('Email')).toHaveValue(email);
   expectComplaints(complaints, /status of 401/);
   await page.getByLabel('Password').fill('correct horse battery');

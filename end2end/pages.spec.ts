@@ -128,7 +128,7 @@ test('a key is made, shown once, used and revoked', async ({ page, request }) =>
   await page.getByLabel(/^Budget/).fill('3');
   await page.getByLabel('Read').uncheck();
   await page.getByLabel('Valid for').selectOption('30');
-  await page.getByRole('button', { name: 'Make a key' }).click();
+  await page.getByRole('button', { name: 'Create key' }).click();
   const shown = page.getByText(/^tsk_[\w-]{43}$/);
   await expect(shown).toBeVisible();
   const key = (await shown.textContent()) ?? '';
@@ -145,8 +145,8 @@ test('a key is made, shown once, used and revoked', async ({ page, request }) =>
   await expect(page.getByText(/^Expires/)).toBeVisible();
   await expect(page.getByText(key)).toHaveCount(0);
   await page.getByText('Revoke…').click();
-  await page.getByRole('button', { name: 'Revoke this key' }).click();
-  await expect(page.getByText('There is no key yet.')).toBeVisible();
+  await page.getByRole('button', { name: 'Revoke key' }).click();
+  await expect(page.getByText('No API keys yet.')).toBeVisible();
   const refused = await request.get('/v1/models', { headers: { authorization: `Bearer ${key}` } });
   expect(refused.status()).toBe(401);
 });

@@ -43,7 +43,7 @@ where
     OpenApiRouter::new().routes(routes!(openapi)).routes(routes!(docs))
 }
 
-/// This reference, for programs.
+/// Get the OpenAPI document.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "Operations", security(()),
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object, content_type = "application/json")))]
 async fn openapi(State(docs): State<ApiDocs>) -> impl IntoResponse {
@@ -51,7 +51,7 @@ async fn openapi(State(docs): State<ApiDocs>) -> impl IntoResponse {
     (headers, Reference::of(docs.describe).json.clone())
 }
 
-/// This reference, for people: rendered once per theme, in English, as programs are.
+/// Get this reference as a page.
 #[utoipa::path(get, path = "/api/docs", tag = "Operations", security(()),
     responses((status = 200, description = "A page.", body = String, content_type = "text/html")))]
 async fn docs(State(docs): State<ApiDocs>, theme: Theme) -> Response {

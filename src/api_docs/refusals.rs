@@ -64,7 +64,9 @@ fn errors() -> [AppError; 24] {
         AppError::TooManyStops { retry_after_secs: 1728, limit: 50 },
         AppError::ProviderRateLimited,
         AppError::ProviderFailed,
-        AppError::ProviderRefused("The model does not take this: no such parameter. Nothing was charged.".to_owned()),
+        AppError::ProviderRefused(
+            "The model didn’t accept this request: no such parameter. Nothing was charged.".to_owned(),
+        ),
         AppError::ContextTooLong,
         AppError::ProviderTimeout,
         AppError::ContentBlocked,

@@ -82,14 +82,14 @@ struct ProviderHealth {
     problem: Option<String>,
 }
 
-/// Says that the process lives.
+/// Check that the process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "Operations", security(()),
     responses((status = 200, description = "It does.", body = String)))]
 pub async fn healthz() -> &'static str {
     "ok"
 }
 
-/// Says whether requests can be served.
+/// Check that the server is ready to serve requests.
 #[utoipa::path(get, path = "/readyz", tag = "Operations", security(()),
     responses((status = 200, description = "They can.", body = Readiness),
         (status = 503, description = "They cannot, and why.", body = Readiness)))]

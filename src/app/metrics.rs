@@ -29,10 +29,10 @@ const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// What proxies add: who is behind one is not on this machine.
 const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
 
-/// Counts what the server does, for Prometheus.
+/// Get metrics for Prometheus.
 ///
-/// With `METRICS_TOKEN` set it wants that token; without, it answers only callers on the same machine that no proxy stands
-/// before. Who asks for `text/plain` gets the classic text format.
+/// If `METRICS_TOKEN` is set, send it as a bearer token. Without it, only callers on the same machine that come without a
+/// proxy are answered. `Accept: text/plain` selects the classic text format.
 #[utoipa::path(get, path = "/metrics", tag = "Operations", security(()),
     responses((status = 200, description = "OpenMetrics, or the classic text format.",
         content((String = "application/openmetrics-text"), (String = "text/plain"))),

@@ -81,7 +81,7 @@ pub fn not_found(method: &Method, path: &str) -> Response {
     V1Error::unserved(AppError::NotFound, method, path, &SERVED).into_response()
 }
 
-/// Lists the models that chat.
+/// List chat models (OpenAI-compatible).
 #[utoipa::path(get, path = "/v1/models", tag = "For clients of OpenAI",
     responses((status = 200, description = "All that can be asked; `tessera` is whoever answers first.", body = Models)))]
 async fn list_models(
@@ -92,7 +92,9 @@ async fn list_models(
     Ok(Json(json!({ "object": "list", "data": chat_models(&chat) })))
 }
 
-/// Reads one model, also one that makes images. A name may hold slashes.
+/// Get a model (OpenAI-compatible).
+///
+/// Also finds image models. Names may contain slashes.
 #[utoipa::path(get, path = "/v1/models/{*name}", tag = "For clients of OpenAI",
     params(("name" = String, Path, description = "The model's name.")),
     responses((status = 200, description = "The model.", body = Model)))]
@@ -124,13 +126,13 @@ fn model(id: &str, owner: &str) -> Value {
     json!({ "id": id, "object": "model", "created": 0, "owned_by": owner })
 }
 
-/// Asks a model as clients of `OpenAI` do.
+/// Create a chat completion (OpenAI-compatible).
 ///
-/// Costs what a message costs, by the same rules. With `stream: true` the answer comes in chunks, ended by `[DONE]`. Closing
-/// the connection stops the work, and what it had not taken is free. A whole answer with an `Idempotency-Key` goes on and
-/// waits for the same key. One that takes longer than 15 s has white space before it, a stream a comment, and what fails
-/// after that says so in the body. What cannot be done is refused by its name, and free. `Cache-Control: no-cache` asks for an
-/// answer that is made now.
+/// Costs the same as a message, by the same rules. With `stream: true` the answer comes in chunks that end with `[DONE]`.
+/// Closing the connection stops the work, and what was not delivered is free. With an `Idempotency-Key`, a complete answer is
+/// finished anyway and kept for a retry with the same key. Responses that take longer than 15 s are preceded by white space
+/// (streams: by a comment), and a failure after that is reported in the body. Unsupported parameters are refused by name, free
+/// of charge. `Cache-Control: no-cache` asks for a fresh answer.
 #[utoipa::path(post, path = "/v1/chat/completions", tag = "For clients of OpenAI",
     params(("Cache-Control" = Option<String>, Header, description = "`no-cache`: not with an answer that was given before.")),
     request_body(content = CompletionRequest,

@@ -82,11 +82,11 @@ pub struct Generation {
     url: Option<String>,
 }
 
-/// Makes images as clients of `OpenAI` do.
+/// Create images (OpenAI-compatible).
 ///
-/// Each costs what an image costs, by the same rules, and is in the gallery afterwards. Closing the connection before the
-/// answer stops the work, and is free; with an `Idempotency-Key` the images are made and wait for the same key. What takes
-/// longer than 15 s has white space before it, and what fails after that says so in the body of a 200.
+/// Each costs the same as an image, by the same rules, and appears in the gallery. Closing the connection before the response
+/// stops the work and is free; with an `Idempotency-Key` the images are finished and kept for a retry with the same key.
+/// Responses that take longer than 15 s are preceded by white space, and a failure after that is reported in the body of a 200.
 #[utoipa::path(post, path = "/v1/images/generations", tag = "For clients of OpenAI",
     request_body(content = GenerationRequest,
         example = json!({"model": "tessera", "prompt": "A lighthouse at dusk", "size": "1536x1024"})),

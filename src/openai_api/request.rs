@@ -312,7 +312,7 @@ impl RequestMessage {
         }
         let name = self.name.filter(|name| !name.is_empty());
         if name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
-            let problem = format!("A name has at most {MAX_NAME_CHARS} characters.");
+            let problem = format!("Names can have up to {MAX_NAME_CHARS} characters.");
             return Err(AppError::invalid(field("name"), problem));
         }
         let (mut content, urls) = read_content(&field("content"), self.content.unwrap_or_default())?;

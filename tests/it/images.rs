@@ -346,7 +346,7 @@ async fn forms_make_and_change_images_without_a_script() {
     let page = user.get(&back).send().await.unwrap().text().await.unwrap();
     let field = page.split("<textarea").nth(1).unwrap().split("</textarea").next().unwrap();
     assert!(field.ends_with(">an owl &amp; &lt;/textarea>&lt;h1>a fox"), "what was typed is not lost: {field}");
-    assert!(page.contains("Please check the prompt, the number and the seed."));
+    assert!(page.contains("Check the prompt, the number of images and the seed."));
 }
 
 #[tokio::test(flavor = "multi_thread")]

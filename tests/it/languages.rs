@@ -92,7 +92,7 @@ async fn the_ledger_speaks_to_people_in_their_language_and_to_programs_in_codes(
         page.split("<table").nth(1).unwrap().split("</table").next().unwrap().to_owned()
     };
     let (english, chinese) = (table("en").await, table("zh").await);
-    for text in ["Image", "Welcome credits", "Failed", "Stopped", "Could not begin"] {
+    for text in ["Image", "Welcome credits", "Failed", "Stopped", "Couldn’t start"] {
         assert!(english.contains(text) && !chinese.contains(text), "{text}");
     }
     assert!(!english.contains("Reply"), "{english}");

@@ -108,7 +108,7 @@ async fn the_gallery_comes_whole_and_its_forms_work_without_javascript() {
     let app = TestApp::start().await;
     let user = app.user().await;
     let page = async |path: &str| user.get(path).send().await.unwrap().text().await.unwrap();
-    assert!(page("/images").await.contains("Your images will be here"));
+    assert!(page("/images").await.contains("Your images will appear here"));
     let form = [("prompt", "Waves & rocks"), ("aspectRatio", "1:1"), ("count", "2"), ("seed", ""), ("provider", "")];
     let response = user.post_form("/images", &form).send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers()[LOCATION].to_str().unwrap()), (303, "/images"));
@@ -120,7 +120,7 @@ async fn the_gallery_comes_whole_and_its_forms_work_without_javascript() {
     assert!(vary.contains("Red sand</textarea>") && vary.contains(r#"value="7""#));
     assert_eq!(user.get("/images/not-an-id").send().await.unwrap().status(), 404);
     let other = app.user().await;
-    assert!(other.get("/images").send().await.unwrap().text().await.unwrap().contains("Your images will be here"));
+    assert!(other.get("/images").send().await.unwrap().text().await.unwrap().contains("Your images will appear here"));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_form_that_comes_back_has_its_focus_where_it_was_wrong() {
 async fn the_public_pages_speak_the_language_of_the_browser() {
     let app = TestApp::start().await;
     for (path, heading) in
-        [("/", "只为答案付费"), ("/sign-in", "登录"), ("/sign-up", "注册"), ("/nowhere", "这里什么也没有")]
+        [("/", "只为答案付费"), ("/sign-in", "登录"), ("/sign-up", "注册"), ("/nowhere", "页面不存在")]
     {
         let request = app.visitor().get(path).header("accept-language", "zh-CN,zh;q=0.9");
         let page = request.send().await.unwrap().text().await.unwrap();

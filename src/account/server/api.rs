@@ -57,9 +57,9 @@ struct SignedIn {
     user: Profile,
 }
 
-/// Opens an account and signs in.
+/// Create an account and sign in.
 ///
-/// The account begins with its free credits. How often this may be done is limited per address.
+/// The account starts with its free credits. Attempts are rate-limited per address.
 #[utoipa::path(post, path = "/api/auth/register", tag = "Accounts", security(()),
     request_body(content = CredentialsForm,
         example = json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada"})),
@@ -76,10 +76,10 @@ async fn register(
     Ok(signed_in(&account, jar, session, (StatusCode::CREATED, body)))
 }
 
-/// Signs in.
+/// Sign in.
 ///
-/// How often this may be tried is limited per address, and per address and account. A device that has signed in before is
-/// known by a cookie: guessing of others does not keep it out.
+/// Attempts are rate-limited per address, and per address and account. A device that has signed in before is recognized by
+/// a cookie, so other people’s wrong guesses don’t lock it out.
 #[utoipa::path(post, path = "/api/auth/login", tag = "Accounts", security(()),
     request_body(content = CredentialsForm,
         example = json!({"email": "ada@example.org", "password": "correct horse battery"})),
@@ -96,7 +96,7 @@ async fn login(
     Ok(signed_in(&account, jar, session, body))
 }
 
-/// Ends the session.
+/// Sign out.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "Accounts", security(()),
     responses((status = 200, description = "The session is over.", body = Envelope<Nothing>)))]
 async fn logout(State(account): State<Account>, jar: CookieJar) -> Result<Response, ApiError> {
@@ -104,7 +104,7 @@ async fn logout(State(account): State<Account>, jar: CookieJar) -> Result<Respon
     Ok((jar, CLEAR, Answer(Nothing {})).into_response())
 }
 
-/// Says who is signed in.
+/// Get the current user.
 #[utoipa::path(get, path = "/api/auth/me", tag = "Accounts",
     responses((status = 200, description = "The user.", body = Envelope<Profile>)))]
 async fn me(Scoped(caller): Scoped<{ SPEND | READ | MANAGE }>) -> ApiResult<Profile> {

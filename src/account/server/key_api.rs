@@ -31,7 +31,7 @@ struct ApiKeys {
     items: Vec<ApiKey>,
 }
 
-/// Lists your API keys.
+/// List API keys.
 #[utoipa::path(get, path = "/api/account/keys", operation_id = "list_keys", tag = "API keys",
     security(("session" = [])),
     responses((status = 200, description = "All of them, without the keys themselves.", body = Envelope<ApiKeys>), Refusal::<403>))]
@@ -39,9 +39,9 @@ async fn list(State(account): State<Account>, Person(caller): Person) -> ApiResu
     Ok(Answer(ApiKeys { items: account.list_keys(caller.id).await? }))
 }
 
-/// Makes an API key.
+/// Create an API key.
 ///
-/// Only its hash is kept: the key itself is in this answer and never again. A user has up to 20.
+/// Only a hash of the key is stored: the key itself appears in this response and never again. Each user can have up to 20.
 #[utoipa::path(post, path = "/api/account/keys", operation_id = "create_key", tag = "API keys",
     security(("session" = [])),
     request_body(content = ApiKeyRequest, example = json!({"name": "laptop", "perMinute": 10, "budget": 100})),
@@ -55,7 +55,7 @@ async fn create(
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Answer(key)).into_response())
 }
 
-/// Revokes an API key.
+/// Revoke an API key.
 #[utoipa::path(delete, path = "/api/account/keys/{id}", operation_id = "revoke_key", tag = "API keys",
     security(("session" = [])), params(("id" = Uuid, Path, description = "The key's id.")),
     responses((status = 200, description = "It opens nothing any more.", body = Envelope<Nothing>), Refusal::<403>))]

@@ -15,6 +15,7 @@ pub fn Contents(
             <li>
                 <a class="block rounded-md py-1 text-ink-soft hover:text-ink" href=format!("#{}", entry.id())>
                     {entry.summary()}
+                    <code class="block text-xs break-all">{entry.method} " " {entry.path}</code>
                 </a>
             </li>
         }

@@ -65,7 +65,7 @@ where
     OpenApiRouter::new().routes(routes!(send))
 }
 
-/// Reads an image of a message.
+/// Download an image attached to a message.
 #[utoipa::path(get, path = "/api/chat/attachments/{id}", operation_id = "read_attachment", tag = "Chat",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "Its bytes.", content(
@@ -90,7 +90,9 @@ async fn show_attachment(
     Ok((headers, image.bytes.to_vec()).into_response())
 }
 
-/// Reads one message, with its HTML once it has ended.
+/// Get a message.
+///
+/// Its HTML is included once the message is finished.
 #[utoipa::path(get, path = "/api/chat/{id}", operation_id = "read_message", tag = "Chat",
     params(("id" = Uuid, Path, description = "The message's id.")),
     responses((status = 200, description = "The message.", body = Envelope<Message>)))]
@@ -102,9 +104,10 @@ async fn read(
     Ok(Answer(chat.load_message(caller.id, id).await?))
 }
 
-/// Follows a reply from its start, or from after an event.
+/// Stream the events of a reply.
 ///
-/// Any number of clients may, at any time, in any tab.
+/// The stream starts at the beginning, or after the event named by `Last-Event-ID`. Any number of clients may follow the
+/// same reply.
 #[utoipa::path(get, path = "/api/chat/{id}/events", operation_id = "watch_reply", tag = "Chat",
     params(("id" = Uuid, Path, description = "The reply's id."),
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
@@ -121,9 +124,9 @@ async fn watch(
     stream_reply(&chat, caller.id, id, from, slot).await
 }
 
-/// Stops a reply.
+/// Stop a reply.
 ///
-/// Before its first token that is free; after it the price stands and the text is kept.
+/// Stopping before the first token is free. After it, the price is charged and the text is kept.
 #[utoipa::path(post, path = "/api/chat/{id}/stop", operation_id = "stop_reply", tag = "Chat",
     params(("id" = Uuid, Path, description = "The reply's id.")),
     responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
@@ -136,9 +139,9 @@ async fn stop(
     Ok(Answer(Nothing {}))
 }
 
-/// Lists the providers in the order in which they are asked.
+/// List chat providers.
 ///
-/// Few and all at once, so they are no pages.
+/// They are listed in the order in which they are asked, all at once, without paging.
 #[utoipa::path(get, path = "/api/providers", operation_id = "list_providers", tag = "Chat",
     responses((status = 200, description = "The providers.", body = Envelope<Vec<ProviderInfo>>)))]
 async fn list_providers(State(chat): State<Chat>, _: Scoped<{ SPEND | READ }>) -> Answer<Vec<ProviderInfo>> {
@@ -160,7 +163,7 @@ struct ListQuery {
     cursor: Option<String>,
 }
 
-/// Lists conversations, the one that was active last first.
+/// List conversations, most recently active first.
 #[utoipa::path(get, path = "/api/conversations", operation_id = "list_conversations", tag = "Conversations",
     params(ListQuery),
     responses((status = 200, description = "A page of them.", body = Envelope<Page<ConversationSummary>>)))]
@@ -187,7 +190,9 @@ struct MessagesQuery {
     cursor: Option<String>,
 }
 
-/// Reads a conversation with its newest messages, or with those before.
+/// Get a conversation and its messages.
+///
+/// The newest messages come first; `cursor` pages back to older ones.
 #[utoipa::path(get, path = "/api/conversations/{id}", operation_id = "read_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id."), MessagesQuery),
     responses((status = 200, description = "The conversation.", body = Envelope<Conversation>)))]
@@ -201,7 +206,9 @@ async fn show(
     Ok(Answer(chat.load_conversation(caller.id, &id.to_string(), query.cursor.as_deref(), limit).await?))
 }
 
-/// Changes a conversation: its title, its place, what the model is told.
+/// Update a conversation.
+///
+/// Changes its title, its system prompt, or whether it is pinned.
 #[utoipa::path(patch, path = "/api/conversations/{id}", operation_id = "change_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     request_body(content = ConversationChange, example = json!({"title": "Mosaics", "pinned": true})),
@@ -226,7 +233,7 @@ struct BranchBody {
     message_id: String,
 }
 
-/// Goes on from a message in a new conversation.
+/// Branch a conversation from a message.
 #[utoipa::path(post, path = "/api/conversations/{id}/branch", operation_id = "branch_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     request_body(content = BranchBody, example = json!({"messageId": "{messageId}"})),
@@ -249,7 +256,7 @@ struct ExportQuery {
     format: Option<String>,
 }
 
-/// Downloads a conversation.
+/// Export a conversation as Markdown or JSON.
 #[utoipa::path(get, path = "/api/conversations/{id}/export", operation_id = "export_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id."), ExportQuery),
     responses((status = 200, description = "The file.", content(
@@ -265,7 +272,9 @@ async fn download(
     Ok(export::export(&conversation, messages, format)?)
 }
 
-/// Makes a secret link that shows a conversation to whoever has it.
+/// Create a share link for a conversation.
+///
+/// Anyone with the link can view the conversation, including new messages. A new link disables the old one.
 #[utoipa::path(post, path = "/api/conversations/{id}/share", operation_id = "share_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "The link, which is told once. One made before ends.", body = Envelope<ShareLink>)))]
@@ -273,7 +282,7 @@ async fn share(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<Conv
     Ok(Answer(chat.share_conversation(caller.id, id).await?))
 }
 
-/// Ends the link of a conversation.
+/// Revoke the share link of a conversation.
 #[utoipa::path(delete, path = "/api/conversations/{id}/share", operation_id = "unshare_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "The link shows nothing any more.", body = Envelope<Nothing>)))]
@@ -282,7 +291,7 @@ async fn unshare(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<Co
     Ok(Answer(Nothing {}))
 }
 
-/// Deletes a conversation with its messages.
+/// Delete a conversation and its messages.
 #[utoipa::path(delete, path = "/api/conversations/{id}", operation_id = "delete_conversation", tag = "Conversations",
     params(("id" = Uuid, Path, description = "The conversation's id.")),
     responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]

@@ -73,7 +73,7 @@ pub(super) enum Sent {
 /// [`AppError::InvalidInput`] naming `images`.
 pub(super) async fn read(sent: Vec<String>) -> AppResult<Vec<Sent>> {
     if sent.len() > MOST {
-        return Err(invalid(format!("A message has at most {MOST} images.")));
+        return Err(invalid(format!("Messages can have up to {MOST} images.")));
     }
     if sent.is_empty() {
         return Ok(Vec::new());

@@ -29,12 +29,11 @@ use crate::platform::ids::{MessageId, UserId};
 use crate::platform::jobs::{JobEvent, Position};
 use crate::platform::limits::Slot;
 
-/// Asks a model.
+/// Send a message and get a reply.
 ///
-/// The price is put on hold first and taken when the reply is stored: no result, no charge. With `Accept:
-/// text/event-stream` the reply comes as a stream of events. Closing the connection does not stop it; only `stop` does.
-/// One that takes longer than 15 s has white space before it, a stream a comment; what fails after that says so in the body of
-/// a 200.
+/// The price is put on hold first and charged when the reply is stored: no result, no charge. With `Accept: text/event-stream`
+/// the reply is streamed as events. Closing the connection doesn’t stop the reply; only `stop` does. Replies that take longer
+/// than 15 s are preceded by white space (streams: by a comment); a failure after that is reported in the body of a 200.
 #[utoipa::path(post, path = "/api/chat", operation_id = "send_message", tag = "Chat",
     request_body(content = ChatRequest, example = json!({"message": "What is a tessera?"})),
     responses((status = 200, description = "The whole reply, or its events as they come.", content(

@@ -30,7 +30,7 @@ where
     OpenApiRouter::new().routes(routes!(show)).routes(routes!(list_ledger))
 }
 
-/// Says how many credits there are.
+/// Get the credit balance.
 #[utoipa::path(get, path = "/api/credits", operation_id = "read_credits", tag = "Credits",
     responses((status = 200, description = "The balance.", body = Envelope<credits::Credits>)))]
 async fn show(State(credits): State<Credits>, caller: Caller) -> ApiResult<credits::Credits> {
@@ -49,7 +49,7 @@ struct LedgerQuery {
     format: Option<String>,
 }
 
-/// Lists the movements of credits, newest first.
+/// List credit transactions, newest first.
 ///
 /// The amounts of an account add up to `available + held - debt` at every moment.
 #[utoipa::path(get, path = "/api/credits/ledger", tag = "Credits", params(LedgerQuery),

@@ -64,19 +64,18 @@ where
         .route("/images/{id}", post(forms::submit_change))
 }
 
-/// Says what can be asked for: providers, shapes, the price.
+/// Get image options: providers, aspect ratios and price.
 #[utoipa::path(get, path = "/api/image", operation_id = "show_studio", tag = "Images",
     responses((status = 200, description = "What can be asked for.", body = Envelope<Studio>)))]
 async fn show_studio(State(images): State<Images>, _: Scoped<{ SPEND | READ }>) -> Answer<Studio> {
     Answer(images.load_studio())
 }
 
-/// Makes an image.
+/// Create an image.
 ///
-/// The price is put on hold first and taken when the image is stored: no image, no charge. The answer comes at once and
-/// names the image; with `Prefer: wait` it comes when the image is there, from 15 s on with white space before it (then what
-/// fails says so in the body of a 200). Closing the connection does not stop it; only
-/// `stop` does.
+/// The price is put on hold first and charged when the image is stored: no image, no charge. The response comes at once and
+/// names the image. With `Prefer: wait` it comes when the image is finished, preceded by white space from 15 s on; a failure
+/// after that is reported in the body of a 200. Closing the connection doesn’t stop the work; only `stop` does.
 #[utoipa::path(post, path = "/api/image", operation_id = "make_image", tag = "Images",
     params(("Prefer" = Option<String>, Header, description = "`wait`: answer when the image is there.")),
     request_body(content = ImageRequest, example = json!({"prompt": "A lighthouse at dusk", "aspectRatio": "16:9"})),
@@ -138,7 +137,7 @@ struct ListQuery {
     favorites: Option<String>,
 }
 
-/// Lists images, newest first.
+/// List images, newest first.
 #[utoipa::path(get, path = "/api/images", operation_id = "list_images", tag = "Images", params(ListQuery),
     responses((status = 200, description = "A page of them.", body = Envelope<Page<Image>>)))]
 async fn list(
@@ -156,7 +155,9 @@ async fn list(
     Ok(Answer(images.list_images(caller.id, filter, query.cursor.as_deref(), limit).await?))
 }
 
-/// Reads one image, made or in the making.
+/// Get an image.
+///
+/// Also works while the image is still in progress.
 #[utoipa::path(get, path = "/api/images/{id}", operation_id = "read_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "The image.", body = Envelope<ImageDetail>)))]
@@ -168,7 +169,7 @@ async fn show(
     Ok(Answer(images.load_image(caller.id, &id.to_string()).await?))
 }
 
-/// Makes an image a favorite, or no longer.
+/// Add an image to favorites, or remove it.
 #[utoipa::path(patch, path = "/api/images/{id}", operation_id = "change_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     request_body(content = ImageChange, example = json!({"favorite": true})),
@@ -182,7 +183,7 @@ async fn change(
     Ok(Answer(images.change_image(caller.id, id, change).await?))
 }
 
-/// Deletes an image and its files.
+/// Delete an image and its files.
 #[utoipa::path(delete, path = "/api/images/{id}", operation_id = "delete_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
@@ -191,7 +192,7 @@ async fn delete(State(images): State<Images>, caller: Caller, PathId(id): PathId
     Ok(Answer(Nothing {}))
 }
 
-/// Deletes several images and their files.
+/// Delete several images and their files.
 #[utoipa::path(post, path = "/api/images/delete", operation_id = "delete_images", tag = "Images",
     request_body(content = ImageSelection, example = json!({"ids": ["01900000-0000-7000-8000-000000000001"]})),
     responses((status = 200, description = "They are gone.", body = Envelope<DeletedImages>)))]
@@ -205,9 +206,10 @@ async fn delete_several(
     Ok(Answer(DeletedImages { deleted: images.delete_images(caller.id, ids).await? }))
 }
 
-/// Follows an image in the making from its start, or from after an event.
+/// Stream the progress of an image.
 ///
-/// Any number of clients may, at any time, in any tab.
+/// The stream starts at the beginning, or after the event named by `Last-Event-ID`. Any number of clients may follow the
+/// same image.
 #[utoipa::path(get, path = "/api/images/{id}/events", operation_id = "watch_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id."),
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
@@ -229,7 +231,9 @@ async fn watch(
     Ok(event_stream(events, Some(slot)))
 }
 
-/// Stops the making of an image, which is then free. One that is there already stays.
+/// Stop creating an image.
+///
+/// A stopped image is free. An image that is already finished is kept.
 #[utoipa::path(post, path = "/api/images/{id}/stop", operation_id = "stop_image", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
@@ -249,7 +253,7 @@ struct FileQuery {
     download: Option<String>,
 }
 
-/// Reads the file of an image.
+/// Download the file of an image.
 #[utoipa::path(get, path = "/api/images/{id}/file", operation_id = "read_image_file", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id."), FileQuery),
     responses((status = 200, description = "The image.", content_type = "image/png")))]
@@ -269,7 +273,7 @@ async fn show_file(
     Ok(response)
 }
 
-/// Reads the thumbnail of an image.
+/// Download the thumbnail of an image.
 #[utoipa::path(get, path = "/api/images/{id}/thumbnail", operation_id = "read_thumbnail", tag = "Images",
     params(("id" = Uuid, Path, description = "The image's id.")),
     responses((status = 200, description = "The thumbnail.", content_type = "image/webp")))]

@@ -41,7 +41,7 @@ struct ReportQuery {
     job: Option<ImageId>,
 }
 
-/// Hears from Replicate that an image is being made, or has ended.
+/// Receive a webhook from Replicate.
 #[utoipa::path(post, path = "/api/webhooks/replicate", operation_id = "hear_replicate", tag = "Operations",
     security(()), params(ReportQuery), request_body(content = serde_json::Value,
         example = json!({"id": "gm3qorzdhgbfurvjtvhg6dckhu", "status": "succeeded"})),

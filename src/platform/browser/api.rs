@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_page_of_a_proxy_is_told_by_its_status() {
         let failure = Failure::read(413, None, "<html>Too large</html>").or_text(Text::Unreachable);
-        assert_eq!(failure.text, "The server answered with the status 413.");
+        assert_eq!(failure.text, "The server responded with status 413.");
         assert!(failure.code.is_empty());
         assert!(!failure.may_pass());
     }

@@ -60,7 +60,7 @@ pub fn empty_state(knobs: &mut Knobs) -> Demo {
                 title=title.get()
                 text="What you ask is kept here, with what it cost."
                 href="#empty-state"
-                action="Ask something"
+                action="Start a chat"
             />
         }
     })

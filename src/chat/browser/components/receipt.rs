@@ -68,7 +68,10 @@ mod tests {
         let cached = Message { cached: true, credits: 0, ..answer() };
         assert_eq!(receipt_of(&cached), "cached, free · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini");
         let cut = Message { cut: true, ..answer() };
-        assert_eq!(receipt_of(&cut), "1 credit · 12 tokens in, 30 out · cut at its limit · OpenAI · gpt-5.4-mini");
+        assert_eq!(
+            receipt_of(&cut),
+            "1 credit · 12 tokens in, 30 out · cut off at the length limit · OpenAI · gpt-5.4-mini"
+        );
         let silent = Message { usage: None, credits: 2, ..answer() };
         assert_eq!(receipt_of(&silent), "2 credits · tokens unknown · OpenAI · gpt-5.4-mini");
         let failed = Message { usage: None, credits: 0, content: String::new(), ..answer() };
