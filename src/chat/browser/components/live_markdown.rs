@@ -1,7 +1,7 @@
 //! An answer while it is being written: Markdown, rendered in the browser at most once per frame.
 //!
-//! The renderer is in the chunk of `talk.rs`, loaded when the composer is first used; until it is there, the text is shown
-//! as it comes. Blocks that are final are put into the page once; only the last one is rendered again and again.
+//! The renderer is a chunk of its own, loaded when an answer begins: who only writes does not wait for it. Until it is
+//! there, and if it cannot be loaded, the text is shown as it comes. Blocks that are final are put into the page once; only the last one is rendered again and again.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos::wasm_split::wasm_split;
+use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
 use crate::chat::browser::markdown::{escape, last_block, to_html, unfinished_to_html};
 use crate::chat::{Message, MessageState};
@@ -25,12 +25,11 @@ struct Rendered {
     last: String,
 }
 
-// With what talks to the server: both are needed for the first answer.
-#[wasm_split(chat_client, wasm_split_path = leptos::wasm_split)]
-fn render_markdown(text: String, is_running: bool) -> Rendered {
+#[wasm_split(markdown, wasm_split_path = leptos::wasm_split, fallible)]
+fn render_markdown(text: String, is_running: bool) -> Result<Rendered, SplitLoaderError> {
     let at = last_block(&text);
     let last = if is_running { unfinished_to_html } else { to_html };
-    Rendered { finished: to_html(&text[..at]), finished_bytes: at, last: last(&text[at..]) }
+    Ok(Rendered { finished: to_html(&text[..at]), finished_bytes: at, last: last(&text[at..]) })
 }
 
 /// How far the page shows the answer.
@@ -79,8 +78,8 @@ struct Page {
 
 impl Page {
     async fn get_ready(self, progress: Rc<Cell<Progress>>) {
-        drop(render_markdown(String::new(), true).await);
-        if self.ready.try_set(true).is_none() {
+        let loaded = render_markdown(String::new(), true).await.is_ok();
+        if loaded && self.ready.try_set(true).is_none() {
             if let Some(last) = self.last.get_untracked() {
                 last.set_class_name("");
             }
@@ -113,7 +112,8 @@ impl Page {
             let is_running = message.state == MessageState::Running;
             drop(message);
             if let Some(rest) = rest {
-                let rendered = render_markdown(rest, is_running).await;
+                // It is loaded: the page is ready.
+                let Ok(rendered) = render_markdown(rest, is_running).await else { return };
                 // Neither can fail: the element is in the document, as it is ours.
                 drop(last.insert_adjacent_html("beforebegin", &rendered.finished));
                 last.set_inner_html(&rendered.last);

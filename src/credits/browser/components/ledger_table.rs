@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(change(&entry(EntryKind::Grant, 10, 0)), "+10");
         assert_eq!(change(&entry(EntryKind::Settle, -1, -1)), "\u{2212}1");
         assert_eq!(change(&entry(EntryKind::Hold, 0, 1)), "1 held");
-        assert_eq!(change(&entry(EntryKind::Release, 0, -1)), "1 freed");
+        assert_eq!(change(&entry(EntryKind::Release, 0, -1)), "1 released");
     }
 
     #[test]
