@@ -5,7 +5,7 @@ use std::future::ready;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::Cookie;
@@ -23,8 +23,10 @@ use crate::account::server::forms::{refuse_sender, sign_in_address};
 use crate::account::server::page::{Load, Loaded, PageRequest, Submit, Submitted};
 use crate::chat::PROVIDER_COOKIE;
 use crate::chat::server::Chat;
+use crate::layout::{AFTER, HidesList, SIDEBAR_COOKIE};
 use crate::platform::browser::page_data::Preloaded;
 use crate::platform::error::AppError;
+use crate::platform::query::parameter;
 use crate::platform::site::Site;
 use crate::routes;
 use crate::ui::Theme;
@@ -58,7 +60,12 @@ impl Pages {
             }
             Err(error) => return error_page(&self.site, theme, &error),
         };
-        let wanted = PageRequest { caller: caller.clone(), uri: request.uri().clone(), id };
+        let wanted = PageRequest {
+            caller: caller.clone(),
+            uri: request.uri().clone(),
+            cookies: CookieJar::from_headers(request.headers()),
+            id,
+        };
         self.render(theme, caller, request, path, load(feature, wanted)).await
     }
 
@@ -84,7 +91,10 @@ impl Pages {
                 let request = Request::from_parts(parts, Body::empty());
                 self.render(theme, caller, request, path, ready(loaded)).await
             }
-            Submitted::Redirect(path) => Redirect::to(path).into_response(),
+            Submitted::Redirect(path, cookie) => {
+                let jar = cookie.into_iter().fold(CookieJar::new(), CookieJar::add);
+                (jar, Redirect::to(path)).into_response()
+            }
             Submitted::Failed(error) => error_page(&self.site, theme, &error),
         }
     }
@@ -103,19 +113,28 @@ impl Pages {
         let Some(page) = page else { return error_page(&self.site, theme, &AppError::NotFound) };
         let jar = CookieJar::from_headers(request.headers());
         let picked = jar.get(PROVIDER_COOKIE).map(Cookie::value);
-        let (workspace, loaded) = tokio::join!(self.chat.load_workspace(&caller, picked), load);
+        let after = parameter(&request.uri().to_string(), AFTER);
+        let shown = request.uri().path().strip_prefix("/chat/").and_then(|id| id.parse().ok());
+        let workspace = self.chat.load_workspace(&caller, picked, after.as_deref(), shown);
+        let (workspace, loaded) = tokio::join!(workspace, load);
         // Without the workspace there is no page to show the error in.
         if let Err(error) = &workspace {
             return error_page(&self.site, theme, error);
         }
         let address = request.uri().path_and_query().map_or_else(|| "/chat".to_owned(), ToString::to_string);
+        let hides_list = HidesList(jar.get(SIDEBAR_COOKIE).is_some());
         let (workspace, options) = (Preloaded(workspace), self.site.leptos().clone());
-        let status = loaded.status;
+        let (status, cookie) = (loaded.status, loaded.cookie);
         let context = move || {
             provide_context(theme);
+            provide_context(hides_list);
             provide_context(workspace.clone());
             (loaded.provide)();
-            expect_context::<ResponseOptions>().set_status(status);
+            let response = expect_context::<ResponseOptions>();
+            response.set_status(status);
+            if let Some(cookie) = cookie.as_ref().and_then(|cookie| HeaderValue::try_from(cookie.to_string()).ok()) {
+                response.append_header(SET_COOKIE, cookie);
+            }
             allow_scripts();
         };
         leptos_axum::render_app_to_stream_with_context(context, move || shell(&options, address.clone(), page))(request)

@@ -8,7 +8,7 @@ use url::Url;
 use super::{Assets, head::Head};
 use crate::chat::Workspace;
 use crate::i18n::{TEXTS_ID, Text, current_language, t, texts_of_the_app};
-use crate::layout::page_title;
+use crate::layout::{HidesList, page_title};
 use crate::platform::browser::navigation::{PageView, path_of};
 use crate::platform::browser::page_data::Preloaded;
 use crate::routes::{App, GALLERY};
@@ -26,7 +26,11 @@ pub fn shell(options: &LeptosOptions, address: String, page: PageView) -> impl I
     };
     view! {
         <!DOCTYPE html>
-        <html lang=current_language().code() data-theme=Theme::current().attribute()>
+        <html
+            lang=current_language().code()
+            data-theme=Theme::current().attribute()
+            data-sidebar-hidden=HidesList::current()
+        >
             <head>
                 <Head title description=t(Text::SiteDescription).to_owned() assets />
                 // Not a script, but what the scripts say: see `i18n/`.

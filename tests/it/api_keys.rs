@@ -181,13 +181,29 @@ async fn the_account_page_makes_and_revokes_keys_without_a_script() {
         (response.status().as_u16(), response.text().await.unwrap())
     };
     let form = [("name", "From a <form>"), ("perMinute", "5"), ("budget", "")];
-    let (status, page) = html(user.post_form("/account", &form)).await;
-    assert_eq!(status, 200);
+    let made = user.post_form("/account", &form).send().await.unwrap();
+    // Loading the page again asks for the page, and not for another key.
+    assert_eq!((made.status().as_u16(), &made.headers()["location"]), (303, &"/account".parse().unwrap()));
+    let cookie = made.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("Path=/account") && cookie.contains("Max-Age=60"),
+        "{cookie}"
+    );
+    let cookie = cookie.split(';').next().unwrap();
+    let shown = user.get("/account").header("cookie", cookie).send().await.unwrap();
+    let taken_back = shown.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(taken_back.starts_with("tessera_new_key=;") && taken_back.contains("Max-Age=0"), "{taken_back}");
+    let page = shown.text().await.unwrap();
     let start = page.find("tsk_").unwrap();
     let program = User { key: Some(page[start..start + 47].to_owned()), ..user.clone() };
+    assert!(page.contains("Never used"), "to be shown is no use");
     assert_eq!(program.chat("Hello").await.0, 200);
     let (status, page) = html(user.get("/account")).await;
     assert!(status == 200 && page.contains("From a &lt;form&gt;") && !page.contains(program.key.as_ref().unwrap()));
+    assert_eq!(keys(&user).await.len(), 1);
+    // Who signs in next in this browser is not shown what was another's.
+    let (status, page) = html(app.user().await.get("/account").header("cookie", cookie)).await;
+    assert!(status == 200 && !page.contains(program.key.as_ref().unwrap()));
     let listed = keys(&user).await;
     assert_eq!((listed[0].per_minute, listed[0].budget), (Some(5), None));
     // What is wrong is said, and what was typed stays.
@@ -269,7 +285,7 @@ async fn the_form_for_a_key_asks_for_scopes_and_days() {
         (response.status().as_u16(), response.text().await.unwrap())
     };
     let (status, page) = html(&[("name", "reader"), ("scoped", "1"), ("read", "on"), ("days", "30")]).await;
-    assert_eq!(status, 200, "{page}");
+    assert_eq!(status, 303, "{page}");
     let listed = keys(&user).await;
     assert_eq!(listed[0].scopes, ["read"]);
     assert!(listed[0].expires_at.is_some());

@@ -204,14 +204,21 @@ fn choose(
 /// An answer with the cookies of a new session, and of the device that it is on.
 fn signed_in(account: &Account, jar: CookieJar, session: NewSession, body: impl IntoResponse) -> Response {
     let seconds = i64::try_from(SESSION_LIFETIME.as_secs()).unwrap_or(i64::MAX);
-    let device = secret_cookie(account, account.device_cookie(), session.device, COOKIE_SECS.into());
-    let session = secret_cookie(account, account.session_cookie(), session.token, seconds);
+    let device = secret_cookie(account, account.device_cookie(), session.device, COOKIE_SECS.into(), "/");
+    let session = secret_cookie(account, account.session_cookie(), session.token, seconds, "/");
     (jar.add(session), AppendHeaders([(SET_COOKIE, device.to_string())]), body).into_response()
 }
 
-fn secret_cookie(account: &Account, name: &'static str, value: String, seconds: i64) -> Cookie<'static> {
+/// A cookie that no script reads, for the pages below a path.
+pub(super) fn secret_cookie(
+    account: &Account,
+    name: &'static str,
+    value: String,
+    seconds: i64,
+    path: &'static str,
+) -> Cookie<'static> {
     Cookie::build((name, value))
-        .path("/")
+        .path(path)
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(account.site.is_https())

@@ -12,6 +12,7 @@ use super::keys::{KEY_PREFIX, KeyGrant, bit};
 use crate::account::{Profile, Scope};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
+use crate::platform::http::visitor::SESSION_COOKIES;
 use crate::platform::ids::UserId;
 use crate::platform::limits::{Attempt, Limit, Quota, RateLimiter};
 
@@ -169,6 +170,12 @@ impl Account {
     /// HTTP.
     #[must_use]
     pub fn session_cookie(&self) -> &'static str {
-        if self.site.is_https() { "__Host-tessera_session" } else { "tessera_session" }
+        SESSION_COOKIES[usize::from(self.site.is_https())]
+    }
+
+    /// The name of the cookie that brings a new key to the page which shows it.
+    #[must_use]
+    pub fn new_key_cookie(&self) -> &'static str {
+        if self.site.is_https() { "__Secure-tessera_new_key" } else { "tessera_new_key" }
     }
 }

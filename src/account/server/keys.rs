@@ -153,6 +153,14 @@ impl Account {
         Ok(())
     }
 
+    /// Whether a key is one of this user's. That is no use of it.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn owns_key(&self, user: UserId, key: &str) -> AppResult<bool> {
+        Ok(self.store.find_key(hash_secret(key)).await?.is_some_and(|(owner, _)| owner.id == user))
+    }
+
     /// The user behind a key that has not expired, and what it may do.
     ///
     /// # Errors

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::Cookie;
 use futures::future::BoxFuture;
 use leptos::prelude::provide_context;
 use serde::Deserialize;
 
+use super::api::secret_cookie;
 use super::caller::Caller;
 use super::forms::read_form;
 use super::{Account, keys};
@@ -39,6 +42,7 @@ pub struct AppPage<F> {
 pub struct PageRequest {
     pub caller: Caller,
     pub uri: Uri,
+    pub cookies: CookieJar,
     /// The `{id}` of its address.
     pub id: Option<String>,
 }
@@ -49,6 +53,8 @@ pub struct Loaded {
     pub status: StatusCode,
     /// Hands it to the page, which takes it with `use_preloaded`.
     pub provide: Arc<dyn Fn() + Send + Sync>,
+    /// A cookie that goes with it.
+    pub cookie: Option<Cookie<'static>>,
 }
 
 impl<T: Clone + Send + Sync + 'static> From<AppResult<T>> for Loaded {
@@ -58,7 +64,7 @@ impl<T: Clone + Send + Sync + 'static> From<AppResult<T>> for Loaded {
             Err(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         };
         let data = Preloaded(data);
-        Self { status, provide: Arc::new(move || provide_context(data.clone())) }
+        Self { status, provide: Arc::new(move || provide_context(data.clone())), cookie: None }
     }
 }
 
@@ -66,18 +72,39 @@ impl<T: Clone + Send + Sync + 'static> From<AppResult<T>> for Loaded {
 pub enum Submitted {
     /// The page, with what came of it.
     Show(Loaded),
-    /// Another page.
-    Redirect(&'static str),
+    /// Another page, and a cookie on the way there.
+    Redirect(&'static str, Option<Cookie<'static>>),
     Failed(AppError),
 }
+
+/// Where the account is.
+const PATH: &str = "/account";
 
 /// The pages of accounts for signed-in people.
 pub fn pages() -> Vec<AppPage<Account>> {
     vec![AppPage {
-        path: "/account",
-        load: |account, request| Box::pin(async move { load_page(&account, request.caller, None, None).await.into() }),
+        path: PATH,
+        load: |account, request| Box::pin(show_page(account, request)),
         submit: Some(|account, caller, request| Box::pin(submit_key(account, caller, request))),
     }]
+}
+
+/// How long a browser keeps a key that was made until its page shows it.
+const KEPT_SECS: i64 = 60;
+
+/// The page, with the key that was made a moment ago. It is shown this once.
+async fn show_page(account: Account, request: PageRequest) -> Loaded {
+    let name = account.new_key_cookie();
+    let Some(key) = request.cookies.get(name).map(|cookie| cookie.value().to_owned()) else {
+        return load_page(&account, request.caller, None, None).await.into();
+    };
+    // Somebody else may have signed in here meanwhile.
+    let is_own = match account.owns_key(request.caller.id, &key).await {
+        Ok(is_own) => is_own,
+        Err(error) => return AppResult::<AccountData>::Err(error).into(),
+    };
+    let loaded = load_page(&account, request.caller, is_own.then_some(key), None).await;
+    Loaded { cookie: Some(secret_cookie(&account, name, String::new(), 0, PATH)), ..loaded.into() }
 }
 
 async fn load_page(
@@ -98,7 +125,8 @@ struct AccountForm {
     key: KeyFields,
 }
 
-/// A new key is shown on the very page that answers, and nowhere after it.
+/// A new key goes to the page by a cookie, which takes it back: whoever loads the page again neither sees it nor makes
+/// another one. It is in no address, and nothing is kept here but its hash.
 async fn submit_key(account: Account, caller: Caller, request: Request) -> Submitted {
     let form: AccountForm = match read_form(request).await {
         Ok(form) => form,
@@ -110,7 +138,7 @@ async fn submit_key(account: Account, caller: Caller, request: Request) -> Submi
     if let Some(id) = form.revoke {
         return match account.revoke_key(caller.id, id).await {
             // Revoked in another tab: it is gone all the same.
-            Ok(()) | Err(AppError::NotFound) => Submitted::Redirect("/account"),
+            Ok(()) | Err(AppError::NotFound) => Submitted::Redirect(PATH, None),
             Err(error) => Submitted::Failed(error),
         };
     }
@@ -119,7 +147,10 @@ async fn submit_key(account: Account, caller: Caller, request: Request) -> Submi
         Err(error) => Err(error),
     };
     let error = match made {
-        Ok(made) => return Submitted::Show(load_page(&account, caller, Some(made.key), None).await.into()),
+        Ok(made) => {
+            let cookie = secret_cookie(&account, account.new_key_cookie(), made.key, KEPT_SECS, PATH);
+            return Submitted::Redirect(PATH, Some(cookie));
+        }
         Err(error) => error,
     };
     let field = match &error {
