@@ -15,6 +15,7 @@ use super::{Reference, ReferencePage};
 use crate::document::response::static_response;
 use crate::document::{StaticPage, render_static_page};
 use crate::i18n::{Language, in_language_here};
+use crate::platform::http::visitor::seems_signed_in;
 use crate::platform::site::Site;
 use crate::ui::Theme;
 
@@ -24,7 +25,8 @@ pub struct ApiDocs {
     site: Site,
     /// What the routes say of themselves.
     describe: fn() -> OpenApi,
-    pages: Arc<[OnceLock<Bytes>; Theme::ALL.len()]>,
+    /// For those who are not signed in, and for those who are.
+    pages: Arc<[[OnceLock<Bytes>; Theme::ALL.len()]; 2]>,
 }
 
 impl ApiDocs {
@@ -75,5 +77,5 @@ async fn docs(State(docs): State<ApiDocs>, theme: Theme) -> Response {
         in_language_here(Language::En, html).into()
     };
     let theme = Theme::ALL.iter().position(|each| *each == theme).unwrap_or(0);
-    static_response(200, docs.pages[theme].get_or_init(render).clone())
+    static_response(200, docs.pages[usize::from(seems_signed_in())][theme].get_or_init(render).clone())
 }

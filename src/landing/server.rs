@@ -1,4 +1,4 @@
-//! `/`: rendered once for each language and theme, and kept compressed.
+//! `/`: rendered once for each language and theme, for those who are signed in and those who are not, and kept compressed.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +18,7 @@ use crate::document::response::set_static_headers;
 use crate::document::{StaticPage, render_static_page};
 use crate::i18n::{Language, Text, current_language, t};
 use crate::platform::http::accept::takes_brotli;
+use crate::platform::http::visitor::seems_signed_in;
 use crate::platform::site::Site;
 use crate::ui::Theme;
 
@@ -29,7 +30,8 @@ pub struct Landing(Arc<LandingParts>);
 pub struct LandingParts {
     site: Site,
     prices: CreditsConfig,
-    pages: [[OnceLock<ReadyPage>; Theme::ALL.len()]; Language::ALL.len()],
+    /// For those who are not signed in, and for those who are.
+    pages: [[[OnceLock<ReadyPage>; Theme::ALL.len()]; Language::ALL.len()]; 2],
 }
 
 impl Landing {
@@ -74,24 +76,25 @@ impl ReadyPage {
     }
 }
 
-/// `/`: the same bytes for everybody.
+/// `/`: the same bytes for everybody of a kind.
 async fn landing_page(State(landing): State<Landing>, theme: Theme, headers: HeaderMap) -> Response {
     let language = position(&Language::ALL, current_language());
-    let page = landing.pages[language][position(&Theme::ALL, theme)].get_or_init(|| {
-        let CreditsConfig { free: free_credits, chat: chat_credits, image: image_credits } = landing.prices;
-        let page = StaticPage {
-            title: t(Text::LandingTitle),
-            description: t(Text::SiteDescription),
-            path: "/",
-            canonical: landing.site.address_of("/"),
-            theme,
-            prefetch: false,
-            is_secret: false,
-        };
-        ReadyPage::new(render_static_page(page, landing.site.leptos(), || {
-            view! { <LandingPage free_credits chat_credits image_credits /> }
-        }))
-    });
+    let page =
+        landing.pages[usize::from(seems_signed_in())][language][position(&Theme::ALL, theme)].get_or_init(|| {
+            let CreditsConfig { free: free_credits, chat: chat_credits, image: image_credits } = landing.prices;
+            let page = StaticPage {
+                title: t(Text::LandingTitle),
+                description: t(Text::SiteDescription),
+                path: "/",
+                canonical: landing.site.address_of("/"),
+                theme,
+                prefetch: false,
+                is_secret: false,
+            };
+            ReadyPage::new(render_static_page(page, landing.site.leptos(), || {
+                view! { <LandingPage free_credits chat_credits image_credits /> }
+            }))
+        });
     let mut response = if takes_brotli(&headers) && !page.brotli.is_empty() {
         let mut response = Response::new(Body::from(page.brotli.clone()));
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("br"));

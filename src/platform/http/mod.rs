@@ -11,3 +11,4 @@ pub mod keep_alive;
 mod pace;
 pub mod request_id;
 pub mod uploads;
+pub mod visitor;

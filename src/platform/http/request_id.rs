@@ -1,4 +1,4 @@
-//! The id of a request, which is in every log line, every answer and every ledger entry; and its language.
+//! The id of a request, which is in every log line, every answer and every ledger entry; its language, and its visitor.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::i18n::{LANGUAGE_COOKIE, Language, in_language};
+use crate::platform::http::visitor::{as_visitor, has_session};
 use crate::platform::patience::in_one_patience;
 use crate::platform::secret::SECRET_CHARS;
 
@@ -52,6 +53,7 @@ pub async fn track_request(
     let path = path_for_log(request.uri().path());
     let answered_id = id.clone();
     let language = language_of(request.headers());
+    let has_session = has_session(request.headers());
     let work = async move {
         let mut response = next.run(request).await;
         if let Ok(value) = HeaderValue::from_str(&answered_id) {
@@ -68,7 +70,7 @@ pub async fn track_request(
         }
         response
     };
-    in_one_patience(in_request(id, in_language(language, work))).await
+    in_one_patience(in_request(id, as_visitor(has_session, in_language(language, work)))).await
 }
 
 /// The path without what may be a secret: a link that shows a conversation to whoever has it is as good as a password.
