@@ -118,6 +118,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::Yesterday => "Yesterday",
         Text::ThisWeek => "Last 7 days",
         Text::Older => "Older",
+        Text::OptionsHere => "Conversation options",
+        Text::OlderConversations => "Older conversations",
+        Text::NewestConversations => "Newest conversations",
         Text::OptionsFor => "Options for {title}",
         Text::Conversation => "Conversation",
         Text::Pin => "Pin",
@@ -150,6 +153,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::RevokeLink => "Revoke link",
         Text::NewLink => "New link",
         Text::CreateLink => "Create link",
+        Text::NoAnswerYet => "Tessera can’t be reached right now. This page stays as it is, and we’ll keep trying.",
         Text::Offline => "You’re offline. Your text is kept, and you can send it once you’re back online.",
 
         // The command palette

@@ -111,6 +111,9 @@ pub enum Text {
     ThisWeek,
     Older,
     OptionsFor,
+    OptionsHere,
+    OlderConversations,
+    NewestConversations,
     Conversation,
     Pin,
     Unpin,
@@ -137,6 +140,7 @@ pub enum Text {
     NewLink,
     CreateLink,
     Offline,
+    NoAnswerYet,
 
     // The command palette
     CommandPalette,

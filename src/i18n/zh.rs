@@ -110,6 +110,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::Yesterday => "昨天",
         Text::ThisWeek => "近 7 天",
         Text::Older => "更早",
+        Text::OptionsHere => "对话选项",
+        Text::OlderConversations => "更早的对话",
+        Text::NewestConversations => "最新的对话",
         Text::OptionsFor => "“{title}”的选项",
         Text::Conversation => "对话",
         Text::Pin => "置顶",
@@ -138,6 +141,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::RevokeLink => "撤销链接",
         Text::NewLink => "新链接",
         Text::CreateLink => "创建链接",
+        Text::NoAnswerYet => "暂时无法连接到 Tessera。当前页面会保持不变，系统会自动重试。",
         Text::Offline => "你已离线。写下的内容会保留，恢复连接后即可发送。",
 
         // The command palette

@@ -17,6 +17,7 @@ use crate::layout::WorkspaceContext;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::Navigation;
 use crate::platform::browser::page_data::go_to_sign_in;
+use crate::platform::browser::reach::until_reached;
 use crate::ui::{Toast, ToastTone, Toasts};
 
 /// An image on the screen. The key stays the same when the server gives the image its id.
@@ -152,6 +153,12 @@ impl Collection {
                         self.follow_running();
                     }
                     Err(failure) => {
+                        if failure.may_pass() && until_reached().await {
+                            if self.turn.try_get_value() == Some(turn) {
+                                self.load(filter);
+                            }
+                            return;
+                        }
                         self.loading.set(false);
                         self.fail(failure);
                     }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::client;
 use super::collection::{Collection, Tile};
 use crate::images::{Image, ImageDetail, ImageStatus};
+use crate::platform::browser::api::Failure;
 use crate::platform::browser::page_data::go_to_sign_in;
+use crate::platform::browser::reach::until_reached;
 
 /// What `/images/{id}` shows: an [`ImageDetail`] as the browser reads it, which knows no flattened fields (`platform/browser/json.rs`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +62,10 @@ impl Collection {
         }
         let turn = self.next_turn();
         spawn_local(async move {
-            let loaded = client::load_image(&id).await;
+            let mut loaded = client::load_image(&id).await;
+            if loaded.as_ref().is_err_and(Failure::may_pass) && until_reached().await {
+                loaded = client::load_image(&id).await;
+            }
             if self.turn.try_get_value() != Some(turn) {
                 return;
             }

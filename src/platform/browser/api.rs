@@ -101,7 +101,7 @@ pub fn delete(path: &str) -> ApiRequest {
 
 impl ApiRequest {
     /// With a header.
-    pub(super) fn header(self, name: &str, value: &str) -> Self {
+    pub fn header(self, name: &str, value: &str) -> Self {
         Self { builder: self.builder.header(name, value), ..self }
     }
 
@@ -147,6 +147,17 @@ impl ApiRequest {
     pub async fn send(self) -> Result<Answer, Failure> {
         let text = self.respond().await?.text().await;
         text.map(Answer).map_err(|_| Failure::default())
+    }
+
+    /// Sends it; the data of the answer, and its `ETag`. One that has not changed is a failure with the status 304.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_for_tag<T: DeserializeOwned>(self) -> Result<(T, String), Failure> {
+        let response = self.respond().await?;
+        let tag = response.headers().get("etag").unwrap_or_default();
+        let text = response.text().await.map_err(|_| Failure::default())?;
+        Ok((Answer(text).data()?, tag))
     }
 }
 

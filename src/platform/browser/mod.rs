@@ -5,6 +5,7 @@ pub mod api;
 pub mod json;
 pub mod navigation;
 pub mod page_data;
+pub mod reach;
 pub mod storage;
 pub mod subscription;
 pub mod time;

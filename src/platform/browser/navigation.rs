@@ -1,7 +1,8 @@
 //! Where one is in the app, and the way to another page without a reload.
 //!
 //! The addresses are flat and few, so this does without `leptos_router`, which costs 40 KB of WASM (brotli). Links to
-//! anything that is not a page of the app are left to the browser.
+//! anything that is not a page of the app are left to the browser, once the site answers: its own error page would be a dead
+//! end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use leptos::{ev, leptos_dom::helpers::window_event_listener};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{HtmlAnchorElement, HtmlElement};
 
+use super::reach::until_reached;
 use crate::platform::query::parameter;
 
 /// A page of the app.
@@ -112,10 +114,9 @@ impl Navigation {
         // A link to here is no step on the way back.
         let is_here = history == History::Push && *self.address.read_untracked() == address;
         let history = if is_here { History::Replace } else { history };
-        let Some(loading) = (self.find)(path_of(address)) else { return leave_for(address) };
         let address = address.to_owned();
-        let turn = self.turn.get_value() + 1;
-        self.turn.set_value(turn);
+        let Some(loading) = (self.find)(path_of(&address)) else { return self.leave_for(address, history) };
+        let turn = self.next_turn();
         show_progress(true);
         spawn_local(async move {
             let loaded = loading.await;
@@ -124,7 +125,7 @@ impl Navigation {
             }
             show_progress(false);
             // A page of another version, or none at all: the server knows.
-            let Some(page) = loaded else { return leave_for(&address) };
+            let Some(page) = loaded else { return self.leave_for(address, history) };
             let here = Some(&*address);
             let recorded = window().history().and_then(|all| match history {
                 History::Push => all.push_state_with_url(&JsValue::NULL, "", here),
@@ -132,7 +133,7 @@ impl Navigation {
                 History::Keep => Ok(()),
             });
             if recorded.is_err() {
-                return leave_for(&address);
+                return self.leave_for(address, history);
             }
             let before = self.address.get_untracked();
             let scrolled = main_element().map_or(0, |main| main.scroll_top());
@@ -173,17 +174,32 @@ impl Navigation {
         if elsewhere || !link.target().is_empty() || link.has_attribute("download") || !link.hash().is_empty() {
             return;
         }
-        if (self.find)(&link.pathname()).is_some() {
-            event.prevent_default();
-            self.open(&(link.pathname() + &link.search()), History::Push);
-        }
+        event.prevent_default();
+        self.open(&(link.pathname() + &link.search()), History::Push);
     }
-}
 
-/// Lets the browser load the page.
-fn leave_for(address: &str) {
-    // Refused only for an address that is not well-formed.
-    drop(window().location().set_href(address));
+    /// Lets the browser load a page, as soon as it can be loaded, unless one goes elsewhere before.
+    fn leave_for(self, address: String, history: History) {
+        let turn = self.next_turn();
+        spawn_local(async move {
+            let has_waited = until_reached().await;
+            if self.turn.get_value() != turn {
+                return;
+            }
+            if has_waited && (self.find)(path_of(&address)).is_some() {
+                self.open(&address, history);
+            } else {
+                // Refused only for an address that is not well-formed.
+                drop(window().location().set_href(&address));
+            }
+        });
+    }
+
+    fn next_turn(self) -> u32 {
+        let turn = self.turn.get_value() + 1;
+        self.turn.set_value(turn);
+        turn
+    }
 }
 
 fn main_element() -> Option<HtmlElement> {

@@ -4,6 +4,7 @@
 //! page handler (`document/app_page.rs`) awaits the data first, so the HTML is whole, needs no script and is cheap to make.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -11,6 +12,7 @@ use serde_json::json;
 
 use super::json::read_answer;
 use super::navigation::current_address;
+use super::reach::until_reached;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::query;
 
@@ -59,15 +61,19 @@ where
     let was_preloaded = preloaded.is_some();
     let data = RwSignal::new(preloaded);
     let key = Memo::new(move |_| key());
+    let fetch = Arc::new(fetch);
     Effect::new(move |previous: Option<()>| {
         let wanted = key.get();
         if previous.is_none() && was_preloaded {
             return;
         }
         data.set(None);
-        let loading = fetch(wanted.clone());
+        let (loading, fetch) = (fetch(wanted.clone()), fetch.clone());
         leptos::task::spawn_local(async move {
-            let loaded = loading.await;
+            let mut loaded = loading.await;
+            if matches!(loaded, Err(AppError::Unavailable)) && until_reached().await {
+                loaded = fetch(wanted.clone()).await;
+            }
             if matches!(loaded, Err(AppError::Unauthenticated)) {
                 go_to_sign_in();
             }
@@ -82,7 +88,12 @@ where
 
 /// Leaves the app for the sign-in page, which leads back to this page.
 pub fn go_to_sign_in() {
-    let next = query::encode(&current_address());
     // The browser refuses only addresses that are not well-formed.
-    drop(window().location().set_href(&format!("/sign-in?next={next}")));
+    drop(window().location().set_href(&sign_in_address()));
+}
+
+/// The sign-in page, and from there back to this page.
+#[must_use]
+pub fn sign_in_address() -> String {
+    format!("/sign-in?next={}", query::encode(&current_address()))
 }
