@@ -49,6 +49,19 @@ const place = (page: Page) =>
 const scrollTo = (page: Page, top: number) =>
   page.evaluate((top) => document.querySelector('ol[aria-label]')!.closest('.overflow-y-auto')!.scrollTo({ top }), top);
 
+test('what a search found far above is gone to, with all that followed it', async ({ page }) => {
+  await page.goto(`${site}/chat`);
+  await hydrated(page);
+  const list = page.getByRole('navigation', { name: 'Conversations' });
+  await list.getByRole('searchbox').fill('question 1 ');
+  await list.getByRole('list', { name: 'Search results' }).getByRole('link').click();
+  const found = page.locator('li[data-author="user"]').filter({ hasText: 'question 1 ' });
+  await expect(found).toBeFocused();
+  await expect(found).toBeInViewport();
+  await expect(questions(page)).toHaveCount(EXCHANGES);
+  expect(page.url()).toBe(address());
+});
+
 test('a long conversation begins with its newest messages; scrolled up to, older ones come and nothing moves', async ({ page }) => {
   await page.goto(address());
   await hydrated(page);

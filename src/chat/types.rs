@@ -136,6 +136,9 @@ pub struct ConversationSummary {
     /// Where a search found it in a message: a line of its text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub snippet: Option<String>,
+    /// The message with the snippet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message_id: Option<String>,
 }
 
 /// A conversation with its messages, or the newest of them, oldest first.
@@ -146,11 +149,9 @@ pub struct Conversation {
     /// `UUIDv7`.
     pub id: String,
     pub title: String,
-    /// It stands above the others. The page, which has this from the list, does not read it again.
-    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    /// It stands above the others.
     pub pinned: bool,
-    /// Whoever has its link can read it. From the list as well.
-    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    /// Whoever has its link can read it.
     pub shared: bool,
     /// What the model is told before everything else. The page reads it where it is to be changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -160,12 +161,59 @@ pub struct Conversation {
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
     /// RFC 3339, UTC.
-    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub updated_at: String,
     /// Pass it as `cursor` to get the messages before these; there are none before the first.
     #[serde(default)]
     pub next_cursor: Option<String>,
     pub messages: Vec<Message>,
+}
+
+impl Conversation {
+    /// As lists show it.
+    #[must_use]
+    pub fn summary(&self) -> ConversationSummary {
+        ConversationSummary {
+            id: self.id.clone(),
+            title: self.title.clone(),
+            pinned: self.pinned,
+            shared: self.shared,
+            created_at: self.created_at.clone(),
+            updated_at: self.updated_at.clone(),
+            snippet: None,
+            message_id: None,
+        }
+    }
+}
+
+/// What a page that is looked at again wants to know: whether anything has changed meanwhile, in another tab or elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Overview {
+    /// Credits that can be spent.
+    pub available: i64,
+    /// The pinned ones, then the newest, then the one you named if it is not among them.
+    pub conversations: Vec<ConversationSummary>,
+    /// Pass it as `cursor` to `/api/conversations?pinned=false` to get older ones.
+    pub next_cursor: Option<String>,
+    /// The last message of the conversation you named.
+    pub latest: Option<LatestMessage>,
+}
+
+/// The last message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LatestMessage {
+    /// `UUIDv7`.
+    pub id: String,
+    pub state: MessageState,
+}
+
+/// How far a message has come, as one text: two that are equal need no look.
+#[must_use]
+pub fn state_of(id: &str, state: MessageState) -> String {
+    format!("{id} {}", state.as_str())
 }
 
 /// What is to change; what is absent stays as it is.
@@ -309,11 +357,17 @@ pub struct Workspace {
     pub provider: Option<String>,
     /// Why that provider cannot answer now, or why none can, for people.
     pub problem: Option<String>,
-    /// Those that are pinned, then the newest.
+    /// Those that are pinned, then the newest, then the one that is shown if it is none of them.
     pub conversations: Vec<ConversationSummary>,
+    /// Where the ones after the newest begin.
+    pub next_cursor: Option<String>,
     /// Today, yesterday and a week ago (`2026-11-22`, UTC): the server's, so that the browser groups alike.
     pub days: Vec<String>,
 }
+
+/// What was written and could not be sent: the page that is loaded next has it in the composer.
+#[derive(Debug, Clone)]
+pub struct Unsent(pub String);
 
 /// Most characters of a system prompt.
 pub const MAX_SYSTEM_PROMPT_CHARS: usize = 4000;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::chat::{ConversationChange, ConversationSummary, ShareLink};
+use crate::chat::{ConversationChange, ConversationSummary, Overview, ShareLink};
 use crate::credits::Page;
 use crate::i18n::{Text, t};
 use crate::platform::browser::api::{Failure, delete, get, patch, post};
@@ -42,6 +42,19 @@ pub async fn load_system_prompt(id: &str) -> Result<String, Failure> {
 /// The newest conversations that contain a text.
 pub async fn search_conversations(text: &str) -> Result<Page<ConversationSummary>, Failure> {
     get(&address("/api/conversations", &[("q", text)])).send().await?.data()
+}
+
+/// What may have changed since the answer that `tag` names, and its own tag; a conversation is asked about if `id` is one.
+pub async fn load_overview(id: &str, tag: &str) -> Result<(Overview, String), Failure> {
+    let query = if id.is_empty() { "" } else { "?conversation=" };
+    let request = get(&format!("/api/overview{query}{id}"));
+    let request = if tag.is_empty() { request } else { request.header("If-None-Match", tag) };
+    request.send_for_tag().await
+}
+
+/// The conversations after those that the list has.
+pub async fn load_conversations(cursor: &str) -> Result<Page<ConversationSummary>, Failure> {
+    get(&address("/api/conversations", &[("pinned", "false"), ("cursor", cursor)])).send().await?.data()
 }
 
 /// Why the server refused, in its own words; where it could not do it at all, that it cannot just now.

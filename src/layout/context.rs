@@ -16,8 +16,15 @@ pub struct WorkspaceContext {
     pub problem: RwSignal<Option<String>>,
     /// Credits that can be spent. Whoever learns of a new balance sets it, and the header follows.
     pub available: RwSignal<i64>,
-    /// The newest conversations, newest first.
+    /// Those that are pinned and the newest, newest first; and those that were opened or asked for besides.
     pub conversations: RwSignal<Vec<ConversationSummary>>,
+    /// Where those after the newest begin; empty if there are none, or all are here.
+    pub older: RwSignal<String>,
+    /// The id of the conversation whose menu was opened last.
+    pub chosen: RwSignal<String>,
+    /// The last message of the conversation that is open, as the server had it when that was last looked at
+    /// ([`crate::chat::state_of`]); empty if there was none.
+    pub latest: RwSignal<String>,
 }
 
 /// The workspace that [`crate::routes::App`] provides.
@@ -37,7 +44,17 @@ impl WorkspaceContext {
             problem: RwSignal::new(problem),
             available: RwSignal::new(facts.available),
             conversations: RwSignal::new(conversations),
+            older: RwSignal::new(facts.next_cursor.take().unwrap_or_default()),
+            chosen: RwSignal::default(),
+            latest: RwSignal::default(),
             facts: StoredValue::new(facts),
         });
+    }
+
+    /// Takes a conversation into the list that is not in it.
+    pub fn learn(self, found: ConversationSummary) {
+        if !self.conversations.read_untracked().iter().any(|known| known.id == found.id) {
+            self.conversations.write().push(found);
+        }
     }
 }

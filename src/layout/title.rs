@@ -23,6 +23,7 @@ mod tests {
     fn a_conversation_is_called_by_its_title() {
         let known = ConversationSummary {
             snippet: None,
+            message_id: None,
             id: "1".to_owned(),
             title: "Byzantine glass".to_owned(),
             pinned: false,

@@ -48,6 +48,7 @@ mod long_talk;
 mod lost_log;
 mod metrics;
 mod mongod;
+mod navigation;
 mod odd;
 mod official_clients;
 mod openai_images;

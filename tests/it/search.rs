@@ -73,12 +73,16 @@ over_every_store! {
         let first = say(&stores, exchange(user, "What comes?"), &long).await;
         let found = search(&stores, user, "tides").await;
         let snippet = found[0].snippet.as_deref().unwrap();
+        assert_eq!(found[0].message_id, Some(first.reply_id.to_string()));
         assert!(snippet.starts_with('…') && snippet.ends_with('…') && snippet.contains("the Tídes come in."), "{snippet}");
         // The newest message that has it.
-        say(&stores, next(&first, "tides again"), "yes").await;
-        assert_eq!(search(&stores, user, "tides").await[0].snippet.as_deref(), Some("tides again"));
+        let newest = say(&stores, next(&first, "tides again"), "yes").await;
+        let found = search(&stores, user, "tides").await;
+        assert_eq!(found[0].snippet.as_deref(), Some("tides again"));
+        assert_eq!(found[0].message_id, Some(newest.message_id.to_string()));
         stores.chats.change_conversation(user, first.conversation, titled("Only the moon")).await.unwrap();
-        assert_eq!(search(&stores, user, "moon").await[0].snippet, None, "a title is shown as it is");
+        let found = search(&stores, user, "moon").await;
+        assert_eq!((&found[0].snippet, &found[0].message_id), (&None, &None), "a title is shown as it is");
         let all = stores.chats.list_conversations(user, &ConversationFilter::default(), None, 9).await.unwrap().unwrap();
         assert_eq!(all.items[0].snippet, None);
     }

@@ -30,10 +30,10 @@ pub async fn branch(conversation: &str, message: &str) -> Result<ConversationSum
     request.body(format!("{{\"messageId\":\"{message}\"}}")).send().await?.data()
 }
 
-/// A conversation with its newest messages, or with those before the message `cursor`.
-pub async fn load_conversation(id: &str, cursor: &str) -> Result<Conversation, Failure> {
-    let query = if cursor.is_empty() { "" } else { "?cursor=" };
-    get(&format!("/api/conversations/{id}{query}{cursor}")).send().await?.data()
+/// A conversation with its newest messages, or with so many before the message `cursor`.
+pub async fn load_conversation(id: &str, cursor: &str, limit: u32) -> Result<Conversation, Failure> {
+    let query = if cursor.is_empty() { String::new() } else { format!("?limit={limit}&cursor={cursor}") };
+    get(&format!("/api/conversations/{id}{query}")).send().await?.data()
 }
 
 /// One message, once its reply has ended.

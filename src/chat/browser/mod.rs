@@ -1,6 +1,7 @@
 //! `/chat` in the browser: what is typed, sent, streamed and shown.
 
-pub mod client;
+pub mod catch_up;
+mod client;
 pub mod components;
 pub mod drafts;
 mod image_input;

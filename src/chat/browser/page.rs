@@ -6,12 +6,14 @@ use leptos::prelude::*;
 use super::components::composer::Composer;
 use super::components::empty_thread::EmptyThread;
 use super::components::message_list::MessageList;
+use super::talk;
 use super::thread::Thread;
 use crate::chat::Conversation;
 use crate::i18n::{Text, t};
-use crate::layout::use_workspace;
+use crate::layout::{MENU_ID, use_workspace};
 use crate::platform::browser::navigation::{History, use_navigation};
 use crate::platform::browser::page_data::use_preloaded;
+use crate::ui::{IconButton, IconName};
 
 /// `/chat` and `/chat/{id}`. It stays while the address changes from one to the other.
 #[component]
@@ -40,13 +42,23 @@ pub fn ChatPage() -> impl IntoView {
             navigation.open(&address, History::Replace);
         }
         thread.attach();
+        if let Some(message) = navigation.query("at") {
+            talk::find(thread, message);
+        }
+    });
+    Effect::new(move |_| {
+        if !workspace.latest.read().is_empty() {
+            thread.catch_up();
+        }
     });
 
     let has_messages = Memo::new(move |_| !thread.entries.read().is_empty());
-    let title = Signal::derive(move || {
-        let (known, id) = (workspace.conversations.read(), id());
-        let shown = known.iter().find(|it| Some(&it.id) == id.as_ref());
-        shown.map_or_else(|| t(Text::NewChat).to_owned(), |it| it.title.clone())
+    let title = move || {
+        let (known, id) = (workspace.conversations.read(), id()?);
+        known.iter().find(|it| it.id == id).map(|it| it.title.clone())
+    };
+    let heading = Signal::derive(move || {
+        title().unwrap_or_else(|| t(if id().is_some() { Text::Chat } else { Text::NewChat }).to_owned())
     });
     let content = move || {
         if has_messages.get() {
@@ -57,7 +69,20 @@ pub fn ChatPage() -> impl IntoView {
     };
     view! {
         <div class="flex h-full flex-col">
-            <h1 dir="auto" class="sr-only">{title}</h1>
+            // Only for screen readers as long as there is no conversation that could have a menu.
+            <div class="flex h-10 shrink-0 items-center gap-1 border-b border-line px-4 text-sm has-[>[hidden]]:sr-only">
+                <h1 dir="auto" class="min-w-0 truncate font-medium outline-none">
+                    {heading}
+                </h1>
+                <IconButton
+                    icon=IconName::Ellipsis
+                    label=t(Text::OptionsHere)
+                    class="size-8 noscript:hidden"
+                    hidden=Signal::derive(move || title().is_none())
+                    opens=MENU_ID
+                    on_click=move |_| workspace.chosen.set(id().unwrap_or_default())
+                />
+            </div>
             {content}
             <Composer thread />
             <p class="sr-only" role="status" aria-live="polite">{thread.announcement}</p>

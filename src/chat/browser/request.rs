@@ -133,7 +133,7 @@ pub(super) async fn stored_id(thread: Thread, all: &[Entry], at: usize, message:
     }
     let reply = all.get(at + 1).map(|reply| reply.message.read_untracked().id.clone());
     let conversation = thread.conversation.get_untracked().unwrap_or_default();
-    let messages = client::load_conversation(&conversation, "").await?.messages;
+    let messages = client::load_conversation(&conversation, "", 0).await?.messages;
     let at =
         messages.iter().position(|stored| Some(&stored.id) == reply.as_ref()).and_then(|reply| reply.checked_sub(1));
     at.map(|at| messages[at].id.clone()).ok_or_else(|| Failure {

@@ -13,6 +13,7 @@ use crate::chat::{
     provider_label, title_of,
 };
 use crate::i18n::{Text, fill, t};
+use crate::layout::tell_others;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::History;
 use crate::platform::browser::subscription::{Heard, Subscription};
@@ -212,6 +213,7 @@ impl Reply {
         let workspace = self.thread.workspace;
         add(workspace.available, -credits);
         move_to_top(workspace.conversations, &conversation, &self.question);
+        tell_others();
         if self.is_watched() {
             let is_new = self.thread.conversation.get_untracked().is_none();
             // What is typed meanwhile goes along.
@@ -251,6 +253,7 @@ impl Reply {
         };
         let rest = self.unspoken(str::len);
         self.announce(format!("{rest} {}", t(outcome)));
+        tell_others();
     }
 
     /// What has not been read out yet, up to where `end` says, without the marks of Markdown.
@@ -283,6 +286,7 @@ fn move_to_top(conversations: RwSignal<Vec<ConversationSummary>>, id: &str, firs
     let known = all.iter().position(|conversation| conversation.id == id).map(|at| all.remove(at));
     let mut conversation = known.unwrap_or_else(|| ConversationSummary {
         snippet: None,
+        message_id: None,
         id: id.to_owned(),
         title: title_of(first_words),
         pinned: false,

@@ -10,7 +10,7 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
 use super::send::Question;
 use super::thread::{Entry, Thread};
-use super::{client, image_input, older, provider_choice, send, stream};
+use super::{catch_up, client, image_input, older, provider_choice, send, stream};
 use crate::chat::Conversation;
 use crate::platform::browser::api::Failure;
 
@@ -23,6 +23,8 @@ enum Task {
     Stop(String),
     Branch(u32),
     Older,
+    Find(String),
+    CatchUp,
     OpenProviders,
     Prepare,
 }
@@ -62,6 +64,16 @@ pub(super) fn load_older(thread: Thread, turn: u32) {
     spawn_local(run(thread, turn, Task::Older));
 }
 
+/// Goes to a message of the conversation that is shown, or about to be.
+pub(super) fn find(thread: Thread, message: String) {
+    spawn_local(run(thread, 0, Task::Find(message)));
+}
+
+/// Shows what came into the conversation elsewhere.
+pub(super) fn catch_up(thread: Thread, turn: u32) {
+    spawn_local(run(thread, turn, Task::CatchUp));
+}
+
 /// A conversation with its newest messages.
 pub(super) async fn load_conversation(id: String) -> Result<Conversation, Failure> {
     match start_loading(id).await {
@@ -71,7 +83,7 @@ pub(super) async fn load_conversation(id: String) -> Result<Conversation, Failur
 }
 
 async fn run(thread: Thread, turn: u32, task: Task) {
-    let is_early = matches!(task, Task::Prepare);
+    let is_early = matches!(task, Task::Prepare | Task::CatchUp);
     let unsent = if let Task::Ask(Question::Draft(draft)) = &task { Some(draft.clone()) } else { None };
     match start(thread, turn, task).await {
         Ok(work) => work.await,
@@ -94,7 +106,9 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
         Task::Attach(entry) => Box::pin(stream::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(stream::stop(thread, id)),
         Task::Branch(key) => Box::pin(stream::branch(thread, key)),
-        Task::Older => Box::pin(older::load(thread, turn)),
+        Task::Older => Box::pin(older::load_for(thread, turn)),
+        Task::Find(message) => Box::pin(older::find(thread, message)),
+        Task::CatchUp => Box::pin(catch_up::catch_up(thread, turn)),
         Task::Prepare => Box::pin(async move { image_input::prepare(thread) }),
         Task::OpenProviders => Box::pin(provider_choice::open(thread.workspace)),
     })
@@ -102,5 +116,5 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
 
 #[wasm_split(chat_client, wasm_split_path = leptos::wasm_split, fallible)]
 fn start_loading(id: String) -> Result<Work<Result<Conversation, Failure>>, SplitLoaderError> {
-    Ok(Box::pin(async move { client::load_conversation(&id, "").await }))
+    Ok(Box::pin(async move { client::load_conversation(&id, "", 0).await }))
 }

@@ -9,12 +9,13 @@ use super::components::composer::focus_composer;
 use super::components::message_editor::load_editor;
 use super::send::{Draft, Question};
 use super::{drafts, talk};
-use crate::chat::{ChatRequest, Conversation, Message, MessageState};
+use crate::chat::{ChatRequest, Conversation, Message, MessageState, state_of};
 use crate::i18n::Text;
 use crate::layout::WorkspaceContext;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::Navigation;
 use crate::platform::browser::page_data::go_to_sign_in;
+use crate::platform::browser::reach::until_reached;
 
 /// A message on the screen. The key stays the same when the server gives the message its id.
 #[derive(Debug, Clone)]
@@ -115,7 +116,10 @@ impl Thread {
         self.loading.set(true);
         let turn = self.next_turn();
         spawn_local(async move {
-            let loaded = talk::load_conversation(id).await;
+            let mut loaded = talk::load_conversation(id.clone()).await;
+            if loaded.as_ref().is_err_and(Failure::may_pass) && until_reached().await {
+                loaded = talk::load_conversation(id).await;
+            }
             if !self.is_at(turn) {
                 return;
             }
@@ -156,6 +160,7 @@ impl Thread {
 
     /// Shows a stored conversation.
     pub fn show(self, conversation: Conversation) {
+        self.workspace.learn(conversation.summary());
         self.clear(Some(conversation.id));
         self.older.set(conversation.next_cursor.unwrap_or_default());
         self.entries.set(conversation.messages.into_iter().map(|message| self.entry(message)).collect());
@@ -198,6 +203,22 @@ impl Thread {
             self.busy.set(true);
             self.stopping.set(false);
             talk::attach(self, self.next_turn(), entry);
+        }
+    }
+
+    /// Looks at the conversation again if the server has another last message than the screen, unless something is being
+    /// written here: then it is followed, or would be lost.
+    pub fn catch_up(self) {
+        let is_editing = |entry: &Entry| entry.editing.get_untracked();
+        let entries = self.entries.read_untracked();
+        if self.busy.get_untracked() || self.loading.get_untracked() || entries.iter().any(is_editing) {
+            return;
+        }
+        let latest = self.workspace.latest.read_untracked();
+        let Some(last) = entries.last() else { return };
+        let last = last.message.read_untracked();
+        if *latest != state_of(&last.id, last.state) {
+            talk::catch_up(self, self.turn.get_value());
         }
     }
 
@@ -274,6 +295,11 @@ impl Thread {
         let turn = self.turn.get_value().wrapping_add(1);
         self.turn.set_value(turn);
         turn
+    }
+
+    /// Changes with the conversation; `None` when the page is gone.
+    pub(super) fn conversation_turn(self) -> Option<u32> {
+        self.conversation_turn.try_get_value()
     }
 
     /// Whether the thread still shows the conversation that it did at `turn`, whatever was sent since.

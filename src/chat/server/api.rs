@@ -13,9 +13,11 @@ use utoipa_axum::routes;
 use super::Chat;
 pub use super::attachments::MAX_BODY;
 use super::export;
+use super::overview_api::{__path_look, look};
 use super::send_api::{__path_send, send, stream_reply};
 use super::service::{CONVERSATIONS_PAGE, MESSAGES_PAGE};
 use super::store::ConversationFilter;
+use super::unsent;
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, MANAGE, READ, SPEND, Scoped};
 use crate::account::server::forms::{PageForm, Sender};
@@ -48,6 +50,7 @@ where
         .routes(routes!(stop))
         .routes(routes!(list_providers))
         .routes(routes!(list))
+        .routes(routes!(look))
         .routes(routes!(show, change, delete))
         .routes(routes!(branch))
         .routes(routes!(download))
@@ -312,10 +315,14 @@ struct ChatForm {
 /// Sends, waits for the whole answer, and shows the conversation.
 async fn submit(
     State(chat): State<Chat>,
-    Sender(caller): Sender,
+    sender: Result<Sender, Response>,
     theme: Theme,
     PageForm(form): PageForm<ChatForm>,
 ) -> Response {
+    let Sender(caller) = match sender {
+        Ok(sender) => sender,
+        Err(refusal) => return unsent::keep(refusal, &form.message, form.conversation_id.as_deref(), &chat.site),
+    };
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let request = ChatRequest {
         message: form.message,

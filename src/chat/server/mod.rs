@@ -14,6 +14,7 @@ mod formulas;
 pub mod highlight;
 pub mod image_messages;
 mod order;
+mod overview_api;
 pub mod page;
 pub mod providers;
 pub mod recovery;
@@ -28,6 +29,7 @@ pub mod shared_page;
 pub mod store;
 pub mod subscribe;
 mod thoughts;
+mod unsent;
 
 use std::ops::Deref;
 use std::sync::Arc;

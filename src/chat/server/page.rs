@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use super::Chat;
 use super::service::MESSAGES_PAGE;
 use super::shared_page::SharedPage;
+use super::unsent;
 use crate::account::server::page::{AppPage, Loaded};
 use crate::chat::Conversation;
 use crate::document::response::{error_page, static_response};
@@ -29,7 +30,12 @@ pub fn pages() -> Vec<AppPage<Chat>> {
     vec![
         AppPage {
             path: "/chat",
-            load: |_, _| Box::pin(async { AppResult::Ok(None::<Conversation>).into() }),
+            load: |chat, request| {
+                Box::pin(async move {
+                    let loaded = Loaded::from(AppResult::Ok(None::<Conversation>));
+                    unsent::give_back(loaded, &request.cookies, &chat.site)
+                })
+            },
             submit: None,
         },
         AppPage {
@@ -39,7 +45,7 @@ pub fn pages() -> Vec<AppPage<Chat>> {
                     let id = request.id.unwrap_or_default();
                     let before = parameter(&request.uri.to_string(), "before");
                     let loaded = chat.load_conversation(request.caller.id, &id, before.as_deref(), MESSAGES_PAGE);
-                    Loaded::from(loaded.await.map(Some))
+                    unsent::give_back(Loaded::from(loaded.await.map(Some)), &request.cookies, &chat.site)
                 })
             },
             submit: None,

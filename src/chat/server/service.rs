@@ -12,8 +12,8 @@ use super::providers::GuardedProvider;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    ChatAnswer, Conversation, ConversationSummary, MAX_PINNED, Message, MessageState, ProviderInfo, Workspace,
-    problem_of,
+    ChatAnswer, Conversation, ConversationSummary, LatestMessage, MAX_PINNED, Message, MessageState, Overview,
+    ProviderInfo, Workspace, problem_of,
 };
 use crate::credits::Page;
 use crate::platform::error::{AppError, AppResult};
@@ -64,32 +64,41 @@ impl Chat {
     }
 }
 
+fn has(all: &[ConversationSummary], id: ConversationId) -> bool {
+    let id = id.to_string();
+    all.iter().any(|known| known.id == id)
+}
+
 fn last_days() -> Vec<String> {
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     [0, 1, 7].map(|days| today.saturating_sub(jiff::Span::new().days(days)).to_string()).to_vec()
 }
 
 impl Chat {
-    /// What every signed-in page shows around its content. `picked` is the provider that the browser remembers.
+    /// What every signed-in page shows around its content. `picked` is the provider that the browser remembers, `after`
+    /// where the list begins, `shown` the conversation that is open: wherever it stands, its page has to know it.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn load_workspace(&self, caller: &Caller, picked: Option<&str>) -> AppResult<Workspace> {
-        let request_id = current_request_id();
-        let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
-        let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
-        let (balance, pinned, others) = tokio::try_join!(
-            self.generation.credits.balance(caller.id, &request_id),
-            self.store.list_conversations(caller.id, &pinned, None, MAX_PINNED),
-            self.store.list_conversations(caller.id, &others, None, CONVERSATIONS_PAGE),
-        )?;
+    pub async fn load_workspace(
+        &self,
+        caller: &Caller,
+        picked: Option<&str>,
+        after: Option<&str>,
+        shown: Option<ConversationId>,
+    ) -> AppResult<Workspace> {
+        let (available, mut listed) = self.load_list(caller.id, after).await?;
+        if let Some(shown) = shown.filter(|shown| !has(&listed.items, *shown)) {
+            let found = self.store.find_part(caller.id, shown, Part::Before(None, 0)).await?;
+            listed.items.extend(found.map(|found| found.summary()));
+        }
         let providers = self.list_providers();
         // It may be gone since.
         let picked = providers.iter().find(|provider| Some(&*provider.name) == picked);
         let problem = problem_of(&providers, picked);
         Ok(Workspace {
             profile: caller.profile.clone(),
-            available: balance.available,
+            available,
             chat_credits: self.price,
             max_message_chars: self.config.max_message_chars,
             provider: picked.map(|provider| provider.name.clone()),
@@ -97,8 +106,48 @@ impl Chat {
             sees_images: providers.iter().any(|provider| provider.sees_images),
             providers,
             days: last_days(),
-            conversations: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(),
+            conversations: listed.items,
+            next_cursor: listed.next_cursor,
         })
+    }
+
+    /// What may have changed since a page was loaded; `shown` is the conversation that it shows.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn load_overview(&self, user: UserId, shown: Option<ConversationId>) -> AppResult<Overview> {
+        let (available, mut listed) = self.load_list(user, None).await?;
+        let found = match shown {
+            Some(shown) => self.store.find_part(user, shown, Part::Before(None, 1)).await?,
+            None => None,
+        };
+        if let Some(found) = &found
+            && !listed.items.iter().any(|known| known.id == found.id)
+        {
+            listed.items.push(found.summary());
+        }
+        let last = found.and_then(|found| found.messages.into_iter().last());
+        Ok(Overview {
+            available,
+            conversations: listed.items,
+            next_cursor: listed.next_cursor,
+            latest: last.map(|last| LatestMessage { id: last.id, state: last.state }),
+        })
+    }
+
+    /// What can be spent; and the pinned conversations and, from `after` on, a page of the others.
+    async fn load_list(&self, user: UserId, after: Option<&str>) -> AppResult<(i64, Page<ConversationSummary>)> {
+        let request_id = current_request_id();
+        let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
+        let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
+        let (balance, pinned, others) = tokio::try_join!(
+            self.generation.credits.balance(user, &request_id),
+            self.store.list_conversations(user, &pinned, None, MAX_PINNED),
+            self.store.list_conversations(user, &others, after, CONVERSATIONS_PAGE),
+        )?;
+        let next_cursor = others.as_ref().and_then(|page| page.next_cursor.clone());
+        let items = [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect();
+        Ok((balance.available, Page { items, next_cursor }))
     }
 
     /// The providers in the order in which they are asked.

@@ -28,7 +28,7 @@ pub fn AccountMenu(
     view! {
         <button
             type="button"
-            class="flex size-8 items-center justify-center rounded-md bg-accent-soft text-sm font-semibold text-accent uppercase"
+            class="flex size-8 shrink-0 items-center justify-center rounded-md bg-accent-soft text-sm font-semibold text-accent uppercase"
             popovertarget=MENU_ID
             aria-label=t(Text::Account)
             title=t(Text::Account)

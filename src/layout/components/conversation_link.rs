@@ -11,13 +11,16 @@ pub fn ConversationLink(
     id: String,
     /// What it is called.
     title: String,
+    /// The message that it leads to.
+    message: Option<String>,
 ) -> impl IntoView {
     let address = use_navigation().address;
-    let href = format!("/chat/{id}");
-    let is_current = {
-        let href = href.clone();
-        Signal::derive(move || if path_of(&address.read()) == href { "page" } else { "false" }.to_owned())
+    let path = format!("/chat/{id}");
+    let href = match message {
+        Some(message) => format!("{path}?at={message}"),
+        None => path.clone(),
     };
+    let is_current = Signal::derive(move || if path_of(&address.read()) == path { "page" } else { "false" }.to_owned());
     view! {
         <a
             href=href

@@ -1,27 +1,34 @@
 //! The links to the conversations: those that are pinned, then the newest, by day.
 
-use leptos::prelude::*;
+use leptos::{ev, prelude::*};
 
 use super::conversation_link::ConversationLink;
 use super::conversation_menu::MENU_ID;
 use crate::chat::ConversationSummary;
 use crate::i18n::{Text, fill, t};
-use crate::layout::use_workspace;
-use crate::ui::{IconButton, IconName};
+use crate::layout::{WorkspaceContext, use_workspace};
+use crate::platform::browser::navigation::{path_of, use_navigation};
+use crate::platform::query::parameter;
+use crate::ui::{IconButton, IconName, still};
+
+/// What scrolls.
+pub const LIST_ID: &str = "conversation-list";
+/// The parameter of an address that says after which conversation the list begins.
+pub const AFTER: &str = "conversations";
 
 /// One line per conversation, each with a button for its menu. What a search found takes their place.
 #[component]
 pub fn ConversationList(
-    /// The id of the conversation whose menu was opened last.
-    chosen: RwSignal<String>,
+    /// Set when what is in `conversation_tools.rs` is needed.
+    wanted: RwSignal<bool>,
 ) -> impl IntoView {
     let workspace = use_workspace();
-    let conversations = workspace.conversations;
+    let WorkspaceContext { conversations, older, chosen, .. } = workspace;
     let line = move |ConversationSummary { id, title, .. }: ConversationSummary| {
         let label = fill(Text::OptionsFor, &[("title", &title)]);
         view! {
             <li class="group relative flex items-center rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
-                <ConversationLink id=id.clone() title />
+                <ConversationLink id=id.clone() title message=None />
                 <IconButton
                     icon=IconName::Ellipsis
                     label
@@ -51,13 +58,46 @@ pub fn ConversationList(
             </ul>
         }
     };
+    // Without a script, the list of a page begins where its address says.
+    let address = use_navigation().address.get_untracked();
+    let here = path_of(&address).to_owned();
+    let newest = still(move || {
+        parameter(&address, AFTER).map(|_| {
+            let here = path_of(&address).to_owned();
+            view! {
+                // The list that is here already is another one: the browser loads the page.
+                <a href=here target="_self" class="block px-3 pb-3 text-accent underline">
+                    {t(Text::NewestConversations)}
+                </a>
+            }
+        })
+    });
+    let older_address = Signal::derive(move || format!("{here}?{AFTER}={}", older.read()));
+    // What it does is in `older_conversations.rs`, which this loads.
+    let load = move |event: ev::MouseEvent| {
+        event.prevent_default();
+        wanted.set(true);
+    };
     let groups = [Text::Pinned, Text::Today, Text::Yesterday, Text::ThisWeek, Text::Older];
     view! {
-        <div class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm [div:has(>#conversation-results:not(:empty))+&]:hidden">
+        <div
+            id=LIST_ID
+            class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm [div:has(>#conversation-results:not(:empty))+&]:hidden"
+            on:scroll=move |_| wanted.set(true)
+        >
+            {newest}
             <p class="px-3 text-ink-soft" hidden=Signal::derive(move || !conversations.read().is_empty())>
                 {t(Text::NoConversations)}
             </p>
             {groups.into_iter().enumerate().map(|(index, label)| group(index, label)).collect::<Vec<_>>()}
+            <a
+                href=older_address
+                class="block px-3 text-accent underline"
+                hidden=Signal::derive(move || older.read().is_empty())
+                on:click=load
+            >
+                {t(Text::OlderConversations)}
+            </a>
         </div>
     }
 }
@@ -79,6 +119,7 @@ mod tests {
         let group = |updated_at: &str, pinned| {
             let conversation = ConversationSummary {
                 snippet: None,
+                message_id: None,
                 id: String::new(),
                 title: String::new(),
                 pinned,

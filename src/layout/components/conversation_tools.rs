@@ -14,14 +14,15 @@ use web_sys::{HtmlAnchorElement, HtmlElement};
 use super::conversation_menu::MENU_ID;
 use super::conversation_search::RESULTS_ID;
 use super::delete_dialog::DeleteDialog;
+use super::older_conversations::follow_list;
 use super::prompt_dialog::PromptDialog;
 use super::rename_dialog::RenameDialog;
-use super::search_results::SearchResults;
+use super::search_results::{Found, SearchResults};
 use super::share_dialog::ShareDialog;
 use crate::chat::{ConversationChange, ConversationSummary};
 use crate::i18n::{Text, t};
 use crate::layout::client::{change_conversation, text_of};
-use crate::layout::use_workspace;
+use crate::layout::{WorkspaceContext, tell_others};
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::page_data::go_to_sign_in;
 use crate::ui::{Alert, AlertTone, Button, Dialog, Eager, IconName, PopoverItem};
@@ -33,6 +34,8 @@ pub struct Tools {
     pub chosen: RwSignal<String>,
     /// All that the list shows.
     pub conversations: RwSignal<Vec<ConversationSummary>>,
+    /// What the search shows in its place.
+    pub found: RwSignal<Found>,
     /// What went wrong, in the dialog that is open; empty if nothing did.
     pub failure: RwSignal<String>,
     renaming: RwSignal<bool>,
@@ -44,10 +47,11 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// What of the chosen conversation is asked for; `None` if it is not in the list.
+    /// What of the chosen conversation is asked for; `None` if it is shown nowhere.
     pub fn of_chosen<T>(self, what: impl FnOnce(&ConversationSummary) -> T) -> Option<T> {
-        let (known, id) = (self.conversations.read(), self.chosen.read());
-        known.iter().find(|known| known.id == *id).map(what)
+        let (known, found, id) = (self.conversations.read(), self.found.read(), self.chosen.read());
+        let found = found.iter().flatten().flat_map(|page| &page.items);
+        known.iter().chain(found).find(|known| known.id == *id).map(what)
     }
 
     /// Its title.
@@ -55,17 +59,28 @@ impl Tools {
         self.of_chosen(|known| known.title.clone()).unwrap_or_default()
     }
 
-    /// Changes what the list knows of a conversation.
-    pub fn update(self, id: &str, change: impl FnOnce(&mut ConversationSummary)) {
-        if let Some(known) = self.conversations.write().iter_mut().find(|known| known.id == id) {
-            change(known);
+    /// Changes what is known of a conversation, wherever it is shown.
+    pub fn update(self, id: &str, change: impl Fn(&mut ConversationSummary)) {
+        let (mut known, mut found) = (self.conversations.write(), self.found.write());
+        let found = found.iter_mut().flatten().flat_map(|page| &mut page.items);
+        known.iter_mut().chain(found).filter(|known| known.id == id).for_each(change);
+    }
+
+    /// Shows a conversation no longer.
+    pub fn remove(self, id: &str) {
+        self.conversations.write().retain(|known| known.id != id);
+        if let Some(Ok(page)) = &mut *self.found.write() {
+            page.items.retain(|known| known.id != id);
         }
     }
 
     /// What the server answered; if it refused, the dialog says so, or whoever is signed out signs in.
     pub fn accepted<T>(self, outcome: Result<T, Failure>) -> Option<T> {
         match outcome {
-            Ok(answer) => return Some(answer),
+            Ok(answer) => {
+                tell_others();
+                return Some(answer);
+            }
             Err(failure) if failure.is_signed_out() => go_to_sign_in(),
             Err(failure) => self.failure.set(text_of(failure)),
         }
@@ -93,14 +108,15 @@ impl Tools {
 /// Puts the lines into the menu, the results below the field, and the dialogs at the end of the document: a closed
 /// drawer would hide them.
 #[wasm_split(on_demand, wasm_split_path = leptos::wasm_split, fallible)]
-pub fn conversation_tools(chosen: RwSignal<String>) -> Result<(), SplitLoaderError> {
+pub fn conversation_tools(workspace: WorkspaceContext) -> Result<(), SplitLoaderError> {
     let by_id = |id| document().get_element_by_id(id).map(JsCast::unchecked_into::<HtmlElement>);
     let (Some(menu), Some(results)) = (by_id(MENU_ID), by_id(RESULTS_ID)) else { return Ok(()) };
     // It said to wait for this.
     menu.set_text_content(None);
     let tools = Tools {
-        chosen,
-        conversations: use_workspace().conversations,
+        chosen: workspace.chosen,
+        conversations: workspace.conversations,
+        found: RwSignal::default(),
         failure: RwSignal::default(),
         renaming: RwSignal::new(false),
         prompting: RwSignal::new(false),
@@ -109,8 +125,9 @@ pub fn conversation_tools(chosen: RwSignal<String>) -> Result<(), SplitLoaderErr
         failing: RwSignal::new(false),
     };
     mount_to(menu, move || Eager(view! { <Lines tools /> }).into_any()).forget();
-    mount_to(results, || Eager(view! { <SearchResults /> }).into_any()).forget();
+    mount_to(results, move || Eager(view! { <SearchResults tools /> }).into_any()).forget();
     mount_to(body(), move || Eager(view! { <Dialogs tools /> }).into_any()).forget();
+    follow_list(workspace);
     Ok(())
 }
 

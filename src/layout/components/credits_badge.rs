@@ -14,7 +14,7 @@ pub fn CreditsBadge() -> impl IntoView {
     view! {
         <a
             href="/dashboard"
-            class="flex h-8 items-center rounded-md border border-line px-2.5 text-sm font-medium tabular-nums hover:bg-sunken"
+            class="flex h-8 min-w-0 items-center truncate rounded-md border border-line px-2.5 text-sm font-medium tabular-nums hover:bg-sunken"
             title=t(Text::BalanceAndActivity)
         >
             {number}

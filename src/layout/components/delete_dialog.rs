@@ -24,7 +24,7 @@ pub fn DeleteDialog(
         spawn_local(async move {
             if tools.accepted(delete_conversation(&id).await).is_some() {
                 open.set(false);
-                tools.conversations.write().retain(|known| known.id != id);
+                tools.remove(&id);
                 if navigation.address.read_untracked().ends_with(&id) {
                     navigation.open("/chat", History::Push);
                 }

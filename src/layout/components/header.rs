@@ -12,7 +12,7 @@ use super::sidebar::SIDEBAR_ID;
 use crate::i18n::{Text, t};
 use crate::layout::use_workspace;
 use crate::platform::browser::navigation::use_navigation;
-use crate::ui::{Icon, IconButton, IconName, Mosaic, ThemeSwitch, still};
+use crate::ui::{Icon, IconButton, IconName, Mosaic, ThemeSwitch, set_cookie, still};
 
 /// Logo, search, credits, theme and account.
 #[component]
@@ -25,8 +25,8 @@ pub fn Header() -> impl IntoView {
         match button.map(|button| button.id()).as_deref() {
             Some(SWITCH_ID) => {
                 if let Some(root) = document().document_element() {
-                    // It fails only for an invalid name.
-                    drop(root.toggle_attribute("data-sidebar-hidden"));
+                    let is_hidden = root.toggle_attribute("data-sidebar-hidden").unwrap_or(false);
+                    set_cookie(SIDEBAR_COOKIE, if is_hidden { "hidden" } else { "" });
                 }
             }
             Some(PALETTE_BUTTON_ID) => spawn_local(async move {
@@ -37,12 +37,13 @@ pub fn Header() -> impl IntoView {
         }
     };
     view! {
-        <header class="flex h-14 shrink-0 items-center gap-2 border-b border-line bg-surface px-3" on:click=press>
+        <header class="flex h-14 shrink-0 items-center gap-1 min-[24rem]:gap-2 border-b border-line bg-surface px-3" on:click=press>
             {still(|| {
                 view! {
                     <IconButton icon=IconName::Menu label=t(Text::Conversations) class="size-9 md:hidden" opens=SIDEBAR_ID />
                     <HeaderButton id=SWITCH_ID icon=IconName::Sidebar label=t(Text::SwitchSidebar) class="max-md:hidden" />
-                    <a href="/chat" class="flex items-center gap-2 rounded-md px-1 py-1.5 font-semibold tracking-tight">
+                    // In the narrowest windows, "New chat" of the list has to do.
+                    <a href="/chat" class="flex items-center gap-2 max-[22.4rem]:hidden rounded-md px-1 py-1.5 font-semibold tracking-tight">
                         <Mosaic />
                         <span class="max-sm:sr-only">"Tessera"</span>
                     </a>
@@ -58,6 +59,21 @@ pub fn Header() -> impl IntoView {
                 }
             })}
         </header>
+    }
+}
+
+/// The cookie that is there while the conversations are hidden.
+pub const SIDEBAR_COOKIE: &str = "sidebar";
+
+/// Whether the conversations are hidden: the server knows it from the cookie.
+#[derive(Debug, Clone, Copy)]
+pub struct HidesList(pub bool);
+
+impl HidesList {
+    /// The `data-sidebar-hidden` of the document.
+    #[must_use]
+    pub fn current() -> Option<&'static str> {
+        use_context::<Self>().filter(|hides| hides.0).map(|_| "")
     }
 }
 

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::account_menu::follow_menu_forms;
+use super::conversation_menu::ConversationMenu;
 use super::header::Header;
 use super::offline_notice::{OfflineNotice, follow_connection};
 use super::provider_panel::ProviderPanel;
@@ -10,6 +11,7 @@ use super::shortcut_sheet::ShortcutSheet;
 use super::sidebar::Sidebar;
 use crate::chat::EmptyThreadTemplates;
 use crate::i18n::{Text, t};
+use crate::layout::refresh::follow_changes;
 use crate::layout::shortcuts::follow_shortcuts;
 use crate::layout::{page_title, use_workspace};
 use crate::platform::browser::navigation::use_navigation;
@@ -27,6 +29,7 @@ pub fn Layout<C: IntoView + 'static>(
     follow_theme_forms();
     follow_menu_forms();
     follow_connection();
+    follow_changes(workspace, navigation);
     Effect::new(move |_| {
         document().set_title(&page_title(&navigation.path(), &workspace.conversations.read()));
     });
@@ -55,6 +58,7 @@ pub fn Layout<C: IntoView + 'static>(
         {still(|| {
             view! {
                 <ProviderPanel />
+                <ConversationMenu />
                 <ShortcutSheet />
                 <EmptyThreadTemplates />
             }

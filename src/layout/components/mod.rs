@@ -13,6 +13,7 @@ mod dialog_choices;
 mod header;
 mod layout;
 mod offline_notice;
+mod older_conversations;
 mod prompt_dialog;
 mod provider_panel;
 mod rename_dialog;
@@ -21,5 +22,8 @@ mod share_dialog;
 mod shortcut_sheet;
 mod sidebar;
 
-pub use header::SWITCH_ID;
+pub use conversation_list::AFTER;
+pub use conversation_menu::MENU_ID;
+pub use header::{HidesList, SIDEBAR_COOKIE, SWITCH_ID};
 pub use layout::Layout;
+pub use older_conversations::sort;

@@ -31,7 +31,7 @@ pub fn RenameDialog(
             let change = ConversationChange { title: Some(title.clone()), ..ConversationChange::default() };
             if tools.accepted(change_conversation(&id, &change).await).is_some() {
                 open.set(false);
-                tools.update(&id, |known| known.title = title);
+                tools.update(&id, |known| known.title.clone_from(&title));
             }
         });
     };

@@ -8,24 +8,32 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::HtmlInputElement;
 
 use super::conversation_link::ConversationLink;
+use super::conversation_menu::MENU_ID;
 use super::conversation_search::FIELD_ID;
+use super::conversation_tools::Tools;
 use crate::chat::ConversationSummary;
 use crate::credits::Page;
 use crate::i18n::{Text, count, fill, t};
 use crate::layout::client::{search_conversations, text_of};
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::page_data::go_to_sign_in;
-use crate::ui::{Button, ButtonSize, ButtonVariant, is_composing};
+use crate::ui::{Button, ButtonSize, ButtonVariant, IconButton, IconName, is_composing};
 
 /// How long the field must be quiet before the server is asked.
 const QUIET: Duration = Duration::from_millis(250);
 
+/// What was found, or why nothing was; `None` before there is an answer.
+pub type Found = Option<Result<Page<ConversationSummary>, String>>;
+
 /// What is found, while one types; nothing at all while the field is empty.
 #[component]
-pub fn SearchResults() -> impl IntoView {
+pub fn SearchResults(
+    /// What is shared with the menu of each result.
+    tools: Tools,
+) -> impl IntoView {
     let query = RwSignal::new(String::new());
     // The page of the query before stays until that of the next is there.
-    let found = RwSignal::new(None::<Result<Page<ConversationSummary>, String>>);
+    let Tools { found, chosen, .. } = tools;
     let turn = StoredValue::new(0_u32);
     let search = move || {
         let text = search_field().map(|field| field.value().trim().to_owned()).unwrap_or_default();
@@ -88,11 +96,20 @@ pub fn SearchResults() -> impl IntoView {
     let lines = move || {
         let found = found.read();
         let items = found.as_ref().and_then(|page| page.as_ref().ok()).map(|page| page.items.clone());
-        let line = |ConversationSummary { id, title, snippet, .. }: ConversationSummary| {
+        let line = |ConversationSummary { id, title, snippet, message_id, .. }: ConversationSummary| {
+            let label = fill(Text::OptionsFor, &[("title", &title)]);
             view! {
-                <li class="rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
-                    <div class="flex">
-                        <ConversationLink id title />
+                <li class="group relative rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
+                    // The snippet leads to its message as well: the link covers it.
+                    <div class="flex items-center [&>a]:after:absolute [&>a]:after:inset-0">
+                        <ConversationLink id=id.clone() title message=message_id />
+                        <IconButton
+                            icon=IconName::Ellipsis
+                            label
+                            class="relative z-1 mr-0.5 size-8 md:not-group-hover:not-group-focus-within:opacity-0"
+                            opens=MENU_ID
+                            on_click=move |_| chosen.set(id.clone())
+                        />
                     </div>
                     <p dir="auto" class="line-clamp-2 px-3 pb-2 text-xs break-words text-ink-soft empty:hidden">{snippet}</p>
                 </li>

@@ -7,6 +7,7 @@ use web_sys::HtmlTextAreaElement;
 use super::image_button::ImageButton;
 use super::notices::Notices;
 use super::provider_picker::ProviderPicker;
+use crate::chat::Unsent;
 use crate::chat::browser::thread::Thread;
 use crate::chat::browser::{drafts, talk};
 use crate::credits::credits_text;
@@ -93,6 +94,7 @@ pub fn Composer(
                     on:input=move |event| draft.set(event_target_value(&event))
                     on:keydown=send_on_enter
                     on:focus=move |_| talk::prepare(thread)
+                    inner_html=unsent_html()
                 ></textarea>
                 <div class="flex flex-wrap items-center gap-2 pt-1">
                     <ImageButton thread />
@@ -122,6 +124,16 @@ pub fn Composer(
             </form>
         </div>
     }
+}
+
+/// What the field holds from the first, as HTML. The browser takes it from the field.
+fn unsent_html() -> Option<String> {
+    // Known when compiled, so that the browser's build has nothing of it.
+    if cfg!(target_arch = "wasm32") {
+        return None;
+    }
+    // A line break at the beginning is none of the text's.
+    use_context::<Unsent>().map(|unsent| format!("\n{}", unsent.0.replace('&', "&amp;").replace('<', "&lt;")))
 }
 
 /// Keeps the field, the draft and what the browser remembers of it the same.

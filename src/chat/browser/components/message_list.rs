@@ -18,7 +18,7 @@ use crate::platform::query::parameter;
 use crate::ui::{Button, ButtonSize, IconName, copy_text, still};
 
 /// So near to the end counts as there, in pixels.
-const NEAR_END: i32 = 48;
+pub const NEAR_END: i32 = 48;
 /// So near to the beginning, older messages are loaded.
 const NEAR_START: i32 = 300;
 

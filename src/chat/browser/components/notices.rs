@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::chat::browser::thread::Thread;
 use crate::i18n::{Text, t};
+use crate::platform::browser::page_data::sign_in_address;
 use crate::ui::{Alert, AlertTone};
 
 /// What went wrong with the last message, what is wrong with the provider, and what is waited for; nothing if nothing is.
@@ -16,7 +17,7 @@ pub fn Notices(
         let text = thread.failure.get();
         let failure = (!text.is_empty()).then(|| match thread.failure_code.get_untracked().as_str() {
             "insufficient_credits" => (AlertTone::Danger, text, Some(("/dashboard", t(Text::SeeYourCredits)))),
-            "unauthenticated" => (AlertTone::Danger, text, Some(("/sign-in?next=/chat", t(Text::SignIn)))),
+            "unauthenticated" => (AlertTone::Danger, text, Some((&*sign_in_address().leak(), t(Text::SignIn)))),
             // It passes by itself.
             "rate_limited" => (AlertTone::Info, text, None),
             _ => (AlertTone::Danger, text, None),

@@ -110,6 +110,7 @@ impl StoredConversation {
             created_at: rfc3339(self.created_at)?,
             updated_at: rfc3339(self.updated_at)?,
             snippet: None,
+            message_id: None,
         })
     }
 }

@@ -49,6 +49,8 @@ struct Place {
 
 #[derive(Deserialize)]
 struct Said {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
     conversation: bson::Uuid,
     content: String,
 }
@@ -115,9 +117,9 @@ impl MongoChatStore {
             for found in chunk {
                 before = Some(found.place());
                 // The index knows neither the order of words nor what stands between them.
-                let in_message = said.remove(&found.id).into_iter().flatten().find_map(|text| {
-                    let range = wanted.find(&text)?;
-                    Some(snippet(&text, &range))
+                let in_message = said.remove(&found.id).into_iter().flatten().find_map(|said| {
+                    let range = wanted.find(&said.content)?;
+                    Some((snippet(&said.content, &range), said.id.to_string()))
                 });
                 if in_message.is_none() && wanted.find(&found.title).is_none() {
                     continue;
@@ -127,7 +129,8 @@ impl MongoChatStore {
                     return Ok(page);
                 }
                 last = before;
-                page.items.push(ConversationSummary { snippet: in_message, ..found.summary()? });
+                let (snippet, message_id) = in_message.unzip();
+                page.items.push(ConversationSummary { snippet, message_id, ..found.summary()? });
             }
             if is_last {
                 return Ok(page);
@@ -158,15 +161,15 @@ impl MongoChatStore {
         &self,
         mut having: Document,
         conversations: Vec<bson::Uuid>,
-    ) -> StoreResult<HashMap<bson::Uuid, Vec<String>>> {
+    ) -> StoreResult<HashMap<bson::Uuid, Vec<Said>>> {
         having.insert("conversation", doc! { "$in": conversations });
         let messages = self.messages.clone_with_type::<Said>();
         run(async move {
             let found = messages.find(having).sort(doc! { "_id": -1 }).hint(by_words());
             let mut found = found.projection(doc! { "conversation": 1, "content": 1 }).await?;
-            let mut said: HashMap<bson::Uuid, Vec<String>> = HashMap::new();
+            let mut said: HashMap<bson::Uuid, Vec<Said>> = HashMap::new();
             while let Some(next) = found.try_next().await? {
-                said.entry(next.conversation).or_default().push(next.content);
+                said.entry(next.conversation).or_default().push(next);
             }
             Ok(said)
         })

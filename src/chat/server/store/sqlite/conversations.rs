@@ -158,6 +158,7 @@ pub(super) fn branch_conversation(
         created_at: rfc3339(now)?,
         updated_at: rfc3339(now)?,
         snippet: None,
+        message_id: None,
     }))
 }
 

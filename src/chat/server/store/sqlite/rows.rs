@@ -74,5 +74,6 @@ pub(super) fn read_summary(row: &Row<'_>) -> StoreResult<ConversationSummary> {
         created_at: rfc3339(row.get(2)?)?,
         updated_at: rfc3339(row.get(3)?)?,
         snippet: None,
+        message_id: None,
     })
 }

@@ -114,7 +114,7 @@ pub(super) fn search(
          CROSS JOIN search_documents d ON d.id = s.rowid CROSS JOIN conversations c ON c.id = d.conversation_id
          WHERE s.words MATCH ?1 AND c.user_id = ?2 AND c.hidden = 0 AND (?3 IS NULL OR c.pinned = ?3)
            AND (c.updated_at, c.id) < (?4, ?5)
-         ORDER BY c.updated_at DESC, c.id DESC, d.source DESC",
+         ORDER BY c.updated_at DESC, c.id DESC, d.source = c.id, d.source DESC",
     )?;
     let mut said = snapshot.prepare_cached("SELECT content FROM messages WHERE id = ?1")?;
     let mut summary = snapshot.prepare_cached(&format!("SELECT {SUMMARY} FROM conversations c WHERE c.id = ?1"))?;
@@ -132,6 +132,7 @@ pub(super) fn search(
         let searched = text.as_ref().unwrap_or(&item.title);
         // The index knows no punctuation, and may not know yet of another title.
         let Some(range) = wanted.find(searched) else { continue };
+        item.message_id = text.as_ref().map(|_| source.to_string());
         item.snippet = text.map(|text| snippet(&text, &range));
         if items.len() == limit {
             let next_cursor = last.map(|(time, id)| format!("{time}_{id}"));
