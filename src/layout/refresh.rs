@@ -56,7 +56,11 @@ pub fn tell_others() {
 }
 
 #[wasm_split(on_demand, wasm_split_path = leptos::wasm_split, fallible)]
-fn look_again(workspace: WorkspaceContext, navigation: Navigation, heard: RwSignal<String>) -> Result<(), SplitLoaderError> {
+fn look_again(
+    workspace: WorkspaceContext,
+    navigation: Navigation,
+    heard: RwSignal<String>,
+) -> Result<(), SplitLoaderError> {
     spawn_local(look_at_it(workspace, navigation, heard));
     Ok(())
 }

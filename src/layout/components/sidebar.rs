@@ -56,7 +56,8 @@ pub fn Sidebar() -> impl IntoView {
     });
     let close_after_link = move |event: ev::MouseEvent| {
         let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-        let is_link = !event.default_prevented() && target.is_some_and(|target| target.closest("a").ok().flatten().is_some());
+        let is_link =
+            !event.default_prevented() && target.is_some_and(|target| target.closest("a").ok().flatten().is_some());
         if let (true, Some(drawer)) = (is_link, document().get_element_by_id(SIDEBAR_ID)) {
             // It fails only where the browser knows no popovers, and then there is nothing to close.
             drop(drawer.unchecked_into::<web_sys::HtmlElement>().hide_popover());
