@@ -242,7 +242,7 @@ pub struct ShareLink {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ChatRequest {
+pub struct ChatRequest<Image = String> {
     /// 1 to 1,000 characters, unless the server is configured otherwise.
     #[serde(default)]
     #[cfg_attr(feature = "ssr", schema(required))]
@@ -264,7 +264,8 @@ pub struct ChatRequest {
     pub replaces: Option<String>,
     /// What is shown with the message: data URLs, or ids of images that were sent before.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub images: Vec<String>,
+    #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
+    pub images: Vec<Image>,
     /// For the conversation that begins with this message: what the model is told before everything else.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system_prompt: Option<String>,

@@ -3,8 +3,10 @@
 //! What becomes of a hold is counted here and nowhere else. Who has a [`Reserved`] ends it; should the process die
 //! before, the sweeper does (`recovery.rs`).
 
+use std::io::BufWriter;
 use std::time::Duration;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
@@ -313,10 +315,27 @@ impl Reserved {
 /// # Errors
 /// [`AppError::InvalidInput`] naming `Idempotency-Key`.
 pub fn check_key(key: String, body: &[u8]) -> AppResult<Idempotency> {
+    with_fingerprint(key, || Some(Sha256::digest(body).into()))
+}
+
+/// As [`check_key`], over what was read, so that white space between the fields does not matter. It is not written out for that: it
+/// may be megabytes.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `Idempotency-Key`.
+pub fn check_key_of(key: String, request: &impl Serialize) -> AppResult<Idempotency> {
+    with_fingerprint(key, || {
+        let mut digest = BufWriter::new(Sha256::new());
+        serde_json::to_writer(&mut digest, request).ok()?;
+        Some(digest.into_inner().ok()?.finalize().into())
+    })
+}
+
+fn with_fingerprint(key: String, fingerprint: impl FnOnce() -> Option<[u8; 32]>) -> AppResult<Idempotency> {
     if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters."));
     }
-    Ok(Idempotency { key, fingerprint: Sha256::digest(body).into() })
+    Ok(Idempotency { key, fingerprint: fingerprint().ok_or(AppError::Internal)? })
 }
 
 /// Runs what must not be dropped with the future of a handler: a hold and what follows it.

@@ -26,14 +26,16 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::attempt::{PendingAttempt, TextSizes, Tokens};
-pub use self::awake::timeout_awake;
+pub use self::awake::{Silence, timeout_awake};
 pub use self::breaker::{BreakerState, Guarded, Permit, Provider};
 pub use self::budget::RetryBudget;
 pub use self::delivery::{Delivery, PATIENCE};
 pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachable_error};
 pub use self::event::{Event, ToJson, encode};
 pub use self::fault::Fault;
-pub use self::hold::{Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, check_key, outlive_handler};
+pub use self::hold::{
+    Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, check_key, check_key_of, outlive_handler,
+};
 pub use self::learned::{Learned, Refused};
 pub use self::metrics::Metrics;
 pub use self::provider_table::{ConfiguredProvider, ProviderConfig, ProviderRow, build_providers, read_providers};

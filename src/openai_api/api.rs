@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{FromRef, Path, State};
 use axum::http::{HeaderMap, Method, Uri};
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -19,7 +18,6 @@ use utoipa_axum::routes;
 
 use super::chunks::Completion;
 use super::error::V1Error;
-use super::fields::read_request;
 use super::images::{__path_create_images, create_images};
 use super::leash::Leash;
 use super::request::{ANY_MODEL, CompletionRequest, Wanted};
@@ -37,11 +35,11 @@ use crate::i18n::{current_language, in_language};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::accept::wants_fresh;
-use crate::platform::http::envelope::{
-    ApiError, JsonBody, KEEP_ALIVE, event_stream, idempotency_key, with_quota_of_success,
-};
+use crate::platform::http::envelope::{ApiError, JsonBody, KEEP_ALIVE, idempotency_key, with_quota_of_success};
+use crate::platform::http::event_stream::{Event, event_stream};
 use crate::platform::http::keep_alive::{json_once_taken, keep_alive};
 use crate::platform::http::request_id::{current_request_id, in_request};
+use crate::platform::http::uploads::on_bytes;
 use crate::platform::jobs::JobEvent;
 use crate::platform::limits::{Quota, Slot};
 
@@ -148,16 +146,21 @@ async fn create_completion(
 ) -> Result<Response, V1Error> {
     let begun = Instant::now();
     let Scoped(caller) = caller?;
-    let JsonBody(bytes) = body?;
-    let request: CompletionRequest = read_request(&bytes)?;
-    let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
-    let (is_stream, with_usage) = (request.is_stream(), request.wants_usage());
+    let JsonBody { bytes, permit } = body?;
+    let length = bytes.len();
+    let (key, fresh, asked) = (idempotency_key(&headers)?, wants_fresh(&headers), chat.clone());
+    let read = move || {
+        let wanted = Wanted::of(&bytes, &asked, fresh)?;
+        Ok::<_, V1Error>((wanted, key.map(|key| check_key(key, &bytes)).transpose()?))
+    };
+    let (mut wanted, idempotency) = on_bytes(length, read).await??;
+    let is_stream = wanted.is_stream;
     let slot = is_stream.then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
-    let wanted = request.read(&chat, wants_fresh(&headers)).await?;
+    wanted.look().await?;
     let opening = async move {
-        let opened = open(&chat, &caller, wanted, idempotency, with_usage).await;
-        // It may be megabytes, and the answer may take minutes.
-        drop(bytes);
+        let opened = open(&chat, &caller, wanted, idempotency).await;
+        // What was sent is stored; the answer may take minutes.
+        drop(permit);
         opened
     };
     // It may have to go on outside of the handler.
@@ -201,9 +204,8 @@ async fn open(
     caller: &Caller,
     wanted: Wanted,
     idempotency: Option<Idempotency>,
-    with_usage: bool,
 ) -> AppResult<(Opened, Quota)> {
-    let Wanted { turns, terms, own_limit } = wanted;
+    let Wanted { turns, terms, own_limit, with_usage, .. } = wanted;
     let (asked, leash) = ask(chat, caller, turns, terms, idempotency).await?;
     let events = chat.subscribe(caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
     let (model, first, events) = await_first_word(chat, events).await?;
@@ -262,7 +264,7 @@ async fn await_first_word(chat: &Chat, mut events: Events) -> AppResult<(String,
                 model = provider.map(|provider| provider.model()).unwrap_or(to);
             }
             ChatEvent::ERROR => return Err(error_in(&event)),
-            ChatEvent::THINKING => {}
+            ChatEvent::THINKING | ChatEvent::SHORTENED => {}
             _ => return Ok((model, event, events)),
         }
     }
@@ -317,9 +319,9 @@ enum Stage {
 impl Stage {
     /// What leaves next, and how it goes on.
     async fn go_on(self) -> (Vec<Event>, Option<Self>) {
-        let failed = |error: AppError| (vec![Event::default().data(V1Error::from(error).body().to_string())], None);
+        let failed = |error: AppError| (vec![Event::of_data(&V1Error::from(error).body().to_string())], None);
         let Opened { completion, mut events, leash } = match self {
-            Self::Silent(opening) => return (vec![Event::default().comment("")], Some(Self::Waiting(opening))),
+            Self::Silent(opening) => return (vec![Event::comment()], Some(Self::Waiting(opening))),
             Self::Waiting(opening) => match opening.await {
                 Ok((opened, _)) => return (Vec::new(), Some(Self::Opened(opened))),
                 Err(error) => return failed(error),
@@ -328,7 +330,7 @@ impl Stage {
                 if !opened.leash.take() {
                     return failed(AppError::Unavailable);
                 }
-                return (vec![Event::default().data(opened.completion.first_chunk())], Some(Self::Coming(opened)));
+                return (vec![Event::of_data(&opened.completion.first_chunk())], Some(Self::Coming(opened)));
             }
             Self::Coming(opened) => opened,
         };
@@ -338,14 +340,14 @@ impl Stage {
                 ChatEvent::TOKEN => {
                     if let Some(chunk) = completion.token_chunk(&event.data) {
                         let going_on = Self::Coming(Opened { completion, events, leash });
-                        return (vec![Event::default().data(chunk)], Some(going_on));
+                        return (vec![Event::of_data(&chunk)], Some(going_on));
                     }
                 }
                 ChatEvent::DONE => {
                     let Ok(done) = read::<DoneEvent>(&event) else { return (Vec::new(), None) };
                     leash.let_go();
                     let chunks = completion.last_chunks(&done).into_iter();
-                    return (chunks.map(|chunk| Event::default().data(chunk)).collect(), None);
+                    return (chunks.map(|chunk| Event::of_data(&chunk)).collect(), None);
                 }
                 ChatEvent::ERROR => return failed(error_in(&event)),
                 _ => {}

@@ -1,21 +1,23 @@
 //! Fields that clients of `OpenAI` write in more than one way. Each reads all of them, and says of anything else what it is
 //! and what was expected: the name of the field comes from [`read_request`].
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::chat::server::image_text::RawText;
 use crate::platform::error::{AppError, AppResult};
 
 /// Reads a request; what is wrong with it names the field.
 ///
 /// # Errors
 /// [`AppError::InvalidInput`].
-pub fn read_request<T: DeserializeOwned>(bytes: &[u8]) -> AppResult<T> {
+pub fn read_request<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> AppResult<T> {
     let refused = |field: &str, problem: &str| {
         AppError::invalid(field, format!("{field} is not what is expected here: {problem}."))
     };
@@ -103,34 +105,34 @@ impl<'de> Deserialize<'de> for Stops {
 
 /// What a message says: a text, a part, or a list of parts.
 #[derive(Debug, Default)]
-pub struct Content(pub Vec<Part>);
+pub struct Content<'a>(pub Vec<Part<'a>>);
 
-impl Content {
+impl Content<'_> {
     pub fn schema() -> Schema {
         let parts = ArrayBuilder::new().items(PartFields::schema()).build();
         Schema::OneOf(OneOfBuilder::new().item(String::schema()).item(parts).item(null()).build())
     }
 }
 
-impl<'de> Deserialize<'de> for Content {
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Parts;
         impl<'de> Visitor<'de> for Parts {
-            type Value = Content;
+            type Value = Content<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text or a list of parts")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Content, E> {
+            fn visit_str<E>(self, text: &str) -> Result<Content<'de>, E> {
                 Ok(Content(vec![Part::text(text)]))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, part: A) -> Result<Content, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, part: A) -> Result<Content<'de>, A::Error> {
                 Ok(Content(vec![Part(PartFields::deserialize(MapAccessDeserializer::new(part))?)]))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Content, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Content<'de>, A::Error> {
                 Ok(Content(read_all(list)?))
             }
         }
@@ -140,11 +142,11 @@ impl<'de> Deserialize<'de> for Content {
 
 /// A part of a message. A bare text is one too.
 #[derive(Debug)]
-pub struct Part(pub PartFields);
+pub struct Part<'a>(pub PartFields<'a>);
 
-#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = Part)]
-pub struct PartFields {
+pub struct PartFields<'a> {
     /// `text` or `image_url`.
     #[serde(rename = "type", default)]
     pub kind: String,
@@ -152,31 +154,32 @@ pub struct PartFields {
     pub text: Option<String>,
     #[schema(ignore)]
     pub refusal: Option<String>,
+    #[serde(borrow)]
     #[schema(inline, required = false, nullable = false)]
-    pub image_url: Option<ImageUrl>,
+    pub image_url: Option<ImageUrl<'a>>,
 }
 
-impl Part {
+impl Part<'_> {
     fn text(text: &str) -> Self {
         Self(PartFields { kind: "text".to_owned(), text: Some(text.to_owned()), ..PartFields::default() })
     }
 }
 
-impl<'de> Deserialize<'de> for Part {
+impl<'de: 'a, 'a> Deserialize<'de> for Part<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct One;
         impl<'de> Visitor<'de> for One {
-            type Value = Part;
+            type Value = Part<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a part such as {\"type\":\"text\",\"text\":\"…\"}")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Part, E> {
+            fn visit_str<E>(self, text: &str) -> Result<Part<'de>, E> {
                 Ok(Part::text(text))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, part: A) -> Result<Part, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, part: A) -> Result<Part<'de>, A::Error> {
                 PartFields::deserialize(MapAccessDeserializer::new(part)).map(Part)
             }
         }
@@ -185,31 +188,37 @@ impl<'de> Deserialize<'de> for Part {
 }
 
 /// The address of an image: an object, or the address alone.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ImageUrl {
+#[derive(Debug, ToSchema)]
+pub struct ImageUrl<'a> {
     /// A `data:` URL of an image.
-    pub url: String,
+    #[schema(value_type = String)]
+    pub url: RawText<'a>,
 }
 
-impl<'de> Deserialize<'de> for ImageUrl {
+impl<'de: 'a, 'a> Deserialize<'de> for ImageUrl<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        struct Fields {
-            url: String,
+        struct Fields<'a> {
+            #[serde(borrow)]
+            url: RawText<'a>,
         }
         struct Address;
         impl<'de> Visitor<'de> for Address {
-            type Value = ImageUrl;
+            type Value = ImageUrl<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object with a url")
             }
 
-            fn visit_str<E>(self, url: &str) -> Result<ImageUrl, E> {
-                Ok(ImageUrl { url: url.to_owned() })
+            fn visit_borrowed_str<E>(self, url: &'de str) -> Result<ImageUrl<'de>, E> {
+                Ok(ImageUrl { url: RawText(Cow::Borrowed(url)) })
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<ImageUrl, A::Error> {
+            fn visit_str<E>(self, url: &str) -> Result<ImageUrl<'de>, E> {
+                Ok(ImageUrl { url: RawText(Cow::Owned(url.to_owned())) })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<ImageUrl<'de>, A::Error> {
                 let Fields { url } = Fields::deserialize(MapAccessDeserializer::new(object))?;
                 Ok(ImageUrl { url })
             }
@@ -235,14 +244,14 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Deserialize)]
-    struct Request {
+    struct Request<'a> {
         n: Option<Whole>,
-        #[serde(default)]
-        contents: Vec<Option<Content>>,
+        #[serde(borrow, default)]
+        contents: Vec<Option<Content<'a>>>,
     }
 
     fn field(json: &str) -> String {
-        match read_request::<Request>(json.as_bytes()) {
+        match read_request::<Request<'_>>(json.as_bytes()) {
             Err(AppError::InvalidInput { field, message }) => {
                 assert!(message.starts_with(&field) && !message.contains("untagged"), "{message}");
                 field
@@ -253,7 +262,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_whole_however_they_are_written() {
-        let n = |json: &str| read_request::<Request>(format!("{{\"n\":{json}}}").as_bytes()).unwrap().n;
+        let n = |json: &str| read_request::<Request<'_>>(format!("{{\"n\":{json}}}").as_bytes()).unwrap().n;
         for (json, number) in [
             ("7", 7),
             ("7.0", 7),
@@ -294,7 +303,8 @@ mod tests {
     #[test]
     fn contents_are_read_in_every_form() {
         let texts = |json: &str| {
-            let request: Request = read_request(format!("{{\"contents\":[{json}]}}").as_bytes()).unwrap();
+            let json = format!("{{\"contents\":[{json}]}}");
+            let request: Request<'_> = read_request(json.as_bytes()).unwrap();
             let parts = request.contents.into_iter().flatten().flat_map(|content| content.0);
             parts.map(|Part(part)| part.text.unwrap_or_default()).collect::<Vec<_>>().join("|")
         };

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures::future::{join_all, pending};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use super::error::V1Error;
 use super::fields::{Whole, read_request};
 use super::leash::Leash;
-use super::request::ANY_MODEL;
+use super::request::{ANY_MODEL, check_absent};
 use crate::account::server::caller::{Caller, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
@@ -33,6 +34,7 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{ApiError, JsonBody, idempotency_key, with_quota_of_success};
 use crate::platform::http::keep_alive::{json_once_taken, keep_alive};
 use crate::platform::http::request_id::{current_request_id, in_request};
+use crate::platform::http::uploads::on_bytes;
 
 /// What a client asks. Other fields are ignored, as clients expect.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -52,7 +54,15 @@ pub struct GenerationRequest {
     response_format: Option<String>,
     /// `png`.
     output_format: Option<String>,
+    /// `opaque` or `auto`.
+    #[schema(value_type = Option<String>)]
+    background: Option<Value>,
     stream: Option<bool>,
+    // What is not done here: only values that ask for nothing are taken.
+    #[schema(ignore)]
+    quality: Option<Value>,
+    #[schema(ignore)]
+    style: Option<Value>,
 }
 
 /// The images.
@@ -99,17 +109,21 @@ pub async fn create_images(
 ) -> Result<Response, V1Error> {
     let begun = Instant::now();
     let Scoped(caller) = caller?;
-    let JsonBody(bytes) = body?;
-    let request: GenerationRequest = read_request(&bytes)?;
-    let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &bytes)).transpose()?;
+    let JsonBody { bytes, permit } = body?;
+    let (key, length) = (idempotency_key(&headers)?, bytes.len());
+    let reading = move || {
+        let request: GenerationRequest = read_request(&bytes)?;
+        Ok::<_, AppError>((request, key.map(|key| check_key(key, &bytes)).transpose()?))
+    };
+    let (request, idempotency) = on_bytes(length, reading).await??;
     let as_url = match request.response_format.as_deref() {
         None | Some("b64_json") => false,
         Some("url") => true,
         Some(_) => return Err(AppError::invalid("response_format", "b64_json or url.").into()),
     };
     let wishes = read(&chat, &request)?;
-    drop(bytes);
     let (ordered, leash) = order(&chat, &caller, wishes, idempotency).await?;
+    drop(permit);
     let quota = ordered.last().map(|one| one.accepted.quota);
     let work = async move {
         let answer = if as_url {
@@ -209,6 +223,14 @@ fn read(chat: &Chat, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
     if request.output_format.as_deref().is_some_and(|format| format != "png") {
         return Err(AppError::invalid("output_format", "Images are png."));
     }
+    let is_one_of = |values: &'static [&str]| {
+        move |value: &Value| value.as_str().is_some_and(|value| value.is_empty() || values.contains(&value))
+    };
+    let problem = "Images have no transparent background here: opaque or auto.";
+    check_absent("background", request.background.as_ref(), is_one_of(&["auto", "opaque"]), problem)?;
+    let problem = "There is one quality here: leave it out.";
+    check_absent("quality", request.quality.as_ref(), is_one_of(&["auto", "standard"]), problem)?;
+    check_absent("style", request.style.as_ref(), is_one_of(&["auto"]), "There are no styles here: leave it out.")?;
     let n = request.n.map_or(1, |Whole(n)| usize::try_from(n).unwrap_or(0));
     if !(1..=MOST_AT_ONCE).contains(&n) {
         return Err(AppError::invalid("n", format!("1 to {MOST_AT_ONCE} images at once.")));

@@ -1,14 +1,18 @@
 //! What a client asks, and what it means here. What cannot be done is refused by its name: nothing that shapes an answer is
 //! left out of it and charged for.
 
+use std::mem::take;
+
+use axum::body::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::error::V1Error;
-use super::fields::{Content, Part, Stops, Whole};
+use super::fields::{Content, Part, Stops, Whole, read_request};
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
+use crate::chat::server::image_text::{ImageText, RawText};
 use crate::chat::server::providers::{Role, Sampling, Turn};
 use crate::chat::server::send::Terms;
 use crate::platform::error::{AppError, AppResult};
@@ -24,15 +28,15 @@ const MAX_NAME_CHARS: usize = 64;
 
 /// What a client asks. Other fields are ignored, as clients expect.
 #[derive(Debug, Deserialize, ToSchema)]
-pub struct CompletionRequest {
+pub struct CompletionRequest<'a> {
     /// One of `/v1/models`.
     #[serde(default)]
     #[schema(required)]
     model: String,
     /// Oldest first. One of the assistant at the end is what the answer begins with.
-    #[serde(default)]
+    #[serde(borrow, default)]
     #[schema(required)]
-    messages: Vec<RequestMessage>,
+    messages: Vec<RequestMessage<'a>>,
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
     /// The old name of `max_completion_tokens`.
@@ -81,13 +85,14 @@ pub struct CompletionRequest {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a message such as {\"role\":\"user\",\"content\":\"…\"}")]
-struct RequestMessage {
+struct RequestMessage<'a> {
     /// `system`, `developer`, `user` or `assistant`.
     #[serde(default)]
     #[schema(required)]
     role: String,
+    #[serde(borrow)]
     #[schema(schema_with = Content::schema, required = false)]
-    content: Option<Content>,
+    content: Option<Content<'a>>,
     /// Who of several says it.
     name: Option<String>,
     #[schema(ignore)]
@@ -105,29 +110,47 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
-/// A request that can be done.
+/// A request that can be done, but for its images, which are not looked at yet.
 pub struct Wanted {
     pub turns: Vec<Turn>,
+    /// For each turn.
+    shown: Vec<Vec<ImageText>>,
+    pub is_stream: bool,
+    /// Whether the stream ends with a chunk of its own for the usage.
+    pub with_usage: bool,
     pub terms: Terms,
     /// The limit of tokens, where it is this server's and not what was asked for.
     pub own_limit: Option<u32>,
 }
 
-impl CompletionRequest {
-    pub fn is_stream(&self) -> bool {
-        self.stream == Some(true)
-    }
-
-    /// Whether the stream ends with a chunk of its own for the usage.
-    pub fn wants_usage(&self) -> bool {
-        self.stream_options.as_ref().is_some_and(|options| options.include_usage == Some(true))
-    }
-
-    /// The context and how it is to be answered.
+impl Wanted {
+    /// Reads what a client asks: the context and how it is to be answered.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub async fn read(self, chat: &Chat, fresh: bool) -> Result<Wanted, V1Error> {
+    pub fn of(body: &Bytes, chat: &Chat, fresh: bool) -> Result<Self, V1Error> {
+        read_request::<CompletionRequest<'_>>(body)?.read(body, chat, fresh)
+    }
+
+    /// Reads the images.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field.
+    pub async fn look(&mut self) -> AppResult<()> {
+        for (number, (turn, shown)) in self.turns.iter_mut().zip(take(&mut self.shown)).enumerate() {
+            turn.images = attachments::read_data_urls(shown).await.map_err(|error| match error {
+                AppError::InvalidInput { message, .. } => {
+                    AppError::invalid(format!("messages[{number}].content"), message)
+                }
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl CompletionRequest<'_> {
+    fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<Wanted, V1Error> {
         let picked = find_model(chat, &self.model)?;
         if self.n.is_some_and(|n| n != Whole(1)) {
             return Err(AppError::invalid("n", "One answer at a time: n is 1.").into());
@@ -149,8 +172,15 @@ impl CompletionRequest {
             stop: read_stops(self.stop)?,
             passed_on: passed_on(self.response_format, self.logit_bias, self.reasoning_effort, self.verbosity)?,
         };
-        let turns = read_messages(self.messages, chat.config.max_context_chars).await?;
-        Ok(Wanted { turns, terms: Terms { picked, fresh, sampling, delivery: None }, own_limit })
+        let (turns, shown) = read_messages(self.messages, body, chat.config.max_context_chars)?;
+        Ok(Wanted {
+            turns,
+            shown,
+            is_stream: self.stream == Some(true),
+            with_usage: self.stream_options.is_some_and(|options| options.include_usage == Some(true)),
+            terms: Terms { picked, fresh, sampling, delivery: None },
+            own_limit,
+        })
     }
 
     /// That nothing is asked for that is not done here.
@@ -179,7 +209,7 @@ impl CompletionRequest {
 }
 
 /// That a field asks for nothing.
-fn check_absent(
+pub(super) fn check_absent(
     field: &str,
     value: Option<&Value>,
     is_nothing: impl Fn(&Value) -> bool,
@@ -267,35 +297,36 @@ fn passed_on(
     Ok(fields)
 }
 
-async fn read_messages(messages: Vec<RequestMessage>, most_chars: usize) -> Result<Vec<Turn>, V1Error> {
+/// The turns, and what each of them shows.
+type Shown = (Vec<Turn>, Vec<Vec<ImageText>>);
+
+fn read_messages(messages: Vec<RequestMessage<'_>>, body: &Bytes, most_chars: usize) -> Result<Shown, V1Error> {
     let mut turns = Vec::with_capacity(messages.len());
     for (number, message) in messages.into_iter().enumerate() {
-        turns.push(message.read(number).await?);
+        turns.push(message.read(body, number)?);
     }
+    let is_blank = |(turn, shown): &(Turn, Vec<ImageText>)| turn.content.trim().is_empty() && shown.is_empty();
+    let is_answer = |(turn, _): &(Turn, Vec<ImageText>)| turn.role == Role::Assistant;
     // A prefill without a word is none.
-    while turns.last().is_some_and(|turn| turn.role == Role::Assistant && is_blank(turn)) {
+    while turns.last().is_some_and(|last| is_answer(last) && is_blank(last)) {
         turns.pop();
     }
     match turns.last() {
-        Some(last) if last.role != Role::Assistant && is_blank(last) => {
+        Some(last) if !is_answer(last) && is_blank(last) => {
             return Err(AppError::invalid("messages", "The last message is empty.").into());
         }
-        _ if turns.iter().all(|turn| turn.role == Role::Assistant || is_blank(turn)) => {
+        _ if turns.iter().all(|turn| is_answer(turn) || is_blank(turn)) => {
             return Err(AppError::invalid("messages", "There is nothing to answer.").into());
         }
         _ => {}
     }
-    let chars: usize = turns.iter().map(Turn::chars).sum();
-    if chars > most_chars { Err(V1Error::too_long(chars, most_chars)) } else { Ok(turns) }
+    let chars: usize = turns.iter().map(|(turn, _)| turn.chars()).sum();
+    if chars > most_chars { Err(V1Error::too_long(chars, most_chars)) } else { Ok(turns.into_iter().unzip()) }
 }
 
-fn is_blank(turn: &Turn) -> bool {
-    turn.content.trim().is_empty() && turn.images.is_empty()
-}
-
-impl RequestMessage {
+impl RequestMessage<'_> {
     /// `number` is its place in the list.
-    async fn read(self, number: usize) -> AppResult<Turn> {
+    fn read(self, body: &Bytes, number: usize) -> AppResult<(Turn, Vec<ImageText>)> {
         let field = |name: &str| format!("messages[{number}].{name}");
         let role = match self.role.as_str() {
             "system" | "developer" => Role::System,
@@ -319,16 +350,13 @@ impl RequestMessage {
         if content.is_empty() {
             content = self.refusal.unwrap_or_default();
         }
-        let images = attachments::read_data_urls(urls).await.map_err(|error| match error {
-            AppError::InvalidInput { message, .. } => AppError::invalid(field("content"), message),
-            other => other,
-        })?;
-        Ok(Turn { role, name, content, images })
+        let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
+        Ok((Turn { role, name, content, images: Vec::new() }, shown))
     }
 }
 
 /// The text, and the URLs of the images.
-fn read_content(field: &str, Content(parts): Content) -> AppResult<(String, Vec<String>)> {
+fn read_content<'a>(field: &str, Content(parts): Content<'a>) -> AppResult<(String, Vec<RawText<'a>>)> {
     let (mut text, mut urls) = (String::new(), Vec::new());
     for Part(part) in parts {
         match (part.kind.as_str(), part.image_url) {
@@ -344,9 +372,15 @@ fn read_content(field: &str, Content(parts): Content) -> AppResult<(String, Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::http::envelope::read_json;
 
     async fn messages(json: Value) -> Result<Vec<Turn>, V1Error> {
-        read_messages(serde_json::from_value(json).unwrap(), 40).await
+        let body = Bytes::from(json.to_string());
+        let (turns, shown) = read_messages(read_json(&body)?, &body, 40)?;
+        let terms = Terms::default();
+        let mut wanted = Wanted { turns, shown, is_stream: false, with_usage: false, terms, own_limit: None };
+        wanted.look().await?;
+        Ok(wanted.turns)
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@ async fn id_of(user: &User) -> UserId {
 
 /// What the server has of a message whose hold was made, by a server that was killed right then.
 async fn held_by_the_dead(app: &TestApp, user: UserId, message: &str, lease: i64, id: WorkId) {
-    let request = ChatRequest { message: message.to_owned(), ..ChatRequest::default() };
+    let request: ChatRequest = ChatRequest { message: message.to_owned(), ..ChatRequest::default() };
     let body = serde_json::to_vec(&request).unwrap();
     let hold = NewHold {
         id,

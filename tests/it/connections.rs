@@ -10,6 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::fake_openai::FakeOpenAi;
+use crate::program::{Program, variables};
 use crate::support::{TestApp, User, answer};
 
 /// Whatever comes until the server closes the connection, which it has to within half a minute.
@@ -214,4 +216,37 @@ async fn only_so_many_large_bodies_are_read_at_once() {
     let body = json!({"message": "hi", "images": ["x".repeat(LARGE)]});
     let (status, told): (u16, Value) = users[2].post_json("/api/chat", &body).await;
     assert_eq!((status, told["field"].as_str()), (400, Some("images")), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_is_in_memory_once() {
+    let upstream = FakeOpenAi::start().await;
+    let program = Program::start(variables(&upstream, &[])).await;
+    let mut user = User::new(program.addr);
+    user.register().await;
+    user.chat("hi").await;
+    // A password takes some, and is done.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    program.peak_memory();
+    let quiet = program.peak_memory();
+    let image = format!("data:image/png;base64,{}", "iVBORw0KGgoAAAA/".repeat(LARGE / 16));
+    let shown = json!({"type": "image_url", "image_url": {"url": &image}});
+    let asked = json!({"model": "tessera", "messages": [{"role": "user", "content": [shown]}]}).to_string();
+    let sent = json!({"message": "hi", "images": [&image]}).to_string();
+    for (path, body) in [
+        ("/api/chat", sent.clone()),
+        ("/api/chat", sent.replace('/', "\\/")),
+        ("/v1/chat/completions", asked.clone()),
+        ("/v1/chat/completions", asked.replace('/', "\\/")),
+    ] {
+        let length = body.len();
+        let request =
+            user.post(path).header("content-type", "application/json").header("idempotency-key", "k").body(body);
+        let (status, told) = crate::support::answer(request).await;
+        assert!(status == 400 && told.to_string().contains("4 MiB"), "{told}");
+        let taken = program.peak_memory().saturating_sub(quiet);
+        // With what is decoded of it, and what the last one took and was not given back yet.
+        assert!(taken < length * 2, "{path}: {taken} of {length}");
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+    }
 }

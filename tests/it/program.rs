@@ -99,6 +99,16 @@ impl Program {
         panic!("the server did not start");
     }
 
+    /// The most bytes that were resident since this was asked last.
+    pub fn peak_memory(&self) -> usize {
+        let folder = Path::new("/proc").join(self.child.id().to_string());
+        let status = std::fs::read_to_string(folder.join("status")).unwrap();
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")).unwrap();
+        // Of what `clear_refs` knows, this sets the peak to what is resident now.
+        std::fs::write(folder.join("clear_refs"), "5").unwrap();
+        kib.parse::<usize>().unwrap() * 1024
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         _ = self.child.kill();

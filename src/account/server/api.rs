@@ -69,7 +69,7 @@ async fn register(
     State(account): State<Account>,
     address: ClientAddress,
     jar: CookieJar,
-    ApiJson(form, _): ApiJson<CredentialsForm>,
+    ApiJson(form): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
     let session = account.register(address, form).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });
@@ -89,7 +89,7 @@ async fn login(
     State(account): State<Account>,
     address: ClientAddress,
     jar: CookieJar,
-    ApiJson(form, _): ApiJson<CredentialsForm>,
+    ApiJson(form): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
     let session = account.login(address, device_of(&account, &jar), form).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });

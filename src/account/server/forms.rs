@@ -13,8 +13,9 @@ use super::Account;
 use super::caller::Caller;
 use crate::document::response::error_page;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::envelope::{ApiError, unread};
+use crate::platform::http::envelope::ApiError;
 use crate::platform::http::fields::read_fields;
+use crate::platform::http::uploads::unread;
 use crate::platform::site::Site;
 use crate::ui::Theme;
 

@@ -49,7 +49,7 @@ async fn list(State(account): State<Account>, Person(caller): Person) -> ApiResu
 async fn create(
     State(account): State<Account>,
     Person(caller): Person,
-    ApiJson(request, _): ApiJson<ApiKeyRequest>,
+    ApiJson(request): ApiJson<ApiKeyRequest>,
 ) -> Result<Response, ApiError> {
     let key = account.create_key(caller.id, request).await?;
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Answer(key)).into_response())

@@ -220,7 +220,7 @@ async fn change(
     State(chat): State<Chat>,
     caller: Caller,
     PathId(id): PathId<ConversationId>,
-    ApiJson(change, _): ApiJson<ConversationChange>,
+    ApiJson(change): ApiJson<ConversationChange>,
 ) -> ApiResult<Nothing> {
     chat.change_conversation(caller.id, id, change).await?;
     Ok(Answer(Nothing {}))
@@ -245,7 +245,7 @@ async fn branch(
     State(chat): State<Chat>,
     caller: Caller,
     PathId(id): PathId<ConversationId>,
-    ApiJson(body, _): ApiJson<BranchBody>,
+    ApiJson(body): ApiJson<BranchBody>,
 ) -> Result<Response, ApiError> {
     let until = body.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))?;
     let branch = chat.branch_conversation(&caller, id, until).await?;

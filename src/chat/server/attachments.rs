@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use tokio::sync::Semaphore;
-
 use super::Chat;
+use super::image_text::ImageText;
 use super::providers::Turn;
 use super::store::ChatStore;
 use crate::chat::ImageRef;
 use crate::images::server::picture::{self, PictureError};
 use crate::images::server::room::SentImages;
-use crate::platform::base64::decode_leniently;
+use crate::platform::base64::{Undecoded, decode_leniently};
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::uploads::off_the_runtime;
 use crate::platform::ids::{AttachmentId, UserId};
 use crate::platform::image_type::ImageType;
+use async_trait::async_trait;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
 /// Images of one message, at most.
 const MOST: usize = 4;
@@ -27,9 +27,6 @@ const LARGEST: usize = 4 * 1024 * 1024;
 const ALL: usize = MOST * LARGEST;
 /// What a request with images may weigh: Base64 makes four bytes of three.
 pub const MAX_BODY: usize = ALL / 3 * 4 + 64 * 1024;
-
-/// How many requests have their images decoded at once: each may take a hundred megabytes for a moment.
-static DECODING: Semaphore = Semaphore::const_new(2);
 
 /// An image with its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,38 +64,36 @@ pub(super) enum Sent {
     Before(AttachmentId),
 }
 
-/// Reads the images of a request: each a data URL, or the id of one that was sent before.
+/// Reads the images of a request: each a data URL, or the id of one that was sent before. Of what they were sent as, nothing
+/// is left afterwards.
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `images`.
-pub(super) async fn read(sent: Vec<String>) -> AppResult<Vec<Sent>> {
+pub(super) async fn read(sent: Vec<ImageText>) -> AppResult<Vec<Sent>> {
     if sent.len() > MOST {
         return Err(invalid(format!("Messages can have up to {MOST} images.")));
     }
     if sent.is_empty() {
         return Ok(Vec::new());
     }
-    // Megabytes are work for a core, not for the async threads; and a small file may hold a large picture.
-    let turn = DECODING.acquire().await.map_err(|_| AppError::Internal)?;
-    let read = tokio::task::spawn_blocking(move || {
-        // It goes with the work, which goes on when nobody waits for it any more.
-        let _turn = turn;
-        let read_one = |(number, text): (usize, &String)| match text.parse() {
+    // A small file may hold a large picture.
+    off_the_runtime(move || {
+        let read_one = |(number, text): (usize, ImageText)| match text.as_str().parse() {
             Ok(id) => Ok(Sent::Before(id)),
-            Err(_) => read_data_url(text)
+            Err(_) => read_data_url(text.as_str())
                 .map(Sent::New)
                 .map_err(|problem| invalid(format!("Image {} {problem}.", number + 1))),
         };
-        sent.iter().enumerate().map(read_one).collect()
-    });
-    read.await.map_err(|_| AppError::Internal)?
+        sent.into_iter().enumerate().map(read_one).collect()
+    })
+    .await?
 }
 
 /// Reads images that are all there: data URLs.
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `images`.
-pub async fn read_data_urls(urls: Vec<String>) -> AppResult<Vec<Image>> {
+pub async fn read_data_urls(urls: Vec<ImageText>) -> AppResult<Vec<Image>> {
     let known = |sent| match sent {
         Sent::New(image) => Ok(image),
         Sent::Before(_) => Err(invalid("An image is a data URL such as data:image/png;base64,….".to_owned())),
@@ -178,10 +173,10 @@ fn invalid(message: String) -> AppError {
 fn read_data_url(text: &str) -> Result<Image, String> {
     const FORM: &str = "is not a data URL such as data:image/png;base64,…, nor the id of an image";
     let data = base64_of(text.trim()).ok_or_else(|| FORM.to_owned())?;
-    let bytes = decode_leniently(data).ok_or_else(|| "is not valid Base64".to_owned())?;
-    if bytes.len() > LARGEST {
-        return Err(too_large());
-    }
+    let bytes = decode_leniently(data.as_bytes(), LARGEST).map_err(|why| match why {
+        Undecoded::Malformed => "is not valid Base64".to_owned(),
+        Undecoded::TooLong => too_large(),
+    })?;
     if ImageType::sniff(&bytes).is_none() {
         return Err("is not a PNG, JPEG, WebP or GIF".to_owned());
     }

@@ -13,6 +13,7 @@ mod export;
 mod formulas;
 pub mod highlight;
 pub mod image_messages;
+pub mod image_text;
 mod order;
 mod overview_api;
 pub mod page;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::future::ready;
 use futures::{FutureExt, StreamExt, stream};
@@ -12,21 +12,24 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Chat;
 use super::events::error_event;
+use super::image_text::{ImageText, RawText};
 use super::send::Accepted;
 use crate::account::server::caller::{SPEND, Scoped};
 use crate::api_docs::Spending;
 use crate::chat::{ChatAnswer, ChatEvent, ChatRequest};
 use crate::generation::encode;
 use crate::i18n::{current_language, in_language};
-use crate::platform::error::AppError;
+use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::accept::wants_event_stream;
 use crate::platform::http::envelope::{
-    Answer, ApiError, ApiJson, Envelope, KEEP_ALIVE, event_stream, idempotency_key, with_quota_of_success,
+    Answer, ApiError, Envelope, JsonBody, KEEP_ALIVE, idempotency_key, read_json, with_quota_of_success,
 };
+use crate::platform::http::event_stream::{Event, event_stream};
 use crate::platform::http::keep_alive::keep_alive;
 use crate::platform::http::request_id::{current_request_id, in_request};
+use crate::platform::http::uploads::on_bytes;
 use crate::platform::ids::{MessageId, UserId};
-use crate::platform::jobs::{JobEvent, Position};
+use crate::platform::jobs::Position;
 use crate::platform::limits::Slot;
 
 /// Send a message and get a reply.
@@ -42,9 +45,10 @@ pub(super) async fn send(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<SPEND>,
     headers: HeaderMap,
-    ApiJson(request, body): ApiJson<ChatRequest>,
+    JsonBody { bytes, permit }: JsonBody,
 ) -> Result<Response, ApiError> {
     let begun = Instant::now();
+    let request = on_bytes(bytes.len(), move || read_request(&bytes)).await??;
     let key = idempotency_key(&headers)?;
     // Before anything is held.
     let slot = wants_event_stream(&headers).then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
@@ -52,8 +56,8 @@ pub(super) async fn send(
     let asked = chat.clone();
     let sending = in_request(current_request_id(), async move {
         let accepted = asked.send_message(&caller, request, key).await;
-        // What may be megabytes is stored; the answer may take minutes.
-        drop(body);
+        // What was sent is stored; the answer may take minutes.
+        drop(permit);
         accepted
     });
     let mut sending = sending.boxed();
@@ -85,11 +89,19 @@ pub(super) async fn send(
                 let refused = |error| stream::once(ready(Arc::new(encode(&error_event(&error), 0)))).boxed();
                 events.await.unwrap_or_else(refused)
             });
-            let events = stream::once(events).flatten().map(|event| to_event(&event));
-            let first = stream::once(ready(Event::default().comment("")));
+            let events = stream::once(events).flatten().map(|event| Event::from(&*event));
+            let first = stream::once(ready(Event::comment()));
             Ok(event_stream(first.chain(events), Some(slot)))
         }
     }
+}
+
+/// The images in it stay parts of the body.
+fn read_request(body: &Bytes) -> AppResult<ChatRequest<ImageText>> {
+    let ChatRequest { message, provider, model, conversation_id, fresh, replaces, images, system_prompt } =
+        read_json::<ChatRequest<RawText>>(body)?;
+    let images = images.into_iter().map(|image| image.kept_by(body)).collect();
+    Ok(ChatRequest { message, provider, model, conversation_id, fresh, replaces, images, system_prompt })
 }
 
 /// 204 tells a browser's `EventSource` to stop asking.
@@ -103,9 +115,5 @@ pub(super) async fn stream_reply(
     let Some(events) = chat.subscribe(user, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    Ok(event_stream(events.map(|event| to_event(&event)), Some(slot)))
-}
-
-fn to_event(event: &JobEvent) -> Event {
-    Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data)
+    Ok(event_stream(events.map(|event| Event::from(&*event)), Some(slot)))
 }

@@ -6,7 +6,6 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::StreamExt;
@@ -34,9 +33,10 @@ use crate::images::{
 };
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{
-    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, event_stream, idempotency_key, page_limit,
-    with_quota, with_quota_of_success,
+    Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, idempotency_key, page_limit, with_quota,
+    with_quota_of_success,
 };
+use crate::platform::http::event_stream::{Event, event_stream};
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::http::keep_alive::keep_alive;
 use crate::platform::ids::{ImageId, UserId};
@@ -86,7 +86,7 @@ async fn make(
     State(images): State<Images>,
     Scoped(caller): Scoped<SPEND>,
     headers: HeaderMap,
-    ApiJson(request, _): ApiJson<ImageRequest>,
+    ApiJson(request): ApiJson<ImageRequest>,
 ) -> Result<Response, ApiError> {
     let begun = Instant::now();
     // Over the parsed request, so that white space between the fields does not matter.
@@ -178,7 +178,7 @@ async fn change(
     State(images): State<Images>,
     caller: Caller,
     PathId(id): PathId<ImageId>,
-    ApiJson(change, _): ApiJson<ImageChange>,
+    ApiJson(change): ApiJson<ImageChange>,
 ) -> ApiResult<Image> {
     Ok(Answer(images.change_image(caller.id, id, change).await?))
 }
@@ -199,7 +199,7 @@ async fn delete(State(images): State<Images>, caller: Caller, PathId(id): PathId
 async fn delete_several(
     State(images): State<Images>,
     caller: Caller,
-    ApiJson(selection, _): ApiJson<ImageSelection>,
+    ApiJson(selection): ApiJson<ImageSelection>,
 ) -> ApiResult<DeletedImages> {
     let ids: Result<Vec<ImageId>, _> = selection.ids.iter().map(|id| id.parse()).collect();
     let ids = ids.map_err(|_| AppError::invalid("ids", "One of these is not an id."))?;
@@ -226,9 +226,7 @@ async fn watch(
     let Some(events) = images.subscribe(caller.id, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let events =
-        events.map(|event| Event::default().id(event.position.to_event_id()).event(&event.name).data(&event.data));
-    Ok(event_stream(events, Some(slot)))
+    Ok(event_stream(events.map(|event| Event::from(&*event)), Some(slot)))
 }
 
 /// Stop creating an image.

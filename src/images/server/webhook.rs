@@ -17,8 +17,9 @@ use super::providers::replicate::{WebhookError, read_report, verify};
 use crate::api_docs::Refusal;
 use crate::platform::db::now_millis;
 use crate::platform::error::AppError;
-use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing, unread};
+use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing};
 use crate::platform::http::fields::ApiQuery;
+use crate::platform::http::uploads::unread;
 use crate::platform::ids::ImageId;
 
 /// A report repeats the input of a prediction and has logs, but no files.

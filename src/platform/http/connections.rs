@@ -14,6 +14,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -142,9 +145,9 @@ async fn serve_connection(
     let io = TokioIo::new(Watched { stream, pulse: pulse.clone() });
     let (its_pulse, its_limits) = (pulse.clone(), limits.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let running = its_pulse.clone().begin(request.version());
-        let limits = its_limits.clone();
-        let mut request = request.map(|body| Body::new(PacedBody::new(body, limits)));
+        let running = Arc::new(its_pulse.clone().begin(request.version()));
+        let (limits, its_running) = (its_limits.clone(), running.clone());
+        let mut request = request.map(|body| Body::new(PacedBody::new(body, limits, its_running)));
         request.extensions_mut().insert(ConnectInfo(peer));
         let app = app.clone();
         async move {
@@ -156,21 +159,24 @@ async fn serve_connection(
     builder.http1().max_buf_size(MAX_HEAD);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(limits.head).keep_alive_timeout(limits.stall);
     let mut connection = pin!(builder.serve_connection(io, service));
-    let mut was_told = false;
+    // They are looked at only when they have something to say, and not with every piece of a stream.
+    let mut ends: FuturesUnordered<BoxFuture<'_, Option<&str>>> = FuturesUnordered::new();
+    ends.push(pulse.over(&limits).map(Some).boxed());
+    ends.push(closing.cancelled().map(|()| None).boxed());
     loop {
         tokio::select! {
+            biased;
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%peer, %error, "a connection broke");
                 }
                 return;
             }
-            why = pulse.over(&limits) => {
-                tracing::debug!(%peer, why, "a connection took too long");
-                return;
-            }
-            () = closing.cancelled(), if !was_told => {
-                was_told = true;
+            Some(end) = ends.next() => {
+                if let Some(why) = end {
+                    tracing::debug!(%peer, why, "a connection took too long");
+                    return;
+                }
                 connection.as_mut().graceful_shutdown();
             }
         }

@@ -1,27 +1,25 @@
 //! The envelope of the HTTP API: `{"success":true,"data":…}` and `{"success":false,"error":…,"code":…}`.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures::{Stream, StreamExt};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::request_id::current_request_id;
-use super::uploads::UploadPermit;
+use super::uploads::{UploadPermit, unread};
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::limits::{Quota, Slot};
+use crate::platform::limits::Quota;
 
 /// A successful answer.
 pub struct Answer<T>(pub T);
@@ -158,7 +156,11 @@ pub fn with_quota_of_success(response: Response, quota: Quota) -> Response {
 }
 
 /// The bytes of a JSON body, not read yet. They may be many: who has no more use for them drops them.
-pub struct JsonBody(pub axum::body::Bytes);
+pub struct JsonBody {
+    pub bytes: Bytes,
+    /// The right to have so many of them, and what is made of them, in memory.
+    pub permit: Option<UploadPermit>,
+}
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
@@ -168,39 +170,33 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         if !is_json(request.headers()) {
             return Err(AppError::UnsupportedMedia("application/json".to_owned()).into());
         }
-        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(unread)?;
-        Ok(Self(match permit {
-            Some(permit) => permit.bind(bytes),
-            None => bytes,
-        }))
+        let bytes = match &permit {
+            Some(permit) => permit.read(request.into_body()).await?,
+            None => Bytes::from_request(request, state).await.map_err(unread)?,
+        };
+        Ok(Self { bytes, permit })
     }
 }
 
-/// A JSON body, and its bytes: who has no more use for them drops them, as there may be many. What is wrong with it is said
-/// in the envelope.
-pub struct ApiJson<T>(pub T, pub axum::body::Bytes);
+/// A JSON body. What is wrong with it is said in the envelope.
+pub struct ApiJson<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let JsonBody(bytes) = JsonBody::from_request(request, state).await?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| {
-            AppError::invalid("body", format!("The body is not the JSON that is expected here: {error}."))
-        })?;
-        Ok(Self(value, bytes))
+        let body = JsonBody::from_request(request, state).await?;
+        Ok(Self(read_json(&body.bytes)?))
     }
 }
 
-/// Why a body could not be read.
-#[must_use]
-pub fn unread(rejection: BytesRejection) -> AppError {
-    match rejection {
-        BytesRejection::FailedToBufferBody(failure) if failure.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            AppError::TooLarge
-        }
-        _ => AppError::invalid("body", "The body could not be read."),
-    }
+/// Reads JSON.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `body`.
+pub fn read_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> AppResult<T> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| AppError::invalid("body", format!("The body is not the JSON that is expected here: {error}.")))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -229,22 +225,6 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// For what leaves as it comes: kept by nobody, and changed by no proxy, as one that compresses holds it back.
 pub const UNCHANGED: &str = "no-store, no-transform";
-
-/// An event stream whose events leave as they come, whatever proxy is between. It keeps the slot as long as it lives.
-pub fn event_stream<S>(events: S, slot: Option<Slot>) -> Response
-where
-    S: Stream<Item = Event> + Send + 'static,
-{
-    let events = events.map(move |event| {
-        _ = &slot;
-        Ok::<_, Infallible>(event)
-    });
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(UNCHANGED));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    response
-}
 
 /// The `Idempotency-Key` of a request.
 ///

@@ -5,6 +5,7 @@ pub mod accept;
 pub mod config;
 pub mod connections;
 pub mod envelope;
+pub mod event_stream;
 pub mod fields;
 pub mod host;
 pub mod keep_alive;

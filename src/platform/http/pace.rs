@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -19,7 +20,11 @@ use super::connections::ConnectionLimits;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What a connection waits for, and since when.
-pub(super) struct Pulse(Mutex<Phase>);
+pub(super) struct Pulse {
+    phase: Mutex<Phase>,
+    /// The client takes nothing: told here too, so that writing needs no lock while it does.
+    is_blocked: AtomicBool,
+}
 
 struct Phase {
     /// Requests that have come and are not answered.
@@ -37,17 +42,13 @@ struct Phase {
 impl Pulse {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(Phase {
-            running: 0,
-            head_since: Some(now),
-            answered: now,
-            blocked_since: None,
-            is_multiplexed: false,
-        }))
+        let phase =
+            Phase { running: 0, head_since: Some(now), answered: now, blocked_since: None, is_multiplexed: false };
+        Self { phase: Mutex::new(phase), is_blocked: AtomicBool::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Phase> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn begin(self: Arc<Self>, version: Version) -> Running {
@@ -67,14 +68,17 @@ impl Pulse {
         }
     }
 
+    /// When it was answered is noted at the end of an answer; only a client that has taken nothing meanwhile is later.
     fn has_written<T>(&self, written: &Poll<io::Result<T>>) {
-        let mut phase = self.lock();
-        if written.is_pending() {
-            phase.blocked_since.get_or_insert_with(Instant::now);
-        } else {
-            phase.blocked_since = None;
-            phase.answered = Instant::now();
+        let is_blocked = written.is_pending();
+        if is_blocked == self.is_blocked.load(Ordering::Relaxed) {
+            return;
         }
+        self.is_blocked.store(is_blocked, Ordering::Relaxed);
+        let now = Instant::now();
+        let mut phase = self.lock();
+        phase.blocked_since = is_blocked.then_some(now);
+        phase.answered = now;
     }
 
     /// Waits until a time is over.
@@ -101,7 +105,7 @@ impl Pulse {
     }
 }
 
-/// A request that is not answered yet.
+/// A request that is not answered yet, or whose body still comes.
 pub(super) struct Running(Arc<Pulse>);
 
 impl Drop for Running {
@@ -162,11 +166,11 @@ impl AsyncWrite for Watched {
 /// The body of an answer: the request is answered when it has gone.
 pub(super) struct AnswerBody {
     body: Body,
-    _running: Running,
+    _running: Arc<Running>,
 }
 
 impl AnswerBody {
-    pub(super) const fn new(body: Body, running: Running) -> Self {
+    pub(super) const fn new(body: Body, running: Arc<Running>) -> Self {
         Self { body, _running: running }
     }
 }
@@ -196,11 +200,13 @@ pub(super) struct PacedBody {
     waited: Duration,
     /// Since when somebody waits, and until when they do.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// What is refused may be answered long before all of it has come.
+    _running: Arc<Running>,
 }
 
 impl PacedBody {
-    pub(super) const fn new(body: Incoming, limits: Arc<ConnectionLimits>) -> Self {
-        Self { body, limits, came: 0, waited: Duration::ZERO, waiting: None }
+    pub(super) const fn new(body: Incoming, limits: Arc<ConnectionLimits>, running: Arc<Running>) -> Self {
+        Self { body, limits, came: 0, waited: Duration::ZERO, waiting: None, _running: running }
     }
 
     /// For how long one may wait now.

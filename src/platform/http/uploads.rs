@@ -1,17 +1,20 @@
 //! Large bodies: how many are in memory at once.
 //!
-//! A body is read into memory as a whole, and what is made of it takes as much again. So whoever sends a large one first
-//! gets a permit for its length: one body at a time for each user, and so many bytes for all.
+//! A body is read into memory as a whole, once. So whoever sends a large one first gets a permit for its length: one body at a
+//! time for each user, and so many bytes for all. What is made of it is work for a core, and not for the threads that all
+//! requests share; and what is refused has to leave time for others too.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::platform::ids::UserId;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use futures::StreamExt;
+use http_body_util::LengthLimitError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::limits::{Slot, Slots};
@@ -22,6 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_PER_USER: usize = 8;
 /// What permits are counted in.
 const UNIT: usize = 1024;
+/// What is less is read where it comes.
+const SMALL: usize = 64 * 1024;
+/// Bytes a second of all bodies together that nobody wants.
+const UNWANTED_RATE: u32 = 64 * 1024 * 1024;
+/// So many of one of them are read before it is the turn of another.
+const UNWANTED_PIECE: usize = 256 * 1024;
+
+/// How many large bodies and images are worked on at once.
+static WORKING: Semaphore = Semaphore::const_new(2);
+/// Whose turn it is of the bodies that nobody wants: first come, first served.
+static UNWANTED: Semaphore = Semaphore::const_new(1);
 
 /// The permits. Cheap to clone.
 #[derive(Clone)]
@@ -35,9 +49,10 @@ pub struct Uploads {
 
 /// The right to have a body in memory. It goes with the body.
 #[derive(Clone)]
-pub struct UploadPermit(#[expect(dead_code, reason = "it is held, not read")] Arc<Held>);
+pub struct UploadPermit(Arc<Held>);
 
 struct Held {
+    largest: usize,
     /// None: nobody is known to send it.
     _turn: Option<Turn>,
     _room: OwnedSemaphorePermit,
@@ -84,7 +99,7 @@ impl Uploads {
                 None => None,
             };
             let room = self.room.clone().acquire_many_owned(units).await.ok()?;
-            Some(UploadPermit(Arc::new(Held { _turn: turn, _room: room })))
+            Some(UploadPermit(Arc::new(Held { largest: self.largest, _turn: turn, _room: room })))
         };
         timeout(self.patience, admitted).await.ok().flatten().ok_or(AppError::Unavailable)
     }
@@ -113,9 +128,22 @@ impl Drop for Turn {
 }
 
 impl UploadPermit {
-    /// A body that has this permit as long as it is in memory.
-    #[must_use]
-    pub fn bind(self, bytes: Bytes) -> Bytes {
+    /// Reads a body into one piece of memory, of which no more is taken than comes. It has this permit as long as any part of it
+    /// is there.
+    ///
+    /// # Errors
+    /// [`AppError::TooLarge`], [`AppError::InvalidInput`] naming `body`.
+    pub async fn read(&self, body: Body) -> AppResult<Bytes> {
+        let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
+        let mut whole = Vec::with_capacity(most.map_or(self.0.largest, |most| most.min(self.0.largest)));
+        let mut pieces = body.into_data_stream();
+        while let Some(piece) = pieces.next().await {
+            whole.extend_from_slice(&piece.map_err(unread)?);
+        }
+        Ok(self.clone().bind(whole.into()))
+    }
+
+    fn bind(self, bytes: Bytes) -> Bytes {
         struct Bound {
             bytes: Bytes,
             _permit: UploadPermit,
@@ -129,13 +157,57 @@ impl UploadPermit {
     }
 }
 
+/// Why a body could not be read.
+#[must_use]
+pub fn unread(error: impl Error + 'static) -> AppError {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return AppError::TooLarge;
+        }
+        cause = error.source();
+    }
+    AppError::invalid("body", "The body could not be read.")
+}
+
 /// Lets a body that nobody wants come to its end: a client that is still sending would else see a broken connection and
-/// not the answer.
+/// not the answer. It comes slowly where there are many of them, so that sending them is no way to keep a server busy.
 pub fn discard(body: Body) {
     tokio::spawn(async move {
         let mut body = body.into_data_stream();
-        while let Some(Ok(_)) = body.next().await {}
+        let mut came = 0;
+        while let Some(Ok(bytes)) = body.next().await {
+            came += bytes.len();
+            if came >= UNWANTED_PIECE {
+                drop(bytes);
+                let Ok(_turn) = UNWANTED.acquire().await else { return };
+                sleep(Duration::from_secs(1) * u32::try_from(came).unwrap_or(u32::MAX) / UNWANTED_RATE).await;
+                came = 0;
+            }
+        }
     });
+}
+
+/// Does work of megabytes: at once where there are few bytes, else as [`off_the_runtime`].
+///
+/// # Errors
+/// [`AppError::Internal`] where it panics.
+pub async fn on_bytes<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> AppResult<T> {
+    if bytes <= SMALL { Ok(work()) } else { off_the_runtime(work).await }
+}
+
+/// Does work for a core, not for the threads that all requests share; only some of it at once. It goes on when nobody waits
+/// for it any more, and so does its turn.
+///
+/// # Errors
+/// [`AppError::Internal`] where it panics.
+pub async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> AppResult<T> {
+    let turn = WORKING.acquire().await.map_err(|_| AppError::Internal)?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    done.await.map_err(|_| AppError::Internal)
 }
 
 #[cfg(test)]
@@ -178,6 +250,39 @@ mod tests {
         }
         assert!(matches!(uploads.admit(Some(ada), Some(1)).await.err(), Some(AppError::RateLimited { .. })));
         assert!(uploads.admit(Some(UserId::now_v7()), Some(1)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn bodies_that_nobody_wants_come_to_their_ends_no_faster_than_all_of_them_may() {
+        const EACH: usize = 4 * 1024 * 1024;
+        let begun = tokio::time::Instant::now();
+        let (over, mut all_over) = tokio::sync::mpsc::channel::<()>(1);
+        for _ in 0..6 {
+            let over = over.clone();
+            let pieces = (0..EACH / SMALL).map(move |_| {
+                _ = &over;
+                Ok::<_, std::convert::Infallible>(Bytes::from(vec![0; SMALL]))
+            });
+            discard(Body::from_stream(futures::stream::iter(pieces)));
+        }
+        drop(over);
+        assert_eq!(all_over.recv().await, None);
+        // 24 MiB.
+        assert!(begun.elapsed() >= Duration::from_millis(350), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_one_piece_of_memory_and_its_work_is_nothing_for_the_runtime() {
+        let pieces = (0..100).map(|_| Ok::<_, std::convert::Infallible>(Bytes::from_static(&[7; 10_000])));
+        let permit = Uploads::new(2_000_000, 1).admit(None, None).await.unwrap();
+        let body = Body::from_stream(futures::stream::iter(pieces));
+        assert_eq!(permit.read(body).await.unwrap(), vec![7; 1_000_000]);
+        let limited = Body::new(http_body_util::Limited::new(Body::from(vec![7; 1_000]), 999));
+        assert_eq!(permit.read(limited).await, Err(AppError::TooLarge));
+        let thread = || std::thread::current().id();
+        assert_eq!(on_bytes(SMALL, thread).await.unwrap(), thread());
+        assert_ne!(on_bytes(SMALL + 1, thread).await.unwrap(), thread());
+        assert_eq!(off_the_runtime(|| panic!("on purpose")).await, Err::<(), _>(AppError::Internal));
     }
 
     #[tokio::test]

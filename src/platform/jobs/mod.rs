@@ -7,7 +7,7 @@ mod feed;
 mod redis;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::http::HeaderMap;
@@ -148,13 +148,19 @@ impl Job {
     /// The events from the beginning and on until the job ends.
     pub fn watch(self: Arc<Self>) -> impl Stream<Item = Arc<JobEvent>> + Send + 'static {
         let progress = self.progress.subscribe();
-        stream::unfold((self, progress, 0), |(job, mut progress, next)| async move {
-            let seen = *progress.wait_for(|progress| progress.events > next || progress.closed).await.ok()?;
-            if seen.events <= next {
-                return None;
+        // What has come meanwhile is taken at once: often it is a handful of tokens.
+        let ready = VecDeque::<Arc<JobEvent>>::new();
+        stream::unfold((self, progress, ready, 0), |(job, mut progress, mut ready, mut next)| async move {
+            if ready.is_empty() {
+                let seen = *progress.wait_for(|progress| progress.events > next || progress.closed).await.ok()?;
+                if seen.events <= next {
+                    return None;
+                }
+                let log = job.log.lock().unwrap_or_else(PoisonError::into_inner);
+                ready.extend(log.get(next..)?.iter().cloned());
+                next = log.len();
             }
-            let event = job.log.lock().unwrap_or_else(PoisonError::into_inner).get(next).cloned()?;
-            Some((event, (job, progress, next + 1)))
+            Some((ready.pop_front()?, (job, progress, ready, next)))
         })
     }
 }

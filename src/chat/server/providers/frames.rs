@@ -5,6 +5,7 @@
 
 use std::mem::take;
 
+use memchr::memchr2;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
@@ -45,7 +46,7 @@ impl Frames {
                 rest = &rest[1..];
                 continue;
             }
-            let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+            let end = memchr2(b'\r', b'\n', rest);
             let piece = &rest[..end.unwrap_or(rest.len())];
             if self.line.len() + piece.len() + self.data.len() + self.loose.len() > MOST {
                 return Err(TooLarge);
@@ -114,7 +115,10 @@ impl Frames {
     fn end_event(&mut self, each: &mut impl FnMut(Place, &str)) {
         if !self.data.is_empty() {
             // Lines end at ASCII bytes, which are never part of a longer character, so none was cut in two.
-            each(Place::Event, &String::from_utf8_lossy(&self.data));
+            match std::str::from_utf8(&self.data) {
+                Ok(text) => each(Place::Event, text),
+                Err(_) => each(Place::Event, &String::from_utf8_lossy(&self.data)),
+            }
             self.data.clear();
         }
     }

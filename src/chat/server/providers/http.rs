@@ -44,7 +44,8 @@ struct Reading {
 /// Turns the body of an answer into tokens.
 pub(super) fn read_answer(response: Response, read: ReadPiece) -> TokenStream {
     let bytes = response.bytes_stream().boxed();
-    let reading = Reading { bytes, decoder: Decoder::new(read), endings: 0, until: Instant::now() };
+    // In a box: it goes from hand to hand with every event.
+    let reading = Box::new(Reading { bytes, decoder: Decoder::new(read), endings: 0, until: Instant::now() });
     stream::unfold(reading, |mut reading| async move {
         loop {
             if let Some(event) = reading.decoder.next() {

@@ -12,6 +12,7 @@ use super::attachments::{self, Image, Sent};
 use super::context::{HISTORY, build_context};
 use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
+use super::image_text::ImageText;
 use super::order::{choose_seeing, only_formatting, only_seeing};
 use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, ReplyJob, picked_model};
@@ -20,9 +21,10 @@ use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
 use crate::chat::{ChatRequest, DoneEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, check_key, choose_order, outlive_handler};
+use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, check_key_of, choose_order, outlive_handler};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::uploads::on_bytes;
 use crate::platform::ids::{ConversationId, MessageId};
 use crate::platform::limits::Quota;
 
@@ -47,7 +49,7 @@ impl Chat {
     pub async fn send_message(
         &self,
         caller: &Caller,
-        mut request: ChatRequest,
+        mut request: ChatRequest<ImageText>,
         idempotency_key: Option<String>,
     ) -> AppResult<Accepted> {
         let text = check_message(self, &request.message)?;
@@ -65,8 +67,13 @@ impl Chat {
         let system_prompt = request.system_prompt.as_deref().map(check_system_prompt).transpose()?;
         request.system_prompt = system_prompt.filter(|prompt| !prompt.is_empty());
         let idempotency = match idempotency_key {
-            // Over the parsed request, so that white space between the fields does not matter.
-            Some(key) => Some(check_key(key, &serde_json::to_vec(&request).map_err(|_| AppError::Internal)?)?),
+            Some(key) => {
+                let bytes = request.images.iter().map(ImageText::len).sum();
+                let (checked, checked_request) =
+                    on_bytes(bytes, move || (check_key_of(key, &request), request)).await?;
+                request = checked_request;
+                Some(checked?)
+            }
             None => None,
         };
         if image_messages::read_command(&text).is_some() {
@@ -351,7 +358,7 @@ fn check_message(chat: &Chat, message: &str) -> AppResult<String> {
 }
 
 /// Only a model that is listed can be named, by whoever has it: the price is that of what is listed.
-fn check_model(request: &ChatRequest, picked: Option<&Arc<GuardedProvider>>) -> AppResult<()> {
+fn check_model(request: &ChatRequest<ImageText>, picked: Option<&Arc<GuardedProvider>>) -> AppResult<()> {
     let Some(model) = &request.model else { return Ok(()) };
     let Some(provider) = picked.filter(|_| request.provider.is_some()) else {
         return Err(AppError::invalid("model", "A model needs its provider: send both."));

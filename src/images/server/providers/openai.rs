@@ -6,9 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -21,6 +18,7 @@ use crate::generation::{
 };
 use crate::images::AspectRatio;
 use crate::images::server::body::read_body;
+use crate::platform::base64::{Undecoded, decode_leniently};
 use crate::platform::config::Reader;
 use crate::platform::lenient::{self, All, Odd};
 
@@ -67,13 +65,6 @@ impl ProviderConfig<dyn ImageProvider> for OpenAiImageConfig {
 const MAX_ANSWER: usize = MAX_BYTES.div_ceil(3) * 4 / 16 * 17 + 64 * 1024;
 /// What can be left out where a server does not take it.
 const OPTIONAL: &[&str] = &["response_format", "size", "n", "output_format"];
-/// With padding or without.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 /// These models take minutes.
 const LONGEST: Duration = Duration::from_mins(5);
 
@@ -231,16 +222,12 @@ fn read_answer(body: &[u8]) -> Result<Source, ProviderError> {
 fn read_base64(text: &str) -> Result<Source, ProviderError> {
     let is_url = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
     let text = if is_url { text.split_once(',').map_or("", |(_, data)| data) } else { text };
-    let letters = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| match byte {
-        b'-' => b'+',
-        b'_' => b'/',
-        byte => byte,
-    });
-    let bytes = BASE64.decode(letters.collect::<Vec<_>>());
-    let bytes = bytes.map_err(|_| ProviderError::Malformed("the picture is not Base64".to_owned()))?;
-    if bytes.len() > MAX_BYTES {
-        return Err(ProviderError::Malformed("the picture is too large".to_owned()));
-    }
+    let bytes = decode_leniently(text.as_bytes(), MAX_BYTES).map_err(|why| {
+        ProviderError::Malformed(match why {
+            Undecoded::Malformed => "the picture is not Base64".to_owned(),
+            Undecoded::TooLong => "the picture is too large".to_owned(),
+        })
+    })?;
     Ok(Source::Bytes(bytes.into()))
 }
 
