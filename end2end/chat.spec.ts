@@ -99,6 +99,15 @@ test('an answer means the same while it is written and when it is stored', async
   await expect(answer.locator('math')).toHaveCount(2);
   await expect(answer).toContainText('and $5 and $6.');
   expect(await page.evaluate(() => (window as unknown as { seen: object }).seen)).toEqual({ headings: 0, emphasis: 0, source: true });
+  const copied = await answer.evaluate((element) => {
+    getSelection()!.selectAllChildren(element);
+    const clipboardData = new DataTransfer();
+    element.dispatchEvent(new ClipboardEvent('copy', { clipboardData, bubbles: true, cancelable: true }));
+    getSelection()!.removeAllRanges();
+    return clipboardData.getData('text/plain');
+  });
+  expect(copied).toContain('So $a*b*c$ and $5 and $6.');
+  expect(copied).toMatch(/\$\$\s*\\frac\{a\}\{b\} = c\s*\$\$/);
   const direction = (text: string) => answer.getByText(text).evaluate((element) => getComputedStyle(element).direction);
   expect(await direction('שלום')).toBe('rtl');
   expect(await direction('left')).toBe('ltr');

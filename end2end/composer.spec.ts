@@ -272,6 +272,32 @@ test("a phone's photo is made smaller, the right way up", async ({ page }) => {
   expect(length).toBeLessThan(6 * 1024 * 1024);
 });
 
+test('a photo that is still being made smaller goes with its message', async ({ page }) => {
+  await composer(page).click();
+  await expect(page.locator('#composer-form')).toHaveAttribute('data-takes-images', '');
+  await composer(page).fill('What is this?');
+  await composer(page).evaluate((field) => {
+    const make = window.createImageBitmap.bind(window) as (...of: unknown[]) => Promise<ImageBitmap>;
+    const slowly = async (...of: unknown[]) => {
+      await new Promise((done) => setTimeout(done, 1000));
+      return make(...of);
+    };
+    Object.assign(window, { createImageBitmap: slowly });
+    // No model takes this format, so the browser makes another of it.
+    const bitmap = new Uint8Array(58);
+    bitmap.set([0x42, 0x4d, 58, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24]);
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([bitmap], 'photo.bmp', { type: 'image/bmp' }));
+    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  });
+  const asked = page.waitForRequest((request) => request.url().endsWith('/api/chat') && request.method() === 'POST');
+  await page.keyboard.press('Enter');
+  await expect(composer(page)).toHaveValue('');
+  const { message, images } = (await asked).postDataJSON() as { message: string; images?: string[] };
+  expect(message).toBe('What is this?');
+  expect(images).toHaveLength(1);
+});
+
 test.describe('on a phone', () => {
   test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, REFERER};
@@ -10,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower::ServiceExt;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -57,12 +57,8 @@ pub fn build(state: &AppState) -> Router {
         .method_not_allowed_fallback(async || ApiError(AppError::MethodNotAllowed))
         .fallback(serve_file)
         // Axum's own limit would be a second one.
-        .layer(DefaultBodyLimit::disable())
-        // The limit answers in plain text.
-        .layer(from_fn(explain_too_large))
-        // A panic is one user's 500, with the headers of every answer.
-        .layer(CatchPanicLayer::custom(answer_panic));
-    security::protect(router, state)
+        .layer(DefaultBodyLimit::disable());
+    security::protect(told_in_their_form(router), state)
         // Files are compressed already, event streams must not be; this is for HTML and JSON. The fastest level: the
         // next would cost more than the page.
         .layer(
@@ -132,17 +128,57 @@ async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, reque
     response
 }
 
-async fn explain_too_large(uri: Uri, request: Request, next: Next) -> Response {
+/// A panic is one user's 500, with the headers of every answer; and what layers say, they say without knowing to whom.
+fn told_in_their_form<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(CatchPanicLayer::custom(answer_panic)).layer(from_fn(explain))
+}
+
+/// A handler panicked.
+#[derive(Clone)]
+struct Panicked;
+
+async fn explain(uri: Uri, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let is_plain = || response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
-    if response.status() == StatusCode::PAYLOAD_TOO_LARGE && is_plain() {
-        return uploads::refuse(AppError::TooLarge, is_v1(uri.path()));
-    }
-    response
+    let error = if response.extensions().get::<Panicked>().is_some() {
+        AppError::Internal
+    } else if response.status() == StatusCode::PAYLOAD_TOO_LARGE && is_plain() {
+        // The limit answers in plain text.
+        AppError::TooLarge
+    } else {
+        return response;
+    };
+    uploads::refuse(error, is_v1(uri.path()))
 }
 
 fn answer_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
     let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(what, "a handler panicked");
-    ApiError(AppError::Internal).into_response()
+    Extension(Panicked).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn fail() {
+        panic!("on purpose");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_to_each_client_as_it_knows_errors() {
+        let router: Router = Router::new().route("/v1/x", get(fail)).route("/api/x", get(fail));
+        let told = async |path: &str| {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            let response = told_in_their_form(router.clone()).oneshot(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            serde_json::from_slice::<Value>(&to_bytes(response.into_body(), 9_999).await.unwrap()).unwrap()
+        };
+        let (v1, api) = (told("/v1/x").await, told("/api/x").await);
+        assert!(v1["error"]["message"].is_string() && v1.get("success").is_none(), "{v1}");
+        assert_eq!(api["code"], "internal_error", "{api}");
+    }
 }

@@ -14,6 +14,7 @@ use crate::platform::browser::json::read_json;
 pub enum ChatEvent {
     Start(StartEvent),
     Token(TokenEvent),
+    Shortened(ShortenedEvent),
     Thinking(ThinkingEvent),
     Fallback(FallbackEvent),
     Done(DoneEvent),
@@ -23,6 +24,7 @@ pub enum ChatEvent {
 impl ChatEvent {
     pub const START: &str = "start";
     pub const TOKEN: &str = "token";
+    pub const SHORTENED: &str = "shortened";
     pub const THINKING: &str = "thinking";
     pub const FALLBACK: &str = "fallback";
     pub const DONE: &str = "done";
@@ -34,6 +36,7 @@ impl ChatEvent {
         match self {
             Self::Start(_) => Self::START,
             Self::Token(_) => Self::TOKEN,
+            Self::Shortened(_) => Self::SHORTENED,
             Self::Thinking(_) => Self::THINKING,
             Self::Fallback(_) => Self::FALLBACK,
             Self::Done(_) => Self::DONE,
@@ -53,6 +56,7 @@ impl ChatEvent {
         match name {
             Self::START => read_json(data).map(Self::Start),
             Self::TOKEN => read_json(data).map(Self::Token),
+            Self::SHORTENED => read_json(data).map(Self::Shortened),
             Self::THINKING => read_json(data).map(Self::Thinking),
             Self::FALLBACK => read_json(data).map(Self::Fallback),
             Self::DONE => read_json(data).map(Self::Done),
@@ -81,6 +85,11 @@ pub struct StartEvent {
 pub struct TokenEvent {
     pub text: String,
 }
+
+/// Not all of what was said fits into the model that answers: the oldest of it was left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ShortenedEvent {}
 
 /// The model thinks before its answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +155,7 @@ mod tests {
                 credits: 1,
             }),
             ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
+            ChatEvent::Shortened(ShortenedEvent::default()),
             ChatEvent::Thinking(ThinkingEvent::default()),
             ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
             ChatEvent::Done(DoneEvent {

@@ -252,6 +252,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::YouCanSendAgain => "You can send again.",
         Text::YouCanSendIn => "You can send again in {count} second.|You can send again in {count} seconds.",
         Text::ModelThinks => "The model is thinking…",
+        Text::OldestLeftOut => "This conversation is too long for the model: its oldest part was left out.",
         Text::Reconnecting => "Connection lost. The answer continues; reconnecting…",
         Text::CannotBeFollowed => "Live updates stopped. Reload the page to see the answer and its cost.",
         Text::AnswerStarted => "Answer started",

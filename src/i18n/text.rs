@@ -230,6 +230,7 @@ pub enum Text {
     YouCanSendIn,
     Reconnecting,
     ModelThinks,
+    OldestLeftOut,
     CannotBeFollowed,
     AnswerStarted,
     AnswerFinished,

@@ -238,6 +238,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::YouCanSendAgain => "可以继续发送了。",
         Text::YouCanSendIn => "{count} 秒后可以继续发送。",
         Text::ModelThinks => "模型正在思考…",
+        Text::OldestLeftOut => "这段对话超出了模型一次能读取的长度，最早的部分已被省略。",
         Text::Reconnecting => "连接中断。回答仍在继续，正在重新连接…",
         Text::CannotBeFollowed => "实时更新已中断。刷新页面即可查看回答和费用。",
         Text::AnswerStarted => "开始回答",

@@ -176,6 +176,11 @@ async fn who_cannot_see_is_not_asked() {
     let (status, answer) = user.at(blind.addr).post_json("/api/chat", &body).await;
     assert_eq!((status, &answer["field"]), (400, &json!("images")), "{answer}");
     assert_eq!(answer["error"], "No configured model can see images.");
+    // It need not be found out where it is known.
+    let told = app.start_beside(&[("OPENAI_SEES_IMAGES", "false")]).await;
+    let (status, answer) =
+        user.at(told.addr).post_json("/api/chat", &json!({"message": "Look", "images": [png()]})).await;
+    assert_eq!((status, &answer["field"]), (400, &json!("images")), "{answer}");
 }
 
 #[tokio::test]

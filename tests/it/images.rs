@@ -283,7 +283,8 @@ async fn an_image_of_a_conversation_is_shown_there_and_goes_with_it() {
 async fn clients_of_openai_get_images() {
     let app = TestApp::start_with(&[("FREE_CREDITS", "20")]).await;
     let user = app.user().await.with_key(&json!({})).await;
-    let body = json!({ "model": "sketch", "prompt": "a fox", "n": 2, "size": "1536x640" });
+    let body = json!({ "model": "sketch", "prompt": "a fox", "n": 2, "size": "1536x640", "quality": "auto",
+        "background": "opaque", "style": null });
     let (status, made) = user.post_json("/v1/images/generations", &body).await;
     assert_eq!((status, &made["size"], &made["output_format"]), (200, &json!("1536x640"), &json!("png")), "{made}");
     let data = made["data"].as_array().unwrap();
@@ -300,6 +301,9 @@ async fn clients_of_openai_get_images() {
         (json!({ "prompt": "a", "n": 5 }), 400, "n"),
         (json!({ "prompt": "a", "size": "huge" }), 400, "size"),
         (json!({ "prompt": "a", "model": "dall-e-9" }), 404, "model"),
+        (json!({ "prompt": "a", "quality": "hd" }), 400, "quality"),
+        (json!({ "prompt": "a", "background": "transparent" }), 400, "background"),
+        (json!({ "prompt": "a", "style": "vivid" }), 400, "style"),
     ] {
         let (found, refused) = user.post_json("/v1/images/generations", &body).await;
         assert_eq!((found, &refused["error"]["param"]), (status, &json!(param)), "{refused}");

@@ -55,7 +55,7 @@ async fn collect(mut stream: TokenStream) -> (String, usize, Usage) {
                 text.push_str(&token);
                 events += 1;
             }
-            ProviderEvent::Usage(_) | ProviderEvent::Alive { .. } => {}
+            ProviderEvent::Usage(_) | ProviderEvent::Alive { .. } | ProviderEvent::Shortened => {}
             ProviderEvent::Done { usage, .. } => {
                 assert!(stream.next().await.is_none(), "nothing follows Done");
                 return (text, events, usage.unwrap());

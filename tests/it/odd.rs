@@ -400,6 +400,47 @@ async fn recorded(app: &TestApp, request: &str) -> Vec<tessera::usage::Attempt> 
 }
 
 #[tokio::test]
+async fn thoughts_that_end_and_do_not_begin_are_learned() {
+    let kind = Kind::OpenAi;
+    let upstream = Scripted::start(Script::stream(Vec::new())).await;
+    let base = format!("http://{}/v1", upstream.addr);
+    let app = TestApp::start_with(&[("OPENAI_BASE_URL", base.as_str()), ("CHAT_CACHE", "off")]).await;
+    let user = app.user().await;
+    let play = |pieces: &[&str]| {
+        let said: String = pieces.iter().map(|text| says(kind, text)).collect();
+        upstream.play(Script::stream(bytes(&[&said, &finish(kind)])));
+    };
+    let tokens = async |user: &User| {
+        let events = user.chat_stream(&json!({"message": "hi"})).await.all().await;
+        let text = |name: &str, field: &str| -> String {
+            let named = events.iter().filter(|event| event.event == name);
+            named
+                .filter_map(|event| serde_json::from_str::<Value>(&event.data).ok()?[field].as_str().map(str::to_owned))
+                .collect()
+        };
+        (text("token", "text"), text("done", "reply"))
+    };
+    play(&["Hmm.", "\n</th", "ink>\n\n", "Six."]);
+    // The first time it is known at the end.
+    let (heard, reply) = tokens(&user).await;
+    assert_eq!((heard.as_str(), reply.as_str()), ("Hmm.\n</think>\n\nSix.", "Six."));
+    let (status, answer) = user.chat("again").await;
+    assert_eq!((status, &answer["data"]["reply"]), (200, &json!("Six.")), "{answer}");
+    assert_eq!(tokens(&user).await, ("Six.".to_owned(), String::new()));
+    // Only thoughts are no answer, and free.
+    play(&["Hmm.", "\n</think>\n"]);
+    let before = user.credits().await["available"].clone();
+    assert_eq!(user.chat("nothing").await.0, 502);
+    assert_eq!(user.credits().await["available"], before);
+    // Another model is behind the server now.
+    play(&["Sev", "en."]);
+    assert_eq!(tokens(&user).await.0, "Seven.");
+    let events = user.chat_stream(&json!({"message": "hi"})).await.all().await;
+    assert_eq!(events.iter().filter(|event| event.event == "token").count(), 2);
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
 async fn who_watches_is_told_that_the_model_thinks_and_not_what() {
     let (app, upstream) = app(Kind::OpenAi).await;
     let user = app.user().await;
@@ -587,6 +628,13 @@ async fn a_conversation_outlives_the_window_of_its_server() {
             conversation = body["data"]["conversationId"].clone();
         }
         assert!(upstream.calls() <= most_calls, "{vars:?}: {}", upstream.calls());
+        // Who watches is told that not all was read, and others are not.
+        let names = async |asked: Value| -> Vec<String> {
+            user.chat_stream(&asked).await.all().await.into_iter().map(|event| event.event).collect()
+        };
+        let told = names(json!({"message": "And now?", "conversationId": conversation})).await;
+        assert_eq!(told[..3], ["start", "shortened", "token"], "{vars:?}");
+        assert!(!names(json!({"message": "Short?"})).await.contains(&"shortened".to_owned()));
         // What is too long by itself is told as such, to people and to programs.
         let before = available(&user).await;
         let (status, body) = user.chat(&"word ".repeat(999)).await;

@@ -79,12 +79,18 @@ fn take_picked(thread: Thread, input: &HtmlInputElement) {
 
 fn add(thread: Thread, files: &FileList) {
     for file in (0..files.length()).filter_map(|index| files.get(index)) {
-        spawn_local(take_file(thread, file));
+        thread.reading.update_value(|reading| *reading += 1);
+        spawn_local(async move {
+            if !take_file(thread, file).await {
+                thread.unread.try_update_value(|unread| *unread += 1);
+            }
+            thread.reading.try_update_value(|reading| *reading -= 1);
+        });
     }
 }
 
-/// Keeps a file as a data URL, made smaller if it is a photo as phones take them.
-async fn take_file(thread: Thread, file: File) {
+/// Keeps a file as a data URL, made smaller if it is a photo as phones take them. Says whether it could.
+async fn take_file(thread: Thread, file: File) -> bool {
     let is_known = ImageType::parse(&file.type_()).is_some();
     let url = if is_known && file.size() <= LARGEST {
         read(file).await
@@ -92,20 +98,22 @@ async fn take_file(thread: Thread, file: File) {
         let smaller = shrink::to_jpeg(&file).await.filter(|url| url.len() <= LONGEST_URL);
         let Some(url) = smaller else {
             let text = if is_known { Text::ImageTooLarge } else { Text::OnlyTheseImages };
-            return thread.fail(Failure::of_text(text));
+            thread.fail(Failure::of_text(text));
+            return false;
         };
         Some(url)
     };
     let failure = match (url, thread.images.try_get_untracked()) {
-        (_, None) => return,
+        (_, None) => return false,
         (Some(url), Some(images)) if images.len() < MOST => {
             thread.images.update(|images| images.push(url));
-            return;
+            return true;
         }
         (Some(_), Some(_)) => Text::TooManyImages,
         (None, Some(_)) => Text::ImageUnreadable,
     };
     thread.fail(Failure::of_text(failure));
+    false
 }
 
 /// A file as a data URL.

@@ -3,6 +3,7 @@
 pub mod catch_up;
 mod client;
 pub mod components;
+mod copied_formulas;
 pub mod drafts;
 mod image_input;
 pub mod markdown;

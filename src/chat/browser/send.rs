@@ -1,5 +1,7 @@
 //! What the user asks: shown at once, sent, and taken back if the server does not accept it.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 
 use super::components::empty_thread::prompt_field;
@@ -7,6 +9,10 @@ use super::request::send;
 use super::thread::{Entry, Thread};
 use crate::chat::{Author, ChatRequest, ImageRef, Message, MessageState};
 use crate::platform::browser::api::Failure;
+use crate::platform::browser::time::sleep;
+
+/// How often it is looked whether a photo is there.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Where a question comes from.
 #[derive(Debug, Clone)]
@@ -38,13 +44,18 @@ pub(super) struct Sending {
 }
 
 /// Shows question and reply, sends the question and follows the reply.
-pub(super) async fn ask(thread: Thread, question: Question) {
+pub(super) async fn ask(thread: Thread, mut question: Question) {
     // The page may be gone, or another one was faster.
     if thread.busy.try_get_untracked() != Some(false) {
         if let Question::Draft(draft) = question {
             thread.put_back(draft);
         }
         return;
+    }
+    if let Question::Draft(draft) = &mut question
+        && !complete(thread, draft).await
+    {
+        return thread.put_back(draft.clone());
     }
     let before = thread.entries.get_untracked();
     let (kept, message) = match &question {
@@ -88,6 +99,34 @@ pub(super) async fn ask(thread: Thread, question: Question) {
         ..ChatRequest::default()
     };
     send(thread, thread.next_turn(), request, Sending { before, kept, reply, question }).await;
+}
+
+/// Waits for photos of the draft that are still being read: it is never sent without one. Says whether it is complete; it is not
+/// where one cannot be read, or the user does not want to wait.
+async fn complete(thread: Thread, draft: &mut Draft) -> bool {
+    let is_reading = || thread.reading.try_get_value().is_some_and(|reading| reading > 0);
+    if !is_reading() {
+        return true;
+    }
+    let (unread, conversation) = (thread.unread.get_value(), thread.conversation.get_untracked());
+    thread.busy.set(true);
+    thread.stopping.set(false);
+    while is_reading() && thread.stopping.try_get_untracked() == Some(false) {
+        sleep(LOOK_EVERY).await;
+    }
+    if thread.busy.try_set(false).is_some() {
+        // The page is gone.
+        return false;
+    }
+    if thread.stopping.get_untracked()
+        || thread.unread.get_value() != unread
+        || thread.conversation.get_untracked() != conversation
+    {
+        thread.stopping.set(false);
+        return false;
+    }
+    draft.images.append(&mut thread.images.write());
+    true
 }
 
 /// Takes an exchange back that the server did not accept, and says why it did not.

@@ -167,6 +167,14 @@ impl Reply {
                 self.announce(t(Text::AnswerStarted).to_owned());
             }
             ChatEvent::Token(TokenEvent { text }) => message.write().content.push_str(&text),
+            ChatEvent::Shortened(_) => {
+                let text = t(Text::OldestLeftOut);
+                self.announce(text.to_owned());
+                if self.is_watched() {
+                    self.thread.failure_code.set(ChatEvent::SHORTENED.to_owned());
+                    self.thread.failure.set(text.to_owned());
+                }
+            }
             ChatEvent::Thinking(_) => {
                 self.announce(t(Text::ModelThinks).to_owned());
                 if self.is_watched() {
@@ -184,7 +192,8 @@ impl Reply {
             }
             ChatEvent::Done(DoneEvent { reply: text, cached, cut, remaining_credits, credits, usage }) => {
                 let mut reply = message.write();
-                if let (true, Some(text)) = (reply.content.is_empty(), text) {
+                // Who comes late gets it at once; and it may be less than what was heard of it.
+                if let Some(text) = text {
                     reply.content = text;
                 }
                 reply.state = MessageState::Complete;

@@ -102,7 +102,11 @@ async fn run(thread: Thread, turn: u32, task: Task) {
 fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderError> {
     provider_choice::watch(thread.workspace);
     Ok(match task {
-        Task::Ask(question) => Box::pin(send::ask(thread, question)),
+        Task::Ask(question) => {
+            // Images that were picked before anybody listened belong to it.
+            image_input::prepare(thread);
+            Box::pin(send::ask(thread, question))
+        }
         Task::Attach(entry) => Box::pin(stream::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(stream::stop(thread, id)),
         Task::Branch(key) => Box::pin(stream::branch(thread, key)),

@@ -61,6 +61,10 @@ pub struct Thread {
     pub draft: RwSignal<String>,
     /// What is shown with the next question, as data URLs.
     pub images: RwSignal<Vec<String>>,
+    /// Photos for the next question that are being read.
+    pub(super) reading: StoredValue<u32>,
+    /// Those that could not be.
+    pub(super) unread: StoredValue<u32>,
     /// What the editor holds.
     pub edited: RwSignal<String>,
     /// What screen readers are told.
@@ -97,6 +101,8 @@ impl Thread {
             failure_code: RwSignal::default(),
             draft: RwSignal::default(),
             images: RwSignal::default(),
+            reading: StoredValue::default(),
+            unread: StoredValue::default(),
             edited: RwSignal::default(),
             announcement: RwSignal::default(),
             turn: StoredValue::default(),
@@ -254,7 +260,9 @@ impl Thread {
     pub fn send(self) {
         focus_composer();
         let text = std::mem::take(&mut *self.draft.write());
-        let images = std::mem::take(&mut *self.images.write());
+        // Those that are being read belong to it too, and it waits for them.
+        let is_complete = self.reading.get_value() == 0;
+        let images = if is_complete { std::mem::take(&mut *self.images.write()) } else { Vec::new() };
         talk::ask(self, Question::Draft(Draft { text, images }));
     }
 

@@ -3,6 +3,8 @@
 
 /// The tags that models think between.
 const TAGS: [(&str, &str); 3] = [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<thought>", "</thought>")];
+/// More is no thought that one waits for the end of.
+const MOST_UNOPENED: usize = 256 * 1024;
 /// White space beyond this is the beginning of an answer, such as it is.
 const MOST_BLANK: usize = 4096;
 
@@ -20,6 +22,8 @@ enum At {
     /// Nothing was said yet.
     #[default]
     Start,
+    /// Nothing was said yet, by a model whose template begins its thoughts: all may be thought, up to a tag that ends it.
+    Unopened,
     /// Within thoughts that this tag ends.
     Inside(&'static str),
     /// Thoughts are over, the answer has not begun.
@@ -28,6 +32,18 @@ enum At {
 }
 
 impl Thoughts {
+    /// Of a model that is known to end thoughts that it has not begun.
+    pub(super) fn unopened() -> Self {
+        Self { at: At::Unopened, ..Self::default() }
+    }
+
+    /// Its server keeps its thoughts apart, so that there are none in the text.
+    pub(super) fn are_apart(&mut self) {
+        if self.at == At::Unopened {
+            self.at = At::Start;
+        }
+    }
+
     /// What of a piece is answer; it may be empty. Once the answer has begun, that is the piece itself.
     pub(super) fn take(&mut self, piece: String) -> String {
         if self.at == At::Answer {
@@ -54,7 +70,14 @@ impl Thoughts {
                     self.held.drain(..at + end.len());
                     self.at = At::After;
                 }
-                At::Start | At::After => {
+                At::Unopened if self.held.len() > MOST_UNOPENED => self.at = At::Start,
+                At::Unopened if TAGS.iter().all(|(tag, _)| !self.held.trim_start().starts_with(tag)) => {
+                    let Some((at, end)) = first_end(&self.held) else { return String::new() };
+                    self.bytes += at;
+                    self.held.drain(..at + end.len());
+                    self.at = At::After;
+                }
+                At::Start | At::Unopened | At::After => {
                     let text = self.held.trim_start();
                     if let Some((tag, end)) = TAGS.iter().find(|(tag, _)| text.starts_with(tag)) {
                         let before = self.held.len() - text.len();
@@ -80,20 +103,42 @@ impl Thoughts {
     /// What was held back and is answer after all, as nothing more comes.
     pub(super) fn end(&mut self) -> String {
         match self.at {
-            At::Start | At::After => std::mem::take(&mut self.held),
+            At::Start | At::Unopened | At::After => std::mem::take(&mut self.held),
             At::Inside(_) | At::Answer => String::new(),
         }
     }
 
     /// Whether thoughts have begun and not ended.
     pub(super) const fn are_open(&self) -> bool {
-        matches!(self.at, At::Inside(_))
+        matches!(self.at, At::Inside(_) | At::Unopened)
+    }
+
+    /// Whether thoughts may have begun unsaid, and nothing has told yet.
+    pub(super) const fn are_unopened(&self) -> bool {
+        matches!(self.at, At::Unopened)
     }
 
     /// Bytes that were left out.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// The first tag that ends thoughts.
+fn first_end(text: &str) -> Option<(usize, &'static str)> {
+    TAGS.iter().filter_map(|(_, end)| Some((text.find(end)?, *end))).min()
+}
+
+/// What is answer of a whole text whose thoughts end and do not begin: some templates of prompts begin them. Nothing, where
+/// that is not so, or where nothing follows. The tag has a line of its own, which no text about it gives it outside of code.
+pub(super) fn after_unopened(text: &str) -> Option<&str> {
+    let (at, end) = first_end(text)?;
+    let (before, after) = (&text[..at], &text[at + end.len()..]);
+    let is_line = before.ends_with('\n') && after.starts_with(['\r', '\n']);
+    let is_begun = TAGS.iter().any(|(tag, _)| before.contains(tag));
+    let is_code = before.matches("```").count() % 2 == 1;
+    let answer = after.trim_start();
+    (is_line && !is_begun && !is_code && !answer.is_empty()).then_some(answer)
 }
 
 /// A whole text without its thoughts.
@@ -144,6 +189,45 @@ mod tests {
             assert!(whole == wanted || wanted.is_empty() && whole == text, "{text:?}");
         }
         assert_eq!(answer(&[&" ".repeat(5000), "<think>"]).len(), 5007, "nobody thinks so late");
+    }
+
+    #[test]
+    fn thoughts_that_were_begun_by_the_prompt_end_all_the_same() {
+        for (text, wanted) in [
+            ("Hmm, 2 < 3.\n</think>\n\nSix.", "Six."),
+            ("Hmm</thinking>Six.", "Six."),
+            ("<think>Hmm</think>Six.", "Six."),
+            ("Six.", "Six."),
+            ("", ""),
+            ("Hmm</think>", ""),
+        ] {
+            let mut thoughts = Thoughts::unopened();
+            let mut answer: String = text.chars().map(|char| thoughts.take(char.to_string())).collect();
+            assert!(text.ends_with("Six.") || answer.is_empty());
+            answer.push_str(&thoughts.end());
+            assert_eq!(answer, wanted, "{text:?}");
+        }
+        let mut thoughts = Thoughts::unopened();
+        assert_eq!((thoughts.take("x".repeat(MOST_UNOPENED)).len(), thoughts.are_unopened()), (0, true));
+        assert_eq!(thoughts.take("x".to_owned()).len(), MOST_UNOPENED + 1);
+        let mut thoughts = Thoughts::unopened();
+        thoughts.are_apart();
+        assert_eq!(thoughts.take("Six.".to_owned()), "Six.");
+    }
+
+    #[test]
+    fn an_end_alone_is_seen_in_a_whole_text() {
+        assert_eq!(after_unopened("Hmm.\n</think>\n\nSix."), Some("Six."));
+        assert_eq!(after_unopened("Hmm.\n</think>\r\nSix."), Some("Six."));
+        for text in [
+            "Six.",
+            "The tag </think> ends thoughts.",
+            "<think>\nHmm\n</think>\nSix.",
+            "See:\n```\nHmm\n</think>\nSix.\n```",
+            "Hmm.\n</think>\n",
+        ] {
+            assert_eq!(after_unopened(text), None, "{text:?}");
+        }
     }
 
     #[test]

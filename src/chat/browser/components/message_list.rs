@@ -11,6 +11,7 @@ use web_sys::{Element, ResizeObserver};
 use super::assistant_message::AssistantMessage;
 use super::user_message::UserMessage;
 use crate::chat::Author;
+use crate::chat::browser::copied_formulas::copy_sources;
 use crate::chat::browser::thread::{Entry, Thread};
 use crate::i18n::{Text, t};
 use crate::platform::browser::navigation::{path_of, use_navigation};
@@ -102,6 +103,7 @@ pub fn MessageList(
                         class="space-y-6"
                         aria-label=t(Text::Conversation)
                         on:click=move |event| copy_code(&event, thread)
+                        on:copy=move |event| copy_sources(event.as_ref())
                     >
                         <For each=move || thread.entries.get() key=|entry| entry.key children=line />
                     </ol>

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::chat::ChatEvent;
 use crate::chat::browser::thread::Thread;
 use crate::i18n::{Text, t};
 use crate::platform::browser::page_data::sign_in_address;
@@ -18,8 +19,8 @@ pub fn Notices(
         let failure = (!text.is_empty()).then(|| match thread.failure_code.get_untracked().as_str() {
             "insufficient_credits" => (AlertTone::Danger, text, Some(("/dashboard", t(Text::SeeYourCredits)))),
             "unauthenticated" => (AlertTone::Danger, text, Some((&*sign_in_address().leak(), t(Text::SignIn)))),
-            // It passes by itself.
-            "rate_limited" => (AlertTone::Info, text, None),
+            // It passes by itself, or is only good to know.
+            "rate_limited" | ChatEvent::SHORTENED => (AlertTone::Info, text, None),
             _ => (AlertTone::Danger, text, None),
         });
         let problem = thread.workspace.problem.get().map(|text| (AlertTone::Info, text, None));

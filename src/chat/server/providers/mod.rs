@@ -140,6 +140,8 @@ pub enum ProviderEvent {
     Alive {
         thinks: bool,
     },
+    /// Not all of what was said fits: the oldest of it is left out.
+    Shortened,
     /// The answer has come to its end. A stream that ends without this was broken off.
     Done {
         finish: Finish,
@@ -177,6 +179,12 @@ pub trait ChatProvider: Provider {
     fn sees_images(&self) -> bool {
         false
     }
+    /// Whether its answers have turned out to begin with thoughts that no tag begins.
+    fn thinks_unopened(&self) -> bool {
+        false
+    }
+    /// They have turned out to, or not to.
+    fn learn_unopened(&self, _is_so: bool) {}
     /// Whether it takes [`Sampling::RESPONSE_FORMAT`].
     fn takes_formats(&self) -> bool {
         false

@@ -2,6 +2,7 @@
 //! end.
 
 use std::future::ready;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -13,8 +14,8 @@ use super::super::providers::{
 };
 use super::super::thoughts::Thoughts;
 use super::{Draft, Ending};
-use crate::chat::{ChatEvent, FallbackEvent, ThinkingEvent, Usage};
-use crate::generation::{Fallback, PendingAttempt, Tokens, timeout_awake};
+use crate::chat::{ChatEvent, FallbackEvent, ShortenedEvent, ThinkingEvent, Usage};
+use crate::generation::{Fallback, PendingAttempt, Silence, Tokens, timeout_awake};
 use crate::platform::error::AppError;
 use crate::platform::jobs::StopReason;
 use crate::usage::Outcome;
@@ -32,7 +33,8 @@ impl Draft<'_> {
             let provider = self.route.provider().clone();
             let share = self.route.share();
             self.attempt = PendingAttempt::begin();
-            self.thoughts = Thoughts::default();
+            self.thoughts = if provider.thinks_unopened() { Thoughts::unopened() } else { Thoughts::default() };
+            self.is_shortened = false;
             let asked = Instant::now();
             let first = tokio::select! {
                 reason = self.job.stopped() => {
@@ -44,7 +46,10 @@ impl Draft<'_> {
             let error = match first {
                 Ok((token, stream)) => {
                     self.attempt.first_token();
-                    return match self.append(token).await {
+                    if self.is_shortened {
+                        self.publish(&ChatEvent::Shortened(ShortenedEvent {}));
+                    }
+                    return match self.append(token, Instant::now()).await {
                         None => self.follow(stream).await,
                         Some(ending) => ending,
                     };
@@ -99,11 +104,20 @@ impl Draft<'_> {
                     }
                     self.tell_thinking(self.thoughts.are_open());
                 }
-                ProviderEvent::Alive { thinks } => self.tell_thinking(thinks),
+                ProviderEvent::Alive { thinks } => {
+                    if thinks {
+                        self.thoughts.are_apart();
+                    }
+                    self.tell_thinking(thinks);
+                }
+                ProviderEvent::Shortened => self.is_shortened = true,
                 ProviderEvent::Usage(usage) => self.attempt.said(tokens_of(usage)),
                 ProviderEvent::Done { finish, usage } => {
                     if let Some(usage) = usage {
                         self.attempt.said(tokens_of(usage));
+                    }
+                    if self.thoughts.are_unopened() {
+                        provider.learn_unopened(false);
                     }
                     let text = self.thoughts.end();
                     if text.trim().is_empty() {
@@ -125,9 +139,11 @@ impl Draft<'_> {
         let output = self.work.sampling.max_output_tokens;
         let room = |window: u32| window.saturating_sub(output.min(window / 2));
         let turns = match provider.window() {
-            Some(window) => fit(&self.work.turns, room(window)).unwrap_or_else(|| self.work.turns.clone()),
-            None => self.work.turns.clone(),
+            Some(window) => fit(&self.work.turns, room(window)),
+            None => None,
         };
+        self.is_shortened = turns.is_some();
+        let turns = turns.unwrap_or_else(|| self.work.turns.clone());
         let size = estimate_tokens(&turns);
         let error = match self.begin_with(provider, turns).await {
             Err(ProviderError::TooLong { reason, window }) => {
@@ -138,6 +154,7 @@ impl Draft<'_> {
                 let room = window.map_or(size / 2, |window| room(window).min(size / 4 * 3));
                 match fit(&self.work.turns, room) {
                     Some(less) => {
+                        self.is_shortened = true;
                         let begun = self.begin_with(provider, less).await;
                         if window.is_none() && begun.is_ok() {
                             // Between what was too long and what was not.
@@ -176,27 +193,31 @@ impl Draft<'_> {
 
     async fn follow(&mut self, mut stream: TokenStream) -> Ending {
         let pause = self.chat.config.timeout.max(LEAST_PAUSE);
-        let mut spoke = Instant::now();
+        // One timer and one waiter for the whole answer: it may have thousands of pieces.
+        let (mut spoke, mut silence) = (Instant::now(), Silence::of(pause));
+        let job = self.job;
+        let mut stopped = pin!(job.stopped());
         loop {
             let next = tokio::select! {
-                reason = self.job.stopped() => {
+                biased;
+                reason = &mut stopped => {
                     self.record(Outcome::Stopped);
                     return ending_of(reason);
                 }
-                next = timeout_awake(pause, next_of(&mut stream)) => next.unwrap_or(Err(ProviderError::Timeout)),
+                next = next_of(&mut stream) => next,
+                () = silence.lasts() => Err(ProviderError::Timeout),
             };
+            let now = silence.broken();
             let error = match next {
                 Ok(ProviderEvent::Token(text)) => {
-                    spoke = Instant::now();
-                    match self.append(text).await {
+                    spoke = now;
+                    match self.append(text, now).await {
                         None => continue,
                         Some(ending) => return ending,
                     }
                 }
-                Ok(ProviderEvent::Alive { .. }) if spoke.elapsed() > pause * PATIENCE_WITH_WORK => {
-                    ProviderError::Timeout
-                }
-                Ok(ProviderEvent::Alive { .. }) => continue,
+                Ok(ProviderEvent::Alive { .. }) if now - spoke > pause * PATIENCE_WITH_WORK => ProviderError::Timeout,
+                Ok(ProviderEvent::Alive { .. } | ProviderEvent::Shortened) => continue,
                 Ok(ProviderEvent::Usage(usage)) => {
                     self.attempt.said(tokens_of(usage));
                     continue;

@@ -13,7 +13,7 @@ use super::events::error_event;
 use super::providers::{ChatProvider, Finish, GuardedProvider, Sampling, Turn};
 use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
-use super::thoughts::Thoughts;
+use super::thoughts::{Thoughts, after_unopened};
 use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, TokenEvent, Usage};
 use crate::credits::server::store::WorkKind;
 use crate::generation::{
@@ -79,6 +79,8 @@ struct Draft<'a> {
     text: String,
     limit: AnswerLimit,
     thoughts: Thoughts,
+    /// Not all of what was said fits into the model that is asked.
+    is_shortened: bool,
     /// Who watches was told that the model thinks.
     is_thinking: bool,
     /// It is written down that some of it has left, or that was tried.
@@ -105,6 +107,7 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvid
                 text: String::new(),
                 limit: AnswerLimit::of_tokens(work.sampling.max_output_tokens),
                 thoughts: Thoughts::default(),
+                is_shortened: false,
                 is_thinking: false,
                 is_marked: false,
                 attempt: PendingAttempt::begin(),
@@ -148,7 +151,7 @@ impl Draft<'_> {
 
     /// Publishes a piece. With the first that can be read the price stands, whatever becomes of the reply's row: so that is
     /// written down before it leaves. Says how the reply ends, if it does by this piece.
-    async fn append(&mut self, mut text: String) -> Option<Ending> {
+    async fn append(&mut self, mut text: String, now: Instant) -> Option<Ending> {
         let is_last = self.limit.take(&mut text);
         // What is for one connection has left when that has taken it.
         let is_seen = self.work.delivery.as_ref().is_none_or(Delivery::is_taken);
@@ -161,8 +164,8 @@ impl Draft<'_> {
         }
         self.text.push_str(&text);
         self.publish(&ChatEvent::Token(TokenEvent { text }));
-        if self.saved.elapsed() >= SAVE_EVERY {
-            self.saved = Instant::now();
+        if now.saturating_duration_since(self.saved) >= SAVE_EVERY {
+            self.saved = now;
             let (chat, id, text) = (self.chat.clone(), self.work.id(), self.text.clone());
             // Beside the tokens, not between them.
             tokio::spawn(async move {
@@ -189,6 +192,14 @@ impl Draft<'_> {
             Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
         };
         let mut text = std::mem::take(&mut self.text);
+        // Known only now; from the next answer on it is known before.
+        let answer = after_unopened(&text).map(str::to_owned);
+        let is_less = answer.is_some();
+        if let Some(answer) = answer {
+            self.route.provider().learn_unopened(true);
+            text = answer;
+        }
+        let whole = is_less.then(|| text.clone());
         let (mut state, mut credits, mut reason) = (state, credits, reason_of(state));
         if credits > 0 && !self.deliver(&text, cut, usage).await {
             // Nobody has read it, and nobody will.
@@ -225,7 +236,7 @@ impl Draft<'_> {
         self.publish(&match closed {
             Ok(Closed { charged, available, .. }) => match error {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
-                    reply: None,
+                    reply: whole,
                     cached: false,
                     cut,
                     remaining_credits: available,

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
+use super::colours::to_srgb;
 use super::{MAX_PIXELS, PictureError, SIDE};
 use crate::generation::brief;
 use crate::platform::image_type::ImageType;
@@ -57,9 +58,13 @@ pub(super) fn read(
     decoder.set_limits(limits).map_err(|error| damaged(&error))?;
     // A picture is whole without what its metadata say.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(&error))?;
     picture.apply_orientation(orientation);
-    Ok(picture)
+    Ok(match profile {
+        Some(profile) => to_srgb(picture, &profile),
+        None => picture,
+    })
 }
 
 /// Whether a JPEG goes on to its end. What is cut would be decoded, grey where it is missing. Among the data of a scan

@@ -4,6 +4,7 @@
 //! Nothing of the bytes from outside is kept but the pixels.
 
 mod clean;
+mod colours;
 mod decode;
 mod encode;
 

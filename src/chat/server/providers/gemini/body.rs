@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::super::{Role, Sampling, Turn};
 use crate::generation::Refused;
@@ -112,6 +113,11 @@ struct GenerationConfig<'a> {
     stop_sequences: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking_config: Option<ThinkingConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_mime_type: Option<&'static str>,
+    /// As JSON Schema has it; `responseSchema` knows only some of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_json_schema: Option<&'a Value>,
 }
 
 #[derive(Serialize)]
@@ -147,6 +153,8 @@ impl<'a> Body<'a> {
             Thinking::Freely => ROOM_TO_THINK_LONG,
             Thinking::ByLevel => ROOM_TO_THINK,
         };
+        // Its type is one of those that are JSON.
+        let format = sampling.passed_on.get(Sampling::RESPONSE_FORMAT);
         Self {
             system_instruction: (!system.is_empty()).then_some(Content { role: None, parts: system }),
             contents,
@@ -159,6 +167,8 @@ impl<'a> Body<'a> {
                 seed: sampling.seed.and_then(|seed| i32::try_from(seed.rem_euclid(1 << 31)).ok()),
                 stop_sequences: &sampling.stop,
                 thinking_config: (thinking == Thinking::ByLevel).then_some(ThinkingConfig { thinking_level: "LOW" }),
+                response_mime_type: format.map(|_| "application/json"),
+                response_json_schema: format.and_then(|format| format.pointer("/json_schema/schema")),
             },
         }
     }
@@ -228,6 +238,23 @@ mod tests {
           }
         }
         "#);
+    }
+
+    #[test]
+    fn a_format_of_openai_becomes_geminis() {
+        let turns = [Turn::new(Role::User, "Hi")];
+        let config = |format: &Value| {
+            let mut sampling = Sampling { max_output_tokens: 100, ..Sampling::default() };
+            sampling.passed_on.insert(Sampling::RESPONSE_FORMAT.to_owned(), format.clone());
+            let body = serde_json::to_value(Body::new(&turns, "gemini-2.0-flash", &sampling, Refused::NONE)).unwrap();
+            body["generationConfig"].clone()
+        };
+        let mut expected = serde_json::json!({ "maxOutputTokens": 100, "responseMimeType": "application/json" });
+        assert_eq!(config(&serde_json::json!({ "type": "json_object" })), expected);
+        let schema = serde_json::json!({ "type": "object", "properties": { "city": { "type": "string" } } });
+        expected["responseJsonSchema"] = schema.clone();
+        let format = serde_json::json!({ "type": "json_schema", "json_schema": { "name": "place", "schema": schema } });
+        assert_eq!(config(&format), expected);
     }
 
     #[test]

@@ -85,6 +85,10 @@ impl ChatProvider for GeminiProvider {
         true
     }
 
+    fn takes_formats(&self) -> bool {
+        true
+    }
+
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         let model = request.model.as_deref().unwrap_or(&self.config.model);
         let mut without = self.learned.refused();

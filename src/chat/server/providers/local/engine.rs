@@ -18,11 +18,11 @@ use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::{LogOptions, send_logs_to_tracing};
 use tracing::{info, warn};
 
-use super::prompt::Prompter;
+use super::prompt::{Prompt, Prompter};
 use super::queue::{Job, Queue, Wake};
 use super::slot::{Reply, Slot, can_be_drawn_from};
 use super::{Shared, State, gguf, isolation};
-use crate::chat::server::providers::{Finish, ProviderError, Role, Turn};
+use crate::chat::server::providers::{Finish, ProviderError, ProviderEvent, Role, Turn};
 
 /// Conversations that decode together.
 const SLOTS: u32 = 4;
@@ -153,7 +153,7 @@ impl<'model> Worker<'model> {
     /// Reads one short prompt, so that what is wrong with the file is known before anybody asks.
     fn try_out(&self) -> Result<(), String> {
         const NOTHING: &str = "gives no answer: what it reckons are no numbers";
-        let prompt = self.prompter.build(&[Turn::new(Role::User, "Hi")], 1);
+        let prompt = self.prompter.build(&[Turn::new(Role::User, "Hi")], 1).tokens;
         let mut context = self.new_context()?;
         let mut batch = LlamaBatch::new(STEP_TOKENS + SLOTS as usize, 1);
         // A template that is longer than a step is tried as far as it goes.
@@ -248,7 +248,11 @@ impl<'worker, 'model> Session<'worker, 'model> {
             drop(job.events.unbounded_send(Err(error)));
             return;
         }
-        let prompt = self.worker.prompter.build(&job.request.turns, max_output);
+        let Prompt { tokens: prompt, is_cut } = self.worker.prompter.build(&job.request.turns, max_output);
+        if is_cut {
+            // Whoever asked may have gone.
+            drop(job.events.unbounded_send(Ok(ProviderEvent::Shortened)));
+        }
         let limit = (self.worker.window as usize - prompt.len()).min(max_output as usize);
 
         let free = self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.is_free());

@@ -13,6 +13,7 @@ mod queue;
 mod slot;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -45,6 +46,7 @@ pub struct LocalProvider {
     path: PathBuf,
     shared: Arc<Shared>,
     worker: Option<JoinHandle<()>>,
+    thinks_unopened: AtomicBool,
 }
 
 /// What the provider and its worker both see.
@@ -87,7 +89,7 @@ impl LocalProvider {
     pub fn new(path: PathBuf, threads: usize) -> Self {
         let shared = Arc::new(Shared { queue: Queue::default(), state: RwLock::new(State::Loading) });
         let worker = engine::spawn(path.clone(), threads.max(1), &shared);
-        Self { path, shared, worker }
+        Self { path, shared, worker, thinks_unopened: AtomicBool::default() }
     }
 
     /// Where the model stands now.
@@ -166,6 +168,14 @@ impl ChatProvider for LocalProvider {
             State::Ready(model) => Some(engine::window_of(model)),
             _ => None,
         }
+    }
+
+    fn thinks_unopened(&self) -> bool {
+        self.thinks_unopened.load(Ordering::Relaxed)
+    }
+
+    fn learn_unopened(&self, is_so: bool) {
+        self.thinks_unopened.store(is_so, Ordering::Relaxed);
     }
 
     /// It cuts the context by itself, to the token.

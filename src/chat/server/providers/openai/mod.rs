@@ -6,6 +6,7 @@ mod answer;
 mod body;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) use answer::read_piece;
 use answer::refused;
@@ -41,6 +42,8 @@ pub struct OpenAiConfig {
     pub context_tokens: Option<u32>,
     /// `OPENAI_BASE_URL` (<https://api.openai.com/v1>).
     pub base_url: Url,
+    /// `OPENAI_SEES_IMAGES` (true): false for a model that does not; else it is found out.
+    pub sees_images: bool,
 }
 
 impl OpenAiConfig {
@@ -50,7 +53,8 @@ impl OpenAiConfig {
         let base_url = reader.url("OPENAI_BASE_URL", "https://api.openai.com/v1");
         let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
         let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
-        configured.then_some(Self { api_key, model, context_tokens, base_url })
+        let sees_images = reader.parsed("OPENAI_SEES_IMAGES", true, "true or false");
+        configured.then_some(Self { api_key, model, context_tokens, base_url, sees_images })
     }
 }
 
@@ -69,6 +73,7 @@ pub struct OpenAiProvider {
     learned: Learned,
     window: LearnedWindow,
     sight: Sight,
+    thinks_unopened: AtomicBool,
 }
 
 impl OpenAiProvider {
@@ -83,6 +88,7 @@ impl OpenAiProvider {
             learned: Learned::new(OPTIONAL),
             window: LearnedWindow::default(),
             sight: Sight::default(),
+            thinks_unopened: AtomicBool::default(),
         }
     }
 }
@@ -111,13 +117,21 @@ impl ChatProvider for OpenAiProvider {
         self.window.learn(tokens);
     }
 
+    fn thinks_unopened(&self) -> bool {
+        self.thinks_unopened.load(Ordering::Relaxed)
+    }
+
+    fn learn_unopened(&self, is_so: bool) {
+        self.thinks_unopened.store(is_so, Ordering::Relaxed);
+    }
+
     fn takes_formats(&self) -> bool {
         true
     }
 
     /// As far as is known: a model that does not will refuse.
     fn sees_images(&self) -> bool {
-        self.sight.is_given()
+        self.config.sees_images && self.sight.is_given()
     }
 
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
