@@ -36,11 +36,17 @@ for (const theme of ['light', 'dark'] as const) {
 test('the sample of the landing page comes in word by word, or at once for who wants no motion', async ({ page }) => {
   const isShown = (selector: string) => page.locator(`.sample ${selector}`).last().evaluate((element) => getComputedStyle(element).opacity === '1');
   await page.goto('/');
-  expect(await isShown('.failure')).toBe(false);
+  expect(await isShown('.receipt')).toBe(false);
   await expect.poll(() => isShown('.failure')).toBe(true);
+  await expect.poll(() => isShown('.receipt')).toBe(true);
+  const hidden = () =>
+    page.locator('.sample *').evaluateAll((all) => all.filter((element) => getComputedStyle(element).opacity !== '1').length);
+  expect(await hidden(), 'all of it, and for good').toBe(0);
+  await page.waitForTimeout(500);
+  expect(await hidden()).toBe(0);
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await page.goto('/');
-  for (const part of ['.words > span', '.receipt', '.follow-up', '.failure']) expect(await isShown(part)).toBe(true);
+  for (const part of ['.words > span', '.receipt', '.retried', '.failure']) expect(await isShown(part)).toBe(true);
 });
 
 test('the drawer opens and closes with the keyboard on a phone', async ({ page }) => {

@@ -1,14 +1,15 @@
-//! The product at work: an answer that comes in, word by word, with its receipt; and a question that fails. What moves is in
-//! `style/landing.css`; without motion it is all there at once.
+//! The product at work: a question that fails and costs nothing, and its answer the second time, which comes in word by word
+//! with its receipt. What moves is in `style/landing.css`; without motion it is all there at once.
 
 use leptos::prelude::*;
 
 use crate::i18n::{Text, count, fill, t};
+use crate::ui::{Icon, IconName};
 
 /// What the model inside the server answered, as it was recorded: the tokens of its receipt, and its name.
 const RECORDED: (&str, &str, &str) = ("16", "30", "SmolLM2-135M-Instruct.Q4_1");
 
-/// Two questions as they look in the chat.
+/// A question as it looks in the chat.
 #[component]
 pub fn Sample(
     /// Price of a reply, in credits.
@@ -21,19 +22,9 @@ pub fn Sample(
     view! {
         <figure class="sample min-w-0">
             <div class="space-y-5 rounded-md border border-line bg-surface p-5 sm:p-6">
-                <Question text=t(Text::SampleQuestion) />
-                <div class="space-y-2">
-                    <p class="words leading-relaxed">{answer}</p>
-                    <p class="receipt text-xs break-words text-ink-soft">
-                        <span class="mr-2 inline-block size-2 bg-accent" aria-hidden="true"></span>
-                        {price} " · " {tokens} " · " {model}
-                    </p>
-                </div>
-                <div class="follow-up">
-                    <Question text=t(Text::SampleFollowUp) />
-                </div>
+                <p class="ml-auto w-fit max-w-[85%] rounded-md bg-sunken px-4 py-2">{t(Text::SampleQuestion)}</p>
                 <div class="failure space-y-2">
-                    <p class="text-sm text-ink-soft">{t(Text::ProviderFailed)}</p>
+                    <p class="text-sm text-ink-soft">{t(Text::ProviderTimeout)}</p>
                     <p class="text-xs text-ink-soft">
                         <span
                             class="mr-2 inline-block size-2 border border-line-strong"
@@ -42,16 +33,19 @@ pub fn Sample(
                         {t(Text::Free)}
                     </p>
                 </div>
+                <p class="retried flex items-center gap-2 text-sm font-medium">
+                    <Icon name=IconName::Retry class="size-4 text-ink-soft" />
+                    {t(Text::TryAgain)}
+                </p>
+                <div class="space-y-2">
+                    <p class="words leading-relaxed">{answer}</p>
+                    <p class="receipt text-xs break-words text-ink-soft">
+                        <span class="mr-2 inline-block size-2 bg-accent" aria-hidden="true"></span>
+                        {price} " · " {tokens} " · " {model}
+                    </p>
+                </div>
             </div>
             <figcaption class="mt-3 text-xs text-ink-soft">{t(Text::SampleCaption)}</figcaption>
         </figure>
     }
-}
-
-#[component]
-fn Question(
-    /// What was asked.
-    text: &'static str,
-) -> impl IntoView {
-    view! { <p class="ml-auto w-fit max-w-[85%] rounded-md bg-sunken px-4 py-2">{text}</p> }
 }
