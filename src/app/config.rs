@@ -119,6 +119,7 @@ mod tests {
         let problems = read(&[
             ("SITE_ADDR", "nowhere"),
             ("PUBLIC_URL", "ftp://x"),
+            ("OPERATOR_CONTACT", "call me"),
             ("CHAT_CREDITS", "0"),
             ("FREE_CREDITS", "-1"),
             ("MAX_MESSAGE_CHARS", "many"),
@@ -139,6 +140,7 @@ mod tests {
         for name in [
             "SITE_ADDR",
             "PUBLIC_URL",
+            "OPERATOR_CONTACT",
             "CHAT_CREDITS",
             "FREE_CREDITS",
             "MAX_MESSAGE_CHARS",

@@ -352,6 +352,12 @@ pub struct Workspace {
     /// In the order in which they are asked. Only for the HTML: the page asks for them when somebody wants to pick one.
     #[serde(skip)]
     pub providers: Vec<ProviderInfo>,
+    /// Only the model that comes with Tessera answers, which is often wrong and knows English alone. For the HTML.
+    #[serde(skip)]
+    pub small_model: bool,
+    /// `OPERATOR_CONTACT`: whom to ask for credits. For the HTML.
+    #[serde(skip)]
+    pub operator_contact: Option<String>,
     /// Whether one of them takes images.
     pub sees_images: bool,
     /// The provider that the user picked; `None`: whoever can answers.

@@ -19,6 +19,10 @@ pub const fn say(text: Text) -> &'static str {
         Text::SkipToContent => "Skip to content",
         Text::CreditsCount => "{count} credit|{count} credits",
         Text::CreditsUnit => "credit|credits",
+        Text::NoCreditsLeft => "You have no credits left. Your text is kept.",
+        Text::FewCreditsLeft => "You have {count} credit left.|You have {count} credits left.",
+        Text::GetMoreCredits => "Get more credits",
+        Text::BackToYourText => "Back to your text",
         Text::Free => "free",
         Text::NothingWasCharged => "Nothing was charged.",
         Text::SignIn => "Sign in",
@@ -282,7 +286,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Newest => "Newest",
         Text::OlderEntries => "Older",
         Text::What => "Description",
-        Text::TimeUtc => "Time (UTC)",
+        Text::Time => "Time",
         Text::Request => "Request",
         Text::EntryGrant => "Free credits",
         Text::EntryHold => "On hold",
@@ -420,6 +424,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Download => "Download",
         Text::CopyPrompt => "Copy prompt",
         Text::CopyLink => "Copy link",
+        Text::LinkCopied => "Link copied. Only you can open it.",
         Text::Size => "Size",
         Text::SizeInPixels => "{width} × {height} pixels",
         Text::MadeBecauseFailed => "Made by {to} because {from} failed.",
@@ -430,6 +435,18 @@ pub const fn say(text: Text) -> &'static str {
         // Pages without a script
         Text::ImageInConversation => "Create an image in this conversation",
         Text::SiteTitle => "Tessera",
+        Text::MoreCredits => "Need more credits?",
+        Text::AskTheOperator => "You can’t buy credits here yet. Ask the person who runs this site for more.",
+        Text::WriteToTheOperator => "You can’t buy credits here yet. To ask for more, contact {contact}.",
+        Text::SmallModel => {
+            "A very small built-in model answers here. It is often wrong, so check anything that matters."
+        }
+        Text::SuggestionSky => "Explain why the sky is blue.",
+        Text::SuggestionSleep => "Give me three tips for better sleep.",
+        Text::SuggestionAutumn => "Write a haiku about autumn.",
+        Text::SuggestionMosaic => "What is a mosaic?",
+        Text::SkipConversations => "Skip the conversations",
+        Text::ShowPassword => "Show password",
         Text::SiteDescription => {
             "Self-hosted AI chat and image studio with prepaid credits. You pay for answers, not for attempts."
         }
@@ -446,8 +463,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::SampleAnswer => {
             "A /mosaic /is /a /type /of /art /that /combines /different /materials, /such /as /glass, /stone, /and /metal, /to /create /intricate /patterns /on /walls /or /floors."
         }
-        Text::SampleFollowUp => "Now as a poem.",
-        Text::SampleCaption => "Above: a recorded answer from the built-in model. Below: what a failure looks like.",
+        Text::SampleCaption => "First, what a failure looks like. Then, a recorded answer from the built-in model.",
         Text::PromiseTitle => "Every credit is a tile",
         Text::PromiseText => {
             "It’s yours until an answer takes its place. No result, no charge. That isn’t a policy, it’s how the ledger works."

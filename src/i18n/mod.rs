@@ -36,7 +36,19 @@ pub fn fill(text: Text, values: &[(&str, &str)]) -> String {
 /// A text in the form for a number, which stands in the place of `{count}`.
 #[must_use]
 pub fn count(text: Text, number: u64) -> String {
-    put(form_for(text, number), &[("count", &number.to_string())])
+    put(form_for(text, number), &[("count", &grouped(number))])
+}
+
+/// `1,234,567`: digits in groups of three, the same in every language.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let mut text = number.to_string();
+    let mut at = text.len();
+    while at > 3 {
+        at -= 3;
+        text.insert(at, ',');
+    }
+    text
 }
 
 /// The form of a text for a number, by the rule that the language names (CLDR, "Language Plural Rules").
@@ -139,5 +151,6 @@ mod tests {
         assert_eq!([0, 1, 2].map(|number| count(Text::CreditsCount, number)), ["0 credits", "1 credit", "2 credits"]);
         let chinese = in_language(Language::Zh, async { [1, 2].map(|number| count(Text::CreditsCount, number)) }).await;
         assert_eq!(chinese, ["1 积分", "2 积分"]);
+        assert_eq!(count(Text::CreditsCount, 12_345), "12,345 credits");
     }
 }

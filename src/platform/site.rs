@@ -23,6 +23,8 @@ pub struct SiteConfig {
     pub known_hosts: KnownHosts,
     /// `DATA_DIR` (./data): the database and everything else that must survive.
     pub data_dir: PathBuf,
+    /// `OPERATOR_CONTACT` (none): whom users ask for credits, an email address or a page.
+    pub operator_contact: Option<String>,
     /// `TRUSTED_PROXIES` (none): addresses and networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<TrustedProxy>,
     /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins that one address may try in a minute, and messages that one user may send.
@@ -55,6 +57,7 @@ impl SiteConfig {
             known_hosts: KnownHosts::read(reader, &public_url),
             public_url,
             data_dir: reader.text("DATA_DIR").unwrap_or("./data").into(),
+            operator_contact: read_contact(reader),
             trusted_proxies: reader
                 .list("TRUSTED_PROXIES")
                 .into_iter()
@@ -74,6 +77,18 @@ impl SiteConfig {
             },
         }
     }
+}
+
+/// An email address, or the address of a page.
+fn read_contact(reader: &mut Reader) -> Option<String> {
+    let contact = reader.text("OPERATOR_CONTACT")?;
+    let is_page = Url::parse(contact).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let is_address = contact.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
+    let is_plain = contact.chars().all(|c| c.is_ascii_graphic() && !"<>\"'&\\".contains(c) || (is_page && c == '&'));
+    if !(is_plain && (is_page || is_address)) {
+        reader.problem("OPERATOR_CONTACT", format!("{contact:?} is neither an email address nor an http or https URL"));
+    }
+    Some(contact.to_owned())
 }
 
 /// What an address has besides scheme, host and port. The site is at the root of its host; and what is in its address is in

@@ -44,7 +44,7 @@ pub fn Alert(
     text: String,
     /// The way to go on: where the link goes, and what it says.
     #[prop(optional_no_strip)]
-    link: Option<(&'static str, &'static str)>,
+    link: Option<(String, &'static str)>,
 ) -> impl IntoView {
     view! {
         <div class=format!("flex items-start gap-3 rounded-md border px-4 py-3 text-sm {}", tone.class()) role=tone.role()>

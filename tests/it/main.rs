@@ -77,3 +77,4 @@ mod tools;
 mod usage;
 mod v1;
 mod v1_requests;
+mod way_on;

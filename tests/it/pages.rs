@@ -81,7 +81,7 @@ async fn the_provider_that_was_picked_is_in_the_page() {
     };
     let automatic = page("provider=gone").await;
     let label = |provider: &str| format!(r#"<span class="truncate">{provider}</span>"#);
-    let problems = |page: &str| page.matches(">There is no file of the model model.").count();
+    let problems = |page: &str| page.matches(">The file for the model model is missing.").count();
     assert!(automatic.contains(&label("Automatic")));
     assert_eq!(problems(&automatic), 1, "in the list");
     let picked = page("provider=local").await;

@@ -9,6 +9,7 @@ use futures::future::try_join_all;
 use super::Chat;
 use super::attachments::Image;
 use super::providers::GuardedProvider;
+use super::providers::local::SMALL_MODEL;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
@@ -104,6 +105,8 @@ impl Chat {
             provider: picked.map(|provider| provider.name.clone()),
             problem,
             sees_images: providers.iter().any(|provider| provider.sees_images),
+            small_model: providers.iter().all(|provider| provider.name == "local" && provider.model == SMALL_MODEL),
+            operator_contact: self.site.operator_contact.clone(),
             providers,
             days: last_days(),
             conversations: listed.items,

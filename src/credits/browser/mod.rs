@@ -1,5 +1,5 @@
 //! `/dashboard` in the browser.
 
 pub mod amount;
-mod components;
+pub mod components;
 pub mod page;

@@ -5,13 +5,16 @@ use leptos::{
     prelude::*,
 };
 
-use super::components::{BalanceCard, LedgerTable};
+use super::components::{BalanceCard, LedgerTable, WayOn};
 use crate::credits::server_fns::load_dashboard;
 use crate::credits::{Dashboard, LedgerEntry, Page};
 use crate::i18n::{Text, t};
 use crate::platform::browser::navigation::use_navigation;
 use crate::platform::browser::page_data::use_page_data;
 use crate::ui::{Alert, AlertTone, Button, Card, EmptyState, Skeleton};
+
+/// With so many credits it is said where more come from.
+const LITTLE: i64 = 3;
 
 /// Balance and ledger; `?cursor=` asks for older entries.
 #[component]
@@ -25,10 +28,14 @@ pub fn DashboardPage() -> impl IntoView {
             <Skeleton class="h-96 w-full" />
         }),
         Some(Err(error)) => EitherOf3::B(view! { <Alert tone=AlertTone::Danger text=error.to_string() /> }),
-        Some(Ok(Dashboard { credits, ledger })) => EitherOf3::C(view! {
-            <BalanceCard credits />
-            <Ledger page=ledger is_older=cursor().is_some() />
-        }),
+        Some(Ok(Dashboard { credits, ledger })) => {
+            let is_little = credits.available <= LITTLE || navigation.query("from").is_some();
+            EitherOf3::C(view! {
+                <BalanceCard credits />
+                {is_little.then(|| view! { <WayOn /> })}
+                <Ledger page=ledger is_older=cursor().is_some() />
+            })
+        }
     };
     view! {
         <div class="mx-auto max-w-4xl space-y-6 px-4 py-8 sm:px-6">

@@ -10,6 +10,7 @@ use super::provider_panel::ProviderPanel;
 use super::shortcut_sheet::ShortcutSheet;
 use super::sidebar::Sidebar;
 use crate::chat::EmptyThreadTemplates;
+use crate::credits::WayOnTemplate;
 use crate::i18n::{Text, t};
 use crate::layout::refresh::follow_changes;
 use crate::layout::shortcuts::follow_shortcuts;
@@ -61,6 +62,7 @@ pub fn Layout<C: IntoView + 'static>(
                 <ConversationMenu />
                 <ShortcutSheet />
                 <EmptyThreadTemplates />
+                <WayOnTemplate />
             }
         })}
     }

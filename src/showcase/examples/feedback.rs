@@ -10,7 +10,7 @@ pub fn alert(knobs: &mut Knobs) -> Demo {
     let tone = knobs.choice("tone", variants![AlertTone: Info, Danger]);
     let link = knobs.flag("link", false);
     Demo::new(move |_| {
-        view! { <Alert text=text.get() tone=tone.get() link=link.some(("#alert", "Try again")) /> }
+        view! { <Alert text=text.get() tone=tone.get() link=link.some(("#alert".to_owned(), "Try again")) /> }
     })
 }
 

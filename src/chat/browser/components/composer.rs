@@ -4,6 +4,7 @@ use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlTextAreaElement;
 
+use super::empty_thread::small_model_line;
 use super::image_button::ImageButton;
 use super::notices::Notices;
 use super::provider_picker::ProviderPicker;
@@ -12,7 +13,7 @@ use crate::chat::browser::thread::Thread;
 use crate::chat::browser::{drafts, talk};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
-use crate::ui::{Button, ButtonVariant, IconName, is_send};
+use crate::ui::{Button, ButtonVariant, IconName, grouped, is_send, is_touched};
 
 const FIELD_ID: &str = "composer";
 /// From so many characters before the limit on, the rest is counted.
@@ -47,6 +48,10 @@ pub fn Composer(
         }
     };
     let send_on_enter = move |event: ev::KeyboardEvent| {
+        // Not with the focus, which the field has from the start.
+        if draft.read_untracked().is_empty() {
+            talk::prepare(thread);
+        }
         if is_send(&event) {
             event.prevent_default();
             if let Some(form) = composer_field().and_then(|field| field.form()) {
@@ -60,17 +65,19 @@ pub fn Composer(
     let count = Signal::derive(move || count_text(char_count(&draft.read()), facts.read_value().max_message_chars));
     let price = Signal::derive(move || {
         let price = credits_text(facts.read_value().chat_credits);
-        fill(Text::CreditsLeft, &[("price", &price), ("available", &thread.workspace.available.get().to_string())])
+        fill(Text::CreditsLeft, &[("price", &price), ("available", &grouped(thread.workspace.available.get()))])
     });
     view! {
         <div class="mx-auto w-full max-w-3xl space-y-2 px-4 pt-2 pb-4">
             <Notices thread />
+            <div class="contents" inner_html=Some(small_model_line(thread))></div>
             <form
                 id="composer-form"
                 method="post"
                 action="/chat"
                 novalidate=running_script
                 class="rounded-md border border-line-strong bg-surface p-2 outline-accent has-[textarea:focus-visible]:outline-2"
+                data-broke=is_broke(thread)
                 on:submit=submit
                 on:dragenter=move |_| talk::prepare(thread)
                 on:change=move |_| talk::prepare(thread)
@@ -93,7 +100,7 @@ pub fn Composer(
                     class="field-sizing-content block max-h-48 w-full resize-none bg-transparent px-2 py-1.5 outline-none"
                     on:input=move |event| draft.set(event_target_value(&event))
                     on:keydown=send_on_enter
-                    on:focus=move |_| talk::prepare(thread)
+                    on:pointerdown=move |_| talk::prepare(thread)
                     inner_html=unsent_html()
                 ></textarea>
                 <div class="flex flex-wrap items-center gap-2 pt-1">
@@ -114,7 +121,8 @@ pub fn Composer(
                     <Button
                         icon=IconName::ArrowUp
                         label=t(Text::Send)
-                        class="max-sm:ml-auto"
+                        // It may still be free: an answer that is kept. But it is not what one should do now.
+                        class="max-sm:ml-auto in-data-broke:border-line-strong in-data-broke:bg-surface in-data-broke:text-ink"
                         kind="submit"
                         variant=ButtonVariant::Primary
                         disabled=cannot_send
@@ -134,6 +142,11 @@ fn unsent_html() -> Option<String> {
     }
     // A line break at the beginning is none of the text's.
     use_context::<Unsent>().map(|unsent| format!("\n{}", unsent.0.replace('&', "&amp;").replace('<', "&lt;")))
+}
+
+/// There are too few credits for an answer.
+fn is_broke(thread: Thread) -> Signal<bool> {
+    Signal::derive(move || thread.workspace.available.get() < thread.workspace.facts.read_value().chat_credits)
 }
 
 /// Keeps the field, the draft and what the browser remembers of it the same.
@@ -169,6 +182,14 @@ pub fn focus_composer() {
     if let Some(field) = composer_field() {
         // It fails only for an element that has left the document.
         drop(field.focus());
+    }
+}
+
+/// The same where no keyboard comes over the page for it, and nobody is busy elsewhere.
+pub fn return_to_composer() {
+    let busy = document().query_selector(":is(input,textarea,select):focus,:popover-open,dialog[open]");
+    if busy.ok().flatten().is_none() && !is_touched() {
+        focus_composer();
     }
 }
 

@@ -4,9 +4,12 @@ use leptos::prelude::*;
 
 use crate::chat::ChatEvent;
 use crate::chat::browser::thread::Thread;
-use crate::i18n::{Text, t};
+use crate::i18n::{Text, count, t};
 use crate::platform::browser::page_data::sign_in_address;
 use crate::ui::{Alert, AlertTone};
+
+/// Fewer answers than that are left: then it is time to say so.
+const FEW: i64 = 4;
 
 /// What went wrong with the last message, what is wrong with the provider, and what is waited for; nothing if nothing is.
 #[component]
@@ -14,17 +17,36 @@ pub fn Notices(
     /// The chat page.
     thread: Thread,
 ) -> impl IntoView {
+    // There is said whom to ask, and from there it goes back here, where the text is kept.
+    let more = move || {
+        let address = match thread.conversation.get_untracked() {
+            Some(id) => format!("/dashboard?from=/chat/{id}"),
+            None => "/dashboard?from=/chat".to_owned(),
+        };
+        Some((address, t(Text::GetMoreCredits)))
+    };
     let notices = move || {
         let text = thread.failure.get();
-        let failure = (!text.is_empty()).then(|| match thread.failure_code.get_untracked().as_str() {
-            "insufficient_credits" => (AlertTone::Danger, text, Some(("/dashboard", t(Text::SeeYourCredits)))),
-            "unauthenticated" => (AlertTone::Danger, text, Some((&*sign_in_address().leak(), t(Text::SignIn)))),
+        let code = thread.failure_code.get_untracked();
+        let says_so = !text.is_empty() && code == "insufficient_credits";
+        let (left, price) = (thread.workspace.available.get(), thread.workspace.facts.read_value().chat_credits);
+        let few = (left < FEW * price && !says_so).then(|| {
+            let text = if left < price {
+                t(Text::NoCreditsLeft).to_owned()
+            } else {
+                count(Text::FewCreditsLeft, left.unsigned_abs())
+            };
+            (AlertTone::Info, text, more())
+        });
+        let failure = (!text.is_empty()).then(|| match code.as_str() {
+            "insufficient_credits" => (AlertTone::Danger, text, more()),
+            "unauthenticated" => (AlertTone::Danger, text, Some((sign_in_address(), t(Text::SignIn)))),
             // It passes by itself, or is only good to know.
             "rate_limited" | ChatEvent::SHORTENED => (AlertTone::Info, text, None),
             _ => (AlertTone::Danger, text, None),
         });
         let problem = thread.workspace.problem.get().map(|text| (AlertTone::Info, text, None));
-        [failure, problem].map(|notice| notice.map(|(tone, text, link)| view! { <Alert tone text link /> }))
+        [failure, problem, few].map(|notice| notice.map(|(tone, text, link)| view! { <Alert tone text link /> }))
     };
     view! {
         {notices}

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::credits::Credits;
 use crate::i18n::{Text, t};
-use crate::ui::Card;
+use crate::ui::{Card, grouped};
 
 /// Available, held, and what is owed if anything is.
 #[component]
@@ -16,7 +16,7 @@ pub fn BalanceCard(
         view! {
             <div>
                 <dt class="text-sm text-ink-soft">{t(label)}</dt>
-                <dd class="text-3xl font-semibold tabular-nums">{amount}</dd>
+                <dd class="text-3xl font-semibold tabular-nums">{grouped(amount)}</dd>
                 <dd class="mt-1 text-sm text-ink-soft">{t(explanation)}</dd>
             </div>
         }

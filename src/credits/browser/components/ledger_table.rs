@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::credits::{EntryKind, EntryReason, LedgerEntry, WorkKind};
 use crate::i18n::{Text, fill, t};
-use crate::ui::{Badge, BadgeTone, Timestamp};
+use crate::ui::{Badge, BadgeTone, Timestamp, grouped};
 
 /// What an entry is called and how it is tinted.
 const fn label(kind: EntryKind, work: Option<WorkKind>) -> (Text, BadgeTone) {
@@ -28,12 +28,10 @@ const fn label(kind: EntryKind, work: Option<WorkKind>) -> (Text, BadgeTone) {
 /// What an entry did to the account: its amount, or what it moved between available and held.
 fn change(entry: &LedgerEntry) -> String {
     match (entry.amount, entry.held_change) {
-        (0, held) if held > 0 => fill(Text::AmountHeld, &[("amount", &held.to_string())]),
-        (0, held) if held < 0 => fill(Text::AmountFreed, &[("amount", &held.unsigned_abs().to_string())]),
-        (0, _) => "0".to_owned(),
-        // U+2212, the minus that is as wide as the plus.
-        (amount, _) if amount < 0 => format!("\u{2212}{}", amount.unsigned_abs()),
-        (amount, _) => format!("+{amount}"),
+        (0, held) if held > 0 => fill(Text::AmountHeld, &[("amount", &grouped(held))]),
+        (0, held) if held < 0 => fill(Text::AmountFreed, &[("amount", &grouped(-held))]),
+        (amount, _) if amount > 0 => "+".to_owned() + &grouped(amount),
+        (amount, _) => grouped(amount),
     }
 }
 
@@ -64,7 +62,7 @@ pub fn LedgerTable(
                     </p>
                 </td>
                 <td class="px-3 py-2.5 text-right tabular-nums">{change}</td>
-                <td class="py-2.5 pr-4 pl-3 text-right tabular-nums">{entry.available_after}</td>
+                <td class="py-2.5 pr-4 pl-3 text-right tabular-nums">{grouped(entry.available_after)}</td>
                 <td class="hidden px-3 py-2.5 text-ink-soft sm:table-cell">
                     <Timestamp at=entry.created_at />
                 </td>
@@ -90,7 +88,7 @@ pub fn LedgerTable(
                         {t(Text::Available)}
                     </th>
                     <th scope="col" class="hidden px-3 py-2.5 font-medium sm:table-cell">
-                        {t(Text::TimeUtc)}
+                        {t(Text::Time)}
                     </th>
                     <th scope="col" class="hidden py-2.5 pr-4 pl-3 font-medium sm:table-cell">
                         {t(Text::Request)}

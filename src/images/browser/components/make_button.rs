@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::credits::credits_text;
 use crate::i18n::{Text, count, fill, t};
 use crate::images::browser::collection::Collection;
-use crate::ui::{Button, ButtonVariant, IconName};
+use crate::ui::{Button, ButtonVariant, IconName, grouped};
 
 /// Sends the form, if there are credits enough.
 #[component]
@@ -28,10 +28,10 @@ pub fn MakeButton(
                 <Button label kind="submit" variant=ButtonVariant::Primary disabled class="grow sm:grow-0" />
             })
         } else {
-            let amounts = [("needed", &*credits_text(cost.get())), ("available", &*available.get().to_string())];
+            let amounts = [("needed", &*credits_text(cost.get())), ("available", &*grouped(available.get()))];
             Either::Right(view! {
                 <p class="text-sm text-danger">{fill(Text::TooFewCredits, &amounts)}</p>
-                <Button href="/dashboard" icon=IconName::Coins label=t(Text::SeeYourCredits) />
+                <Button href="/dashboard?from=/images" icon=IconName::Coins label=t(Text::SeeYourCredits) />
             })
         }
     }

@@ -1,0 +1,113 @@
+//! What pages say where one would be stuck: no credits, a model that is often wrong, a form with several mistakes.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::header::ACCEPT_LANGUAGE;
+use sha2::{Digest, Sha256};
+
+use crate::support::{TestApp, User};
+
+async fn page(user: &User, path: &str) -> String {
+    // Where the types of views are erased, a text ends with a mark.
+    user.get(path).send().await.unwrap().text().await.unwrap().replace("<!>", "")
+}
+
+#[tokio::test]
+async fn who_has_few_credits_learns_whom_to_ask_and_comes_back() {
+    let ask = r#"href="/dashboard?from=/chat""#;
+    let rich = TestApp::start().await;
+    let chat = page(&rich.user().await, "/chat").await;
+    assert!(!chat.contains(ask) && !chat.contains(" data-broke"));
+
+    let few = TestApp::start_with(&[("FREE_CREDITS", "3")]).await;
+    let user = few.user().await;
+    let chat = page(&user, "/chat").await;
+    assert!(chat.contains("You have 3 credits left.") && chat.contains(ask) && !chat.contains(" data-broke"));
+    let dashboard = page(&user, "/dashboard").await;
+    // Once in the page, and once in the template.
+    assert_eq!(dashboard.matches("Ask the person who runs this site").count(), 2, "without a contact");
+
+    let none = TestApp::start_with(&[("FREE_CREDITS", "0"), ("OPERATOR_CONTACT", "ops@example.org")]).await;
+    let user = none.user().await;
+    let chat = page(&user, "/chat").await;
+    assert!(chat.contains(ask) && chat.contains(" data-broke"));
+    let dashboard = page(&user, "/dashboard?from=/chat/1").await;
+    assert_eq!(dashboard.matches("href='mailto:ops@example.org'").count(), 2);
+    assert!(dashboard.contains(r#"href="/chat/1""#));
+    for elsewhere in ["//evil.example", "https://evil.example", "/chat%22onload"] {
+        let dashboard = page(&user, &format!("/dashboard?from={elsewhere}")).await;
+        assert!(!dashboard.contains(r#"href="//evil"#) && !dashboard.contains(r#"href="https://evil"#), "{elsewhere}");
+        assert!(!dashboard.contains(r#"/chat"onload"#), "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn the_small_model_says_that_it_is_often_wrong() {
+    let small = [("CHAT_PROVIDERS", "local"), ("LOCAL_MODEL", "/nowhere/SmolLM2-135M-Instruct.Q4_1.gguf")];
+    let app = TestApp::start_with(&small).await;
+    let user = app.user().await;
+    // Once above the composer, and once in the template.
+    let says = |page: &str, text: &str| page.matches(text).count();
+    let chat = page(&user, "/chat").await;
+    assert_eq!(says(&chat, "A very small built-in model"), 2);
+    assert_eq!((says(&chat, ">What is a mosaic?</button>"), says(&chat, "unpaid invoice.</button>")), (2, 0));
+    let chinese = user.get("/chat").header(ACCEPT_LANGUAGE, "zh").send().await.unwrap().text().await.unwrap();
+    assert_eq!(says(&chinese, ">What is a mosaic?</button>"), 2, "it knows English alone");
+    assert_eq!((says(&chinese, "什么是马赛克？"), says(&chinese, "只懂英文")), (2, 2));
+
+    for other in [
+        [("CHAT_PROVIDERS", "local"), ("LOCAL_MODEL", "/nowhere/large.gguf")],
+        [("CHAT_PROVIDERS", "openai,local"), small[1]],
+    ] {
+        let app = TestApp::start_with(&other).await;
+        let chat = page(&app.user().await, "/chat").await;
+        assert_eq!(says(&chat, "A very small built-in model"), 0, "{other:?}");
+        assert_eq!(says(&chat, "unpaid invoice.</button>"), 2);
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_a_form_is_said_at_once() {
+    let app = TestApp::start().await;
+    let long = "a".repeat(81);
+    let form = [("email", "ada"), ("password", "short"), ("name", &*long)];
+    let response = app.visitor().post_form("/sign-up", &form).send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    let page = response.text().await.unwrap();
+    for field in ["email", "name", "password"] {
+        assert!(page.contains(&format!(r#"id="{field}-error""#)), "{field}");
+    }
+    assert_eq!(page.matches("autofocus").count(), 1, "on the first of them");
+    let response = app.visitor().post_form("/sign-in", &[("email", "ada"), ("password", "")]).send().await.unwrap();
+    let page = response.text().await.unwrap();
+    assert!(page.contains(r#"id="email-error""#) && page.contains(r#"id="password-error""#));
+}
+
+#[tokio::test]
+async fn sign_in_pages_let_browsers_fetch_the_app_ahead_and_run_one_script() {
+    let app = TestApp::start().await;
+    for path in ["/sign-in", "/sign-up"] {
+        let response = app.visitor().get(path).send().await.unwrap();
+        let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        // Firefox judges a prefetch by it.
+        assert!(policy.starts_with("default-src 'self'; "), "{policy}");
+        for closed in ["object-src", "media-src", "frame-src", "worker-src", "base-uri", "frame-ancestors"] {
+            assert!(policy.contains(&format!("{closed} 'none'")), "{closed}: {policy}");
+        }
+        let page = response.text().await.unwrap();
+        let script = page.split("<script>").nth(1).and_then(|rest| rest.split("</script>").next()).unwrap();
+        let hash = BASE64_STANDARD.encode(Sha256::digest(script));
+        assert!(policy.ends_with(&format!("script-src 'sha256-{hash}'")), "{policy}");
+    }
+}
+
+#[test]
+fn what_an_animation_leaves_behind_does_not_hang_on_its_last_frame() {
+    for file in std::fs::read_dir("style").unwrap() {
+        let path = file.unwrap().path();
+        for line in std::fs::read_to_string(&path).unwrap().lines().filter(|line| line.contains("animation")) {
+            let has_steps = line.contains("step");
+            assert!(!(has_steps && (line.contains("both") || line.contains("forwards"))), "{path:?}: {line}");
+        }
+    }
+}
