@@ -120,6 +120,8 @@ test('signing out leaves no draft behind', async ({ page }) => {
 
 test('keys do what the sheet says', async ({ page }) => {
   const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await expect(composer(page)).toBeFocused();
+  await composer(page).blur();
   await page.keyboard.press('?');
   await expect(sheet).toBeVisible();
   await expect(sheet.getByText('Stop the answer')).toBeVisible();

@@ -145,7 +145,7 @@ test('from signing up over an answer to the ledger with the keyboard alone', asy
   await page.keyboard.press('Enter');
   await page.waitForURL('**/chat');
   await hydrated(page);
-  await page.keyboard.press('/');
+  await expect(page.getByLabel('Message', { exact: true })).toBeFocused();
   await page.keyboard.type('with the keyboard #tokens=3');
   await page.keyboard.press('Enter');
   await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');

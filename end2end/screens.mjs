@@ -56,7 +56,8 @@ async function photograph(browser, site, shot, size) {
     viewport: size,
     locale: shot.locale ?? 'en-US',
     colorScheme: 'light',
-    reducedMotion: 'reduce',
+    // Where something moves, as most people see it.
+    reducedMotion: shot.moves ? 'no-preference' : 'reduce',
   });
   context.setDefaultTimeout(5000);
   try {

@@ -63,7 +63,7 @@ const LOCALES = [
 const everyLocale = (shot) => LOCALES.map(([suffix, more]) => ({ ...shot, state: shot.state + suffix, ...more }));
 
 export const SHOTS = [
-  ...everyLocale({ page: 'landing', state: 'page', path: '/' }),
+  ...everyLocale({ page: 'landing', state: 'page', path: '/', moves: true, open: (page) => page.waitForTimeout(5500) }),
   ...everyLocale({ page: 'sign-in', state: 'empty', path: '/sign-in' }),
   ...everyLocale({
     page: 'sign-in',
@@ -78,6 +78,7 @@ export const SHOTS = [
     path: '/sign-up',
     open: (page) => submit(page, { email: 'ada', name: 'Ada', password: 'correct horse battery' }),
   }),
+  { page: 'sign-up', state: 'all wrong, password shown', path: '/sign-up', open: async (page) => { await submit(page, { email: 'ada', password: 'short' }); await page.locator('#password').fill('short'); await press(page, 'Show password'); } },
   { page: 'sign-up', state: 'short password', path: '/sign-up', open: (page) => submit(page, { email: 'ada@example.org', password: 'short' }) },
   { page: 'sign-up', state: 'address taken', path: '/sign-up', open: (page) => submit(page, { email: 'ada@example.org', password: 'correct horse battery' }) },
 
@@ -89,6 +90,7 @@ export const SHOTS = [
     state: 'streaming',
     path: '/chat',
     as: 'full',
+    moves: true,
     open: async (page) => {
       await send(page, 'Explain tides once more, slowly.');
       await page.getByText('invisible').first().waitFor();
@@ -140,6 +142,7 @@ export const SHOTS = [
   { page: 'image', state: 'not there', path: '/images/00000000-0000-7000-8000-000000000000', as: 'new', status: 404 },
 
   { page: 'dashboard', state: 'empty', path: '/dashboard', as: 'new' },
+  ...everyLocale({ page: 'dashboard', state: 'no credits', path: '/dashboard?from=/chat', as: 'poor' }),
   { page: 'dashboard', state: 'full', path: '/dashboard', as: 'full' },
   { page: 'dashboard', state: 'full, Chinese', path: '/dashboard', as: 'full', locale: 'zh-CN' },
   { page: 'dashboard', state: 'loading', path: '/chat', as: 'full', open: (page) => followUnanswered(page, /\/fn\//, 'header a[href="/dashboard"]') },
@@ -153,7 +156,7 @@ export const SHOTS = [
 
   { page: 'overlays', state: 'account menu', path: '/chat', as: 'full', open: async (page) => { await hydrated(page); await page.locator('[popovertarget=account-menu]').click(); } },
   { page: 'overlays', state: 'models', path: '/chat', as: 'full', open: async (page) => { await hydrated(page); await press(page, /^Model/); await page.waitForTimeout(400); } },
-  { page: 'overlays', state: 'shortcuts', path: '/chat', as: 'full', open: async (page) => { await hydrated(page); await page.locator('body').press('?'); await page.locator('dialog[open], :popover-open').first().waitFor(); } },
+  { page: 'overlays', state: 'shortcuts', path: '/chat', as: 'full', open: async (page) => { await hydrated(page); await page.locator('#composer').blur(); await page.keyboard.press('?'); await page.locator('dialog[open], :popover-open').first().waitFor(); } },
   { page: 'overlays', state: 'palette', path: '/chat', as: 'full', open: openPalette },
   { page: 'overlays', state: 'conversations', path: '/chat', as: 'full', open: openSidebar },
   { page: 'overlays', state: 'conversation menu', path: '/chat', as: 'full', open: openConversationMenu },

@@ -1,5 +1,5 @@
 // Renders the icons and the picture for links into public/, from SVG and HTML, with Chromium.
-const { readFileSync } = require('node:fs');
+const { readFileSync, writeFileSync } = require('node:fs');
 const { resolve } = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { chromium } = require('@playwright/test');
@@ -21,6 +21,19 @@ const ICONS = [
   { file: 'icon-maskable-512.png', html: MASKABLE, size: 512 },
 ];
 
+/** The icon under the name that browsers ask for where a page names none: an ICO with the PNG in it. */
+function writeIco() {
+  const png = readFileSync(resolve(PUBLIC, 'favicon-32.png'));
+  const head = Buffer.alloc(22);
+  // One picture of 32 by 32 pixels, one plane, 32 bits each, which begins after this head.
+  [[2, 1], [4, 1], [10, 1], [12, 32]].forEach(([at, value]) => head.writeUInt16LE(value, at));
+  head.writeUInt8(32, 6);
+  head.writeUInt8(32, 7);
+  head.writeUInt32LE(png.length, 14);
+  head.writeUInt32LE(22, 18);
+  writeFileSync(resolve(PUBLIC, 'favicon.ico'), Buffer.concat([head, png]));
+}
+
 (async () => {
   const browser = await chromium.launch({ executablePath: process.env.TESSERA_CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
   try {
@@ -30,6 +43,7 @@ const ICONS = [
       await page.setContent(`<style>html,body{margin:0;height:100%}svg{display:block;width:100%}</style>${html}`);
       await page.screenshot({ path: resolve(PUBLIC, file), omitBackground: true });
     }
+    writeIco();
     await page.setViewportSize({ width: 1200, height: 630 });
     await page.goto(pathToFileURL(resolve(__dirname, 'og.html')).href);
     await page.evaluate(() => document.fonts.ready);

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use leptos::{ev, leptos_dom::helpers::window_event_listener};
 use wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
+use web_sys::{HtmlElement, Node};
 
 use crate::ui::is_composing;
 
@@ -70,6 +70,9 @@ fn follow(event: &ev::KeyboardEvent) {
         };
         is_held && key.eq_ignore_ascii_case(shortcut.key)
     };
+    if !event.default_prevented() && !is_composing(event) && step_in_popover(&key) {
+        return event.prevent_default();
+    }
     let Some(shortcut) = SHORTCUTS.iter().find(fits) else { return };
     // What is open comes first. Whoever writes means the character, unless it writes none.
     let in_the_way = match key.as_str() {
@@ -90,4 +93,26 @@ fn follow(event: &ev::KeyboardEvent) {
             target.click();
         }
     }
+}
+
+/// The arrow keys go through the links and buttons of a popover that is open, and around its ends. Says whether they did.
+fn step_in_popover(key: &str) -> bool {
+    let is_down = key == "ArrowDown";
+    if !is_down && key != "ArrowUp" {
+        return false;
+    }
+    let popover = document().query_selector(".popover:popover-open").ok().flatten();
+    let Some(items) = popover.and_then(|popover| popover.query_selector_all("a,button").ok()) else { return false };
+    let count = items.length();
+    let focused = document().active_element().map(JsCast::unchecked_into::<Node>);
+    let at = (0..count).find(|at| items.item(*at) == focused);
+    let next = match at {
+        Some(at) if is_down => at + 1,
+        Some(at) => at + count - 1,
+        None if is_down => 0,
+        None => count.saturating_sub(1),
+    };
+    let next = next.checked_rem(count).and_then(|next| items.item(next));
+    // It fails only for an element that has left the document.
+    next.map(|next| drop(next.unchecked_into::<HtmlElement>().focus())).is_some()
 }

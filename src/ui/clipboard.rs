@@ -1,9 +1,12 @@
 //! Copying text.
 
-use leptos::prelude::{document, window};
+use std::time::Duration;
+
+use leptos::ev::MouseEvent;
+use leptos::prelude::{document, set_timeout, window};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{HtmlDocument, HtmlTextAreaElement};
+use web_sys::{Element, HtmlDocument, HtmlTextAreaElement};
 
 /// Puts text on the clipboard, also where a site is not served over https and the newer way does not exist. Says whether
 /// the browser allowed it.
@@ -23,4 +26,14 @@ pub async fn copy_text(text: &str) -> bool {
     let copied = document.exec_command("copy").unwrap_or_default();
     field.remove();
     copied
+}
+
+/// Has the button that was pressed say for two seconds that it copied (`data-copied` in style/conversation.css).
+pub fn say_copied(event: &MouseEvent, text: &str) {
+    let target = event.target().map(JsCast::unchecked_into::<Element>);
+    if let Some(button) = target.and_then(|target| target.closest("button").ok().flatten()) {
+        // Neither fails: the name is valid.
+        drop(button.set_attribute("data-copied", text));
+        set_timeout(move || drop(button.remove_attribute("data-copied")), Duration::from_secs(2));
+    }
 }

@@ -21,7 +21,8 @@ pub fn is_send(event: &KeyboardEvent) -> bool {
 }
 
 /// Whether this is used with fingers alone. By hand: a class of the browser for it would be a kilobyte.
-fn is_touched() -> bool {
+#[must_use]
+pub fn is_touched() -> bool {
     let window = window();
     let ask =
         Reflect::get(&window, &JsValue::from_str("matchMedia")).ok().and_then(|ask| ask.dyn_into::<Function>().ok());

@@ -3,6 +3,8 @@
 
 use leptos::prelude::*;
 
+use crate::i18n;
+
 /// A whole number.
 #[component]
 pub fn Number(
@@ -16,15 +18,8 @@ pub fn Number(
 /// `1,234,567`. The minus is U+2212, which is as wide as a plus.
 #[must_use]
 pub fn grouped(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut text = String::from(if value < 0 { "\u{2212}" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let minus = if value < 0 { "\u{2212}" } else { "" };
+    minus.to_owned() + &i18n::grouped(value.unsigned_abs())
 }
 
 #[cfg(test)]

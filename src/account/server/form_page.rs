@@ -20,14 +20,15 @@ pub fn FormPage(
     /// A path of this site, to go to afterwards.
     next: String,
     /// What went wrong with the last try. What belongs to one field is shown there instead.
-    error: Option<AppError>,
+    errors: Vec<AppError>,
     /// The fields.
     children: Children,
     /// The way to the other form.
     footer: AnyView,
 ) -> impl IntoView {
-    let error =
-        error.filter(|error| !matches!(error, AppError::InvalidInput { field, .. } if is_shown_at_its_field(field)));
+    let of_no_field =
+        |error: &AppError| !matches!(error, AppError::InvalidInput { field, .. } if is_shown_at_its_field(field));
+    let error = errors.into_iter().find(of_no_field);
     view! {
         <div class="mx-auto grid w-full max-w-6xl flex-1 items-center gap-16 px-4 py-8 sm:px-6 lg:grid-cols-2">
             <div class="mx-auto w-full max-w-sm space-y-8">

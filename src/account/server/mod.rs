@@ -12,6 +12,7 @@ pub mod key_api;
 pub mod keys;
 pub mod page;
 pub mod password;
+mod password_field;
 pub mod service;
 pub mod sign_in;
 pub mod sign_in_page;

@@ -33,13 +33,11 @@ impl Account {
     /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
     /// [`AppError::RateLimited`].
     pub async fn register(&self, address: ClientAddress, form: CredentialsForm) -> AppResult<NewSession> {
-        let email = Email::parse(&form.email)?;
-        email.check_looks()?;
-        check_new_password(&form.password)?;
-        let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
-        if name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
-            return Err(AppError::invalid("name", fill(Text::NameTooLong, &[("most", &MAX_NAME_CHARS.to_string())])));
+        if let Some(problem) = new_account_problems(&form).into_iter().next() {
+            return Err(problem);
         }
+        let email = Email::parse(&form.email)?;
+        let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
         self.limiter.check(Limit::RegisterForm, &address.customer()).await?;
         if self.passwords.is_guessable(form.password.clone(), known_words(&email, &name)).await? {
             return Err(AppError::invalid("password", t(Text::PasswordGuessable)));
@@ -74,10 +72,10 @@ impl Account {
         device: Option<&str>,
         form: CredentialsForm,
     ) -> AppResult<NewSession> {
-        let email = Email::parse(&form.email)?;
-        if form.password.is_empty() {
-            return Err(AppError::invalid("password", t(Text::EnterPassword)));
+        if let Some(problem) = sign_in_problems(&form).into_iter().next() {
+            return Err(problem);
         }
+        let email = Email::parse(&form.email)?;
         let user = find_user(self.store.as_ref(), &email).await?;
         let device = user.as_ref().zip(device).and_then(|(user, cookie)| known_device(user, cookie));
         self.admit_sign_in(address, &email, device).await?;
@@ -146,6 +144,22 @@ fn known_words(email: &Email, name: &str) -> Vec<String> {
         .chain([run_together(local), run_together(name)])
         .filter(|word| !word.is_empty())
         .collect()
+}
+
+/// All that is wrong with the fields for a new account, as far as they themselves tell.
+pub fn new_account_problems(form: &CredentialsForm) -> Vec<AppError> {
+    let email = Email::parse(&form.email).and_then(|email| email.check_looks());
+    let name = form.name.as_deref().unwrap_or_default().trim();
+    let is_long = name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control);
+    let too_long = || AppError::invalid("name", fill(Text::NameTooLong, &[("most", &MAX_NAME_CHARS.to_string())]));
+    let name = is_long.then(too_long);
+    [email.err(), check_new_password(&form.password).err(), name].into_iter().flatten().collect()
+}
+
+/// The same for signing in.
+pub fn sign_in_problems(form: &CredentialsForm) -> Vec<AppError> {
+    let password = form.password.is_empty().then(|| AppError::invalid("password", t(Text::EnterPassword)));
+    [Email::parse(&form.email).err(), password].into_iter().flatten().collect()
 }
 
 fn check_new_password(password: &str) -> AppResult<()> {

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 use serde::Deserialize;
@@ -9,6 +10,8 @@ use url::form_urlencoded;
 
 use super::Account;
 use super::caller::Caller;
+use super::password_field::POLICY;
+use super::service::{new_account_problems, sign_in_problems};
 use super::sign_in_page::{SignInPage, SignUpPage};
 use crate::account::{CredentialsForm, same_site_path};
 use crate::document::response::static_response;
@@ -76,6 +79,15 @@ pub fn auth_page(
     error: Option<AppError>,
 ) -> Response {
     let status = error.as_ref().map_or(200, AppError::status);
+    // Whoever has to correct one field corrects all at once.
+    let mut errors: Vec<_> = error.into_iter().collect();
+    if let Some(AppError::InvalidInput { field: first, .. }) = errors.first() {
+        let first = first.clone();
+        let problems = if page == AuthPage::SignUp { new_account_problems(form) } else { sign_in_problems(form) };
+        let is_another =
+            |problem: &AppError| !matches!(problem, AppError::InvalidInput { field, .. } if *field == first);
+        errors.extend(problems.into_iter().filter(is_another));
+    }
     let next = same_site_path(form.next.as_deref(), "/chat");
     let (email, name) = (form.email.clone(), form.name.clone().unwrap_or_default());
     let (title, plain_path) = match page {
@@ -95,8 +107,12 @@ pub fn auth_page(
         is_secret: false,
     };
     let html = render_static_page(static_page, account.site.leptos(), || match page {
-        AuthPage::SignIn => view! { <SignInPage next email error /> }.into_any(),
-        AuthPage::SignUp => view! { <SignUpPage next free_credits email name error /> }.into_any(),
+        AuthPage::SignIn => view! { <SignInPage next email errors /> }.into_any(),
+        AuthPage::SignUp => view! { <SignUpPage next free_credits email name errors /> }.into_any(),
     });
-    static_response(status, html)
+    let mut response = static_response(status, html);
+    if let Some(policy) = POLICY.clone() {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }

@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::form_page::FormPage;
-use crate::account::{MAX_NAME_CHARS, PASSWORD_CHARS};
+use super::password_field::PasswordField;
+use crate::account::MAX_NAME_CHARS;
 use crate::i18n::{Text, count, t};
 use crate::platform::error::AppError;
 use crate::platform::query;
@@ -21,26 +22,19 @@ pub fn SignInPage(
     #[prop(optional, into)]
     email: String,
     /// What went wrong with the last try.
-    #[prop(optional_no_strip)]
-    error: Option<AppError>,
+    errors: Vec<AppError>,
 ) -> impl IntoView {
     let other = view! { <OtherForm path="/sign-up" next=next.clone() label=t(Text::SignUp) /> };
     let footer = view! { {t(Text::NewHere)} " " {other} }.into_any();
     // Of the two, it is mostly the password.
-    let focus_password = is_at(error.as_ref(), "password") || error == Some(AppError::InvalidCredentials);
+    let focus_password = is_first(&errors, "password") || errors.first() == Some(&AppError::InvalidCredentials);
     view! {
-        <FormPage title=t(Text::SignIn) intro=t(Text::SignInIntro) action="/sign-in" next error=error.clone() footer>
-            <EmailField email error=error.clone() />
-            <Field
-                id="password"
-                name="password"
-                label=t(Text::Password)
-                kind="password"
+        <FormPage title=t(Text::SignIn) intro=t(Text::SignInIntro) action="/sign-in" next errors=errors.clone() footer>
+            <EmailField email errors=errors.clone() />
+            <PasswordField
                 autocomplete="current-password"
-                required=true
-                max_chars=*PASSWORD_CHARS.end()
                 autofocus=focus_password
-                error=at_field(error.as_ref(), "password")
+                error=at_field(&errors, "password")
             />
         </FormPage>
     }
@@ -60,15 +54,14 @@ pub fn SignUpPage(
     #[prop(optional, into)]
     name: String,
     /// What went wrong with the last try.
-    #[prop(optional_no_strip)]
-    error: Option<AppError>,
+    errors: Vec<AppError>,
 ) -> impl IntoView {
     let other = view! { <OtherForm path="/sign-in" next=next.clone() label=t(Text::SignIn) /> };
     let footer = view! { {t(Text::HaveAnAccount)} " " {other} }.into_any();
     let intro = count(Text::SignUpIntro, free_credits.unsigned_abs());
     view! {
-        <FormPage title=t(Text::SignUp) intro action="/sign-up" next error=error.clone() footer>
-            <EmailField email error=error.clone() />
+        <FormPage title=t(Text::SignUp) intro action="/sign-up" next errors=errors.clone() footer>
+            <EmailField email errors=errors.clone() />
             <Field
                 id="name"
                 name="name"
@@ -76,21 +69,14 @@ pub fn SignUpPage(
                 autocomplete="name"
                 value=name
                 max_chars=MAX_NAME_CHARS
-                autofocus=is_at(error.as_ref(), "name")
-                error=at_field(error.as_ref(), "name")
+                autofocus=is_first(&errors, "name")
+                error=at_field(&errors, "name")
             />
-            <Field
-                id="password"
-                name="password"
-                label=t(Text::Password)
-                kind="password"
+            <PasswordField
                 autocomplete="new-password"
-                required=true
-                min_chars=*PASSWORD_CHARS.start()
-                max_chars=*PASSWORD_CHARS.end()
-                hint=t(Text::PasswordHint)
-                autofocus=is_at(error.as_ref(), "password")
-                error=at_field(error.as_ref(), "password")
+                is_new=true
+                autofocus=is_first(&errors, "password")
+                error=at_field(&errors, "password")
             />
         </FormPage>
     }
@@ -101,10 +87,10 @@ fn EmailField(
     /// What was typed before.
     email: String,
     /// What went wrong with the last try.
-    error: Option<AppError>,
+    errors: Vec<AppError>,
 ) -> impl IntoView {
     // An address that has an account is another one's, or means the other form.
-    let is_wrong = is_at(error.as_ref(), "email") || matches!(error, Some(AppError::Conflict(_)));
+    let is_wrong = is_first(&errors, "email") || matches!(errors.first(), Some(AppError::Conflict(_)));
     view! {
         <Field
             id="email"
@@ -116,7 +102,7 @@ fn EmailField(
             required=true
             max_chars=MAX_EMAIL_CHARS
             autofocus=is_wrong
-            error=at_field(error.as_ref(), "email")
+            error=at_field(&errors, "email")
         />
     }
 }
@@ -139,12 +125,17 @@ fn OtherForm(
     }
 }
 
-/// Whether this field was wrong.
-fn is_at(error: Option<&AppError>, name: &str) -> bool {
-    matches!(error, Some(AppError::InvalidInput { field, .. }) if field == name)
+/// Whether this error is of this field.
+fn is_of(error: &AppError, name: &str) -> bool {
+    matches!(error, AppError::InvalidInput { field, .. } if field == name)
+}
+
+/// Whether this field is the first that was wrong.
+fn is_first(errors: &[AppError], name: &str) -> bool {
+    errors.first().is_some_and(|error| is_of(error, name))
 }
 
 /// The text for a field that was wrong.
-fn at_field(error: Option<&AppError>, name: &str) -> Option<String> {
-    is_at(error, name).then(|| error.map(ToString::to_string).unwrap_or_default())
+fn at_field(errors: &[AppError], name: &str) -> Option<String> {
+    errors.iter().find(|error| is_of(error, name)).map(ToString::to_string)
 }

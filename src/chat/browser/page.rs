@@ -3,7 +3,7 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 
-use super::components::composer::Composer;
+use super::components::composer::{Composer, return_to_composer};
 use super::components::empty_thread::EmptyThread;
 use super::components::message_list::MessageList;
 use super::talk;
@@ -30,8 +30,9 @@ pub fn ChatPage() -> impl IntoView {
         }
         Some(Ok(None)) | None => {}
     }
-    Effect::new(move |_| {
+    Effect::new(move |before: Option<()>| {
         let id = id();
+        let is_new = id.is_none();
         // A new chat that got its id is on the screen already.
         let address = id.as_ref().filter(|_| navigation.query("before").is_some()).map(|id| format!("/chat/{id}"));
         if !thread.shows(id.as_ref()) || address.is_some() {
@@ -44,6 +45,9 @@ pub fn ChatPage() -> impl IntoView {
         thread.attach();
         if let Some(message) = navigation.query("at") {
             talk::find(thread, message);
+        } else if before.is_none() || is_new {
+            // After the heading, which is where a page begins.
+            request_animation_frame(return_to_composer);
         }
     });
     Effect::new(move |_| {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use super::components::composer::return_to_composer;
 use super::components::empty_thread::prompt_field;
 use super::request::send;
 use super::thread::{Entry, Thread};
@@ -84,6 +85,8 @@ pub(super) async fn ask(thread: Thread, mut question: Question) {
     // Gone with the empty chat.
     let system_prompt = prompt_field().map(|field| field.value());
     thread.entries.set(entries);
+    // The editor, or the button that asked again, goes with the focus that it has.
+    request_animation_frame(return_to_composer);
     // Who sends something wants to see it.
     thread.at_end.set(true);
     thread.failure.set(String::new());

@@ -22,6 +22,13 @@ pub fn ConversationSearch() -> impl IntoView {
                 aria-label=t(Text::SearchConversations)
                 class="mx-3 mb-3 h-9 rounded-md border border-line bg-surface px-3 text-sm noscript:hidden"
             />
+            <a
+                href="#main"
+                class="sr-only text-sm focus:not-sr-only focus:mx-3 focus:mb-3 focus:rounded-md focus:bg-accent focus:px-3 focus:py-2 \
+                       focus:text-on-accent"
+            >
+                {t(Text::SkipConversations)}
+            </a>
             <div id=RESULTS_ID class="min-h-0 flex-1 overflow-y-auto px-3 pb-3 text-sm empty:hidden"></div>
         }
     })

@@ -3,6 +3,8 @@
 //!
 //! One menu and one dialog of each kind serve the whole list; [`Tools::chosen`] says whose they are.
 
+use std::time::Duration;
+
 use leptos::mount::mount_to;
 use leptos::prelude::*;
 use leptos::tachys::dom::body;
@@ -89,7 +91,8 @@ impl Tools {
 
     fn open(self, dialog: RwSignal<bool>) {
         self.failure.set(String::new());
-        dialog.set(true);
+        // Once the menu is closed and the focus back at its button: there the dialog gives it back, and not to a hidden line.
+        set_timeout(move || dialog.set(true), Duration::ZERO);
     }
 
     fn pin(self, pinned: bool) {

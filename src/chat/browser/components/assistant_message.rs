@@ -1,8 +1,8 @@
 //! An answer: its text, how it ended, its receipt, and what can be done with it.
 
 use leptos::either::Either;
-use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos::{ev, prelude::*};
 
 use super::branch_button::BranchButton;
 use super::live_markdown::LiveMarkdown;
@@ -11,7 +11,7 @@ use crate::chat::browser::thread::{Entry, Thread};
 use crate::chat::{Message, MessageState};
 use crate::i18n::{Text, t};
 use crate::platform::error::AppError;
-use crate::ui::{IconButton, IconName, copy_text};
+use crate::ui::{IconButton, IconName, copy_text, say_copied};
 
 /// A line of the conversation that the model writes, or has written.
 #[component]
@@ -82,11 +82,12 @@ fn Ending(
         ([note_of(&message), fallback_text(&message)], receipt_of(&message), message.content.is_empty())
     };
     let is_not_last = Signal::derive(move || thread.entries.read().last().is_none_or(|last| last.key != key));
-    let copy = move |_| {
+    let copy = move |event: ev::MouseEvent| {
         let text = message.read_untracked().content.clone();
         spawn_local(async move {
             if copy_text(&text).await {
                 thread.announcement.try_set(t(Text::Copied).to_owned());
+                say_copied(&event, t(Text::Copied));
             }
         });
     };
@@ -97,6 +98,8 @@ fn Ending(
             <IconButton
                 icon=IconName::Retry
                 label=t(Text::TryAgain)
+                // With its label where there is no answer (style/conversation.css).
+                class="size-8 retry"
                 on_click=move |_| thread.try_again()
                 disabled=Signal::derive(move || thread.busy.get() || thread.limited.get())
                 hidden=is_not_last

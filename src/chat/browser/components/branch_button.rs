@@ -16,5 +16,13 @@ pub fn BranchButton(
     key: u32,
 ) -> impl IntoView {
     let branch = move |_| talk::branch(thread, key);
-    view! { <IconButton icon=IconName::Branch label=t(Text::BranchFromHere) on_click=branch disabled=thread.busy /> }
+    view! {
+        <IconButton
+            icon=IconName::Branch
+            label=t(Text::BranchFromHere)
+            class="size-8 reveal"
+            on_click=branch
+            disabled=thread.busy
+        />
+    }
 }

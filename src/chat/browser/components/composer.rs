@@ -61,7 +61,6 @@ pub fn Composer(
         }
     };
     let is_not_busy = Signal::derive(move || !thread.busy.get());
-    let over = Signal::derive(move || is_over.get().to_string());
     let count = Signal::derive(move || count_text(char_count(&draft.read()), facts.read_value().max_message_chars));
     let price = Signal::derive(move || {
         let price = credits_text(facts.read_value().chat_credits);
@@ -107,7 +106,7 @@ pub fn Composer(
                     <ImageButton thread />
                     <ProviderPicker thread />
                     <p id="composer-price" class="text-xs text-ink-soft tabular-nums max-sm:order-last max-sm:w-full max-sm:text-right sm:ml-auto">
-                        <span class="data-[over=true]:text-danger" data-over=over>{count}</span>
+                        <span class="data-[over=true]:text-danger" data-over=Signal::derive(move || is_over.get().to_string())>{count}</span>
                         {price}
                     </p>
                     <Button

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use leptos::{ev, html, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
 use super::composer::{char_count, line_count};
 use crate::chat::browser::thread::Thread;
@@ -64,9 +66,30 @@ fn MessageEditor(
             thread.send_edited();
         }
     };
-    let escape = move |event: ev::KeyboardEvent| {
-        if event.key() == "Escape" && !is_composing(&event) {
-            thread.leave_editor();
+    let leave = move || {
+        let line = input.get_untracked().and_then(|input| input.closest("li").ok().flatten());
+        thread.leave_editor();
+        // Back to the button that it came from, once that is there again.
+        request_animation_frame(move || {
+            if let Some(button) = line.and_then(|line| line.query_selector(".reveal").ok().flatten()) {
+                // It fails only for an element that has left the document.
+                drop(button.unchecked_into::<HtmlElement>().focus());
+            }
+        });
+    };
+    let follow_key = move |event: ev::KeyboardEvent| {
+        if is_composing(&event) {
+            return;
+        }
+        match &*event.key() {
+            "Escape" => leave(),
+            "Enter" if event.ctrl_key() || event.meta_key() => {
+                event.prevent_default();
+                if let Some(form) = input.get_untracked().and_then(|input| input.form()) {
+                    drop(form.request_submit());
+                }
+            }
+            _ => {}
         }
     };
     view! {
@@ -79,13 +102,13 @@ fn MessageEditor(
                 rows=Signal::derive(move || line_count(&text.read()))
                 prop:value=text
                 on:input=move |event| text.set(event_target_value(&event))
-                on:keydown=escape
+                on:keydown=follow_key
             ></textarea>
             <div class="flex flex-wrap items-center justify-end gap-2">
                 <p class="mr-auto text-xs text-ink-soft">
                     {fill(Text::ReplacesWhatFollows, &[("price", &credits_text(facts.read_value().chat_credits))])}
                 </p>
-                <Button size=ButtonSize::Small label=t(Text::Cancel) on_click=move |_| thread.leave_editor() />
+                <Button size=ButtonSize::Small label=t(Text::Cancel) on_click=move |_| leave() />
                 <Button
                     size=ButtonSize::Small
                     variant=ButtonVariant::Primary

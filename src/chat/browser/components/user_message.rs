@@ -41,6 +41,7 @@ pub fn UserMessage(
                 <IconButton
                     icon=IconName::Pencil
                     label=t(Text::Edit)
+                    class="size-8 reveal"
                     on_click=edit
                     disabled=thread.busy
                 />

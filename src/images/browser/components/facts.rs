@@ -36,7 +36,7 @@ pub fn Facts(
             {line(Text::Shape, image.aspect_ratio.as_str().into_any())}
             {line(Text::Seed, image.seed.to_string().into_any())}
             {line(Text::Cost, credits_text(image.credits).into_any())}
-            {line(Text::TimeUtc, view! { <Timestamp at=image.created_at /> }.into_any())}
+            {line(Text::Time, view! { <Timestamp at=image.created_at /> }.into_any())}
         </dl>
         {fallback.map(|text| view! { <p class="text-sm text-ink-soft">{text}</p> })}
         {image

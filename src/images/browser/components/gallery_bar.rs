@@ -95,7 +95,9 @@ pub fn GalleryBar(
         }
     };
     view! {
-        <div class="flex flex-wrap items-center gap-2">
+        // While images are selected, it stays in sight.
+        <div class="flex flex-wrap items-center gap-2 has-[[role=status]]:sticky has-[[role=status]]:top-0 has-[[role=status]]:z-10 \
+                    has-[[role=status]]:-mx-2 has-[[role=status]]:rounded-b-md has-[[role=status]]:bg-canvas has-[[role=status]]:p-2">
             <form class="flex min-w-48 flex-1 items-center gap-2 sm:max-w-md" role="search" action="/images" on:submit=|event| event.prevent_default()>
                 <input
                     name="q"

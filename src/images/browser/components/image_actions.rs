@@ -31,12 +31,12 @@ pub fn ImageActions(
         collection.set_favorite(&tile, !is_favorite.get_untracked());
     };
     let copied = prompt.clone();
-    let copy_prompt = move |_| copy(collection, copied.clone());
+    let copy_prompt = move |_| copy(collection, copied.clone(), Text::Copied);
     let address = image_address(&id);
     let here = address.clone();
     let copy_link = move |_| {
         let origin = window().location().origin().unwrap_or_default();
-        copy(collection, origin + &here);
+        copy(collection, origin + &here, Text::LinkCopied);
     };
     let vary = vary_address(&prompt, aspect_ratio.as_str(), seed);
     let again = move |event: ev::SubmitEvent| {
@@ -88,10 +88,10 @@ pub fn ImageActions(
     }
 }
 
-fn copy(collection: Collection, text: String) {
+fn copy(collection: Collection, text: String, done: Text) {
     spawn_local(async move {
         if copy_text(&text).await {
-            collection.say(t(Text::Copied).to_owned(), ToastTone::Info);
+            collection.say(t(done).to_owned(), ToastTone::Info);
         }
     });
 }

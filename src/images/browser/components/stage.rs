@@ -10,6 +10,9 @@ const STEADY: i32 = 6;
 /// So many pixels to the side are a swipe.
 const SWIPE: i32 = 48;
 
+/// Where there is nothing to aim at.
+const MIDDLE: (f64, f64) = (0.5, 0.5);
+
 /// The image, with its thumbnail until it has loaded.
 #[component]
 pub fn Stage(
@@ -24,6 +27,8 @@ pub fn Stage(
     // Where the pointer went down, and how far the pane was scrolled then.
     let start = RwSignal::new(None::<(i32, i32, i32, i32)>);
     let has_moved = StoredValue::new(false);
+    // What is in sight once it is zoomed, as parts of its width and height.
+    let aim = StoredValue::new(MIDDLE);
     let down = move |event: ev::PointerEvent| {
         has_moved.set_value(false);
         if let Some(pane) = pane.get_untracked().filter(|_| event.is_primary() && event.button() == 0) {
@@ -54,19 +59,26 @@ pub fn Stage(
         if has_moved.get_value() {
             return;
         }
-        zoomed.update(|zoomed| *zoomed = !*zoomed);
-        if let Some(pane) = pane.get_untracked().filter(|_| zoomed.get_untracked()) {
+        // A press with a key has no place.
+        if let Some(pane) = pane.get_untracked().filter(|_| event.detail() > 0) {
             let bounds = pane.get_bounding_client_rect();
             let (x, y) = (f64::from(event.client_x()) - bounds.left(), f64::from(event.client_y()) - bounds.top());
-            let (width, height) = (bounds.width(), bounds.height());
-            // Once it is as large as it gets. A press with a key has no place: the middle.
+            aim.set_value(((x / bounds.width()).clamp(0.0, 1.0), (y / bounds.height()).clamp(0.0, 1.0)));
+        }
+        zoomed.update(|zoomed| *zoomed = !*zoomed);
+    };
+    // However it came to it, by a press or by a key of the page.
+    Effect::new(move |_| {
+        if let (true, Some(pane)) = (zoomed.get(), pane.get_untracked()) {
+            let (x, y) = aim.get_value();
+            aim.set_value(MIDDLE);
+            // Once it is as large as it gets.
             request_animation_frame(move || {
-                let part = |at: f64, of: f64| if event.detail() == 0 { 0.5 } else { (at / of).clamp(0.0, 1.0) };
-                pane.set_scroll_left(scaled(pane.scroll_width() - pane.client_width(), part(x, width)));
-                pane.set_scroll_top(scaled(pane.scroll_height() - pane.client_height(), part(y, height)));
+                pane.set_scroll_left(scaled(pane.scroll_width() - pane.client_width(), x));
+                pane.set_scroll_top(scaled(pane.scroll_height() - pane.client_height(), y));
             });
         }
-    };
+    });
     let pressed = move || zoomed.get().to_string();
     view! {
         <div
