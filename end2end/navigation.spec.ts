@@ -162,7 +162,7 @@ test('loading the page of a new key again makes no second one', async ({ page })
   await page.goto('/account');
   await page.getByLabel('Name', { exact: true }).fill('laptop');
   await page.getByRole('button', { name: /key/i }).last().click();
-  const key = page.getByText(/^tsk_/);
+  const key = page.getByText(/^tsk_[\w-]{20}/);
   await expect(key).toBeVisible();
   expect(page.url()).toMatch(/\/account$/);
   await page.reload();

@@ -132,6 +132,19 @@ export const SHOTS = [
     },
   },
 
+  ...everyLocale({
+    page: 'chat',
+    state: 'unreachable',
+    path: '/chat',
+    as: 'full',
+    open: async (page) => {
+      await hydrated(page);
+      await page.context().setOffline(true);
+      await page.evaluate(() => document.querySelector('#to-images').click());
+      await page.waitForFunction(() => document.documentElement.hasAttribute('data-unreachable'));
+    },
+  }),
+
   ...everyLocale({ page: 'images', state: 'empty', path: '/images', as: 'new' }),
   ...everyLocale({ page: 'images', state: 'gallery', path: '/images', as: 'painter', open: (page) => page.locator('[data-tile][data-status=complete]').nth(3).waitFor() }),
   { page: 'images', state: 'selecting', path: '/images', as: 'painter', open: async (page) => { await hydrated(page); await press(page, 'Select'); await page.locator('[data-tile] a').first().click(); } },
