@@ -43,12 +43,13 @@ test('stopping keeps the text', async ({ page }) => {
   await expect(lastAnswer(page)).toContainText('word1 word2');
 });
 
-test('try again and edit replace the answer', async ({ page }) => {
+test('try again and edit keep the answer as another version', async ({ page }) => {
   await send(page, 'first #tokens=2');
   await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(page.getByText('8 credits').first()).toBeVisible();
   await expect(page.locator('li[data-author]')).toHaveCount(2);
+  await expect(page.getByRole('group', { name: 'Version 2 of 2' })).toBeVisible();
   await page.getByRole('button', { name: 'Edit', exact: true }).last().click();
   await page.locator('li[data-author="user"] textarea').fill('second #tokens=4');
   await page.locator('li[data-author="user"]').getByRole('button', { name: /Send|Save/ }).click();
@@ -57,6 +58,72 @@ test('try again and edit replace the answer', async ({ page }) => {
   await page.reload();
   await expect(page.locator('li[data-author="user"]')).toContainText('second');
   await expect(page.locator('li[data-author]')).toHaveCount(2);
+  // Back to the first, and what is said then follows it. Focus stays where the key was pressed.
+  await hydrated(page);
+  await page.getByRole('button', { name: 'Previous version' }).press('Enter');
+  await expect(page.getByRole('group', { name: 'Version 2 of 3' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Previous version' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('group', { name: 'Version 1 of 3' })).toBeVisible();
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await send(page, 'third #tokens=1');
+  await expect(page.locator('li[data-author]')).toHaveCount(4);
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await page.getByRole('button', { name: 'Next version' }).click();
+  await expect(page.locator('li[data-author]')).toHaveCount(2);
+  await page.getByRole('button', { name: 'Previous version' }).click();
+  await expect(page.locator('li[data-author]')).toHaveCount(4);
+  await expect(page.getByText('6 credits').first()).toBeVisible();
+});
+
+test('another version is looked at while one is written', async ({ page }) => {
+  await send(page, 'first #tokens=2');
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await page.getByRole('button', { name: 'Edit', exact: true }).last().click();
+  await page.locator('li[data-author="user"] textarea').fill('slow #tokens=30 #pause=100');
+  await page.locator('li[data-author="user"]').getByRole('button', { name: /Send|Save/ }).click();
+  await expect(lastAnswer(page)).toContainText('word2');
+  await page.getByRole('button', { name: 'Previous version' }).click();
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await expect(page.getByRole('button', { name: 'Send', exact: true })).toBeVisible();
+  await page.getByRole('button', { name: 'Next version' }).click();
+  await expect(lastAnswer(page)).toContainText('word30', { timeout: 30_000 });
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
+  await expect(page.getByText('8 credits').first()).toBeVisible();
+});
+
+test('another model is asked the same again', async ({ page }) => {
+  await pick(page, 'Local');
+  await send(page, 'same #tokens=2');
+  await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete', { timeout: 30_000 });
+  await page.getByRole('button', { name: 'Ask another model' }).click();
+  await page.getByRole('group', { name: 'Ask another model' }).getByRole('button', { name: /OpenAI/ }).click();
+  await expect(lastAnswer(page)).toContainText('OpenAI');
+  await expect(page.getByRole('group', { name: 'Version 2 of 2' })).toBeVisible();
+  // Only this once.
+  await expect(page.getByRole('button', { name: /^Model: ?Local$/ })).toBeVisible();
+});
+
+test('an image fits the window, opens, and is kept as a favorite', async ({ page }) => {
+  await send(page, '/image 9:16 a tower');
+  const image = lastAnswer(page).getByRole('img', { name: 'a tower' });
+  await expect(image).toBeVisible({ timeout: 30_000 });
+  await expect(lastAnswer(page)).toContainText('2 credits · image');
+  await expect.poll(() => image.evaluate((shown: HTMLImageElement) => shown.complete && shown.height)).toBeTruthy();
+  expect(await image.evaluate((shown) => shown.getBoundingClientRect().height / window.innerHeight)).toBeLessThan(0.7);
+  await image.click();
+  const dialog = page.getByRole('dialog', { name: 'Image' });
+  await expect(dialog.getByRole('img', { name: 'a tower' })).toBeVisible();
+  const heart = dialog.getByRole('button', { name: 'Favorite' });
+  await heart.click();
+  await expect(heart).toHaveAttribute('aria-pressed', 'true');
+  await expect(dialog.getByRole('link', { name: 'Download' })).toHaveAttribute('href', /\/file$/);
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await image.click();
+  await expect(heart).toHaveAttribute('aria-pressed', 'true');
+  await dialog.getByRole('link', { name: 'Open image page' }).click();
+  await page.waitForURL(/\/images\/[0-9a-f-]{36}$/);
 });
 
 test('rich answers are rendered, and nothing in them runs', async ({ page }) => {

@@ -87,6 +87,9 @@ pub struct Message {
     /// What the user showed with it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub images: Vec<ImageRef>,
+    /// Where a message of the user has others in its place: the ids of all of them, oldest first. In a conversation only.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub versions: Vec<String>,
     pub state: MessageState,
     /// What was charged. 0 for the user's own message.
     pub credits: i64,
@@ -109,6 +112,14 @@ pub struct Message {
     /// RFC 3339, UTC.
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
+}
+
+impl Message {
+    /// It is an image that was made here, and nothing else: see `server/image_messages.rs`.
+    #[must_use]
+    pub fn shows_image(&self) -> bool {
+        self.content.starts_with("[![") && self.content.contains("](/images/")
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
@@ -259,7 +270,8 @@ pub struct ChatRequest<Image = String> {
     /// Do not answer from the cache.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fresh: Option<bool>,
-    /// The user's message that this one takes the place of; it and all that follow it leave the conversation.
+    /// The user's message that this one takes the place of: a version of it, as `versions` lists them. What was said from it
+    /// on is kept, and not shown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replaces: Option<String>,
     /// What is shown with the message: data URLs, or ids of images that were sent before.
@@ -335,6 +347,12 @@ pub fn problem_of(providers: &[ProviderInfo], picked: Option<&ProviderInfo>) -> 
 
 /// The panel from which one is picked.
 pub const PROVIDERS_ID: &str = "providers";
+
+/// The panel from which one is picked to be asked the last question again.
+pub const AGAIN_ID: &str = "again";
+
+/// The dialog that shows an image of a conversation.
+pub const LIGHTBOX_ID: &str = "lightbox";
 
 /// The cookie that remembers which provider was picked.
 pub const PROVIDER_COOKIE: &str = "provider";

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tessera::images::server::picture::clean;
+use tessera::platform::ids::UserId;
 
 use crate::fake_gemini::FakeGemini;
 use crate::support::{PNG_URL, TestApp, User};
@@ -35,6 +36,10 @@ fn png() -> String {
 async fn first_message(user: &User, answer: &Value) -> Value {
     let path = format!("/api/conversations/{}", answer["data"]["conversationId"].as_str().unwrap());
     user.get_json(&path).await.1["data"]["messages"][0].clone()
+}
+
+async fn user_id(user: &User) -> UserId {
+    user.get_json("/api/auth/me").await.1["data"]["id"].as_str().unwrap().parse().unwrap()
 }
 
 /// What OpenAI got, message by message.
@@ -86,7 +91,8 @@ async fn an_image_is_shown_to_the_model_kept_and_shown_again() {
     let send = || user.post("/api/chat").header("idempotency-key", "again").json(&again);
     let (status, first) = crate::support::answer(send()).await;
     assert_eq!(status, 200, "{first}");
-    assert_eq!(user.get_json(&path).await.0, 404, "it went with its message");
+    assert_eq!(user.get(&path).send().await.unwrap().status(), 200, "it is kept with its version");
+    assert_eq!(app.state.stores.chats.image_bytes(user_id(&user).await).await.unwrap(), PNG.len() as u64, "once");
     let (status, second) = crate::support::answer(send()).await;
     assert_eq!((status, &second["data"]["messageId"]), (200, &first["data"]["messageId"]), "{second}");
     let message = first_message(&user, &answer).await;

@@ -314,6 +314,10 @@ async fn show_images_to_strangers(vars: &[(&str, &str)]) {
     let sources: Vec<_> = page.split(&format!("src=\"{shared}/images/")).skip(1).collect();
     assert_eq!(sources.len(), 1, "{page}");
     let (image, file) = sources[0].split('"').next().unwrap().split_once('/').unwrap();
+    assert!(page.contains(&format!("href=\"{shared}/images/{image}/file\"")), "{page}");
+    let own = user.get(&format!("/chat/{id}")).send().await.unwrap().text().await.unwrap();
+    assert!(own.contains(&format!("href=\"/images/{image}\"")), "{own}");
+    assert!(own.contains("2 credits · image · "), "{own}");
     let get = async |image: &str| visitor.get(&format!("{shared}/images/{image}/{file}")).send().await.unwrap();
     let response = get(image).await;
     assert_eq!(response.status(), 200);
@@ -366,6 +370,9 @@ async fn show_images_to_strangers(vars: &[(&str, &str)]) {
     let body = json!({"message": "another question", "conversationId": id, "replaces": question});
     assert_eq!(user.post_json("/api/chat", &body).await.0, 200);
     assert_eq!(get(&later).await.status(), 404);
+    // Until it is chosen.
+    let chosen = user.post_json(&format!("/api/conversations/{id}/versions"), &json!({"messageId": question})).await;
+    assert_eq!((chosen.0, get(&later).await.status()), (200, reqwest::StatusCode::OK));
     answer(user.request(Method::DELETE, &format!("/api/conversations/{id}/share"))).await;
     assert_eq!(get(image).await.status(), 404);
 }

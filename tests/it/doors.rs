@@ -78,6 +78,7 @@ const TABLE: &[Row] = &[
     ("PATCH", "/api/conversations/{id}", Conversation, Json(r#"{"title":"Mosaics"}"#), [401, 200, 404, 403, 403, 200]),
     ("DELETE", "/api/conversations/{id}", Conversation, Bare, [401, 200, 404, 403, 403, 200]),
     ("POST", "/api/conversations/{id}/branch", Conversation, Json(r#"{"messageId":"{message}"}"#), [401, 201, 404, 403, 403, 201]),
+    ("POST", "/api/conversations/{id}/versions", Conversation, Json(r#"{"messageId":"{message}"}"#), [401, 200, 404, 403, 403, 200]),
     ("GET", "/api/conversations/{id}/export", Conversation, Bare, [401, 200, 404, 403, 200, 403]),
     ("POST", "/api/conversations/{id}/share", Conversation, Bare, [401, 200, 404, 403, 403, 200]),
     ("DELETE", "/api/conversations/{id}/share", Conversation, Bare, [401, 200, 404, 403, 403, 200]),
@@ -133,6 +134,7 @@ const TABLE: &[Row] = &[
     ("POST", "/language", Nothing, Form("language=en"), [303; 6]),
     ("POST", "/account", Key, Form("revoke={id}"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/chat", Nothing, Form("message=Hello"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/chat/{id}/versions", Conversation, Form("messageId={message}"), [303, 303, 404, 403, 403, 403]),
     ("POST", "/images", Nothing, Form("prompt=a+fox&aspectRatio=21%3A9"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/images/{id}", Image, Form("action=favorite"), [303, 303, 404, 403, 403, 403]),
 ];

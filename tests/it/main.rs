@@ -77,4 +77,5 @@ mod tools;
 mod usage;
 mod v1;
 mod v1_requests;
+mod versions;
 mod way_on;

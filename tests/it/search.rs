@@ -104,6 +104,10 @@ over_every_store! {
         assert_eq!(count("zeta").await, 0, "it is being written");
         stores.chats.abandon_reply(edited.reply_id).await.unwrap();
         assert_eq!(count("zeta").await, 1, "what is left of it is there");
+        // It is kept, and found as soon as it is shown.
+        assert!(stores.chats.choose_version(user, first.conversation, second.message_id).await.unwrap());
+        assert_eq!((count("gamma").await, count("delta").await, count("epsilon").await), (1, 1, 0));
+        assert!(stores.chats.choose_version(user, first.conversation, edited.message_id).await.unwrap());
         // Another title.
         let rename = async |title: &str| stores.chats.change_conversation(user, first.conversation, titled(title)).await.unwrap();
         rename("Eta").await;

@@ -4,7 +4,7 @@ use tessera::account::server::store::{StoredKey, User};
 use tessera::account::{Email, Role, Scope};
 use tessera::app::stores::Stores;
 use tessera::chat::server::attachments::Image;
-use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange};
+use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part};
 use tessera::chat::{Author, ConversationChange, MAX_PINNED, Message, MessageState, Usage};
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ApiKeyId, AttachmentId, ConversationId, MessageId, UserId};
@@ -49,7 +49,7 @@ pub fn exchange(user: UserId, text: &str) -> NewExchange {
 }
 
 fn image(bytes: &[u8]) -> Image {
-    Image { id: AttachmentId::now_v7(), media_type: "image/png".into(), bytes: bytes.into() }
+    Image { id: AttachmentId::now_v7(), media_type: "image/png".into(), bytes: bytes.into(), same_as: None }
 }
 
 /// The next one of the same conversation.
@@ -274,17 +274,30 @@ over_every_store! {
         chats.branch_conversation(branch).await.unwrap().unwrap();
         assert_eq!(chats.image_bytes(user).await.unwrap(), 300_003, "a branch shows the same");
         // Another message takes its place, with one of the images.
-        let copy = Image { id: AttachmentId::now_v7(), ..shown[0].clone() };
+        let copy = Image { id: AttachmentId::now_v7(), same_as: Some(shown[0].id), ..shown[0].clone() };
         let third = NewExchange {
             images: vec![copy.clone()],
             replaces: Some(second.message_id),
             ..next(&first, "look again")
         };
         chats.begin_exchange(third, 40).await.unwrap().unwrap();
-        assert_eq!((find(user, &shown[0]).await, find(user, &shown[1]).await), (None, None));
-        assert_eq!(find(user, &copy).await, Some(copy.clone()));
+        // What it showed is kept with it, and what both show takes its room once.
+        assert_eq!(find(user, &shown[1]).await, Some(shown[1].clone()));
+        assert_eq!(find(user, &copy).await, Some(Image { same_as: None, ..copy.clone() }));
+        assert_eq!(chats.image_bytes(user).await.unwrap(), 300_003);
+        let gone = Image { id: AttachmentId::now_v7(), same_as: Some(AttachmentId::now_v7()), ..image(b"gone") };
+        let fourth = NewExchange { images: vec![gone.clone()], ..next(&first, "what is not there any more") };
+        chats.begin_exchange(fourth, 40).await.unwrap().unwrap();
+        assert_eq!(find(user, &gone).await.map(|found| found.bytes), Some(gone.bytes));
+        let theirs = Image { id: AttachmentId::now_v7(), same_as: Some(shown[1].id), ..image(b"mine") };
+        let stolen = NewExchange { images: vec![theirs.clone()], ..exchange(other, "of somebody else") };
+        chats.begin_exchange(stolen.clone(), 40).await.unwrap().unwrap();
+        assert_eq!(find(other, &theirs).await.map(|found| found.bytes), Some(theirs.bytes));
+        chats.delete_conversation(other, stolen.conversation).await.unwrap().unwrap();
         chats.delete_conversation(user, first.conversation).await.unwrap().unwrap();
-        assert_eq!(find(user, &copy).await, None);
+        for image in [&copy, &shown[0], &shown[1]] {
+            assert_eq!(find(user, image).await, None, "all versions go with their conversation");
+        }
         // The branch still shows them, until it goes too.
         chats.forget_unshown(i64::MAX).await.unwrap();
         assert_eq!(chats.image_bytes(user).await.unwrap(), 300_003);
@@ -314,6 +327,95 @@ over_every_store! {
         let found = chats.find_conversation(user, first.conversation).await.unwrap().unwrap();
         let seen: Vec<_> = found.messages.iter().map(|message| message.content.as_str()).collect();
         assert_eq!(seen, ["one", "1", "two, better", ""]);
+    }
+
+    async fn what_was_replaced_is_kept_and_can_be_chosen(stores) {
+        let (user, other) = (new_user(&stores).await, new_user(&stores).await);
+        let one = say(&stores, exchange(user, "one"), "1").await;
+        let two = say(&stores, next(&one, "two"), "2").await;
+        let three = say(&stores, next(&one, "three"), "3").await;
+        let chats = stores.chats.clone();
+        let id = one.conversation;
+        let find = async || chats.find_conversation(user, id).await.unwrap().unwrap();
+        let read = async || find().await.messages.into_iter().map(|message| message.content).collect::<Vec<_>>();
+        let choose = async |message| chats.choose_version(user, id, message).await.unwrap();
+        let replace = |message, text: &str| NewExchange { replaces: Some(message), ..next(&one, text) };
+        let versions = async |at: usize| find().await.messages[at].versions.clone();
+        assert_eq!(versions(2).await, [""; 0], "nothing was replaced");
+        let other_two = say(&stores, replace(two.message_id, "two?"), "2?").await;
+        assert_eq!(read().await, ["one", "1", "two?", "2?"]);
+        let both = [two.message_id.to_string(), other_two.message_id.to_string()];
+        assert_eq!((versions(2).await, versions(0).await, versions(3).await), (both.to_vec(), vec![], vec![]));
+        // With the rest of its path; that goes on where it ends.
+        assert!(choose(two.message_id).await);
+        assert_eq!(read().await, ["one", "1", "two", "2", "three", "3"]);
+        assert_eq!(versions(2).await, both);
+        let past = chats.find_past(user, id, None, 40).await.unwrap().unwrap();
+        assert_eq!(past.messages.last().unwrap().content, "3");
+        let four = next(&one, "four");
+        let past = chats.begin_exchange(four.clone(), 2).await.unwrap().unwrap();
+        assert_eq!(past.messages.iter().map(|said| said.content.as_str()).collect::<Vec<_>>(), ["three", "3"]);
+        assert_eq!(read().await, ["one", "1", "two", "2", "three", "3", "four", ""]);
+        // What is being written goes on where it is not seen, and only what is replaced is to be stopped.
+        assert!(choose(other_two.message_id).await);
+        assert_eq!(read().await, ["one", "1", "two?", "2?"]);
+        let running = async |from| chats.running_replies(user, id, from).await.unwrap();
+        assert_eq!(running(None).await, [four.reply_id], "deleting stops all");
+        assert_eq!(running(Some(one.message_id)).await, []);
+        assert_eq!(running(Some(other_two.message_id)).await, []);
+        assert_eq!(running(Some(three.message_id)).await, [four.reply_id]);
+        assert!(chats.finish_reply(finished(&four, "4")).await.unwrap());
+        assert!(choose(four.reply_id).await);
+        assert_eq!(read().await.last().unwrap(), "4");
+        // One that is not shown is replaced where it stands.
+        assert!(choose(other_two.message_id).await);
+        let again = replace(three.message_id, "three!");
+        let past = chats.find_past(user, id, Some(three.message_id), 40).await.unwrap().unwrap();
+        assert_eq!(past.messages.len(), 4);
+        assert_eq!(chats.begin_exchange(again.clone(), 40).await.unwrap().unwrap(), past);
+        assert_eq!(read().await, ["one", "1", "two", "2", "three!", ""]);
+        assert_eq!(versions(4).await, [three.message_id.to_string(), again.message_id.to_string()]);
+        // One that failed without a word is no version, once another is there.
+        chats.abandon_reply(again.reply_id).await.unwrap();
+        assert_eq!(versions(4).await.len(), 2);
+        let last = say(&stores, replace(again.message_id, "three."), "3.").await;
+        assert_eq!(versions(4).await, [three.message_id.to_string(), last.message_id.to_string()]);
+        // Part by part, as all of it.
+        let part = chats.find_part(user, id, Part::Before(None, 3)).await.unwrap().unwrap();
+        let seen: Vec<_> = part.messages.iter().map(|message| message.content.as_str()).collect();
+        assert_eq!(seen, ["2", "three.", "3."]);
+        let before = part.next_cursor.unwrap().parse().unwrap();
+        let part = chats.find_part(user, id, Part::Before(Some(before), 9)).await.unwrap().unwrap();
+        assert_eq!((part.messages.len(), part.next_cursor), (3, None));
+        assert_eq!(part.messages[2].versions, both);
+        // A branch is made of any version, and has none itself.
+        let branch = NewBranch { user, id: ConversationId::now_v7(), of: id, until: four.reply_id };
+        chats.branch_conversation(branch).await.unwrap().unwrap();
+        let branched = chats.find_conversation(user, branch.id).await.unwrap().unwrap().messages;
+        let seen: Vec<_> = branched.iter().map(|message| message.content.as_str()).collect();
+        assert_eq!(seen, ["one", "1", "two", "2", "three", "3", "four", "4"]);
+        assert!(branched.iter().all(|message| message.versions.is_empty()));
+        // Strangers see what its owner sees.
+        let secret = hash_secret("secret");
+        assert!(chats.share_conversation(user, id, Some(secret)).await.unwrap());
+        let shared = chats.find_shared(secret).await.unwrap().unwrap();
+        assert_eq!(shared.messages.len(), 6);
+        assert!(chats.is_shared(secret, last.reply_id).await.unwrap());
+        assert!(!chats.is_shared(secret, other_two.reply_id).await.unwrap());
+        // The first one too.
+        let other_one = say(&stores, replace(one.message_id, "one?"), "1?").await;
+        assert_eq!(read().await, ["one?", "1?"]);
+        assert_eq!(versions(0).await, [one.message_id.to_string(), other_one.message_id.to_string()]);
+        assert!(choose(other_two.reply_id).await);
+        assert_eq!(read().await, ["one", "1", "two?", "2?"]);
+        // Only one's own, and only what is there.
+        assert!(!chats.choose_version(other, id, two.message_id).await.unwrap());
+        assert!(!choose(MessageId::now_v7()).await);
+        assert!(!choose(branched[0].id.parse().unwrap()).await);
+        assert!(chats.delete_conversation(user, id).await.unwrap().is_some());
+        for reply in [one.reply_id, two.reply_id, other_two.reply_id, four.reply_id, last.reply_id] {
+            assert!(chats.find_message(user, reply).await.unwrap().is_none(), "all versions are deleted");
+        }
     }
 
     async fn an_answer_that_is_known_is_stored_in_one_step(stores) {

@@ -30,6 +30,12 @@ pub async fn branch(conversation: &str, message: &str) -> Result<ConversationSum
     request.body(format!("{{\"messageId\":\"{message}\"}}")).send().await?.data()
 }
 
+/// Shows the version of a conversation that has this message.
+pub async fn choose_version(conversation: &str, message: &str) -> Result<(), Failure> {
+    let request = post(&format!("/api/conversations/{conversation}/versions"));
+    request.body(format!("{{\"messageId\":\"{message}\"}}")).send().await.map(drop)
+}
+
 /// A conversation with its newest messages, or with so many before the message `cursor`.
 pub async fn load_conversation(id: &str, cursor: &str, limit: u32) -> Result<Conversation, Failure> {
     let query = if cursor.is_empty() { String::new() } else { format!("?limit={limit}&cursor={cursor}") };

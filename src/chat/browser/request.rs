@@ -20,7 +20,15 @@ use crate::platform::browser::time::sleep;
 pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, sending: Sending) {
     if let Some(replaced) = sending.before.get(sending.kept) {
         match stored_id(thread, &sending.before, sending.kept, replaced).await {
-            Ok(id) => request.replaces = Some(id),
+            Ok(id) => {
+                let is_unanswered = sending.before.get(sending.kept + 1).is_none_or(|reply| {
+                    let reply = reply.message.read_untracked();
+                    reply.content.is_empty()
+                });
+                let versions = versions_with(&replaced.message.read_untracked().versions, &id, is_unanswered);
+                sending.asked.message.write().versions = versions;
+                request.replaces = Some(id);
+            }
             Err(failure) => return give_up(thread, turn, request, sending, failure),
         }
     }
@@ -48,6 +56,20 @@ pub(super) async fn send(thread: Thread, turn: u32, mut request: ChatRequest, se
         thread.unanswered.set_value(Some((request.clone(), key)));
     }
     give_up(thread, turn, request, sending, failure);
+}
+
+/// The versions of a message that takes the place of another and has no id yet, as the server will tell them: one without an
+/// answer is none.
+fn versions_with(before: &[String], replaced: &str, is_unanswered: bool) -> Vec<String> {
+    let mut versions: Vec<String> = before.iter().filter(|id| !id.is_empty() && *id != replaced).cloned().collect();
+    if !is_unanswered {
+        let at = before.iter().position(|id| id.is_empty() || id == replaced).unwrap_or(0);
+        versions.insert(at.min(versions.len()), replaced.to_owned());
+    }
+    if !versions.is_empty() {
+        versions.push(String::new());
+    }
+    versions
 }
 
 /// The idempotency key for a request: the former one if the same request got no answer before.
@@ -141,4 +163,23 @@ pub(super) async fn stored_id(thread: Thread, all: &[Entry], at: usize, message:
         code: "not_found".to_owned(),
         ..Failure::of_text(Text::NothingHere)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::versions_with;
+
+    #[test]
+    fn a_new_version_comes_after_those_that_have_an_answer() {
+        let versions = |before: &[&str], replaced, is_unanswered| {
+            let before: Vec<_> = before.iter().map(|&id| id.to_owned()).collect();
+            versions_with(&before, replaced, is_unanswered).join(" ")
+        };
+        assert_eq!(versions(&[], "a", false), "a ");
+        assert_eq!(versions(&[], "a", true), "");
+        assert_eq!(versions(&["a", "b"], "a", false), "a b ");
+        // It was just asked, and has got its id since.
+        assert_eq!(versions(&["a", ""], "b", false), "a b ");
+        assert_eq!(versions(&["a", ""], "b", true), "a ");
+    }
 }

@@ -22,8 +22,8 @@ pub(super) enum Question {
     Draft(Draft),
     /// The editor, as it was then, in the place of the message that it edits.
     Edited(String),
-    /// It was asked before, and another answer is wanted than one that was kept.
-    Again,
+    /// It was asked before, and another answer is wanted than one that was kept; of this provider, or of the picked one.
+    Again(Option<String>),
 }
 
 /// What the composer held.
@@ -39,6 +39,8 @@ pub(super) struct Sending {
     pub before: Vec<Entry>,
     /// How much of it stays.
     pub kept: usize,
+    /// The message itself.
+    pub asked: Entry,
     /// Where the reply goes.
     pub reply: Entry,
     pub question: Question,
@@ -62,7 +64,7 @@ pub(super) async fn ask(thread: Thread, mut question: Question) {
     let (kept, message) = match &question {
         Question::Draft(draft) => (Some(before.len()), draft.text.clone()),
         Question::Edited(text) => (before.iter().position(|entry| entry.editing.get_untracked()), text.clone()),
-        Question::Again => {
+        Question::Again(_) => {
             let last = before.iter().rposition(|entry| entry.message.read_untracked().author == Author::User);
             (last, last.map(|last| before[last].message.read_untracked().content.clone()).unwrap_or_default())
         }
@@ -71,7 +73,7 @@ pub(super) async fn ask(thread: Thread, mut question: Question) {
     // Those that were shown before are known by their ids; those that were not yet stored are still here.
     let images = match &question {
         Question::Draft(draft) => draft.images.clone(),
-        Question::Edited(_) | Question::Again => {
+        Question::Edited(_) | Question::Again(_) => {
             before[kept].message.read_untracked().images.iter().map(|image| image.id.clone()).collect()
         }
     };
@@ -81,7 +83,7 @@ pub(super) async fn ask(thread: Thread, mut question: Question) {
     let reply = thread.entry(new_message(Author::Assistant, String::new()));
     let mut entries = before.clone();
     entries.truncate(kept);
-    entries.extend([asked, reply.clone()]);
+    entries.extend([asked.clone(), reply.clone()]);
     // Gone with the empty chat.
     let system_prompt = prompt_field().map(|field| field.value());
     thread.entries.set(entries);
@@ -92,16 +94,20 @@ pub(super) async fn ask(thread: Thread, mut question: Question) {
     thread.failure.set(String::new());
     thread.busy.set(true);
     thread.stopping.set(false);
+    let provider = match &question {
+        Question::Again(Some(provider)) => Some(provider.clone()),
+        _ => thread.workspace.provider.get_untracked(),
+    };
     let request = ChatRequest {
         message,
-        provider: thread.workspace.provider.get_untracked(),
+        provider,
         system_prompt,
         conversation_id: thread.conversation.get_untracked(),
         images,
-        fresh: matches!(question, Question::Again).then_some(true),
+        fresh: matches!(question, Question::Again(_)).then_some(true),
         ..ChatRequest::default()
     };
-    send(thread, thread.next_turn(), request, Sending { before, kept, reply, question }).await;
+    send(thread, thread.next_turn(), request, Sending { before, kept, asked, reply, question }).await;
 }
 
 /// Waits for photos of the draft that are still being read: it is never sent without one. Says whether it is complete; it is not
@@ -144,7 +150,7 @@ pub(super) fn take_back(thread: Thread, sending: Sending, request: ChatRequest, 
     match (question, key) {
         (Question::Draft(_), _) => thread.put_back(Draft { text, images: request.images }),
         (Question::Edited(_), Some(key)) => thread.edit(key, text),
-        (Question::Edited(_) | Question::Again, _) => {}
+        (Question::Edited(_) | Question::Again(_), _) => {}
     }
     thread.fail(failure);
     thread.busy.set(false);
@@ -162,6 +168,7 @@ fn new_message(author: Author, content: String) -> Message {
         content,
         html: None,
         images: Vec::new(),
+        versions: Vec::new(),
         state,
         credits: 0,
         cached: false,

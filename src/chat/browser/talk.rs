@@ -1,16 +1,17 @@
 //! What talks to the server about replies and who writes them, as a chunk of its own: nobody needs it before there is something to send, to
 //! follow or to load. Here are its doors; what is behind them is in `send.rs`, `request.rs`, `stream.rs`,
-//! `older.rs`, `provider_choice.rs` and `client.rs`.
+//! `older.rs`, `versions.rs`, `lightbox.rs`, `provider_choice.rs` and `client.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use leptos::task::spawn_local;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
+use web_sys::Element;
 
 use super::send::Question;
 use super::thread::{Entry, Thread};
-use super::{catch_up, client, image_input, older, provider_choice, send, stream};
+use super::{catch_up, client, image_input, lightbox, older, provider_choice, send, stream, versions};
 use crate::chat::Conversation;
 use crate::platform::browser::api::Failure;
 
@@ -22,6 +23,9 @@ enum Task {
     Attach(Entry),
     Stop(String),
     Branch(u32),
+    Choose(Element),
+    OfferAgain,
+    OpenImage(Element),
     Older,
     Find(String),
     CatchUp,
@@ -57,6 +61,21 @@ pub(super) fn stop(thread: Thread, id: String) {
 /// Goes on in another conversation from the message with this key.
 pub(super) fn branch(thread: Thread, key: u32) {
     spawn_local(run(thread, 0, Task::Branch(key)));
+}
+
+/// Shows the version that a button names.
+pub(super) fn choose_version(thread: Thread, button: Element) {
+    spawn_local(run(thread, 0, Task::Choose(button)));
+}
+
+/// Brings the list of models to ask again to life.
+pub(super) fn offer_again(thread: Thread) {
+    spawn_local(run(thread, 0, Task::OfferAgain));
+}
+
+/// Shows the image of a link as large as the window lets it be.
+pub(super) fn open_image(thread: Thread, link: Element) {
+    spawn_local(run(thread, 0, Task::OpenImage(link)));
 }
 
 /// Puts messages before those on the screen.
@@ -110,6 +129,9 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
         Task::Attach(entry) => Box::pin(stream::attach(thread, turn, entry)),
         Task::Stop(id) => Box::pin(stream::stop(thread, id)),
         Task::Branch(key) => Box::pin(stream::branch(thread, key)),
+        Task::Choose(button) => Box::pin(versions::choose(thread, button)),
+        Task::OfferAgain => Box::pin(async move { versions::offer_again(thread) }),
+        Task::OpenImage(link) => Box::pin(lightbox::open(thread, link)),
         Task::Older => Box::pin(older::load_for(thread, turn)),
         Task::Find(message) => Box::pin(older::find(thread, message)),
         Task::CatchUp => Box::pin(catch_up::catch_up(thread, turn)),

@@ -280,7 +280,7 @@ impl Thread {
 
     /// Asks the last question again, and for another answer than one that was kept.
     pub fn try_again(self) {
-        talk::ask(self, Question::Again);
+        talk::ask(self, Question::Again(None));
     }
 
     /// Stops the reply that is being written, or as soon as it begins.

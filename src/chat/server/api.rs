@@ -1,6 +1,6 @@
 //! `/api/chat` and `/api/conversations`, and the chat form for browsers without JavaScript.
 
-use axum::extract::{FromRef, State};
+use axum::extract::{FromRef, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -53,9 +53,11 @@ where
         .routes(routes!(look))
         .routes(routes!(show, change, delete))
         .routes(routes!(branch))
+        .routes(routes!(choose))
         .routes(routes!(download))
         .routes(routes!(share, unshare))
         .route("/chat", post(submit))
+        .route("/chat/{id}/versions", post(submit_choice))
 }
 
 /// The route whose body may carry images: [`MAX_BODY`].
@@ -252,6 +254,39 @@ async fn branch(
     Ok((StatusCode::CREATED, Answer(branch)).into_response())
 }
 
+/// Which version is to be shown.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ChoiceBody {
+    /// A message of it.
+    #[serde(default)]
+    #[schema(required)]
+    message_id: String,
+}
+
+impl ChoiceBody {
+    fn message(&self) -> Result<MessageId, AppError> {
+        self.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))
+    }
+}
+
+/// Shows another version of what was said.
+///
+/// With it comes what followed it when it was last shown. That costs nothing, and stops nothing.
+#[utoipa::path(post, path = "/api/conversations/{id}/versions", operation_id = "choose_version", tag = "Conversations",
+    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    request_body(content = ChoiceBody, example = json!({"messageId": "{messageId}"})),
+    responses((status = 200, description = "The conversation is that version.", body = Envelope<Nothing>)))]
+async fn choose(
+    State(chat): State<Chat>,
+    caller: Caller,
+    PathId(id): PathId<ConversationId>,
+    ApiJson(body): ApiJson<ChoiceBody>,
+) -> ApiResult<Nothing> {
+    chat.choose_version(caller.id, id, body.message()?).await?;
+    Ok(Answer(Nothing {}))
+}
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ExportQuery {
@@ -337,6 +372,24 @@ async fn submit(
     match sent {
         // A reply that failed says so itself, in the conversation.
         Ok(reply) => Redirect::to(&format!("/chat/{}", reply.conversation)).into_response(),
+        Err(error) => error_page(&chat.site, theme, &error),
+    }
+}
+
+/// Shows another version, for browsers without JavaScript.
+async fn submit_choice(
+    State(chat): State<Chat>,
+    Sender(caller): Sender,
+    theme: Theme,
+    Path(id): Path<String>,
+    PageForm(choice): PageForm<ChoiceBody>,
+) -> Response {
+    let chosen = async {
+        let id = id.parse().map_err(|_| AppError::NotFound)?;
+        chat.choose_version(caller.id, id, choice.message()?).await
+    };
+    match chosen.await {
+        Ok(()) => Redirect::to(&format!("/chat/{id}")).into_response(),
         Err(error) => error_page(&chat.site, theme, &error),
     }
 }

@@ -36,6 +36,8 @@ pub struct Image {
     pub media_type: String,
     /// Empty: not fetched yet.
     pub bytes: Arc<[u8]>,
+    /// One that was sent before, whose stored bytes it shows.
+    pub same_as: Option<AttachmentId>,
 }
 
 impl Image {
@@ -53,7 +55,12 @@ impl Image {
 
     /// What a conversation shows, not fetched yet.
     pub(super) fn of_past(image: &ImageRef) -> Option<Self> {
-        Some(Self { id: image.id.parse().ok()?, media_type: image.media_type.clone(), bytes: Arc::default() })
+        Some(Self {
+            id: image.id.parse().ok()?,
+            media_type: image.media_type.clone(),
+            bytes: Arc::default(),
+            same_as: None,
+        })
     }
 }
 
@@ -101,7 +108,7 @@ pub async fn read_data_urls(urls: Vec<ImageText>) -> AppResult<Vec<Image>> {
     read(urls).await?.into_iter().map(known).collect()
 }
 
-/// The images themselves. One that was sent before is copied: it goes with the message that it came with.
+/// The images themselves. One that was sent before is shown once more, and takes no more room.
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `images`.
@@ -113,7 +120,7 @@ pub(super) async fn resolve(chat: &Chat, user: UserId, sent: &[Sent]) -> AppResu
             Sent::Before(id) => {
                 let found = chat.store.find_attachment(user, *id).await?;
                 let found = found.ok_or_else(|| invalid(format!("There is no image {id}.")))?;
-                Image { id: AttachmentId::now_v7(), ..found }
+                Image { id: AttachmentId::now_v7(), same_as: Some(*id), ..found }
             }
         });
     }
@@ -125,7 +132,7 @@ pub(super) async fn resolve(chat: &Chat, user: UserId, sent: &[Sent]) -> AppResu
 /// # Errors
 /// [`AppError::InvalidInput`] naming `images`.
 pub(super) async fn check_room(chat: &Chat, user: UserId, images: &[Image]) -> AppResult<()> {
-    let new: usize = images.iter().map(|image| image.bytes.len()).sum();
+    let new: usize = images.iter().filter(|image| image.same_as.is_none()).map(|image| image.bytes.len()).sum();
     if new == 0 { Ok(()) } else { chat.images.room.check(user, u64::try_from(new).unwrap_or(u64::MAX)).await }
 }
 
@@ -184,7 +191,12 @@ fn read_data_url(text: &str) -> Result<Image, String> {
         PictureError::TooManyPixels { width, height } => format!("has too many pixels ({width} × {height})"),
         _ => "is damaged".to_owned(),
     })?;
-    Ok(Image { id: AttachmentId::now_v7(), media_type: kind.media_type().to_owned(), bytes: bytes.into() })
+    Ok(Image {
+        id: AttachmentId::now_v7(),
+        media_type: kind.media_type().to_owned(),
+        bytes: bytes.into(),
+        same_as: None,
+    })
 }
 
 /// The data of a data URL, which has to be Base64: what is before it is read without regard to case and parameters.

@@ -99,6 +99,15 @@ impl Chat {
         self.store.branch_conversation(branch).await?.ok_or(AppError::NotFound)
     }
 
+    /// Shows the version of what was said that has this message, as it was shown last. Nothing is asked, and nothing charged; what
+    /// is being written in the version that was shown before goes on.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] where there is no such message in it.
+    pub async fn choose_version(&self, user: UserId, id: ConversationId, message: MessageId) -> AppResult<()> {
+        if self.store.choose_version(user, id, message).await? { Ok(()) } else { Err(AppError::NotFound) }
+    }
+
     /// Makes the link by which anybody can read a conversation; the one before ends.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 use syntect::util::LinesWithEndings;
 
 use super::formulas;
-use crate::chat::browser::markdown::links::is_own_image;
+use crate::chat::browser::markdown::links::{is_id, own_image};
 use crate::chat::browser::markdown::{Formula, Special, escape, to_html_with};
 
 /// Longer lines stay plain: grammars take quadratic time on some, and nobody reads them.
@@ -337,8 +337,8 @@ fn is_ours(tag: &str, name: &str, value: &str) -> bool {
         (_, "dir") => matches!(value, "auto" | "ltr"),
         ("annotation", "encoding") => value == "application/x-tex",
         (_, "class") => value.strip_prefix("heading-").is_some_and(|level| level.len() == 1),
-        ("img", "src") => is_own_image(value),
-        ("a", "href") => value.contains(':'),
+        ("img", "src") => own_image(value).is_some(),
+        ("a", "href") => value.contains(':') || value.strip_prefix("/images/").is_some_and(is_id),
         ("a", "target") => value == "_blank",
         ("button", "type") => value == "button",
         ("input", "type") => value == "checkbox",

@@ -31,6 +31,7 @@ pub mod store;
 pub mod subscribe;
 mod thoughts;
 mod unsent;
+pub mod versions;
 
 use std::ops::Deref;
 use std::sync::Arc;

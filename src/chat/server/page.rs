@@ -110,9 +110,23 @@ fn keep_secret(headers: &mut HeaderMap) {
 
 /// Whoever has the link is not signed in: the images that were made in the conversation have addresses below it.
 fn show_images_to_strangers(conversation: &mut Conversation, token: &str) {
-    let theirs = format!("src=\"/share/{}/images/", query::encode(token));
+    const IMAGE_PAGE: &str = "href=\"/images/";
+    let folder = format!("/share/{}/images/", query::encode(token));
     for html in conversation.messages.iter_mut().filter_map(|message| message.html.as_mut()) {
-        *html = html.replace("src=\"/api/images/", &theirs);
+        // The page of an image is its owner's: for others, its link leads to the file.
+        let (mut shown, mut rest) = (String::with_capacity(html.len()), html.as_str());
+        while let Some(at) = rest.find(IMAGE_PAGE) {
+            let (before, link) = rest.split_at(at);
+            let (link, after) = link.split_once("\">").unwrap_or((link, ""));
+            let id = link[IMAGE_PAGE.len()..].split('"').next().unwrap_or_default();
+            shown.push_str(before);
+            for part in ["href=\"", &folder, id, "/file\" target=\"_blank\">"] {
+                shown.push_str(part);
+            }
+            rest = after;
+        }
+        shown.push_str(rest);
+        *html = shown.replace("src=\"/api/images/", &format!("src=\"{folder}"));
     }
 }
 

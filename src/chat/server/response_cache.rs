@@ -217,7 +217,12 @@ mod tests {
 
     /// The same id for all: it does not shape an answer.
     fn image(random: &mut SmallRng) -> Image {
-        Image { id: Uuid::nil().into(), media_type: text(random), bytes: text(random).into_bytes().into() }
+        Image {
+            id: Uuid::nil().into(),
+            media_type: text(random),
+            bytes: text(random).into_bytes().into(),
+            same_as: None,
+        }
     }
 
     #[test]

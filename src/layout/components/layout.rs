@@ -5,8 +5,9 @@ use leptos::prelude::*;
 use super::account_menu::follow_menu_forms;
 use super::conversation_menu::ConversationMenu;
 use super::header::Header;
+use super::lightbox::Lightbox;
 use super::offline_notice::{OfflineNotice, follow_connection};
-use super::provider_panel::ProviderPanel;
+use super::provider_panel::{AgainPanel, ProviderPanel};
 use super::shortcut_sheet::ShortcutSheet;
 use super::sidebar::Sidebar;
 use crate::chat::EmptyThreadTemplates;
@@ -60,6 +61,8 @@ pub fn Layout<C: IntoView + 'static>(
             view! {
                 <ProviderPanel />
                 <ConversationMenu />
+                <AgainPanel />
+                <Lightbox />
                 <ShortcutSheet />
                 <EmptyThreadTemplates />
                 <WayOnTemplate />

@@ -12,6 +12,7 @@ mod delete_dialog;
 mod dialog_choices;
 mod header;
 mod layout;
+mod lightbox;
 mod offline_notice;
 mod older_conversations;
 mod prompt_dialog;

@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{PROVIDERS_ID, ProviderInfo, provider_label};
+use crate::chat::{AGAIN_ID, PROVIDERS_ID, ProviderInfo, provider_label};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::layout::use_workspace;
@@ -63,6 +63,40 @@ pub fn ProviderPanel() -> impl IntoView {
             </noscript>
         </div>
     }
+}
+
+/// Who can be asked the last question again; nothing where there is no choice. `chat/browser/versions.rs` brings it to life.
+#[component]
+pub fn AgainPanel() -> impl IntoView {
+    let providers = use_workspace().facts.read_value().providers.clone();
+    (providers.len() > 1).then(|| {
+        let lines = providers.into_iter().enumerate().map(|(index, ProviderInfo { name, model, .. })| {
+            let (title, is_first) = (provider_label(&name).to_owned(), index == 0);
+            view! {
+                <button
+                    type="button"
+                    value=name
+                    autofocus=is_first
+                    class="block w-full rounded-md px-3 py-2 text-left hover:bg-sunken"
+                >
+                    <span class="block font-medium">{title}</span>
+                    <span class="block text-xs break-words text-ink-soft">{model}</span>
+                </button>
+            }
+        });
+        view! {
+            <div
+                id=AGAIN_ID
+                popover="auto"
+                role="group"
+                aria-label=t(Text::TryAgainWith)
+                class="popover [position-area:top_span-right] max-h-[60vh] max-w-[calc(100vw-4rem)] min-w-48 \
+                       overflow-y-auto rounded-md border border-line bg-surface p-1 text-sm text-ink"
+            >
+                {lines.collect::<Vec<_>>()}
+            </div>
+        }
+    })
 }
 
 /// A line of the list.

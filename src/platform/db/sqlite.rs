@@ -67,7 +67,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -79,6 +79,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("sqlite_9.sql"),
     include_str!("sqlite_10.sql"),
     include_str!("sqlite_11.sql"),
+    include_str!("sqlite_12.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -7,8 +7,9 @@ use leptos::{ev, prelude::*};
 use super::branch_button::BranchButton;
 use super::live_markdown::LiveMarkdown;
 use super::receipt::{fallback_text, receipt_of};
+use crate::chat::browser::talk;
 use crate::chat::browser::thread::{Entry, Thread};
-use crate::chat::{Message, MessageState};
+use crate::chat::{AGAIN_ID, Message, MessageState};
 use crate::i18n::{Text, t};
 use crate::platform::error::AppError;
 use crate::ui::{IconButton, IconName, copy_text, say_copied};
@@ -82,6 +83,7 @@ fn Ending(
         ([note_of(&message), fallback_text(&message)], receipt_of(&message), message.content.is_empty())
     };
     let is_not_last = Signal::derive(move || thread.entries.read().last().is_none_or(|last| last.key != key));
+    let cannot_ask = Signal::derive(move || thread.busy.get() || thread.limited.get());
     let copy = move |event: ev::MouseEvent| {
         let text = message.read_untracked().content.clone();
         spawn_local(async move {
@@ -101,7 +103,15 @@ fn Ending(
                 // With its label where there is no answer (style/conversation.css).
                 class="size-8 retry"
                 on_click=move |_| thread.try_again()
-                disabled=Signal::derive(move || thread.busy.get() || thread.limited.get())
+                disabled=cannot_ask
+                hidden=is_not_last
+            />
+            <IconButton
+                icon=IconName::ChevronDown
+                label=t(Text::TryAgainWith)
+                opens=AGAIN_ID
+                on_click=move |_| talk::offer_again(thread)
+                disabled=cannot_ask
                 hidden=is_not_last
             />
             <BranchButton thread key />

@@ -12,6 +12,7 @@ use super::assistant_message::AssistantMessage;
 use super::user_message::UserMessage;
 use crate::chat::Author;
 use crate::chat::browser::copied_formulas::copy_sources;
+use crate::chat::browser::talk;
 use crate::chat::browser::thread::{Entry, Thread};
 use crate::i18n::{Text, t};
 use crate::platform::browser::navigation::{path_of, use_navigation};
@@ -38,14 +39,17 @@ pub fn MessageList(
     };
     // How far the end of the list is from the top of what is seen: that stays when older messages come before it.
     let to_end = StoredValue::new(0);
-    let scrolled = move |_| {
-        if let Some(pane) = pane.get_untracked() {
+    let look = move || {
+        if let Some(Some(pane)) = pane.try_get_untracked() {
             let left = pane.scroll_height() - pane.scroll_top();
             to_end.set_value(left);
             at_end.set(left - pane.client_height() < NEAR_END);
-            if pane.scroll_top() < NEAR_START {
-                thread.load_older();
-            }
+        }
+    };
+    let scrolled = move |_| {
+        look();
+        if pane.get_untracked().is_some_and(|pane| pane.scroll_top() < NEAR_START) {
+            thread.load_older();
         }
     };
     // Whatever makes the list longer or its pane smaller: tokens, the final text, an image that has loaded, the composer.
@@ -57,6 +61,8 @@ pub fn MessageList(
             }
         } else if at_end.try_get_untracked() == Some(true) {
             scroll_to_end();
+        } else {
+            look();
         }
     });
     let older = move |event: ev::MouseEvent| {
@@ -91,7 +97,7 @@ pub fn MessageList(
     };
     view! {
         <div class="relative min-h-0 flex-1">
-            <div node_ref=pane class="h-full overflow-y-auto [overflow-anchor:none]" on:scroll=scrolled>
+            <div node_ref=pane data-pane class="h-full overflow-y-auto [overflow-anchor:none]" on:scroll=scrolled>
                 <div class="mx-auto max-w-3xl space-y-6 px-4 py-6">
                     <p class="text-center text-sm" hidden=Signal::derive(move || thread.older.read().is_empty())>
                         <a href=older_address class="text-accent underline" on:click=older>
@@ -102,7 +108,7 @@ pub fn MessageList(
                     <ol
                         class="space-y-6"
                         aria-label=t(Text::Conversation)
-                        on:click=move |event| copy_code(&event, thread)
+                        on:click=move |event| press(&event, thread)
                         on:copy=move |event| copy_sources(event.as_ref())
                     >
                         <For each=move || thread.entries.get() key=|entry| entry.key children=line />
@@ -119,10 +125,24 @@ pub fn MessageList(
     }
 }
 
-/// The button above a block of code, which is HTML of `markdown.rs` and has no listener of its own.
-fn copy_code(event: &ev::MouseEvent, thread: Thread) {
+/// Buttons and links that are HTML and have no listener of their own: the button above a block of code (`markdown.rs`), those that
+/// lead to other versions of a message, and images (`user_message.rs`).
+fn press(event: &ev::MouseEvent, thread: Thread) {
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let button = target.and_then(|target| target.closest("[data-copy]").ok().flatten());
+    let button = target.and_then(|target| target.closest("[data-copy],[name=messageId],a:has(>img)").ok().flatten());
+    if let Some((image, address)) = button.as_ref().and_then(|button| Some((button, button.get_attribute("href")?))) {
+        let wants_more = event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key();
+        // Those of this site, and those that have just been sent.
+        if !wants_more && (address.starts_with('/') || address.starts_with("data:")) {
+            event.prevent_default();
+            talk::open_image(thread, image.clone());
+        }
+        return;
+    }
+    if let Some(version) = button.as_ref().filter(|button| button.has_attribute("value")) {
+        event.prevent_default();
+        return talk::choose_version(thread, version.clone());
+    }
     let block = button.as_ref().and_then(|button| button.closest(".code-block").ok().flatten());
     let code = block.and_then(|block| block.query_selector("code").ok().flatten());
     if let (Some(button), Some(code)) = (button, code) {

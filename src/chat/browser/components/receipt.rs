@@ -15,6 +15,7 @@ pub fn receipt_of(message: &Message) -> String {
         ),
         // The provider did not say, or not yet.
         None if message.content.is_empty() => String::new(),
+        None if message.shows_image() => t(Text::ReceiptImage).to_owned(),
         None => t(Text::TokensUnknown).to_owned(),
     };
     let provider = message.provider.as_deref().map(provider_label);
@@ -49,6 +50,7 @@ mod tests {
             content: "Yes.".to_owned(),
             html: None,
             images: Vec::new(),
+            versions: Vec::new(),
             state: MessageState::Complete,
             credits: 1,
             cached: false,
@@ -74,6 +76,8 @@ mod tests {
         );
         let silent = Message { usage: None, credits: 2, ..answer() };
         assert_eq!(receipt_of(&silent), "2 credits · tokens unknown · OpenAI · gpt-5.4-mini");
+        let image = Message { content: "[![a fox](/api/images/1/file)](/images/1)".to_owned(), ..silent };
+        assert_eq!(receipt_of(&image), "2 credits · image · OpenAI · gpt-5.4-mini");
         let failed = Message { usage: None, credits: 0, content: String::new(), ..answer() };
         assert_eq!(receipt_of(&failed), "free · OpenAI · gpt-5.4-mini");
     }

@@ -9,14 +9,16 @@ pub(super) fn is_safe_link(url: &str) -> bool {
         .any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
 }
 
-/// Whether an image is one that was made here. Any other would tell its host who reads the answer, and when; and any other
-/// address of this site would be asked in the reader's name.
-pub(in crate::chat) fn is_own_image(url: &str) -> bool {
-    let parts = url.strip_prefix("/api/images/").and_then(|rest| rest.split_once('/'));
-    parts.is_some_and(|(id, file)| {
-        let is_id = id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        is_id && matches!(file, "file" | "thumbnail")
-    })
+/// The id of an image that was made here. Any other would tell its host who reads the answer, and when; and any other address
+/// of this site would be asked in the reader's name.
+pub(in crate::chat) fn own_image(url: &str) -> Option<&str> {
+    let (id, file) = url.strip_prefix("/api/images/")?.split_once('/')?;
+    (is_id(id) && matches!(file, "file" | "thumbnail")).then_some(id)
+}
+
+/// Whether it is one as our ids are written.
+pub(in crate::chat) fn is_id(id: &str) -> bool {
+    id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// The host of a link that may seem to lead elsewhere: what stands before an `@` is no host, and letters of other scripts

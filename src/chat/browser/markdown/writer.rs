@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, LinkType, Tag, TagEnd};
 
-use super::links::{doubtful_host, is_own_image, is_safe_link};
+use super::links::{doubtful_host, is_safe_link, own_image};
 use super::math::Formula;
 use super::pieces::{Piece, Prepared};
 use crate::i18n::{Text, t};
@@ -309,12 +309,20 @@ impl HtmlWriter {
     }
 
     fn image(&mut self, url: &str, alt: &str) {
-        if is_own_image(url) {
+        if let Some(id) = own_image(url) {
+            // To where it is shown whole, unless the author leads elsewhere.
+            let is_linked = !self.closing.contains(&"</a>");
+            if is_linked {
+                let _ = write!(self.html, "<a href=\"/images/{id}\" rel=\"nofollow noopener noreferrer\">");
+            }
             self.html.push_str("<img src=\"");
             escape(url, &mut self.html);
             self.html.push_str("\" alt=\"");
             escape(alt, &mut self.html);
             self.html.push_str("\" loading=\"lazy\">");
+            if is_linked {
+                self.html.push_str("</a>");
+            }
             return;
         }
         self.link(url, None);

@@ -8,7 +8,10 @@ pub use mongo::MongoChatStore;
 pub use sqlite::SqliteChatStore;
 
 use super::attachments::Image;
-use crate::chat::{Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage};
+use super::versions::Versions;
+use crate::chat::{
+    Author, Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage,
+};
 use crate::credits::Page;
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
@@ -25,7 +28,7 @@ pub struct NewExchange {
     pub hidden: bool,
     /// What the model is told first in the conversation that is made.
     pub system_prompt: Option<String>,
-    /// The user's message that this one takes the place of, with all that follow it.
+    /// The user's message that this one takes the place of, with all that follow it: they are kept as another version.
     pub replaces: Option<MessageId>,
     pub message_id: MessageId,
     pub text: String,
@@ -48,7 +51,7 @@ pub struct Past {
 /// What was said before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastMessage {
-    pub author: crate::chat::Author,
+    pub author: Author,
     pub content: String,
     pub images: Vec<ImageRef>,
 }
@@ -122,13 +125,13 @@ impl Part {
         }
     }
 
-    /// Messages that were read in its direction, one more than wanted if there are more, in their order; and where
+    /// Messages with their places that were read in its direction, one more than wanted if there are more, in their order; and where
     /// the next part begins.
-    fn cut(self, mut messages: Vec<Message>) -> (Vec<Message>, Option<String>) {
+    fn cut(self, mut messages: Vec<(i64, Message)>) -> (Vec<(i64, Message)>, Option<String>) {
         let (_, _, most, from_end) = self.bounds();
         let more = messages.len() > most;
         messages.truncate(most);
-        let next = messages.last().filter(|_| more).map(|last| last.id.clone());
+        let next = messages.last().filter(|_| more).map(|(_, last)| last.id.clone());
         if from_end {
             messages.reverse();
         }
@@ -141,6 +144,41 @@ impl Part {
 pub struct StoredReply {
     pub conversation: ConversationId,
     pub message: Message,
+}
+
+/// A message that stands in a place.
+struct Version {
+    place: i64,
+    id: MessageId,
+    /// There is no answer to it, and none is being written.
+    is_unanswered: bool,
+}
+
+/// Which places have to be looked up for the versions of these messages.
+fn places_of_versions(versions: &Versions, messages: &[(i64, Message)]) -> Vec<i64> {
+    if versions.is_empty() {
+        return Vec::new();
+    }
+    let asked = messages.iter().filter(|(_, message)| message.author == Author::User);
+    asked.map(|(place, _)| versions.of(*place)).filter(|places| places.len() > 1).flatten().collect()
+}
+
+/// The messages, with the ids of their versions. A version without an answer is not offered.
+fn with_versions(versions: &Versions, messages: Vec<(i64, Message)>, known: &[Version]) -> Vec<Message> {
+    let name = |(place, mut message): (i64, Message)| {
+        if message.author == Author::User && !known.is_empty() {
+            let places = versions.of(place);
+            let offered = |version: &&Version| {
+                places.contains(&version.place) && (version.place == place || !version.is_unanswered)
+            };
+            message.versions = known.iter().filter(offered).map(|version| version.id.to_string()).collect();
+            if message.versions.len() < 2 {
+                message.versions.clear();
+            }
+        }
+        message
+    };
+    messages.into_iter().map(name).collect()
 }
 
 fn parse_image_id(image: &ImageRef) -> StoreResult<AttachmentId> {
@@ -174,7 +212,8 @@ pub trait ChatStore: Send + Sync {
     async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<i64>>;
     /// Asks the server that writes this reply to stop; `false` when none writes it.
     async fn request_stop(&self, user: UserId, reply: MessageId) -> StoreResult<bool>;
-    /// The replies that are being written in a conversation; only those that go when the message `from` is replaced.
+    /// The replies that are being written in a conversation; only those that are shown no more when the message `from` is
+    /// replaced.
     async fn running_replies(
         &self,
         user: UserId,
@@ -192,9 +231,9 @@ pub trait ChatStore: Send + Sync {
     /// Deletes bytes of images from before `before`, in milliseconds since 1970, that nothing shows any more, and gives
     /// back to the disk what was deleted.
     async fn forget_unshown(&self, before: i64) -> StoreResult<()>;
-    /// A conversation with a part of its messages; `next_cursor` is the message where the next part begins.
+    /// A conversation with a part of the messages that are shown; `next_cursor` is the message where the next part begins.
     async fn find_part(&self, user: UserId, id: ConversationId, part: Part) -> StoreResult<Option<Conversation>>;
-    /// A conversation with all of its messages.
+    /// A conversation with all messages that are shown.
     async fn find_conversation(&self, user: UserId, id: ConversationId) -> StoreResult<Option<Conversation>> {
         self.find_part(user, id, Part::ALL).await
     }
@@ -214,6 +253,8 @@ pub trait ChatStore: Send + Sync {
         id: ConversationId,
         change: ConversationChange,
     ) -> StoreResult<Changed>;
+    /// Shows the version of what was said that has this message; `false` where there is no such message.
+    async fn choose_version(&self, user: UserId, id: ConversationId, message: MessageId) -> StoreResult<bool>;
     /// Copies what has been said up to a message; the copies are free. `None` where there is no such message.
     async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>>;
     /// Lets those who have the secret read it, and no longer those who had the one before; without a secret nobody; `false`
@@ -230,7 +271,7 @@ pub trait ChatStore: Send + Sync {
     async fn find_shared(&self, share: SecretHash) -> StoreResult<Option<Conversation>> {
         self.find_shared_part(share, Part::ALL).await
     }
-    /// Whether the conversation that is shared by this secret has this message, or a copy of it.
+    /// Whether the conversation that is shared by this secret shows this message, or a copy of it.
     async fn is_shared(&self, share: SecretHash, message: MessageId) -> StoreResult<bool>;
     /// Indexes some of what is not yet, so that searches find it, the newest first; how much there was. 0: all is.
     async fn index_pending(&self) -> StoreResult<usize>;

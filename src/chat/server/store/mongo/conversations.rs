@@ -6,8 +6,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::documents::{StoredConversation, StoredMessage};
+use super::paths::within;
 use super::{MongoChatStore, NEW_PLACES};
 use crate::chat::server::store::{NewBranch, Part};
+use crate::chat::server::versions::Versions;
 use crate::chat::{Conversation, ConversationSummary, MAX_PINNED, MessageState, branch_title};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
@@ -28,7 +30,8 @@ impl MongoChatStore {
         let (start, end, most, from_end) = part.bounds();
         let start = self.place_of(found.id, start).await?.unwrap_or(-1);
         let end = self.place_of(found.id, end).await?.unwrap_or(i64::MAX);
-        let wanted = doc! { "conversation": found.id, "place": { "$gt": start, "$lt": end } };
+        let mut wanted = doc! { "conversation": found.id, "place": { "$gt": start, "$lt": end } };
+        wanted.extend(within(&found.versions.shown()));
         let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
         let messages = self.messages.clone();
         let messages: Vec<StoredMessage> = run(async move {
@@ -36,8 +39,10 @@ impl MongoChatStore {
             some.projection(doc! { "words": 0 }).await?.try_collect().await
         })
         .await?;
-        let messages = messages.into_iter().map(StoredMessage::read).collect::<StoreResult<_>>()?;
+        let read = |message: StoredMessage| Ok((message.place, message.read()?));
+        let messages = messages.into_iter().map(read).collect::<StoreResult<_>>()?;
         let (messages, next_cursor) = part.cut(messages);
+        let messages = self.name_versions(found.id, &found.versions, messages).await?;
         let system_prompt = found.system_prompt.take();
         let ConversationSummary { id, title, pinned, shared, created_at, updated_at, .. } = found.summary()?;
         Ok(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, next_cursor, messages })
@@ -93,7 +98,7 @@ impl MongoChatStore {
     }
 
     /// The place of a message in its conversation; `None` for one that is not there.
-    async fn place_of(&self, conversation: bson::Uuid, message: MessageId) -> StoreResult<Option<i64>> {
+    pub(super) async fn place_of(&self, conversation: bson::Uuid, message: MessageId) -> StoreResult<Option<i64>> {
         #[derive(Deserialize)]
         struct Place {
             place: i64,
@@ -111,16 +116,17 @@ impl MongoChatStore {
     pub(super) async fn branch(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
         let Some(of) = self.find_owned(branch.user, branch.of).await? else { return Ok(None) };
         let messages = self.messages.clone();
-        let said = doc! { "conversation": of.id, "state": { "$ne": MessageState::Running.as_str() } };
+        let Some(last) = self.place_of(of.id, branch.until).await? else { return Ok(None) };
+        let mut said = doc! { "conversation": of.id, "state": { "$ne": MessageState::Running.as_str() } };
+        said.extend(within(&of.versions.up_to(last)));
         let mut said: Vec<StoredMessage> = run(async move {
             let said = messages.find(said).sort(doc! { "place": 1 }).projection(doc! { "words": 0 });
             said.await?.try_collect().await
         })
         .await?;
-        let Some(last) = said.iter().position(|message| message.id == to_bson(branch.until)) else {
+        if said.last().is_none_or(|message| message.place != last) {
             return Ok(None);
-        };
-        said.truncate(last + 1);
+        }
         for message in &mut said {
             let id = MessageId::now_v7();
             message.copy_of.get_or_insert(message.id);
@@ -139,6 +145,7 @@ impl MongoChatStore {
             pin: None,
             share: None,
             last_place: said.last().map_or(NEW_PLACES, |last| last.place),
+            versions: Versions::default(),
             created_at: now,
             updated_at: now,
             unindexed: Some(true),
@@ -152,6 +159,28 @@ impl MongoChatStore {
         .await?
         .summary()
         .map(Some)
+    }
+}
+
+impl MongoChatStore {
+    /// Deletes a conversation with all of its messages, which go before it; its running replies.
+    pub(super) async fn delete(&self, user: UserId, id: ConversationId) -> StoreResult<Option<Vec<MessageId>>> {
+        if self.find_owned(user, id).await?.is_none() {
+            return Ok(None);
+        }
+        self.delete_images(doc! { "conversation": to_bson(id) }).await?;
+        let messages = self.durable_messages.clone();
+        let running: Vec<StoredMessage> = run(async move {
+            let of_conversation = doc! { "conversation": to_bson(id) };
+            let running = doc! { "conversation": to_bson(id), "state": MessageState::Running.as_str() };
+            let running = messages.find(running).projection(doc! { "words": 0 }).await?.try_collect().await?;
+            messages.delete_many(of_conversation).await?;
+            Ok(running)
+        })
+        .await?;
+        let conversations = self.durable_conversations.clone();
+        run(async move { conversations.delete_one(doc! { "_id": to_bson(id) }).await }).await?;
+        Ok(Some(running.into_iter().map(|message| from_bson(message.id)).collect()))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::NewExchange;
+use crate::chat::server::versions::Versions;
 use crate::chat::{Author, ConversationSummary, ImageRef, Message, MessageState, Usage};
 use crate::platform::db::mongo::to_bson;
 use crate::platform::db::{StoreResult, rfc3339};
@@ -31,6 +32,9 @@ pub(super) struct StoredConversation {
     /// their ids.
     #[serde(default)]
     pub last_place: i64,
+    /// Which messages are shown.
+    #[serde(default, skip_serializing_if = "Versions::is_empty")]
+    pub versions: Versions,
     pub created_at: i64,
     pub updated_at: i64,
     /// Its title is not in the index of searches, or not as it is now.
@@ -123,6 +127,7 @@ impl StoredMessage {
             content: self.content,
             html: None,
             images: self.images,
+            versions: Vec::new(),
             state: self.state,
             credits: self.credits,
             cached: self.cached,

@@ -7,18 +7,20 @@ use serde::Deserialize;
 
 use super::MongoChatStore;
 use super::documents::StoredConversation;
+use super::paths::within;
 use crate::chat::server::store::PastMessage;
+use crate::chat::server::versions::Places;
 use crate::chat::{Author, ImageRef, MessageState};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 impl MongoChatStore {
-    /// What was said in a conversation before the place `end`, oldest first, at most `limit` messages.
-    pub(super) async fn said_before(
+    /// What was said in these places of a conversation, oldest first, at most `limit` messages.
+    pub(super) async fn said_in(
         &self,
         conversation: ConversationId,
-        end: i64,
+        places: &Places,
         limit: usize,
     ) -> StoreResult<Vec<PastMessage>> {
         #[derive(Deserialize)]
@@ -28,12 +30,12 @@ impl MongoChatStore {
             #[serde(default)]
             images: Vec<ImageRef>,
         }
-        let said = doc! {
+        let mut said = doc! {
             "conversation": to_bson(conversation),
-            "place": { "$lt": end },
             "content": { "$ne": "" },
             "state": { "$ne": MessageState::Running.as_str() },
         };
+        said.extend(within(places));
         let messages = self.messages.clone_with_type::<Said>();
         let mut past: Vec<Said> = run(async move {
             let newest = messages
@@ -63,7 +65,8 @@ impl MongoChatStore {
         Ok(found.map(|found| found.place))
     }
 
-    /// The replies that are being written in a user's conversation, from a message on that can be replaced.
+    /// The replies that are being written in a user's conversation; only those that are shown no more when the message `from`,
+    /// which can be, is replaced.
     pub(super) async fn find_running(
         &self,
         user: UserId,
@@ -78,7 +81,8 @@ impl MongoChatStore {
         };
         if let Some(message) = from {
             let Some(place) = self.find_replaced(conversation, message).await? else { return Ok(Vec::new()) };
-            running.insert("place", doc! { "$gte": place });
+            let Some(found) = self.find_owned(user, conversation).await? else { return Ok(Vec::new()) };
+            running.extend(within(&found.versions.through(place).since(place)));
         }
         self.find_ids(running).await
     }
@@ -111,25 +115,5 @@ impl MongoChatStore {
             conversations.find_one_and_update(owned, update).return_document(ReturnDocument::After).await
         })
         .await
-    }
-
-    /// Deletes the messages from one place up to another, with what they show.
-    pub(super) async fn delete_replaced(&self, conversation: ConversationId, from: i64, to: i64) -> StoreResult<()> {
-        #[derive(Deserialize)]
-        struct Id {
-            #[serde(rename = "_id")]
-            id: bson::Uuid,
-        }
-        let messages = self.messages.clone_with_type::<Id>();
-        let conversation = to_bson(conversation);
-        let ids = run(async move {
-            let replaced = doc! { "conversation": conversation, "place": { "$gte": from, "$lt": to } };
-            let ids: Vec<Id> = messages.find(replaced).projection(doc! { "_id": 1 }).await?.try_collect().await?;
-            let ids: Vec<bson::Uuid> = ids.into_iter().map(|found| found.id).collect();
-            messages.delete_many(doc! { "_id": { "$in": ids.clone() } }).await?;
-            Ok(ids)
-        })
-        .await?;
-        self.delete_images(doc! { "conversation": conversation, "message": { "$in": ids } }).await
     }
 }

@@ -50,7 +50,13 @@ impl MongoChatStore {
         conversation: ConversationId,
         message: MessageId,
     ) -> StoreResult<()> {
-        if images.is_empty() {
+        let mut new = Vec::with_capacity(images.len());
+        for image in images {
+            if !self.show_again(image, user, conversation, message).await? {
+                new.push(image);
+            }
+        }
+        if new.is_empty() {
             return Ok(());
         }
         let now = self.mongo.now();
@@ -71,8 +77,8 @@ impl MongoChatStore {
             file: Some(to_bson(image.id)),
             bytes: None,
         };
-        let new_files: Vec<_> = images.iter().map(new_file).collect();
-        let new_references: Vec<_> = images.iter().map(new_reference).collect();
+        let new_files: Vec<_> = new.iter().copied().map(new_file).collect();
+        let new_references: Vec<_> = new.iter().copied().map(new_reference).collect();
         let (files, attachments) = (self.files.clone(), self.attachments.clone());
         run(async move {
             files.insert_many(new_files).await?;
@@ -93,7 +99,7 @@ impl MongoChatStore {
             };
             Ok(bytes.map(|bytes| (found.media_type, bytes.bytes)))
         });
-        Ok(found.await?.map(|(media_type, bytes)| Image { id, media_type, bytes: bytes.into() }))
+        Ok(found.await?.map(|(media_type, bytes)| Image { id, media_type, bytes: bytes.into(), same_as: None }))
     }
 
     /// Lets a message of a branch show the images that another shows.
@@ -104,7 +110,7 @@ impl MongoChatStore {
         to: MessageId,
     ) -> StoreResult<()> {
         for image in images {
-            let (files, attachments) = (self.files.clone(), self.attachments.clone());
+            let attachments = self.attachments.clone();
             let own = doc! { "_id": to_bson(parse_image_id(image)?), "user": to_bson(branch.user) };
             let found = {
                 let attachments = attachments.clone();
@@ -112,37 +118,59 @@ impl MongoChatStore {
             };
             let Some(found) = found else { continue };
             let id = AttachmentId::now_v7();
-            let Some(file) = found.file else {
+            if found.file.is_none() {
                 // From before: its bytes are its own.
                 let Some(bytes) = found.bytes else { continue };
-                let copy = Image { id, media_type: found.media_type, bytes: bytes.bytes.into() };
+                let copy = Image { id, media_type: found.media_type, bytes: bytes.bytes.into(), same_as: None };
                 self.insert_images(std::slice::from_ref(&copy), branch.user, branch.id, to).await?;
                 *image = copy.reference();
                 continue;
-            };
-            let reference = StoredAttachment {
-                id: to_bson(id),
-                message: to_bson(to),
-                conversation: to_bson(branch.id),
-                file: Some(file),
-                ..found
-            };
-            let now = self.mongo.now();
-            let is_there = run(async move {
-                // Before it is shown; cut off in between, the sweep counts anew.
-                let one_more = doc! { "$inc": { "shown": 1_i64 }, "$set": { "touchedAt": now } };
-                let shown = doc! { "_id": file, "shown": { "$gt": 0_i64 } };
-                if files.update_one(shown, one_more).await?.matched_count == 0 {
-                    return Ok(false);
-                }
-                attachments.insert_one(reference).await?;
-                Ok(true)
-            });
-            if is_there.await? {
+            }
+            let reference =
+                StoredAttachment { id: to_bson(id), message: to_bson(to), conversation: to_bson(branch.id), ..found };
+            if self.share_file(reference).await? {
                 image.id = id.to_string();
             }
         }
         Ok(())
+    }
+
+    /// Lets a message show an image that was sent before; `false` for one that was not, or whose bytes are gone or its own.
+    async fn show_again(
+        &self,
+        image: &Image,
+        user: UserId,
+        conversation: ConversationId,
+        message: MessageId,
+    ) -> StoreResult<bool> {
+        let Some(before) = image.same_as else { return Ok(false) };
+        let attachments = self.attachments.clone();
+        let own = doc! { "_id": to_bson(before), "user": to_bson(user) };
+        let Some(found) = run(async move { attachments.find_one(own).await }).await? else { return Ok(false) };
+        let reference = StoredAttachment {
+            id: to_bson(image.id),
+            message: to_bson(message),
+            conversation: to_bson(conversation),
+            ..found
+        };
+        self.share_file(reference).await
+    }
+
+    /// Stores one more that shows a file; `false` where that is gone.
+    async fn share_file(&self, reference: StoredAttachment) -> StoreResult<bool> {
+        let Some(file) = reference.file else { return Ok(false) };
+        let (files, attachments, now) = (self.files.clone(), self.attachments.clone(), self.mongo.now());
+        run(async move {
+            // Before it is shown; cut off in between, the sweep counts anew.
+            let one_more = doc! { "$inc": { "shown": 1_i64 }, "$set": { "touchedAt": now } };
+            let shown = doc! { "_id": file, "shown": { "$gt": 0_i64 } };
+            if files.update_one(shown, one_more).await?.matched_count == 0 {
+                return Ok(false);
+            }
+            attachments.insert_one(reference).await?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Deletes what is shown of images, and their bytes with the last that shows them.

@@ -5,12 +5,12 @@ mod conversations;
 mod documents;
 mod exchange;
 mod files;
+mod paths;
 mod search;
 
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
-use futures::TryStreamExt;
 use mongodb::bson::{self, Document, doc};
 use mongodb::{Collection, options::ReturnDocument};
 use serde::Deserialize;
@@ -18,9 +18,11 @@ use serde::Deserialize;
 use self::conversations::{parse_cursor, write_cursor};
 use self::documents::{StoredAttachment, StoredConversation, StoredMessage, new_messages, stored_hash};
 use self::files::StoredFile;
+use self::paths::within;
 use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part, Past, StoredReply};
 use crate::chat::server::attachments::Image;
 use crate::chat::server::search::Wanted;
+use crate::chat::server::versions::Versions;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, MessageState};
 use crate::credits::Page;
 use crate::platform::db::StoreResult;
@@ -68,20 +70,24 @@ impl MongoChatStore {
 impl ChatStore for MongoChatStore {
     async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>> {
         let now = self.mongo.now();
-        let (mut last_place, mut replaced) = (NEW_PLACES, None);
+        let (mut last_place, mut after) = (NEW_PLACES, None);
         let mut past = Past { system_prompt: exchange.system_prompt.clone(), messages: Vec::new() };
         if exchange.new_title.is_none() {
             let Some(found) = self.touch(exchange.user, exchange.conversation, now).await? else { return Ok(None) };
             past.system_prompt = found.system_prompt;
             last_place = found.last_place;
-            if let Some(message) = exchange.replaces {
-                replaced = self.find_replaced(exchange.conversation, message).await?;
-                if replaced.is_none() {
-                    return Ok(None);
+            after = match exchange.replaces {
+                None => found.versions.goes_on_after(),
+                Some(message) => {
+                    let Some(place) = self.find_replaced(exchange.conversation, message).await? else {
+                        return Ok(None);
+                    };
+                    Some(found.versions.before(place))
                 }
-            }
-            let end = replaced.unwrap_or(last_place - 1);
-            past.messages = self.said_before(exchange.conversation, end, history).await?;
+            };
+            let places = after.map_or_else(|| found.versions.shown(), |after| found.versions.up_to(after));
+            // Without this exchange itself, and whatever comes after it.
+            past.messages = self.said_in(exchange.conversation, &places.below(last_place - 1), history).await?;
         }
         let NewExchange { user, conversation, message_id, .. } = exchange;
         self.insert_images(&exchange.images, user, conversation, message_id).await?;
@@ -96,6 +102,7 @@ impl ChatStore for MongoChatStore {
                 pin: None,
                 share: None,
                 last_place,
+                versions: Versions::default(),
                 created_at: now,
                 updated_at: now,
                 unindexed: Some(true),
@@ -103,9 +110,14 @@ impl ChatStore for MongoChatStore {
             let conversations = self.conversations.clone();
             run(async move { conversations.insert_one(conversation).await }).await?;
         }
-        if let Some(replaced) = replaced {
-            // Only now: cut off here, both stay, and nothing is lost.
-            self.delete_replaced(exchange.conversation, replaced, last_place - 1).await?;
+        if let Some(after) = after {
+            // Only now: cut off here, what was shown before is shown still.
+            let place = last_place - 1;
+            self.change_versions(user, conversation, |versions| match exchange.replaces {
+                Some(_) => versions.begin(place, after),
+                None => versions.go_on(place, after),
+            })
+            .await?;
         }
         Ok(Some(past))
     }
@@ -118,14 +130,14 @@ impl ChatStore for MongoChatStore {
         history: usize,
     ) -> StoreResult<Option<Past>> {
         let Some(found) = self.find_owned(user, conversation).await? else { return Ok(None) };
-        let end = match replaces {
-            None => i64::MAX,
+        let places = match replaces {
+            None => found.versions.shown(),
             Some(message) => match self.find_replaced(conversation, message).await? {
-                Some(place) => place,
+                Some(place) => found.versions.up_to(found.versions.before(place)),
                 None => return Ok(None),
             },
         };
-        let messages = self.said_before(conversation, end, history).await?;
+        let messages = self.said_in(conversation, &places, history).await?;
         Ok(Some(Past { system_prompt: found.system_prompt, messages }))
     }
 
@@ -334,6 +346,10 @@ impl ChatStore for MongoChatStore {
         }
     }
 
+    async fn choose_version(&self, user: UserId, id: ConversationId, message: MessageId) -> StoreResult<bool> {
+        self.choose(user, id, message).await
+    }
+
     async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
         self.branch(branch).await
     }
@@ -362,7 +378,11 @@ impl ChatStore for MongoChatStore {
         let Some(shared) = self.find_one(doc! { "share": stored_hash(share) }).await? else { return Ok(false) };
         let messages = self.messages.clone();
         let message = to_bson(message);
-        let its = doc! { "conversation": shared.id, "$or": [{ "_id": message }, { "copyOf": message }] };
+        let mut its = doc! { "conversation": shared.id, "$or": [{ "_id": message }, { "copyOf": message }] };
+        let shown = within(&shared.versions.shown());
+        if !shown.is_empty() {
+            its.insert("$and", vec![shown]);
+        }
         Ok(run(async move { messages.count_documents(its).limit(1).await }).await? > 0)
     }
 
@@ -375,21 +395,6 @@ impl ChatStore for MongoChatStore {
     }
 
     async fn delete_conversation(&self, user: UserId, id: ConversationId) -> StoreResult<Option<Vec<MessageId>>> {
-        if self.find_owned(user, id).await?.is_none() {
-            return Ok(None);
-        }
-        self.delete_images(doc! { "conversation": to_bson(id) }).await?;
-        let messages = self.durable_messages.clone();
-        let running: Vec<StoredMessage> = run(async move {
-            let of_conversation = doc! { "conversation": to_bson(id) };
-            let running = doc! { "conversation": to_bson(id), "state": MessageState::Running.as_str() };
-            let running = messages.find(running).projection(doc! { "words": 0 }).await?.try_collect().await?;
-            messages.delete_many(of_conversation).await?;
-            Ok(running)
-        })
-        .await?;
-        let conversations = self.durable_conversations.clone();
-        run(async move { conversations.delete_one(doc! { "_id": to_bson(id) }).await }).await?;
-        Ok(Some(running.into_iter().map(|message| from_bson(message.id)).collect()))
+        self.delete(user, id).await
     }
 }

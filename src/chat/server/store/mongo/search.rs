@@ -53,6 +53,8 @@ struct Said {
     id: bson::Uuid,
     conversation: bson::Uuid,
     content: String,
+    #[serde(default)]
+    place: i64,
 }
 
 impl MongoChatStore {
@@ -117,8 +119,10 @@ impl MongoChatStore {
             for found in chunk {
                 before = Some(found.place());
                 // The index knows neither the order of words nor what stands between them.
+                let shown = found.versions.shown();
                 let in_message = said.remove(&found.id).into_iter().flatten().find_map(|said| {
-                    let range = wanted.find(&said.content)?;
+                    // Another version may be shown in its place.
+                    let range = wanted.find(&said.content).filter(|_| shown.contains(said.place))?;
                     Some((snippet(&said.content, &range), said.id.to_string()))
                 });
                 if in_message.is_none() && wanted.find(&found.title).is_none() {
@@ -166,7 +170,7 @@ impl MongoChatStore {
         let messages = self.messages.clone_with_type::<Said>();
         run(async move {
             let found = messages.find(having).sort(doc! { "_id": -1 }).hint(by_words());
-            let mut found = found.projection(doc! { "conversation": 1, "content": 1 }).await?;
+            let mut found = found.projection(doc! { "conversation": 1, "content": 1, "place": 1 }).await?;
             let mut said: HashMap<bson::Uuid, Vec<Said>> = HashMap::new();
             while let Some(next) = found.try_next().await? {
                 said.entry(next.conversation).or_default().push(next);

@@ -1,24 +1,35 @@
 //! Reading conversations, changing them, and beginning one as a part of another.
 
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, Params, params};
 
+use super::paths::{list_places, name_versions, place_of, read_versions, within};
 use super::rows::{MESSAGE, SUMMARY, images_json, read_images, read_message, read_summary};
 use crate::chat::server::store::{Changed, NewBranch, Part, parse_image_id};
+use crate::chat::server::versions::Versions;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, ImageRef, branch_title};
 use crate::credits::Page;
 use crate::platform::db::{StoreResult, now_millis, rfc3339};
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 
-/// Title and system prompt of a conversation that people see.
+/// A conversation that people see.
+pub(super) struct Owned {
+    pub title: String,
+    pub system_prompt: Option<String>,
+    pub versions: Versions,
+}
+
 pub(super) fn find_owned(
     connection: &Connection,
     user: UserId,
     conversation: ConversationId,
-) -> StoreResult<Option<(String, Option<String>)>> {
-    Ok(connection
-        .prepare_cached("SELECT title, system_prompt FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0")?
-        .query_row(params![conversation, user], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?)
+) -> StoreResult<Option<Owned>> {
+    let mut found = connection.prepare_cached(
+        "SELECT title, system_prompt, versions FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
+    )?;
+    let mut rows = found.query(params![conversation, user])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let versions = read_versions(row.get(2)?)?;
+    Ok(Some(Owned { title: row.get(0)?, system_prompt: row.get(1)?, versions }))
 }
 
 /// The conversation that a condition on `c` selects, with a part of its messages.
@@ -31,11 +42,12 @@ pub(super) fn read_conversation(
     // One snapshot, so that the messages are those of this very conversation.
     let snapshot = connection.unchecked_transaction()?;
     let mut found = snapshot.prepare_cached(&format!(
-        "SELECT {SUMMARY}, c.system_prompt FROM conversations c WHERE c.hidden = 0 AND {condition}"
+        "SELECT {SUMMARY}, c.system_prompt, c.versions FROM conversations c WHERE c.hidden = 0 AND {condition}"
     ))?;
     let mut rows = found.query(params)?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (id, system_prompt): (ConversationId, _) = (row.get(0)?, row.get(6)?);
+    let versions = read_versions(row.get(7)?)?;
     let ConversationSummary { title, pinned, shared, created_at, updated_at, .. } = read_summary(row)?;
     let (start, end, most, from_end) = part.bounds();
     let order = if from_end { "DESC" } else { "ASC" };
@@ -43,15 +55,19 @@ pub(super) fn read_conversation(
         "SELECT {MESSAGE} FROM messages m WHERE m.conversation_id = ?1
              AND m.place > coalesce((SELECT place FROM messages WHERE id = ?2 AND conversation_id = ?1), -1)
              AND m.place < coalesce((SELECT place FROM messages WHERE id = ?3 AND conversation_id = ?1), ?5)
-         ORDER BY m.place {order} LIMIT ?4"
+             AND {}
+         ORDER BY m.place {order} LIMIT ?4",
+        within(6)
     ))?;
     let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
-    let mut rows = messages.query(params![id, start, end, limit, i64::MAX])?;
+    let places = list_places(&versions.shown())?;
+    let mut rows = messages.query(params![id, start, end, limit, i64::MAX, places])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
-        messages.push(read_message(row)?);
+        messages.push((row.get(15)?, read_message(row)?));
     }
     let (messages, next_cursor) = part.cut(messages);
+    let messages = name_versions(&snapshot, id, &versions, messages)?;
     let id = id.to_string();
     Ok(Some(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, next_cursor, messages }))
 }
@@ -117,14 +133,16 @@ pub(super) fn branch_conversation(
     connection: &Connection,
     branch: NewBranch,
 ) -> StoreResult<Option<ConversationSummary>> {
-    let Some((title, system_prompt)) = find_owned(connection, branch.user, branch.of)? else { return Ok(None) };
+    let Some(owned) = find_owned(connection, branch.user, branch.of)? else { return Ok(None) };
+    let Owned { title, system_prompt, versions } = owned;
+    let Some(last) = place_of(connection, branch.of, branch.until)? else { return Ok(None) };
     let said: Vec<(MessageId, Option<String>)> = connection
-        .prepare_cached(
-            "SELECT id, images FROM messages
-             WHERE conversation_id = ?1 AND place <= (SELECT place FROM messages WHERE id = ?2) AND state <> 'running'
-             ORDER BY place",
-        )?
-        .query_map(params![branch.of, branch.until], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .prepare_cached(&format!(
+            "SELECT m.id, m.images FROM messages m
+             WHERE m.conversation_id = ?1 AND m.place <= ?2 AND m.state <> 'running' AND {} ORDER BY m.place",
+            within(3)
+        ))?
+        .query_map(params![branch.of, last, list_places(&versions.up_to(last))?], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     if said.last().is_none_or(|(last, _)| *last != branch.until) {
         return Ok(None);

@@ -2,26 +2,31 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::conversations::{Owned, find_owned};
+use super::paths::{list_places, read_versions, save_versions, within};
 use super::rows::{author_name, images_json, parse_author, read_images};
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::{FinishedReply, NewExchange, Past, PastMessage};
+use crate::chat::server::versions::Places;
 use crate::chat::{Author, MessageState};
 use crate::platform::db::{StoreResult, now_millis};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
-/// What was said before a message, or up to now, oldest first, at most `history` messages.
-pub(super) fn said_before(
+/// What was said in these places, oldest first, at most `history` messages.
+pub(super) fn said_in(
     connection: &Connection,
     conversation: ConversationId,
-    end: Option<MessageId>,
+    places: &Places,
     history: usize,
 ) -> StoreResult<Vec<PastMessage>> {
-    let mut past = connection.prepare_cached(
-        "SELECT author, content, images FROM messages
-         WHERE conversation_id = ?1 AND (?3 IS NULL OR place < (SELECT place FROM messages WHERE id = ?3))
-             AND content <> '' AND state <> 'running' ORDER BY place DESC LIMIT ?2",
-    )?;
-    let mut rows = past.query(params![conversation, i64::try_from(history).unwrap_or(i64::MAX), end])?;
+    let mut past = connection.prepare_cached(&format!(
+        "SELECT m.author, m.content, m.images FROM messages m
+         WHERE m.conversation_id = ?1 AND m.place <= ?2 AND m.content <> '' AND m.state <> 'running' AND {}
+         ORDER BY m.place DESC LIMIT ?4",
+        within(3)
+    ))?;
+    let limit = i64::try_from(history).unwrap_or(i64::MAX);
+    let mut rows = past.query(params![conversation, places.end(), list_places(places)?, limit])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
         messages.push(PastMessage {
@@ -34,35 +39,43 @@ pub(super) fn said_before(
     Ok(messages)
 }
 
-/// Whether the message is one of the user's own in this conversation, and so can be replaced.
-pub(super) fn can_be_replaced(
+/// Where a message that can be replaced stands: one of the user's own in this conversation.
+pub(super) fn find_replaced(
     connection: &Connection,
     conversation: ConversationId,
     message: MessageId,
-) -> StoreResult<bool> {
+) -> StoreResult<Option<i64>> {
     Ok(connection
-        .prepare_cached("SELECT 1 FROM messages WHERE id = ?1 AND conversation_id = ?2 AND author = 'user'")?
-        .exists(params![message, conversation])?)
+        .prepare_cached("SELECT place FROM messages WHERE id = ?1 AND conversation_id = ?2 AND author = 'user'")?
+        .query_row(params![message, conversation], |row| row.get(0))
+        .optional()?)
 }
 
-/// The replies that are being written in a user's conversation, from a message on that can be replaced.
+/// The replies that are being written in a user's conversation; only those that are shown no more when the message `from`,
+/// which can be, is replaced.
 pub(super) fn running_replies(
     connection: &Connection,
     user: UserId,
     conversation: ConversationId,
     from: Option<MessageId>,
 ) -> StoreResult<Vec<MessageId>> {
-    if let Some(message) = from
-        && !can_be_replaced(connection, conversation, message)?
-    {
-        return Ok(Vec::new());
+    let Some(Owned { versions, .. }) = find_owned(connection, user, conversation)? else { return Ok(Vec::new()) };
+    let mut places = None;
+    if let Some(message) = from {
+        let Some(place) = find_replaced(connection, conversation, message)? else { return Ok(Vec::new()) };
+        places = Some(versions.through(place).since(place));
     }
-    let mut running = connection.prepare_cached(
-        "SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id
-         WHERE c.id = ?1 AND c.user_id = ?2 AND c.hidden = 0 AND m.state = 'running'
-             AND m.place >= coalesce((SELECT place FROM messages WHERE id = ?3), 0)",
-    )?;
-    Ok(running.query_map(params![conversation, user, from], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    let mut running =
+        connection.prepare_cached("SELECT id, place FROM messages WHERE conversation_id = ?1 AND state = 'running'")?;
+    let mut rows = running.query([conversation])?;
+    let mut replies = Vec::new();
+    while let Some(row) = rows.next()? {
+        let place = row.get(1)?;
+        if places.as_ref().is_none_or(|places| places.contains(place)) {
+            replies.push(row.get(0)?);
+        }
+    }
+    Ok(replies)
 }
 
 /// Whether the reply was running and has ended so now, or had ended just so before.
@@ -101,7 +114,8 @@ pub(super) fn begin_exchange(
     history: usize,
 ) -> StoreResult<Option<Past>> {
     let now = now_millis();
-    let system_prompt = if let Some(title) = &exchange.new_title {
+    let mut past = Past { system_prompt: exchange.system_prompt.clone(), messages: Vec::new() };
+    if let Some(title) = &exchange.new_title {
         connection
             .prepare_cached(
                 "INSERT INTO conversations (id, user_id, title, system_prompt, created_at, updated_at, hidden)
@@ -115,34 +129,51 @@ pub(super) fn begin_exchange(
                 now,
                 exchange.hidden
             ])?;
-        exchange.system_prompt.clone()
     } else {
         let touched = connection
             .prepare_cached(
                 "UPDATE conversations SET updated_at = ?3 WHERE id = ?1 AND user_id = ?2 AND hidden = 0
-                 RETURNING system_prompt",
+                 RETURNING system_prompt, versions",
             )?
-            .query_row(params![exchange.conversation, exchange.user, now], |row| row.get(0))
+            .query_row(params![exchange.conversation, exchange.user, now], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some(system_prompt) = touched else { return Ok(None) };
-        system_prompt
-    };
-    if let Some(replaced) = exchange.replaces {
-        if !can_be_replaced(connection, exchange.conversation, replaced)? {
-            return Ok(None);
+        let Some((system_prompt, versions)) = touched else { return Ok(None) };
+        past.system_prompt = system_prompt;
+        let mut versions = read_versions(versions)?;
+        let after = match exchange.replaces {
+            None => versions.goes_on_after(),
+            Some(message) => {
+                let Some(place) = find_replaced(connection, exchange.conversation, message)? else { return Ok(None) };
+                Some(versions.before(place))
+            }
+        };
+        let places = after.map_or_else(|| versions.shown(), |after| versions.up_to(after));
+        past.messages = said_in(connection, exchange.conversation, &places, history)?;
+        if let Some(after) = after {
+            versions.begin(next_place(connection, exchange.conversation)?, after);
+            save_versions(connection, exchange.conversation, &versions)?;
         }
-        connection
-            .prepare_cached(
-                "DELETE FROM messages
-                 WHERE conversation_id = ?1 AND place >= (SELECT place FROM messages WHERE id = ?2)",
-            )?
-            .execute(params![exchange.conversation, replaced])?;
     }
-    let messages = said_before(connection, exchange.conversation, None, history)?;
+    insert_messages(connection, exchange, now)?;
+    if let Some(answer) = &exchange.answer {
+        finish(connection, answer)?;
+    }
+    Ok(Some(past))
+}
+
+/// The place of the next message.
+fn next_place(connection: &Connection, conversation: ConversationId) -> StoreResult<i64> {
+    Ok(connection
+        .prepare_cached("SELECT coalesce(max(place), 0) + 1 FROM messages WHERE conversation_id = ?1")?
+        .query_row([conversation], |row| row.get(0))?)
+}
+
+/// Stores the message with its images, and its running reply.
+fn insert_messages(connection: &Connection, exchange: &NewExchange, now: i64) -> StoreResult<()> {
+    let place = next_place(connection, exchange.conversation)?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, created_at, images, place)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-             (SELECT coalesce(max(place), 0) + 1 FROM messages WHERE conversation_id = ?2))",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     let none: Option<&str> = None;
     insert.execute(params![
@@ -155,14 +186,10 @@ pub(super) fn begin_exchange(
         none,
         now,
         images_json(&exchange.images.iter().map(Image::reference).collect::<Vec<_>>())?,
+        place,
     ])?;
     for image in &exchange.images {
-        connection
-            .prepare_cached("INSERT INTO attachment_files (id, user_id, size, bytes) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![image.id, exchange.user, image.bytes.len(), &image.bytes[..]])?;
-        connection
-            .prepare_cached("INSERT INTO attachments (id, message_id, media_type, file_id) VALUES (?1, ?2, ?3, ?1)")?
-            .execute(params![image.id, exchange.message_id, image.media_type])?;
+        insert_image(connection, exchange, image)?;
     }
     insert.execute(params![
         exchange.reply_id,
@@ -174,9 +201,27 @@ pub(super) fn begin_exchange(
         exchange.model,
         now,
         none,
+        place + 1,
     ])?;
-    if let Some(answer) = &exchange.answer {
-        finish(connection, answer)?;
+    Ok(())
+}
+
+/// Stores an image of the message: one that was sent before shows the same bytes, unless they are gone meanwhile.
+fn insert_image(connection: &Connection, exchange: &NewExchange, image: &Image) -> StoreResult<()> {
+    let shared = connection
+        .prepare_cached(
+            "INSERT INTO attachments (id, message_id, media_type, file_id)
+             SELECT ?1, ?2, a.media_type, a.file_id FROM attachments a JOIN attachment_files f ON f.id = a.file_id
+             WHERE a.id = ?3 AND f.user_id = ?4",
+        )?
+        .execute(params![image.id, exchange.message_id, image.same_as, exchange.user])?;
+    if shared == 0 {
+        connection
+            .prepare_cached("INSERT INTO attachment_files (id, user_id, size, bytes) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![image.id, exchange.user, image.bytes.len(), &image.bytes[..]])?;
+        connection
+            .prepare_cached("INSERT INTO attachments (id, message_id, media_type, file_id) VALUES (?1, ?2, ?3, ?1)")?
+            .execute(params![image.id, exchange.message_id, image.media_type])?;
     }
-    Ok(Some(Past { system_prompt, messages }))
+    Ok(())
 }

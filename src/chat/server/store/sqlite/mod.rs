@@ -2,6 +2,7 @@
 
 mod conversations;
 mod exchange;
+mod paths;
 mod rows;
 mod search;
 
@@ -11,7 +12,8 @@ use rusqlite::{OptionalExtension, params};
 use self::conversations::{
     branch_conversation, change_conversation, count_other_pinned, find_owned, list, read_conversation,
 };
-use self::exchange::{begin_exchange, can_be_replaced, finish, running_replies, said_before};
+use self::exchange::{begin_exchange, find_replaced, finish, running_replies, said_in};
+use self::paths::{choose_version, read_versions};
 use self::rows::{MESSAGE, read_message};
 use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part, Past, StoredReply};
 use crate::chat::server::attachments::Image;
@@ -53,14 +55,14 @@ impl ChatStore for SqliteChatStore {
     ) -> StoreResult<Option<Past>> {
         self.db
             .read(move |connection| {
-                let Some((_, system_prompt)) = find_owned(connection, user, conversation)? else { return Ok(None) };
-                if let Some(message) = replaces
-                    && !can_be_replaced(connection, conversation, message)?
-                {
-                    return Ok(None);
+                let Some(owned) = find_owned(connection, user, conversation)? else { return Ok(None) };
+                let mut places = owned.versions.shown();
+                if let Some(message) = replaces {
+                    let Some(place) = find_replaced(connection, conversation, message)? else { return Ok(None) };
+                    places = owned.versions.up_to(owned.versions.before(place));
                 }
-                let messages = said_before(connection, conversation, replaces, history)?;
-                Ok(Some(Past { system_prompt, messages }))
+                let messages = said_in(connection, conversation, &places, history)?;
+                Ok(Some(Past { system_prompt: owned.system_prompt, messages }))
             })
             .await
     }
@@ -158,7 +160,7 @@ impl ChatStore for SqliteChatStore {
                 ))?;
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
-                Ok(Some(StoredReply { conversation: row.get(15)?, message: read_message(row)? }))
+                Ok(Some(StoredReply { conversation: row.get(16)?, message: read_message(row)? }))
             })
             .await
     }
@@ -171,7 +173,7 @@ impl ChatStore for SqliteChatStore {
                      WHERE a.id = ?1 AND f.user_id = ?2",
                 )?;
                 let found = found.query_row(params![id, user], |row| {
-                    Ok(Image { id, media_type: row.get(0)?, bytes: row.get::<_, Vec<u8>>(1)?.into() })
+                    Ok(Image { id, media_type: row.get(0)?, bytes: row.get::<_, Vec<u8>>(1)?.into(), same_as: None })
                 });
                 Ok(found.optional()?)
             })
@@ -257,6 +259,10 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
+    async fn choose_version(&self, user: UserId, id: ConversationId, message: MessageId) -> StoreResult<bool> {
+        self.db.write(Durability::Durable, move |connection| choose_version(connection, user, id, message)).await
+    }
+
     async fn branch_conversation(&self, branch: NewBranch) -> StoreResult<Option<ConversationSummary>> {
         self.db.write(Durability::Durable, move |connection| branch_conversation(connection, branch)).await
     }
@@ -286,12 +292,17 @@ impl ChatStore for SqliteChatStore {
     async fn is_shared(&self, share: SecretHash, message: MessageId) -> StoreResult<bool> {
         self.db
             .read(move |connection| {
-                Ok(connection
-                    .prepare_cached(
-                        "SELECT 1 FROM messages m JOIN conversations c ON c.id = m.conversation_id
-                         WHERE (m.id = ?2 OR m.copy_of = ?2) AND c.share_hash = ?1 AND c.hidden = 0",
-                    )?
-                    .exists(params![share, message])?)
+                let mut found = connection.prepare_cached(
+                    "SELECT m.place, c.versions FROM messages m JOIN conversations c ON c.id = m.conversation_id
+                     WHERE (m.id = ?2 OR m.copy_of = ?2) AND c.share_hash = ?1 AND c.hidden = 0",
+                )?;
+                let mut rows = found.query(params![share, message])?;
+                while let Some(row) = rows.next()? {
+                    if read_versions(row.get(1)?)?.shown().contains(row.get(0)?) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             })
             .await
     }

@@ -8,7 +8,7 @@ use crate::platform::ids::{ConversationId, MessageId};
 
 pub(super) const MESSAGE: &str =
     "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
-    m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images, m.cut";
+    m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images, m.cut, m.place";
 
 pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
@@ -22,6 +22,7 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         content: row.get(2)?,
         html: None,
         images: read_images(row.get(13)?)?,
+        versions: Vec::new(),
         state: MessageState::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("message state {state:?}")))?,
         provider: row.get(4)?,
         model: row.get(5)?,

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
+use super::paths::read_versions;
 use super::rows::{SUMMARY, read_summary};
 use crate::chat::ConversationSummary;
 use crate::chat::server::search::{Wanted, index_words, snippet};
@@ -110,13 +111,13 @@ pub(super) fn search(
     let (whole, beginning) = wanted.words();
     let phrase = format!("\"{}\" *", marked(user, &[whole, &[beginning.to_owned()]].concat()));
     let mut found = snapshot.prepare_cached(
-        "SELECT c.updated_at, c.id, d.source FROM search s
+        "SELECT c.updated_at, c.id, d.source, c.versions FROM search s
          CROSS JOIN search_documents d ON d.id = s.rowid CROSS JOIN conversations c ON c.id = d.conversation_id
          WHERE s.words MATCH ?1 AND c.user_id = ?2 AND c.hidden = 0 AND (?3 IS NULL OR c.pinned = ?3)
            AND (c.updated_at, c.id) < (?4, ?5)
          ORDER BY c.updated_at DESC, c.id DESC, d.source = c.id, d.source DESC",
     )?;
-    let mut said = snapshot.prepare_cached("SELECT content FROM messages WHERE id = ?1")?;
+    let mut said = snapshot.prepare_cached("SELECT content, place FROM messages WHERE id = ?1")?;
     let mut summary = snapshot.prepare_cached(&format!("SELECT {SUMMARY} FROM conversations c WHERE c.id = ?1"))?;
     let mut rows = found.query(params![phrase, user, pinned, before.0, before.1])?;
     let (mut items, mut last) = (Vec::<ConversationSummary>::new(), None::<(i64, ConversationId)>);
@@ -125,7 +126,14 @@ pub(super) fn search(
         if last.is_some_and(|(_, last)| last == conversation) {
             continue;
         }
-        let text: Option<String> = said.query_row([source], |row| row.get(0)).optional()?;
+        let text: Option<(String, i64)> = said.query_row([source], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((_, place)) = text
+            && !read_versions(row.get(3)?)?.shown().contains(place)
+        {
+            // Another version is shown in its place.
+            continue;
+        }
+        let text = text.map(|(text, _)| text);
         let mut rows = summary.query([conversation])?;
         let Some(row) = rows.next()? else { continue };
         let mut item = read_summary(row)?;
