@@ -20,6 +20,7 @@ use crate::chat::server::image_messages::ImageReplies;
 use crate::chat::server::providers::{ChatProvider, GuardedProvider};
 use crate::chat::server::renderer::Renderer;
 use crate::chat::server::search::Turns;
+use crate::chat::server::work_names::ShownWork;
 use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::document::app_page::Pages;
@@ -158,8 +159,9 @@ impl AppState {
             renderer: Renderer::default(),
             searches: Turns::default(),
         });
+        let names = Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() });
         Self(Arc::new(Shared {
-            credits: Credits { store: stores.credits.clone(), config: config.credits },
+            credits: Credits { store: stores.credits.clone(), config: config.credits, names },
             landing: Landing::new(site.clone(), config.credits),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             config,

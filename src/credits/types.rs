@@ -210,6 +210,10 @@ pub struct LedgerEntry {
     /// What a hold was for, with its own entry and with that of its end.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub work: Option<WorkKind>,
+    /// Which: the id of the reply or, of an image, its own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    pub work_id: Option<String>,
     /// A code (`welcome`; `stopped`, `failed`, `incomplete`, `interrupted`, `never_started`, `deleted`,
     /// `undelivered`), or what somebody wrote.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -228,11 +232,21 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+/// What became of credits, as people read it: work is one line, whatever entries it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    pub entry: LedgerEntry,
+    /// What was made: the conversation's title, or the prompt of the image; empty where that is not known, or gone.
+    pub name: String,
+    /// Where it is.
+    pub href: String,
+}
+
 /// Everything `/dashboard` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dashboard {
     pub credits: Credits,
-    pub ledger: Page<LedgerEntry>,
+    pub activity: Page<Activity>,
 }
 
 #[cfg(test)]

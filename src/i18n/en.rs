@@ -301,7 +301,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::EntryRefund => "Refund",
         Text::EntryAdjust => "Adjustment",
         Text::AmountHeld => "{amount} held",
-        Text::AmountFreed => "{amount} held, then released",
+        Text::AmountHeldAndFreed => "{amount} held, then released",
         Text::ReasonWelcome => "Welcome credits",
         Text::ReasonStopped => "Stopped",
         Text::ReasonFailed => "Failed",

@@ -278,7 +278,7 @@ pub enum Text {
     EntryRefund,
     EntryAdjust,
     AmountHeld,
-    AmountFreed,
+    AmountHeldAndFreed,
     ReasonWelcome,
     ReasonStopped,
     ReasonFailed,

@@ -287,7 +287,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::EntryRefund => "退款",
         Text::EntryAdjust => "调整",
         Text::AmountHeld => "预留 {amount}",
-        Text::AmountFreed => "预留 {amount}，已退还",
+        Text::AmountHeldAndFreed => "预留 {amount}，已退还",
         Text::ReasonWelcome => "新用户赠送",
         Text::ReasonStopped => "已停止",
         Text::ReasonFailed => "生成失败",

@@ -19,6 +19,7 @@ mod connections;
 mod contracts;
 mod conversations;
 mod crash;
+mod dashboard;
 mod delivery;
 mod discovery;
 mod docs;

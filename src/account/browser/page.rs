@@ -21,10 +21,10 @@ pub fn AccountPage() -> impl IntoView {
         Some(Ok(data)) => EitherOf3::C(view! { <Keys data /> }),
     };
     view! {
-        <div class="mx-auto max-w-4xl space-y-8 px-4 py-8 sm:px-6">
+        <div class="@container mx-auto max-w-4xl space-y-8 px-4 py-8 sm:px-6">
             <h1 class="text-2xl font-semibold tracking-tight">{t(Text::Account)}</h1>
             <Card class="px-6 py-4">
-                <dl class="grid gap-x-6 gap-y-1 text-sm sm:grid-cols-[auto_1fr]">
+                <dl class="grid gap-x-6 gap-y-1 text-sm @xl:grid-cols-[auto_1fr]">
                     <dt class="text-ink-soft">{t(Text::Name)}</dt>
                     <dd class="break-words">{name}</dd>
                     <dt class="text-ink-soft">{t(Text::Email)}</dt>

@@ -32,6 +32,7 @@ pub mod subscribe;
 mod thoughts;
 mod unsent;
 pub mod versions;
+pub mod work_names;
 
 use std::ops::Deref;
 use std::sync::Arc;

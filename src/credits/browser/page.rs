@@ -7,7 +7,7 @@ use leptos::{
 
 use super::components::{BalanceCard, LedgerTable, WayOn};
 use crate::credits::server_fns::load_dashboard;
-use crate::credits::{Dashboard, LedgerEntry, Page};
+use crate::credits::{Activity, Dashboard, Page};
 use crate::i18n::{Text, t};
 use crate::platform::browser::navigation::use_navigation;
 use crate::platform::browser::page_data::use_page_data;
@@ -28,12 +28,12 @@ pub fn DashboardPage() -> impl IntoView {
             <Skeleton class="h-96 w-full" />
         }),
         Some(Err(error)) => EitherOf3::B(view! { <Alert tone=AlertTone::Danger text=error.to_string() /> }),
-        Some(Ok(Dashboard { credits, ledger })) => {
+        Some(Ok(Dashboard { credits, activity })) => {
             let is_little = credits.available <= LITTLE || navigation.query("from").is_some();
             EitherOf3::C(view! {
                 <BalanceCard credits />
                 {is_little.then(|| view! { <WayOn /> })}
-                <Ledger page=ledger is_older=cursor().is_some() />
+                <Ledger page=activity is_older=cursor().is_some() />
             })
         }
     };
@@ -48,14 +48,14 @@ pub fn DashboardPage() -> impl IntoView {
 /// One page of the ledger with the ways to the others.
 #[component]
 fn Ledger(
-    /// The entries.
-    page: Page<LedgerEntry>,
+    /// What happened.
+    page: Page<Activity>,
     /// This is not the newest page.
     is_older: bool,
 ) -> impl IntoView {
     let is_empty = page.items.is_empty();
     view! {
-        <section aria-labelledby="activity" class="space-y-3">
+        <section aria-labelledby="activity" class="@container space-y-3">
             <div class="flex items-center justify-between">
                 <h2 id="activity" class="text-lg font-semibold">
                     {t(Text::Activity)}
@@ -82,7 +82,7 @@ fn Ledger(
                         },
                     )
                 } else {
-                    Either::Right(view! { <LedgerTable entries=page.items /> })
+                    Either::Right(view! { <LedgerTable lines=page.items /> })
                 }}
             </Card>
             <nav class="flex justify-end gap-2" aria-label=t(Text::PagesOfTheLedger)>

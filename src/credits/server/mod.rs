@@ -5,15 +5,19 @@ pub mod config;
 pub mod page;
 pub mod service;
 pub mod store;
+mod work_names;
 
 use std::sync::Arc;
 
 use self::config::CreditsConfig;
 use self::store::CreditStore;
+pub use self::work_names::{WorkName, WorkNames};
 
 /// Balances and the ledger. Cheap to clone.
 #[derive(Clone)]
 pub struct Credits {
     pub store: Arc<dyn CreditStore>,
     pub config: CreditsConfig,
+    /// What work is called.
+    pub names: Arc<dyn WorkNames>,
 }

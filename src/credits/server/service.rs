@@ -1,7 +1,9 @@
 //! What one can ask about credits. Holding and charging happens where the work is (`generation/hold.rs`).
 
-use super::Credits;
-use crate::credits::{self, Balance, Dashboard, LedgerEntry, Page};
+use futures::future::try_join_all;
+
+use super::{Credits, WorkName};
+use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, Page};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::UserId;
@@ -35,10 +37,34 @@ impl Credits {
     /// # Errors
     /// As [`Credits::load_credits`] and [`Credits::load_ledger`].
     pub async fn load_dashboard(&self, user: UserId, cursor: Option<&str>) -> AppResult<Dashboard> {
+        // First: what has ended since has its end on the page.
+        let open: Vec<_> = self.store.open_holds(user).await?.into_iter().map(|hold| hold.id.to_string()).collect();
         let credits = self.load_credits(user).await?;
-        let ledger = self.load_ledger(user, cursor, LEDGER_PAGE).await?;
-        Ok(Dashboard { credits, ledger })
+        let ledger = self.load_ledger(user, cursor, 2 * LEDGER_PAGE).await?;
+        let named = lines_of(ledger.items, &open).into_iter().map(|entry| self.name(user, entry));
+        Ok(Dashboard { credits, activity: Page { items: try_join_all(named).await?, next_cursor: ledger.next_cursor } })
     }
+
+    async fn name(&self, user: UserId, entry: LedgerEntry) -> AppResult<Activity> {
+        let id = entry.work_id.as_deref().and_then(|id| id.parse().ok());
+        let named = match (entry.work, id) {
+            (Some(kind), Some(id)) => self.names.name(user, kind, id).await?,
+            _ => None,
+        };
+        let (name, href) = named.map_or_else(Default::default, |WorkName { name, href }| (name, href));
+        Ok(Activity { entry, name, href })
+    }
+}
+
+/// One entry for each piece of work: that of its hold while that is open, and then that of its end.
+fn lines_of(mut entries: Vec<LedgerEntry>, open: &[String]) -> Vec<LedgerEntry> {
+    let has_ended = |entry: &LedgerEntry| entry.work_id.is_some() && entry.kind != EntryKind::Hold;
+    let ended: Vec<_> = entries.iter().filter(|entry| has_ended(entry)).map(|entry| entry.work_id.clone()).collect();
+    entries.retain(|entry| {
+        let is_open = entry.work_id.as_ref().is_some_and(|id| open.contains(id));
+        entry.kind != EntryKind::Hold || (is_open && !ended.contains(&entry.work_id))
+    });
+    entries
 }
 
 /// The first line of the ledger as CSV.

@@ -57,7 +57,7 @@ fn GalleryPage(
         (None, failure) => EitherOf3::C(view! { <Alert tone=AlertTone::Danger text=failure /> }),
     };
     view! {
-        <div class="mx-auto max-w-6xl space-y-6 px-4 py-6 sm:px-6">
+        <div class="@container mx-auto max-w-6xl space-y-6 px-4 py-6 sm:px-6">
             <h1 class="text-2xl font-semibold tracking-tight">{t(Text::ImagesTitle)}</h1>
             <div class="max-w-3xl">{studio}</div>
             <GalleryBar collection />

@@ -17,9 +17,9 @@ pub fn Lightbox() -> impl IntoView {
         <dialog
             id=LIGHTBOX_ID
             aria-label=t(Text::ImageTitle)
-            class="m-auto max-h-none max-w-none bg-transparent p-0 text-ink backdrop:bg-black/80"
+            class="m-auto max-h-none max-w-none bg-transparent p-0 text-ink backdrop:bg-backdrop"
         >
-            <img class="max-h-[calc(100dvh-6rem)] max-w-[calc(100vw-2rem)] cursor-zoom-out rounded-md" alt="" />
+            <img class="mx-auto block max-h-[calc(100dvh-8.5rem)] max-w-[calc(100vw-2rem)] cursor-zoom-out rounded-md" alt="" />
             <div class="flex flex-wrap justify-center gap-2 pt-2">
                 <button type="button" class=BUTTON data-favorite aria-pressed="false" hidden>
                     <Icon name=IconName::Heart />

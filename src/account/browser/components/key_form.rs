@@ -51,7 +51,7 @@ pub fn KeyForm(
                 <ScopeBox scope=Scope::Manage checked=manages />
                 {scopes_error.map(|error| view! { <p id="scopes-error" class="text-sm text-danger">{error}</p> })}
             </fieldset>
-            <div class="grid gap-5 sm:grid-cols-3">
+            <div class="grid gap-5 @xl:grid-cols-3">
                 <Select id="key-days" name="days" label=t(Text::KeyLives) choices=lives value=days error=days_error />
                 <Field
                     id="key-rate"

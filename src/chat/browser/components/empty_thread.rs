@@ -69,7 +69,7 @@ fn html_on_server(facts: &Workspace, template: &str) -> String {
     let (list, placeholder) = (t(Text::Suggestions), t(Text::SystemPromptPlaceholder));
     format!(
         "{MOSAIC}<p class='text-center text-xl font-semibold'>{first}</p>\
-         <ul class='grid w-full gap-2 sm:grid-cols-2 noscript:hidden' aria-label='{list}'>{second}</ul>\
+         <ul class='grid w-full gap-2 @md:grid-cols-2 noscript:hidden' aria-label='{list}'>{second}</ul>\
          <details class='w-full text-sm noscript:hidden'><summary class='text-ink-soft'>{third}</summary>\
          <textarea id='new-prompt' class='mt-2 block min-h-24 w-full rounded-md border border-line-strong bg-surface \
          px-3 py-2' aria-label='{third}' placeholder='{placeholder}'></textarea></details>"
@@ -130,7 +130,7 @@ pub fn EmptyThread(
         }
     };
     view! {
-        <div class="min-h-0 flex-1 overflow-y-auto">
+        <div class="@container min-h-0 flex-1 overflow-y-auto">
             <div
                 class="mx-auto flex min-h-full max-w-3xl flex-col items-center justify-center gap-6 px-4 py-8 \
                        [&_li>button:only-child]:h-full [&_li>button]:w-full [&_li>button]:rounded-md [&_li>button]:border \

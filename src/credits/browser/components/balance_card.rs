@@ -23,7 +23,7 @@ pub fn BalanceCard(
     };
     view! {
         <Card>
-            <dl class="grid gap-6 sm:grid-cols-2">
+            <dl class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,14rem),1fr))] gap-6">
                 {figure(Text::Available, credits.available, Text::AvailableExplained)}
                 {figure(Text::OnHold, credits.held, Text::OnHoldExplained)}
                 {(credits.debt > 0)

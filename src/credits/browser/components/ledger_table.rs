@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::credits::{EntryKind, EntryReason, LedgerEntry, WorkKind};
+use crate::credits::{Activity, EntryKind, EntryReason, LedgerEntry, WorkKind};
 use crate::i18n::{Text, fill, t};
 use crate::ui::{Badge, BadgeTone, Timestamp, grouped};
 
@@ -25,11 +25,11 @@ const fn label(kind: EntryKind, work: Option<WorkKind>) -> (Text, BadgeTone) {
     }
 }
 
-/// What an entry did to the account: its amount, or what it moved between available and held.
+/// What it did to the account: its amount, or what it moved between available and held. What was given back was held before.
 fn change(entry: &LedgerEntry) -> String {
     match (entry.amount, entry.held_change) {
         (0, held) if held > 0 => fill(Text::AmountHeld, &[("amount", &grouped(held))]),
-        (0, held) if held < 0 => fill(Text::AmountFreed, &[("amount", &grouped(-held))]),
+        (0, held) if held < 0 => fill(Text::AmountHeldAndFreed, &[("amount", &grouped(-held))]),
         (amount, _) if amount > 0 => "+".to_owned() + &grouped(amount),
         (amount, _) => grouped(amount),
     }
@@ -41,32 +41,40 @@ fn abbreviated(request_id: &str) -> String {
     request_id.get(start..).unwrap_or(request_id).to_owned()
 }
 
-/// One line per entry, newest first. On a narrow screen the time moves under the kind.
+/// One line per piece of work, newest first. Where there is little room, the time moves under what it was.
 #[component]
 pub fn LedgerTable(
-    /// The entries.
-    entries: Vec<LedgerEntry>,
+    /// What happened.
+    lines: Vec<Activity>,
 ) -> impl IntoView {
-    let line = |entry: LedgerEntry| {
-        let (name, tone) = label(entry.kind, entry.work);
+    let line = |Activity { entry, name, href }: Activity| {
+        let (kind, tone) = label(entry.kind, entry.work);
         let change = change(&entry);
         let short_id = abbreviated(&entry.request_id);
         let reason = entry.reason.map(|reason| EntryReason::parse(entry.kind, &reason).to_text());
+        let link = (!href.is_empty()).then(|| {
+            view! {
+                <a class="mt-1 line-clamp-2 font-medium break-words hover:underline" dir="auto" href=href>
+                    {name}
+                </a>
+            }
+        });
         view! {
             <tr class="border-t border-line">
-                <td class="py-2.5 pr-3 pl-4">
-                    <Badge tone>{t(name)}</Badge>
+                <td class="w-full py-2.5 pr-3 pl-4">
+                    <Badge tone>{t(kind)}</Badge>
+                    {link}
                     {reason.map(|reason| view! { <p class="mt-1 text-ink-soft break-words">{reason}</p> })}
-                    <p class="mt-1 text-xs text-ink-soft sm:hidden">
+                    <p class="mt-1 text-xs text-ink-soft @xl:hidden">
                         <Timestamp at=entry.created_at.clone() />
                     </p>
                 </td>
                 <td class="px-3 py-2.5 text-right tabular-nums">{change}</td>
                 <td class="py-2.5 pr-4 pl-3 text-right tabular-nums">{grouped(entry.available_after)}</td>
-                <td class="hidden px-3 py-2.5 text-ink-soft sm:table-cell">
+                <td class="hidden px-3 py-2.5 whitespace-nowrap text-ink-soft @xl:table-cell">
                     <Timestamp at=entry.created_at />
                 </td>
-                <td class="hidden py-2.5 pr-4 pl-3 sm:table-cell">
+                <td class="hidden py-2.5 pr-4 pl-3 @2xl:table-cell">
                     <code class="text-xs text-ink-soft" title=entry.request_id>
                         {short_id}
                     </code>
@@ -87,15 +95,15 @@ pub fn LedgerTable(
                     <th scope="col" class="py-2.5 pr-4 pl-3 text-right font-medium">
                         {t(Text::Available)}
                     </th>
-                    <th scope="col" class="hidden px-3 py-2.5 font-medium sm:table-cell">
+                    <th scope="col" class="hidden px-3 py-2.5 font-medium @xl:table-cell">
                         {t(Text::Time)}
                     </th>
-                    <th scope="col" class="hidden py-2.5 pr-4 pl-3 font-medium sm:table-cell">
+                    <th scope="col" class="hidden py-2.5 pr-4 pl-3 font-medium @2xl:table-cell">
                         {t(Text::Request)}
                     </th>
                 </tr>
             </thead>
-            <tbody>{entries.into_iter().map(line).collect::<Vec<_>>()}</tbody>
+            <tbody>{lines.into_iter().map(line).collect::<Vec<_>>()}</tbody>
         </table>
     }
 }
@@ -113,6 +121,7 @@ mod tests {
             available_after: 0,
             request_id: String::new(),
             work: None,
+            work_id: None,
             reason: None,
             created_at: String::new(),
         }
@@ -123,7 +132,7 @@ mod tests {
         assert_eq!(change(&entry(EntryKind::Grant, 10, 0)), "+10");
         assert_eq!(change(&entry(EntryKind::Settle, -1, -1)), "\u{2212}1");
         assert_eq!(change(&entry(EntryKind::Hold, 0, 1)), "1 held");
-        assert_eq!(change(&entry(EntryKind::Release, 0, -1)), "1 released");
+        assert_eq!(change(&entry(EntryKind::Release, 0, -1)), "1 held, then released");
     }
 
     #[test]

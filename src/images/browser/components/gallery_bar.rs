@@ -98,7 +98,7 @@ pub fn GalleryBar(
         // While images are selected, it stays in sight.
         <div class="flex flex-wrap items-center gap-2 has-[[role=status]]:sticky has-[[role=status]]:top-0 has-[[role=status]]:z-10 \
                     has-[[role=status]]:-mx-2 has-[[role=status]]:rounded-b-md has-[[role=status]]:bg-canvas has-[[role=status]]:p-2">
-            <form class="flex min-w-48 flex-1 items-center gap-2 sm:max-w-md" role="search" action="/images" on:submit=|event| event.prevent_default()>
+            <form class="flex min-w-48 flex-1 items-center gap-2 @xl:max-w-md" role="search" action="/images" on:submit=|event| event.prevent_default()>
                 <input
                     name="q"
                     type="search"
@@ -119,10 +119,10 @@ pub fn GalleryBar(
                     on:click=toggle
                 >
                     <Icon name=IconName::Heart />
-                    <span class="max-sm:sr-only">{t(Text::Favorites)}</span>
+                    <span class="@max-xl:sr-only">{t(Text::Favorites)}</span>
                 </a>
             </form>
-            <div class="flex flex-wrap items-center gap-2 sm:ml-auto">{tools}</div>
+            <div class="flex flex-wrap items-center gap-2 @xl:ml-auto">{tools}</div>
         </div>
     }
 }

@@ -25,7 +25,7 @@ pub fn MakeButton(
             let number = count(Text::MakeImages, collection.number.get() as u64);
             let label = format!("{number} · {}", credits_text(cost.get()));
             Either::Left(view! {
-                <Button label kind="submit" variant=ButtonVariant::Primary disabled class="grow sm:grow-0" />
+                <Button label kind="submit" variant=ButtonVariant::Primary disabled class="grow @xl:grow-0" />
             })
         } else {
             let amounts = [("needed", &*credits_text(cost.get())), ("available", &*grouped(available.get()))];

@@ -38,7 +38,7 @@ pub fn MoreOptions(
                 <Icon name=IconName::ChevronDown class="size-4 -rotate-90 transition-transform group-open:rotate-0" />
                 {t(Text::MoreOptions)}
             </summary>
-            <div class="grid gap-4 pt-3 sm:grid-cols-2">
+            <div class="grid gap-4 pt-3 @xl:grid-cols-2">
                 <Field name="seed" label=t(Text::Seed) id="image-seed" value hint=t(Text::SeedHint) input=seed />
                 {select}
             </div>

@@ -56,7 +56,7 @@ pub fn RatioPicker(
     view! {
         <fieldset class="min-w-0">
             <legend class="sr-only">{t(Text::Shape)}</legend>
-            <div class="grid grid-cols-6 gap-0.5 sm:grid-cols-11">{ratios.into_iter().map(choice).collect::<Vec<_>>()}</div>
+            <div class="grid grid-cols-6 gap-0.5 @xl:grid-cols-11">{ratios.into_iter().map(choice).collect::<Vec<_>>()}</div>
         </fieldset>
     }
 }

@@ -61,7 +61,7 @@ pub fn TileGrid(
     view! {
         <ul
             id="image-tiles"
-            class="flex flex-wrap gap-2 [--row:7.5rem] after:grow-999999 sm:[--row:12.5rem] aria-busy:opacity-60"
+            class="flex flex-wrap gap-2 [--row:7.5rem] after:grow-999999 @xl:[--row:12.5rem] aria-busy:opacity-60"
             aria-label=t(Text::ImagesTitle)
             aria-describedby="gallery-keys"
             aria-busy=busy

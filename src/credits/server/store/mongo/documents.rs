@@ -174,6 +174,7 @@ impl Entry {
             available_after,
             request_id: self.request_id.clone(),
             work: self.work.as_deref().and_then(WorkKind::parse),
+            work_id: self.hold_id().map(|id| id.to_string()),
             reason: self.reason.as_deref().map(|reason| read_reason(kind, reason)),
             created_at: rfc3339(self.at.timestamp_millis())?,
         })

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::credits::server::store::{NewPosting, PostingOutcome, read_reason};
 use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, WorkKind};
 use crate::platform::db::{StoreError, StoreResult, now_millis, rfc3339};
-use crate::platform::ids::{EntryId, UserId};
+use crate::platform::ids::{EntryId, UserId, WorkId};
 
 /// A ledger entry to append.
 pub(super) struct Posting<'a> {
@@ -132,6 +132,7 @@ pub(super) fn read_entry(row: &Row<'_>) -> StoreResult<LedgerEntry> {
         available_after: row.get(5)?,
         request_id: row.get(6)?,
         work: work.as_deref().and_then(WorkKind::parse),
+        work_id: row.get::<_, Option<WorkId>>(10)?.map(|id| id.to_string()),
         reason: reason.map(|reason| read_reason(kind, &reason)),
         created_at: rfc3339(row.get(8)?)?,
     })

@@ -177,7 +177,7 @@ impl CreditStore for SqliteCreditStore {
                 let mut entries = connection.prepare_cached(
                     // The key of an entry of a hold ends with its id.
                     "SELECT l.seq, l.id, l.kind, l.amount, l.held_change, l.available_after, l.request_id, l.reason,
-                         l.created_at, h.kind
+                         l.created_at, h.kind, h.id
                      FROM ledger l LEFT JOIN holds h ON l.kind IN ('hold', 'settle', 'release')
                          AND h.id = unhex(replace(substr(l.key, instr(l.key, ':') + 1), '-', ''))
                      WHERE l.user_id = ?1 AND l.seq < ?2 ORDER BY l.seq DESC LIMIT ?3",
