@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Element, Event, HtmlElement};
 
 use super::client;
+use super::components::message_list::NEAR_END;
 use super::send::{Question, ask};
 use super::thread::Thread;
 use crate::chat::AGAIN_ID;
@@ -31,6 +32,8 @@ pub(super) async fn choose(thread: Thread, button: Element) {
     match loaded {
         Ok(found) => {
             thread.show(found);
+            // The list does not follow its end for the moment.
+            thread.at_end.set(false);
             thread.attach();
         }
         Err(failure) => {
@@ -43,13 +46,16 @@ pub(super) async fn choose(thread: Thread, button: Element) {
     // Once it is on the screen.
     sleep(Duration::ZERO).await;
     let shown = document().query_selector(&format!("[data-version=\"{message}\"]")).ok().flatten();
-    let Some(shown) = shown else { return };
+    let Some(shown) = shown else {
+        thread.at_end.try_set(true);
+        return;
+    };
     thread.announcement.try_set(shown.get_attribute("aria-label").unwrap_or_default());
     if let Some(pane) = shown.closest("[data-pane]").ok().flatten() {
-        thread.at_end.try_set(false);
         #[expect(clippy::cast_possible_truncation, reason = "pixels")]
         let moved = (shown.get_bounding_client_rect().top() - top) as i32;
         pane.set_scroll_top(pane.scroll_top() + moved);
+        thread.at_end.try_set(pane.scroll_height() - pane.scroll_top() - pane.client_height() < NEAR_END);
     }
     // The same button, or the other at the end of the row.
     for selector in [format!("[aria-label=\"{label}\"]:enabled"), "button:enabled".to_owned()] {

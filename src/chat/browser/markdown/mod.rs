@@ -179,7 +179,14 @@ mod tests {
             "<p dir=\"auto\"><a href=\"/images/0199c1d2-7f00-7000-8000-1234567890ab\" rel=\"nofollow noopener noreferrer\"><img src=\"/api/images/0199c1d2-7f00-7000-8000-1234567890ab/thumbnail\" alt=\"a b\" loading=\"lazy\"></a></p>\n"
         );
         let html = to_html(&format!("[![a]({OWN})](/images/0199c1d2-7f00-7000-8000-1234567890ab)"));
-        assert_eq!(html.matches("<a href=\"/images/0199c1d2-7f00-7000-8000-1234567890ab\" rel=\"nofollow noopener noreferrer\"><img ").count(), 1, "{html}");
+        assert_eq!(
+            html.matches(
+                "<a href=\"/images/0199c1d2-7f00-7000-8000-1234567890ab\" rel=\"nofollow noopener noreferrer\"><img "
+            )
+            .count(),
+            1,
+            "{html}"
+        );
         let html = to_html(&format!("[![a]({OWN})](https://y.example)"));
         assert_eq!((html.matches("<a ").count(), html.contains("y.example")), (1, true), "{html}");
         for url in [
