@@ -18,14 +18,17 @@ use crate::platform::http::envelope::Failure;
 
 /// The groups of operations, in the order in which they are read. Every operation is in one.
 const TAGS: [(&str, &str); 8] = [
-    ("Accounts", "Sign up, sign in, and who you are."),
-    ("API keys", "How programs spend the credits of a user. Only a signed-in person can make and revoke keys."),
-    ("Chat", "Ask a model, follow its reply, stop it."),
-    ("Images", "Make images, follow them, find and delete them."),
-    ("Conversations", "What was asked and answered."),
-    ("Credits", "What there is to spend, and every movement of it."),
-    ("For clients of OpenAI", "Any of them works with `/v1` as its base address and an API key."),
-    (OPERATIONS, "For whoever runs the server."),
+    ("Accounts", "Sign up, sign in, and get the current user."),
+    (
+        "API keys",
+        "Keys let programs spend a user's credits. They are created and revoked in a session, not with a key.",
+    ),
+    ("Chat", "Send messages, follow and stop replies."),
+    ("Images", "Create, follow, find and delete images."),
+    ("Conversations", "List, read, update, branch, share, export and delete conversations."),
+    ("Credits", "Balance and transactions."),
+    ("OpenAI-compatible API", "OpenAI-compatible endpoints: use `/v1` as the base URL, and an API key."),
+    (OPERATIONS, "For the operator of the server."),
 ];
 /// Operations that are no part of the API proper: they have none of its errors.
 const OPERATIONS: &str = "Operations";

@@ -224,7 +224,7 @@ pub fn ReferencePage(
                         "Errors"
                     </h2>
                     <ErrorTable prefix="Error" label="Errors by status" />
-                    <h3 class="font-semibold">"For clients of OpenAI"</h3>
+                    <h3 class="font-semibold">"OpenAI-compatible API"</h3>
                     <ErrorTable prefix=V1 label="Errors for clients of OpenAI" />
                 </section>
                 <section class="space-y-8" aria-labelledby="types">

@@ -84,15 +84,15 @@ struct ProviderHealth {
 
 /// Check that the process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "Operations", security(()),
-    responses((status = 200, description = "It does.", body = String)))]
+    responses((status = 200, description = "Alive.", body = String)))]
 pub async fn healthz() -> &'static str {
     "ok"
 }
 
 /// Check that the server is ready to serve requests.
 #[utoipa::path(get, path = "/readyz", tag = "Operations", security(()),
-    responses((status = 200, description = "They can.", body = Readiness),
-        (status = 503, description = "They cannot, and why.", body = Readiness)))]
+    responses((status = 200, description = "Ready.", body = Readiness),
+        (status = 503, description = "Not ready, with the reason.", body = Readiness)))]
 pub async fn readyz(State(state): State<AppState>) -> Response {
     let probed = state.probe.look(&state.stores.database).await;
     let database = probed.is_some();

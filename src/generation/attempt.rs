@@ -75,6 +75,12 @@ impl PendingAttempt {
         self.is_refused = true;
     }
 
+    /// Whether it has begun to answer, which costs something.
+    #[must_use]
+    pub const fn was_taken(&self) -> bool {
+        !self.is_refused
+    }
+
     /// Its first token is there.
     pub fn first_token(&mut self) {
         self.first_token = Some(self.began.elapsed());

@@ -118,7 +118,9 @@ impl Lenient for Fault {
 
     fn of_object<'de, A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
         let Fields { message, code, kind, status, param, n_ctx } = read_object(object)?;
-        let marks = [code.0.0, kind.0.0, status.0.0, param.0.0];
+        // Zero is what some write for no code.
+        let marks =
+            [code.0, kind.0, status.0, param.0].map(|Code(mark)| if mark == "0" { String::new() } else { mark });
         // An object of nothing says nothing.
         let is_set = !message.0.0.trim().is_empty() || marks[..3].iter().any(|mark| !mark.is_empty());
         Ok(Self { is_set, message: message.0.0, marks, window: n_ctx.0 })
@@ -196,6 +198,15 @@ impl Fault {
         Some(self.window.or(told))
     }
 
+    /// Whether it is about how large a number is: the field is known, and another value may be taken.
+    #[must_use]
+    pub fn is_about_size(&self) -> bool {
+        let text = self.message.to_ascii_lowercase();
+        ["too large", "too high", "too big", "at most", "maximum", "exceed", "less than", "greater than"]
+            .iter()
+            .any(|sign| text.contains(sign))
+    }
+
     /// Whether it names a field of a request.
     #[must_use]
     pub fn names(&self, field: &str) -> bool {
@@ -256,6 +267,14 @@ mod tests {
             ("{}", ""),
         ] {
             assert_eq!(fault(body).text(), text, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_nothing_is_none() {
+        for error in [r#"{"code":0,"message":""}"#, "{}", "null", "\"\"", "false", "0", "[]"] {
+            let Body { error: Odd(fault), .. } = lenient::read(&format!("{{\"error\":{error}}}")).unwrap();
+            assert!(!fault.is_set(), "{error}");
         }
     }
 

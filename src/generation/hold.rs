@@ -303,10 +303,15 @@ impl Reserved {
         if closed.end == HoldEnd::Release
             && matches!(why, Some(ReleaseReason::Stopped | ReleaseReason::Deleted | ReleaseReason::Undelivered))
         {
-            // The provider was asked all the same. One too many changes nothing here: what comes next is refused.
-            _ = self.generation.limiter.check(Limit::FreeStop, &self.hold.user.to_string()).await;
+            self.count_free_work().await;
         }
         Ok(closed)
+    }
+
+    /// Counts work that is free though the provider was asked, by the user's own choice.
+    pub async fn count_free_work(&self) {
+        // One too many changes nothing here: what comes next is refused.
+        _ = self.generation.limiter.check(Limit::FreeStop, &self.hold.user.to_string()).await;
     }
 }
 

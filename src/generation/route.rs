@@ -23,8 +23,8 @@ pub struct Route<P: ?Sized> {
     is_last_resort: bool,
     /// Until when somebody has to have answered.
     deadline: Instant,
-    /// Images are shown: how a provider fails at those says nothing of its texts.
-    shows_images: bool,
+    /// It is not like the requests of others: how a provider fails at it says nothing of those.
+    is_special: bool,
 }
 
 /// From whom to whom the work goes after a failure.
@@ -74,7 +74,7 @@ impl Generation {
             permit,
             is_last_resort,
             deadline: Instant::now(),
-            shows_images: false,
+            is_special: false,
         })
     }
 }
@@ -86,9 +86,9 @@ impl<P: Provider + ?Sized> Route<P> {
         self.generation.retries.earn();
     }
 
-    /// Images are shown.
-    pub const fn shows_images(&mut self) {
-        self.shows_images = true;
+    /// The request has something that others do not have and that a provider may fail at: images, fields that are passed on.
+    pub const fn mark_special(&mut self) {
+        self.is_special = true;
     }
 
     /// Who is asked next has this time, though it is late: the one before was at work.
@@ -130,14 +130,14 @@ impl<P: Provider + ?Sized> Route<P> {
 
     /// The provider did not answer.
     pub fn failed(&mut self, error: &ProviderError) {
-        if !self.shows_images {
+        if !self.is_special {
             self.permit.failed(error);
         }
     }
 
     /// The provider did not answer to the end.
     pub fn broke_off(&mut self, error: &ProviderError) {
-        if !self.shows_images {
+        if !self.is_special {
             self.permit.broke_off(error);
         }
     }
@@ -148,7 +148,7 @@ impl<P: Provider + ?Sized> Route<P> {
     pub fn next(&mut self, error: &ProviderError) -> Option<Fallback> {
         let from = self.provider().name();
         let (at, permit, is_well) = self.claim_next()?;
-        let may = if self.shows_images || !error.is_failure() {
+        let may = if self.is_special || !error.is_failure() {
             self.generation.retries.has_room()
         } else if self.generation.retries.spend() {
             true
@@ -296,12 +296,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failures_with_images_neither_make_rest_nor_take_from_the_budget() {
+    async fn failures_at_what_is_special_neither_make_rest_nor_take_from_the_budget() {
         let generation = generation();
         let (first, second) = (well("a"), well("b"));
         for _ in 0..100 {
             let mut route = plan(&generation, &[&first, &second]);
-            route.shows_images();
+            route.mark_special();
             route.failed(&gone());
             assert_eq!(route.next(&gone()), fallback("a", "b"));
         }

@@ -68,7 +68,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::TooLarge => "请求内容太大。",
         Text::TooManyRequests => "请求太频繁，请在 {seconds} 秒后重试。",
         Text::TooManyRequestsForLong => "请求太频繁，请在 {minutes} 分钟后重试。",
-        Text::TooManyStops => "你在生成开始前停止的次数过多，请在 {minutes} 分钟后重试。",
+        Text::TooManyStops => "你有太多请求被停止或没有得到回答，请在 {minutes} 分钟后重试。",
         Text::IdempotencyMismatch => "这个 Idempotency-Key 已用于另一个请求。",
         Text::MethodNotAllowed => "这个地址不支持该方法。",
         Text::UnsupportedMedia => "请以 {kind} 发送内容。",

@@ -80,8 +80,8 @@ pub fn not_found(method: &Method, path: &str) -> Response {
 }
 
 /// List chat models (OpenAI-compatible).
-#[utoipa::path(get, path = "/v1/models", tag = "For clients of OpenAI",
-    responses((status = 200, description = "All that can be asked; `tessera` is whoever answers first.", body = Models)))]
+#[utoipa::path(get, path = "/v1/models", tag = "OpenAI-compatible API",
+    responses((status = 200, description = "All chat models; `tessera` stands for the first provider that answers.", body = Models)))]
 async fn list_models(
     State(chat): State<Chat>,
     caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
@@ -93,8 +93,8 @@ async fn list_models(
 /// Get a model (OpenAI-compatible).
 ///
 /// Also finds image models. Names may contain slashes.
-#[utoipa::path(get, path = "/v1/models/{*name}", tag = "For clients of OpenAI",
-    params(("name" = String, Path, description = "The model's name.")),
+#[utoipa::path(get, path = "/v1/models/{*name}", tag = "OpenAI-compatible API",
+    params(("name" = String, Path, description = "Name of the model.")),
     responses((status = 200, description = "The model.", body = Model)))]
 async fn show_model(
     State(chat): State<Chat>,
@@ -131,11 +131,11 @@ fn model(id: &str, owner: &str) -> Value {
 /// finished anyway and kept for a retry with the same key. Responses that take longer than 15 s are preceded by white space
 /// (streams: by a comment), and a failure after that is reported in the body. Unsupported parameters are refused by name, free
 /// of charge. `Cache-Control: no-cache` asks for a fresh answer.
-#[utoipa::path(post, path = "/v1/chat/completions", tag = "For clients of OpenAI",
-    params(("Cache-Control" = Option<String>, Header, description = "`no-cache`: not with an answer that was given before.")),
+#[utoipa::path(post, path = "/v1/chat/completions", tag = "OpenAI-compatible API",
+    params(("Cache-Control" = Option<String>, Header, description = "`no-cache`: don’t answer from the cache.")),
     request_body(content = CompletionRequest,
         example = json!({"model": "tessera", "messages": [{"role": "user", "content": "What is a tessera?"}]})),
-    responses((status = 200, description = "The whole answer, or its chunks as they come.", content(
+    responses((status = 200, description = "The complete answer, or a stream of its chunks.", content(
         (ChatCompletion = "application/json"), (ChatCompletionChunk = "text/event-stream"))),
         Spending, Refusal::<404>))]
 async fn create_completion(

@@ -97,7 +97,7 @@ pub struct Generation {
 /// Each costs the same as an image, by the same rules, and appears in the gallery. Closing the connection before the response
 /// stops the work and is free; with an `Idempotency-Key` the images are finished and kept for a retry with the same key.
 /// Responses that take longer than 15 s are preceded by white space, and a failure after that is reported in the body of a 200.
-#[utoipa::path(post, path = "/v1/images/generations", tag = "For clients of OpenAI",
+#[utoipa::path(post, path = "/v1/images/generations", tag = "OpenAI-compatible API",
     request_body(content = GenerationRequest,
         example = json!({"model": "tessera", "prompt": "A lighthouse at dusk", "size": "1536x1024"})),
     responses((status = 200, description = "The images.", body = Generations), Spending, Refusal::<404>))]

@@ -23,6 +23,10 @@ pub const ANY_MODEL: &str = "tessera";
 const MAX_STOPS: usize = 4;
 /// Most bytes of such a text.
 const MAX_STOP_BYTES: usize = 256;
+/// What servers know of `reasoning_effort` and `verbosity`. Any text would do for a server that repeats in its refusal what it was
+/// sent: what it says then is taken for its own.
+const EFFORTS: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+const VERBOSITIES: &[&str] = &["low", "medium", "high"];
 /// Most characters of a name.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -291,8 +295,13 @@ fn passed_on(
         }
         Some(_) => return Err(AppError::invalid("logit_bias", "An object of tokens and numbers.")),
     }
-    for (name, text) in [("reasoning_effort", reasoning_effort), ("verbosity", verbosity)] {
-        fields.extend(text.filter(|text| !text.is_empty()).map(|text| (name.to_owned(), text.into())));
+    for (name, text, known) in [("reasoning_effort", reasoning_effort, EFFORTS), ("verbosity", verbosity, VERBOSITIES)]
+    {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
+        if !known.contains(&text.as_str()) {
+            return Err(AppError::invalid(name, format!("{name} is one of: {}.", known.join(", "))));
+        }
+        fields.insert(name.to_owned(), text.into());
     }
     Ok(fields)
 }

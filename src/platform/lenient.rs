@@ -1,8 +1,9 @@
 //! Reading JSON of others, of which only some is needed: what is not as it should be is unknown, and costs nothing else.
 //!
 //! It is read once, in one pass and without a tree. Only what that pass cannot read at all (a key twice, a number that no type
-//! holds, half a surrogate pair) is gone through value by value.
+//! holds, half a surrogate pair, what Python writes for no number, a control character in a text) is gone through value by value.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -227,10 +228,41 @@ impl Lenient for Something {
 /// Where it is no JSON.
 pub fn read<T: DeserializeOwned + Default>(json: &str) -> Result<T, serde_json::Error> {
     let read = serde_json::from_str::<Odd<First<T>>>(json).or_else(|error| {
-        let raw: &RawValue = serde_json::from_str(json).map_err(|_| error)?;
+        let json = as_json(json);
+        let raw: &RawValue = serde_json::from_str(&json).map_err(|_| error)?;
         serde_json::from_value(mend(raw.get(), 0))
     });
     Ok(read?.0.0.unwrap_or_default())
+}
+
+/// `null` for `NaN` and the infinities, and escapes for control characters in texts.
+fn as_json(text: &str) -> Cow<'_, str> {
+    let mut json = String::new();
+    let (mut copied, mut at, mut is_text) = (0, 0, false);
+    let bytes = text.as_bytes();
+    while let Some(byte) = bytes.get(at) {
+        let rest = &text.as_bytes()[at..];
+        let (length, instead) = match byte {
+            b'\\' if is_text => (2, None),
+            b'"' => {
+                is_text = !is_text;
+                (1, None)
+            }
+            0..0x20 if is_text => (1, Some(format!("\\u{byte:04x}"))),
+            b'N' | b'I' | b'-' if !is_text => {
+                let word = [&b"NaN"[..], b"Infinity", b"-Infinity"].into_iter().find(|word| rest.starts_with(word));
+                word.map_or((1, None), |word| (word.len(), Some("null".to_owned())))
+            }
+            _ => (1, None),
+        };
+        if let Some(instead) = instead {
+            json.push_str(&text[copied..at]);
+            json.push_str(&instead);
+            copied = at + length;
+        }
+        at += length;
+    }
+    if copied == 0 { Cow::Borrowed(text) } else { Cow::Owned(json + &text[copied..]) }
 }
 
 /// The same value, of which all can be read: the last of two fields of one name, `null` for numbers that nothing holds.
@@ -253,6 +285,37 @@ fn mend(json: &str, depth: usize) -> Value {
     }
 }
 
+/// Half a surrogate pair stands so far above it, in a plane that is for private use, until [`join_halves`].
+const HALVES: u32 = 0x10_0000;
+
+/// Puts the two halves of surrogate pairs together, also where the second comes in another piece of text than the first: that is
+/// what `waiting` is for. What remains alone becomes U+FFFD.
+pub fn join_halves(text: &mut String, waiting: &mut Option<u32>) {
+    // The first byte of what stands for a half.
+    if waiting.is_none() && !text.as_bytes().contains(&0xf4) {
+        return;
+    }
+    let mut joined = String::with_capacity(text.len() + 4);
+    for c in text.chars() {
+        let half = u32::from(c).wrapping_sub(HALVES);
+        match (waiting.take(), half) {
+            (Some(high), 0xdc00..=0xdfff) => {
+                let pair = 0x1_0000 + ((high - 0xd800) << 10) + (half - 0xdc00);
+                joined.push(char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER));
+                continue;
+            }
+            (Some(_), _) => joined.push(char::REPLACEMENT_CHARACTER),
+            (None, _) => {}
+        }
+        match half {
+            0xd800..=0xdbff => *waiting = Some(half),
+            0xdc00..=0xdfff => joined.push(char::REPLACEMENT_CHARACTER),
+            _ => joined.push(c),
+        }
+    }
+    *text = joined;
+}
+
 /// A text that may have half a surrogate pair in it.
 struct Text(String);
 
@@ -267,7 +330,16 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Text, E> {
-                Ok(Text(String::from_utf8_lossy(bytes).into_owned()))
+                let (mut text, mut rest) = (String::new(), bytes);
+                // Half a pair is written as UTF-8 would, if it were a character: `ED A0 80` to `ED BF BF`.
+                while let Some(at) = rest.windows(3).position(|next| next[0] == 0xed && next[1] >= 0xa0) {
+                    text.push_str(&String::from_utf8_lossy(&rest[..at]));
+                    let half = 0xd000 | u32::from(rest[at + 1] & 0x3f) << 6 | u32::from(rest[at + 2] & 0x3f);
+                    text.push(char::from_u32(HALVES + half).unwrap_or(char::REPLACEMENT_CHARACTER));
+                    rest = &rest[at + 3..];
+                }
+                text.push_str(&String::from_utf8_lossy(rest));
+                Ok(Text(text))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Text, E> {
@@ -338,6 +410,9 @@ mod tests {
             "4294967296",
             "99999999999999999999999",
             "\"\\ud83d\"",
+            "NaN",
+            "-Infinity",
+            "{\"bytes\":[Infinity],\"text\":\"a\tb\\\"NaN\"}",
             "[null,5,{\"name\":7}]",
         ] {
             for field in ["count", "first", "all", "fault", "unheard-of"] {
@@ -348,11 +423,34 @@ mod tests {
             assert_eq!(read::<Thing>(&first).unwrap().first.0.0.unwrap().name.0, "a", "{beside}");
         }
         assert_eq!(name("{\"name\":\"a\",\"name\":\"b\"}"), "b");
-        assert_eq!(name("{\"name\":\"a\\ud83d!\",\"count\":1e999}"), "a\u{fffd}\u{fffd}\u{fffd}!");
+        let mut text = name("{\"name\":\"a\\ud83d!\",\"count\":1e999}");
+        join_halves(&mut text, &mut None);
+        assert_eq!(text, "a\u{fffd}!");
         assert_eq!(name("[]"), "");
         assert!(read::<Thing>("{\"name\":\"a\"").is_err() && read::<Thing>("").is_err());
         let deep = format!("{{\"x\":{}1e999{},\"name\":\"a\"}}", "[".repeat(500_000), "]".repeat(500_000));
         assert_eq!(read::<Thing>(&deep).map(|thing| thing.name.0).unwrap_or_default(), "a");
+    }
+
+    #[test]
+    fn control_characters_in_a_text_are_read_and_words_in_it_stay() {
+        assert_eq!(name("{\"name\":\"a\tb\\\" NaN\n\",\"count\":NaN}"), "a\tb\" NaN\n");
+        assert!(read::<Thing>("{\"name\":NaNa}").is_err() && read::<Thing>("{\"name\":\"a\tb").is_err());
+    }
+
+    #[test]
+    fn pairs_are_joined_over_pieces_and_halves_are_marked() {
+        let mut waiting = None;
+        let mut read_next = |json: &str| {
+            let mut text = name(&format!("{{\"name\":\"{json}\"}}"));
+            join_halves(&mut text, &mut waiting);
+            text
+        };
+        assert_eq!(read_next("a\\ud83d"), "a");
+        assert_eq!(read_next("\\ude00b\u{10fffd}"), "😀b\u{10fffd}");
+        assert_eq!(read_next("\\ude00\\ud83d\\ud83d"), "\u{fffd}\u{fffd}");
+        assert_eq!(read_next("c"), "\u{fffd}c");
+        assert_eq!(read_next("\\ud83d\\ude00"), "😀");
     }
 
     #[test]

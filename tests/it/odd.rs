@@ -111,7 +111,11 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
         add(&format!("{name} after the finish reason"), vec![Bytes(format!("{hello}{finish}")), step], HELLO);
     }
     // Beside the text.
-    for odd in ["null", "\"\"", "\"7\"", "-35", "12.0", "1e999", "true", "[]", "{}", "[null]", "18446744073709551616"] {
+    let not_json = ["NaN", "-Infinity", "\"a\tb\""];
+    for odd in ["null", "\"\"", "\"7\"", "-35", "12.0", "1e999", "true", "[]", "{}", "[null]", "18446744073709551616"]
+        .into_iter()
+        .chain(not_json)
+    {
         let beside = match kind {
             Kind::OpenAi => [
                 format!(r#"{{"choices":{odd}}}"#),
@@ -646,6 +650,154 @@ async fn a_conversation_outlives_the_window_of_its_server() {
         assert_eq!(available(&user).await, before);
         app.assert_books_balance().await;
     }
+}
+
+#[tokio::test]
+async fn what_a_refusal_says_of_a_window_is_believed_once_it_has_helped() {
+    let upstream = Scripted::start(Script::stream(Vec::new())).await;
+    let app = app_of(Kind::OpenAi, &upstream, &[]).await;
+    let user = app.user().await;
+    let well = || Script::stream(bytes(&[&hello(Kind::OpenAi), &finish(Kind::OpenAi)]));
+    upstream.answer(move |_| well());
+    let mut conversation = Value::Null;
+    for _ in 0..3 {
+        let (_, body) =
+            user.post_json("/api/chat", &json!({"message": "Hello?", "conversationId": conversation})).await;
+        conversation = body["data"]["conversationId"].clone();
+    }
+    // A server may repeat words of the request, as if they were its own.
+    let told = "Invalid value: 'context length 256'";
+    upstream.answer(move |_| Script::body(400, json!({"error": {"message": told}}).to_string()));
+    let next = json!({"message": "Hello?", "conversationId": conversation});
+    assert_eq!(user.post_json("/api/chat", &next).await.0, 400);
+    upstream.answer(move |_| well());
+    let long = json!({"message": "word ".repeat(190), "conversationId": conversation});
+    assert_eq!(user.post_json("/api/chat", &long).await.0, 200);
+    let sent = upstream.asked().pop().unwrap();
+    assert_eq!(sent["messages"].as_array().unwrap().len(), 8, "all of it: {sent}");
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn a_program_that_sends_too_much_is_told_so_and_not_answered_to_half_of_it() {
+    let upstream = Scripted::start(Script::stream(Vec::new())).await;
+    upstream.answer(narrow(600, true));
+    let app = app_of(Kind::OpenAi, &upstream, &[]).await;
+    let (user, before) = (app.user().await, 100_000);
+    let program = user.with_key(&json!({})).await;
+    // What the conversation of somebody else has shown of the server changes nothing.
+    let mut conversation = Value::Null;
+    for _ in 0..2 {
+        let asked = json!({"message": "word ".repeat(80), "conversationId": conversation});
+        let (status, body) = user.post_json("/api/chat", &asked).await;
+        assert_eq!(status, 200, "{body}");
+        conversation = body["data"]["conversationId"].clone();
+    }
+    let turn = |role: &str| json!({"role": role, "content": "word ".repeat(60)});
+    let long = json!({"model": "tessera", "messages": [turn("user"), turn("assistant"), turn("user")]});
+    let (status, body) = program.post_json("/v1/chat/completions", &long).await;
+    assert_eq!((status, &body["error"]["code"]), (400, &json!("context_length_exceeded")), "{body}");
+    assert_eq!(available(&user).await, before - 2);
+}
+
+#[tokio::test]
+async fn what_a_program_chooses_says_nothing_of_a_provider() {
+    let upstream = Scripted::start(Script::stream(Vec::new())).await;
+    let app = app_of(Kind::OpenAi, &upstream, &[]).await;
+    let user = app.user().await;
+    let program = user.with_key(&json!({})).await;
+    let asked = |more: Value| {
+        let mut body = json!({"model": "tessera", "messages": [{"role": "user", "content": "Hello?"}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (field, value) in [("reasoning_effort", "context length 256"), ("verbosity", "image input is not supported")] {
+        let (status, body) = program.post_json("/v1/chat/completions", &asked(json!({ field: value }))).await;
+        assert_eq!((status, &body["error"]["param"]), (400, &json!(field)), "{body}");
+    }
+    assert_eq!(upstream.calls(), 0);
+    upstream.answer(|_| Script::body(500, r#"{"error":{"message":"failed to parse grammar: no image support"}}"#));
+    let schema = json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}});
+    let image = json!([{"type": "image_url", "image_url": {"url": crate::support::PNG_URL}}]);
+    for number in 0..8 {
+        let mut body = asked(schema.clone());
+        if number % 2 == 0 {
+            body["messages"][0]["content"] = image.clone();
+        }
+        assert_eq!(program.post_json("/v1/chat/completions", &body).await.0, 502);
+    }
+    let (_, ready) = user.get_json("/readyz").await;
+    assert_eq!(ready["chatProviders"][0]["breaker"], "closed", "{ready}");
+    upstream.answer(|_| Script::stream(bytes(&[&hello(Kind::OpenAi), &finish(Kind::OpenAi)])));
+    let shown = json!({"message": "What is this?", "images": [crate::support::PNG_URL]});
+    assert_eq!(user.post_json("/api/chat", &shown).await.0, 200, "it is not taken for blind");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_too_large_for_a_model_is_left_out_once_and_not_for_ever() {
+    let upstream = Scripted::start(Script::stream(Vec::new())).await;
+    upstream.answer(|asked| {
+        if asked["max_tokens"].as_i64().is_some_and(|tokens| tokens > 500) {
+            let told = "max_tokens is too large: 900. This model supports at most 500 completion tokens.";
+            return Script::body(400, json!({"error": {"message": told, "param": "max_tokens"}}).to_string());
+        }
+        Script::stream(bytes(&[&hello(Kind::OpenAi), &finish(Kind::OpenAi)]))
+    });
+    let app = app_of(Kind::OpenAi, &upstream, &[]).await;
+    let program = app.user().await.with_key(&json!({})).await;
+    for (tokens, sent) in [(900, Value::Null), (5, json!(5)), (900, Value::Null), (400, json!(400))] {
+        let messages = json!([{"role": "user", "content": "Hello?"}]);
+        let body = json!({"model": "tessera", "max_tokens": tokens, "messages": messages});
+        let (status, answer) = program.post_json("/v1/chat/completions", &body).await;
+        assert_eq!((status, &upstream.asked().pop().unwrap()["max_tokens"]), (200, &sent), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_model_makes_of_a_prompt_says_nothing_of_its_server() {
+    for (kind, reasons) in [
+        (Kind::OpenAi, &["tool_calls", "content_filter"][..]),
+        (Kind::Gemini, &["MALFORMED_FUNCTION_CALL", "OTHER", "SAFETY"][..]),
+    ] {
+        let (app, upstream) = app(kind).await;
+        let user = app.user().await;
+        for reason in reasons {
+            let end = match kind {
+                Kind::OpenAi => json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}),
+                Kind::Gemini => json!({"candidates": [{"index": 0, "finishReason": reason}]}),
+            };
+            upstream.answer(move |_| Script::stream(bytes(&[&frame(&end.to_string())])));
+            for _ in 0..6 {
+                assert_eq!(user.chat("Hello?").await.0, 400, "{reason}");
+            }
+        }
+        let (_, ready) = user.get_json("/readyz").await;
+        assert_eq!(ready["chatProviders"][0]["breaker"], "closed", "{ready}");
+        app.assert_books_balance().await;
+    }
+}
+
+#[tokio::test]
+async fn answers_without_a_word_by_choice_are_counted_and_others_are_not() {
+    let upstream = Scripted::start(Script::stream(Vec::new())).await;
+    let app = app_of(Kind::OpenAi, &upstream, &[("FREE_STOPS_PER_DAY", "2")]).await;
+    let user = app.user().await;
+    let program = user.with_key(&json!({})).await;
+    let body = json!({"model": "tessera", "messages": [{"role": "user", "content": "Hello?"}], "stop": ["A"]});
+    // The provider broke off, or gave nothing: no choice of the user's.
+    upstream.answer(|_| Script::stream(bytes(&["data: {}\n\n"])));
+    for _ in 0..3 {
+        assert_eq!(program.post_json("/v1/chat/completions", &body).await.0, 502);
+    }
+    upstream.answer(|_| Script::stream(bytes(&[&finish(Kind::OpenAi)])));
+    for _ in 0..2 {
+        let (status, answer) = program.post_json("/v1/chat/completions", &body).await;
+        assert!(status == 400 && answer["error"]["message"].as_str().unwrap().contains("stop"), "{answer}");
+    }
+    let calls = upstream.calls();
+    assert_eq!(program.post_json("/v1/chat/completions", &body).await.0, 429);
+    assert_eq!(upstream.calls(), calls);
+    assert_eq!(available(&user).await, 100_000);
 }
 
 #[tokio::test]

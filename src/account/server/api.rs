@@ -63,7 +63,7 @@ struct SignedIn {
 #[utoipa::path(post, path = "/api/auth/register", tag = "Accounts", security(()),
     request_body(content = CredentialsForm,
         example = json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada"})),
-    responses((status = 201, description = "The new user. Sets the cookies of the session and of the device.", body = Envelope<SignedIn>),
+    responses((status = 201, description = "The new user. Sets the session and device cookies.", body = Envelope<SignedIn>),
         Refusal::<409>, Refusal::<429>))]
 async fn register(
     State(account): State<Account>,
@@ -83,7 +83,7 @@ async fn register(
 #[utoipa::path(post, path = "/api/auth/login", tag = "Accounts", security(()),
     request_body(content = CredentialsForm,
         example = json!({"email": "ada@example.org", "password": "correct horse battery"})),
-    responses((status = 200, description = "The user. Sets the cookies of the session and of the device.", body = Envelope<SignedIn>),
+    responses((status = 200, description = "The user. Sets the session and device cookies.", body = Envelope<SignedIn>),
         Refusal::<401>, Refusal::<429>))]
 async fn login(
     State(account): State<Account>,
@@ -98,7 +98,7 @@ async fn login(
 
 /// Sign out.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "Accounts", security(()),
-    responses((status = 200, description = "The session is over.", body = Envelope<Nothing>)))]
+    responses((status = 200, description = "Signed out.", body = Envelope<Nothing>)))]
 async fn logout(State(account): State<Account>, jar: CookieJar) -> Result<Response, ApiError> {
     let jar = end_session(&account, jar).await?;
     Ok((jar, CLEAR, Answer(Nothing {})).into_response())

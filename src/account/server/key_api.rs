@@ -34,7 +34,7 @@ struct ApiKeys {
 /// List API keys.
 #[utoipa::path(get, path = "/api/account/keys", operation_id = "list_keys", tag = "API keys",
     security(("session" = [])),
-    responses((status = 200, description = "All of them, without the keys themselves.", body = Envelope<ApiKeys>), Refusal::<403>))]
+    responses((status = 200, description = "All API keys, without their secrets.", body = Envelope<ApiKeys>), Refusal::<403>))]
 async fn list(State(account): State<Account>, Person(caller): Person) -> ApiResult<ApiKeys> {
     Ok(Answer(ApiKeys { items: account.list_keys(caller.id).await? }))
 }
@@ -57,8 +57,8 @@ async fn create(
 
 /// Revoke an API key.
 #[utoipa::path(delete, path = "/api/account/keys/{id}", operation_id = "revoke_key", tag = "API keys",
-    security(("session" = [])), params(("id" = Uuid, Path, description = "The key's id.")),
-    responses((status = 200, description = "It opens nothing any more.", body = Envelope<Nothing>), Refusal::<403>))]
+    security(("session" = [])), params(("id" = Uuid, Path, description = "ID of the key.")),
+    responses((status = 200, description = "The key is revoked.", body = Envelope<Nothing>), Refusal::<403>))]
 async fn revoke(
     State(account): State<Account>,
     Person(caller): Person,

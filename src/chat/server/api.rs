@@ -72,8 +72,8 @@ where
 
 /// Download an image attached to a message.
 #[utoipa::path(get, path = "/api/chat/attachments/{id}", operation_id = "read_attachment", tag = "Chat",
-    params(("id" = Uuid, Path, description = "The image's id.")),
-    responses((status = 200, description = "Its bytes.", content(
+    params(("id" = Uuid, Path, description = "ID of the image.")),
+    responses((status = 200, description = "The image file.", content(
         ("image/png"), ("image/jpeg"), ("image/webp"), ("image/gif")))))]
 async fn show_attachment(
     State(chat): State<Chat>,
@@ -99,7 +99,7 @@ async fn show_attachment(
 ///
 /// Its HTML is included once the message is finished.
 #[utoipa::path(get, path = "/api/chat/{id}", operation_id = "read_message", tag = "Chat",
-    params(("id" = Uuid, Path, description = "The message's id.")),
+    params(("id" = Uuid, Path, description = "ID of the message.")),
     responses((status = 200, description = "The message.", body = Envelope<Message>)))]
 async fn read(
     State(chat): State<Chat>,
@@ -114,10 +114,10 @@ async fn read(
 /// The stream starts at the beginning, or after the event named by `Last-Event-ID`. Any number of clients may follow the
 /// same reply.
 #[utoipa::path(get, path = "/api/chat/{id}/events", operation_id = "watch_reply", tag = "Chat",
-    params(("id" = Uuid, Path, description = "The reply's id."),
-        ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
+    params(("id" = Uuid, Path, description = "ID of the reply."),
+        ("Last-Event-ID" = Option<String>, Header, description = "ID of the last event received.")),
     responses((status = 200, description = "The events.", body = ChatEvent, content_type = "text/event-stream"),
-        (status = 204, description = "There is nothing more to come."), Refusal::<429>))]
+        (status = 204, description = "No more events."), Refusal::<429>))]
 async fn watch(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
@@ -133,8 +133,8 @@ async fn watch(
 ///
 /// Stopping before the first token is free. After it, the price is charged and the text is kept.
 #[utoipa::path(post, path = "/api/chat/{id}/stop", operation_id = "stop_reply", tag = "Chat",
-    params(("id" = Uuid, Path, description = "The reply's id.")),
-    responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
+    params(("id" = Uuid, Path, description = "ID of the reply.")),
+    responses((status = 200, description = "Stopped, or already finished.", body = Envelope<Nothing>)))]
 async fn stop(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<{ SPEND | MANAGE }>,
@@ -171,7 +171,7 @@ struct ListQuery {
 /// List conversations, most recently active first.
 #[utoipa::path(get, path = "/api/conversations", operation_id = "list_conversations", tag = "Conversations",
     params(ListQuery),
-    responses((status = 200, description = "A page of them.", body = Envelope<Page<ConversationSummary>>)))]
+    responses((status = 200, description = "One page of the list.", body = Envelope<Page<ConversationSummary>>)))]
 async fn list(
     State(chat): State<Chat>,
     caller: Caller,
@@ -199,7 +199,7 @@ struct MessagesQuery {
 ///
 /// The newest messages come first; `cursor` pages back to older ones.
 #[utoipa::path(get, path = "/api/conversations/{id}", operation_id = "read_conversation", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id."), MessagesQuery),
+    params(("id" = Uuid, Path, description = "ID of the conversation."), MessagesQuery),
     responses((status = 200, description = "The conversation.", body = Envelope<Conversation>)))]
 async fn show(
     State(chat): State<Chat>,
@@ -215,9 +215,9 @@ async fn show(
 ///
 /// Changes its title, its system prompt, or whether it is pinned.
 #[utoipa::path(patch, path = "/api/conversations/{id}", operation_id = "change_conversation", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    params(("id" = Uuid, Path, description = "ID of the conversation.")),
     request_body(content = ConversationChange, example = json!({"title": "Mosaics", "pinned": true})),
-    responses((status = 200, description = "It is changed.", body = Envelope<Nothing>), Refusal::<409>))]
+    responses((status = 200, description = "Updated.", body = Envelope<Nothing>), Refusal::<409>))]
 async fn change(
     State(chat): State<Chat>,
     caller: Caller,
@@ -240,7 +240,7 @@ struct BranchBody {
 
 /// Branch a conversation from a message.
 #[utoipa::path(post, path = "/api/conversations/{id}/branch", operation_id = "branch_conversation", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    params(("id" = Uuid, Path, description = "ID of the conversation.")),
     request_body(content = BranchBody, example = json!({"messageId": "{messageId}"})),
     responses((status = 201, description = "The new conversation.", body = Envelope<ConversationSummary>), Refusal::<409>))]
 async fn branch(
@@ -296,7 +296,7 @@ struct ExportQuery {
 
 /// Export a conversation as Markdown or JSON.
 #[utoipa::path(get, path = "/api/conversations/{id}/export", operation_id = "export_conversation", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id."), ExportQuery),
+    params(("id" = Uuid, Path, description = "ID of the conversation."), ExportQuery),
     responses((status = 200, description = "The file.", content(
         (String = "text/markdown"), (Conversation = "application/json")))))]
 async fn download(
@@ -314,16 +314,16 @@ async fn download(
 ///
 /// Anyone with the link can view the conversation, including new messages. A new link disables the old one.
 #[utoipa::path(post, path = "/api/conversations/{id}/share", operation_id = "share_conversation", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id.")),
-    responses((status = 200, description = "The link, which is told once. One made before ends.", body = Envelope<ShareLink>)))]
+    params(("id" = Uuid, Path, description = "ID of the conversation.")),
+    responses((status = 200, description = "The link, shown only once. An earlier link stops working.", body = Envelope<ShareLink>)))]
 async fn share(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<ConversationId>) -> ApiResult<ShareLink> {
     Ok(Answer(chat.share_conversation(caller.id, id).await?))
 }
 
 /// Revoke the share link of a conversation.
 #[utoipa::path(delete, path = "/api/conversations/{id}/share", operation_id = "unshare_conversation", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id.")),
-    responses((status = 200, description = "The link shows nothing any more.", body = Envelope<Nothing>)))]
+    params(("id" = Uuid, Path, description = "ID of the conversation.")),
+    responses((status = 200, description = "The link is revoked.", body = Envelope<Nothing>)))]
 async fn unshare(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<ConversationId>) -> ApiResult<Nothing> {
     chat.unshare_conversation(caller.id, id).await?;
     Ok(Answer(Nothing {}))
@@ -331,8 +331,8 @@ async fn unshare(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<Co
 
 /// Delete a conversation and its messages.
 #[utoipa::path(delete, path = "/api/conversations/{id}", operation_id = "delete_conversation", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id.")),
-    responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
+    params(("id" = Uuid, Path, description = "ID of the conversation.")),
+    responses((status = 200, description = "Deleted.", body = Envelope<Nothing>)))]
 async fn delete(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<ConversationId>) -> ApiResult<Nothing> {
     chat.delete_conversation(caller.id, id).await?;
     Ok(Answer(Nothing {}))

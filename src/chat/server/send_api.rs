@@ -39,7 +39,7 @@ use crate::platform::limits::Slot;
 /// than 15 s are preceded by white space (streams: by a comment); a failure after that is reported in the body of a 200.
 #[utoipa::path(post, path = "/api/chat", operation_id = "send_message", tag = "Chat",
     request_body(content = ChatRequest, example = json!({"message": "What is a tessera?"})),
-    responses((status = 200, description = "The whole reply, or its events as they come.", content(
+    responses((status = 200, description = "The complete reply, or a stream of its events.", content(
         (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
 pub(super) async fn send(
     State(chat): State<Chat>,

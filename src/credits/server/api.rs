@@ -53,7 +53,7 @@ struct LedgerQuery {
 ///
 /// The amounts of an account add up to `available + held - debt` at every moment.
 #[utoipa::path(get, path = "/api/credits/ledger", tag = "Credits", params(LedgerQuery),
-    responses((status = 200, description = "A page of the ledger, or all of it as CSV.", content(
+    responses((status = 200, description = "A page of the ledger, or the whole ledger as CSV.", content(
         (Envelope<Page<LedgerEntry>> = "application/json"), (String = "text/csv")))))]
 async fn list_ledger(
     State(credits): State<Credits>,

@@ -66,7 +66,7 @@ where
 
 /// Get image options: providers, aspect ratios and price.
 #[utoipa::path(get, path = "/api/image", operation_id = "show_studio", tag = "Images",
-    responses((status = 200, description = "What can be asked for.", body = Envelope<Studio>)))]
+    responses((status = 200, description = "The options.", body = Envelope<Studio>)))]
 async fn show_studio(State(images): State<Images>, _: Scoped<{ SPEND | READ }>) -> Answer<Studio> {
     Answer(images.load_studio())
 }
@@ -77,10 +77,10 @@ async fn show_studio(State(images): State<Images>, _: Scoped<{ SPEND | READ }>) 
 /// names the image. With `Prefer: wait` it comes when the image is finished, preceded by white space from 15 s on; a failure
 /// after that is reported in the body of a 200. Closing the connection doesn’t stop the work; only `stop` does.
 #[utoipa::path(post, path = "/api/image", operation_id = "make_image", tag = "Images",
-    params(("Prefer" = Option<String>, Header, description = "`wait`: answer when the image is there.")),
+    params(("Prefer" = Option<String>, Header, description = "`wait`: respond when the image is finished.")),
     request_body(content = ImageRequest, example = json!({"prompt": "A lighthouse at dusk", "aspectRatio": "16:9"})),
-    responses((status = 202, description = "It is being made.", body = Envelope<ImageTicket>),
-        (status = 200, description = "With `Prefer: wait`: it is there.", body = Envelope<Image>),
+    responses((status = 202, description = "The image is in progress.", body = Envelope<ImageTicket>),
+        (status = 200, description = "With `Prefer: wait`: the finished image.", body = Envelope<Image>),
         Spending, Refusal::<422>))]
 async fn make(
     State(images): State<Images>,
@@ -139,7 +139,7 @@ struct ListQuery {
 
 /// List images, newest first.
 #[utoipa::path(get, path = "/api/images", operation_id = "list_images", tag = "Images", params(ListQuery),
-    responses((status = 200, description = "A page of them.", body = Envelope<Page<Image>>)))]
+    responses((status = 200, description = "One page of the list.", body = Envelope<Page<Image>>)))]
 async fn list(
     State(images): State<Images>,
     caller: Caller,
@@ -159,7 +159,7 @@ async fn list(
 ///
 /// Also works while the image is still in progress.
 #[utoipa::path(get, path = "/api/images/{id}", operation_id = "read_image", tag = "Images",
-    params(("id" = Uuid, Path, description = "The image's id.")),
+    params(("id" = Uuid, Path, description = "ID of the image.")),
     responses((status = 200, description = "The image.", body = Envelope<ImageDetail>)))]
 async fn show(
     State(images): State<Images>,
@@ -171,9 +171,9 @@ async fn show(
 
 /// Add an image to favorites, or remove it.
 #[utoipa::path(patch, path = "/api/images/{id}", operation_id = "change_image", tag = "Images",
-    params(("id" = Uuid, Path, description = "The image's id.")),
+    params(("id" = Uuid, Path, description = "ID of the image.")),
     request_body(content = ImageChange, example = json!({"favorite": true})),
-    responses((status = 200, description = "It is changed.", body = Envelope<Image>)))]
+    responses((status = 200, description = "Updated.", body = Envelope<Image>)))]
 async fn change(
     State(images): State<Images>,
     caller: Caller,
@@ -185,8 +185,8 @@ async fn change(
 
 /// Delete an image and its files.
 #[utoipa::path(delete, path = "/api/images/{id}", operation_id = "delete_image", tag = "Images",
-    params(("id" = Uuid, Path, description = "The image's id.")),
-    responses((status = 200, description = "It is gone.", body = Envelope<Nothing>)))]
+    params(("id" = Uuid, Path, description = "ID of the image.")),
+    responses((status = 200, description = "Deleted.", body = Envelope<Nothing>)))]
 async fn delete(State(images): State<Images>, caller: Caller, PathId(id): PathId<ImageId>) -> ApiResult<Nothing> {
     images.delete_image(caller.id, id).await?;
     Ok(Answer(Nothing {}))
@@ -195,7 +195,7 @@ async fn delete(State(images): State<Images>, caller: Caller, PathId(id): PathId
 /// Delete several images and their files.
 #[utoipa::path(post, path = "/api/images/delete", operation_id = "delete_images", tag = "Images",
     request_body(content = ImageSelection, example = json!({"ids": ["01900000-0000-7000-8000-000000000001"]})),
-    responses((status = 200, description = "They are gone.", body = Envelope<DeletedImages>)))]
+    responses((status = 200, description = "Deleted.", body = Envelope<DeletedImages>)))]
 async fn delete_several(
     State(images): State<Images>,
     caller: Caller,
@@ -211,10 +211,10 @@ async fn delete_several(
 /// The stream starts at the beginning, or after the event named by `Last-Event-ID`. Any number of clients may follow the
 /// same image.
 #[utoipa::path(get, path = "/api/images/{id}/events", operation_id = "watch_image", tag = "Images",
-    params(("id" = Uuid, Path, description = "The image's id."),
-        ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen.")),
+    params(("id" = Uuid, Path, description = "ID of the image."),
+        ("Last-Event-ID" = Option<String>, Header, description = "ID of the last event received.")),
     responses((status = 200, description = "The events.", body = ImageEvent, content_type = "text/event-stream"),
-        (status = 204, description = "There is nothing more to come."), Refusal::<429>))]
+        (status = 204, description = "No more events."), Refusal::<429>))]
 async fn watch(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
@@ -233,8 +233,8 @@ async fn watch(
 ///
 /// A stopped image is free. An image that is already finished is kept.
 #[utoipa::path(post, path = "/api/images/{id}/stop", operation_id = "stop_image", tag = "Images",
-    params(("id" = Uuid, Path, description = "The image's id.")),
-    responses((status = 200, description = "It stops, or had ended already.", body = Envelope<Nothing>)))]
+    params(("id" = Uuid, Path, description = "ID of the image.")),
+    responses((status = 200, description = "Stopped, or already finished.", body = Envelope<Nothing>)))]
 async fn stop(
     State(images): State<Images>,
     Scoped(caller): Scoped<{ SPEND | MANAGE }>,
@@ -253,7 +253,7 @@ struct FileQuery {
 
 /// Download the file of an image.
 #[utoipa::path(get, path = "/api/images/{id}/file", operation_id = "read_image_file", tag = "Images",
-    params(("id" = Uuid, Path, description = "The image's id."), FileQuery),
+    params(("id" = Uuid, Path, description = "ID of the image."), FileQuery),
     responses((status = 200, description = "The image.", content_type = "image/png")))]
 async fn show_file(
     State(images): State<Images>,
@@ -273,7 +273,7 @@ async fn show_file(
 
 /// Download the thumbnail of an image.
 #[utoipa::path(get, path = "/api/images/{id}/thumbnail", operation_id = "read_thumbnail", tag = "Images",
-    params(("id" = Uuid, Path, description = "The image's id.")),
+    params(("id" = Uuid, Path, description = "ID of the image.")),
     responses((status = 200, description = "The thumbnail.", content_type = "image/webp")))]
 async fn show_thumbnail(
     State(images): State<Images>,

@@ -46,7 +46,7 @@ struct ReportQuery {
 #[utoipa::path(post, path = "/api/webhooks/replicate", operation_id = "hear_replicate", tag = "Operations",
     security(()), params(ReportQuery), request_body(content = serde_json::Value,
         example = json!({"id": "gm3qorzdhgbfurvjtvhg6dckhu", "status": "succeeded"})),
-    responses((status = 200, description = "It was heard.", body = Envelope<Nothing>), Refusal::<401>, Refusal::<404>))]
+    responses((status = 200, description = "Received.", body = Envelope<Nothing>), Refusal::<401>, Refusal::<404>))]
 async fn hear_replicate(
     State(images): State<Images>,
     ApiQuery(query): ApiQuery<ReportQuery>,

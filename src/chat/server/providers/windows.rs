@@ -1,6 +1,10 @@
 //! How much the models of others can take in, as their makers say, and as servers turn out to. Contexts are cut to it.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// So long; then it is asked with all of a context again, as it may have been started anew with more room.
+const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// The beginning of a model's name, and its tokens. The first that fits counts.
 const WINDOWS: [(&str, u32); 12] = [
@@ -25,19 +29,18 @@ pub(super) fn known_window(model: &str) -> Option<u32> {
 
 /// What a server has turned out to take, which may be less than its model could.
 #[derive(Default)]
-pub(super) struct LearnedWindow(AtomicU32);
+pub(super) struct LearnedWindow(Mutex<Option<(u32, Instant)>>);
 
 impl LearnedWindow {
     pub(super) fn learn(&self, tokens: u32) {
-        self.0.store(tokens, Ordering::Relaxed);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((tokens, Instant::now()));
     }
 
     /// The smaller of this and what is known of the model.
     pub(super) fn within(&self, known: Option<u32>) -> Option<u32> {
-        match self.0.load(Ordering::Relaxed) {
-            0 => known,
-            learned => Some(known.map_or(learned, |known| known.min(learned))),
-        }
+        let learned = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let learned = learned.filter(|(_, since)| since.elapsed() < REMEMBERED).map(|(tokens, _)| tokens);
+        learned.map_or(known, |learned| Some(known.map_or(learned, |known| known.min(learned))))
     }
 }
 

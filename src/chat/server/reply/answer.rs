@@ -134,40 +134,33 @@ impl Draft<'_> {
     }
 
     /// The first event, of as much of the context as the model takes. Where that is not known before, it is asked once more, with
-    /// as much as it says that it takes, or else with half.
+    /// as much as it says that it takes, or else with half. A program's context is not cut: it gets the error.
     async fn begin(&mut self, provider: &GuardedProvider) -> Result<(ProviderEvent, TokenStream), ProviderError> {
+        let all = self.work.turns.clone();
+        if self.work.must_fit {
+            return self.begin_with(provider, all).await;
+        }
         let output = self.work.sampling.max_output_tokens;
         let room = |window: u32| window.saturating_sub(output.min(window / 2));
-        let turns = match provider.window() {
-            Some(window) => fit(&self.work.turns, room(window)),
-            None => None,
-        };
-        self.is_shortened = turns.is_some();
-        let turns = turns.unwrap_or_else(|| self.work.turns.clone());
+        let fitted = provider.window().and_then(|window| fit(&all, room(window)));
+        self.is_shortened = fitted.is_some();
+        let turns = fitted.unwrap_or(all);
         let size = estimate_tokens(&turns);
-        let error = match self.begin_with(provider, turns).await {
-            Err(ProviderError::TooLong { reason, window }) => {
-                tracing::warn!(provider = provider.name(), reason, "the context is too long");
-                if let Some(window) = window {
-                    provider.learn_window(window);
-                }
-                let room = window.map_or(size / 2, |window| room(window).min(size / 4 * 3));
-                match fit(&self.work.turns, room) {
-                    Some(less) => {
-                        self.is_shortened = true;
-                        let begun = self.begin_with(provider, less).await;
-                        if window.is_none() && begun.is_ok() {
-                            // Between what was too long and what was not.
-                            provider.learn_window((size / 4 * 3).saturating_add(output));
-                        }
-                        return begun;
-                    }
-                    None => ProviderError::TooLong { reason, window },
-                }
-            }
+        let (reason, window) = match self.begin_with(provider, turns).await {
+            Err(ProviderError::TooLong { reason, window }) => (reason, window),
             begun => return begun,
         };
-        Err(error)
+        tracing::warn!(provider = provider.name(), reason, "the context is too long");
+        let less = window.map_or(size / 2, |window| room(window).min(size / 4 * 3));
+        let Some(turns) = fit(&self.work.turns, less) else { return Err(ProviderError::TooLong { reason, window }) };
+        self.is_shortened = true;
+        let begun = self.begin_with(provider, turns).await;
+        // What a server said is believed once it has helped: it may have repeated words of this request. Where it said nothing,
+        // the window is between what was too long and what was not.
+        if begun.is_ok() {
+            provider.learn_window(window.unwrap_or_else(|| (size / 4 * 3).saturating_add(output)));
+        }
+        begun
     }
 
     async fn begin_with(

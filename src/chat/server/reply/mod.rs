@@ -92,8 +92,8 @@ struct Draft<'a> {
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvider>) {
-    if work.turns.iter().any(|turn| !turn.images.is_empty()) {
-        route.shows_images();
+    if work.turns.iter().any(|turn| !turn.images.is_empty()) || !work.sampling.passed_on.is_empty() {
+        route.mark_special();
     }
     let chat = chat.clone();
     chat.clone().generation.jobs.spawn(work.id(), work.hold.user(), WorkKind::Chat, |job| {
@@ -227,6 +227,11 @@ impl Draft<'_> {
             let FinishedReply { text, provider, model, .. } = reply.clone();
             (leader.clone(), KeptAnswer { text, provider, model, usage })
         });
+        // An answer without a word by what was chosen, or one that was blocked: the operator pays for it all the same.
+        let is_chosen = matches!(error, Some(AppError::InvalidInput { .. } | AppError::ProviderRefused(_)));
+        if is_chosen && self.attempt.was_taken() {
+            self.work.hold.count_free_work().await;
+        }
         let closed = self.close_books(reply, credits, reason).await;
         // Only what was paid for is given to others.
         if let (Ok(Closed { charged: 1.., .. }), Some((leader, answer))) = (&closed, kept) {

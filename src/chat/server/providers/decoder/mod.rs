@@ -7,6 +7,7 @@ use super::frames::{Frames, Place, TooLarge, each_value};
 use super::{Finish, ProviderError, ProviderEvent};
 use crate::chat::Usage;
 use crate::generation::brief;
+use crate::platform::lenient::join_halves;
 
 /// What an event of the stream means.
 pub(super) type Event = Result<ProviderEvent, ProviderError>;
@@ -58,6 +59,8 @@ struct Answer {
     /// The text goes on after a finish reason.
     goes_on: bool,
     is_over: bool,
+    /// The first half of a surrogate pair whose second has not come.
+    half: Option<u32>,
     /// What was no piece of an answer.
     strange: Option<String>,
 }
@@ -146,7 +149,7 @@ impl Answer {
         }
     }
 
-    fn apply(&mut self, said: Said, place: Place, ready: &mut VecDeque<Event>) {
+    fn apply(&mut self, mut said: Said, place: Place, ready: &mut VecDeque<Event>) {
         let before = ready.len();
         match said.usage {
             Told::Nothing => {}
@@ -162,6 +165,9 @@ impl Answer {
         }
         // What was said in pieces is not said again.
         let is_said_before = said.is_message && self.is_in_pieces;
+        if !is_said_before {
+            join_halves(&mut said.text, &mut self.half);
+        }
         if !said.text.is_empty() && !is_said_before {
             self.is_in_pieces |= !said.is_message;
             if self.finish.is_some() {

@@ -108,6 +108,13 @@ fn read_finish(reason: &str) -> Option<Result<Finish, ProviderError>> {
         "MAX_TOKENS" => Ok(Finish::Limit),
         reason @ ("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
         | "IMAGE_SAFETY" | "MODEL_ARMOR") => Err(ProviderError::Blocked(reason.to_owned())),
+        // The model made of the prompt what it should not, which says nothing of the server.
+        reason @ ("OTHER"
+        | "MALFORMED_FUNCTION_CALL"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MALFORMED_RESPONSE"
+        | "MISSING_THOUGHT_SIGNATURE") => Err(ProviderError::Rejected(format!("ended with {reason}"))),
         reason => Err(ProviderError::Malformed(format!("ended with {}", brief(reason)))),
     })
 }

@@ -161,6 +161,8 @@ fn read_finish(reason: &str) -> Option<Result<Finish, ProviderError>> {
         "stop" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => Ok(Finish::Whole),
         "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => Ok(Finish::Limit),
         "content_filter" | "safety" | "sensitive" => Err(ProviderError::Blocked(reason.to_owned())),
+        // No tools were offered: the model made that of the prompt, which says nothing of the server.
+        "tool_calls" | "function_call" => Err(ProviderError::Rejected(format!("ended with {}", brief(reason)))),
         _ => Err(ProviderError::Malformed(format!("ended with {:?}", brief(reason)))),
     })
 }
@@ -178,6 +180,10 @@ pub(super) fn refused(refusal: &Refusal) -> ProviderError {
         StatusCode::TOO_MANY_REQUESTS if fault.is("insufficient_quota") => ProviderError::Unavailable(text),
         StatusCode::TOO_MANY_REQUESTS => ProviderError::RateLimited { retry_after: refusal.retry_after },
         StatusCode::BAD_REQUEST if fault.is("content_filter") || fault.is("content_policy_violation") => {
+            ProviderError::Blocked(text)
+        }
+        // As servers say it that pass requests on to others.
+        StatusCode::FORBIDDEN if ["moderation", "flagged"].iter().any(|word| text.contains(word)) => {
             ProviderError::Blocked(text)
         }
         status if status.is_server_error() => ProviderError::Unavailable(text),

@@ -138,6 +138,8 @@ impl ChatProvider for OpenAiProvider {
         let model = request.model.as_deref().unwrap_or(&self.config.model);
         let shows = request.turns.iter().any(|turn| !turn.images.is_empty());
         let mut without = self.learned.refused();
+        // What was too large this time is left out of this request alone.
+        let mut is_lasting = true;
         loop {
             let body = Body::new(&request.turns, model, &request.sampling, without);
             let mut call = self.http.post(&self.url).json(&body);
@@ -146,7 +148,9 @@ impl ChatProvider for OpenAiProvider {
             }
             let refusal = match ask(call).await? {
                 Ok(response) => {
-                    self.learned.keep(without);
+                    if is_lasting {
+                        self.learned.keep(without);
+                    }
                     if shows {
                         self.sight.saw();
                     }
@@ -158,11 +162,14 @@ impl ChatProvider for OpenAiProvider {
             if matches!(error, ProviderError::Rejected(_))
                 && let Some(more) = self.learned.more(without, &refusal.fault(), |at| is_sent(at, without))
             {
+                is_lasting &= !refusal.fault().is_about_size();
                 tracing::warn!(provider = OPENAI.name, %error, "asked again without what was refused");
                 without = more;
                 continue;
             }
-            return Err(if shows { self.sight.refused(&refusal, error) } else { error });
+            // What is passed on may be why, and may be repeated in what is said.
+            let is_about_images = shows && request.sampling.passed_on.is_empty();
+            return Err(if is_about_images { self.sight.refused(&refusal, error) } else { error });
         }
     }
 }
