@@ -96,6 +96,30 @@ export const SHOTS = [
       await page.getByText('invisible').first().waitFor();
     },
   },
+  ...everyLocale({
+    page: 'chat',
+    state: 'image',
+    path: '/chat',
+    as: 'painter',
+    open: async (page) => {
+      await send(page, '/image 9:16 A lighthouse in a storm');
+      await ended(page);
+      await page.locator('li[data-author=assistant] img').last().waitFor();
+    },
+  }),
+  ...everyLocale({
+    page: 'chat',
+    state: 'asked again',
+    path: '/chat',
+    as: 'full',
+    open: async (page) => {
+      await send(page, 'a few words #tokens=12');
+      await ended(page);
+      await press(page, /^(Try again|重试)/);
+      await page.waitForTimeout(500);
+      await ended(page);
+    },
+  }),
   {
     page: 'chat',
     state: 'provider error',
@@ -118,6 +142,7 @@ export const SHOTS = [
   },
   { page: 'chat', state: 'loading', path: '/chat', as: 'full', open: (page) => followUnanswered(page, /\/api\/conversations\//, '#sidebar li a'), from: 768 },
   { page: 'chat', state: 'conversation not there', path: '/chat/00000000-0000-7000-8000-000000000000', as: 'full', status: 404 },
+  ...everyLocale({ page: 'chat', state: 'no credits left', path: '/chat', as: 'poor', open: hydrated }),
   { page: 'chat', state: 'no credits', path: '/chat', as: 'poor', open: async (page) => { await send(page, 'One more question'); await page.waitForTimeout(800); } },
 
   {
