@@ -70,7 +70,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::TooLarge => "The request is too large.",
         Text::TooManyRequests => "Too many requests. Try again in {seconds} s.",
         Text::TooManyRequestsForLong => "Too many requests. Try again in {minutes} min.",
-        Text::TooManyStops => "Too many of your requests were stopped or ended without an answer. Try again in {minutes} min.",
+        Text::TooManyStops => {
+            "Too many of your requests were stopped or ended without an answer. Try again in {minutes} min."
+        }
         Text::IdempotencyMismatch => "This Idempotency-Key was already used for a different request.",
         Text::MethodNotAllowed => "This address doesn’t support that method.",
         Text::UnsupportedMedia => "Send the request body as {kind}.",

@@ -188,6 +188,24 @@ impl Lenient for Code {
     }
 }
 
+/// A flag, however it is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
+impl Lenient for Flag {
+    fn of_text(text: &str) -> Self {
+        Self(text.eq_ignore_ascii_case("true") || text == "1")
+    }
+
+    fn of_flag(flag: bool) -> Self {
+        Self(flag)
+    }
+
+    fn of_number(number: u64) -> Self {
+        Self(number > 0)
+    }
+}
+
 /// Whether there is something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Something(pub bool);
@@ -451,6 +469,13 @@ mod tests {
         assert_eq!(read_next("\\ude00\\ud83d\\ud83d"), "\u{fffd}\u{fffd}");
         assert_eq!(read_next("c"), "\u{fffd}c");
         assert_eq!(read_next("\\ud83d\\ude00"), "😀");
+    }
+
+    #[test]
+    fn flags_are_read_however_they_are_written() {
+        let flag = |json: &str| serde_json::from_str::<Odd<Flag>>(json).unwrap().0.0;
+        assert!(["true", "\"true\"", "\"True\"", "1", "\"1\""].into_iter().all(flag));
+        assert!(!["false", "\"false\"", "0", "\"\"", "null", "[]", "{}", "1.5"].into_iter().any(flag));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::super::decoder::{Said, Told};
 use super::super::{Finish, ProviderError};
 use crate::chat::Usage;
 use crate::generation::{Fault, Refusal, brief};
-use crate::platform::lenient::{self, All, First, Odd, Something};
+use crate::platform::lenient::{self, All, First, Flag, Odd, Something};
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -38,7 +38,7 @@ struct AnswerContent {
 struct AnswerPart {
     text: Odd<String>,
     /// What the model thought, not what it says.
-    thought: Odd<bool>,
+    thought: Odd<Flag>,
     thought_signature: Odd<Something>,
 }
 
@@ -89,8 +89,8 @@ pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error
     }
     let Some(Candidate { content, finish_reason }) = candidates.0.0 else { return Ok(said) };
     for part in content.0.0.map(|content| content.parts.0.0).unwrap_or_default() {
-        said.thinks |= part.thought.0 || part.thought_signature.0.0;
-        let text = if part.thought.0 { String::new() } else { part.text.0 };
+        said.thinks |= part.thought.0.0 || part.thought_signature.0.0;
+        let text = if part.thought.0.0 { String::new() } else { part.text.0 };
         if said.text.is_empty() {
             said.text = text;
         } else {
