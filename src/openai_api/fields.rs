@@ -1,5 +1,5 @@
 //! Fields that clients of `OpenAI` write in more than one way. Each reads all of them, and says of anything else what it is
-//! and what was expected: the name of the field comes from [`read_request`].
+//! and what was expected: the name of the field comes from [`read_json`](crate::platform::http::envelope::read_json).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,31 +11,6 @@ use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder,
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::chat::server::image_text::RawText;
-use crate::platform::error::{AppError, AppResult};
-
-/// Reads a request; what is wrong with it names the field.
-///
-/// # Errors
-/// [`AppError::InvalidInput`].
-pub fn read_request<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> AppResult<T> {
-    let refused = |field: &str, problem: &str| {
-        AppError::invalid(field, format!("{field} is not what is expected here: {problem}."))
-    };
-    // Serde takes a list for the fields of a struct.
-    let is_object = bytes.trim_ascii_start().first().is_none_or(|first| *first == b'{');
-    if !is_object {
-        return Err(refused("body", "a JSON object"));
-    }
-    let json = &mut serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut *json).map_err(|error| {
-        let path = error.path().to_string();
-        let error = error.into_inner();
-        let field = if error.is_data() && path != "." { path.as_str() } else { "body" };
-        refused(field, &error.to_string())
-    })?;
-    json.end().map_err(|error| refused("body", &error.to_string()))?;
-    Ok(value)
-}
 
 /// A whole number. `12.0` is one too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,6 +217,7 @@ fn null() -> Object {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::http::envelope::read_json;
 
     #[derive(Debug, Deserialize)]
     struct Request<'a> {
@@ -251,7 +227,7 @@ mod tests {
     }
 
     fn field(json: &str) -> String {
-        match read_request::<Request<'_>>(json.as_bytes()) {
+        match read_json::<Request<'_>>(json.as_bytes()) {
             Err(AppError::InvalidInput { field, message }) => {
                 assert!(message.starts_with(&field) && !message.contains("untagged"), "{message}");
                 field
@@ -262,7 +238,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_whole_however_they_are_written() {
-        let n = |json: &str| read_request::<Request<'_>>(format!("{{\"n\":{json}}}").as_bytes()).unwrap().n;
+        let n = |json: &str| read_json::<Request<'_>>(format!("{{\"n\":{json}}}").as_bytes()).unwrap().n;
         for (json, number) in [
             ("7", 7),
             ("7.0", 7),
@@ -304,7 +280,7 @@ mod tests {
     fn contents_are_read_in_every_form() {
         let texts = |json: &str| {
             let json = format!("{{\"contents\":[{json}]}}");
-            let request: Request<'_> = read_request(json.as_bytes()).unwrap();
+            let request: Request<'_> = read_json(json.as_bytes()).unwrap();
             let parts = request.contents.into_iter().flatten().flat_map(|content| content.0);
             parts.map(|Part(part)| part.text.unwrap_or_default()).collect::<Vec<_>>().join("|")
         };

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::error::V1Error;
-use super::fields::{Whole, read_request};
+use super::fields::Whole;
 use super::leash::Leash;
 use super::request::{ANY_MODEL, check_absent};
 use crate::account::server::caller::{Caller, SPEND, Scoped};
@@ -31,7 +31,7 @@ use crate::images::server::subscribe::error_of;
 use crate::images::{AspectRatio, Image, ImageRequest, MOST_AT_ONCE};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::envelope::{ApiError, JsonBody, idempotency_key, with_quota_of_success};
+use crate::platform::http::envelope::{ApiError, JsonBody, idempotency_key, read_json, with_quota_of_success};
 use crate::platform::http::keep_alive::{json_once_taken, keep_alive};
 use crate::platform::http::request_id::{current_request_id, in_request};
 use crate::platform::http::uploads::on_bytes;
@@ -112,7 +112,7 @@ pub async fn create_images(
     let JsonBody { bytes, permit } = body?;
     let (key, length) = (idempotency_key(&headers)?, bytes.len());
     let reading = move || {
-        let request: GenerationRequest = read_request(&bytes)?;
+        let request: GenerationRequest = read_json(&bytes)?;
         Ok::<_, AppError>((request, key.map(|key| check_key(key, &bytes)).transpose()?))
     };
     let (request, idempotency) = on_bytes(length, reading).await??;

@@ -9,13 +9,14 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::error::V1Error;
-use super::fields::{Content, Part, Stops, Whole, read_request};
+use super::fields::{Content, Part, Stops, Whole};
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::image_text::{ImageText, RawText};
 use crate::chat::server::providers::{Role, Sampling, Turn};
 use crate::chat::server::send::Terms;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::read_json;
 
 /// The model that stands for the first provider that answers, in the configured order.
 pub const ANY_MODEL: &str = "tessera";
@@ -133,7 +134,7 @@ impl Wanted {
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
     pub fn of(body: &Bytes, chat: &Chat, fresh: bool) -> Result<Self, V1Error> {
-        read_request::<CompletionRequest<'_>>(body)?.read(body, chat, fresh)
+        read_json::<CompletionRequest<'_>>(body)?.read(body, chat, fresh)
     }
 
     /// Reads the images.
@@ -381,7 +382,6 @@ fn read_content<'a>(field: &str, Content(parts): Content<'a>) -> AppResult<(Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::http::envelope::read_json;
 
     async fn messages(json: Value) -> Result<Vec<Turn>, V1Error> {
         let body = Bytes::from(json.to_string());

@@ -94,7 +94,7 @@ async fn bad_input_names_its_field() {
         (json!({"email": "a@example.org", "password": "short"}), "password"),
         (json!({"email": "a@example.org", "password": "x".repeat(129)}), "password"),
         (json!({"email": "a@example.org", "password": PASSWORD, "name": "x".repeat(81)}), "name"),
-        (json!({"email": 7, "password": PASSWORD}), "body"),
+        (json!({"email": 7, "password": PASSWORD}), "email"),
         (json!([1, 2]), "body"),
     ] {
         let refused = refusal(visitor.post_json("/api/auth/register", &body).await);

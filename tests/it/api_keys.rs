@@ -103,9 +103,9 @@ async fn what_is_wrong_with_a_key_is_said_by_name() {
         (json!({ "name": "x", "perMinute": 1001 }), "perMinute"),
         (json!({ "name": "x", "budget": 0 }), "budget"),
         (json!({ "name": "x", "budget": -5 }), "budget"),
-        (json!({ "name": "x", "perMinute": "many" }), "body"),
+        (json!({ "name": "x", "perMinute": "many" }), "perMinute"),
         (json!({ "name": "x", "scopes": [] }), "scopes"),
-        (json!({ "name": "x", "scopes": ["everything"] }), "body"),
+        (json!({ "name": "x", "scopes": ["everything"] }), "scopes[0]"),
         (json!({ "name": "x", "expiresInDays": 0 }), "expiresInDays"),
         (json!({ "name": "x", "expiresInDays": 3651 }), "expiresInDays"),
     ] {

@@ -436,3 +436,23 @@ async fn a_stream_is_for_who_would_take_one() {
         assert!(response.headers()["content-type"].to_str().unwrap().starts_with(kind), "{accept}");
     }
 }
+
+#[tokio::test]
+async fn what_is_not_of_the_right_type_is_named() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    for (body, field) in [
+        (json!(["hi"]), "body"),
+        (json!({}), "message"),
+        (json!({"message": 5}), "message"),
+        (json!({"message": "hi", "images": [5]}), "images[0]"),
+        (json!({"message": "hi", "fresh": "yes"}), "fresh"),
+        (json!({"message": "hi", "model": {}}), "model"),
+    ] {
+        let (status, answer) = user.post_json("/api/chat", &body).await;
+        assert_eq!((status, &answer["field"]), (400, &json!(field)), "{body}: {answer}");
+        let text = answer["error"].as_str().unwrap();
+        assert!(!text.contains("struct") && !text.contains("line 1"), "{text}");
+    }
+    assert_eq!((app.upstream.calls(), user.ledger_kinds().await), (0, vec!["grant".to_owned()]));
+}

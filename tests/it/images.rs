@@ -139,7 +139,7 @@ async fn what_cannot_be_asked_is_refused_by_name_and_free() {
         (json!({ "prompt": "x".repeat(51) }), "prompt"),
         (json!({ "prompt": "a fox", "aspectRatio": "16/9" }), "aspectRatio"),
         (json!({ "prompt": "a fox", "provider": "crayon" }), "provider"),
-        (json!({ "prompt": "a fox", "seed": -1 }), "body"),
+        (json!({ "prompt": "a fox", "seed": -1 }), "seed"),
         (json!(7), "body"),
     ] {
         let refused = refusal(user.post_json("/api/image", &body).await);

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
+use super::fields::misread;
 use super::request_id::current_request_id;
 use super::uploads::{UploadPermit, unread};
 use crate::platform::error::{AppError, AppResult};
@@ -190,13 +191,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     }
 }
 
-/// Reads JSON.
+/// Reads a JSON object; what is wrong with it names the field, or `body`.
 ///
 /// # Errors
-/// [`AppError::InvalidInput`] naming `body`.
+/// [`AppError::InvalidInput`].
 pub fn read_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> AppResult<T> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| AppError::invalid("body", format!("The body is not the JSON that is expected here: {error}.")))
+    // Serde takes a list for the fields of a struct.
+    let is_object = bytes.trim_ascii_start().first().is_none_or(|first| *first == b'{');
+    if !is_object {
+        return Err(misread(".", "a JSON object"));
+    }
+    let json = &mut serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut *json).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        misread(if error.is_data() { &path } else { "." }, &error.to_string())
+    })?;
+    json.end().map_err(|error| misread(".", &error.to_string()))?;
+    Ok(value)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

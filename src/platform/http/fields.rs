@@ -26,11 +26,31 @@ pub fn read_fields<T: DeserializeOwned>(text: &[u8]) -> AppResult<T> {
         return Err(AppError::invalid(twice, "This field is there more than once."));
     }
     let path = refused.path().to_string();
-    let problem = refused.into_inner().to_string();
+    Err(misread(&path, &refused.into_inner().to_string()))
+}
+
+/// What is wrong with the field at a path (`.`: the whole), as serde says it: without the place in the text and the names of
+/// Rust's types.
+pub(super) fn misread(path: &str, problem: &str) -> AppError {
+    const TYPES: [(&str, &str); 7] = [
+        ("expected f32", "expected a number"),
+        ("expected f64", "expected a number"),
+        ("expected i64", "expected a whole number"),
+        ("expected u64", "expected a whole number from 0 on"),
+        ("expected u32", "expected a whole number from 0 on"),
+        ("expected usize", "expected a whole number from 0 on"),
+        ("expected struct ", "expected an object: "),
+    ];
+    let problem = problem.split(" at line ").next().unwrap_or_default();
+    let problem = TYPES.iter().fold(problem.to_owned(), |problem, (rust, plain)| problem.replace(rust, plain));
     // A field that is missing has no path; only the text names it.
-    let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-    let field = missing.unwrap_or(if path == "." { "body" } else { &path }).to_owned();
-    Err(AppError::invalid(field, format!("This is not what is expected here: {problem}.")))
+    match problem.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        Some(missing) if path == "." => AppError::invalid(missing, format!("{missing} is missing.")),
+        _ => {
+            let field = if path == "." { "body" } else { path };
+            AppError::invalid(field, format!("{field} is not what is expected here: {problem}."))
+        }
+    }
 }
 
 /// The query of a request. What is wrong with it is said in the envelope.
