@@ -40,6 +40,10 @@ async fn every_server_function_finds_its_feature() {
     assert!(functions.len() >= 2, "{functions:?}");
     for (path, method) in functions {
         let arguments = ARGUMENTS.iter().find(|(function, _)| *function == path).map_or("", |(_, form)| form);
+        let nobody =
+            app.visitor().request(method.clone(), path).header("content-type", "application/x-www-form-urlencoded");
+        let status = nobody.body(arguments).send().await.unwrap().status();
+        assert_eq!(status, 401, "{path}: it begins with `Caller::from_context`");
         let request = user.request(method, path).header("content-type", "application/x-www-form-urlencoded");
         let response = request.body(arguments).send().await.unwrap();
         let status = response.status();

@@ -199,6 +199,7 @@ mod tests {
 
     use super::*;
     use crate::chat::provider_label;
+    use crate::images::browser::collection::painter_label;
     use crate::images::server::providers::PROVIDERS as IMAGE_PROVIDERS;
 
     #[test]
@@ -207,6 +208,10 @@ mod tests {
         let images: Vec<_> = IMAGE_PROVIDERS.iter().map(|row| row.name).collect();
         for names in [&chat, &images] {
             assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "two of {names:?} have one name");
+        }
+        for name in &images {
+            let file = "src/images/browser/collection.rs";
+            assert_ne!(painter_label(name), *name, "{name} lacks its line in `painter_label` ({file})");
         }
         for name in chat.into_iter().chain(images) {
             assert_ne!(provider_label(name), name, "{name} lacks its line in `provider_label` (src/chat/types.rs)");
