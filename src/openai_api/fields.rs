@@ -217,6 +217,7 @@ fn null() -> Object {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::error::AppError;
     use crate::platform::http::envelope::read_json;
 
     #[derive(Debug, Deserialize)]
