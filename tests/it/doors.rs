@@ -74,6 +74,7 @@ const TABLE: &[Row] = &[
     ("GET", "/api/providers", Nothing, Bare, [401, 200, 200, 200, 200, 403]),
     // Conversations.
     ("GET", "/api/conversations", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
+    ("GET", "/api/overview", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
     ("GET", "/api/conversations/{id}", Conversation, Bare, [401, 200, 404, 403, 200, 403]),
     ("PATCH", "/api/conversations/{id}", Conversation, Json(r#"{"title":"Mosaics"}"#), [401, 200, 404, 403, 403, 200]),
     ("DELETE", "/api/conversations/{id}", Conversation, Bare, [401, 200, 404, 403, 403, 200]),
