@@ -385,7 +385,7 @@ mod tests {
 
     async fn messages(json: Value) -> Result<Vec<Turn>, V1Error> {
         let body = Bytes::from(json.to_string());
-        let (turns, shown) = read_messages(read_json(&body)?, &body, 40)?;
+        let (turns, shown) = read_messages(serde_json::from_slice(&body).unwrap(), &body, 40)?;
         let terms = Terms::default();
         let mut wanted = Wanted { turns, shown, is_stream: false, with_usage: false, terms, own_limit: None };
         wanted.look().await?;

@@ -74,7 +74,7 @@ async fn a_change_names_what_it_changes_and_is_its_owners() {
     let (user, stranger) = (app.user().await, app.user().await);
     let id = ask(&user, json!({"message": "hello"})).await.conversation_id;
     assert_eq!(refusal(patch(&user, &id, json!({})).await), "400 invalid_input: body");
-    assert_eq!(refusal(patch(&user, &id, json!({"pinned": "yes"})).await), "400 invalid_input: body");
+    assert_eq!(refusal(patch(&user, &id, json!({"pinned": "yes"})).await), "400 invalid_input: pinned");
     let half = patch(&user, &id, json!({"title": " ", "pinned": true})).await;
     assert_eq!(refusal(half), "400 invalid_input: title");
     assert!(!read(&user, &id).await.pinned, "all or nothing");
