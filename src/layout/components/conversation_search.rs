@@ -9,7 +9,7 @@ pub const FIELD_ID: &str = "conversation-search";
 pub const RESULTS_ID: &str = "conversation-results";
 
 /// The field, and the place of what is found: while there is anything in it, the list that follows is hidden. What the
-/// field does is in `search_results.rs`.
+/// field does is in `search_results.rs`. Only the server makes it.
 #[component]
 pub fn ConversationSearch() -> impl IntoView {
     still(|| {

@@ -34,7 +34,7 @@ pub fn small_model_line(thread: Thread) -> String {
 }
 
 /// What one could ask, and what the model is told first; or why there is nothing. A press on a suggestion fills the
-/// composer.
+/// composer. On the server alone.
 fn html_on_server(facts: &Workspace, template: &str) -> String {
     let (first, second, third) = match template {
         "thread-new" => {
@@ -82,7 +82,7 @@ fn suggestions() -> String {
         .concat()
 }
 
-/// What the small model can do. It knows English alone: where the page is in another language, that stands below.
+/// What the small model can do, in English, which it knows alone; in another language, with what it means. On the server alone.
 fn small_suggestions() -> String {
     [
         ("Explain why the sky is blue.", Text::SuggestionSky),

@@ -11,6 +11,7 @@ use crate::ui::{Button, Card, template_html};
 /// Where the browser finds it.
 const TEMPLATE_ID: &str = "more-credits";
 
+/// The text, with a link to the operator where one is known. On the server alone.
 fn html_on_server() -> String {
     let contact = use_workspace().facts.read_value().operator_contact.clone();
     let text = match contact {
