@@ -194,7 +194,7 @@ export const SHOTS = [
 
   { page: 'overlays', state: 'account menu', path: '/chat', as: 'full', open: async (page) => { await hydrated(page); await page.locator('[popovertarget=account-menu]').click(); } },
   { page: 'overlays', state: 'models', path: '/chat', as: 'full', open: async (page) => { await hydrated(page); await press(page, /^Model/); await page.waitForTimeout(400); } },
-  { page: 'overlays', state: 'shortcuts', path: '/chat', as: 'full', open: async (page) => { await hydrated(page); await page.locator('#composer').blur(); await page.keyboard.press('?'); await page.locator('dialog[open], :popover-open').first().waitFor(); } },
+  { page: 'overlays', state: 'shortcuts', path: '/chat', as: 'full', open: async (page) => { await hydrated(page); await page.locator('#composer:focus').blur(); await page.keyboard.press('?'); await page.locator('dialog[open], :popover-open').first().waitFor(); } },
   { page: 'overlays', state: 'palette', path: '/chat', as: 'full', open: openPalette },
   { page: 'overlays', state: 'conversations', path: '/chat', as: 'full', open: openSidebar },
   { page: 'overlays', state: 'conversation menu', path: '/chat', as: 'full', open: openConversationMenu },
