@@ -13,7 +13,7 @@ test('a provider is picked by mouse or by keyboard, and stays picked', async ({ 
   const models = page.getByRole('radiogroup', { name: 'Model' });
   await expect(models.getByRole('radio')).toHaveCount(3);
   await expect(models).toContainText('scripted · 1 credit');
-  await expect(models).toContainText('takes 2,048 tokens');
+  await expect(models).toContainText('2,048-token context');
   await expect(models.getByText('Ready')).toHaveCount(2);
   await expect(models.getByRole('radio', { name: 'Automatic' })).toBeFocused();
   await expectNoOverflow(page);
@@ -69,7 +69,7 @@ test('too much at once is a calm wait', async ({ page, complaints }) => {
     }),
   );
   await send(page, 'patience #tokens=2');
-  await expect(page.getByText('That was a lot in a short time.')).toBeVisible();
+  await expect(page.getByText('You’re sending messages too quickly.')).toBeVisible();
   await expect(composer(page)).toHaveValue('patience #tokens=2');
   const button = page.getByRole('button', { name: 'Send', exact: true });
   await expect(button).toBeDisabled();
@@ -81,7 +81,7 @@ test('too much at once is a calm wait', async ({ page, complaints }) => {
   await page.unroute('**/api/chat');
   await expect(button).toBeEnabled();
   await expect(wait).toBeHidden();
-  await expect(page.getByText('That was a lot in a short time.')).toHaveCount(0);
+  await expect(page.getByText('You’re sending messages too quickly.')).toHaveCount(0);
   await button.click();
   await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete');
   expectComplaints(complaints, /status of 429/);
@@ -171,7 +171,7 @@ test('images are picked, taken away, pasted, shown with the question, and asked 
   await page.getByRole('button', { name: 'Remove image 1' }).click();
   await expect(previews).toHaveCount(1);
   await picked.setInputFiles([{ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('no') }]);
-  await expect(page.getByText('Only PNG, JPEG, WebP and GIF images')).toBeVisible();
+  await expect(page.getByText('Use PNG, JPEG, WebP or GIF images')).toBeVisible();
   await composer(page).focus();
   await page.evaluate((base64) => {
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));

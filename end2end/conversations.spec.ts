@@ -115,7 +115,7 @@ test('a new chat begins with its system prompt, which stays when the message is 
   await text.locator('summary').click();
   await text.getByRole('textbox').fill('x'.repeat(4001));
   await send(page, 'prompted #tokens=1');
-  await expect(page.getByText(/at most 4000 characters/)).toBeVisible();
+  await expect(page.getByText(/up to 4000 characters/)).toBeVisible();
   await expect(page.getByLabel('Message', { exact: true })).toHaveValue('prompted #tokens=1');
   expectComplaints(complaints, /status of 400/);
   await text.locator('summary').click();
