@@ -110,7 +110,7 @@ test('pages begin at their heading, and the way back where one was', async ({ pa
 test('an offline browser says so, and keeps what is written', async ({ page, context, complaints }) => {
   await signUp(page);
   await hydrated(page);
-  const notice = page.getByText('You are offline.');
+  const notice = page.getByText('You’re offline.');
   await expect(notice).toBeHidden();
   await context.setOffline(true);
   await expect(notice).toBeVisible();
