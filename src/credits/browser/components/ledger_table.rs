@@ -89,10 +89,10 @@ pub fn LedgerTable(
                     <th scope="col" class="py-2.5 pr-3 pl-4 font-medium">
                         {t(Text::What)}
                     </th>
-                    <th scope="col" class="px-3 py-2.5 text-right font-medium">
+                    <th scope="col" class="px-3 py-2.5 text-right whitespace-nowrap font-medium">
                         {t(Text::Credits)}
                     </th>
-                    <th scope="col" class="py-2.5 pr-4 pl-3 text-right font-medium">
+                    <th scope="col" class="py-2.5 pr-4 pl-3 text-right whitespace-nowrap font-medium">
                         {t(Text::Available)}
                     </th>
                     <th scope="col" class="hidden px-3 py-2.5 font-medium @xl:table-cell">
