@@ -114,16 +114,7 @@ mod tests {
     use super::*;
 
     fn one(id: &str, updated_at: &str) -> ConversationSummary {
-        ConversationSummary {
-            id: id.to_owned(),
-            title: String::new(),
-            pinned: false,
-            shared: false,
-            created_at: String::new(),
-            updated_at: updated_at.to_owned(),
-            snippet: None,
-            message_id: None,
-        }
+        ConversationSummary { id: id.to_owned(), updated_at: updated_at.to_owned(), ..ConversationSummary::default() }
     }
 
     #[test]

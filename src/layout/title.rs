@@ -21,16 +21,8 @@ mod tests {
 
     #[test]
     fn a_conversation_is_called_by_its_title() {
-        let known = ConversationSummary {
-            snippet: None,
-            message_id: None,
-            id: "1".to_owned(),
-            title: "Byzantine glass".to_owned(),
-            pinned: false,
-            shared: false,
-            created_at: String::new(),
-            updated_at: String::new(),
-        };
+        let (id, title) = ("1".to_owned(), "Byzantine glass".to_owned());
+        let known = ConversationSummary { id, title, ..ConversationSummary::default() };
         let known = std::slice::from_ref(&known);
         assert_eq!(page_title("/chat/1", known), "Byzantine glass · Tessera");
         assert_eq!(page_title("/chat/2", known), "Chat · Tessera");

@@ -117,16 +117,8 @@ mod tests {
     fn conversations_are_grouped_by_day() {
         let days = ["2026-11-22", "2026-11-21", "2026-11-15"].map(str::to_owned);
         let group = |updated_at: &str, pinned| {
-            let conversation = ConversationSummary {
-                snippet: None,
-                message_id: None,
-                id: String::new(),
-                title: String::new(),
-                pinned,
-                shared: false,
-                created_at: String::new(),
-                updated_at: updated_at.to_owned(),
-            };
+            let updated_at = updated_at.to_owned();
+            let conversation = ConversationSummary { pinned, updated_at, ..ConversationSummary::default() };
             group_of(&conversation, &days)
         };
         assert_eq!(group("2020-01-01T00:00:00Z", true), 0);

@@ -136,15 +136,14 @@ impl Draft<'_> {
     /// The first event, of as much of the context as the model takes. Where that is not known before, it is asked once more, with
     /// as much as it says that it takes, or else with half. A program's context is not cut: it gets the error.
     async fn begin(&mut self, provider: &GuardedProvider) -> Result<(ProviderEvent, TokenStream), ProviderError> {
-        let all = self.work.turns.clone();
         if self.work.must_fit {
-            return self.begin_with(provider, all).await;
+            return self.begin_with(provider, self.work.turns.clone()).await;
         }
         let output = self.work.sampling.max_output_tokens;
         let room = |window: u32| window.saturating_sub(output.min(window / 2));
-        let fitted = provider.window().and_then(|window| fit(&all, room(window)));
+        let fitted = provider.window().and_then(|window| fit(&self.work.turns, room(window)));
         self.is_shortened = fitted.is_some();
-        let turns = fitted.unwrap_or(all);
+        let turns = fitted.unwrap_or_else(|| self.work.turns.clone());
         let size = estimate_tokens(&turns);
         let (reason, window) = match self.begin_with(provider, turns).await {
             Err(ProviderError::TooLong { reason, window }) => (reason, window),
