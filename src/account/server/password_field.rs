@@ -38,42 +38,21 @@ pub fn PasswordField(
     /// What is wrong with what was entered.
     error: Option<String>,
 ) -> impl IntoView {
-    let field = if is_new {
-        view! {
-            <Field
-                id="password"
-                name="password"
-                label=t(Text::Password)
-                kind="password"
-                autocomplete
-                required=true
-                min_chars=*PASSWORD_CHARS.start()
-                max_chars=*PASSWORD_CHARS.end()
-                hint=t(Text::PasswordHint)
-                autofocus
-                error
-            />
-        }
-        .into_any()
-    } else {
-        view! {
-            <Field
-                id="password"
-                name="password"
-                label=t(Text::Password)
-                kind="password"
-                autocomplete
-                required=true
-                max_chars=*PASSWORD_CHARS.end()
-                autofocus
-                error
-            />
-        }
-        .into_any()
-    };
     view! {
         <div class="relative">
-            {field}
+            <Field
+                id="password"
+                name="password"
+                label=t(Text::Password)
+                kind="password"
+                autocomplete
+                required=true
+                nostrip:min_chars=is_new.then_some(*PASSWORD_CHARS.start())
+                max_chars=*PASSWORD_CHARS.end()
+                nostrip:hint=is_new.then(|| t(Text::PasswordHint))
+                autofocus
+                error
+            />
             <button
                 type="button"
                 class="absolute top-0 right-0 rounded-md text-sm text-accent hover:underline aria-pressed:underline"
