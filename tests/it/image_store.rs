@@ -282,6 +282,11 @@ over_every_store! {
         let ids = vec![shown, running.id, broken.id, unknown, ImageId::now_v7()];
         let known: HashSet<_> = images.known(ids.clone()).await.unwrap().into_iter().collect();
         assert_eq!(known, ids[..4].iter().copied().collect());
+        let mut prompts = images.find_prompts(user, ids.clone()).await.unwrap();
+        prompts.sort_by(|one, other| one.1.cmp(&other.1));
+        let expected = [(broken.id, "broken"), (running.id, "running"), (shown, "shown")];
+        assert_eq!(prompts, expected.map(|(id, prompt)| (id, prompt.to_owned())));
+        assert!(images.find_prompts(UserId::now_v7(), ids.clone()).await.unwrap().is_empty());
         images.forget_strays(vec![broken.id, unknown]).await.unwrap();
         let known: HashSet<_> = images.known(ids.clone()).await.unwrap().into_iter().collect();
         assert_eq!(known, ids[..2].iter().copied().collect(), "nothing is left of the others");

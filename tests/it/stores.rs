@@ -1,5 +1,7 @@
 //! The contracts of `AccountStore` and `ChatStore`.
 
+use std::collections::HashSet;
+
 use tessera::account::server::store::{StoredKey, User};
 use tessera::account::{Email, Role, Scope};
 use tessera::app::stores::Stores;
@@ -242,6 +244,12 @@ over_every_store! {
         // What belongs to somebody else is not there.
         assert!(chats.find_conversation(other, first.conversation).await.unwrap().is_none());
         assert!(chats.find_message(other, first.reply_id).await.unwrap().is_none());
+        let asked = vec![first.reply_id, MessageId::now_v7(), second.message_id];
+        let titles = chats.find_titles(user, asked.clone()).await.unwrap();
+        let of: HashSet<_> = titles.iter().map(|(message, conversation, _)| (*message, *conversation)).collect();
+        assert_eq!(of, HashSet::from([(first.reply_id, first.conversation), (second.message_id, first.conversation)]));
+        assert!(titles.iter().all(|(_, _, title)| *title == found.title), "{titles:?}");
+        assert!(chats.find_titles(other, asked).await.unwrap().is_empty());
         assert!(chats.begin_exchange(NewExchange { user: other, ..next(&first, "mine") }, 40).await.unwrap().is_none());
         for change in [titled("mine"), pinned(true), prompted("mine")] {
             assert_eq!(chats.change_conversation(other, first.conversation, change).await.unwrap(), Changed::NotFound);

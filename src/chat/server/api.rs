@@ -270,13 +270,13 @@ impl ChoiceBody {
     }
 }
 
-/// Shows another version of what was said.
+/// Switch a conversation to another version.
 ///
-/// With it comes what followed it when it was last shown. That costs nothing, and stops nothing.
+/// The messages that followed that version when it was last shown come with it. Switching is free and stops nothing.
 #[utoipa::path(post, path = "/api/conversations/{id}/versions", operation_id = "choose_version", tag = "Conversations",
-    params(("id" = Uuid, Path, description = "The conversation's id.")),
+    params(("id" = Uuid, Path, description = "ID of the conversation.")),
     request_body(content = ChoiceBody, example = json!({"messageId": "{messageId}"})),
-    responses((status = 200, description = "The conversation is that version.", body = Envelope<Nothing>)))]
+    responses((status = 200, description = "The conversation shows that version.", body = Envelope<Nothing>)))]
 async fn choose(
     State(chat): State<Chat>,
     caller: Caller,

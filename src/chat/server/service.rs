@@ -65,8 +65,7 @@ impl Chat {
     }
 }
 
-fn has(all: &[ConversationSummary], id: ConversationId) -> bool {
-    let id = id.to_string();
+fn has(all: &[ConversationSummary], id: &str) -> bool {
     all.iter().any(|known| known.id == id)
 }
 
@@ -89,7 +88,7 @@ impl Chat {
         shown: Option<ConversationId>,
     ) -> AppResult<Workspace> {
         let (available, mut listed) = self.load_list(caller.id, after).await?;
-        if let Some(shown) = shown.filter(|shown| !has(&listed.items, *shown)) {
+        if let Some(shown) = shown.filter(|shown| !has(&listed.items, &shown.to_string())) {
             let found = self.store.find_part(caller.id, shown, Part::Before(None, 0)).await?;
             listed.items.extend(found.map(|found| found.summary()));
         }
@@ -125,7 +124,7 @@ impl Chat {
             None => None,
         };
         if let Some(found) = &found
-            && !listed.items.iter().any(|known| known.id == found.id)
+            && !has(&listed.items, &found.id)
         {
             listed.items.push(found.summary());
         }

@@ -1,10 +1,11 @@
 //! What people call replies and images, where they see what they cost.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::store::{ChatStore, Part};
+use super::store::ChatStore;
 use crate::credits::server::{WorkName, WorkNames};
 use crate::images::server::store::ImageStore;
 use crate::platform::db::StoreResult;
@@ -19,14 +20,21 @@ pub struct ShownWork {
 
 #[async_trait]
 impl WorkNames for ShownWork {
-    async fn name(&self, user: UserId, kind: WorkKind, id: WorkId) -> StoreResult<Option<WorkName>> {
-        if kind == WorkKind::Image {
-            let image = self.images.find(user, id.into()).await?;
-            return Ok(image.map(|image| WorkName { name: image.prompt, href: format!("/images/{}", image.id) }));
-        }
-        let Some(reply) = self.replies.find_message(user, id.into()).await? else { return Ok(None) };
+    async fn names(&self, user: UserId, work: Vec<(WorkKind, WorkId)>) -> StoreResult<HashMap<WorkId, WorkName>> {
+        let (images, replies): (Vec<_>, Vec<_>) = work.into_iter().partition(|(kind, _)| *kind == WorkKind::Image);
+        let images = images.into_iter().map(|(_, id)| id.into()).collect();
+        let replies = replies.into_iter().map(|(_, id)| id.into()).collect();
         // What clients of `/v1` ask belongs to no conversation that is shown.
-        let conversation = self.replies.find_part(user, reply.conversation, Part::Before(None, 0)).await?;
-        Ok(conversation.map(|found| WorkName { name: found.title, href: format!("/chat/{}", found.id) }))
+        let (prompts, titles) =
+            tokio::try_join!(self.images.find_prompts(user, images), self.replies.find_titles(user, replies))?;
+        let images = prompts.into_iter().map(|(id, name)| {
+            let href = format!("/images/{id}");
+            (id.into(), WorkName { name, href })
+        });
+        let replies = titles.into_iter().map(|(id, conversation, name)| {
+            let href = format!("/chat/{conversation}");
+            (id.into(), WorkName { name, href })
+        });
+        Ok(images.chain(replies).collect())
     }
 }

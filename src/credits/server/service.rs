@@ -1,12 +1,10 @@
 //! What one can ask about credits. Holding and charging happens where the work is (`generation/hold.rs`).
 
-use futures::future::try_join_all;
-
 use super::{Credits, WorkName};
 use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, Page};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
-use crate::platform::ids::UserId;
+use crate::platform::ids::{UserId, WorkId};
 
 /// Entries of a ledger page where nothing else is asked for.
 pub const LEDGER_PAGE: usize = 25;
@@ -41,19 +39,21 @@ impl Credits {
         let open: Vec<_> = self.store.open_holds(user).await?.into_iter().map(|hold| hold.id.to_string()).collect();
         let credits = self.load_credits(user).await?;
         let ledger = self.load_ledger(user, cursor, 2 * LEDGER_PAGE).await?;
-        let named = lines_of(ledger.items, &open).into_iter().map(|entry| self.name(user, entry));
-        Ok(Dashboard { credits, activity: Page { items: try_join_all(named).await?, next_cursor: ledger.next_cursor } })
-    }
-
-    async fn name(&self, user: UserId, entry: LedgerEntry) -> AppResult<Activity> {
-        let id = entry.work_id.as_deref().and_then(|id| id.parse().ok());
-        let named = match (entry.work, id) {
-            (Some(kind), Some(id)) => self.names.name(user, kind, id).await?,
-            _ => None,
+        let lines = lines_of(ledger.items, &open);
+        let work = lines.iter().filter_map(|line| Some((line.work?, work_id(line)?))).collect();
+        let known = self.names.names(user, work).await?;
+        let name = |entry: LedgerEntry| {
+            let named = work_id(&entry).and_then(|id| known.get(&id).cloned());
+            let (name, href) = named.map_or_else(Default::default, |WorkName { name, href }| (name, href));
+            Activity { entry, name, href }
         };
-        let (name, href) = named.map_or_else(Default::default, |WorkName { name, href }| (name, href));
-        Ok(Activity { entry, name, href })
+        let items = lines.into_iter().map(name).collect();
+        Ok(Dashboard { credits, activity: Page { items, next_cursor: ledger.next_cursor } })
     }
+}
+
+fn work_id(entry: &LedgerEntry) -> Option<WorkId> {
+    entry.work_id.as_deref()?.parse().ok()
 }
 
 /// One entry for each piece of work: that of its hold while that is open, and then that of its end.

@@ -1,5 +1,7 @@
 //! What people call the work that credits were spent on. The features that do it know, and the roof says who they are.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use crate::platform::db::StoreResult;
@@ -17,6 +19,6 @@ pub struct WorkName {
 /// Names work.
 #[async_trait]
 pub trait WorkNames: Send + Sync {
-    /// The name of a user's work; `None` where it is shown nowhere.
-    async fn name(&self, user: UserId, kind: WorkKind, id: WorkId) -> StoreResult<Option<WorkName>>;
+    /// The names of a user's work; of what is shown nowhere there is none.
+    async fn names(&self, user: UserId, work: Vec<(WorkKind, WorkId)>) -> StoreResult<HashMap<WorkId, WorkName>>;
 }

@@ -224,6 +224,12 @@ pub trait ChatStore: Send + Sync {
     async fn stop_requests(&self, replies: Vec<MessageId>) -> StoreResult<Vec<MessageId>>;
     /// A message of this user.
     async fn find_message(&self, user: UserId, id: MessageId) -> StoreResult<Option<StoredReply>>;
+    /// The conversations in which these messages of the user are shown, with their titles.
+    async fn find_titles(
+        &self,
+        user: UserId,
+        messages: Vec<MessageId>,
+    ) -> StoreResult<Vec<(MessageId, ConversationId, String)>>;
     /// An image that this user sent. It goes with its message.
     async fn find_attachment(&self, user: UserId, id: AttachmentId) -> StoreResult<Option<Image>>;
     /// Bytes of all images that this user has sent; those of branches are the same.

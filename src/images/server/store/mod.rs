@@ -150,6 +150,8 @@ pub trait ImageStore: Send + Sync {
     async fn find_shown(&self, conversation: ConversationId, reply: MessageId) -> StoreResult<Option<ImageId>>;
     /// An image of this user.
     async fn find(&self, user: UserId, id: ImageId) -> StoreResult<Option<Image>>;
+    /// The prompts of those of these images of the user that are there.
+    async fn find_prompts(&self, user: UserId, ids: Vec<ImageId>) -> StoreResult<Vec<(ImageId, String)>>;
     /// Bytes of all files of a user's images.
     async fn bytes(&self, user: UserId) -> StoreResult<u64>;
     /// The ids of the images next to it that can be shown: the newer, the older.

@@ -20,6 +20,44 @@ impl MongoChatStore {
         self.find_one(doc! { "_id": to_bson(id), "user": to_bson(user) }).await
     }
 
+    /// The conversations in which messages are shown. Those of a hidden one have none.
+    pub(super) async fn titles_of(
+        &self,
+        user: UserId,
+        messages: Vec<MessageId>,
+    ) -> StoreResult<Vec<(MessageId, ConversationId, String)>> {
+        #[derive(Deserialize)]
+        struct Place {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+            conversation: bson::Uuid,
+        }
+        #[derive(Deserialize)]
+        struct Titled {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+            title: String,
+        }
+        let ids: Vec<_> = messages.into_iter().map(to_bson).collect();
+        let places = self.messages.clone_with_type::<Place>();
+        let conversations = self.conversations.clone_with_type::<Titled>();
+        run(async move {
+            let own = doc! { "_id": { "$in": ids }, "user": to_bson(user) };
+            let places = places.find(own).projection(doc! { "conversation": 1 }).await?;
+            let places: Vec<Place> = places.try_collect().await?;
+            let of: Vec<_> = places.iter().map(|place| place.conversation).collect();
+            let own = doc! { "_id": { "$in": of }, "user": to_bson(user) };
+            let titled = conversations.find(own).projection(doc! { "title": 1 }).await?;
+            let titled: Vec<Titled> = titled.try_collect().await?;
+            let title = |place: Place| {
+                let shown = titled.iter().find(|shown| shown.id == place.conversation)?;
+                Some((from_bson(place.id), from_bson(shown.id), shown.title.clone()))
+            };
+            Ok(places.into_iter().filter_map(title).collect())
+        })
+        .await
+    }
+
     pub(super) async fn find_one(&self, filter: Document) -> StoreResult<Option<StoredConversation>> {
         let conversations = self.conversations.clone();
         run(async move { conversations.find_one(filter).await }).await

@@ -240,6 +240,14 @@ impl ChatStore for MongoChatStore {
         Ok(Some(StoredReply { conversation: from_bson(found.conversation), message: found.read()? }))
     }
 
+    async fn find_titles(
+        &self,
+        user: UserId,
+        messages: Vec<MessageId>,
+    ) -> StoreResult<Vec<(MessageId, ConversationId, String)>> {
+        self.titles_of(user, messages).await
+    }
+
     async fn find_attachment(&self, user: UserId, id: AttachmentId) -> StoreResult<Option<Image>> {
         self.find_image(user, id).await
     }

@@ -165,6 +165,29 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
+    async fn find_titles(
+        &self,
+        user: UserId,
+        messages: Vec<MessageId>,
+    ) -> StoreResult<Vec<(MessageId, ConversationId, String)>> {
+        self.db
+            .read(move |connection| {
+                let mut shown = connection.prepare_cached(
+                    "SELECT c.id, c.title FROM messages m JOIN conversations c ON c.id = m.conversation_id
+                     WHERE m.id = ?1 AND c.user_id = ?2 AND c.hidden = 0",
+                )?;
+                let mut found = Vec::new();
+                for message in messages {
+                    let mut rows = shown.query(params![message, user])?;
+                    if let Some(row) = rows.next()? {
+                        found.push((message, row.get(0)?, row.get(1)?));
+                    }
+                }
+                Ok(found)
+            })
+            .await
+    }
+
     async fn find_attachment(&self, user: UserId, id: AttachmentId) -> StoreResult<Option<Image>> {
         self.db
             .read(move |connection| {

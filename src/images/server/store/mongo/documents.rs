@@ -63,6 +63,14 @@ pub(super) struct IdOnly {
     pub id: bson::Uuid,
 }
 
+/// The prompt of an image alone.
+#[derive(Deserialize)]
+pub(super) struct Prompted {
+    #[serde(rename = "_id")]
+    pub id: bson::Uuid,
+    pub prompt: String,
+}
+
 /// The place of an image alone.
 #[derive(Deserialize)]
 pub(super) struct Place {

@@ -9,7 +9,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, doc};
 use serde::Deserialize;
 
-use self::documents::{DELETED, IdOnly, StoredImage};
+use self::documents::{DELETED, IdOnly, Prompted, StoredImage};
 use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, Stray};
 use crate::credits::Page;
 use crate::images::{Image, ImageStatus};
@@ -217,6 +217,17 @@ impl ImageStore for MongoImageStore {
         let images = self.images.clone();
         let of = doc! { "_id": to_bson(id), "user": to_bson(user) };
         run(async move { images.find_one(of).await }).await?.map(StoredImage::read).transpose()
+    }
+
+    async fn find_prompts(&self, user: UserId, ids: Vec<ImageId>) -> StoreResult<Vec<(ImageId, String)>> {
+        let images = self.images.clone_with_type::<Prompted>();
+        let of = doc! { "_id": { "$in": bson_ids(&ids) }, "user": to_bson(user), "state": { "$ne": DELETED } };
+        run(async move {
+            let found = images.find(of).projection(doc! { "prompt": 1 }).await?;
+            let found: Vec<Prompted> = found.try_collect().await?;
+            Ok(found.into_iter().map(|found| (from_bson(found.id), found.prompt)).collect())
+        })
+        .await
     }
 
     async fn bytes(&self, user: UserId) -> StoreResult<u64> {

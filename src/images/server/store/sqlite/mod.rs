@@ -161,6 +161,24 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
+    async fn find_prompts(&self, user: UserId, ids: Vec<ImageId>) -> StoreResult<Vec<(ImageId, String)>> {
+        self.db
+            .read(move |connection| {
+                let mut there = connection.prepare_cached(
+                    "SELECT prompt FROM images WHERE id = ?1 AND user_id = ?2 AND state <> 'deleted'",
+                )?;
+                let mut found = Vec::new();
+                for id in ids {
+                    let mut rows = there.query(params![id, user])?;
+                    if let Some(row) = rows.next()? {
+                        found.push((id, row.get(0)?));
+                    }
+                }
+                Ok(found)
+            })
+            .await
+    }
+
     async fn bytes(&self, user: UserId) -> StoreResult<u64> {
         self.db
             .read(move |connection| {
