@@ -1,5 +1,6 @@
 //! The cellar: what every feature stands on and what knows none of them. Databases, Redis, cache, limits, jobs, HTTP.
 
+pub mod amount;
 pub mod browser;
 pub mod error;
 pub mod image_type;

@@ -1,5 +1,6 @@
 //! Databases: how the adapters of the features reach them, and what can go wrong on the way.
 
+mod amounts;
 mod clock;
 mod config;
 pub mod mongo;
