@@ -12,7 +12,7 @@ use tessera::account;
 use tessera::app::config::Config;
 use tessera::app::state::AppState;
 use tessera::app::stores::Stores;
-use tessera::app::{backup, health, serve};
+use tessera::app::{backup, health, prices, serve};
 use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
 use tessera::platform::db::now_millis;
 use tessera::platform::redact::redacted;
@@ -52,10 +52,29 @@ enum Command {
     /// Load a model and say on one line why it cannot be used, if it cannot. A server does so before it loads one.
     #[command(name = PROBE_COMMAND, hide = true)]
     ProbeModel { file: PathBuf },
+    /// Show what each model costs.
+    Prices {
+        #[command(subcommand)]
+        command: Option<PricesCommand>,
+    },
     /// Manage admins.
     Admin {
         #[command(subcommand)]
         command: AdminCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum PricesCommand {
+    /// Compare list prices with a catalogue, that of models.dev or that of `LiteLLM`.
+    Import {
+        file: PathBuf,
+        /// Change the list prices in the file of prices.
+        #[arg(long)]
+        write: bool,
+        /// Whose prices are meant, as the catalogue calls them, where several sell a model.
+        #[arg(long, value_name = "NAME")]
+        provider: Option<String>,
     },
 }
 
@@ -117,6 +136,10 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
         Some(Command::Audit) => audit(&config).await,
         Some(Command::Backup { file }) => backup::backup(&config, &file).map(|line| done(&line)),
         Some(Command::Restore { file, force }) => backup::restore(&config, &file, force).map(|line| done(&line)),
+        Some(Command::Prices { command: None }) => prices::show(&config).map(|table| done(&table)),
+        Some(Command::Prices { command: Some(PricesCommand::Import { file, write, provider }) }) => {
+            prices::import(&config, &file, write, provider.as_deref()).map(|text| done(&text))
+        }
         Some(Command::Admin { command: AdminCommand::Grant { email } }) => {
             let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
             account::server::service::grant_admin(stores.accounts.as_ref(), &email)

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
 use super::state::AppState;
 use crate::chat::server::recovery::ReplyRecovery;
-use crate::generation::KEYS_LIVE;
+use crate::credits::server::prices::{PriceBook, Reload};
 use crate::generation::recovery::{
     HEED_STOPS_EVERY, RENEW_EVERY, Recover, Recoverers, SWEEP_EVERY, Sweeper, heed_stops, renew_leases,
 };
+use crate::generation::{KEYS_LIVE, Metrics};
 use crate::images::server::garbage;
 use crate::images::server::recovery::ImageRecovery;
 use crate::platform::db::StoreResult;
-use crate::platform::error::AppResult;
+use crate::platform::error::{AppError, AppResult};
 use crate::platform::tasks::{every, keep};
 use crate::platform::work_kind::WorkKind;
 use crate::usage;
@@ -25,6 +26,8 @@ use crate::usage;
 /// A search indexes what is new by itself, so this is for the rest.
 const INDEX_EVERY: Duration = Duration::from_secs(2);
 const INDEX_PAUSE: Duration = Duration::from_millis(20);
+/// How soon a change of the prices holds.
+const PRICES_EVERY: Duration = Duration::from_secs(2);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
 const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
@@ -62,6 +65,8 @@ pub async fn run(state: AppState) {
             Ok(())
         }
     }));
+    let (prices, metrics) = (state.credits.prices.clone(), state.generation.metrics.clone());
+    timers.spawn(every("prices", PRICES_EVERY, move || reload_prices(prices.clone(), metrics.clone())));
     timers.spawn(every("housekeeping", HOUSEKEEPING_EVERY, move || {
         let state = state.clone();
         async move { keep_house(&state).await }
@@ -76,6 +81,26 @@ fn recovery_of(state: &AppState, kind: WorkKind) -> Arc<dyn Recover> {
         WorkKind::Chat => Arc::new(ReplyRecovery::new(state.chat.clone())),
         WorkKind::Image => Arc::new(ImageRecovery::new(state.images.clone())),
     }
+}
+
+/// Takes the prices of a file that has changed, or says why not.
+async fn reload_prices(prices: PriceBook, metrics: Metrics) -> AppResult<()> {
+    // A disk may be slow, and one of the network may not answer.
+    let (looked, book) = (spawn_blocking(move || (prices.reload(), prices)).await).map_err(|_| AppError::Internal)?;
+    match looked {
+        Reload::Unchanged => {}
+        Reload::Loaded => {
+            tracing::info!(file = %book.source().path.display(), "the prices have changed");
+            metrics.prices_reloaded(true);
+        }
+        Reload::Refused(problems) => {
+            for problem in problems {
+                tracing::error!(problem, "the prices stay as they were");
+            }
+            metrics.prices_reloaded(false);
+        }
+    }
+    Ok(())
 }
 
 async fn keep_house(state: &AppState) -> AppResult<()> {

@@ -7,8 +7,10 @@ use secrecy::SecretString;
 use super::metrics::MetricsConfig;
 use crate::account::server::config::AccountsConfig;
 use crate::chat::server::config::ChatConfig;
-use crate::credits::server::config::CreditsConfig;
+use crate::chat::server::providers::PROVIDERS as CHAT_PROVIDERS;
+use crate::credits::server::config::{CreditsConfig, PricesConfig};
 use crate::images::server::config::ImagesConfig;
+use crate::images::server::providers::PROVIDERS as IMAGE_PROVIDERS;
 use crate::platform::config::Reader;
 use crate::platform::db::DatabaseConfig;
 use crate::platform::http::config::HttpConfig;
@@ -25,6 +27,7 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
+    pub prices: PricesConfig,
     pub chat: ChatConfig,
     pub images: ImagesConfig,
     pub usage: UsageConfig,
@@ -73,21 +76,33 @@ impl Config {
         let site = SiteConfig::read(&mut reader);
         let chat = ChatConfig::read(&mut reader, &site);
         let images = ImagesConfig::read(&mut reader, &site);
+        let usage = UsageConfig::read(&mut reader);
+        let prices = PricesConfig::read(&mut reader, &usage.prices, provider_names());
         let config = Self {
             site,
             http: HttpConfig::read(&mut reader),
             database: DatabaseConfig::read(&mut reader),
             accounts: AccountsConfig::read(&mut reader),
             credits: CreditsConfig::read(&mut reader),
+            prices,
             chat,
             images,
-            usage: UsageConfig::read(&mut reader),
+            usage,
             metrics: MetricsConfig { token: reader.text("METRICS_TOKEN").map(SecretString::from) },
             redis: RedisConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
         };
         reader.finish(config)
     }
+}
+
+/// Every provider of this version, for replies and for images.
+fn provider_names() -> Vec<&'static str> {
+    let mut names: Vec<_> = CHAT_PROVIDERS.iter().map(|row| row.name).collect();
+    names.extend(IMAGE_PROVIDERS.iter().map(|row| row.name));
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 #[cfg(test)]

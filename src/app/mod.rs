@@ -8,6 +8,7 @@ pub mod discovery;
 pub mod features;
 pub mod health;
 pub mod metrics;
+pub mod prices;
 pub mod router;
 pub mod security;
 pub mod serve;

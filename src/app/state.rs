@@ -161,7 +161,12 @@ impl AppState {
         });
         let names = Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() });
         Self(Arc::new(Shared {
-            credits: Credits { store: stores.credits.clone(), config: config.credits, names },
+            credits: Credits {
+                store: stores.credits.clone(),
+                config: config.credits,
+                prices: config.prices.book(),
+                names,
+            },
             landing: Landing::new(site.clone(), config.credits),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             config,

@@ -61,6 +61,11 @@ struct ResultLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     kind: &'static str,
 }
@@ -94,6 +99,7 @@ struct Counters {
     image_fallbacks: Family<ResultLabels, Counter>,
     lookups: Family<ResultLabels, Counter>,
     credit_moves: Family<KindLabels, Counter>,
+    prices_reloads: Family<OutcomeLabels, Counter>,
     jobs: Gauge,
     lost_records: Counter<u64, AtomicU64>,
     recovery_failures: Counter,
@@ -121,6 +127,7 @@ impl Default for Counters {
             image_fallbacks: Family::default(),
             lookups: Family::default(),
             credit_moves: Family::default(),
+            prices_reloads: Family::default(),
             jobs: Gauge::default(),
             lost_records: Counter::default(),
             recovery_failures: Counter::default(),
@@ -173,6 +180,11 @@ impl Counters {
         registry.register("image_fallbacks", fallbacks, self.image_fallbacks.clone());
         registry.register("chat_cache_lookups", "Questions that were looked up", self.lookups.clone());
         registry.register("credit_moves", "Holds, and how they ended", self.credit_moves.clone());
+        registry.register(
+            "prices_reloads",
+            "Times that the file of prices had changed, and whether it was taken",
+            self.prices_reloads.clone(),
+        );
         registry.register("jobs_running", "Replies and images that are being made", self.jobs.clone());
         registry.register("usage_records_lost", "Attempts that could not be recorded", self.lost_records.clone());
         registry.register(
@@ -259,6 +271,12 @@ impl Metrics {
     pub fn hold_ended(&self, end: HoldEnd) {
         let kind = if end == HoldEnd::Settle { "settle" } else { "release" };
         self.0.credit_moves.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// The file of prices had changed, and its prices hold now or are wrong.
+    pub fn prices_reloaded(&self, is_taken: bool) {
+        let outcome = if is_taken { "loaded" } else { "refused" };
+        self.0.prices_reloads.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// A hold of work that was cut off could not be ended, and will be tried again.

@@ -55,6 +55,7 @@ mod official_clients;
 mod openai_images;
 mod outages;
 mod pages;
+mod prices;
 mod program;
 mod providers;
 mod proxy;

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod config;
 pub mod page;
+pub mod prices;
 pub mod service;
 pub mod store;
 mod work_names;
@@ -10,6 +11,7 @@ mod work_names;
 use std::sync::Arc;
 
 use self::config::CreditsConfig;
+use self::prices::PriceBook;
 use self::store::CreditStore;
 pub use self::work_names::{WorkName, WorkNames};
 
@@ -18,6 +20,8 @@ pub use self::work_names::{WorkName, WorkNames};
 pub struct Credits {
     pub store: Arc<dyn CreditStore>,
     pub config: CreditsConfig,
+    /// What each model costs.
+    pub prices: PriceBook,
     /// What work is called.
     pub names: Arc<dyn WorkNames>,
 }

@@ -120,7 +120,8 @@ impl PriceTable {
 }
 
 /// How well a row's name fits a model's; `None`: not at all.
-fn exactness(name: &str, model: &str) -> Option<(u8, usize)> {
+#[must_use]
+pub fn exactness(name: &str, model: &str) -> Option<(u8, usize)> {
     if let Some(start) = name.strip_suffix('*') {
         return model.starts_with(start).then_some((0, start.len()));
     }
