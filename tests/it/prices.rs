@@ -41,7 +41,7 @@ fn a_wrong_file_stops_the_start_with_a_line_for_each_problem() {
         let told = stderr(&output);
         assert_eq!(told.lines().count(), 3, "{told}");
         assert!(told.contains("tessera: PRICES_FILE: prices.toml:2: chat: flat: 0 is not"), "{told}");
-        assert!(told.contains("tessera: PRICES_FILE: prices.toml:4: model \"a\": has no price"), "{told}");
+        assert!(told.contains("tessera: PRICES_FILE: prices.toml:3: model \"a\": has no price"), "{told}");
     }
     let output = tessera(&folder, &["prices"], &[("PRICES_FILE", "mine.toml")]);
     assert_eq!(stderr(&output), "tessera: PRICES_FILE: mine.toml: is not there\n");

@@ -129,9 +129,12 @@ pub fn exactness(name: &str, model: &str) -> Option<(u8, usize)> {
     if version.is_empty() {
         return Some((2, name.len()));
     }
-    let is_dated = version
-        .strip_prefix('-')
-        .is_some_and(|date| date == "latest" || date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
+    // `-2026-03-17`, `-0613`, `-001`; but `-5` after `claude-sonnet-4` is another model.
+    let is_date = |date: &str| {
+        let digits = date.split('-').next().unwrap_or_default().len();
+        digits >= 3 && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+    };
+    let is_dated = version.strip_prefix('-').is_some_and(|date| date == "latest" || is_date(date));
     is_dated.then_some((1, name.len()))
 }
 
@@ -198,6 +201,12 @@ mod tests {
         assert_eq!(table.find("gpt-5.4-mini-2026-03-17", 1), price(1_000_000, 2_000_000));
         assert_eq!(table.find("gpt-5.4", 1), price(2_500_000, 15_000_000));
         assert_eq!(table.find("gpt-5.4-maxi", 1), None, "another model is not a version");
+        for other in ["gpt-5.4-5", "gpt-5.4-4-8", "gpt-5.4-10", "gpt-5.4-"] {
+            assert_eq!(table.find(other, 1), None, "{other} is a model of its own");
+        }
+        for dated in ["gpt-5.4-001", "gpt-5.4-0613", "gpt-5.4-20260317", "gpt-5.4-latest"] {
+            assert_eq!(table.find(dated, 1), table.find("gpt-5.4", 1), "{dated}");
+        }
         assert_eq!(table.find("llama-2", 1), price(0, 0));
         assert_eq!(table.find("llama-3.3-70b", 1), price(100_000, 200_000));
         assert_eq!(table.find("fake-model", 1), None);

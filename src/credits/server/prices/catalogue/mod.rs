@@ -15,7 +15,7 @@ use crate::usage::server::prices::exactness;
 type Object = BTreeMap<String, Box<RawValue>>;
 
 /// Who sells models of their own: their price is the list price, and not that of who sells them on.
-const MAKERS: [&str; 20] = [
+const MAKERS: [&str; 18] = [
     "openai",
     "google",
     "gemini",
@@ -25,8 +25,6 @@ const MAKERS: [&str; 20] = [
     "mistral",
     "moonshotai",
     "moonshot",
-    "alibaba",
-    "dashscope",
     "zhipuai",
     "zai",
     "minimax",
@@ -34,8 +32,9 @@ const MAKERS: [&str; 20] = [
     "cohere_chat",
     "llama",
     "meta_llama",
-    "perplexity",
-    "amazon-bedrock",
+    // They sell those of others too.
+    "alibaba",
+    "dashscope",
 ];
 
 /// A catalogue of what providers take.
