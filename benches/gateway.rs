@@ -44,6 +44,7 @@ use tessera::app::stores::Stores;
 use tessera::chat::MessageState;
 use tessera::chat::server::store::{FinishedReply, NewExchange};
 use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
+use tessera::platform::amount::Amount;
 use tessera::platform::ids::{ConversationId, MessageId, UserId, WorkId};
 use uuid::Uuid;
 
@@ -241,12 +242,17 @@ async fn write_reply(stores: &Stores, user: UserId) -> f64 {
     let (message_id, id) = (MessageId::now_v7(), WorkId::now_v7());
     let hold = NewHold {
         id,
+        owner: user.into(),
         user,
         kind: WorkKind::Chat,
-        amount: 1,
+        amount: Amount::credits(1),
+        least: Amount::credits(1),
+        ceiling: Amount::credits(1),
+        price_version: String::new(),
         request_id: "bench".into(),
         idempotency: None,
         key: None,
+        limits: Vec::new(),
         lease_until: i64::MAX,
     };
     let taken = hold.held();
@@ -274,15 +280,15 @@ async fn write_reply(stores: &Stores, user: UserId) -> f64 {
         fallback_from: None,
         cached: false,
         cut: false,
-        credits: 1,
+        credits: Amount::credits(1),
         error_code: None,
         usage: None,
     };
     let begun = Instant::now();
-    assert!(matches!(stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
+    assert!(matches!(stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held { .. }));
     stores.chats.begin_exchange(exchange, 0).await.unwrap().unwrap();
     assert!(stores.chats.finish_reply(reply).await.unwrap());
-    stores.credits.end_hold(&taken, HoldEnd::Settle, None).await.unwrap();
+    stores.credits.end_hold(&taken, HoldEnd::Settle(Amount::MAX), None).await.unwrap();
     begun.elapsed().as_secs_f64() * 1e6
 }
 

@@ -17,6 +17,7 @@ use tessera::images::server::picture::{Picture, Provenance, develop};
 use tessera::images::server::providers::{ImageOrder, ImageProvider, SketchProvider, Source, Step};
 use tessera::images::server::store::{FinishedImage, MadeImage, NewImage};
 use tessera::images::{AspectRatio, ImageStatus};
+use tessera::platform::amount::Amount;
 use tessera::platform::ids::{ImageId, RunId, UserId};
 use tower::ServiceExt;
 
@@ -139,7 +140,7 @@ async fn gallery(count: usize) -> [f64; 4] {
             width,
             height,
             placeholder: format!("data:image/webp;base64,{}", "A".repeat(180)),
-            credits: 2,
+            credits: Amount::credits(2),
             bytes: 1_500_000,
         };
         let finished = FinishedImage {

@@ -28,6 +28,7 @@ use tessera::app::config::Config;
 use tessera::app::stores::Stores;
 use tessera::chat::server::store::NewExchange;
 use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
+use tessera::platform::amount::Amount;
 use tessera::platform::ids::{ConversationId, MessageId, UserId, WorkId};
 
 const PAGES: [&str; 3] = ["/chat", "/dashboard", "/api/credits/ledger?limit=100"];
@@ -184,7 +185,7 @@ async fn add_user(stores: &Stores) -> UserId {
 
 /// So many entries besides the welcome.
 async fn spend(stores: &Stores, user: UserId, entries: usize) {
-    stores.credits.balance(user, "bench").await.unwrap();
+    stores.credits.balance(user.into(), "bench").await.unwrap();
     let mut open = None;
     for _ in 0..entries {
         if let Some(hold) = open.take() {
@@ -193,16 +194,21 @@ async fn spend(stores: &Stores, user: UserId, entries: usize) {
         }
         let hold = NewHold {
             id: WorkId::now_v7(),
+            owner: user.into(),
             user,
             kind: WorkKind::Chat,
-            amount: 1,
+            amount: Amount::credits(1),
+            least: Amount::credits(1),
+            ceiling: Amount::credits(1),
+            price_version: String::new(),
             request_id: "bench".into(),
             idempotency: None,
             key: None,
+            limits: Vec::new(),
             lease_until: i64::MAX,
         };
         open = Some(hold.held());
-        assert!(matches!(stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
+        assert!(matches!(stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held { .. }));
     }
 }
 

@@ -26,6 +26,7 @@ use reqwest::header::{ACCEPT_ENCODING, COOKIE, SET_COOKIE};
 use serde_json::json;
 use tempfile::TempDir;
 use tessera::credits::server::store::{CreditStore, HoldEnd, HoldOutcome, NewHold, SqliteCreditStore, WorkKind};
+use tessera::platform::amount::Amount;
 use tessera::platform::db::sqlite::Sqlite;
 use tessera::platform::ids::{UserId, WorkId};
 
@@ -215,24 +216,29 @@ async fn round_trips(http: &Client, concurrency: usize, rounds: usize, url: &str
 async fn ledger_millis(concurrency: usize, rounds: usize) -> f64 {
     let data = TempDir::new().unwrap();
     let db = Sqlite::open(&data.path().join("bench.db")).unwrap();
-    let store = Arc::new(SqliteCreditStore::new(db, i64::MAX / 4));
+    let store = Arc::new(SqliteCreditStore::new(db, Amount::MAX));
     let user = UserId::now_v7();
     median_millis(concurrency, rounds, move || {
         let (store, id) = (store.clone(), WorkId::now_v7());
         let hold = NewHold {
             id,
+            owner: user.into(),
             user,
             kind: WorkKind::Chat,
-            amount: 1,
+            amount: Amount::credits(1),
+            least: Amount::credits(1),
+            ceiling: Amount::credits(1),
+            price_version: String::new(),
             request_id: "bench".into(),
             idempotency: None,
             key: None,
+            limits: Vec::new(),
             lease_until: i64::MAX,
         };
         let taken = hold.held();
         async move {
-            assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
-            store.end_hold(&taken, HoldEnd::Settle, None).await.unwrap();
+            assert!(matches!(store.hold(hold).await.unwrap(), HoldOutcome::Held { .. }));
+            store.end_hold(&taken, HoldEnd::Settle(Amount::MAX), None).await.unwrap();
         }
     })
     .await

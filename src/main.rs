@@ -167,7 +167,7 @@ async fn audit(config: &Config) -> Result<ExitCode, String> {
     let stores = Stores::open(config).await.map_err(|error| error.to_string())?;
     let report = stores.credits.audit().await.map_err(|error| error.to_string())?;
     for drift in &report.drifts {
-        print(&format!("account {}: {}\n", drift.user, drift.problem));
+        print(&format!("account {}: {}\n", drift.owner, drift.problem));
     }
     let verdict = if report.drifts.is_empty() { "clean".to_owned() } else { format!("{} drifts", report.drifts.len()) };
     let age = |at: i64| format!(" (the oldest {} s)", (now_millis() - at) / 1000);

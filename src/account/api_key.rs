@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::platform::amount::Amount;
+
 /// Most keys of one user.
 pub const MAX_API_KEYS: usize = 20;
 /// Most characters of a key's name.
@@ -9,7 +11,7 @@ pub const MAX_KEY_NAME_CHARS: usize = 60;
 /// Most requests a minute that a key can be limited to. The user's own limit holds as well.
 pub const MAX_KEY_PER_MINUTE: u32 = 1000;
 /// Largest budget of a key, in credits.
-pub const MAX_KEY_BUDGET: i64 = 1_000_000_000;
+pub const MAX_KEY_BUDGET: Amount = Amount::MAX;
 
 /// Most days that a key can be made for.
 pub const MAX_KEY_DAYS: u32 = 3650;
@@ -60,9 +62,9 @@ pub struct ApiKey {
     /// Requests a minute; without it, as many as the user may send.
     pub per_minute: Option<u32>,
     /// Credits that it may spend in all; without it, there is no other limit than the user's balance.
-    pub budget: Option<i64>,
+    pub budget: Option<Amount>,
     /// Credits that it has spent or holds.
-    pub spent: i64,
+    pub spent: Amount,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// RFC 3339, UTC: from then on it opens nothing; without it, it does until it is revoked.
@@ -95,6 +97,8 @@ pub struct AccountData {
     pub base_url: String,
     /// How much room the images take that were shown to models, and how much there is: for people.
     pub images: String,
+    /// What may be spent in a time, and the form for it: HTML.
+    pub budgets: String,
     /// The key that was just made: shown this once.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub new_key: Option<String>,
@@ -164,7 +168,7 @@ pub struct ApiKeyRequest {
     pub per_minute: Option<u32>,
     /// Credits that it may spend in all.
     #[serde(default)]
-    pub budget: Option<i64>,
+    pub budget: Option<Amount>,
     /// What it may do; without it, everything but making keys.
     #[serde(default)]
     pub scopes: Option<Vec<Scope>>,

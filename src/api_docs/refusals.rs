@@ -9,6 +9,7 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::openai_api::V1Error;
+use crate::platform::amount::Amount;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::Failure;
 
@@ -50,8 +51,8 @@ fn errors() -> [AppError; 24] {
         AppError::invalid("message", "Write a message of 1 to 1000 characters."),
         AppError::Unauthenticated,
         AppError::InvalidCredentials,
-        AppError::InsufficientCredits { needed: 1, available: 0 },
-        AppError::OverBudget { needed: 1, available: 0 },
+        AppError::InsufficientCredits { needed: Amount::credits(1), available: Amount::ZERO },
+        AppError::OverBudget { needed: Amount::credits(1), available: Amount::ZERO },
         AppError::Forbidden,
         AppError::MissingScope("spend".to_owned()),
         AppError::NotFound,

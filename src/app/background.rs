@@ -32,6 +32,9 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
 const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
 
+/// Accounts whose credits expire in one go of the housekeeping.
+const EXPIRED_AT_A_TIME: usize = 10_000;
+
 /// Renews and sweeps until the server has ended.
 pub async fn run(state: AppState) {
     let recoverers: Recoverers = WorkKind::ALL.into_iter().map(|kind| (kind, recovery_of(&state, kind))).collect();
@@ -115,6 +118,8 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.chats.forget_hidden(before).await,
         state.stores.chats.forget_unshown(now - millis(UNSHOWN_AFTER)).await,
         state.stores.credits.forget_keys(before).await,
+        // Whoever uses an account ends what has expired in it; this is for those that nobody uses.
+        state.stores.credits.expire_lots(now, EXPIRED_AT_A_TIME).await.map(drop),
     ];
     Ok(kept.into_iter().collect::<StoreResult<()>>()?)
 }

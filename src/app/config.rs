@@ -107,6 +107,7 @@ fn provider_names() -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use crate::platform::amount::Amount;
     use std::time::Duration;
 
     use super::*;
@@ -123,7 +124,7 @@ mod tests {
     fn nothing_at_all_is_needed() {
         let config = read(&[]).unwrap();
         assert_eq!(config.site.addr.to_string(), "127.0.0.1:3000");
-        assert_eq!((config.credits.free, config.credits.chat), (10, 1));
+        assert_eq!((config.credits.free, config.credits.chat), (Amount::credits(10), Amount::credits(1)));
         assert_eq!(chat_providers(&config), ["local"]);
         assert_eq!(config.chat.timeout, Duration::from_secs(30));
         assert!(!config.site.is_https());

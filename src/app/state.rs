@@ -134,10 +134,11 @@ impl AppState {
             limiter,
             shutdown: CancellationToken::new(),
         });
+        let prices = config.prices.book();
         let images = Images::new(ImagesParts {
             site: site.clone(),
             config: config.images.clone(),
-            price: config.credits.image,
+            prices: prices.clone(),
             max_prompt_chars: config.chat.max_message_chars,
             store: stores.images.clone(),
             providers: image_providers.into_iter().map(GuardedImageProvider::new).map(Arc::new).collect(),
@@ -161,12 +162,7 @@ impl AppState {
         });
         let names = Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() });
         Self(Arc::new(Shared {
-            credits: Credits {
-                store: stores.credits.clone(),
-                config: config.credits,
-                prices: config.prices.book(),
-                names,
-            },
+            credits: Credits { store: stores.credits.clone(), config: config.credits, prices, names },
             landing: Landing::new(site.clone(), config.credits),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             config,

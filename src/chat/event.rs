@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Usage;
 use super::types::is_false;
+use crate::platform::amount::Amount;
 use crate::platform::browser::json::read_json;
 
 /// An event of a reply, sent as `text/event-stream` under its name; `data` is JSON. Each has an `id`, which
@@ -76,7 +77,7 @@ pub struct StartEvent {
     pub provider: String,
     pub model: String,
     /// What is on hold for it.
-    pub credits: i64,
+    pub credits: Amount,
 }
 
 /// The text goes on.
@@ -119,9 +120,9 @@ pub struct DoneEvent {
     /// It ended because it was as long as an answer may be.
     #[serde(skip_serializing_if = "is_false", default)]
     pub cut: bool,
-    pub remaining_credits: i64,
+    pub remaining_credits: Amount,
     /// What was charged.
-    pub credits: i64,
+    pub credits: Amount,
     pub usage: Option<Usage>,
 }
 
@@ -152,7 +153,7 @@ mod tests {
                 conversation_id: "c".to_owned(),
                 provider: "p".to_owned(),
                 model: "o".to_owned(),
-                credits: 1,
+                credits: Amount::credits(1),
             }),
             ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
             ChatEvent::Shortened(ShortenedEvent::default()),
@@ -162,8 +163,8 @@ mod tests {
                 reply: None,
                 cached: true,
                 cut: false,
-                remaining_credits: 9,
-                credits: 0,
+                remaining_credits: Amount::from_micros(9_250_000),
+                credits: Amount::ZERO,
                 usage,
             }),
             ChatEvent::Error(ErrorEvent {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::platform::amount::Amount;
+
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -92,7 +94,7 @@ pub struct Message {
     pub versions: Vec<String>,
     pub state: MessageState,
     /// What was charged. 0 for the user's own message.
-    pub credits: i64,
+    pub credits: Amount,
     pub cached: bool,
     /// It ended because it was as long as an answer may be.
     #[serde(skip_serializing_if = "is_false", default)]
@@ -203,7 +205,7 @@ impl Conversation {
 #[serde(rename_all = "camelCase")]
 pub struct Overview {
     /// Credits that can be spent.
-    pub available: i64,
+    pub available: Amount,
     /// The pinned ones, then the newest, then the one you named if it is not among them.
     pub conversations: Vec<ConversationSummary>,
     /// Pass it as `cursor` to `/api/conversations?pinned=false` to get older ones.
@@ -291,9 +293,9 @@ pub struct ChatRequest<Image = String> {
 pub struct ChatAnswer {
     /// Markdown.
     pub reply: String,
-    pub remaining_credits: i64,
+    pub remaining_credits: Amount,
     /// What was charged.
-    pub credits: i64,
+    pub credits: Amount,
     /// The same was asked before: then it costs nothing.
     pub cached: bool,
     /// Another provider than the first in order answered.
@@ -316,7 +318,7 @@ pub struct ProviderInfo {
     /// How many tokens question, context and answer may have together, where that is known.
     pub context_tokens: Option<u32>,
     /// Price of a reply, in credits.
-    pub credits: i64,
+    pub credits: Amount,
     /// Why it cannot answer now, for people; `None` when it can.
     pub problem: Option<String>,
     /// Whether it takes images.
@@ -363,9 +365,9 @@ pub const PROVIDER_COOKIE: &str = "provider";
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
     pub profile: crate::account::Profile,
-    pub available: i64,
+    pub available: Amount,
     /// Price of a reply, in credits.
-    pub chat_credits: i64,
+    pub chat_credits: Amount,
     /// Most characters of a message.
     pub max_message_chars: usize,
     /// In the order in which they are asked. Only for the HTML: the page asks for them when somebody wants to pick one.

@@ -1,19 +1,20 @@
-//! What others see of an account's credits. Amounts are whole credits.
+//! What others see of an account's credits.
 
 use serde::{Deserialize, Serialize};
 
 use crate::i18n::{Text, t};
+use crate::platform::amount::Amount;
 use crate::platform::work_kind::WorkKind;
 
-/// An account at one moment. `sum(ledger) = available + held - debt` holds at every moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// An account at one moment. `sum(ledger) = sum(lots) = available + held - debt` holds at every moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Balance {
     /// What can be spent.
-    pub available: i64,
+    pub available: Amount,
     /// What is put aside for running work.
-    pub held: i64,
+    pub held: Amount,
     /// What a refund took that was already spent.
-    pub debt: i64,
+    pub debt: Amount,
 }
 
 /// What an account has.
@@ -21,13 +22,115 @@ pub struct Balance {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Credits {
     /// What can be spent.
-    pub available: i64,
+    pub available: Amount,
     /// What is put aside for running work.
-    pub held: i64,
+    pub held: Amount,
     /// What a refund took that was already spent.
-    pub debt: i64,
+    pub debt: Amount,
     /// `free` until something was bought.
     pub plan: String,
+    /// Where they come from, in the order in which they are used.
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    pub lots: Vec<Lot>,
+}
+
+/// Where credits come from. What expires first is used first; of what expires together, or never, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Free ones that every account gets, or that a campaign gives.
+    Promo,
+    /// Given by somebody.
+    Gift,
+    /// Given by the operator, for something that went wrong.
+    Goodwill,
+    /// Of a subscription.
+    Plan,
+    Bought,
+}
+
+impl Origin {
+    pub const ALL: [Self; 5] = [Self::Promo, Self::Gift, Self::Goodwill, Self::Plan, Self::Bought];
+
+    /// The stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Promo => "promo",
+            Self::Gift => "gift",
+            Self::Goodwill => "goodwill",
+            Self::Plan => "plan",
+            Self::Bought => "bought",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> Text {
+        match self {
+            Self::Promo => Text::OriginPromo,
+            Self::Gift => Text::OriginGift,
+            Self::Goodwill => Text::OriginGoodwill,
+            Self::Plan => Text::OriginPlan,
+            Self::Bought => Text::OriginBought,
+        }
+    }
+}
+
+/// Credits of one origin, as far as they are not spent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Lot {
+    /// `UUIDv7`: that of the ledger entry that they came with.
+    pub id: String,
+    pub origin: Origin,
+    /// How many there were.
+    pub amount: Amount,
+    /// How many are left, with what running work holds of them.
+    pub left: Amount,
+    /// RFC 3339, UTC; absent: they do not expire.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires_at: Option<String>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// How many credits of a lot came or went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LotShare {
+    /// The id of the lot.
+    pub id: String,
+    pub origin: Origin,
+    pub amount: Amount,
+}
+
+/// How long a budget lasts, in the time zone of its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    Day,
+    /// From Monday on.
+    Week,
+    Month,
+}
+
+impl Period {
+    pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];
+
+    /// The stored and shown name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
 }
 
 /// Why a ledger entry was written.
@@ -37,16 +140,29 @@ pub struct Credits {
 pub enum EntryKind {
     Grant,
     Hold,
+    /// More was put aside for work that had begun.
+    Extend,
     Settle,
     Release,
     Purchase,
     Refund,
+    /// Their time was over.
+    Expire,
     Adjust,
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 7] =
-        [Self::Grant, Self::Hold, Self::Settle, Self::Release, Self::Purchase, Self::Refund, Self::Adjust];
+    pub const ALL: [Self; 9] = [
+        Self::Grant,
+        Self::Hold,
+        Self::Extend,
+        Self::Settle,
+        Self::Release,
+        Self::Purchase,
+        Self::Refund,
+        Self::Expire,
+        Self::Adjust,
+    ];
 
     /// The stored and shown name.
     #[must_use]
@@ -54,10 +170,12 @@ impl EntryKind {
         match self {
             Self::Grant => "grant",
             Self::Hold => "hold",
+            Self::Extend => "extend",
             Self::Settle => "settle",
             Self::Release => "release",
             Self::Purchase => "purchase",
             Self::Refund => "refund",
+            Self::Expire => "expire",
             Self::Adjust => "adjust",
         }
     }
@@ -200,12 +318,12 @@ pub struct LedgerEntry {
     /// `UUIDv7`.
     pub id: String,
     pub kind: EntryKind,
-    /// What the account is worth more (or less) by this entry. A hold or a release only moves credits between
-    /// available and held, so theirs is 0.
-    pub amount: i64,
+    /// What the account is worth more (or less) by this entry. A hold, its extension or a release only moves credits
+    /// between available and held, so theirs is 0.
+    pub amount: Amount,
     /// By how much this entry changed what is held.
-    pub held_change: i64,
-    pub available_after: i64,
+    pub held_change: Amount,
+    pub available_after: Amount,
     pub request_id: String,
     /// What a hold was for, with its own entry and with that of its end.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -218,6 +336,14 @@ pub struct LedgerEntry {
     /// `undelivered`), or what somebody wrote.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// The version of the price of a settlement.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    pub price_version: Option<String>,
+    /// The lots that the credits came to, or went from.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    pub lots: Vec<LotShare>,
     /// RFC 3339, UTC.
     pub created_at: String,
 }
@@ -246,6 +372,8 @@ pub struct Activity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dashboard {
     pub credits: Credits,
+    /// Where the credits come from, and when they expire: HTML. Empty where there is nothing to say of it.
+    pub lots: String,
     pub activity: Page<Activity>,
 }
 

@@ -4,6 +4,8 @@
 //! before, the sweeper does (`recovery.rs`).
 
 use std::io::BufWriter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,12 +15,16 @@ use tokio::time::{Instant, sleep};
 use super::Generation;
 use crate::account::server::caller::Caller;
 pub use crate::credits::ReleaseReason;
-use crate::credits::server::store::{Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind};
+use crate::credits::server::budgets::Spender;
+use crate::credits::server::store::{
+    ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind,
+};
 use crate::i18n::{current_language, in_language};
+use crate::platform::amount::Amount;
 use crate::platform::db::{StoreResult, keep_trying};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::{current_request_id, in_request};
-use crate::platform::ids::{UserId, WorkId};
+use crate::platform::ids::{OwnerId, UserId, WorkId};
 use crate::platform::limits::{Limit, Quota};
 use crate::platform::patience::keep_patience;
 
@@ -32,6 +38,8 @@ const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
 /// Who pays, and for which request.
 #[derive(Debug, Clone)]
 pub struct Payer {
+    /// Whose account it is.
+    pub owner: OwnerId,
     pub user: UserId,
     /// The API key that pays.
     pub key: Option<SpendingKey>,
@@ -44,7 +52,27 @@ impl Payer {
     #[must_use]
     pub fn new(caller: &Caller, idempotency: Option<Idempotency>) -> Self {
         let key = caller.key.map(|key| key.spending);
-        Self { user: caller.id, key, idempotency, request_id: current_request_id() }
+        Self { owner: caller.id.into(), user: caller.id, key, idempotency, request_id: current_request_id() }
+    }
+}
+
+/// What some work costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// Most that it may cost: what was shown.
+    pub ceiling: Amount,
+    /// It begins if so much can be put aside, where there is not enough for all.
+    pub least: Amount,
+    pub version: String,
+    /// The model that is asked first.
+    pub model: String,
+}
+
+impl Quote {
+    /// Of what always costs the same.
+    #[must_use]
+    pub const fn flat(price: Amount, version: String, model: String) -> Self {
+        Self { ceiling: price, least: price, version, model }
     }
 }
 
@@ -61,6 +89,8 @@ pub enum Begun {
 pub struct Reserved {
     generation: Generation,
     hold: Hold,
+    /// What is held now, in millionths: it may be extended.
+    held: Arc<AtomicI64>,
 }
 
 /// A hold that has ended.
@@ -68,9 +98,9 @@ pub struct Reserved {
 pub struct Closed {
     pub end: HoldEnd,
     /// What was charged.
-    pub charged: i64,
+    pub charged: Amount,
     /// What the user has left.
-    pub available: i64,
+    pub available: Amount,
 }
 
 impl Generation {
@@ -90,27 +120,41 @@ impl Generation {
     /// # Errors
     /// [`AppError::InsufficientCredits`], [`AppError::OverBudget`], [`AppError::IdempotencyMismatch`],
     /// [`AppError::Unavailable`].
-    pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: impl Into<WorkId>, price: i64) -> AppResult<Begun> {
+    pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: impl Into<WorkId>, quote: Quote) -> AppResult<Begun> {
+        let Quote { ceiling, least, version, model } = quote;
+        let spender = Spender { key: payer.key.map(|key| key.id), model: &model };
+        let limits = self.credits.budgets(payer.owner, payer.user).await?.limits(spender, self.database.now())?;
         let new = NewHold {
             id: id.into(),
+            owner: payer.owner,
             user: payer.user,
             kind,
-            amount: price,
+            amount: ceiling,
+            least,
+            ceiling,
+            price_version: version,
             request_id: payer.request_id.clone(),
             idempotency: payer.idempotency.clone(),
             key: payer.key,
+            limits,
             lease_until: self.lease_from_now(),
         };
-        let hold = new.held();
+        let mut hold = new.held();
         match self.credits.hold(new).await? {
-            HoldOutcome::Held(_) => {
+            HoldOutcome::Held { amount, .. } => {
                 self.metrics.held();
+                hold.amount = amount;
                 Ok(Begun::New(self.reserved(hold)))
             }
             HoldOutcome::Repeated(id) | HoldOutcome::Failed(id) => Ok(Begun::Repeated(id)),
             HoldOutcome::Mismatch => Err(AppError::IdempotencyMismatch),
-            HoldOutcome::Insufficient { available } => Err(AppError::InsufficientCredits { needed: price, available }),
-            HoldOutcome::OverBudget { left } => Err(AppError::OverBudget { needed: price, available: left }),
+            HoldOutcome::Insufficient { available } => Err(AppError::InsufficientCredits { needed: least, available }),
+            HoldOutcome::OverBudget { left, budget: None } => {
+                Err(AppError::OverBudget { needed: least, available: left })
+            }
+            HoldOutcome::OverBudget { left, budget: Some(_) } => {
+                Err(AppError::OverOwnBudget { needed: least, available: left })
+            }
         }
     }
 
@@ -133,7 +177,7 @@ impl Generation {
     /// The work that was begun by the same request before, and whether it failed.
     async fn find_before(&self, payer: &Payer) -> AppResult<Option<(WorkId, bool)>> {
         let Some(key) = &payer.idempotency else { return Ok(None) };
-        match self.credits.find_key(payer.user, key).await? {
+        match self.credits.find_key(payer.owner, payer.user, key).await? {
             Some(HoldOutcome::Repeated(id)) => Ok(Some((id, false))),
             Some(HoldOutcome::Failed(id)) => Ok(Some((id, true))),
             Some(_) => Err(AppError::IdempotencyMismatch),
@@ -146,8 +190,9 @@ impl Generation {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn open_work(&self, user: UserId, kind: WorkKind) -> AppResult<Vec<Reserved>> {
-        let open = self.credits.open_holds(user).await?;
-        Ok(open.into_iter().filter(|hold| hold.kind == kind).map(|hold| self.reserved(hold)).collect())
+        let open = self.credits.open_holds(user.into()).await?;
+        let own = open.into_iter().filter(|hold| hold.kind == kind && hold.user == user);
+        Ok(own.map(|hold| self.reserved(hold)).collect())
     }
 
     /// A repeated request may come before the first has stored what it begins, as `find` says.
@@ -162,7 +207,7 @@ impl Generation {
     {
         let (id, begun) = (id.into(), Instant::now());
         while find().await?.is_none() {
-            let is_open = self.credits.is_open(HoldId { id, user: payer.user }).await?;
+            let is_open = self.credits.is_open(HoldId { id, owner: payer.owner }).await?;
             // It may have been stored, and have ended, between the two looks.
             if !is_open && find().await?.is_none() {
                 let failed = self.find_failed(payer).await?.is_some();
@@ -178,7 +223,7 @@ impl Generation {
 
     /// A handle of a hold that was made before.
     pub(super) fn reserved(&self, hold: Hold) -> Reserved {
-        Reserved { generation: self.clone(), hold }
+        Reserved { generation: self.clone(), held: Arc::new(AtomicI64::new(hold.amount.micros())), hold }
     }
 
     /// Says that this work is alive.
@@ -213,9 +258,22 @@ impl Reserved {
         self.hold.user
     }
 
+    /// Most that it may cost.
     #[must_use]
-    pub const fn price(&self) -> i64 {
-        self.hold.amount
+    pub const fn ceiling(&self) -> Amount {
+        self.hold.ceiling
+    }
+
+    /// What is held now.
+    #[must_use]
+    pub fn held(&self) -> Amount {
+        Amount::from_micros(self.held.load(Ordering::Relaxed))
+    }
+
+    /// Which price it has.
+    #[must_use]
+    pub fn price_version(&self) -> &str {
+        &self.hold.price_version
     }
 
     #[must_use]
@@ -232,7 +290,7 @@ impl Reserved {
     }
 
     const fn hold_id(&self) -> HoldId {
-        HoldId { id: self.hold.id, user: self.hold.user }
+        self.hold.hold_id()
     }
 
     /// Says that something of the result is about to leave for the user, which decides about the price where nothing else is
@@ -252,12 +310,28 @@ impl Reserved {
         Ok(self.generation.credits.is_published(self.hold_id()).await?)
     }
 
-    /// Charges the price: the result can be shown. A database that is gone is waited for.
+    /// Puts more aside: `to` in all, at most the ceiling. `false`: there is not so much, or a budget does not leave it.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`]; what is held is as before, or as asked for.
+    pub async fn extend(&self, to: Amount) -> AppResult<bool> {
+        let hold = Hold { amount: self.held(), ..self.hold.clone() };
+        let to = to.min(hold.ceiling);
+        match self.generation.credits.extend_hold(&hold, to).await? {
+            ExtendOutcome::Extended(_) => {
+                self.held.fetch_max(to.micros(), Ordering::Relaxed);
+                Ok(true)
+            }
+            ExtendOutcome::Insufficient { .. } | ExtendOutcome::OverBudget { .. } | ExtendOutcome::Ended => Ok(false),
+        }
+    }
+
+    /// Charges what was used, of what is held: the result can be shown. A database that is gone is waited for.
     ///
     /// # Errors
     /// [`AppError::Unavailable`]; then the sweeper ends the hold.
-    pub async fn settle(&self) -> AppResult<Closed> {
-        self.closed(keep_trying(|| self.end(HoldEnd::Settle, None)).await, None).await
+    pub async fn settle(&self, used: Amount) -> AppResult<Closed> {
+        self.closed(keep_trying(|| self.end(HoldEnd::Settle(used), None)).await, None).await
     }
 
     /// Gives the price back. A database that is gone is waited for.
@@ -279,8 +353,8 @@ impl Reserved {
     ///
     /// # Errors
     /// As [`Reserved::settle`].
-    pub async fn try_settle(&self) -> AppResult<Closed> {
-        self.closed(self.end(HoldEnd::Settle, None).await, None).await
+    pub async fn try_settle(&self, used: Amount) -> AppResult<Closed> {
+        self.closed(self.end(HoldEnd::Settle(used), None).await, None).await
     }
 
     /// As [`Reserved::release`], with one try.
@@ -292,7 +366,10 @@ impl Reserved {
         let ended = self.generation.credits.end_hold(&self.hold, end, reason).await?;
         Ok(ended.map(|(end, balance)| Closed {
             end,
-            charged: if end == HoldEnd::Settle { self.hold.amount } else { 0 },
+            charged: match end {
+                HoldEnd::Settle(charged) => charged,
+                HoldEnd::Release => Amount::ZERO,
+            },
             available: balance.available,
         }))
     }

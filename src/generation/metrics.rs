@@ -269,7 +269,7 @@ impl Metrics {
 
     /// A hold has ended.
     pub fn hold_ended(&self, end: HoldEnd) {
-        let kind = if end == HoldEnd::Settle { "settle" } else { "release" };
+        let kind = end.entry_kind().as_str();
         self.0.credit_moves.get_or_create(&KindLabels { kind }).inc();
     }
 

@@ -34,7 +34,7 @@ pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachabl
 pub use self::event::{Event, ToJson, encode};
 pub use self::fault::Fault;
 pub use self::hold::{
-    Begun, Closed, KEYS_LIVE, Payer, ReleaseReason, Reserved, check_key, check_key_of, outlive_handler,
+    Begun, Closed, KEYS_LIVE, Payer, Quote, ReleaseReason, Reserved, check_key, check_key_of, outlive_handler,
 };
 pub use self::learned::{Learned, Refused};
 pub use self::metrics::Metrics;
@@ -97,6 +97,7 @@ mod tests {
 
     use super::*;
     use crate::credits::server::store::SqliteCreditStore;
+    use crate::platform::amount::Amount;
     use crate::platform::db::sqlite::Sqlite;
     use crate::platform::limits::{LocalRateLimiter, Rates};
     use crate::usage::server::store::SqliteUsageStore;
@@ -107,7 +108,7 @@ mod tests {
         let db = Sqlite::open(&folder.path().join("t.db")).unwrap();
         Generation::new(Parts {
             database: Database::Sqlite(db.clone()),
-            credits: Arc::new(SqliteCreditStore::new(db.clone(), 10)),
+            credits: Arc::new(SqliteCreditStore::new(db.clone(), Amount::credits(10))),
             jobs: Arc::default(),
             metrics: Metrics::default(),
             retries: RetryBudget::default(),

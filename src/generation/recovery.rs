@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::hold::LEASE;
 use super::{Generation, ReleaseReason, Reserved};
 use crate::credits::server::store::{HoldId, StaleHold, WorkKind};
+use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::WorkId;
 use crate::platform::jobs::StopReason;
@@ -30,8 +31,8 @@ const SWEEP_BATCH: usize = 500;
 /// What became of dead work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovered {
-    /// There is a result to show: it is charged for.
-    Settle,
+    /// There is a result to show: so much is charged for it. `None`: all that is held.
+    Settle(Option<Amount>),
     /// There is none.
     Release,
     /// Somebody goes on with it.
@@ -111,7 +112,7 @@ impl Sweeper {
 async fn recover(hold: &Reserved, recoverers: &Recoverers) -> AppResult<()> {
     let (_, feature) = recoverers.iter().find(|(kind, _)| *kind == hold.kind()).ok_or(AppError::Internal)?;
     let closed = match feature.recover(hold).await? {
-        Recovered::Settle => hold.try_settle().await?,
+        Recovered::Settle(used) => hold.try_settle(used.unwrap_or_else(|| hold.held())).await?,
         Recovered::Release => hold.try_release(ReleaseReason::Interrupted).await?,
         Recovered::GoesOn => return Ok(()),
     };
@@ -124,7 +125,9 @@ async fn recover(hold: &Reserved, recoverers: &Recoverers) -> AppResult<()> {
 /// # Errors
 /// [`AppError::Unavailable`].
 pub async fn renew_leases(generation: &Generation) -> AppResult<()> {
-    generation.renew(generation.jobs.owned().into_iter().map(|(user, id)| HoldId { id, user }).collect()).await
+    generation
+        .renew(generation.jobs.owned().into_iter().map(|(user, id)| HoldId { id, owner: user.into() }).collect())
+        .await
 }
 
 /// Stops what another server was asked to stop, or to delete.

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Generation;
 use crate::credits::server::store::HoldId;
+use crate::platform::amount::Amount;
 use crate::platform::db::patience_is_over;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{UserId, WorkId};
@@ -112,12 +113,12 @@ impl Generation {
         timeout(STOP_PATIENCE, self.stop(id, request, ended)).await.unwrap_or(Ok(()))
     }
 
-    /// What was held for some work: prices may have changed since. `None`: nothing was.
+    /// Most that some work may cost: prices may have changed since. `None`: nothing was held for it.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn held_price(&self, user: UserId, id: impl Into<WorkId>) -> AppResult<Option<i64>> {
-        Ok(self.credits.hold_amount(HoldId { id: id.into(), user }).await?)
+    pub async fn held_ceiling(&self, user: UserId, id: impl Into<WorkId>) -> AppResult<Option<Amount>> {
+        Ok(self.credits.hold_ceiling(HoldId { id: id.into(), owner: user.into() }).await?)
     }
 
     /// Tells the jobs of what was deleted to end, as far as they run here.

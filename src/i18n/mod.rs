@@ -39,6 +39,18 @@ pub fn count(text: Text, number: u64) -> String {
     put(form_for(text, number), &[("count", &grouped(number))])
 }
 
+/// A text in the form for a number that is written already, as in `0.25`; it stands in the place of `{count}`.
+#[must_use]
+pub fn count_written(text: Text, number: &str) -> String {
+    put(form_for_written(text, number), &[("count", number)])
+}
+
+/// The form of a text for a number that is written already. One with a fraction is never one.
+#[must_use]
+pub fn form_for_written(text: Text, number: &str) -> &'static str {
+    form_for(text, if number == "1" { 1 } else { 2 })
+}
+
 /// `1,234,567`: digits in groups of three, the same in every language.
 #[must_use]
 pub fn grouped(number: u64) -> String {

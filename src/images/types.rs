@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AspectRatio;
 use crate::credits::Page;
+use crate::platform::amount::Amount;
 use crate::platform::browser::json::read_json;
 
 /// Images of one user that can be in the making at the same time.
@@ -41,7 +42,7 @@ pub struct ImageTicket {
     pub id: String,
     pub status: ImageStatus,
     /// What is held for it, and charged when it is there.
-    pub credits: i64,
+    pub credits: Amount,
 }
 
 /// How far an image is.
@@ -102,7 +103,7 @@ pub struct Image {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_from: Option<String>,
     /// What it cost; 0 until it is there, and for ever if it failed.
-    pub credits: i64,
+    pub credits: Amount,
     /// Why it failed: a code as in an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
@@ -192,6 +193,8 @@ pub struct ImageProviderInfo {
     /// Why it makes none now, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// What an image costs in each of the aspect ratios, in their order.
+    pub credits: Vec<Amount>,
 }
 
 /// `GET /api/image`: what can be asked for.
@@ -204,8 +207,8 @@ pub struct Studio {
     /// From the widest to the tallest.
     #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
     pub aspect_ratios: Vec<AspectRatio>,
-    /// Of one image.
-    pub credits: i64,
+    /// Of one image by the first provider, in the default aspect ratio.
+    pub credits: Amount,
     pub max_prompt_chars: usize,
     /// Images of one user that can be in the making at the same time.
     pub max_running: usize,
@@ -278,7 +281,7 @@ pub struct ImageStartEvent {
     pub id: String,
     pub provider: String,
     pub model: String,
-    pub credits: i64,
+    pub credits: Amount,
 }
 
 /// Another provider makes it.
@@ -313,8 +316,8 @@ pub struct ImageProgressEvent {
 #[serde(rename_all = "camelCase")]
 pub struct ImageDoneEvent {
     pub image: Image,
-    pub remaining_credits: i64,
-    pub credits: i64,
+    pub remaining_credits: Amount,
+    pub credits: Amount,
 }
 
 /// There is none, and nothing was charged.
@@ -345,7 +348,7 @@ mod tests {
             model: "m".to_owned(),
             is_ai: true,
             fallback_from: None,
-            credits: 4,
+            credits: Amount::credits(4),
             error_code: None,
             favorite: false,
             placeholder: None,
@@ -361,10 +364,14 @@ mod tests {
     fn every_event_is_read_back() {
         let (id, provider, model) = ("i".to_owned(), "p".to_owned(), "m".to_owned());
         for event in [
-            ImageEvent::Start(ImageStartEvent { id, provider, model, credits: 4 }),
+            ImageEvent::Start(ImageStartEvent { id, provider, model, credits: Amount::credits(4) }),
             ImageEvent::Fallback(ImageFallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
             ImageEvent::Progress(ImageProgressEvent { stage: ImageStage::Storing }),
-            ImageEvent::Done(Box::new(ImageDoneEvent { image: image(), remaining_credits: 9, credits: 4 })),
+            ImageEvent::Done(Box::new(ImageDoneEvent {
+                image: image(),
+                remaining_credits: Amount::credits(9),
+                credits: Amount::credits(4),
+            })),
             ImageEvent::Error(ImageErrorEvent {
                 code: "provider_failed".to_owned(),
                 error: "It failed.".to_owned(),

@@ -8,18 +8,19 @@ use super::sample::Sample;
 use super::self_hosting::SelfHosting;
 use super::sketches::Sketches;
 use super::steps::Steps;
-use crate::i18n::{Text, count, t};
+use crate::i18n::{Text, count_written, t};
+use crate::platform::amount::Amount;
 use crate::ui::{Button, ButtonSize, ButtonVariant};
 
 /// The body of the landing page.
 #[component]
 pub fn LandingPage(
     /// What a new account is given.
-    free_credits: i64,
+    free_credits: Amount,
     /// Price of a reply, in credits.
-    chat_credits: i64,
+    chat_credits: Amount,
     /// Price of an image, in credits.
-    image_credits: i64,
+    image_credits: Amount,
 ) -> impl IntoView {
     view! {
         <section class="mx-auto grid w-full max-w-6xl items-center gap-x-16 gap-y-12 px-4 py-12 sm:px-6 sm:py-20 lg:grid-cols-[1.2fr_1fr]">
@@ -31,7 +32,7 @@ pub fn LandingPage(
                 <div class="space-y-3 pt-2">
                     <Button
                         href="/sign-up"
-                        label=count(Text::StartWith, free_credits.unsigned_abs())
+                        label=count_written(Text::StartWith, &free_credits.as_balance())
                         variant=ButtonVariant::Primary
                         size=ButtonSize::Large
                     />

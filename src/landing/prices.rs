@@ -3,22 +3,23 @@
 use leptos::prelude::*;
 
 use crate::i18n::{Text, t};
+use crate::platform::amount::Amount;
 
 /// Four numbers.
 #[component]
 pub fn Prices(
     /// What a new account is given.
-    free_credits: i64,
+    free_credits: Amount,
     /// Price of a reply, in credits.
-    chat_credits: i64,
+    chat_credits: Amount,
     /// Price of an image, in credits.
-    image_credits: i64,
+    image_credits: Amount,
 ) -> impl IntoView {
-    let price = |credits: i64, what: Text, note: Text| {
+    let price = |credits: Amount, what: Text, note: Text| {
         view! {
             <div class="flex flex-col gap-1 border-t border-line pt-6">
                 <dt class="order-2 pt-2 font-medium">{t(what)}</dt>
-                <dd class="order-1 font-display text-6xl lining-nums">{credits}</dd>
+                <dd class="order-1 font-display text-6xl lining-nums">{credits.as_price()}</dd>
                 <dd class="order-3 text-pretty text-ink-soft">{t(note)}</dd>
             </div>
         }
@@ -32,7 +33,7 @@ pub fn Prices(
                 {price(free_credits, Text::PriceToBegin, Text::PriceToBeginNote)}
                 {price(chat_credits, Text::PriceOfAnswer, Text::PriceOfAnswerNote)}
                 {price(image_credits, Text::PriceOfImage, Text::PriceOfImageNote)}
-                {price(0, Text::PriceOfFailure, Text::PriceOfFailureNote)}
+                {price(Amount::ZERO, Text::PriceOfFailure, Text::PriceOfFailureNote)}
             </dl>
         </section>
     }

@@ -3,7 +3,8 @@
 
 use leptos::prelude::*;
 
-use crate::i18n::{Text, count, fill, t};
+use crate::i18n::{Text, count_written, fill, t};
+use crate::platform::amount::Amount;
 use crate::ui::{Icon, IconName};
 
 /// What the model inside the server answered, as it was recorded: the tokens of its receipt, and its name.
@@ -13,11 +14,11 @@ const RECORDED: (&str, &str, &str) = ("16", "30", "SmolLM2-135M-Instruct.Q4_1");
 #[component]
 pub fn Sample(
     /// Price of a reply, in credits.
-    chat_credits: i64,
+    chat_credits: Amount,
 ) -> impl IntoView {
     let (input, output, model) = RECORDED;
     let tokens = fill(Text::TokensInOut, &[("input", input), ("output", output)]);
-    let price = count(Text::CreditsCount, chat_credits.unsigned_abs());
+    let price = count_written(Text::CreditsCount, &chat_credits.as_price());
     let answer = t(Text::SampleAnswer).split('/').map(|piece| view! { <span>{piece}</span> }).collect::<Vec<_>>();
     view! {
         <figure class="sample min-w-0">

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::chat::{ConversationSummary, Workspace};
+use crate::platform::amount::Amount;
 use crate::platform::browser::page_data::use_preloaded;
 
 /// One copy for the whole app; pages get it from [`use_workspace`].
@@ -15,7 +16,7 @@ pub struct WorkspaceContext {
     /// Why that provider, or every one, cannot answer now, for people.
     pub problem: RwSignal<Option<String>>,
     /// Credits that can be spent. Whoever learns of a new balance sets it, and the header follows.
-    pub available: RwSignal<i64>,
+    pub available: RwSignal<Amount>,
     /// Those that are pinned and the newest, newest first; and those that were opened or asked for besides.
     pub conversations: RwSignal<Vec<ConversationSummary>>,
     /// Where those after the newest begin; empty if there are none, or all are here.

@@ -119,6 +119,7 @@ fn usage_of(usage: Option<Usage>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::amount::Amount;
 
     #[test]
     fn chunks_are_what_a_client_expects() {
@@ -130,7 +131,14 @@ mod tests {
             own_limit: Some(99),
         };
         let usage = Some(Usage { input_tokens: 2, output_tokens: 5 });
-        let done = DoneEvent { reply: None, cached: false, cut: true, remaining_credits: 9, credits: 1, usage };
+        let done = DoneEvent {
+            reply: None,
+            cached: false,
+            cut: true,
+            remaining_credits: Amount::credits(9),
+            credits: Amount::credits(1),
+            usage,
+        };
         let mut chunks = vec![completion.first_chunk(), completion.token_chunk(r#"{"text":"\u00e9\n\"x"}"#).unwrap()];
         chunks.extend(completion.last_chunks(&done));
         assert_eq!(chunks.pop().unwrap(), "[DONE]");

@@ -68,7 +68,7 @@ impl V1Error {
             AppError::Unauthenticated | AppError::InvalidCredentials => {
                 ("invalid_request_error", Some("invalid_api_key"))
             }
-            AppError::InsufficientCredits { .. } | AppError::OverBudget { .. } => {
+            AppError::InsufficientCredits { .. } | AppError::OverBudget { .. } | AppError::OverOwnBudget { .. } => {
                 ("insufficient_quota", Some("insufficient_quota"))
             }
             AppError::ContentBlocked => ("image_generation_user_error", Some("moderation_blocked")),

@@ -29,6 +29,7 @@ use crate::images::server::order::{AcceptedImage, ImageSpec};
 use crate::images::server::storage::Rendition;
 use crate::images::server::subscribe::error_of;
 use crate::images::{AspectRatio, Image, ImageRequest, MOST_AT_ONCE};
+use crate::platform::amount::Amount;
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{ApiError, JsonBody, idempotency_key, read_json, with_quota_of_success};
@@ -283,7 +284,7 @@ async fn order(
     tokio::spawn(in_request(current_request_id(), async move {
         let mut leash = Leash::new(&chat, idempotency.is_some());
         let mut ordered = Vec::new();
-        let mut refused = check_funds(&chat, &caller, wishes.len()).await.err();
+        let mut refused = check_funds(&chat, &caller, &wishes).await.err();
         let wishes = if refused.is_none() { wishes } else { Vec::new() };
         for (number, mut wish) in wishes.into_iter().enumerate() {
             let key = idempotency.as_ref().map(|key| numbered(key, number));
@@ -317,11 +318,15 @@ async fn order(
 }
 
 /// None of several is begun where the last could not be paid for. Each is held for by itself all the same.
-async fn check_funds(chat: &Chat, caller: &Caller, count: usize) -> AppResult<()> {
-    let needed = chat.images.price.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
-    let available = chat.generation.credits.balance(caller.id, &current_request_id()).await?.available;
+async fn check_funds(chat: &Chat, caller: &Caller, wishes: &[ImageSpec]) -> AppResult<()> {
+    let needed: Amount = wishes.iter().map(|wish| wish.price(&chat.images)).sum();
+    let available = chat.generation.credits.balance(caller.id.into(), &current_request_id()).await?.available;
     // Of a single one the hold says it, which knows whether it was made already.
-    if count > 1 && available < needed { Err(AppError::InsufficientCredits { needed, available }) } else { Ok(()) }
+    if wishes.len() > 1 && available < needed {
+        Err(AppError::InsufficientCredits { needed, available })
+    } else {
+        Ok(())
+    }
 }
 
 /// Each of several images has a hold, and so a key, of its own.

@@ -4,6 +4,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::platform::amount::Amount;
+
 /// A model.
 #[derive(Serialize, ToSchema)]
 pub struct Model {
@@ -72,8 +74,8 @@ struct CompletionUsage {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Receipt {
-    credits: i64,
-    remaining_credits: i64,
+    credits: Amount,
+    remaining_credits: Amount,
     cached: bool,
     /// The limit of this server (`MAX_OUTPUT_TOKENS`), where it is what cut the answer off.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -68,6 +68,12 @@ impl Amount {
         Some(Self(micros)).filter(|amount| *amount <= Self::MAX)
     }
 
+    /// So many times as much.
+    #[must_use]
+    pub fn times(self, count: usize) -> Self {
+        Self(self.0.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX)))
+    }
+
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
@@ -226,6 +232,25 @@ impl Visitor<'_> for Credits {
 
 fn too_large<E: de::Error>() -> E {
     de::Error::custom("it is at most 1000000000 credits")
+}
+
+/// As it is stored: an integer of millionths. For `#[serde(with = "…")]`.
+pub mod micros {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Amount;
+
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(amount.micros())
+    }
+
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+        i64::deserialize(deserializer).map(Amount::from_micros)
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::amount::Amount;
 use super::redact::Secrets;
 
 /// Takes values out of the variables and collects what is wrong with them.
@@ -58,6 +59,24 @@ impl<'a> Reader<'a> {
             self.problem(name, format!("{value} is less than {least}"));
         }
         value
+    }
+
+    /// A number of credits with at most six decimals.
+    pub fn amount(&mut self, name: &str, default: Amount, least: Amount) -> Amount {
+        let Some(text) = self.text(name) else { return default };
+        match Amount::parse(text) {
+            Some(amount) if amount >= least => amount,
+            Some(amount) => {
+                let problem = format!("{amount} is less than {least}");
+                self.problem(name, problem);
+                default
+            }
+            None => {
+                let problem = format!("{text:?} is not a number of credits with at most six decimals");
+                self.problem(name, problem);
+                default
+            }
+        }
     }
 
     /// A number of tokens, if one is set.

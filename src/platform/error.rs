@@ -10,6 +10,7 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
 use crate::i18n::{Text, fill, t};
+use crate::platform::amount::Amount;
 
 /// Shorthand for what every service returns.
 pub type AppResult<T> = Result<T, AppError>;
@@ -28,13 +29,18 @@ pub enum AppError {
     InvalidCredentials,
     /// `needed` is 0 where only the code is known.
     InsufficientCredits {
-        needed: i64,
-        available: i64,
+        needed: Amount,
+        available: Amount,
     },
     /// The API key has a budget.
     OverBudget {
-        needed: i64,
-        available: i64,
+        needed: Amount,
+        available: Amount,
+    },
+    /// The user has a budget.
+    OverOwnBudget {
+        needed: Amount,
+        available: Amount,
     },
     Forbidden,
     /// The API key has none of these scopes.
@@ -77,12 +83,15 @@ impl fmt::Display for AppError {
             Self::InvalidInput { message, .. } | Self::Conflict(message) | Self::ProviderRefused(message) => {
                 return f.write_str(message);
             }
-            Self::InsufficientCredits { needed: 0, .. } => Text::CreditsMissing,
+            Self::InsufficientCredits { needed: Amount::ZERO, .. } => Text::CreditsMissing,
             Self::InsufficientCredits { needed, available } => {
                 return f.write_str(&amounts(Text::NotEnoughCredits, *needed, *available));
             }
             Self::OverBudget { needed, available } => {
                 return f.write_str(&amounts(Text::OverBudget, *needed, *available));
+            }
+            Self::OverOwnBudget { needed, available } => {
+                return f.write_str(&amounts(Text::OverOwnBudget, *needed, *available));
             }
             Self::ContextTooLong => Text::ContextTooLong,
             Self::UnsupportedMedia(kind) => return f.write_str(&fill(Text::UnsupportedMedia, &[("kind", kind)])),
@@ -117,8 +126,8 @@ impl fmt::Display for AppError {
 
 impl std::error::Error for AppError {}
 
-fn amounts(text: Text, needed: i64, available: i64) -> String {
-    fill(text, &[("needed", &needed.to_string()), ("available", &available.to_string())])
+fn amounts(text: Text, needed: Amount, available: Amount) -> String {
+    fill(text, &[("needed", &needed.as_price()), ("available", &available.as_balance())])
 }
 
 fn minutes(text: Text, seconds: u64) -> String {
@@ -138,7 +147,9 @@ impl AppError {
             Self::InvalidInput { .. } => "invalid_input",
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidCredentials => "invalid_credentials",
-            Self::InsufficientCredits { .. } | Self::OverBudget { .. } => "insufficient_credits",
+            Self::InsufficientCredits { .. } | Self::OverBudget { .. } | Self::OverOwnBudget { .. } => {
+                "insufficient_credits"
+            }
             Self::Forbidden | Self::MissingScope(_) => "forbidden",
             Self::NotFound => "not_found",
             Self::Conflict(_) => "conflict",
@@ -164,7 +175,7 @@ impl AppError {
         match self {
             Self::InvalidInput { .. } | Self::ProviderRefused(_) | Self::ContextTooLong => 400,
             Self::Unauthenticated | Self::InvalidCredentials => 401,
-            Self::InsufficientCredits { .. } | Self::OverBudget { .. } => 402,
+            Self::InsufficientCredits { .. } | Self::OverBudget { .. } | Self::OverOwnBudget { .. } => 402,
             Self::Forbidden | Self::MissingScope(_) => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -188,7 +199,7 @@ impl AppError {
             "invalid_input" => Self::invalid("", t(Text::RequestUnreadable)),
             "unauthenticated" => Self::Unauthenticated,
             "invalid_credentials" => Self::InvalidCredentials,
-            "insufficient_credits" => Self::InsufficientCredits { needed: 0, available: 0 },
+            "insufficient_credits" => Self::InsufficientCredits { needed: Amount::ZERO, available: Amount::ZERO },
             "forbidden" => Self::Forbidden,
             "not_found" => Self::NotFound,
             "conflict" => Self::Conflict(t(Text::DidNotWork).to_owned()),

@@ -77,8 +77,14 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A user, whose account of credits has the same id.
+    /// A user.
     UserId;
+    /// Whose an account of credits is. Today a user: their own account has the user's id.
+    OwnerId;
+    /// Credits of one origin in an account. It has the id of the entry that it came with.
+    LotId;
+    /// A cap on what may be spent in a time.
+    BudgetId;
     /// An API key of a user.
     ApiKeyId;
     /// A paid piece of work, its job and its hold: one id, which is also that of what is made.
@@ -117,6 +123,18 @@ macro_rules! made_by_work {
 }
 
 made_by_work!(MessageId, ImageId);
+
+impl From<UserId> for OwnerId {
+    fn from(user: UserId) -> Self {
+        Self(user.0)
+    }
+}
+
+impl From<EntryId> for LotId {
+    fn from(entry: EntryId) -> Self {
+        Self(entry.0)
+    }
+}
 
 #[cfg(test)]
 mod tests {

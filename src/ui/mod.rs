@@ -82,7 +82,7 @@ pub use radio_group::RadioGroup;
 pub use select::Select;
 pub use skeleton::Skeleton;
 pub use slider::Slider;
-pub use still::still;
+pub use still::{html_of, still};
 pub use switch::Switch;
 pub use table::{Align, Column, Sort, Table, TableCell, TableState};
 pub use tabs::{TabPanel, Tabs};

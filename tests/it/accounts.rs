@@ -2,6 +2,7 @@
 
 use reqwest::header::SET_COOKIE;
 use serde_json::json;
+use tessera::platform::amount::Amount;
 use tessera::platform::ids::UserId;
 
 use crate::responses::refusal;
@@ -42,13 +43,13 @@ async fn fifty_first_requests_at_once_make_one_grant() {
     let opened: Vec<_> = (0..50)
         .map(|n| {
             let state = app.state.clone();
-            tokio::spawn(async move { state.stores.credits.balance(id, &format!("first-{n}")).await.unwrap() })
+            tokio::spawn(async move { state.stores.credits.balance(id.into(), &format!("first-{n}")).await.unwrap() })
         })
         .collect();
     for balance in opened {
-        assert_eq!(balance.await.unwrap().available, 10);
+        assert_eq!(balance.await.unwrap().available, Amount::credits(10));
     }
-    let page = app.state.stores.credits.ledger(id, None, 100).await.unwrap().unwrap();
+    let page = app.state.stores.credits.ledger(id.into(), None, 100).await.unwrap().unwrap();
     assert_eq!(page.items.len(), 1);
     // And over HTTP, with every kind of request at once.
     let requests: Vec<_> = (0..50)

@@ -6,12 +6,13 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tessera::chat::ChatRequest;
 use tessera::chat::server::store::NewExchange;
-use tessera::credits::server::store::{NewHold, WorkKind};
+use tessera::credits::server::store::NewHold;
 use tessera::generation::check_key;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ConversationId, MessageId, UserId, WorkId};
 use tokio::time::sleep;
 
+use crate::ledger::hold_of;
 use crate::support::{TestApp, User, answer};
 
 const KEY: &str = "again";
@@ -30,13 +31,10 @@ async fn held_by_the_dead(app: &TestApp, user: UserId, message: &str, lease: i64
     let body = serde_json::to_vec(&request).unwrap();
     let hold = NewHold {
         id,
-        user,
-        kind: WorkKind::Chat,
-        amount: 1,
         request_id: "killed".to_owned(),
         idempotency: Some(check_key(KEY.to_owned(), &body).unwrap()),
-        key: None,
         lease_until: now_millis() + lease,
+        ..hold_of(user, 1)
     };
     app.state.stores.credits.hold(hold).await.unwrap();
 }

@@ -207,8 +207,10 @@ async fn the_account_page_makes_and_revokes_keys_without_a_script() {
     let listed = keys(&user).await;
     assert_eq!((listed[0].per_minute, listed[0].budget), (Some(5), None));
     // What is wrong is said, and what was typed stays.
-    let (status, page) = html(user.post_form("/account", &[("name", "kept"), ("budget", "1.5")])).await;
-    assert!(status == 400 && page.contains("whole number") && page.contains("value=\"kept\"") && page.contains("1.5"));
+    let (status, page) = html(user.post_form("/account", &[("name", "kept"), ("budget", "1.5.5")])).await;
+    assert!(
+        status == 400 && page.contains("six decimals") && page.contains("value=\"kept\"") && page.contains("1.5.5")
+    );
     let revoked = user.post_form("/account", &[("revoke", &*listed[0].id)]).send().await.unwrap();
     assert_eq!((revoked.status().as_u16(), &revoked.headers()["location"]), (303, &"/account".parse().unwrap()));
     assert_eq!(program.chat("Hello").await.0, 401);

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use tessera::app::config::Config;
 use tessera::app::stores::Stores;
-use tessera::platform::ids::UserId;
+use tessera::platform::ids::OwnerId;
 
 /// Runs the program in a folder of its own with nothing but these variables.
 fn tessera(folder: &TempDir, arguments: &[&str], vars: &[(&str, &str)]) -> Output {
@@ -28,7 +28,7 @@ fn a_wrong_variable_stops_the_start_with_one_line_that_names_it() {
     let folder = TempDir::new().unwrap();
     let output = tessera(&folder, &[], &[("CHAT_CREDITS", "0")]);
     assert!(!output.status.success());
-    assert_eq!(text(&output.stderr), "tessera: CHAT_CREDITS: 0 is less than 1\n");
+    assert_eq!(text(&output.stderr), "tessera: CHAT_CREDITS: 0 is less than 0.000001\n");
     let output = tessera(
         &folder,
         &[],
@@ -75,7 +75,7 @@ async fn audit_is_clean_on_a_new_database_and_exits_1_on_drift() {
         Config::from_vars(&[("DATA_DIR".to_owned(), folder.path().join("data").to_str().unwrap().to_owned())].into())
             .unwrap();
     let stores = Stores::open(&config).await.unwrap();
-    stores.credits.balance(UserId::now_v7(), "r").await.unwrap();
+    stores.credits.balance(OwnerId::now_v7(), "r").await.unwrap();
     let output = tessera(&folder, &["audit"], &[]);
     assert!(output.status.success());
     assert_eq!(text(&output.stdout), "1 accounts, 1 entries, 0 open holds: clean\n");

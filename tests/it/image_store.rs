@@ -6,6 +6,7 @@ use tessera::images::server::store::{
     Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, Stray,
 };
 use tessera::images::{AspectRatio, Image, ImageStatus, MOST_RUNNING};
+use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
@@ -35,7 +36,7 @@ pub fn made(image: &NewImage) -> FinishedImage {
         width: 700,
         height: 1300,
         placeholder: "data:image/webp;base64,AA".into(),
-        credits: 2,
+        credits: Amount::credits(2),
         bytes: 1000,
     };
     FinishedImage {
@@ -86,7 +87,7 @@ over_every_store! {
         let new = NewImage { shown_in: Some((ConversationId::now_v7(), MessageId::now_v7())), ..new_image(user, "a fox") };
         assert!(images.begin(new.clone()).await.unwrap());
         let running = images.find(user, new.id).await.unwrap().unwrap();
-        assert_eq!((running.status, running.credits, running.seed), (ImageStatus::Running, 0, u32::MAX));
+        assert_eq!((running.status, running.credits, running.seed), (ImageStatus::Running, Amount::ZERO, u32::MAX));
         assert_eq!((running.width, running.height), AspectRatio::Tall.size());
         assert_eq!(running.conversation_id, Some(new.shown_in.unwrap().0.to_string()));
         let Found::Running(found) = images.look_up(new.id).await.unwrap() else { panic!("it runs") };
@@ -96,11 +97,11 @@ over_every_store! {
         assert!(images.finish(made(&new)).await.unwrap(), "the same end again");
         assert!(!images.finish(failed(&new, true)).await.unwrap(), "another end");
         let image = images.find(user, new.id).await.unwrap().unwrap();
-        assert_eq!((image.status, image.credits, image.width, image.height), (ImageStatus::Complete, 2, 700, 1300));
+        assert_eq!((image.status, image.credits, image.width, image.height), (ImageStatus::Complete, Amount::credits(2), 700, 1300));
         assert_eq!((image.provider.as_str(), image.is_ai), ("sketch", false));
         assert_eq!(image.fallback_from.as_deref(), Some("replicate"));
         assert_eq!(image.thumbnail_url, format!("/api/images/{}/thumbnail", new.id));
-        assert_eq!(images.look_up(new.id).await.unwrap(), Found::Ended { credits: 2, shown_in: new.shown_in });
+        assert_eq!(images.look_up(new.id).await.unwrap(), Found::Ended { credits: Amount::credits(2), shown_in: new.shown_in });
         assert!(strays(images.as_ref()).await.is_empty());
         assert_eq!(images.find(UserId::now_v7(), new.id).await.unwrap(), None, "somebody else's is not there");
     }

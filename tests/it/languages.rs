@@ -63,8 +63,8 @@ async fn the_ledger_speaks_to_people_in_their_language_and_to_programs_in_codes(
     assert_eq!(user.make_image("a fox").await.0, 200);
     // One from before there were codes.
     let database = rusqlite::Connection::open(app.data_dir().join("tessera.db")).unwrap();
-    let old = "INSERT INTO ledger (id, user_id, kind, amount, held_change, available_after, key, request_id, reason, created_at)
-               SELECT randomblob(16), user_id, 'release', 0, 0, available, 'release:old', 'old', 'Nothing was asked', 0 FROM accounts";
+    let old = "INSERT INTO ledger (id, owner_id, kind, amount, held_change, available_after, key, request_id, reason, created_at)
+               SELECT randomblob(16), owner_id, 'release', 0, 0, available, 'release:old', 'old', 'Nothing was asked', 0 FROM accounts";
     assert_eq!(database.execute(old, []).unwrap(), 1);
 
     let (_, page) = user.get_json("/api/credits/ledger").await;

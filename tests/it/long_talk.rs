@@ -50,7 +50,12 @@ async fn long_talk(app: &TestApp, user: &User, exchanges: usize) -> Conversation
     let conversation = talk.conversation;
     for n in 0..exchanges {
         let text = format!("answer {n}.\n\n```rust\nlet answer = {n};\n```\n");
-        let answer = FinishedReply { fallback_from: None, cached: true, credits: 0, ..finished(&talk, &text) };
+        let answer = FinishedReply {
+            fallback_from: None,
+            cached: true,
+            credits: tessera::platform::amount::Amount::ZERO,
+            ..finished(&talk, &text)
+        };
         let said = NewExchange { answer: Some(answer), ..talk.clone() };
         app.state.stores.chats.begin_exchange(said, 0).await.unwrap().unwrap();
         talk = next(&talk, &format!("question {}.", n + 1));

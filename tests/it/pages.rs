@@ -174,7 +174,7 @@ async fn the_public_pages_speak_the_language_of_the_browser() {
 
 #[tokio::test]
 async fn each_server_of_a_process_shows_its_own_prices_and_address() {
-    for (credits, url) in [("4711", "http://one.example"), ("4712", "http://two.example")] {
+    for (credits, url) in [("471", "http://one.example"), ("472.5", "http://two.example")] {
         let vars = [("FREE_CREDITS", credits), ("PUBLIC_URL", url)];
         let app = TestApp::start_with(&vars).await;
         let page = async |path: &str| app.visitor().get(path).send().await.unwrap().text().await.unwrap();

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::contracts;
 use crate::image_store::{made, new_image};
-use crate::ledger::hold_of;
+use crate::ledger::{ALL, hold_of};
 use crate::mongod::{Kind, Mongod};
 use crate::support::{EventReader, TestApp, User, answer};
 
@@ -58,7 +58,7 @@ async fn user_id(user: &User) -> UserId {
 /// The work of a server that is gone: its price is held, and nobody renews it.
 async fn dead(app: &TestApp, user: UserId, kind: WorkKind, amount: i64) -> NewHold {
     let hold = NewHold { kind, lease_until: 1, ..hold_of(user, amount) };
-    assert!(matches!(app.state.stores.credits.hold(hold.clone()).await.unwrap(), HoldOutcome::Held(_)));
+    assert!(matches!(app.state.stores.credits.hold(hold.clone()).await.unwrap(), HoldOutcome::Held { .. }));
     hold
 }
 
@@ -138,7 +138,7 @@ async fn images_that_can_be_seen_are_paid_for(vars: &[(&str, &str)]) {
     let id = user_id(&user).await;
     let make = async |conversation: Option<ConversationId>| {
         let hold = NewHold { kind: WorkKind::Image, ..hold_of(id, 2) };
-        assert!(matches!(app.state.stores.credits.hold(hold.clone()).await.unwrap(), HoldOutcome::Held(_)));
+        assert!(matches!(app.state.stores.credits.hold(hold.clone()).await.unwrap(), HoldOutcome::Held { .. }));
         let shown_in = conversation.map(|conversation| (conversation, MessageId::now_v7()));
         let new = tessera::images::server::store::NewImage { id: hold.id.into(), shown_in, ..new_image(id, "a fox") };
         assert!(app.state.stores.images.begin(new.clone()).await.unwrap());
@@ -192,7 +192,7 @@ async fn the_sweeper_decides_by_what_was_published(vars: &[(&str, &str)]) {
     let id = user_id(&user).await;
     for kind in [WorkKind::Chat, WorkKind::Image] {
         let (read, unread) = (dead(&app, id, kind, 1).await, dead(&app, id, kind, 3).await);
-        app.state.stores.credits.mark_published(HoldId { id: read.id, user: id }).await.unwrap();
+        app.state.stores.credits.mark_published(HoldId { id: read.id, owner: id.into() }).await.unwrap();
         let before = user.credits().await["available"].as_i64().unwrap();
         assert_eq!(available(&user).await, json!(before + 3), "{kind:?} {}", unread.id);
     }
@@ -220,13 +220,13 @@ async fn the_audit_sees_what_was_published_and_not_charged(stores: &Stores) {
         let held = hold.held();
         credits.hold(hold).await.unwrap();
         if is_published {
-            credits.mark_published(HoldId { id: held.id, user }).await.unwrap();
+            credits.mark_published(held.hold_id()).await.unwrap();
         }
         credits.end_hold(&held, end, reason).await.unwrap().unwrap();
         let drifts = credits.audit().await.unwrap().drifts;
-        drifts.iter().filter(|drift| drift.user == user && drift.problem.contains(&held.id.to_string())).count()
+        drifts.iter().filter(|drift| drift.owner == user.into() && drift.problem.contains(&held.id.to_string())).count()
     };
-    assert_eq!(end(true, HoldEnd::Settle, None).await, 0);
+    assert_eq!(end(true, ALL, None).await, 0);
     assert_eq!(end(true, HoldEnd::Release, None).await, 1);
     for reason in ReleaseReason::ALL {
         assert_eq!(end(false, HoldEnd::Release, Some(reason)).await, 0, "{reason:?}");

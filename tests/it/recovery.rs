@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use serde_json::json;
-use tessera::credits::server::store::{HoldId, HoldOutcome, NewHold, WorkKind};
+use tessera::credits::server::store::{HoldId, HoldOutcome, NewHold};
 use tessera::platform::ids::{UserId, WorkId};
 use tokio::time::sleep;
 
+use crate::ledger::hold_of;
 use crate::support::{TestApp, User};
 
 async fn id_of(user: &User) -> UserId {
@@ -16,18 +17,9 @@ async fn id_of(user: &User) -> UserId {
 
 /// Holds one credit for work that nobody does, with a lease that ran out at `lease_until`.
 async fn hold(app: &TestApp, user: UserId, request_id: &str, lease_until: i64) -> WorkId {
-    let hold = NewHold {
-        id: WorkId::now_v7(),
-        user,
-        kind: WorkKind::Chat,
-        amount: 1,
-        request_id: request_id.to_owned(),
-        idempotency: None,
-        key: None,
-        lease_until,
-    };
+    let hold = NewHold { request_id: request_id.to_owned(), lease_until, ..hold_of(user, 1) };
     let id = hold.id;
-    assert!(matches!(app.state.stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held(_)));
+    assert!(matches!(app.state.stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held { .. }));
     id
 }
 
@@ -80,7 +72,7 @@ async fn work_that_runs_here_is_never_swept_here() {
     let expire = async {
         // For longer than a new database is left alone.
         while begun.elapsed() < Duration::from_secs(42) {
-            credits.renew_holds(vec![HoldId { id, user: owner }], 1).await.unwrap();
+            credits.renew_holds(vec![HoldId { id, owner: owner.into() }], 1).await.unwrap();
             sleep(Duration::from_millis(10)).await;
         }
     };

@@ -177,8 +177,11 @@ async fn many_searches_of_one_user_leave_the_server_to_others() {
     let owner = app.state.stores.accounts.find_user(&email).await.unwrap().unwrap().id;
     for n in 0..500 {
         let begun = exchange(owner, &format!("question {n}"));
-        let answer =
-            FinishedReply { cached: true, credits: 0, ..finished(&begun, &"潮汐 and more words. ".repeat(40)) };
+        let answer = FinishedReply {
+            cached: true,
+            credits: tessera::platform::amount::Amount::ZERO,
+            ..finished(&begun, &"潮汐 and more words. ".repeat(40))
+        };
         let begun = NewExchange { answer: Some(answer), ..begun };
         app.state.stores.chats.begin_exchange(begun, 0).await.unwrap().unwrap();
     }

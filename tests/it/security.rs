@@ -129,7 +129,9 @@ async fn csv_holds_the_whole_ledger() {
     assert!(response.headers()["content-disposition"].to_str().unwrap().contains("tessera-ledger.csv"));
     let csv = response.text().await.unwrap();
     assert_eq!(csv.lines().count(), 1 + 1 + 6);
-    assert!(csv.starts_with("id,kind,amount,heldChange,availableAfter,requestId,reason,createdAt\r\n"));
+    assert!(csv.starts_with(
+        "id,kind,amount,heldChange,availableAfter,requestId,reason,createdAt,workId,priceVersion,lots\r\n"
+    ));
     assert_eq!(user.get_json("/api/credits/ledger?format=xml").await.1["field"], "format");
 }
 

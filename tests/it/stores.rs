@@ -8,6 +8,7 @@ use tessera::app::stores::Stores;
 use tessera::chat::server::attachments::Image;
 use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part};
 use tessera::chat::{Author, ConversationChange, MAX_PINNED, Message, MessageState, Usage};
+use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ApiKeyId, AttachmentId, ConversationId, MessageId, UserId};
 use tessera::platform::secret::hash_secret;
@@ -69,7 +70,7 @@ pub fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
         fallback_from: Some("local".into()),
         cached: false,
         cut: true,
-        credits: 1,
+        credits: Amount::credits(1),
         error_code: None,
         usage: Some(Usage { input_tokens: 3, output_tokens: 5 }),
     }
@@ -238,7 +239,7 @@ over_every_store! {
         let seen: Vec<_> = found.messages.iter().map(|message| message.content.as_str()).collect();
         assert_eq!(seen, ["one", "first answer", "two", "", "three", ""]);
         let reply = &found.messages[1];
-        assert_eq!((reply.provider.as_deref(), reply.model.as_deref(), reply.credits), (Some("gemini"), Some("other"), 1));
+        assert_eq!((reply.provider.as_deref(), reply.model.as_deref(), reply.credits), (Some("gemini"), Some("other"), Amount::credits(1)));
         assert_eq!((reply.state, reply.usage), (MessageState::Complete, Some(Usage { input_tokens: 3, output_tokens: 5 })));
         assert_eq!((reply.fallback_from.as_deref(), reply.cut), (Some("local"), true));
         // What belongs to somebody else is not there.
@@ -429,12 +430,12 @@ over_every_store! {
     async fn an_answer_that_is_known_is_stored_in_one_step(stores) {
         let user = new_user(&stores).await;
         let mut asked = exchange(user, "one");
-        let answer = FinishedReply { cached: true, credits: 0, fallback_from: None, ..finished(&asked, "known") };
+        let answer = FinishedReply { cached: true, credits: Amount::ZERO, fallback_from: None, ..finished(&asked, "known") };
         asked.answer = Some(answer);
         let chats = stores.chats;
         chats.begin_exchange(asked.clone(), 0).await.unwrap().unwrap();
         let reply = chats.find_message(user, asked.reply_id).await.unwrap().unwrap().message;
-        assert_eq!((reply.state, reply.content.as_str(), reply.credits), (MessageState::Complete, "known", 0));
+        assert_eq!((reply.state, reply.content.as_str(), reply.credits), (MessageState::Complete, "known", Amount::ZERO));
         assert!(reply.cached && reply.usage.is_some());
         // What was said so far, as the next exchange would be told.
         let past = chats.find_past(user, asked.conversation, None, 40).await.unwrap().unwrap().messages;
@@ -462,7 +463,7 @@ over_every_store! {
         chats.save_partial(asked.reply_id, "late".into()).await.unwrap();
         chats.assign_reply(asked.reply_id, "late".into(), "late".into()).await.unwrap();
         // Given up for dead after it ended well: what it cost stands.
-        assert_eq!(chats.abandon_reply(asked.reply_id).await.unwrap(), Some(1));
+        assert_eq!(chats.abandon_reply(asked.reply_id).await.unwrap(), Some(Amount::credits(1)));
         let found = chats.find_message(user, asked.reply_id).await.unwrap().unwrap().message;
         assert_eq!((found.content.as_str(), found.state, found.error_code), ("whole", MessageState::Complete, None));
     }
@@ -476,7 +477,7 @@ over_every_store! {
         }
         chats.save_partial(with_text.reply_id, "half".into()).await.unwrap();
         for (asked, state, text) in [(&with_text, MessageState::Incomplete, "half"), (&without, MessageState::Failed, "")] {
-            assert_eq!(chats.abandon_reply(asked.reply_id).await.unwrap(), Some(0));
+            assert_eq!(chats.abandon_reply(asked.reply_id).await.unwrap(), Some(Amount::ZERO));
             assert!(!chats.finish_reply(finished(asked, "too late")).await.unwrap());
             let found = chats.find_message(user, asked.reply_id).await.unwrap().unwrap().message;
             assert_eq!((found.state, found.content.as_str()), (state, text));
@@ -673,7 +674,7 @@ over_every_store! {
         for (copied, message) in copy.messages.iter().zip(&original.messages) {
             assert_ne!(copied.id, message.id);
             let same = tessera::chat::Message { id: message.id.clone(), credits: message.credits, ..copied.clone() };
-            assert_eq!((&same, copied.credits), (message, 0));
+            assert_eq!((&same, copied.credits), (message, Amount::ZERO));
         }
         // Each goes on by itself, also after a question alone.
         let asked = NewExchange { conversation: branch.id, ..next(&first, "other") };

@@ -204,8 +204,11 @@ impl User {
         EventReader::new(response)
     }
 
+    /// The balance: what its lots are, `ledger.rs` asks.
     pub async fn credits(&self) -> Value {
-        self.get_json("/api/credits").await.1["data"].clone()
+        let mut credits = self.get_json("/api/credits").await.1["data"].take();
+        credits.as_object_mut().map(|credits| credits.remove("lots"));
+        credits
     }
 
     /// The kinds of the ledger's entries, oldest first.

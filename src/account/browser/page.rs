@@ -41,7 +41,7 @@ fn Keys(
     /// What the server sent.
     data: AccountData,
 ) -> impl IntoView {
-    let AccountData { keys, base_url, images, new_key, refused } = data;
+    let AccountData { keys, base_url, images, budgets, new_key, refused } = data;
     view! {
         <p class="text-sm text-ink-soft">{t(Text::StoredImages)} ": " {images}</p>
         <section aria-labelledby="keys" class="space-y-4">
@@ -60,6 +60,7 @@ fn Keys(
             {new_key.map(|key| view! { <NewKey key /> })}
             <KeyList keys />
         </section>
+        <div class="contents" inner_html=Some(budgets)></div>
         <section aria-labelledby="new-key" class="space-y-4">
             <h2 id="new-key" class="text-lg font-semibold">
                 {t(Text::NewKey)}

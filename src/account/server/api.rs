@@ -35,6 +35,7 @@ where
 {
     OpenApiRouter::new()
         .merge(super::key_api::routes())
+        .merge(super::budget_api::routes())
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(logout))

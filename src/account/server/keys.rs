@@ -1,6 +1,8 @@
 //! The rules of API keys.
 
 use super::Account;
+use super::budgets::RefusedBudget;
+use super::budgets_view::budgets_html;
 use super::caller::{MANAGE, READ, SPEND};
 use super::store::{StoredKey, User};
 use crate::account::{
@@ -9,6 +11,7 @@ use crate::account::{
 };
 use crate::credits::server::store::SpendingKey;
 use crate::i18n::{Text, fill, t};
+use crate::platform::amount::Amount;
 use crate::platform::db::{now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{ApiKeyId, UserId};
@@ -57,7 +60,7 @@ impl Account {
             let problem = fill(Text::InvalidKeyRate, &[("most", &MAX_KEY_PER_MINUTE.to_string())]);
             return Err(AppError::invalid("perMinute", problem));
         }
-        if request.budget.is_some_and(|credits| !(1..=MAX_KEY_BUDGET).contains(&credits)) {
+        if request.budget.is_some_and(|credits| !(Amount::LEAST..=MAX_KEY_BUDGET).contains(&credits)) {
             let problem = fill(Text::InvalidKeyBudget, &[("most", &MAX_KEY_BUDGET.to_string())]);
             return Err(AppError::invalid("budget", problem));
         }
@@ -88,7 +91,7 @@ impl Account {
             return Err(AppError::Conflict(problem));
         }
         tracing::info!(%user, key = %stored.id, "an API key was made");
-        Ok(NewApiKey { key, about: shown(stored, 0)? })
+        Ok(NewApiKey { key, about: shown(stored, Amount::ZERO)? })
     }
 
     /// The keys of a user, newest first.
@@ -96,11 +99,11 @@ impl Account {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn list_keys(&self, user: UserId) -> AppResult<Vec<ApiKey>> {
-        let (keys, spending) = tokio::try_join!(self.store.list_keys(user), self.credits.key_spending(user))?;
+        let (keys, spending) = tokio::try_join!(self.store.list_keys(user), self.credits.spending(user.into()))?;
         let mut keys: Vec<_> = keys
             .into_iter()
             .map(|key| {
-                let spent = spending.get(&key.id).copied().unwrap_or(0);
+                let spent = spending.get(&key.id.to_string()).copied().unwrap_or_default();
                 shown(key, spent)
             })
             .collect::<AppResult<_>>()?;
@@ -108,14 +111,16 @@ impl Account {
         Ok(keys)
     }
 
-    /// What the account page shows.
+    /// What the account page shows; `refused` is what was wrong with the form for a budget.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn load_account(&self, user: UserId) -> AppResult<AccountData> {
+    pub async fn load_account(&self, user: UserId, refused: RefusedBudget) -> AppResult<AccountData> {
         let base = self.site.public_url.as_str().trim_end_matches('/');
-        let (keys, images) = tokio::try_join!(self.list_keys(user), self.images.describe(user))?;
-        Ok(AccountData { keys, images, base_url: format!("{base}/v1"), ..AccountData::default() })
+        let (keys, images, budgets) =
+            tokio::try_join!(self.list_keys(user), self.images.describe(user), self.load_budgets(user))?;
+        let budgets = budgets_html(budgets, &keys, refused);
+        Ok(AccountData { keys, images, budgets, base_url: format!("{base}/v1"), ..AccountData::default() })
     }
 }
 
@@ -129,10 +134,15 @@ pub fn read_form(form: &KeyFields) -> AppResult<ApiKeyRequest> {
         let number = if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
         number.map_err(|_| AppError::invalid(field, t(Text::WholeNumberOrNothing)))
     }
+    let amount = |field: &str, text: &str| {
+        let text = text.trim();
+        let amount = if text.is_empty() { Some(None) } else { Amount::parse(text).map(Some) };
+        amount.ok_or_else(|| AppError::invalid(field, t(Text::NumberOfCreditsOrNothing)))
+    };
     Ok(ApiKeyRequest {
         name: form.name.clone(),
         per_minute: number("perMinute", &form.per_minute)?,
-        budget: number("budget", &form.budget)?,
+        budget: amount("budget", &form.budget)?,
         // A form without the boxes asks for what a request without them does.
         scopes: (!form.scoped.is_empty())
             .then(|| Scope::ALL.into_iter().filter(|scope| form.is_checked(*scope)).collect()),
@@ -186,7 +196,7 @@ impl Account {
     }
 }
 
-fn shown(key: StoredKey, spent: i64) -> AppResult<ApiKey> {
+fn shown(key: StoredKey, spent: Amount) -> AppResult<ApiKey> {
     Ok(ApiKey {
         id: key.id.to_string(),
         name: key.name,

@@ -1,6 +1,9 @@
 //! Accounts on the server: who is asking, sign-up and sign-in, API keys.
 
 pub mod api;
+pub mod budget_api;
+pub mod budgets;
+mod budgets_view;
 pub mod caller;
 pub mod config;
 mod device;
@@ -27,6 +30,7 @@ use self::config::AccountsConfig;
 use self::password::Passwords;
 use self::store::AccountStore;
 use crate::credits::server::store::CreditStore;
+use crate::platform::amount::Amount;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
 use crate::platform::limits::RateLimiter;
@@ -54,7 +58,7 @@ pub struct AccountParts {
     pub images: Arc<dyn StoredImages>,
     pub passwords: Passwords,
     /// What a new account is given, as the form says.
-    pub free_credits: i64,
+    pub free_credits: Amount,
 }
 
 impl Account {

@@ -13,6 +13,7 @@ use leptos::prelude::provide_context;
 use serde::Deserialize;
 
 use super::api::secret_cookie;
+use super::budgets::{BudgetFields, RefusedBudget};
 use super::caller::Caller;
 use super::forms::read_form;
 use super::{Account, keys};
@@ -20,7 +21,7 @@ use crate::account::{AccountData, KeyFields, RefusedKey};
 use crate::i18n::{Text, t};
 use crate::platform::browser::page_data::Preloaded;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::ids::ApiKeyId;
+use crate::platform::ids::{ApiKeyId, BudgetId};
 
 /// Loads what a page shows.
 pub type Load<F> = fn(F, PageRequest) -> BoxFuture<'static, Loaded>;
@@ -85,7 +86,7 @@ pub fn pages() -> Vec<AppPage<Account>> {
     vec![AppPage {
         path: PATH,
         load: |account, request| Box::pin(show_page(account, request)),
-        submit: Some(|account, caller, request| Box::pin(submit_key(account, caller, request))),
+        submit: Some(|account, caller, request| Box::pin(submit_form(account, caller, request))),
     }]
 }
 
@@ -96,14 +97,14 @@ const KEPT_SECS: i64 = 60;
 async fn show_page(account: Account, request: PageRequest) -> Loaded {
     let name = account.new_key_cookie();
     let Some(key) = request.cookies.get(name).map(|cookie| cookie.value().to_owned()) else {
-        return load_page(&account, request.caller, None, None).await.into();
+        return load_page(&account, request.caller, None, Refused::default()).await.into();
     };
     // Somebody else may have signed in here meanwhile.
     let is_own = match account.owns_key(request.caller.id, &key).await {
         Ok(is_own) => is_own,
         Err(error) => return AppResult::<AccountData>::Err(error).into(),
     };
-    let loaded = load_page(&account, request.caller, is_own.then_some(key), None).await;
+    let loaded = load_page(&account, request.caller, is_own.then_some(key), Refused::default()).await;
     Loaded { cookie: Some(secret_cookie(&account, name, String::new(), 0, PATH)), ..loaded.into() }
 }
 
@@ -111,23 +112,34 @@ async fn load_page(
     account: &Account,
     caller: Caller,
     new_key: Option<String>,
-    refused: Option<RefusedKey>,
+    refused: Refused,
 ) -> AppResult<AccountData> {
-    let data = account.load_account(caller.into_person()?.id).await?;
-    Ok(AccountData { new_key, refused, ..data })
+    let data = account.load_account(caller.into_person()?.id, refused.budget).await?;
+    Ok(AccountData { new_key, refused: refused.key, ..data })
 }
 
-/// Either a key to revoke, or the fields of a new one.
+/// What was wrong with one of the forms.
+#[derive(Default)]
+struct Refused {
+    key: Option<RefusedKey>,
+    budget: RefusedBudget,
+}
+
+/// A key to revoke, a budget to remove, or the fields of a new one.
 #[derive(Deserialize)]
 struct AccountForm {
     revoke: Option<ApiKeyId>,
+    #[serde(rename = "removeBudget")]
+    remove_budget: Option<BudgetId>,
     #[serde(flatten)]
     key: KeyFields,
+    #[serde(flatten)]
+    budget: BudgetFields,
 }
 
 /// A new key goes to the page by a cookie, which takes it back: whoever loads the page again neither sees it nor makes
 /// another one. It is in no address, and nothing is kept here but its hash.
-async fn submit_key(account: Account, caller: Caller, request: Request) -> Submitted {
+async fn submit_form(account: Account, caller: Caller, request: Request) -> Submitted {
     let form: AccountForm = match read_form(request).await {
         Ok(form) => form,
         Err(AppError::InvalidInput { field, .. }) => {
@@ -142,6 +154,20 @@ async fn submit_key(account: Account, caller: Caller, request: Request) -> Submi
             Err(error) => Submitted::Failed(error),
         };
     }
+    if let Some(id) = form.remove_budget {
+        return match account.remove_budget(caller.id, id).await {
+            Ok(()) => Submitted::Redirect(PATH, None),
+            Err(error) => Submitted::Failed(error),
+        };
+    }
+    if !form.budget.period.is_empty() {
+        let Err(error) = account.add_budget(caller.id, &form.budget).await else {
+            return Submitted::Redirect(PATH, None);
+        };
+        let (field, message) = (field_of(&error), error.to_string());
+        let budget = RefusedBudget { form: form.budget, field, message };
+        return show_refused(&account, caller, &error, Refused { budget, ..Refused::default() }).await;
+    }
     let made = match keys::read_form(&form.key) {
         Ok(wanted) => account.create_key(caller.id, wanted).await,
         Err(error) => Err(error),
@@ -153,11 +179,20 @@ async fn submit_key(account: Account, caller: Caller, request: Request) -> Submi
         }
         Err(error) => error,
     };
-    let field = match &error {
+    let key = RefusedKey { form: form.key, field: field_of(&error), message: error.to_string() };
+    show_refused(&account, caller, &error, Refused { key: Some(key), ..Refused::default() }).await
+}
+
+/// The page again, with what was wrong.
+async fn show_refused(account: &Account, caller: Caller, error: &AppError, refused: Refused) -> Submitted {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Submitted::Show(Loaded { status, ..load_page(account, caller, None, refused).await.into() })
+}
+
+/// The field that is wrong; empty if it is none.
+fn field_of(error: &AppError) -> String {
+    match error {
         AppError::InvalidInput { field, .. } => field.clone(),
         _ => String::new(),
-    };
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let refused = RefusedKey { form: form.key, field, message: error.to_string() };
-    Submitted::Show(Loaded { status, ..load_page(&account, caller, None, Some(refused)).await.into() })
+    }
 }

@@ -56,7 +56,7 @@ impl Account {
             return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
         }
         // Opens the account with its free credits; were it cut off here, the first use would do it.
-        self.credits.balance(user.id, &current_request_id()).await?;
+        self.credits.balance(user.id.into(), &current_request_id()).await?;
         tracing::info!(user = %user.id, "registered");
         self.start_session(&user).await
     }

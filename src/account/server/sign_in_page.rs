@@ -5,7 +5,8 @@ use leptos::prelude::*;
 use super::form_page::FormPage;
 use super::password_field::PasswordField;
 use crate::account::MAX_NAME_CHARS;
-use crate::i18n::{Text, count, t};
+use crate::i18n::{Text, count_written, t};
+use crate::platform::amount::Amount;
 use crate::platform::error::AppError;
 use crate::platform::query;
 use crate::ui::Field;
@@ -46,7 +47,7 @@ pub fn SignUpPage(
     /// A path of this site, to go to afterwards.
     next: String,
     /// What a new account is given.
-    free_credits: i64,
+    free_credits: Amount,
     /// What was typed before.
     #[prop(optional, into)]
     email: String,
@@ -58,7 +59,7 @@ pub fn SignUpPage(
 ) -> impl IntoView {
     let other = view! { <OtherForm path="/sign-in" next=next.clone() label=t(Text::SignIn) /> };
     let footer = view! { {t(Text::HaveAnAccount)} " " {other} }.into_any();
-    let intro = count(Text::SignUpIntro, free_credits.unsigned_abs());
+    let intro = count_written(Text::SignUpIntro, &free_credits.as_balance());
     view! {
         <FormPage title=t(Text::SignUp) intro action="/sign-up" next errors=errors.clone() footer>
             <EmailField email errors=errors.clone() />

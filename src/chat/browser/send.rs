@@ -9,6 +9,7 @@ use super::components::empty_thread::prompt_field;
 use super::request::send;
 use super::thread::{Entry, Thread};
 use crate::chat::{Author, ChatRequest, ImageRef, Message, MessageState};
+use crate::platform::amount::Amount;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::time::sleep;
 
@@ -170,7 +171,7 @@ fn new_message(author: Author, content: String) -> Message {
         images: Vec::new(),
         versions: Vec::new(),
         state,
-        credits: 0,
+        credits: Amount::ZERO,
         cached: false,
         cut: false,
         provider: None,

@@ -14,6 +14,7 @@ use crate::chat::{
 };
 use crate::i18n::{Text, fill, t};
 use crate::layout::tell_others;
+use crate::platform::amount::Amount;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::History;
 use crate::platform::browser::subscription::{Heard, Subscription};
@@ -78,7 +79,7 @@ pub(super) struct Reply {
     entry: Entry,
     question: String,
     /// What is held for it, and comes back if it fails.
-    held: i64,
+    held: Amount,
     /// So many bytes of it were read out.
     spoken: usize,
 }
@@ -86,7 +87,7 @@ pub(super) struct Reply {
 impl Reply {
     /// One that goes into `entry`.
     pub(super) fn new(thread: Thread, turn: u32, entry: Entry, question: String) -> Self {
-        Self { thread, turn, entry, question, held: 0, spoken: 0 }
+        Self { thread, turn, entry, question, held: Amount::ZERO, spoken: 0 }
     }
 
     fn is_watched(&self) -> bool {
@@ -218,7 +219,7 @@ impl Reply {
     }
 
     /// The server has accepted the message: its price is held, and a new chat has its conversation.
-    fn begin(&self, conversation: String, credits: i64) {
+    fn begin(&self, conversation: String, credits: Amount) {
         let workspace = self.thread.workspace;
         add(workspace.available, -credits);
         move_to_top(workspace.conversations, &conversation, &self.question);
@@ -283,7 +284,7 @@ impl Reply {
 }
 
 /// Changes a balance, unless the page is gone.
-fn add(available: RwSignal<i64>, credits: i64) {
+fn add(available: RwSignal<Amount>, credits: Amount) {
     if let Some(before) = available.try_get_untracked() {
         available.set(before + credits);
     }

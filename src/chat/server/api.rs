@@ -44,6 +44,7 @@ where
     Site: FromRef<S>,
 {
     OpenApiRouter::new()
+        .merge(super::receipt::routes())
         .routes(routes!(read))
         .routes(routes!(show_attachment))
         .routes(routes!(watch))

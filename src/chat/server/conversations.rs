@@ -150,8 +150,9 @@ impl Chat {
     /// # Errors
     /// [`AppError::NotFound`].
     pub async fn load_shared_image(&self, token: &str, id: ImageId, rendition: Rendition) -> AppResult<Bytes> {
-        let Found::Ended { credits: 1.., shown_in: Some((_, reply)) } = self.images.store.look_up(id).await? else {
-            return Err(AppError::NotFound);
+        let reply = match self.images.store.look_up(id).await? {
+            Found::Ended { credits, shown_in: Some((_, reply)) } if credits.is_positive() => reply,
+            _ => return Err(AppError::NotFound),
         };
         if !self.store.is_shared(hash_secret(token), reply).await? {
             return Err(AppError::NotFound);

@@ -185,7 +185,7 @@ async fn shown(chat: &Chat, user: UserId, image: ImageId) -> AppResult<DoneEvent
     if image.status != ImageStatus::Complete {
         return Err(subscribe::error_of(&image).unwrap_or(AppError::Internal));
     }
-    let balance = chat.generation.credits.balance(user, &current_request_id()).await?;
+    let balance = chat.generation.credits.balance(user.into(), &current_request_id()).await?;
     Ok(DoneEvent {
         reply: Some(to_markdown(&image)),
         cached: false,

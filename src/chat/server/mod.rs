@@ -18,6 +18,7 @@ mod order;
 mod overview_api;
 pub mod page;
 pub mod providers;
+mod receipt;
 pub mod recovery;
 pub mod renderer;
 pub mod reply;
@@ -44,6 +45,7 @@ use self::search::Turns;
 use self::store::ChatStore;
 use crate::generation::Generation;
 use crate::images::server::Images;
+use crate::platform::amount::Amount;
 use crate::platform::cache::Cache;
 use crate::platform::site::Site;
 
@@ -56,7 +58,7 @@ pub struct ChatParts {
     pub site: Site,
     pub config: ChatConfig,
     /// Of a reply, in credits.
-    pub price: i64,
+    pub price: Amount,
     pub store: Arc<dyn ChatStore>,
     /// In the order in which they are asked; never empty.
     pub providers: Vec<Arc<GuardedProvider>>,

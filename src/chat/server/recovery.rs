@@ -53,16 +53,18 @@ impl Recover for ReplyRecovery {
         let store = &self.chat.store;
         let before = store.find_message(hold.user(), hold.id().into()).await?;
         // Only a reply that was charged for has a price; an abandoned one has none.
-        let (price, is_paid) = match store.abandon_reply(hold.id().into()).await? {
-            Some(price) => (price, price > 0),
-            None => (0, hold.is_published().await?),
+        let recovered = match store.abandon_reply(hold.id().into()).await? {
+            Some(price) if price.is_positive() => Recovered::Settle(Some(price)),
+            None if hold.is_published().await? => Recovered::Settle(None),
+            _ => Recovered::Release,
         };
-        if let Some(reply) = before.filter(|reply| price == 0 && reply.message.state == MessageState::Running)
+        if let Some(reply) =
+            before.filter(|reply| recovered == Recovered::Release && reply.message.state == MessageState::Running)
             && let Err(error) = self.record(hold, reply).await
         {
             tracing::warn!(%error, "an attempt that was cut off is missing from the record");
         }
-        Ok(if is_paid { Recovered::Settle } else { Recovered::Release })
+        Ok(recovered)
     }
 
     async fn stop_requests(&self, running: Vec<WorkId>) -> AppResult<Vec<WorkId>> {

@@ -17,6 +17,7 @@ use crate::chat::{
     ProviderInfo, Workspace, problem_of,
 };
 use crate::credits::Page;
+use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
@@ -50,7 +51,7 @@ impl Chat {
                 return Err(AppError::from_code(message.error_code.as_deref().unwrap_or_default()));
             }
         }
-        let balance = self.generation.credits.balance(user, &current_request_id()).await?;
+        let balance = self.generation.credits.balance(user.into(), &current_request_id()).await?;
         Ok(ChatAnswer {
             reply: message.content,
             remaining_credits: balance.available,
@@ -138,12 +139,12 @@ impl Chat {
     }
 
     /// What can be spent; and the pinned conversations and, from `after` on, a page of the others.
-    async fn load_list(&self, user: UserId, after: Option<&str>) -> AppResult<(i64, Page<ConversationSummary>)> {
+    async fn load_list(&self, user: UserId, after: Option<&str>) -> AppResult<(Amount, Page<ConversationSummary>)> {
         let request_id = current_request_id();
         let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
         let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
         let (balance, pinned, others) = tokio::try_join!(
-            self.generation.credits.balance(user, &request_id),
+            self.generation.credits.balance(user.into(), &request_id),
             self.store.list_conversations(user, &pinned, None, MAX_PINNED),
             self.store.list_conversations(user, &others, after, CONVERSATIONS_PAGE),
         )?;

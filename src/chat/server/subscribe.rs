@@ -17,6 +17,7 @@ use super::events::error_event;
 use super::store::StoredReply;
 use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
 use crate::generation::{LOOK_EVERY, Look, MOST_FAILURES, encode};
+use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{MessageId, UserId};
@@ -264,18 +265,18 @@ async fn start_event(chat: &Chat, user: UserId, id: MessageId, reply: &StoredRep
         conversation_id: reply.conversation.to_string(),
         provider: message.provider.clone().unwrap_or_default(),
         model: message.model.clone().unwrap_or_default(),
-        credits: if message.cached { 0 } else { price_of(chat, user, id, reply).await? },
+        credits: if message.cached { Amount::ZERO } else { price_of(chat, user, id, reply).await? },
     });
     Ok(encode(&start, 0))
 }
 
 /// What was held for a reply, or for the image that it shows: prices may have changed since. A copy costs nothing.
-async fn price_of(chat: &Chat, user: UserId, id: MessageId, reply: &StoredReply) -> AppResult<i64> {
-    if let Some(price) = chat.generation.held_price(user, id).await? {
+async fn price_of(chat: &Chat, user: UserId, id: MessageId, reply: &StoredReply) -> AppResult<Amount> {
+    if let Some(price) = chat.generation.held_ceiling(user, id).await? {
         return Ok(price);
     }
     let price = match chat.images.store.find_shown(reply.conversation, id).await? {
-        Some(image) => chat.generation.held_price(user, image).await?,
+        Some(image) => chat.generation.held_ceiling(user, image).await?,
         None => None,
     };
     Ok(price.unwrap_or(reply.message.credits))
@@ -286,7 +287,7 @@ async fn end_event(chat: &Chat, user: UserId, reply: &StoredReply) -> JobEvent {
     let message = &reply.message;
     let end = match message.state {
         MessageState::Complete | MessageState::Stopped => {
-            match chat.generation.credits.balance(user, &current_request_id()).await {
+            match chat.generation.credits.balance(user.into(), &current_request_id()).await {
                 Ok(balance) => ChatEvent::Done(DoneEvent {
                     reply: Some(message.content.clone()),
                     cached: message.cached,

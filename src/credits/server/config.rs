@@ -1,26 +1,27 @@
 //! Prices and gifts.
 
 use super::prices::{Loaded, PriceBook, PriceSource};
+use crate::platform::amount::Amount;
 use crate::platform::config::Reader;
 use crate::usage::server::prices::PriceTable;
 
-/// Prices and gifts, in whole credits.
+/// Prices and gifts, in credits.
 #[derive(Debug, Clone, Copy)]
 pub struct CreditsConfig {
     /// `FREE_CREDITS` (10): what a new account gets. May be 0.
-    pub free: i64,
-    /// `CHAT_CREDITS` (1): price of a reply, at least 1.
-    pub chat: i64,
-    /// `IMAGE_CREDITS` (2): price of an image, at least 1.
-    pub image: i64,
+    pub free: Amount,
+    /// `CHAT_CREDITS` (1): price of a reply; positive.
+    pub chat: Amount,
+    /// `IMAGE_CREDITS` (2): price of an image; positive.
+    pub image: Amount,
 }
 
 impl CreditsConfig {
     pub(crate) fn read(reader: &mut Reader) -> Self {
         Self {
-            free: reader.at_least("FREE_CREDITS", 10, 0),
-            chat: reader.at_least("CHAT_CREDITS", 1, 1),
-            image: reader.at_least("IMAGE_CREDITS", 2, 1),
+            free: reader.amount("FREE_CREDITS", Amount::credits(10), Amount::ZERO),
+            chat: reader.amount("CHAT_CREDITS", Amount::credits(1), Amount::LEAST),
+            image: reader.amount("IMAGE_CREDITS", Amount::credits(2), Amount::LEAST),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Credits on the server: rules, HTTP, and the ledger in both databases.
 
 pub mod api;
+pub mod budgets;
 pub mod config;
+pub mod lots;
+mod lots_view;
 pub mod page;
 pub mod prices;
 pub mod service;

@@ -1,7 +1,10 @@
 //! What one can ask about credits. Holding and charging happens where the work is (`generation/hold.rs`).
 
+use super::lots::Lot;
+use super::lots_view::lots_html;
 use super::{Credits, WorkName};
-use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, Page};
+use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, LotShare, Page};
+use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{UserId, WorkId};
@@ -15,8 +18,10 @@ impl Credits {
     /// # Errors
     /// [`AppError::Unavailable`] when the store cannot be reached.
     pub async fn load_credits(&self, user: UserId) -> AppResult<credits::Credits> {
-        let Balance { available, held, debt } = self.store.balance(user, &current_request_id()).await?;
-        Ok(credits::Credits { available, held, debt, plan: "free".to_owned() })
+        let account = self.store.account(user.into(), &current_request_id()).await?;
+        let Balance { available, held, debt } = account.balance;
+        let lots = account.lots.as_slice().iter().map(Lot::shown).collect::<StoreResult<_>>()?;
+        Ok(credits::Credits { available, held, debt, plan: "free".to_owned(), lots })
     }
 
     /// A page of the ledger, newest first.
@@ -25,7 +30,7 @@ impl Credits {
     /// [`AppError::InvalidInput`] for a cursor that this server never gave out.
     pub async fn load_ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> AppResult<Page<LedgerEntry>> {
         self.store
-            .ledger(user, cursor, limit)
+            .ledger(user.into(), cursor, limit)
             .await?
             .ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
     }
@@ -36,7 +41,8 @@ impl Credits {
     /// As [`Credits::load_credits`] and [`Credits::load_ledger`].
     pub async fn load_dashboard(&self, user: UserId, cursor: Option<&str>) -> AppResult<Dashboard> {
         // First: what has ended since has its end on the page.
-        let open: Vec<_> = self.store.open_holds(user).await?.into_iter().map(|hold| hold.id.to_string()).collect();
+        let open: Vec<_> =
+            self.store.open_holds(user.into()).await?.into_iter().map(|hold| hold.id.to_string()).collect();
         let credits = self.load_credits(user).await?;
         let ledger = self.load_ledger(user, cursor, 2 * LEDGER_PAGE).await?;
         let lines = lines_of(ledger.items, &open);
@@ -48,7 +54,8 @@ impl Credits {
             Activity { entry, name, href }
         };
         let items = lines.into_iter().map(name).collect();
-        Ok(Dashboard { credits, activity: Page { items, next_cursor: ledger.next_cursor } })
+        let lots = lots_html(credits.lots.clone());
+        Ok(Dashboard { credits, lots, activity: Page { items, next_cursor: ledger.next_cursor } })
     }
 }
 
@@ -58,23 +65,28 @@ fn work_id(entry: &LedgerEntry) -> Option<WorkId> {
 
 /// One entry for each piece of work: that of its hold while that is open, and then that of its end.
 fn lines_of(mut entries: Vec<LedgerEntry>, open: &[String]) -> Vec<LedgerEntry> {
-    let has_ended = |entry: &LedgerEntry| entry.work_id.is_some() && entry.kind != EntryKind::Hold;
+    let begins = |entry: &LedgerEntry| matches!(entry.kind, EntryKind::Hold | EntryKind::Extend);
+    let has_ended = |entry: &LedgerEntry| entry.work_id.is_some() && !begins(entry);
     let ended: Vec<_> = entries.iter().filter(|entry| has_ended(entry)).map(|entry| entry.work_id.clone()).collect();
     entries.retain(|entry| {
         let is_open = entry.work_id.as_ref().is_some_and(|id| open.contains(id));
-        entry.kind != EntryKind::Hold || (is_open && !ended.contains(&entry.work_id))
+        // Of an extension its hold says that it is open.
+        !begins(entry) || (entry.kind == EntryKind::Hold && is_open && !ended.contains(&entry.work_id))
     });
     entries
 }
 
 /// The first line of the ledger as CSV.
-pub const CSV_HEADER: &str = "id,kind,amount,heldChange,availableAfter,requestId,reason,createdAt\r\n";
+pub const CSV_HEADER: &str =
+    "id,kind,amount,heldChange,availableAfter,requestId,reason,createdAt,workId,priceVersion,lots\r\n";
 
 /// One entry as a line of CSV (RFC 4180).
 #[must_use]
 pub fn csv_line(entry: &LedgerEntry) -> String {
+    let share = |share: &LotShare| format!("{} {} {}", share.origin.as_str(), share.amount, share.id);
+    let shares = entry.lots.iter().map(share).collect::<Vec<_>>().join("; ");
     format!(
-        "{},{},{},{},{},{},{},{}\r\n",
+        "{},{},{},{},{},{},{},{},{},{},{}\r\n",
         entry.id,
         entry.kind.as_str(),
         entry.amount,
@@ -82,7 +94,10 @@ pub fn csv_line(entry: &LedgerEntry) -> String {
         entry.available_after,
         csv_text(&entry.request_id),
         csv_text(entry.reason.as_deref().unwrap_or_default()),
-        entry.created_at
+        entry.created_at,
+        entry.work_id.as_deref().unwrap_or_default(),
+        csv_text(entry.price_version.as_deref().unwrap_or_default()),
+        csv_text(&shares),
     )
 }
 

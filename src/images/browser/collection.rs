@@ -14,6 +14,7 @@ use super::{client, stream};
 use crate::i18n::{Text, t};
 use crate::images::{AspectRatio, Filter, Gallery, Image, Studio};
 use crate::layout::WorkspaceContext;
+use crate::platform::amount::Amount;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::Navigation;
 use crate::platform::browser::page_data::go_to_sign_in;
@@ -29,7 +30,7 @@ pub struct Tile {
     pub storing: ArcRwSignal<bool>,
     /// The user wants it stopped.
     pub stopping: ArcRwSignal<bool>,
-    /// What is held for it; 0 until the server has said it.
+    /// What is held for it, in millionths of a credit; 0 until the server has said it.
     pub held: Arc<AtomicI64>,
 }
 
@@ -236,7 +237,7 @@ impl Collection {
     }
 
     /// Changes the credits that the header shows.
-    pub(super) fn add_credits(self, credits: i64) {
+    pub(super) fn add_credits(self, credits: Amount) {
         if let Some(before) = self.workspace.available.try_get_untracked() {
             self.workspace.available.set(before + credits);
         }

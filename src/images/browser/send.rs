@@ -8,6 +8,7 @@ use super::collection::{Collection, Tile};
 use super::stream::follow;
 use crate::i18n::{Text, count};
 use crate::images::{AspectRatio, Image, ImageRequest, ImageStatus};
+use crate::platform::amount::Amount;
 use crate::platform::browser::api::{Failure, Tries, new_idempotency_key};
 
 /// What is to be made.
@@ -98,7 +99,7 @@ fn image_of(wish: &Wish, seed: u32) -> Image {
         model: String::new(),
         is_ai: true,
         fallback_from: None,
-        credits: 0,
+        credits: Amount::ZERO,
         error_code: None,
         favorite: false,
         placeholder: None,

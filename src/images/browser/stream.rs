@@ -14,6 +14,7 @@ use crate::i18n::{Text, fill, t};
 use crate::images::{
     Image, ImageDoneEvent, ImageErrorEvent, ImageEvent, ImageFallbackEvent, ImageProgressEvent, ImageStage, ImageStatus,
 };
+use crate::platform::amount::Amount;
 use crate::platform::browser::subscription::{Heard, Subscription};
 use crate::platform::browser::time::sleep;
 
@@ -96,7 +97,7 @@ async fn listen(collection: Collection, tile: &Tile) {
 
 fn hear(collection: Collection, tile: &Tile, event: ImageEvent) {
     match event {
-        ImageEvent::Start(start) => tile.held.store(start.credits, Ordering::Relaxed),
+        ImageEvent::Start(start) => tile.held.store(start.credits.micros(), Ordering::Relaxed),
         ImageEvent::Progress(ImageProgressEvent { stage }) => tile.storing.set(stage == ImageStage::Storing),
         ImageEvent::Fallback(ImageFallbackEvent { from, to }) => {
             let mut image = tile.image.write();
@@ -110,7 +111,7 @@ fn hear(collection: Collection, tile: &Tile, event: ImageEvent) {
             finish(collection, tile, image);
         }
         ImageEvent::Error(ImageErrorEvent { code, .. }) => {
-            collection.add_credits(tile.held.swap(0, Ordering::Relaxed));
+            collection.add_credits(Amount::from_micros(tile.held.swap(0, Ordering::Relaxed)));
             tile.image.write().error_code = Some(code);
         }
     }

@@ -93,14 +93,15 @@ async fn make(
     let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &canonical)).transpose()?;
     let wish = ImageSpec::read(&images, request)?;
+    let price = wish.price(&images);
     let ordered = images.generate_image(&caller, wish, idempotency).await?;
     if !wants_to_wait(&headers) {
         let (status, credits) = if ordered.is_new {
-            (ImageStatus::Running, images.price)
+            (ImageStatus::Running, price)
         } else {
             let image = images.find_image(caller.id, ordered.id).await?;
             // It may have been ordered when, or where, it had another price.
-            let price = images.generation.held_price(caller.id, ordered.id).await?;
+            let price = images.generation.held_ceiling(caller.id, ordered.id).await?;
             (image.status, price.ok_or(AppError::NotFound)?)
         };
         let ticket = ImageTicket { id: ordered.id.to_string(), status, credits };

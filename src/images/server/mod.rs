@@ -31,6 +31,7 @@ use self::providers::GuardedImageProvider;
 use self::room::Room;
 use self::storage::ObjectStore;
 use self::store::ImageStore;
+use crate::credits::server::prices::PriceBook;
 use crate::generation::Generation;
 use crate::platform::site::Site;
 
@@ -42,8 +43,8 @@ pub struct Images(Arc<ImagesParts>);
 pub struct ImagesParts {
     pub site: Site,
     pub config: ImagesConfig,
-    /// Of an image, in credits.
-    pub price: i64,
+    /// What an image costs.
+    pub prices: PriceBook,
     pub max_prompt_chars: usize,
     pub store: Arc<dyn ImageStore>,
     /// In the order in which they are asked; never empty.

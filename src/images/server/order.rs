@@ -10,9 +10,10 @@ use super::providers::{GuardedImageProvider, ImageProvider};
 use super::store::NewImage;
 use crate::account::server::caller::Caller;
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, choose_order, outlive_handler};
+use crate::generation::{Begun, Delivery, Payer, Quote, ReleaseReason, Route, choose_order, outlive_handler};
 use crate::i18n::{Text, fill, t};
 use crate::images::{AspectRatio, ImageRequest, MOST_RUNNING};
+use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId};
 use crate::platform::limits::Quota;
@@ -42,6 +43,12 @@ pub struct ImageSpec {
 }
 
 impl ImageSpec {
+    /// What it costs.
+    #[must_use]
+    pub fn price(&self, images: &Images) -> Amount {
+        self.order.first().map_or(Amount::ZERO, |first| images.quote(first, self.aspect_ratio).ceiling)
+    }
+
     /// Checks what a request asks for.
     ///
     /// # Errors
@@ -99,6 +106,14 @@ impl Images {
         Ok(AcceptedImage { id, is_new, quota })
     }
 
+    /// What an image of this provider costs, whoever makes it in the end: that is what was shown.
+    #[must_use]
+    pub fn quote(&self, provider: &GuardedImageProvider, aspect_ratio: AspectRatio) -> Quote {
+        let model = provider.model();
+        let (price, version) = self.prices.image(provider.name(), &model, aspect_ratio.as_str());
+        Quote::flat(price, version, model)
+    }
+
     /// Holds the price of an image and stores that it is being made. Who reserves one starts or cancels it, where no
     /// handler can be dropped in between ([`outlive_handler`]).
     ///
@@ -110,9 +125,10 @@ impl Images {
             let repeated = self.generation.find_repeated(payer).await?;
             return repeated.map(|id| Reservation::Repeated(id.into())).ok_or(error);
         }
+        let quote = self.quote(order.first().ok_or(AppError::Unavailable)?, aspect_ratio);
         // Dropped with all that it claims, should there be nothing to make.
         let route = self.generation.plan(WorkKind::Image, order)?;
-        let hold = match self.generation.begin(payer, WorkKind::Image, ImageId::now_v7(), self.price).await? {
+        let hold = match self.generation.begin(payer, WorkKind::Image, ImageId::now_v7(), quote).await? {
             Begun::New(hold) => hold,
             Begun::Repeated(id) => return Ok(Reservation::Repeated(id.into())),
         };
@@ -162,8 +178,8 @@ impl ReservedImage {
 
     /// What was held for it.
     #[must_use]
-    pub const fn price(&self) -> i64 {
-        self.work.hold.price()
+    pub const fn price(&self) -> Amount {
+        self.work.hold.ceiling()
     }
 
     /// Who is asked first.

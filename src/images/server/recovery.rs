@@ -41,12 +41,13 @@ impl Recover for ImageRecovery {
 async fn recover(images: &Images, hold: &Reserved) -> AppResult<Recovered> {
     let (recovered, shown_in) = match images.store.look_up(hold.id().into()).await? {
         Found::Ended { credits, shown_in } => {
-            (if credits > 0 { Recovered::Settle } else { Recovered::Release }, shown_in)
+            let used = credits.is_positive().then_some(credits);
+            (used.map_or(Recovered::Release, |used| Recovered::Settle(Some(used))), shown_in)
         }
         Found::Nothing => {
             // It was deleted, or never begun: files can be there, but nothing that knows them.
             images.store.queue_strays(vec![hold.id().into()]).await?;
-            (if hold.is_published().await? { Recovered::Settle } else { Recovered::Release }, None)
+            (if hold.is_published().await? { Recovered::Settle(None) } else { Recovered::Release }, None)
         }
         Found::Running(image) => {
             if resume(images, hold, &image).await? {

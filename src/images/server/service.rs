@@ -37,11 +37,13 @@ impl Images {
             model: provider.model(),
             is_ai: provider.is_ai(),
             problem: provider.trouble(),
+            credits: AspectRatio::ALL.map(|ratio| self.quote(provider, ratio).ceiling).to_vec(),
         });
+        let credits = self.providers.first().map(|first| self.quote(first, AspectRatio::default()).ceiling);
         Studio {
             providers: providers.collect(),
             aspect_ratios: AspectRatio::ALL.to_vec(),
-            credits: self.price,
+            credits: credits.unwrap_or_default(),
             max_prompt_chars: self.max_prompt_chars,
             max_running: MOST_RUNNING,
         }
@@ -205,8 +207,10 @@ impl Images {
                 Found::Ended { shown_in, .. } if is_meant(id, shown_in) => {}
                 _ => return Ok(()),
             }
-            if let Found::Ended { credits: 1.., .. } = self.store.look_up(id).await? {
-                hold.try_settle().await?;
+            if let Found::Ended { credits, .. } = self.store.look_up(id).await?
+                && credits.is_positive()
+            {
+                hold.try_settle(hold.ceiling()).await?;
             }
             Ok::<_, AppError>(())
         }))

@@ -76,7 +76,7 @@ async fn start_event(images: &Images, user: UserId, id: ImageId, image: &Image) 
         id: image.id.clone(),
         provider: image.provider.clone(),
         model: image.model.clone(),
-        credits: images.generation.held_price(user, id).await?.ok_or(AppError::NotFound)?,
+        credits: images.generation.held_ceiling(user, id).await?.ok_or(AppError::NotFound)?,
     });
     Ok(encode(&start, 0))
 }
@@ -86,7 +86,7 @@ async fn end_event(images: &Images, user: UserId, id: ImageId) -> JobEvent {
     let end = match images.await_end(user, id).await {
         Ok(image) => match error_of(&image) {
             Some(error) => error_event(&error),
-            None => match images.generation.credits.balance(user, &current_request_id()).await {
+            None => match images.generation.credits.balance(user.into(), &current_request_id()).await {
                 Ok(balance) => ImageEvent::Done(Box::new(ImageDoneEvent {
                     remaining_credits: balance.available,
                     credits: image.credits,

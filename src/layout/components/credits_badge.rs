@@ -2,16 +2,16 @@
 
 use leptos::prelude::*;
 
-use crate::i18n::{Text, form_for, t};
+use crate::i18n::{Text, form_for_written, t};
 use crate::layout::use_workspace;
-use crate::ui::grouped;
 
 /// The balance, live; it leads to the dashboard.
 #[component]
 pub fn CreditsBadge() -> impl IntoView {
     let available = use_workspace().available;
-    let number = Signal::derive(move || grouped(available.get()));
-    let unit = Signal::derive(move || format!(" {}", form_for(Text::CreditsUnit, available.get().unsigned_abs())));
+    let number = Signal::derive(move || available.get().as_balance());
+    let unit =
+        Signal::derive(move || format!(" {}", form_for_written(Text::CreditsUnit, &available.get().as_balance())));
     view! {
         <a
             href="/dashboard"

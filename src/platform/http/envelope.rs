@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::fields::misread;
 use super::request_id::current_request_id;
 use super::uploads::{UploadPermit, unread};
+use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::limits::Quota;
 
@@ -78,11 +79,11 @@ pub struct Failure {
     /// With `insufficient_credits`: what it costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    needed: Option<i64>,
+    needed: Option<Amount>,
     /// With `insufficient_credits`: what can be spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    available: Option<i64>,
+    available: Option<Amount>,
 }
 
 impl Failure {
@@ -90,9 +91,9 @@ impl Failure {
     #[must_use]
     pub fn of(error: &AppError, request_id: String) -> Self {
         let (needed, available) = match *error {
-            AppError::InsufficientCredits { needed, available } | AppError::OverBudget { needed, available } => {
-                (Some(needed), Some(available))
-            }
+            AppError::InsufficientCredits { needed, available }
+            | AppError::OverBudget { needed, available }
+            | AppError::OverOwnBudget { needed, available } => (Some(needed), Some(available)),
             _ => (None, None),
         };
         let field = match error {

@@ -66,7 +66,6 @@ pub fn KeyForm(
                     id="key-budget"
                     name="budget"
                     label=t(Text::BudgetInCredits)
-                    kind="number"
                     value=budget
                     hint=t(Text::BudgetHint)
                     error=budget_error

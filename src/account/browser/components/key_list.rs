@@ -4,7 +4,7 @@ use leptos::{either::Either, prelude::*};
 
 use super::scope_text;
 use crate::account::ApiKey;
-use crate::i18n::{Text, count, fill, t};
+use crate::i18n::{Text, count_written, fill, t};
 use crate::ui::{Button, ButtonSize, ButtonVariant, Card, Timestamp};
 
 /// One entry per key, each with the way to revoke it.
@@ -30,8 +30,8 @@ fn Entry(
     key: ApiKey,
 ) -> impl IntoView {
     let spent = match key.budget {
-        Some(budget) => fill(Text::SpentOf, &[("spent", &key.spent.to_string()), ("budget", &budget.to_string())]),
-        None => count(Text::CreditsCount, key.spent.unsigned_abs()),
+        Some(budget) => fill(Text::SpentOf, &[("spent", &key.spent.as_price()), ("budget", &budget.as_balance())]),
+        None => count_written(Text::CreditsCount, &key.spent.as_price()),
     };
     let limit = key.per_minute.map(|count| fill(Text::PerMinute, &[("count", &count.to_string())]));
     let used = match key.last_used_at {

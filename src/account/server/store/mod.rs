@@ -8,6 +8,7 @@ pub use mongo::MongoAccountStore;
 pub use sqlite::SqliteAccountStore;
 
 use crate::account::{Email, Profile, Role, Scope};
+use crate::platform::amount::Amount;
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{ApiKeyId, UserId};
 use crate::platform::secret::SecretHash;
@@ -41,7 +42,7 @@ pub struct StoredKey {
     /// Requests a minute.
     pub per_minute: Option<u32>,
     /// Credits in all.
-    pub budget: Option<i64>,
+    pub budget: Option<Amount>,
     /// Never empty.
     pub scopes: Vec<Scope>,
     pub expires_at: Option<i64>,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{AccountStore, StoredKey, User, read_scopes};
 use crate::account::{Email, Role, Scope};
+use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{ApiKeyId, UserId};
@@ -57,7 +58,8 @@ struct KeyDocument {
     name: String,
     hint: String,
     per_minute: Option<u32>,
-    budget: Option<i64>,
+    /// Most that it may ever spend, in millionths of a credit.
+    limit: Option<i64>,
     /// A server of an older version, beside this one, knows none.
     #[serde(default = "all_scopes")]
     scopes: Vec<String>,
@@ -87,7 +89,8 @@ fn all_scopes() -> Vec<String> {
 
 impl KeyDocument {
     fn read(self) -> StoreResult<StoredKey> {
-        let Self { id, name, hint, per_minute, budget, scopes, expires_at, created_at, last_used_at, .. } = self;
+        let Self { id, name, hint, per_minute, limit, scopes, expires_at, created_at, last_used_at, .. } = self;
+        let budget = limit.map(Amount::from_micros);
         let (id, scopes) = (from_bson(id), read_scopes(scopes.iter().map(String::as_str))?);
         Ok(StoredKey { id, name, hint, per_minute, budget, scopes, expires_at, created_at, last_used_at })
     }
@@ -199,7 +202,7 @@ impl AccountStore for MongoAccountStore {
                 name: key.name,
                 hint: key.hint,
                 per_minute: key.per_minute,
-                budget: key.budget,
+                limit: key.budget.map(Amount::micros),
                 scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
                 expires_at: key.expires_at,
                 created_at: key.created_at,

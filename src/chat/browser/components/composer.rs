@@ -13,7 +13,7 @@ use crate::chat::browser::thread::Thread;
 use crate::chat::browser::{drafts, talk};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
-use crate::ui::{Button, ButtonVariant, IconName, grouped, is_send, is_touched};
+use crate::ui::{Button, ButtonVariant, IconName, is_send, is_touched};
 
 const FIELD_ID: &str = "composer";
 /// From so many characters before the limit on, the rest is counted.
@@ -64,7 +64,7 @@ pub fn Composer(
     let count = Signal::derive(move || count_text(char_count(&draft.read()), facts.read_value().max_message_chars));
     let price = Signal::derive(move || {
         let price = credits_text(facts.read_value().chat_credits);
-        fill(Text::CreditsLeft, &[("price", &price), ("available", &grouped(thread.workspace.available.get()))])
+        fill(Text::CreditsLeft, &[("price", &price), ("available", &thread.workspace.available.get().as_balance())])
     });
     view! {
         <div class="mx-auto w-full max-w-3xl space-y-2 px-4 pt-2 pb-4">

@@ -4,12 +4,12 @@ use leptos::prelude::*;
 
 use crate::chat::ChatEvent;
 use crate::chat::browser::thread::Thread;
-use crate::i18n::{Text, count, t};
+use crate::i18n::{Text, count_written, t};
 use crate::platform::browser::page_data::sign_in_address;
 use crate::ui::{Alert, AlertTone};
 
 /// Fewer answers than that are left: then it is time to say so.
-const FEW: i64 = 4;
+const FEW: usize = 4;
 
 /// What went wrong with the last message, what is wrong with the provider, and what is waited for; nothing if nothing is.
 #[component]
@@ -30,11 +30,11 @@ pub fn Notices(
         let code = thread.failure_code.get_untracked();
         let says_so = !text.is_empty() && code == "insufficient_credits";
         let (left, price) = (thread.workspace.available.get(), thread.workspace.facts.read_value().chat_credits);
-        let few = (left < FEW * price && !says_so).then(|| {
+        let few = (left < price.times(FEW) && !says_so).then(|| {
             let text = if left < price {
                 t(Text::NoCreditsLeft).to_owned()
             } else {
-                count(Text::FewCreditsLeft, left.unsigned_abs())
+                count_written(Text::FewCreditsLeft, &left.as_balance())
             };
             (AlertTone::Info, text, more())
         });

@@ -42,6 +42,7 @@ pub fn fallback_text(message: &Message) -> Option<String> {
 mod tests {
     use super::*;
     use crate::chat::{Author, Usage};
+    use crate::platform::amount::Amount;
 
     fn answer() -> Message {
         Message {
@@ -52,7 +53,7 @@ mod tests {
             images: Vec::new(),
             versions: Vec::new(),
             state: MessageState::Complete,
-            credits: 1,
+            credits: Amount::credits(1),
             cached: false,
             cut: false,
             provider: Some("openai".to_owned()),
@@ -67,18 +68,18 @@ mod tests {
     #[test]
     fn a_receipt_says_what_it_cost_and_where_it_came_from() {
         assert_eq!(receipt_of(&answer()), "1 credit · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini");
-        let cached = Message { cached: true, credits: 0, ..answer() };
+        let cached = Message { cached: true, credits: Amount::ZERO, ..answer() };
         assert_eq!(receipt_of(&cached), "cached, free · 12 tokens in, 30 out · OpenAI · gpt-5.4-mini");
         let cut = Message { cut: true, ..answer() };
         assert_eq!(
             receipt_of(&cut),
             "1 credit · 12 tokens in, 30 out · cut off at the length limit · OpenAI · gpt-5.4-mini"
         );
-        let silent = Message { usage: None, credits: 2, ..answer() };
+        let silent = Message { usage: None, credits: Amount::credits(2), ..answer() };
         assert_eq!(receipt_of(&silent), "2 credits · tokens unknown · OpenAI · gpt-5.4-mini");
         let image = Message { content: "[![a fox](/api/images/1/file)](/images/1)".to_owned(), ..silent };
         assert_eq!(receipt_of(&image), "2 credits · image · OpenAI · gpt-5.4-mini");
-        let failed = Message { usage: None, credits: 0, content: String::new(), ..answer() };
+        let failed = Message { usage: None, credits: Amount::ZERO, content: String::new(), ..answer() };
         assert_eq!(receipt_of(&failed), "free · OpenAI · gpt-5.4-mini");
     }
 

@@ -19,6 +19,7 @@ use crate::credits::server::store::WorkKind;
 use crate::generation::{
     Closed, Delivery, PATIENCE, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode,
 };
+use crate::platform::amount::Amount;
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
@@ -118,7 +119,7 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvid
                 conversation_id: work.conversation.to_string(),
                 provider: draft.route.provider().name().to_owned(),
                 model: draft.model(),
-                credits: work.hold.price(),
+                credits: work.hold.ceiling(),
             }));
             let ending = draft.write().await;
             draft.finish(ending).await;
@@ -181,15 +182,17 @@ impl Draft<'_> {
     /// Stores the result, then settles or releases: what is charged for can be shown.
     async fn finish(mut self, ending: Ending) {
         let blank = self.text.trim().is_empty();
-        let price = self.work.hold.price();
+        let price = self.work.hold.ceiling();
         let cut = matches!(ending, Ending::Ended { finish: Finish::Limit, .. });
         let (state, credits, error, usage) = match ending {
             Ending::Ended { usage, .. } if !blank => (MessageState::Complete, price, None, usage),
             Ending::Stopped if !blank => (MessageState::Stopped, price, None, None),
-            Ending::Stopped => (MessageState::Stopped, 0, None, None),
-            Ending::Ended { finish, .. } => (MessageState::Failed, 0, Some(self.empty(finish).shown()), None),
-            Ending::Broken(error) if blank => (MessageState::Failed, 0, Some(error), None),
-            Ending::Broken(error) => (MessageState::Incomplete, 0, Some(error), None),
+            Ending::Stopped => (MessageState::Stopped, Amount::ZERO, None, None),
+            Ending::Ended { finish, .. } => {
+                (MessageState::Failed, Amount::ZERO, Some(self.empty(finish).shown()), None)
+            }
+            Ending::Broken(error) if blank => (MessageState::Failed, Amount::ZERO, Some(error), None),
+            Ending::Broken(error) => (MessageState::Incomplete, Amount::ZERO, Some(error), None),
         };
         let mut text = std::mem::take(&mut self.text);
         // Known only now; from the next answer on it is known before.
@@ -201,10 +204,10 @@ impl Draft<'_> {
         }
         let whole = is_less.then(|| text.clone());
         let (mut state, mut credits, mut reason) = (state, credits, reason_of(state));
-        if credits > 0 && !self.deliver(&text, cut, usage).await {
+        if credits.is_positive() && !self.deliver(&text, cut, usage).await {
             // Nobody has read it, and nobody will.
             text.clear();
-            (state, credits, reason) = (MessageState::Stopped, 0, ReleaseReason::Undelivered);
+            (state, credits, reason) = (MessageState::Stopped, Amount::ZERO, ReleaseReason::Undelivered);
         }
         let reply = FinishedReply {
             id: self.work.id(),
@@ -234,7 +237,9 @@ impl Draft<'_> {
         }
         let closed = self.close_books(reply, credits, reason).await;
         // Only what was paid for is given to others.
-        if let (Ok(Closed { charged: 1.., .. }), Some((leader, answer))) = (&closed, kept) {
+        if let (Ok(Closed { charged, .. }), Some((leader, answer))) = (&closed, kept)
+            && charged.is_positive()
+        {
             // Whoever watches need not wait for a cache that is far. Until it is kept, who asks the same waits for it.
             tokio::spawn(async move { leader.keep(&answer).await });
         }
@@ -260,7 +265,8 @@ impl Draft<'_> {
     async fn deliver(&self, text: &str, cut: bool, usage: Option<Usage>) -> bool {
         let (hold, generation) = (&self.work.hold, &self.chat.generation);
         let Some(delivery) = self.work.delivery.as_ref().filter(|delivery| !delivery.is_taken()) else { return true };
-        let Ok(balance) = keep_trying(|| generation.credits.balance(hold.user(), hold.request_id())).await else {
+        let Ok(balance) = keep_trying(|| generation.credits.balance(hold.user().into(), hold.request_id())).await
+        else {
             return false;
         };
         let done = DoneEvent {
@@ -269,14 +275,14 @@ impl Draft<'_> {
             cut,
             // The price is not in it any more, and stays out of it.
             remaining_credits: balance.available,
-            credits: hold.price(),
+            credits: hold.ceiling(),
             usage,
         };
         delivery.deliver(done, PATIENCE).await
     }
 
     /// Returns what was charged and what is left.
-    async fn close_books(&self, reply: FinishedReply, credits: i64, reason: ReleaseReason) -> AppResult<Closed> {
+    async fn close_books(&self, reply: FinishedReply, credits: Amount, reason: ReleaseReason) -> AppResult<Closed> {
         let (hold, store) = (&self.work.hold, &self.chat.store);
         let is_gone = !keep_trying(|| store.finish_reply(reply.clone())).await?;
         if is_gone && keep_trying(|| store.find_message(hold.user(), hold.id().into())).await?.is_some() {
@@ -284,8 +290,8 @@ impl Draft<'_> {
             return hold.release(ReleaseReason::Interrupted).await;
         }
         // Deleted while it was written, it was stopped: what was read of it is paid for.
-        if credits > 0 {
-            return hold.settle().await;
+        if credits.is_positive() {
+            return hold.settle(credits).await;
         }
         hold.release(match reason {
             ReleaseReason::Incomplete | ReleaseReason::Undelivered => reason,

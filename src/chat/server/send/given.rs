@@ -11,6 +11,7 @@ use crate::chat::server::response_cache::{self, AnswerKey, Found, KeptAnswer};
 use crate::chat::server::store::{FinishedReply, Past};
 use crate::credits::server::store::Idempotency;
 use crate::generation::KEYS_LIVE;
+use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 
 impl Sending {
@@ -58,7 +59,7 @@ impl Sending {
             fallback_from: None,
             cached: true,
             cut: false,
-            credits: 0,
+            credits: Amount::ZERO,
             error_code: None,
             usage,
         };

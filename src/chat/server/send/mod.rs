@@ -21,7 +21,9 @@ use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
 use crate::chat::{ChatRequest, DoneEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, check_key_of, choose_order, outlive_handler};
+use crate::generation::{
+    Begun, Delivery, Payer, Quote, ReleaseReason, Route, check_key_of, choose_order, outlive_handler,
+};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::uploads::on_bytes;
@@ -237,7 +239,9 @@ impl Sending {
         };
         // Only now: ids order a conversation and a lease runs, and others may have been waited for.
         let ids = NewIds::new();
-        let hold = match chat.generation.begin(&self.payer, WorkKind::Chat, ids.reply, chat.price).await? {
+        let forecast = Route::forecast(&order).map(|provider| self.name(provider).1).unwrap_or_default();
+        let quote = Quote::flat(chat.price, String::new(), forecast);
+        let hold = match chat.generation.begin(&self.payer, WorkKind::Chat, ids.reply, quote).await? {
             Begun::New(hold) => hold,
             Begun::Repeated(reply) => return Ok(self.accepted(reply.into(), false)),
         };

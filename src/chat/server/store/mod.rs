@@ -13,6 +13,7 @@ use crate::chat::{
     Author, Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage,
 };
 use crate::credits::Page;
+use crate::platform::amount::Amount;
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::platform::secret::SecretHash;
@@ -71,7 +72,7 @@ pub struct FinishedReply {
     /// It is as long as one may be.
     pub cut: bool,
     /// What is charged for it.
-    pub credits: i64,
+    pub credits: Amount,
     pub error_code: Option<&'static str>,
     pub usage: Option<Usage>,
 }
@@ -209,7 +210,7 @@ pub trait ChatStore: Send + Sync {
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool>;
     /// Ends a reply that nobody writes any more: incomplete with text, failed without, free either way. Returns what
     /// the reply costs, which is more than 0 if it had ended well before; `None` when there is no such reply.
-    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<i64>>;
+    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<Amount>>;
     /// Asks the server that writes this reply to stop; `false` when none writes it.
     async fn request_stop(&self, user: UserId, reply: MessageId) -> StoreResult<bool>;
     /// The replies that are being written in a conversation; only those that are shown no more when the message `from` is

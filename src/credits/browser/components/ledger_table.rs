@@ -4,13 +4,15 @@ use leptos::prelude::*;
 
 use crate::credits::{Activity, EntryKind, EntryReason, LedgerEntry, WorkKind};
 use crate::i18n::{Text, fill, t};
-use crate::ui::{Badge, BadgeTone, Timestamp, grouped};
+use crate::ui::{Badge, BadgeTone, Timestamp};
 
 /// What an entry is called and how it is tinted.
 const fn label(kind: EntryKind, work: Option<WorkKind>) -> (Text, BadgeTone) {
     match kind {
         EntryKind::Grant => (Text::EntryGrant, BadgeTone::Success),
         EntryKind::Hold => (Text::EntryHold, BadgeTone::Neutral),
+        EntryKind::Extend => (Text::EntryExtend, BadgeTone::Neutral),
+        EntryKind::Expire => (Text::EntryExpire, BadgeTone::Warning),
         EntryKind::Settle => (
             match work {
                 Some(work) => work.text(),
@@ -27,11 +29,12 @@ const fn label(kind: EntryKind, work: Option<WorkKind>) -> (Text, BadgeTone) {
 
 /// What it did to the account: its amount, or what it moved between available and held. What was given back was held before.
 fn change(entry: &LedgerEntry) -> String {
-    match (entry.amount, entry.held_change) {
-        (0, held) if held > 0 => fill(Text::AmountHeld, &[("amount", &grouped(held))]),
-        (0, held) if held < 0 => fill(Text::AmountHeldAndFreed, &[("amount", &grouped(-held))]),
-        (amount, _) if amount > 0 => "+".to_owned() + &grouped(amount),
-        (amount, _) => grouped(amount),
+    let (amount, held) = (entry.amount, entry.held_change);
+    match (amount.is_zero(), held.is_zero()) {
+        (true, false) if held.is_positive() => fill(Text::AmountHeld, &[("amount", &held.as_entry())]),
+        (true, false) => fill(Text::AmountHeldAndFreed, &[("amount", &(-held).as_entry())]),
+        _ if amount.is_positive() => "+".to_owned() + &amount.as_entry(),
+        _ => amount.as_entry(),
     }
 }
 
@@ -70,7 +73,7 @@ pub fn LedgerTable(
                     </p>
                 </td>
                 <td class="px-3 py-2.5 text-right tabular-nums">{change}</td>
-                <td class="py-2.5 pr-4 pl-3 text-right tabular-nums">{grouped(entry.available_after)}</td>
+                <td class="py-2.5 pr-4 pl-3 text-right tabular-nums">{entry.available_after.as_entry()}</td>
                 <td class="hidden px-3 py-2.5 whitespace-nowrap text-ink-soft @xl:table-cell">
                     <Timestamp at=entry.created_at />
                 </td>
@@ -111,18 +114,22 @@ pub fn LedgerTable(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::amount::Amount;
 
     fn entry(kind: EntryKind, amount: i64, held_change: i64) -> LedgerEntry {
+        let (amount, held_change) = (Amount::credits(amount), Amount::credits(held_change));
         LedgerEntry {
             id: String::new(),
             kind,
             amount,
             held_change,
-            available_after: 0,
+            available_after: Amount::ZERO,
             request_id: String::new(),
             work: None,
             work_id: None,
             reason: None,
+            price_version: None,
+            lots: Vec::new(),
             created_at: String::new(),
         }
     }

@@ -9,10 +9,13 @@ use async_trait::async_trait;
 pub use mongo::MongoCreditStore;
 pub use sqlite::SqliteCreditStore;
 
+use super::budgets::BudgetPlan;
+use super::lots::{AccountState, Lot, LotShare, Paid};
 pub use crate::credits::WorkKind;
-use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, Page, ReleaseReason};
+use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, Origin, Page, ReleaseReason};
+use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
-use crate::platform::ids::{ApiKeyId, UserId, WorkId};
+use crate::platform::ids::{ApiKeyId, BudgetId, EntryId, LotId, OwnerId, UserId, WorkId};
 
 /// No lease is longer, in milliseconds.
 pub const LONGEST_LEASE: i64 = 90_000;
@@ -49,7 +52,27 @@ fn is_failure(stored: Option<&str>) -> bool {
 pub struct SpendingKey {
     pub id: ApiKeyId,
     /// Most credits that it may ever spend.
-    pub budget: Option<i64>,
+    pub budget: Option<Amount>,
+}
+
+impl SpendingKey {
+    /// Counts all that it ever spends.
+    fn limit(self) -> SpendLimit {
+        SpendLimit { counter: self.id.to_string(), most: self.budget, budget: None, until: None }
+    }
+}
+
+/// A count of what is held or was spent, and how much that may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpendLimit {
+    /// Names the count, in its account: what is counted and in which time. Letters, digits, `-`, `@` and `_`.
+    pub counter: String,
+    /// Most that it may come to. `None`: it is only counted.
+    pub most: Option<Amount>,
+    /// Whose limit it is; `None`: the API key's own.
+    pub budget: Option<BudgetId>,
+    /// When nobody asks for the count any more, in milliseconds since 1970.
+    pub until: Option<i64>,
 }
 
 /// Credits to put aside before work begins.
@@ -57,56 +80,103 @@ pub struct SpendingKey {
 pub struct NewHold {
     /// Also the id of the work.
     pub id: WorkId,
+    /// Who pays.
+    pub owner: OwnerId,
+    /// Who asks.
     pub user: UserId,
     pub kind: WorkKind,
-    /// At least 1.
-    pub amount: i64,
+    /// Positive.
+    pub amount: Amount,
+    /// Where there is less than `amount`, or a limit leaves less, that is held, if it is at least this. Positive.
+    pub least: Amount,
+    /// Most that the work may ever cost: what was shown before it began.
+    pub ceiling: Amount,
+    /// Which price it has.
+    pub price_version: String,
     pub request_id: String,
     pub idempotency: Option<Idempotency>,
     /// What it holds counts as spent by this key, until it is released.
     pub key: Option<SpendingKey>,
+    /// Counts besides, each with what it may come to.
+    pub limits: Vec<SpendLimit>,
     /// Until when the work is taken for alive, in milliseconds since 1970.
     pub lease_until: i64,
 }
 
 impl NewHold {
-    /// What is needed to end it.
+    /// What is needed to end it, where all of its amount is held.
     #[must_use]
     pub fn held(&self) -> Hold {
         Hold {
             id: self.id,
+            owner: self.owner,
             user: self.user,
             kind: self.kind,
             amount: self.amount,
+            ceiling: self.ceiling,
+            price_version: self.price_version.clone(),
             request_id: self.request_id.clone(),
-            key: self.key.map(|key| key.id),
+            key: self.key,
+            limits: self.limits.clone(),
         }
     }
+
+    /// All that counts it: the key's own count first.
+    fn all_limits(&self) -> Vec<SpendLimit> {
+        all_limits(self.key, &self.limits)
+    }
+}
+
+fn all_limits(key: Option<SpendingKey>, limits: &[SpendLimit]) -> Vec<SpendLimit> {
+    key.map(SpendingKey::limit).into_iter().chain(limits.iter().cloned()).collect()
 }
 
 /// Credits that were put aside, as whoever holds them knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
     pub id: WorkId,
+    pub owner: OwnerId,
     pub user: UserId,
     pub kind: WorkKind,
-    pub amount: i64,
+    /// What is held now.
+    pub amount: Amount,
+    /// Most that it may be extended to.
+    pub ceiling: Amount,
+    pub price_version: String,
     pub request_id: String,
-    /// The API key that it was made with.
-    pub key: Option<ApiKeyId>,
+    /// The API key that it was made with. As it is read from a store, its budget is not known.
+    pub key: Option<SpendingKey>,
+    /// What counts it besides. As it is read from a store, what they may come to is not known.
+    pub limits: Vec<SpendLimit>,
 }
 
-/// Which hold: its own id, and whose it is.
+impl Hold {
+    #[must_use]
+    pub const fn hold_id(&self) -> HoldId {
+        HoldId { id: self.id, owner: self.owner }
+    }
+
+    /// All that counts it: the key's own count first.
+    fn all_limits(&self) -> Vec<SpendLimit> {
+        all_limits(self.key, &self.limits)
+    }
+}
+
+/// Which hold: its own id, and whose account it is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HoldId {
     pub id: WorkId,
-    pub user: UserId,
+    pub owner: OwnerId,
 }
 
 /// What came of asking for a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldOutcome {
-    Held(Balance),
+    /// `amount` is what is held: all that was asked for, or what there is.
+    Held {
+        amount: Amount,
+        balance: Balance,
+    },
     /// The same request came before; the work has this id.
     Repeated(WorkId),
     /// The same request came before and failed, free; the work had this id. Only told by [`CreditStore::find_key`]: a new
@@ -115,19 +185,33 @@ pub enum HoldOutcome {
     /// The key came before with another body.
     Mismatch,
     Insufficient {
-        available: i64,
+        available: Amount,
     },
-    /// The key may not spend so much any more.
+    /// A limit leaves no more than this. `budget`: whose it is; `None`: the API key's own.
     OverBudget {
-        left: i64,
+        left: Amount,
+        budget: Option<BudgetId>,
     },
+}
+
+/// What came of asking for more, for work that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtendOutcome {
+    /// So much is held now.
+    Extended(Balance),
+    /// Nothing has changed.
+    Insufficient { available: Amount },
+    /// Nothing has changed.
+    OverBudget { left: Amount, budget: Option<BudgetId> },
+    /// The hold has ended.
+    Ended,
 }
 
 /// How a hold ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldEnd {
-    /// The result can be shown: charged.
-    Settle,
+    /// The result can be shown: so much is charged, of what is held, and the rest given back.
+    Settle(Amount),
     /// No result: given back.
     Release,
 }
@@ -136,7 +220,7 @@ impl HoldEnd {
     #[must_use]
     pub const fn entry_kind(self) -> EntryKind {
         match self {
-            Self::Settle => EntryKind::Settle,
+            Self::Settle(_) => EntryKind::Settle,
             Self::Release => EntryKind::Release,
         }
     }
@@ -145,6 +229,19 @@ impl HoldEnd {
     fn entry_key(self, id: WorkId) -> String {
         format!("{}:{id}", self.entry_kind().as_str())
     }
+
+    /// What is charged of a hold of `amount`: never more than that.
+    fn charged(self, amount: Amount) -> Amount {
+        match self {
+            Self::Settle(used) => used.clamp(Amount::ZERO, amount),
+            Self::Release => Amount::ZERO,
+        }
+    }
+}
+
+/// The key of the entry by which the hold `id` came to hold `to`. It only ever grows, so each extension has its own.
+fn extension_key(id: WorkId, to: Amount) -> String {
+    format!("{}:{id}:{}", EntryKind::Extend.as_str(), to.micros())
 }
 
 /// A hold whose work has not been heard of in time.
@@ -178,35 +275,59 @@ impl PostingKind {
 /// Credits that come to an account or leave it.
 #[derive(Debug, Clone)]
 pub struct NewPosting {
-    pub user: UserId,
+    pub owner: OwnerId,
     pub kind: PostingKind,
     /// Not 0. What comes pays debt first. A refund takes what is available and the rest becomes debt; an adjustment
     /// takes no more than what is available.
-    pub amount: i64,
-    /// Names the reason once and for all, per user and kind: the same again changes nothing.
+    pub amount: Amount,
+    /// Names the reason once and for all, per owner and kind: the same again changes nothing.
     pub key: String,
     pub request_id: String,
     pub reason: Option<String>,
+    pub terms: LotTerms,
+}
+
+/// What is known of credits besides their number.
+#[derive(Debug, Clone, Default)]
+pub struct LotTerms {
+    /// Where they come from. `None`: what is usual for the kind of the posting.
+    pub origin: Option<Origin>,
+    pub paid: Option<Paid>,
+    /// In milliseconds since 1970.
+    pub expires_at: Option<i64>,
+    /// Of a refund: the lot that is given back.
+    pub lot: Option<LotId>,
 }
 
 impl NewPosting {
     /// The key as the ledger has it.
     fn entry_key(&self) -> String {
-        format!("{}:{}:{}", self.kind.entry_kind().as_str(), self.key, self.user)
+        format!("{}:{}:{}", self.kind.entry_kind().as_str(), self.key, self.owner)
     }
 
-    /// The account after this posting; `None` where it would take more than there is.
-    fn apply(&self, before: Balance) -> Option<Balance> {
-        let Balance { available, held, debt } = before;
-        if self.amount >= 0 {
-            let paid = debt.min(self.amount);
-            return Some(Balance { available: available + self.amount - paid, held, debt: debt - paid });
+    /// Moves the account along, by an entry with this id; the lots that the credits come to or go from. `None` where it would
+    /// take more than there is: then nothing has changed.
+    fn apply(&self, account: &mut AccountState, entry: EntryId, at: i64) -> Option<Vec<LotShare>> {
+        if self.amount.is_negative() {
+            let refund_of = (self.kind == PostingKind::Refund).then_some(self.terms.lot);
+            return account.remove(-self.amount, refund_of);
         }
-        let taken = available.min(-self.amount);
-        let missing = -self.amount - taken;
-        let allowed = missing == 0 || self.kind == PostingKind::Refund;
-        allowed.then_some(Balance { available: available - taken, held, debt: debt + missing })
+        let LotTerms { origin, paid, expires_at, .. } = self.terms.clone();
+        let origin = origin.unwrap_or(match self.kind {
+            PostingKind::Grant => Origin::Gift,
+            PostingKind::Purchase | PostingKind::Refund => Origin::Bought,
+            PostingKind::Adjust => Origin::Goodwill,
+        });
+        let lot = Lot { id: entry.into(), origin, amount: self.amount, left: self.amount, paid, expires_at, at };
+        let share = lot.share();
+        account.add(lot);
+        Some(vec![share])
     }
+}
+
+/// The lot of the credits that every new account gets.
+fn welcome_lot(entry: EntryId, amount: Amount, at: i64) -> Lot {
+    Lot { id: entry.into(), origin: Origin::Promo, amount, left: amount, paid: None, expires_at: None, at }
 }
 
 /// What came of a posting.
@@ -216,7 +337,7 @@ pub enum PostingOutcome {
     /// It was posted before.
     Repeated(Balance),
     Insufficient {
-        available: i64,
+        available: Amount,
     },
 }
 
@@ -243,7 +364,7 @@ fn read_reason(kind: EntryKind, stored: &str) -> String {
 /// An account whose books do not agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {
-    pub user: UserId,
+    pub owner: OwnerId,
     /// What is wrong, with the numbers.
     pub problem: String,
 }
@@ -251,11 +372,11 @@ pub struct Drift {
 impl Drift {
     /// Work of which something was published, and whose price was given back for the reason that is stored; `None` where
     /// that is as it should be.
-    fn unpaid(user: UserId, hold: WorkId, reason: Option<&str>) -> Option<Self> {
+    fn unpaid(owner: OwnerId, hold: WorkId, reason: Option<&str>) -> Option<Self> {
         let is_excused = reason.and_then(ReleaseReason::parse).is_some_and(ReleaseReason::excuses_published);
         let reason = reason.unwrap_or("no reason");
         let problem = format!("{hold} was published and not charged ({reason})");
-        (!is_excused).then_some(Self { user, problem })
+        (!is_excused).then_some(Self { owner, problem })
     }
 }
 
@@ -275,23 +396,35 @@ pub struct AuditReport {
 /// An account is opened, with its free credits, in the same step as whatever first needs it.
 #[async_trait]
 pub trait CreditStore: Send + Sync {
-    /// The account of `user` as it is now.
-    async fn balance(&self, user: UserId, request_id: &str) -> StoreResult<Balance>;
+    /// The account of `owner` as it is now.
+    async fn balance(&self, owner: OwnerId, request_id: &str) -> StoreResult<Balance>;
+
+    /// The account of `owner` as it is now, with its lots.
+    async fn account(&self, owner: OwnerId, request_id: &str) -> StoreResult<AccountState>;
 
     /// Puts credits aside if there are enough. A key whose hold was released because the work failed makes a new one.
     async fn hold(&self, hold: NewHold) -> StoreResult<HoldOutcome>;
 
+    /// Puts more aside for a hold that is open: `to` in all, which is more than before and no more than its ceiling. Where it
+    /// holds as much already, that is fine. `hold` is as its holder knows it, with its limits.
+    async fn extend_hold(&self, hold: &Hold, to: Amount) -> StoreResult<ExtendOutcome>;
+
     /// What became of this key: [`HoldOutcome::Repeated`], [`HoldOutcome::Failed`], [`HoldOutcome::Mismatch`], or nothing.
-    async fn find_key(&self, user: UserId, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>>;
+    async fn find_key(
+        &self,
+        owner: OwnerId,
+        user: UserId,
+        idempotency: &Idempotency,
+    ) -> StoreResult<Option<HoldOutcome>>;
 
     /// Whether a hold is open: its work goes on, or has not been ended yet.
     async fn is_open(&self, hold: HoldId) -> StoreResult<bool>;
 
-    /// For how much a hold was made, also after it has ended; `None` where there is no such hold.
-    async fn hold_amount(&self, hold: HoldId) -> StoreResult<Option<i64>>;
+    /// Most that the work of a hold may cost, also after it has ended; `None` where there is no such hold.
+    async fn hold_ceiling(&self, hold: HoldId) -> StoreResult<Option<Amount>>;
 
-    /// Ends a hold, once: a hold that has ended stays as it ended. Returns how it ended and the balance now;
-    /// `None` where there is no such hold.
+    /// Ends a hold, once: a hold that has ended stays as it ended. Returns how it ended, with what was charged, and the
+    /// balance now; `None` where there is no such hold. What is held is what the store knows, whatever `hold` says.
     async fn end_hold(
         &self,
         hold: &Hold,
@@ -299,11 +432,25 @@ pub trait CreditStore: Send + Sync {
         reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>>;
 
-    /// What each API key of a user has spent or holds; those that have not are not there.
-    async fn key_spending(&self, user: UserId) -> StoreResult<HashMap<ApiKeyId, i64>>;
+    /// The settlement of a hold: what was charged, by which price and from which lots. `None`: there is none (yet).
+    async fn find_settlement(&self, hold: HoldId) -> StoreResult<Option<LedgerEntry>>;
+
+    /// What each count of an account has come to; those that were never used are not there. An API key's own count has its id
+    /// for its name.
+    async fn spending(&self, owner: OwnerId) -> StoreResult<HashMap<String, Amount>>;
+
+    /// The budgets of a user.
+    async fn budgets(&self, owner: OwnerId, user: UserId) -> StoreResult<BudgetPlan>;
+
+    /// Sets the budgets of a user anew.
+    async fn set_budgets(&self, owner: OwnerId, user: UserId, plan: BudgetPlan) -> StoreResult<()>;
 
     /// Moves credits without a hold, once per key.
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome>;
+
+    /// Ends the lots that expired by `now`, of at most so many accounts, and forgets counts that nobody asks for any more.
+    /// Returns of how many accounts. Whatever reads or moves an account does so for that one.
+    async fn expire_lots(&self, now: i64, limit: usize) -> StoreResult<usize>;
 
     /// Says that something of the work is about to leave for its user: written down before it does, and known for as long
     /// as the ledger, whatever becomes of the work's own row. Not waited for: what is durable and comes later is only there
@@ -313,8 +460,8 @@ pub trait CreditStore: Send + Sync {
     /// Whether [`CreditStore::mark_published`] was said of it.
     async fn is_published(&self, hold: HoldId) -> StoreResult<bool>;
 
-    /// The open holds of a user.
-    async fn open_holds(&self, user: UserId) -> StoreResult<Vec<Hold>>;
+    /// The open holds of an account.
+    async fn open_holds(&self, owner: OwnerId) -> StoreResult<Vec<Hold>>;
 
     /// Says that the work of these open holds is alive until `lease_until`.
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()>;
@@ -328,7 +475,12 @@ pub trait CreditStore: Send + Sync {
     async fn forget_keys(&self, before: i64) -> StoreResult<()>;
 
     /// A page of the ledger, newest first; `cursor` from the page before. `None` for a cursor that is none of ours.
-    async fn ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>>;
+    async fn ledger(
+        &self,
+        owner: OwnerId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<LedgerEntry>>>;
 
     /// Checks every account against its ledger and its holds, and what was given back against what was published, in
     /// constant memory but for the drifts; under load too.

@@ -6,7 +6,8 @@ use leptos::prelude::*;
 use crate::credits::credits_text;
 use crate::i18n::{Text, count, fill, t};
 use crate::images::browser::collection::Collection;
-use crate::ui::{Button, ButtonVariant, IconName, grouped};
+use crate::platform::amount::Amount;
+use crate::ui::{Button, ButtonVariant, IconName};
 
 /// Sends the form, if there are credits enough.
 #[component]
@@ -14,7 +15,7 @@ pub fn MakeButton(
     /// Where the images go.
     collection: Collection,
     /// What they cost together.
-    cost: Memo<i64>,
+    cost: Memo<Amount>,
     /// Nothing can be made now.
     disabled: Signal<bool>,
 ) -> impl IntoView {
@@ -28,7 +29,7 @@ pub fn MakeButton(
                 <Button label kind="submit" variant=ButtonVariant::Primary disabled class="grow @xl:grow-0" />
             })
         } else {
-            let amounts = [("needed", &*credits_text(cost.get())), ("available", &*grouped(available.get()))];
+            let amounts = [("needed", &*credits_text(cost.get())), ("available", &*available.get().as_balance())];
             Either::Right(view! {
                 <p class="text-sm text-danger">{fill(Text::TooFewCredits, &amounts)}</p>
                 <Button href="/dashboard?from=/images" icon=IconName::Coins label=t(Text::SeeYourCredits) />

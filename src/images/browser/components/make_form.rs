@@ -10,10 +10,11 @@ use super::more_options::MoreOptions;
 use super::number_picker::NumberPicker;
 use super::ratio_picker::RatioPicker;
 use crate::i18n::{Text, fill, t};
-use crate::images::Studio;
 use crate::images::browser::collection::Collection;
 use crate::images::browser::draft;
 use crate::images::browser::send::{Wish, make};
+use crate::images::{AspectRatio, ImageProviderInfo, Studio};
+use crate::platform::amount::Amount;
 use crate::ui::{Alert, AlertTone, is_send};
 
 const FIELD_ID: &str = "image-prompt";
@@ -28,7 +29,7 @@ pub fn MakeForm(
     /// What can be asked for.
     studio: Studio,
 ) -> impl IntoView {
-    let Studio { providers, aspect_ratios, credits, max_prompt_chars, .. } = studio;
+    let Studio { providers, aspect_ratios, max_prompt_chars, .. } = studio;
     let prompt = collection.prompt;
     let seed = NodeRef::<html::Input>::new();
     let provider = RwSignal::new(String::new());
@@ -36,7 +37,7 @@ pub fn MakeForm(
     let running_script = RwSignal::new(false);
     follow_prompt(collection, running_script);
     let available = collection.workspace.available;
-    let cost = Memo::new(move |_| credits * i64::try_from(collection.number.get()).unwrap_or(1));
+    let cost = cost_of(collection, provider, &providers);
     let is_over = Signal::derive(move || prompt.read().chars().count() > max_prompt_chars);
     let cannot_make = Signal::derive(move || {
         running_script.get() && (prompt.read().trim().is_empty() || is_over.get() || collection.sending.get())
@@ -125,6 +126,18 @@ pub fn MakeForm(
                 <ExampleList in_a_row=has_images on_pick />
             </form>
         }
+}
+
+/// What is asked for costs, by whoever is picked, or is asked first.
+fn cost_of(collection: Collection, provider: RwSignal<String>, providers: &[ImageProviderInfo]) -> Memo<Amount> {
+    let prices: Vec<_> = providers.iter().map(|one| (one.name.clone(), one.credits.clone())).collect();
+    Memo::new(move |_| {
+        let (picked, ratio) = (provider.read(), collection.ratio.get());
+        let of = prices.iter().find(|(name, _)| *name == *picked).or(prices.first());
+        let at = AspectRatio::ALL.iter().position(|known| *known == ratio).unwrap_or_default();
+        let one = of.and_then(|(_, credits)| credits.get(at)).copied().unwrap_or_default();
+        one.times(collection.number.get())
+    })
 }
 
 /// Leptos writes what is in a field into the HTML as it is. An address can put anything there.

@@ -117,7 +117,7 @@ pub fn start(images: &Images, work: ImageJob, route: Route<dyn ImageProvider>) {
                 id: work.id().to_string(),
                 provider: easel.provider().name().to_owned(),
                 model: easel.provider().model(),
-                credits: work.hold.price(),
+                credits: work.hold.ceiling(),
             }));
             let painted = tokio::select! {
                 reason = job.stopped() => Err(match reason {
@@ -158,7 +158,7 @@ impl Easel<'_> {
             width: picture.width,
             height: picture.height,
             placeholder: picture.placeholder,
-            credits: self.work.hold.price(),
+            credits: self.work.hold.ceiling(),
             bytes: u64::try_from(picture.png.len() + picture.thumbnail.len()).unwrap_or(u64::MAX),
         };
         self.has_stored = true;
@@ -261,7 +261,7 @@ impl Easel<'_> {
         }
         // It can be seen: whoever deletes it before it is charged for does not get it for nothing.
         hold.mark_published().await?;
-        let closed = hold.settle().await?;
+        let closed = hold.settle(hold.ceiling()).await?;
         let image = images.store.find(hold.user(), hold.id().into()).await?.ok_or(AppError::NotFound)?;
         Ok(Some(ImageDoneEvent { image, remaining_credits: closed.available, credits: closed.charged }))
     }

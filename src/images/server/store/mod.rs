@@ -12,6 +12,7 @@ pub use sqlite::SqliteImageStore;
 
 use crate::credits::Page;
 use crate::images::{AspectRatio, Image, ImageStatus};
+use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
 use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
@@ -62,7 +63,7 @@ pub enum Found {
     Running(RunningImage),
     /// It ended, and this is what it cost: 0 if there is nothing to show.
     Ended {
-        credits: i64,
+        credits: Amount,
         shown_in: Option<(ConversationId, MessageId)>,
     },
     /// Deleted, or never begun.
@@ -94,7 +95,7 @@ pub struct MadeImage {
     pub width: u32,
     pub height: u32,
     pub placeholder: String,
-    pub credits: i64,
+    pub credits: Amount,
     /// What its files take.
     pub bytes: u64,
 }

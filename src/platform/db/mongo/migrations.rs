@@ -9,10 +9,10 @@ use mongodb::{Collection, IndexModel};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{Durability, Mongo, StoreError, StoreResult, is_duplicate, run, to_bson};
+use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 10;
+const SCHEMA: i64 = 11;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -38,7 +38,10 @@ pub(super) async fn migrate(mongo: &Mongo) -> StoreResult<()> {
         }
         if take_migration(&meta, me, mongo.now(), found.is_none()).await? {
             for step in version + 1..=SCHEMA {
-                migrate_to(mongo, step).await?;
+                tokio::select! {
+                    done = migrate_to(mongo, step) => done?,
+                    failed = keep_migration(&meta, me, mongo) => failed?,
+                }
                 let meta = meta.clone();
                 run(async move {
                     let done = doc! { "$set": { "version": step, "lockedUntil": 0_i64 } };
@@ -74,6 +77,17 @@ async fn take_migration(meta: &Collection<Document>, me: bson::Uuid, now: i64, i
     })
     .await?;
     Ok(taken.is_some())
+}
+
+/// Says again and again that this server is alive, so that no other begins the same step. Ends only with an error.
+async fn keep_migration(meta: &Collection<Document>, me: bson::Uuid, mongo: &Mongo) -> StoreResult<()> {
+    let lease = i64::try_from(MIGRATION_LEASE.as_millis()).unwrap_or(i64::MAX);
+    loop {
+        sleep(MIGRATION_LEASE / 4).await;
+        let (meta, own) = (meta.clone(), doc! { "_id": "schema", "lockedBy": me });
+        let lock = doc! { "$set": { "lockedUntil": mongo.now() + lease } };
+        run(async move { meta.update_one(own, lock).await }).await?;
+    }
 }
 
 /// One step of the schema. May be begun anew after a crash, so it changes nothing that is there already.
@@ -155,6 +169,14 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         }
         // Conversations have versions: who does not know them would show all at once.
         10 => Ok(()),
+        11 => {
+            amounts::migrate(mongo).await?;
+            let indexes = [
+                ("accounts", doc! { "nextExpiry": 1 }, partial(doc! { "nextExpiry": { "$lt": i64::MAX } })),
+                ("accounts", doc! { "forgetAt": 1 }, partial(doc! { "forgetAt": { "$exists": true } })),
+            ];
+            make_indexes(mongo, indexes).await
+        }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }

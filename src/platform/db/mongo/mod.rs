@@ -4,6 +4,7 @@
 //! must happen together is one document. Every operation has `PATIENCE`; the driver's futures must not be dropped in
 //! the middle, so each runs in a task of its own that may go on when nobody waits any more.
 
+mod amounts;
 mod migrations;
 
 use std::time::Duration;

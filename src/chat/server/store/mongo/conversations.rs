@@ -11,6 +11,7 @@ use super::{MongoChatStore, NEW_PLACES};
 use crate::chat::server::store::{NewBranch, Part};
 use crate::chat::server::versions::Versions;
 use crate::chat::{Conversation, ConversationSummary, MAX_PINNED, MessageState, branch_title};
+use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
@@ -170,7 +171,7 @@ impl MongoChatStore {
             message.copy_of.get_or_insert(message.id);
             message.id = to_bson(id);
             message.conversation = to_bson(branch.id);
-            message.credits = 0;
+            message.charged = Amount::ZERO;
             message.unindexed = Some(true);
             self.share_images(&mut message.images, branch, id).await?;
         }

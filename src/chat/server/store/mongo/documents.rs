@@ -7,6 +7,7 @@ use crate::chat::server::attachments::Image;
 use crate::chat::server::store::NewExchange;
 use crate::chat::server::versions::Versions;
 use crate::chat::{Author, ConversationSummary, ImageRef, Message, MessageState, Usage};
+use crate::platform::amount::{Amount, micros};
 use crate::platform::db::mongo::to_bson;
 use crate::platform::db::{StoreResult, rfc3339};
 use crate::platform::ids::MessageId;
@@ -65,8 +66,8 @@ pub(super) struct StoredMessage {
     pub cached: bool,
     #[serde(default)]
     pub cut: bool,
-    #[serde(default)]
-    pub credits: i64,
+    #[serde(default, with = "micros")]
+    pub charged: Amount,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,7 +130,7 @@ impl StoredMessage {
             images: self.images,
             versions: Vec::new(),
             state: self.state,
-            credits: self.credits,
+            credits: self.charged,
             cached: self.cached,
             cut: self.cut,
             provider: self.provider,
@@ -157,7 +158,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         fallback_from: None,
         cached: false,
         cut: false,
-        credits: 0,
+        charged: Amount::ZERO,
         error_code: None,
         usage: None,
         place: if author == Author::User { last_place - 1 } else { last_place },
@@ -173,7 +174,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         reply.content.clone_from(&answer.text);
         reply.state = answer.state;
         reply.cached = answer.cached;
-        reply.credits = answer.credits;
+        reply.charged = answer.credits;
         reply.usage = answer.usage;
         reply.unindexed = (!exchange.hidden).then_some(true);
     }

@@ -25,6 +25,7 @@ use crate::chat::server::search::Wanted;
 use crate::chat::server::versions::Versions;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, MessageState};
 use crate::credits::Page;
+use crate::platform::amount::{Amount, micros};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
@@ -165,7 +166,7 @@ impl ChatStore for MongoChatStore {
             "model": reply.model,
             "cached": reply.cached,
             "cut": reply.cut,
-            "credits": reply.credits,
+            "charged": reply.credits.micros(),
             "unindexed": true,
         };
         if let Some(provider) = reply.fallback_from {
@@ -184,14 +185,16 @@ impl ChatStore for MongoChatStore {
             return Ok(true);
         }
         let messages = self.messages.clone();
-        let same = doc! { "_id": id, "state": reply.state.as_str(), "content": reply.text, "credits": reply.credits };
+        let charged = reply.credits.micros();
+        let same = doc! { "_id": id, "state": reply.state.as_str(), "content": reply.text, "charged": charged };
         Ok(run(async move { messages.find_one(same).await }).await?.is_some())
     }
 
-    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<i64>> {
+    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<Amount>> {
         #[derive(Deserialize)]
         struct Price {
-            credits: i64,
+            #[serde(default, with = "micros")]
+            charged: Amount,
         }
         let messages = self.durable_messages.clone_with_type::<Price>();
         let running = doc! { "$eq": ["$state", MessageState::Running.as_str()] };
@@ -204,10 +207,10 @@ impl ChatStore for MongoChatStore {
         } }];
         let found = run(async move {
             let update = messages.find_one_and_update(doc! { "_id": to_bson(reply) }, update);
-            update.return_document(ReturnDocument::After).projection(doc! { "credits": 1 }).await
+            update.return_document(ReturnDocument::After).projection(doc! { "charged": 1 }).await
         })
         .await?;
-        Ok(found.map(|price| price.credits))
+        Ok(found.map(|price| price.charged))
     }
 
     async fn request_stop(&self, user: UserId, reply: MessageId) -> StoreResult<bool> {

@@ -20,6 +20,7 @@ use crate::chat::server::attachments::Image;
 use crate::chat::server::search::Wanted;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, MAX_PINNED};
 use crate::credits::Page;
+use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
@@ -95,7 +96,7 @@ impl ChatStore for SqliteChatStore {
         self.db.write(Durability::Relaxed, move |connection| finish(connection, &reply)).await
     }
 
-    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<i64>> {
+    async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<Amount>> {
         self.db
             .write(Durability::Relaxed, move |connection| {
                 connection

@@ -7,48 +7,66 @@ use mongodb::bson::{self, doc};
 use serde::Deserialize;
 
 use super::MongoCreditStore;
-use super::documents::{Account, Cut, Entry, Filed, Once};
-use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency, is_failure};
+use super::documents::{Account, Cut, Entry, Filed, Once, StoredBalance};
+use super::lots::StoredLot;
+use crate::credits::server::lots::NEVER;
+use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency, is_failure, welcome_lot};
 use crate::credits::{Balance, EntryKind, EntryReason, WorkKind};
+use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
-use crate::platform::ids::{UserId, WorkId};
+use crate::platform::ids::{OwnerId, UserId, WorkId};
 
 impl MongoCreditStore {
-    pub(super) async fn find_account(&self, user: UserId) -> StoreResult<Option<Account>> {
+    /// The account as it is stored: what has expired may still be there.
+    pub(super) async fn find_account(&self, owner: OwnerId) -> StoreResult<Option<Account>> {
         let accounts = self.accounts.clone();
-        run(async move { accounts.find_one(doc! { "_id": to_bson(user) }).await }).await
+        run(async move { accounts.find_one(doc! { "_id": to_bson(owner) }).await }).await
     }
 
-    pub(super) async fn find_balance(&self, user: UserId) -> StoreResult<Option<Balance>> {
-        let accounts = self.accounts.clone_with_type::<Balance>();
-        run(async move {
-            let fields = doc! { "_id": 0, "available": 1, "held": 1, "debt": 1 };
-            accounts.find_one(doc! { "_id": to_bson(user) }).projection(fields).await
-        })
-        .await
+    /// The balance; `None` where there is no account, or something has expired.
+    pub(super) async fn find_balance(&self, owner: OwnerId) -> StoreResult<Option<Balance>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Found {
+            balance: StoredBalance,
+            next_expiry: i64,
+        }
+        let accounts = self.accounts.clone_with_type::<Found>();
+        let fields = doc! { "balance": 1, "nextExpiry": 1 };
+        let own = doc! { "_id": to_bson(owner) };
+        let found = run(async move { accounts.find_one(own).projection(fields).await }).await?;
+        let now = self.mongo.now();
+        Ok(found.filter(|found| found.next_expiry > now).map(|found| found.balance.into()))
     }
 
     /// Makes the account with its free credits, unless somebody was faster.
-    pub(super) async fn open_account(&self, user: UserId, request_id: &str) -> StoreResult<()> {
-        let mut recent = Vec::new();
-        if self.free_credits > 0 {
-            let key = format!("grant:welcome:{user}");
-            let mut grant = Entry::new(EntryKind::Grant, self.free_credits, 0, key, request_id, self.mongo.now());
+    async fn open_account(&self, owner: OwnerId, request_id: &str) -> StoreResult<()> {
+        let (mut recent, mut lots) = (Vec::new(), Vec::new());
+        if self.free_credits.is_positive() {
+            let (key, at) = (format!("grant:welcome:{owner}"), self.mongo.now());
+            let mut grant = Entry::new(EntryKind::Grant, self.free_credits, Amount::ZERO, key, request_id, at);
             grant.reason = Some(EntryReason::Welcome.as_str().to_owned());
+            let lot = welcome_lot(from_bson(grant.id), self.free_credits, at);
+            grant.lots = vec![lot.share().into()];
+            lots.push(StoredLot::from(lot));
+            grant.lot = lots.first().cloned();
             recent.push(grant);
         }
         let account = Account {
-            user: to_bson(user),
-            available: self.free_credits,
-            held: 0,
-            debt: 0,
-            posted: i64::from(self.free_credits > 0),
-            cut: Cut::default(),
+            owner: to_bson(owner),
+            balance: Balance { available: self.free_credits, held: Amount::ZERO, debt: Amount::ZERO }.into(),
+            lots,
+            overdrawn: Amount::ZERO,
+            next_expiry: NEVER,
+            posted: i64::from(self.free_credits.is_positive()),
+            cut_at: Cut::default(),
             open: Vec::new(),
             busy: false,
             recent,
             spending: HashMap::new(),
+            spending_until: HashMap::new(),
+            forget_at: None,
         };
         let accounts = self.accounts.clone();
         match run(async move { accounts.insert_one(account).await }).await {
@@ -57,22 +75,24 @@ impl MongoCreditStore {
         }
     }
 
-    /// The account, opened if need be.
-    pub(super) async fn account(&self, user: UserId, request_id: &str) -> StoreResult<Account> {
-        if let Some(account) = self.find_account(user).await? {
+    /// The account as it is now, opened if need be.
+    pub(super) async fn open_or_find(&self, owner: OwnerId, request_id: &str) -> StoreResult<Account> {
+        if let Some(account) = self.find_live(owner).await? {
             return Ok(account);
         }
-        self.open_account(user, request_id).await?;
-        self.find_account(user).await?.ok_or_else(|| StoreError::Corrupt(format!("account {user} went away")))
+        self.open_account(owner, request_id).await?;
+        self.find_live(owner).await?.ok_or_else(|| StoreError::Corrupt(format!("account {owner} went away")))
     }
 
-    /// What became of a key: in the account, or in what was filed before the account was read.
+    /// What became of a user's key: in the account, or in what was filed before the account was read.
     pub(super) async fn find_once(
         &self,
         account: &Account,
+        user: UserId,
         idempotency: &Idempotency,
     ) -> StoreResult<Option<HoldOutcome>> {
-        let Some(Once { fingerprint, hold, .. }) = self.newest_once(account, &idempotency.key).await? else {
+        let Some(Once { fingerprint, hold, .. }) = self.newest_once(account, to_bson(user), &idempotency.key).await?
+        else {
             return Ok(None);
         };
         let hold = from_bson(hold);
@@ -84,12 +104,13 @@ impl MongoCreditStore {
     }
 
     /// The last hold that was made with a key: one that failed may have come before it.
-    async fn newest_once(&self, account: &Account, key: &str) -> StoreResult<Option<Once>> {
+    async fn newest_once(&self, account: &Account, user: bson::Uuid, key: &str) -> StoreResult<Option<Once>> {
         let mut recent = account.recent.iter().rev().filter_map(|entry| entry.once.as_ref());
-        if let Some(found) = recent.find(|once| once.key == key) {
+        if let Some(found) = recent.find(|once| once.key == key && once.user == user) {
             return Ok(Some(found.clone()));
         }
-        let (ledger, which) = (self.ledger.clone(), doc! { "_id.user": account.user, "once.key": key });
+        let ledger = self.ledger.clone();
+        let which = doc! { "_id.user": account.owner, "once.key": key, "once.user": user };
         let filed = run(async move { ledger.find_one(which).sort(doc! { "_id.seq": -1 }).await }).await?;
         Ok(filed.and_then(|filed| filed.entry.once))
     }
@@ -100,25 +121,34 @@ impl MongoCreditStore {
         run(async move { ledger.find_one(doc! { "key": { "$in": keys } }).await }).await
     }
 
-    /// How a hold ended that is no longer open, and the reason as it is stored.
+    /// How a hold ended that is no longer open, with what was charged, and the reason as it is stored.
     pub(super) async fn find_end(
         &self,
         account: &Account,
         id: WorkId,
     ) -> StoreResult<Option<(HoldEnd, Option<String>)>> {
-        let ends = [HoldEnd::Settle, HoldEnd::Release];
+        let keys = [HoldEnd::Settle(Amount::ZERO), HoldEnd::Release].map(|end| end.entry_key(id));
         let ended_in = |entry: &Entry| {
-            let end = ends.into_iter().find(|end| end.entry_key(id) == entry.key)?;
+            let at = keys.iter().position(|key| *key == entry.key)?;
+            let end = if at == 0 { HoldEnd::Settle(-entry.amount) } else { HoldEnd::Release };
             Some((end, entry.reason.clone()))
         };
         if let Some(end) = account.recent.iter().find_map(ended_in) {
             return Ok(Some(end));
         }
-        if account.is_open(id) {
+        if account.find_open(id).is_some() {
             return Ok(None);
         }
-        let filed = self.find_filed(ends.map(|end| end.entry_key(id)).to_vec()).await?;
-        Ok(filed.filter(|filed| filed.place.user == account.user).and_then(|filed| ended_in(&filed.entry)))
+        let filed = self.find_filed(keys.to_vec()).await?;
+        Ok(filed.filter(|filed| filed.place.owner == account.owner).and_then(|filed| ended_in(&filed.entry)))
+    }
+
+    /// An entry of an account by its key: there, or in what was filed before the account was read.
+    pub(super) async fn find_entry(&self, account: &Account, key: String) -> StoreResult<Option<Filed>> {
+        if let Some(filed) = account.filed().find(|filed| filed.entry.key == key) {
+            return Ok(Some(filed));
+        }
+        Ok(self.find_filed(vec![key]).await?.filter(|filed| filed.place.owner == account.owner))
     }
 
     /// Says of entries from before they said it themselves what their holds were for: that of an image has its id.

@@ -11,13 +11,12 @@ use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::ReturnDocument;
-use serde::Deserialize;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
-use super::documents::{After, Cut};
+use super::documents::After;
 use crate::platform::db::mongo::{Durability, Mongo, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
-use crate::platform::ids::UserId;
+use crate::platform::ids::OwnerId;
 use crate::platform::tasks::keep;
 
 /// Most updates of one command.
@@ -39,7 +38,7 @@ pub(super) struct Change {
 }
 
 struct Waiting {
-    user: UserId,
+    owner: OwnerId,
     change: Change,
     answer: oneshot::Sender<StoreResult<Option<After>>>,
 }
@@ -54,25 +53,7 @@ pub(super) struct Batcher {
 #[derive(Clone)]
 struct Accounts {
     mongo: Mongo,
-    collection: Collection<Seen>,
-}
-
-/// An account as it is read after a command.
-#[derive(Debug, Deserialize)]
-struct Seen {
-    #[serde(rename = "_id")]
-    user: bson::Uuid,
-    available: i64,
-    held: i64,
-    debt: i64,
-    posted: i64,
-    cut: Cut,
-    recent: Vec<SeenEntry>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SeenEntry {
-    id: bson::Uuid,
+    collection: Collection<After>,
 }
 
 impl Batcher {
@@ -85,12 +66,12 @@ impl Batcher {
     }
 
     /// The account after the update; `None` where that cannot be seen.
-    pub(super) async fn run(&self, user: UserId, change: Change) -> StoreResult<Option<After>> {
+    pub(super) async fn run(&self, owner: OwnerId, change: Change) -> StoreResult<Option<After>> {
         if change.alone {
-            return self.accounts.update_one(user, change).await;
+            return self.accounts.update_one(owner, change).await;
         }
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Waiting { user, change, answer }).await.map_err(|_| StoreError::Closed)?;
+        self.queue.send(Waiting { owner, change, answer }).await.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -114,14 +95,14 @@ async fn send_all(accounts: Accounts, waiting: Arc<Mutex<mpsc::Receiver<Waiting>
 impl Accounts {
     async fn send(&self, mut batch: Vec<Waiting>) {
         if batch.len() == 1
-            && let Some(Waiting { user, change, answer }) = batch.pop()
+            && let Some(Waiting { owner, change, answer }) = batch.pop()
         {
             // Whoever asked may have gone away; the update stands.
-            _ = answer.send(self.update_one(user, change).await);
+            _ = answer.send(self.update_one(owner, change).await);
             return;
         }
         let (changes, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|Waiting { user, change, answer }| ((user, change), answer)).unzip();
+            batch.into_iter().map(|Waiting { owner, change, answer }| ((owner, change), answer)).unzip();
         match self.update_all(changes).await {
             Ok(results) => {
                 for (answer, result) in answers.into_iter().zip(results) {
@@ -137,25 +118,25 @@ impl Accounts {
         }
     }
 
-    async fn update_one(&self, user: UserId, Change { mut guard, update, .. }: Change) -> StoreResult<Option<After>> {
-        guard.insert("_id", to_bson(user));
-        let accounts = self.collection.clone_with_type::<After>();
+    async fn update_one(&self, owner: OwnerId, Change { mut guard, update, .. }: Change) -> StoreResult<Option<After>> {
+        guard.insert("_id", to_bson(owner));
+        let accounts = self.collection.clone();
         run(async move {
             accounts
                 .find_one_and_update(guard, update)
                 .return_document(ReturnDocument::After)
-                .projection(doc! { "available": 1, "held": 1, "debt": 1, "posted": 1, "cut": 1 })
+                .projection(left_by_an_update())
                 .await
         })
         .await
     }
 
-    async fn update_all(&self, changes: Vec<(UserId, Change)>) -> StoreResult<Vec<Option<After>>> {
-        let asked: Vec<_> = changes.iter().map(|(user, change)| (to_bson(*user), change.entry)).collect();
+    async fn update_all(&self, changes: Vec<(OwnerId, Change)>) -> StoreResult<Vec<Option<After>>> {
+        let asked: Vec<_> = changes.iter().map(|(owner, change)| (to_bson(*owner), change.entry)).collect();
         let updates: Vec<Bson> = changes
             .into_iter()
-            .map(|(user, Change { mut guard, update, .. })| {
-                guard.insert("_id", to_bson(user));
+            .map(|(owner, Change { mut guard, update, .. })| {
+                guard.insert("_id", to_bson(owner));
                 doc! { "q": guard, "u": update }.into()
             })
             .collect();
@@ -167,19 +148,23 @@ impl Accounts {
                 return Err(StoreError::Commit(problem.to_string()));
             }
         }
-        let (collection, users) = (self.collection.clone(), asked.iter().map(|(user, _)| *user).collect::<Vec<_>>());
-        let seen: Vec<Seen> = run(async move {
-            let fields = doc! { "available": 1, "held": 1, "debt": 1, "posted": 1, "cut": 1, "recent.id": 1 };
-            collection.find(doc! { "_id": { "$in": users } }).projection(fields).await?.try_collect().await
+        let (collection, owners) = (self.collection.clone(), asked.iter().map(|(owner, _)| *owner).collect::<Vec<_>>());
+        let seen: Vec<After> = run(async move {
+            let mut fields = left_by_an_update();
+            fields.insert("recent.id", 1);
+            collection.find(doc! { "_id": { "$in": owners } }).projection(fields).await?.try_collect().await
         })
         .await?;
-        let seen: HashMap<_, _> = seen.into_iter().map(|seen| (seen.user.bytes(), seen)).collect();
-        let result = |(user, entry): (bson::Uuid, bson::Uuid)| {
-            let seen = seen.get(&user.bytes())?;
-            let Seen { available, held, debt, posted, cut, .. } = *seen;
-            let done = seen.recent.iter().any(|recent| recent.id == entry);
-            done.then_some(After { available, held, debt, posted, cut })
+        let seen: HashMap<_, _> = seen.into_iter().map(|seen| (seen.owner.bytes(), seen)).collect();
+        let result = |(owner, entry): (bson::Uuid, bson::Uuid)| {
+            let seen = seen.get(&owner.bytes())?;
+            seen.has(entry).then(|| seen.clone())
         };
         Ok(asked.into_iter().map(result).collect())
     }
+}
+
+/// The fields of [`After`].
+fn left_by_an_update() -> Document {
+    doc! { "balance": 1, "lots": { "$slice": 1 }, "posted": 1, "cutAt": 1 }
 }

@@ -3,8 +3,11 @@
 //! The document carries the balance, the open holds, and the newest entries of the ledger, so a hold and its entry, or
 //! a settlement and its entry, are one write that happens or does not. When [`PAGE`] entries have gathered they are
 //! copied into `ledger` and then cut from the account. Both steps may be repeated by anybody at any time: an entry's
-//! place in `ledger` is its user and its number, so a copy is there once, and an account is cut only where it was
-//! copied from (`cut.seq` is what the cut expects to find).
+//! place in `ledger` is its owner and its number, so a copy is there once, and an account is cut only where it was
+//! copied from (`cutAt.seq` is what the cut expects to find).
+//!
+//! Nothing is read before credits are put aside, or given back. What is used is taken from the first lot in the same way,
+//! as long as that has enough; whatever concerns several lots reads the account, and expects it unchanged.
 //!
 //! Updates of different accounts that come at the same time go to the database in one command (`batch.rs`).
 //!
@@ -14,9 +17,12 @@
 mod accounts;
 mod audit;
 mod batch;
+mod budgets;
 mod documents;
 mod filing;
 mod guards;
+mod holds;
+mod lots;
 mod published;
 
 use std::collections::{HashMap, HashSet};
@@ -29,17 +35,22 @@ use mongodb::bson::{self, Bson, Document, doc};
 use serde::Deserialize;
 
 use self::batch::{Batcher, Change};
-use self::documents::{Account, After, Entry, Filed, Once, OpenHold, between};
-use self::guards::{guard_of, hold_key, spending_field};
+use self::budgets::Plans;
+use self::documents::{Account, After, Entry, Filed, OpenHold, between};
+use self::guards::hold_key;
+use self::lots::{FirstLots, StoredLot, StoredShare, moved_to, unchanged};
 use self::published::PublishedWork;
 use super::{
-    AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold, NewPosting,
-    PostingOutcome, StaleHold, WorkKind,
+    AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, LotTerms,
+    NewHold, NewPosting, PostingOutcome, StaleHold, WorkKind,
 };
-use crate::credits::{Balance, EntryKind, LedgerEntry, Page, ReleaseReason};
+use crate::credits::server::budgets::BudgetPlan;
+use crate::credits::server::lots::AccountState;
+use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
+use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
-use crate::platform::ids::{ApiKeyId, UserId};
+use crate::platform::ids::{OwnerId, UserId};
 
 /// How many entries gather in an account before they are moved to the ledger's own collection.
 const PAGE: i64 = 32;
@@ -54,20 +65,24 @@ pub struct MongoCreditStore {
     ledger: Collection<Filed>,
     published: PublishedWork,
     batcher: Batcher,
-    free_credits: i64,
+    plans: Plans,
+    first_lots: FirstLots,
+    free_credits: Amount,
     /// The accounts whose entries this server is filing now.
-    filing: Arc<Mutex<HashSet<UserId>>>,
+    filing: Arc<Mutex<HashSet<OwnerId>>>,
 }
 
 impl MongoCreditStore {
     /// New accounts are opened with `free_credits`. Needs a running Tokio.
     #[must_use]
-    pub fn new(mongo: Mongo, free_credits: i64) -> Self {
+    pub fn new(mongo: Mongo, free_credits: Amount) -> Self {
         Self {
             batcher: Batcher::new(&mongo),
             accounts: mongo.collection("accounts", Durability::Durable),
             ledger: mongo.collection("ledger", Durability::Durable),
             published: PublishedWork::new(&mongo),
+            plans: Plans::new(&mongo),
+            first_lots: FirstLots::new(),
             mongo,
             free_credits,
             filing: Arc::default(),
@@ -76,92 +91,64 @@ impl MongoCreditStore {
 
     /// One guarded update of an account. `None` where the guard does not hold, or (never with [`Change::alone`]) where
     /// the entry has been filed before anybody could see it.
-    async fn update(&self, user: UserId, change: Change) -> StoreResult<Option<After>> {
-        let after = self.batcher.run(user, change).await?;
-        if after.as_ref().is_some_and(After::is_full) {
-            self.file_soon(user);
+    async fn update(&self, owner: OwnerId, change: Change) -> StoreResult<Option<After>> {
+        let after = self.batcher.run(owner, change).await?;
+        if let Some(after) = &after {
+            self.first_lots.learn(owner, after).await;
+            if after.is_full() {
+                self.file_soon(owner);
+            }
         }
         Ok(after)
     }
 }
 
-fn busy(user: UserId) -> StoreError {
-    StoreError::Corrupt(format!("account {user} did not hold still"))
+fn busy(owner: OwnerId) -> StoreError {
+    StoreError::Corrupt(format!("account {owner} did not hold still"))
 }
 
 #[async_trait]
 impl CreditStore for MongoCreditStore {
-    async fn balance(&self, user: UserId, request_id: &str) -> StoreResult<Balance> {
-        if let Some(balance) = self.find_balance(user).await? {
+    async fn balance(&self, owner: OwnerId, request_id: &str) -> StoreResult<Balance> {
+        if let Some(balance) = self.find_balance(owner).await? {
             return Ok(balance);
         }
-        Ok(self.account(user, request_id).await?.balance())
+        Ok(self.open_or_find(owner, request_id).await?.balance())
+    }
+
+    async fn account(&self, owner: OwnerId, request_id: &str) -> StoreResult<AccountState> {
+        Ok(self.open_or_find(owner, request_id).await?.state())
     }
 
     async fn hold(&self, hold: NewHold) -> StoreResult<HoldOutcome> {
-        let at = self.mongo.now();
-        let open = OpenHold {
-            id: to_bson(hold.id),
-            kind: hold.kind.as_str().to_owned(),
-            amount: hold.amount,
-            request_id: hold.request_id.clone(),
-            key: hold.key.map(|key| to_bson(key.id)),
-            at: bson::DateTime::from_millis(at),
-            lease_until: hold.lease_until,
-        };
-        let mut entry = Entry::new(EntryKind::Hold, 0, hold.amount, hold_key(hold.id), &hold.request_id, at);
-        entry.work = Some(hold.kind.as_str().to_owned());
-        entry.once = hold.idempotency.as_ref().map(|Idempotency { key, fingerprint }| Once {
-            key: key.clone(),
-            fingerprint: bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: fingerprint.to_vec() },
-            hold: open.id,
-        });
-        let mut sums = doc! { "available": -hold.amount, "held": hold.amount, "posted": 1_i64 };
-        sums.extend(hold.key.map(|key| (spending_field(key.id), Bson::from(hold.amount))));
-        let update = doc! {
-            "$inc": sums,
-            "$set": { "busy": true },
-            "$push": { "open": bson::serialize_to_bson(&open)?, "recent": bson::serialize_to_bson(&entry)? },
-        };
-        // The balance and the budget are looked at by the update itself.
-        let hopeless = hold.key.and_then(|key| key.budget).is_some_and(|budget| budget < hold.amount);
-        let mut guard = match hold.idempotency {
-            None if !hopeless => guard_of(&hold),
-            _ => match self.look_before_hold(&hold).await? {
-                Ok(outcome) => return Ok(outcome),
-                Err(guard) => guard,
-            },
-        };
-        for _ in 0..TRIES {
-            let change = Change { guard, update: update.clone(), entry: entry.id, alone: false };
-            if let Some(after) = self.update(hold.user, change).await? {
-                return Ok(HoldOutcome::Held(after.balance()));
-            }
-            guard = match self.look_before_hold(&hold).await? {
-                Ok(outcome) => return Ok(outcome),
-                Err(guard) => guard,
-            };
+        self.make_hold(hold).await
+    }
+
+    async fn extend_hold(&self, hold: &Hold, to: Amount) -> StoreResult<ExtendOutcome> {
+        self.extend(hold, to).await
+    }
+
+    async fn find_key(
+        &self,
+        owner: OwnerId,
+        user: UserId,
+        idempotency: &Idempotency,
+    ) -> StoreResult<Option<HoldOutcome>> {
+        let Some(account) = self.find_account(owner).await? else { return Ok(None) };
+        self.find_once(&account, user, idempotency).await
+    }
+
+    async fn is_open(&self, HoldId { id, owner }: HoldId) -> StoreResult<bool> {
+        Ok(self.find_account(owner).await?.is_some_and(|account| account.find_open(id).is_some()))
+    }
+
+    async fn hold_ceiling(&self, HoldId { id, owner }: HoldId) -> StoreResult<Option<Amount>> {
+        let Some(account) = self.find_account(owner).await? else { return Ok(None) };
+        if let Some(open) = account.find_open(id) {
+            return Ok(Some(open.ceiling));
         }
-        Err(busy(hold.user))
-    }
-
-    async fn find_key(&self, user: UserId, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
-        let Some(account) = self.find_account(user).await? else { return Ok(None) };
-        self.find_once(&account, idempotency).await
-    }
-
-    async fn is_open(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
-        Ok(self.find_account(user).await?.is_some_and(|account| account.is_open(id)))
-    }
-
-    async fn hold_amount(&self, HoldId { id, user }: HoldId) -> StoreResult<Option<i64>> {
-        let Some(account) = self.find_account(user).await? else { return Ok(None) };
-        let key = hold_key(id);
-        if let Some(entry) = account.recent.iter().find(|entry| entry.key == key) {
-            return Ok(Some(entry.held_change));
-        }
-        let filed = self.find_filed(vec![key]).await?;
-        Ok(filed.filter(|filed| filed.place.user == account.user).map(|filed| filed.entry.held_change))
+        let made = self.find_entry(&account, hold_key(id)).await?;
+        Ok(made.map(|made| made.entry.ceiling.map_or(made.entry.held_change, Amount::from_micros)))
     }
 
     async fn end_hold(
@@ -170,81 +157,80 @@ impl CreditStore for MongoCreditStore {
         end: HoldEnd,
         reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>> {
-        let (kind, amount, given_back) = match end {
-            HoldEnd::Settle => (EntryKind::Settle, -hold.amount, 0),
-            HoldEnd::Release => (EntryKind::Release, 0, hold.amount),
-        };
-        let at = self.mongo.now();
-        let mut entry = Entry::new(kind, amount, -hold.amount, end.entry_key(hold.id), &hold.request_id, at);
-        entry.work = Some(hold.kind.as_str().to_owned());
-        entry.reason = reason.map(|reason| reason.as_str().to_owned());
-        let guard = doc! { "open": { "$elemMatch": { "id": to_bson(hold.id), "amount": hold.amount } } };
-        let mut sums = doc! { "available": given_back, "held": -hold.amount, "posted": 1_i64 };
-        if let (HoldEnd::Release, Some(key)) = (end, hold.key) {
-            sums.insert(spending_field(key), -hold.amount);
-        }
-        let update = doc! {
-            "$inc": sums,
-            "$pull": { "open": { "id": to_bson(hold.id) } },
-            "$push": { "recent": bson::serialize_to_bson(&entry)? },
-        };
-        let change = Change { guard, update, entry: entry.id, alone: false };
-        if let Some(after) = self.update(hold.user, change).await? {
-            return Ok(Some((end, after.balance())));
-        }
-        let Some(account) = self.find_account(hold.user).await? else { return Ok(None) };
-        Ok(self.find_end(&account, hold.id).await?.map(|(end, _)| (end, account.balance())))
+        self.end(hold, end, reason).await
     }
 
-    async fn key_spending(&self, user: UserId) -> StoreResult<HashMap<ApiKeyId, i64>> {
+    async fn find_settlement(&self, HoldId { id, owner }: HoldId) -> StoreResult<Option<LedgerEntry>> {
+        let Some(account) = self.find_account(owner).await? else { return Ok(None) };
+        let settled = self.find_entry(&account, HoldEnd::Settle(Amount::ZERO).entry_key(id)).await?;
+        settled.map(|filed| filed.entry.to_ledger_entry(filed.available)).transpose()
+    }
+
+    async fn spending(&self, owner: OwnerId) -> StoreResult<HashMap<String, Amount>> {
         #[derive(Deserialize)]
         struct Spending {
             #[serde(default)]
             spending: HashMap<String, i64>,
         }
         let accounts = self.accounts.clone_with_type::<Spending>();
-        let found = run(async move {
-            accounts.find_one(doc! { "_id": to_bson(user) }).projection(doc! { "spending": 1 }).await
-        })
-        .await?;
+        let own = doc! { "_id": to_bson(owner) };
+        let found = run(async move { accounts.find_one(own).projection(doc! { "spending": 1 }).await }).await?;
         let spending = found.map(|found| found.spending).unwrap_or_default();
-        let read = |(key, spent): (String, i64)| {
-            let key = key.parse().map_err(|_| StoreError::Corrupt(format!("spending of key {key:?}")))?;
-            Ok((key, spent))
-        };
-        spending.into_iter().map(read).collect()
+        Ok(spending.into_iter().map(|(counter, spent)| (counter, Amount::from_micros(spent))).collect())
+    }
+
+    async fn budgets(&self, owner: OwnerId, user: UserId) -> StoreResult<BudgetPlan> {
+        self.plans.find(owner, user).await
+    }
+
+    async fn set_budgets(&self, owner: OwnerId, user: UserId, plan: BudgetPlan) -> StoreResult<()> {
+        self.plans.set(owner, user, plan).await
     }
 
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome> {
         let key = posting.entry_key();
         for _ in 0..TRIES {
-            let account = self.account(posting.user, &posting.request_id).await?;
+            let account = self.open_or_find(posting.owner, &posting.request_id).await?;
             let before = account.balance();
-            let repeated = account.recent.iter().any(|entry| entry.key == key);
-            if repeated || self.find_filed(vec![key.clone()]).await?.is_some() {
+            if self.find_entry(&account, key.clone()).await?.is_some() {
                 return Ok(PostingOutcome::Repeated(before));
             }
-            let Some(after) = posting.apply(before) else {
+            let (mut state, at) = (account.state(), self.mongo.now());
+            let mut entry = Entry::new(
+                posting.kind.entry_kind(),
+                posting.amount,
+                Amount::ZERO,
+                key.clone(),
+                &posting.request_id,
+                at,
+            );
+            let Some(shares) = posting.apply(&mut state, from_bson(entry.id), at) else {
                 return Ok(PostingOutcome::Insufficient { available: before.available });
             };
-            let kind = posting.kind.entry_kind();
-            let at = self.mongo.now();
-            let mut entry = Entry::new(kind, posting.amount, 0, key.clone(), &posting.request_id, at);
-            entry.debt_change = after.debt - before.debt;
+            entry.debt_change = state.balance.debt - before.debt;
             entry.reason.clone_from(&posting.reason);
-            // As it was when it was looked at: `posted` counts whatever happens to an account.
-            let guard = doc! { "posted": account.posted };
+            entry.lots = shares.into_iter().map(StoredShare::from).collect();
+            entry.lot = entry.lots.first().filter(|_| posting.amount.is_positive()).map(|share| {
+                let (share, LotTerms { paid, expires_at, .. }) = (share.clone(), posting.terms.clone());
+                let StoredShare { id, origin, amount } = share;
+                StoredLot { id, origin, amount, left: amount, paid, expires_at, at }
+            });
             let update = doc! {
-                "$set": { "available": after.available, "debt": after.debt },
+                "$set": moved_to(&state)?,
                 "$inc": { "posted": 1_i64 },
                 "$push": { "recent": bson::serialize_to_bson(&entry)? },
             };
-            let change = Change { guard, update, entry: entry.id, alone: true };
-            if let Some(after) = self.update(posting.user, change).await? {
+            let change = Change { guard: unchanged(&account), update, entry: entry.id, alone: true };
+            if let Some(after) = self.update(posting.owner, change).await? {
                 return Ok(PostingOutcome::Posted(after.balance()));
             }
         }
-        Err(busy(posting.user))
+        Err(busy(posting.owner))
+    }
+
+    async fn expire_lots(&self, now: i64, limit: usize) -> StoreResult<usize> {
+        let expired = self.expire_all(now, limit).await?;
+        Ok(expired + self.forget_counts(now, limit.saturating_sub(expired)).await?)
     }
 
     async fn mark_published(&self, hold: HoldId) -> StoreResult<()> {
@@ -255,24 +241,24 @@ impl CreditStore for MongoCreditStore {
         self.published.contains(hold).await
     }
 
-    async fn open_holds(&self, user: UserId) -> StoreResult<Vec<Hold>> {
+    async fn open_holds(&self, owner: OwnerId) -> StoreResult<Vec<Hold>> {
         #[derive(Deserialize)]
         struct Holds {
             open: Vec<OpenHold>,
         }
         let accounts = self.accounts.clone_with_type::<Holds>();
-        let own = doc! { "_id": to_bson(user) };
+        let own = doc! { "_id": to_bson(owner) };
         let found = run(async move { accounts.find_one(own).projection(doc! { "open": 1 }).await }).await?;
         let open = found.map(|found| found.open).unwrap_or_default();
-        Ok(open.into_iter().filter_map(|hold| hold.read(user)).collect())
+        Ok(open.into_iter().filter_map(|hold| hold.read(owner)).collect())
     }
 
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()> {
         let updates: Vec<Bson> = holds
             .iter()
-            .map(|HoldId { id, user }| {
+            .map(|HoldId { id, owner }| {
                 let update = doc! { "$set": { "open.$.leaseUntil": lease_until } };
-                doc! { "q": { "_id": to_bson(*user), "open.id": to_bson(*id) }, "u": update }.into()
+                doc! { "q": { "_id": to_bson(*owner), "open.id": to_bson(*id) }, "u": update }.into()
             })
             .collect();
         for batch in updates.chunks(500) {
@@ -286,7 +272,7 @@ impl CreditStore for MongoCreditStore {
         #[derive(Deserialize)]
         struct Holds {
             #[serde(rename = "_id")]
-            user: bson::Uuid,
+            owner: bson::Uuid,
             open: Vec<Document>,
         }
         let latest = now.saturating_add(LONGEST_LEASE);
@@ -301,7 +287,7 @@ impl CreditStore for MongoCreditStore {
         })
         .await?;
         let mut stale: Vec<(i64, StaleHold)> = Vec::new();
-        for Holds { user, open } in found {
+        for Holds { owner, open } in found {
             for hold in open {
                 let open: OpenHold = match bson::deserialize_from_document(hold) {
                     Ok(open) => open,
@@ -315,7 +301,7 @@ impl CreditStore for MongoCreditStore {
                 if (now..=latest).contains(&lease_until) {
                     continue;
                 }
-                let Some(hold) = open.read(from_bson(user)) else { continue };
+                let Some(hold) = open.read(from_bson(owner)) else { continue };
                 stale.push((lease_until, StaleHold { kind: hold.kind, hold }));
             }
         }
@@ -348,13 +334,18 @@ impl CreditStore for MongoCreditStore {
         Ok(())
     }
 
-    async fn ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>> {
+    async fn ledger(
+        &self,
+        owner: OwnerId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<LedgerEntry>>> {
         let before = match cursor.map(str::parse::<i64>) {
             None => i64::MAX,
             Some(Ok(seq)) if seq > 0 => seq,
             Some(_) => return Ok(None),
         };
-        let Some(account) = self.find_account(user).await? else {
+        let Some(account) = self.find_account(owner).await? else {
             return Ok(Some(Page { items: Vec::new(), next_cursor: None }));
         };
         let mut filed: Vec<Filed> = account.filed().filter(|filed| filed.place.seq < before).collect();
@@ -362,7 +353,7 @@ impl CreditStore for MongoCreditStore {
         filed.truncate(limit + 1);
         let missing = limit + 1 - filed.len();
         if missing > 0 {
-            let range = between(account.user, 0, account.cut.seq.min(before - 1));
+            let range = between(account.owner, 0, account.cut_at.seq.min(before - 1));
             let ledger = self.ledger.clone();
             let older: Vec<Filed> = run(async move {
                 let entries = ledger.find(range).sort(doc! { "_id": -1 });
@@ -376,7 +367,7 @@ impl CreditStore for MongoCreditStore {
         let next_cursor = filed.last().filter(|_| more).map(|last| last.place.seq.to_string());
         self.complete_work(&mut filed).await?;
         let items =
-            filed.iter().map(|filed| filed.entry.to_ledger_entry(filed.available_after)).collect::<StoreResult<_>>()?;
+            filed.iter().map(|filed| filed.entry.to_ledger_entry(filed.available)).collect::<StoreResult<_>>()?;
         Ok(Some(Page { items, next_cursor }))
     }
 

@@ -22,7 +22,8 @@ const AT_A_TIME: usize = 1000;
 pub(super) struct Published {
     #[serde(rename = "_id")]
     hold: bson::Uuid,
-    user: bson::Uuid,
+    #[serde(rename = "user")]
+    owner: bson::Uuid,
     at: i64,
 }
 
@@ -37,8 +38,8 @@ impl PublishedWork {
         Self { mongo: mongo.clone(), published: mongo.collection("published", Durability::Relaxed) }
     }
 
-    pub(super) async fn mark(&self, HoldId { id, user }: HoldId) -> StoreResult<()> {
-        let new = Published { hold: to_bson(id), user: to_bson(user), at: self.mongo.now() };
+    pub(super) async fn mark(&self, HoldId { id, owner }: HoldId) -> StoreResult<()> {
+        let new = Published { hold: to_bson(id), owner: to_bson(owner), at: self.mongo.now() };
         let published = self.published.clone();
         match run(async move { published.insert_one(new).await }).await {
             Err(error) if !is_duplicate(&error) => Err(error),
@@ -46,8 +47,8 @@ impl PublishedWork {
         }
     }
 
-    pub(super) async fn contains(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
-        let (published, own) = (self.published.clone(), doc! { "_id": to_bson(id), "user": to_bson(user) });
+    pub(super) async fn contains(&self, HoldId { id, owner }: HoldId) -> StoreResult<bool> {
+        let (published, own) = (self.published.clone(), doc! { "_id": to_bson(id), "user": to_bson(owner) });
         Ok(run(async move { published.find_one(own).await }).await?.is_some())
     }
 }
@@ -66,11 +67,11 @@ impl GivenBack {
     }
 
     /// Takes an entry of the books; what it should not be, had it been published, is returned sooner or later.
-    pub(super) async fn add(&mut self, user: bson::Uuid, entry: &Entry) -> StoreResult<Vec<Drift>> {
+    pub(super) async fn add(&mut self, owner: bson::Uuid, entry: &Entry) -> StoreResult<Vec<Drift>> {
         if entry.kind == EntryKind::Release.as_str()
             && let Some(hold) = entry.hold_id()
         {
-            let drift = Drift::unpaid(from_bson(user), hold, entry.reason.as_deref());
+            let drift = Drift::unpaid(from_bson(owner), hold, entry.reason.as_deref());
             self.waiting.extend(drift.map(|drift| (hold, drift)));
         }
         if self.waiting.len() < AT_A_TIME { Ok(Vec::new()) } else { self.look().await }

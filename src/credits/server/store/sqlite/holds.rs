@@ -1,14 +1,21 @@
-//! Making holds and ending them.
+//! Making holds, extending and ending them.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::entries::{Posting, find_balance, open_account, post};
+use super::counts::{count, give_back, most_under};
+use super::entries::{
+    Entry, append, expire, find_account, find_reason, from_json, open_account, read_account, save_account,
+    save_balance, to_json,
+};
+use crate::credits::server::lots::AccountState;
 use crate::credits::server::store::{
-    Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind, is_failure,
+    ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendLimit, SpendingKey, WorkKind,
+    extension_key, is_failure,
 };
 use crate::credits::{Balance, EntryKind, ReleaseReason};
-use crate::platform::db::{StoreError, StoreResult, now_millis};
-use crate::platform::ids::{ApiKeyId, UserId, WorkId};
+use crate::platform::amount::Amount;
+use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::{ApiKeyId, OwnerId, UserId, WorkId};
 
 /// What became of a key that came before.
 pub(super) fn find_key(
@@ -23,39 +30,52 @@ pub(super) fn find_key(
         })
         .optional()?;
     let Some((id, fingerprint, state)) = before else { return Ok(None) };
-    let failed = state == "released" && {
-        let reason: Option<String> = connection
-            .prepare_cached("SELECT reason FROM ledger WHERE key = ?1")?
-            .query_row([format!("{}:{id}", EntryKind::Release.as_str())], |row| row.get(0))
-            .optional()?
-            .flatten();
-        is_failure(reason.as_deref())
-    };
+    let failed =
+        state == "released" && is_failure(find_reason(connection, &HoldEnd::Release.entry_key(id))?.as_deref());
     Ok(Some(idempotency.compare(&fingerprint, id, failed)))
 }
 
-pub(super) fn is_open(connection: &Connection, id: WorkId, user: UserId) -> StoreResult<bool> {
+pub(super) fn is_open(connection: &Connection, HoldId { id, owner }: HoldId) -> StoreResult<bool> {
     Ok(connection
-        .prepare_cached("SELECT 1 FROM holds WHERE id = ?1 AND user_id = ?2 AND state = 'held'")?
-        .exists(params![id, user])?)
+        .prepare_cached("SELECT 1 FROM holds WHERE id = ?1 AND owner_id = ?2 AND state = 'held'")?
+        .exists(params![id, owner])?)
 }
 
 /// The columns of a [`Hold`].
-pub(super) const HOLD: &str = "id, user_id, amount, request_id, api_key, kind";
+pub(super) const HOLD: &str =
+    "id, owner_id, user_id, kind, amount, ceiling, price_version, request_id, api_key, counters";
 
 pub(super) fn read_hold(row: &Row<'_>) -> StoreResult<Hold> {
-    let (id, kind): (WorkId, String) = (row.get(0)?, row.get(5)?);
+    let (id, kind): (WorkId, String) = (row.get(0)?, row.get(3)?);
     let kind = WorkKind::parse(&kind).ok_or_else(|| StoreError::Corrupt(format!("hold {id} is of kind {kind:?}")))?;
-    Ok(Hold { id, user: row.get(1)?, kind, amount: row.get(2)?, request_id: row.get(3)?, key: row.get(4)? })
+    Ok(Hold {
+        id,
+        owner: row.get(1)?,
+        user: row.get(2)?,
+        kind,
+        amount: row.get(4)?,
+        ceiling: row.get(5)?,
+        price_version: row.get(6)?,
+        request_id: row.get(7)?,
+        key: row.get::<_, Option<ApiKeyId>>(8)?.map(|id| SpendingKey { id, budget: None }),
+        limits: read_counters(row.get(9)?)?,
+    })
 }
 
-/// The open holds of a user, of the kinds that this version knows.
-pub(super) fn open_holds(connection: &Connection, user: UserId) -> StoreResult<Vec<Hold>> {
+/// What counts a hold besides its key, as it is stored: the names alone.
+fn read_counters(stored: Option<String>) -> StoreResult<Vec<SpendLimit>> {
+    let names: Vec<String> = stored.as_deref().map(from_json).transpose()?.unwrap_or_default();
+    let limit = |counter| SpendLimit { counter, most: None, budget: None, until: None };
+    Ok(names.into_iter().map(limit).collect())
+}
+
+/// The open holds of an account, of the kinds that this version knows.
+pub(super) fn open_holds(connection: &Connection, owner: OwnerId) -> StoreResult<Vec<Hold>> {
     let mut open = connection.prepare_cached(&format!(
-        "SELECT {HOLD} FROM holds WHERE user_id = ?1 AND state = 'held' AND kind IN (?2, ?3)"
+        "SELECT {HOLD} FROM holds WHERE owner_id = ?1 AND state = 'held' AND kind IN (?2, ?3)"
     ))?;
     let [chat, image] = WorkKind::ALL.map(WorkKind::as_str);
-    let mut rows = open.query(params![user, chat, image])?;
+    let mut rows = open.query(params![owner, chat, image])?;
     let mut holds = Vec::new();
     while let Some(row) = rows.next()? {
         holds.push(read_hold(row)?);
@@ -63,35 +83,19 @@ pub(super) fn open_holds(connection: &Connection, user: UserId) -> StoreResult<V
     Ok(holds)
 }
 
-pub(super) fn mark_published(connection: &Connection, HoldId { id, user }: HoldId, now: i64) -> StoreResult<()> {
+pub(super) fn mark_published(connection: &Connection, HoldId { id, owner }: HoldId, now: i64) -> StoreResult<()> {
     connection
-        .prepare_cached("UPDATE holds SET published_at = ?3 WHERE id = ?1 AND user_id = ?2 AND published_at IS NULL")?
-        .execute(params![id, user, now])?;
+        .prepare_cached("UPDATE holds SET published_at = ?3 WHERE id = ?1 AND owner_id = ?2 AND published_at IS NULL")?
+        .execute(params![id, owner, now])?;
     Ok(())
 }
 
-/// Counts what is held as spent by the key; where that is over its budget, nothing, and what is left of it is returned.
-fn spend_by_key(connection: &Connection, hold: &NewHold, key: SpendingKey) -> StoreResult<Option<i64>> {
-    let spent = connection
-        .prepare_cached("SELECT spent FROM api_key_spending WHERE key_id = ?1")?
-        .query_row([key.id], |row| row.get::<_, i64>(0))
-        .optional()?
-        .unwrap_or(0);
-    if let Some(budget) = key.budget
-        && budget - spent < hold.amount
-    {
-        return Ok(Some((budget - spent).max(0)));
-    }
-    connection
-        .prepare_cached(
-            "INSERT INTO api_key_spending (key_id, user_id, spent) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key_id) DO UPDATE SET spent = spent + excluded.spent",
-        )?
-        .execute(params![key.id, hold.user, hold.amount])?;
-    Ok(None)
-}
-
-pub(super) fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -> StoreResult<HoldOutcome> {
+pub(super) fn hold(
+    connection: &Connection,
+    hold: &NewHold,
+    free_credits: Amount,
+    now: i64,
+) -> StoreResult<HoldOutcome> {
     let before = match &hold.idempotency {
         Some(idempotency) => find_key(connection, hold.user, idempotency)?,
         None => None,
@@ -101,104 +105,148 @@ pub(super) fn hold(connection: &Connection, hold: &NewHold, free_credits: i64) -
         Some(HoldOutcome::Failed(id)) => Some(id),
         Some(outcome) => return Ok(outcome),
     };
-    let balance = open_account(connection, hold.user, free_credits, &hold.request_id)?;
-    if balance.available < hold.amount {
-        return Ok(HoldOutcome::Insufficient { available: balance.available });
+    let mut account = open_account(connection, hold.owner, free_credits, &hold.request_id, now)?;
+    let limits = hold.all_limits();
+    let available = account.balance.available;
+    if available < hold.least {
+        return Ok(HoldOutcome::Insufficient { available });
     }
-    if let Some(key) = hold.key
-        && let Some(left) = spend_by_key(connection, hold, key)?
-    {
-        return Ok(HoldOutcome::OverBudget { left });
+    let (left, budget) = most_under(connection, hold.owner, &limits)?;
+    if left < hold.least {
+        return Ok(HoldOutcome::OverBudget { left, budget });
     }
+    let amount = hold.amount.min(available).min(left);
+    count(connection, hold.owner, &limits, amount)?;
     if let Some(id) = failed {
         connection
             .prepare_cached("UPDATE holds SET idempotency_key = NULL, fingerprint = NULL WHERE id = ?1")?
             .execute([id])?;
     }
+    let counters: Vec<_> = hold.limits.iter().map(|limit| &limit.counter).collect();
+    let counters = if counters.is_empty() { None } else { Some(to_json(&counters)?) };
     connection
         .prepare_cached(
-            "INSERT INTO holds (id, user_id, kind, amount, state, request_id, idempotency_key, fingerprint, created_at, lease_until, api_key)
-             VALUES (?1, ?2, ?3, ?4, 'held', ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO holds (id, owner_id, user_id, kind, amount, ceiling, price_version, state, request_id,
+                 idempotency_key, fingerprint, created_at, lease_until, api_key, counters)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held', ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             hold.id,
+            hold.owner,
             hold.user,
             hold.kind.as_str(),
-            hold.amount,
+            amount,
+            hold.ceiling,
+            hold.price_version,
             hold.request_id,
             hold.idempotency.as_ref().map(|idempotency| &idempotency.key),
             hold.idempotency.as_ref().map(|idempotency| idempotency.fingerprint),
-            now_millis(),
+            now,
             hold.lease_until,
             hold.key.map(|key| key.id),
+            counters,
         ])?;
-    let balance = post(
-        connection,
-        &Posting {
-            user: hold.user,
-            kind: EntryKind::Hold,
-            amount: 0,
-            held_change: hold.amount,
-            debt_change: 0,
-            key: format!("hold:{}", hold.id),
-            request_id: &hold.request_id,
-            reason: None,
-        },
-    )?;
-    Ok(HoldOutcome::Held(balance))
+    account.hold(amount);
+    save_balance(connection, hold.owner, account.balance)?;
+    let mut entry = Entry::new(hold.owner, EntryKind::Hold, format!("hold:{}", hold.id), &hold.request_id, now);
+    entry.held_change = amount;
+    append(connection, &entry, account.balance)?;
+    Ok(HoldOutcome::Held { amount, balance: account.balance })
+}
+
+pub(super) fn extend_hold(connection: &Connection, hold: &Hold, to: Amount, now: i64) -> StoreResult<ExtendOutcome> {
+    let found: Option<Amount> = connection
+        .prepare_cached("SELECT amount FROM holds WHERE id = ?1 AND owner_id = ?2 AND state = 'held'")?
+        .query_row(params![hold.id, hold.owner], |row| row.get(0))
+        .optional()?;
+    let Some(before) = found else { return Ok(ExtendOutcome::Ended) };
+    let mut account = find_account(connection, hold.owner)?
+        .ok_or_else(|| StoreError::Corrupt(format!("hold {} has no account", hold.id)))?;
+    expire(connection, hold.owner, &mut account, now)?;
+    let to = to.min(hold.ceiling);
+    if before >= to {
+        return Ok(ExtendOutcome::Extended(account.balance));
+    }
+    let (more, available) = (to - before, account.balance.available);
+    if available < more {
+        return Ok(ExtendOutcome::Insufficient { available });
+    }
+    let limits = hold.all_limits();
+    let (left, budget) = most_under(connection, hold.owner, &limits)?;
+    if left < more {
+        return Ok(ExtendOutcome::OverBudget { left, budget });
+    }
+    count(connection, hold.owner, &limits, more)?;
+    connection.prepare_cached("UPDATE holds SET amount = ?2 WHERE id = ?1")?.execute(params![hold.id, to])?;
+    account.hold(more);
+    save_balance(connection, hold.owner, account.balance)?;
+    let key = extension_key(hold.id, to);
+    let mut entry = Entry::new(hold.owner, EntryKind::Extend, key, &hold.request_id, now);
+    entry.held_change = more;
+    append(connection, &entry, account.balance)?;
+    Ok(ExtendOutcome::Extended(account.balance))
+}
+
+/// A hold that is to end, with its account.
+struct Found {
+    state: String,
+    charged: Amount,
+    hold: Hold,
+    account: AccountState,
+}
+
+/// The columns of [`HOLD`], how it ended, and those of [`read_account`].
+const FIND: &str =
+    "SELECT h.id, h.owner_id, h.user_id, h.kind, h.amount, h.ceiling, h.price_version, h.request_id, h.api_key,
+         h.counters, h.state, coalesce(h.charged, 0), a.available, a.held, a.debt, a.overdrawn, a.lots
+     FROM holds h JOIN accounts a ON a.owner_id = h.owner_id WHERE h.id = ?1 AND h.owner_id = ?2";
+
+fn find_hold(connection: &Connection, HoldId { id, owner }: HoldId) -> StoreResult<Option<Found>> {
+    let mut found = connection.prepare_cached(FIND)?;
+    let mut rows = found.query(params![id, owner])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (hold, account) = (read_hold(row)?, read_account(row, 12)?);
+    Ok(Some(Found { state: row.get(10)?, charged: row.get(11)?, hold, account }))
 }
 
 pub(super) fn end_hold(
     connection: &Connection,
-    id: WorkId,
-    user: UserId,
+    hold: HoldId,
     end: HoldEnd,
     reason: Option<ReleaseReason>,
+    now: i64,
 ) -> StoreResult<Option<(HoldEnd, Balance)>> {
-    let found = connection
-        .prepare_cached("SELECT amount, request_id, state, api_key FROM holds WHERE id = ?1 AND user_id = ?2")?
-        .query_row((id, user), |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, String>(2)?,
-                row.get::<_, Option<ApiKeyId>>(3)?,
-            ))
-        })
-        .optional()?;
-    let Some((amount, request_id, state, key)) = found else { return Ok(None) };
+    let Some(Found { state, charged, hold, mut account }) = find_hold(connection, hold)? else { return Ok(None) };
     let ended = match state.as_str() {
         "held" => None,
-        "settled" => Some(HoldEnd::Settle),
+        "settled" => Some(HoldEnd::Settle(charged)),
         "released" => Some(HoldEnd::Release),
-        other => return Err(StoreError::Corrupt(format!("hold {id} is {other:?}"))),
+        other => return Err(StoreError::Corrupt(format!("hold {} is {other:?}", hold.id))),
     };
+    // Also where it has ended: the balance is told.
+    expire(connection, hold.owner, &mut account, now)?;
     if let Some(ended) = ended {
-        let balance = find_balance(connection, user)?.unwrap_or_default();
-        return Ok(Some((ended, balance)));
+        return Ok(Some((ended, account.balance)));
     }
-    let (state, kind, amount_change) = match end {
-        HoldEnd::Settle => ("settled", EntryKind::Settle, -amount),
-        HoldEnd::Release => ("released", EntryKind::Release, 0),
+    let charged = end.charged(hold.amount);
+    let (end, state, used) = match end {
+        HoldEnd::Settle(_) => (HoldEnd::Settle(charged), "settled", Some(charged)),
+        HoldEnd::Release => (HoldEnd::Release, "released", None),
     };
-    connection.prepare_cached("UPDATE holds SET state = ?2 WHERE id = ?1")?.execute(params![id, state])?;
-    if let (HoldEnd::Release, Some(key)) = (end, key) {
-        connection
-            .prepare_cached("UPDATE api_key_spending SET spent = spent - ?2 WHERE key_id = ?1")?
-            .execute(params![key, amount])?;
+    connection
+        .prepare_cached("UPDATE holds SET state = ?2, charged = ?3 WHERE id = ?1")?
+        .execute(params![hold.id, state, used])?;
+    give_back(connection, hold.owner, &hold.all_limits(), hold.amount - charged)?;
+    let mut entry = Entry::new(hold.owner, end.entry_kind(), end.entry_key(hold.id), &hold.request_id, now);
+    (entry.amount, entry.held_change) = (-charged, -hold.amount);
+    entry.reason = reason.map(ReleaseReason::as_str);
+    entry.price_version = used.map(|_| hold.price_version.as_str()).filter(|version| !version.is_empty());
+    entry.lots = account.end(hold.amount, charged);
+    if entry.lots.is_empty() && account.lots.overdrawn().is_zero() {
+        save_balance(connection, hold.owner, account.balance)?;
+    } else {
+        save_account(connection, hold.owner, &account)?;
     }
-    let balance = post(
-        connection,
-        &Posting {
-            user,
-            kind,
-            amount: amount_change,
-            held_change: -amount,
-            debt_change: 0,
-            key: format!("{}:{id}", kind.as_str()),
-            request_id: &request_id,
-            reason: reason.map(ReleaseReason::as_str),
-        },
-    )?;
-    Ok(Some((end, balance)))
+    append(connection, &entry, account.balance)?;
+    Ok(Some((end, account.balance)))
 }

@@ -1,6 +1,7 @@
 //! The ledger in SQLite: every operation is one piece of work for the group-committing writer.
 
 mod audit;
+mod counts;
 mod entries;
 mod holds;
 
@@ -10,63 +11,80 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
 use self::audit::audit;
-use self::entries::{find_balance, open_account, post_once, read_entry};
-use self::holds::{HOLD, end_hold, find_key, hold, is_open, mark_published, open_holds, read_hold};
+use self::counts::{forget, spending};
+use self::entries::{ENTRY, find_account, find_entry, from_json, open_account, post_once, read_entry, to_json};
+use self::holds::{HOLD, end_hold, extend_hold, find_key, hold, is_open, mark_published, open_holds, read_hold};
 use super::{
-    AuditReport, CreditStore, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold, NewPosting,
-    PostingOutcome, StaleHold, WorkKind,
+    AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold,
+    NewPosting, PostingOutcome, StaleHold, WorkKind,
 };
+use crate::credits::server::budgets::BudgetPlan;
+use crate::credits::server::lots::AccountState;
 use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
+use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Sqlite};
-use crate::platform::ids::{ApiKeyId, UserId};
+use crate::platform::ids::{OwnerId, UserId};
 
 /// [`CreditStore`] over the embedded database.
 pub struct SqliteCreditStore {
     db: Sqlite,
-    free_credits: i64,
+    free_credits: Amount,
 }
 
 impl SqliteCreditStore {
     /// New accounts are opened with `free_credits`.
     #[must_use]
-    pub const fn new(db: Sqlite, free_credits: i64) -> Self {
+    pub const fn new(db: Sqlite, free_credits: Amount) -> Self {
         Self { db, free_credits }
     }
 }
 
 #[async_trait]
 impl CreditStore for SqliteCreditStore {
-    async fn balance(&self, user: UserId, request_id: &str) -> StoreResult<Balance> {
-        if let Some(balance) = self.db.read(move |connection| find_balance(connection, user)).await? {
-            return Ok(balance);
+    async fn balance(&self, owner: OwnerId, request_id: &str) -> StoreResult<Balance> {
+        Ok(self.account(owner, request_id).await?.balance)
+    }
+
+    async fn account(&self, owner: OwnerId, request_id: &str) -> StoreResult<AccountState> {
+        let now = self.db.now();
+        let found = self.db.read(move |connection| find_account(connection, owner)).await?;
+        if let Some(account) = found.filter(|account| account.lots.next_expiry() > now) {
+            return Ok(account);
         }
         let (free_credits, request_id) = (self.free_credits, request_id.to_owned());
         self.db
-            .write(Durability::Durable, move |connection| open_account(connection, user, free_credits, &request_id))
+            .write(Durability::Durable, move |connection| {
+                open_account(connection, owner, free_credits, &request_id, now)
+            })
             .await
     }
 
     async fn hold(&self, new: NewHold) -> StoreResult<HoldOutcome> {
-        let free_credits = self.free_credits;
-        self.db.write(Durability::Durable, move |connection| hold(connection, &new, free_credits)).await
+        let (free_credits, now) = (self.free_credits, self.db.now());
+        self.db.write(Durability::Durable, move |connection| hold(connection, &new, free_credits, now)).await
     }
 
-    async fn find_key(&self, user: UserId, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
+    async fn extend_hold(&self, hold: &Hold, to: Amount) -> StoreResult<ExtendOutcome> {
+        let (hold, now) = (hold.clone(), self.db.now());
+        self.db.write(Durability::Durable, move |connection| extend_hold(connection, &hold, to, now)).await
+    }
+
+    async fn find_key(&self, _: OwnerId, user: UserId, idempotency: &Idempotency) -> StoreResult<Option<HoldOutcome>> {
         let idempotency = idempotency.clone();
         self.db.read(move |connection| find_key(connection, user, &idempotency)).await
     }
 
-    async fn is_open(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
-        self.db.read(move |connection| is_open(connection, id, user)).await
+    async fn is_open(&self, hold: HoldId) -> StoreResult<bool> {
+        self.db.read(move |connection| is_open(connection, hold)).await
     }
 
-    async fn hold_amount(&self, HoldId { id, user }: HoldId) -> StoreResult<Option<i64>> {
+    async fn hold_ceiling(&self, HoldId { id, owner }: HoldId) -> StoreResult<Option<Amount>> {
         self.db
             .read(move |connection| {
                 Ok(connection
-                    .prepare_cached("SELECT amount FROM holds WHERE id = ?1 AND user_id = ?2")?
-                    .query_row((id, user), |row| row.get(0))
+                    .prepare_cached("SELECT ceiling FROM holds WHERE id = ?1 AND owner_id = ?2")?
+                    .query_row((id, owner), |row| row.get(0))
                     .optional()?)
             })
             .await
@@ -78,24 +96,70 @@ impl CreditStore for SqliteCreditStore {
         end: HoldEnd,
         reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>> {
-        let (id, user) = (hold.id, hold.user);
-        self.db.write(Durability::Durable, move |connection| end_hold(connection, id, user, end, reason)).await
+        let (hold, now) = (hold.hold_id(), self.db.now());
+        self.db.write(Durability::Durable, move |connection| end_hold(connection, hold, end, reason, now)).await
     }
 
-    async fn key_spending(&self, user: UserId) -> StoreResult<HashMap<ApiKeyId, i64>> {
+    async fn find_settlement(&self, HoldId { id, owner }: HoldId) -> StoreResult<Option<LedgerEntry>> {
+        let key = HoldEnd::Settle(Amount::ZERO).entry_key(id);
+        self.db.read(move |connection| find_entry(connection, owner, &key)).await
+    }
+
+    async fn spending(&self, owner: OwnerId) -> StoreResult<HashMap<String, Amount>> {
+        self.db.read(move |connection| spending(connection, owner)).await
+    }
+
+    async fn budgets(&self, owner: OwnerId, user: UserId) -> StoreResult<BudgetPlan> {
         self.db
             .read(move |connection| {
-                let mut spending =
-                    connection.prepare_cached("SELECT key_id, spent FROM api_key_spending WHERE user_id = ?1")?;
-                let rows = spending.query_map([user], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                Ok(rows.collect::<Result<_, _>>()?)
+                let plan: Option<String> = connection
+                    .prepare_cached("SELECT plan FROM budgets WHERE owner_id = ?1 AND user_id = ?2")?
+                    .query_row((owner, user), |row| row.get(0))
+                    .optional()?;
+                Ok(plan.as_deref().map(from_json).transpose()?.unwrap_or_default())
+            })
+            .await
+    }
+
+    async fn set_budgets(&self, owner: OwnerId, user: UserId, plan: BudgetPlan) -> StoreResult<()> {
+        let plan = to_json(&plan)?;
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection
+                    .prepare_cached("INSERT OR REPLACE INTO budgets (owner_id, user_id, plan) VALUES (?1, ?2, ?3)")?
+                    .execute(params![owner, user, plan])?;
+                Ok(())
             })
             .await
     }
 
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome> {
+        let (free_credits, now) = (self.free_credits, self.db.now());
+        self.db.write(Durability::Durable, move |connection| post_once(connection, &posting, free_credits, now)).await
+    }
+
+    async fn expire_lots(&self, now: i64, limit: usize) -> StoreResult<usize> {
+        let due: Vec<OwnerId> = self
+            .db
+            .read(move |connection| {
+                let mut due = connection.prepare_cached(
+                    "SELECT owner_id FROM accounts WHERE next_expiry <= ?1 ORDER BY next_expiry LIMIT ?2",
+                )?;
+                let rows = due.query_map(params![now, to_sql(limit)], |row| row.get(0))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await?;
         let free_credits = self.free_credits;
-        self.db.write(Durability::Durable, move |connection| post_once(connection, &posting, free_credits)).await
+        for owner in &due {
+            let owner = *owner;
+            self.db
+                .write(Durability::Durable, move |connection| {
+                    open_account(connection, owner, free_credits, "", now).map(drop)
+                })
+                .await?;
+        }
+        self.db.write(Durability::Relaxed, move |connection| forget(connection, now)).await?;
+        Ok(due.len())
     }
 
     async fn mark_published(&self, hold: HoldId) -> StoreResult<()> {
@@ -103,18 +167,18 @@ impl CreditStore for SqliteCreditStore {
         self.db.write(Durability::Relaxed, move |connection| mark_published(connection, hold, now)).await
     }
 
-    async fn is_published(&self, HoldId { id, user }: HoldId) -> StoreResult<bool> {
+    async fn is_published(&self, HoldId { id, owner }: HoldId) -> StoreResult<bool> {
         self.db
             .read(move |connection| {
                 Ok(connection
-                    .prepare_cached("SELECT 1 FROM holds WHERE id = ?1 AND user_id = ?2 AND published_at IS NOT NULL")?
-                    .exists(params![id, user])?)
+                    .prepare_cached("SELECT 1 FROM holds WHERE id = ?1 AND owner_id = ?2 AND published_at IS NOT NULL")?
+                    .exists(params![id, owner])?)
             })
             .await
     }
 
-    async fn open_holds(&self, user: UserId) -> StoreResult<Vec<Hold>> {
-        self.db.read(move |connection| open_holds(connection, user)).await
+    async fn open_holds(&self, owner: OwnerId) -> StoreResult<Vec<Hold>> {
+        self.db.read(move |connection| open_holds(connection, owner)).await
     }
 
     async fn renew_holds(&self, holds: Vec<HoldId>, lease_until: i64) -> StoreResult<()> {
@@ -166,7 +230,12 @@ impl CreditStore for SqliteCreditStore {
             .await
     }
 
-    async fn ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> StoreResult<Option<Page<LedgerEntry>>> {
+    async fn ledger(
+        &self,
+        owner: OwnerId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<LedgerEntry>>> {
         let before = match cursor.map(str::parse::<i64>) {
             None => i64::MAX,
             Some(Ok(seq)) if seq > 0 => seq,
@@ -174,15 +243,10 @@ impl CreditStore for SqliteCreditStore {
         };
         self.db
             .read(move |connection| {
-                let mut entries = connection.prepare_cached(
-                    // The key of an entry of a hold ends with its id.
-                    "SELECT l.seq, l.id, l.kind, l.amount, l.held_change, l.available_after, l.request_id, l.reason,
-                         l.created_at, h.kind, h.id
-                     FROM ledger l LEFT JOIN holds h ON l.kind IN ('hold', 'settle', 'release')
-                         AND h.id = unhex(replace(substr(l.key, instr(l.key, ':') + 1), '-', ''))
-                     WHERE l.user_id = ?1 AND l.seq < ?2 ORDER BY l.seq DESC LIMIT ?3",
-                )?;
-                let mut rows = entries.query(params![user, before, to_sql(limit + 1)])?;
+                let mut entries = connection.prepare_cached(&format!(
+                    "{ENTRY} WHERE l.owner_id = ?1 AND l.seq < ?2 ORDER BY l.seq DESC LIMIT ?3"
+                ))?;
+                let mut rows = entries.query(params![owner, before, to_sql(limit + 1)])?;
                 let mut items = Vec::new();
                 let mut last = 0;
                 while let Some(row) = rows.next()? {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::images::server::store::{Found, RunningImage};
 use crate::images::{AspectRatio, Image, ImageStatus};
+use crate::platform::amount::{Amount, micros};
 use crate::platform::db::mongo::from_bson;
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
 use crate::platform::ids::ImageId;
@@ -44,8 +45,8 @@ pub(super) struct StoredImage {
     pub height: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<String>,
-    #[serde(default)]
-    pub credits: i64,
+    #[serde(default, with = "micros")]
+    pub charged: Amount,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     #[serde(default)]
@@ -94,7 +95,7 @@ impl StoredImage {
             model: self.model,
             is_ai: self.is_ai,
             fallback_from: self.fallback_from,
-            credits: self.credits,
+            credits: self.charged,
             error_code: self.error_code,
             favorite: self.favorite,
             placeholder: self.placeholder,
@@ -108,7 +109,7 @@ impl StoredImage {
     pub(super) fn found(self) -> StoreResult<Found> {
         let shown_in = self.conversation.map(from_bson).zip(self.reply.map(from_bson));
         if self.state != ImageStatus::Running.as_str() {
-            return Ok(Found::Ended { credits: self.credits, shown_in });
+            return Ok(Found::Ended { credits: self.charged, shown_in });
         }
         let run = self.run.ok_or_else(|| StoreError::Corrupt("an image that nobody makes".to_owned()))?;
         Ok(Found::Running(RunningImage {

@@ -13,6 +13,7 @@ use self::documents::{DELETED, IdOnly, Prompted, StoredImage};
 use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, Stray};
 use crate::credits::Page;
 use crate::images::{Image, ImageStatus};
+use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreResult, now_millis};
 use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
@@ -101,7 +102,7 @@ impl ImageStore for MongoImageStore {
                 width,
                 height,
                 placeholder: None,
-                credits: 0,
+                charged: Amount::ZERO,
                 error_code: None,
                 favorite: false,
                 place,
@@ -155,10 +156,10 @@ impl ImageStore for MongoImageStore {
         if let Some(run) = image.run {
             of.insert("run", to_bson(run));
         }
-        let credits = image.made.as_ref().map_or(0, |made| made.credits);
+        let charged = image.made.as_ref().map_or(Amount::ZERO, |made| made.credits).micros();
         let mut set = doc! { "state": image.status.as_str() };
         if let Some(made) = image.made {
-            let MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, credits, bytes } = made;
+            let MadeImage { provider, model, is_ai, fallback_from, width, height, placeholder, bytes, .. } = made;
             set.extend(doc! {
                 "provider": provider,
                 "model": model,
@@ -166,7 +167,7 @@ impl ImageStore for MongoImageStore {
                 "width": i64::from(width),
                 "height": i64::from(height),
                 "placeholder": placeholder,
-                "credits": credits,
+                "charged": charged,
                 "bytes": i64::try_from(bytes).unwrap_or(i64::MAX),
             });
             if let Some(from) = fallback_from {
@@ -183,7 +184,7 @@ impl ImageStore for MongoImageStore {
         if run(async move { images.update_one(of, change).await }).await?.matched_count == 1 {
             return Ok(true);
         }
-        let mut same = doc! { "_id": to_bson(image.id), "state": image.status.as_str(), "credits": credits };
+        let mut same = doc! { "_id": to_bson(image.id), "state": image.status.as_str(), "charged": charged };
         if let Some(run) = image.run {
             same.insert("run", to_bson(run));
         }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::images::MOST_RUNNING;
 use crate::images::server::store::{FinishedImage, MadeImage, NewImage};
+use crate::platform::amount::Amount;
 use crate::platform::db::{StoreResult, now_millis};
 
 pub(super) fn begin(connection: &Connection, image: &NewImage) -> StoreResult<bool> {
@@ -73,7 +74,7 @@ pub(super) fn finish(connection: &Connection, image: &FinishedImage) -> StoreRes
     if changed == 1 {
         return Ok(true);
     }
-    let credits = image.made.as_ref().map_or(0, |made| made.credits);
+    let credits = image.made.as_ref().map_or(Amount::ZERO, |made| made.credits);
     Ok(connection
         .prepare_cached(
             "SELECT 1 FROM images WHERE id = ?1 AND state = ?2 AND credits = ?3 AND run = coalesce(?4, run)",

@@ -1,0 +1,271 @@
+//! The rules of budgets: what a user may spend in a day, a week or a month.
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Account;
+use crate::credits::Period;
+use crate::credits::server::budgets::{Budget, BudgetPlan};
+use crate::i18n::{Text, fill, t};
+use crate::platform::amount::Amount;
+use crate::platform::db::{now_millis, rfc3339};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{ApiKeyId, BudgetId, UserId};
+
+/// Most budgets of a user.
+pub const MAX_BUDGETS: usize = 20;
+/// Most characters of a model's name.
+const MAX_MODEL_CHARS: usize = 120;
+/// From which share of a budget on people are told, in percent.
+const NOTICES: [i64; 3] = [100, 80, 50];
+
+/// The budgets of a user, and what is spent of them.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Budgets {
+    /// IANA name: where the days of the budgets begin.
+    pub time_zone: String,
+    pub budgets: Vec<BudgetState>,
+}
+
+/// A budget, and what is spent of it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetState {
+    /// `UUIDv7`.
+    pub id: String,
+    pub period: Period,
+    /// Most credits that may be spent in the period.
+    pub limit: Amount,
+    /// Only what this API key spends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// Only what this model costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Credits that are spent or held in the period that runs now.
+    pub spent: Amount,
+    pub left: Amount,
+    /// 50, 80 or 100, once so many percent are spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<i64>,
+    /// When the next period begins: RFC 3339, UTC.
+    pub resets_at: String,
+}
+
+/// The budgets that are wanted, in the place of those that there are.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetsRequest {
+    /// IANA name, such as `Europe/Zurich`; without it, as it is.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+    /// At most 20. One for the same period, key and model as before goes on counting.
+    #[serde(default)]
+    #[schema(required)]
+    pub budgets: Option<Vec<BudgetRequest>>,
+}
+
+/// A budget that is wanted.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetRequest {
+    pub period: Period,
+    /// Most credits that may be spent in the period; positive.
+    pub limit: Amount,
+    /// Only what this API key spends.
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// Only what this model costs; with `*` at its end, those whose names begin so.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+/// A form for a budget that was not taken.
+#[derive(Debug, Clone, Default)]
+pub struct RefusedBudget {
+    pub form: BudgetFields,
+    /// The field that is wrong; empty if it is none of them.
+    pub field: String,
+    pub message: String,
+}
+
+/// The fields of the form for a budget, as they were typed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetFields {
+    /// Empty: the form is another one.
+    #[serde(default)]
+    pub period: String,
+    #[serde(default)]
+    pub limit: String,
+    /// The id of the key that it is for; empty: for all.
+    #[serde(default)]
+    pub of: String,
+    #[serde(default)]
+    pub model: String,
+    #[serde(default)]
+    pub time_zone: String,
+}
+
+/// How much of a budget is spent, as a step that people are told of.
+#[must_use]
+pub fn notice_of(spent: Amount, most: Amount) -> Option<i64> {
+    let (spent, most) = (i128::from(spent.micros()) * 100, i128::from(most.micros()));
+    NOTICES.into_iter().find(|percent| spent >= most * i128::from(*percent))
+}
+
+impl Account {
+    /// The budgets of a user, with what is spent of them.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn load_budgets(&self, user: UserId) -> AppResult<Budgets> {
+        let owner = user.into();
+        let (plan, spending) = tokio::try_join!(self.credits.budgets(owner, user), self.credits.spending(owner))?;
+        let state = plan.state(&spending, now_millis())?;
+        let shown = state.into_iter().map(|(Budget { id, period, most, key, model }, spent, window)| {
+            Ok(BudgetState {
+                id: id.to_string(),
+                period,
+                limit: most,
+                key_id: key.map(|key| key.to_string()),
+                model,
+                spent,
+                left: (most - spent).max(Amount::ZERO),
+                notice: notice_of(spent, most),
+                resets_at: rfc3339(window.end)?,
+            })
+        });
+        Ok(Budgets { time_zone: plan.time_zone, budgets: shown.collect::<AppResult<_>>()? })
+    }
+
+    /// Sets the budgets of a user anew.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field.
+    pub async fn set_budgets(&self, user: UserId, request: BudgetsRequest) -> AppResult<Budgets> {
+        let Some(wanted) = request.budgets else {
+            return Err(AppError::invalid("budgets", "Send the list of budgets; it may be empty."));
+        };
+        let before = self.credits.budgets(user.into(), user).await?;
+        let time_zone = match request.time_zone {
+            Some(name) => check_time_zone(&name)?,
+            None => before.time_zone,
+        };
+        if wanted.len() > MAX_BUDGETS {
+            return Err(AppError::invalid(
+                "budgets",
+                fill(Text::TooManyBudgets, &[("most", &MAX_BUDGETS.to_string())]),
+            ));
+        }
+        let keys = self.store.list_keys(user).await?;
+        let mut budgets: Vec<Budget> = Vec::new();
+        for (at, BudgetRequest { period, limit, key_id, model }) in wanted.into_iter().enumerate() {
+            let field = |name: &str| format!("budgets[{at}].{name}");
+            if !(Amount::LEAST..=Amount::MAX).contains(&limit) {
+                return Err(AppError::invalid(field("limit"), t(Text::BudgetLimitWrong)));
+            }
+            let key = match key_id.as_deref() {
+                None => None,
+                Some(id) => {
+                    let own = id.parse::<ApiKeyId>().ok().filter(|id| keys.iter().any(|key| key.id == *id));
+                    Some(own.ok_or_else(|| AppError::invalid(field("keyId"), t(Text::NoSuchKey)))?)
+                }
+            };
+            let model = model.map(|model| model.trim().to_owned()).filter(|model| !model.is_empty());
+            if model
+                .as_ref()
+                .is_some_and(|model| model.chars().count() > MAX_MODEL_CHARS || model.contains(char::is_control))
+            {
+                return Err(AppError::invalid(field("model"), t(Text::BudgetModelWrong)));
+            }
+            let is_same = |other: &Budget| (other.period, other.key, &other.model) == (period, key, &model);
+            if budgets.iter().any(is_same) {
+                return Err(AppError::invalid(field("period"), t(Text::BudgetTwice)));
+            }
+            // The same budget goes on counting, whatever its limit is now.
+            let id = before.budgets.iter().find(|other| is_same(other)).map_or_else(BudgetId::now_v7, |same| same.id);
+            budgets.push(Budget { id, period, most: limit, key, model });
+        }
+        self.credits.set_budgets(user.into(), user, BudgetPlan { time_zone, budgets }).await?;
+        self.load_budgets(user).await
+    }
+}
+
+impl Budgets {
+    /// The same again, as a request.
+    fn request(self) -> BudgetsRequest {
+        let same = |BudgetState { period, limit, key_id, model, .. }| BudgetRequest { period, limit, key_id, model };
+        BudgetsRequest { time_zone: Some(self.time_zone), budgets: Some(self.budgets.into_iter().map(same).collect()) }
+    }
+}
+
+impl Account {
+    /// Sets the budget of a form, in the place of that for the same.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field of the form.
+    pub async fn add_budget(&self, user: UserId, form: &BudgetFields) -> AppResult<Budgets> {
+        let period = Period::ALL.into_iter().find(|period| period.as_str() == form.period);
+        let period = period.ok_or_else(|| AppError::invalid("period", t(Text::BudgetPeriod)))?;
+        let limit = Amount::parse(form.limit.trim());
+        let limit = limit.ok_or_else(|| AppError::invalid("limit", t(Text::BudgetLimitWrong)))?;
+        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let new = BudgetRequest { period, limit, key_id: given(&form.of), model: given(&form.model) };
+        let mut request = self.load_budgets(user).await?.request();
+        request.time_zone = given(&form.time_zone).or(request.time_zone);
+        let budgets = request.budgets.get_or_insert_default();
+        budgets.retain(|other| (other.period, &other.key_id, &other.model) != (new.period, &new.key_id, &new.model));
+        budgets.push(new);
+        self.set_budgets(user, request).await.map_err(|error| match error {
+            // Of the list that the form knows nothing of, it is the last.
+            AppError::InvalidInput { field, message } => {
+                let field = field.rsplit('.').next().unwrap_or_default().to_owned();
+                AppError::InvalidInput { field, message }
+            }
+            other => other,
+        })
+    }
+
+    /// Takes a budget away; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn remove_budget(&self, user: UserId, id: BudgetId) -> AppResult<()> {
+        let mut plan = self.credits.budgets(user.into(), user).await?;
+        plan.budgets.retain(|budget| budget.id != id);
+        Ok(self.credits.set_budgets(user.into(), user, plan).await?)
+    }
+}
+
+/// The name of a time zone as it is known.
+fn check_time_zone(name: &str) -> AppResult<String> {
+    let zone = TimeZone::get(name.trim()).ok();
+    let known = zone.as_ref().and_then(TimeZone::iana_name);
+    known.map(str::to_owned).ok_or_else(|| AppError::invalid("timeZone", t(Text::TimeZoneWrong)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_at_half_at_four_fifths_and_at_the_end() {
+        let of = |spent: i64| notice_of(Amount::from_micros(spent), Amount::from_micros(1000));
+        assert_eq!(
+            [0, 499, 500, 799, 800, 999, 1000, 1001].map(of),
+            [None, None, Some(50), Some(50), Some(80), Some(80), Some(100), Some(100)]
+        );
+        assert_eq!(notice_of(Amount::MAX, Amount::MAX), Some(100));
+    }
+
+    #[test]
+    fn a_time_zone_has_a_name() {
+        assert_eq!(check_time_zone(" europe/zurich "), Ok("Europe/Zurich".to_owned()));
+        for name in ["", "Mars/Base", "+01:00", "../etc/passwd"] {
+            assert!(check_time_zone(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `/api/chat/{id}/receipt`: what an answer cost, by which price, and which credits paid for it.
+
+use axum::extract::{FromRef, State};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Chat;
+use crate::account::server::Account;
+use crate::account::server::caller::{READ, SPEND, Scoped};
+use crate::chat::Usage;
+use crate::credits::LotShare;
+use crate::credits::server::store::HoldId;
+use crate::platform::amount::Amount;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::{Answer, ApiResult, Envelope, PathId};
+use crate::platform::ids::{MessageId, UserId};
+
+/// The routes of receipts.
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Chat: FromRef<S>,
+{
+    OpenApiRouter::new().routes(routes!(read))
+}
+
+/// What an answer cost.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Receipt {
+    message_id: String,
+    /// What was charged; 0 where nothing was.
+    credits: Amount,
+    /// Most that it could have cost: what was shown before it began. Absent where nothing was held for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<Amount>,
+    cached: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
+    /// Which price it was charged by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_version: Option<String>,
+    /// The credits that paid for it.
+    lots: Vec<LotShare>,
+    /// When it was charged: RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charged_at: Option<String>,
+}
+
+/// Get the receipt of a reply.
+#[utoipa::path(get, path = "/api/chat/{id}/receipt", operation_id = "read_receipt", tag = "Chat",
+    params(("id" = Uuid, Path, description = "ID of the reply.")),
+    responses((status = 200, description = "What it cost.", body = Envelope<Receipt>)))]
+async fn read(
+    State(chat): State<Chat>,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
+    PathId(id): PathId<MessageId>,
+) -> ApiResult<Receipt> {
+    Ok(Answer(chat.load_receipt(caller.id, id).await?))
+}
+
+impl Chat {
+    async fn load_receipt(&self, user: UserId, id: MessageId) -> AppResult<Receipt> {
+        let reply = self.store.find_message(user, id).await?.ok_or(AppError::NotFound)?.message;
+        let hold = HoldId { id: id.into(), owner: user.into() };
+        let credits = &self.generation.credits;
+        let (settlement, most) = tokio::try_join!(credits.find_settlement(hold), credits.hold_ceiling(hold))?;
+        let charged = settlement.as_ref().map(|entry| -entry.amount);
+        Ok(Receipt {
+            message_id: reply.id,
+            credits: charged.unwrap_or_default(),
+            most,
+            cached: reply.cached,
+            provider: reply.provider,
+            model: reply.model,
+            usage: reply.usage,
+            price_version: settlement.as_ref().and_then(|entry| entry.price_version.clone()),
+            charged_at: settlement.as_ref().map(|entry| entry.created_at.clone()),
+            lots: settlement.map(|entry| entry.lots).unwrap_or_default(),
+        })
+    }
+}
