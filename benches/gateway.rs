@@ -279,10 +279,11 @@ async fn write_reply(stores: &Stores, user: UserId) -> f64 {
         model: "mock".into(),
         fallback_from: None,
         cached: false,
-        cut: false,
+        cut: None,
         credits: Amount::credits(1),
         error_code: None,
         usage: None,
+        price_version: None,
     };
     let begun = Instant::now();
     assert!(matches!(stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held { .. }));

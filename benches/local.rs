@@ -37,7 +37,7 @@ async fn ask(provider: &LocalProvider, content: String, max_output_tokens: u32) 
     let turns = vec![Turn::new(Role::User, content)];
     let started = Instant::now();
     let sampling = Sampling { max_output_tokens, ..Sampling::default() };
-    let request = ProviderRequest { turns, model: None, sampling, must_fit: false };
+    let request = ProviderRequest { turns, model: None, sampling, most_output: None, must_fit: false };
     let mut stream = provider.start(request).await.expect("the model is there");
     let mut first = None;
     while let Some(event) = stream.next().await {

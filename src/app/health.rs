@@ -231,6 +231,7 @@ async fn check_chat(provider: &dyn ChatProvider, patience: Duration) -> Result<S
         turns: vec![Turn::new(Role::User, "Say hello.")],
         model: None,
         sampling: Sampling { max_output_tokens: 16, ..Sampling::default() },
+        most_output: None,
         must_fit: false,
     };
     let answered = timeout(patience, async {

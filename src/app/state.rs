@@ -151,7 +151,7 @@ impl AppState {
         let chat = Chat::new(ChatParts {
             site: site.clone(),
             config: config.chat.clone(),
-            price: config.credits.chat,
+            prices: prices.clone(),
             store: stores.chats.clone(),
             providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
             cache,

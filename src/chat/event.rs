@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Usage;
 use super::types::is_false;
+use super::{CutReason, Usage};
 use crate::platform::amount::Amount;
 use crate::platform::browser::json::read_json;
 
@@ -17,6 +17,7 @@ pub enum ChatEvent {
     Token(TokenEvent),
     Shortened(ShortenedEvent),
     Thinking(ThinkingEvent),
+    Usage(UsageEvent),
     Fallback(FallbackEvent),
     Done(DoneEvent),
     Error(ErrorEvent),
@@ -27,6 +28,7 @@ impl ChatEvent {
     pub const TOKEN: &str = "token";
     pub const SHORTENED: &str = "shortened";
     pub const THINKING: &str = "thinking";
+    pub const USAGE: &str = "usage";
     pub const FALLBACK: &str = "fallback";
     pub const DONE: &str = "done";
     pub const ERROR: &str = "error";
@@ -39,6 +41,7 @@ impl ChatEvent {
             Self::Token(_) => Self::TOKEN,
             Self::Shortened(_) => Self::SHORTENED,
             Self::Thinking(_) => Self::THINKING,
+            Self::Usage(_) => Self::USAGE,
             Self::Fallback(_) => Self::FALLBACK,
             Self::Done(_) => Self::DONE,
             Self::Error(_) => Self::ERROR,
@@ -59,6 +62,7 @@ impl ChatEvent {
             Self::TOKEN => read_json(data).map(Self::Token),
             Self::SHORTENED => read_json(data).map(Self::Shortened),
             Self::THINKING => read_json(data).map(Self::Thinking),
+            Self::USAGE => read_json(data).map(Self::Usage),
             Self::FALLBACK => read_json(data).map(Self::Fallback),
             Self::DONE => read_json(data).map(Self::Done),
             Self::ERROR => read_json(data).map(Self::Error),
@@ -76,7 +80,7 @@ pub struct StartEvent {
     pub conversation_id: String,
     pub provider: String,
     pub model: String,
-    /// What is on hold for it.
+    /// Most that it may cost.
     pub credits: Amount,
 }
 
@@ -100,6 +104,13 @@ pub struct ThinkingEvent {
     pub text: String,
 }
 
+/// What the reply has cost so far, where its price is per token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct UsageEvent {
+    pub credits: Amount,
+}
+
 /// Another provider is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -117,9 +128,11 @@ pub struct DoneEvent {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply: Option<String>,
     pub cached: bool,
-    /// It ended because it was as long as an answer may be.
+    /// It ended before its end: `cutReason` says why.
     #[serde(skip_serializing_if = "is_false", default)]
     pub cut: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut_reason: Option<CutReason>,
     pub remaining_credits: Amount,
     /// What was charged.
     pub credits: Amount,
@@ -146,7 +159,7 @@ mod tests {
     /// What the server writes is what the browser reads.
     #[test]
     fn every_event_is_read_back() {
-        let usage = Some(Usage { input_tokens: 3, output_tokens: 4 });
+        let usage = Some(Usage::of(3, 4));
         for event in [
             ChatEvent::Start(StartEvent {
                 message_id: "m".to_owned(),
@@ -158,11 +171,13 @@ mod tests {
             ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
             ChatEvent::Shortened(ShortenedEvent::default()),
             ChatEvent::Thinking(ThinkingEvent::default()),
+            ChatEvent::Usage(UsageEvent { credits: Amount::from_micros(1) }),
             ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
             ChatEvent::Done(DoneEvent {
                 reply: None,
                 cached: true,
-                cut: false,
+                cut: true,
+                cut_reason: Some(CutReason::Credits),
                 remaining_credits: Amount::from_micros(9_250_000),
                 credits: Amount::ZERO,
                 usage,

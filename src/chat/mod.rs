@@ -1,14 +1,18 @@
 //! Chat: conversations, the replies that stream into them, and the providers that write them.
 
 pub mod browser;
+mod estimate;
 mod event;
 mod title;
 mod types;
+mod usage;
 
 #[cfg(feature = "ssr")]
 pub mod server;
 
 pub use browser::components::empty_thread::EmptyThreadTemplates;
+pub use estimate::*;
 pub use event::*;
 pub use title::*;
 pub use types::*;
+pub use usage::*;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::estimate::{ProviderInfo, ProviderTerms};
+use super::usage::{CutReason, Usage};
 use crate::platform::amount::Amount;
 
 /// Who wrote a message.
@@ -52,15 +54,6 @@ impl MessageState {
     }
 }
 
-/// Tokens that a provider says it used. Shown and recorded, never the basis of a charge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Usage {
-    pub input_tokens: u32,
-    pub output_tokens: u32,
-}
-
 /// An image of a message: the bytes are at `/api/chat/attachments/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -96,9 +89,11 @@ pub struct Message {
     /// What was charged. 0 for the user's own message.
     pub credits: Amount,
     pub cached: bool,
-    /// It ended because it was as long as an answer may be.
+    /// It ended before its end: `cutReason` says why.
     #[serde(skip_serializing_if = "is_false", default)]
     pub cut: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut_reason: Option<CutReason>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -111,6 +106,10 @@ pub struct Message {
     pub error_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usage: Option<Usage>,
+    /// Which price it had.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    pub price_version: Option<String>,
     /// RFC 3339, UTC.
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
@@ -257,7 +256,8 @@ pub struct ShareLink {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChatRequest<Image = String> {
-    /// 1 to 1,000 characters, unless the server is configured otherwise.
+    /// 1 to 1,000 characters, unless the server is configured otherwise; where the price is per token, as many as the model
+    /// takes in.
     #[serde(default)]
     #[cfg_attr(feature = "ssr", schema(required))]
     pub message: String,
@@ -284,6 +284,9 @@ pub struct ChatRequest<Image = String> {
     /// For the conversation that begins with this message: what the model is told before everything else.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system_prompt: Option<String>,
+    /// It must not cost more than this, which is at least what a short reply may cost.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub max_credits: Option<Amount>,
 }
 
 /// What came of a message.
@@ -298,6 +301,9 @@ pub struct ChatAnswer {
     pub credits: Amount,
     /// The same was asked before: then it costs nothing.
     pub cached: bool,
+    /// Why it ends before its end, if it does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut_reason: Option<CutReason>,
     /// Another provider than the first in order answered.
     pub fallback: bool,
     pub provider: String,
@@ -305,24 +311,6 @@ pub struct ChatAnswer {
     pub conversation_id: String,
     /// The reply's.
     pub message_id: String,
-}
-
-/// A provider that can be picked, in the order in which they are asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct ProviderInfo {
-    /// `local`, `openai` …
-    pub name: String,
-    pub model: String,
-    /// How many tokens question, context and answer may have together, where that is known.
-    pub context_tokens: Option<u32>,
-    /// Price of a reply, in credits.
-    pub credits: Amount,
-    /// Why it cannot answer now, for people; `None` when it can.
-    pub problem: Option<String>,
-    /// Whether it takes images.
-    pub sees_images: bool,
 }
 
 /// What people call a provider.
@@ -366,10 +354,12 @@ pub const PROVIDER_COOKIE: &str = "provider";
 pub struct Workspace {
     pub profile: crate::account::Profile,
     pub available: Amount,
-    /// Price of a reply, in credits.
+    /// Price of a reply of who answers now, in credits; where it is per token, that of a short one.
     pub chat_credits: Amount,
-    /// Most characters of a message.
+    /// Most characters of a message to who answers now.
     pub max_message_chars: usize,
+    /// The same for each provider.
+    pub terms: Vec<ProviderTerms>,
     /// In the order in which they are asked. Only for the HTML: the page asks for them when somebody wants to pick one.
     #[serde(skip)]
     pub providers: Vec<ProviderInfo>,

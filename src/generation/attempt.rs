@@ -145,6 +145,7 @@ impl PendingAttempt {
             latency_ms: millis(self.began.elapsed()),
             first_token_ms: self.first_token.map(millis),
             outcome,
+            price_version: Some(work.price_version().to_owned()).filter(|version| !version.is_empty()),
             at: self.at,
         }
     }

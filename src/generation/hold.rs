@@ -76,6 +76,17 @@ impl Quote {
     }
 }
 
+/// What came of asking for more, for work that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extended {
+    /// So much is held now.
+    Held,
+    /// Nothing has changed: so much is left, of the account or of a budget.
+    Left { left: Amount, is_budget: bool },
+    /// The hold has ended.
+    Ended,
+}
+
 /// What came of the wish to begin some work.
 pub enum Begun {
     /// It is paid for: it can begin.
@@ -310,20 +321,22 @@ impl Reserved {
         Ok(self.generation.credits.is_published(self.hold_id()).await?)
     }
 
-    /// Puts more aside: `to` in all, at most the ceiling. `false`: there is not so much, or a budget does not leave it.
+    /// Puts more aside: `to` in all, at most the ceiling. A database that is gone is waited for.
     ///
     /// # Errors
     /// [`AppError::Unavailable`]; what is held is as before, or as asked for.
-    pub async fn extend(&self, to: Amount) -> AppResult<bool> {
+    pub async fn extend(&self, to: Amount) -> AppResult<Extended> {
         let hold = Hold { amount: self.held(), ..self.hold.clone() };
         let to = to.min(hold.ceiling);
-        match self.generation.credits.extend_hold(&hold, to).await? {
+        Ok(match keep_trying(|| self.generation.credits.extend_hold(&hold, to)).await? {
             ExtendOutcome::Extended(_) => {
                 self.held.fetch_max(to.micros(), Ordering::Relaxed);
-                Ok(true)
+                Extended::Held
             }
-            ExtendOutcome::Insufficient { .. } | ExtendOutcome::OverBudget { .. } | ExtendOutcome::Ended => Ok(false),
-        }
+            ExtendOutcome::Insufficient { available: left } => Extended::Left { left, is_budget: false },
+            ExtendOutcome::OverBudget { left, .. } => Extended::Left { left, is_budget: true },
+            ExtendOutcome::Ended => Extended::Ended,
+        })
     }
 
     /// Charges what was used, of what is held: the result can be shown. A database that is gone is waited for.

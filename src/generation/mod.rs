@@ -34,7 +34,7 @@ pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachabl
 pub use self::event::{Event, ToJson, encode};
 pub use self::fault::Fault;
 pub use self::hold::{
-    Begun, Closed, KEYS_LIVE, Payer, Quote, ReleaseReason, Reserved, check_key, check_key_of, outlive_handler,
+    Begun, Closed, Extended, KEYS_LIVE, Payer, Quote, ReleaseReason, Reserved, check_key, check_key_of, outlive_handler,
 };
 pub use self::learned::{Learned, Refused};
 pub use self::metrics::Metrics;

@@ -264,7 +264,7 @@ async fn await_first_word(chat: &Chat, mut events: Events) -> AppResult<(String,
                 model = provider.map(|provider| provider.model()).unwrap_or(to);
             }
             ChatEvent::ERROR => return Err(error_in(&event)),
-            ChatEvent::THINKING | ChatEvent::SHORTENED => {}
+            ChatEvent::THINKING | ChatEvent::SHORTENED | ChatEvent::USAGE => {}
             _ => return Ok((model, event, events)),
         }
     }

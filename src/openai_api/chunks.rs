@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::chat::{DoneEvent, Usage};
+use crate::chat::{CutReason, DoneEvent, Usage};
 use crate::platform::ids::MessageId;
 
 /// What all parts of an answer have in common.
@@ -41,7 +41,7 @@ impl Completion {
     pub fn last_chunks(&self, done: &DoneEvent) -> Vec<String> {
         let reason = Value::from(finish_reason(done)).to_string();
         let mut last = self.chunk("{}", &reason);
-        if done.cut && self.own_limit.is_some() {
+        if self.says_why(done) {
             // It ends in the brace of the chunk.
             last.truncate(last.len() - 1);
             last = format!("{last},\"tessera\":{}}}", self.receipt(done));
@@ -72,12 +72,20 @@ impl Completion {
         answer
     }
 
+    /// Whether a limit of this server cut it off, which clients do not reckon with.
+    const fn says_why(&self, done: &DoneEvent) -> bool {
+        done.cut && (self.own_limit.is_some() || !is_long(done))
+    }
+
     /// What it cost, and which limit of this server cut it off; clients leave fields alone that they do not know.
     fn receipt(&self, done: &DoneEvent) -> Value {
         let mut receipt =
             json!({ "credits": done.credits, "remainingCredits": done.remaining_credits, "cached": done.cached });
-        if let Some(limit) = self.own_limit.filter(|_| done.cut) {
+        if let Some(limit) = self.own_limit.filter(|_| done.cut && is_long(done)) {
             receipt["maxOutputTokens"] = limit.into();
+        }
+        if let Some(reason) = done.cut_reason.filter(|_| !is_long(done)) {
+            receipt["cutReason"] = reason.as_str().into();
         }
         receipt
     }
@@ -102,13 +110,18 @@ impl Completion {
     }
 }
 
+/// Whether its length is why it is cut off.
+const fn is_long(done: &DoneEvent) -> bool {
+    matches!(done.cut_reason, None | Some(CutReason::Length))
+}
+
 const fn finish_reason(done: &DoneEvent) -> &'static str {
     if done.cut { "length" } else { "stop" }
 }
 
 /// Where nobody said it, zeros: clients reckon with numbers.
 fn usage_of(usage: Option<Usage>) -> Value {
-    let Usage { input_tokens, output_tokens } = usage.unwrap_or(Usage { input_tokens: 0, output_tokens: 0 });
+    let Usage { input_tokens, output_tokens, .. } = usage.unwrap_or_default();
     json!({
         "prompt_tokens": input_tokens,
         "completion_tokens": output_tokens,
@@ -130,11 +143,12 @@ mod tests {
             with_usage: true,
             own_limit: Some(99),
         };
-        let usage = Some(Usage { input_tokens: 2, output_tokens: 5 });
+        let usage = Some(Usage::of(2, 5));
         let done = DoneEvent {
             reply: None,
             cached: false,
             cut: true,
+            cut_reason: Some(CutReason::Length),
             remaining_credits: Amount::credits(9),
             credits: Amount::credits(1),
             usage,
@@ -152,7 +166,7 @@ mod tests {
         assert_eq!(chunks[3]["choices"], json!([]));
         assert_eq!(chunks[3]["usage"]["total_tokens"], 7);
         let quiet = Completion { with_usage: false, ..completion };
-        let done = DoneEvent { cut: false, usage: None, ..done };
+        let done = DoneEvent { cut: false, cut_reason: None, usage: None, ..done };
         assert!(!quiet.first_chunk().contains("usage"));
         assert_eq!(quiet.last_chunks(&done).len(), 2);
         let whole = quiet.whole("x", &done);

@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::chat::server::quote::ContextLimit;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::{ApiError, error_response};
 
@@ -37,10 +38,15 @@ impl From<ApiError> for V1Error {
 
 impl V1Error {
     /// A context that this server does not take.
-    pub fn too_long(chars: usize, most: usize) -> Self {
-        let message = format!(
-            "All messages together have {chars} characters; this server takes at most {most} (MAX_CONTEXT_CHARS)."
-        );
+    pub fn too_long(length: u64, most: ContextLimit) -> Self {
+        let message = match most {
+            ContextLimit::Chars(most) => format!(
+                "All messages together have {length} characters; this server takes at most {most} (MAX_CONTEXT_CHARS)."
+            ),
+            ContextLimit::Tokens(most) => format!(
+                "All messages together are about {length} tokens; the model takes at most {most} besides its answer."
+            ),
+        };
         Self { code: Some(CONTEXT_LENGTH_EXCEEDED), ..AppError::invalid("messages", message).into() }
     }
 

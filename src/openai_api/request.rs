@@ -14,7 +14,9 @@ use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::image_text::{ImageText, RawText};
 use crate::chat::server::providers::{Role, Sampling, Turn};
+use crate::chat::server::quote::ContextLimit;
 use crate::chat::server::send::Terms;
+use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::read_json;
 
@@ -67,6 +69,8 @@ pub struct CompletionRequest<'a> {
     logit_bias: Option<Value>,
     reasoning_effort: Option<String>,
     verbosity: Option<String>,
+    /// No field of `OpenAI`'s: it must not cost more credits than this.
+    max_credits: Option<Amount>,
     // What is not done here: only values that ask for nothing are taken.
     #[schema(ignore)]
     tools: Option<Value>,
@@ -177,13 +181,14 @@ impl CompletionRequest<'_> {
             stop: read_stops(self.stop)?,
             passed_on: passed_on(self.response_format, self.logit_bias, self.reasoning_effort, self.verbosity)?,
         };
-        let (turns, shown) = read_messages(self.messages, body, chat.config.max_context_chars)?;
+        let longest = chat.context_limit(picked.as_ref(), sampling.max_output_tokens);
+        let (turns, shown) = read_messages(self.messages, body, longest)?;
         Ok(Wanted {
             turns,
             shown,
             is_stream: self.stream == Some(true),
             with_usage: self.stream_options.is_some_and(|options| options.include_usage == Some(true)),
-            terms: Terms { picked, fresh, sampling, delivery: None },
+            terms: Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits },
             own_limit,
         })
     }
@@ -310,7 +315,7 @@ fn passed_on(
 /// The turns, and what each of them shows.
 type Shown = (Vec<Turn>, Vec<Vec<ImageText>>);
 
-fn read_messages(messages: Vec<RequestMessage<'_>>, body: &Bytes, most_chars: usize) -> Result<Shown, V1Error> {
+fn read_messages(messages: Vec<RequestMessage<'_>>, body: &Bytes, longest: ContextLimit) -> Result<Shown, V1Error> {
     let mut turns = Vec::with_capacity(messages.len());
     for (number, message) in messages.into_iter().enumerate() {
         turns.push(message.read(body, number)?);
@@ -330,8 +335,10 @@ fn read_messages(messages: Vec<RequestMessage<'_>>, body: &Bytes, most_chars: us
         }
         _ => {}
     }
-    let chars: usize = turns.iter().map(|(turn, _)| turn.chars()).sum();
-    if chars > most_chars { Err(V1Error::too_long(chars, most_chars)) } else { Ok(turns.into_iter().unzip()) }
+    match longest.exceeded_by(turns.iter().map(|(turn, _)| turn)) {
+        Some(length) => Err(V1Error::too_long(length, longest)),
+        None => Ok(turns.into_iter().unzip()),
+    }
 }
 
 impl RequestMessage<'_> {
@@ -385,7 +392,7 @@ mod tests {
 
     async fn messages(json: Value) -> Result<Vec<Turn>, V1Error> {
         let body = Bytes::from(json.to_string());
-        let (turns, shown) = read_messages(serde_json::from_slice(&body).unwrap(), &body, 40)?;
+        let (turns, shown) = read_messages(serde_json::from_slice(&body).unwrap(), &body, ContextLimit::Chars(40))?;
         let terms = Terms::default();
         let mut wanted = Wanted { turns, shown, is_stream: false, with_usage: false, terms, own_limit: None };
         wanted.look().await?;

@@ -81,6 +81,10 @@ struct Receipt {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     max_output_tokens: Option<u32>,
+    /// `credits`, `budget` or `maximum` (`max_credits`), where that is what cut the answer off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cut_reason: Option<String>,
 }
 
 /// A part of an answer, as the `data` of an event.

@@ -79,6 +79,8 @@ pub struct Attempt {
     /// `None`: no token came.
     pub first_token_ms: Option<u32>,
     pub outcome: Outcome,
+    /// Which price the work had for its user.
+    pub price_version: Option<String>,
     /// When it began, in milliseconds since 1970.
     pub at: i64,
 }

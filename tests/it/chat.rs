@@ -411,11 +411,16 @@ async fn whoever_can_be_asked_is_listed_in_order_with_size_price_and_health() {
     assert_eq!(status, 200, "{body}");
     let problem = &body["data"][0]["problem"];
     assert!(problem.as_str().unwrap().contains("LOCAL_MODEL") && !body.to_string().contains("/nowhere"), "{body}");
+    let version = &body["data"][0]["price"]["version"];
+    assert!(version.as_str().is_some_and(|version| version.len() == 10), "{body}");
+    let price = json!({"kind": "flat", "version": version, "credits": 3});
     assert_eq!(
         body["data"],
         json!([
-            {"name": "local", "model": "model", "contextTokens": null, "credits": 3, "problem": problem, "seesImages": false},
-            {"name": "openai", "model": "fake-model", "contextTokens": 32000, "credits": 3, "problem": null, "seesImages": true},
+            {"name": "local", "model": "model", "contextTokens": null, "credits": 3, "price": price,
+             "maxMessageChars": 1000, "problem": problem, "seesImages": false},
+            {"name": "openai", "model": "fake-model", "contextTokens": 32000, "credits": 3, "price": price,
+             "maxMessageChars": 1000, "problem": null, "seesImages": true},
         ])
     );
     assert_eq!(app.visitor().get_json("/api/providers").await.0, 401);

@@ -4,7 +4,8 @@
 //! `#stall` say nothing more after the tokens, `#error` an error event after the tokens, `#garbage` no JSON,
 //! `#empty` a whole answer without text, `#nodone` end without `[DONE]`, `#blocked` a content filter, `#finish=REASON` end for
 //! this reason (`null`: for none), `#flood=N` so many pieces of 64 KiB, whatever limit was asked for, `#flaky=N` refuse the
-//! first N questions of this server, `#nousage` no word of what was used.
+//! first N questions of this server, `#nousage` no word of what was used, `#usage=IN/OUT` these values (JSON) in its place,
+//! `#cached=N` so many of the input cached, `#whole` all tokens in one piece.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -111,7 +112,12 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
     }
     send(chunk(json!({"role": "assistant", "content": ""}), None)).await;
     let count = if has("empty") { 0 } else { number("tokens", 3) };
-    for n in 1..=count {
+    if has("whole") {
+        let words: Vec<_> = (1..=count).map(|n| format!("word{n} ")).collect();
+        send(chunk(json!({ "content": words.concat() }), None)).await;
+    }
+    let pieces = if has("whole") { 0 } else { count };
+    for n in 1..=pieces {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(number("pause", 0))) => {}
             () = frames.closed() => return,
@@ -143,9 +149,17 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
     let reason = directive(&text, "finish").unwrap_or(if has("blocked") { "content_filter" } else { "stop" });
     send(chunk(json!({}), (reason != "null").then_some(reason))).await;
     if !has("nousage") {
+        let mut usage = json!({"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count});
+        if let Some((input, output)) = directive(&text, "usage").and_then(|usage| usage.split_once('/')) {
+            usage["prompt_tokens"] = serde_json::from_str(input).unwrap();
+            usage["completion_tokens"] = serde_json::from_str(output).unwrap();
+        }
+        if has("cached") {
+            usage["prompt_tokens_details"] = json!({ "cached_tokens": number("cached", 0) });
+        }
         send(
             json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake", "choices": [],
-                "usage": {"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count}})
+                "usage": usage})
             .to_string(),
         )
         .await;

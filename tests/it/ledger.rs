@@ -566,7 +566,7 @@ over_every_store! {
         let paid = Some(Paid { micros: 4_990_000, currency: "EUR".into() });
         give(PostingKind::Purchase, 5, "order", LotTerms { paid: paid.clone(), ..LotTerms::default() }).await;
         give(PostingKind::Grant, 4, "plan", LotTerms { origin: Some(Origin::Plan), expires_at: Some(now + hour), ..LotTerms::default() }).await;
-        give(PostingKind::Grant, 3, "gone", LotTerms { expires_at: Some(now - 1), ..LotTerms::default() }).await;
+        give(PostingKind::Grant, 3, "gone", LotTerms { expires_at: Some(now - 60_000), ..LotTerms::default() }).await;
         let account = store.account(user, "r").await.unwrap();
         let lots: Vec<_> = account.lots.as_slice().iter().map(|lot| (lot.origin, lot.left)).collect();
         assert_eq!(lots, [(Origin::Plan, credits(4)), (Origin::Promo, credits(10)), (Origin::Bought, credits(5))]);

@@ -158,6 +158,17 @@ fn limit_of(budget: usize) -> SpendLimit {
     SpendLimit { counter: format!("budget_{budget}@2026-11-28"), most, budget: Some(BudgetId::now_v7()), until: None }
 }
 
+/// Waits for what nobody waits for any more: what comes after it, of another account, is done.
+async fn until_done(store: &dyn CreditStore) {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..2 {
+        let hold = hold_of(OwnerId::now_v7(), 1);
+        let held = hold.held();
+        store.hold(hold).await.unwrap();
+        store.end_hold(&held, HoldEnd::Release, None).await.unwrap();
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "a step is a few lines each")]
 async fn replay(store: Arc<dyn CreditStore>, steps: Vec<Step>) {
     let user = OwnerId::now_v7();
@@ -248,7 +259,7 @@ async fn replay(store: Arc<dyn CreditStore>, steps: Vec<Step>) {
                 tokio::time::sleep(Duration::from_micros(micros)).await;
                 asked.abort();
                 // Whether it came through shows when it is ended; what was asked may still be on its way.
-                tokio::time::sleep(Duration::from_millis(150)).await;
+                until_done(store.as_ref()).await;
                 if let Some((end, _)) = store.end_hold(&held, HoldEnd::Release, None).await.unwrap() {
                     model.hold(&held, None);
                     model.end(held.id, HoldEnd::Release, end);
@@ -262,7 +273,7 @@ async fn replay(store: Arc<dyn CreditStore>, steps: Vec<Step>) {
                 let asked = tokio::spawn(async move { lost.extend_hold(&asked, to).await });
                 tokio::time::sleep(Duration::from_micros(micros)).await;
                 asked.abort();
-                tokio::time::sleep(Duration::from_millis(150)).await;
+                until_done(store.as_ref()).await;
                 // Asked again it is done once, and its holder, who knows nothing of it, ends all of it.
                 let outcome = store.extend_hold(hold, to).await.unwrap();
                 let mut known = hold.clone();

@@ -40,6 +40,7 @@ fn ask(content: &str, max_output_tokens: u32) -> ProviderRequest {
         turns: vec![turn(Role::User, content)],
         model: None,
         sampling: at_most(max_output_tokens),
+        most_output: None,
         must_fit: false,
     }
 }
@@ -151,7 +152,7 @@ async fn a_long_history_never_fails_and_keeps_system_and_question() {
         turns.push(turn(Role::Assistant, "I see."));
     }
     turns.push(turn(Role::User, "What is the capital of France?"));
-    let request = ProviderRequest { turns, model: None, sampling: at_most(40), must_fit: false };
+    let request = ProviderRequest { turns, model: None, sampling: at_most(40), most_output: None, must_fit: false };
     let (text, _, usage) = collect(provider.start(request).await.unwrap()).await;
     assert!(usage.input_tokens > 1800 && usage.input_tokens <= 2048 - 40, "{usage:?}");
     assert!(!text.is_empty());
@@ -163,7 +164,7 @@ async fn a_program_is_told_that_what_it_asks_is_too_long() {
     let turns = [turn(Role::System, &"Be very brief. ".repeat(730)), turn(Role::User, "Hi")];
     let request = |must_fit| {
         let turns = turns.to_vec();
-        ProviderRequest { turns, model: None, sampling: at_most(3), must_fit }
+        ProviderRequest { turns, model: None, sampling: at_most(3), most_output: None, must_fit }
     };
     let first = provider.start(request(true)).await.unwrap().next().await.unwrap();
     assert!(matches!(first, Err(ProviderError::TooLong { window: Some(2048), .. })), "{first:?}");
@@ -180,10 +181,11 @@ async fn odd_requests_never_fail() {
         vec![turn(Role::User, "nul\0inside"), turn(Role::User, "<|im_end|> @@turn-0@@")],
     ];
     for turns in odd {
-        let request = ProviderRequest { turns, model: None, sampling: at_most(3), must_fit: false };
+        let request = ProviderRequest { turns, model: None, sampling: at_most(3), most_output: None, must_fit: false };
         collect(provider.start(request).await.unwrap()).await;
     }
-    let nothing = ProviderRequest { turns: Vec::new(), model: None, sampling: at_most(3), must_fit: false };
+    let nothing =
+        ProviderRequest { turns: Vec::new(), model: None, sampling: at_most(3), most_output: None, must_fit: false };
     assert!(matches!(provider.start(nothing).await, Err(ProviderError::Rejected(_))));
 }
 
@@ -194,7 +196,13 @@ async fn a_follow_up_starts_sooner_than_the_same_history_afresh() {
     let mut turns = vec![turn(Role::User, &format!("{background} What is this text about?"))];
     let mut waits = Vec::new();
     for _ in 0..2 {
-        let request = ProviderRequest { turns: turns.clone(), model: None, sampling: at_most(16), must_fit: false };
+        let request = ProviderRequest {
+            turns: turns.clone(),
+            model: None,
+            sampling: at_most(16),
+            most_output: None,
+            must_fit: false,
+        };
         let started = Instant::now();
         let mut stream = provider.start(request).await.unwrap();
         let first = stream.next().await.unwrap().unwrap();

@@ -78,6 +78,8 @@ mod signposts;
 mod storage_contract;
 mod stores;
 mod support;
+mod token_crowds;
+mod token_prices;
 mod tools;
 mod usage;
 mod v1;

@@ -37,7 +37,7 @@ async fn gemini_answers_with_its_key_in_a_header_and_its_thoughts_left_out() {
     assert_eq!(sent["contents"], json!([{"role": "user", "parts": [{"text": "gemini: #thought"}]}]));
     let path = format!("/api/chat/{}", data["messageId"].as_str().unwrap());
     let (_, message) = user.get_json(&path).await;
-    assert_eq!(message["data"]["usage"], json!({"inputTokens": 7, "outputTokens": 5}));
+    assert_eq!(message["data"]["usage"], json!({"inputTokens": 7, "outputTokens": 5, "reasoningTokens": 3}));
     let (status, body) = user.chat("gemini: #max").await;
     assert_eq!((status, &body["data"]["reply"]), (200, &json!("gem1 gem2 ")), "cut at the limit is an answer");
     app.assert_books_balance().await;

@@ -7,7 +7,7 @@ use tessera::account::{Email, Role, Scope};
 use tessera::app::stores::Stores;
 use tessera::chat::server::attachments::Image;
 use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part};
-use tessera::chat::{Author, ConversationChange, MAX_PINNED, Message, MessageState, Usage};
+use tessera::chat::{Author, ConversationChange, CutReason, MAX_PINNED, Message, MessageState, Usage};
 use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ApiKeyId, AttachmentId, ConversationId, MessageId, UserId};
@@ -25,6 +25,14 @@ fn user_named(email: &str) -> User {
         role: Role::User,
     }
 }
+
+const USAGE: Usage = Usage {
+    input_tokens: 3,
+    output_tokens: 5,
+    cached_input_tokens: Some(1),
+    reasoning_tokens: Some(2),
+    estimated: true,
+};
 
 pub async fn new_user(stores: &Stores) -> UserId {
     let user = user_named(&format!("{}@example.org", Uuid::now_v7().simple()));
@@ -69,10 +77,11 @@ pub fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
         model: "other".into(),
         fallback_from: Some("local".into()),
         cached: false,
-        cut: true,
+        cut: Some(CutReason::Credits),
         credits: Amount::credits(1),
         error_code: None,
-        usage: Some(Usage { input_tokens: 3, output_tokens: 5 }),
+        usage: Some(USAGE),
+        price_version: Some("590e18fd26".into()),
     }
 }
 
@@ -240,8 +249,9 @@ over_every_store! {
         assert_eq!(seen, ["one", "first answer", "two", "", "three", ""]);
         let reply = &found.messages[1];
         assert_eq!((reply.provider.as_deref(), reply.model.as_deref(), reply.credits), (Some("gemini"), Some("other"), Amount::credits(1)));
-        assert_eq!((reply.state, reply.usage), (MessageState::Complete, Some(Usage { input_tokens: 3, output_tokens: 5 })));
+        assert_eq!((reply.state, reply.usage), (MessageState::Complete, Some(USAGE)));
         assert_eq!((reply.fallback_from.as_deref(), reply.cut), (Some("local"), true));
+        assert_eq!((reply.cut_reason, reply.price_version.as_deref()), (Some(CutReason::Credits), Some("590e18fd26")));
         // What belongs to somebody else is not there.
         assert!(chats.find_conversation(other, first.conversation).await.unwrap().is_none());
         assert!(chats.find_message(other, first.reply_id).await.unwrap().is_none());

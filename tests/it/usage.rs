@@ -24,6 +24,7 @@ fn attempt(request_id: &str) -> Attempt {
         latency_ms: 1200,
         first_token_ms: None,
         outcome: Outcome::RateLimited,
+        price_version: None,
         at: tessera::platform::db::now_millis(),
     }
 }
@@ -34,6 +35,7 @@ over_every_store! {
         let first = attempt("r1");
         let second = Attempt {
             outcome: Outcome::Ok,
+            price_version: Some("590e18fd26".into()),
             is_estimated: false,
             cost_micros: Some(i64::MAX),
             first_token_ms: Some(0),

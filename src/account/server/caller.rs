@@ -70,11 +70,22 @@ impl Caller {
     /// Who asks for something that those with one of these scopes may have. What keys read is counted.
     async fn from_parts(account: &Account, parts: &Parts, scopes: u8) -> AppResult<Self> {
         let caller = Self::from_headers(account, &parts.headers).await?.into_one_who_may(scopes)?;
-        if caller.key.is_some() && parts.method.is_safe() {
-            let limit = Limit::Read(account.config.reads_per_minute);
-            account.limiter.check(limit, &caller.id.to_string()).await?;
+        if parts.method.is_safe() {
+            caller.count_reading(account).await?;
         }
         Ok(caller)
+    }
+
+    /// Counts a request that reads, where it comes with a key.
+    ///
+    /// # Errors
+    /// [`AppError::RateLimited`].
+    pub async fn count_reading(&self, account: &Account) -> AppResult<()> {
+        if self.key.is_some() {
+            let limit = Limit::Read(account.config.reads_per_minute);
+            account.limiter.check(limit, &self.id.to_string()).await?;
+        }
+        Ok(())
     }
 
     /// Counts a request that spends against the limit of its key, if it has one, and of its user, who must not have

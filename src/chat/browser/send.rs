@@ -174,11 +174,13 @@ fn new_message(author: Author, content: String) -> Message {
         credits: Amount::ZERO,
         cached: false,
         cut: false,
+        cut_reason: None,
         provider: None,
         model: None,
         fallback_from: None,
         error_code: None,
         usage: None,
+        price_version: None,
         created_at: String::new(),
     }
 }

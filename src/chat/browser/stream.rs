@@ -10,7 +10,7 @@ use super::thread::{Entry, Thread};
 use super::{client, drafts};
 use crate::chat::{
     ChatEvent, ConversationSummary, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent,
-    provider_label, title_of,
+    UsageEvent, provider_label, title_of,
 };
 use crate::i18n::{Text, fill, t};
 use crate::layout::tell_others;
@@ -182,6 +182,7 @@ impl Reply {
                     self.thread.waiting_for.set(t(Text::ModelThinks).to_owned());
                 }
             }
+            ChatEvent::Usage(UsageEvent { credits }) => message.write().credits = credits,
             ChatEvent::Fallback(FallbackEvent { from, to }) => {
                 let names = [("from", provider_label(&from)), ("to", provider_label(&to))];
                 self.announce(fill(Text::NextIsAsked, &names));
@@ -191,7 +192,7 @@ impl Reply {
                 reply.provider = Some(to);
                 reply.model = None;
             }
-            ChatEvent::Done(DoneEvent { reply: text, cached, cut, remaining_credits, credits, usage }) => {
+            ChatEvent::Done(DoneEvent { reply: text, cached, cut, cut_reason, remaining_credits, credits, usage }) => {
                 let mut reply = message.write();
                 // Who comes late gets it at once; and it may be less than what was heard of it.
                 if let Some(text) = text {
@@ -200,6 +201,7 @@ impl Reply {
                 reply.state = MessageState::Complete;
                 reply.cached = cached;
                 reply.cut = cut;
+                reply.cut_reason = cut_reason;
                 reply.credits = credits;
                 reply.usage = usage;
                 drop(reply);
@@ -216,6 +218,7 @@ impl Reply {
         let mut reply = self.entry.message.write();
         reply.state = if reply.content.is_empty() { MessageState::Failed } else { MessageState::Incomplete };
         reply.error_code = Some(code.to_owned());
+        reply.credits = Amount::ZERO;
     }
 
     /// The server has accepted the message: its price is held, and a new chat has its conversation.

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::Chat;
 pub use super::attachments::MAX_BODY;
+use super::estimate_api::{__path_estimate, estimate};
 use super::export;
 use super::overview_api::{__path_look, look};
 use super::send_api::{__path_send, send, stream_reply};
@@ -61,14 +62,14 @@ where
         .route("/chat/{id}/versions", post(submit_choice))
 }
 
-/// The route whose body may carry images: [`MAX_BODY`].
+/// The routes whose bodies may carry images, or long texts: [`MAX_BODY`].
 pub fn upload_routes<S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Chat: FromRef<S>,
 {
-    OpenApiRouter::new().routes(routes!(send))
+    OpenApiRouter::new().routes(routes!(send)).routes(routes!(estimate))
 }
 
 /// Download an image attached to a message.

@@ -20,7 +20,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 /// Images of one message, at most.
-const MOST: usize = 4;
+pub(super) const MOST: usize = 4;
 /// Bytes of one image, at most.
 const LARGEST: usize = 4 * 1024 * 1024;
 /// Bytes of all images that a model gets to see.

@@ -1,27 +1,80 @@
 //! What a model gets to see of a conversation: its newest messages, as far as they fit.
 
 use super::attachments::Image;
+use super::context_window::{IMAGE, TURN, with_margin};
 use super::providers::{Role, Turn};
-use super::store::Past;
+use super::store::{Past, PastMessage};
 use super::thoughts::without_thoughts;
+use super::tokens::TokenCount;
 use crate::chat::Author;
 
 /// Messages of the past that a model gets to see, at most.
 pub(super) const HISTORY: usize = 40;
+/// The same where the past is paid for by its length.
+pub(super) const LONG_HISTORY: usize = 1000;
 /// Bytes of the past that a model gets to see, at most. Providers with a smaller window drop more.
 pub const HISTORY_BYTES: usize = 48 * 1024;
 
+/// How much of the past a model gets to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// As much as one price pays for: [`HISTORY`] and [`HISTORY_BYTES`].
+    Flat,
+    /// As much as fits into so many tokens, with all else.
+    Tokens(u64),
+}
+
+impl Room {
+    /// Messages of the past, at most.
+    pub(super) const fn messages(self) -> usize {
+        match self {
+            Self::Flat => HISTORY,
+            Self::Tokens(_) => LONG_HISTORY,
+        }
+    }
+}
+
+/// Takes what fits.
+struct Measure {
+    room: Room,
+    taken: u64,
+    messages: usize,
+}
+
+impl Measure {
+    fn has_room_for(&mut self, message: &PastMessage) -> bool {
+        self.messages += 1;
+        let most = match self.room {
+            Room::Flat => {
+                self.taken += message.content.len() as u64;
+                HISTORY_BYTES as u64
+            }
+            Room::Tokens(most) => {
+                self.taken += tokens_of(&message.content) + message.images.len() as u64 * IMAGE;
+                most
+            }
+        };
+        self.taken <= most && self.messages <= self.room.messages()
+    }
+}
+
+/// Of a turn with this text, and rather more.
+fn tokens_of(text: &str) -> u64 {
+    with_margin(TURN + TokenCount::of(text))
+}
+
 /// What was said, the question last.
-pub(super) fn build_context(past: Past, text: String) -> Vec<Turn> {
-    let mut bytes = text.len();
+pub(super) fn build_context(past: Past, text: String, room: Room) -> Vec<Turn> {
+    let taken = match room {
+        Room::Flat => text.len() as u64,
+        Room::Tokens(_) => past.system_prompt.as_deref().map_or(0, tokens_of) + tokens_of(&text),
+    };
+    let mut measure = Measure { room, taken, messages: 0 };
     let mut turns: Vec<Turn> = past
         .messages
         .into_iter()
         .rev()
-        .take_while(|message| {
-            bytes += message.content.len();
-            bytes <= HISTORY_BYTES
-        })
+        .take_while(|message| measure.has_room_for(message))
         .map(|message| Turn {
             role: if message.author == Author::User { Role::User } else { Role::Assistant },
             // One that was stored before they were left out.
@@ -39,8 +92,8 @@ pub(super) fn build_context(past: Past, text: String) -> Vec<Turn> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::context_window::estimate_tokens;
     use super::*;
-    use crate::chat::server::store::PastMessage;
 
     #[test]
     fn context_keeps_the_newest_and_ends_with_the_question() {
@@ -52,10 +105,17 @@ mod tests {
             })
             .collect();
         let past = Past { system_prompt: Some("Be brief.".to_owned()), messages };
-        let turns = build_context(past, "now".to_owned());
+        let turns = build_context(past.clone(), "now".to_owned(), Room::Flat);
         assert_eq!(turns[0], Turn::new(Role::System, "Be brief."));
         assert_eq!(turns.last().unwrap().content, "now");
         assert!(turns[turns.len() - 2].content.starts_with("39-"));
         assert!(turns.iter().map(|turn| turn.content.len()).sum::<usize>() <= HISTORY_BYTES);
+        let all = build_context(past.clone(), "now".to_owned(), Room::Tokens(1_000_000));
+        assert_eq!(all.len(), 42, "as much as there is");
+        for room in [0, 5_000, 20_000, 100_000] {
+            let turns = build_context(past.clone(), "now".to_owned(), Room::Tokens(room));
+            assert!(turns.len() == 2 || u64::from(estimate_tokens(&turns)) <= room, "{room}");
+            assert!(room < 5_000 || turns.len() > 2, "{room}");
+        }
     }
 }

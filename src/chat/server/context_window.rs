@@ -3,21 +3,59 @@
 //! Tokens cannot be counted here, as each model has its own: what they come to is estimated, and who is asked has the last word.
 
 use super::providers::{Role, Turn};
+use super::tokens::TokenCount;
 
 /// What a turn takes besides its text.
-const TURN: usize = 8;
+pub(super) const TURN: u64 = 8;
 /// What an image takes, about.
-const IMAGE: usize = 800;
+pub(super) const IMAGE: u64 = 800;
 
-/// About so many tokens: four letters of Latin script are one, and each letter of another is one.
-pub(super) fn estimate_tokens(turns: &[Turn]) -> u32 {
-    turns.iter().map(estimate).sum::<usize>().try_into().unwrap_or(u32::MAX)
+/// What a context comes to, about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// Its texts, with what each turn takes besides.
+    pub text: u64,
+    pub images: u64,
+    pub turns: u64,
 }
 
-fn estimate(turn: &Turn) -> usize {
-    let latin = turn.content.bytes().filter(u8::is_ascii).count();
-    let others = turn.content.chars().filter(|c| !c.is_ascii()).count();
-    TURN + latin.div_ceil(4) + others + turn.images.len() * IMAGE
+impl Counted {
+    pub(super) fn of(turns: &[Turn]) -> Self {
+        let text = turns.iter().map(text_tokens).sum();
+        let images = turns.iter().map(image_tokens).sum();
+        Self { text, images, turns: turns.len() as u64 }
+    }
+
+    pub(super) const fn total(self) -> u64 {
+        self.text + self.images
+    }
+
+    /// A reading that hardly any model is above.
+    pub(super) const fn upper(self) -> u64 {
+        with_margin(self.text) + 2 * self.images + 4 * self.turns + 16
+    }
+}
+
+/// What is reckoned with where something has to fit: more than a text comes to for most models.
+pub(super) const fn with_margin(tokens: u64) -> u64 {
+    tokens + tokens.div_ceil(4)
+}
+
+/// About so many tokens, and rather more.
+pub(super) fn estimate_tokens(turns: &[Turn]) -> u32 {
+    turns.iter().map(estimate).sum::<u64>().try_into().unwrap_or(u32::MAX)
+}
+
+fn text_tokens(turn: &Turn) -> u64 {
+    TURN + TokenCount::of(&turn.content) + turn.name.as_deref().map_or(0, TokenCount::of)
+}
+
+fn image_tokens(turn: &Turn) -> u64 {
+    turn.images.len() as u64 * IMAGE
+}
+
+fn estimate(turn: &Turn) -> u64 {
+    with_margin(text_tokens(turn)) + image_tokens(turn)
 }
 
 /// The newest turns that fit into so many tokens, with what the system says and the question, which always stay. `None`: there is
@@ -25,8 +63,8 @@ fn estimate(turn: &Turn) -> usize {
 pub(super) fn fit(turns: &[Turn], tokens: u32) -> Option<Vec<Turn>> {
     let (last, before) = turns.split_last()?;
     let is_kept = |turn: &Turn| turn.role == Role::System;
-    let kept: usize = before.iter().filter(|turn| is_kept(turn)).map(estimate).sum::<usize>() + estimate(last);
-    let mut room = usize::try_from(tokens).unwrap_or(usize::MAX).saturating_sub(kept);
+    let kept: u64 = before.iter().filter(|turn| is_kept(turn)).map(estimate).sum::<u64>() + estimate(last);
+    let mut room = u64::from(tokens).saturating_sub(kept);
     let mut from = before.len();
     for (at, turn) in before.iter().enumerate().rev().filter(|(_, turn)| !is_kept(turn)) {
         let size = estimate(turn);
@@ -65,7 +103,7 @@ mod tests {
         ];
         let roles = |tokens| fit(&turns, tokens).map(|turns| turns.iter().map(|turn| turn.role).collect::<Vec<_>>());
         assert_eq!(roles(10_000), None, "all of it fits");
-        assert_eq!(estimate_tokens(&turns), 10 + 4 * 108 + 10);
+        assert_eq!(Counted::of(&turns).total(), 11 + 4 * 107 + 10);
         assert_eq!(roles(300).unwrap(), [Role::System, Role::User, Role::Assistant, Role::User]);
         assert_eq!(roles(200).unwrap(), [Role::System, Role::User], "no answer without its question");
         assert_eq!(roles(0).unwrap(), [Role::System, Role::User]);

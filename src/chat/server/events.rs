@@ -20,6 +20,7 @@ impl Event for ChatEvent {
             Self::Token(event) => event,
             Self::Shortened(event) => event,
             Self::Thinking(event) => event,
+            Self::Usage(event) => event,
             Self::Fallback(event) => event,
             Self::Done(event) => event,
             Self::Error(event) => event,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::Chat;
 use super::events::error_event;
-use super::send::Accepted;
+use super::send::{Accepted, check_maximum};
 use super::store::{ChatStore, FinishedReply, NewExchange};
 use crate::account::server::caller::Caller;
 use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, title_of};
@@ -20,6 +20,7 @@ use crate::images::server::order::{ImageSpec, Reservation};
 use crate::images::server::store::{Found, ImageStore};
 use crate::images::server::subscribe;
 use crate::images::{AspectRatio, Image, ImageRequest, ImageStatus};
+use crate::platform::amount::Amount;
 use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::{current_request_id, in_request};
@@ -34,6 +35,8 @@ pub struct ImageMessage {
     pub replaces: Option<MessageId>,
     /// Of the conversation that begins.
     pub system_prompt: Option<String>,
+    /// It must not cost more.
+    pub max_credits: Option<Amount>,
 }
 
 /// What follows `/image` in a message: `None` for any other message. An aspect ratio may come first.
@@ -69,6 +72,7 @@ impl Chat {
             ..ImageRequest::default()
         };
         let mut spec = ImageSpec::read(&self.images, request)?;
+        check_maximum(spec.price(&self.images), message.max_credits)?;
         let quota = self.generation.admit(caller).await?;
         let payer = Payer::new(caller, idempotency);
         if let Some(failed) = self.generation.find_failed(&payer).await?
@@ -190,6 +194,7 @@ async fn shown(chat: &Chat, user: UserId, image: ImageId) -> AppResult<DoneEvent
         reply: Some(to_markdown(&image)),
         cached: false,
         cut: false,
+        cut_reason: None,
         remaining_credits: balance.available,
         credits: image.credits,
         usage: None,
@@ -231,9 +236,10 @@ async fn end_reply(replies: &dyn ChatStore, images: &dyn ImageStore, user: UserI
             model: image.model,
             fallback_from: image.fallback_from,
             cached: false,
-            cut: false,
+            cut: None,
             credits: image.credits,
             usage: None,
+            price_version: None,
         };
         keep_trying(|| replies.finish_reply(finished.clone())).await.map(drop)
     };

@@ -8,6 +8,8 @@ pub mod config;
 pub mod context;
 mod context_window;
 pub mod conversations;
+mod estimate;
+mod estimate_api;
 mod events;
 mod export;
 mod formulas;
@@ -18,6 +20,7 @@ mod order;
 mod overview_api;
 pub mod page;
 pub mod providers;
+pub mod quote;
 mod receipt;
 pub mod recovery;
 pub mod renderer;
@@ -31,6 +34,7 @@ pub mod shared_page;
 pub mod store;
 pub mod subscribe;
 mod thoughts;
+mod tokens;
 mod unsent;
 pub mod versions;
 pub mod work_names;
@@ -43,9 +47,9 @@ use self::providers::GuardedProvider;
 use self::renderer::Renderer;
 use self::search::Turns;
 use self::store::ChatStore;
+use crate::credits::server::prices::PriceBook;
 use crate::generation::Generation;
 use crate::images::server::Images;
-use crate::platform::amount::Amount;
 use crate::platform::cache::Cache;
 use crate::platform::site::Site;
 
@@ -57,8 +61,8 @@ pub struct Chat(Arc<ChatParts>);
 pub struct ChatParts {
     pub site: Site,
     pub config: ChatConfig,
-    /// Of a reply, in credits.
-    pub price: Amount,
+    /// What a reply costs.
+    pub prices: PriceBook,
     pub store: Arc<dyn ChatStore>,
     /// In the order in which they are asked; never empty.
     pub providers: Vec<Arc<GuardedProvider>>,

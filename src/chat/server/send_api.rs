@@ -98,10 +98,10 @@ pub(super) async fn send(
 
 /// The images in it stay parts of the body.
 fn read_request(body: &Bytes) -> AppResult<ChatRequest<ImageText>> {
-    let ChatRequest { message, provider, model, conversation_id, fresh, replaces, images, system_prompt } =
+    let ChatRequest { message, provider, model, conversation_id, fresh, replaces, images, system_prompt, max_credits } =
         read_json::<ChatRequest<RawText>>(body)?;
     let images = images.into_iter().map(|image| image.kept_by(body)).collect();
-    Ok(ChatRequest { message, provider, model, conversation_id, fresh, replaces, images, system_prompt })
+    Ok(ChatRequest { message, provider, model, conversation_id, fresh, replaces, images, system_prompt, max_credits })
 }
 
 /// 204 tells a browser's `EventSource` to stop asking.

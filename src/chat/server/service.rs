@@ -14,9 +14,10 @@ use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
     ChatAnswer, Conversation, ConversationSummary, LatestMessage, MAX_PINNED, Message, MessageState, Overview,
-    ProviderInfo, Workspace, problem_of,
+    ProviderInfo, ProviderTerms, Workspace, problem_of,
 };
 use crate::credits::Page;
+use crate::generation::Route;
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
@@ -57,6 +58,7 @@ impl Chat {
             remaining_credits: balance.available,
             credits: message.credits,
             cached: message.cached,
+            cut_reason: message.cut_reason,
             fallback: message.fallback_from.is_some(),
             provider: message.provider.unwrap_or_default(),
             model: message.model.unwrap_or_default(),
@@ -97,11 +99,16 @@ impl Chat {
         // It may be gone since.
         let picked = providers.iter().find(|provider| Some(&*provider.name) == picked);
         let problem = problem_of(&providers, picked);
+        let terms: Vec<_> = self.providers.iter().map(|provider| self.terms(provider)).collect();
+        let asked = picked.map(|picked| &*picked.name);
+        let asked = asked.or_else(|| Route::forecast(&self.providers).map(|provider| provider.name()));
+        let own = terms.iter().find(|terms| Some(&*terms.provider) == asked).cloned().unwrap_or_default();
         Ok(Workspace {
             profile: caller.profile.clone(),
             available,
-            chat_credits: self.price,
-            max_message_chars: self.config.max_message_chars,
+            chat_credits: own.credits,
+            max_message_chars: own.max_message_chars,
+            terms,
             provider: picked.map(|provider| provider.name.clone()),
             problem,
             sees_images: providers.iter().any(|provider| provider.sees_images),
@@ -156,15 +163,30 @@ impl Chat {
     /// The providers in the order in which they are asked.
     #[must_use]
     pub fn list_providers(&self) -> Vec<ProviderInfo> {
-        let info = |provider: &Arc<GuardedProvider>| ProviderInfo {
-            name: provider.name().to_owned(),
-            model: provider.model(),
-            context_tokens: provider.context_tokens(),
-            credits: self.price,
-            problem: provider.trouble(),
-            sees_images: provider.sees_images(),
+        let info = |provider: &Arc<GuardedProvider>| {
+            let offer = self.usual_offer(provider);
+            ProviderInfo {
+                name: provider.name().to_owned(),
+                model: provider.model(),
+                context_tokens: provider.context_tokens(),
+                credits: offer.usual().about,
+                price: offer.info(),
+                max_message_chars: offer.most_chars(self.config.max_message_chars),
+                problem: provider.trouble(),
+                sees_images: provider.sees_images(),
+            }
         };
         self.providers.iter().map(info).collect()
+    }
+
+    fn terms(&self, provider: &GuardedProvider) -> ProviderTerms {
+        let offer = self.usual_offer(provider);
+        ProviderTerms {
+            provider: provider.name().to_owned(),
+            per_token: offer.is_per_token(),
+            credits: offer.short(),
+            max_message_chars: offer.most_chars(self.config.max_message_chars),
+        }
     }
 
     /// A conversation with the newest of its messages, or those before the message that `cursor` names, rendered.

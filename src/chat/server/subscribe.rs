@@ -166,6 +166,11 @@ impl Follower {
                     _ => {}
                 }
             }
+            // Where the watcher is: the text before it may be missing yet.
+            Position::At(_) if event.name == ChatEvent::USAGE => {
+                let position = Position::At(u64::try_from(self.seen).unwrap_or(u64::MAX));
+                self.ready.push_back(JobEvent { position, ..event });
+            }
             // The start was made from the store.
             Position::At(_) => {}
         }
@@ -292,6 +297,7 @@ async fn end_event(chat: &Chat, user: UserId, reply: &StoredReply) -> JobEvent {
                     reply: Some(message.content.clone()),
                     cached: message.cached,
                     cut: message.cut,
+                    cut_reason: message.cut_reason,
                     remaining_credits: balance.available,
                     credits: message.credits,
                     usage: message.usage,

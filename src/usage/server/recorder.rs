@@ -175,6 +175,7 @@ mod tests {
             latency_ms: 1,
             first_token_ms: None,
             outcome: Outcome::Ok,
+            price_version: None,
             at: 1,
         }
     }

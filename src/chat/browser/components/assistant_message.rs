@@ -9,7 +9,7 @@ use super::live_markdown::LiveMarkdown;
 use super::receipt::{fallback_text, receipt_of};
 use crate::chat::browser::talk;
 use crate::chat::browser::thread::{Entry, Thread};
-use crate::chat::{AGAIN_ID, Message, MessageState};
+use crate::chat::{AGAIN_ID, CutReason, Message, MessageState};
 use crate::i18n::{Text, t};
 use crate::platform::error::AppError;
 use crate::ui::{IconButton, IconName, copy_text, say_copied};
@@ -123,7 +123,13 @@ fn Ending(
 /// Why the answer is not whole, and what that cost.
 fn note_of(message: &Message) -> Option<String> {
     match message.state {
-        MessageState::Running | MessageState::Complete => None,
+        MessageState::Running => None,
+        MessageState::Complete => match message.cut_reason? {
+            CutReason::Length => None,
+            CutReason::Credits => Some(t(Text::CutByCredits).to_owned()),
+            CutReason::Budget => Some(t(Text::CutByBudget).to_owned()),
+            CutReason::Maximum => Some(t(Text::CutAtMaximum).to_owned()),
+        },
         MessageState::Stopped if message.content.is_empty() => Some(t(Text::StoppedBeforeItBegan).to_owned()),
         MessageState::Stopped => Some(t(Text::YouStopped).to_owned()),
         MessageState::Incomplete => Some(t(Text::ModelBrokeOff).to_owned()),

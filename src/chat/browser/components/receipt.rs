@@ -1,6 +1,6 @@
 //! What an answer cost and where it came from.
 
-use crate::chat::{Message, MessageState, provider_label};
+use crate::chat::{CutReason, Message, MessageState, provider_label};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 
@@ -19,7 +19,9 @@ pub fn receipt_of(message: &Message) -> String {
         None => t(Text::TokensUnknown).to_owned(),
     };
     let provider = message.provider.as_deref().map(provider_label);
-    let cut = message.cut.then(|| t(Text::CutAtLimit));
+    // Any other reason is worth a sentence of its own.
+    let is_long = matches!(message.cut_reason, None | Some(CutReason::Length));
+    let cut = (message.cut && is_long).then(|| t(Text::CutAtLimit));
     for part in [Some(&*tokens), cut, provider, message.model.as_deref()].into_iter().flatten() {
         if !part.is_empty() {
             receipt.push_str(" · ");
@@ -56,11 +58,13 @@ mod tests {
             credits: Amount::credits(1),
             cached: false,
             cut: false,
+            cut_reason: None,
             provider: Some("openai".to_owned()),
             model: Some("gpt-5.4-mini".to_owned()),
             fallback_from: None,
             error_code: None,
-            usage: Some(Usage { input_tokens: 12, output_tokens: 30 }),
+            usage: Some(Usage::of(12, 30)),
+            price_version: None,
             created_at: String::new(),
         }
     }

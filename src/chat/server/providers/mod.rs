@@ -126,8 +126,19 @@ pub struct ProviderRequest {
     /// Another model of this provider than the configured one.
     pub model: Option<String>,
     pub sampling: Sampling,
+    /// Most tokens that are paid for, with what it thinks; `None`: as many as it takes.
+    pub most_output: Option<u32>,
     /// The question, and what the system says, are not to be cut where they are too long.
     pub must_fit: bool,
+}
+
+impl ProviderRequest {
+    /// Most tokens of the answer, without what it thinks.
+    #[must_use]
+    pub fn max_output_tokens(&self) -> u32 {
+        let limit = self.sampling.max_output_tokens;
+        self.most_output.map_or(limit, |most| limit.min(most))
+    }
 }
 
 /// A piece of an answer.
@@ -185,6 +196,10 @@ pub trait ChatProvider: Provider {
     }
     /// They have turned out to, or not to.
     fn learn_unopened(&self, _is_so: bool) {}
+    /// Tokens that a model of it may think, on top of those of the answer.
+    fn room_to_think(&self, _model: &str) -> u32 {
+        0
+    }
     /// Whether it takes [`Sampling::RESPONSE_FORMAT`].
     fn takes_formats(&self) -> bool {
         false

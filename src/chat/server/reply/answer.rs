@@ -8,16 +8,15 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::super::context_window::{estimate_tokens, fit};
+use super::super::context_window::{Counted, estimate_tokens, fit};
 use super::super::providers::{
     Finish, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
 };
 use super::super::thoughts::Thoughts;
-use super::{Draft, Ending};
-use crate::chat::{ChatEvent, FallbackEvent, ShortenedEvent, ThinkingEvent, Usage};
+use super::{Draft, Ending, ending_of};
+use crate::chat::{ChatEvent, CutReason, FallbackEvent, ShortenedEvent, ThinkingEvent, Usage};
 use crate::generation::{Fallback, PendingAttempt, Silence, Tokens, timeout_awake};
 use crate::platform::error::AppError;
-use crate::platform::jobs::StopReason;
 use crate::usage::Outcome;
 
 /// A provider that is at work without a word has so many times as long as one that is silent.
@@ -62,6 +61,11 @@ impl Draft<'_> {
             if asked.elapsed() > share {
                 // It was at work, and the time of the others is theirs.
                 self.route.prolong(self.chat.config.timeout);
+            }
+            // No more was paid for, and no more is by the next.
+            if matches!(error, ProviderError::Empty { is_spent: true, .. }) && self.meter.is_lowered() {
+                let reason = self.meter.limit_reason().await;
+                return Ending::Cut(reason);
             }
             // Another one would give nothing either.
             let is_chosen = matches!(error, ProviderError::Empty { by: Some(_), .. });
@@ -111,10 +115,10 @@ impl Draft<'_> {
                     self.tell_thinking(thinks);
                 }
                 ProviderEvent::Shortened => self.is_shortened = true,
-                ProviderEvent::Usage(usage) => self.attempt.said(tokens_of(usage)),
+                ProviderEvent::Usage(usage) => self.hear(usage),
                 ProviderEvent::Done { finish, usage } => {
                     if let Some(usage) = usage {
-                        self.attempt.said(tokens_of(usage));
+                        self.hear(usage);
                     }
                     if self.thoughts.are_unopened() {
                         provider.learn_unopened(false);
@@ -169,10 +173,17 @@ impl Draft<'_> {
     ) -> Result<(ProviderEvent, TokenStream), ProviderError> {
         let (model, sampling) = (self.work.picked_model(provider), self.work.sampling.clone());
         let must_fit = self.work.must_fit;
-        let started = provider.start(ProviderRequest { turns, model, sampling, must_fit }).await;
+        let most_output = self.meter.ask(Counted::of(&turns));
+        let started = provider.start(ProviderRequest { turns, model, sampling, most_output, must_fit }).await;
         let mut stream = started.inspect_err(|_| self.attempt.refused())?;
         let first = next_of(&mut stream).await?;
         Ok((first, stream))
+    }
+
+    /// The provider says what it has used so far.
+    const fn hear(&mut self, usage: Usage) {
+        self.attempt.said(tokens_of(usage));
+        self.meter.said(usage);
     }
 
     /// Tells who watches that the model thinks, once.
@@ -211,12 +222,12 @@ impl Draft<'_> {
                 Ok(ProviderEvent::Alive { .. }) if now - spoke > pause * PATIENCE_WITH_WORK => ProviderError::Timeout,
                 Ok(ProviderEvent::Alive { .. } | ProviderEvent::Shortened) => continue,
                 Ok(ProviderEvent::Usage(usage)) => {
-                    self.attempt.said(tokens_of(usage));
+                    self.hear(usage);
                     continue;
                 }
                 Ok(ProviderEvent::Done { finish, usage }) => {
                     if let Some(usage) = usage {
-                        self.attempt.said(tokens_of(usage));
+                        self.hear(usage);
                     }
                     return self.ended(finish, usage);
                 }
@@ -229,6 +240,34 @@ impl Draft<'_> {
                 other => other,
             });
             return Ending::Broken(error.shown_of_rest());
+        }
+    }
+
+    /// Sees that a piece is paid for before it leaves: cuts it down to what is, and says why.
+    pub(super) async fn pay_for(&mut self, text: &mut String) -> Result<Option<CutReason>, Ending> {
+        self.meter.thought(self.thoughts.bytes());
+        if self.meter.covers(text) {
+            return Ok(None);
+        }
+        let covered = tokio::select! {
+            biased;
+            reason = self.job.stopped() => return Err(ending_of(reason)),
+            covered = self.meter.cover(text) => covered.map_err(Ending::Broken)?,
+        };
+        if covered.is_some() {
+            text.truncate(self.meter.covered_part(text));
+        }
+        Ok(covered)
+    }
+
+    /// What the user is told where not a word is paid for.
+    pub(super) fn unpaid(&self, reason: CutReason) -> AppError {
+        let (needed, available) = (self.work.hold.ceiling(), self.work.hold.held());
+        match reason {
+            CutReason::Budget => AppError::OverOwnBudget { needed, available },
+            CutReason::Maximum | CutReason::Length | CutReason::Credits => {
+                AppError::InsufficientCredits { needed, available }
+            }
         }
     }
 
@@ -259,13 +298,6 @@ impl Draft<'_> {
 /// The next event; the end of the stream is none.
 async fn next_of(stream: &mut TokenStream) -> Result<ProviderEvent, ProviderError> {
     stream.next().await.unwrap_or_else(|| Err(ProviderError::Malformed("the stream was cut".to_owned())))
-}
-
-const fn ending_of(reason: StopReason) -> Ending {
-    match reason {
-        StopReason::User => Ending::Stopped,
-        StopReason::Shutdown => Ending::Broken(AppError::Unavailable),
-    }
 }
 
 const fn tokens_of(usage: Usage) -> Tokens {

@@ -1,20 +1,23 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
 mod answer;
+mod meter;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::meter::Meter;
 use super::Chat;
 use super::answer_limit::AnswerLimit;
 use super::events::error_event;
 use super::providers::{ChatProvider, Finish, GuardedProvider, Sampling, Turn};
+use super::quote::Quoted;
 use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
 use super::thoughts::{Thoughts, after_unopened};
-use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, TokenEvent, Usage};
+use crate::chat::{ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, Usage, UsageEvent};
 use crate::credits::server::store::WorkKind;
 use crate::generation::{
     Closed, Delivery, PATIENCE, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode,
@@ -24,7 +27,7 @@ use crate::platform::db::keep_trying;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
 use crate::platform::ids::{ConversationId, MessageId};
-use crate::platform::jobs::Job;
+use crate::platform::jobs::{Job, StopReason};
 use crate::usage::Outcome;
 
 /// How often the text so far is kept, so that a crash loses at most this much of it.
@@ -32,8 +35,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// A reply to write.
 pub(super) struct ReplyJob {
-    /// Its price.
+    /// Its price, put aside.
     pub hold: Reserved,
+    pub quoted: Quoted,
     pub conversation: ConversationId,
     pub turns: Vec<Turn>,
     pub sampling: Sampling,
@@ -66,9 +70,23 @@ pub(super) fn picked_model(picked: Option<&(String, Option<String>)>, provider: 
 
 /// Why the text is as it is.
 enum Ending {
-    Ended { finish: Finish, usage: Option<Usage> },
+    Ended {
+        finish: Finish,
+        usage: Option<Usage>,
+    },
+    /// No more of it is paid for.
+    Cut(CutReason),
     Stopped,
     Broken(AppError),
+}
+
+/// What a reply has come to.
+struct Conclusion {
+    state: MessageState,
+    credits: Amount,
+    error: Option<AppError>,
+    usage: Option<Usage>,
+    cut: Option<CutReason>,
 }
 
 /// A reply on its way.
@@ -79,6 +97,7 @@ struct Draft<'a> {
     route: Route<dyn ChatProvider>,
     text: String,
     limit: AnswerLimit,
+    meter: Meter,
     thoughts: Thoughts,
     /// Not all of what was said fits into the model that is asked.
     is_shortened: bool,
@@ -107,6 +126,7 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvid
                 route,
                 text: String::new(),
                 limit: AnswerLimit::of_tokens(work.sampling.max_output_tokens),
+                meter: Meter::new(work.hold.clone(), work.quoted.clone()),
                 thoughts: Thoughts::default(),
                 is_shortened: false,
                 is_thinking: false,
@@ -154,6 +174,17 @@ impl Draft<'_> {
     /// written down before it leaves. Says how the reply ends, if it does by this piece.
     async fn append(&mut self, mut text: String, now: Instant) -> Option<Ending> {
         let is_last = self.limit.take(&mut text);
+        let cut = match self.pay_for(&mut text).await {
+            Ok(cut) => cut,
+            Err(ending) => {
+                self.record(Outcome::Stopped);
+                return Some(ending);
+            }
+        };
+        if cut.is_some() && text.trim().is_empty() {
+            self.record(Outcome::Stopped);
+            return cut.map(Ending::Cut);
+        }
         // What is for one connection has left when that has taken it.
         let is_seen = self.work.delivery.as_ref().is_none_or(Delivery::is_taken);
         if !self.is_marked && is_seen && !(text.trim().is_empty() && self.text.trim().is_empty()) {
@@ -164,7 +195,11 @@ impl Draft<'_> {
             }
         }
         self.text.push_str(&text);
+        let told = self.meter.count(&text, now);
         self.publish(&ChatEvent::Token(TokenEvent { text }));
+        if let Some(credits) = told {
+            self.publish(&ChatEvent::Usage(UsageEvent { credits }));
+        }
         if now.saturating_duration_since(self.saved) >= SAVE_EVERY {
             self.saved = now;
             let (chat, id, text) = (self.chat.clone(), self.work.id(), self.text.clone());
@@ -176,24 +211,45 @@ impl Draft<'_> {
             });
         }
         // Returning drops the stream, which ends the work upstream too.
+        if let Some(reason) = cut {
+            self.record(Outcome::Stopped);
+            return Some(Ending::Cut(reason));
+        }
         is_last.then(|| self.ended(Finish::Limit, None))
+    }
+
+    /// What an ending comes to: what is stored of it, and charged.
+    async fn result_of(&mut self, ending: Ending) -> Conclusion {
+        let blank = self.text.trim().is_empty();
+        self.meter.thought(self.thoughts.bytes());
+        let free = |state, error, cut| Conclusion { state, credits: Amount::ZERO, error, usage: None, cut };
+        let (state, said, cut) = match ending {
+            Ending::Broken(error) => {
+                let state = if blank { MessageState::Failed } else { MessageState::Incomplete };
+                return free(state, Some(error), None);
+            }
+            Ending::Stopped if blank => return free(MessageState::Stopped, None, None),
+            Ending::Cut(reason) if blank => {
+                return free(MessageState::Failed, Some(self.unpaid(reason)), Some(reason));
+            }
+            Ending::Ended { finish, .. } if blank => {
+                let cut = (finish == Finish::Limit).then_some(CutReason::Length);
+                return free(MessageState::Failed, Some(self.empty(finish).shown()), cut);
+            }
+            Ending::Stopped => (MessageState::Stopped, None, None),
+            Ending::Cut(reason) => (MessageState::Complete, None, Some(reason)),
+            Ending::Ended { finish: Finish::Whole, usage } => (MessageState::Complete, usage, None),
+            Ending::Ended { finish: Finish::Limit, usage } => {
+                (MessageState::Complete, usage, Some(self.meter.limit_reason().await))
+            }
+        };
+        let (credits, usage) = self.meter.close(said).await;
+        Conclusion { state, credits, error: None, usage, cut }
     }
 
     /// Stores the result, then settles or releases: what is charged for can be shown.
     async fn finish(mut self, ending: Ending) {
-        let blank = self.text.trim().is_empty();
-        let price = self.work.hold.ceiling();
-        let cut = matches!(ending, Ending::Ended { finish: Finish::Limit, .. });
-        let (state, credits, error, usage) = match ending {
-            Ending::Ended { usage, .. } if !blank => (MessageState::Complete, price, None, usage),
-            Ending::Stopped if !blank => (MessageState::Stopped, price, None, None),
-            Ending::Stopped => (MessageState::Stopped, Amount::ZERO, None, None),
-            Ending::Ended { finish, .. } => {
-                (MessageState::Failed, Amount::ZERO, Some(self.empty(finish).shown()), None)
-            }
-            Ending::Broken(error) if blank => (MessageState::Failed, Amount::ZERO, Some(error), None),
-            Ending::Broken(error) => (MessageState::Incomplete, Amount::ZERO, Some(error), None),
-        };
+        let Conclusion { mut state, mut credits, error, usage, cut } = self.result_of(ending).await;
         let mut text = std::mem::take(&mut self.text);
         // Known only now; from the next answer on it is known before.
         let answer = after_unopened(&text).map(str::to_owned);
@@ -203,8 +259,8 @@ impl Draft<'_> {
             text = answer;
         }
         let whole = is_less.then(|| text.clone());
-        let (mut state, mut credits, mut reason) = (state, credits, reason_of(state));
-        if credits.is_positive() && !self.deliver(&text, cut, usage).await {
+        let mut reason = reason_of(state);
+        if credits.is_positive() && !self.deliver(&text, credits, cut, usage).await {
             // Nobody has read it, and nobody will.
             text.clear();
             (state, credits, reason) = (MessageState::Stopped, Amount::ZERO, ReleaseReason::Undelivered);
@@ -221,17 +277,26 @@ impl Draft<'_> {
             credits,
             error_code: error.as_ref().map(AppError::code),
             usage,
+            price_version: Some(self.work.hold.price_version().to_owned()).filter(|version| !version.is_empty()),
         };
         let kept = self.work.leader.as_ref().filter(|_| {
             // One that was stopped or cut is not whole, and who stands in does so for this once.
-            reply.state == MessageState::Complete && !cut && reply.fallback_from.is_none()
+            reply.state == MessageState::Complete && cut.is_none() && reply.fallback_from.is_none()
         });
         let kept = kept.map(|leader| {
             let FinishedReply { text, provider, model, .. } = reply.clone();
             (leader.clone(), KeptAnswer { text, provider, model, usage })
         });
         // An answer without a word by what was chosen, or one that was blocked: the operator pays for it all the same.
-        let is_chosen = matches!(error, Some(AppError::InvalidInput { .. } | AppError::ProviderRefused(_)));
+        let is_chosen = matches!(
+            error,
+            Some(
+                AppError::InvalidInput { .. }
+                    | AppError::ProviderRefused(_)
+                    | AppError::InsufficientCredits { .. }
+                    | AppError::OverOwnBudget { .. }
+            )
+        );
         if is_chosen && self.attempt.was_taken() {
             self.work.hold.count_free_work().await;
         }
@@ -248,7 +313,8 @@ impl Draft<'_> {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
                     reply: whole,
                     cached: false,
-                    cut,
+                    cut: cut.is_some(),
+                    cut_reason: cut,
                     remaining_credits: available,
                     credits: charged,
                     usage,
@@ -262,7 +328,7 @@ impl Draft<'_> {
     }
 
     /// Whether what is going to be charged for has reached the connection that it was made for, if it was for one.
-    async fn deliver(&self, text: &str, cut: bool, usage: Option<Usage>) -> bool {
+    async fn deliver(&self, text: &str, credits: Amount, cut: Option<CutReason>, usage: Option<Usage>) -> bool {
         let (hold, generation) = (&self.work.hold, &self.chat.generation);
         let Some(delivery) = self.work.delivery.as_ref().filter(|delivery| !delivery.is_taken()) else { return true };
         let Ok(balance) = keep_trying(|| generation.credits.balance(hold.user().into(), hold.request_id())).await
@@ -272,10 +338,11 @@ impl Draft<'_> {
         let done = DoneEvent {
             reply: Some(text.to_owned()),
             cached: false,
-            cut,
-            // The price is not in it any more, and stays out of it.
-            remaining_credits: balance.available,
-            credits: hold.ceiling(),
+            cut: cut.is_some(),
+            cut_reason: cut,
+            // All that is held is not in it any more; what is not charged of that comes back.
+            remaining_credits: balance.available + hold.held() - credits,
+            credits,
             usage,
         };
         delivery.deliver(done, PATIENCE).await
@@ -301,6 +368,13 @@ impl Draft<'_> {
             _ => reason,
         })
         .await
+    }
+}
+
+const fn ending_of(reason: StopReason) -> Ending {
+    match reason {
+        StopReason::User => Ending::Stopped,
+        StopReason::Shutdown => Ending::Broken(AppError::Unavailable),
     }
 }
 

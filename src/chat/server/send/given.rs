@@ -1,14 +1,16 @@
 //! Answers that were given before: to the same question, or to this very request.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
-use super::{Accepted, Message, NewIds, Question, Sending};
+use super::{Accepted, NewIds, Question, Sending};
 use crate::chat::MessageState;
 use crate::chat::server::Chat;
 use crate::chat::server::config::CacheScope;
-use crate::chat::server::context::HISTORY;
+use crate::chat::server::providers::GuardedProvider;
 use crate::chat::server::response_cache::{self, AnswerKey, Found, KeptAnswer};
-use crate::chat::server::store::{FinishedReply, Past};
+use crate::chat::server::store::FinishedReply;
 use crate::credits::server::store::Idempotency;
 use crate::generation::KEYS_LIVE;
 use crate::platform::amount::Amount;
@@ -16,30 +18,28 @@ use crate::platform::error::{AppError, AppResult};
 
 impl Sending {
     /// An answer that was given before, unless a new one is wanted.
-    pub(super) async fn find_answer(&self, chat: &Chat) -> AppResult<Found> {
+    pub(super) async fn find_answer(&mut self, chat: &Chat, order: &[Arc<GuardedProvider>]) -> AppResult<Found> {
         let owner = match chat.config.cache {
             _ if self.terms.fresh => return Ok(Found::Nothing),
             CacheScope::Off => return Ok(Found::Nothing),
             CacheScope::User => Some(self.payer.user),
             CacheScope::Shared => None,
         };
-        let built;
-        let turns = match &self.question {
-            Question::Context(given) => given,
-            Question::Message(Message { text, conversation, replaces, system_prompt, .. }) => {
-                let past = match *conversation {
-                    None => Past { system_prompt: system_prompt.clone(), messages: Vec::new() },
-                    Some(conversation) => {
-                        let past = chat.store.find_past(self.payer.user, conversation, *replaces, HISTORY).await?;
-                        past.ok_or(AppError::NotFound)?
-                    }
-                };
-                built = self.context(chat, past, text.clone()).await?;
-                &built
-            }
+        let offer = self.offer(chat, order)?;
+        let built = match &self.question {
+            Question::Context(_) => None,
+            Question::Message(_) => Some(self.gather(chat, offer.history()).await?),
+        };
+        let turns = match (&built, &self.question) {
+            (Some(built), _) => built,
+            (None, Question::Context(given)) => given,
+            (None, Question::Message(_)) => return Ok(Found::Nothing),
         };
         let picked = self.terms.picked.as_ref().map(|(provider, model)| (provider.as_str(), model.as_deref()));
-        Ok(response_cache::find(chat, AnswerKey::new(owner, picked, &self.terms.sampling, turns)).await)
+        let key = AnswerKey::new(owner, picked, &self.terms.sampling, turns);
+        // At a flat price, the context is read once more when the message is stored.
+        self.turns = built.filter(|_| offer.is_per_token());
+        Ok(response_cache::find(chat, key).await)
     }
 
     /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.
@@ -58,10 +58,11 @@ impl Sending {
             model: model.clone(),
             fallback_from: None,
             cached: true,
-            cut: false,
+            cut: None,
             credits: Amount::ZERO,
             error_code: None,
             usage,
+            price_version: None,
         };
         let exchange = self.exchange(ids, provider, model, Some(reply));
         chat.begin_exchange(exchange, 0).await?;

@@ -1,15 +1,18 @@
 //! Sending a message: the request is checked, the order of providers and the context chosen, the price held.
 //!
-//! What was answered before is `given.rs`; writing the reply is `reply/`.
+//! What was answered before is `given.rs`, what it costs `quoting.rs`; writing the reply is `reply/`.
 
+mod checks;
 mod given;
+mod quoting;
 
-use std::str::FromStr;
 use std::sync::Arc;
 
+use self::checks::check_message;
+pub(super) use self::checks::{check_maximum, check_model, parse_id};
 use super::Chat;
 use super::attachments::{self, Image, Sent};
-use super::context::{HISTORY, build_context};
+use super::context::{HISTORY, Room, build_context};
 use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::image_text::ImageText;
@@ -21,10 +24,8 @@ use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
 use crate::chat::{ChatRequest, DoneEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
-use crate::generation::{
-    Begun, Delivery, Payer, Quote, ReleaseReason, Route, check_key_of, choose_order, outlive_handler,
-};
-use crate::i18n::{Text, fill, t};
+use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, check_key_of, choose_order, outlive_handler};
+use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::uploads::on_bytes;
 use crate::platform::ids::{ConversationId, MessageId};
@@ -54,9 +55,9 @@ impl Chat {
         mut request: ChatRequest<ImageText>,
         idempotency_key: Option<String>,
     ) -> AppResult<Accepted> {
-        let text = check_message(self, &request.message)?;
         let mut order = choose_order(&self.providers, request.provider.as_deref())?;
-        check_model(&request, order.first())?;
+        let text = check_message(self, &request.message, Route::forecast(&order))?;
+        check_model(request.provider.as_deref(), request.model.as_deref(), order.first())?;
         let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
         let replaces = parse_id("replaces", request.replaces.as_deref())?;
         if replaces.is_some() && conversation.is_none() {
@@ -80,7 +81,8 @@ impl Chat {
         };
         if image_messages::read_command(&text).is_some() {
             let system_prompt = request.system_prompt;
-            let message = ImageMessage { text, conversation, replaces, system_prompt };
+            let max_credits = request.max_credits;
+            let message = ImageMessage { text, conversation, replaces, system_prompt, max_credits };
             return self.send_image_message(caller, message, idempotency).await;
         }
         let sent = attachments::read(std::mem::take(&mut request.images)).await?;
@@ -93,6 +95,7 @@ impl Chat {
             fresh: request.fresh == Some(true),
             sampling: Sampling { max_output_tokens: self.config.max_output_tokens, ..Sampling::default() },
             delivery: None,
+            max_credits: request.max_credits,
         };
         let question =
             Question::Message(Message { text, sent, conversation, replaces, system_prompt: request.system_prompt });
@@ -133,7 +136,7 @@ async fn ask(
     let quota = chat.generation.admit(caller).await?;
     let payer = Payer::new(caller, idempotency);
     let same = payer.clone();
-    let sending = Sending { payer, question, images: Vec::new(), terms, quota };
+    let sending = Sending { payer, question, images: Vec::new(), turns: None, terms, quota };
     let shared = chat.clone();
     let accepted = outlive_handler(async move { sending.send(&shared, order).await }).await?;
     if !accepted.is_new {
@@ -185,6 +188,8 @@ pub struct Terms {
     /// It is for one connection, and paid for once that has taken it; else it belongs to a conversation, or waits for its
     /// `Idempotency-Key`.
     pub delivery: Option<Delivery<DoneEvent>>,
+    /// It must not cost more.
+    pub max_credits: Option<Amount>,
 }
 
 /// A message that may be asked.
@@ -193,12 +198,14 @@ struct Sending {
     question: Question,
     /// What was sent with a message, once it is there.
     images: Vec<Image>,
+    /// What the model gets to see, once that is gathered: where it is paid for by its length, before it is.
+    turns: Option<Vec<Turn>>,
     terms: Terms,
     quota: Quota,
 }
 
 impl Sending {
-    async fn send(mut self, chat: &Chat, order: Vec<Arc<GuardedProvider>>) -> AppResult<Accepted> {
+    async fn send(mut self, chat: &Chat, mut order: Vec<Arc<GuardedProvider>>) -> AppResult<Accepted> {
         if let Some(accepted) = self.given(chat).await? {
             return Ok(accepted);
         }
@@ -213,7 +220,7 @@ impl Sending {
                 return self.repeated(chat).await?.ok_or(error);
             }
         }
-        let mut found = match self.find_answer(chat).await {
+        let mut found = match self.find_answer(chat, &order).await {
             Ok(found) => found,
             // Sent again, after the message that it replaces was replaced.
             Err(AppError::NotFound) => return self.repeated(chat).await?.ok_or(AppError::NotFound),
@@ -225,6 +232,8 @@ impl Sending {
                 return Ok(accepted);
             }
             found = response_cache::wait(chat, question).await;
+            // Something may have been said meanwhile.
+            self.turns = None;
         }
         let leader = match found {
             Found::Answer(answer) => {
@@ -238,10 +247,13 @@ impl Sending {
             Found::Elsewhere(_) | Found::Nothing => None,
         };
         // Only now: ids order a conversation and a lease runs, and others may have been waited for.
+        let quoted = match self.quote(chat, &mut order).await {
+            Ok(quoted) => quoted,
+            // Sent again, after the price or the conversation has changed.
+            Err(error) => return self.repeated(chat).await?.ok_or(error),
+        };
         let ids = NewIds::new();
-        let forecast = Route::forecast(&order).map(|provider| self.name(provider).1).unwrap_or_default();
-        let quote = Quote::flat(chat.price, String::new(), forecast);
-        let hold = match chat.generation.begin(&self.payer, WorkKind::Chat, ids.reply, quote).await? {
+        let hold = match chat.generation.begin(&self.payer, WorkKind::Chat, ids.reply, quoted.to_hold()).await? {
             Begun::New(hold) => hold,
             Begun::Repeated(reply) => return Ok(self.accepted(reply.into(), false)),
         };
@@ -259,7 +271,8 @@ impl Sending {
         let accepted = self.accepted(ids.reply, true);
         let Terms { sampling, picked, delivery, .. } = self.terms;
         let must_fit = matches!(self.question, Question::Context(_));
-        reply::start(chat, ReplyJob { hold, conversation, turns, sampling, must_fit, picked, leader, delivery }, route);
+        let job = ReplyJob { hold, quoted, conversation, turns, sampling, must_fit, picked, leader, delivery };
+        reply::start(chat, job, route);
         Ok(accepted)
     }
 
@@ -284,13 +297,15 @@ impl Sending {
         let forecast = self.name(Route::forecast(&order).ok_or(AppError::Unavailable)?);
         let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
         let conversation = exchange.conversation;
-        let past = chat.begin_exchange(exchange, HISTORY).await?;
-        let mut turns = match &mut self.question {
-            Question::Message(Message { text, .. }) => {
+        let gathered = self.turns.take();
+        let past = chat.begin_exchange(exchange, if gathered.is_some() { 1 } else { HISTORY }).await?;
+        let mut turns = match (gathered, &mut self.question) {
+            (Some(turns), _) => turns,
+            (None, Question::Message(Message { text, .. })) => {
                 let text = std::mem::take(text);
-                self.context(chat, past, text).await?
+                self.context(chat, past, text, Room::Flat).await?
             }
-            Question::Context(turns) => std::mem::take(turns),
+            (None, Question::Context(turns)) => std::mem::take(turns),
         };
         let route = chat.generation.plan(WorkKind::Chat, choose_seeing(order, &mut turns))?;
         let first = self.name(route.provider());
@@ -308,8 +323,8 @@ impl Sending {
     }
 
     /// What was said, and what was shown with it.
-    async fn context(&self, chat: &Chat, past: Past, text: String) -> AppResult<Vec<Turn>> {
-        let mut turns = build_context(past, text);
+    async fn context(&self, chat: &Chat, past: Past, text: String, room: Room) -> AppResult<Vec<Turn>> {
+        let mut turns = build_context(past, text, room);
         if let Some(question) = turns.last_mut() {
             question.images.clone_from(&self.images);
         }
@@ -347,33 +362,4 @@ impl Sending {
             answer,
         }
     }
-}
-
-fn check_message(chat: &Chat, message: &str) -> AppResult<String> {
-    let most = chat.config.max_message_chars;
-    let text = message.trim();
-    if text.is_empty() {
-        return Err(AppError::invalid("message", t(Text::WriteAMessageFirst)));
-    }
-    if text.chars().count() > most {
-        return Err(AppError::invalid("message", fill(Text::MessageTooLong, &[("most", &most.to_string())])));
-    }
-    Ok(text.to_owned())
-}
-
-/// Only a model that is listed can be named, by whoever has it: the price is that of what is listed.
-fn check_model(request: &ChatRequest<ImageText>, picked: Option<&Arc<GuardedProvider>>) -> AppResult<()> {
-    let Some(model) = &request.model else { return Ok(()) };
-    let Some(provider) = picked.filter(|_| request.provider.is_some()) else {
-        return Err(AppError::invalid("model", "A model needs its provider: send both."));
-    };
-    if *model == provider.model() {
-        return Ok(());
-    }
-    let problem = format!("{} has no model {model:?} here. GET /api/providers lists what there is.", provider.name());
-    Err(AppError::invalid("model", problem))
-}
-
-fn parse_id<Id: FromStr>(field: &str, id: Option<&str>) -> AppResult<Option<Id>> {
-    id.map(|id| id.parse().map_err(|_| AppError::invalid(field, "This is not an id."))).transpose()
 }

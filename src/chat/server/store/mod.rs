@@ -10,7 +10,7 @@ pub use sqlite::SqliteChatStore;
 use super::attachments::Image;
 use super::versions::Versions;
 use crate::chat::{
-    Author, Conversation, ConversationChange, ConversationSummary, ImageRef, Message, MessageState, Usage,
+    Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, Message, MessageState, Usage,
 };
 use crate::credits::Page;
 use crate::platform::amount::Amount;
@@ -69,12 +69,14 @@ pub struct FinishedReply {
     pub fallback_from: Option<String>,
     /// It was given before, to the same question.
     pub cached: bool,
-    /// It is as long as one may be.
-    pub cut: bool,
+    /// Why it ends before its end, if it does.
+    pub cut: Option<CutReason>,
     /// What is charged for it.
     pub credits: Amount,
     pub error_code: Option<&'static str>,
     pub usage: Option<Usage>,
+    /// Which price it had, if it had one.
+    pub price_version: Option<String>,
 }
 
 /// Which conversations are wanted.

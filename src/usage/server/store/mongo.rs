@@ -29,6 +29,8 @@ struct StoredAttempt {
     latency_ms: u32,
     first_token_ms: Option<u32>,
     outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price_version: Option<String>,
     at: i64,
 }
 
@@ -48,6 +50,7 @@ impl From<Attempt> for StoredAttempt {
             latency_ms: attempt.latency_ms,
             first_token_ms: attempt.first_token_ms,
             outcome: attempt.outcome.as_str().to_owned(),
+            price_version: attempt.price_version,
             at: attempt.at,
         }
     }
@@ -70,6 +73,7 @@ impl StoredAttempt {
             latency_ms: self.latency_ms,
             first_token_ms: self.first_token_ms,
             outcome: outcome.ok_or_else(|| StoreError::Corrupt(format!("outcome {:?}", self.outcome)))?,
+            price_version: self.price_version,
             at: self.at,
         })
     }

@@ -37,6 +37,7 @@ fn read_attempt(row: &Row<'_>) -> StoreResult<Attempt> {
         first_token_ms: row.get(11)?,
         outcome: Outcome::parse(&outcome).ok_or_else(|| StoreError::Corrupt(format!("outcome {outcome:?}")))?,
         at: row.get(13)?,
+        price_version: row.get(14)?,
     })
 }
 
@@ -47,8 +48,9 @@ impl UsageStore for SqliteUsageStore {
             .write(Durability::Relaxed, move |connection| {
                 let mut insert = connection.prepare_cached(
                     "INSERT INTO attempts (id, request_id, reply_id, user_id, provider, model, input_tokens,
-                         output_tokens, estimated, cost_micros, latency_ms, first_token_ms, outcome, created_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                         output_tokens, estimated, cost_micros, latency_ms, first_token_ms, outcome, created_at,
+                         price_version)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                      ON CONFLICT (id) DO NOTHING",
                 )?;
                 for attempt in attempts {
@@ -67,6 +69,7 @@ impl UsageStore for SqliteUsageStore {
                         attempt.first_token_ms,
                         attempt.outcome.as_str(),
                         attempt.at,
+                        attempt.price_version,
                     ])?;
                 }
                 Ok(())
@@ -80,7 +83,7 @@ impl UsageStore for SqliteUsageStore {
             .read(move |connection| {
                 let mut found = connection.prepare_cached(
                     "SELECT id, request_id, reply_id, user_id, provider, model, input_tokens, output_tokens, estimated,
-                         cost_micros, latency_ms, first_token_ms, outcome, created_at
+                         cost_micros, latency_ms, first_token_ms, outcome, created_at, price_version
                      FROM attempts WHERE request_id = ?1 ORDER BY id",
                 )?;
                 let mut rows = found.query([request_id])?;

@@ -58,18 +58,25 @@ struct UsageMetadata {
     candidates: Option<Odd<Option<u32>>>,
     #[serde(rename = "thoughtsTokenCount")]
     thoughts: Option<Odd<Option<u32>>>,
+    #[serde(rename = "cachedContentTokenCount")]
+    cached: Odd<Option<u32>>,
 }
 
 impl UsageMetadata {
     /// Unknown where one of them cannot be read, or none is there.
     fn read(self) -> Option<Usage> {
-        let Self { prompt, candidates, thoughts } = self;
+        let Self { prompt, candidates, thoughts, cached: Odd(cached) } = self;
         if prompt.is_none() && candidates.is_none() && thoughts.is_none() {
             return None;
         }
+        let reasoning = thoughts.as_ref().and_then(|Odd(count)| *count);
         let [prompt, candidates, thoughts] =
             [prompt, candidates, thoughts].map(|count| count.map_or(Some(0), |Odd(count)| count));
-        Some(Usage { input_tokens: prompt?, output_tokens: candidates?.saturating_add(thoughts?) })
+        Some(Usage {
+            cached_input_tokens: cached,
+            reasoning_tokens: reasoning,
+            ..Usage::of(prompt?, candidates?.saturating_add(thoughts?))
+        })
     }
 }
 

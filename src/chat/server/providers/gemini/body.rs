@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::{Role, Sampling, Turn};
+use super::super::{ProviderRequest, Role, Sampling, Turn};
 use crate::generation::Refused;
 
 /// Tokens on top of the answer's for models that think before they answer: both count as output.
@@ -42,6 +42,29 @@ impl Thinking {
             Self::ByLevel
         }
     }
+}
+
+impl Thinking {
+    /// As it is asked to, where it does not take some of that.
+    fn asked(model: &str, without: Refused) -> Self {
+        match Self::of(model) {
+            Self::ByLevel if without != Refused::NONE => Self::Freely,
+            thinking => thinking,
+        }
+    }
+
+    const fn room(self) -> u32 {
+        match self {
+            Self::No => 0,
+            Self::Freely => ROOM_TO_THINK_LONG,
+            Self::ByLevel => ROOM_TO_THINK,
+        }
+    }
+}
+
+/// Tokens that a model may think, on top of those of its answer.
+pub(super) fn room_to_think(model: &str, without: Refused) -> u32 {
+    Thinking::asked(model, without).room()
 }
 
 #[derive(Serialize)]
@@ -127,7 +150,8 @@ struct ThinkingConfig {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(turns: &'a [Turn], model: &str, sampling: &'a Sampling, without: Refused) -> Self {
+    pub(super) fn new(request: &'a ProviderRequest, model: &str, without: Refused) -> Self {
+        let ProviderRequest { turns, sampling, .. } = request;
         let mut system: Vec<_> = turns.iter().filter(|turn| turn.role == Role::System).filter_map(text_of).collect();
         // The first turn is the user's: an older question may have fallen out of the context before its answer.
         let mut contents: Vec<_> = turns
@@ -144,22 +168,15 @@ impl<'a> Body<'a> {
         if contents.is_empty() && !system.is_empty() {
             contents.push(Content { role: Some("user"), parts: std::mem::take(&mut system) });
         }
-        let thinking = match Thinking::of(model) {
-            Thinking::ByLevel if without != Refused::NONE => Thinking::Freely,
-            thinking => thinking,
-        };
-        let room = match thinking {
-            Thinking::No => 0,
-            Thinking::Freely => ROOM_TO_THINK_LONG,
-            Thinking::ByLevel => ROOM_TO_THINK,
-        };
+        let thinking = Thinking::asked(model, without);
+        let most = sampling.max_output_tokens + thinking.room();
         // Its type is one of those that are JSON.
         let format = sampling.passed_on.get(Sampling::RESPONSE_FORMAT);
         Self {
             system_instruction: (!system.is_empty()).then_some(Content { role: None, parts: system }),
             contents,
             generation_config: GenerationConfig {
-                max_output_tokens: sampling.max_output_tokens + room,
+                max_output_tokens: request.most_output.map_or(most, |paid| most.min(paid)),
                 temperature: sampling.temperature,
                 top_p: sampling.top_p,
                 frequency_penalty: sampling.frequency_penalty,
@@ -178,6 +195,10 @@ impl<'a> Body<'a> {
 mod tests {
     use super::*;
 
+    fn request(turns: &[Turn], sampling: Sampling) -> ProviderRequest {
+        ProviderRequest { turns: turns.to_vec(), model: None, sampling, most_output: None, must_fit: false }
+    }
+
     #[test]
     fn system_turns_are_instructions_and_the_first_turn_is_the_users() {
         let turn = |role, content: &str| Turn::new(role, content);
@@ -188,13 +209,8 @@ mod tests {
             turn(Role::Assistant, "Hello"),
             turn(Role::User, "Bye"),
         ];
-        let body = serde_json::to_value(Body::new(
-            &turns,
-            "gemini-3.8-flash",
-            &Sampling { max_output_tokens: 100, ..Sampling::default() },
-            Refused::NONE,
-        ))
-        .unwrap();
+        let request = request(&turns, Sampling { max_output_tokens: 100, ..Sampling::default() });
+        let body = serde_json::to_value(Body::new(&request, "gemini-3.8-flash", Refused::NONE)).unwrap();
         insta::assert_json_snapshot!(body, @r#"
         {
           "contents": [
@@ -246,7 +262,8 @@ mod tests {
         let config = |format: &Value| {
             let mut sampling = Sampling { max_output_tokens: 100, ..Sampling::default() };
             sampling.passed_on.insert(Sampling::RESPONSE_FORMAT.to_owned(), format.clone());
-            let body = serde_json::to_value(Body::new(&turns, "gemini-2.0-flash", &sampling, Refused::NONE)).unwrap();
+            let request = request(&turns, sampling);
+            let body = serde_json::to_value(Body::new(&request, "gemini-2.0-flash", Refused::NONE)).unwrap();
             body["generationConfig"].clone()
         };
         let mut expected = serde_json::json!({ "maxOutputTokens": 100, "responseMimeType": "application/json" });
@@ -266,7 +283,8 @@ mod tests {
             Turn::new(Role::Assistant, ""),
             Turn::new(Role::User, "Well?"),
         ];
-        let body = |model, without| serde_json::to_value(Body::new(&turns, model, &sampling, without)).unwrap();
+        let mut request = request(&turns, sampling);
+        let body = |model, without| serde_json::to_value(Body::new(&request, model, without)).unwrap();
         for (model, tokens, level) in [
             ("gemini-3.8-flash", 1124, true),
             ("models/gemini-3.8-flash", 1124, true),
@@ -292,5 +310,8 @@ mod tests {
         let fault = crate::generation::Fault::of("Thinking level is not supported for this model: thinking_level");
         let freely = body("gemini-flash-latest", learned.more(Refused::NONE, &fault, |_| true).unwrap());
         assert_eq!(freely["generationConfig"], serde_json::json!({ "maxOutputTokens": 8292 }));
+        request.most_output = Some(600);
+        let paid = serde_json::to_value(Body::new(&request, "gemini-3.8-flash", Refused::NONE)).unwrap();
+        assert_eq!(paid["generationConfig"]["maxOutputTokens"], 600, "no more than what is paid for");
     }
 }

@@ -9,7 +9,7 @@ mod config;
 pub(super) use answer::read_piece;
 use answer::refused;
 use async_trait::async_trait;
-use body::{Body, OPTIONAL};
+use body::{Body, OPTIONAL, room_to_think};
 pub use config::{GEMINI, GeminiConfig};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -89,11 +89,15 @@ impl ChatProvider for GeminiProvider {
         true
     }
 
+    fn room_to_think(&self, model: &str) -> u32 {
+        room_to_think(model, self.learned.refused())
+    }
+
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         let model = request.model.as_deref().unwrap_or(&self.config.model);
         let mut without = self.learned.refused();
         loop {
-            let body = Body::new(&request.turns, model, &request.sampling, without);
+            let body = Body::new(&request, model, without);
             let call = self
                 .http
                 .post(self.url(model)?)

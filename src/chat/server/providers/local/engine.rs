@@ -240,7 +240,7 @@ impl<'worker, 'model> Session<'worker, 'model> {
 
     /// Puts a request into the free slot that already holds the most of its prompt.
     fn admit(&mut self, job: Job) {
-        let max_output = job.request.sampling.max_output_tokens;
+        let max_output = job.request.max_output_tokens();
         if job.request.must_fit && !self.worker.prompter.fits(&job.request.turns, max_output) {
             let reason = "the question and what the system says".to_owned();
             let error = ProviderError::TooLong { reason, window: Some(self.worker.window) };

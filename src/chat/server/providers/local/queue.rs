@@ -119,7 +119,7 @@ mod tests {
     fn job(name: &str) -> (Job, mpsc::UnboundedReceiver<Result<ProviderEvent, ProviderError>>) {
         let (events, reader) = mpsc::unbounded();
         let (model, sampling) = (Some(name.into()), Sampling::default());
-        let request = ProviderRequest { turns: Vec::new(), model, sampling, must_fit: false };
+        let request = ProviderRequest { turns: Vec::new(), model, sampling, most_output: None, must_fit: false };
         (Job { request, events }, reader)
     }
 

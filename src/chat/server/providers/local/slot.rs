@@ -154,8 +154,7 @@ impl Reply {
             // A reader that has left needs none of it.
             let _ = self.events.unbounded_send(Ok(ProviderEvent::Token(rest)));
         }
-        let usage =
-            Usage { input_tokens: self.prompt, output_tokens: u32::try_from(self.written.len()).unwrap_or(u32::MAX) };
+        let usage = Usage::of(self.prompt, u32::try_from(self.written.len()).unwrap_or(u32::MAX));
         // A reader that has left needs no ending.
         let _ = self.events.unbounded_send(Ok(ProviderEvent::Done { finish, usage: Some(usage) }));
         false

@@ -55,6 +55,35 @@ impl Message {
 struct ChunkUsage {
     prompt_tokens: Odd<Option<u32>>,
     completion_tokens: Odd<Option<u32>>,
+    prompt_tokens_details: Odd<First<InputDetails>>,
+    /// As `DeepSeek` has it.
+    prompt_cache_hit_tokens: Odd<Option<u32>>,
+    completion_tokens_details: Odd<First<OutputDetails>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct InputDetails {
+    cached_tokens: Odd<Option<u32>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OutputDetails {
+    reasoning_tokens: Odd<Option<u32>>,
+}
+
+impl ChunkUsage {
+    /// Unknown where one of the two sums cannot be read; what is beside them may be.
+    fn read(self) -> Option<Usage> {
+        let (Odd(First(input)), Odd(First(output))) = (self.prompt_tokens_details, self.completion_tokens_details);
+        let cached = input.and_then(|input| input.cached_tokens.0).or(self.prompt_cache_hit_tokens.0);
+        Some(Usage {
+            cached_input_tokens: cached,
+            reasoning_tokens: output.and_then(|output| output.reasoning_tokens.0),
+            ..Usage::of(self.prompt_tokens.0?, self.completion_tokens.0?)
+        })
+    }
 }
 
 /// Something of which it matters whether it was stated, and then whether it can be read.
@@ -124,10 +153,8 @@ pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error
     let mut said = Said {
         usage: match usage {
             Stated::No => Told::Nothing,
-            Stated::As(ChunkUsage { prompt_tokens: Odd(Some(input)), completion_tokens: Odd(Some(output)) }) => {
-                Told::Used(Usage { input_tokens: input, output_tokens: output })
-            }
-            Stated::Oddly | Stated::As(_) => Told::Oddly,
+            Stated::As(usage) => usage.read().map_or(Told::Oddly, Told::Used),
+            Stated::Oddly => Told::Oddly,
         },
         error: fault.is_set().then(|| fault.broke_off()),
         ..Said::default()

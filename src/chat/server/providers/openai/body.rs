@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::super::{Role, Sampling, Turn};
+use super::super::{ProviderRequest, Role, Turn};
 use crate::generation::Refused;
 
 /// What can be left out where a server does not take it, as nobody who asks has chosen it. The old name of the limit stands in for
@@ -91,7 +91,8 @@ struct StreamOptions {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(turns: &'a [Turn], model: &'a str, sampling: &'a Sampling, without: Refused) -> Self {
+    pub(super) fn new(request: &'a ProviderRequest, model: &'a str, without: Refused) -> Self {
+        let ProviderRequest { turns, sampling, .. } = request;
         let messages = turns.iter().map(|turn| BodyMessage {
             role: match turn.role {
                 // Compatible servers know `system`; OpenAI takes it for its own `developer`.
@@ -102,7 +103,7 @@ impl<'a> Body<'a> {
             name: turn.name.as_deref(),
             content: content_of(turn),
         });
-        let limit = Some(sampling.max_output_tokens);
+        let limit = Some(request.max_output_tokens());
         let [no_limit, no_old_limit, no_options] = [0, 1, 2].map(|at| without.has(at));
         Self {
             model,

@@ -141,7 +141,7 @@ impl ChatProvider for OpenAiProvider {
         // What was too large this time is left out of this request alone.
         let mut is_lasting = true;
         loop {
-            let body = Body::new(&request.turns, model, &request.sampling, without);
+            let body = Body::new(&request, model, without);
             let mut call = self.http.post(&self.url).json(&body);
             if let Some(key) = &self.config.api_key {
                 call = call.bearer_auth(key.expose_secret());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::NewExchange;
 use crate::chat::server::versions::Versions;
-use crate::chat::{Author, ConversationSummary, ImageRef, Message, MessageState, Usage};
+use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, Usage};
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::mongo::to_bson;
 use crate::platform::db::{StoreResult, rfc3339};
@@ -66,12 +66,17 @@ pub(super) struct StoredMessage {
     pub cached: bool,
     #[serde(default)]
     pub cut: bool,
+    /// None where it is cut: it is as long as one may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_reason: Option<String>,
     #[serde(default, with = "micros")]
     pub charged: Amount,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_version: Option<String>,
     /// Where it stands in its conversation.
     #[serde(default)]
     pub place: i64,
@@ -133,11 +138,13 @@ impl StoredMessage {
             credits: self.charged,
             cached: self.cached,
             cut: self.cut,
+            cut_reason: self.cut.then(|| self.cut_reason.as_deref().map_or(CutReason::Length, CutReason::parse)),
             provider: self.provider,
             model: self.model,
             fallback_from: self.fallback_from,
             error_code: self.error_code,
             usage: self.usage,
+            price_version: self.price_version,
             created_at: rfc3339(self.created_at)?,
         })
     }
@@ -158,9 +165,11 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         fallback_from: None,
         cached: false,
         cut: false,
+        cut_reason: None,
         charged: Amount::ZERO,
         error_code: None,
         usage: None,
+        price_version: None,
         place: if author == Author::User { last_place - 1 } else { last_place },
         copy_of: None,
         created_at: now,

@@ -165,7 +165,7 @@ impl ChatStore for MongoChatStore {
             "provider": reply.provider,
             "model": reply.model,
             "cached": reply.cached,
-            "cut": reply.cut,
+            "cut": reply.cut.is_some(),
             "charged": reply.credits.micros(),
             "unindexed": true,
         };
@@ -174,6 +174,12 @@ impl ChatStore for MongoChatStore {
         }
         if let Some(code) = reply.error_code {
             set.insert("errorCode", code);
+        }
+        if let Some(reason) = reply.cut {
+            set.insert("cutReason", reason.as_str());
+        }
+        if let Some(version) = reply.price_version {
+            set.insert("priceVersion", version);
         }
         if let Some(usage) = reply.usage {
             set.insert("usage", bson::serialize_to_bson(&usage)?);

@@ -8,7 +8,7 @@ use super::rows::{author_name, images_json, parse_author, read_images};
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::{FinishedReply, NewExchange, Past, PastMessage};
 use crate::chat::server::versions::Places;
-use crate::chat::{Author, MessageState};
+use crate::chat::{Author, CutReason, MessageState};
 use crate::platform::db::{StoreResult, now_millis};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
@@ -83,7 +83,8 @@ pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreRes
     let changed = connection
         .prepare_cached(
             "UPDATE messages SET state = ?2, content = ?3, provider = ?4, model = ?5, fallback_from = ?6, credits = ?7,
-                 error_code = ?8, input_tokens = ?9, output_tokens = ?10, cached = ?11, cut = ?12
+                 error_code = ?8, input_tokens = ?9, output_tokens = ?10, cached = ?11, cut = ?12, cut_reason = ?13,
+                 cached_input_tokens = ?14, reasoning_tokens = ?15, tokens_estimated = ?16, price_version = ?17
              WHERE id = ?1 AND state = 'running'",
         )?
         .execute(params![
@@ -98,7 +99,12 @@ pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreRes
             reply.usage.map(|usage| usage.input_tokens),
             reply.usage.map(|usage| usage.output_tokens),
             reply.cached,
-            reply.cut,
+            reply.cut.is_some(),
+            reply.cut.map(CutReason::as_str),
+            reply.usage.and_then(|usage| usage.cached_input_tokens),
+            reply.usage.and_then(|usage| usage.reasoning_tokens),
+            reply.usage.is_some_and(|usage| usage.estimated),
+            reply.price_version,
         ])?;
     if changed == 1 {
         return Ok(true);

@@ -2,20 +2,28 @@
 
 use rusqlite::Row;
 
-use crate::chat::{Author, ConversationSummary, ImageRef, Message, MessageState, Usage};
+use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, Usage};
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
 use crate::platform::ids::{ConversationId, MessageId};
 
 pub(super) const MESSAGE: &str =
     "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
-    m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images, m.cut, m.place";
+    m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images, m.cut, m.place, m.cut_reason,
+    m.cached_input_tokens, m.reasoning_tokens, m.tokens_estimated, m.price_version";
 
 pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
     let usage = match (row.get(9)?, row.get(10)?) {
-        (Some(input_tokens), Some(output_tokens)) => Some(Usage { input_tokens, output_tokens }),
+        (Some(input_tokens), Some(output_tokens)) => Some(Usage {
+            input_tokens,
+            output_tokens,
+            cached_input_tokens: row.get(17)?,
+            reasoning_tokens: row.get(18)?,
+            estimated: row.get(19)?,
+        }),
         _ => None,
     };
+    let (cut, cut_reason): (bool, Option<String>) = (row.get(14)?, row.get(16)?);
     Ok(Message {
         id: row.get::<_, MessageId>(0)?.to_string(),
         author: parse_author(&author)?,
@@ -29,9 +37,11 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         fallback_from: row.get(6)?,
         credits: row.get(7)?,
         cached: row.get(12)?,
-        cut: row.get(14)?,
+        cut,
+        cut_reason: cut.then(|| cut_reason.as_deref().map_or(CutReason::Length, CutReason::parse)),
         error_code: row.get(8)?,
         usage,
+        price_version: row.get(20)?,
         created_at: rfc3339(row.get(11)?)?,
     })
 }

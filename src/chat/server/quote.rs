@@ -1,0 +1,313 @@
+//! What a reply costs, before it is asked for: at least, about, and at most.
+//!
+//! The price is that of the provider and the model that are asked first, whoever answers in the end.
+
+use super::Chat;
+use super::context::Room;
+use super::context_window::Counted;
+use super::providers::{GuardedProvider, Turn};
+use super::reply::picked_model;
+use super::tokens::TokenCount;
+use crate::chat::{PriceInfo, PriceKind, RateInfo, TierInfo};
+use crate::credits::server::prices::{ChatPrice, ChatRate, Rates, TokenUse};
+use crate::generation::{Quote, Route, choose_order};
+use crate::i18n::{Text, fill};
+use crate::platform::amount::Amount;
+use crate::platform::error::{AppError, AppResult};
+
+/// What a model takes in where nobody knows.
+const UNKNOWN_WINDOW: u32 = 128_000;
+/// An answer that is worth beginning has room for so many tokens.
+const SHORT_ANSWER: u32 = 64;
+/// A usual one has so many.
+const USUAL_ANSWER: u32 = 300;
+/// What is said in a usual context, where it is not known yet.
+const USUAL_CONTEXT: u64 = 500;
+/// Most characters of a token, where only its number is known.
+const CHARS_PER_TOKEN: u32 = 4;
+/// A message is stored and sent as a whole.
+const MOST_CHARS: u32 = 2 * 1024 * 1024;
+
+/// Who is asked first, at which price, and how much that takes in.
+#[derive(Debug, Clone)]
+pub(super) struct Offer {
+    pub price: ChatPrice,
+    pub provider: String,
+    pub model: String,
+    pub window: u32,
+    /// Tokens of the longest answer.
+    limit: u32,
+    /// On top of those, what the model may think.
+    thoughts: u32,
+}
+
+/// What a reply to a context costs.
+#[derive(Debug, Clone)]
+pub(super) struct Quoted {
+    pub price: ChatPrice,
+    pub model: String,
+    pub input: Counted,
+    /// Most tokens of the answer, with what the model thinks.
+    pub output: u32,
+    /// With less it is not begun.
+    pub least: Amount,
+    /// With an answer of usual length.
+    pub about: Amount,
+    /// It never costs more.
+    pub ceiling: Amount,
+}
+
+impl Chat {
+    /// What a reply by this model of a provider costs, with an answer of at most so many tokens.
+    pub(super) fn offer(&self, provider: &GuardedProvider, model: String, limit: u32) -> Offer {
+        let price = self.prices.chat(provider.name(), &model);
+        Offer {
+            price,
+            window: provider.window().or(provider.context_tokens()).unwrap_or(UNKNOWN_WINDOW),
+            limit,
+            thoughts: provider.room_to_think(&model),
+            provider: provider.name().to_owned(),
+            model,
+        }
+    }
+
+    /// As [`Chat::offer`], of the provider's own model.
+    pub(super) fn usual_offer(&self, provider: &GuardedProvider) -> Offer {
+        self.offer(provider, provider.model(), self.config.max_output_tokens)
+    }
+
+    /// That a message is no longer than it may be.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `message`.
+    pub(super) fn check_length(&self, text: &str, offer: &Offer) -> AppResult<()> {
+        if offer.is_per_token() {
+            let (tokens, most) = (TokenCount::of(text), offer.room());
+            if tokens > most || text.len() > offer.most_bytes() {
+                let told = [("tokens", &*tokens.to_string()), ("most", &*most.to_string())];
+                return Err(AppError::invalid("message", fill(Text::MessageTooLongForModel, &told)));
+            }
+            return Ok(());
+        }
+        let most = self.config.max_message_chars;
+        if text.chars().count() > most {
+            return Err(AppError::invalid("message", fill(Text::MessageTooLong, &[("most", &most.to_string())])));
+        }
+        Ok(())
+    }
+}
+
+/// How long a context that is not ours may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContextLimit {
+    /// At a flat price.
+    Chars(usize),
+    /// At one per token: what the model takes in besides its answer.
+    Tokens(u64),
+}
+
+impl ContextLimit {
+    /// How long these turns are, in what it goes by, if that is too long.
+    #[must_use]
+    pub fn exceeded_by<'a>(self, turns: impl Iterator<Item = &'a Turn>) -> Option<u64> {
+        let (length, most) = match self {
+            Self::Chars(most) => (turns.map(|turn| turn.chars() as u64).sum(), most as u64),
+            Self::Tokens(most) => (turns.map(|turn| Counted::of(std::slice::from_ref(turn)).text).sum(), most),
+        };
+        (length > most).then_some(length)
+    }
+}
+
+impl Chat {
+    /// How long a context may be for who is asked first, with an answer of at most so many tokens.
+    #[must_use]
+    pub fn context_limit(&self, picked: Option<&(String, Option<String>)>, limit: u32) -> ContextLimit {
+        let order = choose_order(&self.providers, picked.map(|(provider, _)| provider.as_str())).unwrap_or_default();
+        let offer = Route::forecast(&order).map(|first| {
+            let model = picked_model(picked, first).unwrap_or_else(|| first.model());
+            self.offer(first, model, limit)
+        });
+        match offer {
+            Some(offer) if offer.is_per_token() => ContextLimit::Tokens(offer.room()),
+            _ => ContextLimit::Chars(self.config.max_context_chars),
+        }
+    }
+}
+
+impl Offer {
+    pub(super) const fn is_per_token(&self) -> bool {
+        self.price.rate.is_per_token()
+    }
+
+    /// Tokens of a context that leaves room for the answer.
+    pub(super) fn room(&self) -> u64 {
+        u64::from(self.window - self.limit.min(self.window / 2))
+    }
+
+    /// How much of what was said before goes along.
+    pub(super) fn history(&self) -> Room {
+        if self.is_per_token() { Room::Tokens(self.room()) } else { Room::Flat }
+    }
+
+    /// Most characters of a message, where only a flat price limits them otherwise.
+    pub(super) fn most_chars(&self, flat: usize) -> usize {
+        if !self.is_per_token() {
+            return flat;
+        }
+        let room = u32::try_from(self.room()).unwrap_or(u32::MAX);
+        usize::try_from(room.saturating_mul(CHARS_PER_TOKEN).min(MOST_CHARS)).unwrap_or(usize::MAX)
+    }
+
+    fn most_bytes(&self) -> usize {
+        2 * self.most_chars(0)
+    }
+
+    /// What a reply costs to a context of this size.
+    pub(super) fn quote(&self, input: Counted) -> Quoted {
+        let Self { price, model, window, limit, thoughts, .. } = self;
+        let left = u64::from(*window).saturating_sub(input.total());
+        let limit = u32::try_from(left).unwrap_or(u32::MAX).clamp(1, (*limit).max(1));
+        let output = limit.saturating_add(*thoughts);
+        let rate = &price.rate;
+        let of = |output: u32| cost_of(rate, input.total(), u64::from(output));
+        let ceiling = rate.ceiling(input.upper(), u64::from(output));
+        Quoted {
+            price: price.clone(),
+            model: model.clone(),
+            input,
+            output,
+            least: of(limit.min(SHORT_ANSWER)).min(ceiling),
+            about: of(limit.min(USUAL_ANSWER)).min(ceiling),
+            ceiling,
+        }
+    }
+
+    /// What a usual reply costs, where nothing is known of what is asked.
+    pub(super) fn usual(&self) -> Quoted {
+        self.quote(Counted { text: USUAL_CONTEXT, images: 0, turns: 1 })
+    }
+
+    /// What a reply costs at the least, where nothing is known of what is asked.
+    pub(super) fn short(&self) -> Amount {
+        self.quote(Counted { text: 0, images: 0, turns: 1 }).least
+    }
+
+    pub(super) fn info(&self) -> PriceInfo {
+        info_of(&self.price)
+    }
+}
+
+impl Quoted {
+    /// The same, at no more than the caller wants to pay.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `field`, where no reply can be had for that.
+    pub(super) fn at_most(mut self, most: Option<Amount>, field: &str) -> AppResult<Self> {
+        let Some(most) = most else { return Ok(self) };
+        if most < self.least {
+            let problem = fill(Text::MaximumTooLow, &[("least", &self.least.as_price())]);
+            return Err(AppError::invalid(field, problem));
+        }
+        self.ceiling = self.ceiling.min(most);
+        self.about = self.about.min(self.ceiling);
+        Ok(self)
+    }
+
+    /// What is held for it.
+    pub(super) fn to_hold(&self) -> Quote {
+        let Self { ceiling, least, model, price, .. } = self;
+        Quote { ceiling: *ceiling, least: *least, version: price.version.clone(), model: model.clone() }
+    }
+}
+
+/// What a call costs in which everything is new.
+pub(super) fn cost_of(rate: &ChatRate, input: u64, output: u64) -> Amount {
+    rate.cost(&TokenUse { input, output, ..TokenUse::default() })
+}
+
+fn info_of(price: &ChatPrice) -> PriceInfo {
+    let version = price.version.clone();
+    match &price.rate {
+        ChatRate::Flat(credits) => {
+            PriceInfo { kind: PriceKind::Flat, version, credits: Some(*credits), ..PriceInfo::default() }
+        }
+        ChatRate::PerToken(rates) => PriceInfo {
+            kind: PriceKind::Tokens,
+            version,
+            credits: None,
+            rates: Some(rates_of(rates.base)),
+            per_call: Some(rates.per_call).filter(|credits| credits.is_positive()),
+            tiers: rates
+                .tiers
+                .iter()
+                .map(|tier| TierInfo { above_input_tokens: tier.above_input_tokens, rates: rates_of(tier.rates) })
+                .collect(),
+        },
+    }
+}
+
+fn rates_of(Rates { input, cached_input, output, reasoning }: Rates) -> RateInfo {
+    let amount = |micros: u64| Amount::from_micros(i64::try_from(micros).unwrap_or(i64::MAX));
+    RateInfo {
+        input: amount(input),
+        cached_input: amount(cached_input),
+        output: amount(output),
+        reasoning: amount(reasoning),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credits::server::prices::TokenRates;
+
+    /// 1 credit for 1,000 tokens of input, 4 for 1,000 of output.
+    fn offer(window: u32, limit: u32) -> Offer {
+        let base =
+            Rates { input: 1_000_000_000, cached_input: 500_000_000, output: 4_000_000_000, reasoning: 4_000_000_000 };
+        let rate = ChatRate::PerToken(TokenRates { base, per_call: Amount::ZERO, tiers: Vec::new() });
+        let price = ChatPrice::new(rate, None);
+        Offer { price, provider: "p".to_owned(), model: "m".to_owned(), window, limit, thoughts: 0 }
+    }
+
+    fn input(text: u64) -> Counted {
+        Counted { text, images: 0, turns: 1 }
+    }
+
+    #[test]
+    fn a_quote_is_between_a_short_answer_and_the_longest() {
+        let quoted = offer(10_000, 1000).quote(input(400));
+        assert_eq!(quoted.least.to_string(), "0.656");
+        assert_eq!(quoted.about.to_string(), "1.6");
+        // 400 and a quarter, 4 for the turn and 16.
+        assert_eq!(quoted.ceiling.to_string(), "4.52");
+        let short = offer(10_000, 20).quote(input(400));
+        assert_eq!((short.least, short.about), (short.about, short.least), "no answer is longer than the limit");
+    }
+
+    #[test]
+    fn what_is_left_of_the_window_limits_the_answer() {
+        let quoted = offer(1000, 800).quote(input(900));
+        assert_eq!(quoted.output, 100);
+        assert_eq!(offer(1000, 800).quote(input(5000)).output, 1);
+        assert_eq!(offer(1000, 800).room(), 500);
+        assert_eq!(offer(10_000, 800).room(), 9200);
+    }
+
+    #[test]
+    fn nobody_pays_more_than_they_want_to_and_too_little_is_refused() {
+        let quoted = || offer(10_000, 1000).quote(input(400));
+        assert_eq!(quoted().at_most(Some(Amount::credits(2)), "maxCredits").unwrap().ceiling, Amount::credits(2));
+        assert_eq!(quoted().at_most(Some(Amount::credits(9)), "maxCredits").unwrap().ceiling, quoted().ceiling);
+        assert_eq!(quoted().at_most(None, "maxCredits").unwrap().ceiling, quoted().ceiling);
+        let refused = quoted().at_most(Some(Amount::from_micros(655_999)), "maxCredits").unwrap_err();
+        assert!(matches!(refused, AppError::InvalidInput { field, .. } if field == "maxCredits"));
+    }
+
+    #[test]
+    fn a_flat_price_is_the_same_whatever_is_asked() {
+        let price = ChatPrice::new(ChatRate::Flat(Amount::credits(2)), None);
+        let quoted = Offer { price, ..offer(1000, 800) }.quote(input(900_000));
+        assert_eq!([quoted.least, quoted.about, quoted.ceiling], [Amount::credits(2); 3]);
+    }
+}

@@ -1,0 +1,309 @@
+//! The running meter: what a reply has come to, whether the next piece of it is paid for, and what it comes to in the end.
+//!
+//! Tokens are counted here as they are published. What the provider says of them counts where it can be so beside that.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::super::context_window::Counted;
+use super::super::quote::{Quoted, cost_of};
+use super::super::tokens::TokenCount;
+use crate::chat::{CutReason, Usage};
+use crate::credits::server::prices::TokenUse;
+use crate::generation::{Extended, Reserved};
+use crate::platform::amount::Amount;
+use crate::platform::error::{AppError, AppResult};
+
+/// How often the running amount is told, at most.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// A hold grows by such a part of its ceiling.
+const STEPS: i64 = 4;
+/// How often more is asked for where others take what was there a moment ago.
+const TRIES: usize = 3;
+/// A provider's count and ours may differ so many times.
+const LIKELY: u64 = 3;
+/// What a provider may add to a context by itself.
+const OVERHEAD: u64 = 256;
+/// A piece with no more tokens than these is published whole or not at all.
+const SMALL_PIECE: u64 = 8;
+
+/// What one reply has used.
+pub(super) struct Meter {
+    hold: Reserved,
+    quoted: Quoted,
+    /// What was sent to who is asked now.
+    input: Counted,
+    /// Most tokens that it was told it may make.
+    limit: u32,
+    text: TokenCount,
+    thoughts: u64,
+    /// What the provider has said so far.
+    said: Option<Usage>,
+    /// More is being asked for, beside the tokens. Says whether it is held.
+    more: Option<JoinHandle<bool>>,
+    /// There was no more the last time.
+    is_short: bool,
+    told: Option<Instant>,
+}
+
+impl Meter {
+    pub(super) fn new(hold: Reserved, quoted: Quoted) -> Self {
+        let (input, limit) = (quoted.input, quoted.output);
+        Self {
+            hold,
+            quoted,
+            input,
+            limit,
+            text: TokenCount::default(),
+            thoughts: 0,
+            said: None,
+            more: None,
+            is_short: false,
+            told: None,
+        }
+    }
+
+    pub(super) const fn is_per_token(&self) -> bool {
+        self.quoted.price.rate.is_per_token()
+    }
+
+    /// A provider is asked, with this context. Returns how many tokens it may make: as many as what is held pays for, so that
+    /// one that keeps limits ends by itself.
+    pub(super) fn ask(&mut self, input: Counted) -> Option<u32> {
+        if !self.is_per_token() {
+            return None;
+        }
+        (self.input, self.said, self.thoughts) = (input, None, 0);
+        self.limit = self.affordable(self.hold.held()).clamp(1, self.quoted.output);
+        Some(self.limit)
+    }
+
+    /// Tokens of an answer that so much pays for.
+    fn affordable(&self, amount: Amount) -> u32 {
+        let (mut least, mut most) = (0, self.quoted.output);
+        while least < most {
+            let middle = most - (most - least) / 2;
+            if self.dearest(middle) <= amount { least = middle } else { most = middle - 1 }
+        }
+        least
+    }
+
+    /// What so many tokens cost, all of them thought or none.
+    fn dearest(&self, output: u32) -> Amount {
+        let (rate, input, output) = (&self.quoted.price.rate, self.input(), u64::from(output));
+        let thought = rate.cost(&TokenUse { input, output, reasoning: output, cached_input: 0 });
+        cost_of(rate, input, output).max(thought)
+    }
+
+    /// The provider says what it has used so far.
+    pub(super) const fn said(&mut self, usage: Usage) {
+        self.said = Some(usage);
+    }
+
+    /// So many bytes of thoughts have come, which nobody reads.
+    pub(super) fn thought(&mut self, bytes: usize) {
+        self.thoughts = bytes as u64 / 4;
+    }
+
+    /// Tokens of the context, as far as the quote reckons with them.
+    fn input(&self) -> u64 {
+        match self.likely(self.said) {
+            Some(said) => u64::from(said.input_tokens).min(self.quoted.input.upper()),
+            None => self.input.total(),
+        }
+    }
+
+    /// Tokens of the answer with this text of it, as far as the quote reckons with them.
+    fn output(&self, text: TokenCount) -> u64 {
+        let said = self.likely(self.said).map_or(0, |said| u64::from(said.output_tokens));
+        (text.total() + self.thoughts).max(said).min(u64::from(self.quoted.output))
+    }
+
+    fn cost_with(&self, text: TokenCount) -> Amount {
+        cost_of(&self.quoted.price.rate, self.input(), self.output(text))
+    }
+
+    /// What it has cost so far.
+    fn cost(&self) -> Amount {
+        self.cost_with(self.text).min(self.hold.held())
+    }
+
+    fn text_with(&self, piece: &str) -> TokenCount {
+        let mut text = self.text;
+        text.push(piece);
+        text
+    }
+
+    /// Whether the next piece is within what is held. Where that will soon be used up, more is asked for meanwhile.
+    pub(super) fn covers(&mut self, piece: &str) -> bool {
+        if !self.is_per_token() {
+            return true;
+        }
+        let (cost, held) = (self.cost_with(self.text_with(piece)), self.hold.held());
+        if cost > held {
+            return false;
+        }
+        if let Some(extended) = self.more.as_mut().and_then(FutureExt::now_or_never) {
+            self.is_short = !extended.unwrap_or(false);
+            self.more = None;
+        }
+        let is_half = cost.micros() > held.micros() / 2;
+        if is_half && held < self.hold.ceiling() && self.more.is_none() && !self.is_short {
+            let (own, to) = (self.hold.clone(), self.next_step());
+            self.more = Some(tokio::spawn(async move { matches!(own.extend(to).await, Ok(Extended::Held)) }));
+        }
+        true
+    }
+
+    fn next_step(&self) -> Amount {
+        let (held, ceiling) = (self.hold.held(), self.hold.ceiling());
+        (held + Amount::from_micros((ceiling.micros() / STEPS).max(1))).min(ceiling)
+    }
+
+    /// Waits until the next piece is within what is held, or says why it cannot be. May be dropped.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub(super) async fn cover(&mut self, piece: &str) -> AppResult<Option<CutReason>> {
+        if let Some(more) = &mut self.more {
+            _ = more.await;
+            self.more = None;
+        }
+        let cost = self.cost_with(self.text_with(piece));
+        if cost <= self.hold.held() {
+            return Ok(None);
+        }
+        let reason = self.extend_to(cost).await?;
+        self.is_short = reason.is_some();
+        Ok(reason.filter(|_| cost > self.hold.held()))
+    }
+
+    /// Sees that so much is held, or as much as there is; why it is less, if it is.
+    async fn extend_to(&self, cost: Amount) -> AppResult<Option<CutReason>> {
+        let ceiling = self.hold.ceiling();
+        let mut reason = if cost > ceiling { CutReason::Maximum } else { CutReason::Credits };
+        let mut to = self.next_step().max(cost).min(ceiling);
+        for _ in 0..TRIES {
+            if to <= self.hold.held() {
+                break;
+            }
+            match self.hold.extend(to).await? {
+                Extended::Held => break,
+                Extended::Left { left, is_budget } => {
+                    reason = if is_budget { CutReason::Budget } else { CutReason::Credits };
+                    to = (self.hold.held() + left.max(Amount::ZERO)).min(ceiling);
+                }
+                // It was given up for dead.
+                Extended::Ended => return Err(AppError::Unavailable),
+            }
+        }
+        Ok((self.hold.held() < cost).then_some(reason))
+    }
+
+    /// How many bytes of a piece that is not covered are: none of a small one.
+    pub(super) fn covered_part(&self, piece: &str) -> usize {
+        if TokenCount::of(piece) <= SMALL_PIECE {
+            return 0;
+        }
+        let held = self.hold.held();
+        let (mut text, mut end) = (self.text, 0);
+        for (at, c) in piece.char_indices() {
+            text.push(c.encode_utf8(&mut [0; 4]));
+            if self.cost_with(text) > held {
+                break;
+            }
+            end = at + c.len_utf8();
+        }
+        end
+    }
+
+    /// A piece was published. Returns the amount so far, when it is time to tell it.
+    pub(super) fn count(&mut self, piece: &str, now: Instant) -> Option<Amount> {
+        if !self.is_per_token() {
+            return None;
+        }
+        self.text.push(piece);
+        let is_due = self.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_EVERY);
+        is_due.then(|| {
+            self.told = Some(now);
+            self.cost()
+        })
+    }
+
+    /// Why a reply that ended at a limit has this one: it may be that no more was paid for.
+    pub(super) async fn limit_reason(&self) -> CutReason {
+        if !self.is_per_token() || self.limit >= self.quoted.output {
+            return CutReason::Length;
+        }
+        if self.hold.held() >= self.hold.ceiling() {
+            return CutReason::Maximum;
+        }
+        match self.hold.extend(self.next_step()).await {
+            Ok(Extended::Left { is_budget: true, .. }) => CutReason::Budget,
+            _ => CutReason::Credits,
+        }
+    }
+
+    /// Whether no more is paid for than what a provider was told that it may make.
+    pub(super) const fn is_lowered(&self) -> bool {
+        self.is_per_token() && self.limit < self.quoted.output
+    }
+
+    /// What the reply comes to, and of what: with the last word of the provider, if it had one.
+    pub(super) async fn close(&mut self, said: Option<Usage>) -> (Amount, Option<Usage>) {
+        if !self.is_per_token() {
+            return (self.hold.ceiling(), said);
+        }
+        if let Some(more) = self.more.take() {
+            _ = more.await;
+        }
+        let usage = self.usage(said);
+        let cost = self.quoted.price.rate.cost(&TokenUse {
+            input: usage.input_tokens.into(),
+            cached_input: usage.cached_input_tokens.unwrap_or(0).into(),
+            output: usage.output_tokens.into(),
+            reasoning: usage.reasoning_tokens.unwrap_or(0).into(),
+        });
+        if cost > self.hold.held()
+            && let Err(error) = self.extend_to(cost.min(self.hold.ceiling())).await
+        {
+            tracing::warn!(%error, "what a reply cost beyond its hold is not charged");
+        }
+        (cost.clamp(Amount::LEAST, self.hold.held()), Some(usage))
+    }
+
+    /// The tokens that are charged for: what the provider says where that can be, else what was counted here.
+    fn usage(&self, last: Option<Usage>) -> Usage {
+        let counted = (self.text.total() + self.thoughts).min(u64::from(self.quoted.output));
+        let (input, output) = (narrow(self.input.total()), narrow(counted));
+        match self.likely(last.or(self.said)) {
+            Some(said) if last.is_some() || said.output_tokens >= output => Usage {
+                cached_input_tokens: said.cached_input_tokens.map(|cached| cached.min(said.input_tokens)),
+                reasoning_tokens: said.reasoning_tokens.map(|thought| thought.min(said.output_tokens)),
+                ..said
+            },
+            // It has written more since.
+            Some(said) => Usage { estimated: true, ..Usage::of(said.input_tokens, output) },
+            None => Usage { estimated: true, ..Usage::of(input, output) },
+        }
+    }
+
+    /// What a provider says, where it can be so beside what was counted.
+    fn likely(&self, said: Option<Usage>) -> Option<Usage> {
+        let Counted { text, images, .. } = self.input;
+        let inputs = text / LIKELY..=(text + images) * LIKELY + OVERHEAD;
+        let outputs = self.text.total() / LIKELY..=u64::from(self.limit);
+        said.filter(|said| {
+            said.input_tokens > 0
+                && inputs.contains(&said.input_tokens.into())
+                && outputs.contains(&said.output_tokens.into())
+        })
+    }
+}
+
+fn narrow(tokens: u64) -> u32 {
+    u32::try_from(tokens).unwrap_or(u32::MAX)
+}
