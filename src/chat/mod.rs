@@ -3,6 +3,7 @@
 pub mod browser;
 mod estimate;
 mod event;
+mod receipt;
 mod title;
 mod types;
 mod usage;
@@ -13,6 +14,7 @@ pub mod server;
 pub use browser::components::empty_thread::EmptyThreadTemplates;
 pub use estimate::*;
 pub use event::*;
+pub use receipt::*;
 pub use title::*;
 pub use types::*;
 pub use usage::*;

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{ConversationSummary, Workspace};
+use crate::chat::{ConversationSummary, ProviderTerms, Workspace};
 use crate::platform::amount::Amount;
 use crate::platform::browser::page_data::use_preloaded;
 
@@ -35,6 +35,15 @@ pub fn use_workspace() -> WorkspaceContext {
 }
 
 impl WorkspaceContext {
+    /// What a message costs, and how long it may be, to whoever is picked or answers now. Follows what is picked.
+    #[must_use]
+    pub fn terms(self) -> ProviderTerms {
+        let facts = self.facts.read_value();
+        let picked = self.provider.read();
+        let of = facts.terms.iter().find(|terms| Some(&terms.provider) == picked.as_ref()).or(facts.terms.first());
+        of.cloned().unwrap_or_default()
+    }
+
     /// Takes what the page handler loaded, and provides it to everything below. Each page that hydrates comes with it.
     pub fn provide() {
         let mut facts = use_preloaded::<Workspace>().and_then(Result::ok).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! What the chat asks of the HTTP API. It compiles for the server too, which never runs it.
 
-use crate::chat::{ChatRequest, Conversation, ConversationSummary, Message, ProviderInfo};
+use crate::chat::{
+    ChatRequest, Conversation, ConversationSummary, Estimate, EstimateRequest, Message, ProviderInfo, Receipt,
+};
 use crate::platform::browser::api::{Failure, get, post};
 use crate::platform::browser::subscription::Subscription;
 
@@ -45,6 +47,16 @@ pub async fn load_conversation(id: &str, cursor: &str, limit: u32) -> Result<Con
 /// One message, once its reply has ended.
 pub async fn load_message(id: &str) -> Result<Message, Failure> {
     get(&format!("/api/chat/{id}")).send().await?.data()
+}
+
+/// What a message would cost.
+pub async fn estimate(request: &EstimateRequest) -> Result<Estimate, Failure> {
+    post("/api/chat/estimate").json(request).send().await?.data()
+}
+
+/// What an answer cost.
+pub async fn load_receipt(id: &str) -> Result<Receipt, Failure> {
+    get(&format!("/api/chat/{id}/receipt")).send().await?.data()
 }
 
 /// Who can be asked, and how they are.

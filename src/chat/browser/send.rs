@@ -99,8 +99,20 @@ pub(super) async fn ask(thread: Thread, mut question: Question) {
         Question::Again(Some(provider)) => Some(provider.clone()),
         _ => thread.workspace.provider.get_untracked(),
     };
+    // What was shown beside the button is what it may cost.
+    let max_credits = match &question {
+        Question::Draft(draft) => thread
+            .quoted
+            .read_untracked()
+            .as_ref()
+            .filter(|quoted| quoted.message == draft.text)
+            .map(|quoted| quoted.most),
+        Question::Edited(_) | Question::Again(_) => None,
+    };
+    thread.quoted.set(None);
     let request = ChatRequest {
         message,
+        max_credits,
         provider,
         system_prompt,
         conversation_id: thread.conversation.get_untracked(),

@@ -9,9 +9,10 @@ use super::request::stored_id;
 use super::thread::{Entry, Thread};
 use super::{client, drafts};
 use crate::chat::{
-    ChatEvent, ConversationSummary, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent, TokenEvent,
-    UsageEvent, provider_label, title_of,
+    ChatEvent, ConversationSummary, CutReason, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent,
+    TokenEvent, UsageEvent, provider_label, title_of,
 };
+use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::layout::tell_others;
 use crate::platform::amount::Amount;
@@ -140,6 +141,10 @@ impl Reply {
                 return Some(Ended::Over);
             }
         }
+        let so_far = self.entry.message.read_untracked().credits;
+        if self.is_watched() && so_far.is_positive() {
+            self.thread.waiting_for.set(fill(Text::SoFar, &[("credits", &credits_text(so_far))]));
+        }
         let sentences = self.unspoken(end_of_sentences);
         if !sentences.is_empty() {
             self.announce(sentences);
@@ -205,6 +210,11 @@ impl Reply {
                 reply.credits = credits;
                 reply.usage = usage;
                 drop(reply);
+                if cut_reason == Some(CutReason::Credits) && self.is_watched() {
+                    // With the way to more.
+                    self.thread.failure_code.set("insufficient_credits".to_owned());
+                    self.thread.failure.set(t(Text::CutByCredits).to_owned());
+                }
                 self.thread.workspace.available.try_set(remaining_credits);
             }
             ChatEvent::Error(ErrorEvent { code, .. }) => {

@@ -11,7 +11,9 @@ use web_sys::Element;
 
 use super::send::Question;
 use super::thread::{Entry, Thread};
-use super::{catch_up, client, image_input, lightbox, older, provider_choice, send, stream, versions};
+use super::{
+    catch_up, client, estimate, image_input, lightbox, older, provider_choice, receipts, send, stream, versions,
+};
 use crate::chat::Conversation;
 use crate::platform::browser::api::Failure;
 
@@ -30,6 +32,8 @@ enum Task {
     Find(String),
     CatchUp,
     OpenProviders,
+    OpenReceipt(Element),
+    Estimate,
     Prepare,
 }
 
@@ -78,6 +82,16 @@ pub(super) fn open_image(thread: Thread, link: Element) {
     spawn_local(run(thread, 0, Task::OpenImage(link)));
 }
 
+/// Shows all of the receipt that was opened.
+pub(super) fn open_receipt(thread: Thread, details: Element) {
+    spawn_local(run(thread, 0, Task::OpenReceipt(details)));
+}
+
+/// Asks what the draft would cost.
+pub(super) fn estimate(thread: Thread) {
+    spawn_local(run(thread, 0, Task::Estimate));
+}
+
 /// Puts messages before those on the screen.
 pub(super) fn load_older(thread: Thread, turn: u32) {
     spawn_local(run(thread, turn, Task::Older));
@@ -102,7 +116,7 @@ pub(super) async fn load_conversation(id: String) -> Result<Conversation, Failur
 }
 
 async fn run(thread: Thread, turn: u32, task: Task) {
-    let is_early = matches!(task, Task::Prepare | Task::CatchUp);
+    let is_early = matches!(task, Task::Prepare | Task::CatchUp | Task::Estimate);
     let unsent = if let Task::Ask(Question::Draft(draft)) = &task { Some(draft.clone()) } else { None };
     match start(thread, turn, task).await {
         Ok(work) => work.await,
@@ -136,6 +150,8 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
         Task::Find(message) => Box::pin(older::find(thread, message)),
         Task::CatchUp => Box::pin(catch_up::catch_up(thread, turn)),
         Task::Prepare => Box::pin(async move { image_input::prepare(thread) }),
+        Task::OpenReceipt(details) => Box::pin(receipts::open(thread, details)),
+        Task::Estimate => Box::pin(estimate::ask(thread)),
         Task::OpenProviders => Box::pin(provider_choice::open(thread.workspace)),
     })
 }

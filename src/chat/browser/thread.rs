@@ -12,6 +12,7 @@ use super::{drafts, talk};
 use crate::chat::{ChatRequest, Conversation, Message, MessageState, state_of};
 use crate::i18n::Text;
 use crate::layout::WorkspaceContext;
+use crate::platform::amount::Amount;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::Navigation;
 use crate::platform::browser::page_data::go_to_sign_in;
@@ -24,6 +25,21 @@ pub struct Entry {
     pub message: ArcRwSignal<Message>,
     /// It is the user's, and in the editor.
     pub editing: ArcRwSignal<bool>,
+}
+
+/// What a message would cost.
+#[derive(Debug, Clone)]
+pub struct Quoted {
+    /// Which.
+    pub message: String,
+    /// It costs no more than this.
+    pub most: Amount,
+    /// For people.
+    pub text: String,
+    /// How full the context is, for people; empty while it is nearly empty.
+    pub context: String,
+    /// With what, for people.
+    pub parts: String,
 }
 
 /// The state of the chat page. A copy is a handle.
@@ -65,6 +81,9 @@ pub struct Thread {
     pub(super) reading: StoredValue<u32>,
     /// Those that could not be.
     pub(super) unread: StoredValue<u32>,
+    /// What the draft would cost, where that depends on it; `None` until it is known.
+    pub quoted: RwSignal<Option<Quoted>>,
+    quote_turn: StoredValue<u32>,
     /// What the editor holds.
     pub edited: RwSignal<String>,
     /// What screen readers are told.
@@ -103,6 +122,8 @@ impl Thread {
             images: RwSignal::default(),
             reading: StoredValue::default(),
             unread: StoredValue::default(),
+            quoted: RwSignal::default(),
+            quote_turn: StoredValue::default(),
             edited: RwSignal::default(),
             announcement: RwSignal::default(),
             turn: StoredValue::default(),
@@ -112,6 +133,19 @@ impl Thread {
             workspace,
             navigation,
         }
+    }
+
+    /// The draft is another one: what it was told to cost is not that of this. Returns by what this one is known.
+    pub(super) fn quote_turn(self) -> Option<u32> {
+        self.quote_turn.try_update_value(|turn| {
+            *turn += 1;
+            *turn
+        })
+    }
+
+    /// Whether the draft is still that one.
+    pub(super) fn is_quote_turn(self, turn: u32) -> bool {
+        self.quote_turn.try_get_value() == Some(turn)
     }
 
     /// Turns to a conversation, or to a new chat. A reply that is being written goes on without us.

@@ -1,18 +1,14 @@
 //! `/api/chat/{id}/receipt`: what an answer cost, by which price, and which credits paid for it.
 
 use axum::extract::{FromRef, State};
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Chat;
 use crate::account::server::Account;
 use crate::account::server::caller::{READ, SPEND, Scoped};
-use crate::chat::Usage;
-use crate::credits::LotShare;
+use crate::chat::Receipt;
 use crate::credits::server::store::HoldId;
-use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{Answer, ApiResult, Envelope, PathId};
 use crate::platform::ids::{MessageId, UserId};
@@ -25,33 +21,6 @@ where
     Chat: FromRef<S>,
 {
     OpenApiRouter::new().routes(routes!(read))
-}
-
-/// What an answer cost.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Receipt {
-    message_id: String,
-    /// What was charged; 0 where nothing was.
-    credits: Amount,
-    /// Most that it could have cost: what was shown before it began. Absent where nothing was held for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    most: Option<Amount>,
-    cached: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Usage>,
-    /// Which price it was charged by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    price_version: Option<String>,
-    /// The credits that paid for it.
-    lots: Vec<LotShare>,
-    /// When it was charged: RFC 3339, UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    charged_at: Option<String>,
 }
 
 /// Get the receipt of a reply.

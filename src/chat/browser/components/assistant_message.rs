@@ -13,6 +13,8 @@ use crate::chat::{AGAIN_ID, CutReason, Message, MessageState};
 use crate::i18n::{Text, t};
 use crate::platform::error::AppError;
 use crate::ui::{IconButton, IconName, copy_text, say_copied};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, Event};
 
 /// A line of the conversation that the model writes, or has written.
 #[component]
@@ -78,6 +80,7 @@ fn Ending(
     /// The answer.
     message: RwSignal<Message>,
 ) -> impl IntoView {
+    let id = message.read_untracked().id.clone();
     let (notes, receipt, is_empty) = {
         let message = message.read_untracked();
         ([note_of(&message), fallback_text(&message)], receipt_of(&message), message.content.is_empty())
@@ -115,8 +118,17 @@ fn Ending(
                 hidden=is_not_last
             />
             <BranchButton thread key />
-            <p class="min-w-0 text-xs break-words text-ink-soft" data-receipt>{receipt}</p>
+            <details class="min-w-0 text-xs break-words text-ink-soft" on:toggle=move |event| open_receipt(thread, &event)>
+                <summary class="cursor-pointer list-none" data-receipt>{receipt}</summary>
+                <p class="pt-1 tabular-nums" data-whole=id></p>
+            </details>
         </div>
+    }
+}
+
+fn open_receipt(thread: Thread, event: &Event) {
+    if let Some(details) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) {
+        talk::open_receipt(thread, details);
     }
 }
 

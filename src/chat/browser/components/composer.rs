@@ -8,9 +8,9 @@ use super::empty_thread::small_model_line;
 use super::image_button::ImageButton;
 use super::notices::Notices;
 use super::provider_picker::ProviderPicker;
-use crate::chat::Unsent;
 use crate::chat::browser::thread::Thread;
 use crate::chat::browser::{drafts, talk};
+use crate::chat::{ProviderTerms, Unsent};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::ui::{Button, ButtonVariant, IconName, is_send, is_touched};
@@ -31,8 +31,8 @@ pub fn Composer(
     // Until the script runs, nobody knows what is in the field, and the form works by itself.
     let running_script = RwSignal::new(false);
     follow_draft(thread, running_script);
-    let facts = thread.workspace.facts;
-    let is_over = Signal::derive(move || char_count(&draft.read()) > facts.read_value().max_message_chars);
+    let terms = Memo::new(move |_| thread.workspace.terms());
+    let is_over = Signal::derive(move || char_count(&draft.read()) > terms.read().max_message_chars);
     let cannot_send = Signal::derive(move || {
         running_script.get()
             && (thread.limited.get()
@@ -61,11 +61,9 @@ pub fn Composer(
         }
     };
     let is_not_busy = Signal::derive(move || !thread.busy.get());
-    let count = Signal::derive(move || count_text(char_count(&draft.read()), facts.read_value().max_message_chars));
-    let price = Signal::derive(move || {
-        let price = credits_text(facts.read_value().chat_credits);
-        fill(Text::CreditsLeft, &[("price", &price), ("available", &thread.workspace.available.get().as_balance())])
-    });
+    let count = Signal::derive(move || count_text(char_count(&draft.read()), terms.read().max_message_chars));
+    follow_price(thread, terms);
+    let price = price_text(thread, terms);
     view! {
         <div class="mx-auto w-full max-w-3xl space-y-2 px-4 pt-2 pb-4">
             <Notices thread />
@@ -107,7 +105,7 @@ pub fn Composer(
                     <ProviderPicker thread />
                     <p id="composer-price" class="text-xs text-ink-soft tabular-nums max-sm:order-last max-sm:w-full max-sm:text-right sm:ml-auto">
                         <span class="data-[over=true]:text-danger" data-over=Signal::derive(move || is_over.get().to_string())>{count}</span>
-                        {price}
+                        <span title=Signal::derive(move || thread.quoted.read().as_ref().map(|quoted| quoted.parts.clone()))>{price}</span>
                     </p>
                     <Button
                         icon=IconName::Stop
@@ -143,9 +141,35 @@ fn unsent_html() -> Option<String> {
     use_context::<Unsent>().map(|unsent| format!("\n{}", unsent.0.replace('&', "&amp;").replace('<', "&lt;")))
 }
 
+/// What a message costs, and what is left to spend.
+fn price_text(thread: Thread, terms: Memo<ProviderTerms>) -> Signal<String> {
+    Signal::derive(move || {
+        let price = match thread.quoted.read().as_ref() {
+            _ if !terms.read().per_token => credits_text(terms.read().credits),
+            None => t(Text::PriceByLength).to_owned(),
+            Some(quoted) => quoted.text.clone() + &quoted.context,
+        };
+        fill(Text::CreditsLeft, &[("price", &price), ("available", &thread.workspace.available.get().as_balance())])
+    })
+}
+
+/// Asks for the price of the draft as it changes, where it depends on it.
+fn follow_price(thread: Thread, terms: Memo<ProviderTerms>) {
+    Effect::new(move |_| {
+        let is_asked = terms.read().per_token && !thread.busy.get();
+        thread.conversation.track();
+        thread.images.track();
+        if is_asked && !thread.draft.read().trim().is_empty() {
+            talk::estimate(thread);
+        } else if thread.quoted.read_untracked().is_some() {
+            thread.quoted.set(None);
+        }
+    });
+}
+
 /// There are too few credits for an answer.
 fn is_broke(thread: Thread) -> Signal<bool> {
-    Signal::derive(move || thread.workspace.available.get() < thread.workspace.facts.read_value().chat_credits)
+    Signal::derive(move || thread.workspace.available.get() < thread.workspace.terms().credits)
 }
 
 /// Keeps the field, the draft and what the browser remembers of it the same.

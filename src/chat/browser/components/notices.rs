@@ -29,7 +29,7 @@ pub fn Notices(
         let text = thread.failure.get();
         let code = thread.failure_code.get_untracked();
         let says_so = !text.is_empty() && code == "insufficient_credits";
-        let (left, price) = (thread.workspace.available.get(), thread.workspace.facts.read_value().chat_credits);
+        let (left, price) = (thread.workspace.available.get(), thread.workspace.terms().credits);
         let few = (left < price.times(FEW) && !says_so).then(|| {
             let text = if left < price {
                 t(Text::NoCreditsLeft).to_owned()
