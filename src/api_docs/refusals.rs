@@ -46,13 +46,14 @@ pub fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// One of each kind.
-fn errors() -> [AppError; 24] {
+fn errors() -> [AppError; 25] {
     [
         AppError::invalid("message", "Write a message of 1 to 1000 characters."),
         AppError::Unauthenticated,
         AppError::InvalidCredentials,
         AppError::InsufficientCredits { needed: Amount::credits(1), available: Amount::ZERO },
         AppError::OverBudget { needed: Amount::credits(1), available: Amount::ZERO },
+        AppError::OverOwnBudget { needed: Amount::credits(1), available: Amount::ZERO },
         AppError::Forbidden,
         AppError::MissingScope("spend".to_owned()),
         AppError::NotFound,

@@ -376,7 +376,9 @@ impl Reserved {
     }
 
     async fn end(&self, end: HoldEnd, reason: Option<ReleaseReason>) -> StoreResult<Option<Closed>> {
-        let ended = self.generation.credits.end_hold(&self.hold, end, reason).await?;
+        // As it is known to be now: then the store need not look first.
+        let hold = Hold { amount: self.held(), ..self.hold.clone() };
+        let ended = self.generation.credits.end_hold(&hold, end, reason).await?;
         Ok(ended.map(|(end, balance)| Closed {
             end,
             charged: match end {

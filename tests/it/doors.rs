@@ -69,6 +69,7 @@ const TABLE: &[Row] = &[
     ("DELETE", "/api/account/keys/{id}", Key, Bare, [401, 200, 404, 403, 403, 403]),
     // Chat.
     ("POST", "/api/chat", Nothing, ASK, [401, 200, 200, 200, 403, 403]),
+    ("POST", "/api/chat/estimate", Nothing, Json(r#"{"message":"hello"}"#), [401, 200, 200, 200, 200, 403]),
     ("GET", "/api/chat/attachments/{id}", Attachment, Bare, [401, 200, 404, 200, 200, 403]),
     ("GET", "/api/chat/{id}", Message, Bare, [401, 200, 404, 200, 200, 403]),
     ("GET", "/api/chat/{id}/receipt", Message, Bare, [401, 200, 404, 200, 200, 403]),

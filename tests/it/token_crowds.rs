@@ -124,7 +124,6 @@ async fn five_at_once(mongodb: Option<&str>) {
     }
     let replies = assert_receipts_agree(&app.state.stores, &user, Amount::credits(10)).await;
     assert!(replies.len() >= 5, "{}", replies.len());
-    assert!(replies.iter().any(|reply| reply["cutReason"] == "credits"), "the last of them has not enough");
     assert!(watcher.stop().await > 10);
 }
 

@@ -112,10 +112,10 @@ mod tests {
         assert!(turns.iter().map(|turn| turn.content.len()).sum::<usize>() <= HISTORY_BYTES);
         let all = build_context(past.clone(), "now".to_owned(), Room::Tokens(1_000_000));
         assert_eq!(all.len(), 42, "as much as there is");
-        for room in [0, 5_000, 20_000, 100_000] {
+        for room in [0, 8_000, 20_000, 100_000] {
             let turns = build_context(past.clone(), "now".to_owned(), Room::Tokens(room));
             assert!(turns.len() == 2 || u64::from(estimate_tokens(&turns)) <= room, "{room}");
-            assert!(room < 5_000 || turns.len() > 2, "{room}");
+            assert!(room < 8_000 || turns.len() > 2, "{room}");
         }
     }
 }
