@@ -26,9 +26,9 @@ pub fn AccountPage() -> impl IntoView {
             <Card class="px-6 py-4">
                 <dl class="grid gap-x-6 gap-y-1 text-sm @xl:grid-cols-[auto_1fr]">
                     <dt class="text-ink-soft">{t(Text::Name)}</dt>
-                    <dd class="break-words">{name}</dd>
+                    <dd class="min-w-0 break-words">{name}</dd>
                     <dt class="text-ink-soft">{t(Text::Email)}</dt>
-                    <dd class="break-words">{email}</dd>
+                    <dd class="min-w-0 break-words">{email}</dd>
                 </dl>
             </Card>
             {content}
