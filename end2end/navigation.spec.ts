@@ -166,7 +166,7 @@ test('loading the page of a new key again makes no second one', async ({ page })
   await expect(key).toBeVisible();
   expect(page.url()).toMatch(/\/account$/);
   await page.reload();
-  await expect(page.getByText('laptop')).toHaveCount(1);
+  await expect(page.getByRole('listitem').getByText('laptop')).toHaveCount(1);
   await expect(key).toHaveCount(0);
 });
 

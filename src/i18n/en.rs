@@ -375,6 +375,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::ReceivedAt => "Received",
         Text::YourCredits => "Where your credits come from",
         Text::YourCreditsExplained => "Credits are used from the top down.",
+        Text::LimitInCredits => "Limit in credits",
         Text::Budgets => "Budgets",
         Text::BudgetsExplained => {
             "Cap what you spend in a day, week or month. Messages and images that would go over a budget are refused, and nothing is charged."

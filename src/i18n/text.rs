@@ -351,6 +351,7 @@ pub enum Text {
     YourCredits,
     YourCreditsExplained,
     Budgets,
+    LimitInCredits,
     BudgetsExplained,
     NoBudgets,
     PerDay,

@@ -357,6 +357,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::ReceivedAt => "获得时间",
         Text::YourCredits => "积分来源",
         Text::YourCreditsExplained => "积分按从上到下的顺序使用。",
+        Text::LimitInCredits => "积分上限",
         Text::Budgets => "预算",
         Text::BudgetsExplained => "限制每天、每周或每月的花费。超出预算的消息和图片会被拒绝，且不收取积分。",
         Text::NoBudgets => "还没有预算。",

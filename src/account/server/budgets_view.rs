@@ -141,7 +141,7 @@ fn Form(
                 <Field
                     id="budget-limit"
                     name="limit"
-                    label=t(Text::BudgetInCredits)
+                    label=t(Text::LimitInCredits)
                     value=limit
                     required=true
                     error=limit_error
