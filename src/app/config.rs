@@ -77,13 +77,14 @@ impl Config {
         let chat = ChatConfig::read(&mut reader, &site);
         let images = ImagesConfig::read(&mut reader, &site);
         let usage = UsageConfig::read(&mut reader);
-        let prices = PricesConfig::read(&mut reader, &usage.prices, provider_names());
+        let credits = CreditsConfig::read(&mut reader);
+        let prices = PricesConfig::read(&mut reader, credits, &usage.prices, provider_names());
         let config = Self {
             site,
             http: HttpConfig::read(&mut reader),
             database: DatabaseConfig::read(&mut reader),
             accounts: AccountsConfig::read(&mut reader),
-            credits: CreditsConfig::read(&mut reader),
+            credits,
             prices,
             chat,
             images,

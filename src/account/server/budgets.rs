@@ -1,5 +1,7 @@
 //! The rules of budgets: what a user may spend in a day, a week or a month.
 
+use std::collections::HashMap;
+
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -124,21 +126,7 @@ impl Account {
     pub async fn load_budgets(&self, user: UserId) -> AppResult<Budgets> {
         let owner = user.into();
         let (plan, spending) = tokio::try_join!(self.credits.budgets(owner, user), self.credits.spending(owner))?;
-        let state = plan.state(&spending, now_millis())?;
-        let shown = state.into_iter().map(|(Budget { id, period, most, key, model }, spent, window)| {
-            Ok(BudgetState {
-                id: id.to_string(),
-                period,
-                limit: most,
-                key_id: key.map(|key| key.to_string()),
-                model,
-                spent,
-                left: (most - spent).max(Amount::ZERO),
-                notice: notice_of(spent, most),
-                resets_at: rfc3339(window.end)?,
-            })
-        });
-        Ok(Budgets { time_zone: plan.time_zone, budgets: shown.collect::<AppResult<_>>()? })
+        Budgets::of(plan, &spending)
     }
 
     /// Sets the budgets of a user anew.
@@ -195,6 +183,25 @@ impl Account {
 }
 
 impl Budgets {
+    /// These budgets, with what the counts of the account say that is spent of them now.
+    pub(super) fn of(plan: BudgetPlan, spending: &HashMap<String, Amount>) -> AppResult<Self> {
+        let state = plan.state(spending, now_millis())?;
+        let shown = state.into_iter().map(|(Budget { id, period, most, key, model }, spent, window)| {
+            Ok(BudgetState {
+                id: id.to_string(),
+                period,
+                limit: most,
+                key_id: key.map(|key| key.to_string()),
+                model,
+                spent,
+                left: (most - spent).max(Amount::ZERO),
+                notice: notice_of(spent, most),
+                resets_at: rfc3339(window.end)?,
+            })
+        });
+        Ok(Self { time_zone: plan.time_zone, budgets: shown.collect::<AppResult<_>>()? })
+    }
+
     /// The same again, as a request.
     fn request(self) -> BudgetsRequest {
         let same = |BudgetState { period, limit, key_id, model, .. }| BudgetRequest { period, limit, key_id, model };

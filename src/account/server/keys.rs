@@ -1,7 +1,9 @@
 //! The rules of API keys.
 
+use std::collections::HashMap;
+
 use super::Account;
-use super::budgets::RefusedBudget;
+use super::budgets::{Budgets, RefusedBudget};
 use super::budgets_view::budgets_html;
 use super::caller::{MANAGE, READ, SPEND};
 use super::store::{StoredKey, User};
@@ -100,15 +102,7 @@ impl Account {
     /// [`AppError::Unavailable`].
     pub async fn list_keys(&self, user: UserId) -> AppResult<Vec<ApiKey>> {
         let (keys, spending) = tokio::try_join!(self.store.list_keys(user), self.credits.spending(user.into()))?;
-        let mut keys: Vec<_> = keys
-            .into_iter()
-            .map(|key| {
-                let spent = spending.get(&key.id.to_string()).copied().unwrap_or_default();
-                shown(key, spent)
-            })
-            .collect::<AppResult<_>>()?;
-        keys.reverse();
-        Ok(keys)
+        all_shown(keys, &spending)
     }
 
     /// What the account page shows; `refused` is what was wrong with the form for a budget.
@@ -117,9 +111,15 @@ impl Account {
     /// [`AppError::Unavailable`].
     pub async fn load_account(&self, user: UserId, refused: RefusedBudget) -> AppResult<AccountData> {
         let base = self.site.public_url.as_str().trim_end_matches('/');
-        let (keys, images, budgets) =
-            tokio::try_join!(self.list_keys(user), self.images.describe(user), self.load_budgets(user))?;
-        let budgets = budgets_html(budgets, &keys, refused);
+        let owner = user.into();
+        let (keys, plan, spending) = tokio::try_join!(
+            self.store.list_keys(user),
+            self.credits.budgets(owner, user),
+            self.credits.spending(owner)
+        )?;
+        let images = self.images.describe(user).await?;
+        let keys = all_shown(keys, &spending)?;
+        let budgets = budgets_html(Budgets::of(plan, &spending)?, &keys, refused);
         Ok(AccountData { keys, images, budgets, base_url: format!("{base}/v1"), ..AccountData::default() })
     }
 }
@@ -194,6 +194,13 @@ impl Account {
         let scopes = stored.scopes.iter().fold(0, |set, scope| set | bit(*scope));
         Ok(Some((user, KeyGrant { per_minute: stored.per_minute, scopes, spending })))
     }
+}
+
+/// Newest first, with what each has spent.
+fn all_shown(keys: Vec<StoredKey>, spending: &HashMap<String, Amount>) -> AppResult<Vec<ApiKey>> {
+    let spent = |key: &StoredKey| spending.get(&key.id.to_string()).copied().unwrap_or_default();
+    let newest_first = keys.into_iter().rev();
+    newest_first.map(|key| (spent(&key), key)).map(|(spent, key)| shown(key, spent)).collect()
 }
 
 fn shown(key: StoredKey, spent: Amount) -> AppResult<ApiKey> {

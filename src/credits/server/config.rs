@@ -1,6 +1,6 @@
 //! Prices and gifts.
 
-use super::prices::{Loaded, PriceBook, PriceSource};
+use super::prices::{FlatPrices, Loaded, PriceBook, PriceSource};
 use crate::platform::amount::Amount;
 use crate::platform::config::Reader;
 use crate::usage::server::prices::PriceTable;
@@ -34,10 +34,16 @@ pub struct PricesConfig {
 }
 
 impl PricesConfig {
-    /// `PRICES_FILE` (`prices.toml`, if that is there); `list` is what providers take, and `providers` are those of this
+    /// `PRICES_FILE` (`prices.toml`, if that is there); `credits` are the prices without it, `list` is what providers take, and `providers` are those of this
     /// version.
-    pub(crate) fn read(reader: &mut Reader, list: &PriceTable, providers: Vec<&'static str>) -> Self {
-        let source = PriceSource::read(reader, list.clone(), providers);
+    pub(crate) fn read(
+        reader: &mut Reader,
+        credits: CreditsConfig,
+        list: &PriceTable,
+        providers: Vec<&'static str>,
+    ) -> Self {
+        let flat = FlatPrices { chat: credits.chat, image: credits.image };
+        let source = PriceSource::new(reader.text("PRICES_FILE"), flat, list.clone(), providers);
         let loaded = source.load().unwrap_or_else(|problems| {
             for problem in problems {
                 reader.problem("PRICES_FILE", problem);

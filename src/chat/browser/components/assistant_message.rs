@@ -3,6 +3,8 @@
 use leptos::either::Either;
 use leptos::task::spawn_local;
 use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, Event};
 
 use super::branch_button::BranchButton;
 use super::live_markdown::LiveMarkdown;
@@ -13,8 +15,6 @@ use crate::chat::{AGAIN_ID, CutReason, Message, MessageState};
 use crate::i18n::{Text, t};
 use crate::platform::error::AppError;
 use crate::ui::{IconButton, IconName, copy_text, say_copied};
-use wasm_bindgen::JsCast;
-use web_sys::{Element, Event};
 
 /// A line of the conversation that the model writes, or has written.
 #[component]

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::file::{FlatPrices, Known, PriceFile};
-use crate::platform::amount::Amount;
-use crate::platform::config::Reader;
 use crate::platform::db::now_millis;
 use crate::usage::server::prices::PriceTable;
 
@@ -42,13 +40,6 @@ impl PriceSource {
     #[must_use]
     pub fn new(path: Option<&str>, flat: FlatPrices, list: PriceTable, providers: Vec<&'static str>) -> Self {
         Self { path: path.unwrap_or(DEFAULT_FILE).into(), is_named: path.is_some(), flat, list, providers }
-    }
-
-    pub(crate) fn read(reader: &Reader, list: PriceTable, providers: Vec<&'static str>) -> Self {
-        // What is wrong with them, the rest of the configuration says.
-        let price = |name, default| reader.text(name).and_then(Amount::parse).unwrap_or(Amount::credits(default));
-        let flat = FlatPrices { chat: price("CHAT_CREDITS", 1), image: price("IMAGE_CREDITS", 2) };
-        Self::new(reader.text("PRICES_FILE"), flat, list, providers)
     }
 
     #[must_use]
