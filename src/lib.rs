@@ -10,6 +10,7 @@ pub mod credits;
 pub mod i18n;
 pub mod images;
 pub mod layout;
+pub mod payments;
 pub mod platform;
 pub mod routes;
 pub mod showcase;

@@ -17,6 +17,7 @@ use crate::generation::recovery::{
 use crate::generation::{KEYS_LIVE, Metrics};
 use crate::images::server::garbage;
 use crate::images::server::recovery::ImageRecovery;
+use crate::payments::server::RECONCILE_EVERY;
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::tasks::{every, keep};
@@ -67,6 +68,11 @@ pub async fn run(state: AppState) {
             }
             Ok(())
         }
+    }));
+    let payments = state.payments.clone();
+    timers.spawn(every("payments", RECONCILE_EVERY, move || {
+        let payments = payments.clone();
+        async move { payments.reconcile().await }
     }));
     let (prices, metrics) = (state.credits.prices.clone(), state.generation.metrics.clone());
     timers.spawn(every("prices", PRICES_EVERY, move || reload_prices(prices.clone(), metrics.clone())));

@@ -13,7 +13,7 @@ use super::{background, health, metrics};
 use crate::account::server::page::AppPage;
 use crate::document::app_page::Pages;
 use crate::ui::Theme;
-use crate::{account, api_docs, chat, credits, images, landing, openai_api, showcase};
+use crate::{account, api_docs, chat, credits, images, landing, openai_api, payments, showcase};
 
 /// Routes whose bodies are small.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -22,6 +22,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(chat::server::api::routes())
         .merge(credits::server::api::routes())
         .merge(images::server::api::routes())
+        .merge(payments::server::api::routes())
         .merge(api_docs::api::routes())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -30,6 +31,9 @@ use crate::images::server::room::Room;
 use crate::images::server::storage::ObjectStore;
 use crate::images::server::{Images, ImagesParts};
 use crate::landing::server::Landing;
+use crate::payments::server::provider::PaymentProvider;
+use crate::payments::server::shop::Shop;
+use crate::payments::server::{Payments, PaymentsParts};
 use crate::platform::cache::{Cache, LocalCache, RedisCache};
 use crate::platform::jobs::{JobFeed, Jobs, RedisJobFeed};
 use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter, Slots};
@@ -55,6 +59,7 @@ pub struct Shared {
     pub generation: Generation,
     pub images: Images,
     pub chat: Chat,
+    pub payments: Payments,
     pub landing: Landing,
     pub api_docs: ApiDocs,
 }
@@ -73,12 +78,24 @@ impl AppState {
     /// # Errors
     /// One line that names the variable, when the database cannot be opened or a part cannot be set up.
     pub async fn build(config: Config, leptos: LeptosOptions) -> Result<Self, String> {
+        Self::build_with(config, leptos, None).await
+    }
+
+    /// The same with who takes the money.
+    ///
+    /// # Errors
+    /// As [`AppState::build`].
+    pub async fn build_with(
+        config: Config,
+        leptos: LeptosOptions,
+        payments: Option<Arc<dyn PaymentProvider>>,
+    ) -> Result<Self, String> {
         let stores = Stores::open(&config).await.map_err(|error| format!("{}: {error}", config.database.variable()))?;
         compare_clocks(&stores.database).await;
         let providers = build_providers(&config.chat.providers)?;
         let painters = build_providers(&config.images.providers)?;
         let objects = build_storage(&config)?;
-        Ok(Self::assemble(config, leptos, stores, providers, painters, objects))
+        Ok(Self::assemble(config, leptos, stores, providers, painters, objects, payments))
     }
 
     /// Puts the server together from these parts.
@@ -90,6 +107,7 @@ impl AppState {
         chat_providers: Vec<Arc<dyn ChatProvider>>,
         image_providers: Vec<Arc<dyn ImageProvider>>,
         objects: Arc<dyn ObjectStore>,
+        payment_provider: Option<Arc<dyn PaymentProvider>>,
     ) -> Self {
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
@@ -134,6 +152,17 @@ impl AppState {
             limiter,
             shutdown: CancellationToken::new(),
         });
+        let payments = Payments::new(PaymentsParts {
+            site: site.clone(),
+            database: stores.database.clone(),
+            store: stores.payments.clone(),
+            provider: payment_provider,
+            credits: stores.credits.clone(),
+            shop: Shop::default(),
+            limiter: generation.limiter.clone(),
+            metrics: generation.metrics.clone(),
+            caught_up: AtomicBool::new(false),
+        });
         let prices = config.prices.book();
         let images = Images::new(ImagesParts {
             site: site.clone(),
@@ -174,6 +203,7 @@ impl AppState {
             generation,
             images,
             chat,
+            payments,
         }))
     }
 }
@@ -205,6 +235,12 @@ impl FromRef<AppState> for Images {
 impl FromRef<AppState> for Chat {
     fn from_ref(state: &AppState) -> Self {
         state.chat.clone()
+    }
+}
+
+impl FromRef<AppState> for Payments {
+    fn from_ref(state: &AppState) -> Self {
+        state.payments.clone()
     }
 }
 

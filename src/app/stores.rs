@@ -9,6 +9,7 @@ use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditS
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
+use crate::payments::server::store::{MongoPaymentStore, PaymentStore, SqlitePaymentStore};
 use crate::platform::db::mongo::Mongo;
 use crate::platform::db::sqlite::Sqlite;
 use crate::platform::db::{Database, DatabaseConfig, StoreResult};
@@ -24,6 +25,7 @@ pub struct Stores {
     pub chats: Arc<dyn ChatStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub images: Arc<dyn ImageStore>,
+    pub payments: Arc<dyn PaymentStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -44,6 +46,7 @@ impl Stores {
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
             images: Arc::new(MongoImageStore::new(&mongo)),
+            payments: Arc::new(MongoPaymentStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -59,6 +62,7 @@ impl Stores {
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             images: Arc::new(SqliteImageStore::new(db.clone())),
+            payments: Arc::new(SqlitePaymentStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })

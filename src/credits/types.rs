@@ -17,6 +17,14 @@ pub struct Balance {
     pub debt: Amount,
 }
 
+impl Balance {
+    /// What work can be begun with: nothing is spent before what is owed is paid.
+    #[must_use]
+    pub fn spendable(&self) -> Amount {
+        (self.available - self.debt).max(Amount::ZERO)
+    }
+}
+
 /// What an account has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -267,12 +275,56 @@ impl ReleaseReason {
     }
 }
 
+/// Why bought credits went back, or came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundReason {
+    /// The seller, or somebody at the bank, gave the money back.
+    Refunded,
+    /// They are frozen for as long as the payment is disputed.
+    Disputed,
+    /// They are back: the seller was right.
+    DisputeOver,
+    /// They are back: their money was not paid out.
+    RefundFailed,
+    /// The buyer wanted so.
+    GivenBack,
+}
+
+impl RefundReason {
+    pub const ALL: [Self; 5] = [Self::Refunded, Self::Disputed, Self::DisputeOver, Self::RefundFailed, Self::GivenBack];
+
+    /// The stored name, which programs read too.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refunded => "refunded",
+            Self::Disputed => "disputed",
+            Self::DisputeOver => "dispute_over",
+            Self::RefundFailed => "refund_failed",
+            Self::GivenBack => "given_back",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> Text {
+        match self {
+            Self::Refunded => Text::ReasonRefunded,
+            Self::Disputed => Text::ReasonDisputed,
+            Self::DisputeOver => Text::ReasonDisputeOver,
+            Self::RefundFailed => Text::ReasonRefundFailed,
+            Self::GivenBack => Text::ReasonGivenBack,
+        }
+    }
+}
+
 /// Why an entry was written, where its kind does not say it all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryReason {
     /// The credits that every new account gets.
     Welcome,
     Released(ReleaseReason),
+    Refunded(RefundReason),
     /// What somebody wrote.
     Other(String),
 }
@@ -284,6 +336,9 @@ impl EntryReason {
         let known = match kind {
             EntryKind::Grant => (name == Self::Welcome.as_str()).then_some(Self::Welcome),
             EntryKind::Release => ReleaseReason::parse(name).map(Self::Released),
+            EntryKind::Refund => {
+                RefundReason::ALL.into_iter().find(|reason| reason.as_str() == name).map(Self::Refunded)
+            }
             _ => None,
         };
         known.unwrap_or_else(|| Self::Other(name.to_owned()))
@@ -295,6 +350,7 @@ impl EntryReason {
         match self {
             Self::Welcome => "welcome",
             Self::Released(reason) => reason.as_str(),
+            Self::Refunded(reason) => reason.as_str(),
             Self::Other(text) => text.as_str(),
         }
     }
@@ -305,6 +361,7 @@ impl EntryReason {
         match self {
             Self::Welcome => t(Text::ReasonWelcome).to_owned(),
             Self::Released(reason) => t(reason.text()).to_owned(),
+            Self::Refunded(reason) => t(reason.text()).to_owned(),
             Self::Other(text) => text.clone(),
         }
     }
@@ -333,7 +390,7 @@ pub struct LedgerEntry {
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub work_id: Option<String>,
     /// A code (`welcome`; `stopped`, `failed`, `incomplete`, `interrupted`, `never_started`, `deleted`,
-    /// `undelivered`), or what somebody wrote.
+    /// `undelivered`; `refunded`, `disputed`, `dispute_over`, `refund_failed`, `given_back`), or what somebody wrote.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     /// The version of the price of a settlement.

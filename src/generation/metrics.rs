@@ -70,6 +70,11 @@ struct KindLabels {
     kind: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
 type Seconds<L> = Family<L, Histogram, fn() -> Histogram>;
 
 fn seconds() -> Histogram {
@@ -99,6 +104,7 @@ struct Counters {
     image_fallbacks: Family<ResultLabels, Counter>,
     lookups: Family<ResultLabels, Counter>,
     credit_moves: Family<KindLabels, Counter>,
+    payment_alerts: Family<ReasonLabels, Counter>,
     prices_reloads: Family<OutcomeLabels, Counter>,
     jobs: Gauge,
     lost_records: Counter<u64, AtomicU64>,
@@ -127,6 +133,7 @@ impl Default for Counters {
             image_fallbacks: Family::default(),
             lookups: Family::default(),
             credit_moves: Family::default(),
+            payment_alerts: Family::default(),
             prices_reloads: Family::default(),
             jobs: Gauge::default(),
             lost_records: Counter::default(),
@@ -180,6 +187,11 @@ impl Counters {
         registry.register("image_fallbacks", fallbacks, self.image_fallbacks.clone());
         registry.register("chat_cache_lookups", "Questions that were looked up", self.lookups.clone());
         registry.register("credit_moves", "Holds, and how they ended", self.credit_moves.clone());
+        registry.register(
+            "payment_alerts",
+            "Money that is not what was ordered: somebody should look",
+            self.payment_alerts.clone(),
+        );
         registry.register(
             "prices_reloads",
             "Times that the file of prices had changed, and whether it was taken",
@@ -271,6 +283,11 @@ impl Metrics {
     pub fn hold_ended(&self, end: HoldEnd) {
         let kind = end.entry_kind().as_str();
         self.0.credit_moves.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// Something about money is not what was ordered.
+    pub fn payment_alert(&self, reason: &'static str) {
+        self.0.payment_alerts.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     /// The file of prices had changed, and its prices hold now or are wrong.

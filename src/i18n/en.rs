@@ -326,6 +326,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::ReasonNeverStarted => "Couldn’t start",
         Text::ReasonDeleted => "Deleted",
         Text::ReasonUndelivered => "Not delivered",
+        Text::ReasonRefunded => "The payment was refunded",
+        Text::ReasonDisputed => "Frozen while the payment is disputed",
+        Text::ReasonDisputeOver => "The dispute is over",
+        Text::ReasonRefundFailed => "The refund didn’t come about",
+        Text::ReasonGivenBack => "Given back",
 
         // Account
         Text::Name => "Name",
@@ -507,6 +512,10 @@ pub const fn say(text: Text) -> &'static str {
 
         // Pages without a script
         Text::ImageInConversation => "Create an image in this conversation",
+        Text::NothingToRefund => {
+            "Nothing of this purchase can be given back: it is used up, in use, or its time is over."
+        }
+        Text::RefundRefused => "The refund didn’t come about. Your credits are back.",
         Text::SiteTitle => "Tessera",
         Text::MoreCredits => "Need more credits?",
         Text::AskTheOperator => "You can’t buy credits here yet. Ask the person who runs this site for more.",

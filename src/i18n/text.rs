@@ -301,6 +301,11 @@ pub enum Text {
     ReasonNeverStarted,
     ReasonDeleted,
     ReasonUndelivered,
+    ReasonRefunded,
+    ReasonDisputed,
+    ReasonDisputeOver,
+    ReasonRefundFailed,
+    ReasonGivenBack,
 
     // Account
     Name,
@@ -475,6 +480,8 @@ pub enum Text {
 
     // Pages without a script: what follows is not sent to the browser
     SiteTitle,
+    NothingToRefund,
+    RefundRefused,
     MoreCredits,
     AskTheOperator,
     WriteToTheOperator,

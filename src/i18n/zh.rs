@@ -310,6 +310,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::ReasonNeverStarted => "未能开始",
         Text::ReasonDeleted => "已删除",
         Text::ReasonUndelivered => "未送达",
+        Text::ReasonRefunded => "付款已退回",
+        Text::ReasonDisputed => "付款有争议，暂时冻结",
+        Text::ReasonDisputeOver => "争议已结束",
+        Text::ReasonRefundFailed => "退款未成功",
+        Text::ReasonGivenBack => "已退还",
 
         // Account
         Text::Name => "名称",
@@ -483,6 +488,8 @@ pub const fn say(text: Text) -> &'static str {
 
         // Pages without a script
         Text::ImageInConversation => "在对话中生成图片",
+        Text::NothingToRefund => "这笔购买没有可退的积分：已用完、正在使用，或已过期限。",
+        Text::RefundRefused => "退款未成功，你的积分已退回。",
         Text::SiteTitle => "Tessera",
         Text::MoreCredits => "需要更多积分？",
         Text::AskTheOperator => "这里暂时不能购买积分，请向本站管理员申请。",

@@ -101,6 +101,8 @@ ids! {
     AttachmentId;
     /// An image that was made for a user.
     ImageId;
+    /// Something that a user buys, from the order to the last refund.
+    PaymentId;
     /// One server's run at making an image: who goes on with it has another.
     RunId;
 }

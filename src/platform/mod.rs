@@ -4,6 +4,7 @@ pub mod amount;
 pub mod browser;
 pub mod error;
 pub mod image_type;
+pub mod money;
 pub mod query;
 pub mod sse;
 pub mod work_kind;

@@ -199,7 +199,7 @@ async fn replay(store: Arc<dyn CreditStore>, steps: Vec<Step>) {
                 let mut held = hold.held();
                 let before = key.and_then(|key| model.keys.get(&key).copied());
                 let left = budget.map_or(Amount::MAX, |budget| model.left(budget));
-                let available = model.account.balance.available;
+                let available = model.account.balance.spendable();
                 match (store.hold(hold).await.unwrap(), before) {
                     (HoldOutcome::Repeated(id), Some((seen, first))) => assert_eq!((seen, first), (body, id)),
                     (HoldOutcome::Mismatch, Some((seen, _))) => assert_ne!(seen, body),
@@ -351,7 +351,7 @@ impl Model {
     }
 
     fn hold(&mut self, hold: &Hold, budget: Option<usize>) {
-        assert!(self.account.balance.available >= hold.amount);
+        assert!(self.account.balance.spendable() >= hold.amount);
         self.account.hold(hold.amount);
         self.open.insert(hold.id, hold.amount);
         if let Some(budget) = budget {
@@ -369,7 +369,7 @@ impl Model {
         let more = to - before;
         let budget = self.budget_of.get(&hold.id).copied();
         let left = budget.map_or(Amount::MAX, |budget| self.left(budget));
-        let available = self.account.balance.available;
+        let available = self.account.balance.spendable();
         match outcome {
             ExtendOutcome::Extended(balance) => {
                 if more.is_positive() {

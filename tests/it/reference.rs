@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use tessera::app::router;
 use uuid::Uuid;
 
+use crate::fake_provider::FakeProvider;
 use crate::support::{PNG_URL, TestApp, User};
 use crate::tools::python;
 
@@ -40,7 +41,11 @@ impl Operation {
     }
 
     fn with_example(&self, request: RequestBuilder, ids: &Ids) -> RequestBuilder {
-        match self.example().map(|example| example.to_string().replace("{messageId}", &ids.message)) {
+        let filled = |example: &Value| {
+            let places = [("{messageId}", &ids.message), ("{orderId}", &ids.order), ("{paymentId}", &ids.payment)];
+            places.iter().fold(example.to_string(), |text, (place, id)| text.replace(place, id))
+        };
+        match self.example().map(filled) {
             Some(example) => request.header(CONTENT_TYPE, "application/json").body(example),
             None => request,
         }
@@ -91,10 +96,16 @@ struct Ids {
     key: String,
     attachment: String,
     image: String,
+    order: String,
+    payment: String,
 }
 
 impl Ids {
-    async fn of(user: &User) -> Self {
+    async fn of(user: &User, seller: &FakeProvider) -> Self {
+        let (_, bought) = user.post_json("/api/credits/purchase", &json!({"pack": "500"})).await;
+        let order = bought["data"]["orderId"].as_str().unwrap();
+        seller.approve(order);
+        user.post_json("/api/credits/capture", &json!({ "orderId": order })).await;
         let (_, chat) = user.chat("Hello").await;
         let (_, key) = user.post_json("/api/account/keys", &json!({"name": "laptop"})).await;
         let picture = json!({"message": "Look", "images": [PNG_URL]});
@@ -109,6 +120,8 @@ impl Ids {
             key: text(&key["data"]["id"]),
             attachment: text(&seen["data"]["messages"][0]["images"][0]["id"]),
             image: text(&made["data"]["id"]),
+            order: text(&bought["data"]["orderId"]),
+            payment: text(&bought["data"]["paymentId"]),
         }
     }
 
@@ -139,9 +152,9 @@ async fn answer(operation: &Operation, how: &str, request: RequestBuilder) -> Va
 
 #[tokio::test]
 async fn the_document_is_valid_and_every_answer_is_as_described() {
-    let app = TestApp::start_with(&[("FREE_CREDITS", "100")]).await;
+    let (app, seller) = TestApp::start_selling(&[("FREE_CREDITS", "100")]).await;
     let (user, visitor) = (app.user().await, app.visitor());
-    let ids = Ids::of(&user).await;
+    let ids = Ids::of(&user, &seller).await;
     let document = document(&app).await;
     let mut answers = Vec::new();
     // Whoever is not Replicate is refused, whatever is said.

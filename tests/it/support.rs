@@ -13,10 +13,12 @@ use tempfile::TempDir;
 use tessera::app::config::Config;
 use tessera::app::serve;
 use tessera::app::state::AppState;
+use tessera::payments::server::provider::PaymentProvider;
 use tessera::platform::sse::{SseEvent, SseParser};
 use uuid::Uuid;
 
 use crate::fake_openai::FakeOpenAi;
+use crate::fake_provider::FakeProvider;
 
 /// A running server.
 pub struct TestApp {
@@ -34,16 +36,30 @@ impl TestApp {
     /// With these variables besides those that every test has.
     pub async fn start_with(vars: &[(&str, &str)]) -> Self {
         let data = Arc::new(TempDir::new().unwrap());
-        Self::start_over(data, Arc::new(FakeOpenAi::start().await), vars).await
+        Self::start_over(data, Arc::new(FakeOpenAi::start().await), vars, None).await
+    }
+
+    /// With somebody who takes money.
+    pub async fn start_selling(vars: &[(&str, &str)]) -> (Self, Arc<FakeProvider>) {
+        let (data, provider) = (Arc::new(TempDir::new().unwrap()), Arc::new(FakeProvider::default()));
+        let upstream = Arc::new(FakeOpenAi::start().await);
+        (Self::start_over(data, upstream, vars, Some(provider.clone())).await, provider)
     }
 
     /// A second server with the same database.
     pub async fn start_beside(&self, vars: &[(&str, &str)]) -> Self {
-        Self::start_over(self.data.clone(), self.upstream.clone(), vars).await
+        Self::start_over(self.data.clone(), self.upstream.clone(), vars, None).await
     }
 
-    async fn start_over(data: Arc<TempDir>, upstream: Arc<FakeOpenAi>, vars: &[(&str, &str)]) -> Self {
-        let state = AppState::build(config(&data, &upstream.base_url(), vars), site_options()).await.unwrap();
+    async fn start_over(
+        data: Arc<TempDir>,
+        upstream: Arc<FakeOpenAi>,
+        vars: &[(&str, &str)],
+        seller: Option<Arc<FakeProvider>>,
+    ) -> Self {
+        let config = config(&data, &upstream.base_url(), vars);
+        let seller = seller.map(|seller| seller as Arc<dyn PaymentProvider>);
+        let state = AppState::build_with(config, site_options(), seller).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(serve::run(state.clone(), listener));

@@ -103,12 +103,15 @@ impl Lots {
         self.list.first().and_then(|lot| lot.expires_at).unwrap_or(NEVER)
     }
 
-    /// Adds a lot. What was overdrawn is taken from it first.
+    /// Adds a lot, or what comes back of one. What was overdrawn is taken from it first.
     pub fn add(&mut self, mut lot: Lot) {
         let covered = lot.left.min(self.overdrawn);
         self.overdrawn -= covered;
         lot.left -= covered;
-        if lot.left.is_positive() {
+        if let Some(known) = self.list.iter_mut().find(|known| known.id == lot.id) {
+            known.left += lot.left;
+            known.amount = known.amount.max(known.left);
+        } else if lot.left.is_positive() {
             let at = self.list.partition_point(|other| rank(other) <= rank(&lot));
             self.list.insert(at, lot);
         }
@@ -118,6 +121,19 @@ impl Lots {
     pub fn spend(&mut self, amount: Amount) -> Vec<LotShare> {
         let order = (0..self.list.len()).collect();
         self.take(amount, order)
+    }
+
+    /// What is left of a lot and not `held`: what is held is thought of as the first in the order.
+    #[must_use]
+    pub fn unspent(&self, lot: LotId, mut held: Amount) -> Amount {
+        for known in &self.list {
+            let covered = known.left.min(held);
+            held -= covered;
+            if known.id == lot {
+                return known.left - covered;
+            }
+        }
+        Amount::ZERO
     }
 
     /// Takes back what came with a lot: from it, and what it has no more from the others, the last in the order first.
@@ -242,6 +258,22 @@ impl AccountState {
         self.lots.add(lot);
     }
 
+    /// What could be taken back of a lot without anybody missing it: it is neither spent nor held, and nothing is owed.
+    #[must_use]
+    pub fn unspent(&self, lot: LotId) -> Amount {
+        self.lots.unspent(lot, self.balance.held).min(self.balance.spendable())
+    }
+
+    /// Takes back what is [unspent](Self::unspent) of a lot, at most so much.
+    pub fn take_unspent(&mut self, lot: LotId, most: Amount) -> Vec<LotShare> {
+        let amount = self.unspent(lot).min(most);
+        if !amount.is_positive() {
+            return Vec::new();
+        }
+        self.balance.available -= amount;
+        self.lots.take_back(amount, Some(lot))
+    }
+
     /// Takes credits away. Of a refund, what is not there becomes debt; else nothing is taken where there is too little, and
     /// `None` returned.
     pub fn remove(&mut self, amount: Amount, refund_of: Option<Option<LotId>>) -> Option<Vec<LotShare>> {
@@ -337,6 +369,32 @@ mod tests {
         assert_eq!((account.balance.available, account.balance.debt), (Amount::credits(2), Amount::ZERO));
         assert_eq!(left(&account.lots), [(Origin::Gift, "2".into())]);
         assert_eq!(account.remove(Amount::credits(3), None), None, "an adjustment takes no more than there is");
+    }
+
+    #[test]
+    fn only_what_is_neither_spent_nor_held_nor_owed_is_unspent() {
+        let mut account = AccountState::default();
+        let (promo, bought) = (lot(Origin::Promo, 2, None, 1), lot(Origin::Bought, 10, None, 2));
+        let id = bought.id;
+        account.add(promo);
+        account.add(bought.clone());
+        account.hold(Amount::credits(5));
+        assert_eq!(account.unspent(id), Amount::credits(7), "two of the held are thought of as promo");
+        assert_eq!(account.unspent(LotId::now_v7()), Amount::ZERO);
+        let shares = account.take_unspent(id, Amount::credits(20));
+        assert_eq!(shares, [LotShare { id, origin: Origin::Bought, amount: Amount::credits(7) }]);
+        assert!(account.take_unspent(id, Amount::credits(20)).is_empty());
+        // What comes back is of the same lot, also where it was used up.
+        account.end(Amount::credits(5), Amount::credits(5));
+        assert_eq!(left(&account.lots), []);
+        account.add(Lot { left: Amount::credits(4), amount: Amount::credits(4), ..bought.clone() });
+        account.add(Lot { left: Amount::credits(3), amount: Amount::credits(3), ..bought });
+        assert_eq!(
+            account.lots.as_slice().iter().map(|lot| (lot.id, lot.left)).collect::<Vec<_>>(),
+            [(id, Amount::credits(7))]
+        );
+        account.remove(Amount::credits(9), Some(Some(id))).unwrap();
+        assert_eq!((account.balance.debt, account.unspent(id)), (Amount::credits(2), Amount::ZERO));
     }
 
     #[derive(Debug, Clone)]

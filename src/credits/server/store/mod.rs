@@ -16,6 +16,7 @@ use crate::credits::{Balance, EntryKind, EntryReason, LedgerEntry, Origin, Page,
 use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
 use crate::platform::ids::{ApiKeyId, BudgetId, EntryId, LotId, OwnerId, UserId, WorkId};
+use uuid::Uuid;
 
 /// No lease is longer, in milliseconds.
 pub const LONGEST_LEASE: i64 = 90_000;
@@ -295,33 +296,52 @@ pub struct LotTerms {
     pub paid: Option<Paid>,
     /// In milliseconds since 1970.
     pub expires_at: Option<i64>,
-    /// Of a refund: the lot that is given back.
+    /// Of a refund that takes: the lot that is given back. Of what comes: the lot that it is, or comes back to; `None`: a new
+    /// one.
     pub lot: Option<LotId>,
+    /// Of a refund that takes: only what is neither spent nor held of its lot, at most the amount, and perhaps nothing. It
+    /// is posted all the same: the entry says how much it was.
+    pub unspent_only: bool,
+}
+
+fn posting_key(kind: PostingKind, key: &str, owner: OwnerId) -> String {
+    format!("{}:{key}:{owner}", kind.entry_kind().as_str())
 }
 
 impl NewPosting {
     /// The key as the ledger has it.
     fn entry_key(&self) -> String {
-        format!("{}:{}:{}", self.kind.entry_kind().as_str(), self.key, self.owner)
+        posting_key(self.kind, &self.key, self.owner)
     }
 
-    /// Moves the account along, by an entry with this id; the lots that the credits come to or go from. `None` where it would
-    /// take more than there is: then nothing has changed.
-    fn apply(&self, account: &mut AccountState, entry: EntryId, at: i64) -> Option<Vec<LotShare>> {
+    /// The id of its entry: that of the lot that comes with it.
+    fn entry_id(&self) -> EntryId {
+        let lot = self.terms.lot.filter(|_| self.kind == PostingKind::Purchase);
+        lot.map_or_else(EntryId::now_v7, |lot| Uuid::from(lot).into())
+    }
+
+    /// Moves the account along, by an entry with this id; how much it was, and the lots that the credits come to or go from.
+    /// `None` where it would take more than there is: then nothing has changed.
+    fn apply(&self, account: &mut AccountState, entry: EntryId, at: i64) -> Option<(Amount, Vec<LotShare>)> {
         if self.amount.is_negative() {
+            if let (PostingKind::Refund, Some(lot), true) = (self.kind, self.terms.lot, self.terms.unspent_only) {
+                let shares = account.take_unspent(lot, -self.amount);
+                return Some((-shares.iter().map(|share| share.amount).sum::<Amount>(), shares));
+            }
             let refund_of = (self.kind == PostingKind::Refund).then_some(self.terms.lot);
-            return account.remove(-self.amount, refund_of);
+            return Some((self.amount, account.remove(-self.amount, refund_of)?));
         }
-        let LotTerms { origin, paid, expires_at, .. } = self.terms.clone();
+        let LotTerms { origin, paid, expires_at, lot, .. } = self.terms.clone();
         let origin = origin.unwrap_or(match self.kind {
             PostingKind::Grant => Origin::Gift,
             PostingKind::Purchase | PostingKind::Refund => Origin::Bought,
             PostingKind::Adjust => Origin::Goodwill,
         });
-        let lot = Lot { id: entry.into(), origin, amount: self.amount, left: self.amount, paid, expires_at, at };
+        let id = lot.unwrap_or_else(|| entry.into());
+        let lot = Lot { id, origin, amount: self.amount, left: self.amount, paid, expires_at, at };
         let share = lot.share();
         account.add(lot);
-        Some(vec![share])
+        Some((self.amount, vec![share]))
     }
 }
 
@@ -447,6 +467,9 @@ pub trait CreditStore: Send + Sync {
 
     /// Moves credits without a hold, once per key.
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome>;
+
+    /// The entry of a posting with this key; `None`: there is none (yet).
+    async fn find_posting(&self, owner: OwnerId, kind: PostingKind, key: &str) -> StoreResult<Option<LedgerEntry>>;
 
     /// Ends the lots that expired by `now`, of at most so many accounts, and forgets counts that nobody asks for any more.
     /// Returns of how many accounts. Whatever reads or moves an account does so for that one.

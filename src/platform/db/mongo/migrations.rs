@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 11;
+const SCHEMA: i64 = 12;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -174,6 +174,18 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             let indexes = [
                 ("accounts", doc! { "nextExpiry": 1 }, partial(doc! { "nextExpiry": { "$lt": i64::MAX } })),
                 ("accounts", doc! { "forgetAt": 1 }, partial(doc! { "forgetAt": { "$exists": true } })),
+            ];
+            make_indexes(mongo, indexes).await
+        }
+        12 => {
+            let indexes = [
+                ("payments", doc! { "user": 1, "_id": -1 }, plain()),
+                ("payments", doc! { "orderId": 1 }, unique_if_set("orderId")),
+                // Money that came is of one payment.
+                ("payments", doc! { "captureId": 1 }, unique_if_set("captureId")),
+                ("payments", doc! { "user": 1, "onceKey": 1 }, unique_if_set("onceKey")),
+                ("payments", doc! { "_id": 1, "lookAt": 1 }, partial(doc! { "lookAt": { "$exists": true } })),
+                ("paymentEvents", doc! { "heardAt": 1 }, plain()),
             ];
             make_indexes(mongo, indexes).await
         }

@@ -35,7 +35,7 @@ impl From<Refusal> for ExtendOutcome {
 impl Account {
     /// How much of `amount` can be put aside: `least` or more of it.
     pub(super) fn afford(&self, amount: Amount, least: Amount, limits: &[SpendLimit]) -> Result<Amount, Refusal> {
-        let available = self.balance().available;
+        let available = self.balance().spendable();
         let left_by = |limit: &SpendLimit| {
             let spent = self.spending.get(&limit.counter).copied().map_or(Amount::ZERO, Amount::from_micros);
             limit.most.map(|most| ((most - spent).max(Amount::ZERO), limit.budget))
@@ -55,9 +55,13 @@ pub(super) fn is_hopeless(amount: Amount, limits: &[SpendLimit]) -> bool {
     limits.iter().any(|limit| limit.most.is_some_and(|most| most < amount))
 }
 
-/// What an account must be like for so much more to be put aside. No limit may be [hopeless](is_hopeless).
-pub(super) fn guard_of(amount: Amount, limits: &[SpendLimit], now: i64) -> Document {
-    let mut guard = doc! { "balance.available": { "$gte": amount.micros() }, "nextExpiry": { "$gt": now } };
+/// What an account that owes so much must be like for so much more to be put aside. No limit may be [hopeless](is_hopeless).
+pub(super) fn guard_of(amount: Amount, debt: Amount, limits: &[SpendLimit], now: i64) -> Document {
+    let mut guard = doc! {
+        "balance.available": { "$gte": (amount + debt).micros() },
+        "balance.debt": debt.micros(),
+        "nextExpiry": { "$gt": now },
+    };
     for limit in limits {
         if let Some(most) = limit.most {
             // Of what was never counted there is no field, which is not greater than 0 either.

@@ -24,7 +24,7 @@ impl MongoCreditStore {
         let limits = hold.all_limits();
         // The balance and the limits are looked at by the update itself.
         let mut next = if hold.idempotency.is_none() && !is_hopeless(hold.amount, &limits) {
-            Ok((hold.amount, guard_of(hold.amount, &limits, self.mongo.now())))
+            Ok((hold.amount, guard_of(hold.amount, Amount::ZERO, &limits, self.mongo.now())))
         } else {
             self.look_before_hold(&hold, &limits).await?
         };
@@ -103,7 +103,7 @@ impl MongoCreditStore {
         }
         Ok(match account.afford(hold.amount, hold.least.min(hold.amount), limits) {
             Ok(amount) => {
-                let mut guard = guard_of(amount, limits, self.mongo.now());
+                let mut guard = guard_of(amount, account.balance().debt, limits, self.mongo.now());
                 guard.extend(seen);
                 Ok((amount, guard))
             }
@@ -112,19 +112,19 @@ impl MongoCreditStore {
     }
 
     pub(super) async fn extend(&self, hold: &Hold, to: Amount) -> StoreResult<ExtendOutcome> {
-        let mut open = Known::of(hold);
+        let (mut open, mut debt) = (Known::of(hold), Amount::ZERO);
         let (limits, to) = (hold.all_limits(), to.min(hold.ceiling));
         for _ in 0..TRIES {
             let more = to - open.amount;
             if more.is_positive() && !is_hopeless(more, &limits) {
-                let change = self.extension(hold, &open, more, &limits)?;
+                let change = self.extension(hold, &open, (more, debt), &limits)?;
                 if let Some(after) = self.update(hold.owner, change).await? {
                     return Ok(ExtendOutcome::Extended(after.balance()));
                 }
             }
             let Some(account) = self.find_live(hold.owner).await? else { return Ok(ExtendOutcome::Ended) };
             let Some(found) = account.find_open(hold.id) else { return Ok(ExtendOutcome::Ended) };
-            open = Known::from(found);
+            (open, debt) = (Known::from(found), account.balance().debt);
             if open.amount >= to {
                 return Ok(ExtendOutcome::Extended(account.balance()));
             }
@@ -136,11 +136,18 @@ impl MongoCreditStore {
         Err(busy(hold.owner))
     }
 
-    fn extension(&self, hold: &Hold, open: &Known, more: Amount, limits: &[SpendLimit]) -> StoreResult<Change> {
+    /// More for a hold of an account that owes so much.
+    fn extension(
+        &self,
+        hold: &Hold,
+        open: &Known,
+        (more, debt): (Amount, Amount),
+        limits: &[SpendLimit],
+    ) -> StoreResult<Change> {
         let (at, key) = (self.mongo.now(), extension_key(hold.id, open.amount + more));
         let mut entry = Entry::new(EntryKind::Extend, Amount::ZERO, more, key, &hold.request_id, at);
         entry.work = Some(hold.kind.as_str().to_owned());
-        let mut guard = guard_of(more, limits, at);
+        let mut guard = guard_of(more, debt, limits, at);
         guard.insert("open", open.guard(hold));
         let mut sums = put_aside(more, open.all_counters());
         sums.insert("open.$.amount", more.micros());

@@ -42,7 +42,7 @@ use self::lots::{FirstLots, StoredLot, StoredShare, moved_to, unchanged};
 use self::published::PublishedWork;
 use super::{
     AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, LotTerms,
-    NewHold, NewPosting, PostingOutcome, StaleHold, WorkKind,
+    NewHold, NewPosting, PostingKind, PostingOutcome, StaleHold, WorkKind, posting_key,
 };
 use crate::credits::server::budgets::BudgetPlan;
 use crate::credits::server::lots::AccountState;
@@ -204,9 +204,11 @@ impl CreditStore for MongoCreditStore {
                 &posting.request_id,
                 at,
             );
-            let Some(shares) = posting.apply(&mut state, from_bson(entry.id), at) else {
+            entry.id = to_bson(posting.entry_id());
+            let Some((amount, shares)) = posting.apply(&mut state, from_bson(entry.id), at) else {
                 return Ok(PostingOutcome::Insufficient { available: before.available });
             };
+            entry.amount = amount;
             entry.debt_change = state.balance.debt - before.debt;
             entry.reason.clone_from(&posting.reason);
             entry.lots = shares.into_iter().map(StoredShare::from).collect();
@@ -226,6 +228,12 @@ impl CreditStore for MongoCreditStore {
             }
         }
         Err(busy(posting.owner))
+    }
+
+    async fn find_posting(&self, owner: OwnerId, kind: PostingKind, key: &str) -> StoreResult<Option<LedgerEntry>> {
+        let Some(account) = self.find_account(owner).await? else { return Ok(None) };
+        let posted = self.find_entry(&account, posting_key(kind, key, owner)).await?;
+        posted.map(|filed| filed.entry.to_ledger_entry(filed.available)).transpose()
     }
 
     async fn expire_lots(&self, now: i64, limit: usize) -> StoreResult<usize> {

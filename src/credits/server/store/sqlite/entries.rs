@@ -168,11 +168,12 @@ pub(super) fn post_once(
         return Ok(PostingOutcome::Repeated(account.balance));
     }
     let mut entry = Entry::new(new.owner, new.kind.entry_kind(), key, &new.request_id, now);
+    entry.id = new.entry_id();
     let available = account.balance.available;
-    let Some(lots) = new.apply(&mut account, entry.id, now) else {
+    let Some((amount, lots)) = new.apply(&mut account, entry.id, now) else {
         return Ok(PostingOutcome::Insufficient { available });
     };
-    (entry.amount, entry.reason, entry.lots) = (new.amount, new.reason.as_deref(), lots);
+    (entry.amount, entry.reason, entry.lots) = (amount, new.reason.as_deref(), lots);
     save_account(connection, new.owner, &account)?;
     append(connection, &entry, account.balance)?;
     Ok(PostingOutcome::Posted(account.balance))

@@ -107,7 +107,7 @@ pub(super) fn hold(
     };
     let mut account = open_account(connection, hold.owner, free_credits, &hold.request_id, now)?;
     let limits = hold.all_limits();
-    let available = account.balance.available;
+    let available = account.balance.spendable();
     if available < hold.least {
         return Ok(HoldOutcome::Insufficient { available });
     }
@@ -167,7 +167,7 @@ pub(super) fn extend_hold(connection: &Connection, hold: &Hold, to: Amount, now:
     if before >= to {
         return Ok(ExtendOutcome::Extended(account.balance));
     }
-    let (more, available) = (to - before, account.balance.available);
+    let (more, available) = (to - before, account.balance.spendable());
     if available < more {
         return Ok(ExtendOutcome::Insufficient { available });
     }

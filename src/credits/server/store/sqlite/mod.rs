@@ -16,7 +16,7 @@ use self::entries::{ENTRY, find_account, find_entry, from_json, open_account, po
 use self::holds::{HOLD, end_hold, extend_hold, find_key, hold, is_open, mark_published, open_holds, read_hold};
 use super::{
     AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold,
-    NewPosting, PostingOutcome, StaleHold, WorkKind,
+    NewPosting, PostingKind, PostingOutcome, StaleHold, WorkKind, posting_key,
 };
 use crate::credits::server::budgets::BudgetPlan;
 use crate::credits::server::lots::AccountState;
@@ -136,6 +136,11 @@ impl CreditStore for SqliteCreditStore {
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome> {
         let (free_credits, now) = (self.free_credits, self.db.now());
         self.db.write(Durability::Durable, move |connection| post_once(connection, &posting, free_credits, now)).await
+    }
+
+    async fn find_posting(&self, owner: OwnerId, kind: PostingKind, key: &str) -> StoreResult<Option<LedgerEntry>> {
+        let key = posting_key(kind, key, owner);
+        self.db.read(move |connection| find_entry(connection, owner, &key)).await
     }
 
     async fn expire_lots(&self, now: i64, limit: usize) -> StoreResult<usize> {

@@ -1,0 +1,273 @@
+//! What is known of a payment's money, and what the ledger has to be told of it: pure, and the same in whatever order it was heard.
+//!
+//! Facts only grow: a refund has its id, a dispute only gets later, and what went back in all only gets more. From them follows
+//! how many credits should be out of the ledger ([`Books::plan`]). One step at a time leads there: it is written down before it
+//! is done, under a number that is its key in the ledger, so whoever finds it may do it again.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::provider::DisputeState;
+use crate::platform::amount::{Amount, micros};
+use crate::platform::money::share;
+
+/// Everything that decides what is booked of a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Books {
+    /// Whether the money has come.
+    pub paid: bool,
+    /// Whether the credits are in the ledger.
+    pub credited: bool,
+    /// Credits that are out of the ledger because their money went back.
+    #[serde(with = "micros")]
+    pub returned: Amount,
+    /// Credits that are out of the ledger while somebody disputes the payment.
+    #[serde(with = "micros")]
+    pub frozen: Amount,
+    /// Steps so far.
+    pub steps: u32,
+    /// The one that is to be done, or was and is not known to be.
+    pub step: Option<Step>,
+    /// What went back, by the provider's ids.
+    pub refunds: BTreeMap<String, RefundFact>,
+    /// The most that the provider has said went back in all, in the smallest unit.
+    pub told: i64,
+    pub disputes: BTreeMap<String, DisputeFact>,
+    /// What the buyer asked to give back.
+    pub requests: Vec<Request>,
+}
+
+/// Money that went back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundFact {
+    /// In the smallest unit.
+    pub minor: i64,
+    /// Neither the seller nor the buyer's wish here made it so.
+    pub reversed: bool,
+    /// When it was heard of, in milliseconds since 1970.
+    pub at: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeFact {
+    pub state: DisputeState,
+    /// Whether what there was left has been frozen for it.
+    pub frozen: bool,
+}
+
+/// Credits that their buyer gives back for money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// How many came before it.
+    pub number: u32,
+    /// Most that is given back: what the buyer saw.
+    #[serde(with = "micros")]
+    pub most: Amount,
+    /// What was taken from the ledger for it.
+    #[serde(with = "micros")]
+    pub credits: Amount,
+    /// What is paid for them, in the smallest unit.
+    pub minor: i64,
+    pub state: RequestState,
+    /// The provider's.
+    pub refund_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestState {
+    /// Its credits are to be taken.
+    Wanted,
+    /// They are taken, and the provider is asked until it says what became of it.
+    Asking,
+    Done,
+    /// The provider refused for good, or nothing was left: the credits are given back.
+    Refused,
+}
+
+/// One move of credits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub number: u32,
+    pub what: StepKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StepKind {
+    /// What was bought comes.
+    Credit,
+    /// So much is taken back; what is spent is owed.
+    Take(#[serde(with = "micros")] Amount),
+    /// What is left is taken, at most so much.
+    Freeze(#[serde(with = "micros")] Amount),
+    /// What was frozen comes back.
+    Thaw(#[serde(with = "micros")] Amount),
+    /// What was taken for a refund that did not come about comes back.
+    GiveBack(#[serde(with = "micros")] Amount),
+    /// What is left is taken for a request, at most so much.
+    Withdraw {
+        request: u32,
+        #[serde(with = "micros")]
+        most: Amount,
+    },
+}
+
+impl Books {
+    /// Notes that money went back; whether that was news.
+    pub fn refund(&mut self, id: &str, fact: RefundFact) -> bool {
+        if self.refunds.contains_key(id) || fact.minor <= 0 {
+            return false;
+        }
+        self.refunds.insert(id.to_owned(), fact);
+        true
+    }
+
+    /// Notes how far a dispute is; whether that was news.
+    pub fn dispute(&mut self, id: &str, state: DisputeState) -> bool {
+        let known = self.disputes.get_mut(id);
+        match known {
+            Some(known) if known.state >= state => false,
+            Some(known) => {
+                known.state = state;
+                true
+            }
+            None => {
+                self.disputes.insert(id.to_owned(), DisputeFact { state, frozen: false });
+                true
+            }
+        }
+    }
+
+    /// Whether somebody disputes it now.
+    #[must_use]
+    pub fn is_disputed(&self) -> bool {
+        self.disputes.values().any(|dispute| dispute.state == DisputeState::Opened)
+    }
+
+    /// The request whose end is not known yet.
+    #[must_use]
+    pub fn open_request(&self) -> Option<&Request> {
+        self.requests.iter().find(|request| matches!(request.state, RequestState::Wanted | RequestState::Asking))
+    }
+
+    /// Those for which credits are out of the ledger.
+    fn granted(&self) -> impl Iterator<Item = &Request> {
+        self.requests.iter().filter(|request| matches!(request.state, RequestState::Asking | RequestState::Done))
+    }
+
+    /// What went back for other reasons than a request here, in the smallest unit.
+    fn elsewhere(&self, price: i64) -> i64 {
+        let mut unknown: Vec<_> = self.granted().filter(|request| request.refund_id.is_none()).collect();
+        let mut sum = 0_i64;
+        for (id, fact) in &self.refunds {
+            if self.granted().any(|request| request.refund_id.as_ref() == Some(id)) {
+                continue;
+            }
+            // The provider's own report may be faster than its answer: one of the same amount is taken for it until then.
+            match unknown.iter().position(|request| request.minor == fact.minor) {
+                Some(at) => drop(unknown.swap_remove(at)),
+                None => sum = sum.saturating_add(fact.minor),
+            }
+        }
+        let asked: i64 = self.granted().map(|request| request.minor).sum();
+        let lost = self.disputes.values().any(|dispute| dispute.state == DisputeState::Lost);
+        let told = self.told.max(if lost { price } else { 0 });
+        sum.max(told - asked).clamp(0, price)
+    }
+
+    /// What went back in all, or is about to, in the smallest unit.
+    #[must_use]
+    pub fn money_back(&self, price: i64) -> i64 {
+        let asked: i64 = self.granted().map(|request| request.minor).sum();
+        asked.saturating_add(self.elsewhere(price)).min(price)
+    }
+
+    /// How many credits should be out of the ledger for it.
+    #[must_use]
+    pub fn due(&self, credits: Amount, price: i64) -> Amount {
+        if self.money_back(price) >= price {
+            return credits;
+        }
+        let given: Amount = self.granted().map(|request| request.credits).sum();
+        let rest = Amount::from_micros(share(credits.micros(), self.elsewhere(price), price));
+        (given + rest).min(credits)
+    }
+
+    /// Plans the next step, if one is needed; whether anything changed.
+    pub fn plan(&mut self, credits: Amount, price: i64) -> bool {
+        if !self.paid || self.step.is_some() {
+            return false;
+        }
+        let due = self.due(credits, price);
+        let turned = self.frozen.min(due - self.returned).max(Amount::ZERO);
+        self.frozen -= turned;
+        self.returned += turned;
+        let Some(what) = self.next(credits, due) else { return turned.is_positive() };
+        self.steps += 1;
+        self.step = Some(Step { number: self.steps, what });
+        true
+    }
+
+    fn next(&self, credits: Amount, due: Amount) -> Option<StepKind> {
+        let out = self.returned + self.frozen;
+        let is_new = |dispute: &DisputeFact| dispute.state == DisputeState::Opened && !dispute.frozen;
+        if !self.credited {
+            return Some(StepKind::Credit);
+        }
+        if self.returned < due {
+            return Some(StepKind::Take(due - self.returned));
+        }
+        if self.returned > due {
+            return Some(StepKind::GiveBack(self.returned - due));
+        }
+        if out < credits && self.disputes.values().any(is_new) {
+            return Some(StepKind::Freeze(credits - out));
+        }
+        if self.frozen.is_positive() && !self.is_disputed() {
+            return Some(StepKind::Thaw(self.frozen));
+        }
+        let wanted = self.requests.iter().find(|request| request.state == RequestState::Wanted)?;
+        let most = if self.is_disputed() { Amount::ZERO } else { wanted.most.min(credits - out) };
+        Some(StepKind::Withdraw { request: wanted.number, most })
+    }
+
+    /// The step that was planned is done, and has moved so much.
+    pub fn done(&mut self, moved: Amount, credits: Amount, price: i64) {
+        let Some(step) = self.step.take() else { return };
+        match step.what {
+            StepKind::Credit => self.credited = true,
+            StepKind::Take(_) => self.returned += moved,
+            StepKind::GiveBack(_) => self.returned -= moved,
+            StepKind::Thaw(_) => self.frozen -= moved,
+            StepKind::Freeze(_) => {
+                self.frozen += moved;
+                for dispute in self.disputes.values_mut() {
+                    dispute.frozen = true;
+                }
+            }
+            StepKind::Withdraw { request, .. } => {
+                let left = price - self.money_back(price);
+                let out = self.returned + self.frozen;
+                self.returned += moved;
+                let Some(request) = self.requests.iter_mut().find(|known| known.number == request) else { return };
+                // All that there still is brings all that is left of the price, whatever was rounded before.
+                let all = out + moved >= credits;
+                let minor = if all { left } else { share(price, moved.micros(), credits.micros()).min(left) };
+                request.credits = moved;
+                request.minor = minor;
+                request.state =
+                    if moved.is_positive() && minor > 0 { RequestState::Asking } else { RequestState::Refused };
+            }
+        }
+    }
+
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.step.is_none() && self.open_request().is_none()
+    }
+}

@@ -1,0 +1,67 @@
+//! Payments on the server: who takes the money, what was bought, and what is booked of it.
+
+pub mod api;
+mod books;
+mod events;
+mod payment;
+pub mod provider;
+mod reconcile;
+mod refunds;
+mod service;
+mod settle;
+pub mod shop;
+pub mod store;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use self::books::{Books, RefundFact, RequestState};
+pub use self::payment::Payment;
+use self::provider::PaymentProvider;
+pub use self::reconcile::RECONCILE_EVERY;
+pub use self::refunds::{RefundPreview, Refunded};
+pub use self::service::{Bought, Progress};
+use self::shop::Shop;
+use self::store::PaymentStore;
+use crate::credits::server::store::CreditStore;
+use crate::generation::Metrics;
+use crate::platform::db::Database;
+use crate::platform::limits::RateLimiter;
+use crate::platform::site::Site;
+
+/// Payments, from the order to the last refund. Cheap to clone.
+#[derive(Clone)]
+pub struct Payments(Arc<PaymentsParts>);
+
+/// What [`Payments`] is made of.
+pub struct PaymentsParts {
+    pub site: Site,
+    /// Whose clock is everybody's.
+    pub database: Database,
+    pub store: Arc<dyn PaymentStore>,
+    /// `None`: nothing can be bought here.
+    pub provider: Option<Arc<dyn PaymentProvider>>,
+    pub credits: Arc<dyn CreditStore>,
+    pub shop: Shop,
+    pub limiter: Arc<dyn RateLimiter>,
+    /// Told what somebody should look at.
+    pub metrics: Metrics,
+    /// Whether what was left over from before this start has been looked at.
+    pub caught_up: AtomicBool,
+}
+
+impl Payments {
+    #[must_use]
+    pub fn new(parts: PaymentsParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Payments {
+    type Target = PaymentsParts;
+
+    fn deref(&self) -> &PaymentsParts {
+        &self.0
+    }
+}
