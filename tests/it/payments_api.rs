@@ -1,6 +1,8 @@
 //! Buying over HTTP.
 
 use serde_json::json;
+use tessera::credits::server::store::HoldId;
+use tessera::platform::error::AppError;
 
 use crate::support::{TestApp, answer};
 
@@ -54,4 +56,35 @@ async fn without_a_provider_nothing_is_sold() {
     let user = app.user().await;
     let (status, refused) = user.post_json("/api/credits/purchase", &json!({"pack": "500"})).await;
     assert_eq!((status, &refused["code"]), (503, &json!("unavailable")));
+}
+
+#[tokio::test]
+async fn goodwill_gives_the_price_of_a_reply_back_once() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let (_, reply) = user.chat("Hello").await;
+    assert_eq!(user.credits().await["available"], 9);
+    let id = reply["data"]["messageId"].as_str().unwrap().parse().unwrap();
+    let (_, profile) = user.get_json("/api/auth/me").await;
+    let owner = profile["data"]["id"].as_str().unwrap().parse().unwrap();
+    let presses: Vec<_> = (0..10)
+        .map(|_| {
+            let credits = app.state.credits.clone();
+            tokio::spawn(
+                async move { credits.give_goodwill(HoldId { id, owner }, "It was no answer").await.unwrap().0 },
+            )
+        })
+        .collect();
+    let mut given = 0;
+    for press in presses {
+        given += u32::from(press.await.unwrap());
+    }
+    assert_eq!((given, &user.credits().await["available"]), (1, &json!(10)));
+    let (_, ledger) = user.get_json("/api/credits/ledger").await;
+    let entry = &ledger["data"]["items"][0];
+    assert_eq!((&entry["kind"], &entry["reason"]), (&json!("grant"), &json!("It was no answer")));
+    assert_eq!(entry["lots"][0]["origin"], "goodwill");
+    let unknown = HoldId { id: tessera::platform::ids::WorkId::now_v7(), owner };
+    assert_eq!(app.state.credits.give_goodwill(unknown, "x").await.unwrap_err(), AppError::NotFound);
+    app.assert_books_balance().await;
 }

@@ -2,8 +2,10 @@
 
 use super::lots::Lot;
 use super::lots_view::lots_html;
+use super::store::{HoldId, LotTerms, NewPosting, PostingKind, PostingOutcome};
 use super::{Credits, WorkName};
-use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, LotShare, Page};
+use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, LotShare, Origin, Page};
+use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
@@ -33,6 +35,26 @@ impl Credits {
             .ledger(user.into(), cursor, limit)
             .await?
             .ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
+    }
+
+    /// Gives what some work was charged back to who paid for it, once, for a reason that they read. Whether this did so, and how much
+    /// it is.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] where nothing was charged for it.
+    pub async fn give_goodwill(&self, work: HoldId, reason: &str) -> AppResult<(bool, Amount)> {
+        let charged = self.store.find_settlement(work).await?.map(|entry| -entry.amount);
+        let amount = charged.filter(|amount| amount.is_positive()).ok_or(AppError::NotFound)?;
+        let posting = NewPosting {
+            owner: work.owner,
+            kind: PostingKind::Grant,
+            amount,
+            key: format!("goodwill:{}", work.id),
+            request_id: current_request_id(),
+            reason: Some(reason.to_owned()),
+            terms: LotTerms { origin: Some(Origin::Goodwill), ..LotTerms::default() },
+        };
+        Ok((matches!(self.store.post(posting).await?, PostingOutcome::Posted(_)), amount))
     }
 
     /// Everything the dashboard shows.

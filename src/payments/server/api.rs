@@ -117,7 +117,7 @@ enum CaptureProgress {
 /// Takes the money, once, if the buyer has agreed. It may be repeated.
 #[utoipa::path(post, path = "/api/credits/capture", operation_id = "complete_order", tag = "Credits",
     request_body(content = CaptureRequest, example = json!({"orderId": "{orderId}"})),
-    responses((status = 200, description = "How far the purchase is.", body = Envelope<CaptureAnswer>), Refusal::<404>))]
+    responses((status = 200, description = "How far the purchase is.", body = Envelope<CaptureAnswer>), Refusal::<404>, Refusal::<429>))]
 async fn capture(
     State(payments): State<Payments>,
     caller: Caller,
@@ -183,7 +183,7 @@ enum RefundProgress {
     security(("session" = [])),
     request_body(content = RefundRequest, example = json!({"paymentId": "{paymentId}", "preview": true})),
     responses((status = 200, description = "What is given back.", body = Envelope<RefundAnswer>),
-        Refusal::<403>, Refusal::<404>, Refusal::<409>))]
+        Refusal::<403>, Refusal::<404>, Refusal::<409>, Refusal::<429>))]
 async fn refund(
     State(payments): State<Payments>,
     Person(caller): Person,

@@ -148,6 +148,12 @@ impl Books {
         self.disputes.values().any(|dispute| dispute.state == DisputeState::Opened)
     }
 
+    /// Has what is left frozen once more, for as long as somebody disputes it; whether anything changed.
+    pub fn freeze_again(&mut self) -> bool {
+        let open = self.disputes.values_mut().find(|dispute| dispute.state == DisputeState::Opened);
+        open.is_some_and(|dispute| std::mem::replace(&mut dispute.frozen, false))
+    }
+
     /// The request whose end is not known yet.
     #[must_use]
     pub fn open_request(&self) -> Option<&Request> {
@@ -263,6 +269,12 @@ impl Books {
                     if moved.is_positive() && minor > 0 { RequestState::Asking } else { RequestState::Refused };
             }
         }
+    }
+
+    /// Whether more of so many credits may be there to freeze later.
+    #[must_use]
+    pub fn is_frozen_in_part(&self, credits: Amount) -> bool {
+        self.is_disputed() && self.returned + self.frozen < credits
     }
 
     /// Whether nothing is left to do.

@@ -138,7 +138,10 @@ impl Payment {
         self.look_at = match self.state {
             PaymentState::Created | PaymentState::Pending | PaymentState::Captured => Some(next),
             PaymentState::Declined => (age < GIVEN_UP).then_some(next),
-            PaymentState::Credited => (!self.books.is_settled()).then_some(now + SOON),
+            PaymentState::Credited => {
+                let is_done = self.books.is_settled() && !self.books.is_frozen_in_part(self.credits);
+                (!is_done).then_some(now + SOON)
+            }
             PaymentState::Abandoned | PaymentState::Rejected => None,
         };
     }

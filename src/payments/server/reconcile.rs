@@ -3,15 +3,21 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
+
 use super::Payments;
 use crate::payments::PaymentState;
-use crate::platform::error::AppResult;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::PaymentId;
 
 /// How often.
 pub const RECONCILE_EVERY: Duration = Duration::from_mins(5);
-/// Payments that are listed at a time.
+/// Payments that are listed at a time, and looked at at once.
 const AT_A_TIME: usize = 100;
+const AT_ONCE: usize = 8;
+/// After so many failures in a row the provider is taken to be away.
+const GIVE_UP: u32 = 16;
 /// How long an `Idempotency-Key` is remembered, and an event that was heard, in milliseconds.
 const KEYS_LIVE: i64 = 24 * 60 * 60 * 1000;
 const EVENTS_LIVE: i64 = 60 * KEYS_LIVE;
@@ -28,34 +34,61 @@ impl Payments {
             return Ok(());
         }
         let until = if self.caught_up.load(Ordering::SeqCst) { now } else { i64::MAX };
-        let (mut after, mut failed) = (PaymentId::min(), 0_u32);
+        let (mut after, mut all_well) = (PaymentId::min(), true);
         loop {
             let due = self.store.due(until, after, AT_A_TIME).await?;
             let Some(last) = due.last() else { break };
             after = *last;
-            for id in due {
-                if let Err(error) = self.look_again(id).await {
-                    tracing::warn!(payment = %id, %error, "a payment will be looked at again");
-                    failed += 1;
+            let looks = due.into_iter().map(|id| {
+                let payments = self.clone();
+                async move { payments.look_at(id).await }
+            });
+            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+            let mut failed_in_a_row = 0;
+            while let Some(is_well) = looks.next().await {
+                all_well &= is_well;
+                failed_in_a_row = if is_well { 0 } else { failed_in_a_row + 1 };
+                // The provider is away: each question would only wait for its turn to fail.
+                if failed_in_a_row >= GIVE_UP {
+                    return Err(AppError::Unavailable);
                 }
             }
         }
-        // What could not be looked at is due at the next time anyway.
-        self.caught_up.store(true, Ordering::SeqCst);
-        if failed > 0 {
-            tracing::warn!(failed, "payments that could not be looked at");
+        if all_well {
+            self.caught_up.store(true, Ordering::SeqCst);
         }
         Ok(())
+    }
+
+    /// Whether it could be looked at.
+    async fn look_at(&self, id: PaymentId) -> bool {
+        let looked = self.look_again(id).await;
+        if let Err(error) = &looked {
+            tracing::warn!(payment = %id, %error, "a payment will be looked at again");
+        }
+        looked.is_ok()
     }
 
     async fn look_again(&self, id: PaymentId) -> AppResult<()> {
         let is_booked = self.store.find(id).await?.is_none_or(|payment| payment.state == PaymentState::Credited);
         if is_booked {
+            self.freeze_again(id).await?;
             self.converge(id).await?;
         } else {
             self.look(id).await?;
         }
         self.looked_at(id).await?;
+        Ok(())
+    }
+
+    /// What was held when a dispute began may have come back since.
+    async fn freeze_again(&self, id: PaymentId) -> AppResult<()> {
+        let Some(payment) = self.store.find(id).await? else { return Ok(()) };
+        let (true, Some(lot)) = (payment.books.is_disputed(), payment.lot) else { return Ok(()) };
+        let account = self.credits.account(payment.owner, &current_request_id()).await?;
+        if account.unspent(lot).is_positive() {
+            self.change(id, |payment| payment.books.freeze_again()).await?;
+        }
         Ok(())
     }
 }

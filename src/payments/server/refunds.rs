@@ -10,6 +10,7 @@ use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{PaymentId, UserId};
+use crate::platform::limits::Limit;
 use crate::platform::money::Money;
 
 /// What could be given back of a payment now.
@@ -42,16 +43,17 @@ impl Payments {
     /// [`AppError::NotFound`] for a payment that is none of the user's, [`AppError::Conflict`] where nothing can be given back.
     pub async fn preview_refund(&self, user: UserId, id: PaymentId) -> AppResult<RefundPreview> {
         let payment = self.own(user, id).await?;
-        self.preview(&payment).await
+        self.preview(&payment, self.shop.now().refund_days).await
     }
 
     async fn own(&self, user: UserId, id: PaymentId) -> AppResult<Payment> {
         self.store.find(id).await?.filter(|payment| payment.user == user).ok_or(AppError::NotFound)
     }
 
-    async fn preview(&self, payment: &Payment) -> AppResult<RefundPreview> {
+    /// `days`: how long after the purchase.
+    async fn preview(&self, payment: &Payment, days: u32) -> AppResult<RefundPreview> {
         let nothing = || AppError::Conflict(t(Text::NothingToRefund).to_owned());
-        let until = payment.refundable_until(self.shop.now().refund_days, self.database.now()).ok_or_else(nothing)?;
+        let until = payment.refundable_until(days, self.database.now()).ok_or_else(nothing)?;
         let (Some(lot), Some(bought_at)) = (payment.lot, payment.credited_at) else { return Err(nothing()) };
         let account = self.credits.account(payment.owner, &current_request_id()).await?;
         let books = &payment.books;
@@ -70,13 +72,28 @@ impl Payments {
     /// Gives back what a user has not used of a payment. While one is on its way, asking again is asking after it.
     ///
     /// # Errors
-    /// As [`Payments::preview_refund`]; [`AppError::Unavailable`] where nothing is known yet: it goes on by itself.
+    /// As [`Payments::preview_refund`]; [`AppError::RateLimited`]; [`AppError::Unavailable`] where nothing is known yet: it goes on by itself.
     pub async fn refund(&self, user: UserId, id: PaymentId) -> AppResult<Refunded> {
-        self.provider()?;
         let payment = self.own(user, id).await?;
+        self.limiter.check(Limit::Spend, &user.to_string()).await?;
+        self.give_back(payment, self.shop.now().refund_days).await
+    }
+
+    /// Gives back what its buyer has not used of a payment, however old it is: for whoever runs this.
+    ///
+    /// # Errors
+    /// As [`Payments::refund`].
+    pub async fn refund_for_buyer(&self, id: PaymentId) -> AppResult<Refunded> {
+        let payment = self.store.find(id).await?.ok_or(AppError::NotFound)?;
+        self.give_back(payment, u32::MAX).await
+    }
+
+    async fn give_back(&self, payment: Payment, days: u32) -> AppResult<Refunded> {
+        self.provider()?;
+        let id = payment.id;
         let number = match payment.books.open_request() {
             Some(open) => open.number,
-            None => self.request(&payment).await?,
+            None => self.request(&payment, days).await?,
         };
         let payment = self.converge(id).await?;
         let request = payment.books.requests.iter().find(|request| request.number == number);
@@ -92,8 +109,8 @@ impl Payments {
     }
 
     /// Writes a request down, unless there is one on its way; its number.
-    async fn request(&self, payment: &Payment) -> AppResult<u32> {
-        let RefundPreview { credits, .. } = self.preview(payment).await?;
+    async fn request(&self, payment: &Payment, days: u32) -> AppResult<u32> {
+        let RefundPreview { credits, .. } = self.preview(payment, days).await?;
         let mut number = 0;
         self.change(payment.id, |now| {
             if let Some(open) = now.books.open_request() {

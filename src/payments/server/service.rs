@@ -11,6 +11,11 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{PaymentId, UserId};
 use crate::platform::limits::Limit;
 
+/// Orders of one user that may wait for their buyer: each is asked after again and again.
+const MOST_OPEN: usize = 10;
+/// When to try again where there are so many, in seconds: providers end orders that nobody agrees to after hours.
+const WAIT_FOR_OPEN: u64 = 60 * 60;
+
 /// An order that waits for its buyer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bought {
@@ -61,6 +66,12 @@ impl Payments {
         let unknown = || AppError::invalid("pack", "There is no such pack.");
         let pack: &shop::Pack = catalog.packs.iter().find(|known| known.id == pack).ok_or_else(unknown)?;
         self.limiter.check(Limit::Spend, &user.to_string()).await?;
+        let recent = self.store.list(user, PaymentId::max(), 2 * MOST_OPEN).await?;
+        let open = recent.iter().filter(|payment| payment.state == PaymentState::Created && payment.look_at.is_some());
+        if open.count() >= MOST_OPEN {
+            let limit = u32::try_from(MOST_OPEN).unwrap_or(u32::MAX);
+            return Err(AppError::RateLimited { retry_after_secs: WAIT_FOR_OPEN, limit });
+        }
         let new = Payment::new(user, pack, self.database.now());
         let payment = match self.store.create(&new, key).await? {
             Some(before) if before.pack != pack.id => return Err(AppError::IdempotencyMismatch),
@@ -108,7 +119,7 @@ impl Payments {
     /// Takes the money of an order whose buyer has agreed, and books it. Only the user's own.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] for an order that is none of the user's, [`AppError::Unavailable`].
+    /// [`AppError::NotFound`] for an order that is none of the user's, [`AppError::RateLimited`], [`AppError::Unavailable`].
     pub async fn finish(&self, user: UserId, order_id: &str) -> AppResult<Progress> {
         let payment = self.store.find_by_order(order_id).await?.ok_or(AppError::NotFound)?;
         if payment.user != user {
@@ -118,7 +129,11 @@ impl Payments {
         match payment.state {
             PaymentState::Credited => Ok(progress(&self.converge(payment.id).await?)),
             PaymentState::Rejected => Ok(Progress::Dead),
-            _ => self.capture(&payment).await,
+            _ => {
+                // Nobody makes the provider work for nothing without limit.
+                self.limiter.check(Limit::Spend, &user.to_string()).await?;
+                self.capture(&payment).await
+            }
         }
     }
 
