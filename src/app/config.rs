@@ -11,6 +11,7 @@ use crate::chat::server::providers::PROVIDERS as CHAT_PROVIDERS;
 use crate::credits::server::config::{CreditsConfig, PricesConfig};
 use crate::images::server::config::ImagesConfig;
 use crate::images::server::providers::PROVIDERS as IMAGE_PROVIDERS;
+use crate::payments::server::config::PaymentsConfig;
 use crate::platform::config::Reader;
 use crate::platform::db::DatabaseConfig;
 use crate::platform::http::config::HttpConfig;
@@ -30,6 +31,7 @@ pub struct Config {
     pub prices: PricesConfig,
     pub chat: ChatConfig,
     pub images: ImagesConfig,
+    pub payments: PaymentsConfig,
     pub usage: UsageConfig,
     pub metrics: MetricsConfig,
     /// `None`: everything that Redis would do is done in this process.
@@ -88,6 +90,7 @@ impl Config {
             prices,
             chat,
             images,
+            payments: PaymentsConfig::read(&mut reader),
             usage,
             metrics: MetricsConfig { token: reader.text("METRICS_TOKEN").map(SecretString::from) },
             redis: RedisConfig::read(&mut reader),

@@ -36,7 +36,7 @@ pub fn upload_routes() -> OpenApiRouter<AppState> {
 
 /// Routes that other services call.
 pub fn webhook_routes() -> OpenApiRouter<AppState> {
-    images::server::webhook::routes()
+    OpenApiRouter::new().merge(images::server::webhook::routes()).merge(payments::server::webhook::routes())
 }
 
 /// What all routes say of themselves.

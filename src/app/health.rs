@@ -192,6 +192,11 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         }
         Err(problem) => rows.push(("images".to_owned(), Err(problem))),
     }
+    match config.payments.provider() {
+        Ok(None) => {}
+        Ok(Some(provider)) => rows.push((format!("payments: {}", provider.name()), provider.check().await)),
+        Err(problem) => rows.push(("payments".to_owned(), Err(problem))),
+    }
     rows.push(("storage".to_owned(), check_storage(config, stores.ok().filter(|_| with_storage)).await));
     let all_well = rows.iter().all(|(_, result)| result.is_ok());
     let mut table = String::new();

@@ -78,7 +78,8 @@ impl AppState {
     /// # Errors
     /// One line that names the variable, when the database cannot be opened or a part cannot be set up.
     pub async fn build(config: Config, leptos: LeptosOptions) -> Result<Self, String> {
-        Self::build_with(config, leptos, None).await
+        let provider = config.payments.provider()?;
+        Self::build_with(config, leptos, provider).await
     }
 
     /// The same with who takes the money.

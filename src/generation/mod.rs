@@ -6,6 +6,7 @@
 
 mod attempt;
 mod awake;
+mod body;
 mod breaker;
 mod budget;
 mod delivery;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::attempt::{PendingAttempt, TextSizes, Tokens};
 pub use self::awake::{Silence, timeout_awake};
+pub use self::body::{BodyError, read_body};
 pub use self::breaker::{BreakerState, Guarded, Permit, Provider};
 pub use self::budget::RetryBudget;
 pub use self::delivery::{Delivery, PATIENCE};

@@ -7,13 +7,19 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera::app::config::Config;
 
+use crate::fake_paypal::FakePayPal;
 use crate::support::{PNG_URL, TestApp};
 
 /// Each `curl` line is sent as it stands, but to this server and with ids that exist.
 #[tokio::test]
 async fn every_example_of_the_api_works() {
-    let app = TestApp::start_with(&[("FREE_CREDITS", "50")]).await;
+    let paypal = FakePayPal::start().await;
+    let app = TestApp::start_with(&[&paypal.vars()[..], &[("FREE_CREDITS", "50")]].concat()).await;
     let user = app.user().await;
+    let (_, bought) = user.post_json("/api/credits/purchase", &json!({"pack": "100"})).await;
+    let bought = |name: &str| bought["data"][name].as_str().unwrap().to_owned();
+    paypal.approve(&bought("orderId"));
+    user.post_json("/api/credits/capture", &json!({"orderId": bought("orderId")})).await;
     let (_, first) = user.chat("Hello").await;
     let key = user.with_key(&json!({})).await.key.unwrap();
     // The newest is the one that an example revokes.
@@ -52,7 +58,9 @@ async fn every_example_of_the_api_works() {
         }
         if let Some(body) = body {
             serde_json::from_str::<Value>(&body).unwrap();
-            request = request.body(body.replace("{messageId}", &id("messageId")).replace("{imageId}", image));
+            let body = body.replace("{messageId}", &id("messageId")).replace("{imageId}", image);
+            let body = body.replace("{orderId}", &bought("orderId")).replace("{paymentId}", &bought("paymentId"));
+            request = request.body(body);
         }
         let response = request.send().await.unwrap();
         let status = response.status();
@@ -108,6 +116,8 @@ fn the_values_of_the_example_are_the_defaults() {
         ("OPENAI_API_KEY", "key"),
         ("OPENAI_IMAGE_MODEL", "gpt-image-2"),
         ("REPLICATE_API_TOKEN", "token"),
+        ("PAYPAL_CLIENT_ID", "id"),
+        ("PAYPAL_CLIENT_SECRET", "secret"),
         ("S3_BUCKET", "images"),
         ("S3_ACCESS_KEY_ID", "key"),
         ("S3_SECRET_ACCESS_KEY", "secret"),

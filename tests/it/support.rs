@@ -58,8 +58,13 @@ impl TestApp {
         seller: Option<Arc<FakeProvider>>,
     ) -> Self {
         let config = config(&data, &upstream.base_url(), vars);
-        let seller = seller.map(|seller| seller as Arc<dyn PaymentProvider>);
-        let state = AppState::build_with(config, site_options(), seller).await.unwrap();
+        let state = match seller {
+            Some(seller) => {
+                AppState::build_with(config, site_options(), Some(seller as Arc<dyn PaymentProvider>)).await
+            }
+            None => AppState::build(config, site_options()).await,
+        };
+        let state = state.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(serve::run(state.clone(), listener));

@@ -1,7 +1,6 @@
 //! Images on the server: ordering, generating, storing and serving them.
 
 pub mod api;
-mod body;
 pub mod config;
 mod events;
 mod forms;

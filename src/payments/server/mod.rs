@@ -2,8 +2,10 @@
 
 pub mod api;
 mod books;
+pub mod config;
 mod events;
 mod payment;
+pub mod paypal;
 pub mod provider;
 mod reconcile;
 mod refunds;
@@ -11,6 +13,7 @@ mod service;
 mod settle;
 pub mod shop;
 pub mod store;
+pub mod webhook;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Who takes the money: the only thing of payments that leaves the process.
 
 use async_trait::async_trait;
+use axum::http::HeaderMap;
 
 use crate::i18n::Language;
 use crate::platform::ids::PaymentId;
@@ -30,6 +31,17 @@ pub trait PaymentProvider: Send + Sync {
     /// Idempotent by `refund.key`: the same again tells how far it is. Only what will never come about is
     /// [`ProviderError::Refused`]: one that is under way already is [`ProviderError::Unavailable`].
     async fn refund(&self, refund: &NewRefund) -> Result<RefundState, ProviderError>;
+
+    /// What a report says, if it is the provider's.
+    async fn hear(&self, headers: &HeaderMap, body: &[u8]) -> Result<Event, Unheard> {
+        _ = (headers, body);
+        Err(Unheard::Off)
+    }
+
+    /// Whether it is there, and knows us: what it is, or what is wrong, for the operator.
+    async fn check(&self) -> Result<String, String> {
+        Ok(self.name().to_owned())
+    }
 }
 
 /// What somebody is to pay for.
@@ -152,6 +164,23 @@ pub enum ProviderError {
     /// Whether it was done is not known.
     #[error("the provider's answer cannot be read")]
     Unreadable,
+}
+
+/// Why a report is not taken. The texts are for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unheard {
+    /// No reports are expected.
+    #[error("there is no webhook")]
+    Off,
+    /// Somebody else made it.
+    #[error("not believed: {0}")]
+    Distrusted(String),
+    /// Whose it is cannot be told at the moment.
+    #[error("cannot be verified: {0}")]
+    Unavailable(String),
+    /// It is the provider's, and says nothing that can be understood.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// What a provider tells by itself, verified. The order in which events come says nothing, and each may come again.

@@ -14,10 +14,9 @@ use url::Url;
 
 use super::{Downloader, ImageOrder, ImageProvider, ImageProviderRow, MAX_BYTES, SetUpError, Source, Step};
 use crate::generation::{
-    Fault, Learned, Provider, ProviderConfig, ProviderError, Refusal, Refused, brief, unreachable_error,
+    Fault, Learned, Provider, ProviderConfig, ProviderError, Refusal, Refused, brief, read_body, unreachable_error,
 };
 use crate::images::AspectRatio;
-use crate::images::server::body::read_body;
 use crate::platform::base64::{Undecoded, decode_leniently};
 use crate::platform::config::Reader;
 use crate::platform::lenient::{self, All, Odd};

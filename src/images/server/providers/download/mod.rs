@@ -12,8 +12,7 @@ use reqwest::{ClientBuilder, Response, StatusCode};
 use url::{Host, Origin, Url};
 
 use super::{MAX_BYTES, SetUpError};
-use crate::generation::{ProviderError, Refusal, unreachable_error};
-use crate::images::server::body::read_body;
+use crate::generation::{ProviderError, Refusal, read_body, unreachable_error};
 use crate::images::server::picture::sniff;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

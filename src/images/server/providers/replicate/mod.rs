@@ -23,8 +23,7 @@ use url::Url;
 pub use webhook::{Report, WebhookError, read_report, verify};
 
 use super::{Downloader, ImageOrder, ImageProvider, MAX_BYTES, SetUpError, Source, Step};
-use crate::generation::{Provider, ProviderError, Refusal, unreachable_error};
-use crate::images::server::body::read_body;
+use crate::generation::{Provider, ProviderError, Refusal, read_body, unreachable_error};
 
 /// `https://api.replicate.com/v1`: where [`ReplicateConfig::base_url`] points unless a test or a proxy stands in.
 pub const BASE_URL: &str = "https://api.replicate.com/v1";

@@ -17,8 +17,7 @@ pub use signature::{HashAlgorithm, sign};
 use url::Url;
 
 use super::{MAX_OBJECT_BYTES, ObjectKey, ObjectStore, Rendition, StorageError};
-use crate::generation::{Refusal, brief};
-use crate::images::server::body::{BodyError, read_body};
+use crate::generation::{BodyError, Refusal, brief, read_body};
 
 /// How often something is tried that may be over soon.
 const ATTEMPTS: u32 = 3;

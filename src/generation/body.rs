@@ -3,11 +3,11 @@
 use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 
-use crate::generation::{ProviderError, unreachable_error};
+use super::error::{ProviderError, unreachable_error};
 
 /// Why a body was not read to its end.
 #[derive(Debug)]
-pub(super) enum BodyError {
+pub enum BodyError {
     TooLarge {
         most: usize,
     },
@@ -16,7 +16,7 @@ pub(super) enum BodyError {
 }
 
 /// The whole body, if it is no larger than `most` bytes. What it says of its length is only the first to be checked.
-pub(super) async fn read_body(mut response: Response, most: usize) -> Result<Bytes, BodyError> {
+pub async fn read_body(mut response: Response, most: usize) -> Result<Bytes, BodyError> {
     let said = response.content_length().and_then(|length| usize::try_from(length).ok());
     if said.is_some_and(|said| said > most) {
         return Err(BodyError::TooLarge { most });
