@@ -14,6 +14,7 @@ use tessera::app::state::AppState;
 use tessera::app::stores::Stores;
 use tessera::app::{backup, health, prices, serve};
 use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
+use tessera::payments::server::papers::{csv, year_in};
 use tessera::platform::db::now_millis;
 use tessera::platform::redact::redacted;
 use tessera::platform::telemetry;
@@ -56,6 +57,11 @@ enum Command {
     Prices {
         #[command(subcommand)]
         command: Option<PricesCommand>,
+    },
+    /// Print the receipts and credit notes of a year as CSV, for bookkeepers.
+    Papers {
+        /// By default this year, where the seller is.
+        year: Option<i16>,
     },
     /// Manage admins.
     Admin {
@@ -139,6 +145,11 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
         Some(Command::Prices { command: None }) => prices::show(&config).map(|table| done(&table)),
         Some(Command::Prices { command: Some(PricesCommand::Import { file, write, provider }) }) => {
             prices::import(&config, &file, write, provider.as_deref()).map(|text| done(&text))
+        }
+        Some(Command::Papers { year }) => {
+            let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
+            let year = year.unwrap_or_else(|| year_in(&config.shop.shop().now().seller.zone(), now_millis()));
+            csv(stores.papers.as_ref(), year).await.map(|text| done(&text)).map_err(|error| error.to_string())
         }
         Some(Command::Admin { command: AdminCommand::Grant { email } }) => {
             let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;

@@ -10,6 +10,7 @@ use crate::credits::browser::page::DashboardPage;
 use crate::i18n::Text;
 use crate::images::browser::page::ImagesPage;
 use crate::layout::{Layout, WorkspaceContext};
+use crate::payments::browser::page::PurchasesPage;
 use crate::platform::browser::navigation::{LoadingPage, Navigation, PageView};
 use crate::showcase::{GALLERY_PATH, GalleryPage};
 use crate::ui::{Eager, IconName};
@@ -51,13 +52,17 @@ const fn public_page(path: &'static str, title: Text, command: Option<(IconName,
 
 /// Every page, in the order of the command palette.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 11] = [
+pub static ROUTES: [Route; 15] = [
     // One page for both, so that a new chat stays as it is when it gets its address.
     app_page("/chat", Text::NewChat, Some((IconName::Plus, Text::NewChat)), || Box::pin(async { chat_chunk().await.ok() })),
     app_page("/chat/{id}", Text::Chat, None, || Box::pin(async { chat_chunk().await.ok() })),
     app_page("/images", Text::ImagesTitle, Some((IconName::Picture, Text::ImagesTitle)), || Box::pin(async { images_chunk().await.ok() })),
     app_page("/images/{id}", Text::ImageTitle, None, || Box::pin(async { images_chunk().await.ok() })),
     app_page("/dashboard", Text::Credits, Some((IconName::Coins, Text::CreditsAndActivity)), || Box::pin(async { dashboard_chunk().await.ok() })),
+    app_page("/buy-credits", Text::BuyCredits, Some((IconName::Coins, Text::BuyCredits)), || Box::pin(async { purchases_chunk().await.ok() })),
+    app_page("/buy-credits/return", Text::YourPurchase, None, || Box::pin(async { purchases_chunk().await.ok() })),
+    app_page("/buy-credits/cancel", Text::PurchaseCancelled, None, || Box::pin(async { purchases_chunk().await.ok() })),
+    app_page("/buy-credits/refund", Text::GiveCreditsBack, None, || Box::pin(async { purchases_chunk().await.ok() })),
     app_page("/account", Text::Account, Some((IconName::Key, Text::AccountAndKeys)), || Box::pin(async { account_chunk().await.ok() })),
     public_page("/", Text::LandingTitle, Some((IconName::Home, Text::Home))),
     public_page("/sign-up", Text::SignUp, None),
@@ -104,6 +109,10 @@ pub const IMAGES: PageView = PageView { name: "images_page", view: || Eager(view
 pub const DASHBOARD: PageView =
     PageView { name: "dashboard_page", view: || Eager(view! { <DashboardPage /> }).into_any() };
 
+/// `/buy-credits` and what is below it.
+pub const PURCHASES: PageView =
+    PageView { name: "purchases_page", view: || Eager(view! { <PurchasesPage /> }).into_any() };
+
 /// `/account`.
 pub const ACCOUNT: PageView = PageView { name: "account_page", view: || Eager(view! { <AccountPage /> }).into_any() };
 
@@ -125,6 +134,11 @@ fn images_chunk() -> Result<PageView, SplitLoaderError> {
 #[wasm_split(dashboard_page, wasm_split_path = leptos::wasm_split, fallible)]
 fn dashboard_chunk() -> Result<PageView, SplitLoaderError> {
     Ok(DASHBOARD)
+}
+
+#[wasm_split(purchases_page, wasm_split_path = leptos::wasm_split, fallible)]
+fn purchases_chunk() -> Result<PageView, SplitLoaderError> {
+    Ok(PURCHASES)
 }
 
 #[wasm_split(account_page, wasm_split_path = leptos::wasm_split, fallible)]

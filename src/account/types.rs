@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The cookie that remembers which notice was seen.
+pub const SEEN_COOKIE: &str = "seen";
+
 /// What a user may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::state::AppState;
 use crate::chat::server::recovery::ReplyRecovery;
-use crate::credits::server::prices::{PriceBook, Reload};
+use crate::credits::server::prices::PriceBook;
 use crate::generation::recovery::{
     HEED_STOPS_EVERY, RENEW_EVERY, Recover, Recoverers, SWEEP_EVERY, Sweeper, heed_stops, renew_leases,
 };
@@ -18,6 +18,8 @@ use crate::generation::{KEYS_LIVE, Metrics};
 use crate::images::server::garbage;
 use crate::images::server::recovery::ImageRecovery;
 use crate::payments::server::RECONCILE_EVERY;
+use crate::payments::server::shop::Shop;
+use crate::platform::data_file::Reload;
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::tasks::{every, keep};
@@ -27,7 +29,7 @@ use crate::usage;
 /// A search indexes what is new by itself, so this is for the rest.
 const INDEX_EVERY: Duration = Duration::from_secs(2);
 const INDEX_PAUSE: Duration = Duration::from_millis(20);
-/// How soon a change of the prices holds.
+/// How soon a change of the prices, or of what is sold, holds.
 const PRICES_EVERY: Duration = Duration::from_secs(2);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
@@ -76,6 +78,8 @@ pub async fn run(state: AppState) {
     }));
     let (prices, metrics) = (state.credits.prices.clone(), state.generation.metrics.clone());
     timers.spawn(every("prices", PRICES_EVERY, move || reload_prices(prices.clone(), metrics.clone())));
+    let shop = state.payments.shop.clone();
+    timers.spawn(every("shop", PRICES_EVERY, move || reload_shop(shop.clone())));
     timers.spawn(every("housekeeping", HOUSEKEEPING_EVERY, move || {
         let state = state.clone();
         async move { keep_house(&state).await }
@@ -99,7 +103,7 @@ async fn reload_prices(prices: PriceBook, metrics: Metrics) -> AppResult<()> {
     match looked {
         Reload::Unchanged => {}
         Reload::Loaded => {
-            tracing::info!(file = %book.source().path.display(), "the prices have changed");
+            tracing::info!(file = %book.source().file.path.display(), "the prices have changed");
             metrics.prices_reloaded(true);
         }
         Reload::Refused(problems) => {
@@ -107,6 +111,21 @@ async fn reload_prices(prices: PriceBook, metrics: Metrics) -> AppResult<()> {
                 tracing::error!(problem, "the prices stay as they were");
             }
             metrics.prices_reloaded(false);
+        }
+    }
+    Ok(())
+}
+
+/// Sells what the file says that has changed, or says why not.
+async fn reload_shop(shop: Shop) -> AppResult<()> {
+    let (looked, shop) = (spawn_blocking(move || (shop.reload(), shop)).await).map_err(|_| AppError::Internal)?;
+    match looked {
+        Reload::Unchanged => {}
+        Reload::Loaded => tracing::info!(file = %shop.file().path.display(), "what is sold has changed"),
+        Reload::Refused(problems) => {
+            for problem in problems {
+                tracing::error!(problem, "what is sold stays as it was");
+            }
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::credits::server::config::{CreditsConfig, PricesConfig};
 use crate::images::server::config::ImagesConfig;
 use crate::images::server::providers::PROVIDERS as IMAGE_PROVIDERS;
 use crate::payments::server::config::PaymentsConfig;
+use crate::payments::server::shop::ShopConfig;
 use crate::platform::config::Reader;
 use crate::platform::db::DatabaseConfig;
 use crate::platform::http::config::HttpConfig;
@@ -29,6 +30,7 @@ pub struct Config {
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
     pub prices: PricesConfig,
+    pub shop: ShopConfig,
     pub chat: ChatConfig,
     pub images: ImagesConfig,
     pub payments: PaymentsConfig,
@@ -88,6 +90,7 @@ impl Config {
             accounts: AccountsConfig::read(&mut reader),
             credits,
             prices,
+            shop: ShopConfig::read(&mut reader),
             chat,
             images,
             payments: PaymentsConfig::read(&mut reader),

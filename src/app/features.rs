@@ -12,6 +12,7 @@ use super::state::AppState;
 use super::{background, health, metrics};
 use crate::account::server::page::AppPage;
 use crate::document::app_page::Pages;
+use crate::payments::server::storefront::Storefront;
 use crate::ui::Theme;
 use crate::{account, api_docs, chat, credits, images, landing, openai_api, payments, showcase};
 
@@ -23,6 +24,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(credits::server::api::routes())
         .merge(images::server::api::routes())
         .merge(payments::server::api::routes())
+        .merge(payments::server::papers::api::routes())
         .merge(api_docs::api::routes())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -51,16 +53,19 @@ pub fn pages() -> Router<AppState> {
         .merge(landing::server::routes())
         .merge(showcase::server::routes())
         .merge(chat::server::page::shared())
+        .merge(payments::server::papers::page::pages())
         .merge(serve_pages(account::server::page::pages()))
         .merge(serve_pages(chat::server::page::pages()))
         .merge(serve_pages(credits::server::page::pages()))
         .merge(serve_pages(images::server::page::pages()))
+        .merge(serve_pages(payments::server::storefront::page::pages()))
 }
 
 /// Hands a server function what it may ask for.
 pub fn provide_features(state: &AppState) {
     provide_context(state.account.clone());
     provide_context(state.credits.clone());
+    provide_context(Storefront::from_ref(state));
 }
 
 /// What goes on in the background until the server has ended.
@@ -75,14 +80,14 @@ where
 {
     let mut router = Router::new();
     for page in pages {
-        let (path, submit) = (page.path, page.submit);
+        let AppPage { path, submit, .. } = page;
         let show = async move |State(pages): State<Pages>,
                                State(state): State<AppState>,
                                theme: Theme,
                                params: RawPathParams,
                                request: Request| {
             let id = params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned());
-            pages.show(path, page.load, F::from_ref(&state), theme, id, request).await
+            pages.show(page, F::from_ref(&state), theme, id, request).await
         };
         let mut methods = get(show);
         if let Some(submit) = submit {

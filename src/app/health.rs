@@ -166,6 +166,7 @@ fn health<P: Provider + ?Sized>(provider: &Guarded<P>) -> ProviderHealth {
 pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     let mut rows = vec![("configuration".to_owned(), Ok(format!("{} → {}", config.site.addr, config.site.public_url)))];
     rows.push(("prices".to_owned(), Ok(config.prices.book().summary())));
+    rows.push(("shop".to_owned(), Ok(config.shop.summary())));
     let stores = Stores::open(config).await;
     match &stores {
         Ok(stores) => rows.extend(check_database(config, &stores.database).await),

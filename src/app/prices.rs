@@ -34,11 +34,11 @@ pub fn import(config: &Config, file: &Path, is_written: bool, seller: Option<&st
     let text = fs::read_to_string(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
     let catalogue = Catalogue::parse(&text).map_err(|problem| format!("{name}: {problem}"))?;
     let book = config.prices.book();
-    let prices = book.source().path.display();
-    if is_written && !book.source().is_there() {
+    let prices = book.source().file.path.display();
+    if is_written && !book.source().file.is_there() {
         return Err(format!("{prices}: is not there, so there are no prices to change"));
     }
-    let old = if book.source().is_there() { lines(book.source().text())? } else { String::new() };
+    let old = if book.source().file.is_there() { lines(book.source().file.text())? } else { String::new() };
     let configured = configured(config)?;
     // What is written is the text that was read, whatever was in the file before.
     let read = lines(book.source().parse(&old))?;
@@ -57,7 +57,7 @@ pub fn import(config: &Config, file: &Path, is_written: bool, seller: Option<&st
     }
     let new = plan.apply(&old).map_err(|problem| format!("{prices}: {problem}"))?;
     lines(book.source().parse(&new))?;
-    exchange(&book.source().path, &old, &new).map_err(|error| format!("{prices}: cannot be written: {error}"))?;
+    exchange(&book.source().file.path, &old, &new).map_err(|error| format!("{prices}: cannot be written: {error}"))?;
     _ = write!(told, "\n{changes} of them have changed in {prices}.\n");
     Ok(told)
 }

@@ -31,8 +31,9 @@ use crate::images::server::room::Room;
 use crate::images::server::storage::ObjectStore;
 use crate::images::server::{Images, ImagesParts};
 use crate::landing::server::Landing;
+use crate::payments::server::papers::Papers;
 use crate::payments::server::provider::PaymentProvider;
-use crate::payments::server::shop::Shop;
+use crate::payments::server::storefront::{ShownPurchases, Storefront, provider_label};
 use crate::payments::server::{Payments, PaymentsParts};
 use crate::platform::cache::{Cache, LocalCache, RedisCache};
 use crate::platform::jobs::{JobFeed, Jobs, RedisJobFeed};
@@ -153,13 +154,15 @@ impl AppState {
             limiter,
             shutdown: CancellationToken::new(),
         });
+        let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = Payments::new(PaymentsParts {
             site: site.clone(),
             database: stores.database.clone(),
             store: stores.payments.clone(),
             provider: payment_provider,
             credits: stores.credits.clone(),
-            shop: Shop::default(),
+            shop: papers.shop.clone(),
+            papers: papers.clone(),
             limiter: generation.limiter.clone(),
             metrics: generation.metrics.clone(),
             caught_up: AtomicBool::new(false),
@@ -191,8 +194,9 @@ impl AppState {
             searches: Turns::default(),
         });
         let names = Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() });
+        let purchases = Arc::new(ShownPurchases { store: stores.payments.clone(), papers });
         Self(Arc::new(Shared {
-            credits: Credits { store: stores.credits.clone(), config: config.credits, prices, names },
+            credits: Credits { store: stores.credits.clone(), config: config.credits, prices, names, purchases },
             landing: Landing::new(site.clone(), config.credits),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             config,
@@ -206,6 +210,18 @@ impl AppState {
             chat,
             payments,
         }))
+    }
+}
+
+/// Receipts and credit notes of payments that this provider takes.
+fn build_papers(config: &Config, stores: &Stores, site: &Site, paid_by: &'static str) -> Papers {
+    Papers {
+        store: stores.papers.clone(),
+        accounts: stores.accounts.clone(),
+        shop: config.shop.shop(),
+        site: site.clone(),
+        database: stores.database.clone(),
+        paid_by,
     }
 }
 
@@ -242,6 +258,23 @@ impl FromRef<AppState> for Chat {
 impl FromRef<AppState> for Payments {
     fn from_ref(state: &AppState) -> Self {
         state.payments.clone()
+    }
+}
+
+impl FromRef<AppState> for Papers {
+    fn from_ref(state: &AppState) -> Self {
+        state.payments.papers.clone()
+    }
+}
+
+impl FromRef<AppState> for Storefront {
+    fn from_ref(state: &AppState) -> Self {
+        Self {
+            payments: state.payments.clone(),
+            credits: state.credits.clone(),
+            chat: state.chat.clone(),
+            images: state.images.clone(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditS
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
+use crate::payments::server::papers::store::{MongoPaperStore, PaperStore, SqlitePaperStore};
 use crate::payments::server::store::{MongoPaymentStore, PaymentStore, SqlitePaymentStore};
 use crate::platform::db::mongo::Mongo;
 use crate::platform::db::sqlite::Sqlite;
@@ -26,6 +27,7 @@ pub struct Stores {
     pub attempts: Arc<dyn UsageStore>,
     pub images: Arc<dyn ImageStore>,
     pub payments: Arc<dyn PaymentStore>,
+    pub papers: Arc<dyn PaperStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -47,6 +49,7 @@ impl Stores {
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
             images: Arc::new(MongoImageStore::new(&mongo)),
             payments: Arc::new(MongoPaymentStore::new(&mongo)),
+            papers: Arc::new(MongoPaperStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -63,6 +66,7 @@ impl Stores {
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             images: Arc::new(SqliteImageStore::new(db.clone())),
             payments: Arc::new(SqlitePaymentStore::new(db.clone())),
+            papers: Arc::new(SqlitePaperStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })

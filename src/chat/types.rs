@@ -366,9 +366,9 @@ pub struct Workspace {
     /// Only the model that comes with Tessera answers, which is often wrong and knows English alone. For the HTML.
     #[serde(skip)]
     pub small_model: bool,
-    /// `OPERATOR_CONTACT`: whom to ask for credits. For the HTML.
+    /// Credits that expire soon, unless that was seen. For the HTML.
     #[serde(skip)]
-    pub operator_contact: Option<String>,
+    pub expiring: Option<crate::credits::Expiring>,
     /// Whether one of them takes images.
     pub sees_images: bool,
     /// The provider that the user picked; `None`: whoever can answers.

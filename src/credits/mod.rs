@@ -9,5 +9,4 @@ pub mod server;
 
 pub use crate::platform::work_kind::WorkKind;
 pub use browser::amount::credits_text;
-pub use browser::components::WayOnTemplate;
 pub use types::*;

@@ -105,6 +105,16 @@ pub struct Lot {
     pub created_at: String,
 }
 
+/// Credits that expire soon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiring {
+    pub amount: Amount,
+    /// Within so many days.
+    pub days: u64,
+    /// Names the notice: whoever has seen it is not told again.
+    pub key: String,
+}
+
 /// How many credits of a lot came or went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

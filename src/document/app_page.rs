@@ -15,12 +15,13 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
 use super::csp::csp_with_nonce;
-use super::response::error_page;
+use super::response::{error_page, leave_page};
 use super::shell;
+use crate::account::SEEN_COOKIE;
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, READ};
 use crate::account::server::forms::{refuse_sender, sign_in_address};
-use crate::account::server::page::{Load, Loaded, PageRequest, Submit, Submitted};
+use crate::account::server::page::{AppPage, Loaded, PageRequest, Submit, Submitted};
 use crate::chat::PROVIDER_COOKIE;
 use crate::chat::server::Chat;
 use crate::layout::{AFTER, HidesList, SIDEBAR_COOKIE};
@@ -44,8 +45,7 @@ impl Pages {
     /// A page with its workspace and its data. Without a session: to the sign-in page and back.
     pub async fn show<F>(
         &self,
-        path: &str,
-        load: Load<F>,
+        page: AppPage<F>,
         feature: F,
         theme: Theme,
         id: Option<String>,
@@ -66,7 +66,12 @@ impl Pages {
             cookies: CookieJar::from_headers(request.headers()),
             id,
         };
-        self.render(theme, caller, request, path, load(feature, wanted)).await
+        let loading = (page.load)(feature, wanted);
+        if page.changes_credits {
+            let loaded = loading.await;
+            return self.render(theme, caller, request, page.path, ready(loaded)).await;
+        }
+        self.render(theme, caller, request, page.path, loading).await
     }
 
     /// What follows the form of a page. Only for people: a key gets what the API would answer.
@@ -95,6 +100,10 @@ impl Pages {
                 let jar = cookie.into_iter().fold(CookieJar::new(), CookieJar::add);
                 (jar, Redirect::to(path)).into_response()
             }
+            Submitted::Leave { to, text, cookie } => {
+                let jar = cookie.into_iter().fold(CookieJar::new(), CookieJar::add);
+                (jar, leave_page(&self.site, theme, &to, text)).into_response()
+            }
             Submitted::Failed(error) => error_page(&self.site, theme, &error),
         }
     }
@@ -116,7 +125,11 @@ impl Pages {
         let after = parameter(&request.uri().to_string(), AFTER);
         let shown = request.uri().path().strip_prefix("/chat/").and_then(|id| id.parse().ok());
         let workspace = self.chat.load_workspace(&caller, picked, after.as_deref(), shown);
-        let (workspace, loaded) = tokio::join!(workspace, load);
+        let (mut workspace, loaded) = tokio::join!(workspace, load);
+        if let Ok(workspace) = &mut workspace {
+            let seen = jar.get(SEEN_COOKIE).map(Cookie::value);
+            workspace.expiring = workspace.expiring.take().filter(|told| seen != Some(&told.key));
+        }
         // Without the workspace there is no page to show the error in.
         if let Err(error) = &workspace {
             return error_page(&self.site, theme, error);

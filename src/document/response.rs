@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFRESH, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -18,7 +18,7 @@ use crate::i18n::{Text, t};
 use crate::platform::error::AppError;
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::site::Site;
-use crate::ui::Theme;
+use crate::ui::{Button, ButtonVariant, Theme};
 
 impl<S: Send + Sync> FromRequestParts<S> for Theme {
     type Rejection = Infallible;
@@ -47,6 +47,35 @@ pub fn error_page(site: &Site, theme: Theme, error: &AppError) -> Response {
     if let AppError::RateLimited { retry_after_secs, .. } = error {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));
     }
+    response
+}
+
+/// A page that leads to another site at once, and by a link where a browser does not follow.
+#[must_use]
+pub fn leave_page(site: &Site, theme: Theme, to: &str, title: String) -> Response {
+    let page = StaticPage {
+        title: &title,
+        description: "",
+        path: "/",
+        canonical: None,
+        theme,
+        prefetch: false,
+        is_secret: true,
+    };
+    let (heading, href) = (title.clone(), to.to_owned());
+    let html = render_static_page(page, site.leptos(), || {
+        view! {
+            <div class="m-auto flex max-w-md flex-col items-center gap-6 px-4 py-16 text-center">
+                <h1 class="font-display text-4xl text-balance">{heading}</h1>
+                <Button href label=t(Text::GoOn) variant=ButtonVariant::Primary />
+            </div>
+        }
+    });
+    let mut response = static_response(200, html);
+    if let Ok(refresh) = HeaderValue::try_from(format!("0; url={to}")) {
+        response.headers_mut().insert(REFRESH, refresh);
+    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

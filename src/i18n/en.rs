@@ -119,6 +119,10 @@ pub const fn say(text: Text) -> &'static str {
         Text::SwitchSidebar => "Show or hide conversations",
         Text::BalanceAndActivity => "Balance and activity",
         Text::CreditsAndActivity => "Credits and activity",
+        Text::BuyCredits => "Buy credits",
+        Text::YourPurchase => "Your purchase",
+        Text::PurchaseCancelled => "Purchase cancelled",
+        Text::GiveCreditsBack => "Give credits back",
         Text::AccountAndKeys => "Account and API keys",
         Text::KeyboardShortcuts => "Keyboard shortcuts",
         Text::SignOut => "Sign out",
@@ -266,7 +270,6 @@ pub const fn say(text: Text) -> &'static str {
         Text::StoppedBeforeItBegan => "Stopped before it started. Nothing was charged.",
         Text::YouStopped => "You stopped this answer.",
         Text::ModelBrokeOff => "The model stopped unexpectedly. Nothing was charged, and the text is kept.",
-        Text::SeeYourCredits => "View your credits",
         Text::Unreachable => {
             "Tessera can’t be reached. Send again once you’re back online. You won’t be charged twice."
         }
@@ -517,7 +520,6 @@ pub const fn say(text: Text) -> &'static str {
         }
         Text::RefundRefused => "The refund didn’t come about. Your credits are back.",
         Text::SiteTitle => "Tessera",
-        Text::MoreCredits => "Need more credits?",
         Text::AskTheOperator => "You can’t buy credits here yet. Ask the person who runs this site for more.",
         Text::WriteToTheOperator => "You can’t buy credits here yet. To ask for more, contact {contact}.",
         Text::SmallModel => {
@@ -594,5 +596,94 @@ pub const fn say(text: Text) -> &'static str {
         Text::InternalText => {
             "The problem is on our side, and nothing was charged. The ID below identifies it in the log."
         }
+
+        // Buying credits, and papers
+        Text::NothingSoldHere => "Buying is switched off here",
+        Text::YouHaveCredits => "You have {count} credit.|You have {count} credits.",
+        Text::NothingSpentLately => "You spent nothing in the last 7 days.",
+        Text::LastsNoDay => "At your pace of the last 7 days, they last less than a day.",
+        Text::LastsDays => {
+            "At your pace of the last 7 days, they last about {count} day.|At your pace of the last 7 days, they last about {count} days."
+        }
+        Text::LastsLong => "At your pace of the last 7 days, they last more than a year.",
+        Text::PerCredit => "{price} per credit",
+        Text::BonusCredits => "{credits} of them free",
+        Text::BuyFor => "Buy for {price}",
+        Text::AnswersCount => "{count} answer|{count} answers",
+        Text::ImagesCount => "{count} image|{count} images",
+        Text::AboutOf => "about {number} · {model}",
+        Text::PayAtProvider => "You pay at PayPal and come back here. Nothing is charged before you agree there.",
+        Text::PricesIncludeTax => "Prices include {tax}.",
+        Text::RefundableFor => {
+            "What you don’t use can be given back for {count} day.|What you don’t use can be given back for {count} days."
+        }
+        Text::PurchasesAndReceipts => "Your purchases and receipts",
+        Text::BillingDetails => "Details for your receipts",
+        Text::BillingExplained => "These are on receipts from now on. Those that were made before stay as they are.",
+        Text::BillingName => "Name or company",
+        Text::BillingAddress => "Address",
+        Text::BillingCountry => "Country",
+        Text::BillingCountryHint => "Two letters, such as DE",
+        Text::BillingCountryWrong => "Enter the two letters of a country, such as DE, or leave this empty.",
+        Text::BillingTaxId => "Tax ID",
+        Text::BillingTooLong => "This is too long.",
+        Text::SaveBilling => "Save",
+        Text::LeavingFor => "Taking you to {provider}…",
+        Text::GoOn => "Continue",
+        Text::ChooseAgain => "Choose a pack",
+        Text::NothingBought => "You didn’t buy anything",
+        Text::CreditsAreYours => "{count} credit is yours|{count} credits are yours",
+        Text::SeeReceipt => "Receipt",
+        Text::PaymentChecked => "PayPal is still checking the payment",
+        Text::PaymentCheckedExplained => {
+            "Your credits come by themselves as soon as that is done. You don’t have to stay here."
+        }
+        Text::PaymentDeclined => "The payment was declined",
+        Text::PaymentDeclinedExplained => "Nothing was charged. Another card or account may work.",
+        Text::PayOtherwise => "Pay another way",
+        Text::PaymentNotAgreed => "The payment isn’t complete yet",
+        Text::PaymentNotAgreedExplained => "It hasn’t been confirmed at PayPal, so nothing was charged.",
+        Text::GoOnPaying => "Continue at PayPal",
+        Text::PaymentDead => "This payment can’t be completed",
+        Text::PaymentDeadExplained => {
+            "It has expired or was cancelled. If money was taken all the same, the operator of this site has been told."
+        }
+        Text::NoSuchPurchase => "There is no such purchase",
+        Text::NoSuchPurchaseExplained => "This address doesn’t belong to one of your purchases.",
+        Text::PaymentUnknown => "PayPal can’t be reached just now",
+        Text::PaymentUnknownExplained => {
+            "If you confirmed the payment, your credits come by themselves within minutes. You don’t have to pay again."
+        }
+        Text::NothingToGiveBack => "There is nothing to give back",
+        Text::RefundPreview => "Of {of} credits bought on {day}, {credits} are unspent: {money} back",
+        Text::RefundExplained => "The money goes back the way you paid.",
+        Text::RefundUntil => "Possible until {day}.",
+        Text::GiveBackFor => "Give back for {money}",
+        Text::GiveBack => "Give back…",
+        Text::Purchases => "Purchases",
+        Text::PurchasePaid => "Paid",
+        Text::PurchaseWaits => "Waiting for PayPal",
+        Text::PurchaseDeclined => "Declined",
+        Text::PurchaseLookedAt => "Being looked at",
+        Text::PurchaseRefunded => "{money} refunded",
+        Text::Receipt => "Receipt",
+        Text::CreditNote => "Credit note",
+        Text::PaperNumber => "Number",
+        Text::PaperDate => "Date",
+        Text::AboutReceipt => "For receipt",
+        Text::PaidBy => "Paid with",
+        Text::PaymentReference => "Payment",
+        Text::BilledTo => "Billed to",
+        Text::TaxId => "Tax ID {id}",
+        Text::PaperItem => "Item",
+        Text::PaperAmount => "Amount",
+        Text::NetAmount => "Net",
+        Text::Total => "Total",
+        Text::CreditsGivenBack => "{count} credit given back|{count} credits given back",
+        Text::ToYourCredits => "Your credits",
+        Text::DownloadPdf => "Download PDF",
+        Text::WithinDays => "within {count} day|within {count} days",
+        Text::CreditsExpireSoon => "{credits} of your credits expire {when}.",
+        Text::NoticeSeen => "Dismiss",
     }
 }

@@ -82,13 +82,19 @@ impl SiteConfig {
 /// An email address, or the address of a page.
 fn read_contact(reader: &mut Reader) -> Option<String> {
     let contact = reader.text("OPERATOR_CONTACT")?;
-    let is_page = Url::parse(contact).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let is_address = contact.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
-    let is_plain = contact.chars().all(|c| c.is_ascii_graphic() && !"<>\"'&\\".contains(c) || (is_page && c == '&'));
-    if !(is_plain && (is_page || is_address)) {
+    if !is_contact(contact) {
         reader.problem("OPERATOR_CONTACT", format!("{contact:?} is neither an email address nor an http or https URL"));
     }
     Some(contact.to_owned())
+}
+
+/// Whether this is an email address or the address of a page, with nothing in it that is special in HTML but `&`.
+#[must_use]
+pub fn is_contact(text: &str) -> bool {
+    let is_page = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let is_address = text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
+    let is_plain = text.chars().all(|c| c.is_ascii_graphic() && !"<>\"'&\\".contains(c) || (is_page && c == '&'));
+    is_plain && (is_page || is_address)
 }
 
 /// What an address has besides scheme, host and port. The site is at the root of its host; and what is in its address is in

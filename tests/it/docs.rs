@@ -20,6 +20,8 @@ async fn every_example_of_the_api_works() {
     let bought = |name: &str| bought["data"][name].as_str().unwrap().to_owned();
     paypal.approve(&bought("orderId"));
     user.post_json("/api/credits/capture", &json!({"orderId": bought("orderId")})).await;
+    let (_, papers) = user.get_json("/api/credits/receipts").await;
+    let receipt = papers["data"]["items"][0]["number"].as_str().unwrap();
     let (_, first) = user.chat("Hello").await;
     let key = user.with_key(&json!({})).await.key.unwrap();
     // The newest is the one that an example revokes.
@@ -45,6 +47,7 @@ async fn every_example_of_the_api_works() {
             .replace("{conversationId}", &id("conversationId"))
             .replace("{attachmentId}", attachment)
             .replace("{imageId}", image)
+            .replace("{receiptNumber}", receipt)
             .replace("{keyId}", key_id);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());

@@ -7,7 +7,7 @@ const ROOF: [&str; 2] = ["app", "routes"];
 
 /// The floors in their order: each may name those before it.
 const FLOORS: [&[&str]; 6] =
-    [&["usage"], &["account", "credits"], &["generation"], &["images"], &["chat"], &["openai_api"]];
+    [&["usage"], &["account", "credits"], &["generation"], &["images"], &["chat"], &["openai_api", "payments"]];
 
 /// What surrounds pages and describes the API: its order is not strict, for the reasons that ARCHITECTURE.md gives.
 const AROUND: [&str; 3] = ["api_docs", "document", "layout"];

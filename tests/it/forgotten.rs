@@ -9,7 +9,7 @@ use tessera::routes::{ROUTES, find_page};
 use crate::support::TestApp;
 
 /// What server functions are called with that cannot be called with nothing: a path and a form, `id=7`.
-const ARGUMENTS: [(&str, &str); 0] = [];
+const ARGUMENTS: [(&str, &str); 1] = [("/fn/load_purchase_page", "address=/buy-credits")];
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();

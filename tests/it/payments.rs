@@ -12,6 +12,7 @@ use tessera::credits::server::store::{HoldEnd, HoldOutcome};
 use tessera::credits::{Balance, EntryKind, Origin};
 use tessera::generation::Metrics;
 use tessera::payments::PaymentState;
+use tessera::payments::server::papers::{PaperKind, Papers, year_in};
 use tessera::payments::server::provider::{CaptureStatus, DisputeState, EventKind, OrderStatus, RefundStatus};
 use tessera::payments::server::shop::Shop;
 use tessera::payments::server::store::Saved;
@@ -45,13 +46,23 @@ impl Till {
     fn with(stores: &Stores, provider: Arc<FakeProvider>) -> Self {
         let config = Config::from_vars(&BTreeMap::new()).unwrap();
         let metrics = Metrics::default();
+        let site = Site::new(config.site, site_options());
+        let papers = Papers {
+            store: stores.papers.clone(),
+            accounts: stores.accounts.clone(),
+            shop: Shop::default(),
+            site: site.clone(),
+            database: stores.database.clone(),
+            paid_by: "Fake",
+        };
         let payments = Payments::new(PaymentsParts {
-            site: Site::new(config.site, site_options()),
+            site,
             database: stores.database.clone(),
             store: stores.payments.clone(),
             provider: Some(provider.clone()),
             credits: stores.credits.clone(),
             shop: Shop::default(),
+            papers,
             limiter: Arc::new(LocalRateLimiter::new(Rates::of(10_000))),
             metrics: metrics.clone(),
             caught_up: AtomicBool::new(false),
@@ -132,6 +143,32 @@ fn dollars(minor: i64) -> Money {
 }
 
 over_every_store! {
+    async fn twenty_purchases_at_once_and_a_crash_leave_no_gap_in_the_receipts(stores) {
+        let till = Till::new(&stores);
+        let (mut running, mut bought) = (Vec::new(), Vec::new());
+        for _ in 0..20 {
+            let user = UserId::now_v7();
+            let order = till.order(user).await;
+            bought.push((user, order.clone()));
+            for _ in 0..2 {
+                let (payments, order) = (till.payments.clone(), order.order_id.clone());
+                running.push(tokio::spawn(async move { payments.finish(user, &order).await }));
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(rand::random_range(0..40))).await;
+        running.iter().for_each(tokio::task::JoinHandle::abort);
+        let after = till.restarted();
+        after.payments.reconcile().await.unwrap();
+        let year = year_in(&jiff::tz::TimeZone::UTC, stores.database.now());
+        let made = stores.papers.of_year(PaperKind::Receipt, year, 0, 100).await.unwrap();
+        assert_eq!(made.iter().map(|paper| paper.number.number).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
+        for (user, Bought { payment, order_id, .. }) in bought {
+            assert!(matches!(after.payments.finish(user, &order_id).await.unwrap(), Progress::Credited { .. }));
+            let own = made.iter().filter(|paper| (paper.payment, paper.user) == (payment, user));
+            assert_eq!(own.count(), 1);
+        }
+    }
+
     async fn fifty_deliveries_of_one_capture_credit_it_once(stores) {
         let tills = [Till::new(&stores)];
         let tills = [tills[0].restarted(), tills[0].restarted()];

@@ -66,7 +66,7 @@ impl Operation {
 
 /// The path with its parameter.
 fn fill(path: &str, id: &str) -> String {
-    path.replace("{id}", id).replace("{name}", id)
+    path.replace("{id}", id).replace("{name}", id).replace("{number}", id)
 }
 
 async fn document(app: &TestApp) -> Value {
@@ -98,6 +98,7 @@ struct Ids {
     image: String,
     order: String,
     payment: String,
+    receipt: String,
 }
 
 impl Ids {
@@ -106,6 +107,7 @@ impl Ids {
         let order = bought["data"]["orderId"].as_str().unwrap();
         seller.approve(order);
         user.post_json("/api/credits/capture", &json!({ "orderId": order })).await;
+        let (_, papers) = user.get_json("/api/credits/receipts").await;
         let (_, chat) = user.chat("Hello").await;
         let (_, key) = user.post_json("/api/account/keys", &json!({"name": "laptop"})).await;
         let picture = json!({"message": "Look", "images": [PNG_URL]});
@@ -122,6 +124,7 @@ impl Ids {
             image: text(&made["data"]["id"]),
             order: text(&bought["data"]["orderId"]),
             payment: text(&bought["data"]["paymentId"]),
+            receipt: text(&papers["data"]["items"][0]["number"]),
         }
     }
 
@@ -132,6 +135,7 @@ impl Ids {
             "/api/chat/attachments" => &self.attachment,
             "/api/images" if path.contains('{') => &self.image,
             "/api/account/keys" if path.contains('{') => &self.key,
+            "/api/credits/receipts" if path.contains('{') => &self.receipt,
             "/v1/models" if path.contains('{') => "tessera",
             _ if !path.contains('{') => "",
             _ => panic!("which id does {path} take?"),

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::header::ACCEPT_LANGUAGE;
+use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE};
 use sha2::{Digest, Sha256};
 
 use crate::support::{TestApp, User};
@@ -13,32 +13,50 @@ async fn page(user: &User, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn who_has_few_credits_learns_whom_to_ask_and_comes_back() {
-    let ask = r#"href="/dashboard?from=/chat""#;
+async fn who_has_few_credits_learns_where_there_are_more_and_comes_back() {
+    let more = r#"href="/buy-credits?from=/chat""#;
     let rich = TestApp::start().await;
     let chat = page(&rich.user().await, "/chat").await;
-    assert!(!chat.contains(ask) && !chat.contains(" data-broke"));
+    assert!(!chat.contains(more) && !chat.contains(" data-broke"));
 
     let few = TestApp::start_with(&[("FREE_CREDITS", "3")]).await;
     let user = few.user().await;
     let chat = page(&user, "/chat").await;
-    assert!(chat.contains("You have 3 credits left.") && chat.contains(ask) && !chat.contains(" data-broke"));
-    let dashboard = page(&user, "/dashboard").await;
-    // Once in the page, and once in the template.
-    assert_eq!(dashboard.matches("Ask the person who runs this site").count(), 2, "without a contact");
+    assert!(chat.contains("You have 3 credits left.") && chat.contains(more) && !chat.contains(" data-broke"));
+    assert!(page(&user, "/dashboard").await.contains(r#"href="/buy-credits""#));
+    let closed = page(&user, "/buy-credits").await;
+    assert!(closed.contains("Buying is switched off here") && closed.contains("Ask the person who runs this site"));
 
     let none = TestApp::start_with(&[("FREE_CREDITS", "0"), ("OPERATOR_CONTACT", "ops@example.org")]).await;
     let user = none.user().await;
     let chat = page(&user, "/chat").await;
-    assert!(chat.contains(ask) && chat.contains(" data-broke"));
-    let dashboard = page(&user, "/dashboard?from=/chat/1").await;
-    assert_eq!(dashboard.matches("href='mailto:ops@example.org'").count(), 2);
-    assert!(dashboard.contains(r#"href="/chat/1""#));
-    for elsewhere in ["//evil.example", "https://evil.example", "/chat%22onload"] {
-        let dashboard = page(&user, &format!("/dashboard?from={elsewhere}")).await;
-        assert!(!dashboard.contains(r#"href="//evil"#) && !dashboard.contains(r#"href="https://evil"#), "{elsewhere}");
-        assert!(!dashboard.contains(r#"/chat"onload"#), "{elsewhere}");
+    assert!(chat.contains(more) && chat.contains(" data-broke"));
+    let closed = page(&user, "/buy-credits?from=/chat/1").await;
+    assert!(closed.contains("href='mailto:ops@example.org'") && closed.contains(r#"href="/chat/1""#));
+    for elsewhere in ["//evil.example", "https://evil.example", "/chat%22onload", "/chat.evil", "/chatter", "/chat/%0a"]
+    {
+        let closed = page(&user, &format!("/buy-credits?from={elsewhere}")).await;
+        assert!(!closed.contains(r#"href="//evil"#) && !closed.contains(r#"href="https://evil"#), "{elsewhere}");
+        assert!(!closed.contains("Back to your text") && !closed.contains(r#"/chat"onload"#), "{elsewhere}");
     }
+}
+
+/// Without a script nothing else keeps what was written.
+#[tokio::test]
+async fn a_message_that_there_are_too_few_credits_for_waits_while_some_are_bought() {
+    let app = TestApp::start_with(&[("FREE_CREDITS", "0")]).await;
+    let user = app.user().await;
+    let form = [("message", "Why are <there> tides?"), ("conversationId", "01939b7e-0000-7000-8000-0123456789ab")];
+    let refused = user.post_form("/chat", &form).send().await.unwrap();
+    let (status, headers) = (refused.status(), refused.headers().clone());
+    assert_eq!(status, 303);
+    let to = headers[LOCATION].to_str().unwrap();
+    assert_eq!(to, "/buy-credits?from=%2Fchat%2F01939b7e-0000-7000-8000-0123456789ab");
+    assert!(page(&user, to).await.contains(r#"href="/chat/01939b7e-0000-7000-8000-0123456789ab""#));
+    let kept = headers[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let session = user.cookie.clone().unwrap();
+    let back = app.visitor().get("/chat").header(COOKIE, format!("{session}; {kept}")).send().await.unwrap();
+    assert!(back.text().await.unwrap().contains("Why are &lt;there> tides?"));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! `/api/auth`, and the forms of the sign-in pages, which work without JavaScript.
 
+use std::borrow::Cow;
+
 use axum::extract::{FromRef, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderName, StatusCode};
@@ -17,7 +19,7 @@ use super::caller::{MANAGE, READ, SPEND, Scoped};
 use super::forms::PageForm;
 use super::service::{NewSession, SESSION_LIFETIME};
 use super::sign_in::{self, AuthPage, auth_page};
-use crate::account::{CredentialsForm, Profile, same_site_path};
+use crate::account::{CredentialsForm, Profile, SEEN_COOKIE, same_site_path};
 use crate::api_docs::Refusal;
 use crate::document::response::error_page;
 use crate::i18n::{LANGUAGE_COOKIE, Language};
@@ -45,6 +47,7 @@ where
         .route("/sign-out", post(submit_sign_out))
         .route("/theme", post(submit_theme))
         .route("/language", post(submit_language))
+        .route("/notices", post(submit_notice))
 }
 
 /// What a browser forgets when somebody signs out: drafts. What else is private is kept by no cache, or only for the same
@@ -186,15 +189,32 @@ async fn submit_language(
     choose(&account, jar, LANGUAGE_COOKIE, language, form.next.as_deref())
 }
 
+#[derive(Deserialize)]
+struct NoticeForm {
+    /// The key of the notice.
+    seen: String,
+    next: Option<String>,
+}
+
+async fn submit_notice(
+    State(account): State<Account>,
+    jar: CookieJar,
+    PageForm(form): PageForm<NoticeForm>,
+) -> Response {
+    let is_key = form.seen.len() <= 64 && form.seen.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let seen = if is_key { form.seen } else { String::new() };
+    choose(&account, jar, SEEN_COOKIE, seen, form.next.as_deref())
+}
+
 /// Remembers a choice for a year, and goes back to where it was made.
 fn choose(
     account: &Account,
     jar: CookieJar,
     cookie: &'static str,
-    value: &'static str,
+    value: impl Into<Cow<'static, str>>,
     next: Option<&str>,
 ) -> Response {
-    let cookie = Cookie::build((cookie, value))
+    let cookie = Cookie::build((cookie, value.into()))
         .path("/")
         .secure(account.site.is_https())
         .same_site(SameSite::Lax)

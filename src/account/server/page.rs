@@ -37,7 +37,17 @@ pub struct AppPage<F> {
     pub load: Load<F>,
     /// Takes its form, for browsers without JavaScript.
     pub submit: Option<Submit<F>>,
+    /// Loading it may change the balance: what surrounds the page is loaded after it.
+    pub changes_credits: bool,
 }
+
+impl<F> Clone for AppPage<F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for AppPage<F> {}
 
 /// Who asks for a page, and where it is.
 pub struct PageRequest {
@@ -75,6 +85,12 @@ pub enum Submitted {
     Show(Loaded),
     /// Another page, and a cookie on the way there.
     Redirect(&'static str, Option<Cookie<'static>>),
+    /// Another site, with a few words on the way there. No redirect: browsers let forms of this site lead to no other.
+    Leave {
+        to: String,
+        text: String,
+        cookie: Option<Cookie<'static>>,
+    },
     Failed(AppError),
 }
 
@@ -87,6 +103,7 @@ pub fn pages() -> Vec<AppPage<Account>> {
         path: PATH,
         load: |account, request| Box::pin(show_page(account, request)),
         submit: Some(|account, caller, request| Box::pin(submit_form(account, caller, request))),
+        changes_credits: false,
     }]
 }
 

@@ -361,9 +361,10 @@ async fn submit(
         Err(refusal) => return unsent::keep(refusal, &form.message, form.conversation_id.as_deref(), &chat.site),
     };
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let (message, conversation) = (form.message.clone(), filled(form.conversation_id));
     let request = ChatRequest {
         message: form.message,
-        conversation_id: filled(form.conversation_id),
+        conversation_id: conversation.clone(),
         provider: filled(form.provider),
         ..ChatRequest::default()
     };
@@ -374,6 +375,9 @@ async fn submit(
     match sent {
         // A reply that failed says so itself, in the conversation.
         Ok(reply) => Redirect::to(&format!("/chat/{}", reply.conversation)).into_response(),
+        Err(AppError::InsufficientCredits { .. }) => {
+            unsent::keep_while_buying(&message, conversation.as_deref(), &chat.site)
+        }
         Err(error) => error_page(&chat.site, theme, &error),
     }
 }

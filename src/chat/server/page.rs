@@ -37,6 +37,7 @@ pub fn pages() -> Vec<AppPage<Chat>> {
                 })
             },
             submit: None,
+            changes_credits: false,
         },
         AppPage {
             path: "/chat/{id}",
@@ -49,6 +50,7 @@ pub fn pages() -> Vec<AppPage<Chat>> {
                 })
             },
             submit: None,
+            changes_credits: false,
         },
     ]
 }

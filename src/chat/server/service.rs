@@ -17,8 +17,8 @@ use crate::chat::{
     ProviderInfo, ProviderTerms, Workspace, problem_of,
 };
 use crate::credits::Page;
+use crate::credits::server::expiry::expiring;
 use crate::generation::Route;
-use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
@@ -90,7 +90,9 @@ impl Chat {
         after: Option<&str>,
         shown: Option<ConversationId>,
     ) -> AppResult<Workspace> {
-        let (available, mut listed) = self.load_list(caller.id, after).await?;
+        let request_id = current_request_id();
+        let account = async { Ok(self.generation.credits.account(caller.id.into(), &request_id).await?) };
+        let (account, mut listed) = tokio::try_join!(account, self.load_list(caller.id, after))?;
         if let Some(shown) = shown.filter(|shown| !has(&listed.items, &shown.to_string())) {
             let found = self.store.find_part(caller.id, shown, Part::Before(None, 0)).await?;
             listed.items.extend(found.map(|found| found.summary()));
@@ -105,7 +107,8 @@ impl Chat {
         let own = terms.iter().find(|terms| Some(&*terms.provider) == asked).cloned().unwrap_or_default();
         Ok(Workspace {
             profile: caller.profile.clone(),
-            available,
+            available: account.balance.available,
+            expiring: expiring(account.lots.as_slice(), self.generation.database.now()),
             chat_credits: own.credits,
             max_message_chars: own.max_message_chars,
             terms,
@@ -113,7 +116,6 @@ impl Chat {
             problem,
             sees_images: providers.iter().any(|provider| provider.sees_images),
             small_model: providers.iter().all(|provider| provider.name == "local" && provider.model == SMALL_MODEL),
-            operator_contact: self.site.operator_contact.clone(),
             providers,
             days: last_days(),
             conversations: listed.items,
@@ -126,7 +128,9 @@ impl Chat {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn load_overview(&self, user: UserId, shown: Option<ConversationId>) -> AppResult<Overview> {
-        let (available, mut listed) = self.load_list(user, None).await?;
+        let request_id = current_request_id();
+        let balance = async { Ok(self.generation.credits.balance(user.into(), &request_id).await?) };
+        let (balance, mut listed) = tokio::try_join!(balance, self.load_list(user, None))?;
         let found = match shown {
             Some(shown) => self.store.find_part(user, shown, Part::Before(None, 1)).await?,
             None => None,
@@ -138,26 +142,24 @@ impl Chat {
         }
         let last = found.and_then(|found| found.messages.into_iter().last());
         Ok(Overview {
-            available,
+            available: balance.available,
             conversations: listed.items,
             next_cursor: listed.next_cursor,
             latest: last.map(|last| LatestMessage { id: last.id, state: last.state }),
         })
     }
 
-    /// What can be spent; and the pinned conversations and, from `after` on, a page of the others.
-    async fn load_list(&self, user: UserId, after: Option<&str>) -> AppResult<(Amount, Page<ConversationSummary>)> {
-        let request_id = current_request_id();
+    /// The pinned conversations and, from `after` on, a page of the others.
+    async fn load_list(&self, user: UserId, after: Option<&str>) -> AppResult<Page<ConversationSummary>> {
         let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
         let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
-        let (balance, pinned, others) = tokio::try_join!(
-            self.generation.credits.balance(user.into(), &request_id),
+        let (pinned, others) = tokio::try_join!(
             self.store.list_conversations(user, &pinned, None, MAX_PINNED),
             self.store.list_conversations(user, &others, after, CONVERSATIONS_PAGE),
         )?;
         let next_cursor = others.as_ref().and_then(|page| page.next_cursor.clone());
         let items = [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect();
-        Ok((balance.available, Page { items, next_cursor }))
+        Ok(Page { items, next_cursor })
     }
 
     /// The providers in the order in which they are asked.

@@ -1,5 +1,6 @@
-//! What somebody wrote whose session had ended, where no script keeps it: it comes back once they have signed in. The browser
-//! has it meanwhile, in a cookie of the chat, and for a quarter of an hour at most.
+//! What somebody wrote whose session had ended, or who had too few credits, where no script keeps it: it comes back once they
+//! have signed in, or bought some. The browser has it meanwhile, in a cookie of the chat, and for a quarter of an hour at most,
+//! or two hours while credits are bought.
 
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use crate::platform::site::Site;
 const COOKIE: &str = "unsent";
 const PATH: &str = "/chat";
 const KEPT: time::Duration = time::Duration::minutes(15);
+/// Who pays somewhere else may take its time.
+const KEPT_WHILE_BUYING: time::Duration = time::Duration::hours(2);
 /// Browsers keep cookies of 4096 bytes.
 const MOST: usize = 3_800;
 
@@ -27,11 +30,24 @@ pub fn keep(refusal: Response, message: &str, conversation: Option<&str>, site: 
     if refusal.status() != StatusCode::SEE_OTHER {
         return refusal;
     }
+    (jar_with(message, KEPT, site), Redirect::to(&sign_in_address(&back_to(conversation)))).into_response()
+}
+
+/// The way to where credits are bought, and back to the conversation with the message.
+pub fn keep_while_buying(message: &str, conversation: Option<&str>, site: &Site) -> Response {
+    let back = back_to(conversation);
+    let jar = jar_with(message, KEPT_WHILE_BUYING, site);
+    (jar, Redirect::to(&query::address("/buy-credits", &[("from", &back)]))).into_response()
+}
+
+fn back_to(conversation: Option<&str>) -> String {
     let conversation = conversation.and_then(|id| id.parse::<ConversationId>().ok());
-    let back = conversation.map_or_else(|| PATH.to_owned(), |id| format!("{PATH}/{id}"));
+    conversation.map_or_else(|| PATH.to_owned(), |id| format!("{PATH}/{id}"))
+}
+
+fn jar_with(message: &str, kept: time::Duration, site: &Site) -> CookieJar {
     let text = query::encode(message);
-    let jar = if text.len() > MOST { CookieJar::new() } else { CookieJar::new().add(cookie(text, KEPT, site)) };
-    (jar, Redirect::to(&sign_in_address(&back))).into_response()
+    if text.len() > MOST { CookieJar::new() } else { CookieJar::new().add(cookie(text, kept, site)) }
 }
 
 /// Gives a page what was kept, which is then forgotten.

@@ -5,17 +5,13 @@ use leptos::{
     prelude::*,
 };
 
-use super::components::{BalanceCard, LedgerTable, WayOn};
+use super::components::{BalanceCard, LedgerTable};
 use crate::credits::server_fns::load_dashboard;
 use crate::credits::{Activity, Dashboard, Page};
 use crate::i18n::{Text, t};
-use crate::platform::amount::Amount;
 use crate::platform::browser::navigation::use_navigation;
 use crate::platform::browser::page_data::use_page_data;
 use crate::ui::{Alert, AlertTone, Button, Card, EmptyState, Skeleton};
-
-/// With so many credits it is said where more come from.
-const LITTLE: Amount = Amount::credits(3);
 
 /// Balance and ledger; `?cursor=` asks for older entries.
 #[component]
@@ -29,19 +25,18 @@ pub fn DashboardPage() -> impl IntoView {
             <Skeleton class="h-96 w-full" />
         }),
         Some(Err(error)) => EitherOf3::B(view! { <Alert tone=AlertTone::Danger text=error.to_string() /> }),
-        Some(Ok(Dashboard { credits, lots, activity })) => {
-            let is_little = credits.available <= LITTLE || navigation.query("from").is_some();
-            EitherOf3::C(view! {
-                <BalanceCard credits />
-                {is_little.then(|| view! { <WayOn /> })}
-                <div class="contents" inner_html=Some(lots)></div>
-                <Ledger page=activity is_older=cursor().is_some() />
-            })
-        }
+        Some(Ok(Dashboard { credits, lots, activity })) => EitherOf3::C(view! {
+            <BalanceCard credits />
+            <div class="contents" inner_html=Some(lots)></div>
+            <Ledger page=activity is_older=cursor().is_some() />
+        }),
     };
     view! {
         <div class="mx-auto max-w-4xl space-y-6 px-4 py-8 sm:px-6">
-            <h1 class="text-2xl font-semibold tracking-tight">{t(Text::Credits)}</h1>
+            <div class="flex flex-wrap items-center justify-between gap-3">
+                <h1 class="text-2xl font-semibold tracking-tight">{t(Text::Credits)}</h1>
+                <Button href="/buy-credits" label=t(Text::GetMoreCredits) />
+            </div>
             {content}
         </div>
     }

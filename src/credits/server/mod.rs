@@ -3,6 +3,7 @@
 pub mod api;
 pub mod budgets;
 pub mod config;
+pub mod expiry;
 pub mod lots;
 mod lots_view;
 pub mod page;
@@ -13,10 +14,21 @@ mod work_names;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use self::config::CreditsConfig;
 use self::prices::PriceBook;
 use self::store::CreditStore;
 pub use self::work_names::{WorkName, WorkNames};
+use crate::platform::error::AppResult;
+use crate::platform::ids::UserId;
+
+/// What was bought, which a feature above knows.
+#[async_trait]
+pub trait Purchases: Send + Sync {
+    /// The purchases of a user as HTML of the dashboard; empty where there are none.
+    async fn section(&self, user: UserId) -> AppResult<String>;
+}
 
 /// Balances and the ledger. Cheap to clone.
 #[derive(Clone)]
@@ -27,4 +39,6 @@ pub struct Credits {
     pub prices: PriceBook,
     /// What work is called.
     pub names: Arc<dyn WorkNames>,
+    /// What was bought.
+    pub purchases: Arc<dyn Purchases>,
 }

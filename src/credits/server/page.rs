@@ -15,5 +15,6 @@ pub fn pages() -> Vec<AppPage<Credits>> {
             })
         },
         submit: None,
+        changes_credits: false,
     }]
 }

@@ -6,6 +6,7 @@ use super::store::{HoldId, LotTerms, NewPosting, PostingKind, PostingOutcome};
 use super::{Credits, WorkName};
 use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, LotShare, Origin, Page};
 use crate::platform::amount::Amount;
+use crate::platform::csv::csv_text;
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
@@ -76,7 +77,7 @@ impl Credits {
             Activity { entry, name, href }
         };
         let items = lines.into_iter().map(name).collect();
-        let lots = lots_html(credits.lots.clone());
+        let lots = lots_html(credits.lots.clone()) + &self.purchases.section(user).await?;
         Ok(Dashboard { credits, lots, activity: Page { items, next_cursor: ledger.next_cursor } })
     }
 }
@@ -121,25 +122,4 @@ pub fn csv_line(entry: &LedgerEntry) -> String {
         csv_text(entry.price_version.as_deref().unwrap_or_default()),
         csv_text(&shares),
     )
-}
-
-/// Quotes a text, and keeps spreadsheets from taking it for a formula.
-fn csv_text(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if guard.is_empty() && !text.contains([',', '"', '\r', '\n']) {
-        return text.to_owned();
-    }
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::csv_text;
-
-    #[test]
-    fn csv_is_quoted_and_holds_no_formula() {
-        assert_eq!(csv_text("plain-1"), "plain-1");
-        assert_eq!(csv_text("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(csv_text("=1+1"), "\"'=1+1\"");
-    }
 }

@@ -19,6 +19,7 @@ pub fn pages() -> Vec<AppPage<Images>> {
                 })
             },
             submit: None,
+            changes_credits: false,
         },
         AppPage {
             path: "/images/{id}",
@@ -29,6 +30,7 @@ pub fn pages() -> Vec<AppPage<Images>> {
                 })
             },
             submit: None,
+            changes_credits: false,
         },
     ]
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::account_menu::follow_menu_forms;
 use super::conversation_menu::ConversationMenu;
+use super::expiry_notice::ExpiryNotice;
 use super::header::Header;
 use super::lightbox::Lightbox;
 use super::offline_notice::{OfflineNotice, follow_connection};
@@ -11,7 +12,6 @@ use super::provider_panel::{AgainPanel, ProviderPanel};
 use super::shortcut_sheet::ShortcutSheet;
 use super::sidebar::Sidebar;
 use crate::chat::EmptyThreadTemplates;
-use crate::credits::WayOnTemplate;
 use crate::i18n::{Text, t};
 use crate::layout::refresh::follow_changes;
 use crate::layout::shortcuts::follow_shortcuts;
@@ -49,7 +49,12 @@ pub fn Layout<C: IntoView + 'static>(
         })}
         <div class="flex h-dvh flex-col">
             <Header />
-            {still(|| view! { <OfflineNotice /> })}
+            {still(move || {
+                view! {
+                    <OfflineNotice />
+                    <ExpiryNotice next=navigation.address.get_untracked() />
+                }
+            })}
             <div class="flex min-h-0 flex-1">
                 <Sidebar />
                 <main id="main" tabindex="-1" class="min-w-0 flex-1 overflow-y-auto outline-none">
@@ -65,7 +70,6 @@ pub fn Layout<C: IntoView + 'static>(
                 <Lightbox />
                 <ShortcutSheet />
                 <EmptyThreadTemplates />
-                <WayOnTemplate />
             }
         })}
     }

@@ -10,6 +10,7 @@ mod conversation_tools;
 mod credits_badge;
 mod delete_dialog;
 mod dialog_choices;
+mod expiry_notice;
 mod header;
 mod layout;
 mod lightbox;

@@ -4,6 +4,7 @@ pub mod api;
 mod books;
 pub mod config;
 mod events;
+pub mod papers;
 mod payment;
 pub mod paypal;
 pub mod provider;
@@ -13,6 +14,7 @@ mod service;
 mod settle;
 pub mod shop;
 pub mod store;
+pub mod storefront;
 pub mod webhook;
 
 use std::ops::Deref;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use self::books::{Books, RefundFact, RequestState};
+use self::papers::Papers;
 pub use self::payment::Payment;
 use self::provider::PaymentProvider;
 pub use self::reconcile::RECONCILE_EVERY;
@@ -47,6 +50,8 @@ pub struct PaymentsParts {
     pub provider: Option<Arc<dyn PaymentProvider>>,
     pub credits: Arc<dyn CreditStore>,
     pub shop: Shop,
+    /// Gives what was bought its receipt.
+    pub papers: Papers,
     pub limiter: Arc<dyn RateLimiter>,
     /// Told what somebody should look at.
     pub metrics: Metrics,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::books::Books;
+use super::papers;
 use super::provider::{Capture, CaptureStatus};
 use crate::payments::{PaymentState, PaymentView};
 use crate::platform::amount::{Amount, micros};
@@ -48,6 +49,9 @@ pub struct Payment {
     pub credited_at: Option<i64>,
     /// When to look at it again; `None`: it is done, or dead.
     pub look_at: Option<i64>,
+    /// Receipts and credit notes that are known to be made.
+    #[serde(default)]
+    pub papers: u32,
     /// Changes so far.
     pub version: i64,
     pub created_at: i64,
@@ -76,6 +80,7 @@ impl Payment {
             books: Books::default(),
             credited_at: None,
             look_at: Some(now + SOON),
+            papers: 0,
             version: 0,
             created_at: now,
             updated_at: now,
@@ -139,11 +144,16 @@ impl Payment {
             PaymentState::Created | PaymentState::Pending | PaymentState::Captured => Some(next),
             PaymentState::Declined => (age < GIVEN_UP).then_some(next),
             PaymentState::Credited => {
-                let is_done = self.books.is_settled() && !self.books.is_frozen_in_part(self.credits);
-                (!is_done).then_some(now + SOON)
+                let is_booked = self.books.is_settled() && !self.books.is_frozen_in_part(self.credits);
+                (!is_booked || self.lacks_papers()).then_some(now + SOON)
             }
             PaymentState::Abandoned | PaymentState::Rejected => None,
         };
+    }
+
+    /// Whether a receipt or a credit note may be missing.
+    pub(super) fn lacks_papers(&self) -> bool {
+        self.papers < papers::needed(self)
     }
 
     /// Whether nobody will pay for it any more, as old as it is.

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::Payments;
 use super::books::{RequestState, Step, StepKind};
+use super::papers;
 use super::payment::Payment;
 use super::provider::{Capture, CaptureStatus, OrderState};
 use super::store::Saved;
@@ -192,6 +193,11 @@ impl Payments {
                         asked = Some(request.number);
                         self.ask_for_refund(&payment, &request).await?;
                         continue;
+                    }
+                    // Money first: it is booked whatever becomes of its papers, which are made before anybody calls it done.
+                    None if payment.lacks_papers() => {
+                        self.papers.issue_for(&payment).await?;
+                        payment.papers = papers::needed(&payment);
                     }
                     None => return Ok(payment),
                 }

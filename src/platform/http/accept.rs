@@ -43,6 +43,13 @@ pub fn wants_event_stream(headers: &HeaderMap) -> bool {
     stream > 0.0 && stream >= weight_of(headers, &ACCEPT, &["application/json", "application/*", "*/*"])
 }
 
+/// Whether the client would rather have a PDF than JSON. It has to name it.
+#[must_use]
+pub fn wants_pdf(headers: &HeaderMap) -> bool {
+    let pdf = weight_of(headers, &ACCEPT, &["application/pdf"]);
+    pdf > 0.0 && pdf > weight_of(headers, &ACCEPT, &["application/json"])
+}
+
 /// Whether the client wants an answer made for it, and none that was kept (RFC 9111, 5.2.1).
 #[must_use]
 pub fn wants_fresh(headers: &HeaderMap) -> bool {

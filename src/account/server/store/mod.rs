@@ -61,6 +61,7 @@ pub trait AccountStore: Send + Sync {
     /// Stores a new user; `false` when the address is taken.
     async fn create_user(&self, user: User) -> StoreResult<bool>;
     async fn find_user(&self, email: &Email) -> StoreResult<Option<User>>;
+    async fn find_user_by_id(&self, id: UserId) -> StoreResult<Option<User>>;
     /// Changes the role of the user with this address; `false` where there is none.
     async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool>;
     async fn create_session(&self, token: SecretHash, user: UserId, expires_at: i64) -> StoreResult<()>;

@@ -143,6 +143,12 @@ impl AccountStore for MongoAccountStore {
         found.map(StoredUser::read).transpose()
     }
 
+    async fn find_user_by_id(&self, id: UserId) -> StoreResult<Option<User>> {
+        let users = self.users.clone();
+        let found = run(async move { users.find_one(doc! { "_id": to_bson(id) }).await }).await?;
+        found.map(StoredUser::read).transpose()
+    }
+
     async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool> {
         let (users, email) = (self.users.clone(), email.as_str().to_owned());
         let update = doc! { "$set": { "role": role.as_str() } };

@@ -89,6 +89,19 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
+    async fn find_user_by_id(&self, id: UserId) -> StoreResult<Option<User>> {
+        self.db
+            .read(move |connection| {
+                connection
+                    .prepare_cached(&format!("SELECT {USER} FROM users u WHERE u.id = ?1"))?
+                    .query_row([id], read_user)
+                    .optional()?
+                    .map(checked)
+                    .transpose()
+            })
+            .await
+    }
+
     async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool> {
         let email = email.as_str().to_owned();
         self.db

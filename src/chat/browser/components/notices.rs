@@ -20,8 +20,8 @@ pub fn Notices(
     // There is said whom to ask, and from there it goes back here, where the text is kept.
     let more = move || {
         let address = match thread.conversation.get_untracked() {
-            Some(id) => format!("/dashboard?from=/chat/{id}"),
-            None => "/dashboard?from=/chat".to_owned(),
+            Some(id) => format!("/buy-credits?from=/chat/{id}"),
+            None => "/buy-credits?from=/chat".to_owned(),
         };
         Some((address, t(Text::GetMoreCredits)))
     };

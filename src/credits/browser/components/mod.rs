@@ -2,8 +2,6 @@
 
 mod balance_card;
 mod ledger_table;
-mod way_on;
 
 pub use balance_card::BalanceCard;
 pub use ledger_table::LedgerTable;
-pub use way_on::{WayOn, WayOnTemplate};

@@ -2,13 +2,14 @@
 
 use std::cmp::Reverse;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use super::file::{ChatRule, ImageRule, ListPrice, ModelEntry, PriceFile};
 use super::price::{ChatPrice, ImagePrice};
 use super::rate::ChatRate;
-use super::source::{Loaded, PriceSource, Stamp};
+use super::source::{Loaded, PriceSource};
 use crate::platform::amount::Amount;
+use crate::platform::data_file::{Reload, Watched};
 use crate::platform::db::now_millis;
 use crate::usage::server::prices::exactness;
 
@@ -18,26 +19,13 @@ pub struct PriceBook(Arc<Shared>);
 
 struct Shared {
     source: PriceSource,
-    prices: RwLock<Arc<PriceFile>>,
-    /// What the file looked like when it was last looked at, whatever was in it; or why it could not be.
-    seen: Mutex<Result<Stamp, Vec<String>>>,
-}
-
-/// What became of looking at the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reload {
-    Unchanged,
-    /// These hold from now on.
-    Loaded,
-    /// Nothing has changed, for these reasons.
-    Refused(Vec<String>),
+    prices: Watched<PriceFile>,
 }
 
 impl PriceBook {
     #[must_use]
     pub fn new(source: PriceSource, Loaded { prices, stamp }: Loaded) -> Self {
-        let prices = RwLock::new(Arc::new(prices));
-        Self(Arc::new(Shared { source, prices, seen: Mutex::new(Ok(stamp)) }))
+        Self(Arc::new(Shared { source, prices: Watched::new(prices, stamp) }))
     }
 
     /// What a reply of that model costs.
@@ -90,7 +78,7 @@ impl PriceBook {
     /// All that holds now.
     #[must_use]
     pub fn prices(&self) -> Arc<PriceFile> {
-        self.0.prices.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.prices.now()
     }
 
     #[must_use]
@@ -101,31 +89,8 @@ impl PriceBook {
     /// Looks whether the file has changed, and reads it if so. Blocks for as long as that takes.
     #[must_use]
     pub fn reload(&self) -> Reload {
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.0.source.stamp();
-        if now == *seen {
-            return Reload::Unchanged;
-        }
-        let had_file = matches!(*seen, Ok(Some(_)));
-        seen.clone_from(&now);
-        match now {
-            Err(problems) => return Reload::Refused(problems),
-            // Many editors take a file away for a moment; and nobody would notice that it is gone by other prices.
-            Ok(None) if had_file => {
-                let name = self.0.source.path.display();
-                return Reload::Refused(vec![format!(
-                    "{name}: is not there any more; a start without it has other prices"
-                )]);
-            }
-            Ok(_) => {}
-        }
-        match self.0.source.load() {
-            Ok(Loaded { prices, .. }) => {
-                *self.0.prices.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(prices);
-                Reload::Loaded
-            }
-            Err(problems) => Reload::Refused(problems),
-        }
+        let source = &self.0.source;
+        self.0.prices.reload(&source.file, "other prices", || source.load().map(|loaded| loaded.prices))
     }
 
     /// `None`: what it follows is not known, or nothing.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, TableLike, Value};
 
-use super::decimal::{Decimal, written};
 use super::file::{ListPrice, ListRates, ListTier};
+use crate::platform::data_file::{Decimal, written};
 
 /// Writes prices into the entries of models, by their place in the file.
 ///

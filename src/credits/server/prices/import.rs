@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::catalogue::{Catalogue, Found};
 use super::columns::columns;
-use super::decimal::written;
 use super::edit::edit;
 use super::file::{ChatRule, LIST_CURRENCY, ListPrice, ListRates, ModelEntry, PriceFile};
 use super::show::Configured;
+use crate::platform::data_file::written;
 use crate::usage::server::prices::PriceTable;
 
 /// What a catalogue says of the models that are known here.

@@ -6,7 +6,6 @@
 mod book;
 pub mod catalogue;
 mod columns;
-mod decimal;
 mod edit;
 mod file;
 mod import;
@@ -15,7 +14,7 @@ mod rate;
 mod show;
 mod source;
 
-pub use self::book::{PriceBook, Reload};
+pub use self::book::PriceBook;
 pub use self::edit::exchange;
 pub use self::file::{ChatRule, Credit, FlatPrices, ImageRule, ListPrice, ListRates, ListTier, ModelEntry, PriceFile};
 pub use self::import::{Here, Plan};

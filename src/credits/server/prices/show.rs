@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::book::PriceBook;
 use super::columns::columns;
-use super::decimal::written;
 use super::price::ImagePrice;
 use super::rate::{ChatRate, Rates};
+use crate::platform::data_file::written;
 
 /// A model that the configuration names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl PriceBook {
     #[must_use]
     pub fn summary(&self) -> String {
         let prices = self.prices();
-        let from = match self.source().stamp() {
-            Ok(Some(_)) => self.source().path.display().to_string(),
+        let from = match self.source().file.stamp() {
+            Ok(Some(_)) => self.source().file.path.display().to_string(),
             _ => "CHAT_CREDITS and IMAGE_CREDITS".to_owned(),
         };
         match prices.models.len() {

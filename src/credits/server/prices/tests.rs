@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::catalogue::Catalogue;
 use super::*;
 use crate::platform::amount::Amount;
+use crate::platform::data_file::Reload;
 use crate::usage::server::prices::PriceTable;
 
 const FLAT: FlatPrices = FlatPrices { chat: Amount::credits(1), image: Amount::credits(2) };
@@ -151,8 +152,8 @@ fn a_file_that_is_named_must_be_there_and_the_default_may_come_later() {
     let path = folder.path().join("none.toml");
     assert!(source(&path).load().unwrap_err()[0].ends_with("none.toml: is not there"));
     let mut unnamed = PriceSource::new(None, FLAT, PriceTable::default(), Vec::new());
-    assert_eq!(unnamed.path, Path::new("prices.toml"));
-    unnamed.path.clone_from(&path);
+    assert_eq!(unnamed.file.path, Path::new("prices.toml"));
+    unnamed.file.path.clone_from(&path);
     let book = PriceBook::new(unnamed.clone(), unnamed.load().unwrap());
     assert_eq!((book.reload(), book.chat("openai", "x").rate), (Reload::Unchanged, flat(1)));
     fs::write(&path, "[chat]\nflat = 7").unwrap();

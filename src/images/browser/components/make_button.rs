@@ -32,7 +32,7 @@ pub fn MakeButton(
             let amounts = [("needed", &*credits_text(cost.get())), ("available", &*available.get().as_balance())];
             Either::Right(view! {
                 <p class="text-sm text-danger">{fill(Text::TooFewCredits, &amounts)}</p>
-                <Button href="/dashboard?from=/images" icon=IconName::Coins label=t(Text::SeeYourCredits) />
+                <Button href="/buy-credits?from=/images" icon=IconName::Coins label=t(Text::GetMoreCredits) />
             })
         }
     }

@@ -82,7 +82,7 @@ pub fn MakeForm(
     let failure = move || {
         let text = collection.failure.get();
         let link = (*collection.failure_code.read_untracked() == "insufficient_credits")
-            .then(|| ("/dashboard?from=/images".to_owned(), t(Text::GetMoreCredits)));
+            .then(|| ("/buy-credits?from=/images".to_owned(), t(Text::GetMoreCredits)));
         (!text.is_empty()).then(|| view! { <Alert tone=AlertTone::Danger text link /> })
     };
     let only_sketches = !providers.is_empty() && providers.iter().all(|provider| !provider.is_ai);

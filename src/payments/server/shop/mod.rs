@@ -1,51 +1,106 @@
-//! What is sold.
+//! What an operator sells, and who sells it: `shop.toml`, or packs that need no file. It can be changed while the server runs.
+//!
+//! `catalog.rs` is what is in it, `file.rs` reads it or says all that is wrong with it.
 
+mod catalog;
+mod file;
+
+use std::fmt;
 use std::sync::Arc;
 
-use crate::platform::amount::Amount;
-use crate::platform::money::{Currency, Money};
+pub use self::catalog::{Catalog, Pack, Rate, Seller, Taxes};
+use crate::platform::config::Reader;
+use crate::platform::data_file::{DataFile, Reload, Stamp, Watched};
+
+/// The file that is read where none is named.
+const DEFAULT_FILE: &str = "shop.toml";
+
+/// `SHOP_FILE` (`shop.toml`, if that is there), as it was at the start.
+#[derive(Debug, Clone)]
+pub struct ShopConfig {
+    file: DataFile,
+    catalog: Catalog,
+    stamp: Stamp,
+}
+
+impl ShopConfig {
+    pub(crate) fn read(reader: &mut Reader) -> Self {
+        let file = DataFile::new(reader.text("SHOP_FILE"), DEFAULT_FILE);
+        let (catalog, stamp) = load(&file).unwrap_or_else(|problems| {
+            for problem in problems {
+                reader.problem("SHOP_FILE", problem);
+            }
+            (Catalog::default(), None)
+        });
+        Self { file, catalog, stamp }
+    }
+
+    /// In a few words, for `tessera check`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let from = if self.stamp.is_some() { self.file.path.display().to_string() } else { "built in".to_owned() };
+        match self.catalog.packs.len() {
+            1 => format!("{from}, 1 pack"),
+            packs => format!("{from}, {packs} packs"),
+        }
+    }
+
+    /// What is sold, as it is from now on.
+    #[must_use]
+    pub fn shop(&self) -> Shop {
+        Shop::new(self.file.clone(), self.catalog.clone(), self.stamp)
+    }
+}
+
+fn load(file: &DataFile) -> Result<(Catalog, Stamp), Vec<String>> {
+    match file.load()? {
+        Some((text, stamp)) => Ok((Catalog::parse(&text, &file.short_name())?, stamp)),
+        None => Ok((Catalog::default(), None)),
+    }
+}
 
 /// What is sold now. Cheap to clone: all clones change together.
-#[derive(Clone, Default)]
-pub struct Shop(Arc<Catalog>);
-
-/// All that an operator sells, and on which terms.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Catalog {
-    pub packs: Vec<Pack>,
-    /// How long after a purchase what is not used of it can be given back.
-    pub refund_days: u32,
-}
-
-/// Credits that are bought at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pack {
-    /// Small letters, digits and `-`.
-    pub id: String,
-    pub name: String,
-    pub credits: Amount,
-    /// Credits on top.
-    pub bonus: Amount,
-    pub price: Money,
-}
+#[derive(Clone)]
+pub struct Shop(Arc<(DataFile, Watched<Catalog>)>);
 
 impl Shop {
     #[must_use]
+    pub fn new(file: DataFile, catalog: Catalog, stamp: Stamp) -> Self {
+        Self(Arc::new((file, Watched::new(catalog, stamp))))
+    }
+
+    /// All that is sold now.
+    #[must_use]
     pub fn now(&self) -> Arc<Catalog> {
-        self.0.clone()
+        self.0.1.now()
+    }
+
+    /// Where it is written.
+    #[must_use]
+    pub fn file(&self) -> &DataFile {
+        &self.0.0
+    }
+
+    /// Looks whether the file has changed, and reads it if so. Blocks for as long as that takes.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        let (file, catalog) = &*self.0;
+        catalog.reload(file, "other packs", || load(file).map(|(catalog, _)| catalog))
     }
 }
 
-impl Default for Catalog {
+impl Default for Shop {
     /// What is sold where nothing is said.
     fn default() -> Self {
-        let pack = |credits: i64, dollars: i64| Pack {
-            id: credits.to_string(),
-            name: format!("{credits} credits"),
-            credits: Amount::credits(credits),
-            bonus: Amount::ZERO,
-            price: Money::new(dollars * 100, Currency::USD),
-        };
-        Self { packs: vec![pack(100, 5), pack(500, 20), pack(2000, 60)], refund_days: 14 }
+        Self::new(DataFile::new(None, DEFAULT_FILE), Catalog::default(), None)
     }
 }
+
+impl fmt::Debug for Shop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Shop").field(&self.now()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 12;
+const SCHEMA: i64 = 13;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -189,8 +189,18 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             ];
             make_indexes(mongo, indexes).await
         }
+        13 => make_indexes(mongo, of_papers()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
+}
+
+/// A number is one paper's, and so is what a paper is about.
+fn of_papers() -> [(&'static str, Document, IndexOptions); 3] {
+    [
+        ("papers", doc! { "kind": 1, "year": 1, "number": 1 }, unique()),
+        ("papers", doc! { "kind": 1, "subject": 1 }, unique()),
+        ("papers", doc! { "user": 1, "_id": -1 }, plain()),
+    ]
 }
 
 fn plain() -> IndexOptions {

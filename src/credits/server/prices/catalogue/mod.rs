@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::decimal::{Decimal, NotDecimal};
 use super::file::{ListPrice, ListRates};
+use crate::platform::data_file::{Decimal, NotDecimal};
 use crate::usage::server::prices::exactness;
 
 /// An object of JSON whose values are read later: numbers stay as they are written.

@@ -1,8 +1,8 @@
 //! Prices that follow those of providers: what a credit is worth, and what is added.
 
 use super::super::rate::{Rates, Tier, TokenRates};
-use super::reading::{Field, Reading, Section};
 use crate::platform::amount::Amount;
+use crate::platform::data_file::{Field, Reading, Section};
 use crate::usage::server::prices::Price;
 
 const MILLION: u128 = 1_000_000;

@@ -2,7 +2,6 @@
 
 mod list;
 mod models;
-mod reading;
 
 use std::collections::BTreeMap;
 
@@ -12,8 +11,8 @@ use toml::de::DeTable;
 pub use self::list::{Credit, LIST_CURRENCY, ListPrice, ListRates, ListTier};
 pub use self::models::{ChatRule, ImageRule, ModelEntry};
 use self::models::{read_chat, read_image, read_models};
-use self::reading::{Field, Reading, Section};
 use crate::platform::amount::Amount;
+use crate::platform::data_file::{Field, Reading, Section};
 use crate::usage::server::prices::PriceTable;
 
 /// Longest name that an operator gives to a version.

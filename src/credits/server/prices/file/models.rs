@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::rate::{Rates, Tier, TokenRates};
 use super::list::{Credit, LIST_CURRENCY, ListPrice, ListRates, ListTier};
-use super::reading::{Field, Reading, Section};
 use super::{Known, read_version};
 use crate::platform::amount::Amount;
+use crate::platform::data_file::{Field, Reading, Section};
 
 /// Longest name of a model or of a size.
 const NAME_CHARS: usize = 200;

@@ -1,4 +1,4 @@
-//! Decimal numbers exactly as they are written: no double comes between a file and a price.
+//! Decimal numbers exactly as they are written: no double comes between a file and an amount.
 
 /// Significant digits of a number, at most.
 const DIGITS: usize = 30;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::decimal::{Decimal, NotDecimal};
+use super::decimal::{Decimal, NotDecimal};
 use crate::platform::amount::Amount;
 
 /// A file that is being read, and what is wrong with it so far.
@@ -45,7 +45,7 @@ impl<T> Field<T> {
         }
     }
 
-    fn and_then<U>(self, to: impl FnOnce(T) -> Field<U>) -> Field<U> {
+    pub fn and_then<U>(self, to: impl FnOnce(T) -> Field<U>) -> Field<U> {
         match self {
             Self::Is(value) => to(value),
             Self::Wrong => Field::Wrong,
@@ -158,6 +158,23 @@ impl<'a> Reading<'a> {
             }
         }
         sections
+    }
+
+    /// A list of texts, none of them empty.
+    pub fn texts(&mut self, section: &Section<'a>, key: &str, expected: &str) -> Field<Vec<&'a str>> {
+        let Some(value) = section.get(key) else { return Field::Absent };
+        let text = |item: &'a Spanned<DeValue<'a>>| match item.get_ref() {
+            DeValue::String(text) if !text.trim().is_empty() => Some(text.trim()),
+            _ => None,
+        };
+        let texts = match value.get_ref() {
+            DeValue::Array(items) => items.iter().map(text).collect::<Option<Vec<_>>>(),
+            _ => None,
+        };
+        match texts {
+            Some(texts) => Field::Is(texts),
+            None => self.wrong(section, key, format!("{} is not {expected}", shown(value.get_ref()))),
+        }
     }
 
     /// A number of millionths above zero: as a number or as text.

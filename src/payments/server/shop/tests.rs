@@ -1,0 +1,194 @@
+//! What an operator may write, what is said of what cannot be right, and changes while the server runs.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::platform::amount::Amount;
+use crate::platform::money::{Currency, Money};
+
+/// Every problem of a text, a line each.
+fn problems(text: &str) -> Vec<String> {
+    Catalog::parse(text, "shop.toml").unwrap_err()
+}
+
+#[test]
+fn without_a_file_there_are_three_packs() {
+    let catalog = Catalog::default();
+    let told = |pack: &Pack| format!("{} {} for {}", pack.id, pack.total(), pack.price);
+    let told: Vec<_> = catalog.packs.iter().map(told).collect();
+    assert_eq!(told, ["100 100 for 5.00 USD", "500 500 for 20.00 USD", "2000 2000 for 60.00 USD"]);
+    assert_eq!((catalog.refund_days, Catalog::parse("", "x").unwrap()), (14, catalog));
+}
+
+/// That of the documentation.
+#[test]
+fn the_example_of_the_documentation_is_right() {
+    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEPLOYMENT.md")).unwrap();
+    let about = docs.split("\n## Selling credits\n").nth(1).unwrap();
+    let example = about.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let read = Catalog::parse(example, "shop.toml").unwrap();
+    assert!(read.packs.len() >= 2 && !read.seller.address.is_empty() && !read.taxes.by_country.is_empty(), "{read:?}");
+}
+
+#[test]
+fn a_shop_is_read_exactly_however_it_is_written() {
+    let read = Catalog::parse(
+        r#"
+        currency = "EUR"
+        [[pack]]
+        id = "small-1"
+        name = "小包"
+        credits = 100.5
+        bonus = "10"
+        price = 5
+        [[pack]]
+        id = "jp"
+        credits = 1_000
+        price = "500"
+        currency = "JPY"
+        [seller]
+        name = "Mosaic GmbH"
+        address = ["Gasse 1", "8001 Zürich"]
+        tax_id = "CHE-1"
+        contact = "ops@example.org"
+        time_zone = "Europe/Zurich"
+        [tax]
+        name = "VAT"
+        rate = 8.1
+        rates = { DE = "19", US = 0 }
+        note = "Thank you."
+        [refund]
+        days = 0
+        "#,
+        "shop.toml",
+    )
+    .unwrap();
+    let (small, yen) = (&read.packs[0], &read.packs[1]);
+    assert_eq!((small.total().to_string(), small.price.to_string()), ("110.5".to_owned(), "5.00 EUR".to_owned()));
+    assert_eq!((&*small.name, yen.credits), ("小包", Amount::credits(1000)));
+    assert_eq!(yen.price, Money::new(500, Currency::parse("JPY").unwrap()));
+    assert_eq!(["DE", "US", "FR", ""].map(|country| read.taxes.rate_in(country).0), [19_000, 0, 8_100, 8_100]);
+    assert_eq!((read.seller.address.len(), read.refund_days), (2, 0));
+    assert_eq!(read.seller.zone().iana_name(), Some("Europe/Zurich"));
+}
+
+#[test]
+fn every_mistake_is_named_with_its_line() {
+    let found = problems(
+        r#"currency = "usd"
+packs = 1
+[seller]
+address = "Main Street"
+contact = "call me"
+time_zone = "Mars/Base"
+tax-id = "1"
+[tax]
+rate = 101
+rates = { Germany = 19, FR = -1, IT = 8.1234 }
+note = 5
+[refund]
+days = 1.5
+hours = 3
+[[pack]]
+credits = 0
+price = "5.001"
+[[pack]]
+id = "Large!"
+credits = -1
+bonus = "many"
+price = 0
+[[pack]]
+id = "a"
+credits = 1
+price = "1.50"
+currency = "JPY"
+[[pack]]
+id = "a"
+name = ""
+credits = 2_000_000
+price = 99999999999999
+currency = "EURO"
+"#,
+    );
+    let expected = [
+        (1, "currency: \"usd\" is not a currency"),
+        (2, "packs: is not one of"),
+        (3, "seller: name is missing"),
+        (4, "seller: address: \"Main Street\" is not a list of lines"),
+        (5, "seller: contact: \"call me\" is neither"),
+        (6, "seller: time_zone: \"Mars/Base\" is not a time zone"),
+        (7, "seller: tax-id: is not one of"),
+        (9, "tax: rate: it is not a number of percent"),
+        (10, "tax: rates: Germany: is not a country"),
+        (10, "tax: rates: FR: -1 is not a number of percent"),
+        (10, "tax: rates: IT: it is not a number of percent"),
+        (11, "tax: note: 5 is not a text"),
+        (13, "refund: days: it is not a whole number"),
+        (14, "refund: hours: is not one of"),
+        (15, "pack 1: id is missing"),
+        (16, "pack 1: credits: 0 is not a number of credits above 0"),
+        (17, "pack 1: price: USD has at most 2 decimals"),
+        (19, "pack \"Large!\": id: \"Large!\" is not a name"),
+        (20, "pack \"Large!\": credits: -1 is not a number"),
+        (21, "pack \"Large!\": bonus: \"many\" is not a number"),
+        (22, "pack \"Large!\": price: 0 is not an amount"),
+        (26, "pack \"a\": price: JPY has no decimals"),
+        (30, "pack \"a\": name: \"\" is not a text"),
+        (31, "pack \"a\": credits: a pack has at most 1000000"),
+        (32, "pack \"a\": price: it is too much"),
+        (33, "pack \"a\": currency: \"EURO\" is not a currency"),
+    ];
+    for (line, problem) in expected {
+        let beginning = format!("shop.toml:{line}: {problem}");
+        assert!(found.iter().any(|found| found.starts_with(&beginning)), "{beginning} in {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+
+    for (text, expected) in [
+        ("pack = 1", "shop.toml:1: pack: is not a list of tables: write [[pack]]"),
+        ("[[pack]]\nid = \"a\"", "shop.toml:1: pack \"a\": credits is missing"),
+        ("seller = 1", "shop.toml:1: seller: 1 is not a table"),
+        ("[tax]\nrate = 19", "shop.toml:1: tax: name is missing"),
+        ("currency = \"EUR\"", "shop.toml:1: currency: there are no packs"),
+        ("[[pack]\n", "shop.toml:1: "),
+        (
+            "[[pack]]\nid = \"a\"\ncredits=1\nprice=1\n[[pack]]\nid = \"a\"\ncredits=1\nprice=1",
+            "shop.toml:6: pack \"a\": id: \"a\" is that",
+        ),
+        ("[seller]\nname = \"a\\nb\"", "shop.toml:2: seller: name: it is one line"),
+    ] {
+        assert!(problems(text)[0].starts_with(expected), "{text}: {:?}", problems(text));
+    }
+}
+
+fn open(path: &Path) -> Shop {
+    let file = DataFile::new(path.to_str(), DEFAULT_FILE);
+    let (catalog, stamp) = load(&file).unwrap();
+    Shop::new(file, catalog, stamp)
+}
+
+#[test]
+fn a_changed_file_holds_at_once_and_a_wrong_one_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("shop.toml");
+    let pack = |credits: u32| format!("[[pack]]\nid = \"one\"\ncredits = {credits}\nprice = 1\n");
+    fs::write(&path, pack(1)).unwrap();
+    let shop = open(&path);
+    let clone = shop.clone();
+    let credits = || clone.now().pack("one").unwrap().credits;
+    assert_eq!((credits(), shop.reload()), (Amount::credits(1), Reload::Unchanged));
+    // Another length, so that the clock of the disk does not matter.
+    fs::write(&path, pack(20)).unwrap();
+    assert_eq!((shop.reload(), credits()), (Reload::Loaded, Amount::credits(20)));
+    fs::write(&path, pack(300) + "price = 2\n").unwrap();
+    let Reload::Refused(said) = shop.reload() else { panic!() };
+    assert!(said[0].starts_with("shop.toml:5: "), "{said:?}");
+    assert_eq!((shop.reload(), credits()), (Reload::Unchanged, Amount::credits(20)));
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(shop.reload(), Reload::Refused(_)));
+    assert_eq!(credits(), Amount::credits(20));
+    assert!(load(&DataFile::new(path.to_str(), DEFAULT_FILE)).unwrap_err()[0].ends_with("is not there"));
+}

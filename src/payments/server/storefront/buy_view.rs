@@ -1,0 +1,179 @@
+//! The packs, as a page that needs no script.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use super::money_text::{money_text, per_credit};
+use super::reach::{Usual, lasts};
+use crate::i18n::{Text, count, count_written, fill, t};
+use crate::payments::server::papers::{BuyerFields, RefusedBuyer};
+use crate::payments::server::shop::{Catalog, Pack};
+use crate::platform::amount::Amount;
+use crate::ui::{Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Card, Field, html_of};
+
+/// What the page shows.
+pub struct BuyView {
+    pub catalog: Arc<Catalog>,
+    /// Whether anything can be bought here.
+    pub is_open: bool,
+    pub available: Amount,
+    /// In the last days.
+    pub spent: Amount,
+    pub usual: Vec<Usual>,
+    /// Where one came from; a path of this site.
+    pub back: Option<String>,
+    /// Whom to ask.
+    pub contact: Option<String>,
+    /// What is on papers, or was refused.
+    pub buyer: RefusedBuyer,
+    /// Why nothing was bought.
+    pub problem: Option<String>,
+}
+
+/// The whole page below its heading.
+#[must_use]
+pub fn buy_html(view: BuyView) -> String {
+    html_of(|| page(view))
+}
+
+fn page(view: BuyView) -> impl IntoView {
+    let BuyView { catalog, is_open, available, spent, usual, back, contact, buyer, problem } = view;
+    let balance = count_written(Text::YouHaveCredits, &available.as_balance());
+    let packs = is_open.then(|| {
+        let cards = catalog.packs.iter().map(|pack| pack_card(pack, &usual, back.as_deref())).collect::<Vec<_>>();
+        view! {
+            <ul class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,15rem),1fr))] gap-4">{cards}</ul>
+            <ul class="space-y-1 text-sm text-ink-soft">{terms(&catalog)}</ul>
+            <Billing refused=buyer />
+        }
+    });
+    view! {
+        <div class="flex flex-wrap items-center justify-between gap-4">
+            <p class="text-ink-soft">{balance} " " {lasts(available, spent)}</p>
+            {back.map(|href| view! { <Button href label=t(Text::BackToYourText) /> })}
+        </div>
+        {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
+        {(!is_open).then(|| view! { <Closed contact /> })}
+        {packs}
+        <p class="text-sm">
+            <a class="font-medium text-accent underline" href="/dashboard">
+                {t(Text::PurchasesAndReceipts)}
+            </a>
+        </p>
+    }
+}
+
+fn pack_card(pack: &Pack, usual: &[Usual], back: Option<&str>) -> impl IntoView {
+    let (total, price) = (pack.total(), money_text(pack.price));
+    let credits = count_written(Text::CreditsCount, &total.as_entry());
+    let each = fill(Text::PerCredit, &[("price", &per_credit(pack.price, total))]);
+    let bonus = pack.bonus.is_positive().then(|| {
+        let text = fill(Text::BonusCredits, &[("credits", &pack.bonus.as_entry())]);
+        view! { <Badge tone=BadgeTone::Success>{text}</Badge> }
+    });
+    let name =
+        pack.has_name().then(|| view! { <p class="font-medium break-words text-ink-soft">{pack.name.clone()}</p> });
+    let buys = usual.iter().map(|usual| view! { <li class="break-words">{usual.bought_with(total)}</li> });
+    let label = fill(Text::BuyFor, &[("price", &price)]);
+    view! {
+        <li class="flex flex-col gap-4 rounded-md border border-line bg-surface p-5">
+            <div class="space-y-1">
+                {name} <div class="flex flex-wrap items-center gap-2">
+                    <h2 class="text-xl font-semibold tabular-nums">{credits.clone()}</h2>
+                    {bonus}
+                </div>
+            </div>
+            <p class="flex flex-wrap items-baseline gap-x-2">
+                <span class="text-3xl font-semibold tracking-tight tabular-nums">{price}</span>
+                <span class="text-sm text-ink-soft tabular-nums">{each}</span>
+            </p>
+            <ul class="flex-1 space-y-1 text-sm text-ink-soft tabular-nums">{buys.collect::<Vec<_>>()}</ul>
+            <form method="post" action="/buy-credits" aria-label=credits>
+                <input type="hidden" name="pack" value=pack.id.clone() />
+                {back.map(|back| view! { <input type="hidden" name="from" value=back.to_owned() /> })}
+                <Button label kind="submit" variant=ButtonVariant::Primary class="w-full" />
+            </form>
+        </li>
+    }
+}
+
+/// On which terms it is bought.
+fn terms(catalog: &Catalog) -> Vec<AnyView> {
+    let mut terms = vec![t(Text::PayAtProvider).to_owned()];
+    if !catalog.taxes.name.is_empty() {
+        terms.push(fill(Text::PricesIncludeTax, &[("tax", &catalog.taxes.name)]));
+    }
+    if catalog.refund_days > 0 {
+        terms.push(count(Text::RefundableFor, catalog.refund_days.into()));
+    }
+    terms.into_iter().map(|text| view! { <li>{text}</li> }.into_any()).collect()
+}
+
+/// Nothing is sold here.
+#[component]
+fn Closed(
+    /// Whom to ask.
+    #[prop(optional_no_strip)]
+    contact: Option<String>,
+) -> impl IntoView {
+    let text = match contact {
+        None => t(Text::AskTheOperator).to_owned(),
+        // Neither has anything in it that is special in HTML but `&` (platform/site.rs).
+        Some(contact) => {
+            let contact = contact.replace('&', "&amp;");
+            let scheme = if contact.contains("://") { "" } else { "mailto:" };
+            let link = format!(
+                "<a class='font-medium break-words text-accent underline' href='{scheme}{contact}'>{contact}</a>"
+            );
+            fill(Text::WriteToTheOperator, &[("contact", &link)])
+        }
+    };
+    view! {
+        <Card>
+            <h2 class="text-lg font-semibold">{t(Text::NothingSoldHere)}</h2>
+            <p class="mt-1 text-ink-soft" inner_html=Some(text)></p>
+        </Card>
+    }
+}
+
+/// What is on papers.
+#[component]
+fn Billing(
+    /// As it is, or as it was sent.
+    refused: RefusedBuyer,
+) -> impl IntoView {
+    let RefusedBuyer { fields, field, message } = refused;
+    let at = |name: &str| (field == name).then(|| message.clone());
+    let (name_error, country_error, tax_error) = (at("billingName"), at("billingCountry"), at("billingTaxId"));
+    let address_error = at("billingAddress").map(|text| view! { <Alert tone=AlertTone::Danger text /> });
+    let BuyerFields { name, address, country, tax_id } = fields;
+    // Leptos writes what is in a field into the HTML as it is; a line break at the beginning is none of the text's.
+    let address = format!("\n{}", address.replace('&', "&amp;").replace('<', "&lt;"));
+    view! {
+        <details class="rounded-md border border-line bg-surface" open=!field.is_empty()>
+            <summary class="rounded-md px-5 py-3 font-medium">{t(Text::BillingDetails)}</summary>
+            <form method="post" action="/buy-credits" class="space-y-5 px-5 pb-5">
+                <p class="text-sm text-ink-soft">{t(Text::BillingExplained)}</p>
+                <Field id="billing-name" name="billingName" label=t(Text::BillingName) value=name error=name_error autocomplete="organization" max_chars=90 />
+                <div class="space-y-1.5">
+                    <label for="billing-address" class="block text-sm font-medium">{t(Text::BillingAddress)}</label>
+                    <textarea
+                        id="billing-address"
+                        name="billingAddress"
+                        rows="4"
+                        autocomplete="street-address"
+                        class="block w-full rounded-md border border-line-strong bg-surface px-3 py-2 text-sm"
+                        inner_html=Some(address)
+                    ></textarea>
+                    {address_error}
+                </div>
+                <div class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,14rem),1fr))] gap-5">
+                    <Field id="billing-country" name="billingCountry" label=t(Text::BillingCountry) value=country hint=t(Text::BillingCountryHint) error=country_error autocomplete="country" max_chars=2 />
+                    <Field id="billing-tax-id" name="billingTaxId" label=t(Text::BillingTaxId) value=tax_id error=tax_error max_chars=40 />
+                </div>
+                <Button label=t(Text::SaveBilling) kind="submit" />
+            </form>
+        </details>
+    }
+}

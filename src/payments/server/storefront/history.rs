@@ -1,0 +1,100 @@
+//! What somebody bought, on `/dashboard`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use leptos::prelude::*;
+
+use super::money_text::money_text;
+use crate::credits::server::Purchases;
+use crate::i18n::{Text, count_written, fill, t};
+use crate::payments::server::papers::Papers;
+use crate::payments::server::store::PaymentStore;
+use crate::payments::{PaymentState, PaymentView};
+use crate::platform::error::AppResult;
+use crate::platform::ids::{PaymentId, UserId};
+use crate::ui::{Badge, BadgeTone, Timestamp, html_of};
+
+/// Purchases that are listed, and papers that are looked for.
+const SHOWN: usize = 50;
+const PAPERS: usize = 100;
+
+/// The list of purchases.
+pub struct ShownPurchases {
+    pub store: Arc<dyn PaymentStore>,
+    pub papers: Papers,
+}
+
+#[async_trait]
+impl Purchases for ShownPurchases {
+    async fn section(&self, user: UserId) -> AppResult<String> {
+        let (days, now) = (self.papers.shop.now().refund_days, self.papers.database.now());
+        let stored = self.store.list(user, PaymentId::max(), SHOWN).await?;
+        let views = stored.iter().map(|payment| payment.view(days, now)).collect::<Result<Vec<_>, _>>()?;
+        // What nobody paid for is nothing that was bought.
+        let is_bought = |view: &PaymentView| !matches!(view.state, PaymentState::Created | PaymentState::Abandoned);
+        let views: Vec<_> = views.into_iter().filter(is_bought).collect();
+        if views.is_empty() {
+            return Ok(String::new());
+        }
+        let mut papers: HashMap<String, Vec<String>> = HashMap::new();
+        for paper in self.papers.list(user, None, PAPERS).await?.items {
+            papers.entry(paper.payment.to_string()).or_default().push(paper.number.to_string());
+        }
+        let lines = views.into_iter().map(|view| (papers.remove(&view.id).unwrap_or_default(), view)).collect();
+        Ok(html_of(|| section(lines)))
+    }
+}
+
+const fn state_text(state: PaymentState) -> (Text, BadgeTone) {
+    match state {
+        PaymentState::Credited => (Text::PurchasePaid, BadgeTone::Success),
+        PaymentState::Declined => (Text::PurchaseDeclined, BadgeTone::Warning),
+        PaymentState::Rejected => (Text::PurchaseLookedAt, BadgeTone::Warning),
+        PaymentState::Created | PaymentState::Pending | PaymentState::Captured | PaymentState::Abandoned => {
+            (Text::PurchaseWaits, BadgeTone::Neutral)
+        }
+    }
+}
+
+fn section(lines: Vec<(Vec<String>, PaymentView)>) -> impl IntoView {
+    let line = |(mut papers, view): (Vec<String>, PaymentView)| {
+        let (state, tone) = state_text(view.state);
+        let back = (view.refunded.minor > 0).then(|| {
+            let text = fill(Text::PurchaseRefunded, &[("money", &money_text(view.refunded))]);
+            view! { <Badge>{text}</Badge> }
+        });
+        // The receipt comes before what changed it.
+        papers.reverse();
+        let papers = papers.into_iter().map(|number| {
+            let href = format!("/receipts/{number}");
+            view! { <a class="font-medium text-accent underline tabular-nums" rel="external" href=href>{number}</a> }
+        });
+        let refund = view.refund_until.is_some().then(|| {
+            let href = format!("/buy-credits/refund?payment={}", view.id);
+            view! { <a class="font-medium text-accent underline" href=href>{t(Text::GiveBack)}</a> }
+        });
+        view! {
+            <li class="flex flex-wrap items-baseline gap-x-4 gap-y-1 px-4 py-2.5 text-sm">
+                <span class="font-medium tabular-nums">{count_written(Text::CreditsCount, &view.credits.as_entry())}</span>
+                <span class="tabular-nums">{money_text(view.price)}</span>
+                <Badge tone>{t(state)}</Badge>
+                {back}
+                {papers.collect::<Vec<_>>()}
+                {refund}
+                <span class="ml-auto text-ink-soft"><Timestamp at=view.created_at /></span>
+            </li>
+        }
+    };
+    view! {
+        <section aria-labelledby="purchases" class="space-y-3">
+            <h2 id="purchases" class="text-lg font-semibold">
+                {t(Text::Purchases)}
+            </h2>
+            <ol class="divide-y divide-line rounded-md border border-line bg-surface">
+                {lines.into_iter().map(line).collect::<Vec<_>>()}
+            </ol>
+        </section>
+    }
+}

@@ -1,0 +1,227 @@
+//! The pages: what each of them loads, and what its form does.
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use serde::Deserialize;
+
+use super::buy_view::{BuyView, buy_html};
+use super::progress_view::{ProgressView, cancel_html, leaving_text, progress_html};
+use super::refund_view::refund_html;
+use super::{Storefront, provider_label};
+use crate::account::server::caller::Caller;
+use crate::account::server::forms::read_form;
+use crate::account::server::page::{AppPage, Loaded, PageRequest, Submitted};
+use crate::payments::PurchasePage;
+use crate::payments::server::Progress;
+use crate::payments::server::papers::{BuyerFields, PaperKind, RefusedBuyer};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::{PaymentId, UserId};
+use crate::platform::query::parameter;
+
+const BUY: &str = "/buy-credits";
+const RETURN: &str = "/buy-credits/return";
+const CANCEL: &str = "/buy-credits/cancel";
+const REFUND: &str = "/buy-credits/refund";
+/// Where the way back is kept while one pays.
+const BACK_COOKIE: &str = "back";
+const KEPT: time::Duration = time::Duration::hours(6);
+
+/// Whether a path leads back to where somebody ran out of credits.
+fn is_way_back(path: &str) -> bool {
+    let below =
+        |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    path.len() <= 2_000 && !path.contains(char::is_control) && (below("/chat") || below("/images"))
+}
+
+/// The pages on which credits are bought.
+pub fn pages() -> Vec<AppPage<Storefront>> {
+    let page = |path| AppPage {
+        path,
+        load: |store: Storefront, request: PageRequest| Box::pin(async move { show(&store, request).await }),
+        submit: None,
+        changes_credits: path == RETURN,
+    };
+    vec![
+        AppPage { submit: Some(|store, caller, request| Box::pin(submit(store, caller, request))), ..page(BUY) },
+        page(RETURN),
+        page(CANCEL),
+        AppPage {
+            submit: Some(|store, caller, request| Box::pin(submit_refund(store, caller, request))),
+            ..page(REFUND)
+        },
+    ]
+}
+
+async fn show(store: &Storefront, request: PageRequest) -> Loaded {
+    let kept = request.cookies.get(BACK_COOKIE).map(|cookie| cookie.value().to_owned());
+    let address = request.uri.to_string();
+    store.load(request.caller.id, &address, kept).await.into()
+}
+
+impl Storefront {
+    /// What the page at an address of the app shows; `kept` is the way back from before a payment.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn load(&self, user: UserId, address: &str, kept: Option<String>) -> AppResult<PurchasePage> {
+        let asked = parameter(address, "from").or(kept);
+        let back = asked.filter(|path| is_way_back(path));
+        match address.split(['?', '#']).next().unwrap_or_default() {
+            RETURN => self.load_progress(user, address, back).await,
+            CANCEL => Ok(self.still(user, cancel_html(back)).await?),
+            REFUND => {
+                let payment = parameter(address, "payment").unwrap_or_default();
+                let preview = match payment.parse::<PaymentId>() {
+                    Ok(id) => self.payments.preview_refund(user, id).await,
+                    Err(_) => Err(AppError::NotFound),
+                };
+                if let Err(AppError::Unavailable) = preview {
+                    return Err(AppError::Unavailable);
+                }
+                let zone = self.payments.shop.now().seller.zone();
+                Ok(self.still(user, refund_html(&payment, preview, &zone)).await?)
+            }
+            _ => self.load_packs(user, back, None, None).await,
+        }
+    }
+
+    async fn still(&self, user: UserId, html: String) -> AppResult<PurchasePage> {
+        let available = self.credits.load_credits(user).await?.available;
+        Ok(PurchasePage { html, available, waits: false, has_landed: false })
+    }
+
+    async fn load_packs(
+        &self,
+        user: UserId,
+        back: Option<String>,
+        refused: Option<RefusedBuyer>,
+        problem: Option<String>,
+    ) -> AppResult<PurchasePage> {
+        let catalog = self.payments.shop.now();
+        let (credits, spent) = tokio::try_join!(self.credits.load_credits(user), self.spent_lately(user))?;
+        let buyer = match refused {
+            Some(refused) => refused,
+            None => RefusedBuyer { fields: self.payments.papers.buyer(user).await?.into(), ..RefusedBuyer::default() },
+        };
+        let contact = catalog.seller.contact.clone().or_else(|| self.payments.site.operator_contact.clone());
+        let html = buy_html(BuyView {
+            is_open: self.payments.is_open(),
+            available: credits.available,
+            spent,
+            usual: self.usual_prices(),
+            back,
+            contact,
+            buyer,
+            problem,
+            catalog,
+        });
+        Ok(PurchasePage { html, available: credits.available, waits: false, has_landed: false })
+    }
+
+    /// Takes the money, if it is not taken yet, and says what came of it.
+    async fn load_progress(&self, user: UserId, address: &str, back: Option<String>) -> AppResult<PurchasePage> {
+        let order = parameter(address, "token").unwrap_or_default();
+        let progress =
+            if order.is_empty() { Err(AppError::NotFound) } else { self.payments.finish(user, &order).await };
+        let mut receipt = None;
+        if let Ok(Progress::Credited { .. }) = progress
+            && let Some(payment) = self.payments.store.find_by_order(&order).await?
+        {
+            let paper = self.payments.papers.store.find_of(PaperKind::Receipt, &payment.id.to_string()).await?;
+            receipt = paper.map(|paper| paper.number.to_string());
+        }
+        let available = self.credits.load_credits(user).await?.available;
+        let has_landed = matches!(progress, Ok(Progress::Credited { .. }));
+        let waits = matches!(progress, Ok(Progress::Pending) | Err(AppError::Unavailable));
+        let html = progress_html(ProgressView { progress, available, receipt, back });
+        Ok(PurchasePage { html, available, waits, has_landed })
+    }
+}
+
+/// A pack to buy, or what is to be on papers.
+#[derive(Deserialize)]
+struct BuyForm {
+    pack: Option<String>,
+    from: Option<String>,
+    #[serde(flatten)]
+    buyer: BuyerFields,
+}
+
+async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitted {
+    let form: BuyForm = match read_form(request).await {
+        Ok(form) => form,
+        Err(error) => return Submitted::Failed(error),
+    };
+    let back = form.from.filter(|path| is_way_back(path));
+    let Some(pack) = form.pack else {
+        return match store.payments.papers.set_buyer(caller.id, &form.buyer).await {
+            Ok(()) => Submitted::Redirect(BUY, None),
+            Err(AppError::InvalidInput { field, message }) => {
+                let refused = RefusedBuyer { fields: form.buyer, field, message };
+                show_again(&store, caller.id, back, Some(refused), None, 400).await
+            }
+            Err(error) => Submitted::Failed(error),
+        };
+    };
+    match store.payments.buy(caller.id, &pack, None).await {
+        Ok(bought) => {
+            let text = leaving_text(provider_label(store.payments.provider.as_deref()));
+            Submitted::Leave { to: bought.approve_url, text, cookie: Some(back_cookie(&store, back)) }
+        }
+        Err(AppError::NotFound) => Submitted::Failed(AppError::NotFound),
+        Err(error) => {
+            let status = error.status();
+            show_again(&store, caller.id, back, None, Some(error.to_string()), status).await
+        }
+    }
+}
+
+/// The packs again, with what was wrong.
+async fn show_again(
+    store: &Storefront,
+    user: UserId,
+    back: Option<String>,
+    refused: Option<RefusedBuyer>,
+    problem: Option<String>,
+    status: u16,
+) -> Submitted {
+    let loaded = Loaded::from(store.load_packs(user, back, refused, problem).await);
+    let status =
+        if loaded.status.is_success() { StatusCode::from_u16(status).unwrap_or(loaded.status) } else { loaded.status };
+    Submitted::Show(Loaded { status, ..loaded })
+}
+
+/// The way back, while one pays; without one, what was kept before is forgotten.
+fn back_cookie(store: &Storefront, back: Option<String>) -> Cookie<'static> {
+    let kept = if back.is_some() { KEPT } else { time::Duration::ZERO };
+    Cookie::build((BACK_COOKIE, back.unwrap_or_default()))
+        .path(BUY)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(store.payments.site.is_https())
+        .max_age(kept)
+        .build()
+}
+
+#[derive(Deserialize)]
+struct RefundForm {
+    payment: PaymentId,
+}
+
+async fn submit_refund(store: Storefront, caller: Caller, request: Request) -> Submitted {
+    let form: RefundForm = match read_form(request).await {
+        Ok(form) => form,
+        Err(error) => return Submitted::Failed(error),
+    };
+    match store.payments.refund(caller.id, form.payment).await {
+        Ok(_) => Submitted::Redirect("/dashboard", None),
+        Err(error) => {
+            let zone = store.payments.shop.now().seller.zone();
+            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let html = refund_html(&form.payment.to_string(), Err(error), &zone);
+            let loaded = Loaded::from(store.still(caller.id, html).await);
+            Submitted::Show(Loaded { status, ..loaded })
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Buying by the pages alone, as a browser without a script does; what is on receipts; and credits that expire.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, REFRESH, SET_COOKIE};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tessera::credits::Origin;
+use tessera::credits::server::store::{LotTerms, NewPosting, PostingKind};
+use tessera::platform::amount::Amount;
+use tessera::platform::db::now_millis;
+use tokio::time::timeout;
+
+use crate::mongod::{Kind, Mongod};
+use crate::support::{TestApp, User, answer};
+
+async fn page(user: &User, path: &str) -> String {
+    // Where the types of views are erased, a text ends with a mark.
+    user.get(path).send().await.unwrap().text().await.unwrap().replace("<!>", "")
+}
+
+/// A shop with a seller and taxes.
+fn shop() -> (TempDir, String) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("shop.toml");
+    let text = r#"
+        [[pack]]
+        id = "large"
+        name = "Großes Paket"
+        credits = 500
+        bonus = 50
+        price = "20.00"
+        [seller]
+        name = "Mosaik & Söhne GmbH"
+        address = ["Bahnhofstrasse 1", "8001 Zürich"]
+        tax_id = "CHE-123.456.789 MWST"
+        contact = "billing@example.org"
+        time_zone = "Europe/Zurich"
+        [tax]
+        name = "VAT"
+        rate = 8.1
+        rates = { DE = 19 }
+        note = "Supplied electronically."
+    "#;
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+/// Goes through the form of a pack; the order, and the way back that the browser keeps.
+async fn choose(user: &User, pack: &str, from: &str) -> (String, Option<String>) {
+    let sent = user.post_form("/buy-credits", &[("pack", pack), ("from", from)]).send().await.unwrap();
+    assert_eq!(sent.status(), 200);
+    let headers = sent.headers().clone();
+    let to = headers[REFRESH].to_str().unwrap().strip_prefix("0; url=").unwrap().to_owned();
+    let page = sent.text().await.unwrap();
+    // Who is not taken there has a link.
+    assert!(page.contains(&format!("href=\"{}\"", to.replace('&', "&amp;"))), "{page}");
+    let cookie = headers.get_all(SET_COOKIE).iter().find_map(|cookie| {
+        let cookie = cookie.to_str().unwrap();
+        cookie.starts_with("back=").then(|| cookie.split(';').next().unwrap().to_owned())
+    });
+    let order = to.split(['=', '/']).next_back().unwrap().to_owned();
+    (order, cookie)
+}
+
+#[tokio::test]
+async fn credits_are_bought_by_forms_alone_and_one_comes_back_to_the_text() {
+    let (_folder, file) = shop();
+    let (app, provider) = TestApp::start_selling(&[("SHOP_FILE", &file)]).await;
+    let user = app.user().await;
+    user.chat("Hello").await;
+    let packs = page(&user, "/buy-credits?from=/chat/1").await;
+    for text in ["550 credits", "Großes Paket", "50 of them free", "$20.00", "$0.0364 per credit", "Buy for $20.00"] {
+        assert!(packs.contains(text), "{text}");
+    }
+    // What it buys here, what the balance lasts, on which terms.
+    for text in [
+        "about 550 answers · ",
+        "about 275 images · ",
+        "You have 9 credits.",
+        "last about 63 days",
+        "Prices include VAT",
+    ] {
+        assert!(packs.contains(text), "{text} in {packs}");
+    }
+    let chinese = user.get("/buy-credits").header(ACCEPT_LANGUAGE, "zh").send().await.unwrap().text().await.unwrap();
+    assert!(chinese.contains("购买积分") && chinese.contains("US$20.00") && chinese.contains("每积分 US$0.0364"));
+
+    let (order, cookie) = choose(&user, "large", "/chat/1").await;
+    let session = user.cookie.clone().unwrap();
+    let cookie = cookie.unwrap();
+    let at_return = async |query: &str| {
+        let path = format!("/buy-credits/return?{query}");
+        let request = app.visitor().get(&path).header(COOKIE, format!("{session}; {cookie}"));
+        request.send().await.unwrap().text().await.unwrap().replace("<!>", "")
+    };
+    let path = format!("token={order}&PayerID=X");
+    let open = at_return(&path).await;
+    assert!(open.contains("The payment isn’t complete yet") && open.contains("Continue at PayPal"), "{open}");
+    provider.approve(&order);
+    // Somebody else learns nothing of it.
+    let other = page(&app.user().await, &format!("/buy-credits/return?{path}")).await;
+    assert!(other.contains("There is no such purchase") && !other.contains("550"));
+    for _ in 0..2 {
+        let done = at_return(&path).await;
+        assert!(done.contains("550 credits are yours") && done.contains(r#"href="/chat/1""#), "{done}");
+        assert!(done.contains(r#"href="/receipts/R"#), "{done}");
+        // What surrounds the page knows the balance that it made.
+        let header = done.split("<header").nth(1).unwrap().split("</header>").next().unwrap();
+        assert!(header.contains(">559<"), "{header}");
+    }
+    assert!(at_return("token=nothing").await.contains("There is no such purchase"));
+    assert!(at_return("").await.contains("There is no such purchase"));
+    let cancelled = page(&user, &format!("/buy-credits/cancel?token={order}")).await;
+    assert!(cancelled.contains("Nothing was charged") && cancelled.contains(r#"href="/buy-credits""#));
+
+    let dashboard = page(&user, "/dashboard").await;
+    for text in ["Purchases", "550 credits", "$20.00", "Paid", "/receipts/R", "/buy-credits/refund?payment="] {
+        assert!(dashboard.contains(text), "{text}");
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn what_does_not_come_about_is_said_calmly() {
+    let (app, provider) = TestApp::start_selling(&[]).await;
+    let user = app.user().await;
+    let unknown = user.post_form("/buy-credits", &[("pack", "7")]).send().await.unwrap();
+    assert_eq!(unknown.status(), 400);
+    assert!(unknown.text().await.unwrap().contains("There is no such pack"));
+    provider.faults().down = true;
+    let down = user.post_form("/buy-credits", &[("pack", "100")]).send().await.unwrap();
+    assert_eq!(down.status(), 503);
+    assert!(down.text().await.unwrap().contains("Buy for $5.00"), "one can try again");
+    provider.faults().down = false;
+
+    let (order, none) = choose(&user, "100", "//evil.example").await;
+    assert_eq!(none.as_deref(), Some("back="), "what was kept before is forgotten");
+    let back = format!("/buy-credits/return?token={order}");
+    provider.approve(&order);
+    provider.faults().declined = true;
+    let declined = page(&user, &back).await;
+    assert!(declined.contains("The payment was declined") && declined.contains("Nothing was charged"), "{declined}");
+    provider.faults().declined = false;
+    provider.faults().pending = true;
+    let pending = page(&user, &back).await;
+    assert!(pending.contains("still checking") && pending.contains("http-equiv='refresh'"), "{pending}");
+    assert!(page(&user, "/dashboard").await.contains("Waiting for PayPal"));
+    assert_eq!(user.credits().await["available"], 10);
+}
+
+/// The number of the newest paper.
+async fn newest(user: &User) -> Value {
+    user.get_json("/api/credits/receipts?limit=1").await.1["data"]["items"][0].clone()
+}
+
+async fn papers_say_who_sold_what_to_whom(vars: &[(&str, &str)]) {
+    let (_folder, file) = shop();
+    let vars = [vars, &[("SHOP_FILE", &*file)]].concat();
+    let (app, provider) = TestApp::start_selling(&vars).await;
+    let user = app.user().await;
+    let wrong = [("billingName", "王小明"), ("billingCountry", "Germany")];
+    let refused = user.post_form("/buy-credits", &wrong).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    let refused = refused.text().await.unwrap();
+    assert!(refused.contains("two letters of a country") && refused.contains("王小明"), "what was typed stays");
+    let form = [
+        ("billingName", "王小明 & Co. KG"),
+        ("billingAddress", "Hauptstraße 1\r\n10115 Berlin"),
+        ("billingCountry", "de"),
+        ("billingTaxId", "DE123456789"),
+    ];
+    assert_eq!(user.post_form("/buy-credits", &form).send().await.unwrap().status(), 303);
+    assert!(page(&user, "/buy-credits").await.contains("Hauptstraße 1\n10115 Berlin"));
+
+    let (_, bought) = user.post_json("/api/credits/purchase", &json!({"pack": "large"})).await;
+    let order = bought["data"]["orderId"].as_str().unwrap();
+    provider.approve(order);
+    user.post_json("/api/credits/capture", &json!({"orderId": order})).await;
+    let receipt = newest(&user).await;
+    let number = receipt["number"].as_str().unwrap().to_owned();
+    assert!(number.ends_with("-00001") && number.starts_with('R'), "{receipt}");
+    assert_eq!((&receipt["kind"], &receipt["credits"]), (&json!("receipt"), &json!(550)));
+    assert_eq!(receipt["total"], json!({"amount": "20.00", "currency": "USD"}));
+    assert_eq!(receipt["tax"], json!({"name": "VAT", "rate": "19", "amount": {"amount": "3.19", "currency": "USD"}}));
+    assert_eq!(receipt["net"]["amount"], "16.81");
+    assert_eq!(receipt["buyer"]["taxId"], "DE123456789");
+    assert_eq!(receipt["seller"]["taxId"], "CHE-123.456.789 MWST");
+
+    let sheet = page(&user, &format!("/receipts/{number}")).await;
+    for text in [
+        "Mosaik &amp; Söhne GmbH",
+        "Tax ID CHE-123.456.789 MWST",
+        "王小明 &amp; Co. KG",
+        "10115 Berlin",
+        "550 credits · Großes Paket",
+        "VAT 19 %",
+        "3.19 USD",
+        "16.81 USD",
+        "20.00 USD",
+        "Supplied electronically.",
+    ] {
+        assert!(sheet.contains(text), "{text} in {sheet}");
+    }
+    let other = app.user().await;
+    assert_eq!(other.get(&format!("/receipts/{number}")).send().await.unwrap().status(), 404);
+    assert_eq!(other.get_json(&format!("/api/credits/receipts/{number}")).await.0, 404);
+    let visitor = app.visitor().get(&format!("/receipts/{number}")).send().await.unwrap();
+    assert_eq!(visitor.headers()[LOCATION], format!("/sign-in?next=%2Freceipts%2F{number}"));
+
+    let (_, preview) = user
+        .post_json("/api/credits/refund", &json!({"paymentId": bought["data"]["paymentId"], "preview": true}))
+        .await;
+    assert_eq!(preview["data"]["money"]["amount"], "20.00");
+    user.chat("Hello").await;
+    let ask =
+        page(&user, &format!("/buy-credits/refund?payment={}", bought["data"]["paymentId"].as_str().unwrap())).await;
+    assert!(ask.contains("Of 550 credits bought on 20") && ask.contains("$20.00 back"), "{ask}");
+    let form = [("payment", bought["data"]["paymentId"].as_str().unwrap())];
+    let given = user.post_form("/buy-credits/refund", &form).send().await.unwrap();
+    assert_eq!(given.headers()[LOCATION], "/dashboard");
+    let note = newest(&user).await;
+    assert_eq!((&note["kind"], &note["refersTo"]), (&json!("credit_note"), &json!(number)));
+    assert!(note["number"].as_str().unwrap().starts_with('C'), "{note}");
+    assert_eq!((&note["total"]["amount"], &note["tax"]["rate"]), (&json!("20.00"), &json!("19")));
+    let dashboard = page(&user, "/dashboard").await;
+    assert!(
+        dashboard.contains("$20.00 refunded") && dashboard.contains(note["number"].as_str().unwrap()),
+        "{dashboard}"
+    );
+    let nothing = user.post_form("/buy-credits/refund", &form).send().await.unwrap();
+    assert_eq!(nothing.status(), 409);
+
+    for (accept, path) in [("application/pdf", number.clone()), ("*/*", format!("{number}.pdf"))] {
+        let request = user.get(&format!("/api/credits/receipts/{path}")).header("accept", accept);
+        let pdf = timeout(Duration::from_mins(1), request.send()).await.unwrap().unwrap();
+        assert_eq!(pdf.headers()["content-type"], "application/pdf");
+        let bytes = pdf.bytes().await.unwrap();
+        assert!(bytes.starts_with(b"%PDF-") && bytes.len() < 200_000, "{} bytes", bytes.len());
+        if let Ok(folder) = std::env::var("PAPERS_FOLDER") {
+            std::fs::write(std::path::Path::new(&folder).join("receipt.pdf"), &bytes).unwrap();
+        }
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn papers_say_who_sold_what_to_whom_over_sqlite() {
+    papers_say_who_sold_what_to_whom(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn papers_say_who_sold_what_to_whom_over_mongodb() {
+    let mongod = Mongod::start(Kind::Standalone).await;
+    papers_say_who_sold_what_to_whom(&[("MONGODB_URI", &mongod.uri())]).await;
+}
+
+#[tokio::test]
+async fn credits_that_expire_soon_are_said_until_that_is_seen() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    assert!(!page(&user, "/chat").await.contains("/notices"));
+    let id = user.get_json("/api/auth/me").await.1["data"]["id"].as_str().unwrap().to_owned();
+    let gift = NewPosting {
+        owner: id.parse::<tessera::platform::ids::UserId>().unwrap().into(),
+        kind: PostingKind::Grant,
+        amount: Amount::credits(7),
+        key: "gift".into(),
+        request_id: "test".into(),
+        reason: None,
+        terms: LotTerms {
+            origin: Some(Origin::Gift),
+            expires_at: Some(now_millis() + 6 * 24 * 60 * 60 * 1000),
+            ..LotTerms::default()
+        },
+    };
+    app.state.stores.credits.post(gift).await.unwrap();
+    let told = page(&user, "/dashboard").await;
+    assert!(told.contains("7 of your credits expire within 7 days."), "{told}");
+    let key = told.split(r#"name="seen" value=""#).nth(1).unwrap().split('"').next().unwrap();
+    let seen = user.post_form("/notices", &[("seen", key), ("next", "/chat")]).send().await.unwrap();
+    assert_eq!(seen.headers()[LOCATION], "/chat");
+    let cookie = seen.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let session = user.cookie.clone().unwrap();
+    let quiet = app.visitor().get("/chat").header(COOKIE, format!("{session}; {cookie}")).send().await.unwrap();
+    assert!(!quiet.text().await.unwrap().contains("/notices"));
+    let odd = user.post_form("/notices", &[("seen", "a;b"), ("next", "//evil.example")]).send().await.unwrap();
+    assert!(odd.headers()[SET_COOKIE].to_str().unwrap().starts_with("seen=;"));
+    assert_eq!(odd.headers()[LOCATION], "/");
+    let (status, _) = answer(user.get("/api/credits")).await;
+    assert_eq!(status, 200);
+}
