@@ -24,13 +24,15 @@ use crate::chat::server::search::Turns;
 use crate::chat::server::work_names::ShownWork;
 use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
+use crate::credits::server::config::CreditsConfig;
 use crate::document::app_page::Pages;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
 use crate::images::server::room::Room;
 use crate::images::server::storage::ObjectStore;
 use crate::images::server::{Images, ImagesParts};
-use crate::landing::server::Landing;
+use crate::landing::server::{FindPrices, Landing};
+use crate::landing::{ShownPrice, ShownPrices};
 use crate::payments::server::papers::Papers;
 use crate::payments::server::provider::PaymentProvider;
 use crate::payments::server::storefront::{ShownPurchases, Storefront, provider_label};
@@ -197,7 +199,7 @@ impl AppState {
         let purchases = Arc::new(ShownPurchases { store: stores.payments.clone(), papers });
         Self(Arc::new(Shared {
             credits: Credits { store: stores.credits.clone(), config: config.credits, prices, names, purchases },
-            landing: Landing::new(site.clone(), config.credits),
+            landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             config,
             site,
@@ -276,6 +278,18 @@ impl FromRef<AppState> for Storefront {
             images: state.images.clone(),
         }
     }
+}
+
+/// What strangers are told of the prices, as they are at the time.
+fn shown_prices(config: CreditsConfig, chat: Chat, images: Images) -> FindPrices {
+    Box::new(move || ShownPrices {
+        free: config.free,
+        chat: {
+            let (prices, varies) = chat.usual_prices();
+            ShownPrice::of(&prices, varies, config.chat)
+        },
+        image: ShownPrice::of(&images.list_prices(), false, config.image),
+    })
 }
 
 impl FromRef<AppState> for Landing {

@@ -18,6 +18,9 @@ pub struct Receipt {
     /// Most that it could have cost: what was shown before it began. Absent where nothing was held for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub most: Option<Amount>,
+    /// What all answers of the conversation were charged so far.
+    #[serde(default)]
+    pub conversation_credits: Amount,
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub cached: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]

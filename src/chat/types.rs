@@ -205,6 +205,9 @@ impl Conversation {
 pub struct Overview {
     /// Credits that can be spent.
     pub available: Amount,
+    /// How much of a budget is spent, for people, once that is 50, 80 or 100%.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub budget_notice: Option<String>,
     /// The pinned ones, then the newest, then the one you named if it is not among them.
     pub conversations: Vec<ConversationSummary>,
     /// Pass it as `cursor` to `/api/conversations?pinned=false` to get older ones.
@@ -375,6 +378,8 @@ pub struct Workspace {
     pub provider: Option<String>,
     /// Why that provider cannot answer now, or why none can, for people.
     pub problem: Option<String>,
+    /// How much of a budget is spent, for people, once that is worth a word.
+    pub budget_notice: Option<String>,
     /// Those that are pinned, then the newest, then the one that is shown if it is none of them.
     pub conversations: Vec<ConversationSummary>,
     /// Where the ones after the newest begin.

@@ -11,3 +11,4 @@ mod steps;
 mod tiles;
 
 pub use page::LandingPage;
+pub use prices::{ShownPrice, ShownPrices};

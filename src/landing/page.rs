@@ -3,24 +3,19 @@
 use leptos::prelude::*;
 
 use super::frieze::Frieze;
-use super::prices::Prices;
+use super::prices::{Prices, ShownPrices};
 use super::sample::Sample;
 use super::self_hosting::SelfHosting;
 use super::sketches::Sketches;
 use super::steps::Steps;
 use crate::i18n::{Text, count_written, t};
-use crate::platform::amount::Amount;
 use crate::ui::{Button, ButtonSize, ButtonVariant};
 
 /// The body of the landing page.
 #[component]
 pub fn LandingPage(
-    /// What a new account is given.
-    free_credits: Amount,
-    /// Price of a reply, in credits.
-    chat_credits: Amount,
-    /// Price of an image, in credits.
-    image_credits: Amount,
+    /// What is sold here.
+    prices: ShownPrices,
 ) -> impl IntoView {
     view! {
         <section class="mx-auto grid w-full max-w-6xl items-center gap-x-16 gap-y-12 px-4 py-12 sm:px-6 sm:py-20 lg:grid-cols-[1.2fr_1fr]">
@@ -32,20 +27,20 @@ pub fn LandingPage(
                 <div class="space-y-3 pt-2">
                     <Button
                         href="/sign-up"
-                        label=count_written(Text::StartWith, &free_credits.as_balance())
+                        label=count_written(Text::StartWith, &prices.free.as_balance())
                         variant=ButtonVariant::Primary
                         size=ButtonSize::Large
                     />
                     <p class="text-sm text-ink-soft">{t(Text::NoCardNeeded)}</p>
                 </div>
             </div>
-            <Sample chat_credits />
+            <Sample chat_credits=prices.chat.least />
         </section>
         <Frieze />
         <div class="mx-auto w-full max-w-6xl space-y-20 px-4 py-16 sm:space-y-28 sm:px-6 sm:py-24">
             <Steps />
             <Sketches />
-            <Prices free_credits chat_credits image_credits />
+            <Prices prices />
             <SelfHosting />
         </div>
     }

@@ -1,7 +1,7 @@
 //! `/`: rendered once for each language and theme, for those who are signed in and those who are not, and kept compressed.
 
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -12,8 +12,7 @@ use axum::response::Response;
 use axum::routing::get;
 use leptos::prelude::*;
 
-use super::LandingPage;
-use crate::credits::server::config::CreditsConfig;
+use super::{LandingPage, ShownPrices};
 use crate::document::response::set_static_headers;
 use crate::document::{StaticPage, render_static_page};
 use crate::i18n::{Language, Text, current_language, t};
@@ -29,15 +28,36 @@ pub struct Landing(Arc<LandingParts>);
 /// What [`Landing`] is made of.
 pub struct LandingParts {
     site: Site,
-    prices: CreditsConfig,
-    /// For those who are not signed in, and for those who are.
-    pages: [[[OnceLock<ReadyPage>; Theme::ALL.len()]; Language::ALL.len()]; 2],
+    prices: FindPrices,
+    /// For those who are not signed in, and for those who are. As they were made for the prices that held then.
+    pages: [[[KeptPage; Theme::ALL.len()]; Language::ALL.len()]; 2],
 }
+
+type KeptPage = RwLock<Option<Arc<ReadyPage>>>;
+
+/// What is sold here, at what price, now.
+pub type FindPrices = Box<dyn Fn() -> ShownPrices + Send + Sync>;
 
 impl Landing {
     #[must_use]
-    pub fn new(site: Site, prices: CreditsConfig) -> Self {
+    pub fn new(site: Site, prices: FindPrices) -> Self {
         Self(Arc::new(LandingParts { site, prices, pages: Default::default() }))
+    }
+}
+
+impl LandingParts {
+    fn make(&self, theme: Theme, prices: ShownPrices) -> ReadyPage {
+        let page = StaticPage {
+            title: t(Text::LandingTitle),
+            description: t(Text::SiteDescription),
+            path: "/",
+            canonical: self.site.address_of("/"),
+            theme,
+            prefetch: false,
+            is_secret: false,
+        };
+        let html = render_static_page(page, self.site.leptos(), move || view! { <LandingPage prices /> });
+        ReadyPage::new(prices, html)
     }
 }
 
@@ -60,41 +80,34 @@ where
 
 /// A page without scripts, ready to be sent.
 pub struct ReadyPage {
+    prices: ShownPrices,
     html: Bytes,
     brotli: Bytes,
 }
 
 impl ReadyPage {
-    fn new(html: String) -> Self {
+    fn new(prices: ShownPrices, html: String) -> Self {
         let mut compressed = Vec::new();
         let params = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
         // Writing to memory does not fail; an empty result is not used.
         if brotli::BrotliCompress(&mut html.as_bytes(), &mut compressed, &params).is_err() {
             compressed.clear();
         }
-        Self { html: html.into(), brotli: compressed.into() }
+        Self { prices, html: html.into(), brotli: compressed.into() }
     }
 }
 
 /// `/`: the same bytes for everybody of a kind.
 async fn landing_page(State(landing): State<Landing>, theme: Theme, headers: HeaderMap) -> Response {
     let language = position(&Language::ALL, current_language());
-    let page =
-        landing.pages[usize::from(seems_signed_in())][language][position(&Theme::ALL, theme)].get_or_init(|| {
-            let CreditsConfig { free: free_credits, chat: chat_credits, image: image_credits } = landing.prices;
-            let page = StaticPage {
-                title: t(Text::LandingTitle),
-                description: t(Text::SiteDescription),
-                path: "/",
-                canonical: landing.site.address_of("/"),
-                theme,
-                prefetch: false,
-                is_secret: false,
-            };
-            ReadyPage::new(render_static_page(page, landing.site.leptos(), || {
-                view! { <LandingPage free_credits chat_credits image_credits /> }
-            }))
-        });
+    let kept = &landing.pages[usize::from(seems_signed_in())][language][position(&Theme::ALL, theme)];
+    let prices = (landing.prices)();
+    let ready = kept.read().unwrap_or_else(PoisonError::into_inner).clone().filter(|page| page.prices == prices);
+    let page = ready.unwrap_or_else(|| {
+        let page = Arc::new(landing.make(theme, prices));
+        *kept.write().unwrap_or_else(PoisonError::into_inner) = Some(page.clone());
+        page
+    });
     let mut response = if takes_brotli(&headers) && !page.brotli.is_empty() {
         let mut response = Response::new(Body::from(page.brotli.clone()));
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("br"));

@@ -15,6 +15,8 @@ pub struct WorkspaceContext {
     pub provider: RwSignal<Option<String>>,
     /// Why that provider, or every one, cannot answer now, for people.
     pub problem: RwSignal<Option<String>>,
+    /// How much of a budget is spent, for people, once that is worth a word.
+    pub budget_notice: RwSignal<Option<String>>,
     /// Credits that can be spent. Whoever learns of a new balance sets it, and the header follows.
     pub available: RwSignal<Amount>,
     /// Those that are pinned and the newest, newest first; and those that were opened or asked for besides.
@@ -52,6 +54,7 @@ impl WorkspaceContext {
         provide_context(Self {
             provider: RwSignal::new(provider),
             problem: RwSignal::new(problem),
+            budget_notice: RwSignal::new(facts.budget_notice.take()),
             available: RwSignal::new(facts.available),
             conversations: RwSignal::new(conversations),
             older: RwSignal::new(facts.next_cursor.take().unwrap_or_default()),

@@ -73,9 +73,12 @@ async fn look_at_it(workspace: WorkspaceContext, navigation: Navigation, heard: 
     let Ok((overview, tag)) = load_overview(id, &tag.unwrap_or_default()).await else { return };
     let is_here = path_of(&navigation.address.read_untracked()) == path;
     heard.set(format!("{path} {tag}"));
-    let Overview { available, conversations, next_cursor, latest } = overview;
+    let Overview { available, budget_notice, conversations, next_cursor, latest } = overview;
     if workspace.available.get_untracked() != available {
         workspace.available.set(available);
+    }
+    if *workspace.budget_notice.read_untracked() != budget_notice {
+        workspace.budget_notice.set(budget_notice);
     }
     let merged = merge(&workspace.conversations.read_untracked(), conversations, next_cursor.is_some(), id);
     if merged != *workspace.conversations.read_untracked() {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use tessera::credits::server::store::HoldId;
+use tessera::credits::server::store::{HoldId, HoldOutcome, NewHold};
 use tessera::generation::BreakerState;
 use tessera::platform::amount::Amount;
 use tessera::platform::ids::{UserId, WorkId};
 use tokio::time::sleep;
 
 use crate::fake_gemini::FakeGemini;
+use crate::ledger::hold_of;
 use crate::servers::until;
 use crate::support::{TestApp, User, answer};
 
@@ -309,6 +310,56 @@ async fn what_was_answered_before_is_free_and_deleting_costs_what_was_read() {
     let paid = before - amount(&user.credits().await["available"]);
     assert!(paid >= Amount::from_micros(200_000) && paid < Amount::credits(1), "{paid}");
     app.assert_books_balance().await;
+}
+
+/// Its server died too: what was read of it, nobody knows, and what is held may be much more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_while_it_ran_is_free_where_nobody_knows_how_much_was_read() {
+    let prices = Prices::usual();
+    let app = start(&prices, &[]).await;
+    let user = app.user().await;
+    let (_, started) = user.chat("#tokens=2").await;
+    let id = started["data"]["messageId"].as_str().unwrap();
+    let version = user.get_json(&format!("/api/chat/{id}")).await.1["data"]["priceVersion"].as_str().unwrap().to_owned();
+    let (credits, owner) = (&app.state.stores.credits, user_id(&user).await);
+    let before = user.credits().await["available"].clone();
+    let hold = NewHold { price_version: version, lease_until: 1, ..hold_of(owner, 2) };
+    let taken = hold.held();
+    assert!(matches!(credits.hold(hold).await.unwrap(), HoldOutcome::Held { .. }));
+    credits.mark_published(taken.hold_id()).await.unwrap();
+    while user.credits().await["held"] != 0 {
+        sleep(Duration::from_millis(25)).await;
+    }
+    assert_eq!(user.credits().await["available"], before);
+    app.assert_books_balance().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_tells_what_the_whole_conversation_has_cost() {
+    let prices = Prices::usual();
+    let app = start(&prices, &[]).await;
+    let user = app.user().await;
+    let (_, first) = user.chat("#tokens=20").await;
+    let conversation = first["data"]["conversationId"].as_str().unwrap();
+    let (_, second) =
+        user.post_json("/api/chat", &json!({"message": "#tokens=30", "conversationId": conversation})).await;
+    let sum = amount(&first["data"]["credits"]) + amount(&second["data"]["credits"]);
+    assert!(sum > amount(&second["data"]["credits"]) && amount(&second["data"]["credits"]).is_positive());
+    let receipt = user.get_json(&format!("/api/chat/{}/receipt", second["data"]["messageId"].as_str().unwrap())).await.1;
+    assert_eq!(amount(&receipt["data"]["conversationCredits"]), sum, "{receipt}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_told_the_prices_that_hold() {
+    let prices = Prices::of("[chat]\nflat = 3.5\n");
+    let app = TestApp::start_with(&[("PRICES_FILE", prices.path())]).await;
+    let page = async || app.visitor().get("/").send().await.unwrap().text().await.unwrap();
+    let flat = page().await;
+    assert!(flat.contains(">3.5<") && flat.contains("Whichever model"), "{flat}");
+    std::fs::write(prices.path(), "[[model]]\nname = \"fake-model\"\ninput = 1000\noutput = 10000\n").unwrap();
+    while !page().await.contains("By model and length") {
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! What the draft would cost, asked for while one writes: only where longer replies cost more.
+//! What the draft would cost and how full the context is, asked for while one writes.
 
 use std::time::Duration;
 
@@ -21,10 +21,11 @@ pub(super) async fn ask(thread: Thread) {
         return;
     }
     let message = thread.draft.get_untracked();
+    let conversation = thread.conversation.get_untracked();
     let request = EstimateRequest {
         message: message.clone(),
         provider: thread.workspace.provider.get_untracked(),
-        conversation_id: thread.conversation.get_untracked(),
+        conversation_id: conversation.clone(),
         images: u32::try_from(thread.images.read_untracked().len()).unwrap_or(u32::MAX),
         ..EstimateRequest::default()
     };
@@ -34,7 +35,8 @@ pub(super) async fn ask(thread: Thread) {
         let Estimate { about, most, context, .. } = estimate;
         let amounts = [("about", &*about.as_price()), ("most", &*most.as_price())];
         let text = fill(Text::AboutAtMost, &amounts);
-        thread.quoted.set(Some(Quoted { message, most, text, context: share_of(context), parts: parts_of(context) }));
+        let (context, parts) = (share_of(context), parts_of(context));
+        thread.quoted.set(Some(Quoted { message, conversation, most, text, context, parts }));
     }
 }
 

@@ -46,6 +46,10 @@ fn text_of(receipt: Receipt) -> String {
     for lot in receipt.lots {
         lines.push(fill(Text::PaidFrom, &[("lot", t(lot.origin.text())), ("amount", &credits_text(lot.amount))]));
     }
+    if receipt.conversation_credits > receipt.credits {
+        let sum = credits_text(receipt.conversation_credits);
+        lines.push(fill(Text::ConversationSum, &[("sum", &sum)]));
+    }
     if let Some(version) = receipt.price_version {
         lines.push(fill(Text::PriceVersion, &[("version", &version)]));
     }

@@ -32,6 +32,8 @@ pub struct Entry {
 pub struct Quoted {
     /// Which.
     pub message: String,
+    /// The id of its conversation; `None`: a new one.
+    pub conversation: Option<String>,
     /// It costs no more than this.
     pub most: Amount,
     /// For people.

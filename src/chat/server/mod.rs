@@ -4,6 +4,7 @@ mod again;
 mod answer_limit;
 pub mod api;
 pub mod attachments;
+mod budget_notice;
 pub mod config;
 pub mod context;
 mod context_window;

@@ -76,6 +76,13 @@ impl Chat {
         self.offer(provider, provider.model(), self.config.max_output_tokens)
     }
 
+    /// What a usual reply of each provider costs, and whether others may cost more.
+    #[must_use]
+    pub fn usual_prices(&self) -> (Vec<Amount>, bool) {
+        let offers: Vec<_> = self.providers.iter().map(|provider| self.usual_offer(provider)).collect();
+        (offers.iter().map(|offer| offer.usual().about).collect(), offers.iter().any(Offer::is_per_token))
+    }
+
     /// That a message is no longer than it may be.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Chat;
+use super::store::StoredReply;
 use crate::account::server::Account;
 use crate::account::server::caller::{READ, SPEND, Scoped};
 use crate::chat::Receipt;
@@ -37,15 +38,21 @@ async fn read(
 
 impl Chat {
     async fn load_receipt(&self, user: UserId, id: MessageId) -> AppResult<Receipt> {
-        let reply = self.store.find_message(user, id).await?.ok_or(AppError::NotFound)?.message;
+        let StoredReply { conversation, message: reply } =
+            self.store.find_message(user, id).await?.ok_or(AppError::NotFound)?;
         let hold = HoldId { id: id.into(), owner: user.into() };
         let credits = &self.generation.credits;
-        let (settlement, most) = tokio::try_join!(credits.find_settlement(hold), credits.hold_ceiling(hold))?;
+        let (settlement, most, conversation_credits) = tokio::try_join!(
+            credits.find_settlement(hold),
+            credits.hold_ceiling(hold),
+            self.store.sum_charged(user, conversation),
+        )?;
         let charged = settlement.as_ref().map(|entry| -entry.amount);
         Ok(Receipt {
             message_id: reply.id,
             credits: charged.unwrap_or_default(),
             most,
+            conversation_credits,
             cached: reply.cached,
             provider: reply.provider,
             model: reply.model,

@@ -13,7 +13,8 @@ use crate::platform::ids::{MessageId, WorkId};
 use crate::usage::Outcome;
 
 /// Nobody goes on with a reply: it was stored whole and is charged for, or what there is of it is free. One whose row is gone was
-/// deleted while it ran, which is stopping it: what was published is charged for.
+/// deleted while it ran, which is stopping it: what was published is charged for, at a flat price. At one per token nobody
+/// knows how much that was.
 pub struct ReplyRecovery {
     chat: Chat,
 }
@@ -22,6 +23,15 @@ impl ReplyRecovery {
     #[must_use]
     pub const fn new(chat: Chat) -> Self {
         Self { chat }
+    }
+
+    /// Whether it has a flat price: that of a model that is asked here, or one from before prices had versions.
+    fn is_flat(&self, hold: &Reserved) -> bool {
+        hold.price_version().is_empty()
+            || self.chat.providers.iter().any(|provider| {
+            let offer = self.chat.usual_offer(provider);
+            !offer.is_per_token() && offer.price.version == hold.price_version()
+        })
     }
 
     /// Puts down that a provider was asked, and that nobody heard the end of it: it has its price all the same.
@@ -55,7 +65,7 @@ impl Recover for ReplyRecovery {
         // Only a reply that was charged for has a price; an abandoned one has none.
         let recovered = match store.abandon_reply(hold.id().into()).await? {
             Some(price) if price.is_positive() => Recovered::Settle(Some(price)),
-            None if hold.is_published().await? => Recovered::Settle(None),
+            None if self.is_flat(hold) && hold.is_published().await? => Recovered::Settle(None),
             _ => Recovered::Release,
         };
         if let Some(reply) =

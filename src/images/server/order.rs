@@ -9,6 +9,7 @@ use super::generate::{self, ImageJob, MadePicture};
 use super::providers::{GuardedImageProvider, ImageProvider};
 use super::store::NewImage;
 use crate::account::server::caller::Caller;
+use crate::credits::server::prices::ImagePrice;
 use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::generation::{Begun, Delivery, Payer, Quote, ReleaseReason, Route, choose_order, outlive_handler};
 use crate::i18n::{Text, fill, t};
@@ -112,6 +113,15 @@ impl Images {
         let model = provider.model();
         let (price, version) = self.prices.image(provider.name(), &model, aspect_ratio.as_str());
         Quote::flat(price, version, model)
+    }
+
+    /// What images of all models and sizes cost.
+    #[must_use]
+    pub fn list_prices(&self) -> Vec<Amount> {
+        let price_of =
+            |provider: &Arc<GuardedImageProvider>| self.prices.image_price(provider.name(), &provider.model());
+        let shapes = |price: ImagePrice| AspectRatio::ALL.map(|shape| price.of(shape.as_str()));
+        self.providers.iter().map(price_of).flat_map(shapes).collect()
     }
 
     /// Holds the price of an image and stores that it is being made. Who reserves one starts or cancels it, where no

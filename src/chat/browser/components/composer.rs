@@ -145,22 +145,30 @@ fn unsent_html() -> Option<String> {
 fn price_text(thread: Thread, terms: Memo<ProviderTerms>) -> Signal<String> {
     Signal::derive(move || {
         let price = match thread.quoted.read().as_ref() {
-            _ if !terms.read().per_token => credits_text(terms.read().credits),
-            None => t(Text::PriceByLength).to_owned(),
-            Some(quoted) => quoted.text.clone() + &quoted.context,
+            Some(quoted) if terms.read().per_token => quoted.text.clone() + &quoted.context,
+            quoted => price_of(&terms.read()) + quoted.map_or("", |quoted| &quoted.context),
         };
         fill(Text::CreditsLeft, &[("price", &price), ("available", &thread.workspace.available.get().as_balance())])
     })
 }
 
-/// Asks for the price of the draft as it changes, where it depends on it.
+/// What a message costs, as far as that is known before it is written.
+pub fn price_of(terms: &ProviderTerms) -> String {
+    if terms.per_token { t(Text::PriceByLength).to_owned() } else { credits_text(terms.credits) }
+}
+
+/// Asks for the price of the draft as it changes, where it depends on it; else once, for how full the context is.
 fn follow_price(thread: Thread, terms: Memo<ProviderTerms>) {
     Effect::new(move |_| {
-        let is_asked = terms.read().per_token && !thread.busy.get();
-        thread.conversation.track();
+        let conversation = thread.conversation.get();
+        let depends = terms.read().per_token;
+        let may_ask = !thread.busy.get() && (depends || conversation.is_some());
         thread.images.track();
-        if is_asked && !thread.draft.read().trim().is_empty() {
-            talk::estimate(thread);
+        if may_ask && !thread.draft.read().trim().is_empty() {
+            let known = thread.quoted.read_untracked();
+            if depends || known.as_ref().is_none_or(|known| known.conversation != conversation) {
+                talk::estimate(thread);
+            }
         } else if thread.quoted.read_untracked().is_some() {
             thread.quoted.set(None);
         }

@@ -7,9 +7,8 @@ use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
-use super::composer::{char_count, line_count};
+use super::composer::{char_count, line_count, price_of};
 use crate::chat::browser::thread::Thread;
-use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::ui::{Button, ButtonSize, ButtonVariant, Eager, is_composing};
 
@@ -46,11 +45,11 @@ fn MessageEditor(
 ) -> impl IntoView {
     let input = NodeRef::<html::Textarea>::new();
     let text = thread.edited;
-    let facts = thread.workspace.facts;
+    let terms = Memo::new(move |_| thread.workspace.terms());
     let cannot_send = Signal::derive(move || {
         let text = text.read();
         text.trim().is_empty()
-            || char_count(&text) > facts.read_value().max_message_chars
+            || char_count(&text) > terms.read().max_message_chars
             || thread.busy.get()
             || thread.limited.get()
     });
@@ -106,7 +105,7 @@ fn MessageEditor(
             ></textarea>
             <div class="flex flex-wrap items-center justify-end gap-2">
                 <p class="mr-auto text-xs text-ink-soft">
-                    {fill(Text::ReplacesWhatFollows, &[("price", &credits_text(facts.read_value().chat_credits))])}
+                    {move || fill(Text::ReplacesWhatFollows, &[("price", &price_of(&terms.read()))])}
                 </p>
                 <Button size=ButtonSize::Small label=t(Text::Cancel) on_click=move |_| leave() />
                 <Button

@@ -46,7 +46,11 @@ pub fn Notices(
             _ => (AlertTone::Danger, text, None),
         });
         let problem = thread.workspace.problem.get().map(|text| (AlertTone::Info, text, None));
-        [failure, problem, few].map(|notice| notice.map(|(tone, text, link)| view! { <Alert tone text link /> }))
+        let budget = thread.workspace.budget_notice.get();
+        let budget =
+            budget.map(|text| (AlertTone::Info, text, Some(("/account#budgets".to_owned(), t(Text::Budgets)))));
+        [failure, problem, few, budget]
+            .map(|notice| notice.map(|(tone, text, link)| view! { <Alert tone text link /> }))
     };
     view! {
         {notices}

@@ -227,6 +227,8 @@ pub trait ChatStore: Send + Sync {
     async fn stop_requests(&self, replies: Vec<MessageId>) -> StoreResult<Vec<MessageId>>;
     /// A message of this user.
     async fn find_message(&self, user: UserId, id: MessageId) -> StoreResult<Option<StoredReply>>;
+    /// What all replies of a conversation were charged, in all versions; 0 for somebody else's.
+    async fn sum_charged(&self, user: UserId, id: ConversationId) -> StoreResult<Amount>;
     /// The conversations in which these messages of the user are shown, with their titles.
     async fn find_titles(
         &self,

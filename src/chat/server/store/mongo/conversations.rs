@@ -11,7 +11,7 @@ use super::{MongoChatStore, NEW_PLACES};
 use crate::chat::server::store::{NewBranch, Part};
 use crate::chat::server::versions::Versions;
 use crate::chat::{Conversation, ConversationSummary, MAX_PINNED, MessageState, branch_title};
-use crate::platform::amount::Amount;
+use crate::platform::amount::{Amount, micros};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
@@ -19,6 +19,25 @@ use crate::platform::ids::{ConversationId, MessageId, UserId};
 impl MongoChatStore {
     pub(super) async fn find_owned(&self, user: UserId, id: ConversationId) -> StoreResult<Option<StoredConversation>> {
         self.find_one(doc! { "_id": to_bson(id), "user": to_bson(user) }).await
+    }
+
+    /// What all replies of a conversation were charged.
+    pub(super) async fn sum_of_replies(&self, user: UserId, id: ConversationId) -> StoreResult<Amount> {
+        #[derive(Deserialize)]
+        struct Sum {
+            #[serde(with = "micros")]
+            charged: Amount,
+        }
+        let messages = self.messages.clone();
+        let sums: Vec<Sum> = run(async move {
+            let steps = [
+                doc! { "$match": { "conversation": to_bson(id), "user": to_bson(user) } },
+                doc! { "$group": { "_id": null, "charged": { "$sum": "$charged" } } },
+            ];
+            messages.aggregate(steps).with_type::<Sum>().await?.try_collect().await
+        })
+        .await?;
+        Ok(sums.first().map_or(Amount::ZERO, |sum| sum.charged))
     }
 
     /// The conversations in which messages are shown. Those of a hidden one have none.

@@ -249,6 +249,10 @@ impl ChatStore for MongoChatStore {
         Ok(Some(StoredReply { conversation: from_bson(found.conversation), message: found.read()? }))
     }
 
+    async fn sum_charged(&self, user: UserId, id: ConversationId) -> StoreResult<Amount> {
+        self.sum_of_replies(user, id).await
+    }
+
     async fn find_titles(
         &self,
         user: UserId,

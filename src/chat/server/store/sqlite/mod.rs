@@ -166,6 +166,19 @@ impl ChatStore for SqliteChatStore {
             .await
     }
 
+    async fn sum_charged(&self, user: UserId, id: ConversationId) -> StoreResult<Amount> {
+        self.db
+            .read(move |connection| {
+                Ok(connection
+                    .prepare_cached(
+                        "SELECT COALESCE(SUM(m.credits), 0) FROM messages m JOIN conversations c ON c.id = m.conversation_id
+                         WHERE c.id = ?1 AND c.user_id = ?2",
+                    )?
+                    .query_row(params![id, user], |row| row.get(0))?)
+            })
+            .await
+    }
+
     async fn find_titles(
         &self,
         user: UserId,

@@ -1,0 +1,39 @@
+//! What people are told beside the composer, once half of a budget of theirs is spent.
+
+use super::Chat;
+use crate::account::server::budgets::notice_of;
+use crate::credits::Period;
+use crate::i18n::{Text, fill, t};
+use crate::platform::error::AppResult;
+use crate::platform::ids::UserId;
+
+impl Chat {
+    /// How much is spent of the budget that is nearest to its end, of those that concern what is sent from the page; `None`
+    /// below the half.
+    pub(super) async fn find_budget_notice(&self, user: UserId) -> AppResult<Option<String>> {
+        let credits = &self.generation.credits;
+        let plan = credits.budgets(user.into(), user).await?;
+        if plan.budgets.iter().all(|budget| budget.key.is_some()) {
+            return Ok(None);
+        }
+        let spending = credits.spending(user.into()).await?;
+        let states = plan.state(&spending, self.generation.database.now())?;
+        let own = states.into_iter().filter(|(budget, ..)| budget.key.is_none());
+        let notices = own.filter_map(|(budget, spent, _)| Some((notice_of(spent, budget.most)?, budget)));
+        let Some((percent, budget)) = notices.max_by_key(|(percent, _)| *percent) else { return Ok(None) };
+        let text = match budget.period {
+            Period::Day => Text::DayBudgetUsed,
+            Period::Week => Text::WeekBudgetUsed,
+            Period::Month => Text::MonthBudgetUsed,
+        };
+        let mut told = fill(text, &[("percent", &percent.to_string())]);
+        if let Some(model) = budget.model {
+            told.push_str(" (");
+            told.push_str(t(Text::OfModel));
+            told.push(' ');
+            told.push_str(&model);
+            told.push(')');
+        }
+        Ok(Some(told))
+    }
+}
