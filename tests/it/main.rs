@@ -63,6 +63,7 @@ mod pages;
 mod papers;
 mod payments;
 mod payments_api;
+mod payments_crashes;
 mod paypal;
 mod paypal_purchases;
 mod paypal_reports;

@@ -13,7 +13,7 @@ use tessera::credits::{Balance, EntryKind, Origin};
 use tessera::generation::Metrics;
 use tessera::payments::PaymentState;
 use tessera::payments::server::papers::{PaperKind, Papers, year_in};
-use tessera::payments::server::provider::{CaptureStatus, DisputeState, EventKind, OrderStatus, RefundStatus};
+use tessera::payments::server::provider::{CaptureStatus, DisputeState, Event, EventKind, OrderStatus, RefundStatus};
 use tessera::payments::server::shop::Shop;
 use tessera::payments::server::store::Saved;
 use tessera::payments::server::{Bought, Payment, Payments, PaymentsParts, Progress};
@@ -31,11 +31,13 @@ use crate::ledger::{credits, hold_of};
 use crate::support::{assert_audit_is_clean, site_options};
 
 /// A server that sells, over stores that others may share.
-struct Till {
+pub struct Till {
     payments: Payments,
     provider: Arc<FakeProvider>,
     stores: Stores,
     metrics: Metrics,
+    /// How often something is told until it is heard.
+    tries: u32,
 }
 
 impl Till {
@@ -43,7 +45,7 @@ impl Till {
         Self::with(stores, Arc::new(FakeProvider::default()))
     }
 
-    fn with(stores: &Stores, provider: Arc<FakeProvider>) -> Self {
+    pub fn with(stores: &Stores, provider: Arc<FakeProvider>) -> Self {
         let config = Config::from_vars(&BTreeMap::new()).unwrap();
         let metrics = Metrics::default();
         let site = Site::new(config.site, site_options());
@@ -67,7 +69,12 @@ impl Till {
             metrics: metrics.clone(),
             caught_up: AtomicBool::new(false),
         });
-        Self { payments, provider, stores: stores.clone(), metrics }
+        Self { payments, provider, stores: stores.clone(), metrics, tries: 1 }
+    }
+
+    /// Tells of everything so often until it is heard.
+    pub fn with_tries(self, tries: u32) -> Self {
+        Self { tries, ..self }
     }
 
     /// The same after a crash.
@@ -90,7 +97,16 @@ impl Till {
     }
 
     async fn hear(&self, what: EventKind) {
-        self.payments.handle(event(what)).await.unwrap();
+        self.deliver(&event(what)).await;
+    }
+
+    /// Tells of an event until it is heard.
+    async fn deliver(&self, event: &Event) {
+        let mut tries = 1;
+        while let Err(error) = self.payments.handle(event.clone()).await {
+            assert!(tries < self.tries, "{error}");
+            tries += 1;
+        }
     }
 
     async fn dispute(&self, order_id: &str, id: &str, state: DisputeState) {
@@ -615,7 +631,7 @@ over_every_store! {
 
 /// What may happen to a payment, in the order in which it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Happening {
+pub enum Happening {
     Completed,
     Refund(i64),
     Reversed(i64),
@@ -624,7 +640,7 @@ enum Happening {
     Lost(u8),
 }
 
-fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+pub fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     use Happening::{Completed, Lost, Opened, Refund, Reversed, Won};
     let refunds = proptest::sample::subsequence(vec![Refund(200), Refund(300), Reversed(333)], 0..=3);
     let end = |n| prop_oneof![Just(Won(n)), Just(Lost(n))];
@@ -654,11 +670,27 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 }
 
 /// Lets things happen, and tells of what has happened again and again in any order, some of it only in the end.
-async fn tell(till: &Till, history: &[Happening], choices: &[Vec<u8>], rest: &[usize]) -> (Balance, Amount, Payment) {
+pub async fn tell(
+    till: &Till,
+    history: &[Happening],
+    choices: &[Vec<u8>],
+    rest: &[usize],
+) -> (Balance, Amount, Payment) {
     let user = UserId::now_v7();
     till.provider.faults().pending = true;
-    let bought = till.order(user).await;
-    assert_eq!(till.payments.finish(user, &bought.order_id).await.unwrap(), Progress::Pending);
+    let mut tries = 1;
+    let bought = loop {
+        match till.payments.buy(user, "500", Some("key".to_owned())).await {
+            Ok(bought) => break bought,
+            Err(error) => assert!(tries < till.tries, "{error}"),
+        }
+        tries += 1;
+    };
+    till.provider.approve(&bought.order_id);
+    while let Err(error) = till.payments.finish(user, &bought.order_id).await {
+        assert!(tries < till.tries, "{error}");
+        tries += 1;
+    }
     let capture_id = till.provider.capture_of(&bought.order_id).id;
     let seen = EventKind::Capture { capture_id: capture_id.clone(), order_id: Some(bought.order_id.clone()) };
     let mut happened = vec![event(seen.clone())];
@@ -682,13 +714,13 @@ async fn tell(till: &Till, history: &[Happening], choices: &[Vec<u8>], rest: &[u
         }));
         for which in choices.next().into_iter().flatten() {
             let told = &happened[usize::from(*which) % happened.len()];
-            till.payments.handle(told.clone()).await.unwrap();
+            till.deliver(told).await;
         }
     }
     let mut order: Vec<_> = (0..happened.len()).collect();
     order.sort_by_key(|at| rest.get(*at).copied().unwrap_or_default());
     for at in order {
-        till.payments.handle(happened[at].clone()).await.unwrap();
+        till.deliver(&happened[at]).await;
         // The same under another id.
         till.hear(happened[at].what.clone()).await;
     }
@@ -696,7 +728,7 @@ async fn tell(till: &Till, history: &[Happening], choices: &[Vec<u8>], rest: &[u
 }
 
 /// What it must come to, whatever the order.
-fn expected(history: &[Happening]) -> (Balance, Amount, i64) {
+pub fn expected(history: &[Happening]) -> (Balance, Amount, i64) {
     let back: i64 = history
         .iter()
         .map(|what| match what {

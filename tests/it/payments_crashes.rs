@@ -1,0 +1,118 @@
+//! Servers that die in the middle: whatever was stored, and whether that was told or not, comes to the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use tessera::payments::PaymentState;
+use tessera::payments::server::Payment;
+use tessera::payments::server::store::{PaymentStore, Saved};
+use tessera::platform::db::{StoreError, StoreResult};
+use tessera::platform::ids::{PaymentId, UserId};
+
+use crate::contracts;
+use crate::fake_provider::FakeProvider;
+use crate::payments::{Till, expected, happenings, tell};
+
+/// Fails now and then, before it has done what it was asked for, or after that.
+struct Flaky {
+    store: Arc<dyn PaymentStore>,
+    dice: AtomicU64,
+}
+
+/// What becomes of a change.
+#[derive(PartialEq, Eq)]
+enum Fate {
+    Lost,
+    DoneAndNotTold,
+    Done,
+}
+
+impl Flaky {
+    fn throw(&self) -> Fate {
+        let thrown = self.dice.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::SeqCst);
+        // As splitmix64 does: each throw has nothing to do with the one before.
+        let mixed = (thrown ^ (thrown >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        match (mixed ^ (mixed >> 27)) % 5 {
+            0 => Fate::Lost,
+            1 => Fate::DoneAndNotTold,
+            _ => Fate::Done,
+        }
+    }
+}
+
+#[async_trait]
+impl PaymentStore for Flaky {
+    async fn create(&self, payment: &Payment, key: Option<String>) -> StoreResult<Option<Payment>> {
+        self.store.create(payment, key).await
+    }
+
+    async fn find(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
+        self.store.find(id).await
+    }
+
+    async fn find_by_order(&self, order_id: &str) -> StoreResult<Option<Payment>> {
+        self.store.find_by_order(order_id).await
+    }
+
+    async fn find_by_capture(&self, capture_id: &str) -> StoreResult<Option<Payment>> {
+        self.store.find_by_capture(capture_id).await
+    }
+
+    async fn save(&self, payment: &Payment) -> StoreResult<Saved> {
+        let fate = self.throw();
+        if fate == Fate::Lost {
+            return Err(StoreError::TimedOut);
+        }
+        let saved = self.store.save(payment).await?;
+        if fate == Fate::Done { Ok(saved) } else { Err(StoreError::TimedOut) }
+    }
+
+    async fn due(&self, until: i64, after: PaymentId, limit: usize) -> StoreResult<Vec<PaymentId>> {
+        self.store.due(until, after, limit).await
+    }
+
+    async fn list(&self, user: UserId, before: PaymentId, limit: usize) -> StoreResult<Vec<Payment>> {
+        self.store.list(user, before, limit).await
+    }
+
+    async fn has_heard(&self, event: &str) -> StoreResult<bool> {
+        self.store.has_heard(event).await
+    }
+
+    async fn heard(&self, event: &str, now: i64) -> StoreResult<()> {
+        if self.throw() == Fate::Lost {
+            return Err(StoreError::TimedOut);
+        }
+        self.store.heard(event, now).await
+    }
+
+    async fn forget(&self, keys: i64, events: i64) -> StoreResult<()> {
+        self.store.forget(keys, events).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_any_two_steps_comes_to_the_same() {
+    let fixture = contracts::open(None).await;
+    let mut stores = fixture.stores.clone();
+    stores.payments = Arc::new(Flaky { store: stores.payments.clone(), dice: AtomicU64::new(1) });
+    let runtime = tokio::runtime::Handle::current();
+    let ran = tokio::task::spawn_blocking(move || {
+        let config = ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() };
+        let till = Till::with(&stores, Arc::new(FakeProvider::default())).with_tries(1000);
+        let told = proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3), 1..8);
+        let rest = Just((0..16).collect::<Vec<usize>>()).prop_shuffle();
+        TestRunner::new(config).run(&(happenings(), told, rest), |(history, choices, rest)| {
+            let (balance, left, payment) = runtime.block_on(tell(&till, &history, &choices, &rest));
+            let (should_be, should_be_left, back) = expected(&history);
+            prop_assert_eq!((balance, left), (should_be, should_be_left), "{:?}", payment);
+            prop_assert_eq!((payment.refunded.minor, payment.state), (back, PaymentState::Credited));
+            Ok(())
+        })
+    });
+    ran.await.unwrap().unwrap();
+    contracts::check(&fixture).await;
+}
