@@ -1,6 +1,8 @@
 // The release build, as a user meets it, against the model inside it and a scripted upstream.
 import { defineConfig } from '@playwright/test';
 
+import { PAYPAL } from './paypal.mjs';
+
 const site = Number(process.env.E2E_PORT ?? 34110);
 const upstream = site + 1;
 
@@ -58,5 +60,15 @@ export default defineConfig({
     server(site, 'data', {}),
     // For conversations that are longer than ten credits.
     server(site + 2, 'rich', { FREE_CREDITS: '100' }),
+    // Where credits are sold, at a scripted PayPal.
+    { command: `node paypal.mjs ${site + 4}`, url: `http://127.0.0.1:${site + 4}/healthz`, reuseExistingServer: false },
+    server(site + 3, 'shop', {
+      FREE_CREDITS: '1',
+      PAYPAL_CLIENT_ID: PAYPAL.id,
+      PAYPAL_CLIENT_SECRET: PAYPAL.secret,
+      PAYPAL_WEBHOOK_ID: PAYPAL.webhook,
+      PAYPAL_WEBHOOK_CHECK: 'postback',
+      PAYPAL_BASE_URL: `http://127.0.0.1:${site + 4}`,
+    }),
   ],
 });
