@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use tessera::account;
+use tessera::app::codes::{self, CodesCommand};
 use tessera::app::config::Config;
 use tessera::app::state::AppState;
 use tessera::app::stores::Stores;
@@ -62,6 +63,11 @@ enum Command {
     Papers {
         /// By default this year, where the seller is.
         year: Option<i16>,
+    },
+    /// Make codes that people redeem for credits.
+    Codes {
+        #[command(subcommand)]
+        command: CodesCommand,
     },
     /// Manage admins.
     Admin {
@@ -151,6 +157,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
             let year = year.unwrap_or_else(|| year_in(&config.shop.shop().now().seller.zone(), now_millis()));
             csv(stores.papers.as_ref(), year).await.map(|text| done(&text)).map_err(|error| error.to_string())
         }
+        Some(Command::Codes { command }) => codes::run(&config, command).await.map(|text| done(&text)),
         Some(Command::Admin { command: AdminCommand::Grant { email } }) => {
             let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
             account::server::service::grant_admin(stores.accounts.as_ref(), &email)

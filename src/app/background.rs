@@ -35,6 +35,9 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
 const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
 
+/// Within this time, who redeems a code gives its credits.
+const REDEEMING: Duration = Duration::from_mins(1);
+
 /// Accounts whose credits expire in one go of the housekeeping.
 const EXPIRED_AT_A_TIME: usize = 10_000;
 
@@ -133,6 +136,9 @@ async fn reload_shop(shop: Shop) -> AppResult<()> {
 
 async fn keep_house(state: &AppState) -> AppResult<()> {
     state.generation.limiter.forget_idle();
+    if let Err(error) = state.credits.finish_redemptions(state.stores.database.now() - millis(REDEEMING)).await {
+        tracing::warn!(%error, "the credits of a code are still to be given");
+    }
     // By the database's clock: a server whose own is a day ahead would forget what others were promised.
     let now = state.stores.database.now();
     let before = now - millis(KEYS_LIVE);

@@ -127,7 +127,6 @@ impl AppState {
             Some(redis) => Arc::new(RedisCache::new(redis.clone())),
             None => Arc::new(LocalCache::default()),
         };
-        let feed = redis.clone().map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
         let site = Site::new(config.site.clone(), leptos);
         let room = Room {
             made: stores.images.clone(),
@@ -144,18 +143,7 @@ impl AppState {
             passwords: Passwords::default(),
             free_credits: config.credits.free,
         });
-        let metrics = Metrics::default();
-        let generation = Generation::new(Parts {
-            database: stores.database.clone(),
-            credits: stores.credits.clone(),
-            jobs: Arc::new(Jobs::new(feed, Slots::new(config.http.streams_per_user))),
-            usage: Arc::new(UsageRecorder::start(stores.attempts.clone(), metrics.lost_records())),
-            metrics,
-            retries: RetryBudget::default(),
-            prices: config.usage.prices.clone(),
-            limiter,
-            shutdown: CancellationToken::new(),
-        });
+        let generation = build_generation(&config, &stores, redis.clone(), limiter);
         let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = Payments::new(PaymentsParts {
             site: site.clone(),
@@ -198,7 +186,15 @@ impl AppState {
         let names = Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() });
         let purchases = Arc::new(ShownPurchases { store: stores.payments.clone(), papers });
         Self(Arc::new(Shared {
-            credits: Credits { store: stores.credits.clone(), config: config.credits, prices, names, purchases },
+            credits: Credits {
+                store: stores.credits.clone(),
+                codes: stores.codes.clone(),
+                limiter: generation.limiter.clone(),
+                config: config.credits,
+                prices,
+                names,
+                purchases,
+            },
             landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             config,
@@ -278,6 +274,28 @@ impl FromRef<AppState> for Storefront {
             images: state.images.clone(),
         }
     }
+}
+
+/// What all paid work shares.
+fn build_generation(
+    config: &Config,
+    stores: &Stores,
+    redis: Option<Redis>,
+    limiter: Arc<dyn RateLimiter>,
+) -> Generation {
+    let feed = redis.map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
+    let metrics = Metrics::default();
+    Generation::new(Parts {
+        database: stores.database.clone(),
+        credits: stores.credits.clone(),
+        jobs: Arc::new(Jobs::new(feed, Slots::new(config.http.streams_per_user))),
+        usage: Arc::new(UsageRecorder::start(stores.attempts.clone(), metrics.lost_records())),
+        metrics,
+        retries: RetryBudget::default(),
+        prices: config.usage.prices.clone(),
+        limiter,
+        shutdown: CancellationToken::new(),
+    })
 }
 
 /// What strangers are told of the prices, as they are at the time.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::config::Config;
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
+use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
@@ -23,6 +24,7 @@ use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore}
 pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     pub credits: Arc<dyn CreditStore>,
+    pub codes: Arc<dyn CodeStore>,
     pub chats: Arc<dyn ChatStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub images: Arc<dyn ImageStore>,
@@ -45,6 +47,7 @@ impl Stores {
         let mongo = Box::pin(Mongo::open(uri)).await?;
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
+            codes: Arc::new(MongoCodeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
             images: Arc::new(MongoImageStore::new(&mongo)),
@@ -63,6 +66,7 @@ impl Stores {
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
+            codes: Arc::new(SqliteCodeStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             images: Arc::new(SqliteImageStore::new(db.clone())),
             payments: Arc::new(SqlitePaymentStore::new(db.clone())),

@@ -10,5 +10,7 @@ use crate::platform::error::AppError;
 pub async fn load_dashboard(cursor: Option<String>) -> Result<Dashboard, AppError> {
     use crate::account::server::caller::Caller;
     let user = Caller::from_context(&expect_context()).await?;
-    expect_context::<super::server::Credits>().load_dashboard(user.id, cursor.as_deref()).await
+    expect_context::<super::server::Credits>()
+        .load_dashboard(user.id, cursor.as_deref(), super::server::codes::view::Redeeming::default())
+        .await
 }

@@ -439,7 +439,7 @@ pub struct Activity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dashboard {
     pub credits: Credits,
-    /// Where the credits come from, and when they expire: HTML. Empty where there is nothing to say of it.
+    /// Where the credits come from and when they expire, where there is something to say of it, and where to redeem a code: HTML.
     pub lots: String,
     pub activity: Page<Activity>,
 }

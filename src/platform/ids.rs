@@ -85,6 +85,8 @@ ids! {
     LotId;
     /// A cap on what may be spent in a time.
     BudgetId;
+    /// One use of a code by a user.
+    RedemptionId;
     /// An API key of a user.
     ApiKeyId;
     /// A paid piece of work, its job and its hold: one id, which is also that of what is made.

@@ -32,7 +32,9 @@ async fn budgets_hold(vars: &[(&str, &str)]) {
     assert_eq!((&day["spent"], &day["notice"], &month["spent"]), (&json!(2), &json!(80), &json!(0)));
     let (_, overview) = user.get_json("/api/overview").await;
     assert_eq!(overview["data"]["budgetNotice"], "80% of your budget for today is used.");
-    assert!(user.get("/chat").send().await.unwrap().text().await.unwrap().contains("80% of your budget for today is used."));
+    assert!(
+        user.get("/chat").send().await.unwrap().text().await.unwrap().contains("80% of your budget for today is used.")
+    );
     // It is refused before anybody is asked, and says what is left.
     let asked = app.upstream.calls();
     let (status, refused) = user.chat("hello").await;

@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera::app::config::Config;
 
+use crate::codes::add_example;
 use crate::fake_paypal::FakePayPal;
 use crate::support::{PNG_URL, TestApp};
 
@@ -22,6 +23,7 @@ async fn every_example_of_the_api_works() {
     user.post_json("/api/credits/capture", &json!({"orderId": bought("orderId")})).await;
     let (_, papers) = user.get_json("/api/credits/receipts").await;
     let receipt = papers["data"]["items"][0]["number"].as_str().unwrap();
+    add_example(&app).await;
     let (_, first) = user.chat("Hello").await;
     let key = user.with_key(&json!({})).await.key.unwrap();
     // The newest is the one that an example revokes.

@@ -89,6 +89,7 @@ const TABLE: &[Row] = &[
     ("DELETE", "/api/conversations/{id}/share", Conversation, Bare, [401, 200, 404, 403, 403, 200]),
     // Credits.
     ("GET", "/api/credits", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
+    ("POST", "/api/credits/redeem", Nothing, Json(r#"{"code":"NO-SUCH-CODE"}"#), [401, 400, 400, 403, 403, 403]),
     ("GET", "/api/credits/ledger", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
     // Nothing is sold on this server.
     ("POST", "/api/credits/purchase", Nothing, Json(r#"{"pack":"500"}"#), [401, 503, 503, 403, 403, 503]),
@@ -154,6 +155,7 @@ const TABLE: &[Row] = &[
     // Nothing is sold on this server.
     ("POST", "/buy-credits", Nothing, Form("pack=100"), [303, 503, 503, 403, 403, 403]),
     ("POST", "/buy-credits/refund", Nothing, Form("payment=01939b7e-0000-7000-8000-0123456789ab"), [303, 404, 404, 403, 403, 403]),
+    ("POST", "/dashboard", Nothing, Form("code=NO-SUCH-CODE"), [303, 400, 400, 403, 403, 403]),
     ("POST", "/account", Key, Form("revoke={id}"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/chat", Nothing, Form("message=Hello"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/chat/{id}/versions", Conversation, Form("messageId={message}"), [303, 303, 404, 403, 403, 403]),

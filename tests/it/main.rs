@@ -15,6 +15,7 @@ mod clocks;
 mod cloudinary;
 mod cloudinary_sdk;
 mod cluster;
+mod codes;
 mod config;
 mod connections;
 mod contracts;

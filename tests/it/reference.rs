@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use tessera::app::router;
 use uuid::Uuid;
 
+use crate::codes::add_example;
 use crate::fake_provider::FakeProvider;
 use crate::support::{PNG_URL, TestApp, User};
 use crate::tools::python;
@@ -159,6 +160,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let (app, seller) = TestApp::start_selling(&[("FREE_CREDITS", "100")]).await;
     let (user, visitor) = (app.user().await, app.visitor());
     let ids = Ids::of(&user, &seller).await;
+    add_example(&app).await;
     let document = document(&app).await;
     let mut answers = Vec::new();
     // Whoever is not Replicate is refused, whatever is said.

@@ -22,7 +22,7 @@ async fn page(user: &User, path: &str) -> String {
 /// A shop with a seller and taxes.
 fn shop() -> (TempDir, String) {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("shop.toml");
+    let path = folder.path().join("packs.toml");
     let text = r#"
         [[pack]]
         id = "large"
@@ -67,7 +67,7 @@ async fn choose(user: &User, pack: &str, from: &str) -> (String, Option<String>)
 #[tokio::test]
 async fn credits_are_bought_by_forms_alone_and_one_comes_back_to_the_text() {
     let (_folder, file) = shop();
-    let (app, provider) = TestApp::start_selling(&[("SHOP_FILE", &file)]).await;
+    let (app, provider) = TestApp::start_selling(&[("PACKS_FILE", &file)]).await;
     let user = app.user().await;
     user.chat("Hello").await;
     let packs = page(&user, "/buy-credits?from=/chat/1").await;
@@ -157,7 +157,7 @@ async fn newest(user: &User) -> Value {
 
 async fn papers_say_who_sold_what_to_whom(vars: &[(&str, &str)]) {
     let (_folder, file) = shop();
-    let vars = [vars, &[("SHOP_FILE", &*file)]].concat();
+    let vars = [vars, &[("PACKS_FILE", &*file)]].concat();
     let (app, provider) = TestApp::start_selling(&vars).await;
     let user = app.user().await;
     let wrong = [("billingName", "王小明"), ("billingCountry", "Germany")];

@@ -320,7 +320,8 @@ async fn what_was_deleted_while_it_ran_is_free_where_nobody_knows_how_much_was_r
     let user = app.user().await;
     let (_, started) = user.chat("#tokens=2").await;
     let id = started["data"]["messageId"].as_str().unwrap();
-    let version = user.get_json(&format!("/api/chat/{id}")).await.1["data"]["priceVersion"].as_str().unwrap().to_owned();
+    let version =
+        user.get_json(&format!("/api/chat/{id}")).await.1["data"]["priceVersion"].as_str().unwrap().to_owned();
     let (credits, owner) = (&app.state.stores.credits, user_id(&user).await);
     let before = user.credits().await["available"].clone();
     let hold = NewHold { price_version: version, lease_until: 1, ..hold_of(owner, 2) };
@@ -345,7 +346,8 @@ async fn a_receipt_tells_what_the_whole_conversation_has_cost() {
         user.post_json("/api/chat", &json!({"message": "#tokens=30", "conversationId": conversation})).await;
     let sum = amount(&first["data"]["credits"]) + amount(&second["data"]["credits"]);
     assert!(sum > amount(&second["data"]["credits"]) && amount(&second["data"]["credits"]).is_positive());
-    let receipt = user.get_json(&format!("/api/chat/{}/receipt", second["data"]["messageId"].as_str().unwrap())).await.1;
+    let receipt =
+        user.get_json(&format!("/api/chat/{}/receipt", second["data"]["messageId"].as_str().unwrap())).await.1;
     assert_eq!(amount(&receipt["data"]["conversationCredits"]), sum, "{receipt}");
 }
 

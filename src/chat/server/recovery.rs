@@ -29,9 +29,9 @@ impl ReplyRecovery {
     fn is_flat(&self, hold: &Reserved) -> bool {
         hold.price_version().is_empty()
             || self.chat.providers.iter().any(|provider| {
-            let offer = self.chat.usual_offer(provider);
-            !offer.is_per_token() && offer.price.version == hold.price_version()
-        })
+                let offer = self.chat.usual_offer(provider);
+                !offer.is_per_token() && offer.price.version == hold.price_version()
+            })
     }
 
     /// Puts down that a provider was asked, and that nobody heard the end of it: it has its price all the same.

@@ -90,14 +90,10 @@ impl Chat {
         after: Option<&str>,
         shown: Option<ConversationId>,
     ) -> AppResult<Workspace> {
-<<<<<<< HEAD
         let request_id = current_request_id();
         let account = async { Ok(self.generation.credits.account(caller.id.into(), &request_id).await?) };
-        let (account, mut listed) = tokio::try_join!(account, self.load_list(caller.id, after))?;
-=======
-        let ((available, mut listed), budget_notice) =
-            tokio::try_join!(self.load_list(caller.id, after), self.find_budget_notice(caller.id))?;
->>>>>>> fbf566d (Say what a conversation has cost, how full it is, and when a budget runs low)
+        let (account, mut listed, budget_notice) =
+            tokio::try_join!(account, self.load_list(caller.id, after), self.find_budget_notice(caller.id))?;
         if let Some(shown) = shown.filter(|shown| !has(&listed.items, &shown.to_string())) {
             let found = self.store.find_part(caller.id, shown, Part::Before(None, 0)).await?;
             listed.items.extend(found.map(|found| found.summary()));
@@ -134,14 +130,10 @@ impl Chat {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn load_overview(&self, user: UserId, shown: Option<ConversationId>) -> AppResult<Overview> {
-<<<<<<< HEAD
         let request_id = current_request_id();
         let balance = async { Ok(self.generation.credits.balance(user.into(), &request_id).await?) };
-        let (balance, mut listed) = tokio::try_join!(balance, self.load_list(user, None))?;
-=======
-        let ((available, mut listed), budget_notice) =
-            tokio::try_join!(self.load_list(user, None), self.find_budget_notice(user))?;
->>>>>>> fbf566d (Say what a conversation has cost, how full it is, and when a budget runs low)
+        let (balance, mut listed, budget_notice) =
+            tokio::try_join!(balance, self.load_list(user, None), self.find_budget_notice(user))?;
         let found = match shown {
             Some(shown) => self.store.find_part(user, shown, Part::Before(None, 1)).await?,
             None => None,
@@ -153,12 +145,8 @@ impl Chat {
         }
         let last = found.and_then(|found| found.messages.into_iter().last());
         Ok(Overview {
-<<<<<<< HEAD
             available: balance.available,
-=======
-            available,
             budget_notice,
->>>>>>> fbf566d (Say what a conversation has cost, how full it is, and when a budget runs low)
             conversations: listed.items,
             next_cursor: listed.next_cursor,
             latest: last.map(|last| LatestMessage { id: last.id, state: last.state }),

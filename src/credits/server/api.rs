@@ -11,12 +11,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Credits;
+use super::codes::{RedeemRequest, Redeemed};
 use super::service::{self, CSV_HEADER, LEDGER_PAGE};
 use crate::account::server::Account;
-use crate::account::server::caller::Caller;
+use crate::account::server::caller::{Caller, Person};
+use crate::api_docs::Refusal;
 use crate::credits::{self, LedgerEntry, Page};
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::envelope::{Answer, ApiError, ApiResult, Envelope, page_limit};
+use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, page_limit};
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::ids::UserId;
 
@@ -27,7 +29,7 @@ where
     Account: FromRef<S>,
     Credits: FromRef<S>,
 {
-    OpenApiRouter::new().routes(routes!(show)).routes(routes!(list_ledger))
+    OpenApiRouter::new().routes(routes!(show)).routes(routes!(list_ledger)).routes(routes!(redeem))
 }
 
 /// Get the credit balance.
@@ -69,6 +71,22 @@ async fn list_ledger(
         Some("csv") => Ok(csv(credits, caller.id)),
         Some(_) => Err(AppError::invalid("format", "The format is json or csv.").into()),
     }
+}
+
+/// Redeem a code.
+///
+/// Its credits are in the balance when this returns. Only the account's user can do it, at most 20 times an hour.
+#[utoipa::path(post, path = "/api/credits/redeem", operation_id = "redeem_code", tag = "Credits",
+    security(("session" = [])),
+    request_body(content = RedeemRequest, example = json!({"code": "K7QM-2XWD-9FHB-TR4C"})),
+    responses((status = 200, description = "What it gave.", body = Envelope<Redeemed>),
+        Refusal::<403>, Refusal::<409>, Refusal::<429>))]
+async fn redeem(
+    State(credits): State<Credits>,
+    Person(caller): Person,
+    ApiJson(request): ApiJson<RedeemRequest>,
+) -> ApiResult<Redeemed> {
+    Ok(Answer(credits.redeem(caller.id, &request.code).await?))
 }
 
 /// The whole ledger, page by page as the client reads it.

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod budgets;
+pub mod codes;
 pub mod config;
 pub mod expiry;
 pub mod lots;
@@ -16,12 +17,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::codes::CodeStore;
 use self::config::CreditsConfig;
 use self::prices::PriceBook;
 use self::store::CreditStore;
 pub use self::work_names::{WorkName, WorkNames};
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
+use crate::platform::limits::RateLimiter;
 
 /// What was bought, which a feature above knows.
 #[async_trait]
@@ -34,6 +37,8 @@ pub trait Purchases: Send + Sync {
 #[derive(Clone)]
 pub struct Credits {
     pub store: Arc<dyn CreditStore>,
+    pub codes: Arc<dyn CodeStore>,
+    pub limiter: Arc<dyn RateLimiter>,
     pub config: CreditsConfig,
     /// What each model costs.
     pub prices: PriceBook,

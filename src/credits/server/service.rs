@@ -1,5 +1,6 @@
 //! What one can ask about credits. Holding and charging happens where the work is (`generation/hold.rs`).
 
+use super::codes::view::{Redeeming, redeem_html};
 use super::lots::Lot;
 use super::lots_view::lots_html;
 use super::store::{HoldId, LotTerms, NewPosting, PostingKind, PostingOutcome};
@@ -62,7 +63,12 @@ impl Credits {
     ///
     /// # Errors
     /// As [`Credits::load_credits`] and [`Credits::load_ledger`].
-    pub async fn load_dashboard(&self, user: UserId, cursor: Option<&str>) -> AppResult<Dashboard> {
+    pub async fn load_dashboard(
+        &self,
+        user: UserId,
+        cursor: Option<&str>,
+        redeeming: Redeeming,
+    ) -> AppResult<Dashboard> {
         // First: what has ended since has its end on the page.
         let open: Vec<_> =
             self.store.open_holds(user.into()).await?.into_iter().map(|hold| hold.id.to_string()).collect();
@@ -77,7 +83,7 @@ impl Credits {
             Activity { entry, name, href }
         };
         let items = lines.into_iter().map(name).collect();
-        let lots = lots_html(credits.lots.clone()) + &self.purchases.section(user).await?;
+        let lots = lots_html(credits.lots.clone()) + &self.purchases.section(user).await? + &redeem_html(redeeming);
         Ok(Dashboard { credits, lots, activity: Page { items, next_cursor: ledger.next_cursor } })
     }
 }

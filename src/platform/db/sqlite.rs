@@ -68,7 +68,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 16] = [
+const MIGRATIONS: [&str; 17] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -85,6 +85,7 @@ const MIGRATIONS: [&str; 16] = [
     include_str!("sqlite_14.sql"),
     include_str!("sqlite_15.sql"),
     include_str!("sqlite_16.sql"),
+    include_str!("sqlite_17.sql"),
 ];
 
 /// The version of the schema that this program knows.

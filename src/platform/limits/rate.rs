@@ -7,6 +7,8 @@ use crate::platform::error::AppError;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
+/// As many codes as nobody has who does not guess.
+const CODES_PER_HOUR: u32 = 20;
 const DAY: Duration = Duration::from_hours(24);
 
 /// What is limited.
@@ -26,6 +28,8 @@ pub enum Limit {
     LoginDevice,
     /// Shared conversations that are shown to one address.
     Share,
+    /// Codes that one user tries, right or wrong: guessing must not pay.
+    Redeem,
     /// Everything of one user that costs credits.
     Spend,
     /// Large bodies of one user, whatever becomes of them.
@@ -71,6 +75,7 @@ impl Rates {
             Limit::Register => (self.registrations_per_hour, HOUR),
             Limit::FreeStop => (self.free_stops_per_day, DAY),
             Limit::LoginPair | Limit::LoginEmail | Limit::LoginDevice => (self.per_minute.div_ceil(2), MINUTE),
+            Limit::Redeem => (CODES_PER_HOUR, HOUR),
             // Whoever reads goes from page to page.
             Limit::Share => (self.per_minute.saturating_mul(3), MINUTE),
             Limit::ApiKey(own) | Limit::Read(own) => (own, MINUTE),
@@ -91,6 +96,7 @@ impl Limit {
             Self::LoginEmail => "login-email",
             Self::LoginDevice => "login-device",
             Self::Share => "share",
+            Self::Redeem => "redeem",
             Self::Spend => "spend",
             Self::Upload => "upload",
             Self::FreeStop => "free-stop",

@@ -1,4 +1,4 @@
-//! Reading `shop.toml`: what is sold, or all that is wrong with it.
+//! Reading `packs.toml`: what is sold, or all that is wrong with it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What an operator sells, and who sells it: `shop.toml`, or packs that need no file. It can be changed while the server runs.
+//! What an operator sells, and who sells it: `packs.toml`, or packs that need no file. It can be changed while the server runs.
 //!
 //! `catalog.rs` is what is in it, `file.rs` reads it or says all that is wrong with it.
 
@@ -13,9 +13,9 @@ use crate::platform::config::Reader;
 use crate::platform::data_file::{DataFile, Reload, Stamp, Watched};
 
 /// The file that is read where none is named.
-const DEFAULT_FILE: &str = "shop.toml";
+const DEFAULT_FILE: &str = "packs.toml";
 
-/// `SHOP_FILE` (`shop.toml`, if that is there), as it was at the start.
+/// `PACKS_FILE` (`packs.toml`, if that is there), as it was at the start.
 #[derive(Debug, Clone)]
 pub struct ShopConfig {
     file: DataFile,
@@ -25,10 +25,10 @@ pub struct ShopConfig {
 
 impl ShopConfig {
     pub(crate) fn read(reader: &mut Reader) -> Self {
-        let file = DataFile::new(reader.text("SHOP_FILE"), DEFAULT_FILE);
+        let file = DataFile::new(reader.text("PACKS_FILE"), DEFAULT_FILE);
         let (catalog, stamp) = load(&file).unwrap_or_else(|problems| {
             for problem in problems {
-                reader.problem("SHOP_FILE", problem);
+                reader.problem("PACKS_FILE", problem);
             }
             (Catalog::default(), None)
         });

@@ -11,7 +11,7 @@ use crate::platform::money::{Currency, Money};
 
 /// Every problem of a text, a line each.
 fn problems(text: &str) -> Vec<String> {
-    Catalog::parse(text, "shop.toml").unwrap_err()
+    Catalog::parse(text, "packs.toml").unwrap_err()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn the_example_of_the_documentation_is_right() {
     let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEPLOYMENT.md")).unwrap();
     let about = docs.split("\n## Selling credits\n").nth(1).unwrap();
     let example = about.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let read = Catalog::parse(example, "shop.toml").unwrap();
+    let read = Catalog::parse(example, "packs.toml").unwrap();
     assert!(read.packs.len() >= 2 && !read.seller.address.is_empty() && !read.taxes.by_country.is_empty(), "{read:?}");
 }
 
@@ -63,7 +63,7 @@ fn a_shop_is_read_exactly_however_it_is_written() {
         [refund]
         days = 0
         "#,
-        "shop.toml",
+        "packs.toml",
     )
     .unwrap();
     let (small, yen) = (&read.packs[0], &read.packs[1]);
@@ -142,23 +142,23 @@ currency = "EURO"
         (33, "pack \"a\": currency: \"EURO\" is not a currency"),
     ];
     for (line, problem) in expected {
-        let beginning = format!("shop.toml:{line}: {problem}");
+        let beginning = format!("packs.toml:{line}: {problem}");
         assert!(found.iter().any(|found| found.starts_with(&beginning)), "{beginning} in {found:#?}");
     }
     assert_eq!(found.len(), expected.len(), "{found:#?}");
 
     for (text, expected) in [
-        ("pack = 1", "shop.toml:1: pack: is not a list of tables: write [[pack]]"),
-        ("[[pack]]\nid = \"a\"", "shop.toml:1: pack \"a\": credits is missing"),
-        ("seller = 1", "shop.toml:1: seller: 1 is not a table"),
-        ("[tax]\nrate = 19", "shop.toml:1: tax: name is missing"),
-        ("currency = \"EUR\"", "shop.toml:1: currency: there are no packs"),
-        ("[[pack]\n", "shop.toml:1: "),
+        ("pack = 1", "packs.toml:1: pack: is not a list of tables: write [[pack]]"),
+        ("[[pack]]\nid = \"a\"", "packs.toml:1: pack \"a\": credits is missing"),
+        ("seller = 1", "packs.toml:1: seller: 1 is not a table"),
+        ("[tax]\nrate = 19", "packs.toml:1: tax: name is missing"),
+        ("currency = \"EUR\"", "packs.toml:1: currency: there are no packs"),
+        ("[[pack]\n", "packs.toml:1: "),
         (
             "[[pack]]\nid = \"a\"\ncredits=1\nprice=1\n[[pack]]\nid = \"a\"\ncredits=1\nprice=1",
-            "shop.toml:6: pack \"a\": id: \"a\" is that",
+            "packs.toml:6: pack \"a\": id: \"a\" is that",
         ),
-        ("[seller]\nname = \"a\\nb\"", "shop.toml:2: seller: name: it is one line"),
+        ("[seller]\nname = \"a\\nb\"", "packs.toml:2: seller: name: it is one line"),
     ] {
         assert!(problems(text)[0].starts_with(expected), "{text}: {:?}", problems(text));
     }
@@ -173,7 +173,7 @@ fn open(path: &Path) -> Shop {
 #[test]
 fn a_changed_file_holds_at_once_and_a_wrong_one_changes_nothing() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("shop.toml");
+    let path = folder.path().join("packs.toml");
     let pack = |credits: u32| format!("[[pack]]\nid = \"one\"\ncredits = {credits}\nprice = 1\n");
     fs::write(&path, pack(1)).unwrap();
     let shop = open(&path);
@@ -185,7 +185,7 @@ fn a_changed_file_holds_at_once_and_a_wrong_one_changes_nothing() {
     assert_eq!((shop.reload(), credits()), (Reload::Loaded, Amount::credits(20)));
     fs::write(&path, pack(300) + "price = 2\n").unwrap();
     let Reload::Refused(said) = shop.reload() else { panic!() };
-    assert!(said[0].starts_with("shop.toml:5: "), "{said:?}");
+    assert!(said[0].starts_with("packs.toml:5: "), "{said:?}");
     assert_eq!((shop.reload(), credits()), (Reload::Unchanged, Amount::credits(20)));
     fs::remove_file(&path).unwrap();
     assert!(matches!(shop.reload(), Reload::Refused(_)));

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 13;
+const SCHEMA: i64 = 14;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -190,6 +190,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             make_indexes(mongo, indexes).await
         }
         13 => make_indexes(mongo, of_papers()).await,
+        14 => make_indexes(mongo, of_codes()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -200,6 +201,16 @@ fn of_papers() -> [(&'static str, Document, IndexOptions); 3] {
         ("papers", doc! { "kind": 1, "year": 1, "number": 1 }, unique()),
         ("papers", doc! { "kind": 1, "subject": 1 }, unique()),
         ("papers", doc! { "user": 1, "_id": -1 }, plain()),
+    ]
+}
+
+/// Each use of a code has a place among those of its user and among all, which nobody else has.
+fn of_codes() -> [(&'static str, Document, IndexOptions); 4] {
+    [
+        ("codes", doc! { "campaign": 1 }, plain()),
+        ("codeUses", doc! { "code": 1, "user": 1, "nth": 1 }, unique()),
+        ("codeUses", doc! { "code": 1, "place": 1 }, unique()),
+        ("codeUses", doc! { "at": 1 }, partial(doc! { "posted": false })),
     ]
 }
 

@@ -1,0 +1,274 @@
+//! Codes that people redeem for credits: what one is worth, who may use it how often, and until when.
+//!
+//! Using one is a single insert, which the database lets happen once per place: no two people get the same use of a code, and
+//! nobody the same twice. The credits come after it, by a posting that names this use; where a server dies in between, they
+//! are posted later.
+
+mod mongo;
+mod sqlite;
+pub mod view;
+
+use async_trait::async_trait;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use self::mongo::MongoCodeStore;
+pub use self::sqlite::SqliteCodeStore;
+use super::Credits;
+use super::store::{LotTerms, NewPosting, PostingKind, PostingOutcome};
+use crate::credits::Origin;
+use crate::i18n::{Text, fill, t};
+use crate::platform::amount::Amount;
+use crate::platform::db::{StoreResult, now_millis, rfc3339};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::request_id::current_request_id;
+use crate::platform::ids::{RedemptionId, UserId};
+use crate::platform::limits::Limit;
+use crate::platform::secret::{SecretHash, hash_secret};
+
+/// None of them looks like another.
+const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+/// Characters of a code that is made here: 80 bits, in groups.
+const GROUPS: usize = 4;
+const GROUP: usize = 4;
+/// Most characters of a code, as it is typed.
+const MOST_CHARS: usize = 64;
+/// Least characters of one that somebody thought of.
+const LEAST_CHARS: usize = 4;
+/// Uses that are finished at a time.
+const UNFINISHED: usize = 500;
+
+/// A code to be given out. What it is, is not kept: only its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCode {
+    pub hash: SecretHash,
+    /// What the operator calls those that it belongs to; people see it in their ledger.
+    pub campaign: String,
+    /// Positive.
+    pub credits: Amount,
+    /// How often it may be used in all. `None`: as often as there are users.
+    pub most_uses: Option<u32>,
+    /// How often by one user.
+    pub per_user: u32,
+    /// Until when, in milliseconds since 1970.
+    pub expires_at: Option<i64>,
+    /// How long its credits last from when it is redeemed, in milliseconds.
+    pub credits_last: Option<i64>,
+    /// In milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// A code to redeem.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct RedeemRequest {
+    /// However it is typed: small or capital letters, with spaces, hyphens or without.
+    #[serde(default)]
+    #[schema(required)]
+    pub code: String,
+}
+
+/// What a code gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Redeemed {
+    pub credits: Amount,
+    /// What can be spent now.
+    pub available: Amount,
+    /// What the code belongs to.
+    pub campaign: String,
+    /// When these credits expire: RFC 3339, UTC; absent: they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credits_expire_at: Option<String>,
+    /// Until when the code may be used: RFC 3339, UTC; absent: without end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_expires_at: Option<String>,
+}
+
+/// One use of a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redemption {
+    pub id: RedemptionId,
+    pub user: UserId,
+    pub campaign: String,
+    pub credits: Amount,
+    /// Until when the code may be used.
+    pub code_expires_at: Option<i64>,
+    /// When its credits expire.
+    pub credits_expire_at: Option<i64>,
+    pub at: i64,
+}
+
+impl Redemption {
+    fn of(code: &NewCode, user: UserId, at: i64) -> Self {
+        Self {
+            id: RedemptionId::now_v7(),
+            user,
+            campaign: code.campaign.clone(),
+            credits: code.credits,
+            code_expires_at: code.expires_at,
+            credits_expire_at: code.credits_last.map(|last| at.saturating_add(last)),
+            at,
+        }
+    }
+}
+
+/// What came of using a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedeemOutcome {
+    /// Its credits are to be posted.
+    Used(Redemption),
+    /// There is none, or it was ended.
+    Unknown,
+    Expired,
+    /// Others have used it as often as it may be.
+    UsedUp,
+    /// This user has used it as often as one may.
+    Repeated,
+}
+
+/// The codes of a campaign, as the operator sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Campaign {
+    pub name: String,
+    pub codes: i64,
+    /// Of those, how many may still be used, by their time.
+    pub open: i64,
+    pub uses: i64,
+    /// What was given by them.
+    pub credits: Amount,
+}
+
+/// The port to codes and their uses.
+#[async_trait]
+pub trait CodeStore: Send + Sync {
+    /// Adds codes. How many: those that are there already stay as they are.
+    async fn add_codes(&self, codes: Vec<NewCode>) -> StoreResult<usize>;
+
+    /// Takes one use of a code, in one step.
+    async fn use_code(&self, code: SecretHash, user: UserId, at: i64) -> StoreResult<RedeemOutcome>;
+
+    /// Says that the credits of a use are posted.
+    async fn finish_use(&self, id: RedemptionId) -> StoreResult<()>;
+
+    /// Uses of before `before` whose credits nobody has posted, oldest first.
+    async fn unfinished_uses(&self, before: i64, most: usize) -> StoreResult<Vec<Redemption>>;
+
+    /// Ends all codes of a campaign: how many there are.
+    async fn end_campaign(&self, campaign: &str) -> StoreResult<usize>;
+
+    /// All campaigns, by name.
+    async fn campaigns(&self, now: i64) -> StoreResult<Vec<Campaign>>;
+}
+
+/// A code that nobody can guess.
+#[must_use]
+pub fn new_code() -> String {
+    let mut rng = rand::rng();
+    let group = |rng: &mut rand::rngs::ThreadRng| {
+        (0..GROUP).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect::<String>()
+    };
+    (0..GROUPS).map(|_| group(&mut rng)).collect::<Vec<_>>().join("-")
+}
+
+/// What is kept of a code: however it is typed. `None` for what cannot be one.
+#[must_use]
+pub fn hash_code(typed: &str) -> Option<SecretHash> {
+    if typed.chars().count() > MOST_CHARS {
+        return None;
+    }
+    let code: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').flat_map(char::to_uppercase).collect();
+    (code.len() >= LEAST_CHARS && code.chars().all(char::is_alphanumeric)).then(|| hash_secret(&code))
+}
+
+impl Credits {
+    /// Uses a code: its credits are there when this returns.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `code`, [`AppError::Conflict`] where the user has used it, and
+    /// [`AppError::RateLimited`], as guessing must not pay.
+    pub async fn redeem(&self, user: UserId, code: &str) -> AppResult<Redeemed> {
+        self.limiter.check(Limit::Redeem, &user.to_string()).await?;
+        let wrong = |text: Text| AppError::invalid("code", t(text));
+        let hash = hash_code(code).ok_or_else(|| wrong(Text::CodeUnknown))?;
+        let redemption = match self.codes.use_code(hash, user, now_millis()).await? {
+            RedeemOutcome::Used(redemption) => redemption,
+            RedeemOutcome::Unknown => return Err(wrong(Text::CodeUnknown)),
+            RedeemOutcome::Expired => return Err(wrong(Text::CodeExpired)),
+            RedeemOutcome::UsedUp => return Err(wrong(Text::CodeUsedUp)),
+            RedeemOutcome::Repeated => return Err(AppError::Conflict(t(Text::CodeRepeated).to_owned())),
+        };
+        self.post_redemption(&redemption, current_request_id()).await?;
+        let available = self.store.balance(user.into(), &current_request_id()).await?.available;
+        let time = |at: Option<i64>| at.map(rfc3339).transpose();
+        Ok(Redeemed {
+            credits: redemption.credits,
+            available,
+            campaign: redemption.campaign,
+            credits_expire_at: time(redemption.credits_expire_at)?,
+            code_expires_at: time(redemption.code_expires_at)?,
+        })
+    }
+
+    /// Posts the credits of uses whose server died before it did.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`]; what was not posted is found again.
+    pub async fn finish_redemptions(&self, before: i64) -> AppResult<()> {
+        for redemption in self.codes.unfinished_uses(before, UNFINISHED).await? {
+            self.post_redemption(&redemption, format!("redemption-{}", redemption.id)).await?;
+        }
+        Ok(())
+    }
+
+    /// Once, however often this is asked.
+    async fn post_redemption(&self, redemption: &Redemption, request_id: String) -> AppResult<()> {
+        let posting = NewPosting {
+            owner: redemption.user.into(),
+            kind: PostingKind::Grant,
+            amount: redemption.credits,
+            key: format!("code:{}", redemption.id),
+            request_id,
+            reason: Some(redemption.campaign.clone()),
+            terms: LotTerms {
+                origin: Some(Origin::Promo),
+                expires_at: redemption.credits_expire_at,
+                ..LotTerms::default()
+            },
+        };
+        match self.store.post(posting).await? {
+            PostingOutcome::Posted(_) | PostingOutcome::Repeated(_) => Ok(self.codes.finish_use(redemption.id).await?),
+            // Nothing is taken by it.
+            PostingOutcome::Insufficient { .. } => Err(AppError::Internal),
+        }
+    }
+}
+
+/// What people are told of a use.
+#[must_use]
+pub fn told(redeemed: &Redeemed) -> String {
+    let day = |at: &str| at.split('T').next().unwrap_or_default().to_owned();
+    let credits = redeemed.credits.as_entry();
+    match &redeemed.credits_expire_at {
+        Some(at) => fill(Text::CodeRedeemedUntil, &[("credits", &credits), ("day", &day(at))]),
+        None => fill(Text::CodeRedeemed, &[("credits", &credits)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_the_same_however_it_is_typed_and_no_two_are_alike() {
+        let code = new_code();
+        assert_eq!(code.len(), GROUPS * GROUP + GROUPS - 1);
+        let typed = format!(" {} ", code.to_lowercase().replace('-', " "));
+        assert_eq!(hash_code(&code), hash_code(&typed));
+        assert_ne!(hash_code(&code), hash_code(&new_code()));
+        assert_ne!(hash_code("WELCOME1"), hash_code("WELCOME2"));
+        for wrong in ["", "abc", "a b-c", "SAVE%50", &"A".repeat(65)] {
+            assert_eq!(hash_code(wrong), None, "{wrong}");
+        }
+    }
+}
