@@ -1,7 +1,7 @@
 // Buying credits at a scripted PayPal, from the last credit to the message that was waiting for more.
 import { type Page } from '@playwright/test';
 
-import { composer, expect, expectAccessible, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
+import { composer, expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
 
 const site = Number(process.env.E2E_PORT ?? 34110) + 3;
 test.use({ baseURL: `http://127.0.0.1:${site}` });
@@ -52,9 +52,9 @@ test('who runs out of credits buys some and goes on with the message that was no
 
   // What is not used goes back, and each step has its paper.
   await page.goto('/dashboard');
-  await page.getByRole('link', { name: 'Give back…' }).click();
+  await page.getByRole('link', { name: 'Refund…' }).click();
   await expect(page.getByRole('heading', { name: /Of 500 credits bought on .*, 499 are unspent: \$19\.96 back/ })).toBeVisible();
-  await page.getByRole('button', { name: 'Give back for $19.96' }).click();
+  await page.getByRole('button', { name: 'Refund $19.96' }).click();
   await page.waitForURL('**/dashboard');
   await expect(page.getByText('$19.96 refunded')).toBeVisible();
   await expect(credits(page)).toContainText('0');
@@ -138,7 +138,7 @@ test('with the keyboard alone', async ({ page }) => {
   await atPayPal(page);
   await page.getByRole('button', { name: 'Pay', exact: true }).focus();
   await page.keyboard.press('Enter');
-  const goOn = page.getByRole('link', { name: 'To the chat' }).first();
+  const goOn = page.getByRole('link', { name: 'Go to chat' }).first();
   await expect(goOn).toBeVisible();
   await hydrated(page);
   await goOn.focus();
@@ -149,7 +149,7 @@ test('with the keyboard alone', async ({ page }) => {
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('a pack is bought, a message waits meanwhile, and papers have what one typed', async ({ page }) => {
+  test('a pack is bought, a message waits meanwhile, and papers have what one typed', async ({ page, complaints }) => {
     await signUp(page);
     await composer(page).fill('Hello');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
@@ -165,6 +165,8 @@ test.describe('without JavaScript', () => {
     await expect(page.getByRole('heading', { name: '100 credits are yours' })).toBeVisible();
     await page.getByRole('link', { name: 'Receipt' }).click();
     await expect(page.getByText('王小明 & Co.')).toBeVisible();
+    // What was asked for early, of no use here.
+    expectComplaints(complaints, /\.js csp$/);
   });
 });
 

@@ -100,7 +100,7 @@ test('without credits one learns whom to ask, and comes back to the text', async
   await button.click();
   await expect(composer(page)).toHaveValue('not lost');
   await page.getByRole('link', { name: 'Get more credits' }).click();
-  await expect(page.getByRole('heading', { name: 'Need more credits?' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Buying is switched off here' })).toBeVisible();
   await page.getByRole('link', { name: 'Back to your text' }).click();
   await expect(composer(page)).toHaveValue('not lost');
   expectComplaints(complaints, /status of 402/);

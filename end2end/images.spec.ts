@@ -196,7 +196,7 @@ test('what cannot be paid is said before, and a refusal keeps the prompt', async
   await expect(prompt(page)).toHaveValue('A desert with a balloon');
   await page.getByRole('radio', { name: '2', exact: true }).check({ force: true });
   await expect(page.getByText('This costs 4 credits and you have 2.')).toBeVisible();
-  await expect(page.getByRole('link', { name: 'View your credits' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Get more credits' })).toBeVisible();
 });
 
 for (const theme of ['light', 'dark'] as const) {

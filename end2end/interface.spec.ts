@@ -13,7 +13,7 @@ test('the palette finds pages, conversations and actions', async ({ page }) => {
   const field = palette(page).getByRole('combobox');
   await expect(field).toBeFocused();
   await expectAccessible(page);
-  await field.fill('credits');
+  await field.fill('credits and');
   await expect(palette(page).getByRole('option')).toHaveText(['Credits and activity']);
   await field.press('Enter');
   await page.waitForURL('**/dashboard');

@@ -170,6 +170,7 @@ if (import.meta.filename === process.argv[1])
   createServer(async (request, response) => {
     const url = new URL(request.url, root);
     if (url.pathname === '/healthz') return response.end('ok');
+    if (url.pathname === '/favicon.ico') return response.writeHead(204).end();
     let text = '';
     for await (const part of request) text += part;
     if (url.pathname.startsWith('/checkoutnow')) {

@@ -18,7 +18,7 @@ version = "0.0.0"
 edition = "2021"
 
 [dependencies]
-rusqlite = { version = "=0.41.0", features = ["bundled"] }
+rusqlite = { version = "=0.41.1", features = ["bundled"] }
 TOML
 cat >"$work/src/main.rs" <<'RUST'
 use rusqlite::config::DbConfig;
@@ -48,7 +48,7 @@ fn main() {
     let guarded = open();
     guarded.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
     let guarded = counts(&guarded);
-    println!("rusqlite 0.41.0, SQLite {}; nine calls of a kept statement", rusqlite::version());
+    println!("rusqlite 0.41.1, SQLite {}; nine calls of a kept statement", rusqlite::version());
     println!("compiled again: one table {}, join {}, max {}", usual[0], usual[1], usual[2]);
     println!("with SQLITE_DBCONFIG_ENABLE_QPSG: {}, {}, {}", guarded[0], guarded[1], guarded[2]);
     if usual[0] != 0 || usual[1] < 8 || usual[2] < 8 || guarded != [0, 0, 0] {

@@ -41,7 +41,7 @@ pub struct NewCodes {
     /// How many codes.
     #[arg(long, default_value_t = 1)]
     count: u32,
-    /// This code instead of a random one, such as WELCOME: at least four letters and digits.
+    /// This code instead of a random one, such as WELCOME: 4 to 64 letters and digits.
     #[arg(long, conflicts_with = "count")]
     code: Option<String>,
     /// How often each may be used in all; 0: without end.
@@ -54,7 +54,7 @@ pub struct NewCodes {
     #[arg(long, value_name = "DAY")]
     expires: Option<Date>,
     /// How many days the credits last from when they are redeemed. Without it they do not expire.
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     credits_last: Option<u32>,
 }
 
@@ -129,7 +129,7 @@ impl NewCodes {
                 most_uses: Some(uses).filter(|uses| *uses > 0),
                 per_user,
                 expires_at,
-                credits_last: credits_last.map(|days| i64::from(days.max(1)) * DAY),
+                credits_last: credits_last.map(|days| i64::from(days) * DAY),
                 created_at: now,
             })
         };

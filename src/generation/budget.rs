@@ -37,6 +37,11 @@ impl RetryBudget {
         self.change(Instant::now(), |amount| amount.checked_sub(RETRY))
     }
 
+    /// What was spent was well spent.
+    pub fn give_back(&self) {
+        self.change(Instant::now(), |amount| Some(amount + RETRY));
+    }
+
     /// Whether one more retry would be within the budget. For what takes nothing from it: a request that was refused says nothing
     /// about the provider, and must not take the retries of others.
     #[must_use]

@@ -122,7 +122,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::BuyCredits => "Buy credits",
         Text::YourPurchase => "Your purchase",
         Text::PurchaseCancelled => "Purchase cancelled",
-        Text::GiveCreditsBack => "Give credits back",
+        Text::GiveCreditsBack => "Refund unused credits",
         Text::AccountAndKeys => "Account and API keys",
         Text::KeyboardShortcuts => "Keyboard shortcuts",
         Text::SignOut => "Sign out",
@@ -332,8 +332,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::ReasonRefunded => "The payment was refunded",
         Text::ReasonDisputed => "Frozen while the payment is disputed",
         Text::ReasonDisputeOver => "The dispute is over",
-        Text::ReasonRefundFailed => "The refund didn’t come about",
-        Text::ReasonGivenBack => "Given back",
+        Text::ReasonRefundFailed => "The refund failed",
+        Text::ReasonGivenBack => "Refunded at your request",
 
         // Account
         Text::Name => "Name",
@@ -362,7 +362,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::ExpiresAt => "Expires",
         Text::ExpiredAt => "Expired",
         Text::MakeAKey => "Create key",
-        Text::ConversationSum => "This conversation so far: {sum}",
+        Text::ConversationSum => "This conversation has cost {sum} so far",
         Text::PriceByLength => "Priced by length",
         Text::AboutAtMost => "about {about}, at most {most} credits",
         Text::ContextFull => " · context {percent}% full",
@@ -389,8 +389,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::CodeExpired => "This code has expired.",
         Text::CodeUsedUp => "This code has been used up.",
         Text::CodeRepeated => "You have already redeemed this code.",
-        Text::CodeRedeemed => "{credits} credits have been added. They do not expire.",
-        Text::CodeRedeemedUntil => "{credits} credits have been added. They can be used until {day}.",
+        Text::CodeRedeemed => "{credits} added. They don’t expire.",
+        Text::CodeRedeemedUntil => "{credits} added. They can be used until {day}.",
+        Text::CodeUsableUntil => " Others can redeem the code before {day}.",
         Text::YourCredits => "Where your credits come from",
         Text::YourCreditsExplained => "Credits are used from the top down.",
         Text::LimitInCredits => "Limit in credits",
@@ -402,9 +403,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::PerDay => "Daily",
         Text::PerWeek => "Weekly",
         Text::PerMonth => "Monthly",
-        Text::DayBudgetUsed => "{percent}% of your budget for today is used.",
-        Text::WeekBudgetUsed => "{percent}% of your budget for this week is used.",
-        Text::MonthBudgetUsed => "{percent}% of your budget for this month is used.",
+        Text::DayBudgetUsed => "You have used at least {percent}% of your budget for today.",
+        Text::WeekBudgetUsed => "You have used at least {percent}% of your budget for this week.",
+        Text::MonthBudgetUsed => "You have used at least {percent}% of your budget for this month.",
         Text::BudgetUsed => "{percent}% used",
         Text::BudgetUsedUp => "Used up",
         Text::OfKey => "Key:",
@@ -529,9 +530,9 @@ pub const fn say(text: Text) -> &'static str {
         // Pages without a script
         Text::ImageInConversation => "Create an image in this conversation",
         Text::NothingToRefund => {
-            "Nothing of this purchase can be given back: it is used up, in use, or its time is over."
+            "Nothing from this purchase can be refunded: the credits are used up or in use, or the refund period is over."
         }
-        Text::RefundRefused => "The refund didn’t come about. Your credits are back.",
+        Text::RefundRefused => "The refund failed. Your credits are back in your account.",
         Text::SiteTitle => "Tessera",
         Text::AskTheOperator => "You can’t buy credits here yet. Ask the person who runs this site for more.",
         Text::WriteToTheOperator => "You can’t buy credits here yet. To ask for more, contact {contact}.",
@@ -589,7 +590,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::PriceOfImage => "per image",
         Text::PriceOfImageNote => "Any aspect ratio, kept until you delete it.",
         Text::PriceFrom => "from {price}",
-        Text::PriceOfAnswerVaries => "By model and length. The most it can cost stands beside Send.",
+        Text::PriceOfAnswerVaries => "By model and length. The maximum is shown next to Send.",
         Text::PriceOfImageVaries => "By model and size, kept until you delete it.",
         Text::PriceOfFailure => "per failure",
         Text::PriceOfFailureNote => "Cached answers are free, too.",
@@ -616,26 +617,26 @@ pub const fn say(text: Text) -> &'static str {
         // Buying credits, and papers
         Text::NothingSoldHere => "Buying is switched off here",
         Text::YouHaveCredits => "You have {count} credit.|You have {count} credits.",
-        Text::NothingSpentLately => "You spent nothing in the last 7 days.",
+        Text::NothingSpentLately => "You haven’t spent any credits in the last 7 days.",
         Text::LastsNoDay => "At your pace of the last 7 days, they last less than a day.",
         Text::LastsDays => {
             "At your pace of the last 7 days, they last about {count} day.|At your pace of the last 7 days, they last about {count} days."
         }
         Text::LastsLong => "At your pace of the last 7 days, they last more than a year.",
         Text::PerCredit => "{price} per credit",
-        Text::BonusCredits => "{credits} of them free",
+        Text::BonusCredits => "includes {credits} free",
         Text::BuyFor => "Buy for {price}",
         Text::AnswersCount => "{count} answer|{count} answers",
         Text::ImagesCount => "{count} image|{count} images",
         Text::AboutOf => "about {number} · {model}",
-        Text::PayAtProvider => "You pay at PayPal and come back here. Nothing is charged before you agree there.",
+        Text::PayAtProvider => "You pay at PayPal and come back here. Nothing is charged until you confirm there.",
         Text::PricesIncludeTax => "Prices include {tax}.",
         Text::RefundableFor => {
-            "What you don’t use can be given back for {count} day.|What you don’t use can be given back for {count} days."
+            "Unused credits can be refunded for {count} day.|Unused credits can be refunded for {count} days."
         }
         Text::PurchasesAndReceipts => "Your purchases and receipts",
         Text::BillingDetails => "Details for your receipts",
-        Text::BillingExplained => "These are on receipts from now on. Those that were made before stay as they are.",
+        Text::BillingExplained => "These appear on future receipts. Earlier receipts don’t change.",
         Text::BillingName => "Name or company",
         Text::BillingAddress => "Address",
         Text::BillingCountry => "Country",
@@ -652,7 +653,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::SeeReceipt => "Receipt",
         Text::PaymentChecked => "PayPal is still checking the payment",
         Text::PaymentCheckedExplained => {
-            "Your credits come by themselves as soon as that is done. You don’t have to stay here."
+            "Your credits will arrive automatically once that’s done. You can leave this page."
         }
         Text::PaymentDeclined => "The payment was declined",
         Text::PaymentDeclinedExplained => "Nothing was charged. Another card or account may work.",
@@ -668,19 +669,19 @@ pub const fn say(text: Text) -> &'static str {
         Text::NoSuchPurchaseExplained => "This address doesn’t belong to one of your purchases.",
         Text::PaymentUnknown => "PayPal can’t be reached just now",
         Text::PaymentUnknownExplained => {
-            "If you confirmed the payment, your credits come by themselves within minutes. You don’t have to pay again."
+            "If you confirmed the payment, your credits will arrive automatically within minutes. You don’t have to pay again."
         }
-        Text::NothingToGiveBack => "There is nothing to give back",
+        Text::NothingToGiveBack => "There is nothing to refund",
         Text::RefundPreview => "Of {of} credits bought on {day}, {credits} are unspent: {money} back",
         Text::RefundExplained => "The money goes back the way you paid.",
-        Text::RefundUntil => "Possible until {day}.",
-        Text::GiveBackFor => "Give back for {money}",
-        Text::GiveBack => "Give back…",
+        Text::RefundUntil => "You can do this until {day}.",
+        Text::GiveBackFor => "Refund {money}",
+        Text::GiveBack => "Refund…",
         Text::Purchases => "Purchases",
         Text::PurchasePaid => "Paid",
         Text::PurchaseWaits => "Waiting for PayPal",
         Text::PurchaseDeclined => "Declined",
-        Text::PurchaseLookedAt => "Being looked at",
+        Text::PurchaseLookedAt => "Under review",
         Text::PurchaseRefunded => "{money} refunded",
         Text::Receipt => "Receipt",
         Text::CreditNote => "Credit note",
@@ -695,7 +696,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::PaperAmount => "Amount",
         Text::NetAmount => "Net",
         Text::Total => "Total",
-        Text::CreditsGivenBack => "{count} credit given back|{count} credits given back",
+        Text::CreditsGivenBack => "{count} credit refunded|{count} credits refunded",
         Text::ToYourCredits => "Your credits",
         Text::DownloadPdf => "Download PDF",
         Text::WithinDays => "within {count} day|within {count} days",

@@ -365,6 +365,7 @@ pub enum Text {
     CodeRepeated,
     CodeRedeemed,
     CodeRedeemedUntil,
+    CodeUsableUntil,
     YourCredits,
     YourCreditsExplained,
     Budgets,

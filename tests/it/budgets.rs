@@ -31,9 +31,16 @@ async fn budgets_hold(vars: &[(&str, &str)]) {
     let [day, month] = [0, 1].map(|at| &page["data"]["budgets"][at]);
     assert_eq!((&day["spent"], &day["notice"], &month["spent"]), (&json!(2), &json!(80), &json!(0)));
     let (_, overview) = user.get_json("/api/overview").await;
-    assert_eq!(overview["data"]["budgetNotice"], "80% of your budget for today is used.");
+    assert_eq!(overview["data"]["budgetNotice"], "You have used at least 80% of your budget for today.");
     assert!(
-        user.get("/chat").send().await.unwrap().text().await.unwrap().contains("80% of your budget for today is used.")
+        user.get("/chat")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+            .contains("You have used at least 80% of your budget for today.")
     );
     // It is refused before anybody is asked, and says what is left.
     let asked = app.upstream.calls();

@@ -176,7 +176,7 @@ async fn a_code_is_redeemed_without_a_script() {
         "{page}"
     );
     let (status, page) = send(&code).await;
-    assert!(status == 200 && page.contains("50 credits have been added"), "{page}");
+    assert!(status == 200 && page.contains("50 credits added"), "{page}");
     let (status, page) = send(&code).await;
     assert!(status == 409 && page.contains("already redeemed"), "{page}");
     assert_eq!(user.credits().await["available"], 60);

@@ -554,6 +554,7 @@ over_every_store! {
         for _ in 0..10 { till.payments.buy(other, "100", None).await.unwrap_err(); }
         till.provider.faults().down = false;
         till.payments.reconcile().await.unwrap();
+        till.purchase(other).await;
         let ids = stores.payments.list(user, PaymentId::max(), 20).await.unwrap();
         for payment in ids { till.provider.tamper(&payment.order_id.unwrap(), |order| order.status = OrderStatus::Voided); }
         till.restarted().payments.reconcile().await.unwrap();

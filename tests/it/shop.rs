@@ -71,7 +71,7 @@ async fn credits_are_bought_by_forms_alone_and_one_comes_back_to_the_text() {
     let user = app.user().await;
     user.chat("Hello").await;
     let packs = page(&user, "/buy-credits?from=/chat/1").await;
-    for text in ["550 credits", "Großes Paket", "50 of them free", "$20.00", "$0.0364 per credit", "Buy for $20.00"] {
+    for text in ["550 credits", "Großes Paket", "includes 50 free", "$20.00", "$0.0364 per credit", "Buy for $20.00"] {
         assert!(packs.contains(text), "{text}");
     }
     // What it buys here, what the balance lasts, on which terms.

@@ -8,8 +8,8 @@ use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
 
 impl Chat {
-    /// How much is spent of the budget that is nearest to its end, of those that concern what is sent from the page; `None`
-    /// below the half.
+    /// How much is spent of the budget that is nearest to its end, of those that concern what is sent from the page, as a step
+    /// (50, 80, 100); `None` while less than half is spent.
     pub(super) async fn find_budget_notice(&self, user: UserId) -> AppResult<Option<String>> {
         let credits = &self.generation.credits;
         let plan = credits.budgets(user.into(), user).await?;

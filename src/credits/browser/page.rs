@@ -27,7 +27,7 @@ pub fn DashboardPage() -> impl IntoView {
         Some(Err(error)) => EitherOf3::B(view! { <Alert tone=AlertTone::Danger text=error.to_string() /> }),
         Some(Ok(Dashboard { credits, lots, activity })) => EitherOf3::C(view! {
             <BalanceCard credits />
-            <div class="contents" inner_html=Some(lots)></div>
+            <div class="space-y-6" inner_html=Some(lots)></div>
             <Ledger page=activity is_older=cursor().is_some() />
         }),
     };

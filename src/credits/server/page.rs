@@ -35,7 +35,7 @@ struct CodeForm {
     code: String,
 }
 
-/// The page again, with what came of the code. To send it once more does nothing more.
+/// The page again, with what came of the code. Sending it again is another use, if the code allows the user one.
 async fn redeem(credits: Credits, caller: Caller, request: Request) -> Submitted {
     let typed = match read_form::<CodeForm>(request).await {
         Ok(form) => form.code,

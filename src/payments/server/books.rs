@@ -34,6 +34,8 @@ pub struct Books {
     pub refunds: BTreeMap<String, RefundFact>,
     /// The most that the provider has said went back in all, in the smallest unit.
     pub told: i64,
+    /// The most of that which nobody had asked for here by then.
+    pub told_elsewhere: i64,
     pub disputes: BTreeMap<String, DisputeFact>,
     /// What the buyer asked to give back.
     pub requests: Vec<Request>,
@@ -44,7 +46,7 @@ pub struct Books {
 pub struct RefundFact {
     /// In the smallest unit.
     pub minor: i64,
-    /// Neither the seller nor the buyer's wish here made it so.
+    /// Neither the seller nor a refund requested here caused it: a chargeback.
     pub reversed: bool,
     /// When it was heard of, in milliseconds since 1970.
     pub at: i64,
@@ -74,6 +76,9 @@ pub struct Request {
     pub state: RequestState,
     /// The provider's.
     pub refund_id: Option<String>,
+    /// Refunds that were known before it: none of them is its own.
+    #[serde(default)]
+    pub known: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +131,13 @@ impl Books {
         true
     }
 
+    /// Notes how much went back in all, by the provider's word, in the smallest unit.
+    pub fn tell(&mut self, minor: i64) {
+        let asked: i64 = self.granted().map(|request| request.minor).sum();
+        self.told = self.told.max(minor);
+        self.told_elsewhere = self.told_elsewhere.max(minor - asked);
+    }
+
     /// Notes how far a dispute is; whether that was news.
     pub fn dispute(&mut self, id: &str, state: DisputeState) -> bool {
         let known = self.disputes.get_mut(id);
@@ -174,7 +186,7 @@ impl Books {
                 continue;
             }
             // The provider's own report may be faster than its answer: one of the same amount is taken for it until then.
-            match unknown.iter().position(|request| request.minor == fact.minor) {
+            match unknown.iter().position(|request| request.minor == fact.minor && !request.known.contains(id)) {
                 Some(at) => drop(unknown.swap_remove(at)),
                 None => sum = sum.saturating_add(fact.minor),
             }
@@ -182,7 +194,7 @@ impl Books {
         let asked: i64 = self.granted().map(|request| request.minor).sum();
         let lost = self.disputes.values().any(|dispute| dispute.state == DisputeState::Lost);
         let told = self.told.max(if lost { price } else { 0 });
-        sum.max(told - asked).clamp(0, price)
+        sum.max(told - asked).max(self.told_elsewhere).clamp(0, price)
     }
 
     /// What went back in all, or is about to, in the smallest unit.
@@ -212,7 +224,12 @@ impl Books {
         let turned = self.frozen.min(due - self.returned).max(Amount::ZERO);
         self.frozen -= turned;
         self.returned += turned;
-        let Some(what) = self.next(credits, due) else { return turned.is_positive() };
+        // What would come back while somebody disputes it is frozen where it is.
+        let kept = if self.is_disputed() { (self.returned - due).max(Amount::ZERO) } else { Amount::ZERO };
+        self.returned -= kept;
+        self.frozen += kept;
+        let has_turned = turned.is_positive() || kept.is_positive();
+        let Some(what) = self.next(credits, due) else { return has_turned };
         self.steps += 1;
         self.step = Some(Step { number: self.steps, what });
         true
@@ -241,10 +258,10 @@ impl Books {
         Some(StepKind::Withdraw { request: wanted.number, most })
     }
 
-    /// The step that was planned is done, and has moved so much.
-    pub fn done(&mut self, moved: Amount, credits: Amount, price: i64) {
-        let Some(step) = self.step.take() else { return };
-        match step.what {
+    /// The step that was planned is done, and has moved so much. Money goes back in multiples of `step`.
+    pub fn done(&mut self, moved: Amount, credits: Amount, price: i64, step: i64) {
+        let Some(done) = self.step.take() else { return };
+        match done.what {
             StepKind::Credit => self.credited = true,
             StepKind::Take(_) => self.returned += moved,
             StepKind::GiveBack(_) => self.returned -= moved,
@@ -259,10 +276,13 @@ impl Books {
                 let left = price - self.money_back(price);
                 let out = self.returned + self.frozen;
                 self.returned += moved;
+                let known = self.refunds.keys().cloned().collect();
                 let Some(request) = self.requests.iter_mut().find(|known| known.number == request) else { return };
                 // All that there still is brings all that is left of the price, whatever was rounded before.
                 let all = out + moved >= credits;
-                let minor = if all { left } else { share(price, moved.micros(), credits.micros()).min(left) };
+                let part = share(price, moved.micros(), credits.micros()).min(left);
+                let minor = if all { left } else { part - part % step.max(1) };
+                request.known = known;
                 request.credits = moved;
                 request.minor = minor;
                 request.state =
@@ -281,5 +301,107 @@ impl Books {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.step.is_none() && self.open_request().is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRICE: i64 = 2000;
+
+    fn credits() -> Amount {
+        Amount::credits(500)
+    }
+
+    fn paid() -> Books {
+        Books { paid: true, credited: true, ..Books::default() }
+    }
+
+    /// Does steps until there are none; all that is asked for is there.
+    fn book(books: &mut Books) {
+        for _ in 0..9 {
+            if !books.plan(credits(), PRICE) {
+                return;
+            }
+            let Some(step) = books.step.clone() else { continue };
+            let moved = match step.what {
+                StepKind::Credit => credits(),
+                StepKind::Take(amount)
+                | StepKind::Freeze(amount)
+                | StepKind::Thaw(amount)
+                | StepKind::GiveBack(amount)
+                | StepKind::Withdraw { most: amount, .. } => amount,
+            };
+            books.done(moved, credits(), PRICE, 1);
+        }
+        panic!("it does not come to an end");
+    }
+
+    fn ask(books: &mut Books, most: Amount) {
+        let number = u32::try_from(books.requests.len()).unwrap();
+        let (credits, state) = (Amount::ZERO, RequestState::Wanted);
+        books.requests.push(Request { number, most, credits, minor: 0, state, refund_id: None, known: Vec::new() });
+        book(books);
+    }
+
+    #[test]
+    fn a_request_is_not_taken_for_a_refund_from_before_it() {
+        let mut books = paid();
+        books.refund("earlier", RefundFact { minor: PRICE / 2, reversed: false, at: 1 });
+        book(&mut books);
+        assert_eq!(books.returned, Amount::credits(250));
+        // The rest is worth the same. Nothing of it comes back before the provider has said anything.
+        ask(&mut books, Amount::credits(250));
+        assert_eq!((books.returned, books.requests[0].minor), (credits(), PRICE / 2));
+        // Its own report, by an id that is not known yet, changes nothing.
+        books.refund("its own", RefundFact { minor: PRICE / 2, reversed: false, at: 2 });
+        book(&mut books);
+        assert_eq!((books.returned, books.money_back(PRICE)), (credits(), PRICE));
+    }
+
+    #[test]
+    fn money_goes_back_in_steps_of_the_provider() {
+        let mut books = paid();
+        books.requests.push(Request {
+            number: 0,
+            most: Amount::credits(123),
+            credits: Amount::ZERO,
+            minor: 0,
+            state: RequestState::Wanted,
+            refund_id: None,
+            known: Vec::new(),
+        });
+        assert!(books.plan(credits(), PRICE));
+        books.done(Amount::credits(123), credits(), PRICE, 100);
+        assert_eq!(books.requests[0].minor, 400);
+    }
+
+    #[test]
+    fn what_was_told_in_all_before_a_request_stays_besides_it() {
+        let mut books = paid();
+        books.tell(PRICE / 10);
+        book(&mut books);
+        assert_eq!(books.returned, Amount::credits(50));
+        ask(&mut books, Amount::credits(75));
+        assert_eq!((books.returned, books.requests[0].minor), (Amount::credits(125), 300));
+        books.tell(500);
+        book(&mut books);
+        assert_eq!((books.returned, books.money_back(PRICE)), (Amount::credits(125), 500));
+    }
+
+    #[test]
+    fn what_comes_back_while_somebody_disputes_it_stays_frozen() {
+        let mut books = paid();
+        ask(&mut books, Amount::credits(320));
+        books.dispute("d", DisputeState::Opened);
+        book(&mut books);
+        books.requests[0].state = RequestState::Refused;
+        let before = books.frozen;
+        book(&mut books);
+        assert_eq!((books.returned, books.frozen), (Amount::ZERO, before + Amount::credits(320)));
+        books.dispute("d", DisputeState::Won);
+        book(&mut books);
+        assert_eq!((books.returned, books.frozen), (Amount::ZERO, Amount::ZERO));
     }
 }

@@ -99,7 +99,7 @@ impl Payment {
             CaptureStatus::Completed | CaptureStatus::PartiallyRefunded => self.books.paid = true,
             CaptureStatus::Refunded => {
                 self.books.paid = true;
-                self.books.told = self.price.minor;
+                self.books.tell(self.price.minor);
             }
             CaptureStatus::Pending(_) if !self.state.is_paid() => self.state = PaymentState::Pending,
             CaptureStatus::Declined | CaptureStatus::Failed if !self.state.is_paid() => {
@@ -114,7 +114,7 @@ impl Payment {
             }
         }
         if let Some(told) = told {
-            self.books.told = self.books.told.max(told.minor.min(self.price.minor));
+            self.books.tell(told.minor.min(self.price.minor));
         }
         *self != before
     }
@@ -126,9 +126,9 @@ impl Payment {
         self.books.plan(self.credits, self.price.minor) || self.refunded != before
     }
 
-    /// What was planned is booked, and has moved so much.
-    pub(super) fn booked(&mut self, moved: Amount, now: i64) {
-        self.books.done(moved, self.credits, self.price.minor);
+    /// What was planned is booked, and has moved so much. Money goes back in multiples of `step`.
+    pub(super) fn booked(&mut self, moved: Amount, now: i64, step: i64) {
+        self.books.done(moved, self.credits, self.price.minor, step);
         if self.books.credited && self.credited_at.is_none() {
             self.credited_at = Some(now);
             self.state = PaymentState::Credited;

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 
 use crate::i18n::Language;
 use crate::platform::ids::PaymentId;
-use crate::platform::money::Money;
+use crate::platform::money::{Currency, Money};
 
 /// A service that takes money and gives it back.
 #[async_trait]
@@ -16,6 +16,11 @@ pub trait PaymentProvider: Send + Sync {
     /// Whose account the money must come to. `None`: not known here.
     fn payee(&self) -> Option<&str> {
         None
+    }
+
+    /// The least that it moves of a currency, in the smallest unit: all that it moves is a multiple of it.
+    fn step(&self, _: Currency) -> i64 {
+        1
     }
 
     /// Idempotent by payment id.

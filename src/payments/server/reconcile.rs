@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 
 use super::Payments;
-use crate::payments::PaymentState;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::PaymentId;
@@ -70,12 +69,13 @@ impl Payments {
     }
 
     async fn look_again(&self, id: PaymentId) -> AppResult<()> {
-        let is_booked = self.store.find(id).await?.is_none_or(|payment| payment.state == PaymentState::Credited);
-        if is_booked {
+        // All that booking needs is known then, whatever the provider says now, or does not.
+        let is_paid = self.store.find(id).await?.is_none_or(|payment| payment.books.paid);
+        if is_paid {
             self.freeze_again(id).await?;
             self.converge(id).await?;
         } else {
-            self.look(id).await?;
+            self.look_or_leave(id).await?;
         }
         self.looked_at(id).await?;
         Ok(())

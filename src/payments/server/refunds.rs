@@ -61,7 +61,8 @@ impl Payments {
         let credits = account.unspent(lot).min(left);
         let rest = payment.price.minor - books.money_back(payment.price.minor);
         let share = payment.price.share(credits.micros(), payment.credits.micros()).minor;
-        let minor = if credits == left { rest } else { share.min(rest) };
+        let part = share.min(rest);
+        let minor = if credits == left { rest } else { part - part % self.step(payment).max(1) };
         if !credits.is_positive() || minor <= 0 {
             return Err(nothing());
         }
@@ -126,6 +127,7 @@ impl Payments {
                 minor: 0,
                 state: RequestState::Wanted,
                 refund_id: None,
+                known: Vec::new(),
             });
             true
         })

@@ -1,7 +1,7 @@
 //! Buying: from the wish to the money.
 
 use super::payment::Payment;
-use super::provider::{NewOrder, OrderStatus, PaymentProvider, ProviderError};
+use super::provider::{NewOrder, OrderState, OrderStatus, PaymentProvider, ProviderError};
 use super::{Payments, shop};
 use crate::credits::Page;
 use crate::i18n::current_language;
@@ -67,7 +67,9 @@ impl Payments {
         let pack: &shop::Pack = catalog.packs.iter().find(|known| known.id == pack).ok_or_else(unknown)?;
         self.limiter.check(Limit::Spend, &user.to_string()).await?;
         let recent = self.store.list(user, PaymentId::max(), 2 * MOST_OPEN).await?;
-        let open = recent.iter().filter(|payment| payment.state == PaymentState::Created && payment.look_at.is_some());
+        let waits = |payment: &&Payment| payment.state == PaymentState::Created && payment.look_at.is_some();
+        // One without an order makes nobody ask the provider.
+        let open = recent.iter().filter(waits).filter(|payment| payment.order_id.is_some());
         if open.count() >= MOST_OPEN {
             let limit = u32::try_from(MOST_OPEN).unwrap_or(u32::MAX);
             return Err(AppError::RateLimited { retry_after_secs: WAIT_FOR_OPEN, limit });
@@ -90,7 +92,15 @@ impl Payments {
             cancel_url: address("/buy-credits/cancel")?,
             locale: current_language(),
         };
-        let made = provider.create_order(&order).await.map_err(|error| refused(&error, "an order"))?;
+        let made = match provider.create_order(&order).await {
+            Ok(made) => made,
+            Err(error) => {
+                if matches!(error, ProviderError::Refused(_) | ProviderError::Gone) {
+                    self.abandon(payment.id).await?;
+                }
+                return Err(refused(&error, "an order"));
+            }
+        };
         let kept = self.keep_order(payment.id, &made.order_id, Some(&made.approve_url)).await?;
         if kept.order_id.as_deref() != Some(&made.order_id) {
             return Err(AppError::Internal);
@@ -127,7 +137,7 @@ impl Payments {
             return Err(AppError::NotFound);
         }
         match payment.state {
-            PaymentState::Credited => Ok(progress(&self.converge(payment.id).await?)),
+            _ if payment.books.paid => Ok(progress(&self.converge(payment.id).await?)),
             PaymentState::Rejected => Ok(Progress::Dead),
             _ => {
                 // Nobody makes the provider work for nothing without limit.
@@ -179,7 +189,13 @@ impl Payments {
             Err(ProviderError::Gone) => return Ok(progress(&self.abandon(id).await?)),
             Err(error) => return Err(refused(&error, "how a payment stands")),
         };
-        if let Some(problem) = self.problem(&payment, &order) {
+        self.follow(payment, &order).await
+    }
+
+    /// Does what follows from how an order stands.
+    async fn follow(&self, payment: Payment, order: &OrderState) -> AppResult<Progress> {
+        let id = payment.id;
+        if let Some(problem) = self.problem(&payment, order) {
             return Ok(progress(&self.reject(id, problem).await?));
         }
         match order.status {
@@ -188,8 +204,31 @@ impl Payments {
                 Ok(Progress::NotApproved { approve_url: payment.approve_url })
             }
             OrderStatus::Created | OrderStatus::Voided => Ok(progress(&self.abandon(id).await?)),
-            OrderStatus::Completed => Ok(progress(&self.settle(id, &order).await?)),
+            OrderStatus::Completed => Ok(progress(&self.settle(id, order).await?)),
         }
+    }
+
+    /// As [`Payments::look`]. A payment that the provider tells nothing of keeps no other from its turn.
+    pub(super) async fn look_or_leave(&self, id: PaymentId) -> AppResult<()> {
+        let payment = self.store.find(id).await?.ok_or(AppError::NotFound)?;
+        let (Some(order_id), false) = (&payment.order_id, payment.state == PaymentState::Rejected) else {
+            self.look(id).await?;
+            return Ok(());
+        };
+        match self.provider()?.find_order(order_id).await {
+            // Nobody asks a bank once more that has declined: only the buyer does.
+            Ok(order) if payment.state == PaymentState::Declined && order.status == OrderStatus::Approved => {}
+            Ok(order) => _ = self.follow(payment, &order).await?,
+            Err(error @ (ProviderError::Refused(_) | ProviderError::Unreadable)) => {
+                tracing::error!(payment = %id, %error, "how a payment stands is not told");
+                if payment.is_given_up(self.database.now()) {
+                    self.abandon(id).await?;
+                }
+            }
+            Err(ProviderError::Gone) => _ = self.abandon(id).await?,
+            Err(error) => return Err(refused(&error, "how a payment stands")),
+        }
+        Ok(())
     }
 
     /// A page of what a user has bought, newest first.

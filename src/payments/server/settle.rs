@@ -79,7 +79,7 @@ impl Payments {
         order.amount.as_ref().and_then(wrong).or_else(|| capture.and_then(|capture| wrong(&capture.amount)))
     }
 
-    /// Nothing is booked, ever: somebody has to look.
+    /// Nothing more is booked; what was booked already stays. Somebody has to look.
     pub(super) async fn reject(&self, id: PaymentId, problem: &'static str) -> AppResult<Payment> {
         let mut is_first = false;
         let payment = self
@@ -94,7 +94,7 @@ impl Payments {
             })
             .await?;
         if is_first {
-            self.alert(problem, id, "the money is not what was ordered: nothing was booked");
+            self.alert(problem, id, "the money is not what was ordered: nothing was booked of it");
         }
         Ok(payment)
     }
@@ -185,7 +185,7 @@ impl Payments {
             let mut payment = self.store.find(id).await?.ok_or(AppError::NotFound)?;
             if let Some(step) = payment.books.step.clone() {
                 let moved = self.book(&payment, &step).await?;
-                payment.booked(moved, self.database.now());
+                payment.booked(moved, self.database.now(), self.step(&payment));
             } else if !payment.plan() {
                 let open = payment.books.open_request().filter(|open| open.state == RequestState::Asking).cloned();
                 match open.filter(|open| asked != Some(open.number)) {
@@ -208,6 +208,11 @@ impl Payments {
             }
         }
         Err(AppError::Unavailable)
+    }
+
+    /// What its money goes back in multiples of.
+    pub(super) fn step(&self, payment: &Payment) -> i64 {
+        self.provider.as_ref().map_or(1, |provider| provider.step(payment.price.currency))
     }
 
     /// Does a step in the ledger, once, whoever does it how often; how much it moved.

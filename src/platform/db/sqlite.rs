@@ -417,18 +417,16 @@ mod tests {
         let mut connection = Connection::open(data.path().join("test.db")).unwrap();
         migrate(&mut connection).unwrap();
         let compiled_again = |connection: &Connection| {
-            let mut joined = connection
-                .prepare(
-                    "SELECT h.id FROM holds h JOIN accounts a ON a.owner_id = h.owner_id
-                     WHERE h.id = ?1 AND h.owner_id = ?2",
-                )
-                .unwrap();
+            const JOIN: &str = "SELECT h.id FROM holds h JOIN accounts a ON a.owner_id = h.owner_id
+                                WHERE h.id = ?1 AND h.owner_id = ?2";
             for value in 0..5_u8 {
+                let mut joined = connection.prepare_cached(JOIN).unwrap();
                 assert!(!joined.exists([[value; 16], [value; 16]]).unwrap());
             }
-            joined.get_status(rusqlite::StatementStatus::RePrepare)
+            connection.prepare_cached(JOIN).unwrap().get_status(rusqlite::StatementStatus::RePrepare)
         };
         assert!(compiled_again(&connection) > 0, "SQLite has changed: the guarantee may be needless now");
+        connection.flush_prepared_statement_cache();
         keep_statements(&connection).unwrap();
         assert_eq!(compiled_again(&connection), 0);
     }

@@ -7,7 +7,7 @@ use crate::platform::error::AppError;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
-/// As many codes as nobody has who does not guess.
+/// More codes than anybody has who is not guessing.
 const CODES_PER_HOUR: u32 = 20;
 const DAY: Duration = Duration::from_hours(24);
 

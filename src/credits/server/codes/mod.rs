@@ -18,7 +18,7 @@ pub use self::sqlite::SqliteCodeStore;
 use super::Credits;
 use super::store::{LotTerms, NewPosting, PostingKind, PostingOutcome};
 use crate::credits::Origin;
-use crate::i18n::{Text, fill, t};
+use crate::i18n::{Text, count_written, fill, t};
 use crate::platform::amount::Amount;
 use crate::platform::db::{StoreResult, now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
@@ -215,10 +215,12 @@ impl Credits {
     /// # Errors
     /// [`AppError::Unavailable`]; what was not posted is found again.
     pub async fn finish_redemptions(&self, before: i64) -> AppResult<()> {
+        let mut done = Ok(());
         for redemption in self.codes.unfinished_uses(before, UNFINISHED).await? {
-            self.post_redemption(&redemption, format!("redemption-{}", redemption.id)).await?;
+            // One that fails keeps no other from its turn.
+            done = done.and(self.post_redemption(&redemption, format!("redemption-{}", redemption.id)).await);
         }
-        Ok(())
+        done
     }
 
     /// Once, however often this is asked.
@@ -248,11 +250,16 @@ impl Credits {
 #[must_use]
 pub fn told(redeemed: &Redeemed) -> String {
     let day = |at: &str| at.split('T').next().unwrap_or_default().to_owned();
-    let credits = redeemed.credits.as_entry();
-    match &redeemed.credits_expire_at {
+    let credits = count_written(Text::CreditsCount, &redeemed.credits.as_entry());
+    let mut told = match &redeemed.credits_expire_at {
         Some(at) => fill(Text::CodeRedeemedUntil, &[("credits", &credits), ("day", &day(at))]),
         None => fill(Text::CodeRedeemed, &[("credits", &credits)]),
+    };
+    if let Some(at) = &redeemed.code_expires_at {
+        // What is stored is the first moment at which it may not be used any more.
+        told.push_str(&fill(Text::CodeUsableUntil, &[("day", &day(at))]));
     }
+    told
 }
 
 #[cfg(test)]

@@ -75,7 +75,9 @@ async fn show(
     let is_pdf = named.is_some() || wants_pdf(&headers);
     let paper = papers.find(caller.id, named.unwrap_or(&number)).await?;
     let mut response = if is_pdf { as_pdf(paper).await? } else { Answer(Receipt::from(paper)).into_response() };
-    response.headers_mut().insert(VARY, const { axum::http::HeaderValue::from_static("accept") });
+    response
+        .headers_mut()
+        .insert(VARY, const { axum::http::HeaderValue::from_static("accept, accept-language, cookie") });
     Ok(response)
 }
 

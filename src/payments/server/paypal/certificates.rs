@@ -145,6 +145,11 @@ pub(super) fn certificate_url(text: &str) -> Result<Url, &'static str> {
         Some(Host::Domain(host)) if host.ends_with(DOMAIN) => {}
         _ => return Err("its host is not PayPal's"),
     }
+    // Whoever makes addresses up can have nothing fetched that is no certificate.
+    if !url.path().starts_with("/v1/notifications/certs/") {
+        return Err("it is not the address of a certificate");
+    }
+    url.set_query(None);
     url.set_fragment(None);
     Ok(url)
 }

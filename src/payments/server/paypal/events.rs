@@ -75,6 +75,10 @@ fn read_kind(event: &EventBody) -> Result<EventKind, String> {
         }
         "PAYMENT.CAPTURE.REFUNDED" | "PAYMENT.CAPTURE.REVERSED" => {
             let refund: RefundAnswer = resource(event)?;
+            // One that is not done yet, or failed, is no fact.
+            if !refund.is_done() {
+                return Ok(EventKind::Unknown(event.event_type.clone()));
+            }
             EventKind::Refund {
                 capture_id: refund.capture_id(),
                 amount: refund.amount().ok_or("no amount")?,

@@ -25,11 +25,14 @@ pub use self::config::{PayPalConfig, WebhookCheck};
 use self::events::{as_json, read_event};
 use self::orders::{CaptureAnswer, OrderAnswer, OrderBody, RefundAnswer, RefundBody, is_id};
 use self::refusal::Asked;
+use self::value::step_of;
 pub use self::verify::OfflineVerifier;
 use self::verify::{Postback, ReportHeaders};
 use super::provider::{
     Capture, CreatedOrder, Event, NewOrder, NewRefund, OrderState, PaymentProvider, ProviderError, RefundState, Unheard,
 };
+use crate::generation::RetryBudget;
+use crate::platform::money::Currency;
 
 /// How long PayPal remembers by its key what it answered about an order.
 const REMEMBERED: Duration = Duration::from_hours(6);
@@ -48,7 +51,11 @@ pub struct PayPal {
 /// How reports are told from forgeries.
 enum Webhook {
     Offline(Box<OfflineVerifier>),
-    Postback { webhook_id: String },
+    /// What is made up may not have PayPal asked without end.
+    Postback {
+        webhook_id: String,
+        asks: RetryBudget,
+    },
 }
 
 #[derive(Deserialize)]
@@ -84,7 +91,10 @@ impl PayPal {
     pub fn with_verifier(config: PayPalConfig, offline: Option<OfflineVerifier>) -> Result<Self, String> {
         let webhook = match config.webhook_check {
             WebhookCheck::Offline => offline.map(Box::new).map(Webhook::Offline),
-            WebhookCheck::Postback => config.webhook_id.clone().map(|webhook_id| Webhook::Postback { webhook_id }),
+            WebhookCheck::Postback => config
+                .webhook_id
+                .clone()
+                .map(|webhook_id| Webhook::Postback { webhook_id, asks: RetryBudget::default() }),
         };
         Ok(Self {
             merchant_id: config.merchant_id.clone(),
@@ -140,6 +150,10 @@ impl PaymentProvider for PayPal {
 
     fn payee(&self) -> Option<&str> {
         self.merchant_id.as_deref()
+    }
+
+    fn step(&self, currency: Currency) -> i64 {
+        step_of(currency)
     }
 
     async fn create_order(&self, order: &NewOrder) -> Result<CreatedOrder, ProviderError> {
@@ -200,7 +214,13 @@ impl PaymentProvider for PayPal {
         let headers = ReportHeaders::read(headers)?;
         match webhook {
             Webhook::Offline(verifier) => verifier.verify(&headers, body, SystemTime::now()).await?,
-            Webhook::Postback { webhook_id } => self.post_back(webhook_id, &headers, body).await?,
+            Webhook::Postback { webhook_id, asks } => {
+                if !asks.spend() {
+                    return Err(Unheard::Unavailable("too many reports to ask PayPal about".to_owned()));
+                }
+                self.post_back(webhook_id, &headers, body).await?;
+                asks.give_back();
+            }
         }
         read_event(body).map_err(Unheard::Unreadable)
     }

@@ -100,7 +100,7 @@ struct Experience {
     locale: &'static str,
     user_action: &'static str,
     shipping_preference: &'static str,
-    /// A bank transfer that takes days is none.
+    /// Excludes bank transfers, which take days.
     payment_method_preference: &'static str,
     return_url: String,
     cancel_url: String,
@@ -333,6 +333,11 @@ impl RefundBody {
 impl RefundAnswer {
     pub(super) fn amount(&self) -> Option<Money> {
         self.amount.as_ref()?.read()
+    }
+
+    /// Whether the money has gone back. A report may say nothing of it but its kind.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(&*self.status, "COMPLETED" | "")
     }
 
     pub(super) fn capture_id(&self) -> Option<String> {

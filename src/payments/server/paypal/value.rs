@@ -19,6 +19,11 @@ fn decimals(currency: Currency) -> u32 {
     }
 }
 
+/// The least that PayPal moves of a currency, in its smallest unit.
+pub(super) fn step_of(currency: Currency) -> i64 {
+    10_i64.saturating_pow(currency.exponent().saturating_sub(decimals(currency)))
+}
+
 impl Value {
     /// `None` where PayPal has no decimals and the amount has some.
     pub(super) fn write(money: Money) -> Option<Self> {
@@ -54,6 +59,15 @@ mod tests {
 
     fn value(value: &str, code: &str) -> Value {
         Value { currency_code: code.to_owned(), value: value.to_owned() }
+    }
+
+    #[test]
+    fn a_step_is_what_can_be_written() {
+        for (code, step) in [("USD", 1), ("HUF", 100), ("TWD", 100), ("JPY", 1), ("KWD", 1)] {
+            let currency = Currency::parse(code).unwrap();
+            assert_eq!(step_of(currency), step, "{code}");
+            assert!(Value::write(Money::new(7 * step, currency)).is_some(), "{code}");
+        }
     }
 
     #[test]

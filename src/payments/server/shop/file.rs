@@ -1,4 +1,4 @@
-//! Reading `packs.toml`: what is sold, or all that is wrong with it.
+//! Reading packs.toml: what is sold, or all that is wrong with it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const NAME_CHARS: usize = 60;
 const LINE_CHARS: usize = 90;
 const ADDRESS_LINES: usize = 6;
 const NOTE_CHARS: usize = 300;
-/// Ten years: papers are kept no longer anywhere.
+/// Ten years.
 const MOST_DAYS: u64 = 3650;
 /// Credits of a pack: a thousand of the largest fit into an account.
 const MOST_CREDITS: Amount = Amount::credits(1_000_000);

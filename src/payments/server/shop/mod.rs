@@ -1,4 +1,4 @@
-//! What an operator sells, and who sells it: `packs.toml`, or packs that need no file. It can be changed while the server runs.
+//! What an operator sells, and who sells it: packs.toml, or packs that need no file. It can be changed while the server runs.
 //!
 //! `catalog.rs` is what is in it, `file.rs` reads it or says all that is wrong with it.
 

@@ -27,7 +27,7 @@ fn without_a_file_there_are_three_packs() {
 #[test]
 fn the_example_of_the_documentation_is_right() {
     let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEPLOYMENT.md")).unwrap();
-    let about = docs.split("\n## Selling credits\n").nth(1).unwrap();
+    let about = docs.split("\n## Packs, taxes and receipts\n").nth(1).unwrap();
     let example = about.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let read = Catalog::parse(example, "packs.toml").unwrap();
     assert!(read.packs.len() >= 2 && !read.seller.address.is_empty() && !read.taxes.by_country.is_empty(), "{read:?}");

@@ -64,7 +64,7 @@ fn page(view: BuyView) -> impl IntoView {
     }
 }
 
-fn pack_card(pack: &Pack, usual: &[Usual], back: Option<&str>) -> impl IntoView {
+fn pack_card(pack: &Pack, usual: &[Usual], back: Option<&str>) -> impl IntoView + use<> {
     let (total, price) = (pack.total(), money_text(pack.price));
     let credits = count_written(Text::CreditsCount, &total.as_entry());
     let each = fill(Text::PerCredit, &[("price", &per_credit(pack.price, total))]);

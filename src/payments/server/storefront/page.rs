@@ -133,7 +133,8 @@ impl Storefront {
         }
         let available = self.credits.load_credits(user).await?.available;
         let has_landed = matches!(progress, Ok(Progress::Credited { .. }));
-        let waits = matches!(progress, Ok(Progress::Pending) | Err(AppError::Unavailable));
+        let waits =
+            matches!(progress, Ok(Progress::Pending) | Err(AppError::Unavailable | AppError::RateLimited { .. }));
         let html = progress_html(ProgressView { progress, available, receipt, back });
         Ok(PurchasePage { html, available, waits, has_landed })
     }

@@ -51,7 +51,7 @@ fn with_back(mut ways: Ways, back: Option<String>) -> Ways {
 fn page(view: ProgressView) -> impl IntoView {
     let ProgressView { progress, available, receipt, back } = view;
     let again = || (t(Text::ChooseAgain), buy_address(back.as_deref()));
-    let waits = matches!(progress, Ok(Progress::Pending) | Err(AppError::Unavailable));
+    let waits = matches!(progress, Ok(Progress::Pending) | Err(AppError::Unavailable | AppError::RateLimited { .. }));
     let (title, text, ways) = match progress {
         Ok(Progress::Credited { credits }) => {
             let on = match back.clone() {
@@ -74,7 +74,9 @@ fn page(view: ProgressView) -> impl IntoView {
         }
         Ok(Progress::Dead) => (Text::PaymentDead, Text::PaymentDeadExplained, vec![again()]),
         Err(AppError::NotFound) => (Text::NoSuchPurchase, Text::NoSuchPurchaseExplained, vec![again()]),
-        Err(AppError::Unavailable) => (Text::PaymentUnknown, Text::PaymentUnknownExplained, vec![]),
+        Err(AppError::Unavailable | AppError::RateLimited { .. }) => {
+            (Text::PaymentUnknown, Text::PaymentUnknownExplained, vec![])
+        }
         Err(error) => return told(t(Text::DidNotWork).to_owned(), error.to_string(), vec![again()], false),
     };
     told(t(title).to_owned(), t(text).to_owned(), if waits { with_back(ways, back) } else { ways }, waits)

@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn the_balance_lasts_as_long_as_it_is_spent() {
         let told = |available: i64, spent: i64| lasts(Amount::credits(available), Amount::credits(spent));
-        assert!(told(10, 0).contains("nothing"), "{}", told(10, 0));
+        assert!(told(10, 0).contains("haven’t spent any"), "{}", told(10, 0));
         assert!(told(0, 7).contains("less than a day") && told(1, 14).contains("less than a day"));
         assert!(told(10, 7).contains("10 days") && told(1, 7).contains("1 day."), "{}", told(1, 7));
         assert!(told(100_000, 7).contains("more than a year"));

@@ -17,8 +17,11 @@ pub fn refund_html(payment: &str, preview: Result<RefundPreview, AppError>, zone
     match preview {
         Ok(preview) => html_of(|| ask(payment, &preview, zone)),
         Err(error) => {
+            let is_nothing =
+                error == AppError::Conflict(t(Text::NothingToRefund).to_owned()) || error == AppError::NotFound;
+            let title = if is_nothing { Text::NothingToGiveBack } else { Text::DidNotWork };
             let ways = vec![(t(Text::ToYourCredits), "/dashboard".to_owned())];
-            html_of(|| view! { <Told title=t(Text::NothingToGiveBack).to_owned() text=error.to_string() ways /> })
+            html_of(|| view! { <Told title=t(title).to_owned() text=error.to_string() ways /> })
         }
     }
 }
