@@ -38,6 +38,7 @@ use serde_json::{Value, json};
 use servers::RedisServer;
 use tempfile::TempDir;
 use tessera::account::Role;
+use tessera::account::server::sessions::UserStatus;
 use tessera::account::server::store::User;
 use tessera::app::config::Config;
 use tessera::app::stores::Stores;
@@ -232,6 +233,7 @@ async fn new_user(stores: &Stores) -> UserId {
         name: "Bench".into(),
         password_hash: String::new(),
         role: Role::User,
+        status: UserStatus::Active,
     };
     assert!(stores.accounts.create_user(user.clone()).await.unwrap());
     user.id

@@ -23,6 +23,7 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use serde_json::json;
 use tempfile::TempDir;
 use tessera::account::Role;
+use tessera::account::server::sessions::UserStatus;
 use tessera::account::server::store::User;
 use tessera::app::config::Config;
 use tessera::app::stores::Stores;
@@ -162,6 +163,7 @@ async fn add_user(stores: &Stores) -> UserId {
         name: "Somebody".into(),
         password_hash: "none".into(),
         role: Role::User,
+        status: UserStatus::Active,
     };
     assert!(stores.accounts.create_user(user).await.unwrap());
     let exchange = NewExchange {

@@ -13,7 +13,7 @@ use tessera::app::codes::{self, CodesCommand};
 use tessera::app::config::Config;
 use tessera::app::state::AppState;
 use tessera::app::stores::Stores;
-use tessera::app::{backup, health, prices, serve};
+use tessera::app::{backup, health, people, prices, serve};
 use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
 use tessera::payments::server::papers::{csv, year_in};
 use tessera::platform::db::now_millis;
@@ -69,7 +69,7 @@ enum Command {
         #[command(subcommand)]
         command: CodesCommand,
     },
-    /// Manage admins.
+    /// Manage admins, and who may sign in.
     Admin {
         #[command(subcommand)]
         command: AdminCommand,
@@ -92,8 +92,12 @@ enum PricesCommand {
 
 #[derive(Subcommand)]
 enum AdminCommand {
-    /// Make the user with this email address an admin.
+    /// Make the user with this email address an admin. They have to sign in again.
     Grant { email: String },
+    /// Shut the account with this email address: nobody signs in to it, its API keys stop working, and what runs is stopped.
+    Disable { email: String },
+    /// Open it again.
+    Enable { email: String },
 }
 
 fn main() -> ExitCode {
@@ -158,12 +162,17 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
             csv(stores.papers.as_ref(), year).await.map(|text| done(&text)).map_err(|error| error.to_string())
         }
         Some(Command::Codes { command }) => codes::run(&config, command).await.map(|text| done(&text)),
-        Some(Command::Admin { command: AdminCommand::Grant { email } }) => {
+        Some(Command::Admin { command }) => {
             let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
-            account::server::service::grant_admin(stores.accounts.as_ref(), &email)
-                .await
-                .map_err(|error| format!("{email}: {error}"))?;
-            Ok(done(&format!("{email} is an admin now.\n")))
+            let (email, did) = match &command {
+                AdminCommand::Grant { email } => {
+                    let (accounts, sessions) = (stores.accounts.as_ref(), stores.sessions.as_ref());
+                    (email, account::server::service::grant_admin(accounts, sessions, email).await.map(|()| "is an admin now"))
+                }
+                AdminCommand::Disable { email } => (email, people::disable(&stores, email).await.map(|()| "is disabled now")),
+                AdminCommand::Enable { email } => (email, people::enable(&stores, email).await.map(|()| "is enabled now")),
+            };
+            did.map(|did| done(&format!("{email} {did}.\n"))).map_err(|error| format!("{email}: {error}"))
         }
     }
 }

@@ -99,6 +99,11 @@ pub struct AccountData {
     pub images: String,
     /// What may be spent in a time, and the form for it: HTML.
     pub budgets: String,
+    /// The profile, the password and the sessions: HTML.
+    pub own: String,
+    /// What came of a form: HTML.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub outcome: String,
     /// The key that was just made: shown this once.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub new_key: Option<String>,

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// The cookie that remembers which notice was seen.
 pub const SEEN_COOKIE: &str = "seen";
 
+/// The cookie that remembers who is asked first for a reply.
+pub const PROVIDER_COOKIE: &str = "provider";
+
 /// What a user may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

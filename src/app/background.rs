@@ -144,7 +144,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
     let before = now - millis(KEYS_LIVE);
     // One that fails keeps no other from its turn.
     let kept = [
-        state.stores.accounts.delete_expired_sessions(now).await,
+        state.stores.sessions.delete_expired(now).await,
         state.stores.attempts.forget_before(now - millis(usage::server::store::KEPT)).await,
         state.stores.chats.forget_hidden(before).await,
         state.stores.chats.forget_unshown(now - millis(UNSHOWN_AFTER)).await,

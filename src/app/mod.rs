@@ -9,6 +9,7 @@ pub mod discovery;
 pub mod features;
 pub mod health;
 pub mod metrics;
+pub mod people;
 pub mod prices;
 pub mod router;
 pub mod security;

@@ -137,9 +137,11 @@ impl AppState {
             site: site.clone(),
             config: config.accounts.clone(),
             store: stores.accounts.clone(),
+            sessions: stores.sessions.clone(),
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
             images: Arc::new(room.clone()),
+            providers: chat_providers.iter().map(|provider| provider.name().to_owned()).collect(),
             passwords: Passwords::default(),
             free_credits: config.credits.free,
         });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
@@ -23,6 +24,7 @@ use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore}
 #[derive(Clone)]
 pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
+    pub sessions: Arc<dyn SessionStore>,
     pub credits: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
     pub chats: Arc<dyn ChatStore>,
@@ -47,6 +49,7 @@ impl Stores {
         let mongo = Box::pin(Mongo::open(uri)).await?;
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
+            sessions: Arc::new(MongoSessionStore::new(&mongo)),
             codes: Arc::new(MongoCodeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
@@ -65,6 +68,7 @@ impl Stores {
         let db = Sqlite::open(&database_path(directory))?;
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
+            sessions: Arc::new(SqliteSessionStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),

@@ -348,8 +348,7 @@ pub const AGAIN_ID: &str = "again";
 /// The dialog that shows an image of a conversation.
 pub const LIGHTBOX_ID: &str = "lightbox";
 
-/// The cookie that remembers which provider was picked.
-pub const PROVIDER_COOKIE: &str = "provider";
+pub use crate::account::PROVIDER_COOKIE;
 
 /// What every signed-in page shows around its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

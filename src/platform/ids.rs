@@ -89,6 +89,8 @@ ids! {
     RedemptionId;
     /// An API key of a user.
     ApiKeyId;
+    /// Where a user is signed in.
+    SessionId;
     /// A paid piece of work, its job and its hold: one id, which is also that of what is made.
     WorkId;
     /// An entry of the ledger.

@@ -58,8 +58,8 @@ const PAINT_V1: Sent = Json(r#"{"prompt":"a fox","size":"1536x640"}"#);
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
     // Accounts.
-    ("POST", "/api/auth/register", Nothing, Json(r#"{"email":"{fresh}","password":"correct horse battery"}"#), [201; 6]),
-    ("POST", "/api/auth/login", Nothing, Json(r#"{"email":"{owner}","password":"correct horse battery"}"#), [200; 6]),
+    ("POST", "/api/auth/register", Session, Json(r#"{"email":"{fresh}","password":"correct horse battery"}"#), [201; 6]),
+    ("POST", "/api/auth/login", Session, Json(r#"{"email":"{owner}","password":"correct horse battery"}"#), [200; 6]),
     ("POST", "/api/auth/logout", Session, Bare, [200; 6]),
     ("GET", "/api/auth/me", Nothing, Bare, [401, 200, 200, 200, 200, 200]),
     ("GET", "/api/account/keys", Nothing, Bare, [401, 200, 200, 403, 403, 403]),
@@ -67,6 +67,10 @@ const TABLE: &[Row] = &[
     ("PUT", "/api/account/budgets", Nothing, Json(r#"{"budgets":[]}"#), [401, 200, 200, 403, 403, 403]),
     ("POST", "/api/account/keys", Nothing, Json(r#"{"name":"another"}"#), [401, 201, 201, 403, 403, 403]),
     ("DELETE", "/api/account/keys/{id}", Key, Bare, [401, 200, 404, 403, 403, 403]),
+    ("GET", "/api/account/sessions", Nothing, Bare, [401, 200, 200, 403, 403, 403]),
+    ("DELETE", "/api/account/sessions", Session, Bare, [401, 200, 200, 403, 403, 403]),
+    ("DELETE", "/api/account/sessions/{id}", Named("01939b7e-0000-7000-8000-0123456789ab"), Bare, [401, 404, 404, 403, 403, 403]),
+    ("POST", "/api/account/password", Session, Json(r#"{"currentPassword":"correct horse battery","newPassword":"staple of another horse"}"#), [401, 200, 200, 403, 403, 403]),
     // Chat.
     ("POST", "/api/chat", Nothing, ASK, [401, 200, 200, 200, 403, 403]),
     ("POST", "/api/chat/estimate", Nothing, Json(r#"{"message":"hello"}"#), [401, 200, 200, 200, 200, 403]),
@@ -146,8 +150,8 @@ const TABLE: &[Row] = &[
     ("GET", "/account", Nothing, Bare, [303, 200, 200, 403, 403, 403]),
     // What pages send. Forms are for people.
     ("POST", "/fn/{name}", Named("load_dashboard"), Form(""), [401, 200, 200, 403, 200, 403]),
-    ("POST", "/sign-up", Nothing, Form("email={fresh}&password=correct+horse+battery"), [303; 6]),
-    ("POST", "/sign-in", Nothing, Form("email={owner}&password=correct+horse+battery"), [303; 6]),
+    ("POST", "/sign-up", Session, Form("email={fresh}&password=correct+horse+battery"), [303; 6]),
+    ("POST", "/sign-in", Session, Form("email={owner}&password=correct+horse+battery"), [303; 6]),
     ("POST", "/sign-out", Session, Form(""), [303; 6]),
     ("POST", "/theme", Nothing, Form("theme=dark"), [303; 6]),
     ("POST", "/language", Nothing, Form("language=en"), [303; 6]),
@@ -157,6 +161,9 @@ const TABLE: &[Row] = &[
     ("POST", "/buy-credits/refund", Nothing, Form("payment=01939b7e-0000-7000-8000-0123456789ab"), [303, 404, 404, 403, 403, 403]),
     ("POST", "/dashboard", Nothing, Form("code=NO-SUCH-CODE"), [303, 400, 400, 403, 403, 403]),
     ("POST", "/account", Key, Form("revoke={id}"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/account/sessions", Session, Form("end=others"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/account/password", Session, Form("currentPassword=correct+horse+battery&newPassword=staple+of+another+horse"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/account/profile", Nothing, Form("displayName=Ada"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/chat", Nothing, Form("message=Hello"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/chat/{id}/versions", Conversation, Form("messageId={message}"), [303, 303, 404, 403, 403, 403]),
     ("POST", "/images", Nothing, Form("prompt=a+fox&aspectRatio=21%3A9"), [303, 303, 303, 403, 403, 403]),

@@ -83,6 +83,7 @@ mod scripted;
 mod search;
 mod security;
 mod servers;
+mod sessions;
 mod shop;
 mod sign_in;
 mod signposts;

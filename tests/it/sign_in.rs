@@ -6,6 +6,7 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use serde_json::{Value, json};
 use tessera::account::Role;
 use tessera::account::server::password::Passwords;
+use tessera::account::server::sessions::UserStatus;
 use tessera::account::server::store::User;
 use tessera::platform::ids::UserId;
 
@@ -177,6 +178,7 @@ async fn accounts_from_before_are_found_as_they_were_stored() {
         name: "Ada".into(),
         password_hash: Passwords::default().hash(PASSWORD.into()).await.unwrap(),
         role: Role::User,
+        status: UserStatus::Active,
     };
     assert!(app.state.stores.accounts.create_user(stored).await.unwrap());
     for typed in ["ada@bücher.example", "Ada@xn--bcher-kva.example", "ada@bu\u{308}cher.example"] {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use tessera::account::server::sessions::UserStatus;
 use tessera::account::server::store::{StoredKey, User};
 use tessera::account::{Email, Role, Scope};
 use tessera::app::stores::Stores;
@@ -23,6 +24,7 @@ fn user_named(email: &str) -> User {
         name: "Ada".into(),
         password_hash: "$argon2id$…".into(),
         role: Role::User,
+        status: UserStatus::Active,
     }
 }
 
@@ -214,23 +216,6 @@ over_every_store! {
         assert!(!accounts.create_key([32; 32], user, key(), 7).await.unwrap());
         assert!(!accounts.create_key([33; 32], user, key(), 3).await.unwrap());
         assert!(accounts.create_key([34; 32], other, key(), 7).await.unwrap());
-    }
-
-    async fn a_session_lasts_until_it_ends_or_runs_out(stores) {
-        let user = new_user(&stores).await;
-        let (accounts, now) = (stores.accounts, now_millis());
-        accounts.create_session([1; 32], user, now + 1000).await.unwrap();
-        accounts.create_session([2; 32], user, now + 1000).await.unwrap();
-        accounts.create_session([3; 32], user, now - 1).await.unwrap();
-        let signed_in = async |token| accounts.find_session([token; 32], now).await.unwrap().map(|user| user.id);
-        assert_eq!(signed_in(1).await, Some(user));
-        assert_eq!(signed_in(3).await, None);
-        assert_eq!(signed_in(9).await, None);
-        accounts.delete_session([2; 32]).await.unwrap();
-        accounts.delete_session([2; 32]).await.unwrap();
-        assert_eq!(signed_in(2).await, None);
-        accounts.delete_expired_sessions(now + 1000).await.unwrap();
-        assert_eq!(signed_in(1).await, None);
     }
 
     async fn a_conversation_is_its_messages_in_their_order(stores) {

@@ -41,8 +41,9 @@ fn Keys(
     /// What the server sent.
     data: AccountData,
 ) -> impl IntoView {
-    let AccountData { keys, base_url, images, budgets, new_key, refused } = data;
+    let AccountData { keys, base_url, images, budgets, own, outcome, new_key, refused } = data;
     view! {
+        <div class="contents" inner_html=Some(outcome)></div>
         <p class="text-sm text-ink-soft">{t(Text::StoredImages)} ": " {images}</p>
         <section aria-labelledby="keys" class="space-y-4">
             <div class="space-y-1">
@@ -69,5 +70,6 @@ fn Keys(
                 <KeyForm refused=refused.unwrap_or_default() />
             </Card>
         </section>
+        <div class="contents" inner_html=Some(own)></div>
     }
 }

@@ -17,14 +17,14 @@ use utoipa_axum::routes;
 use super::Account;
 use super::caller::{MANAGE, READ, SPEND, Scoped};
 use super::forms::PageForm;
-use super::service::{NewSession, SESSION_LIFETIME};
+use super::service::NewSession;
+use super::sessions::{Client, SESSION_LIFETIME};
 use super::sign_in::{self, AuthPage, auth_page};
 use crate::account::{CredentialsForm, Profile, SEEN_COOKIE, same_site_path};
 use crate::api_docs::Refusal;
 use crate::document::response::error_page;
 use crate::i18n::{LANGUAGE_COOKIE, Language};
 use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing};
-use crate::platform::limits::ClientAddress;
 use crate::platform::site::Site;
 use crate::ui::{COOKIE_SECS, Theme};
 
@@ -38,6 +38,7 @@ where
     OpenApiRouter::new()
         .merge(super::key_api::routes())
         .merge(super::budget_api::routes())
+        .merge(super::sessions::api::routes())
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(logout))
@@ -53,7 +54,7 @@ where
 /// What a browser forgets when somebody signs out: drafts. What else is private is kept by no cache, or only for the same
 /// cookies. Not `"cookies"`, which would reach the other sites of the domain, and not `"cache"`, which keeps some browsers busy
 /// for seconds.
-const CLEAR: [(HeaderName, &str); 1] = [(HeaderName::from_static("clear-site-data"), "\"storage\"")];
+pub(super) const CLEAR: [(HeaderName, &str); 1] = [(HeaderName::from_static("clear-site-data"), "\"storage\"")];
 
 /// Who has signed in.
 #[derive(Serialize, ToSchema)]
@@ -71,13 +72,13 @@ struct SignedIn {
         Refusal::<409>, Refusal::<429>))]
 async fn register(
     State(account): State<Account>,
-    address: ClientAddress,
+    client: Client,
     jar: CookieJar,
     ApiJson(form): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
-    let session = account.register(address, form).await?;
+    let session = account.register(&client, form).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });
-    Ok(signed_in(&account, jar, session, (StatusCode::CREATED, body)))
+    Ok(signed_in(&account, jar, session, (StatusCode::CREATED, body)).await)
 }
 
 /// Sign in.
@@ -91,13 +92,13 @@ async fn register(
         Refusal::<401>, Refusal::<429>))]
 async fn login(
     State(account): State<Account>,
-    address: ClientAddress,
+    client: Client,
     jar: CookieJar,
     ApiJson(form): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
-    let session = account.login(address, device_of(&account, &jar), form).await?;
+    let session = account.login(&client, device_of(&account, &jar), form).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });
-    Ok(signed_in(&account, jar, session, body))
+    Ok(signed_in(&account, jar, session, body).await)
 }
 
 /// Sign out.
@@ -117,41 +118,41 @@ async fn me(Scoped(caller): Scoped<{ SPEND | READ | MANAGE }>) -> ApiResult<Prof
 
 async fn submit_sign_up(
     account: State<Account>,
-    address: ClientAddress,
+    client: Client,
     theme: Theme,
     jar: CookieJar,
     form: PageForm<CredentialsForm>,
 ) -> Response {
-    submit(AuthPage::SignUp, account, address, theme, jar, form).await
+    submit(AuthPage::SignUp, account, client, theme, jar, form).await
 }
 
 async fn submit_sign_in(
     account: State<Account>,
-    address: ClientAddress,
+    client: Client,
     theme: Theme,
     jar: CookieJar,
     form: PageForm<CredentialsForm>,
 ) -> Response {
-    submit(AuthPage::SignIn, account, address, theme, jar, form).await
+    submit(AuthPage::SignIn, account, client, theme, jar, form).await
 }
 
 /// Goes on to the page that was asked for, or shows the form again with what was typed and what is wrong.
 async fn submit(
     page: AuthPage,
     State(account): State<Account>,
-    address: ClientAddress,
+    client: Client,
     theme: Theme,
     jar: CookieJar,
     PageForm(form): PageForm<CredentialsForm>,
 ) -> Response {
     let session = match page {
-        AuthPage::SignUp => account.register(address, form.clone()).await,
-        AuthPage::SignIn => account.login(address, device_of(&account, &jar), form.clone()).await,
+        AuthPage::SignUp => account.register(&client, form.clone()).await,
+        AuthPage::SignIn => account.login(&client, device_of(&account, &jar), form.clone()).await,
     };
     match session {
         Ok(session) => {
             let next = same_site_path(form.next.as_deref(), "/chat");
-            signed_in(&account, jar, session, Redirect::to(&next))
+            signed_in(&account, jar, session, Redirect::to(&next)).await
         }
         Err(error) => auth_page(&account, page, theme, &form, Some(error)),
     }
@@ -222,12 +223,27 @@ fn choose(
     (jar.add(cookie), Redirect::to(&same_site_path(next, "/"))).into_response()
 }
 
-/// An answer with the cookies of a new session, and of the device that it is on.
-fn signed_in(account: &Account, jar: CookieJar, session: NewSession, body: impl IntoResponse) -> Response {
+/// An answer with the cookies of a new session, of the device that it is on, and of what its user prefers. The session that the
+/// browser had before ends: nothing goes on under two names.
+pub(super) async fn signed_in(
+    account: &Account,
+    jar: CookieJar,
+    session: NewSession,
+    body: impl IntoResponse,
+) -> Response {
+    if let Some(before) = jar.get(account.session_cookie())
+        && let Err(error) = account.logout(before.value()).await
+    {
+        tracing::warn!(%error, "the session of before could not be ended");
+    }
     let seconds = i64::try_from(SESSION_LIFETIME.as_secs()).unwrap_or(i64::MAX);
     let device = secret_cookie(account, account.device_cookie(), session.device, COOKIE_SECS.into(), "/");
+    let preferred = session.preferences.cookies(account.site.is_https());
     let session = secret_cookie(account, account.session_cookie(), session.token, seconds, "/");
-    (jar.add(session), AppendHeaders([(SET_COOKIE, device.to_string())]), body).into_response()
+    let jar = preferred.fold(jar, CookieJar::add);
+    // That of the session is the first.
+    let cookies = [session, device].map(|cookie| (SET_COOKIE, cookie.to_string()));
+    (AppendHeaders(cookies), jar, body).into_response()
 }
 
 /// A cookie that no script reads, for the pages below a path.
@@ -253,10 +269,14 @@ fn device_of<'a>(account: &Account, jar: &'a CookieJar) -> Option<&'a str> {
 }
 
 async fn end_session(account: &Account, jar: CookieJar) -> Result<CookieJar, ApiError> {
-    let name = account.session_cookie();
-    if let Some(cookie) = jar.get(name) {
+    if let Some(cookie) = jar.get(account.session_cookie()) {
         account.logout(cookie.value()).await?;
     }
-    let gone = Cookie::build((name, "")).path("/").secure(account.site.is_https()).http_only(true);
-    Ok(jar.remove(gone))
+    Ok(clear_session(account, jar))
+}
+
+/// Takes the cookie of a session away that has ended.
+pub(super) fn clear_session(account: &Account, jar: CookieJar) -> CookieJar {
+    let gone = Cookie::build((account.session_cookie(), "")).path("/").secure(account.site.is_https()).http_only(true);
+    jar.remove(gone)
 }

@@ -248,7 +248,7 @@ impl Account {
 }
 
 /// The name of a time zone as it is known.
-fn check_time_zone(name: &str) -> AppResult<String> {
+pub(super) fn check_time_zone(name: &str) -> AppResult<String> {
     let zone = TimeZone::get(name.trim()).ok();
     let known = zone.as_ref().and_then(TimeZone::iana_name);
     known.map(str::to_owned).ok_or_else(|| AppError::invalid("timeZone", t(Text::TimeZoneWrong)))

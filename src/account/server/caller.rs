@@ -9,6 +9,7 @@ use leptos::prelude::use_context;
 
 use super::Account;
 use super::keys::{KEY_PREFIX, KeyGrant, bit};
+use super::sessions::store::Session;
 use crate::account::{Profile, Scope};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
@@ -23,6 +24,8 @@ pub struct Caller {
     pub profile: Profile,
     /// The API key that the request came with; `None`: the user's own session.
     pub key: Option<KeyGrant>,
+    /// The session, where it is the user's own.
+    pub session: Option<Session>,
 }
 
 impl Caller {
@@ -33,16 +36,16 @@ impl Caller {
     pub async fn from_headers(account: &Account, headers: &HeaderMap) -> AppResult<Self> {
         if let Some(key) = api_key(headers) {
             let (user, key) = account.find_key(key).await?.ok_or(AppError::Unauthenticated)?;
-            return Ok(Self { id: user.id, profile: user.profile(), key: Some(key) });
+            return Ok(Self { id: user.id, profile: user.profile(), key: Some(key), session: None });
         }
         let cookies = CookieJar::from_headers(headers);
         let token = cookies.get(account.session_cookie()).map(|cookie| cookie.value().to_owned());
-        let user = match token {
+        let found = match token {
             Some(token) => account.find_session(&token).await?,
             None => None,
         };
-        let user = user.ok_or(AppError::Unauthenticated)?;
-        Ok(Self { id: user.id, profile: user.profile(), key: None })
+        let (user, session) = found.ok_or(AppError::Unauthenticated)?;
+        Ok(Self { id: user.id, profile: user.profile(), key: None, session: Some(session) })
     }
 
     /// The caller, if it is not a program with an API key.

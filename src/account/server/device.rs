@@ -84,6 +84,7 @@ mod tests {
 
     use super::*;
     use crate::account::Role;
+    use crate::account::server::sessions::UserStatus;
     use crate::platform::ids::UserId;
 
     #[test]
@@ -94,6 +95,7 @@ mod tests {
             name: "Ada".into(),
             password_hash: hash.into(),
             role: Role::User,
+            status: UserStatus::Active,
         };
         let ada = user("$argon2id$one");
         let cookie = new_device(&ada);

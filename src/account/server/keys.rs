@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::Account;
 use super::budgets::{Budgets, RefusedBudget};
 use super::budgets_view::budgets_html;
-use super::caller::{MANAGE, READ, SPEND};
+use super::caller::{Caller, MANAGE, READ, SPEND};
+use super::sessions::UserStatus;
+use super::sessions::view::{Own, own_html};
 use super::store::{StoredKey, User};
 use crate::account::{
     AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_DAYS, MAX_KEY_NAME_CHARS,
@@ -109,18 +111,27 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn load_account(&self, user: UserId, refused: RefusedBudget) -> AppResult<AccountData> {
+    pub async fn load_account(&self, caller: &Caller, refused: RefusedBudget) -> AppResult<AccountData> {
+        let user = caller.id;
         let base = self.site.public_url.as_str().trim_end_matches('/');
         let owner = user.into();
-        let (keys, plan, spending) = tokio::try_join!(
+        let (keys, plan, spending, preferences) = tokio::try_join!(
             self.store.list_keys(user),
             self.credits.budgets(owner, user),
-            self.credits.spending(owner)
+            self.credits.spending(owner),
+            self.store.find_preferences(user)
         )?;
+        let own = own_html(Own {
+            profile: caller.profile.clone(),
+            preferences,
+            time_zone: plan.time_zone.clone(),
+            providers: self.providers.clone(),
+            sessions: self.list_sessions(caller).await?,
+        });
         let images = self.images.describe(user).await?;
         let keys = all_shown(keys, &spending)?;
         let budgets = budgets_html(Budgets::of(plan, &spending)?, &keys, refused);
-        Ok(AccountData { keys, images, budgets, base_url: format!("{base}/v1"), ..AccountData::default() })
+        Ok(AccountData { keys, images, budgets, own, base_url: format!("{base}/v1"), ..AccountData::default() })
     }
 }
 
@@ -178,7 +189,7 @@ impl Account {
     pub async fn find_key(&self, key: &str) -> AppResult<Option<(User, KeyGrant)>> {
         let Some((user, stored)) = self.store.find_key(hash_secret(key)).await? else { return Ok(None) };
         let now = now_millis();
-        if stored.expires_at.is_some_and(|at| at <= now) {
+        if user.status != UserStatus::Active || stored.expires_at.is_some_and(|at| at <= now) {
             return Ok(None);
         }
         if stored.last_used_at.is_none_or(|at| now - at >= USE_STEP) {

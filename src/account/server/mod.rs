@@ -17,6 +17,7 @@ pub mod page;
 pub mod password;
 mod password_field;
 pub mod service;
+pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_page;
 pub mod store;
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 
 use self::config::AccountsConfig;
 use self::password::Passwords;
+use self::sessions::store::SessionStore;
 use self::store::AccountStore;
 use crate::credits::server::store::CreditStore;
 use crate::platform::amount::Amount;
@@ -52,10 +54,13 @@ pub struct AccountParts {
     pub site: Site,
     pub config: AccountsConfig,
     pub store: Arc<dyn AccountStore>,
+    pub sessions: Arc<dyn SessionStore>,
     /// Opens the account of a new user, and knows what a key has spent.
     pub credits: Arc<dyn CreditStore>,
     pub limiter: Arc<dyn RateLimiter>,
     pub images: Arc<dyn StoredImages>,
+    /// Who may be asked first for a reply, by name.
+    pub providers: Vec<String>,
     pub passwords: Passwords,
     /// What a new account is given, as the form says.
     pub free_credits: Amount,

@@ -16,6 +16,7 @@ use super::api::secret_cookie;
 use super::budgets::{BudgetFields, RefusedBudget};
 use super::caller::Caller;
 use super::forms::read_form;
+use super::sessions::view::outcome_html;
 use super::{Account, keys};
 use crate::account::{AccountData, KeyFields, RefusedKey};
 use crate::i18n::{Text, t};
@@ -113,8 +114,10 @@ const KEPT_SECS: i64 = 60;
 /// The page, with the key that was made a moment ago. It is shown this once.
 async fn show_page(account: Account, request: PageRequest) -> Loaded {
     let name = account.new_key_cookie();
+    let outcome = outcome_html(request.uri.query());
     let Some(key) = request.cookies.get(name).map(|cookie| cookie.value().to_owned()) else {
-        return load_page(&account, request.caller, None, Refused::default()).await.into();
+        let loaded = load_page(&account, request.caller, None, Refused::default()).await;
+        return loaded.map(|data| AccountData { outcome, ..data }).into();
     };
     // Somebody else may have signed in here meanwhile.
     let is_own = match account.owns_key(request.caller.id, &key).await {
@@ -131,7 +134,7 @@ async fn load_page(
     new_key: Option<String>,
     refused: Refused,
 ) -> AppResult<AccountData> {
-    let data = account.load_account(caller.into_person()?.id, refused.budget).await?;
+    let data = account.load_account(&caller.into_person()?, refused.budget).await?;
     Ok(AccountData { new_key, refused: refused.key, ..data })
 }
 

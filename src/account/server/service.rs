@@ -1,22 +1,17 @@
-//! Sign-up, sign-in and sessions. Knows nothing of cookies or forms.
-
-use std::time::Duration;
+//! Sign-up and sign-in; sessions are `sessions/`. Knows nothing of cookies or forms.
 
 use super::Account;
-use super::device::{known_device, new_device};
+use super::device::known_device;
 use super::password::normalised;
+use super::sessions::store::SessionStore;
+use super::sessions::{Client, Preferences, UserStatus};
 use super::store::{AccountStore, User};
 use crate::account::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
 use crate::i18n::{Text, fill, t};
-use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::UserId;
-use crate::platform::limits::{ClientAddress, Limit};
-use crate::platform::secret::{hash_secret, new_secret};
-
-/// How long a session lasts.
-pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
+use crate::platform::limits::Limit;
 
 /// A new session. The token is the secret: it goes to the browser and nowhere else.
 pub struct NewSession {
@@ -24,25 +19,27 @@ pub struct NewSession {
     pub profile: Profile,
     /// By which the device is known from now on.
     pub device: String,
+    /// What the device should know of its user.
+    pub preferences: Preferences,
 }
 
 impl Account {
-    /// Makes an account and signs in. `address` is where the request came from.
+    /// Makes an account and signs in. `client` is where the request came from.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
     /// [`AppError::RateLimited`].
-    pub async fn register(&self, address: ClientAddress, form: CredentialsForm) -> AppResult<NewSession> {
+    pub async fn register(&self, client: &Client, form: CredentialsForm) -> AppResult<NewSession> {
         if let Some(problem) = new_account_problems(&form).into_iter().next() {
             return Err(problem);
         }
         let email = Email::parse(&form.email)?;
         let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
-        self.limiter.check(Limit::RegisterForm, &address.customer()).await?;
+        self.limiter.check(Limit::RegisterForm, &client.address.customer()).await?;
         if self.passwords.is_guessable(form.password.clone(), known_words(&email, &name)).await? {
             return Err(AppError::invalid("password", t(Text::PasswordGuessable)));
         }
-        self.limiter.check(Limit::Register, &address.site()).await?;
+        self.limiter.check(Limit::Register, &client.address.site()).await?;
         // Hashed before looking, so that a taken address answers no faster than a free one.
         let password_hash = self.passwords.hash(form.password).await?;
         let user = User {
@@ -51,6 +48,7 @@ impl Account {
             role: if self.is_admin_email(&email) { Role::Admin } else { Role::User },
             email: email.as_str().to_owned(),
             password_hash,
+            status: UserStatus::Active,
         };
         if find_user(self.store.as_ref(), &email).await?.is_some() || !self.store.create_user(user.clone()).await? {
             return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
@@ -58,7 +56,7 @@ impl Account {
         // Opens the account with its free credits; were it cut off here, the first use would do it.
         self.credits.balance(user.id.into(), &current_request_id()).await?;
         tracing::info!(user = %user.id, "registered");
-        self.start_session(&user).await
+        self.start_session(&user, client).await
     }
 
     /// Signs in, from a device that may have been given a proof that it did so before. The answer and its time are the same
@@ -68,7 +66,7 @@ impl Account {
     /// [`AppError::InvalidCredentials`], [`AppError::RateLimited`].
     pub async fn login(
         &self,
-        address: ClientAddress,
+        client: &Client,
         device: Option<&str>,
         form: CredentialsForm,
     ) -> AppResult<NewSession> {
@@ -78,7 +76,7 @@ impl Account {
         let email = Email::parse(&form.email)?;
         let user = find_user(self.store.as_ref(), &email).await?;
         let device = user.as_ref().zip(device).and_then(|(user, cookie)| known_device(user, cookie));
-        self.admit_sign_in(address, &email, device).await?;
+        self.admit_sign_in(client.address, &email, device).await?;
         // Longer than any password that was ever set: no need to hash it.
         let is_longer = |password: &str| password.chars().count() > *PASSWORD_CHARS.end();
         if is_longer(&form.password) && is_longer(&normalised(&form.password)) {
@@ -88,26 +86,10 @@ impl Account {
         let right = self.passwords.verify(form.password, hash).await?;
         let Some(mut user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
         if self.is_admin_email(&email) && user.role != Role::Admin {
-            self.store.set_role(&Email::stored(user.email.clone()), Role::Admin).await?;
+            change_role(self.store.as_ref(), self.sessions.as_ref(), &user, Role::Admin).await?;
             user.role = Role::Admin;
         }
-        self.start_session(&user).await
-    }
-
-    /// Ends a session. One that is not there has ended already.
-    ///
-    /// # Errors
-    /// [`AppError::Unavailable`].
-    pub async fn logout(&self, token: &str) -> AppResult<()> {
-        Ok(self.store.delete_session(hash_secret(token)).await?)
-    }
-
-    /// The user of a session token.
-    ///
-    /// # Errors
-    /// [`AppError::Unavailable`].
-    pub async fn find_session(&self, token: &str) -> AppResult<Option<User>> {
-        Ok(self.store.find_session(hash_secret(token), now_millis()).await?)
+        self.start_session(&user, client).await
     }
 }
 
@@ -115,13 +97,30 @@ impl Account {
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] for no address, [`AppError::NotFound`] for no such user.
-pub async fn grant_admin(accounts: &dyn AccountStore, email: &str) -> AppResult<()> {
+pub async fn grant_admin(accounts: &dyn AccountStore, sessions: &dyn SessionStore, email: &str) -> AppResult<()> {
     let user = find_user(accounts, &Email::parse(email)?).await?.ok_or(AppError::NotFound)?;
-    if accounts.set_role(&Email::stored(user.email), Role::Admin).await? { Ok(()) } else { Err(AppError::NotFound) }
+    change_role(accounts, sessions, &user, Role::Admin).await
+}
+
+/// Changes a role and ends all sessions: nobody goes on with a token that was given for another role.
+async fn change_role(
+    accounts: &dyn AccountStore,
+    sessions: &dyn SessionStore,
+    user: &User,
+    role: Role,
+) -> AppResult<()> {
+    if user.role == role {
+        return Ok(());
+    }
+    if !accounts.set_role(&Email::stored(user.email.clone()), role).await? {
+        return Err(AppError::NotFound);
+    }
+    sessions.delete_of_user(user.id, None).await?;
+    Ok(())
 }
 
 /// The user with this address, in whatever form it was stored.
-async fn find_user(accounts: &dyn AccountStore, email: &Email) -> AppResult<Option<User>> {
+pub(super) async fn find_user(accounts: &dyn AccountStore, email: &Email) -> AppResult<Option<User>> {
     let mut found = accounts.find_user(email).await?;
     for earlier in email.earlier() {
         if found.is_none() {
@@ -132,7 +131,7 @@ async fn find_user(accounts: &dyn AccountStore, email: &Email) -> AppResult<Opti
 }
 
 /// What somebody who guesses would try first: the address, the name, and their parts.
-fn known_words(email: &Email, name: &str) -> Vec<String> {
+pub(super) fn known_words(email: &Email, name: &str) -> Vec<String> {
     let (local, domain) = email.as_str().split_once('@').unwrap_or_default();
     let run_together = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
     let wholes = [email.as_str(), local, domain, name, "tessera"].map(str::to_owned);
@@ -162,7 +161,7 @@ pub fn sign_in_problems(form: &CredentialsForm) -> Vec<AppError> {
     [Email::parse(&form.email).err(), password].into_iter().flatten().collect()
 }
 
-fn check_new_password(password: &str) -> AppResult<()> {
+pub(super) fn check_new_password(password: &str) -> AppResult<()> {
     let (least, most) = PASSWORD_CHARS.into_inner();
     match normalised(password).chars().count() {
         count if count < least => {
@@ -178,12 +177,5 @@ fn check_new_password(password: &str) -> AppResult<()> {
 impl Account {
     fn is_admin_email(&self, email: &Email) -> bool {
         self.config.admin_emails.iter().any(|admin| admin == email.as_str())
-    }
-
-    async fn start_session(&self, user: &User) -> AppResult<NewSession> {
-        let token = new_secret();
-        let lifetime = i64::try_from(SESSION_LIFETIME.as_millis()).unwrap_or(i64::MAX);
-        self.store.create_session(hash_secret(&token), user.id, now_millis() + lifetime).await?;
-        Ok(NewSession { token, profile: user.profile(), device: new_device(user) })
     }
 }

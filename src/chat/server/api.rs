@@ -122,13 +122,14 @@ async fn read(
         (status = 204, description = "No more events."), Refusal::<429>))]
 async fn watch(
     State(chat): State<Chat>,
+    State(account): State<Account>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
     PathId(id): PathId<MessageId>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let from = Position::of_request(&headers)?;
     let slot = chat.generation.jobs.watchers.take(caller.id)?;
-    stream_reply(&chat, caller.id, id, from, slot).await
+    stream_reply(&chat, caller.id, id, from, slot, account.until_out(&caller)).await
 }
 
 /// Stop a reply.

@@ -14,6 +14,7 @@ use super::Chat;
 use super::events::error_event;
 use super::image_text::{ImageText, RawText};
 use super::send::Accepted;
+use crate::account::server::Account;
 use crate::account::server::caller::{SPEND, Scoped};
 use crate::api_docs::Spending;
 use crate::chat::{ChatAnswer, ChatEvent, ChatRequest};
@@ -43,6 +44,7 @@ use crate::platform::limits::Slot;
         (Envelope<ChatAnswer> = "application/json"), (ChatEvent = "text/event-stream"))), Spending))]
 pub(super) async fn send(
     State(chat): State<Chat>,
+    State(account): State<Account>,
     Scoped(caller): Scoped<SPEND>,
     headers: HeaderMap,
     JsonBody { bytes, permit }: JsonBody,
@@ -54,6 +56,7 @@ pub(super) async fn send(
     let slot = wants_event_stream(&headers).then(|| chat.generation.jobs.watchers.take(caller.id)).transpose()?;
     let user = caller.id;
     let asked = chat.clone();
+    let out = account.until_out(&caller);
     let sending = in_request(current_request_id(), async move {
         let accepted = asked.send_message(&caller, request, key).await;
         // What was sent is stored; the answer may take minutes.
@@ -76,7 +79,7 @@ pub(super) async fn send(
         biased;
         accepted = &mut sending => {
             let Accepted { reply, quota, .. } = accepted?;
-            let response = stream_reply(&chat, user, reply, None, slot).await?;
+            let response = stream_reply(&chat, user, reply, None, slot, out).await?;
             Ok(with_quota_of_success(response, quota))
         }
         // Somebody else may be asking the same.
@@ -91,7 +94,7 @@ pub(super) async fn send(
             });
             let events = stream::once(events).flatten().map(|event| Event::from(&*event));
             let first = stream::once(ready(Event::comment()));
-            Ok(event_stream(first.chain(events), Some(slot)))
+            Ok(event_stream(first.chain(events).take_until(out), Some(slot)))
         }
     }
 }
@@ -104,16 +107,17 @@ fn read_request(body: &Bytes) -> AppResult<ChatRequest<ImageText>> {
     Ok(ChatRequest { message, provider, model, conversation_id, fresh, replaces, images, system_prompt, max_credits })
 }
 
-/// 204 tells a browser's `EventSource` to stop asking.
+/// 204 tells a browser's `EventSource` to stop asking. The stream ends with `out` at the latest.
 pub(super) async fn stream_reply(
     chat: &Chat,
     user: UserId,
     id: MessageId,
     from: Option<Position>,
     slot: Slot,
+    out: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let Some(events) = chat.subscribe(user, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    Ok(event_stream(events.map(|event| Event::from(&*event)), Some(slot)))
+    Ok(event_stream(events.map(|event| Event::from(&*event)).take_until(out), Some(slot)))
 }

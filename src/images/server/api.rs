@@ -218,6 +218,7 @@ async fn delete_several(
         (status = 204, description = "No more events."), Refusal::<429>))]
 async fn watch(
     State(images): State<Images>,
+    State(account): State<Account>,
     Scoped(caller): Scoped<{ SPEND | READ }>,
     PathId(id): PathId<ImageId>,
     headers: HeaderMap,
@@ -227,7 +228,8 @@ async fn watch(
     let Some(events) = images.subscribe(caller.id, id, from).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    Ok(event_stream(events.map(|event| Event::from(&*event)), Some(slot)))
+    let events = events.map(|event| Event::from(&*event)).take_until(account.until_out(&caller));
+    Ok(event_stream(events, Some(slot)))
 }
 
 /// Stop creating an image.

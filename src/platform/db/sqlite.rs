@@ -68,7 +68,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 17] = [
+const MIGRATIONS: [&str; 18] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -86,6 +86,7 @@ const MIGRATIONS: [&str; 17] = [
     include_str!("sqlite_15.sql"),
     include_str!("sqlite_16.sql"),
     include_str!("sqlite_17.sql"),
+    include_str!("sqlite_18.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -1,12 +1,13 @@
-//! The port to users and sessions.
+//! The port to users and their keys.
 
-mod mongo;
-mod sqlite;
+pub(in crate::account::server) mod mongo;
+pub(in crate::account::server) mod sqlite;
 
 use async_trait::async_trait;
 pub use mongo::MongoAccountStore;
 pub use sqlite::SqliteAccountStore;
 
+use crate::account::server::sessions::{Preferences, UserStatus};
 use crate::account::{Email, Profile, Role, Scope};
 use crate::platform::amount::Amount;
 use crate::platform::db::{StoreError, StoreResult};
@@ -22,6 +23,7 @@ pub struct User {
     /// PHC string.
     pub password_hash: String,
     pub role: Role,
+    pub status: UserStatus,
 }
 
 impl User {
@@ -55,7 +57,17 @@ fn read_scopes<'a>(names: impl Iterator<Item = &'a str>) -> StoreResult<Vec<Scop
     names.map(|name| Scope::parse(name).ok_or_else(|| StoreError::Corrupt(format!("scope {name:?}")))).collect()
 }
 
-/// Users, their sessions and their API keys. Times are milliseconds since 1970.
+/// What is kept as JSON.
+fn to_json(preferences: &Preferences) -> StoreResult<String> {
+    serde_json::to_string(preferences).map_err(|error| StoreError::Corrupt(format!("preferences: {error}")))
+}
+
+fn from_json(text: Option<&str>) -> StoreResult<Preferences> {
+    let Some(text) = text else { return Ok(Preferences::default()) };
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("preferences: {error}")))
+}
+
+/// Users and their API keys. Times are milliseconds since 1970.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// Stores a new user; `false` when the address is taken.
@@ -64,11 +76,12 @@ pub trait AccountStore: Send + Sync {
     async fn find_user_by_id(&self, id: UserId) -> StoreResult<Option<User>>;
     /// Changes the role of the user with this address; `false` where there is none.
     async fn set_role(&self, email: &Email, role: Role) -> StoreResult<bool>;
-    async fn create_session(&self, token: SecretHash, user: UserId, expires_at: i64) -> StoreResult<()>;
-    /// The user of a session that has not expired at `now`.
-    async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>>;
-    async fn delete_session(&self, token: SecretHash) -> StoreResult<()>;
-    async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()>;
+    /// Changes a status to another one; `false` where it was not that.
+    async fn change_status(&self, id: UserId, from: UserStatus, to: UserStatus) -> StoreResult<bool>;
+    async fn set_password(&self, id: UserId, hash: &str) -> StoreResult<()>;
+    /// Sets how a user wants it, and the name, where there is one.
+    async fn set_profile(&self, id: UserId, name: Option<&str>, preferences: &Preferences) -> StoreResult<()>;
+    async fn find_preferences(&self, id: UserId) -> StoreResult<Preferences>;
     /// Stores a new key; `false` where the user has `most` already, however many are made at once.
     async fn create_key(&self, hash: SecretHash, user: UserId, key: StoredKey, most: usize) -> StoreResult<bool>;
     /// The keys of a user, oldest first.

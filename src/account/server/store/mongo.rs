@@ -1,13 +1,14 @@
-//! Users and sessions in MongoDB.
+//! Users and their keys in MongoDB.
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
-use mongodb::bson::{self, doc};
+use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AccountStore, StoredKey, User, read_scopes};
+use super::{AccountStore, StoredKey, User, from_json, read_scopes, to_json};
+use crate::account::server::sessions::{Preferences, UserStatus};
 use crate::account::{Email, Role, Scope};
 use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
@@ -18,7 +19,7 @@ use crate::platform::secret::SecretHash;
 /// A user as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct StoredUser {
+pub(in crate::account::server) struct StoredUser {
     #[serde(rename = "_id")]
     id: bson::Uuid,
     email: String,
@@ -26,25 +27,30 @@ struct StoredUser {
     password_hash: String,
     role: String,
     created_at: bson::DateTime,
+    /// `None`: active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
 }
 
 impl StoredUser {
-    /// A role that nobody wrote must not pass for a harmless one.
-    fn read(self) -> StoreResult<User> {
+    /// A role or a status that nobody wrote must not pass for a harmless one.
+    pub(in crate::account::server) fn read(self) -> StoreResult<User> {
         let role = Role::parse(&self.role).ok_or_else(|| StoreError::Corrupt(format!("role {:?}", self.role)))?;
-        Ok(User { id: from_bson(self.id), email: self.email, name: self.name, password_hash: self.password_hash, role })
+        let status = match self.status {
+            None => UserStatus::Active,
+            Some(name) => {
+                UserStatus::parse(&name).ok_or_else(|| StoreError::Corrupt(format!("status {name:?}")))?
+            }
+        };
+        Ok(User {
+            id: from_bson(self.id),
+            email: self.email,
+            name: self.name,
+            password_hash: self.password_hash,
+            role,
+            status,
+        })
     }
-}
-
-/// A session. Only the hash of its token is kept: who reads the database cannot sign in with it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredSession {
-    #[serde(rename = "_id")]
-    token_hash: bson::Binary,
-    user: bson::Uuid,
-    created_at: bson::DateTime,
-    expires_at: i64,
 }
 
 /// An API key.
@@ -99,7 +105,6 @@ impl KeyDocument {
 /// [`AccountStore`] over MongoDB.
 pub struct MongoAccountStore {
     users: Collection<StoredUser>,
-    sessions: Collection<StoredSession>,
     keys: Collection<KeyDocument>,
 }
 
@@ -108,13 +113,18 @@ impl MongoAccountStore {
     pub fn new(mongo: &Mongo) -> Self {
         Self {
             users: mongo.collection("users", Durability::Durable),
-            sessions: mongo.collection("sessions", Durability::Durable),
             keys: mongo.collection("apiKeys", Durability::Durable),
         }
     }
+
+    /// Returns how many there were.
+    async fn update_user(&self, which: Document, update: Document) -> StoreResult<u64> {
+        let users = self.users.clone();
+        Ok(run(async move { users.update_one(which, update).await }).await?.matched_count)
+    }
 }
 
-fn stored(token: SecretHash) -> bson::Binary {
+pub(in crate::account::server) fn stored(token: SecretHash) -> bson::Binary {
     bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: token.to_vec() }
 }
 
@@ -128,6 +138,7 @@ impl AccountStore for MongoAccountStore {
             password_hash: user.password_hash,
             role: user.role.as_str().to_owned(),
             created_at: bson::DateTime::now(),
+            status: None,
         };
         let users = self.users.clone();
         match run(async move { users.insert_one(stored).await }).await {
@@ -155,41 +166,39 @@ impl AccountStore for MongoAccountStore {
         Ok(run(async move { users.update_one(doc! { "email": email }, update).await }).await?.matched_count == 1)
     }
 
-    async fn create_session(&self, token: SecretHash, user: UserId, expires_at: i64) -> StoreResult<()> {
-        let session = StoredSession {
-            token_hash: stored(token),
-            user: to_bson(user),
-            created_at: bson::DateTime::now(),
-            expires_at,
+    async fn change_status(&self, id: UserId, from: UserStatus, to: UserStatus) -> StoreResult<bool> {
+        let mut which = doc! { "_id": to_bson(id) };
+        // Users from before have none.
+        match from {
+            UserStatus::Active => which.insert("status", doc! { "$in": [bson::Bson::Null, bson::Bson::from(from.as_str())] }),
+            _ => which.insert("status", from.as_str()),
         };
-        let sessions = self.sessions.clone();
-        run(async move { sessions.insert_one(session).await }).await?;
-        Ok(())
+        Ok(self.update_user(which, doc! { "$set": { "status": to.as_str() } }).await? == 1)
     }
 
-    async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>> {
-        let sessions = self.sessions.clone();
-        let lookup = [
-            doc! { "$match": { "_id": stored(token), "expiresAt": { "$gt": now } } },
-            doc! { "$lookup": { "from": "users", "localField": "user", "foreignField": "_id", "as": "users" } },
-            doc! { "$unwind": "$users" },
-            doc! { "$replaceRoot": { "newRoot": "$users" } },
-        ];
-        let found =
-            run(async move { sessions.aggregate(lookup).with_type::<StoredUser>().await?.try_next().await }).await?;
-        found.map(StoredUser::read).transpose()
+    async fn set_password(&self, id: UserId, hash: &str) -> StoreResult<()> {
+        self.update_user(doc! { "_id": to_bson(id) }, doc! { "$set": { "passwordHash": hash } }).await.map(drop)
     }
 
-    async fn delete_session(&self, token: SecretHash) -> StoreResult<()> {
-        let sessions = self.sessions.clone();
-        run(async move { sessions.delete_one(doc! { "_id": stored(token) }).await }).await?;
-        Ok(())
+    async fn set_profile(&self, id: UserId, name: Option<&str>, preferences: &Preferences) -> StoreResult<()> {
+        let mut set = doc! { "preferences": to_json(preferences)? };
+        if let Some(name) = name {
+            set.insert("name", name);
+        }
+        self.update_user(doc! { "_id": to_bson(id) }, doc! { "$set": set }).await.map(drop)
     }
 
-    async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()> {
-        let sessions = self.sessions.clone();
-        run(async move { sessions.delete_many(doc! { "expiresAt": { "$lte": now } }).await }).await?;
-        Ok(())
+    async fn find_preferences(&self, id: UserId) -> StoreResult<Preferences> {
+        #[derive(Deserialize)]
+        struct Found {
+            preferences: Option<String>,
+        }
+        let users = self.users.clone_with_type::<Found>();
+        let found = run(async move {
+            users.find_one(doc! { "_id": to_bson(id) }).projection(doc! { "preferences": 1 }).await
+        })
+        .await?;
+        from_json(found.and_then(|found| found.preferences).as_deref())
     }
 
     async fn create_key(&self, hash: SecretHash, user: UserId, key: StoredKey, most: usize) -> StoreResult<bool> {

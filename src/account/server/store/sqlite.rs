@@ -1,9 +1,10 @@
-//! Users and sessions in SQLite.
+//! Users and their keys in SQLite.
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{AccountStore, StoredKey, User, read_scopes};
+use super::{AccountStore, StoredKey, User, from_json, read_scopes, to_json};
+use crate::account::server::sessions::{Preferences, UserStatus};
 use crate::account::{Email, Role};
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreError, StoreResult, now_millis};
@@ -22,23 +23,29 @@ impl SqliteAccountStore {
     }
 }
 
-const USER: &str = "u.id, u.email, u.name, u.password_hash, u.role";
+/// A user, always the first columns.
+pub(in crate::account::server) const USER: &str = "u.id, u.email, u.name, u.password_hash, u.role, u.status";
+const USER_COLUMNS: usize = 6;
 
-fn read_user(row: &Row<'_>) -> rusqlite::Result<(User, String)> {
-    let role: String = row.get(4)?;
+pub(in crate::account::server) fn read_user(row: &Row<'_>) -> rusqlite::Result<(User, [String; 2])> {
+    let (role, status): (String, String) = (row.get(4)?, row.get(5)?);
     let user = User {
         id: row.get(0)?,
         email: row.get(1)?,
         name: row.get(2)?,
         password_hash: row.get(3)?,
         role: Role::parse(&role).unwrap_or(Role::User),
+        status: UserStatus::parse(&status).unwrap_or(UserStatus::Disabled),
     };
-    Ok((user, role))
+    Ok((user, [role, status]))
 }
 
-/// A role that nobody wrote must not pass for a harmless one.
-fn checked((user, role): (User, String)) -> StoreResult<User> {
-    if user.role.as_str() == role { Ok(user) } else { Err(StoreError::Corrupt(format!("role {role:?}"))) }
+/// A role or a status that nobody wrote must not pass for a harmless one.
+pub(in crate::account::server) fn checked((user, [role, status]): (User, [String; 2])) -> StoreResult<User> {
+    if user.role.as_str() != role {
+        return Err(StoreError::Corrupt(format!("role {role:?}")));
+    }
+    if user.status.as_str() == status { Ok(user) } else { Err(StoreError::Corrupt(format!("status {status:?}"))) }
 }
 
 const KEY: &str = "k.id, k.name, k.hint, k.per_minute, k.budget, k.created_at, k.last_used_at, k.scopes, k.expires_at";
@@ -114,49 +121,49 @@ impl AccountStore for SqliteAccountStore {
             .await
     }
 
-    async fn create_session(&self, token: SecretHash, user: UserId, expires_at: i64) -> StoreResult<()> {
+    async fn change_status(&self, id: UserId, from: UserStatus, to: UserStatus) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let changed = connection
+                    .prepare_cached("UPDATE users SET status = ?3 WHERE id = ?1 AND status = ?2")?
+                    .execute(params![id, from.as_str(), to.as_str()])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn set_password(&self, id: UserId, hash: &str) -> StoreResult<()> {
+        let hash = hash.to_owned();
         self.db
             .write(Durability::Durable, move |connection| {
                 connection
-                    .prepare_cached(
-                        "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-                    )?
-                    .execute(params![token, user, now_millis(), expires_at])?;
+                    .prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
+                    .execute(params![id, hash])?;
                 Ok(())
             })
             .await
     }
 
-    async fn find_session(&self, token: SecretHash, now: i64) -> StoreResult<Option<User>> {
-        self.db
-            .read_in(Lane::Urgent, move |connection| {
-                connection
-                    .prepare_cached(&format!(
-                        "SELECT {USER} FROM sessions s JOIN users u ON u.id = s.user_id
-                         WHERE s.token_hash = ?1 AND s.expires_at > ?2"
-                    ))?
-                    .query_row(params![token, now], read_user)
-                    .optional()?
-                    .map(checked)
-                    .transpose()
-            })
-            .await
-    }
-
-    async fn delete_session(&self, token: SecretHash) -> StoreResult<()> {
+    async fn set_profile(&self, id: UserId, name: Option<&str>, preferences: &Preferences) -> StoreResult<()> {
+        let (name, preferences) = (name.map(str::to_owned), to_json(preferences)?);
         self.db
             .write(Durability::Durable, move |connection| {
-                connection.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?.execute(params![token])?;
+                connection
+                    .prepare_cached("UPDATE users SET name = coalesce(?2, name), preferences = ?3 WHERE id = ?1")?
+                    .execute(params![id, name, preferences])?;
                 Ok(())
             })
             .await
     }
 
-    async fn delete_expired_sessions(&self, now: i64) -> StoreResult<()> {
+    async fn find_preferences(&self, id: UserId) -> StoreResult<Preferences> {
         self.db
-            .write(Durability::Relaxed, move |connection| {
-                connection.prepare_cached("DELETE FROM sessions WHERE expires_at <= ?1")?.execute([now])?;
-                Ok(())
+            .read(move |connection| {
+                let text: Option<Option<String>> = connection
+                    .prepare_cached("SELECT preferences FROM users WHERE id = ?1")?
+                    .query_row([id], |row| row.get(0))
+                    .optional()?;
+                from_json(text.flatten().as_deref())
             })
             .await
     }
@@ -212,7 +219,7 @@ impl AccountStore for SqliteAccountStore {
                 ))?;
                 let mut rows = found.query([hash])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
-                Ok(Some((checked(read_user(row)?)?, read_key(row, 5)?)))
+                Ok(Some((checked(read_user(row)?)?, read_key(row, USER_COLUMNS)?)))
             })
             .await
     }
