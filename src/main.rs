@@ -167,10 +167,19 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
             let (email, did) = match &command {
                 AdminCommand::Grant { email } => {
                     let (accounts, sessions) = (stores.accounts.as_ref(), stores.sessions.as_ref());
-                    (email, account::server::service::grant_admin(accounts, sessions, email).await.map(|()| "is an admin now"))
+                    (
+                        email,
+                        account::server::service::grant_admin(accounts, sessions, email)
+                            .await
+                            .map(|()| "is an admin now"),
+                    )
                 }
-                AdminCommand::Disable { email } => (email, people::disable(&stores, email).await.map(|()| "is disabled now")),
-                AdminCommand::Enable { email } => (email, people::enable(&stores, email).await.map(|()| "is enabled now")),
+                AdminCommand::Disable { email } => {
+                    (email, people::disable(&stores, email).await.map(|()| "is disabled now"))
+                }
+                AdminCommand::Enable { email } => {
+                    (email, people::enable(&stores, email).await.map(|()| "is enabled now"))
+                }
             };
             did.map(|did| done(&format!("{email} {did}.\n"))).map_err(|error| format!("{email}: {error}"))
         }

@@ -703,7 +703,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::CreditsExpireSoon => "{credits} of your credits expire {when}.",
         Text::NoticeSeen => "Dismiss",
         Text::Sessions => "Where you’re signed in",
-        Text::SessionsExplained => "Each device that is signed in to your account. End what you don’t recognize, then change your password.",
+        Text::SessionsExplained => {
+            "Each device that is signed in to your account. End what you don’t recognize, then change your password."
+        }
         Text::BrowserOnSystem => "{browser} on {system}",
         Text::UnknownDevice => "Unknown device",
         Text::ThisSession => "This device",

@@ -353,7 +353,9 @@ async fn sessions_from_before_stay_valid() {
     let user = app.user().await;
     let path = data.path().join("tessera.db");
     let connection = rusqlite::Connection::open(path).unwrap();
-    connection.execute("UPDATE sessions SET device = '', address = '', last_used_at = NULL, confirmed_at = NULL", []).unwrap();
+    connection
+        .execute("UPDATE sessions SET device = '', address = '', last_used_at = NULL, confirmed_at = NULL", [])
+        .unwrap();
     let listed = sessions_of(&user).await;
     assert_eq!(listed.len(), 1);
     assert_eq!((&listed[0]["current"], &listed[0]["device"]), (&json!(true), &json!("")));

@@ -64,12 +64,7 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::InvalidCredentials`], [`AppError::RateLimited`].
-    pub async fn login(
-        &self,
-        client: &Client,
-        device: Option<&str>,
-        form: CredentialsForm,
-    ) -> AppResult<NewSession> {
+    pub async fn login(&self, client: &Client, device: Option<&str>, form: CredentialsForm) -> AppResult<NewSession> {
         if let Some(problem) = sign_in_problems(&form).into_iter().next() {
             return Err(problem);
         }

@@ -72,8 +72,7 @@ impl Account {
         self.sessions.create(user.id, session, MAX_SESSIONS).await?;
         // Whoever shuts an account or changes a password does so before ending its sessions. So either they have ended this one,
         // or it is seen here what they did.
-        let is_same =
-            |now: &User| now.status == UserStatus::Active && now.password_hash == user.password_hash;
+        let is_same = |now: &User| now.status == UserStatus::Active && now.password_hash == user.password_hash;
         if !self.store.find_user_by_id(user.id).await?.as_ref().is_some_and(is_same) {
             self.sessions.delete(hash_secret(&token)).await?;
             return Err(AppError::InvalidCredentials);

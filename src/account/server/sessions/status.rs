@@ -47,11 +47,8 @@ pub async fn set_open(
     is_open: bool,
 ) -> AppResult<User> {
     let user = find_user(accounts, &Email::parse(email)?).await?.ok_or(AppError::NotFound)?;
-    let (from, to) = if is_open {
-        (UserStatus::Disabled, UserStatus::Active)
-    } else {
-        (UserStatus::Active, UserStatus::Disabled)
-    };
+    let (from, to) =
+        if is_open { (UserStatus::Disabled, UserStatus::Active) } else { (UserStatus::Active, UserStatus::Disabled) };
     if user.status != to && !accounts.change_status(user.id, from, to).await? {
         return Err(AppError::Conflict("This account is being erased.".to_owned()));
     }

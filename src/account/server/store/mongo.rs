@@ -38,9 +38,7 @@ impl StoredUser {
         let role = Role::parse(&self.role).ok_or_else(|| StoreError::Corrupt(format!("role {:?}", self.role)))?;
         let status = match self.status {
             None => UserStatus::Active,
-            Some(name) => {
-                UserStatus::parse(&name).ok_or_else(|| StoreError::Corrupt(format!("status {name:?}")))?
-            }
+            Some(name) => UserStatus::parse(&name).ok_or_else(|| StoreError::Corrupt(format!("status {name:?}")))?,
         };
         Ok(User {
             id: from_bson(self.id),
@@ -170,7 +168,9 @@ impl AccountStore for MongoAccountStore {
         let mut which = doc! { "_id": to_bson(id) };
         // Users from before have none.
         match from {
-            UserStatus::Active => which.insert("status", doc! { "$in": [bson::Bson::Null, bson::Bson::from(from.as_str())] }),
+            UserStatus::Active => {
+                which.insert("status", doc! { "$in": [bson::Bson::Null, bson::Bson::from(from.as_str())] })
+            }
             _ => which.insert("status", from.as_str()),
         };
         Ok(self.update_user(which, doc! { "$set": { "status": to.as_str() } }).await? == 1)
@@ -194,10 +194,9 @@ impl AccountStore for MongoAccountStore {
             preferences: Option<String>,
         }
         let users = self.users.clone_with_type::<Found>();
-        let found = run(async move {
-            users.find_one(doc! { "_id": to_bson(id) }).projection(doc! { "preferences": 1 }).await
-        })
-        .await?;
+        let found =
+            run(async move { users.find_one(doc! { "_id": to_bson(id) }).projection(doc! { "preferences": 1 }).await })
+                .await?;
         from_json(found.and_then(|found| found.preferences).as_deref())
     }
 
