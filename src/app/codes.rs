@@ -8,11 +8,14 @@ use jiff::tz::TimeZone;
 
 use super::config::Config;
 use super::stores::Stores;
-use crate::credits::server::codes::{NewCode, hash_code, new_code};
+use crate::credits::server::codes::{NewCode, PlanDays, hash_code, new_code};
+use crate::payments::server::shop::Catalog;
 use crate::platform::amount::Amount;
 use crate::platform::db::now_millis;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
+/// Days that bring as many credits as a payment for the plan.
+const DAYS_OF_MONTH: i64 = 30;
 /// Most codes that are made at once.
 const MOST_CODES: u32 = 100_000;
 /// Most characters of a campaign's name.
@@ -35,9 +38,15 @@ pub struct NewCodes {
     /// What people see in their ledger.
     #[arg(long)]
     campaign: String,
-    /// What each code gives; up to six decimals.
-    #[arg(long)]
-    credits: String,
+    /// What each code gives; up to six decimals. With --days: by default as many as these days of the plan bring.
+    #[arg(long, required_unless_present = "days")]
+    credits: Option<String>,
+    /// Give so many days of the plan, with its role and its requests a minute. The credits end with them.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3660), conflicts_with = "credits_last")]
+    days: Option<u32>,
+    /// Which plan, by its id in packs.toml; by default the first.
+    #[arg(long, requires = "days")]
+    plan: Option<String>,
     /// How many codes.
     #[arg(long, default_value_t = 1)]
     count: u32,
@@ -67,7 +76,7 @@ pub async fn run(config: &Config, command: CodesCommand) -> Result<String, Strin
     let failed = |error: crate::platform::db::StoreError| error.to_string();
     match command {
         CodesCommand::Create(wanted) => {
-            let (texts, codes) = wanted.make(now_millis())?;
+            let (texts, codes) = wanted.make(config.shop.catalog(), now_millis())?;
             let added = store().await?.add_codes(codes).await.map_err(failed)?;
             if added < texts.len() {
                 return Err("--code: there is such a code already".to_owned());
@@ -97,15 +106,26 @@ pub async fn run(config: &Config, command: CodesCommand) -> Result<String, Strin
 
 impl NewCodes {
     /// The codes, and what is kept of them.
-    fn make(self, now: i64) -> Result<(Vec<String>, Vec<NewCode>), String> {
-        let Self { campaign, credits, count, code, uses, per_user, expires, credits_last } = self;
+    fn make(self, catalog: &Catalog, now: i64) -> Result<(Vec<String>, Vec<NewCode>), String> {
+        let Self { campaign, credits, days, plan, count, code, uses, per_user, expires, credits_last } = self;
         let campaign = campaign.trim().to_owned();
         if campaign.is_empty() || campaign.chars().count() > MOST_NAME || campaign.contains(char::is_control) {
             return Err(format!("--campaign: a name of at most {MOST_NAME} characters"));
         }
-        let credits = Amount::parse(&credits)
+        let plan = match days {
+            None => None,
+            Some(days) => {
+                let mut plans = catalog.plans.iter();
+                let plan = plans.find(|known| plan.as_ref().is_none_or(|id| *id == known.id));
+                Some((plan.ok_or("--plan: there is no such plan in packs.toml")?, days))
+            }
+        };
+        let usual = plan.map(|(plan, days)| plan.credits.micros().saturating_mul(i64::from(days)) / DAYS_OF_MONTH);
+        let credits = credits
+            .map_or(usual.map(Amount::from_micros), |credits| Amount::parse(&credits))
             .filter(|credits| (Amount::LEAST..=Amount::MAX).contains(credits))
             .ok_or("--credits: a number above 0, with at most six decimals")?;
+        let plan = plan.map(|(plan, days)| PlanDays { name: plan.name.clone(), per_minute: plan.per_minute, days });
         if !(1..=MOST_CODES).contains(&count) {
             return Err(format!("--count: from 1 to {MOST_CODES}"));
         }
@@ -129,6 +149,7 @@ impl NewCodes {
                 most_uses: Some(uses).filter(|uses| *uses > 0),
                 per_user,
                 expires_at,
+                plan: plan.clone(),
                 credits_last: credits_last.map(|days| i64::from(days) * DAY),
                 created_at: now,
             })

@@ -24,6 +24,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(credits::server::api::routes())
         .merge(images::server::api::routes())
         .merge(payments::server::api::routes())
+        .merge(payments::server::subscriptions::api::routes())
         .merge(payments::server::papers::api::routes())
         .merge(api_docs::api::routes())
         .routes(routes!(health::healthz))

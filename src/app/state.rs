@@ -138,6 +138,7 @@ impl AppState {
             config: config.accounts.clone(),
             store: stores.accounts.clone(),
             sessions: stores.sessions.clone(),
+            plans: stores.plans.clone(),
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
             images: Arc::new(room.clone()),
@@ -151,6 +152,8 @@ impl AppState {
             site: site.clone(),
             database: stores.database.clone(),
             store: stores.payments.clone(),
+            subscriptions: stores.subscriptions.clone(),
+            plans: stores.plans.clone(),
             provider: payment_provider,
             credits: stores.credits.clone(),
             shop: papers.shop.clone(),
@@ -186,11 +189,12 @@ impl AppState {
             searches: Turns::default(),
         });
         let names = Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() });
-        let purchases = Arc::new(ShownPurchases { store: stores.payments.clone(), papers });
+        let purchases = Arc::new(ShownPurchases { payments: payments.clone() });
         Self(Arc::new(Shared {
             credits: Credits {
                 store: stores.credits.clone(),
                 codes: stores.codes.clone(),
+                plans: stores.plans.clone(),
                 limiter: generation.limiter.clone(),
                 config: config.credits,
                 prices,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use crate::account::server::plans::{MongoPlanStore, PlanStore, SqlitePlanStore};
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
@@ -13,6 +14,9 @@ use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
 use crate::payments::server::papers::store::{MongoPaperStore, PaperStore, SqlitePaperStore};
 use crate::payments::server::store::{MongoPaymentStore, PaymentStore, SqlitePaymentStore};
+use crate::payments::server::subscriptions::store::{
+    MongoSubscriptionStore, SqliteSubscriptionStore, SubscriptionStore,
+};
 use crate::platform::db::mongo::Mongo;
 use crate::platform::db::sqlite::Sqlite;
 use crate::platform::db::{Database, DatabaseConfig, StoreResult};
@@ -25,12 +29,14 @@ use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore}
 pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     pub sessions: Arc<dyn SessionStore>,
+    pub plans: Arc<dyn PlanStore>,
     pub credits: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
     pub chats: Arc<dyn ChatStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub images: Arc<dyn ImageStore>,
     pub payments: Arc<dyn PaymentStore>,
+    pub subscriptions: Arc<dyn SubscriptionStore>,
     pub papers: Arc<dyn PaperStore>,
     /// What all of them are kept in.
     pub database: Database,
@@ -50,11 +56,13 @@ impl Stores {
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
             sessions: Arc::new(MongoSessionStore::new(&mongo)),
+            plans: Arc::new(MongoPlanStore::new(&mongo)),
             codes: Arc::new(MongoCodeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
             images: Arc::new(MongoImageStore::new(&mongo)),
             payments: Arc::new(MongoPaymentStore::new(&mongo)),
+            subscriptions: Arc::new(MongoSubscriptionStore::new(&mongo)),
             papers: Arc::new(MongoPaperStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
@@ -69,11 +77,13 @@ impl Stores {
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             sessions: Arc::new(SqliteSessionStore::new(db.clone())),
+            plans: Arc::new(SqlitePlanStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             images: Arc::new(SqliteImageStore::new(db.clone())),
             payments: Arc::new(SqlitePaymentStore::new(db.clone())),
+            subscriptions: Arc::new(SqliteSubscriptionStore::new(db.clone())),
             papers: Arc::new(SqlitePaperStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),

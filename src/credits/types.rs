@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PlanState;
 use crate::i18n::{Text, t};
 use crate::platform::amount::Amount;
 use crate::platform::work_kind::WorkKind;
@@ -35,8 +36,13 @@ pub struct Credits {
     pub held: Amount,
     /// What a refund took that was already spent.
     pub debt: Amount,
-    /// `free` until something was bought.
+    /// What the plan is called; `free` where there is none.
     pub plan: String,
+    /// How the plan stands; absent: there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    #[cfg_attr(feature = "ssr", schema(nullable = false))]
+    pub subscription: Option<PlanState>,
     /// Where they come from, in the order in which they are used.
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub lots: Vec<Lot>,

@@ -731,5 +731,41 @@ pub const fn say(text: Text) -> &'static str {
         Text::Theme => "Theme",
         Text::DefaultModel => "Asked first",
         Text::ProfileSaved => "Saved.",
+
+        // Subscriptions
+        Text::YourPlan => "Your plan",
+        Text::PlanActive => "Active",
+        Text::PlanIsPastDue => "Payment failed",
+        Text::PlanIsSuspended => "Suspended",
+        Text::PlanIsCancelled => "Cancelled",
+        Text::PlanIsPrepaid => "Prepaid",
+        Text::PlanRenews => "Renews on {day}.",
+        Text::PlanEnds => "Stays until {day} and doesn’t renew.",
+        Text::PlanPastDue => {
+            "The last payment failed and will be tried again. What you paid for stays until {day}. Check your means of payment at PayPal."
+        }
+        Text::PlanUnpaid => "The payment failed. Check your means of payment at PayPal.",
+        Text::PlanSuspended => "It is suspended at PayPal and doesn’t renew. What you paid for stays until {day}.",
+        Text::PlanWaits => "The first payment is on its way.",
+        Text::CancelSubscription => "Cancel subscription",
+        Text::Subscriptions => "Subscriptions",
+        Text::SubscriptionTerms => {
+            "You pay every month at PayPal until you cancel. Credits of a month end with it; bought and free credits stay."
+        }
+        Text::PriceAMonth => "{price} a month",
+        Text::CreditsAMonth => "{count} credit a month|{count} credits a month",
+        Text::PlanPace => "Up to {count} request a minute|Up to {count} requests a minute",
+        Text::Subscribe => "Subscribe",
+        Text::ChangePlan => "Change to this plan",
+        Text::SubscribedAlready => "You have this plan already.",
+        Text::SubscriptionBegun => "{plan} is yours",
+        Text::SubscriptionBegunExplained => "{credits} a month, paid until {day}.",
+        Text::SubscriptionPending => "Your subscription has begun",
+        Text::SubscriptionPendingExplained => "The first payment is on its way. Its credits come by themselves.",
+        Text::SubscriptionNotAgreed => "The subscription isn’t complete yet",
+        Text::SubscriptionNotAgreedExplained => "Nothing was charged. You can go on at PayPal.",
+        Text::SubscriptionDead => "There is no such subscription",
+        Text::SubscriptionDeadExplained => "It has ended, or never begun. You can choose again.",
+        Text::PlanRedeemedUntil => "{plan} is yours until {day}, with {credits}.",
     }
 }

@@ -107,6 +107,8 @@ ids! {
     ImageId;
     /// Something that a user buys, from the order to the last refund.
     PaymentId;
+    /// A subscription of a user, from the wish to its end.
+    SubscriptionId;
     /// A receipt, or a credit note.
     PaperId;
     /// One server's run at making an image: who goes on with it has another.

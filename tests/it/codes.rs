@@ -29,6 +29,7 @@ fn worth(code: &str, credits: i64) -> NewCode {
         per_user: 1,
         expires_at: Some(now_millis() + DAY),
         credits_last: Some(30 * DAY),
+        plan: None,
         created_at: now_millis(),
     }
 }

@@ -99,6 +99,8 @@ const TABLE: &[Row] = &[
     ("POST", "/api/credits/purchase", Nothing, Json(r#"{"pack":"500"}"#), [401, 503, 503, 403, 403, 503]),
     ("POST", "/api/credits/capture", Nothing, Json(r#"{"orderId":"none"}"#), [401, 404, 404, 403, 403, 404]),
     ("POST", "/api/credits/refund", Nothing, Json(r#"{"paymentId":"01939b7e-0000-7000-8000-0123456789ab"}"#), [401, 404, 404, 403, 403, 403]),
+    ("POST", "/api/credits/subscribe", Nothing, Json(r#"{"plan":"plus"}"#), [401, 503, 503, 403, 403, 403]),
+    ("POST", "/api/credits/unsubscribe", Nothing, Bare, [401, 404, 404, 403, 403, 403]),
     ("GET", "/api/credits/receipts", Nothing, Bare, [401, 200, 200, 403, 200, 403]),
     ("GET", "/api/credits/receipts/{number}", Named("R2026-00001"), Bare, [401, 404, 404, 403, 404, 403]),
     // Images.

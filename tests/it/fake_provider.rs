@@ -8,8 +8,11 @@ use tessera::payments::server::provider::{
     Capture, CaptureStatus, CreatedOrder, Event, EventKind, NewOrder, NewRefund, OrderState, OrderStatus,
     PaymentProvider, ProviderError, RefundState, RefundStatus,
 };
+use tessera::payments::server::subscriptions::SubscriptionProvider;
 use tessera::platform::money::Money;
 use uuid::Uuid;
+
+use crate::fake_recurring::FakeRecurring;
 
 pub const PAYEE: &str = "MERCHANT";
 
@@ -42,6 +45,7 @@ struct World {
 
 #[derive(Default)]
 pub struct FakeProvider {
+    pub recurring: FakeRecurring,
     world: Mutex<World>,
     faults: Mutex<Faults>,
 }
@@ -215,6 +219,10 @@ impl PaymentProvider for FakeProvider {
         let world = self.world();
         let mut captures = world.orders.values().flat_map(|order| &order.captures);
         captures.find(|capture| capture.id == capture_id).cloned().ok_or(ProviderError::Gone)
+    }
+
+    fn subscriptions(&self) -> Option<&dyn SubscriptionProvider> {
+        Some(&self.recurring)
     }
 
     async fn refund(&self, refund: &NewRefund) -> Result<RefundState, ProviderError> {

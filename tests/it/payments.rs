@@ -32,27 +32,31 @@ use crate::support::{assert_audit_is_clean, site_options};
 
 /// A server that sells, over stores that others may share.
 pub struct Till {
-    payments: Payments,
-    provider: Arc<FakeProvider>,
-    stores: Stores,
+    pub payments: Payments,
+    pub provider: Arc<FakeProvider>,
+    pub stores: Stores,
     metrics: Metrics,
     /// How often something is told until it is heard.
     tries: u32,
 }
 
 impl Till {
-    fn new(stores: &Stores) -> Self {
+    pub fn new(stores: &Stores) -> Self {
         Self::with(stores, Arc::new(FakeProvider::default()))
     }
 
     pub fn with(stores: &Stores, provider: Arc<FakeProvider>) -> Self {
+        Self::selling(stores, provider, Shop::default())
+    }
+
+    pub fn selling(stores: &Stores, provider: Arc<FakeProvider>, shop: Shop) -> Self {
         let config = Config::from_vars(&BTreeMap::new()).unwrap();
         let metrics = Metrics::default();
         let site = Site::new(config.site, site_options());
         let papers = Papers {
             store: stores.papers.clone(),
             accounts: stores.accounts.clone(),
-            shop: Shop::default(),
+            shop: shop.clone(),
             site: site.clone(),
             database: stores.database.clone(),
             paid_by: "Fake",
@@ -61,9 +65,11 @@ impl Till {
             site,
             database: stores.database.clone(),
             store: stores.payments.clone(),
+            subscriptions: stores.subscriptions.clone(),
+            plans: stores.plans.clone(),
             provider: Some(provider.clone()),
             credits: stores.credits.clone(),
-            shop: Shop::default(),
+            shop,
             papers,
             limiter: Arc::new(LocalRateLimiter::new(Rates::of(10_000))),
             metrics: metrics.clone(),
@@ -78,14 +84,21 @@ impl Till {
     }
 
     /// The same after a crash.
-    fn restarted(&self) -> Self {
-        Self::with(&self.stores, self.provider.clone())
+    pub fn restarted(&self) -> Self {
+        Self::selling(&self.stores, self.provider.clone(), self.payments.shop.clone())
     }
 
     async fn order(&self, user: UserId) -> Bought {
         let bought = self.payments.buy(user, "500", None).await.unwrap();
         self.provider.approve(&bought.order_id);
         bought
+    }
+
+    /// A pack that the default shop has.
+    pub async fn purchase_of(&self, user: UserId, pack: &str) {
+        let bought = self.payments.buy(user, pack, None).await.unwrap();
+        self.provider.approve(&bought.order_id);
+        self.payments.finish(user, &bought.order_id).await.unwrap();
     }
 
     /// 500 credits for 20 dollars.
@@ -96,12 +109,12 @@ impl Till {
         bought
     }
 
-    async fn hear(&self, what: EventKind) {
+    pub async fn hear(&self, what: EventKind) {
         self.deliver(&event(what)).await;
     }
 
     /// Tells of an event until it is heard.
-    async fn deliver(&self, event: &Event) {
+    pub async fn deliver(&self, event: &Event) {
         let mut tries = 1;
         while let Err(error) = self.payments.handle(event.clone()).await {
             assert!(tries < self.tries, "{error}");
@@ -114,19 +127,19 @@ impl Till {
         self.hear(EventKind::Dispute { dispute_id: id.to_owned(), capture_ids, state }).await;
     }
 
-    async fn payment(&self, id: PaymentId) -> Payment {
+    pub async fn payment(&self, id: PaymentId) -> Payment {
         self.stores.payments.find(id).await.unwrap().unwrap()
     }
 
-    async fn balance(&self, user: UserId) -> Balance {
+    pub async fn balance(&self, user: UserId) -> Balance {
         self.stores.credits.balance(user.into(), "r").await.unwrap()
     }
 
-    async fn available(&self, user: UserId) -> Amount {
+    pub async fn available(&self, user: UserId) -> Amount {
         self.balance(user).await.available
     }
 
-    async fn spend(&self, user: UserId, amount: i64) {
+    pub async fn spend(&self, user: UserId, amount: i64) {
         let hold = hold_of(user, amount);
         let held = hold.held();
         assert!(matches!(self.stores.credits.hold(hold).await.unwrap(), HoldOutcome::Held { .. }));
@@ -134,27 +147,27 @@ impl Till {
     }
 
     /// What is left of a payment's lot.
-    async fn left(&self, user: UserId, payment: PaymentId) -> Amount {
+    pub async fn left(&self, user: UserId, payment: PaymentId) -> Amount {
         let id = LotId::from(Uuid::from(payment));
         let account = self.stores.credits.account(user.into(), "r").await.unwrap();
         account.lots.as_slice().iter().find(|lot| lot.id == id).map_or(Amount::ZERO, |lot| lot.left)
     }
 
     /// Entries of this kind, oldest first, that are not of nothing.
-    async fn entries(&self, user: UserId, kind: EntryKind) -> Vec<Amount> {
+    pub async fn entries(&self, user: UserId, kind: EntryKind) -> Vec<Amount> {
         let page = self.stores.credits.ledger(user.into(), None, 1000).await.unwrap().unwrap();
         let of_kind = page.items.into_iter().rev().filter(|entry| entry.kind == kind && !entry.amount.is_zero());
         of_kind.map(|entry| entry.amount).collect()
     }
 
-    fn alerts(&self) -> u64 {
+    pub fn alerts(&self) -> u64 {
         let text = self.metrics.render(0, []).unwrap();
         let lines = text.lines().filter(|line| line.starts_with("tessera_payment_alerts_total"));
         lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 }
 
-fn dollars(minor: i64) -> Money {
+pub fn dollars(minor: i64) -> Money {
     Money::new(minor, Currency::USD)
 }
 

@@ -49,6 +49,10 @@ impl PaymentStore for Flaky {
         self.store.create(payment, key).await
     }
 
+    async fn create_paid(&self, payment: &Payment) -> StoreResult<Payment> {
+        self.store.create_paid(payment).await
+    }
+
     async fn find(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
         self.store.find(id).await
     }

@@ -108,6 +108,8 @@ impl Ids {
         let order = bought["data"]["orderId"].as_str().unwrap();
         seller.approve(order);
         user.post_json("/api/credits/capture", &json!({ "orderId": order })).await;
+        // Is ended by an example.
+        user.post_json("/api/credits/subscribe", &json!({"plan": "plus"})).await;
         let (_, papers) = user.get_json("/api/credits/receipts").await;
         let (_, chat) = user.chat("Hello").await;
         let (_, key) = user.post_json("/api/account/keys", &json!({"name": "laptop"})).await;

@@ -9,7 +9,9 @@ use leptos::prelude::use_context;
 
 use super::Account;
 use super::keys::{KEY_PREFIX, KeyGrant, bit};
+use super::plans::{Standing, with_plan};
 use super::sessions::store::Session;
+use super::store::User;
 use crate::account::{Profile, Scope};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
@@ -26,6 +28,8 @@ pub struct Caller {
     pub key: Option<KeyGrant>,
     /// The session, where it is the user's own.
     pub session: Option<Session>,
+    /// The plan that the user has now.
+    pub plan: Option<Standing>,
 }
 
 impl Caller {
@@ -36,7 +40,7 @@ impl Caller {
     pub async fn from_headers(account: &Account, headers: &HeaderMap) -> AppResult<Self> {
         if let Some(key) = api_key(headers) {
             let (user, key) = account.find_key(key).await?.ok_or(AppError::Unauthenticated)?;
-            return Ok(Self { id: user.id, profile: user.profile(), key: Some(key), session: None });
+            return Self::of(account, &user, Some(key), None).await;
         }
         let cookies = CookieJar::from_headers(headers);
         let token = cookies.get(account.session_cookie()).map(|cookie| cookie.value().to_owned());
@@ -45,7 +49,13 @@ impl Caller {
             None => None,
         };
         let (user, session) = found.ok_or(AppError::Unauthenticated)?;
-        Ok(Self { id: user.id, profile: user.profile(), key: None, session: Some(session) })
+        Self::of(account, &user, None, Some(session)).await
+    }
+
+    /// A user as they are now.
+    async fn of(account: &Account, user: &User, key: Option<KeyGrant>, session: Option<Session>) -> AppResult<Self> {
+        let plan = account.plan_of(user.id).await?;
+        Ok(Self { id: user.id, profile: with_plan(user.profile(), plan.as_ref()), key, session, plan })
     }
 
     /// The caller, if it is not a program with an API key.
@@ -105,7 +115,8 @@ impl Caller {
         };
         let user = self.id.to_string();
         let attempts = [Attempt::look(Limit::FreeStop, user.clone())].into_iter().chain(own);
-        let attempts: Vec<_> = attempts.chain([Attempt::of(Limit::Spend, user)]).collect();
+        let pace = self.plan.as_ref().map_or(Limit::Spend, |plan| Limit::Plan(plan.per_minute));
+        let attempts: Vec<_> = attempts.chain([Attempt::of(pace, user)]).collect();
         let quotas = limiter.check_all(&attempts).await?;
         // Never that of the stops.
         quotas.into_iter().skip(1).rev().min_by_key(|quota| quota.remaining).ok_or(AppError::Internal)

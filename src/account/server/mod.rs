@@ -16,6 +16,7 @@ pub mod keys;
 pub mod page;
 pub mod password;
 mod password_field;
+pub mod plans;
 pub mod service;
 pub mod sessions;
 pub mod sign_in;
@@ -29,6 +30,7 @@ use async_trait::async_trait;
 
 use self::config::AccountsConfig;
 use self::password::Passwords;
+use self::plans::PlanStore;
 use self::sessions::store::SessionStore;
 use self::store::AccountStore;
 use crate::credits::server::store::CreditStore;
@@ -55,6 +57,8 @@ pub struct AccountParts {
     pub config: AccountsConfig,
     pub store: Arc<dyn AccountStore>,
     pub sessions: Arc<dyn SessionStore>,
+    /// What users have paid for.
+    pub plans: Arc<dyn PlanStore>,
     /// Opens the account of a new user, and knows what a key has spent.
     pub credits: Arc<dyn CreditStore>,
     pub limiter: Arc<dyn RateLimiter>,

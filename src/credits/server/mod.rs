@@ -22,6 +22,8 @@ use self::config::CreditsConfig;
 use self::prices::PriceBook;
 use self::store::CreditStore;
 pub use self::work_names::{WorkName, WorkNames};
+use crate::account::server::plans::PlanStore;
+use crate::credits::PlanState;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
 use crate::platform::limits::RateLimiter;
@@ -31,6 +33,9 @@ use crate::platform::limits::RateLimiter;
 pub trait Purchases: Send + Sync {
     /// The purchases of a user as HTML of the dashboard; empty where there are none.
     async fn section(&self, user: UserId) -> AppResult<String>;
+
+    /// The plan that a user has; `None`: none.
+    async fn plan(&self, user: UserId) -> AppResult<Option<PlanState>>;
 }
 
 /// Balances and the ledger. Cheap to clone.
@@ -38,6 +43,8 @@ pub trait Purchases: Send + Sync {
 pub struct Credits {
     pub store: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
+    /// Told of days that codes give.
+    pub plans: Arc<dyn PlanStore>,
     pub limiter: Arc<dyn RateLimiter>,
     pub config: CreditsConfig,
     /// What each model costs.

@@ -25,7 +25,9 @@ impl Credits {
         let account = self.store.account(user.into(), &current_request_id()).await?;
         let Balance { available, held, debt } = account.balance;
         let lots = account.lots.as_slice().iter().map(Lot::shown).collect::<StoreResult<_>>()?;
-        Ok(credits::Credits { available, held, debt, plan: "free".to_owned(), lots })
+        let subscription = self.purchases.plan(user).await?;
+        let plan = subscription.as_ref().map_or_else(|| "free".to_owned(), |plan| plan.name.clone());
+        Ok(credits::Credits { available, held, debt, plan, subscription, lots })
     }
 
     /// A page of the ledger, newest first.

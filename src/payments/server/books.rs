@@ -23,6 +23,9 @@ pub struct Books {
     /// Credits that are out of the ledger because their money went back.
     #[serde(with = "micros")]
     pub returned: Amount,
+    /// Credits that ended with their time, and that nobody used: nobody owes them.
+    #[serde(with = "micros")]
+    pub lapsed: Amount,
     /// Credits that are out of the ledger while somebody disputes the payment.
     #[serde(with = "micros")]
     pub frozen: Amount,
@@ -207,12 +210,13 @@ impl Books {
     /// How many credits should be out of the ledger for it.
     #[must_use]
     pub fn due(&self, credits: Amount, price: i64) -> Amount {
+        let most = (credits - self.lapsed).max(Amount::ZERO);
         if self.money_back(price) >= price {
-            return credits;
+            return most;
         }
         let given: Amount = self.granted().map(|request| request.credits).sum();
         let rest = Amount::from_micros(share(credits.micros(), self.elsewhere(price), price));
-        (given + rest).min(credits)
+        (given + rest).min(most)
     }
 
     /// Plans the next step, if one is needed; whether anything changed.

@@ -42,10 +42,12 @@ impl Payments {
                     self.hear_dispute(&dispute_id, &capture_id, state).await?;
                 }
             }
-            EventKind::Subscription { id } => tracing::info!(id, "a subscription changed; there are none here"),
-            EventKind::Sale { id, subscription_id } => {
-                tracing::info!(id, subscription_id, "a subscription was paid; there are none here");
+            EventKind::Subscription { id } => {
+                if let Some(known) = self.locate_subscription(&id).await? {
+                    self.look_at_subscription(known.id).await?;
+                }
             }
+            EventKind::Sale { id, subscription_id } => self.hear_sale(&id, &subscription_id).await?,
             EventKind::Unknown(kind) => tracing::info!(kind, "the payment provider told something of no concern"),
         }
         self.store.heard(&event.id, self.database.now()).await?;
@@ -93,7 +95,7 @@ impl Payments {
         }
         let capture = match self.provider()?.find_capture(capture_id).await {
             Ok(capture) => capture,
-            Err(ProviderError::Gone) => return Ok(None),
+            Err(ProviderError::Gone) => return self.locate_sale(capture_id).await,
             Err(error) => return Err(refused(&error, "whose money it is")),
         };
         self.locate_capture(&capture).await

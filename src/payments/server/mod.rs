@@ -15,6 +15,7 @@ mod settle;
 pub mod shop;
 pub mod store;
 pub mod storefront;
+pub mod subscriptions;
 pub mod webhook;
 
 use std::ops::Deref;
@@ -23,13 +24,15 @@ use std::sync::atomic::AtomicBool;
 
 pub use self::books::{Books, RefundFact, RequestState};
 use self::papers::Papers;
-pub use self::payment::Payment;
+pub use self::payment::{PaidMonth, Payment};
 use self::provider::PaymentProvider;
 pub use self::reconcile::RECONCILE_EVERY;
 pub use self::refunds::{RefundPreview, Refunded};
 pub use self::service::{Bought, Progress};
 use self::shop::Shop;
 use self::store::PaymentStore;
+use self::subscriptions::store::SubscriptionStore;
+use crate::account::server::plans::PlanStore;
 use crate::credits::server::store::CreditStore;
 use crate::generation::Metrics;
 use crate::platform::db::Database;
@@ -46,6 +49,9 @@ pub struct PaymentsParts {
     /// Whose clock is everybody's.
     pub database: Database,
     pub store: Arc<dyn PaymentStore>,
+    pub subscriptions: Arc<dyn SubscriptionStore>,
+    /// Told what users have paid for.
+    pub plans: Arc<dyn PlanStore>,
     /// `None`: nothing can be bought here.
     pub provider: Option<Arc<dyn PaymentProvider>>,
     pub credits: Arc<dyn CreditStore>,

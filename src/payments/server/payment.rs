@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::books::Books;
 use super::papers;
 use super::provider::{Capture, CaptureStatus};
+use super::subscriptions::Terms;
 use crate::payments::{PaymentState, PaymentView};
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::{StoreResult, rfc3339};
-use crate::platform::ids::{LotId, OwnerId, PaymentId, UserId};
+use crate::platform::ids::{LotId, OwnerId, PaymentId, SubscriptionId, UserId};
 use crate::platform::money::Money;
 
 const MINUTE: i64 = 60 * 1000;
@@ -45,6 +46,9 @@ pub struct Payment {
     pub refunded: Money,
     pub state: PaymentState,
     pub books: Books,
+    /// Of what was paid for a subscription: the month that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month: Option<PaidMonth>,
     /// When its credits came, in milliseconds since 1970.
     pub credited_at: Option<i64>,
     /// When to look at it again; `None`: it is done, or dead.
@@ -56,6 +60,18 @@ pub struct Payment {
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,
+}
+
+/// A month of a subscription. Its credits end with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaidMonth {
+    pub subscription: SubscriptionId,
+    /// In milliseconds since 1970.
+    pub from: i64,
+    pub until: i64,
+    /// Requests a minute.
+    pub per_minute: u32,
 }
 
 impl Payment {
@@ -78,6 +94,36 @@ impl Payment {
             refunded: Money::none_of(pack.price.currency),
             state: PaymentState::Created,
             books: Books::default(),
+            month: None,
+            credited_at: None,
+            look_at: Some(now + SOON),
+            papers: 0,
+            version: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// What was paid for a subscription, by the provider's id.
+    #[must_use]
+    pub fn of_sale(user: UserId, terms: &Terms, month: PaidMonth, sale: &str, now: i64) -> Self {
+        let id = PaymentId::now_v7();
+        Self {
+            id,
+            user,
+            owner: user.into(),
+            pack: terms.plan.clone(),
+            name: terms.name.clone(),
+            credits: terms.credits,
+            price: terms.price,
+            order_id: None,
+            approve_url: None,
+            capture_id: Some(sale.to_owned()),
+            lot: Some(LotId::from(uuid::Uuid::from(id))),
+            refunded: Money::none_of(terms.price.currency),
+            state: PaymentState::Captured,
+            books: Books { paid: true, ..Books::default() },
+            month: Some(month),
             credited_at: None,
             look_at: Some(now + SOON),
             papers: 0,
@@ -165,7 +211,10 @@ impl Payment {
     #[must_use]
     pub fn refundable_until(&self, days: u32, now: i64) -> Option<i64> {
         let until = self.credited_at?.checked_add(i64::from(days) * 24 * HOUR)?;
-        let is_open = self.state == PaymentState::Credited && self.refunded.minor < self.price.minor;
+        // A month of a plan is used as it goes by: only whoever runs this gives it back.
+        let is_open = self.state == PaymentState::Credited
+            && self.refunded.minor < self.price.minor
+            && (self.month.is_none() || days == u32::MAX);
         (is_open && now < until && !self.books.is_disputed()).then_some(until)
     }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use axum::http::HeaderMap;
 
+use super::subscriptions::SubscriptionProvider;
 use crate::i18n::Language;
 use crate::platform::ids::PaymentId;
 use crate::platform::money::{Currency, Money};
@@ -36,6 +37,11 @@ pub trait PaymentProvider: Send + Sync {
     /// Idempotent by `refund.key`: the same again tells how far it is. Only what will never come about is
     /// [`ProviderError::Refused`]: one that is under way already is [`ProviderError::Unavailable`].
     async fn refund(&self, refund: &NewRefund) -> Result<RefundState, ProviderError>;
+
+    /// Where it also takes money every month: how.
+    fn subscriptions(&self) -> Option<&dyn SubscriptionProvider> {
+        None
+    }
 
     /// What a report says, if it is the provider's.
     async fn hear(&self, headers: &HeaderMap, body: &[u8]) -> Result<Event, Unheard> {
@@ -217,9 +223,11 @@ pub enum EventKind {
         capture_ids: Vec<String>,
         state: DisputeState,
     },
+    /// Something about a subscription: how it stands is asked.
     Subscription {
         id: String,
     },
+    /// Money that came for one.
     Sale {
         id: String,
         subscription_id: String,

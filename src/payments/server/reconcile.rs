@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use super::Payments;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
-use crate::platform::ids::PaymentId;
+use crate::platform::ids::{PaymentId, SubscriptionId};
 
 /// How often.
 pub const RECONCILE_EVERY: Duration = Duration::from_mins(5);
@@ -53,10 +53,43 @@ impl Payments {
                 }
             }
         }
+        all_well &= self.reconcile_subscriptions(now).await?;
         if all_well {
             self.caught_up.store(true, Ordering::SeqCst);
         }
         Ok(())
+    }
+
+    /// Asks after the subscriptions whose time it is. Whether all of them could be.
+    async fn reconcile_subscriptions(&self, now: i64) -> AppResult<bool> {
+        if self.recurring().is_err() {
+            return Ok(true);
+        }
+        let (mut after, mut all_well) = (SubscriptionId::min(), true);
+        loop {
+            let due = self.subscriptions.due(now, after, AT_A_TIME).await?;
+            let Some(last) = due.last() else { return Ok(all_well) };
+            after = *last;
+            let looks = due.into_iter().map(|id| {
+                let payments = self.clone();
+                async move {
+                    let looked = payments.look_at_subscription(id).await;
+                    if let Err(error) = &looked {
+                        tracing::warn!(subscription = %id, %error, "a subscription will be looked at again");
+                    }
+                    looked.is_ok()
+                }
+            });
+            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+            let mut failed_in_a_row = 0;
+            while let Some(is_well) = looks.next().await {
+                all_well &= is_well;
+                failed_in_a_row = if is_well { 0 } else { failed_in_a_row + 1 };
+                if failed_in_a_row >= GIVE_UP {
+                    return Err(AppError::Unavailable);
+                }
+            }
+        }
     }
 
     /// Whether it could be looked at.

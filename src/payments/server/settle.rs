@@ -183,6 +183,9 @@ impl Payments {
         let (mut asked, mut pause) = (None, PAUSE);
         for _ in 0..TRIES {
             let mut payment = self.store.find(id).await?.ok_or(AppError::NotFound)?;
+            if payment.books.step.is_none() {
+                self.count_lapsed(&mut payment).await?;
+            }
             if let Some(step) = payment.books.step.clone() {
                 let moved = self.book(&payment, &step).await?;
                 payment.booked(moved, self.database.now(), self.step(&payment));
@@ -199,7 +202,10 @@ impl Payments {
                         self.papers.issue_for(&payment).await?;
                         payment.papers = papers::needed(&payment);
                     }
-                    None => return Ok(payment),
+                    None => {
+                        self.count_month(&payment).await?;
+                        return Ok(payment);
+                    }
                 }
             }
             if self.save(&mut payment).await? != Saved::Yes {
@@ -210,6 +216,21 @@ impl Payments {
         Err(AppError::Unavailable)
     }
 
+    /// Notes what has ended of a month that is over and whose money went back: nobody used it.
+    async fn count_lapsed(&self, payment: &mut Payment) -> AppResult<()> {
+        let (Some(month), Some(lot)) = (&payment.month, payment.lot) else { return Ok(()) };
+        if !payment.books.credited
+            || self.database.now() < month.until
+            || payment.books.money_back(payment.price.minor) == 0
+        {
+            return Ok(());
+        }
+        // Whoever looks at an account ends what has expired.
+        self.credits.account(payment.owner, &current_request_id()).await?;
+        payment.books.lapsed = self.credits.expired_of(payment.owner, lot).await?;
+        Ok(())
+    }
+
     /// What its money goes back in multiples of.
     pub(super) fn step(&self, payment: &Payment) -> i64 {
         self.provider.as_ref().map_or(1, |provider| provider.step(payment.price.currency))
@@ -218,6 +239,7 @@ impl Payments {
     /// Does a step in the ledger, once, whoever does it how often; how much it moved.
     async fn book(&self, payment: &Payment, step: &Step) -> AppResult<Amount> {
         let (kind, amount, reason) = match step.what {
+            StepKind::Credit if payment.month.is_some() => (PostingKind::Grant, payment.credits, None),
             StepKind::Credit => (PostingKind::Purchase, payment.credits, None),
             StepKind::Take(amount) => (PostingKind::Refund, -amount, Some(RefundReason::Refunded)),
             StepKind::Freeze(most) => (PostingKind::Refund, -most, Some(RefundReason::Disputed)),
@@ -238,13 +260,17 @@ impl Payments {
             amount,
             key: key.clone(),
             request_id: current_request_id(),
-            reason: reason.map(|reason| reason.as_str().to_owned()),
+            // Of a month: what the plan is called.
+            reason: match reason {
+                Some(reason) => Some(reason.as_str().to_owned()),
+                None => payment.month.as_ref().map(|_| payment.name.clone()),
+            },
             terms: LotTerms {
-                origin: Some(Origin::Bought),
+                origin: Some(if payment.month.is_some() { Origin::Plan } else { Origin::Bought }),
+                expires_at: payment.month.as_ref().map(|month| month.until),
                 paid: (!amount.is_negative()).then(|| paid(payment.price)),
                 lot: payment.lot,
                 unspent_only: matches!(step.what, StepKind::Freeze(_) | StepKind::Withdraw { .. }),
-                ..LotTerms::default()
             },
         };
         match self.credits.post(posting).await? {

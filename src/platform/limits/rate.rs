@@ -32,6 +32,8 @@ pub enum Limit {
     Redeem,
     /// Everything of one user that costs credits.
     Spend,
+    /// The same of one who has a plan, at most so often a minute.
+    Plan(u32),
     /// Large bodies of one user, whatever becomes of them.
     Upload,
     /// Work of one user that was stopped before there was anything to pay for.
@@ -79,6 +81,8 @@ impl Rates {
             // Whoever reads goes from page to page.
             Limit::Share => (self.per_minute.saturating_mul(3), MINUTE),
             Limit::ApiKey(own) | Limit::Read(own) => (own, MINUTE),
+            // Who pays never has less than everybody.
+            Limit::Plan(own) => (own.max(self.per_minute), MINUTE),
             Limit::RegisterForm | Limit::LoginAddress | Limit::Spend | Limit::Upload => (self.per_minute, MINUTE),
         };
         Rate { count: count.max(1), period }
@@ -97,7 +101,8 @@ impl Limit {
             Self::LoginDevice => "login-device",
             Self::Share => "share",
             Self::Redeem => "redeem",
-            Self::Spend => "spend",
+            // What was done before a plan began, or ended, still counts.
+            Self::Spend | Self::Plan(_) => "spend",
             Self::Upload => "upload",
             Self::FreeStop => "free-stop",
             Self::ApiKey(_) => "api-key",

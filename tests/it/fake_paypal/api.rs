@@ -31,11 +31,11 @@ fn issue(status: u16, name: &str, issue: &str) -> (u16, Value) {
     (status, body)
 }
 
-fn business(name: &str) -> (u16, Value) {
+pub fn business(name: &str) -> (u16, Value) {
     issue(422, "UNPROCESSABLE_ENTITY", name)
 }
 
-fn refusal(status: u16) -> (u16, Value) {
+pub fn refusal(status: u16) -> (u16, Value) {
     match status {
         400 => issue(400, "INVALID_REQUEST", "INVALID_PARAMETER_SYNTAX"),
         401 => (

@@ -1,10 +1,11 @@
-//! A server that speaks PayPal's orders, refunds and webhooks, with the page where a buyer approves. What goes wrong is said
+//! A server that speaks PayPal's orders, refunds, subscriptions and webhooks, with the pages where a buyer approves. What goes wrong is said
 //! before it does: `fake.next(Door::Capture, Fault::Lost)`; each fault is for one call.
 //!
 //! It is as strict as the real one may be: what it answered to a `PayPal-Request-Id` it answers again, refusals too.
 
 mod api;
 mod approval;
+mod subscriptions;
 mod webhooks;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -38,6 +39,17 @@ pub enum Door {
     Payment,
     Refund,
     Verify,
+    /// Making a product or a plan.
+    Plan,
+    Subscribe,
+    /// A look at a subscription.
+    Subscription,
+    /// What was paid for one.
+    Sales,
+    /// A look at one payment.
+    Sale,
+    Cancel,
+    Revise,
 }
 
 /// What goes wrong with one call.
@@ -105,6 +117,7 @@ struct World {
     answered: BTreeMap<String, Result<String, (u16, Value)>>,
     faults: BTreeMap<Door, VecDeque<Fault>>,
     tokens: Vec<String>,
+    recurring: subscriptions::Recurring,
 }
 
 impl Seen {
@@ -143,6 +156,16 @@ impl FakePayPal {
             .route("/v2/payments/captures/{id}", get(api::show_capture))
             .route("/v2/payments/captures/{id}/refund", post(api::refund))
             .route("/v1/notifications/verify-webhook-signature", post(webhooks::verify))
+            .route("/v1/catalogs/products", post(subscriptions::make_product))
+            .route("/v1/billing/plans", post(subscriptions::make_plan))
+            .route("/v1/billing/subscriptions", post(subscriptions::subscribe))
+            .route("/v1/billing/subscriptions/{id}", get(subscriptions::show))
+            .route("/v1/billing/subscriptions/{id}/transactions", get(subscriptions::list_sales))
+            .route("/v1/billing/subscriptions/{id}/cancel", post(subscriptions::cancel))
+            .route("/v1/billing/subscriptions/{id}/revise", post(subscriptions::revise))
+            .route("/v1/payments/sale/{id}", get(subscriptions::show_sale))
+            .route("/webapps/billing/subscriptions", get(subscriptions::approval))
+            .route("/webapps/billing/{answer}", post(subscriptions::answer))
             .route("/checkoutnow", get(approval::show))
             .route("/checkoutnow/{answer}", post(approval::answer))
             .with_state(seen.clone());

@@ -78,7 +78,7 @@ impl Account {
             return Err(AppError::InvalidCredentials);
         }
         let preferences = self.store.find_preferences(user.id).await?;
-        Ok(NewSession { token, profile: user.profile(), device: new_device(user), preferences })
+        Ok(NewSession { token, profile: self.profile_of(user).await?, device: new_device(user), preferences })
     }
 
     /// Ends a session. One that is not there has ended already.

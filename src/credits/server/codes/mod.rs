@@ -17,6 +17,7 @@ pub use self::mongo::MongoCodeStore;
 pub use self::sqlite::SqliteCodeStore;
 use super::Credits;
 use super::store::{LotTerms, NewPosting, PostingKind, PostingOutcome};
+use crate::account::server::plans::{Period, in_order};
 use crate::credits::Origin;
 use crate::i18n::{Text, count_written, fill, t};
 use crate::platform::amount::Amount;
@@ -36,6 +37,8 @@ const GROUP: usize = 4;
 const MOST_CHARS: usize = 64;
 /// Least characters of one that somebody thought of.
 const LEAST_CHARS: usize = 4;
+/// In milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Uses that are finished at a time.
 const UNFINISHED: usize = 500;
 
@@ -55,8 +58,20 @@ pub struct NewCode {
     pub expires_at: Option<i64>,
     /// How long its credits last from when it is redeemed, in milliseconds.
     pub credits_last: Option<i64>,
+    /// Days of a plan that come with them: then they end with those.
+    pub plan: Option<PlanDays>,
     /// In milliseconds since 1970.
     pub created_at: i64,
+}
+
+/// Days of a plan, as it was when the code was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanDays {
+    pub name: String,
+    /// Requests a minute.
+    pub per_minute: u32,
+    pub days: u32,
 }
 
 /// A code to redeem.
@@ -80,6 +95,9 @@ pub struct Redeemed {
     /// When these credits expire: RFC 3339, UTC; absent: they do not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credits_expire_at: Option<String>,
+    /// The plan of which it gives days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     /// Until when the code may be used: RFC 3339, UTC; absent: without end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_expires_at: Option<String>,
@@ -94,8 +112,9 @@ pub struct Redemption {
     pub credits: Amount,
     /// Until when the code may be used.
     pub code_expires_at: Option<i64>,
-    /// When its credits expire.
+    /// When its credits expire; those of a plan end with its days.
     pub credits_expire_at: Option<i64>,
+    pub plan: Option<PlanDays>,
     pub at: i64,
 }
 
@@ -108,6 +127,7 @@ impl Redemption {
             credits: code.credits,
             code_expires_at: code.expires_at,
             credits_expire_at: code.credits_last.map(|last| at.saturating_add(last)),
+            plan: code.plan.clone(),
             at,
         }
     }
@@ -198,14 +218,15 @@ impl Credits {
             RedeemOutcome::UsedUp => return Err(wrong(Text::CodeUsedUp)),
             RedeemOutcome::Repeated => return Err(AppError::Conflict(t(Text::CodeRepeated).to_owned())),
         };
-        self.post_redemption(&redemption, current_request_id()).await?;
+        let credits_expire_at = self.post_redemption(&redemption, current_request_id()).await?;
         let available = self.store.balance(user.into(), &current_request_id()).await?.available;
         let time = |at: Option<i64>| at.map(rfc3339).transpose();
         Ok(Redeemed {
             credits: redemption.credits,
             available,
             campaign: redemption.campaign,
-            credits_expire_at: time(redemption.credits_expire_at)?,
+            credits_expire_at: time(credits_expire_at)?,
+            plan: redemption.plan.map(|plan| plan.name),
             code_expires_at: time(redemption.code_expires_at)?,
         })
     }
@@ -218,13 +239,17 @@ impl Credits {
         let mut done = Ok(());
         for redemption in self.codes.unfinished_uses(before, UNFINISHED).await? {
             // One that fails keeps no other from its turn.
-            done = done.and(self.post_redemption(&redemption, format!("redemption-{}", redemption.id)).await);
+            done = done.and(self.post_redemption(&redemption, format!("redemption-{}", redemption.id)).await.map(drop));
         }
         done
     }
 
-    /// Once, however often this is asked.
-    async fn post_redemption(&self, redemption: &Redemption, request_id: String) -> AppResult<()> {
+    /// Once, however often this is asked. When the credits expire.
+    async fn post_redemption(&self, redemption: &Redemption, request_id: String) -> AppResult<Option<i64>> {
+        let (origin, expires_at) = match &redemption.plan {
+            None => (Origin::Promo, redemption.credits_expire_at),
+            Some(plan) => (Origin::Plan, Some(self.add_days(redemption, plan).await?)),
+        };
         let posting = NewPosting {
             owner: redemption.user.into(),
             kind: PostingKind::Grant,
@@ -232,17 +257,32 @@ impl Credits {
             key: format!("code:{}", redemption.id),
             request_id,
             reason: Some(redemption.campaign.clone()),
-            terms: LotTerms {
-                origin: Some(Origin::Promo),
-                expires_at: redemption.credits_expire_at,
-                ..LotTerms::default()
-            },
+            terms: LotTerms { origin: Some(origin), expires_at, ..LotTerms::default() },
         };
         match self.store.post(posting).await? {
-            PostingOutcome::Posted(_) | PostingOutcome::Repeated(_) => Ok(self.codes.finish_use(redemption.id).await?),
+            PostingOutcome::Posted(_) | PostingOutcome::Repeated(_) => {
+                self.codes.finish_use(redemption.id).await?;
+                Ok(expires_at)
+            }
             // Nothing is taken by it.
             PostingOutcome::Insufficient { .. } => Err(AppError::Internal),
         }
+    }
+
+    /// Gives the days of a plan, after those that were given before. When they end.
+    async fn add_days(&self, redemption: &Redemption, plan: &PlanDays) -> AppResult<i64> {
+        let id = format!("code:{}", redemption.id);
+        let period = Period {
+            id: id.clone(),
+            name: plan.name.clone(),
+            per_minute: plan.per_minute,
+            from: redemption.at,
+            until: redemption.at.saturating_add(i64::from(plan.days).saturating_mul(DAY)),
+            is_prepaid: true,
+        };
+        self.plans.set_period(redemption.user, period).await?;
+        let periods = in_order(self.plans.periods(redemption.user).await?);
+        periods.iter().find(|period| period.id == id).map(|period| period.until).ok_or(AppError::Internal)
     }
 }
 
@@ -252,6 +292,10 @@ pub fn told(redeemed: &Redeemed) -> String {
     let day = |at: &str| at.split('T').next().unwrap_or_default().to_owned();
     let credits = count_written(Text::CreditsCount, &redeemed.credits.as_entry());
     let mut told = match &redeemed.credits_expire_at {
+        Some(at) if redeemed.plan.is_some() => {
+            let plan = redeemed.plan.as_deref().unwrap_or_default();
+            fill(Text::PlanRedeemedUntil, &[("plan", plan), ("credits", &credits), ("day", &day(at))])
+        }
         Some(at) => fill(Text::CodeRedeemedUntil, &[("credits", &credits), ("day", &day(at))]),
         None => fill(Text::CodeRedeemed, &[("credits", &credits)]),
     };

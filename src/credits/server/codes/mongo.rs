@@ -7,7 +7,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{Campaign, CodeStore, NewCode, RedeemOutcome, Redemption};
+use super::{Campaign, CodeStore, NewCode, PlanDays, RedeemOutcome, Redemption};
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
@@ -26,6 +26,8 @@ struct StoredCode {
     per_user: u32,
     expires_at: Option<i64>,
     credits_last: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<PlanDays>,
     created_at: i64,
     ended: bool,
 }
@@ -45,6 +47,8 @@ struct StoredUse {
     credits: Amount,
     code_expires_at: Option<i64>,
     credits_expire_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<PlanDays>,
     at: i64,
     posted: bool,
 }
@@ -58,6 +62,7 @@ impl StoredUse {
             credits: self.credits,
             code_expires_at: self.code_expires_at,
             credits_expire_at: self.credits_expire_at,
+            plan: self.plan,
             at: self.at,
         }
     }
@@ -89,6 +94,7 @@ impl MongoCodeStore {
             per_user: found.per_user,
             expires_at: found.expires_at,
             credits_last: found.credits_last,
+            plan: found.plan,
             created_at: found.created_at,
         }))
     }
@@ -116,7 +122,8 @@ impl CodeStore for MongoCodeStore {
     async fn add_codes(&self, codes: Vec<NewCode>) -> StoreResult<usize> {
         let mut added = 0;
         for code in codes {
-            let NewCode { hash, campaign, credits, most_uses, per_user, expires_at, credits_last, created_at } = code;
+            let NewCode { hash, campaign, credits, most_uses, per_user, expires_at, credits_last, plan, created_at } =
+                code;
             let hash = stored(hash);
             let ended = false;
             let code = StoredCode {
@@ -127,6 +134,7 @@ impl CodeStore for MongoCodeStore {
                 per_user,
                 expires_at,
                 credits_last,
+                plan,
                 created_at,
                 ended,
             };
@@ -156,7 +164,7 @@ impl CodeStore for MongoCodeStore {
                 return Ok(RedeemOutcome::UsedUp);
             }
             let redemption = Redemption::of(&found, user, at);
-            let Redemption { id, campaign, credits, code_expires_at, credits_expire_at, .. } = redemption.clone();
+            let Redemption { id, campaign, credits, code_expires_at, credits_expire_at, plan, .. } = redemption.clone();
             let one = StoredUse {
                 id: to_bson(id),
                 code: hash.clone(),
@@ -167,6 +175,7 @@ impl CodeStore for MongoCodeStore {
                 credits,
                 code_expires_at,
                 credits_expire_at,
+                plan,
                 at,
                 posted: false,
             };

@@ -1,16 +1,17 @@
 //! Codes in SQLite.
 
 use async_trait::async_trait;
+use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Campaign, CodeStore, NewCode, RedeemOutcome, Redemption};
-use crate::platform::db::StoreResult;
+use super::{Campaign, CodeStore, NewCode, PlanDays, RedeemOutcome, Redemption};
 use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{RedemptionId, UserId};
 use crate::platform::secret::SecretHash;
 
-const CODE: &str = "hash, campaign, credits, most_uses, per_user, expires_at, credits_last, created_at";
-const USE: &str = "id, user_id, campaign, credits, code_expires_at, credits_expire_at, at";
+const CODE: &str = "hash, campaign, credits, most_uses, per_user, expires_at, credits_last, created_at, plan";
+const USE: &str = "id, user_id, campaign, credits, code_expires_at, credits_expire_at, at, plan";
 
 /// [`CodeStore`] over the embedded database.
 pub struct SqliteCodeStore {
@@ -24,6 +25,20 @@ impl SqliteCodeStore {
     }
 }
 
+fn read_plan(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<PlanDays>> {
+    let plan: Option<String> = row.get(at)?;
+    let read = |text: String| {
+        serde_json::from_str(&text)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error)))
+    };
+    plan.map(read).transpose()
+}
+
+fn written(plan: Option<&PlanDays>) -> StoreResult<Option<String>> {
+    let write = |plan| serde_json::to_string(plan).map_err(|error| StoreError::Corrupt(error.to_string()));
+    plan.map(write).transpose()
+}
+
 fn read_code(row: &Row<'_>) -> rusqlite::Result<NewCode> {
     Ok(NewCode {
         hash: row.get(0)?,
@@ -34,6 +49,7 @@ fn read_code(row: &Row<'_>) -> rusqlite::Result<NewCode> {
         expires_at: row.get(5)?,
         credits_last: row.get(6)?,
         created_at: row.get(7)?,
+        plan: read_plan(row, 8)?,
     })
 }
 
@@ -46,6 +62,7 @@ fn read_use(row: &Row<'_>) -> rusqlite::Result<Redemption> {
         code_expires_at: row.get(4)?,
         credits_expire_at: row.get(5)?,
         at: row.get(6)?,
+        plan: read_plan(row, 7)?,
     })
 }
 
@@ -55,7 +72,7 @@ impl CodeStore for SqliteCodeStore {
         self.db
             .write(Durability::Durable, move |connection| {
                 let mut insert = connection.prepare_cached(&format!(
-                    "INSERT INTO codes ({CODE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (hash) DO NOTHING"
+                    "INSERT INTO codes ({CODE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (hash) DO NOTHING"
                 ))?;
                 let mut added = 0;
                 for code in codes {
@@ -68,6 +85,7 @@ impl CodeStore for SqliteCodeStore {
                         code.expires_at,
                         code.credits_last,
                         code.created_at,
+                        written(code.plan.as_ref())?,
                     ])?;
                 }
                 Ok(added)
@@ -100,7 +118,7 @@ impl CodeStore for SqliteCodeStore {
                 let redemption = Redemption::of(&found, user, at);
                 connection
                     .prepare_cached(&format!(
-                        "INSERT INTO code_uses ({USE}, code, nth, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+                        "INSERT INTO code_uses ({USE}, code, nth, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
                     ))?
                     .execute(params![
                         redemption.id,
@@ -110,6 +128,7 @@ impl CodeStore for SqliteCodeStore {
                         redemption.code_expires_at,
                         redemption.credits_expire_at,
                         redemption.at,
+                        written(redemption.plan.as_ref())?,
                         code,
                         own,
                         place,

@@ -316,7 +316,7 @@ impl NewPosting {
 
     /// The id of its entry: that of the lot that comes with it.
     fn entry_id(&self) -> EntryId {
-        let lot = self.terms.lot.filter(|_| self.kind == PostingKind::Purchase);
+        let lot = self.terms.lot.filter(|_| matches!(self.kind, PostingKind::Purchase | PostingKind::Grant));
         lot.map_or_else(EntryId::now_v7, |lot| Uuid::from(lot).into())
     }
 
@@ -470,6 +470,9 @@ pub trait CreditStore: Send + Sync {
 
     /// The entry of a posting with this key; `None`: there is none (yet).
     async fn find_posting(&self, owner: OwnerId, kind: PostingKind, key: &str) -> StoreResult<Option<LedgerEntry>>;
+
+    /// How much of a lot has expired: nobody used it.
+    async fn expired_of(&self, owner: OwnerId, lot: LotId) -> StoreResult<Amount>;
 
     /// Ends the lots that expired by `now`, of at most so many accounts, and forgets counts that nobody asks for any more.
     /// Returns of how many accounts. Whatever reads or moves an account does so for that one.

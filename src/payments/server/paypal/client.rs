@@ -40,19 +40,24 @@ pub(super) struct Call<'a> {
     asked: Asked,
     method: Method,
     steps: &'a [&'a str],
+    query: Vec<(&'static str, String)>,
     key: Option<String>,
     body: Option<Vec<u8>>,
 }
 
 impl<'a> Call<'a> {
     pub(super) const fn get(asked: Asked, steps: &'a [&'a str]) -> Self {
-        Self { asked, method: Method::GET, steps, key: None, body: None }
+        Self { asked, method: Method::GET, steps, query: Vec::new(), key: None, body: None }
     }
 
     pub(super) fn post(asked: Asked, steps: &'a [&'a str], body: &impl Serialize) -> Result<Self, ProviderError> {
         let body =
             serde_json::to_vec(body).map_err(|error| ProviderError::Refused(format!("our own body: {error}")))?;
-        Ok(Self { asked, method: Method::POST, steps, key: None, body: Some(body) })
+        Ok(Self { asked, method: Method::POST, steps, query: Vec::new(), key: None, body: Some(body) })
+    }
+
+    pub(super) fn with_query(self, query: Vec<(&'static str, String)>) -> Self {
+        Self { query, ..self }
     }
 
     /// With a `PayPal-Request-Id`: the same for the same request, whoever repeats it.
@@ -119,6 +124,11 @@ impl Client {
         })
     }
 
+    /// Sends a request whose answer says no more than that it was done.
+    pub(super) async fn tell(&self, call: &Call<'_>) -> Result<(), ProviderError> {
+        self.send(call).await.map(drop)
+    }
+
     async fn send(&self, call: &Call<'_>) -> Result<Bytes, ProviderError> {
         self.retries.earn();
         let mut answer = self.attempt(call).await;
@@ -143,9 +153,13 @@ impl Client {
     }
 
     fn request(&self, call: &Call<'_>, token: &SecretString) -> RequestBuilder {
+        let mut address = self.address(call.steps);
+        if !call.query.is_empty() {
+            address.query_pairs_mut().extend_pairs(&call.query);
+        }
         let mut request = self
             .http
-            .request(call.method.clone(), self.address(call.steps))
+            .request(call.method.clone(), address)
             .bearer_auth(token.expose_secret())
             .header(CONTENT_TYPE, "application/json");
         if let Some(key) = &call.key {

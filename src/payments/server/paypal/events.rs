@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::super::provider::{DisputeState, Event, EventKind};
 use super::orders::{CaptureAnswer, RefundAnswer};
+use super::value::OldValue;
 
 #[derive(Deserialize)]
 struct EventBody<'a> {
@@ -29,6 +30,16 @@ struct Sale {
     id: String,
     /// The subscription; a sale without one is none of ours.
     billing_agreement_id: Option<String>,
+}
+
+/// Money of a sale that went back.
+#[derive(Deserialize)]
+struct SaleRefund {
+    id: String,
+    sale_id: Option<String>,
+    #[serde(default)]
+    state: String,
+    amount: OldValue,
 }
 
 #[derive(Deserialize)]
@@ -96,12 +107,33 @@ fn read_kind(event: &EventBody) -> Result<EventKind, String> {
                 None => EventKind::Unknown(event.event_type.clone()),
             }
         }
+        "PAYMENT.SALE.REFUNDED" | "PAYMENT.SALE.REVERSED" => sale_went_back(event)?,
         kind if kind.starts_with("BILLING.SUBSCRIPTION.") => {
             EventKind::Subscription { id: resource::<WithId>(event)?.id }
         }
         kind => EventKind::Unknown(kind.to_owned()),
     };
     Ok(kind)
+}
+
+fn sale_went_back(event: &EventBody) -> Result<EventKind, String> {
+    let refund: SaleRefund = resource(event)?;
+    // One that is not done yet, or failed, is no fact.
+    if matches!(&*refund.state, "pending" | "failed" | "cancelled") {
+        return Ok(EventKind::Unknown(event.event_type.clone()));
+    }
+    let reversed = event.event_type.ends_with("REVERSED");
+    // A reversal may be told as the sale itself.
+    let (sale, id) = match refund.sale_id {
+        Some(sale) => (sale, refund.id),
+        None => (refund.id.clone(), format!("reversal-{}", refund.id)),
+    };
+    Ok(EventKind::Refund {
+        refund_id: id,
+        capture_id: Some(sale),
+        amount: refund.amount.read().ok_or("no amount")?,
+        reversed,
+    })
 }
 
 fn resource<T: DeserializeOwned>(event: &EventBody) -> Result<T, String> {
@@ -188,6 +220,16 @@ mod tests {
             json!({ "id": "8AC", "amount": { "total": "10.00", "currency": "USD" }, "billing_agreement_id": "I-1" });
         let sold = EventKind::Sale { id: "8AC".into(), subscription_id: "I-1".into() };
         assert_eq!(read("PAYMENT.SALE.COMPLETED", "sale", &sale), sold);
+        let back = |id: &str, sale: &str, minor: i64, reversed| EventKind::Refund {
+            refund_id: id.into(),
+            capture_id: Some(sale.into()),
+            amount: Money::new(minor, Currency::USD),
+            reversed,
+        };
+        let refund = json!({ "id": "5RE", "sale_id": "8AC", "state": "completed", "amount": { "total": "-2.50", "currency": "USD" } });
+        assert_eq!(read("PAYMENT.SALE.REFUNDED", "refund", &refund), back("5RE", "8AC", 250, false));
+        let reversal = json!({ "id": "8AC", "state": "completed", "amount": { "total": "-10.00", "currency": "USD" } });
+        assert_eq!(read("PAYMENT.SALE.REVERSED", "sale", &reversal), back("reversal-8AC", "8AC", 1000, true));
         let subscription = EventKind::Subscription { id: "I-1".into() };
         assert_eq!(read("BILLING.SUBSCRIPTION.CANCELLED", "subscription", &json!({ "id": "I-1" })), subscription);
     }

@@ -7,6 +7,7 @@ mod config;
 mod events;
 mod orders;
 mod refusal;
+mod subscriptions;
 mod token;
 mod value;
 mod verify;
@@ -31,6 +32,7 @@ use self::verify::{Postback, ReportHeaders};
 use super::provider::{
     Capture, CreatedOrder, Event, NewOrder, NewRefund, OrderState, PaymentProvider, ProviderError, RefundState, Unheard,
 };
+use super::subscriptions::SubscriptionProvider;
 use crate::generation::RetryBudget;
 use crate::platform::money::Currency;
 
@@ -42,6 +44,8 @@ const MOST_DECLINED: u64 = 10_000;
 /// Takes money by PayPal.
 pub struct PayPal {
     client: Client,
+    /// The app in whose name it speaks, and where.
+    account: String,
     merchant_id: Option<String>,
     webhook: Option<Webhook>,
     /// How often an order was declined. With the key of a capture that was, PayPal would only say so again.
@@ -97,6 +101,7 @@ impl PayPal {
                 .map(|webhook_id| Webhook::Postback { webhook_id, asks: RetryBudget::default() }),
         };
         Ok(Self {
+            account: format!("{} {}", config.base_url, config.client_id),
             merchant_id: config.merchant_id.clone(),
             client: Client::new(config)?,
             webhook,
@@ -207,6 +212,10 @@ impl PaymentProvider for PayPal {
         let steps = ["v2", "payments", "captures", &refund.capture_id, "refund"];
         let call = Call::post(Asked::Refund, &steps, &RefundBody::new(refund)?)?;
         self.client.ask::<RefundAnswer>(&call.with_key(format!("refund-{}", refund.key))?).await?.read()
+    }
+
+    fn subscriptions(&self) -> Option<&dyn SubscriptionProvider> {
+        Some(self)
     }
 
     async fn hear(&self, headers: &HeaderMap, body: &[u8]) -> Result<Event, Unheard> {

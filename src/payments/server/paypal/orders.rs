@@ -44,7 +44,7 @@ pub(super) fn is_id(text: &str) -> bool {
 }
 
 /// As much of a text as PayPal takes.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
 
@@ -140,7 +140,7 @@ impl OrderBody {
 }
 
 /// What PayPal calls a language: its tags have regions.
-const fn locale(language: Language) -> &'static str {
+pub(super) const fn locale(language: Language) -> &'static str {
     match language {
         Language::En => "en-US",
         Language::Zh => "zh-CN",

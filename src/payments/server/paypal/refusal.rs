@@ -16,6 +16,10 @@ pub(super) enum Asked {
     Look,
     Refund,
     Verify,
+    Plan,
+    Subscribe,
+    Cancel,
+    Revise,
 }
 
 /// Any of these may be missing; a refused token has others.

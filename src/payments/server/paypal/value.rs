@@ -11,6 +11,21 @@ pub(super) struct Value {
     value: String,
 }
 
+/// An amount as the older parts of PayPal have it. What went back may be negative there.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct OldValue {
+    total: String,
+    currency: String,
+}
+
+impl OldValue {
+    /// How much it is, either way.
+    pub(super) fn read(&self) -> Option<Money> {
+        let value = self.total.strip_prefix('-').unwrap_or(&self.total).to_owned();
+        Value { currency_code: self.currency.clone(), value }.read()
+    }
+}
+
 /// How many digits PayPal takes after the point.
 fn decimals(currency: Currency) -> u32 {
     match currency.code() {

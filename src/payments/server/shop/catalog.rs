@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::plan::Plan;
 use crate::platform::amount::Amount;
 use crate::platform::money::{Currency, Money};
 
@@ -16,6 +17,8 @@ const REFUND_DAYS: u32 = 14;
 pub struct Catalog {
     /// In the order in which they are shown.
     pub packs: Vec<Pack>,
+    /// What can be subscribed to, in the order in which it is shown.
+    pub plans: Vec<Plan>,
     pub seller: Seller,
     pub taxes: Taxes,
     /// People can give unspent credits back for so many days; 0: they cannot by themselves.
@@ -33,6 +36,7 @@ impl Default for Catalog {
         };
         Self {
             packs: vec![pack(100, 5_00), pack(500, 20_00), pack(2000, 60_00)],
+            plans: vec![Plan::usual()],
             seller: Seller::default(),
             taxes: Taxes::default(),
             refund_days: REFUND_DAYS,

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::catalog::{Catalog, Pack, Rate, Seller, Taxes, name_of};
+use super::plan::read_plans;
 use crate::platform::amount::Amount;
 use crate::platform::data_file::{Field, Reading, Section};
 use crate::platform::money::{Currency, Money};
@@ -15,7 +16,7 @@ use crate::platform::site::is_contact;
 /// More would be no choice any more.
 const MOST_PACKS: usize = 24;
 const ID_CHARS: usize = 40;
-const NAME_CHARS: usize = 60;
+pub(super) const NAME_CHARS: usize = 60;
 /// Of a line that is on papers.
 const LINE_CHARS: usize = 90;
 const ADDRESS_LINES: usize = 6;
@@ -23,7 +24,7 @@ const NOTE_CHARS: usize = 300;
 /// Ten years.
 const MOST_DAYS: u64 = 3650;
 /// Credits of a pack: a thousand of the largest fit into an account.
-const MOST_CREDITS: Amount = Amount::credits(1_000_000);
+pub(super) const MOST_CREDITS: Amount = Amount::credits(1_000_000);
 
 impl Catalog {
     /// Reads a file.
@@ -47,7 +48,7 @@ impl Catalog {
 
 fn read_all<'a>(reading: &mut Reading<'a>, document: &'a Spanned<DeTable<'a>>) -> Catalog {
     let file = Section { name: String::new(), table: document.get_ref(), at: 0..0 };
-    reading.only(&file, &["currency", "pack", "seller", "tax", "refund"]);
+    reading.only(&file, &["currency", "pack", "plan", "seller", "tax", "refund"]);
     let mut read = Catalog::default();
     let currency = read_currency(reading, &file);
     if file.has("pack") {
@@ -57,6 +58,13 @@ fn read_all<'a>(reading: &mut Reading<'a>, document: &'a Spanned<DeTable<'a>>) -
         if currency != Currency::USD {
             reading.problem(&file, "currency", "there are no packs: write [[pack]] with prices in it");
         }
+    }
+    if file.has("plan") {
+        let packs: Vec<_> = read.packs.iter().map(|pack| pack.id.clone()).collect();
+        read.plans = read_plans(reading, &file, currency, &packs);
+    } else if file.has("pack") {
+        // Whoever says what is sold sells nothing else.
+        read.plans = Vec::new();
     }
     if let Field::Is(section) = reading.section(&file, "seller") {
         read.seller = read_seller(reading, &section);
@@ -77,7 +85,7 @@ fn read_all<'a>(reading: &mut Reading<'a>, document: &'a Spanned<DeTable<'a>>) -
 }
 
 /// The currency of a section; `None` where it has none, or a wrong one.
-fn read_currency<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Option<Currency> {
+pub(super) fn read_currency<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Option<Currency> {
     let code = reading.text(section, "currency", "a currency of three letters, such as USD").value()?;
     let currency = Currency::parse(code);
     if currency.is_none() {
@@ -123,7 +131,7 @@ fn read_packs<'a>(reading: &mut Reading<'a>, file: &Section<'a>, currency: Optio
 }
 
 /// Something that a pack cannot be without.
-fn needed<'a, T>(
+pub(super) fn needed<'a, T>(
     reading: &mut Reading<'a>,
     section: &Section<'a>,
     key: &str,
@@ -136,7 +144,7 @@ fn needed<'a, T>(
     read(reading).value()
 }
 
-fn read_id<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Option<String> {
+pub(super) fn read_id<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Option<String> {
     let expected = "a name of small letters, digits and hyphens, at most 40 of them";
     let id = needed(reading, section, "id", "such as id = \"large\"", |reading| reading.text(section, "id", expected))?;
     let is_id = id.len() <= ID_CHARS && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -146,7 +154,7 @@ fn read_id<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Option<Strin
     is_id.then(|| id.to_owned())
 }
 
-fn read_price<'a>(reading: &mut Reading<'a>, section: &Section<'a>, currency: Currency) -> Option<Money> {
+pub(super) fn read_price<'a>(reading: &mut Reading<'a>, section: &Section<'a>, currency: Currency) -> Option<Money> {
     let expected = "an amount of money above 0";
     let price = needed(reading, section, "price", "such as price = \"20.00\"", |reading| {
         reading.decimal(section, "price", expected)
@@ -240,7 +248,7 @@ fn read_rate<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str) ->
 }
 
 /// A text of one line; empty where there is none, or a wrong one.
-fn line<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str, most: usize) -> String {
+pub(super) fn line<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str, most: usize) -> String {
     match reading.text(section, key, "a text") {
         Field::Is(text) if is_line(text, most) => text.to_owned(),
         Field::Is(_) => {

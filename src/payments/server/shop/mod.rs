@@ -4,11 +4,13 @@
 
 mod catalog;
 mod file;
+mod plan;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use self::catalog::{Catalog, Pack, Rate, Seller, Taxes};
+pub use self::plan::{PER_MINUTE, Plan};
 use crate::platform::config::Reader;
 use crate::platform::data_file::{DataFile, Reload, Stamp, Watched};
 
@@ -39,10 +41,14 @@ impl ShopConfig {
     #[must_use]
     pub fn summary(&self) -> String {
         let from = if self.stamp.is_some() { self.file.path.display().to_string() } else { "built in".to_owned() };
-        match self.catalog.packs.len() {
-            1 => format!("{from}, 1 pack"),
-            packs => format!("{from}, {packs} packs"),
-        }
+        let many = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        format!("{from}, {}, {}", many(self.catalog.packs.len(), "pack"), many(self.catalog.plans.len(), "plan"))
+    }
+
+    /// What was sold at the start.
+    #[must_use]
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     /// What is sold, as it is from now on.

@@ -192,3 +192,46 @@ fn a_changed_file_holds_at_once_and_a_wrong_one_changes_nothing() {
     assert_eq!(credits(), Amount::credits(20));
     assert!(load(&DataFile::new(path.to_str(), DEFAULT_FILE)).unwrap_err()[0].ends_with("is not there"));
 }
+
+#[test]
+fn plans_are_read_with_all_that_is_wrong_with_them() {
+    let catalog = Catalog::default();
+    let plan = &catalog.plans[0];
+    let told = (&*plan.id, plan.credits, plan.price.to_string(), plan.per_minute);
+    assert_eq!(told, ("plus", Amount::credits(500), "15.00 USD".to_owned(), 60));
+    // Whoever says what is sold sells nothing else.
+    let packs = Catalog::parse("[[pack]]\nid = \"a\"\ncredits = 1\nprice = 1", "packs.toml").unwrap();
+    assert!(packs.plans.is_empty());
+    let read = Catalog::parse(
+        "currency = \"EUR\"\n[[pack]]\nid = \"a\"\ncredits = 1\nprice = 1\n[[plan]]\nid = \"b\"\ncredits = 20.5\nprice = \"7.50\"
+         requests_per_minute = 90\npaypal_plan = \"P-5ML42\"",
+        "packs.toml",
+    )
+    .unwrap();
+    let plan = Plan {
+        id: "b".into(),
+        name: "20.5 credits".into(),
+        credits: Amount::parse("20.5").unwrap(),
+        price: Money::new(750, Currency::parse("EUR").unwrap()),
+        per_minute: 90,
+        provider_plan: Some("P-5ML42".into()),
+    };
+    assert_eq!(read.plans, [plan]);
+    let wrong = problems(
+        "[[plan]]\nid = \"plus\"\ncredits = 0\nprice = \"1.001\"\nrequests_per_minute = 0\npaypal_plan = \"I-1\"\ndays = 3
+         [[plan]]\nid = \"plus\"\n[[pack]]\nid = \"a\"\ncredits = 1\nprice = 1\n[[plan]]\nid = \"a\"\ncredits = 1\nprice = 1",
+    );
+    for (line, problem) in [
+        (3, "credits"),
+        (4, "price"),
+        (5, "requests_per_minute"),
+        (6, "paypal_plan"),
+        (7, "days"),
+        (9, "id: \"plus\" is that of another plan"),
+        (8, "plan \"plus\": credits is missing"),
+        (15, "id: \"a\" is that of a pack"),
+    ] {
+        let is_told = |one: &String| one.starts_with(&format!("packs.toml:{line}: ")) && one.contains(problem);
+        assert!(wrong.iter().any(is_told), "{line} {problem} in {wrong:#?}");
+    }
+}

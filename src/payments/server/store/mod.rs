@@ -27,6 +27,9 @@ pub trait PaymentStore: Send + Sync {
     /// Stores a new payment. Where its user's `key` came before, nothing is stored, and that payment returned.
     async fn create(&self, payment: &Payment, key: Option<String>) -> StoreResult<Option<Payment>>;
 
+    /// Stores a payment whose money has come, unless there is one with its capture: the one that is stored.
+    async fn create_paid(&self, payment: &Payment) -> StoreResult<Payment>;
+
     async fn find(&self, id: PaymentId) -> StoreResult<Option<Payment>>;
 
     async fn find_by_order(&self, order_id: &str) -> StoreResult<Option<Payment>>;

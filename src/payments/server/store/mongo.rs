@@ -116,6 +116,19 @@ impl PaymentStore for MongoPaymentStore {
         }
     }
 
+    async fn create_paid(&self, payment: &Payment) -> StoreResult<Payment> {
+        let (new, payments) = (StoredPayment::of(payment, None)?, self.payments.clone());
+        match run(async move { payments.insert_one(new).await }).await {
+            Ok(_) => Ok(payment.clone()),
+            Err(error) if is_duplicate(&error) => {
+                let missing = || StoreError::Corrupt("a payment is there twice".to_owned());
+                let before = doc! { "captureId": payment.capture_id.clone() };
+                Ok(self.find_where(before).await?.ok_or_else(missing)?)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn find(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
         self.find_where(doc! { "_id": to_bson(id) }).await
     }

@@ -56,6 +56,32 @@ fn find_by_key(connection: &Connection, user: UserId, key: Option<&str>) -> Stor
     rows.next()?.map(read).transpose()
 }
 
+fn insert(connection: &Connection, payment: &Payment, key: Option<&str>) -> StoreResult<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO payments (id, user_id, version, state, order_id, capture_id, once_key, look_at, created_at,
+                 credits, price, refunded, currency, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            payment.id,
+            payment.user,
+            payment.version,
+            payment.state.as_str(),
+            payment.order_id,
+            payment.capture_id,
+            key,
+            payment.look_at,
+            payment.created_at,
+            payment.credits,
+            payment.price.minor,
+            payment.refunded.minor,
+            payment.price.currency.code(),
+            written(payment)?,
+        ])?;
+    Ok(())
+}
+
 #[async_trait]
 impl PaymentStore for SqlitePaymentStore {
     async fn create(&self, payment: &Payment, key: Option<String>) -> StoreResult<Option<Payment>> {
@@ -65,29 +91,24 @@ impl PaymentStore for SqlitePaymentStore {
                 if let Some(before) = find_by_key(connection, payment.user, key.as_deref())? {
                     return Ok(Some(before));
                 }
-                connection
-                    .prepare_cached(
-                        "INSERT INTO payments (id, user_id, version, state, order_id, capture_id, once_key, look_at, created_at,
-                             credits, price, refunded, currency, body)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-                    )?
-                    .execute(params![
-                        payment.id,
-                        payment.user,
-                        payment.version,
-                        payment.state.as_str(),
-                        payment.order_id,
-                        payment.capture_id,
-                        key,
-                        payment.look_at,
-                        payment.created_at,
-                        payment.credits,
-                        payment.price.minor,
-                        payment.refunded.minor,
-                        payment.price.currency.code(),
-                        written(&payment)?,
-                    ])?;
+                insert(connection, &payment, key.as_deref())?;
                 Ok(None)
+            })
+            .await
+    }
+
+    async fn create_paid(&self, payment: &Payment) -> StoreResult<Payment> {
+        let payment = payment.clone();
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let mut found =
+                    connection.prepare_cached("SELECT version, body FROM payments WHERE capture_id = ?1")?;
+                let mut rows = found.query([&payment.capture_id])?;
+                if let Some(row) = rows.next()? {
+                    return read(row);
+                }
+                insert(connection, &payment, None)?;
+                Ok(payment)
             })
             .await
     }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use super::money_text::{money_text, per_credit};
+use super::plan_view::{plan_html, plans};
 use super::reach::{Usual, lasts};
 use crate::i18n::{Text, count, count_written, fill, t};
 use crate::payments::server::papers::{BuyerFields, RefusedBuyer};
 use crate::payments::server::shop::{Catalog, Pack};
+use crate::payments::server::subscriptions::SubscriptionView;
 use crate::platform::amount::Amount;
 use crate::ui::{Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Card, Field, html_of};
 
@@ -29,6 +31,10 @@ pub struct BuyView {
     pub buyer: RefusedBuyer,
     /// Why nothing was bought.
     pub problem: Option<String>,
+    /// The plan that somebody has.
+    pub plan: Option<SubscriptionView>,
+    /// Whether plans can be subscribed to.
+    pub has_plans: bool,
 }
 
 /// The whole page below its heading.
@@ -38,13 +44,15 @@ pub fn buy_html(view: BuyView) -> String {
 }
 
 fn page(view: BuyView) -> impl IntoView {
-    let BuyView { catalog, is_open, available, spent, usual, back, contact, buyer, problem } = view;
+    let BuyView { catalog, is_open, available, spent, usual, back, contact, buyer, problem, plan, has_plans } = view;
     let balance = count_written(Text::YouHaveCredits, &available.as_balance());
+    let own = plan_html(plan.clone(), &catalog.seller.zone());
     let packs = is_open.then(|| {
         let cards = catalog.packs.iter().map(|pack| pack_card(pack, &usual, back.as_deref())).collect::<Vec<_>>();
         view! {
             <ul class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,15rem),1fr))] gap-4">{cards}</ul>
             <ul class="space-y-1 text-sm text-ink-soft">{terms(&catalog)}</ul>
+            {has_plans.then(|| plans(&catalog.plans, plan.as_ref().and_then(|plan| plan.plan.as_deref())))}
             <Billing refused=buyer />
         }
     });
@@ -55,6 +63,7 @@ fn page(view: BuyView) -> impl IntoView {
         </div>
         {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
         {(!is_open).then(|| view! { <Closed contact /> })}
+        <div inner_html=Some(own)></div>
         {packs}
         <p class="text-sm">
             <a class="font-medium text-accent underline" href="/dashboard">

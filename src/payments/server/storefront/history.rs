@@ -1,16 +1,16 @@
 //! What somebody bought, on `/dashboard`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use leptos::prelude::*;
 
 use super::money_text::money_text;
+use super::plan_view::plan_html;
+use crate::credits::PlanState;
 use crate::credits::server::Purchases;
 use crate::i18n::{Text, count_written, fill, t};
-use crate::payments::server::papers::Papers;
-use crate::payments::server::store::PaymentStore;
+use crate::payments::server::Payments;
 use crate::payments::{PaymentState, PaymentView};
 use crate::platform::error::AppResult;
 use crate::platform::ids::{PaymentId, UserId};
@@ -22,28 +22,33 @@ const PAPERS: usize = 100;
 
 /// The list of purchases.
 pub struct ShownPurchases {
-    pub store: Arc<dyn PaymentStore>,
-    pub papers: Papers,
+    pub payments: Payments,
 }
 
 #[async_trait]
 impl Purchases for ShownPurchases {
     async fn section(&self, user: UserId) -> AppResult<String> {
-        let (days, now) = (self.papers.shop.now().refund_days, self.papers.database.now());
-        let stored = self.store.list(user, PaymentId::max(), SHOWN).await?;
+        let (payments, now) = (&self.payments, self.payments.database.now());
+        let days = payments.shop.now().refund_days;
+        let plan = plan_html(payments.view_plan(user).await?, &payments.shop.now().seller.zone());
+        let stored = payments.store.list(user, PaymentId::max(), SHOWN).await?;
         let views = stored.iter().map(|payment| payment.view(days, now)).collect::<Result<Vec<_>, _>>()?;
         // What nobody paid for is nothing that was bought.
         let is_bought = |view: &PaymentView| !matches!(view.state, PaymentState::Created | PaymentState::Abandoned);
         let views: Vec<_> = views.into_iter().filter(is_bought).collect();
         if views.is_empty() {
-            return Ok(String::new());
+            return Ok(plan);
         }
         let mut papers: HashMap<String, Vec<String>> = HashMap::new();
-        for paper in self.papers.list(user, None, PAPERS).await?.items {
+        for paper in payments.papers.list(user, None, PAPERS).await?.items {
             papers.entry(paper.payment.to_string()).or_default().push(paper.number.to_string());
         }
         let lines = views.into_iter().map(|view| (papers.remove(&view.id).unwrap_or_default(), view)).collect();
-        Ok(html_of(|| section(lines)))
+        Ok(plan + &html_of(|| section(lines)))
+    }
+
+    async fn plan(&self, user: UserId) -> AppResult<Option<PlanState>> {
+        Ok(self.payments.view_plan(user).await?.map(|plan| plan.state()).transpose()?)
     }
 }
 

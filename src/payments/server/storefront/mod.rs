@@ -5,6 +5,7 @@ mod buy_view;
 mod history;
 mod money_text;
 pub mod page;
+mod plan_view;
 mod progress_view;
 mod reach;
 mod refund_view;

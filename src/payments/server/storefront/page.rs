@@ -6,7 +6,9 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use serde::Deserialize;
 
 use super::buy_view::{BuyView, buy_html};
-use super::progress_view::{ProgressView, cancel_html, leaving_text, progress_html};
+use super::progress_view::{
+    ProgressView, cancel_html, leaving_text, progress_html, subscription_html, subscription_waits,
+};
 use super::refund_view::refund_html;
 use super::{Storefront, provider_label};
 use crate::account::server::caller::Caller;
@@ -15,6 +17,7 @@ use crate::account::server::page::{AppPage, Loaded, PageRequest, Submitted};
 use crate::payments::PurchasePage;
 use crate::payments::server::Progress;
 use crate::payments::server::papers::{BuyerFields, PaperKind, RefusedBuyer};
+use crate::payments::server::subscriptions::{Subscribed, SubscriptionProgress};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{PaymentId, UserId};
 use crate::platform::query::parameter;
@@ -99,6 +102,7 @@ impl Storefront {
         problem: Option<String>,
     ) -> AppResult<PurchasePage> {
         let catalog = self.payments.shop.now();
+        let plan = self.payments.view_plan(user).await?;
         let (credits, spent) = tokio::try_join!(self.credits.load_credits(user), self.spent_lately(user))?;
         let buyer = match refused {
             Some(refused) => refused,
@@ -114,6 +118,8 @@ impl Storefront {
             contact,
             buyer,
             problem,
+            has_plans: self.payments.has_plans(),
+            plan,
             catalog,
         });
         Ok(PurchasePage { html, available: credits.available, waits: false, has_landed: false })
@@ -121,6 +127,9 @@ impl Storefront {
 
     /// Takes the money, if it is not taken yet, and says what came of it.
     async fn load_progress(&self, user: UserId, address: &str, back: Option<String>) -> AppResult<PurchasePage> {
+        if let Some(subscription) = parameter(address, "subscription_id") {
+            return self.load_subscription(user, &subscription).await;
+        }
         let order = parameter(address, "token").unwrap_or_default();
         let progress =
             if order.is_empty() { Err(AppError::NotFound) } else { self.payments.finish(user, &order).await };
@@ -138,12 +147,26 @@ impl Storefront {
         let html = progress_html(ProgressView { progress, available, receipt, back });
         Ok(PurchasePage { html, available, waits, has_landed })
     }
+
+    /// Looks how a subscription stands, and says so.
+    async fn load_subscription(&self, user: UserId, id: &str) -> AppResult<PurchasePage> {
+        let progress = self.payments.finish_subscription(user, id).await;
+        let available = self.credits.load_credits(user).await?.available;
+        let has_landed = matches!(progress, Ok(SubscriptionProgress::Active { .. }));
+        let waits = subscription_waits(&progress);
+        let html = subscription_html(progress, &self.payments.shop.now().seller.zone());
+        Ok(PurchasePage { html, available, waits, has_landed })
+    }
 }
 
 /// A pack to buy, or what is to be on papers.
 #[derive(Deserialize)]
 struct BuyForm {
     pack: Option<String>,
+    /// To subscribe to.
+    plan: Option<String>,
+    /// `subscription`: no more is paid for it.
+    end: Option<String>,
     from: Option<String>,
     #[serde(flatten)]
     buyer: BuyerFields,
@@ -155,6 +178,23 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
         Err(error) => return Submitted::Failed(error),
     };
     let back = form.from.filter(|path| is_way_back(path));
+    if form.end.as_deref() == Some("subscription") {
+        return match store.payments.unsubscribe(caller.id).await {
+            // Sent a second time, it is done.
+            Ok(()) | Err(AppError::NotFound) => Submitted::Redirect("/dashboard", None),
+            Err(error) => refuse(&store, caller.id, back, &error).await,
+        };
+    }
+    if let Some(plan) = form.plan {
+        return match store.payments.subscribe(caller.id, &plan).await {
+            Ok(Subscribed { approve_url: Some(to), .. }) => {
+                let text = leaving_text(provider_label(store.payments.provider.as_deref()));
+                Submitted::Leave { to, text, cookie: None }
+            }
+            Ok(Subscribed { approve_url: None, .. }) => Submitted::Redirect("/dashboard", None),
+            Err(error) => refuse(&store, caller.id, back, &error).await,
+        };
+    }
     let Some(pack) = form.pack else {
         return match store.payments.papers.set_buyer(caller.id, &form.buyer).await {
             Ok(()) => Submitted::Redirect(BUY, None),
@@ -171,11 +211,13 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
             Submitted::Leave { to: bought.approve_url, text, cookie: Some(back_cookie(&store, back)) }
         }
         Err(AppError::NotFound) => Submitted::Failed(AppError::NotFound),
-        Err(error) => {
-            let status = error.status();
-            show_again(&store, caller.id, back, None, Some(error.to_string()), status).await
-        }
+        Err(error) => refuse(&store, caller.id, back, &error).await,
     }
+}
+
+/// The packs again, with why nothing came of it.
+async fn refuse(store: &Storefront, user: UserId, back: Option<String>, error: &AppError) -> Submitted {
+    show_again(store, user, back, None, Some(error.to_string()), error.status()).await
 }
 
 /// The packs again, with what was wrong.

@@ -1,9 +1,12 @@
 //! What one comes back to from the provider, whatever became of the payment there.
 
+use jiff::tz::TimeZone;
 use leptos::prelude::*;
 
 use crate::i18n::{Text, count_written, fill, t};
 use crate::payments::server::Progress;
+use crate::payments::server::papers::day_in;
+use crate::payments::server::subscriptions::SubscriptionProgress;
 use crate::platform::amount::Amount;
 use crate::platform::error::AppError;
 use crate::ui::{Button, ButtonVariant, Card, html_of};
@@ -80,6 +83,45 @@ fn page(view: ProgressView) -> impl IntoView {
         Err(error) => return told(t(Text::DidNotWork).to_owned(), error.to_string(), vec![again()], false),
     };
     told(t(title).to_owned(), t(text).to_owned(), if waits { with_back(ways, back) } else { ways }, waits)
+}
+
+/// What came of a subscription; days are those of `zone`.
+#[must_use]
+pub fn subscription_html(progress: Result<SubscriptionProgress, AppError>, zone: &TimeZone) -> String {
+    let again = || vec![(t(Text::ChooseAgain), "/buy-credits".to_owned())];
+    let waits = subscription_waits(&progress);
+    let (title, text, ways) = match progress {
+        Ok(SubscriptionProgress::Active { name, credits, until }) => {
+            let title = fill(Text::SubscriptionBegun, &[("plan", &name)]);
+            let credits = count_written(Text::CreditsCount, &credits.as_entry());
+            let day = day_in(zone, until);
+            let text = fill(Text::SubscriptionBegunExplained, &[("credits", &credits), ("day", &day)]);
+            let ways =
+                vec![(t(Text::ToTheChat), "/chat".to_owned()), (t(Text::ToYourCredits), "/dashboard".to_owned())];
+            return html_of(|| told(title, text, ways, false));
+        }
+        Ok(SubscriptionProgress::Pending) => {
+            (Text::SubscriptionPending, Text::SubscriptionPendingExplained, Vec::new())
+        }
+        Ok(SubscriptionProgress::NotApproved { approve_url }) => {
+            let on = approve_url.map(|url| (t(Text::GoOnPaying), url));
+            let ways = on.into_iter().chain(again()).collect();
+            (Text::SubscriptionNotAgreed, Text::SubscriptionNotAgreedExplained, ways)
+        }
+        Ok(SubscriptionProgress::Dead) | Err(AppError::NotFound) => {
+            (Text::SubscriptionDead, Text::SubscriptionDeadExplained, again())
+        }
+        Err(AppError::Unavailable | AppError::RateLimited { .. }) => {
+            (Text::PaymentUnknown, Text::PaymentUnknownExplained, Vec::new())
+        }
+        Err(error) => return html_of(|| told(t(Text::DidNotWork).to_owned(), error.to_string(), again(), false)),
+    };
+    html_of(|| told(t(title).to_owned(), t(text).to_owned(), ways, waits))
+}
+
+/// Whether a page looks again by itself.
+pub const fn subscription_waits(progress: &Result<SubscriptionProgress, AppError>) -> bool {
+    matches!(progress, Ok(SubscriptionProgress::Pending) | Err(AppError::Unavailable | AppError::RateLimited { .. }))
 }
 
 fn told(title: String, text: String, ways: Ways, waits: bool) -> AnyView {

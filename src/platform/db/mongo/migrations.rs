@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 14;
+const SCHEMA: i64 = 15;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -191,6 +191,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         }
         13 => make_indexes(mongo, of_papers()).await,
         14 => make_indexes(mongo, of_codes()).await,
+        15 => make_indexes(mongo, of_subscriptions()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -211,6 +212,18 @@ fn of_codes() -> [(&'static str, Document, IndexOptions); 4] {
         ("codeUses", doc! { "code": 1, "user": 1, "nth": 1 }, unique()),
         ("codeUses", doc! { "code": 1, "place": 1 }, unique()),
         ("codeUses", doc! { "at": 1 }, partial(doc! { "posted": false })),
+    ]
+}
+
+/// A user has one subscription that runs, or may begin.
+fn of_subscriptions() -> [(&'static str, Document, IndexOptions); 5] {
+    let open = IndexOptions::builder().unique(true).partial_filter_expression(doc! { "isOpen": true }).build();
+    [
+        ("subscriptions", doc! { "user": 1, "_id": -1 }, plain()),
+        ("subscriptions", doc! { "user": 1 }, open),
+        ("subscriptions", doc! { "providerId": 1 }, unique_if_set("providerId")),
+        ("subscriptions", doc! { "_id": 1, "lookAt": 1 }, partial(doc! { "lookAt": { "$exists": true } })),
+        ("planPeriods", doc! { "_id.user": 1, "from": 1 }, plain()),
     ]
 }
 

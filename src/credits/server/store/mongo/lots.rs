@@ -1,5 +1,6 @@
 //! Lots as they are stored, and the moves of an account that have to know all of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
@@ -7,14 +8,14 @@ use moka::future::Cache;
 use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::documents::{Account, After, Entry, StoredBalance};
+use super::documents::{Account, After, Entry, Filed, StoredBalance};
 use super::{MongoCreditStore, TRIES, busy};
 use crate::credits::server::lots::{AccountState, Expired, Lot, LotShare, Lots, Paid};
 use crate::credits::{EntryKind, Origin};
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
-use crate::platform::ids::OwnerId;
+use crate::platform::ids::{LotId, OwnerId};
 
 /// Accounts whose first lot a server remembers.
 const REMEMBERED: u64 = 50_000;
@@ -150,6 +151,23 @@ impl MongoCreditStore {
             self.expire(&account, now).await?;
         }
         Err(busy(owner))
+    }
+
+    /// How much of a lot has expired. The account is read first: an entry may be moved from it meanwhile, and then be in both.
+    pub(super) async fn expired_in(&self, owner: OwnerId, lot: LotId) -> StoreResult<Amount> {
+        let Some(account) = self.find_account(owner).await? else { return Ok(Amount::ZERO) };
+        let beginning = format!("{}:{lot}:", EntryKind::Expire.as_str());
+        let end = format!("{}:{lot};", EntryKind::Expire.as_str());
+        let ledger = self.ledger.clone();
+        let which = doc! { "key": { "$gte": &beginning, "$lt": end } };
+        let filed: Vec<Filed> = run(async move { ledger.find(which).await?.try_collect().await }).await?;
+        let mut seen = HashMap::new();
+        for filed in account.filed().chain(filed) {
+            if filed.entry.key.starts_with(&beginning) && filed.place.owner == account.owner {
+                seen.insert(filed.entry.key.clone(), -filed.entry.amount);
+            }
+        }
+        Ok(seen.into_values().sum())
     }
 
     /// Ends what has expired of an account; whether it was still as it was read.

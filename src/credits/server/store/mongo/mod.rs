@@ -50,7 +50,7 @@ use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
 use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
-use crate::platform::ids::{OwnerId, UserId};
+use crate::platform::ids::{LotId, OwnerId, UserId};
 
 /// How many entries gather in an account before they are moved to the ledger's own collection.
 const PAGE: i64 = 32;
@@ -234,6 +234,10 @@ impl CreditStore for MongoCreditStore {
         let Some(account) = self.find_account(owner).await? else { return Ok(None) };
         let posted = self.find_entry(&account, posting_key(kind, key, owner)).await?;
         posted.map(|filed| filed.entry.to_ledger_entry(filed.available)).transpose()
+    }
+
+    async fn expired_of(&self, owner: OwnerId, lot: LotId) -> StoreResult<Amount> {
+        self.expired_in(owner, lot).await
     }
 
     async fn expire_lots(&self, now: i64, limit: usize) -> StoreResult<usize> {

@@ -24,7 +24,7 @@ use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
 use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Sqlite};
-use crate::platform::ids::{OwnerId, UserId};
+use crate::platform::ids::{LotId, OwnerId, UserId};
 
 /// [`CreditStore`] over the embedded database.
 pub struct SqliteCreditStore {
@@ -141,6 +141,19 @@ impl CreditStore for SqliteCreditStore {
     async fn find_posting(&self, owner: OwnerId, kind: PostingKind, key: &str) -> StoreResult<Option<LedgerEntry>> {
         let key = posting_key(kind, key, owner);
         self.db.read(move |connection| find_entry(connection, owner, &key)).await
+    }
+
+    async fn expired_of(&self, owner: OwnerId, lot: LotId) -> StoreResult<Amount> {
+        self.db
+            .read(move |connection| {
+                // Their keys begin with the lot, and end with a time.
+                let (from, to) = (format!("expire:{lot}:"), format!("expire:{lot};"));
+                let sum: Option<Amount> = connection
+                    .prepare_cached("SELECT SUM(amount) FROM ledger WHERE key >= ?1 AND key < ?2 AND owner_id = ?3")?
+                    .query_row(params![from, to, owner], |row| row.get(0))?;
+                Ok(-sum.unwrap_or_default())
+            })
+            .await
     }
 
     async fn expire_lots(&self, now: i64, limit: usize) -> StoreResult<usize> {
