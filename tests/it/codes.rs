@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tessera::credits::server::codes::{NewCode, RedeemOutcome, hash_code, new_code};
+use tessera::account::server::plans::standing;
+use tessera::credits::server::codes::{NewCode, PlanDays, RedeemOutcome, hash_code, new_code};
 use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::UserId;
@@ -93,6 +94,58 @@ async fn codes_hold(vars: &[(&str, &str)]) {
     // An end is an end.
     assert_eq!(stores.codes.end_campaign("spring").await.unwrap(), 3);
     assert_eq!(race(&app, &ten, vec![UserId::now_v7()]).await, [0, 0, 0, 1]);
+}
+
+/// Days of a plan: its role, its pace, and credits that end with it.
+async fn days_of_a_plan(vars: &[(&str, &str)]) {
+    let app = TestApp::start_with(vars).await;
+    let user = app.user().await;
+    let plan = PlanDays { name: "Plus".into(), per_minute: 90, days: 10 };
+    let [first, second, lost] = [new_code(), new_code(), new_code()];
+    for code in [&first, &second, &lost] {
+        add(&app, NewCode { plan: Some(plan.clone()), credits_last: None, ..worth(code, 50) }).await;
+    }
+    let (status, one) = redeem(&user, &first).await;
+    assert_eq!((status, &one["data"]["plan"], &one["data"]["available"]), (200, &json!("Plus"), &json!(60)), "{one}");
+    let (_, two) = redeem(&user, &second).await;
+    let at = |answer: &serde_json::Value| {
+        let end = answer["data"]["creditsExpireAt"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        end.as_millisecond()
+    };
+    // One after the other.
+    assert!((at(&two) - at(&one) - 10 * DAY).abs() < 1000, "{one} {two}");
+    assert!((at(&one) - now_millis() - 10 * DAY).abs() < 60_000);
+    // The server died before it gave anything.
+    let id = user_id(&user).await;
+    app.state.stores.codes.use_code(hash_code(&lost).unwrap(), id, now_millis()).await.unwrap();
+    for _ in 0..2 {
+        app.state.credits.finish_redemptions(now_millis() + 1).await.unwrap();
+    }
+    let (_, told) = user.get_json("/api/credits").await;
+    let (told, plan) = (&told["data"], &told["data"]["subscription"]);
+    assert_eq!((&told["available"], &told["plan"]), (&json!(160), &json!("Plus")));
+    assert_eq!((&plan["status"], &plan["renews"]), (&json!("prepaid"), &json!(false)));
+    let origins: Vec<_> = told["lots"].as_array().unwrap().iter().map(|lot| lot["origin"].clone()).collect();
+    assert_eq!(origins, ["plan", "plan", "plan", "promo"]);
+    assert_eq!(user.get_json("/api/auth/me").await.1["data"]["role"], "SUBSCRIBER");
+    let sent = user.post("/api/chat").json(&json!({ "message": "Hello" })).send().await.unwrap();
+    assert_eq!(sent.headers()["ratelimit-limit"], "90");
+    // When it is over, they are what they were.
+    let periods = app.state.stores.plans.periods(id).await.unwrap();
+    assert!(standing(periods.clone(), now_millis() + 29 * DAY).is_some());
+    assert_eq!(standing(periods, now_millis() + 31 * DAY), None);
+    app.assert_books_balance().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_a_plan_are_given_over_sqlite() {
+    days_of_a_plan(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_a_plan_are_given_over_mongodb() {
+    let mongod = Mongod::start(Kind::Standalone).await;
+    days_of_a_plan(&[("MONGODB_URI", &mongod.uri())]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,9 +26,15 @@ struct World {
     sold: u32,
 }
 
-#[derive(Default)]
 pub struct FakeRecurring {
+    account: Uuid,
     world: Mutex<World>,
+}
+
+impl Default for FakeRecurring {
+    fn default() -> Self {
+        Self { account: Uuid::now_v7(), world: Mutex::default() }
+    }
 }
 
 impl FakeRecurring {
@@ -128,7 +134,7 @@ impl FakeRecurring {
 #[async_trait]
 impl SubscriptionProvider for FakeRecurring {
     fn account(&self) -> String {
-        "fake".to_owned()
+        self.account.to_string()
     }
 
     async fn create_plan(&self, plan: &NewPlan) -> Result<String, ProviderError> {

@@ -12,7 +12,7 @@ use tessera::payments::server::store::{PaymentStore, Saved};
 use tessera::platform::db::{StoreError, StoreResult};
 use tessera::platform::ids::{PaymentId, UserId};
 
-use crate::contracts;
+use crate::{contracts, subscriptions};
 use crate::fake_provider::FakeProvider;
 use crate::payments::{Till, expected, happenings, tell};
 
@@ -50,7 +50,12 @@ impl PaymentStore for Flaky {
     }
 
     async fn create_paid(&self, payment: &Payment) -> StoreResult<Payment> {
-        self.store.create_paid(payment).await
+        let fate = self.throw();
+        if fate == Fate::Lost {
+            return Err(StoreError::TimedOut);
+        }
+        let stored = self.store.create_paid(payment).await?;
+        if fate == Fate::Done { Ok(stored) } else { Err(StoreError::TimedOut) }
     }
 
     async fn find(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
@@ -114,6 +119,27 @@ async fn a_crash_between_any_two_steps_comes_to_the_same() {
             let (should_be, should_be_left, back) = expected(&history);
             prop_assert_eq!((balance, left), (should_be, should_be_left), "{:?}", payment);
             prop_assert_eq!((payment.refunded.minor, payment.state), (back, PaymentState::Credited));
+            Ok(())
+        })
+    });
+    ran.await.unwrap().unwrap();
+    contracts::check(&fixture).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_any_two_steps_of_a_month_comes_to_the_same() {
+    let fixture = contracts::open(None).await;
+    let mut stores = fixture.stores.clone();
+    stores.payments = Arc::new(Flaky { store: stores.payments.clone(), dice: AtomicU64::new(7) });
+    let runtime = tokio::runtime::Handle::current();
+    let ran = tokio::task::spawn_blocking(move || {
+        let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+        let till = subscriptions::open(&stores).with_tries(1000);
+        let told = proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3), 1..8);
+        let rest = Just((0..16).collect::<Vec<usize>>()).prop_shuffle();
+        TestRunner::new(config).run(&(subscriptions::histories(), told, rest), |(history, choices, rest)| {
+            let (user, id) = runtime.block_on(subscriptions::live(&till, &history, &choices, &rest));
+            runtime.block_on(subscriptions::assert_agrees(&till, &history, user, &id));
             Ok(())
         })
     });
