@@ -100,7 +100,7 @@ async fn codes_hold(vars: &[(&str, &str)]) {
 async fn days_of_a_plan(vars: &[(&str, &str)]) {
     let app = TestApp::start_with(vars).await;
     let user = app.user().await;
-    let plan = PlanDays { name: "Plus".into(), per_minute: 90, days: 10 };
+    let plan = PlanDays { name: "Plus".into(), per_minute: 2000, days: 10 };
     let [first, second, lost] = [new_code(), new_code(), new_code()];
     for code in [&first, &second, &lost] {
         add(&app, NewCode { plan: Some(plan.clone()), credits_last: None, ..worth(code, 50) }).await;
@@ -129,7 +129,7 @@ async fn days_of_a_plan(vars: &[(&str, &str)]) {
     assert_eq!(origins, ["plan", "plan", "plan", "promo"]);
     assert_eq!(user.get_json("/api/auth/me").await.1["data"]["role"], "SUBSCRIBER");
     let sent = user.post("/api/chat").json(&json!({ "message": "Hello" })).send().await.unwrap();
-    assert_eq!(sent.headers()["ratelimit-limit"], "90");
+    assert_eq!(sent.headers()["ratelimit-limit"], "2000");
     // When it is over, they are what they were.
     let periods = app.state.stores.plans.periods(id).await.unwrap();
     assert!(standing(periods.clone(), now_millis() + 29 * DAY).is_some());

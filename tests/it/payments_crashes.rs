@@ -12,9 +12,9 @@ use tessera::payments::server::store::{PaymentStore, Saved};
 use tessera::platform::db::{StoreError, StoreResult};
 use tessera::platform::ids::{PaymentId, UserId};
 
-use crate::{contracts, subscriptions};
 use crate::fake_provider::FakeProvider;
 use crate::payments::{Till, expected, happenings, tell};
+use crate::{contracts, subscriptions};
 
 /// Fails now and then, before it has done what it was asked for, or after that.
 struct Flaky {

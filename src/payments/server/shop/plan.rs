@@ -61,15 +61,17 @@ pub(super) fn read_plans<'a>(
         reading.problem(file, "plan", format!("there are more than {MOST_PLANS}"));
     }
     let mut plans: Vec<Plan> = Vec::new();
+    let mut ids: Vec<String> = Vec::new();
     for section in sections {
         reading.only(&section, &["id", "name", "credits", "price", "currency", "requests_per_minute", "paypal_plan"]);
         let id = read_id(reading, &section);
         if let Some(id) = &id {
-            let is_plan = plans.iter().any(|known| known.id == *id);
+            let is_plan = ids.contains(id);
             if is_plan || packs.contains(id) {
                 let other = if is_plan { "another plan" } else { "a pack" };
                 reading.problem(&section, "id", format!("{id:?} is that of {other}"));
             }
+            ids.push(id.clone());
         }
         let name = line(reading, &section, "name", NAME_CHARS);
         let credits = needed(reading, &section, "credits", "such as credits = 500", |reading| {
