@@ -232,6 +232,7 @@ async fn new_user(stores: &Stores) -> UserId {
         email: format!("{}@example.org", Uuid::now_v7().simple()),
         name: "Bench".into(),
         password_hash: String::new(),
+        email_verified_at: None,
         role: Role::User,
         status: UserStatus::Active,
     };

@@ -162,6 +162,7 @@ async fn add_user(stores: &Stores) -> UserId {
         email: format!("{id}@example.org"),
         name: "Somebody".into(),
         password_hash: "none".into(),
+        email_verified_at: None,
         role: Role::User,
         status: UserStatus::Active,
     };

@@ -16,6 +16,7 @@ use crate::payments::server::shop::ShopConfig;
 use crate::platform::config::Reader;
 use crate::platform::db::DatabaseConfig;
 use crate::platform::http::config::HttpConfig;
+use crate::platform::mail::MailConfig;
 use crate::platform::redis::RedisConfig;
 use crate::platform::site::SiteConfig;
 use crate::platform::telemetry::LogConfig;
@@ -38,6 +39,7 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// `None`: everything that Redis would do is done in this process.
     pub redis: Option<RedisConfig>,
+    pub mail: MailConfig,
     pub log: LogConfig,
 }
 
@@ -83,6 +85,7 @@ impl Config {
         let usage = UsageConfig::read(&mut reader);
         let credits = CreditsConfig::read(&mut reader);
         let prices = PricesConfig::read(&mut reader, credits, &usage.prices, provider_names());
+        let mail = MailConfig::read(&mut reader, &site.public_url);
         let config = Self {
             site,
             http: HttpConfig::read(&mut reader),
@@ -97,6 +100,7 @@ impl Config {
             usage,
             metrics: MetricsConfig { token: reader.text("METRICS_TOKEN").map(SecretString::from) },
             redis: RedisConfig::read(&mut reader),
+            mail,
             log: LogConfig::read(&mut reader),
         };
         reader.finish(config)

@@ -198,6 +198,7 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         Ok(Some(provider)) => rows.push((format!("payments: {}", provider.name()), provider.check().await)),
         Err(problem) => rows.push(("payments".to_owned(), Err(problem))),
     }
+    rows.push(("mail".to_owned(), check_mail(config).await));
     rows.push(("storage".to_owned(), check_storage(config, stores.ok().filter(|_| with_storage)).await));
     let all_well = rows.iter().all(|(_, result)| result.is_ok());
     let mut table = String::new();
@@ -210,6 +211,12 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         _ = writeln!(table, "{mark}  {part:<16} {text}");
     }
     (table, all_well)
+}
+
+/// Greets whoever takes mails on, and signs in there.
+async fn check_mail(config: &Config) -> Result<String, String> {
+    let mailer = config.mail.mailer()?;
+    timeout(PATIENCE * 2, mailer.check()).await.unwrap_or_else(|_| Err("it did not answer in time".to_owned()))
 }
 
 /// Writes to the database, looks for damage in it, and compares clocks.

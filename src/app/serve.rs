@@ -7,7 +7,7 @@ use leptos::config::LeptosOptions;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::state::AppState;
@@ -45,6 +45,7 @@ pub async fn run(state: AppState, listener: TcpListener) {
     }
     state.generation.shutdown.cancel();
     tracing::info!(running = state.generation.jobs.count(), "shutting down");
+    let begun = Instant::now();
     let ended_well = async {
         if timeout(DRAIN, idle(&state)).await.is_err() {
             stop(&state, CLOSE).await;
@@ -53,6 +54,8 @@ pub async fn run(state: AppState, listener: TcpListener) {
         // Of connections that nobody closes, the work behind them is done.
         _ = timeout(CLOSE, server).await;
         flush(&state, CLOSE).await;
+        // Whoever was answered by now may have been promised one.
+        state.outbox.drain(DRAIN.saturating_sub(begun.elapsed()).max(CLOSE)).await;
     };
     tokio::select! {
         () = ended_well => {}
@@ -60,6 +63,7 @@ pub async fn run(state: AppState, listener: TcpListener) {
             tracing::warn!(running = state.generation.jobs.count(), "asked again: ending at once");
             stop(&state, HURRY).await;
             flush(&state, HURRY).await;
+            state.outbox.drain(HURRY).await;
         }
     }
     background.abort();

@@ -40,6 +40,7 @@ use crate::payments::server::{Payments, PaymentsParts};
 use crate::platform::cache::{Cache, LocalCache, RedisCache};
 use crate::platform::jobs::{JobFeed, Jobs, RedisJobFeed};
 use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter, Slots};
+use crate::platform::mail::{Mailer, Outbox};
 use crate::platform::redis::Redis;
 use crate::platform::site::Site;
 use crate::usage::server::recorder::UsageRecorder;
@@ -57,6 +58,7 @@ pub struct Shared {
     pub probe: Probe,
     /// `None`: not configured.
     pub redis: Option<Redis>,
+    pub outbox: Outbox,
     pub account: Account,
     pub credits: Credits,
     pub generation: Generation,
@@ -65,6 +67,13 @@ pub struct Shared {
     pub payments: Payments,
     pub landing: Landing,
     pub api_docs: ApiDocs,
+}
+
+/// Who does outside of this process what is not asked of a model.
+pub struct Outside {
+    pub objects: Arc<dyn ObjectStore>,
+    pub payments: Option<Arc<dyn PaymentProvider>>,
+    pub mailer: Arc<dyn Mailer>,
 }
 
 impl Deref for AppState {
@@ -99,7 +108,12 @@ impl AppState {
         let providers = build_providers(&config.chat.providers)?;
         let painters = build_providers(&config.images.providers)?;
         let objects = build_storage(&config)?;
-        Ok(Self::assemble(config, leptos, stores, providers, painters, objects, payments))
+        let mailer = config.mail.mailer()?;
+        if config.mail.smtp.is_none() {
+            tracing::info!("SMTP_URL is not set: mails are not delivered, but written to this log with their links");
+        }
+        let outside = Outside { objects, payments, mailer };
+        Ok(Self::assemble(config, leptos, stores, providers, painters, outside))
     }
 
     /// Puts the server together from these parts.
@@ -110,35 +124,32 @@ impl AppState {
         stores: Stores,
         chat_providers: Vec<Arc<dyn ChatProvider>>,
         image_providers: Vec<Arc<dyn ImageProvider>>,
-        objects: Arc<dyn ObjectStore>,
-        payment_provider: Option<Arc<dyn PaymentProvider>>,
+        outside: Outside,
     ) -> Self {
+        let Outside { objects, payments: payment_provider, mailer } = outside;
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
         let redis = config.redis.as_ref().and_then(|redis| {
             Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
         });
-        let rates = config.site.rates;
-        let limiter: Arc<dyn RateLimiter> = match &redis {
-            Some(redis) => Arc::new(RedisRateLimiter::new(redis.clone(), rates)),
-            None => Arc::new(LocalRateLimiter::new(rates)),
-        };
-        let cache: Arc<dyn Cache> = match &redis {
-            Some(redis) => Arc::new(RedisCache::new(redis.clone())),
-            None => Arc::new(LocalCache::default()),
-        };
+        let limiter = build_limiter(&config, redis.as_ref());
+        let cache = build_cache(redis.as_ref());
         let site = Site::new(config.site.clone(), leptos);
         let room = Room {
             made: stores.images.clone(),
             sent: Arc::new(Attachments(stores.chats.clone())),
             quota: config.chat.attachment_quota,
         };
+        let metrics = Metrics::default();
+        let outbox = Outbox::new(mailer, metrics.mails());
         let account = Account::new(AccountParts {
             site: site.clone(),
             config: config.accounts.clone(),
             store: stores.accounts.clone(),
             sessions: stores.sessions.clone(),
             plans: stores.plans.clone(),
+            links: stores.mail_links.clone(),
+            outbox: outbox.clone(),
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
             images: Arc::new(room.clone()),
@@ -146,7 +157,7 @@ impl AppState {
             passwords: Passwords::default(),
             free_credits: config.credits.free,
         });
-        let generation = build_generation(&config, &stores, redis.clone(), limiter);
+        let generation = build_generation(&config, &stores, redis.clone(), limiter, metrics);
         let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = Payments::new(PaymentsParts {
             site: site.clone(),
@@ -208,12 +219,30 @@ impl AppState {
             stores,
             probe: Probe::default(),
             redis,
+            outbox,
             account,
             generation,
             images,
             chat,
             payments,
         }))
+    }
+}
+
+/// Who counts: all servers together, or this one alone.
+fn build_limiter(config: &Config, redis: Option<&Redis>) -> Arc<dyn RateLimiter> {
+    let rates = config.site.rates;
+    match redis {
+        Some(redis) => Arc::new(RedisRateLimiter::new(redis.clone(), rates)),
+        None => Arc::new(LocalRateLimiter::new(rates)),
+    }
+}
+
+/// Where what was answered is found again, by all servers or by this one.
+fn build_cache(redis: Option<&Redis>) -> Arc<dyn Cache> {
+    match redis {
+        Some(redis) => Arc::new(RedisCache::new(redis.clone())),
+        None => Arc::new(LocalCache::default()),
     }
 }
 
@@ -288,9 +317,9 @@ fn build_generation(
     stores: &Stores,
     redis: Option<Redis>,
     limiter: Arc<dyn RateLimiter>,
+    metrics: Metrics,
 ) -> Generation {
     let feed = redis.map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
-    let metrics = Metrics::default();
     Generation::new(Parts {
         database: stores.database.clone(),
         credits: stores.credits.clone(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use crate::account::server::mail_links::{MailLinkStore, MongoMailLinkStore, SqliteMailLinkStore};
 use crate::account::server::plans::{MongoPlanStore, PlanStore, SqlitePlanStore};
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
@@ -30,6 +31,7 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     pub sessions: Arc<dyn SessionStore>,
     pub plans: Arc<dyn PlanStore>,
+    pub mail_links: Arc<dyn MailLinkStore>,
     pub credits: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
     pub chats: Arc<dyn ChatStore>,
@@ -57,6 +59,7 @@ impl Stores {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
             sessions: Arc::new(MongoSessionStore::new(&mongo)),
             plans: Arc::new(MongoPlanStore::new(&mongo)),
+            mail_links: Arc::new(MongoMailLinkStore::new(&mongo)),
             codes: Arc::new(MongoCodeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
@@ -78,6 +81,7 @@ impl Stores {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             sessions: Arc::new(SqliteSessionStore::new(db.clone())),
             plans: Arc::new(SqlitePlanStore::new(db.clone())),
+            mail_links: Arc::new(SqliteMailLinkStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),

@@ -19,6 +19,7 @@ use prometheus_client::registry::Registry;
 
 use super::BreakerState;
 use crate::credits::server::store::{HoldEnd, WorkKind};
+use crate::platform::mail::MailCounts;
 use crate::platform::telemetry::lost_lines;
 use crate::usage::{Attempt, Outcome};
 
@@ -106,6 +107,7 @@ struct Counters {
     credit_moves: Family<KindLabels, Counter>,
     payment_alerts: Family<ReasonLabels, Counter>,
     prices_reloads: Family<OutcomeLabels, Counter>,
+    mails: Family<OutcomeLabels, Counter>,
     jobs: Gauge,
     lost_records: Counter<u64, AtomicU64>,
     recovery_failures: Counter,
@@ -135,6 +137,7 @@ impl Default for Counters {
             credit_moves: Family::default(),
             payment_alerts: Family::default(),
             prices_reloads: Family::default(),
+            mails: Family::default(),
             jobs: Gauge::default(),
             lost_records: Counter::default(),
             recovery_failures: Counter::default(),
@@ -197,6 +200,7 @@ impl Counters {
             "Times that the file of prices had changed, and whether it was taken",
             self.prices_reloads.clone(),
         );
+        registry.register("mails", "Mails, and what became of them", self.mails.clone());
         registry.register("jobs_running", "Replies and images that are being made", self.jobs.clone());
         registry.register("usage_records_lost", "Attempts that could not be recorded", self.lost_records.clone());
         registry.register(
@@ -299,6 +303,13 @@ impl Metrics {
     /// A hold of work that was cut off could not be ended, and will be tried again.
     pub fn recovery_failed(&self) {
         self.0.recovery_failures.inc();
+    }
+
+    /// The counters of mails.
+    #[must_use]
+    pub fn mails(&self) -> MailCounts {
+        let count = |outcome| self.0.mails.get_or_create_owned(&OutcomeLabels { outcome });
+        MailCounts { sent: count("sent"), given_up: count("given_up"), dropped: count("dropped") }
     }
 
     /// The counter of attempts that could not be recorded.

@@ -767,5 +767,73 @@ pub const fn say(text: Text) -> &'static str {
         Text::SubscriptionDead => "There is no such subscription",
         Text::SubscriptionDeadExplained => "It has ended, or never begun. You can choose again.",
         Text::PlanRedeemedUntil => "{plan} is yours until {day}, with {credits}.",
+
+        // Links by mail
+        Text::ForgotPassword => "Forgot your password?",
+        Text::ResetPassword => "Reset your password",
+        Text::ResetPasswordIntro => "Enter your email address, and we’ll send you a link to set a new password.",
+        Text::SignInByLink => "Email me a sign-in link",
+        Text::SignInByLinkIntro => {
+            "Enter your email address, and we’ll send you a link to sign in with. You don’t need your password."
+        }
+        Text::LookForMail => "Check your email",
+        Text::LinkOnItsWay => {
+            "If {email} has an account here, a message with a link is on its way. The link works for {minutes} minutes."
+        }
+        Text::SetNewPassword => "Set a new password",
+        Text::SetNewPasswordIntro => "The new password for {email}. All devices will be signed out.",
+        Text::PasswordWasSet => "Your password was changed",
+        Text::PasswordWasSetExplained => "All devices were signed out. You can now sign in with the new password.",
+        Text::SignInAs => "You’re about to sign in as {email} on this device.",
+        Text::LinkInvalid => {
+            "This link doesn’t work anymore: it has expired, was used already, or a newer one was sent. Request another one."
+        }
+        Text::LinkInvalidTitle => "This link doesn’t work anymore",
+        Text::ConfirmEmail => "Confirm your email address",
+        Text::ConfirmEmailIntro => "Confirm that {email} is yours and belongs to your account.",
+        Text::EmailWasConfirmed => "Your email address is confirmed",
+        Text::EmailWasConfirmedExplained => "{email} is the confirmed address of your account.",
+        Text::EmailConfirmed => "Confirmed",
+        Text::EmailUnconfirmed => "Not confirmed",
+        Text::EmailUnconfirmedExplained => {
+            "Confirm your address with the link that we emailed you. You can then sign in by email."
+        }
+        Text::SendLinkAgain => "Send the link again",
+        Text::LinkWasSent => "We’ve sent a message with a link to {email}.",
+        Text::EmailConfirmedAlready => "Your email address is confirmed already.",
+        Text::ChangeEmail => "Change your email address",
+        Text::ChangeEmailIntro => "The new address takes effect once you open the link that we’ll email to it.",
+        Text::NewEmail => "New email address",
+        Text::SameEmail => "This is your email address already.",
+        Text::EmailNotFree => "This address belongs to another account by now.",
+        Text::BackToAccount => "Back to your account",
+        Text::MailVerify => {
+            "An account on Tessera was created with this email address. Please confirm that the address is yours."
+        }
+        Text::MailReset => "You asked to reset the password of your Tessera account.",
+        Text::MailResetFirst => {
+            "You asked for a sign-in link. Your address isn’t confirmed yet, so please set a new password first; that confirms it too."
+        }
+        Text::MailSignInSubject => "Your sign-in link",
+        Text::MailSignIn => {
+            "With this link you can sign in to Tessera. Don’t pass it on: whoever has it can sign in as you."
+        }
+        Text::MailChange => {
+            "You asked to use this email address for your Tessera account. Please confirm that it is yours."
+        }
+        Text::MailLinkMinutes => "The link works once, for {minutes} minutes.",
+        Text::MailLinkHours => "The link works once, for {hours} hours.",
+        Text::MailNotYou => "If this wasn’t you, you can ignore this message: nothing will change.",
+        Text::MailPassword => "The password of your Tessera account was changed, and all devices were signed out.",
+        Text::MailPasswordNotYou => "If this wasn’t you, set a new password now, and check who can read your email.",
+        Text::MailChangedSubject => "Your email address was changed",
+        Text::MailChanged => {
+            "The email address of your Tessera account is now {email}; this one no longer belongs to it."
+        }
+        Text::MailChangedNotYou => "If this wasn’t you, contact whoever runs this site.",
+        Text::MailTakenSubject => "This email address has an account already",
+        Text::MailTaken => {
+            "Somebody, perhaps you, wanted to use this email address for another Tessera account. It has an account already, so nothing was changed."
+        }
     }
 }

@@ -32,6 +32,8 @@ pub mod lenient;
 #[cfg(feature = "ssr")]
 pub mod limits;
 #[cfg(feature = "ssr")]
+pub mod mail;
+#[cfg(feature = "ssr")]
 pub mod patience;
 #[cfg(feature = "ssr")]
 pub mod private_files;

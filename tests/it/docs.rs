@@ -9,6 +9,7 @@ use tessera::app::config::Config;
 
 use crate::codes::add_example;
 use crate::fake_paypal::FakePayPal;
+use crate::mail_links::add_examples;
 use crate::support::{PNG_URL, TestApp};
 
 /// Each `curl` line is sent as it stands, but to this server and with ids that exist.
@@ -24,6 +25,7 @@ async fn every_example_of_the_api_works() {
     let (_, papers) = user.get_json("/api/credits/receipts").await;
     let receipt = papers["data"]["items"][0]["number"].as_str().unwrap();
     add_example(&app).await;
+    add_examples(&app).await;
     let (_, first) = user.chat("Hello").await;
     let key = user.with_key(&json!({})).await.key.unwrap();
     // The newest is the one that an example revokes.

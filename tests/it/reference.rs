@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::codes::add_example;
 use crate::fake_provider::FakeProvider;
+use crate::mail_links::add_examples;
 use crate::support::{PNG_URL, TestApp, User};
 use crate::tools::python;
 
@@ -163,6 +164,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let (user, visitor) = (app.user().await, app.visitor());
     let ids = Ids::of(&user, &seller).await;
     add_example(&app).await;
+    add_examples(&app).await;
     let document = document(&app).await;
     let mut answers = Vec::new();
     // Whoever is not Replicate is refused, whatever is said.

@@ -177,6 +177,7 @@ async fn accounts_from_before_are_found_as_they_were_stored() {
         email: "ada@xn--bcher-kva.example".into(),
         name: "Ada".into(),
         password_hash: Passwords::default().hash(PASSWORD.into()).await.unwrap(),
+        email_verified_at: None,
         role: Role::User,
         status: UserStatus::Active,
     };

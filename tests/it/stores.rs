@@ -23,6 +23,7 @@ fn user_named(email: &str) -> User {
         email: email.to_owned(),
         name: "Ada".into(),
         password_hash: "$argon2id$…".into(),
+        email_verified_at: None,
         role: Role::User,
         status: UserStatus::Active,
     }

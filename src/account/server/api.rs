@@ -39,6 +39,7 @@ where
         .merge(super::key_api::routes())
         .merge(super::budget_api::routes())
         .merge(super::sessions::api::routes())
+        .merge(super::mail_links::api::routes())
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(logout))
@@ -58,8 +59,8 @@ pub(super) const CLEAR: [(HeaderName, &str); 1] = [(HeaderName::from_static("cle
 
 /// Who has signed in.
 #[derive(Serialize, ToSchema)]
-struct SignedIn {
-    user: Profile,
+pub(super) struct SignedIn {
+    pub(super) user: Profile,
 }
 
 /// Create an account and sign in.

@@ -94,6 +94,7 @@ mod tests {
             email: "ada@example.org".into(),
             name: "Ada".into(),
             password_hash: hash.into(),
+            email_verified_at: None,
             role: Role::User,
             status: UserStatus::Active,
         };

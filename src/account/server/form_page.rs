@@ -16,13 +16,15 @@ pub fn FormPage(
     #[prop(into)]
     intro: String,
     /// Where the form is sent.
-    action: &'static str,
+    #[prop(into)]
+    action: String,
     /// A path of this site, to go to afterwards.
     next: String,
     /// What went wrong with the last try. What belongs to one field is shown there instead.
     errors: Vec<AppError>,
     /// The fields.
-    children: Children,
+    #[prop(optional)]
+    children: Option<Children>,
     /// The way to the other form.
     footer: AnyView,
 ) -> impl IntoView {
@@ -39,7 +41,7 @@ pub fn FormPage(
                 <form method="post" action=action class="space-y-5">
                     {error.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })}
                     <input type="hidden" name="next" value=next />
-                    {children()}
+                    {children.map(|children| children())}
                     <Button label=title variant=ButtonVariant::Primary kind="submit" class="w-full" />
                 </form>
                 <p class="text-sm text-ink-soft">{footer}</p>
@@ -55,5 +57,5 @@ pub fn FormPage(
 }
 
 fn is_shown_at_its_field(field: &str) -> bool {
-    ["email", "password", "name"].contains(&field)
+    ["email", "password", "name", "currentPassword"].contains(&field)
 }

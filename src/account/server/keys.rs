@@ -6,6 +6,7 @@ use super::Account;
 use super::budgets::{Budgets, RefusedBudget};
 use super::budgets_view::budgets_html;
 use super::caller::{Caller, MANAGE, READ, SPEND};
+use super::mail_links::email_html;
 use super::sessions::UserStatus;
 use super::sessions::view::{Own, own_html};
 use super::store::{StoredKey, User};
@@ -115,12 +116,14 @@ impl Account {
         let user = caller.id;
         let base = self.site.public_url.as_str().trim_end_matches('/');
         let owner = user.into();
-        let (keys, plan, spending, preferences) = tokio::try_join!(
+        let (keys, plan, spending, preferences, found) = tokio::try_join!(
             self.store.list_keys(user),
             self.credits.budgets(owner, user),
             self.credits.spending(owner),
-            self.store.find_preferences(user)
+            self.store.find_preferences(user),
+            self.store.find_user_by_id(user)
         )?;
+        let email = email_html(&found.ok_or(AppError::Unauthenticated)?);
         let own = own_html(Own {
             profile: caller.profile.clone(),
             preferences,
@@ -128,6 +131,7 @@ impl Account {
             providers: self.providers.clone(),
             sessions: self.list_sessions(caller).await?,
         });
+        let own = own + &email;
         let images = self.images.describe(user).await?;
         let keys = all_shown(keys, &spending)?;
         let budgets = budgets_html(Budgets::of(plan, &spending)?, &keys, refused);

@@ -13,6 +13,7 @@ pub mod forms;
 mod guessing;
 pub mod key_api;
 pub mod keys;
+pub mod mail_links;
 pub mod page;
 pub mod password;
 mod password_field;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::config::AccountsConfig;
+use self::mail_links::MailLinkStore;
 use self::password::Passwords;
 use self::plans::PlanStore;
 use self::sessions::store::SessionStore;
@@ -38,6 +40,7 @@ use crate::platform::amount::Amount;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
 use crate::platform::limits::RateLimiter;
+use crate::platform::mail::Outbox;
 use crate::platform::site::Site;
 
 /// Users, their sessions and their keys. Cheap to clone.
@@ -59,6 +62,8 @@ pub struct AccountParts {
     pub sessions: Arc<dyn SessionStore>,
     /// What users have paid for.
     pub plans: Arc<dyn PlanStore>,
+    pub links: Arc<dyn MailLinkStore>,
+    pub outbox: Outbox,
     /// Opens the account of a new user, and knows what a key has spent.
     pub credits: Arc<dyn CreditStore>,
     pub limiter: Arc<dyn RateLimiter>,

@@ -49,6 +49,7 @@ impl Account {
             email: email.as_str().to_owned(),
             password_hash,
             status: UserStatus::Active,
+            email_verified_at: None,
         };
         if find_user(self.store.as_ref(), &email).await?.is_some() || !self.store.create_user(user.clone()).await? {
             return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
@@ -56,6 +57,7 @@ impl Account {
         // Opens the account with its free credits; were it cut off here, the first use would do it.
         self.credits.balance(user.id.into(), &current_request_id()).await?;
         tracing::info!(user = %user.id, "registered");
+        self.send_verification(&user);
         self.start_session(&user, client).await
     }
 
@@ -79,8 +81,16 @@ impl Account {
         }
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let right = self.passwords.verify(form.password, hash).await?;
-        let Some(mut user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
-        if self.is_admin_email(&email) && user.role != Role::Admin {
+        let Some(user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
+        self.finish_sign_in(user, &email, client).await
+    }
+
+    /// Lets in whoever has shown to be this user, by whatever way.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub(super) async fn finish_sign_in(&self, mut user: User, email: &Email, client: &Client) -> AppResult<NewSession> {
+        if self.is_admin_email(email) && user.role != Role::Admin {
             change_role(self.store.as_ref(), self.sessions.as_ref(), &user, Role::Admin).await?;
             user.role = Role::Admin;
         }

@@ -26,7 +26,7 @@ pub fn SignInPage(
     errors: Vec<AppError>,
 ) -> impl IntoView {
     let other = view! { <OtherForm path="/sign-up" next=next.clone() label=t(Text::SignUp) /> };
-    let footer = view! { {t(Text::NewHere)} " " {other} }.into_any();
+    let footer = view! { {t(Text::NewHere)} " " {other} <WithoutPassword /> }.into_any();
     // Of the two, it is mostly the password.
     let focus_password = is_first(&errors, "password") || errors.first() == Some(&AppError::InvalidCredentials);
     view! {
@@ -83,8 +83,23 @@ pub fn SignUpPage(
     }
 }
 
+/// For who has forgotten the password, or does not care for it.
 #[component]
-fn EmailField(
+fn WithoutPassword() -> impl IntoView {
+    let ways = [("/reset-password", Text::ForgotPassword), ("/sign-in/link", Text::SignInByLink)];
+    let link = |(path, label)| {
+        view! {
+            <br />
+            <a href=path class="font-medium text-accent underline underline-offset-2">
+                {t(label)}
+            </a>
+        }
+    };
+    ways.map(link).collect_view()
+}
+
+#[component]
+pub(super) fn EmailField(
     /// What was typed before.
     email: String,
     /// What went wrong with the last try.
@@ -132,11 +147,11 @@ fn is_of(error: &AppError, name: &str) -> bool {
 }
 
 /// Whether this field is the first that was wrong.
-fn is_first(errors: &[AppError], name: &str) -> bool {
+pub(super) fn is_first(errors: &[AppError], name: &str) -> bool {
     errors.first().is_some_and(|error| is_of(error, name))
 }
 
 /// The text for a field that was wrong.
-fn at_field(errors: &[AppError], name: &str) -> Option<String> {
+pub(super) fn at_field(errors: &[AppError], name: &str) -> Option<String> {
     errors.iter().find(|error| is_of(error, name)).map(ToString::to_string)
 }

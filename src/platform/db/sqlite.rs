@@ -68,7 +68,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 19] = [
+const MIGRATIONS: [&str; 20] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -88,6 +88,7 @@ const MIGRATIONS: [&str; 19] = [
     include_str!("sqlite_17.sql"),
     include_str!("sqlite_18.sql"),
     include_str!("sqlite_19.sql"),
+    include_str!("sqlite_20.sql"),
 ];
 
 /// The version of the schema that this program knows.

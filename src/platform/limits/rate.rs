@@ -9,6 +9,9 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// More codes than anybody has who is not guessing.
 const CODES_PER_HOUR: u32 = 20;
+/// More links than anybody needs who reads their mails, and what a mailbox can bear.
+const LINKS_PER_HOUR: u32 = 5;
+const LINKS_TO_MAILBOX_PER_HOUR: u32 = 10;
 const DAY: Duration = Duration::from_hours(24);
 
 /// What is limited.
@@ -26,6 +29,12 @@ pub enum Limit {
     LoginEmail,
     /// Sign-ins of a device that has signed in before.
     LoginDevice,
+    /// Links by mail that one address asks for or follows.
+    MailAddress,
+    /// Links to one mailbox that one address asks for.
+    MailPair,
+    /// Links to one mailbox that anybody asks for: above it none is sent, and nobody is told so.
+    Mailbox,
     /// Shared conversations that are shown to one address.
     Share,
     /// Codes that one user tries, right or wrong: guessing must not pay.
@@ -78,12 +87,16 @@ impl Rates {
             Limit::FreeStop => (self.free_stops_per_day, DAY),
             Limit::LoginPair | Limit::LoginEmail | Limit::LoginDevice => (self.per_minute.div_ceil(2), MINUTE),
             Limit::Redeem => (CODES_PER_HOUR, HOUR),
+            Limit::MailPair => (LINKS_PER_HOUR, HOUR),
+            Limit::Mailbox => (LINKS_TO_MAILBOX_PER_HOUR, HOUR),
             // Whoever reads goes from page to page.
             Limit::Share => (self.per_minute.saturating_mul(3), MINUTE),
             Limit::ApiKey(own) | Limit::Read(own) => (own, MINUTE),
             // Who pays never has less than everybody.
             Limit::Plan(own) => (own.max(self.per_minute), MINUTE),
-            Limit::RegisterForm | Limit::LoginAddress | Limit::Spend | Limit::Upload => (self.per_minute, MINUTE),
+            Limit::RegisterForm | Limit::LoginAddress | Limit::MailAddress | Limit::Spend | Limit::Upload => {
+                (self.per_minute, MINUTE)
+            }
         };
         Rate { count: count.max(1), period }
     }
@@ -99,6 +112,9 @@ impl Limit {
             Self::LoginPair => "login-pair",
             Self::LoginEmail => "login-email",
             Self::LoginDevice => "login-device",
+            Self::MailAddress => "mail-address",
+            Self::MailPair => "mail-pair",
+            Self::Mailbox => "mailbox",
             Self::Share => "share",
             Self::Redeem => "redeem",
             // What was done before a plan began, or ended, still counts.

@@ -47,7 +47,9 @@ impl Account {
         self.sessions.delete_of_user(user.id, None).await?;
         self.store.set_password(user.id, &password_hash).await?;
         self.sessions.delete_of_user(user.id, None).await?;
+        self.links.delete_of(user.id).await?;
         tracing::info!(user = %user.id, "the password was changed");
+        self.outbox.send(self.password_letter().to(&user.email));
         self.start_session(&User { password_hash, ..user }, client).await
     }
 
@@ -55,7 +57,7 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming `password`.
-    async fn check_choice(&self, user: &User, password: &str) -> AppResult<()> {
+    pub(in crate::account::server) async fn check_choice(&self, user: &User, password: &str) -> AppResult<()> {
         check_new_password(password)?;
         let known = known_words(&Email::stored(user.email.clone()), &user.name);
         if self.passwords.is_guessable(password.to_owned(), known).await? {

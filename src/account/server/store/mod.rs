@@ -22,6 +22,8 @@ pub struct User {
     pub name: String,
     /// PHC string.
     pub password_hash: String,
+    /// When it was shown last that the address is this user's, in milliseconds since 1970.
+    pub email_verified_at: Option<i64>,
     pub role: Role,
     pub status: UserStatus,
 }
@@ -82,6 +84,10 @@ pub trait AccountStore: Send + Sync {
     /// Sets how a user wants it, and the name, where there is one.
     async fn set_profile(&self, id: UserId, name: Option<&str>, preferences: &Preferences) -> StoreResult<()>;
     async fn find_preferences(&self, id: UserId) -> StoreResult<Preferences>;
+    /// Keeps that the address is the user's, if it still is; `false` where it is not.
+    async fn verify_email(&self, user: UserId, email: &str, at: i64) -> StoreResult<bool>;
+    /// Gives the user another address, which was shown to be theirs; `false` where it is taken, or the one before is not `from`.
+    async fn change_email(&self, user: UserId, from: &str, to: &str, at: i64) -> StoreResult<bool>;
     /// Stores a new key; `false` where the user has `most` already, however many are made at once.
     async fn create_key(&self, hash: SecretHash, user: UserId, key: StoredKey, most: usize) -> StoreResult<bool>;
     /// The keys of a user, oldest first.

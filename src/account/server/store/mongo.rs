@@ -25,6 +25,8 @@ pub(in crate::account::server) struct StoredUser {
     email: String,
     name: String,
     password_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email_verified_at: Option<i64>,
     role: String,
     created_at: bson::DateTime,
     /// `None`: active.
@@ -45,6 +47,7 @@ impl StoredUser {
             email: self.email,
             name: self.name,
             password_hash: self.password_hash,
+            email_verified_at: self.email_verified_at,
             role,
             status,
         })
@@ -134,6 +137,7 @@ impl AccountStore for MongoAccountStore {
             email: user.email,
             name: user.name,
             password_hash: user.password_hash,
+            email_verified_at: user.email_verified_at,
             role: user.role.as_str().to_owned(),
             created_at: bson::DateTime::now(),
             status: None,
@@ -198,6 +202,22 @@ impl AccountStore for MongoAccountStore {
             run(async move { users.find_one(doc! { "_id": to_bson(id) }).projection(doc! { "preferences": 1 }).await })
                 .await?;
         from_json(found.and_then(|found| found.preferences).as_deref())
+    }
+
+    async fn verify_email(&self, user: UserId, email: &str, at: i64) -> StoreResult<bool> {
+        let (users, own) = (self.users.clone(), doc! { "_id": to_bson(user), "email": email });
+        let seen = doc! { "$set": { "emailVerifiedAt": at } };
+        Ok(run(async move { users.update_one(own, seen).await }).await?.matched_count == 1)
+    }
+
+    async fn change_email(&self, user: UserId, from: &str, to: &str, at: i64) -> StoreResult<bool> {
+        let (users, own) = (self.users.clone(), doc! { "_id": to_bson(user), "email": from });
+        let other = doc! { "$set": { "email": to, "emailVerifiedAt": at } };
+        match run(async move { users.update_one(own, other).await }).await {
+            Ok(changed) => Ok(changed.matched_count == 1),
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn create_key(&self, hash: SecretHash, user: UserId, key: StoredKey, most: usize) -> StoreResult<bool> {

@@ -24,8 +24,9 @@ impl SqliteAccountStore {
 }
 
 /// A user, always the first columns.
-pub(in crate::account::server) const USER: &str = "u.id, u.email, u.name, u.password_hash, u.role, u.status";
-const USER_COLUMNS: usize = 6;
+pub(in crate::account::server) const USER: &str =
+    "u.id, u.email, u.name, u.password_hash, u.role, u.status, u.email_verified_at";
+const USER_COLUMNS: usize = 7;
 
 pub(in crate::account::server) fn read_user(row: &Row<'_>) -> rusqlite::Result<(User, [String; 2])> {
     let (role, status): (String, String) = (row.get(4)?, row.get(5)?);
@@ -34,6 +35,7 @@ pub(in crate::account::server) fn read_user(row: &Row<'_>) -> rusqlite::Result<(
         email: row.get(1)?,
         name: row.get(2)?,
         password_hash: row.get(3)?,
+        email_verified_at: row.get(6)?,
         role: Role::parse(&role).unwrap_or(Role::User),
         status: UserStatus::parse(&status).unwrap_or(UserStatus::Disabled),
     };
@@ -73,10 +75,19 @@ impl AccountStore for SqliteAccountStore {
             .write(Durability::Durable, move |connection| {
                 let stored = connection
                     .prepare_cached(
-                        "INSERT INTO users (id, email, name, password_hash, role, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                        "INSERT INTO users (id, email, name, password_hash, role, email_verified_at, created_at)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                          ON CONFLICT (email) DO NOTHING",
                     )?
-                    .execute(params![user.id, user.email, user.name, user.password_hash, user.role.as_str(), now_millis()])?;
+                    .execute(params![
+                        user.id,
+                        user.email,
+                        user.name,
+                        user.password_hash,
+                        user.role.as_str(),
+                        user.email_verified_at,
+                        now_millis()
+                    ])?;
                 Ok(stored == 1)
             })
             .await
@@ -164,6 +175,32 @@ impl AccountStore for SqliteAccountStore {
                     .query_row([id], |row| row.get(0))
                     .optional()?;
                 from_json(text.flatten().as_deref())
+            })
+            .await
+    }
+
+    async fn verify_email(&self, user: UserId, email: &str, at: i64) -> StoreResult<bool> {
+        let email = email.to_owned();
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let changed = connection
+                    .prepare_cached("UPDATE users SET email_verified_at = ?3 WHERE id = ?1 AND email = ?2")?
+                    .execute(params![user, email, at])?;
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn change_email(&self, user: UserId, from: &str, to: &str, at: i64) -> StoreResult<bool> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let changed = connection
+                    .prepare_cached(
+                        "UPDATE OR IGNORE users SET email = ?3, email_verified_at = ?4 WHERE id = ?1 AND email = ?2",
+                    )?
+                    .execute(params![user, from, to, at])?;
+                Ok(changed == 1)
             })
             .await
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 15;
+const SCHEMA: i64 = 16;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -192,6 +192,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         13 => make_indexes(mongo, of_papers()).await,
         14 => make_indexes(mongo, of_codes()).await,
         15 => make_indexes(mongo, of_subscriptions()).await,
+        16 => make_indexes(mongo, of_mail_links()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -225,6 +226,11 @@ fn of_subscriptions() -> [(&'static str, Document, IndexOptions); 5] {
         ("subscriptions", doc! { "_id": 1, "lookAt": 1 }, partial(doc! { "lookAt": { "$exists": true } })),
         ("planPeriods", doc! { "_id.user": 1, "from": 1 }, plain()),
     ]
+}
+
+/// The _id of a link is its user and purpose.
+fn of_mail_links() -> [(&'static str, Document, IndexOptions); 2] {
+    [("mailLinks", doc! { "hash": 1 }, unique()), ("mailLinks", doc! { "expiresAt": 1 }, plain())]
 }
 
 fn plain() -> IndexOptions {

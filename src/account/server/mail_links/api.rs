@@ -1,0 +1,188 @@
+//! `/api/auth/reset-password`, `/api/auth/sign-in-link`, `/api/auth/verify-email` and `/api/account/email`.
+
+use axum::extract::{FromRef, State};
+use axum::response::Response;
+use axum_extra::extract::CookieJar;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Purpose, pages};
+use crate::account::server::Account;
+use crate::account::server::api::{SignedIn, signed_in};
+use crate::account::server::caller::Person;
+use crate::account::server::sessions::Client;
+use crate::api_docs::Refusal;
+use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing};
+use crate::platform::limits::ClientAddress;
+use crate::platform::site::Site;
+
+/// The routes of links by mail, and their pages.
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Site: FromRef<S>,
+{
+    OpenApiRouter::new()
+        .routes(routes!(request_reset))
+        .routes(routes!(confirm_reset))
+        .routes(routes!(request_sign_in))
+        .routes(routes!(confirm_sign_in))
+        .routes(routes!(verify_email))
+        .routes(routes!(send_again))
+        .routes(routes!(change_email))
+        .merge(pages::routes())
+}
+
+/// Where a link is sent.
+#[derive(Deserialize, ToSchema)]
+pub struct MailboxRequest {
+    #[serde(default)]
+    #[schema(required)]
+    pub email: String,
+}
+
+/// A link that is used.
+#[derive(Deserialize, ToSchema)]
+pub struct LinkRequest {
+    /// The last part of the link.
+    #[serde(default)]
+    #[schema(required)]
+    pub token: String,
+}
+
+/// A link that is used for a new password.
+#[derive(Deserialize, ToSchema)]
+pub struct NewPasswordRequest {
+    /// The last part of the link.
+    #[serde(default)]
+    #[schema(required)]
+    pub token: String,
+    /// 8 to 128 characters.
+    #[serde(default)]
+    #[schema(required)]
+    pub password: String,
+}
+
+/// Another address.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EmailRequest {
+    #[serde(default)]
+    #[schema(required)]
+    pub email: String,
+    /// Not needed within ten minutes of signing in.
+    #[serde(default)]
+    pub current_password: String,
+}
+
+/// Request a password reset.
+///
+/// If the address has an account, a link is emailed to it that works once, for 30 minutes; earlier ones stop working. The
+/// response is the same if it has none.
+#[utoipa::path(post, path = "/api/auth/reset-password", tag = "Accounts", security(()),
+    request_body(content = MailboxRequest, example = json!({"email": "ada@example.org"})),
+    responses((status = 200, description = "A link is on its way if there is an account.", body = Envelope<Nothing>),
+        Refusal::<429>))]
+async fn request_reset(
+    State(account): State<Account>,
+    address: ClientAddress,
+    ApiJson(request): ApiJson<MailboxRequest>,
+) -> ApiResult<Nothing> {
+    account.request_link(address, &request.email, Purpose::Reset).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Set a new password.
+///
+/// Uses the link of a password reset. All sessions end, and the email address is confirmed. It doesn’t sign in.
+#[utoipa::path(post, path = "/api/auth/reset-password/confirm", tag = "Accounts", security(()),
+    request_body(content = NewPasswordRequest,
+        example = json!({"token": "the-token-of-a-reset-link", "password": "four unrelated words here"})),
+    responses((status = 200, description = "The password is changed.", body = Envelope<Nothing>), Refusal::<429>))]
+async fn confirm_reset(
+    State(account): State<Account>,
+    address: ClientAddress,
+    ApiJson(request): ApiJson<NewPasswordRequest>,
+) -> ApiResult<Nothing> {
+    account.reset_password(address, &request.token, request.password).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Request a sign-in link.
+///
+/// If the address has an account, a link is emailed to it that works once, for 15 minutes; earlier ones stop working. If the
+/// address isn’t confirmed yet, it is a link for a password reset. The response is the same if there is no account.
+#[utoipa::path(post, path = "/api/auth/sign-in-link", tag = "Accounts", security(()),
+    request_body(content = MailboxRequest, example = json!({"email": "ada@example.org"})),
+    responses((status = 200, description = "A link is on its way if there is an account.", body = Envelope<Nothing>),
+        Refusal::<429>))]
+async fn request_sign_in(
+    State(account): State<Account>,
+    address: ClientAddress,
+    ApiJson(request): ApiJson<MailboxRequest>,
+) -> ApiResult<Nothing> {
+    account.request_link(address, &request.email, Purpose::SignIn).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Sign in by a link.
+#[utoipa::path(post, path = "/api/auth/sign-in-link/confirm", tag = "Accounts", security(()),
+    request_body(content = LinkRequest, example = json!({"token": "the-token-of-a-sign-in-link"})),
+    responses((status = 200, description = "The user. Sets the session and device cookies.", body = Envelope<SignedIn>),
+        Refusal::<429>))]
+async fn confirm_sign_in(
+    State(account): State<Account>,
+    client: Client,
+    jar: CookieJar,
+    ApiJson(request): ApiJson<LinkRequest>,
+) -> Result<Response, ApiError> {
+    let session = account.sign_in_by_link(&client, &request.token).await?;
+    let body = Answer(SignedIn { user: session.profile.clone() });
+    Ok(signed_in(&account, jar, session, body).await)
+}
+
+/// Confirm an email address.
+///
+/// Uses the link that is emailed to new addresses, at sign-up or after a change. A changed address takes effect with this.
+#[utoipa::path(post, path = "/api/auth/verify-email", tag = "Accounts", security(()),
+    request_body(content = LinkRequest, example = json!({"token": "the-token-of-a-verify-link"})),
+    responses((status = 200, description = "The address is confirmed.", body = Envelope<Nothing>),
+        Refusal::<409>, Refusal::<429>))]
+async fn verify_email(
+    State(account): State<Account>,
+    address: ClientAddress,
+    ApiJson(request): ApiJson<LinkRequest>,
+) -> ApiResult<Nothing> {
+    account.confirm_email(address, &request.token).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Send the confirmation link again.
+#[utoipa::path(post, path = "/api/account/verify-email", tag = "Accounts", security(("session" = [])),
+    responses((status = 200, description = "A link is on its way.", body = Envelope<Nothing>),
+        Refusal::<403>, Refusal::<409>, Refusal::<429>))]
+async fn send_again(State(account): State<Account>, Person(caller): Person) -> ApiResult<Nothing> {
+    account.send_verification_again(caller.id).await?;
+    Ok(Answer(Nothing {}))
+}
+
+/// Change the email address.
+///
+/// A link is emailed to the new address; the change takes effect when it is used, and the old address is notified. The response
+/// is the same if the new address has an account already, whose owner is told.
+#[utoipa::path(post, path = "/api/account/email", tag = "Accounts", security(("session" = [])),
+    request_body(content = EmailRequest, example = json!({"email": "ada@example.net", "currentPassword": "correct horse battery"})),
+    responses((status = 200, description = "A link is on its way.", body = Envelope<Nothing>),
+        Refusal::<403>, Refusal::<429>))]
+async fn change_email(
+    State(account): State<Account>,
+    client: Client,
+    Person(caller): Person,
+    ApiJson(request): ApiJson<EmailRequest>,
+) -> ApiResult<Nothing> {
+    account.request_email_change(&client, &caller, &request.email, &request.current_password).await?;
+    Ok(Answer(Nothing {}))
+}

@@ -1,0 +1,272 @@
+//! The pages that ask for links, and those that links lead to. Static pages with plain forms: to look at one changes nothing.
+
+use axum::extract::{FromRef, Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum_extra::extract::CookieJar;
+use leptos::prelude::*;
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::rules::OF_ADDRESSES;
+use super::views::{AskPage, ChangePage, NewPasswordPage, NoticePage, PressPage};
+use super::{MailLink, Purpose};
+use crate::account::server::Account;
+use crate::account::server::api::signed_in;
+use crate::account::server::forms::{PageForm, Sender};
+use crate::account::server::password_field::POLICY;
+use crate::account::server::sessions::Client;
+use crate::document::response::static_response;
+use crate::document::{StaticPage, render_static_page};
+use crate::i18n::{Text, fill, t};
+use crate::platform::error::AppError;
+use crate::platform::limits::ClientAddress;
+use crate::platform::site::Site;
+use crate::ui::Theme;
+
+/// The pages of links by mail.
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Account: FromRef<S>,
+    Site: FromRef<S>,
+{
+    OpenApiRouter::new()
+        .route("/reset-password", get(ask_for_reset).post(request_reset))
+        .route("/reset-password/{token}", get(show_reset).post(submit_reset))
+        .route("/sign-in/link", get(ask_for_sign_in).post(request_sign_in))
+        .route("/sign-in/link/{token}", get(show_sign_in).post(submit_sign_in))
+        .route("/verify-email/{token}", get(show_verify).post(submit_verify))
+        .route("/account/verify-email", post(send_again))
+        .route("/account/email", post(change_email))
+}
+
+#[derive(Deserialize)]
+struct MailboxForm {
+    #[serde(default)]
+    email: String,
+}
+
+#[derive(Deserialize)]
+struct PasswordForm {
+    #[serde(default)]
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EmailForm {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    current_password: String,
+}
+
+/// A page of a link: nobody else's to keep or to list.
+fn page<V: IntoView + 'static>(
+    account: &Account,
+    theme: Theme,
+    status: u16,
+    (title, path): (&'static str, &str),
+    body: impl FnOnce() -> V,
+) -> Response {
+    // Not secret: without a referrer of their own, forms would seem to come from elsewhere.
+    let page = StaticPage { title, description: "", path, canonical: None, theme, prefetch: false, is_secret: false };
+    let mut response = static_response(status, render_static_page(page, account.site.leptos(), body));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
+    if let Some(policy) = POLICY.clone() {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// What came of it, and the way on.
+fn notice(account: &Account, theme: Theme, title: Text, text: String, way: (&'static str, Text)) -> Response {
+    page(account, theme, 200, (t(title), way.0), || view! { <NoticePage title=t(title) text way /> })
+}
+
+/// That a link opens nothing (any more), or what else was in its way.
+fn refused(account: &Account, theme: Theme, error: &AppError, way: (&'static str, Text)) -> Response {
+    let title = match error {
+        AppError::InvalidInput { .. } => Text::LinkInvalidTitle,
+        _ => Text::DidNotWork,
+    };
+    let text = error.to_string();
+    page(account, theme, error.status(), (t(title), way.0), || view! { <NoticePage title=t(title) text way /> })
+}
+
+const ASK_AGAIN: (&str, Text) = ("/reset-password", Text::ResetPassword);
+const SIGN_IN_AGAIN: (&str, Text) = ("/sign-in/link", Text::SignInByLink);
+const TO_ACCOUNT: (&str, Text) = ("/account", Text::BackToAccount);
+
+fn ask_page(account: &Account, theme: Theme, purpose: Purpose, email: String, error: Option<AppError>) -> Response {
+    let status = error.as_ref().map_or(200, AppError::status);
+    let (title, intro, path) = match purpose {
+        Purpose::SignIn => (Text::SignInByLink, Text::SignInByLinkIntro, "/sign-in/link"),
+        _ => (Text::ResetPassword, Text::ResetPasswordIntro, "/reset-password"),
+    };
+    let errors: Vec<_> = error.into_iter().collect();
+    page(account, theme, status, (t(title), path), || {
+        view! { <AskPage title=t(title) intro=t(intro) path email errors /> }
+    })
+}
+
+async fn request(account: &Account, address: ClientAddress, theme: Theme, purpose: Purpose, email: String) -> Response {
+    if let Err(error) = account.request_link(address, &email, purpose).await {
+        return ask_page(account, theme, purpose, email, Some(error));
+    }
+    let minutes = (purpose.lasts().as_secs() / 60).to_string();
+    let text = fill(Text::LinkOnItsWay, &[("email", email.trim()), ("minutes", &minutes)]);
+    notice(account, theme, Text::LookForMail, text, ("/sign-in", Text::SignIn))
+}
+
+async fn ask_for_reset(State(account): State<Account>, theme: Theme) -> Response {
+    ask_page(&account, theme, Purpose::Reset, String::new(), None)
+}
+
+async fn request_reset(
+    State(account): State<Account>,
+    address: ClientAddress,
+    theme: Theme,
+    PageForm(form): PageForm<MailboxForm>,
+) -> Response {
+    request(&account, address, theme, Purpose::Reset, form.email).await
+}
+
+async fn ask_for_sign_in(State(account): State<Account>, theme: Theme) -> Response {
+    ask_page(&account, theme, Purpose::SignIn, String::new(), None)
+}
+
+async fn request_sign_in(
+    State(account): State<Account>,
+    address: ClientAddress,
+    theme: Theme,
+    PageForm(form): PageForm<MailboxForm>,
+) -> Response {
+    request(&account, address, theme, Purpose::SignIn, form.email).await
+}
+
+fn new_password_page(
+    account: &Account,
+    theme: Theme,
+    token: &str,
+    link: MailLink,
+    error: Option<AppError>,
+) -> Response {
+    let status = error.as_ref().map_or(200, AppError::status);
+    let path = format!("/reset-password/{token}");
+    let errors: Vec<_> = error.into_iter().collect();
+    let (action, email) = (path.clone(), link.email);
+    page(account, theme, status, (t(Text::SetNewPassword), &path), || {
+        view! { <NewPasswordPage action email errors /> }
+    })
+}
+
+async fn show_reset(State(account): State<Account>, theme: Theme, Path(token): Path<String>) -> Response {
+    match account.find_link(&token, &[Purpose::Reset]).await {
+        Ok((link, _)) => new_password_page(&account, theme, &token, link, None),
+        Err(error) => refused(&account, theme, &error, ASK_AGAIN),
+    }
+}
+
+async fn submit_reset(
+    State(account): State<Account>,
+    address: ClientAddress,
+    theme: Theme,
+    Path(token): Path<String>,
+    PageForm(form): PageForm<PasswordForm>,
+) -> Response {
+    let Err(error) = account.reset_password(address, &token, form.password).await else {
+        let text = t(Text::PasswordWasSetExplained).to_owned();
+        return notice(&account, theme, Text::PasswordWasSet, text, ("/sign-in", Text::SignIn));
+    };
+    match account.find_link(&token, &[Purpose::Reset]).await {
+        Ok((link, _)) => new_password_page(&account, theme, &token, link, Some(error)),
+        Err(_) => refused(&account, theme, &error, ASK_AGAIN),
+    }
+}
+
+async fn show_sign_in(State(account): State<Account>, theme: Theme, Path(token): Path<String>) -> Response {
+    let link = match account.find_link(&token, &[Purpose::SignIn]).await {
+        Ok((link, _)) => link,
+        Err(error) => return refused(&account, theme, &error, SIGN_IN_AGAIN),
+    };
+    let action = format!("/sign-in/link/{token}");
+    let intro = fill(Text::SignInAs, &[("email", &link.email)]);
+    let path = action.clone();
+    page(&account, theme, 200, (t(Text::SignIn), &path), || view! { <PressPage title=t(Text::SignIn) intro action /> })
+}
+
+async fn submit_sign_in(
+    State(account): State<Account>,
+    client: Client,
+    theme: Theme,
+    jar: CookieJar,
+    Path(token): Path<String>,
+) -> Response {
+    match account.sign_in_by_link(&client, &token).await {
+        Ok(session) => signed_in(&account, jar, session, Redirect::to("/chat")).await,
+        Err(error) => refused(&account, theme, &error, SIGN_IN_AGAIN),
+    }
+}
+
+async fn show_verify(State(account): State<Account>, theme: Theme, Path(token): Path<String>) -> Response {
+    let link = match account.find_link(&token, &OF_ADDRESSES).await {
+        Ok((link, _)) => link,
+        Err(error) => return refused(&account, theme, &error, TO_ACCOUNT),
+    };
+    let action = format!("/verify-email/{token}");
+    let intro = fill(Text::ConfirmEmailIntro, &[("email", &link.email)]);
+    let (path, title) = (action.clone(), t(Text::ConfirmEmail));
+    page(&account, theme, 200, (title, &path), || view! { <PressPage title intro action /> })
+}
+
+async fn submit_verify(
+    State(account): State<Account>,
+    address: ClientAddress,
+    theme: Theme,
+    Path(token): Path<String>,
+) -> Response {
+    match account.confirm_email(address, &token).await {
+        Ok(email) => {
+            let text = fill(Text::EmailWasConfirmedExplained, &[("email", &email)]);
+            notice(&account, theme, Text::EmailWasConfirmed, text, TO_ACCOUNT)
+        }
+        Err(error) => refused(&account, theme, &error, TO_ACCOUNT),
+    }
+}
+
+async fn send_again(State(account): State<Account>, theme: Theme, Sender(caller): Sender) -> Response {
+    match account.send_verification_again(caller.id).await {
+        Ok(email) => {
+            let text = fill(Text::LinkWasSent, &[("email", &email)]);
+            notice(&account, theme, Text::LookForMail, text, TO_ACCOUNT)
+        }
+        // In another tab, or by the link itself.
+        Err(AppError::Conflict(_)) => Redirect::to("/account").into_response(),
+        Err(error) => refused(&account, theme, &error, TO_ACCOUNT),
+    }
+}
+
+async fn change_email(
+    State(account): State<Account>,
+    client: Client,
+    theme: Theme,
+    Sender(caller): Sender,
+    PageForm(form): PageForm<EmailForm>,
+) -> Response {
+    match account.request_email_change(&client, &caller, &form.email, &form.current_password).await {
+        Ok(email) => {
+            let text = format!("{} {}", fill(Text::LinkWasSent, &[("email", &email)]), t(Text::ChangeEmailIntro));
+            notice(&account, theme, Text::LookForMail, text, TO_ACCOUNT)
+        }
+        Err(error) => {
+            let (status, email, errors) = (error.status(), form.email, vec![error]);
+            page(&account, theme, status, (t(Text::ChangeEmail), "/account"), || view! { <ChangePage email errors /> })
+        }
+    }
+}
