@@ -231,7 +231,7 @@ async fn new_user(stores: &Stores) -> UserId {
         id: UserId::now_v7(),
         email: format!("{}@example.org", Uuid::now_v7().simple()),
         name: "Bench".into(),
-        password_hash: String::new(),
+        password_hash: None,
         email_verified_at: None,
         role: Role::User,
         status: UserStatus::Active,

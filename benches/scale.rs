@@ -161,7 +161,7 @@ async fn add_user(stores: &Stores) -> UserId {
         id,
         email: format!("{id}@example.org"),
         name: "Somebody".into(),
-        password_hash: "none".into(),
+        password_hash: Some("none".into()),
         email_verified_at: None,
         role: Role::User,
         status: UserStatus::Active,

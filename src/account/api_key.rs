@@ -104,6 +104,8 @@ pub struct AccountData {
     /// What came of a form: HTML.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub outcome: String,
+    /// How the user signs in, and the forms for it: HTML; empty where there is nothing to choose.
+    pub ways: String,
     /// The key that was just made: shown this once.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub new_key: Option<String>,

@@ -11,5 +11,5 @@ pub async fn load_account() -> Result<AccountData, AppError> {
     use super::server::{Account, budgets::RefusedBudget, caller::Caller};
     let account = expect_context::<Account>();
     let caller = Caller::from_context(&account).await?.into_person()?;
-    account.load_account(&caller, RefusedBudget::default()).await
+    account.load_account(&caller, RefusedBudget::default(), None).await
 }

@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 use super::config::Config;
 use super::state::AppState;
 use super::stores::{Stores, build_storage};
+use crate::account::server::oidc::build_providers as build_identity_providers;
 use crate::chat::server::providers::{
     ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn,
 };
@@ -175,6 +176,7 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     if let Some(redis) = &config.redis {
         rows.push(("redis".to_owned(), redis::try_out(redis).await));
     }
+    rows.extend(check_sign_in(config).await);
     match build_providers(&config.chat.providers) {
         Ok(providers) => {
             for provider in providers {
@@ -234,6 +236,19 @@ async fn check_database(config: &Config, database: &Database) -> Vec<(String, Re
     if let (Ok(Probed { ahead, .. }), DatabaseConfig::Mongo(_)) = (&probed, &config.database) {
         let told = format!("{ahead} ms ahead of the database's");
         rows.push(("clock".to_owned(), if ahead.abs() > CLOCK_WRONG_AFTER { Err(told) } else { Ok(told) }));
+    }
+    rows
+}
+
+/// Reaches everybody who signs people in besides us.
+async fn check_sign_in(config: &Config) -> Vec<(String, Result<String, String>)> {
+    let providers = match build_identity_providers(&config.accounts.providers, &config.site) {
+        Ok(providers) => providers,
+        Err(problem) => return vec![("sign-in".to_owned(), Err(problem))],
+    };
+    let mut rows = Vec::new();
+    for provider in providers {
+        rows.push((format!("sign-in: {}", provider.config.name), provider.check().await));
     }
     rows
 }

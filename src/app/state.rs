@@ -13,6 +13,7 @@ use super::config::Config;
 use super::features;
 use super::health::{Probe, compare_clocks};
 use super::stores::{Stores, build_storage};
+use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
 use crate::account::server::password::Passwords;
 use crate::account::server::{Account, AccountParts};
 use crate::api_docs::api::ApiDocs;
@@ -150,6 +151,8 @@ impl AppState {
             plans: stores.plans.clone(),
             links: stores.mail_links.clone(),
             outbox: outbox.clone(),
+            identities: stores.identities.clone(),
+            identity_providers: open_identity_providers(&config),
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
             images: Arc::new(room.clone()),
@@ -244,6 +247,13 @@ fn build_cache(redis: Option<&Redis>) -> Arc<dyn Cache> {
         Some(redis) => Arc::new(RedisCache::new(redis.clone())),
         None => Arc::new(LocalCache::default()),
     }
+}
+
+/// Who signs people in besides us; nobody, where there is no HTTP client to ask them with.
+fn open_identity_providers(config: &Config) -> Vec<Arc<IdentityProvider>> {
+    build_identity_providers(&config.accounts.providers, &config.site)
+        .inspect_err(|error| tracing::error!(error, "nobody else can sign people in"))
+        .unwrap_or_default()
 }
 
 /// Receipts and credit notes of payments that this provider takes.

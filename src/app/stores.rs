@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::config::Config;
 use crate::account::server::mail_links::{MailLinkStore, MongoMailLinkStore, SqliteMailLinkStore};
 use crate::account::server::plans::{MongoPlanStore, PlanStore, SqlitePlanStore};
+use crate::account::server::oidc::store::{IdentityStore, MongoIdentityStore, SqliteIdentityStore};
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
@@ -32,6 +33,7 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionStore>,
     pub plans: Arc<dyn PlanStore>,
     pub mail_links: Arc<dyn MailLinkStore>,
+    pub identities: Arc<dyn IdentityStore>,
     pub credits: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
     pub chats: Arc<dyn ChatStore>,
@@ -60,6 +62,7 @@ impl Stores {
             sessions: Arc::new(MongoSessionStore::new(&mongo)),
             plans: Arc::new(MongoPlanStore::new(&mongo)),
             mail_links: Arc::new(MongoMailLinkStore::new(&mongo)),
+            identities: Arc::new(MongoIdentityStore::new(&mongo)),
             codes: Arc::new(MongoCodeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
@@ -82,6 +85,7 @@ impl Stores {
             sessions: Arc::new(SqliteSessionStore::new(db.clone())),
             plans: Arc::new(SqlitePlanStore::new(db.clone())),
             mail_links: Arc::new(SqliteMailLinkStore::new(db.clone())),
+            identities: Arc::new(SqliteIdentityStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),

@@ -9,7 +9,7 @@ use reqwest::{Response, StatusCode};
 
 use crate::i18n::{Text, fill};
 use crate::platform::error::AppError;
-use crate::platform::redact::redacted;
+use crate::platform::http::outgoing::{BodyError, innermost_cause};
 use crate::usage::Outcome;
 
 /// Why a provider did not answer, or stopped answering. The texts are for logs.
@@ -128,26 +128,17 @@ impl Refusal {
     }
 }
 
-/// The start of a text from outside, on one line. A secret is taken out before the text is cut: half of one is one too.
-#[must_use]
-pub fn brief(text: &str) -> String {
-    redacted(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+impl From<BodyError> for ProviderError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { most } => Self::Malformed(format!("the answer has more than {most} bytes")),
+            BodyError::Broken(error) => unreachable_error(&error),
+        }
+    }
 }
 
 /// What it means that no answer came.
 #[must_use]
 pub fn unreachable_error(error: &reqwest::Error) -> ProviderError {
     if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Unavailable(innermost_cause(error)) }
-}
-
-/// The innermost cause of an error, without its URL, which may carry a password.
-#[must_use]
-pub fn innermost_cause(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = error.to_string();
-        cause = error.source();
-    }
-    if text.is_empty() { "the request failed".to_owned() } else { text }
 }

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess};
 
-use super::error::{ProviderError, Refusal, brief};
+use super::error::{ProviderError, Refusal};
+use crate::platform::http::outgoing::brief;
 use crate::platform::lenient::{self, All, Code, First, Lenient, Odd};
 
 /// A failure as it is told: `{"error":{"message","type","code","status"}}`, `{"error":"…"}`, `FastAPI`'s `detail`, or any text.

@@ -6,9 +6,7 @@
 
 mod attempt;
 mod awake;
-mod body;
 mod breaker;
-mod budget;
 mod delivery;
 mod error;
 mod event;
@@ -28,11 +26,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::attempt::{PendingAttempt, TextSizes, Tokens};
 pub use self::awake::{Silence, timeout_awake};
-pub use self::body::{BodyError, read_body};
 pub use self::breaker::{BreakerState, Guarded, Permit, Provider};
-pub use self::budget::RetryBudget;
 pub use self::delivery::{Delivery, PATIENCE};
-pub use self::error::{ProviderError, Refusal, brief, innermost_cause, unreachable_error};
+pub use self::error::{ProviderError, Refusal, unreachable_error};
 pub use self::event::{Event, ToJson, encode};
 pub use self::fault::Fault;
 pub use self::hold::{
@@ -45,6 +41,8 @@ pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};
 use crate::credits::server::store::CreditStore;
 use crate::platform::db::Database;
+pub use crate::platform::http::outgoing::{BodyError, brief, innermost_cause, read_body};
+pub use crate::platform::http::retries::RetryBudget;
 use crate::platform::jobs::Jobs;
 use crate::platform::limits::RateLimiter;
 use crate::usage::server::prices::PriceTable;

@@ -835,5 +835,36 @@ pub const fn say(text: Text) -> &'static str {
         Text::MailTaken => {
             "Somebody, perhaps you, wanted to use this email address for another Tessera account. It has an account already, so nothing was changed."
         }
+        Text::ContinueWith => "Continue with {provider}",
+        Text::OrElse => "or",
+        Text::GoingTo => "Continuing at {provider}",
+        Text::ProviderDenied => "You weren’t signed in with {provider}. Try again, or sign in another way.",
+        Text::SignInExpired => {
+            "That took too long, or was started in another browser. Please try again with {provider}."
+        }
+        Text::ProviderNotBelieved => {
+            "The response of {provider} couldn’t be verified. Please try again; if it keeps happening, tell whoever runs this site."
+        }
+        Text::ProviderUnreachable => {
+            "{provider} can’t be reached right now. Please try again later, or sign in another way."
+        }
+        Text::SignInOnceToLink => {
+            "Your email address already has an account here. Sign in to it once, and {provider} will be linked to it."
+        }
+        Text::IdentityTaken => "This {provider} account is already linked to another account here.",
+        Text::OtherAccountMeant => {
+            "{provider} wasn’t linked: you signed in to a different account than the one with that address."
+        }
+        Text::SignInAgainFirst => {
+            "To protect your account, sign out and sign in again first, or enter your current password."
+        }
+        Text::WaysToSignIn => "Sign-in methods",
+        Text::WaysExplained => "The ways you can sign in to this account. The last one can’t be removed.",
+        Text::Unlink => "Unlink",
+        Text::LinkWith => "Link {provider}",
+        Text::ConfirmHint => "Needed unless you have just signed in.",
+        Text::SetPassword => "Set a password",
+        Text::LastWayToSignIn => "This is your only way to sign in. Add another one first.",
+        Text::HasPassword => "This account already has a password.",
     }
 }

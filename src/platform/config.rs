@@ -34,6 +34,11 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{name}: {why}"));
     }
 
+    /// The names of all variables, for settings whose names are not known beforehand.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.vars.keys().map(String::as_str)
+    }
+
     pub fn text(&self, name: &str) -> Option<&'a str> {
         self.vars.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }

@@ -87,6 +87,8 @@ ids! {
     BudgetId;
     /// One use of a code by a user.
     RedemptionId;
+    /// A way to sign in with a provider.
+    IdentityId;
     /// An API key of a user.
     ApiKeyId;
     /// Where a user is signed in.

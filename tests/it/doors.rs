@@ -175,6 +175,12 @@ const TABLE: &[Row] = &[
     ("POST", "/account/verify-email", Nothing, Form(""), [303, 200, 200, 403, 403, 403]),
     ("POST", "/account/email", Nothing, Form("email={fresh}&currentPassword=correct+horse+battery"), [303, 200, 200, 403, 403, 403]),
     ("POST", "/sign-out", Session, Form(""), [303; 6]),
+    // Nobody else signs people in on this server.
+    ("GET", "/sign-in/{name}", Named("nobody"), Bare, [303; 6]),
+    ("POST", "/sign-in/{name}", Named("nobody"), Form("next=%2Fchat"), [404; 6]),
+    ("GET", "/sign-in/{name}/callback", Named("nobody"), Bare, [404; 6]),
+    ("GET", "/sign-in/{name}/link", Named("nobody"), Bare, [404; 6]),
+    ("POST", "/account/sign-in-methods", Nothing, Form("unlink=01939b7e-0000-7000-8000-0123456789ab"), [303, 404, 404, 403, 403, 403]),
     ("POST", "/theme", Nothing, Form("theme=dark"), [303; 6]),
     ("POST", "/language", Nothing, Form("language=en"), [303; 6]),
     ("POST", "/notices", Nothing, Form("seen=none"), [303; 6]),

@@ -366,7 +366,7 @@ async fn an_unknown_address_is_answered_as_a_known_one() {
     let mut known = Vec::new();
     for _ in 0..200 {
         let email = format!("{}@example.org", Uuid::now_v7().simple());
-        let (name, password_hash) = ("Ada".to_owned(), "$argon2id$".to_owned());
+        let (name, password_hash) = ("Ada".to_owned(), Some("$argon2id$".to_owned()));
         let status = UserStatus::Active;
         let stored = StoredUser {
             id: UserId::now_v7(),

@@ -176,7 +176,7 @@ async fn accounts_from_before_are_found_as_they_were_stored() {
         id: UserId::now_v7(),
         email: "ada@xn--bcher-kva.example".into(),
         name: "Ada".into(),
-        password_hash: Passwords::default().hash(PASSWORD.into()).await.unwrap(),
+        password_hash: Some(Passwords::default().hash(PASSWORD.into()).await.unwrap()),
         email_verified_at: None,
         role: Role::User,
         status: UserStatus::Active,

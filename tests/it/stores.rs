@@ -22,7 +22,7 @@ fn user_named(email: &str) -> User {
         id: UserId::now_v7(),
         email: email.to_owned(),
         name: "Ada".into(),
-        password_hash: "$argon2id$…".into(),
+        password_hash: Some("$argon2id$…".into()),
         email_verified_at: None,
         role: Role::User,
         status: UserStatus::Active,

@@ -41,9 +41,10 @@ fn Keys(
     /// What the server sent.
     data: AccountData,
 ) -> impl IntoView {
-    let AccountData { keys, base_url, images, budgets, own, outcome, new_key, refused } = data;
+    let AccountData { keys, base_url, images, budgets, own, ways, outcome, new_key, refused } = data;
     view! {
         <div class="contents" inner_html=Some(outcome)></div>
+        <div class="contents" inner_html=Some(ways)></div>
         <p class="text-sm text-ink-soft">{t(Text::StoredImages)} ": " {images}</p>
         <section aria-labelledby="keys" class="space-y-4">
             <div class="space-y-1">

@@ -40,6 +40,7 @@ where
         .merge(super::budget_api::routes())
         .merge(super::sessions::api::routes())
         .merge(super::mail_links::api::routes())
+        .merge(super::oidc::routes::routes())
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(logout))
@@ -155,7 +156,7 @@ async fn submit(
             let next = same_site_path(form.next.as_deref(), "/chat");
             signed_in(&account, jar, session, Redirect::to(&next)).await
         }
-        Err(error) => auth_page(&account, page, theme, &form, Some(error)),
+        Err(error) => auth_page(&account, page, theme, &form, Some(error), None),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be set of accounts.
 
+use super::oidc::config::{ProviderConfig, read_providers};
 use crate::account::Email;
 use crate::platform::config::Reader;
 
@@ -10,6 +11,8 @@ pub struct AccountsConfig {
     pub admin_emails: Vec<String>,
     /// `READ_LIMIT_PER_MINUTE` (600): what the API keys of a user may read in a minute.
     pub reads_per_minute: u32,
+    /// `OIDC_<NAME>_…`: who signs people in besides us.
+    pub providers: Vec<ProviderConfig>,
 }
 
 impl AccountsConfig {
@@ -22,6 +25,7 @@ impl AccountsConfig {
                 email.map_err(|_| reader.problem("ADMIN_EMAILS", format!("{text:?} is not an email address"))).ok()
             })
             .collect();
-        Self { admin_emails, reads_per_minute: reader.at_least("READ_LIMIT_PER_MINUTE", 600, 1) }
+        let reads_per_minute = reader.at_least("READ_LIMIT_PER_MINUTE", 600, 1);
+        Self { admin_emails, reads_per_minute, providers: read_providers(reader) }
     }
 }

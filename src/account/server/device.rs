@@ -24,7 +24,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn new_device(user: &User) -> String {
     let id = new_secret();
-    let proof = hmac::sign(&key_of(user), &signed(user, &id));
+    // Nobody guesses a password that there is not.
+    let Some(key) = key_of(user) else { return id };
+    let proof = hmac::sign(&key, &signed(user, &id));
     format!("{id}.{}", BASE64_URL_SAFE_NO_PAD.encode(proof))
 }
 
@@ -33,11 +35,11 @@ pub fn new_device(user: &User) -> String {
 pub fn known_device<'a>(user: &User, cookie: &'a str) -> Option<&'a str> {
     let (id, proof) = cookie.split_once('.')?;
     let proof = BASE64_URL_SAFE_NO_PAD.decode(proof).ok()?;
-    hmac::verify(&key_of(user), &signed(user, id), &proof).is_ok().then_some(id)
+    hmac::verify(&key_of(user)?, &signed(user, id), &proof).is_ok().then_some(id)
 }
 
-fn key_of(user: &User) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, user.password_hash.as_bytes())
+fn key_of(user: &User) -> Option<hmac::Key> {
+    user.password_hash.as_ref().map(|hash| hmac::Key::new(hmac::HMAC_SHA256, hash.as_bytes()))
 }
 
 fn signed(user: &User, id: &str) -> Vec<u8> {
@@ -93,7 +95,7 @@ mod tests {
             id: UserId::now_v7(),
             email: "ada@example.org".into(),
             name: "Ada".into(),
-            password_hash: hash.into(),
+            password_hash: Some(hash).filter(|hash| !hash.is_empty()).map(str::to_owned),
             email_verified_at: None,
             role: Role::User,
             status: UserStatus::Active,
@@ -110,9 +112,15 @@ mod tests {
         }
         assert_eq!(known_device(&user("$argon2id$one"), &cookie), None, "another account");
         assert_eq!(
-            known_device(&User { password_hash: "$argon2id$two".into(), ..ada }, &cookie),
+            known_device(&User { password_hash: Some("$argon2id$two".into()), ..ada.clone() }, &cookie),
             None,
             "a new password"
         );
+        // A key that is empty would be everybody's.
+        let bob = user("");
+        let (id, key) = ("id", hmac::Key::new(hmac::HMAC_SHA256, b""));
+        let forged = format!("{id}.{}", BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&key, &signed(&bob, id))));
+        assert_eq!(known_device(&bob, &forged), None, "no password");
+        assert_eq!(known_device(&bob, &new_device(&bob)), None, "no password");
     }
 }

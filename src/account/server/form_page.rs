@@ -27,6 +27,11 @@ pub fn FormPage(
     children: Option<Children>,
     /// The way to the other form.
     footer: AnyView,
+    /// Other ways in than this form.
+    others: AnyView,
+    /// What there is to say besides.
+    #[prop(optional_no_strip)]
+    notice: Option<String>,
 ) -> impl IntoView {
     let of_no_field =
         |error: &AppError| !matches!(error, AppError::InvalidInput { field, .. } if is_shown_at_its_field(field));
@@ -38,12 +43,14 @@ pub fn FormPage(
                     <h1 class="font-display text-4xl">{title}</h1>
                     <p class="text-ink-soft">{intro}</p>
                 </div>
+                {notice.map(|text| view! { <Alert tone=AlertTone::Info text /> })}
                 <form method="post" action=action class="space-y-5">
                     {error.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })}
                     <input type="hidden" name="next" value=next />
                     {children.map(|children| children())}
                     <Button label=title variant=ButtonVariant::Primary kind="submit" class="w-full" />
                 </form>
+                {others}
                 <p class="text-sm text-ink-soft">{footer}</p>
             </div>
             <div class="hidden flex-col justify-between gap-16 self-stretch rounded-md bg-sunken p-12 lg:flex">

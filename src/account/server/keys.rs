@@ -7,6 +7,7 @@ use super::budgets::{Budgets, RefusedBudget};
 use super::budgets_view::budgets_html;
 use super::caller::{Caller, MANAGE, READ, SPEND};
 use super::mail_links::email_html;
+use super::oidc::ways_html;
 use super::sessions::UserStatus;
 use super::sessions::view::{Own, own_html};
 use super::store::{StoredKey, User};
@@ -112,7 +113,12 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn load_account(&self, caller: &Caller, refused: RefusedBudget) -> AppResult<AccountData> {
+    pub async fn load_account(
+        &self,
+        caller: &Caller,
+        refused: RefusedBudget,
+        problem: Option<String>,
+    ) -> AppResult<AccountData> {
         let user = caller.id;
         let base = self.site.public_url.as_str().trim_end_matches('/');
         let owner = user.into();
@@ -123,19 +129,23 @@ impl Account {
             self.store.find_preferences(user),
             self.store.find_user_by_id(user)
         )?;
-        let email = email_html(&found.ok_or(AppError::Unauthenticated)?);
+        let found = found.ok_or(AppError::Unauthenticated)?;
+        let has_password = found.password_hash.is_some();
+        let email = email_html(&found);
         let own = own_html(Own {
             profile: caller.profile.clone(),
             preferences,
             time_zone: plan.time_zone.clone(),
             providers: self.providers.clone(),
             sessions: self.list_sessions(caller).await?,
+            has_password,
         });
         let own = own + &email;
         let images = self.images.describe(user).await?;
         let keys = all_shown(keys, &spending)?;
         let budgets = budgets_html(Budgets::of(plan, &spending)?, &keys, refused);
-        Ok(AccountData { keys, images, budgets, own, base_url: format!("{base}/v1"), ..AccountData::default() })
+        let ways = ways_html(self, user, has_password, problem).await?;
+        Ok(AccountData { keys, images, budgets, own, ways, base_url: format!("{base}/v1"), ..AccountData::default() })
     }
 }
 

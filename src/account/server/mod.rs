@@ -14,6 +14,7 @@ mod guessing;
 pub mod key_api;
 pub mod keys;
 pub mod mail_links;
+pub mod oidc;
 pub mod page;
 pub mod password;
 mod password_field;
@@ -31,6 +32,8 @@ use async_trait::async_trait;
 
 use self::config::AccountsConfig;
 use self::mail_links::MailLinkStore;
+use self::oidc::Provider;
+use self::oidc::store::IdentityStore;
 use self::password::Passwords;
 use self::plans::PlanStore;
 use self::sessions::store::SessionStore;
@@ -64,6 +67,10 @@ pub struct AccountParts {
     pub plans: Arc<dyn PlanStore>,
     pub links: Arc<dyn MailLinkStore>,
     pub outbox: Outbox,
+    /// Who of a provider is which user.
+    pub identities: Arc<dyn IdentityStore>,
+    /// Who signs people in besides us, in the order of their names.
+    pub identity_providers: Vec<Arc<Provider>>,
     /// Opens the account of a new user, and knows what a key has spent.
     pub credits: Arc<dyn CreditStore>,
     pub limiter: Arc<dyn RateLimiter>,

@@ -23,6 +23,7 @@ use crate::i18n::{Text, t};
 use crate::platform::browser::page_data::Preloaded;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{ApiKeyId, BudgetId};
+use crate::platform::query::parameter;
 
 /// Loads what a page shows.
 pub type Load<F> = fn(F, PageRequest) -> BoxFuture<'static, Loaded>;
@@ -113,10 +114,14 @@ const KEPT_SECS: i64 = 60;
 
 /// The page, with the key that was made a moment ago. It is shown this once.
 async fn show_page(account: Account, request: PageRequest) -> Loaded {
+    let address = request.uri.to_string();
+    let told = |name: &str| parameter(&address, name);
+    let problem = account.told_problem(told("problem").as_deref(), told("with").as_deref());
+    let refused = Refused { sign_in: problem, ..Refused::default() };
     let name = account.new_key_cookie();
     let outcome = outcome_html(request.uri.query());
     let Some(key) = request.cookies.get(name).map(|cookie| cookie.value().to_owned()) else {
-        let loaded = load_page(&account, request.caller, None, Refused::default()).await;
+        let loaded = load_page(&account, request.caller, None, refused).await;
         return loaded.map(|data| AccountData { outcome, ..data }).into();
     };
     // Somebody else may have signed in here meanwhile.
@@ -124,7 +129,7 @@ async fn show_page(account: Account, request: PageRequest) -> Loaded {
         Ok(is_own) => is_own,
         Err(error) => return AppResult::<AccountData>::Err(error).into(),
     };
-    let loaded = load_page(&account, request.caller, is_own.then_some(key), Refused::default()).await;
+    let loaded = load_page(&account, request.caller, is_own.then_some(key), refused).await;
     Loaded { cookie: Some(secret_cookie(&account, name, String::new(), 0, PATH)), ..loaded.into() }
 }
 
@@ -134,7 +139,7 @@ async fn load_page(
     new_key: Option<String>,
     refused: Refused,
 ) -> AppResult<AccountData> {
-    let data = account.load_account(&caller.into_person()?, refused.budget).await?;
+    let data = account.load_account(&caller.into_person()?, refused.budget, refused.sign_in).await?;
     Ok(AccountData { new_key, refused: refused.key, ..data })
 }
 
@@ -143,6 +148,8 @@ async fn load_page(
 struct Refused {
     key: Option<RefusedKey>,
     budget: RefusedBudget,
+    /// Why a provider could not be linked.
+    sign_in: Option<String>,
 }
 
 /// A key to revoke, a budget to remove, or the fields of a new one.

@@ -47,7 +47,7 @@ impl Account {
             name: if name.is_empty() { email.as_str().split('@').next().unwrap_or_default().to_owned() } else { name },
             role: if self.is_admin_email(&email) { Role::Admin } else { Role::User },
             email: email.as_str().to_owned(),
-            password_hash,
+            password_hash: Some(password_hash),
             status: UserStatus::Active,
             email_verified_at: None,
         };
@@ -79,7 +79,7 @@ impl Account {
         if is_longer(&form.password) && is_longer(&normalised(&form.password)) {
             return Err(AppError::InvalidCredentials);
         }
-        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let right = self.passwords.verify(form.password, hash).await?;
         let Some(user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
         self.finish_sign_in(user, &email, client).await
@@ -108,7 +108,7 @@ pub async fn grant_admin(accounts: &dyn AccountStore, sessions: &dyn SessionStor
 }
 
 /// Changes a role and ends all sessions: nobody goes on with a token that was given for another role.
-async fn change_role(
+pub(super) async fn change_role(
     accounts: &dyn AccountStore,
     sessions: &dyn SessionStore,
     user: &User,
@@ -180,7 +180,7 @@ pub(super) fn check_new_password(password: &str) -> AppResult<()> {
 }
 
 impl Account {
-    fn is_admin_email(&self, email: &Email) -> bool {
+    pub(super) fn is_admin_email(&self, email: &Email) -> bool {
         self.config.admin_emails.iter().any(|admin| admin == email.as_str())
     }
 }

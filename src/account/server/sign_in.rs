@@ -32,6 +32,9 @@ pub enum AuthPage {
 #[derive(Default, Deserialize)]
 pub struct NextQuery {
     next: Option<String>,
+    /// What went wrong, and with which provider.
+    problem: Option<String>,
+    with: Option<String>,
 }
 
 /// `/sign-in`.
@@ -66,17 +69,19 @@ async fn show_auth_page(
     if Caller::from_headers(&account, &headers).await.is_ok() {
         return Redirect::to(&same_site_path(query.next.as_deref(), "/chat")).into_response();
     }
+    let notice = account.told_problem(query.problem.as_deref(), query.with.as_deref());
     let form = CredentialsForm { next: query.next, ..CredentialsForm::default() };
-    auth_page(&account, page, theme, &form, None)
+    auth_page(&account, page, theme, &form, None, notice)
 }
 
-/// The form with what was typed (but the password) and what is wrong with it.
+/// The form with what was typed (but the password) and what is wrong with it, or what else there is to say.
 pub fn auth_page(
     account: &Account,
     page: AuthPage,
     theme: Theme,
     form: &CredentialsForm,
     error: Option<AppError>,
+    notice: Option<String>,
 ) -> Response {
     let status = error.as_ref().map_or(200, AppError::status);
     // Whoever has to correct one field corrects all at once.
@@ -96,6 +101,7 @@ pub fn auth_page(
     };
     let path = format!("{plain_path}?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>());
     let free_credits = account.free_credits;
+    let providers = account.provider_labels();
     // Who is about to sign in needs the app next.
     let static_page = StaticPage {
         title,
@@ -107,8 +113,8 @@ pub fn auth_page(
         is_secret: false,
     };
     let html = render_static_page(static_page, account.site.leptos(), || match page {
-        AuthPage::SignIn => view! { <SignInPage next email errors /> }.into_any(),
-        AuthPage::SignUp => view! { <SignUpPage next free_credits email name errors /> }.into_any(),
+        AuthPage::SignIn => view! { <SignInPage next email errors providers notice /> }.into_any(),
+        AuthPage::SignUp => view! { <SignUpPage next free_credits email name errors providers notice /> }.into_any(),
     });
     let mut response = static_response(status, html);
     if let Some(policy) = POLICY.clone() {

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::form_page::FormPage;
+use super::oidc::ProviderButtons;
 use super::password_field::PasswordField;
 use crate::account::MAX_NAME_CHARS;
 use crate::i18n::{Text, count_written, t};
@@ -24,13 +25,19 @@ pub fn SignInPage(
     email: String,
     /// What went wrong with the last try.
     errors: Vec<AppError>,
+    /// The names and labels of those who sign people in besides us.
+    providers: Vec<(String, String)>,
+    /// What there is to say besides.
+    #[prop(optional_no_strip)]
+    notice: Option<String>,
 ) -> impl IntoView {
+    let others = view! { <ProviderButtons providers next=next.clone() /> }.into_any();
     let other = view! { <OtherForm path="/sign-up" next=next.clone() label=t(Text::SignUp) /> };
     let footer = view! { {t(Text::NewHere)} " " {other} <WithoutPassword /> }.into_any();
     // Of the two, it is mostly the password.
     let focus_password = is_first(&errors, "password") || errors.first() == Some(&AppError::InvalidCredentials);
     view! {
-        <FormPage title=t(Text::SignIn) intro=t(Text::SignInIntro) action="/sign-in" next errors=errors.clone() footer>
+        <FormPage title=t(Text::SignIn) intro=t(Text::SignInIntro) action="/sign-in" next errors=errors.clone() footer others notice>
             <EmailField email errors=errors.clone() />
             <PasswordField
                 autocomplete="current-password"
@@ -56,12 +63,18 @@ pub fn SignUpPage(
     name: String,
     /// What went wrong with the last try.
     errors: Vec<AppError>,
+    /// The names and labels of those who sign people in besides us.
+    providers: Vec<(String, String)>,
+    /// What there is to say besides.
+    #[prop(optional_no_strip)]
+    notice: Option<String>,
 ) -> impl IntoView {
+    let others = view! { <ProviderButtons providers next=next.clone() /> }.into_any();
     let other = view! { <OtherForm path="/sign-in" next=next.clone() label=t(Text::SignIn) /> };
     let footer = view! { {t(Text::HaveAnAccount)} " " {other} }.into_any();
     let intro = count_written(Text::SignUpIntro, &free_credits.as_balance());
     view! {
-        <FormPage title=t(Text::SignUp) intro action="/sign-up" next errors=errors.clone() footer>
+        <FormPage title=t(Text::SignUp) intro action="/sign-up" next errors=errors.clone() footer others notice>
             <EmailField email errors=errors.clone() />
             <Field
                 id="name"

@@ -68,7 +68,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 20] = [
+const MIGRATIONS: [&str; 21] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -89,6 +89,7 @@ const MIGRATIONS: [&str; 20] = [
     include_str!("sqlite_18.sql"),
     include_str!("sqlite_19.sql"),
     include_str!("sqlite_20.sql"),
+    include_str!("sqlite_21.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -105,6 +105,7 @@ impl Account {
         self.store.verify_email(user.id, &link.email, now_millis()).await?;
         if user.email_verified_at.is_none() {
             // Somebody else may have made them, with an address that was not theirs.
+            self.identities.delete_of_user(user.id).await?;
             for key in self.store.list_keys(user.id).await? {
                 self.store.delete_key(user.id, key.id).await?;
             }

@@ -46,7 +46,7 @@ impl Account {
         self.limiter.check_all(&[Attempt::of(Limit::LoginAddress, client.address.customer()), own]).await?;
         let is_longer = |password: &str| password.chars().count() > *PASSWORD_CHARS.end();
         let is_too_long = is_longer(password) && is_longer(&normalised(password));
-        let hash = Some(user.password_hash.clone());
+        let hash = user.password_hash.clone();
         if is_too_long || !self.passwords.verify(password.to_owned(), hash).await? {
             return Err(AppError::invalid(CURRENT_PASSWORD, t(Text::CurrentPasswordWrong)));
         }

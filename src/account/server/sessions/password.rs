@@ -50,7 +50,7 @@ impl Account {
         self.links.delete_of(user.id).await?;
         tracing::info!(user = %user.id, "the password was changed");
         self.outbox.send(self.password_letter().to(&user.email));
-        self.start_session(&User { password_hash, ..user }, client).await
+        self.start_session(&User { password_hash: Some(password_hash), ..user }, client).await
     }
 
     /// Whether a user may have this password.

@@ -21,6 +21,8 @@ pub struct Own {
     /// Who can be asked.
     pub providers: Vec<String>,
     pub sessions: Vec<SessionInfo>,
+    /// There is one to change.
+    pub has_password: bool,
 }
 
 /// What came of a form, as its address says.
@@ -35,10 +37,10 @@ pub fn outcome_html(query: Option<&str>) -> String {
 #[must_use]
 pub fn own_html(own: Own) -> String {
     html_of(move || {
-        let Own { profile, preferences, time_zone, providers, sessions } = own;
+        let Own { profile, preferences, time_zone, providers, sessions, has_password } = own;
         view! {
             <ProfileSection profile preferences time_zone providers />
-            <PasswordSection />
+            {has_password.then(|| view! { <PasswordSection /> })}
             <SessionsSection sessions />
         }
     })

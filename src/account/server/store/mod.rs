@@ -20,8 +20,8 @@ pub struct User {
     pub id: UserId,
     pub email: String,
     pub name: String,
-    /// PHC string.
-    pub password_hash: String,
+    /// PHC string; `None`: they sign in with a provider only.
+    pub password_hash: Option<String>,
     /// When it was shown last that the address is this user's, in milliseconds since 1970.
     pub email_verified_at: Option<i64>,
     pub role: Role,
@@ -34,6 +34,11 @@ impl User {
     pub fn profile(&self) -> Profile {
         Profile { id: self.id.to_string(), email: self.email.clone(), name: self.name.clone(), role: self.role }
     }
+}
+
+/// The hash of a password as it is kept: where there is no password, it is empty, which is the hash of none.
+fn read_hash(stored: String) -> Option<String> {
+    Some(stored).filter(|hash| !hash.is_empty())
 }
 
 /// An API key without its secret.
@@ -72,7 +77,7 @@ fn from_json(text: Option<&str>) -> StoreResult<Preferences> {
 /// Users and their API keys. Times are milliseconds since 1970.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// Stores a new user; `false` when the address is taken.
+    /// Stores a new user; `false` when the address, or the id, is taken.
     async fn create_user(&self, user: User) -> StoreResult<bool>;
     async fn find_user(&self, email: &Email) -> StoreResult<Option<User>>;
     async fn find_user_by_id(&self, id: UserId) -> StoreResult<Option<User>>;

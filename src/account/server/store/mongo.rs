@@ -7,7 +7,7 @@ use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AccountStore, StoredKey, User, from_json, read_scopes, to_json};
+use super::{AccountStore, StoredKey, User, from_json, read_hash, read_scopes, to_json};
 use crate::account::server::sessions::{Preferences, UserStatus};
 use crate::account::{Email, Role, Scope};
 use crate::platform::amount::Amount;
@@ -46,7 +46,7 @@ impl StoredUser {
             id: from_bson(self.id),
             email: self.email,
             name: self.name,
-            password_hash: self.password_hash,
+            password_hash: read_hash(self.password_hash),
             email_verified_at: self.email_verified_at,
             role,
             status,
@@ -136,7 +136,7 @@ impl AccountStore for MongoAccountStore {
             id: to_bson(user.id),
             email: user.email,
             name: user.name,
-            password_hash: user.password_hash,
+            password_hash: user.password_hash.unwrap_or_default(),
             email_verified_at: user.email_verified_at,
             role: user.role.as_str().to_owned(),
             created_at: bson::DateTime::now(),

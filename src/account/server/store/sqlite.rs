@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{AccountStore, StoredKey, User, from_json, read_scopes, to_json};
+use super::{AccountStore, StoredKey, User, from_json, read_hash, read_scopes, to_json};
 use crate::account::server::sessions::{Preferences, UserStatus};
 use crate::account::{Email, Role};
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
@@ -34,7 +34,7 @@ pub(in crate::account::server) fn read_user(row: &Row<'_>) -> rusqlite::Result<(
         id: row.get(0)?,
         email: row.get(1)?,
         name: row.get(2)?,
-        password_hash: row.get(3)?,
+        password_hash: read_hash(row.get(3)?),
         email_verified_at: row.get(6)?,
         role: Role::parse(&role).unwrap_or(Role::User),
         status: UserStatus::parse(&status).unwrap_or(UserStatus::Disabled),
@@ -77,13 +77,13 @@ impl AccountStore for SqliteAccountStore {
                     .prepare_cached(
                         "INSERT INTO users (id, email, name, password_hash, role, email_verified_at, created_at)
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                         ON CONFLICT (email) DO NOTHING",
+                         ON CONFLICT DO NOTHING",
                     )?
                     .execute(params![
                         user.id,
                         user.email,
                         user.name,
-                        user.password_hash,
+                        user.password_hash.unwrap_or_default(),
                         user.role.as_str(),
                         user.email_verified_at,
                         now_millis()

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 16;
+const SCHEMA: i64 = 17;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -193,6 +193,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         14 => make_indexes(mongo, of_codes()).await,
         15 => make_indexes(mongo, of_subscriptions()).await,
         16 => make_indexes(mongo, of_mail_links()).await,
+        17 => make_indexes(mongo, of_identities()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -231,6 +232,15 @@ fn of_subscriptions() -> [(&'static str, Document, IndexOptions); 5] {
 /// The _id of a link is its user and purpose.
 fn of_mail_links() -> [(&'static str, Document, IndexOptions); 2] {
     [("mailLinks", doc! { "hash": 1 }, unique()), ("mailLinks", doc! { "expiresAt": 1 }, plain())]
+}
+
+/// Issuer and subject together are one person's.
+fn of_identities() -> [(&'static str, Document, IndexOptions); 3] {
+    [
+        ("identities", doc! { "issuer": 1, "subject": 1 }, unique()),
+        ("identities", doc! { "user": 1 }, plain()),
+        ("identitiesAside", doc! { "expiresAt": 1 }, plain()),
+    ]
 }
 
 fn plain() -> IndexOptions {

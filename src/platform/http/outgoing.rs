@@ -1,9 +1,9 @@
-//! Reading what a server answers, up to a limit.
+//! Asking other servers: reading what they answer, up to a limit, and why they do not.
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 
-use super::error::{ProviderError, unreachable_error};
+use crate::platform::redact::redacted;
 
 /// Why a body was not read to its end.
 #[derive(Debug)]
@@ -31,11 +31,20 @@ pub async fn read_body(mut response: Response, most: usize) -> Result<Bytes, Bod
     Ok(body.freeze())
 }
 
-impl From<BodyError> for ProviderError {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge { most } => Self::Malformed(format!("the answer has more than {most} bytes")),
-            BodyError::Broken(error) => unreachable_error(&error),
-        }
+/// The innermost cause of an error, without its URL, which may carry a password.
+#[must_use]
+pub fn innermost_cause(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
     }
+    if text.is_empty() { "the request failed".to_owned() } else { text }
+}
+
+/// The start of a text from outside, on one line. A secret is taken out before the text is cut: half of one is one too.
+#[must_use]
+pub fn brief(text: &str) -> String {
+    redacted(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }

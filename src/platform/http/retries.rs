@@ -1,4 +1,4 @@
-//! How often a second provider is asked: for a tenth of the requests, and some more, so that little traffic always may.
+//! How often somebody is asked a second time: for a tenth of the requests, and some more, so that little traffic always may.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
