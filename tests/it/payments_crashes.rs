@@ -6,14 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use serde_json::json;
 use tessera::payments::PaymentState;
 use tessera::payments::server::Payment;
 use tessera::payments::server::store::{PaymentStore, Saved};
 use tessera::platform::db::{StoreError, StoreResult};
 use tessera::platform::ids::{PaymentId, UserId};
 
+use crate::fake_openai::FakeOpenAi;
+use crate::fake_paypal::{Door, FakePayPal};
 use crate::fake_provider::FakeProvider;
+use crate::mongod::{Kind, Mongod};
 use crate::payments::{Till, expected, happenings, tell};
+use crate::program::{Program, variables};
+use crate::support::User;
 use crate::{contracts, subscriptions};
 
 /// Fails now and then, before it has done what it was asked for, or after that.
@@ -145,4 +151,73 @@ async fn a_crash_between_any_two_steps_of_a_month_comes_to_the_same() {
     });
     ran.await.unwrap().unwrap();
     contracts::check(&fixture).await;
+}
+
+/// The real program, twenty purchases at once and `kill -9`.
+async fn kill_9_leaves_no_gap(more: Vec<(String, String)>) {
+    let (fake, upstream) = (FakePayPal::start().await, FakeOpenAi::start().await);
+    let mut vars = variables(&upstream, &fake.vars());
+    vars.extend(more);
+    let mut program = Program::start(vars).await;
+    let mut users = Vec::new();
+    let mut events = Vec::new();
+    for _ in 0..4 {
+        let mut user = User::new(program.addr);
+        user.register().await;
+        for _ in 0..5 {
+            let (status, bought) = user.post_json("/api/credits/purchase", &json!({ "pack": "100" })).await;
+            assert_eq!(status, 200, "{bought}");
+            let order = bought["data"]["orderId"].as_str().unwrap();
+            fake.approve(order);
+            events.push(fake.approved_event(order));
+        }
+        users.push(user);
+    }
+    let fake = Arc::new(fake);
+    let addr = program.addr;
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let (fake, event) = (fake.clone(), event.clone());
+            tokio::spawn(async move { fake.sign(&event).try_send(addr).await })
+        })
+        .collect();
+    while fake.count(Door::Capture) < 8 {
+        tokio::task::yield_now().await;
+    }
+    program.kill();
+    for told in told {
+        // Some were answered, some were not.
+        _ = told.await.unwrap();
+    }
+
+    program.restart().await;
+    // What was not acknowledged is delivered again.
+    for event in &events {
+        assert_eq!(fake.deliver(program.addr, event).await, 200);
+    }
+    let mut numbers = Vec::new();
+    for user in &users {
+        let (_, papers) = user.get_json("/api/credits/receipts?limit=100").await;
+        let papers = papers["data"]["items"].as_array().unwrap();
+        assert_eq!(papers.len(), 5);
+        numbers.extend(papers.iter().map(|paper| paper["number"].as_str().unwrap().to_owned()));
+        assert_eq!(user.credits().await["available"], 600);
+    }
+    numbers.sort();
+    let ends: Vec<_> = numbers.iter().map(|number| number.split_once('-').unwrap().1).collect();
+    assert_eq!(ends, (1..=20).map(|number| format!("{number:05}")).collect::<Vec<_>>(), "{numbers:?}");
+    for event in &events {
+        let order = event["resource"]["id"].as_str().unwrap();
+        assert_eq!(fake.order(order).captures.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_among_twenty_purchases_leaves_no_gap_in_the_receipts() {
+    for _ in 0..3 {
+        kill_9_leaves_no_gap(vec![]).await;
+    }
+    let mongod = Mongod::start(Kind::Standalone).await;
+    kill_9_leaves_no_gap(vec![("MONGODB_URI".to_owned(), mongod.uri())]).await;
 }

@@ -129,3 +129,23 @@ fn what_an_animation_leaves_behind_does_not_hang_on_its_last_frame() {
         }
     }
 }
+
+/// The prompt of an image does the same, in the way back itself.
+#[tokio::test]
+async fn a_prompt_that_there_are_too_few_credits_for_waits_while_some_are_bought() {
+    let app = TestApp::start_with(&[("FREE_CREDITS", "1")]).await;
+    let user = app.user().await;
+    for (prompt, comes_back) in
+        [("A \"lamp\" & a moth".to_owned(), true), ("灯".repeat(330), true), ("灯".repeat(600), false)]
+    {
+        let refused = user.post_form("/images", &[("prompt", &*prompt)]).send().await.unwrap();
+        let images = page(&user, refused.headers()[LOCATION].to_str().unwrap()).await;
+        let (_, link) = images.split_once("href=\"/buy-credits?").unwrap();
+        let link = link.split('"').next().unwrap().replace("&amp;", "&");
+        let shop = page(&user, &format!("/buy-credits?{link}")).await;
+        let back = shop.split_once("href=\"/images?").map_or("", |(_, back)| back.split('"').next().unwrap());
+        let back = format!("/images?{}", back.replace("&amp;", "&"));
+        let typed = prompt.replace('&', "&amp;");
+        assert_eq!(page(&user, &back).await.contains(&typed), comes_back, "{back}");
+    }
+}

@@ -58,12 +58,17 @@ impl Delivery {
 
     /// Sends it to a server. Returns the status.
     pub async fn send(&self, to: SocketAddr) -> u16 {
+        self.try_send(to).await.unwrap()
+    }
+
+    /// The same to a server that may die meanwhile.
+    pub async fn try_send(&self, to: SocketAddr) -> reqwest::Result<u16> {
         let mut request = reqwest::Client::new().post(format!("http://{to}/api/webhooks/paypal"));
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
         let request = request.header("content-type", "application/json").body(self.body.clone());
-        request.send().await.unwrap().status().as_u16()
+        Ok(request.send().await?.status().as_u16())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::credits::credits_text;
 use crate::i18n::{Text, count, fill, t};
 use crate::images::browser::collection::Collection;
 use crate::platform::amount::Amount;
+use crate::platform::query;
 use crate::ui::{Button, ButtonVariant, IconName};
 
 /// Sends the form, if there are credits enough.
@@ -32,8 +33,19 @@ pub fn MakeButton(
             let amounts = [("needed", &*credits_text(cost.get())), ("available", &*available.get().as_balance())];
             Either::Right(view! {
                 <p class="text-sm text-danger">{fill(Text::TooFewCredits, &amounts)}</p>
-                <Button href="/buy-credits?from=/images" icon=IconName::Coins label=t(Text::GetMoreCredits) />
+                <Button href=way_to_credits(collection) icon=IconName::Coins label=t(Text::GetMoreCredits) />
             })
         }
     }
+}
+
+/// The longest prompt in an address, encoded: what is longer is refused as a way back.
+const MOST_ENCODED: usize = 3_000;
+
+/// The way to where credits are bought and back to the prompt, which nothing else keeps without a script.
+pub(super) fn way_to_credits(collection: Collection) -> String {
+    let prompt = collection.prompt.read_untracked();
+    let kept = if query::encode(&prompt).len() <= MOST_ENCODED { &**prompt } else { "" };
+    let back = query::address("/images", &[("prompt", kept)]);
+    query::address("/buy-credits", &[("from", &back)])
 }

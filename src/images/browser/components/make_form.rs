@@ -5,7 +5,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlTextAreaElement;
 
 use super::example_list::ExampleList;
-use super::make_button::MakeButton;
+use super::make_button::{MakeButton, way_to_credits};
 use super::more_options::MoreOptions;
 use super::number_picker::NumberPicker;
 use super::ratio_picker::RatioPicker;
@@ -82,7 +82,7 @@ pub fn MakeForm(
     let failure = move || {
         let text = collection.failure.get();
         let link = (*collection.failure_code.read_untracked() == "insufficient_credits")
-            .then(|| ("/buy-credits?from=/images".to_owned(), t(Text::GetMoreCredits)));
+            .then(|| (way_to_credits(collection), t(Text::GetMoreCredits)));
         (!text.is_empty()).then(|| view! { <Alert tone=AlertTone::Danger text link /> })
     };
     let only_sketches = !providers.is_empty() && providers.iter().all(|provider| !provider.is_ai);

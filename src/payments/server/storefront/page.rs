@@ -30,11 +30,14 @@ const REFUND: &str = "/buy-credits/refund";
 const BACK_COOKIE: &str = "back";
 const KEPT: time::Duration = time::Duration::hours(6);
 
+/// Browsers keep cookies of 4096 bytes.
+const MOST_OF_A_WAY_BACK: usize = 3_500;
+
 /// Whether a path leads back to where somebody ran out of credits.
 fn is_way_back(path: &str) -> bool {
     let below =
         |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-    path.len() <= 2_000 && !path.contains(char::is_control) && (below("/chat") || below("/images"))
+    path.len() <= MOST_OF_A_WAY_BACK && !path.contains(char::is_control) && (below("/chat") || below("/images"))
 }
 
 /// The pages on which credits are bought.
