@@ -39,7 +39,10 @@ pub fn upload_routes() -> OpenApiRouter<AppState> {
 
 /// Routes that other services call.
 pub fn webhook_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(images::server::webhook::routes()).merge(payments::server::webhook::routes())
+    OpenApiRouter::new()
+        .merge(account::server::clerk::webhook::routes())
+        .merge(images::server::webhook::routes())
+        .merge(payments::server::webhook::routes())
 }
 
 /// What all routes say of themselves.

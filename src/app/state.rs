@@ -13,6 +13,7 @@ use super::config::Config;
 use super::features;
 use super::health::{Probe, compare_clocks};
 use super::stores::{Stores, build_storage};
+use crate::account::server::clerk::Clerk;
 use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
 use crate::account::server::password::Passwords;
 use crate::account::server::{Account, AccountParts};
@@ -136,16 +137,13 @@ impl AppState {
         let limiter = build_limiter(&config, redis.as_ref());
         let cache = build_cache(redis.as_ref());
         let site = Site::new(config.site.clone(), leptos);
-        let room = Room {
-            made: stores.images.clone(),
-            sent: Arc::new(Attachments(stores.chats.clone())),
-            quota: config.chat.attachment_quota,
-        };
+        let room = open_room(&config, &stores);
         let metrics = Metrics::default();
         let outbox = Outbox::new(mailer, metrics.mails());
         let account = Account::new(AccountParts {
             site: site.clone(),
             config: config.accounts.clone(),
+            clerk: config.accounts.clerk.clone().map(|clerk| Clerk::new(clerk, site.clone())),
             store: stores.accounts.clone(),
             sessions: stores.sessions.clone(),
             plans: stores.plans.clone(),
@@ -250,6 +248,11 @@ fn build_cache(redis: Option<&Redis>) -> Arc<dyn Cache> {
 }
 
 /// Who signs people in besides us; nobody, where there is no HTTP client to ask them with.
+fn open_room(config: &Config, stores: &Stores) -> Room {
+    let sent = Arc::new(Attachments(stores.chats.clone()));
+    Room { made: stores.images.clone(), sent, quota: config.chat.attachment_quota }
+}
+
 fn open_identity_providers(config: &Config) -> Vec<Arc<IdentityProvider>> {
     build_identity_providers(&config.accounts.providers, &config.site)
         .inspect_err(|error| tracing::error!(error, "nobody else can sign people in"))

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::config::Config;
 use crate::account::server::mail_links::{MailLinkStore, MongoMailLinkStore, SqliteMailLinkStore};
-use crate::account::server::plans::{MongoPlanStore, PlanStore, SqlitePlanStore};
 use crate::account::server::oidc::store::{IdentityStore, MongoIdentityStore, SqliteIdentityStore};
+use crate::account::server::plans::{MongoPlanStore, PlanStore, SqlitePlanStore};
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};

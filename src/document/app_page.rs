@@ -138,6 +138,7 @@ impl Pages {
         let hides_list = HidesList(jar.get(SIDEBAR_COOKIE).is_some());
         let (workspace, options) = (Preloaded(workspace), self.site.leptos().clone());
         let (status, cookie) = (loaded.status, loaded.cookie);
+        let keeper = self.account.session_keeper();
         let context = move || {
             provide_context(theme);
             provide_context(hides_list);
@@ -148,18 +149,20 @@ impl Pages {
             if let Some(cookie) = cookie.as_ref().and_then(|cookie| HeaderValue::try_from(cookie.to_string()).ok()) {
                 response.append_header(SET_COOKIE, cookie);
             }
-            allow_scripts();
+            provide_context(keeper.clone());
+            allow_scripts(keeper.as_ref().map(|keeper| &*keeper.origin));
         };
         leptos_axum::render_app_to_stream_with_context(context, move || shell(&options, address.clone(), page))(request)
             .await
     }
 }
 
-/// The headers of a page that hydrates: its scripts have a nonce, so it is kept nowhere.
-pub fn allow_scripts() {
+/// The headers of a page that hydrates: its scripts have a nonce, so it is kept nowhere. `peer` is the origin that a script of
+/// another's may ask.
+pub fn allow_scripts(peer: Option<&str>) {
     let response = expect_context::<ResponseOptions>();
     response.insert_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let csp = use_nonce().map(|nonce| csp_with_nonce(&nonce)).and_then(|csp| HeaderValue::from_str(&csp).ok());
+    let csp = use_nonce().map(|nonce| csp_with_nonce(&nonce, peer)).and_then(|csp| HeaderValue::from_str(&csp).ok());
     if let Some(csp) = csp {
         response.insert_header(CONTENT_SECURITY_POLICY, csp);
     }

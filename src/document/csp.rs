@@ -22,8 +22,15 @@ pub fn csp_with_prefetch(script_hash: &str) -> String {
     format!("{page}'{script_hash}'")
 }
 
-/// The policy of a page whose scripts carry this nonce. `strict-dynamic` lets them load the parts of the WASM bundle.
+/// The policy of a page whose scripts carry this nonce. `strict-dynamic` lets them load the parts of the WASM bundle. `peer` is the
+/// origin of who keeps the session fresh, if that is not this site: its script may ask there, and nothing else.
 #[must_use]
-pub fn csp_with_nonce(nonce: &str) -> String {
-    format!("{CSP_PAGE}'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'")
+pub fn csp_with_nonce(nonce: &str, peer: Option<&str>) -> String {
+    let page = match peer {
+        Some(peer) => {
+            CSP_PAGE.replacen("connect-src 'self'", &format!("connect-src 'self' {peer}; worker-src 'self' blob:"), 1)
+        }
+        None => CSP_PAGE.to_owned(),
+    };
+    format!("{page}'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'")
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use url::Url;
 
 use super::{Assets, head::Head};
+use crate::account::server::SessionKeeper;
 use crate::chat::Workspace;
 use crate::i18n::{TEXTS_ID, Text, current_language, t, texts_of_the_app};
 use crate::layout::{HidesList, page_title};
@@ -86,6 +87,16 @@ fn Scripts(
         "import init,{{hydrate}} from '{}';await init({{module_or_path:'{}'}});hydrate();",
         assets.js, assets.wasm,
     );
+    let keeper = use_context::<Option<SessionKeeper>>().flatten().map(|keeper| {
+        let SessionKeeper { script, key, .. } = keeper;
+        view! {
+            <script defer crossorigin="anonymous" nonce=nonce.clone() data-clerk-publishable-key=key src=script></script>
+            // Without its own interface: people sign in on its pages.
+            <script type="module" nonce=nonce.clone()>
+                "window.Clerk?.load()"
+            </script>
+        }
+    });
     view! {
         {module(&assets.js)}
         {assets.split.as_deref().map(module)}
@@ -94,5 +105,6 @@ fn Scripts(
         <script type="module" nonce=nonce.clone()>
             {start}
         </script>
+        {keeper}
     }
 }

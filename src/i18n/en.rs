@@ -46,6 +46,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::PasswordTooShort => "Use at least {least} characters.",
         Text::PasswordTooLong => "Use at most {most} characters.",
         Text::NameTooLong => "Names can have up to {most} characters.",
+        Text::SignInByClerk => "You sign in with Clerk. Your address, password and sessions are there.",
+        Text::ManageAtClerk => "Open Clerk",
+        Text::AddressOfAnother => {
+            "This address belongs to another account here. Verify it where you sign in, and come back."
+        }
         Text::EmailTaken => "An account with this email address already exists. Sign in instead?",
         Text::InvalidKeyName => "Enter a key name of 1 to {most} characters.",
         Text::InvalidKeyRate => "Requests per minute must be a number from 1 to {most}.",

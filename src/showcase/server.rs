@@ -26,7 +26,7 @@ async fn gallery_page(State(site): State<Site>, theme: Theme, request: Request) 
     let context = move || {
         provide_context(theme);
         provide_context(read_catalog());
-        allow_scripts();
+        allow_scripts(None);
     };
     let (options, canonical) = (site.leptos().clone(), site.address_of(GALLERY_PATH));
     let shell = move || gallery_shell(&options, canonical.clone());

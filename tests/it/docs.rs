@@ -123,6 +123,8 @@ fn the_values_of_the_example_are_the_defaults() {
         ("OPENAI_API_KEY", "key"),
         ("OPENAI_IMAGE_MODEL", "gpt-image-2"),
         ("REPLICATE_API_TOKEN", "token"),
+        ("CLERK_PUBLISHABLE_KEY", "pk_test_aGFwcHktaGlwcG8tMS5jbGVyay5hY2NvdW50cy5kZXYk"),
+        ("CLERK_SECRET_KEY", "sk_test_key"),
         ("PAYPAL_CLIENT_ID", "id"),
         ("PAYPAL_CLIENT_SECRET", "secret"),
         ("S3_BUCKET", "images"),

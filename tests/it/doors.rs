@@ -135,6 +135,7 @@ const TABLE: &[Row] = &[
     ("GET", "/api/openapi.json", Nothing, Bare, [200; 6]),
     ("GET", "/api/docs", Nothing, Bare, [200; 6]),
     ("POST", "/api/webhooks/replicate", Nothing, Json("{}"), [404; 6]),
+    ("POST", "/api/webhooks/clerk", Nothing, Json("{}"), [404; 6]),
     ("POST", "/api/webhooks/paypal", Nothing, Json("{}"), [404; 6]),
     ("GET", "/robots.txt", Nothing, Bare, [200; 6]),
     ("GET", "/sitemap.xml", Nothing, Bare, [200; 6]),

@@ -97,7 +97,7 @@ over_every_store! {
         assert_eq!(stores.identities.take(hash_secret("two"), 1000).await.unwrap(), None);
         let takes = join_all((0..10).map(|_| stores.identities.take(hash_secret("one"), 1999))).await;
         let taken: Vec<_> = takes.into_iter().filter_map(Result::unwrap).collect();
-        assert_eq!(taken, [aside.clone()]);
+        assert_eq!(taken, std::slice::from_ref(&aside));
         stores.identities.add(aside.clone()).await.unwrap();
         stores.identities.put_aside(hash_secret("four"), aside.clone(), 2000).await.unwrap();
         stores.identities.delete_of_user(ada).await.unwrap();

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use tessera::generation::ProviderError;
 use tessera::images::AspectRatio;
 use tessera::images::server::picture::{PictureError, Provenance, develop};
-use tessera::images::server::providers::replicate::{BASE_URL, ReplicateConfig, WebhookConfig, read_report, verify};
+use tessera::images::server::providers::replicate::{BASE_URL, ReplicateConfig, WebhookConfig, read_report};
 use tessera::images::server::providers::{
     ImageOrder, ImageProvider, MAX_BYTES, ReplicateProvider, Source, Step, may_pass,
 };
 use tessera::platform::ids::ImageId;
+use tessera::platform::standard_webhooks::verify;
 
 use crate::fake_replicate::{FakeReplicate, TOKEN, WEBHOOK_SECRET};
 

@@ -147,6 +147,9 @@ async fn submit(
     jar: CookieJar,
     PageForm(form): PageForm<CredentialsForm>,
 ) -> Response {
+    if account.clerk.is_some() {
+        return Redirect::to(&page.address(form.next.as_deref().unwrap_or_default())).into_response();
+    }
     let session = match page {
         AuthPage::SignUp => account.register(&client, form.clone()).await,
         AuthPage::SignIn => account.login(&client, device_of(&account, &jar), form.clone()).await,
@@ -274,6 +277,10 @@ async fn end_session(account: &Account, jar: CookieJar) -> Result<CookieJar, Api
     if let Some(cookie) = jar.get(account.session_cookie()) {
         account.logout(cookie.value()).await?;
     }
+    let jar = match &account.clerk {
+        Some(clerk) => clerk.sign_out(jar).await,
+        None => jar,
+    };
     Ok(clear_session(account, jar))
 }
 

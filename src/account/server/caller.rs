@@ -33,14 +33,19 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The user of the API key, if the request carries one, else of the session cookie.
+    /// The user of the API key, if the request carries one, else of the session: Clerk's, where it signs people in, or that of the
+    /// cookie.
     ///
     /// # Errors
-    /// [`AppError::Unauthenticated`] without a valid key or session.
+    /// [`AppError::Unauthenticated`] without a valid key or session, and as [`Account::user_of_clerk`].
     pub async fn from_headers(account: &Account, headers: &HeaderMap) -> AppResult<Self> {
         if let Some(key) = api_key(headers) {
             let (user, key) = account.find_key(key).await?.ok_or(AppError::Unauthenticated)?;
             return Self::of(account, &user, Some(key), None).await;
+        }
+        if let Some(clerk) = &account.clerk {
+            let user = account.find_clerk_user(clerk, headers).await?.ok_or(AppError::Unauthenticated)?;
+            return Self::of(account, &user, None, None).await;
         }
         let cookies = CookieJar::from_headers(headers);
         let token = cookies.get(account.session_cookie()).map(|cookie| cookie.value().to_owned());

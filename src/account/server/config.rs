@@ -1,5 +1,6 @@
 //! What can be set of accounts.
 
+use super::clerk::config::ClerkConfig;
 use super::oidc::config::{ProviderConfig, read_providers};
 use crate::account::Email;
 use crate::platform::config::Reader;
@@ -13,6 +14,8 @@ pub struct AccountsConfig {
     pub reads_per_minute: u32,
     /// `OIDC_<NAME>_…`: who signs people in besides us.
     pub providers: Vec<ProviderConfig>,
+    /// `CLERK_…`: who signs people in, in the place of our own accounts.
+    pub clerk: Option<ClerkConfig>,
 }
 
 impl AccountsConfig {
@@ -26,6 +29,6 @@ impl AccountsConfig {
             })
             .collect();
         let reads_per_minute = reader.at_least("READ_LIMIT_PER_MINUTE", 600, 1);
-        Self { admin_emails, reads_per_minute, providers: read_providers(reader) }
+        Self { admin_emails, reads_per_minute, providers: read_providers(reader), clerk: ClerkConfig::read(reader) }
     }
 }

@@ -28,7 +28,8 @@ pub fn FormPage(
     /// The way to the other form.
     footer: AnyView,
     /// Other ways in than this form.
-    others: AnyView,
+    #[prop(optional)]
+    others: Option<AnyView>,
     /// What there is to say besides.
     #[prop(optional_no_strip)]
     notice: Option<String>,

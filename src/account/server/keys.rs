@@ -131,20 +131,21 @@ impl Account {
         )?;
         let found = found.ok_or(AppError::Unauthenticated)?;
         let has_password = found.password_hash.is_some();
-        let email = email_html(&found);
         let own = own_html(Own {
             profile: caller.profile.clone(),
             preferences,
             time_zone: plan.time_zone.clone(),
             providers: self.providers.clone(),
-            sessions: self.list_sessions(caller).await?,
-            has_password,
+            sessions: if self.clerk.is_some() { None } else { Some(self.list_sessions(caller).await?) },
+            has_password: has_password && self.clerk.is_none(),
         });
-        let own = own + &email;
         let images = self.images.describe(user).await?;
         let keys = all_shown(keys, &spending)?;
         let budgets = budgets_html(Budgets::of(plan, &spending)?, &keys, refused);
-        let ways = ways_html(self, user, has_password, problem).await?;
+        let (own, ways) = match &self.clerk {
+            Some(clerk) => (own, clerk.account_html()),
+            None => (own + &email_html(&found), ways_html(self, user, has_password, problem).await?),
+        };
         Ok(AccountData { keys, images, budgets, own, ways, base_url: format!("{base}/v1"), ..AccountData::default() })
     }
 }

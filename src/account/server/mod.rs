@@ -5,6 +5,7 @@ pub mod budget_api;
 pub mod budgets;
 mod budgets_view;
 pub mod caller;
+pub mod clerk;
 pub mod config;
 mod device;
 pub mod email;
@@ -30,6 +31,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::clerk::Clerk;
+pub use self::clerk::SessionKeeper;
 use self::config::AccountsConfig;
 use self::mail_links::MailLinkStore;
 use self::oidc::Provider;
@@ -78,6 +81,8 @@ pub struct AccountParts {
     /// Who may be asked first for a reply, by name.
     pub providers: Vec<String>,
     pub passwords: Passwords,
+    /// Who signs people in, in the place of our own accounts.
+    pub clerk: Option<Clerk>,
     /// What a new account is given, as the form says.
     pub free_credits: Amount,
 }
@@ -94,5 +99,13 @@ impl Deref for Account {
 
     fn deref(&self) -> &AccountParts {
         &self.0
+    }
+}
+
+impl Account {
+    /// The script that keeps the session of a browser fresh, where one is needed.
+    #[must_use]
+    pub fn session_keeper(&self) -> Option<SessionKeeper> {
+        self.clerk.as_ref()?.session_keeper()
     }
 }

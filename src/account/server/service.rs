@@ -30,6 +30,7 @@ impl Account {
     /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
     /// [`AppError::RateLimited`].
     pub async fn register(&self, client: &Client, form: CredentialsForm) -> AppResult<NewSession> {
+        self.check_own_accounts()?;
         if let Some(problem) = new_account_problems(&form).into_iter().next() {
             return Err(problem);
         }
@@ -67,6 +68,7 @@ impl Account {
     /// # Errors
     /// [`AppError::InvalidCredentials`], [`AppError::RateLimited`].
     pub async fn login(&self, client: &Client, device: Option<&str>, form: CredentialsForm) -> AppResult<NewSession> {
+        self.check_own_accounts()?;
         if let Some(problem) = sign_in_problems(&form).into_iter().next() {
             return Err(problem);
         }

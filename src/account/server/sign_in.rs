@@ -1,8 +1,8 @@
 //! `/sign-in` and `/sign-up`: forms that work without JavaScript.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 use serde::Deserialize;
@@ -10,16 +10,18 @@ use url::form_urlencoded;
 
 use super::Account;
 use super::caller::Caller;
+use super::clerk::Visit;
 use super::password_field::POLICY;
 use super::service::{new_account_problems, sign_in_problems};
 use super::sign_in_page::{SignInPage, SignUpPage};
 use crate::account::{CredentialsForm, same_site_path};
-use crate::document::response::static_response;
+use crate::document::response::{error_page, static_response};
 use crate::document::{StaticPage, render_static_page};
 use crate::i18n::{Text, t};
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::fields::ApiQuery;
+use crate::platform::query;
 use crate::ui::Theme;
 
 /// Which of the two forms.
@@ -27,6 +29,23 @@ use crate::ui::Theme;
 pub enum AuthPage {
     SignIn,
     SignUp,
+}
+
+impl AuthPage {
+    /// Its path.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::SignIn => "/sign-in",
+            Self::SignUp => "/sign-up",
+        }
+    }
+
+    /// Its address, with where to go afterwards.
+    #[must_use]
+    pub fn address(self, next: &str) -> String {
+        query::address(self.path(), &[("next", next)])
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -42,9 +61,10 @@ pub async fn sign_in_page(
     account: State<Account>,
     theme: Theme,
     query: Result<ApiQuery<NextQuery>, ApiError>,
+    address: Uri,
     headers: HeaderMap,
 ) -> Response {
-    show_auth_page(AuthPage::SignIn, account, theme, query, headers).await
+    show_auth_page(AuthPage::SignIn, account, theme, query, address, headers).await
 }
 
 /// `/sign-up`.
@@ -52,9 +72,10 @@ pub async fn sign_up_page(
     account: State<Account>,
     theme: Theme,
     query: Result<ApiQuery<NextQuery>, ApiError>,
+    address: Uri,
     headers: HeaderMap,
 ) -> Response {
-    show_auth_page(AuthPage::SignUp, account, theme, query, headers).await
+    show_auth_page(AuthPage::SignUp, account, theme, query, address, headers).await
 }
 
 async fn show_auth_page(
@@ -62,9 +83,23 @@ async fn show_auth_page(
     State(account): State<Account>,
     theme: Theme,
     query: Result<ApiQuery<NextQuery>, ApiError>,
+    address: Uri,
     headers: HeaderMap,
 ) -> Response {
     let query = query.map(|ApiQuery(query)| query).unwrap_or_default();
+    if let Some(clerk) = &account.clerk {
+        let next = same_site_path(query.next.as_deref(), "/chat");
+        match account.find_clerk_user(clerk, &headers).await {
+            Ok(Some(_)) => return Redirect::to(&next).into_response(),
+            Ok(None) => {}
+            // Signed in there, but shut out here: nobody there can help.
+            Err(AppError::Unauthenticated) => return error_page(&account.site, theme, &AppError::Forbidden),
+            Err(error) => return error_page(&account.site, theme, &error),
+        }
+        let visit = Visit { page, address: &address.to_string(), headers: &headers, next: &next };
+        let shown = clerk.show_the_way(&visit).await;
+        return shown.unwrap_or_else(|error| error_page(&account.site, theme, &error));
+    }
     // Who is signed in already has no use for the form.
     if Caller::from_headers(&account, &headers).await.is_ok() {
         return Redirect::to(&same_site_path(query.next.as_deref(), "/chat")).into_response();

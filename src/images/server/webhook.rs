@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Images;
-use super::providers::replicate::{WebhookError, read_report, verify};
+use super::providers::replicate::read_report;
 use crate::api_docs::Refusal;
 use crate::platform::db::now_millis;
 use crate::platform::error::AppError;
@@ -21,6 +21,7 @@ use crate::platform::http::envelope::{Answer, ApiResult, Envelope, Nothing};
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::http::uploads::unread;
 use crate::platform::ids::ImageId;
+use crate::platform::standard_webhooks::{WebhookError, verify};
 
 /// A report repeats the input of a prediction and has logs, but no files.
 pub const MAX_BODY: usize = 1024 * 1024;

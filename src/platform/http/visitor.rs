@@ -6,6 +6,9 @@ use axum_extra::extract::CookieJar;
 /// The names of the session cookie: in the clear, and over TLS.
 pub const SESSION_COOKIES: [&str; 2] = ["tessera_session", "__Host-tessera_session"];
 
+/// What the names of Clerk's cookies for a session begin with.
+pub const CLERK_SESSION: &str = "__session";
+
 tokio::task_local! {
     static SEEMS_SIGNED_IN: bool;
 }
@@ -14,7 +17,9 @@ tokio::task_local! {
 #[must_use]
 pub fn has_session(headers: &HeaderMap) -> bool {
     let jar = CookieJar::from_headers(headers);
+    // With Clerk, each instance's has an ending of its own.
     SESSION_COOKIES.iter().any(|name| jar.get(name).is_some())
+        || jar.iter().any(|cookie| cookie.name().starts_with(CLERK_SESSION) && !cookie.value().is_empty())
 }
 
 /// Runs `work` for a visitor who seems to be signed in, or not.

@@ -26,6 +26,7 @@ impl Account {
     /// # Errors
     /// [`AppError::InvalidInput`] naming `email`, [`AppError::RateLimited`].
     pub async fn request_link(&self, address: ClientAddress, email: &str, purpose: Purpose) -> AppResult<()> {
+        self.check_own_accounts()?;
         let email = Email::parse(email)?;
         let is_bearable = self.admit_link(address, &email).await?;
         let account = self.clone();

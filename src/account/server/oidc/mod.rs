@@ -9,7 +9,7 @@ mod kept;
 mod keys;
 mod problem;
 mod provider;
-mod remote;
+pub(super) mod remote;
 pub mod routes;
 mod service;
 pub mod store;

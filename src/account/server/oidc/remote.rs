@@ -96,6 +96,26 @@ impl Remote {
         .map_err(|(failure, _)| failure)
     }
 
+    /// Asks for something that needs no words and may be asked for twice, in the name of somebody.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn request(&self, url: &Url, token: &str) -> Result<Bytes, Failure> {
+        let request = || {
+            let request = self.http.post(url.clone()).header(CONTENT_TYPE, "application/json");
+            request.bearer_auth(token).body("{}")
+        };
+        self.retries.earn();
+        match exchange(request()).await {
+            Err((failure, _)) if failure.may_pass() && self.retries.spend() => {
+                sleep(PAUSE).await;
+                exchange(request()).await
+            }
+            answer => answer,
+        }
+        .map_err(|(failure, _)| failure)
+    }
+
     /// Sends a form. A code counts once: it is only sent again if nothing can have arrived.
     pub async fn post(&self, url: &Url, form: &str, authorization: Option<(&str, &str)>) -> Result<Bytes, Failure> {
         let request = || {

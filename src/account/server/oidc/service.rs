@@ -203,7 +203,8 @@ impl Account {
         let address = email.as_ref().map_or_else(stand_in, |email| email.as_str().to_owned());
         let email_verified_at = is_trusted.then(now_millis);
         let role = if is_admin { Role::Admin } else { Role::User };
-        let user = User { id, email: address, name, password_hash: None, email_verified_at, role, status: UserStatus::Active };
+        let user =
+            User { id, email: address, name, password_hash: None, email_verified_at, role, status: UserStatus::Active };
         let user = if self.store.create_user(user.clone()).await? {
             tracing::info!(user = %id, provider = provider.config.name, "registered");
             if email.is_some() && !is_trusted {

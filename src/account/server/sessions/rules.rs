@@ -55,6 +55,7 @@ impl Account {
     /// # Errors
     /// [`AppError::Forbidden`] for an account that is shut; [`AppError::InvalidCredentials`] where the password has changed meanwhile.
     pub async fn start_session(&self, user: &User, client: &Client) -> AppResult<NewSession> {
+        self.check_own_accounts()?;
         if user.status != UserStatus::Active {
             return Err(AppError::Forbidden);
         }
@@ -79,6 +80,14 @@ impl Account {
         }
         let preferences = self.store.find_preferences(user.id).await?;
         Ok(NewSession { token, profile: self.profile_of(user).await?, device: new_device(user), preferences })
+    }
+
+    /// Whether people sign in here, and not somewhere else.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`].
+    pub fn check_own_accounts(&self) -> AppResult<()> {
+        if self.clerk.is_some() { Err(AppError::Forbidden) } else { Ok(()) }
     }
 
     /// Ends a session. One that is not there has ended already.

@@ -20,7 +20,8 @@ pub struct Own {
     pub time_zone: String,
     /// Who can be asked.
     pub providers: Vec<String>,
-    pub sessions: Vec<SessionInfo>,
+    /// `None`: they are kept elsewhere.
+    pub sessions: Option<Vec<SessionInfo>>,
     /// There is one to change.
     pub has_password: bool,
 }
@@ -41,7 +42,7 @@ pub fn own_html(own: Own) -> String {
         view! {
             <ProfileSection profile preferences time_zone providers />
             {has_password.then(|| view! { <PasswordSection /> })}
-            <SessionsSection sessions />
+            {sessions.map(|sessions| view! { <SessionsSection sessions /> })}
         }
     })
 }

@@ -177,18 +177,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
             ];
             make_indexes(mongo, indexes).await
         }
-        12 => {
-            let indexes = [
-                ("payments", doc! { "user": 1, "_id": -1 }, plain()),
-                ("payments", doc! { "orderId": 1 }, unique_if_set("orderId")),
-                // Money that came is of one payment.
-                ("payments", doc! { "captureId": 1 }, unique_if_set("captureId")),
-                ("payments", doc! { "user": 1, "onceKey": 1 }, unique_if_set("onceKey")),
-                ("payments", doc! { "_id": 1, "lookAt": 1 }, partial(doc! { "lookAt": { "$exists": true } })),
-                ("paymentEvents", doc! { "heardAt": 1 }, plain()),
-            ];
-            make_indexes(mongo, indexes).await
-        }
+        12 => make_indexes(mongo, of_payments()).await,
         13 => make_indexes(mongo, of_papers()).await,
         14 => make_indexes(mongo, of_codes()).await,
         15 => make_indexes(mongo, of_subscriptions()).await,
@@ -196,6 +185,18 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         17 => make_indexes(mongo, of_identities()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
+}
+
+fn of_payments() -> [(&'static str, Document, IndexOptions); 6] {
+    [
+        ("payments", doc! { "user": 1, "_id": -1 }, plain()),
+        ("payments", doc! { "orderId": 1 }, unique_if_set("orderId")),
+        // Money that came is of one payment.
+        ("payments", doc! { "captureId": 1 }, unique_if_set("captureId")),
+        ("payments", doc! { "user": 1, "onceKey": 1 }, unique_if_set("onceKey")),
+        ("payments", doc! { "_id": 1, "lookAt": 1 }, partial(doc! { "lookAt": { "$exists": true } })),
+        ("paymentEvents", doc! { "heardAt": 1 }, plain()),
+    ]
 }
 
 /// A number is one paper's, and so is what a paper is about.

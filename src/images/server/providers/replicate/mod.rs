@@ -20,7 +20,7 @@ use reqwest::{RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use url::Url;
-pub use webhook::{Report, WebhookError, read_report, verify};
+pub use webhook::{NoPrediction, Report, read_report};
 
 use super::{Downloader, ImageOrder, ImageProvider, MAX_BYTES, SetUpError, Source, Step};
 use crate::generation::{Provider, ProviderError, Refusal, read_body, unreachable_error};
