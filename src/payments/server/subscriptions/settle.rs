@@ -97,7 +97,12 @@ impl Payments {
     pub(in crate::payments::server) async fn hear_sale(&self, sale: &str, subscription: &str) -> AppResult<()> {
         let Some(known) = self.locate_subscription(subscription).await? else { return Ok(()) };
         let known = self.look_at_subscription(known.id).await?;
-        if self.store.find_by_capture(sale).await?.is_some() || known.refused.contains(sale) {
+        if let Some(payment) = self.store.find_by_capture(sale).await? {
+            // Whoever stored it may have died before it was booked.
+            self.converge(payment.id).await?;
+            return Ok(());
+        }
+        if known.refused.contains(sale) {
             return Ok(());
         }
         // Its list of payments may be behind.
