@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use lettre::Address;
 use lettre::message::Mailbox;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
@@ -54,12 +55,18 @@ impl MailConfig {
             SmtpConfig::parse(text).map_err(|problem| reader.problem("SMTP_URL", problem)).ok()
         });
         let host = literal(public_url.host());
-        let usual = format!("Tessera <noreply@{host}>");
-        let from = reader.text("MAIL_FROM").unwrap_or(&usual);
-        let from = from.parse().unwrap_or_else(|_| {
-            reader.problem("MAIL_FROM", format!("{from:?} is not an address such as Tessera <tessera@example.org>"));
-            Mailbox::new(None, lettre::Address::new_dangerous("noreply", "localhost"))
-        });
+        let from = match reader.text("MAIL_FROM") {
+            // lettre (0.11.23) reads no address whose host is an IP address, and ignores what follows one that it reads.
+            None => Mailbox::new(Some("Tessera".to_owned()), Address::new_dangerous("noreply", &host)),
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|_| !text.contains(|c: char| c.is_control() || c == ','))
+                .unwrap_or_else(|| {
+                    reader.problem("MAIL_FROM", format!("{text:?} is not an address such as Tessera <tessera@example.org>"));
+                    Mailbox::new(None, Address::new_dangerous("noreply", "localhost"))
+                }),
+        };
         Self { smtp, from, host }
     }
 
