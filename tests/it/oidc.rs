@@ -630,7 +630,8 @@ async fn a_client_says_who_it_is_as_the_provider_takes_it() {
 async fn over_tls_the_cookies_are_of_this_host_only() {
     let idp = FakeIdp::start().await;
     let app = start(&idp, &[("PUBLIC_URL", "https://chat.example.org")]).await;
-    let response = app.visitor().post_form("/sign-in/one", &[]).header("host", "chat.example.org").send().await.unwrap();
+    let response =
+        app.visitor().post_form("/sign-in/one", &[]).header("host", "chat.example.org").send().await.unwrap();
     let set = response.headers()[SET_COOKIE].to_str().unwrap();
     assert!(set.starts_with("__Host-tessera_leaving_"), "{set}");
     for part in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/", "Max-Age=900"] {

@@ -58,14 +58,17 @@ impl MailConfig {
         let from = match reader.text("MAIL_FROM") {
             // lettre (0.11.23) reads no address whose host is an IP address, and ignores what follows one that it reads.
             None => Mailbox::new(Some("Tessera".to_owned()), Address::new_dangerous("noreply", &host)),
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|_| !text.contains(|c: char| c.is_control() || c == ','))
-                .unwrap_or_else(|| {
-                    reader.problem("MAIL_FROM", format!("{text:?} is not an address such as Tessera <tessera@example.org>"));
-                    Mailbox::new(None, Address::new_dangerous("noreply", "localhost"))
-                }),
+            Some(text) => {
+                text.parse().ok().filter(|_| !text.contains(|c: char| c.is_control() || c == ',')).unwrap_or_else(
+                    || {
+                        reader.problem(
+                            "MAIL_FROM",
+                            format!("{text:?} is not an address such as Tessera <tessera@example.org>"),
+                        );
+                        Mailbox::new(None, Address::new_dangerous("noreply", "localhost"))
+                    },
+                )
+            }
         };
         Self { smtp, from, host }
     }
