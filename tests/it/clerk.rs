@@ -110,6 +110,7 @@ async fn whoever_comes_first_by_any_way_has_one_account_and_one_grant() {
     let calls = join_all((0..20).map(|n| me(app.addr, &token, n % 2 == 0)));
     let reports = join_all((0..20).map(|_| clerk.deliver(app.addr, "user.created", "user_1")));
     let (calls, reports) = tokio::join!(calls, reports);
+    assert!(calls.iter().all(|(status, _)| *status == 200), "{calls:?}");
     let ids: std::collections::HashSet<_> = calls.iter().map(|(_, body)| body["data"]["id"].to_string()).collect();
     assert_eq!(ids.len(), 1, "{calls:?}");
     assert!(reports.iter().all(|status| *status == 200), "{reports:?}");
@@ -236,8 +237,7 @@ async fn walk(is_development: bool) {
 
     let account = browser.open("/account").await.text().await.unwrap();
     assert!(account.contains(&format!("{}/user", clerk.url)) && !account.contains("currentPassword"));
-    // The script that keeps the session fresh, and what it may ask.
-    assert!(account.contains(&format!(r#"src="{}/npm/@clerk/clerk-js@6/dist/clerk.browser.js""#, clerk.url)));
+    // What the script that keeps the session fresh may ask.
     let chat = browser.open("/chat").await;
     let policy = chat.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains(&format!("connect-src 'self' {};", clerk.url)), "{policy}");

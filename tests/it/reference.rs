@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::codes::add_example;
 use crate::fake_provider::FakeProvider;
 use crate::mail_links::add_examples;
-use crate::support::{PNG_URL, TestApp, User};
+use crate::support::{PASSWORD, PNG_URL, TestApp, User};
 use crate::tools::python;
 
 /// An operation of the document.
@@ -101,6 +101,7 @@ struct Ids {
     order: String,
     payment: String,
     receipt: String,
+    session: String,
 }
 
 impl Ids {
@@ -119,6 +120,12 @@ impl Ids {
         let path = format!("/api/conversations/{}", seen["data"]["conversationId"].as_str().unwrap());
         let (_, seen) = user.get_json(&path).await;
         let (_, made) = user.make_image("a fox").await;
+        // Where else they are signed in.
+        let form = json!({ "email": user.email, "password": PASSWORD });
+        assert_eq!(User::new(user.addr).post("/api/auth/login").json(&form).send().await.unwrap().status(), 200);
+        let (_, sessions) = user.get_json("/api/account/sessions").await;
+        let sessions = sessions["data"]["items"].as_array().unwrap();
+        let other = sessions.iter().find(|session| session["current"] == false).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self {
             message: text(&chat["data"]["messageId"]),
@@ -129,6 +136,7 @@ impl Ids {
             order: text(&bought["data"]["orderId"]),
             payment: text(&bought["data"]["paymentId"]),
             receipt: text(&papers["data"]["items"][0]["number"]),
+            session: text(&other["id"]),
         }
     }
 
@@ -139,6 +147,7 @@ impl Ids {
             "/api/chat/attachments" => &self.attachment,
             "/api/images" if path.contains('{') => &self.image,
             "/api/account/keys" if path.contains('{') => &self.key,
+            "/api/account/sessions" if path.contains('{') => &self.session,
             "/api/credits/receipts" if path.contains('{') => &self.receipt,
             "/v1/models" if path.contains('{') => "tessera",
             _ if !path.contains('{') => "",
@@ -162,6 +171,8 @@ async fn answer(operation: &Operation, how: &str, request: RequestBuilder) -> Va
 async fn the_document_is_valid_and_every_answer_is_as_described() {
     let (app, seller) = TestApp::start_selling(&[("FREE_CREDITS", "100")]).await;
     let (user, visitor) = (app.user().await, app.visitor());
+    // A new password ends all sessions.
+    let leaver = app.user().await;
     let ids = Ids::of(&user, &seller).await;
     add_example(&app).await;
     add_examples(&app).await;
@@ -170,7 +181,11 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     // Whoever is not Replicate is refused, whatever is said.
     for operation in operations(&document).into_iter().filter(|operation| !operation.is_webhook()) {
         let id = ids.of_path(&operation.path);
-        let who = if operation.is_for_anybody() { &visitor } else { &user };
+        let who = match &*operation.path {
+            _ if operation.is_for_anybody() => &visitor,
+            "/api/account/password" => &leaver,
+            _ => &user,
+        };
         let successes = operation.about["responses"].as_object().unwrap();
         let kinds =
             successes.values().filter_map(|response| response["content"].as_object()).flat_map(|kinds| kinds.keys());

@@ -99,8 +99,10 @@ impl Keys {
         if !self.read(|known| known.should_ask(kid, now)) {
             return;
         }
+        let fetched = backend.fetch_keys().await;
+        // Only now: until then, whoever has no key waits.
         self.change(|known| known.tried = Some(now));
-        match backend.fetch_keys().await {
+        match fetched {
             Ok(body) => self.change(|known| known.take(&body, now)),
             Err(failure) => tracing::warn!(%failure, "the keys of Clerk cannot be read"),
         }
