@@ -63,7 +63,8 @@ export default defineConfig({
     server(site, 'data', {}),
     // Who signs people in besides us.
     {
-      command: `node ../tests/fixtures/oidc_provider.mjs http://127.0.0.1:${site + 2}/sign-in/example/callback ${site + 5}`,
+      // It looks there for its package.
+      command: `NODE_PATH=node_modules exec node ../tests/fixtures/oidc_provider.mjs http://127.0.0.1:${site + 2}/sign-in/example/callback ${site + 5}`,
       url: `http://127.0.0.1:${site + 5}/.well-known/openid-configuration`,
       reuseExistingServer: false,
     },
