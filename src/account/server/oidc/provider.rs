@@ -139,7 +139,7 @@ impl Provider {
     /// provider with what is meant for another would give codes away.
     ///
     /// # Errors
-    /// [`Failure::Wrong`] if it is not.
+    /// `Failure::Wrong` if it is not.
     pub async fn check_answer(&self, issuer: Option<&str>) -> Result<(), Failure> {
         match issuer {
             Some(issuer) if issuer == self.config.issuer => Ok(()),

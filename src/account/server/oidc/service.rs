@@ -88,7 +88,7 @@ impl Account {
     /// Where a sign-in goes on.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// `Refused`, with what people are told.
     pub async fn leave_for(&self, client: &Client, provider: &Provider, flow: &Flow) -> Result<String, Refused> {
         // A try counts when it comes back.
         self.limiter.check_all(&[Attempt::look(Limit::LoginAddress, client.address.customer())]).await?;
@@ -99,7 +99,7 @@ impl Account {
     /// What becomes of an answer. `user` is who is signed in.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// `Refused`, with what people are told.
     pub async fn come_back(
         &self,
         client: &Client,
@@ -235,7 +235,7 @@ impl Account {
     /// Links what was put aside, now that its user has signed in.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// `Refused`, with what people are told.
     pub async fn link_aside(&self, token: &str, caller: &Caller, client: &Client) -> Result<(), Refused> {
         // Whoever finds a browser where somebody signed in long ago has not.
         if self.confirm_owner(caller, client, None).await.is_err() {

@@ -1,5 +1,5 @@
 //! Subscriptions: credits every month for as long as somebody pays. What is known of one is asked of the provider whenever
-//! anything is heard of it ([`look`](look)), and each payment is booked once by its id ([`settle`](settle)).
+//! anything is heard of it (`look.rs`), and each payment is booked once by its id (`settle.rs`).
 
 pub mod api;
 mod look;
