@@ -181,3 +181,35 @@ test('where nothing is sold, the page says so and whom to ask', async ({ page, c
   await expectAccessible(page);
   expect(complaints).toEqual([]);
 });
+
+for (const script of [true, false]) {
+  test.describe(script ? 'with a script' : 'without a script', () => {
+    test.use({ javaScriptEnabled: script });
+
+    test('somebody subscribes, and ends it again', async ({ page }) => {
+      await signUp(page);
+      await page.goto('/buy-credits');
+      const plan = page.getByRole('region', { name: 'Subscriptions' }).getByRole('listitem').filter({ hasText: '$15.00 a month' });
+      await expect(plan).toContainText('Up to 60 requests a minute');
+      await page.getByRole('button', { name: 'Subscribe' }).click();
+      await atPayPal(page);
+      await press(page, 'Cancel');
+      await page.waitForURL('**/buy-credits/cancel?**');
+      await page.goto('/buy-credits');
+      await page.getByRole('button', { name: 'Subscribe' }).click();
+      await atPayPal(page);
+      await press(page, 'Agree');
+      await page.waitForURL('**/buy-credits/return?**');
+      await expect(page.getByRole('heading', { name: 'Plus is yours' })).toBeVisible();
+      await page.getByRole('link', { name: 'Your credits', exact: true }).click();
+      await page.waitForURL('**/dashboard');
+      const own = page.getByRole('region', { name: 'Your plan' });
+      await expect(own).toContainText('Renews on');
+      await expectNoOverflow(page);
+      await own.getByRole('button', { name: 'Cancel subscription' }).click();
+      await page.waitForURL('**/dashboard');
+      await expect(own).toContainText('doesn’t renew');
+      await expect(own.getByRole('button')).toHaveCount(0);
+    });
+  });
+}

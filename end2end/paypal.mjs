@@ -1,4 +1,4 @@
-// PayPal for the browser tests: tokens, orders, captures, refunds, and the page where a buyer agrees. Its buttons say how it ends:
+// PayPal for the browser tests: tokens, orders, captures, refunds, subscriptions, and the pages where a buyer agrees. Its buttons say how it ends:
 // `Pay`, `Cancel`, `Pay, pending` (decided by `Settle`), `Pay with a declined card`, `Pay and close` (the buyer never comes back). What
 // happens is reported to the shop's webhook, which asks back (`PAYPAL_WEBHOOK_CHECK=postback`).
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -9,6 +9,8 @@ export const PAYPAL = { id: 'scripted-client', secret: 'scripted-secret', webhoo
 const port = Number(process.argv[2]);
 const root = `http://127.0.0.1:${port}`;
 const orders = new Map();
+const plans = new Map();
+const subscriptions = new Map();
 const keys = new Map();
 const tokens = new Set();
 const sent = new Map();
@@ -96,13 +98,77 @@ function refund(order, capture, { amount = capture.amount }) {
   return { status: 201, body: () => done };
 }
 
+function shownSubscription(known) {
+  const links = [{ href: `${root}/webapps/billing/subscriptions?ba_token=${known.id}`, rel: 'approve', method: 'GET' }];
+  return { id: known.id, status: known.status, plan_id: known.plan, custom_id: known.custom, billing_info: { failed_payments_count: 0 }, links };
+}
+
+const reportSubscription = (known, kind) => report({ experience: known.context }, `BILLING.SUBSCRIPTION.${kind}`, 'subscription', shownSubscription(known));
+
+/** A month is paid. */
+function charge(known) {
+  const price = plans.get(known.plan);
+  const sale = { id: newId('8A'), status: 'COMPLETED', time: new Date().toISOString(), amount_with_breakdown: { gross_amount: price } };
+  known.sales.push(sale);
+  const resource = { id: sale.id, state: 'completed', billing_agreement_id: known.id, amount: { total: price.value, currency: price.currency_code }, create_time: sale.time };
+  report({ experience: known.context }, 'PAYMENT.SALE.COMPLETED', 'sale', resource);
+}
+
+/** Plans and subscriptions; nothing for other paths. */
+function recurring(method, path, key, body) {
+  if (path === '/v1/catalogs/products') return once(key, () => ({ status: 201, body: { id: newId('PROD-') } }));
+  if (path === '/v1/billing/plans') {
+    return once(key, () => {
+      const id = newId('P-');
+      plans.set(id, body.billing_cycles[0].pricing_scheme.fixed_price);
+      return { status: 201, body: { id } };
+    });
+  }
+  if (path === '/v1/billing/subscriptions') {
+    return once(key, () => {
+      const known = { id: newId('I-'), status: 'APPROVAL_PENDING', plan: body.plan_id, custom: body.custom_id, context: body.application_context, sales: [] };
+      subscriptions.set(known.id, known);
+      return { status: 201, body: shownSubscription(known) };
+    });
+  }
+  const [, id, action] = path.match(/^\/v1\/billing\/subscriptions\/([\w-]+)(?:\/(\w+))?$/) ?? [];
+  if (!id) return undefined;
+  const known = subscriptions.get(id);
+  if (!known) return unknown();
+  if (action === 'transactions') return { status: 200, body: { transactions: known.sales } };
+  if (action === 'cancel') {
+    if (known.status !== 'ACTIVE') return business('SUBSCRIPTION_STATUS_INVALID');
+    known.status = 'CANCELLED';
+    reportSubscription(known, 'CANCELLED');
+    return { status: 204 };
+  }
+  return { status: 200, body: shownSubscription(known) };
+}
+
+/** What a subscriber sees, and what their answer leads to. */
+function agreement(method, how, id) {
+  const known = subscriptions.get(id);
+  if (!known) return { status: 404, page: PAGE('<p>There is no such subscription.</p>') };
+  if (method === 'GET') {
+    const { value, currency_code } = plans.get(known.plan);
+    const button = (how, label) => `<form method="post" action="/webapps/billing/${how}?ba_token=${id}"><button>${label}</button></form>`;
+    return { status: 200, page: PAGE(`<p>${value} ${currency_code} a month</p>${button('agree', 'Agree')}${button('cancel', 'Cancel')}`) };
+  }
+  if (how === 'agree' && known.status === 'APPROVAL_PENDING') {
+    known.status = 'ACTIVE';
+    reportSubscription(known, 'ACTIVATED');
+    charge(known);
+  }
+  return { to: how === 'agree' ? known.context.return_url : known.context.cancel_url, with: { subscription_id: id, ba_token: 'BA-1', token: 'BA-1' } };
+}
+
 /** The same key has the same answer. */
 function once(key, act) {
   if (!key) return act();
   const known = keys.get(key);
   if (known) return { ...known, status: known.status === 201 ? 200 : known.status };
   const done = act();
-  if (done.body.details?.[0]?.issue !== 'ORDER_NOT_APPROVED') keys.set(key, done);
+  if (done.body?.details?.[0]?.issue !== 'ORDER_NOT_APPROVED') keys.set(key, done);
   return done;
 }
 
@@ -135,7 +201,7 @@ function api(method, path, headers, text) {
     const ours = known?.signature === body.transmission_sig && body.webhook_id === PAYPAL.webhook && JSON.stringify(body.webhook_event) === known.body;
     return { status: 200, body: { verification_status: ours ? 'SUCCESS' : 'FAILURE' } };
   }
-  return unknown();
+  return recurring(method, path, key, body) ?? unknown();
 }
 
 const BUTTONS = { pay: 'Pay', cancel: 'Cancel', pending: 'Pay, pending', decline: 'Pay with a declined card', close: 'Pay and close' };
@@ -173,8 +239,11 @@ if (import.meta.filename === process.argv[1])
     if (url.pathname === '/favicon.ico') return response.writeHead(204).end();
     let text = '';
     for await (const part of request) text += part;
-    if (url.pathname.startsWith('/checkoutnow')) {
-      const done = checkout(request.method, url.pathname.split('/')[2], url.searchParams.get('token'));
+    if (url.pathname.startsWith('/checkoutnow') || url.pathname.startsWith('/webapps/billing/')) {
+      const steps = url.pathname.split('/');
+      const done = steps[1] === 'checkoutnow'
+        ? checkout(request.method, steps[2], url.searchParams.get('token'))
+        : agreement(request.method, steps[3], url.searchParams.get('ba_token'));
       if (done.page) return response.writeHead(done.status, { 'content-type': 'text/html' }).end(done.page);
       const to = new URL(done.to);
       for (const [name, value] of Object.entries(done.with)) to.searchParams.append(name, value);
@@ -182,5 +251,5 @@ if (import.meta.filename === process.argv[1])
     }
     const { status, body } = api(request.method, url.pathname, request.headers, text);
     response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(typeof body === 'function' ? body() : body));
+    response.end(body === undefined ? '' : JSON.stringify(typeof body === 'function' ? body() : body));
   }).listen(port, '127.0.0.1');
