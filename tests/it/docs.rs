@@ -10,7 +10,7 @@ use tessera::app::config::Config;
 use crate::codes::add_example;
 use crate::fake_paypal::FakePayPal;
 use crate::mail_links::add_examples;
-use crate::support::{PNG_URL, TestApp};
+use crate::support::{PASSWORD, PNG_URL, TestApp};
 
 /// Each `curl` line is sent as it stands, but to this server and with ids that exist.
 #[tokio::test]
@@ -40,6 +40,13 @@ async fn every_example_of_the_api_works() {
     let attachment = seen["data"]["messages"][0]["images"][0]["id"].as_str().unwrap();
     let (_, made) = user.make_image("a fox").await;
     let image = made["data"]["id"].as_str().unwrap();
+    // Where else they are signed in.
+    let form = json!({"email": user.email, "password": PASSWORD});
+    app.visitor().post("/api/auth/login").json(&form).send().await.unwrap();
+    let (_, sessions) = user.get_json("/api/account/sessions").await;
+    let sessions = sessions["data"]["items"].as_array().unwrap();
+    let session = sessions.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
+    let leaver = app.user().await;
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -52,12 +59,17 @@ async fn every_example_of_the_api_works() {
             .replace("{attachmentId}", attachment)
             .replace("{imageId}", image)
             .replace("{receiptNumber}", receipt)
-            .replace("{keyId}", key_id);
+            .replace("{keyId}", key_id)
+            .replace("{sessionId}", session);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();
-        // Signing in and out must not end the session of the other examples.
-        let sender = if path.starts_with("/api/auth/") && method == "POST" { &visitor } else { &user };
+        // Signing in and out must not end the session of the other examples, and neither must a new password.
+        let sender = match &*path {
+            "/api/account/password" => &leaver,
+            _ if path.starts_with("/api/auth/") && method == "POST" => &visitor,
+            _ => &user,
+        };
         let mut request = sender.request(Method::from_bytes(method.as_bytes()).unwrap(), &path);
         for (at, _) in words.iter().enumerate().filter(|(_, word)| *word == "-H") {
             let (name, value) = words[at + 1].split_once(": ").unwrap();
