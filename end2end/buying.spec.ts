@@ -201,7 +201,7 @@ for (const script of [true, false]) {
       await press(page, 'Agree');
       await page.waitForURL('**/buy-credits/return?**');
       await expect(page.getByRole('heading', { name: 'Plus is yours' })).toBeVisible();
-      await page.getByRole('link', { name: 'Your credits', exact: true }).click();
+      await page.locator('#main').getByRole('link', { name: 'Your credits', exact: true }).click();
       await page.waitForURL('**/dashboard');
       const own = page.getByRole('region', { name: 'Your plan' });
       await expect(own).toContainText('Renews on');

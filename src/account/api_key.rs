@@ -101,8 +101,7 @@ pub struct AccountData {
     pub budgets: String,
     /// The profile, the password and the sessions: HTML.
     pub own: String,
-    /// What came of a form: HTML.
-    #[serde(skip_serializing_if = "String::is_empty", default)]
+    /// What came of a form: HTML, or empty. Always there: the browser reads a text that is absent as none.
     pub outcome: String,
     /// How the user signs in, and the forms for it: HTML; empty where there is nothing to choose.
     pub ways: String,

@@ -43,8 +43,8 @@ fn Keys(
 ) -> impl IntoView {
     let AccountData { keys, base_url, images, budgets, own, ways, outcome, new_key, refused } = data;
     view! {
-        <div class="contents" inner_html=Some(outcome)></div>
-        <div class="contents" inner_html=Some(ways)></div>
+        {sections(outcome)}
+        {sections(ways)}
         <p class="text-sm text-ink-soft">{t(Text::StoredImages)} ": " {images}</p>
         <section aria-labelledby="keys" class="space-y-4">
             <div class="space-y-1">
@@ -62,7 +62,7 @@ fn Keys(
             {new_key.map(|key| view! { <NewKey key /> })}
             <KeyList keys />
         </section>
-        <div class="contents" inner_html=Some(budgets)></div>
+        {sections(budgets)}
         <section aria-labelledby="new-key" class="space-y-4">
             <h2 id="new-key" class="text-lg font-semibold">
                 {t(Text::NewKey)}
@@ -71,6 +71,11 @@ fn Keys(
                 <KeyForm refused=refused.unwrap_or_default() />
             </Card>
         </section>
-        <div class="contents" inner_html=Some(own)></div>
+        {sections(own)}
     }
+}
+
+/// HTML of the server; nothing where there is none, so that there is no gap.
+fn sections(html: String) -> Option<impl IntoView> {
+    (!html.is_empty()).then(|| view! { <div class="space-y-8" inner_html=Some(html)></div> })
 }
