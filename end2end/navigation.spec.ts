@@ -160,7 +160,7 @@ test('who signs in again comes back to the conversation and to what was not sent
 test('loading the page of a new key again makes no second one', async ({ page }) => {
   await signUp(page);
   await page.goto('/account');
-  await page.getByLabel('Name', { exact: true }).fill('laptop');
+  await page.getByRole('region', { name: 'New key' }).getByLabel('Name').fill('laptop');
   await page.getByRole('button', { name: /key/i }).last().click();
   const key = page.getByText(/^tsk_[\w-]{20}/);
   await expect(key).toBeVisible();

@@ -130,7 +130,7 @@ test('a key is made, shown once, used and revoked', async ({ page, request }) =>
   await page.getByRole('button', { name: 'Account', exact: true }).click();
   await page.getByRole('link', { name: 'Account and API keys' }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Account' })).toBeVisible();
-  await page.getByLabel('Name').fill('My script');
+  await page.getByRole('region', { name: 'New key' }).getByLabel('Name').fill('My script');
   await page.getByLabel(/^Budget /).fill('3');
   await page.getByLabel('Read').uncheck();
   await page.getByLabel('Valid for').selectOption('30');
