@@ -186,7 +186,7 @@ for (const script of [true, false]) {
   test.describe(script ? 'with a script' : 'without a script', () => {
     test.use({ javaScriptEnabled: script });
 
-    test('somebody subscribes, and ends it again', async ({ page }) => {
+    test('somebody subscribes, and ends it again', async ({ page, complaints }) => {
       await signUp(page);
       await page.goto('/buy-credits');
       const plan = page.getByRole('region', { name: 'Subscriptions' }).getByRole('listitem').filter({ hasText: '$15.00 a month' });
@@ -210,6 +210,8 @@ for (const script of [true, false]) {
       await page.waitForURL('**/dashboard');
       await expect(own).toContainText('doesn’t renew');
       await expect(own.getByRole('button')).toHaveCount(0);
+      // The app is not loaded.
+      if (!script) expectComplaints(complaints, /\.js csp$/);
     });
   });
 }
