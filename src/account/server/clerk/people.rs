@@ -167,10 +167,7 @@ impl Account {
             let nobodys = self.passwords.hash(new_secret()).await?;
             self.store.set_password(user.id, &nobodys).await?;
             self.sessions.delete_of_user(user.id, None).await?;
-            self.identities.delete_of_user(user.id).await?;
-            for key in self.store.list_keys(user.id).await? {
-                self.store.delete_key(user.id, key.id).await?;
-            }
+            self.drop_unproved_ways(user.id).await?;
         }
         let owner = self.identities.add(identity(clerk, person, user.id)).await?;
         self.store.verify_email(owner, &user.email, now_millis()).await?;

@@ -103,17 +103,27 @@ impl Account {
         self.sessions.delete_of_user(user.id, None).await?;
         self.store.set_password(user.id, &password_hash).await?;
         self.sessions.delete_of_user(user.id, None).await?;
-        self.store.verify_email(user.id, &link.email, now_millis()).await?;
         if user.email_verified_at.is_none() {
-            // Somebody else may have made them, with an address that was not theirs.
-            self.identities.delete_of_user(user.id).await?;
-            for key in self.store.list_keys(user.id).await? {
-                self.store.delete_key(user.id, key.id).await?;
-            }
+            self.drop_unproved_ways(user.id).await?;
         }
+        // Last: cut off before, it is all done again with the next link.
+        self.store.verify_email(user.id, &link.email, now_millis()).await?;
         self.links.delete_of(user.id).await?;
         tracing::info!(user = %user.id, "the password was reset");
         self.outbox.send(self.password_letter().to(&user.email));
+        Ok(())
+    }
+
+    /// Takes away the ways into an account that nobody has proved to be the owner of its address for: somebody else may have made
+    /// them, with an address that was not theirs.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub(in crate::account::server) async fn drop_unproved_ways(&self, user: UserId) -> AppResult<()> {
+        self.identities.delete_of_user(user).await?;
+        for key in self.store.list_keys(user).await? {
+            self.store.delete_key(user, key.id).await?;
+        }
         Ok(())
     }
 

@@ -85,15 +85,7 @@ impl Remote {
                 None => request,
             }
         };
-        self.retries.earn();
-        match exchange(request()).await {
-            Err((failure, _)) if failure.may_pass() && self.retries.spend() => {
-                sleep(PAUSE).await;
-                exchange(request()).await
-            }
-            answer => answer,
-        }
-        .map_err(|(failure, _)| failure)
+        self.send(request, |(failure, _)| failure.may_pass()).await
     }
 
     /// Asks for something that needs no words and may be asked for twice, in the name of somebody.
@@ -105,15 +97,7 @@ impl Remote {
             let request = self.http.post(url.clone()).header(CONTENT_TYPE, "application/json");
             request.bearer_auth(token).body("{}")
         };
-        self.retries.earn();
-        match exchange(request()).await {
-            Err((failure, _)) if failure.may_pass() && self.retries.spend() => {
-                sleep(PAUSE).await;
-                exchange(request()).await
-            }
-            answer => answer,
-        }
-        .map_err(|(failure, _)| failure)
+        self.send(request, |(failure, _)| failure.may_pass()).await
     }
 
     /// Sends a form. A code counts once: it is only sent again if nothing can have arrived.
@@ -126,9 +110,18 @@ impl Remote {
             };
             request.body(form.to_owned())
         };
+        self.send(request, |(_, was_not_connected)| *was_not_connected).await
+    }
+
+    /// Sends a request, and once more after a failure of which `may_pass` says that it is worth it, as long as not too many are.
+    async fn send(
+        &self,
+        request: impl Fn() -> RequestBuilder + Send,
+        may_pass: impl Fn(&(Failure, bool)) -> bool + Send,
+    ) -> Result<Bytes, Failure> {
         self.retries.earn();
         match exchange(request()).await {
-            Err((_, true)) if self.retries.spend() => {
+            Err(failed) if may_pass(&failed) && self.retries.spend() => {
                 sleep(PAUSE).await;
                 exchange(request()).await
             }
