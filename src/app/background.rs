@@ -35,6 +35,9 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
 const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
 
+/// How soon those whose credits expire are told, where the earliest notice is a month before and the last a day.
+const NOTICES_EVERY: Duration = Duration::from_hours(3);
+
 /// Within this time, who redeems a code gives its credits.
 const REDEEMING: Duration = Duration::from_mins(1);
 
@@ -79,6 +82,12 @@ pub async fn run(state: AppState) {
         let payments = payments.clone();
         async move { payments.reconcile().await }
     }));
+    if let Some(notices) = state.generation.notices.clone() {
+        timers.spawn(every("notices", NOTICES_EVERY, move || {
+            let notices = notices.clone();
+            async move { notices.tell_of_expiry().await }
+        }));
+    }
     let (prices, metrics) = (state.credits.prices.clone(), state.generation.metrics.clone());
     timers.spawn(every("prices", PRICES_EVERY, move || reload_prices(prices.clone(), metrics.clone())));
     let shop = state.payments.shop.clone();

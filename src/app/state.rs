@@ -27,6 +27,7 @@ use crate::chat::server::work_names::ShownWork;
 use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::credits::server::config::CreditsConfig;
+use crate::credits::server::notices::{Notices, NoticesParts};
 use crate::document::app_page::Pages;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
@@ -158,7 +159,8 @@ impl AppState {
             passwords: Passwords::default(),
             free_credits: config.credits.free,
         });
-        let generation = build_generation(&config, &stores, redis.clone(), limiter, metrics);
+        let notices = build_notices(&config, &stores, &site, &outbox);
+        let generation = build_generation(&config, &stores, redis.clone(), limiter, metrics, notices);
         let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = Payments::new(PaymentsParts {
             site: site.clone(),
@@ -331,11 +333,13 @@ fn build_generation(
     redis: Option<Redis>,
     limiter: Arc<dyn RateLimiter>,
     metrics: Metrics,
+    notices: Option<Notices>,
 ) -> Generation {
     let feed = redis.map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
     Generation::new(Parts {
         database: stores.database.clone(),
         credits: stores.credits.clone(),
+        notices,
         jobs: Arc::new(Jobs::new(feed, Slots::new(config.http.streams_per_user))),
         usage: Arc::new(UsageRecorder::start(stores.attempts.clone(), metrics.lost_records())),
         metrics,
@@ -343,6 +347,21 @@ fn build_generation(
         prices: config.usage.prices.clone(),
         limiter,
         shutdown: CancellationToken::new(),
+    })
+}
+
+/// Nobody is told of their credits by a log.
+fn build_notices(config: &Config, stores: &Stores, site: &Site, outbox: &Outbox) -> Option<Notices> {
+    config.mail.smtp.as_ref().map(|_| {
+        Notices::new(NoticesParts {
+            store: stores.notices.clone(),
+            credits: stores.credits.clone(),
+            accounts: stores.accounts.clone(),
+            database: stores.database.clone(),
+            outbox: outbox.clone(),
+            site: site.clone(),
+            low: config.credits.low,
+        })
     })
 }
 

@@ -10,6 +10,7 @@ use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, S
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
+use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
@@ -36,6 +37,7 @@ pub struct Stores {
     pub identities: Arc<dyn IdentityStore>,
     pub credits: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
+    pub notices: Arc<dyn NoticeStore>,
     pub chats: Arc<dyn ChatStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub images: Arc<dyn ImageStore>,
@@ -64,6 +66,7 @@ impl Stores {
             mail_links: Arc::new(MongoMailLinkStore::new(&mongo)),
             identities: Arc::new(MongoIdentityStore::new(&mongo)),
             codes: Arc::new(MongoCodeStore::new(&mongo)),
+            notices: Arc::new(MongoNoticeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
             images: Arc::new(MongoImageStore::new(&mongo)),
@@ -88,6 +91,7 @@ impl Stores {
             identities: Arc::new(SqliteIdentityStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
+            notices: Arc::new(SqliteNoticeStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             images: Arc::new(SqliteImageStore::new(db.clone())),
             payments: Arc::new(SqlitePaymentStore::new(db.clone())),

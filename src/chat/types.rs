@@ -368,9 +368,9 @@ pub struct Workspace {
     /// Only the model that comes with Tessera answers, which is often wrong and knows English alone. For the HTML.
     #[serde(skip)]
     pub small_model: bool,
-    /// Credits that expire soon, unless that was seen. For the HTML.
+    /// What there is to tell of the credits, unless that was seen. For the HTML.
     #[serde(skip)]
-    pub expiring: Option<crate::credits::Expiring>,
+    pub notice: Option<crate::credits::Notice>,
     /// Whether one of them takes images.
     pub sees_images: bool,
     /// The provider that the user picked; `None`: whoever can answers.

@@ -111,12 +111,13 @@ pub struct Lot {
     pub created_at: String,
 }
 
-/// Credits that expire soon.
+/// Something that users are told of their credits without asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expiring {
-    pub amount: Amount,
-    /// Within so many days.
-    pub days: u64,
+pub struct Notice {
+    pub text: String,
+    /// What to do about it, and where.
+    pub action: String,
+    pub address: String,
     /// Names the notice: whoever has seen it is not told again.
     pub key: String,
 }

@@ -128,7 +128,7 @@ impl Pages {
         let (mut workspace, loaded) = tokio::join!(workspace, load);
         if let Ok(workspace) = &mut workspace {
             let seen = jar.get(SEEN_COOKIE).map(Cookie::value);
-            workspace.expiring = workspace.expiring.take().filter(|told| seen != Some(&told.key));
+            workspace.notice = workspace.notice.take().filter(|notice| seen != Some(&notice.key));
         }
         // Without the workspace there is no page to show the error in.
         if let Err(error) = &workspace {

@@ -392,6 +392,9 @@ impl Reserved {
     async fn closed(&self, ended: StoreResult<Option<Closed>>, why: Option<ReleaseReason>) -> AppResult<Closed> {
         let closed = ended?.ok_or(AppError::Internal)?;
         self.generation.metrics.hold_ended(closed.end);
+        if let Some(notices) = &self.generation.notices {
+            notices.spent(self.hold_id().owner, closed.charged, closed.available);
+        }
         if closed.end == HoldEnd::Release
             && matches!(why, Some(ReleaseReason::Stopped | ReleaseReason::Deleted | ReleaseReason::Undelivered))
         {

@@ -39,6 +39,7 @@ pub use self::metrics::Metrics;
 pub use self::provider_table::{ConfiguredProvider, ProviderConfig, ProviderRow, build_providers, read_providers};
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};
+use crate::credits::server::notices::Notices;
 use crate::credits::server::store::CreditStore;
 use crate::platform::db::Database;
 pub use crate::platform::http::outgoing::{BodyError, brief, innermost_cause, read_body};
@@ -57,6 +58,8 @@ pub struct Parts {
     /// What everything is stored in; its clock is the one that leases go by.
     pub database: Database,
     pub credits: Arc<dyn CreditStore>,
+    /// `None`: nobody is told by mail.
+    pub notices: Option<Notices>,
     /// What runs in this process.
     pub jobs: Arc<Jobs>,
     pub metrics: Metrics,
@@ -109,6 +112,7 @@ mod tests {
         Generation::new(Parts {
             database: Database::Sqlite(db.clone()),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), Amount::credits(10))),
+            notices: None,
             jobs: Arc::default(),
             metrics: Metrics::default(),
             retries: RetryBudget::default(),

@@ -706,6 +706,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::DownloadPdf => "Download PDF",
         Text::WithinDays => "within {count} day|within {count} days",
         Text::CreditsExpireSoon => "{credits} of your credits expire {when}.",
+        Text::CreditsLow => "Your credits are running low: {credits} left.",
+        Text::MailCreditsLow => "Your credits are running low",
+        Text::MailCreditsExpire => "Some of your credits expire soon",
         Text::NoticeSeen => "Dismiss",
         Text::Sessions => "Where you’re signed in",
         Text::SessionsExplained => {

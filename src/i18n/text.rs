@@ -647,6 +647,9 @@ pub enum Text {
     DownloadPdf,
     WithinDays,
     CreditsExpireSoon,
+    CreditsLow,
+    MailCreditsLow,
+    MailCreditsExpire,
     NoticeSeen,
 
     // One's account, from the server

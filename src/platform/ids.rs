@@ -142,6 +142,12 @@ impl From<UserId> for OwnerId {
     }
 }
 
+impl From<OwnerId> for UserId {
+    fn from(owner: OwnerId) -> Self {
+        Self(owner.0)
+    }
+}
+
 impl From<EntryId> for LotId {
     fn from(entry: EntryId) -> Self {
         Self(entry.0)

@@ -22,6 +22,7 @@ mod connections;
 mod contracts;
 mod conversations;
 mod crash;
+mod credit_notices;
 mod dashboard;
 mod delivery;
 mod discovery;

@@ -17,7 +17,7 @@ use crate::chat::{
     ProviderInfo, ProviderTerms, Workspace, problem_of,
 };
 use crate::credits::Page;
-use crate::credits::server::expiry::expiring;
+use crate::credits::server::notices::told::{Told, expiring};
 use crate::generation::Route;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
@@ -109,7 +109,7 @@ impl Chat {
         Ok(Workspace {
             profile: caller.profile.clone(),
             available: account.balance.available,
-            expiring: expiring(account.lots.as_slice(), self.generation.database.now()),
+            notice: expiring(account.lots.as_slice(), self.generation.database.now()).map(Told::notice),
             chat_credits: own.credits,
             max_message_chars: own.max_message_chars,
             terms,

@@ -14,6 +14,8 @@ pub struct CreditsConfig {
     pub chat: Amount,
     /// `IMAGE_CREDITS` (2): price of an image; positive.
     pub image: Amount,
+    /// `LOW_CREDITS` (3): who has fewer is told so by mail; 0: nobody is.
+    pub low: Amount,
 }
 
 impl CreditsConfig {
@@ -22,6 +24,7 @@ impl CreditsConfig {
             free: reader.amount("FREE_CREDITS", Amount::credits(10), Amount::ZERO),
             chat: reader.amount("CHAT_CREDITS", Amount::credits(1), Amount::LEAST),
             image: reader.amount("IMAGE_CREDITS", Amount::credits(2), Amount::LEAST),
+            low: reader.amount("LOW_CREDITS", Amount::credits(3), Amount::ZERO),
         }
     }
 }

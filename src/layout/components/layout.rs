@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::account_menu::follow_menu_forms;
 use super::conversation_menu::ConversationMenu;
-use super::expiry_notice::ExpiryNotice;
+use super::credits_notice::CreditsNotice;
 use super::header::Header;
 use super::lightbox::Lightbox;
 use super::offline_notice::{OfflineNotice, follow_connection};
@@ -52,7 +52,7 @@ pub fn Layout<C: IntoView + 'static>(
             {still(move || {
                 view! {
                     <OfflineNotice />
-                    <ExpiryNotice next=navigation.address.get_untracked() />
+                    <CreditsNotice next=navigation.address.get_untracked() />
                 }
             })}
             <div class="flex min-h-0 flex-1">

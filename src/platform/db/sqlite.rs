@@ -68,7 +68,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 21] = [
+const MIGRATIONS: [&str; 22] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -90,6 +90,7 @@ const MIGRATIONS: [&str; 21] = [
     include_str!("sqlite_19.sql"),
     include_str!("sqlite_20.sql"),
     include_str!("sqlite_21.sql"),
+    include_str!("sqlite_22.sql"),
 ];
 
 /// The version of the schema that this program knows.

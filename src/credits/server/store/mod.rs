@@ -478,6 +478,15 @@ pub trait CreditStore: Send + Sync {
     /// Returns of how many accounts. Whatever reads or moves an account does so for that one.
     async fn expire_lots(&self, now: i64, limit: usize) -> StoreResult<usize>;
 
+    /// The accounts in which credits expire after `now` and by `until`, with when, in this order and behind `after`.
+    async fn expiring_accounts(
+        &self,
+        now: i64,
+        until: i64,
+        after: Option<(i64, OwnerId)>,
+        limit: usize,
+    ) -> StoreResult<Vec<(i64, OwnerId)>>;
+
     /// Says that something of the work is about to leave for its user: written down before it does, and known for as long
     /// as the ledger, whatever becomes of the work's own row. Not waited for: what is durable and comes later is only there
     /// with it.

@@ -26,7 +26,7 @@ pub use self::config::{PayPalConfig, WebhookCheck};
 use self::events::{as_json, read_event};
 use self::orders::{CaptureAnswer, OrderAnswer, OrderBody, RefundAnswer, RefundBody, is_id};
 use self::refusal::Asked;
-use self::value::step_of;
+pub(in crate::payments::server) use self::value::step_of;
 pub use self::verify::OfflineVerifier;
 use self::verify::{Postback, ReportHeaders};
 use super::provider::{

@@ -35,7 +35,7 @@ fn decimals(currency: Currency) -> u32 {
 }
 
 /// The least that PayPal moves of a currency, in its smallest unit.
-pub(super) fn step_of(currency: Currency) -> i64 {
+pub(in crate::payments::server) fn step_of(currency: Currency) -> i64 {
     10_i64.saturating_pow(currency.exponent().saturating_sub(decimals(currency)))
 }
 

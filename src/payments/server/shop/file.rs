@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::catalog::{Catalog, Pack, Rate, Seller, Taxes, name_of};
 use super::plan::read_plans;
+use crate::payments::server::paypal::step_of;
 use crate::platform::amount::Amount;
 use crate::platform::data_file::{Field, Reading, Section};
 use crate::platform::money::{Currency, Money};
@@ -172,6 +173,9 @@ pub(super) fn read_price<'a>(reading: &mut Reading<'a>, section: &Section<'a>, c
             let price = i64::try_from(minor).ok().map(|minor| Money::new(minor, currency));
             // What papers and providers read back.
             match price.filter(|price| Money::parse(&price.to_decimal(), currency) == Some(*price)) {
+                Some(price) if price.minor % step_of(currency) != 0 => {
+                    format!("PayPal takes {currency} without decimals")
+                }
                 Some(price) => return Some(price),
                 None => "it is too much for one payment".to_owned(),
             }

@@ -111,6 +111,11 @@ name = ""
 credits = 2_000_000
 price = 99999999999999
 currency = "EURO"
+[[pack]]
+id = "forint"
+credits = 1
+price = "1500.50"
+currency = "HUF"
 "#,
     );
     let expected = [
@@ -140,6 +145,7 @@ currency = "EURO"
         (31, "pack \"a\": credits: a pack has at most 1000000"),
         (32, "pack \"a\": price: it is too much"),
         (33, "pack \"a\": currency: \"EURO\" is not a currency"),
+        (37, "pack \"forint\": price: PayPal takes HUF without decimals"),
     ];
     for (line, problem) in expected {
         let beginning = format!("packs.toml:{line}: {problem}");

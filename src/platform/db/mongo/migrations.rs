@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 17;
+const SCHEMA: i64 = 18;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -183,6 +183,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         15 => make_indexes(mongo, of_subscriptions()).await,
         16 => make_indexes(mongo, of_mail_links()).await,
         17 => make_indexes(mongo, of_identities()).await,
+        18 => make_indexes(mongo, [("mailedNotices", doc! { "at": 1 }, plain())]).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }

@@ -200,6 +200,37 @@ impl MongoCreditStore {
         Ok(due.len())
     }
 
+    /// See [`CreditStore::expiring_accounts`](crate::credits::server::store::CreditStore::expiring_accounts).
+    pub(super) async fn find_expiring(
+        &self,
+        now: i64,
+        until: i64,
+        after: Option<(i64, OwnerId)>,
+        limit: usize,
+    ) -> StoreResult<Vec<(i64, OwnerId)>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Found {
+            #[serde(rename = "_id")]
+            owner: bson::Uuid,
+            next_expiry: i64,
+        }
+        let mut which = doc! { "nextExpiry": { "$gt": now, "$lte": until } };
+        if let Some((at, owner)) = after {
+            let same = doc! { "nextExpiry": at, "_id": { "$gt": to_bson(owner) } };
+            which.insert("$or", vec![doc! { "nextExpiry": { "$gt": at } }, same]);
+        }
+        let accounts = self.accounts.clone_with_type::<Found>();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found: Vec<Found> = run(async move {
+            let fields = doc! { "nextExpiry": 1 };
+            let sort = doc! { "nextExpiry": 1, "_id": 1 };
+            accounts.find(which).projection(fields).sort(sort).limit(limit).await?.try_collect().await
+        })
+        .await?;
+        Ok(found.into_iter().map(|found| (found.next_expiry, from_bson(found.owner))).collect())
+    }
+
     /// Forgets the counts that nobody asks for any more, of at most so many accounts, and returns of how many.
     pub(super) async fn forget_counts(&self, now: i64, limit: usize) -> StoreResult<usize> {
         let due = self.find_due(doc! { "forgetAt": { "$lt": now } }, limit).await?;

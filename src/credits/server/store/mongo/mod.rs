@@ -245,6 +245,16 @@ impl CreditStore for MongoCreditStore {
         Ok(expired + self.forget_counts(now, limit.saturating_sub(expired)).await?)
     }
 
+    async fn expiring_accounts(
+        &self,
+        now: i64,
+        until: i64,
+        after: Option<(i64, OwnerId)>,
+        limit: usize,
+    ) -> StoreResult<Vec<(i64, OwnerId)>> {
+        self.find_expiring(now, until, after, limit).await
+    }
+
     async fn mark_published(&self, hold: HoldId) -> StoreResult<()> {
         self.published.mark(hold).await
     }

@@ -180,6 +180,28 @@ impl CreditStore for SqliteCreditStore {
         Ok(due.len())
     }
 
+    async fn expiring_accounts(
+        &self,
+        now: i64,
+        until: i64,
+        after: Option<(i64, OwnerId)>,
+        limit: usize,
+    ) -> StoreResult<Vec<(i64, OwnerId)>> {
+        let (from, owner) = after.unzip();
+        self.db
+            .read(move |connection| {
+                let mut found = connection.prepare_cached(
+                    "SELECT next_expiry, owner_id FROM accounts
+                     WHERE next_expiry > ?1 AND next_expiry <= ?2 AND (?3 IS NULL OR (next_expiry, owner_id) > (?3, ?4))
+                     ORDER BY next_expiry, owner_id LIMIT ?5",
+                )?;
+                let rows = found
+                    .query_map(params![now, until, from, owner, to_sql(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
     async fn mark_published(&self, hold: HoldId) -> StoreResult<()> {
         let now = self.db.now();
         self.db.write(Durability::Relaxed, move |connection| mark_published(connection, hold, now)).await
