@@ -60,6 +60,8 @@ export default defineConfig({
     server(site, 'data', {}),
     // For conversations that are longer than ten credits.
     server(site + 2, 'rich', { FREE_CREDITS: '100' }),
+    // Passkeys need a name.
+    server(site + 5, 'named', { PUBLIC_URL: `http://localhost:${site + 5}` }),
     // Where credits are sold, at a scripted PayPal.
     { command: `node paypal.mjs ${site + 4}`, url: `http://127.0.0.1:${site + 4}/healthz`, reuseExistingServer: false },
     server(site + 3, 'shop', {

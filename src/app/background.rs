@@ -156,6 +156,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.sessions.delete_expired(now).await,
         state.stores.mail_links.delete_expired(now).await,
         state.stores.identities.delete_expired(now).await,
+        state.stores.passkeys.delete_expired(now).await,
         state.stores.attempts.forget_before(now - millis(usage::server::store::KEPT)).await,
         state.stores.chats.forget_hidden(before).await,
         state.stores.chats.forget_unshown(now - millis(UNSHOWN_AFTER)).await,

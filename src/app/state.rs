@@ -15,6 +15,7 @@ use super::health::{Probe, compare_clocks};
 use super::stores::{Stores, build_storage};
 use crate::account::server::clerk::Clerk;
 use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
+use crate::account::server::passkeys::relying_party;
 use crate::account::server::password::Passwords;
 use crate::account::server::{Account, AccountParts};
 use crate::api_docs::api::ApiDocs;
@@ -152,6 +153,8 @@ impl AppState {
             outbox: outbox.clone(),
             identities: stores.identities.clone(),
             identity_providers: open_identity_providers(&config),
+            passkeys: stores.passkeys.clone(),
+            relying_party: relying_party(&config.site.public_url),
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
             images: Arc::new(room.clone()),

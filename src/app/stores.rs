@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::config::Config;
 use crate::account::server::mail_links::{MailLinkStore, MongoMailLinkStore, SqliteMailLinkStore};
 use crate::account::server::oidc::store::{IdentityStore, MongoIdentityStore, SqliteIdentityStore};
+use crate::account::server::passkeys::store::{MongoPasskeyStore, PasskeyStore, SqlitePasskeyStore};
 use crate::account::server::plans::{MongoPlanStore, PlanStore, SqlitePlanStore};
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
@@ -35,6 +36,7 @@ pub struct Stores {
     pub plans: Arc<dyn PlanStore>,
     pub mail_links: Arc<dyn MailLinkStore>,
     pub identities: Arc<dyn IdentityStore>,
+    pub passkeys: Arc<dyn PasskeyStore>,
     pub credits: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
     pub notices: Arc<dyn NoticeStore>,
@@ -65,6 +67,7 @@ impl Stores {
             plans: Arc::new(MongoPlanStore::new(&mongo)),
             mail_links: Arc::new(MongoMailLinkStore::new(&mongo)),
             identities: Arc::new(MongoIdentityStore::new(&mongo)),
+            passkeys: Arc::new(MongoPasskeyStore::new(&mongo)),
             codes: Arc::new(MongoCodeStore::new(&mongo)),
             notices: Arc::new(MongoNoticeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
@@ -89,6 +92,7 @@ impl Stores {
             plans: Arc::new(SqlitePlanStore::new(db.clone())),
             mail_links: Arc::new(SqliteMailLinkStore::new(db.clone())),
             identities: Arc::new(SqliteIdentityStore::new(db.clone())),
+            passkeys: Arc::new(SqlitePasskeyStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             notices: Arc::new(SqliteNoticeStore::new(db.clone())),

@@ -10,16 +10,22 @@ pub fn csp_without_scripts() -> String {
     format!("{CSP_PAGE}'none'")
 }
 
-/// The policy of a page that lets the browser fetch the app ahead, and whose one script has this hash. A prefetch is judged by
+/// The policy of a page whose scripts are files of this site.
+#[must_use]
+pub fn csp_with_own_scripts() -> String {
+    format!("{CSP_PAGE}'self'")
+}
+
+/// The policy of a page that lets the browser fetch the app ahead, and whose scripts are those of these sources. A prefetch is judged by
 /// `default-src` (CSP 3, "Get the effective directive for request"), in Firefox for one; all that this opens besides is closed by name.
 #[must_use]
-pub fn csp_with_prefetch(script_hash: &str) -> String {
+pub fn csp_with_prefetch(scripts: &str) -> String {
     let page = CSP_PAGE.replacen(
         "default-src 'none'",
         "default-src 'self'; object-src 'none'; media-src 'none'; frame-src 'none'; worker-src 'none'",
         1,
     );
-    format!("{page}'{script_hash}'")
+    format!("{page}{scripts}")
 }
 
 /// The policy of a page whose scripts carry this nonce. `strict-dynamic` lets them load the parts of the WASM bundle. `peer` is the

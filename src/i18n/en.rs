@@ -874,5 +874,43 @@ pub const fn say(text: Text) -> &'static str {
         Text::SetPassword => "Set a password",
         Text::LastWayToSignIn => "This is your only way to sign in. Add another one first.",
         Text::HasPassword => "This account already has a password.",
+        // Passkeys
+        Text::Passkeys => "Passkeys",
+        Text::Passkey => "Passkey",
+        Text::PasskeysExplained => "Sign in with your fingerprint, face or screen lock, without a password.",
+        Text::PasskeysOff => {
+            "Passkeys are off: they need a site with a domain name and https (or localhost), and this one is at {url}."
+        }
+        Text::PasskeysNeedScript => "To add a passkey, and to sign in with one, JavaScript must be on.",
+        Text::PasskeysElsewhere => "Passkeys only work at {url}. Open this page there.",
+        Text::PasskeysUnsupported => "This browser or device can’t use passkeys here.",
+        Text::NoPasskeys => "You have no passkeys yet.",
+        Text::AddPasskey => "Add a passkey",
+        Text::PasskeyNameHint => "So that you recognize it later.",
+        Text::NamePasskey => "Enter a name.",
+        Text::RemovePasskey => "Remove",
+        Text::RemoveThisPasskey => "Remove this passkey",
+        Text::SignInByPasskey => "Sign in with a passkey",
+        Text::PasskeyAdded => "The passkey is added. You can sign in with it now.",
+        Text::PasskeyRenamed => "The passkey is renamed.",
+        Text::PasskeyRemoved => "The passkey is removed. You can delete it from your device too.",
+        Text::PasskeyRefused => "This passkey wasn’t accepted. It may have been removed from its account.",
+        Text::PasskeyExpired => "That took too long. Please try again.",
+        Text::PasskeyNotUsed => "No passkey was used. Try again, or sign in another way.",
+        Text::PasskeyNotMade => "No passkey was created. You can try again.",
+        Text::PasskeyKnown => "This device already has a passkey for your account.",
+        Text::PasskeyTaken => "This passkey has been added already.",
+        Text::TooManyPasskeys => "You can have up to {most} passkeys. Remove one first.",
+        Text::MailPasskeyAddedSubject => "A passkey was added",
+        Text::MailPasskeyAdded => {
+            "The passkey “{name}” was added to your Tessera account. Whoever has it can sign in as you."
+        }
+        Text::MailPasskeyRemovedSubject => "A passkey was removed",
+        Text::MailPasskeyRemoved => {
+            "The passkey “{name}” was removed from your Tessera account. Nobody can sign in with it anymore."
+        }
+        Text::MailPasskeyNotYou => {
+            "If this wasn’t you, check your passkeys, set a new password now, and sign out all other devices."
+        }
     }
 }

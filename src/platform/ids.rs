@@ -89,6 +89,8 @@ ids! {
     RedemptionId;
     /// A way to sign in with a provider.
     IdentityId;
+    /// A passkey of a user.
+    PasskeyId;
     /// An API key of a user.
     ApiKeyId;
     /// Where a user is signed in.

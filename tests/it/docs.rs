@@ -10,6 +10,7 @@ use tessera::app::config::Config;
 use crate::codes::add_example;
 use crate::fake_paypal::FakePayPal;
 use crate::mail_links::add_examples;
+use crate::passkey_pages::add_passkey_examples;
 use crate::support::{PASSWORD, PNG_URL, TestApp};
 
 /// Each `curl` line is sent as it stands, but to this server and with ids that exist.
@@ -47,6 +48,7 @@ async fn every_example_of_the_api_works() {
     let sessions = sessions["data"]["items"].as_array().unwrap();
     let session = sessions.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
     let leaver = app.user().await;
+    let passkey = add_passkey_examples(&app, &user).await;
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -60,7 +62,8 @@ async fn every_example_of_the_api_works() {
             .replace("{imageId}", image)
             .replace("{receiptNumber}", receipt)
             .replace("{keyId}", key_id)
-            .replace("{sessionId}", session);
+            .replace("{sessionId}", session)
+            .replace("{passkeyId}", &passkey);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();

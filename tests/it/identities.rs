@@ -22,7 +22,7 @@ fn identity(subject: &str, user: UserId) -> Identity {
     }
 }
 
-async fn user(stores: &Stores, password_hash: Option<&str>) -> UserId {
+pub async fn user(stores: &Stores, password_hash: Option<&str>) -> UserId {
     let id = UserId::now_v7();
     let user = User {
         id,

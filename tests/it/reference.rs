@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::codes::add_example;
 use crate::fake_provider::FakeProvider;
 use crate::mail_links::add_examples;
+use crate::passkey_pages::add_passkey_examples;
 use crate::support::{PASSWORD, PNG_URL, TestApp, User};
 use crate::tools::python;
 
@@ -102,10 +103,11 @@ struct Ids {
     payment: String,
     receipt: String,
     session: String,
+    passkey: String,
 }
 
 impl Ids {
-    async fn of(user: &User, seller: &FakeProvider) -> Self {
+    async fn of(app: &TestApp, user: &User, seller: &FakeProvider) -> Self {
         let (_, bought) = user.post_json("/api/credits/purchase", &json!({"pack": "500"})).await;
         let order = bought["data"]["orderId"].as_str().unwrap();
         seller.approve(order);
@@ -137,6 +139,7 @@ impl Ids {
             payment: text(&bought["data"]["paymentId"]),
             receipt: text(&papers["data"]["items"][0]["number"]),
             session: text(&other["id"]),
+            passkey: add_passkey_examples(app, user).await,
         }
     }
 
@@ -147,6 +150,7 @@ impl Ids {
             "/api/chat/attachments" => &self.attachment,
             "/api/images" if path.contains('{') => &self.image,
             "/api/account/keys" if path.contains('{') => &self.key,
+            "/api/account/passkeys" if path.contains('{') => &self.passkey,
             "/api/account/sessions" if path.contains('{') => &self.session,
             "/api/credits/receipts" if path.contains('{') => &self.receipt,
             "/v1/models" if path.contains('{') => "tessera",
@@ -173,7 +177,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let (user, visitor) = (app.user().await, app.visitor());
     // A new password ends all sessions.
     let leaver = app.user().await;
-    let ids = Ids::of(&user, &seller).await;
+    let ids = Ids::of(&app, &user, &seller).await;
     add_example(&app).await;
     add_examples(&app).await;
     let document = document(&app).await;

@@ -41,6 +41,7 @@ where
         .merge(super::sessions::api::routes())
         .merge(super::mail_links::api::routes())
         .merge(super::oidc::routes::routes())
+        .merge(super::passkeys::api::routes())
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(logout))

@@ -8,6 +8,7 @@ use super::budgets_view::budgets_html;
 use super::caller::{Caller, MANAGE, READ, SPEND};
 use super::mail_links::email_html;
 use super::oidc::ways_html;
+use super::passkeys::passkeys_html;
 use super::sessions::UserStatus;
 use super::sessions::view::{Own, own_html};
 use super::store::{StoredKey, User};
@@ -144,7 +145,11 @@ impl Account {
         let budgets = budgets_html(Budgets::of(plan, &spending)?, &keys, refused);
         let (own, ways) = match &self.clerk {
             Some(clerk) => (own, clerk.account_html()),
-            None => (own + &email_html(&found), ways_html(self, user, has_password, problem).await?),
+            None => {
+                let ways = ways_html(self, user, has_password, problem).await?;
+                let passkeys = passkeys_html(self, user, has_password).await?;
+                (own + &email_html(&found), ways + &passkeys)
+            }
         };
         Ok(AccountData { keys, images, budgets, own, ways, base_url: format!("{base}/v1"), ..AccountData::default() })
     }

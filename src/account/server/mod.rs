@@ -17,6 +17,7 @@ pub mod keys;
 pub mod mail_links;
 pub mod oidc;
 pub mod page;
+pub mod passkeys;
 pub mod password;
 mod password_field;
 pub mod plans;
@@ -25,11 +26,13 @@ pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_page;
 pub mod store;
+pub mod ways;
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use webauthn_rs::Webauthn;
 
 use self::clerk::Clerk;
 pub use self::clerk::SessionKeeper;
@@ -37,6 +40,7 @@ use self::config::AccountsConfig;
 use self::mail_links::MailLinkStore;
 use self::oidc::Provider;
 use self::oidc::store::IdentityStore;
+use self::passkeys::store::PasskeyStore;
 use self::password::Passwords;
 use self::plans::PlanStore;
 use self::sessions::store::SessionStore;
@@ -74,6 +78,9 @@ pub struct AccountParts {
     pub identities: Arc<dyn IdentityStore>,
     /// Who signs people in besides us, in the order of their names.
     pub identity_providers: Vec<Arc<Provider>>,
+    pub passkeys: Arc<dyn PasskeyStore>,
+    /// Checks what authenticators say; `None` where the site can have no passkeys.
+    pub relying_party: Option<Webauthn>,
     /// Opens the account of a new user, and knows what a key has spent.
     pub credits: Arc<dyn CreditStore>,
     pub limiter: Arc<dyn RateLimiter>,

@@ -20,10 +20,14 @@ const SCRIPT: &str = "for(const b of document.querySelectorAll('[data-shows]')){
     f.form.addEventListener('submit',()=>s(false))}";
 
 /// The policy of a page with such a field, which knows the script by its hash.
-pub static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+pub static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy_with(""));
+/// The same of a page that has files with scripts of this site besides.
+pub static POLICY_WITH_FILES: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy_with(" 'self'"));
+
+fn policy_with(others: &str) -> Option<HeaderValue> {
     let hash = BASE64_STANDARD.encode(Sha256::digest(SCRIPT));
-    HeaderValue::from_str(&csp_with_prefetch(&format!("sha256-{hash}"))).ok()
-});
+    HeaderValue::from_str(&csp_with_prefetch(&format!("'sha256-{hash}'{others}"))).ok()
+}
 
 /// A password.
 #[component]

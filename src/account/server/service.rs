@@ -91,12 +91,21 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub(super) async fn finish_sign_in(&self, mut user: User, email: &Email, client: &Client) -> AppResult<NewSession> {
+    pub(super) async fn finish_sign_in(&self, user: User, email: &Email, client: &Client) -> AppResult<NewSession> {
+        let user = self.promote(user, email).await?;
+        self.start_session(&user, client).await
+    }
+
+    /// Makes whoever has an admin's address one.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub(super) async fn promote(&self, mut user: User, email: &Email) -> AppResult<User> {
         if self.is_admin_email(email) && user.role != Role::Admin {
             change_role(self.store.as_ref(), self.sessions.as_ref(), &user, Role::Admin).await?;
             user.role = Role::Admin;
         }
-        self.start_session(&user, client).await
+        Ok(user)
     }
 }
 

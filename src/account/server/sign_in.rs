@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use super::Account;
 use super::caller::Caller;
 use super::clerk::Visit;
-use super::password_field::POLICY;
+use super::password_field::{POLICY, POLICY_WITH_FILES};
 use super::service::{new_account_problems, sign_in_problems};
 use super::sign_in_page::{SignInPage, SignUpPage};
 use crate::account::{CredentialsForm, same_site_path};
@@ -137,6 +137,8 @@ pub fn auth_page(
     let path = format!("{plain_path}?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>());
     let free_credits = account.free_credits;
     let providers = account.provider_labels();
+    let passkeys = account.passkey_origin().filter(|_| page == AuthPage::SignIn);
+    let policy = if passkeys.is_some() { POLICY_WITH_FILES.clone() } else { POLICY.clone() };
     // Who is about to sign in needs the app next.
     let static_page = StaticPage {
         title,
@@ -148,11 +150,11 @@ pub fn auth_page(
         is_secret: false,
     };
     let html = render_static_page(static_page, account.site.leptos(), || match page {
-        AuthPage::SignIn => view! { <SignInPage next email errors providers notice /> }.into_any(),
+        AuthPage::SignIn => view! { <SignInPage next email errors providers passkeys notice /> }.into_any(),
         AuthPage::SignUp => view! { <SignUpPage next free_credits email name errors providers notice /> }.into_any(),
     });
     let mut response = static_response(status, html);
-    if let Some(policy) = POLICY.clone() {
+    if let Some(policy) = policy {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     response

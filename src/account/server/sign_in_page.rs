@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::form_page::FormPage;
 use super::oidc::ProviderButtons;
+use super::passkeys::{PasskeyScript, SignInByPasskey};
 use super::password_field::PasswordField;
 use crate::account::MAX_NAME_CHARS;
 use crate::i18n::{Text, count_written, t};
@@ -27,18 +28,32 @@ pub fn SignInPage(
     errors: Vec<AppError>,
     /// The names and labels of those who sign people in besides us.
     providers: Vec<(String, String)>,
+    /// Where passkeys work; `None`: nowhere.
+    passkeys: Option<String>,
     /// What there is to say besides.
     #[prop(optional_no_strip)]
     notice: Option<String>,
 ) -> impl IntoView {
-    let others = view! { <ProviderButtons providers next=next.clone() /> }.into_any();
+    // Browsers offer passkeys in the field for the address.
+    let autocomplete = if passkeys.is_some() { "username webauthn" } else { "username" };
+    let by_passkey = passkeys.map(|origin| {
+        view! {
+            <SignInByPasskey origin next=next.clone() />
+            <PasskeyScript />
+        }
+    });
+    let others = view! {
+        {by_passkey}
+        <ProviderButtons providers next=next.clone() />
+    };
+    let others = others.into_any();
     let other = view! { <OtherForm path="/sign-up" next=next.clone() label=t(Text::SignUp) /> };
     let footer = view! { {t(Text::NewHere)} " " {other} <WithoutPassword /> }.into_any();
     // Of the two, it is mostly the password.
     let focus_password = is_first(&errors, "password") || errors.first() == Some(&AppError::InvalidCredentials);
     view! {
         <FormPage title=t(Text::SignIn) intro=t(Text::SignInIntro) action="/sign-in" next errors=errors.clone() footer others notice>
-            <EmailField email errors=errors.clone() />
+            <EmailField email errors=errors.clone() autocomplete />
             <PasswordField
                 autocomplete="current-password"
                 autofocus=focus_password
@@ -117,6 +132,9 @@ pub(super) fn EmailField(
     email: String,
     /// What went wrong with the last try.
     errors: Vec<AppError>,
+    /// What browsers fill in (HTML, "Autofill").
+    #[prop(default = "username")]
+    autocomplete: &'static str,
 ) -> impl IntoView {
     // An address that has an account is another one's, or means the other form.
     let is_wrong = is_first(&errors, "email") || matches!(errors.first(), Some(AppError::Conflict(_)));
@@ -126,7 +144,7 @@ pub(super) fn EmailField(
             name="email"
             label=t(Text::Email)
             kind="email"
-            autocomplete="username"
+            autocomplete
             value=email
             required=true
             max_chars=MAX_EMAIL_CHARS

@@ -68,7 +68,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 22] = [
+const MIGRATIONS: [&str; 23] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -91,6 +91,7 @@ const MIGRATIONS: [&str; 22] = [
     include_str!("sqlite_20.sql"),
     include_str!("sqlite_21.sql"),
     include_str!("sqlite_22.sql"),
+    include_str!("sqlite_23.sql"),
 ];
 
 /// The version of the schema that this program knows.

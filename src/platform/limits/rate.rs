@@ -29,6 +29,8 @@ pub enum Limit {
     LoginEmail,
     /// Sign-ins of a device that has signed in before.
     LoginDevice,
+    /// Ceremonies with passkeys that one address, or one user, begins: a page that is only looked at begins one.
+    PasskeyCeremony,
     /// Links by mail that one address asks for or follows.
     MailAddress,
     /// Links to one mailbox that one address asks for.
@@ -90,7 +92,7 @@ impl Rates {
             Limit::MailPair => (LINKS_PER_HOUR, HOUR),
             Limit::Mailbox => (LINKS_TO_MAILBOX_PER_HOUR, HOUR),
             // Whoever reads goes from page to page.
-            Limit::Share => (self.per_minute.saturating_mul(3), MINUTE),
+            Limit::Share | Limit::PasskeyCeremony => (self.per_minute.saturating_mul(3), MINUTE),
             Limit::ApiKey(own) | Limit::Read(own) => (own, MINUTE),
             // Who pays never has less than everybody.
             Limit::Plan(own) => (own.max(self.per_minute), MINUTE),
@@ -112,6 +114,7 @@ impl Limit {
             Self::LoginPair => "login-pair",
             Self::LoginEmail => "login-email",
             Self::LoginDevice => "login-device",
+            Self::PasskeyCeremony => "passkey",
             Self::MailAddress => "mail-address",
             Self::MailPair => "mail-pair",
             Self::Mailbox => "mailbox",

@@ -38,6 +38,18 @@ impl Account {
         Letter { subject: t(Text::PasswordWasSet).to_owned(), before, link, after, site: self.address("/") }
     }
 
+    /// To whoever has a passkey more, or one less.
+    pub(in crate::account::server) fn passkey_letter(&self, is_added: bool, name: &str) -> Letter {
+        let (subject, text) = if is_added {
+            (Text::MailPasskeyAddedSubject, Text::MailPasskeyAdded)
+        } else {
+            (Text::MailPasskeyRemovedSubject, Text::MailPasskeyRemoved)
+        };
+        let link = Some((t(Text::Account).to_owned(), self.address("/account")));
+        let before = vec![fill(text, &[("name", name)]), t(Text::MailPasskeyNotYou).to_owned()];
+        Letter { subject: t(subject).to_owned(), before, link, after: Vec::new(), site: self.address("/") }
+    }
+
     /// To the address from before.
     pub(super) fn changed_letter(&self, email: &str) -> Letter {
         let before = vec![fill(Text::MailChanged, &[("email", email)]), t(Text::MailChangedNotYou).to_owned()];

@@ -102,10 +102,10 @@ impl Account {
         // As when it is changed: cut off in between, nobody stays in with the password of before.
         self.sessions.delete_of_user(user.id, None).await?;
         self.store.set_password(user.id, &password_hash).await?;
-        self.sessions.delete_of_user(user.id, None).await?;
         if user.email_verified_at.is_none() {
             self.drop_unproved_ways(user.id).await?;
         }
+        self.sessions.delete_of_user(user.id, None).await?;
         // Last: cut off before, it is all done again with the next link.
         self.store.verify_email(user.id, &link.email, now_millis()).await?;
         self.links.delete_of(user.id).await?;
@@ -121,6 +121,7 @@ impl Account {
     /// [`AppError::Unavailable`].
     pub(in crate::account::server) async fn drop_unproved_ways(&self, user: UserId) -> AppResult<()> {
         self.identities.delete_of_user(user).await?;
+        self.passkeys.delete_of_user(user).await?;
         for key in self.store.list_keys(user).await? {
             self.store.delete_key(user, key.id).await?;
         }

@@ -34,11 +34,14 @@ where
 }
 
 /// What came of a form: a word of the address, so that only these can be said.
-const OUTCOMES: [(&str, Text, bool); 9] = [
+const OUTCOMES: [(&str, Text, bool); 12] = [
     ("session-ended", Text::SessionEnded, true),
     ("others-ended", Text::OtherSessionsEnded, true),
     ("password-changed", Text::PasswordChanged, true),
     ("profile-saved", Text::ProfileSaved, true),
+    ("passkey-added", Text::PasskeyAdded, true),
+    ("passkey-renamed", Text::PasskeyRenamed, true),
+    ("passkey-removed", Text::PasskeyRemoved, true),
     ("wrong-password", Text::CurrentPasswordWrong, false),
     ("password-refused", Text::NewPasswordRefused, false),
     ("confirm", Text::ConfirmWithPassword, false),

@@ -80,7 +80,7 @@ struct KeyDocument {
 }
 
 /// A place that is free where there are `most`, some other one for each `number`. Those of keys without one are the last.
-fn free_slot(taken: &[Option<i64>], most: usize, number: u128) -> Option<i64> {
+pub(in crate::account::server) fn free_slot(taken: &[Option<i64>], most: usize, number: u128) -> Option<i64> {
     if taken.len() >= most {
         return None;
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 18;
+const SCHEMA: i64 = 19;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -184,6 +184,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         16 => make_indexes(mongo, of_mail_links()).await,
         17 => make_indexes(mongo, of_identities()).await,
         18 => make_indexes(mongo, [("mailedNotices", doc! { "at": 1 }, plain())]).await,
+        19 => make_indexes(mongo, of_passkeys()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -242,6 +243,16 @@ fn of_identities() -> [(&'static str, Document, IndexOptions); 3] {
         ("identities", doc! { "issuer": 1, "subject": 1 }, unique()),
         ("identities", doc! { "user": 1 }, plain()),
         ("identitiesAside", doc! { "expiresAt": 1 }, plain()),
+    ]
+}
+
+/// A passkey is one user's, and has a place among theirs.
+fn of_passkeys() -> [(&'static str, Document, IndexOptions); 4] {
+    [
+        ("passkeys", doc! { "credentialId": 1 }, unique()),
+        ("passkeys", doc! { "user": 1, "slot": 1 }, unique()),
+        ("passkeyCeremonies", doc! { "expiresAt": 1 }, plain()),
+        ("passkeyCeremonies", doc! { "user": 1 }, plain()),
     ]
 }
 

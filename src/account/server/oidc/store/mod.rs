@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 pub use self::mongo::MongoIdentityStore;
 pub use self::sqlite::SqliteIdentityStore;
+pub use crate::account::server::ways::Unlinked;
 use crate::platform::db::StoreResult;
 use crate::platform::ids::{IdentityId, UserId};
 use crate::platform::secret::SecretHash;
@@ -22,16 +23,6 @@ pub struct Identity {
     pub shown_as: String,
     /// Milliseconds since 1970.
     pub created_at: i64,
-}
-
-/// What came of taking an identity away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unlinked {
-    Done,
-    /// The user has no such identity.
-    Unknown,
-    /// It is the only way in that the user has.
-    LastWay,
 }
 
 /// Identities, and those that wait for their owner to sign in. Times are milliseconds since 1970.

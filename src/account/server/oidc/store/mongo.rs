@@ -1,7 +1,5 @@
 //! Identities in MongoDB. No step needs a transaction: an identity is one insert, which a unique index lets happen once.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
@@ -9,13 +7,11 @@ use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::{Identity, IdentityStore, Unlinked};
+use crate::account::server::ways::{MongoWays, Way};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult, now_millis};
+use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{IdentityId, UserId};
 use crate::platform::secret::SecretHash;
-
-/// A server that marked an identity and did not take it away within this time has died.
-const LEAVING: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,9 +23,6 @@ struct StoredIdentity {
     user: bson::Uuid,
     shown_as: String,
     created_at: i64,
-    /// Since when it is about to be taken away: it is no way in to rely on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    leaving_at: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,7 +37,7 @@ struct Aside {
 impl StoredIdentity {
     fn of(identity: Identity) -> Self {
         let Identity { id, issuer, subject, user, shown_as, created_at } = identity;
-        Self { id: to_bson(id), issuer, subject, user: to_bson(user), shown_as, created_at, leaving_at: None }
+        Self { id: to_bson(id), issuer, subject, user: to_bson(user), shown_as, created_at }
     }
 
     fn read(self) -> Identity {
@@ -64,6 +57,7 @@ pub struct MongoIdentityStore {
     identities: Collection<StoredIdentity>,
     aside: Collection<Aside>,
     users: Collection<Document>,
+    ways: MongoWays,
 }
 
 impl MongoIdentityStore {
@@ -73,27 +67,13 @@ impl MongoIdentityStore {
             identities: mongo.collection("identities", Durability::Durable),
             aside: mongo.collection("identitiesAside", Durability::Durable),
             users: mongo.collection("users", Durability::Durable),
+            ways: MongoWays::new(mongo),
         }
     }
 
     async fn has_user(&self, filter: Document) -> StoreResult<bool> {
         let users = self.users.clone();
         Ok(run(async move { users.find_one(filter).await }).await?.is_some())
-    }
-
-    /// Whether the user can sign in without this one.
-    async fn has_other_way(&self, user: UserId, id: IdentityId) -> StoreResult<bool> {
-        if self.has_user(doc! { "_id": to_bson(user), "passwordHash": { "$ne": "" } }).await? {
-            return Ok(true);
-        }
-        let dead = now_millis() - i64::try_from(LEAVING.as_millis()).unwrap_or(i64::MAX);
-        let others = doc! {
-            "user": to_bson(user),
-            "_id": { "$ne": to_bson(id) },
-            "$or": [{ "leavingAt": { "$exists": false } }, { "leavingAt": { "$lt": dead } }],
-        };
-        let identities = self.identities.clone();
-        Ok(run(async move { identities.find_one(others).await }).await?.is_some())
     }
 }
 
@@ -132,22 +112,8 @@ impl IdentityStore for MongoIdentityStore {
         Ok(found.into_iter().map(StoredIdentity::read).collect())
     }
 
-    /// It is marked before anything is looked at: of two that are taken away at once, each sees the other going.
     async fn remove(&self, user: UserId, id: IdentityId) -> StoreResult<Unlinked> {
-        let own = doc! { "_id": to_bson(id), "user": to_bson(user) };
-        let (identities, filter) = (self.identities.clone(), own.clone());
-        let mark = doc! { "$set": { "leavingAt": now_millis() } };
-        if run(async move { identities.update_one(filter, mark).await }).await?.matched_count == 0 {
-            return Ok(Unlinked::Unknown);
-        }
-        let identities = self.identities.clone();
-        if self.has_other_way(user, id).await? {
-            run(async move { identities.delete_one(own).await }).await?;
-            Ok(Unlinked::Done)
-        } else {
-            run(async move { identities.update_one(own, doc! { "$unset": { "leavingAt": "" } }).await }).await?;
-            Ok(Unlinked::LastWay)
-        }
+        self.ways.remove(Way::Identity, user, to_bson(id)).await
     }
 
     async fn remove_orphan(&self, issuer: &str, subject: &str, user: UserId) -> StoreResult<()> {

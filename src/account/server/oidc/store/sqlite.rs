@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Identity, IdentityStore, Unlinked};
+use crate::account::server::ways::{Way, remove_way};
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Sqlite};
 use crate::platform::ids::{IdentityId, UserId};
@@ -77,24 +78,7 @@ impl IdentityStore for SqliteIdentityStore {
     }
 
     async fn remove(&self, user: UserId, id: IdentityId) -> StoreResult<Unlinked> {
-        self.db
-            .write(Durability::Durable, move |connection| {
-                let removed = connection
-                    .prepare_cached(
-                        "DELETE FROM identities WHERE id = ?1 AND user_id = ?2
-                         AND (EXISTS (SELECT 1 FROM users WHERE users.id = ?2 AND password_hash <> '')
-                              OR (SELECT count(*) FROM identities WHERE user_id = ?2) > 1)",
-                    )?
-                    .execute(params![id, user])?;
-                if removed == 1 {
-                    return Ok(Unlinked::Done);
-                }
-                let is_there = connection
-                    .prepare_cached("SELECT 1 FROM identities WHERE id = ?1 AND user_id = ?2")?
-                    .exists(params![id, user])?;
-                Ok(if is_there { Unlinked::LastWay } else { Unlinked::Unknown })
-            })
-            .await
+        self.db.write(Durability::Durable, move |connection| remove_way(connection, Way::Identity, user, id)).await
     }
 
     async fn remove_orphan(&self, issuer: &str, subject: &str, user: UserId) -> StoreResult<()> {
