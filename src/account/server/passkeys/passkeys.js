@@ -42,16 +42,19 @@ function signIn(root) {
   if (!window.PublicKeyCredential || !isHere(root)) return;
   const button = root.querySelector('button');
   let under = new AbortController();
+  let isChosen = false;
 
   async function get(mediation) {
     // A browser has one request at a time.
     under.abort();
     under = new AbortController();
+    isChosen = false;
     const { signal } = under;
     const { ceremony, options } = await ask('/api/auth/passkey/options');
     signal.throwIfAborted();
     const publicKey = { ...options, challenge: bytesOf(options.challenge), allowCredentials: named(options.allowCredentials) };
     const credential = await navigator.credentials.get({ mediation, signal, publicKey });
+    isChosen = true;
     const response = written(credential, ['clientDataJSON', 'authenticatorData', 'signature', 'userHandle']);
     await ask('/api/auth/passkey', { ceremony, credential: response });
     location.assign(root.dataset.next);
@@ -59,8 +62,8 @@ function signIn(root) {
 
   async function offer() {
     if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
-    // Nobody has asked for anything yet: only what follows a choice is said.
-    await get('conditional').catch((error) => error instanceof Refusal && tell(root, error));
+    // Nobody has asked for anything: only what follows a choice is said.
+    await get('conditional').catch((error) => isChosen && tell(root, error));
   }
 
   button.addEventListener('click', async () => {
