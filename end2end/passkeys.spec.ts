@@ -125,6 +125,7 @@ test('without a script, a passkey is renamed and removed with the password', asy
   await plain.getByLabel('Email').fill(email);
   await plain.getByLabel('Password').fill(PASSWORD);
   await plain.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await plain.waitForURL('**/chat');
   await plain.goto('/account');
   await expect(plain.getByText('JavaScript must be on')).toBeVisible();
   await entry(plain, 'Phone').getByText('Rename').click();

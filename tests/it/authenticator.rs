@@ -1,4 +1,4 @@
-//! An authenticator: it makes passkeys and signs with them as WebAuthn says (ES256, no attestation), and lies where a test wants it to.
+//! An authenticator: it makes passkeys and signs with them as `WebAuthn` says (ES256, no attestation), and lies where a test wants it to.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;

@@ -143,13 +143,11 @@ impl Account {
         let images = self.images.describe(user).await?;
         let keys = all_shown(keys, &spending)?;
         let budgets = budgets_html(Budgets::of(plan, &spending)?, &keys, refused);
-        let (own, ways) = match &self.clerk {
-            Some(clerk) => (own, clerk.account_html()),
-            None => {
-                let ways = ways_html(self, user, has_password, problem).await?;
-                let passkeys = passkeys_html(self, user, has_password).await?;
-                (own + &email_html(&found), ways + &passkeys)
-            }
+        let (own, ways) = if let Some(clerk) = &self.clerk {
+            (own, clerk.account_html())
+        } else {
+            let ways = ways_html(self, user, has_password, problem).await?;
+            (own + &email_html(&found), ways + &passkeys_html(self, user, has_password).await?)
         };
         Ok(AccountData { keys, images, budgets, own, ways, base_url: format!("{base}/v1"), ..AccountData::default() })
     }

@@ -1,4 +1,4 @@
-//! Passkeys: signing in with what a device keeps and unlocks (WebAuthn), alone.
+//! Passkeys: signing in with what a device keeps and unlocks (`WebAuthn`), alone.
 //!
 //! `webauthn-rs` checks what authenticators say. What is here: whose a passkey is, and that a ceremony which one server begins is
 //! finished once, on any.

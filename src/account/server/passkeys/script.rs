@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use leptos::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -16,8 +18,7 @@ const SCRIPT: &str = include_str!("passkeys.js");
 
 /// What the script is called.
 static NAME: LazyLock<String> = LazyLock::new(|| {
-    let hash = Sha256::digest(SCRIPT);
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(SCRIPT));
     format!("passkeys-{hash}.js")
 });
 

@@ -84,9 +84,7 @@ pub fn NewPasskeyForm(
                 <h1 class="font-display text-4xl">{t(Text::AddPasskey)}</h1>
                 <p class="text-ink-soft">{t(Text::PasskeysExplained)}</p>
             </div>
-            <noscript>
-                <Alert tone=AlertTone::Info text=t(Text::PasskeysNeedScript) />
-            </noscript>
+            <p class="hidden noscript:block">{t(Text::PasskeysNeedScript)}</p>
             <form
                 id="new-passkey"
                 method="post"
@@ -170,9 +168,7 @@ fn Section(
             {has_room
                 .then(|| {
                     view! {
-                        <noscript>
-                            <p class="text-sm text-ink-soft">{t(Text::PasskeysNeedScript)}</p>
-                        </noscript>
+                        <p class="hidden text-sm text-ink-soft noscript:block">{t(Text::PasskeysNeedScript)}</p>
                         <Button href=NEW_PASSKEY label=t(Text::AddPasskey) />
                     }
                 })}
