@@ -25,7 +25,7 @@ pub struct SiteConfig {
     pub data_dir: PathBuf,
     /// `OPERATOR_CONTACT` (none): whom users ask for credits, an email address or a page.
     pub operator_contact: Option<String>,
-    /// `TRUSTED_PROXIES` (none): addresses and networks whose `X-Forwarded-For` is believed.
+    /// `TRUSTED_PROXIES` (none): addresses and networks whose `X-Forwarded-For` or `Forwarded` is believed.
     pub trusted_proxies: Vec<TrustedProxy>,
     /// `RATE_LIMIT_PER_MINUTE` (20): sign-ins that one address may try in a minute, and messages that one user may send.
     /// `REGISTRATIONS_PER_HOUR` (as many as that): registrations of one address. `FREE_STOPS_PER_DAY` (50): how often one

@@ -83,17 +83,56 @@ where
     }
 }
 
-/// Goes back from the peer through proxies that are trusted; the first that is not is the client. Where a proxy names
-/// nobody, what stands before its entry is anybody's word: then that proxy is the client.
+/// Goes back from the peer through proxies that are trusted, by `X-Forwarded-For` or `Forwarded`. A proxy keeps one of them
+/// and passes on what it got as the other: where they disagree, one of them may be forged, and the peer counts.
 fn client_of(peer: IpAddr, headers: &HeaderMap, trusted: &[TrustedProxy]) -> IpAddr {
-    let mut client = peer.to_canonical();
-    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    let peer = peer.to_canonical();
+    let by = |name: &str, read: fn(&[u8]) -> Option<IpAddr>| {
+        headers.contains_key(name).then(|| walk(peer, headers, name, read, trusted))
+    };
+    match (by("x-forwarded-for", read_hop), by("forwarded", read_forwarded)) {
+        (Some(one), Some(other)) if one != other => peer,
+        (Some(client), _) | (None, Some(client)) => client,
+        (None, None) => peer,
+    }
+}
+
+/// The first address from the end of the list that is not trusted. Where a proxy names nobody, what stands before its entry
+/// is anybody's word: then that proxy is the client.
+fn walk(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    name: &str,
+    read: fn(&[u8]) -> Option<IpAddr>,
+    trusted: &[TrustedProxy],
+) -> IpAddr {
+    let mut client = peer;
+    let lines: Vec<_> = headers.get_all(name).iter().collect();
     let mut hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     while trusted.iter().any(|proxy| proxy.covers(client)) {
-        let Some(hop) = hops.next().and_then(read_hop) else { break };
+        let Some(hop) = hops.next().and_then(read) else { break };
         client = hop;
     }
     client
+}
+
+/// The `for` of an element of `Forwarded` (RFC 7239). The list was split at its commas from the end, whatever quotes say: a
+/// quote that was opened before, by whoever comes first, hides nothing. So an element with half a quoted string is none.
+fn read_forwarded(element: &[u8]) -> Option<IpAddr> {
+    let element = std::str::from_utf8(element).ok()?;
+    let mut named = None;
+    for pair in element.split(';') {
+        let (name, value) = pair.split_once('=')?;
+        let inside = value.trim().strip_prefix('"').map_or(Some(value.trim()), |value| value.strip_suffix('"'))?;
+        if inside.contains(['"', '\\']) {
+            return None;
+        }
+        // Each parameter occurs once.
+        if name.trim().eq_ignore_ascii_case("for") && named.replace(inside).is_some() {
+            return None;
+        }
+    }
+    read_hop(named?.as_bytes())
 }
 
 /// An address as proxies write it: alone, in brackets, or with a port.
@@ -171,6 +210,67 @@ mod tests {
             assert_eq!(client("10.0.0.1", &[&format!("6.6.6.6,{hop},10.0.0.2")], &["10.0.0.0/8"]), "10.0.0.2", "{hop}");
         }
         assert_eq!(read_hop(b"caf\xe9"), None);
+    }
+
+    fn client_by(lines: &[(&'static str, &str)], trusted: &str) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, line) in lines {
+            headers.append(*name, HeaderValue::from_str(line).unwrap());
+        }
+        client_of("10.0.0.1".parse().unwrap(), &headers, &[trusted.parse().unwrap()]).to_string()
+    }
+
+    #[test]
+    fn forwarded_is_read_like_the_other() {
+        for (line, is) in [
+            ("for=203.0.113.9", "203.0.113.9"),
+            ("For=\"203.0.113.9:4711\";proto=https;by=10.0.0.1", "203.0.113.9"),
+            ("proto=https; FOR=\"[2001:db8::7]:4711\" ;host=\"chat.example.org\"", "2001:db8::7"),
+            ("for=\"[2001:db8::7]\"", "2001:db8::7"),
+            ("for=6.6.6.6, for=203.0.113.9, for=10.0.0.2", "203.0.113.9"),
+            ("for=10.0.0.3, for=10.0.0.2", "10.0.0.3"),
+            // A quote that a client leaves open hides nothing of what the proxy adds.
+            ("for=\"6.6.6.6, for=\"203.0.113.9\"", "203.0.113.9"),
+            ("host=\"x, for=203.0.113.9;proto=https", "203.0.113.9"),
+        ] {
+            assert_eq!(client_by(&[("forwarded", line)], "10.0.0.0/8"), is, "{line}");
+        }
+        assert_eq!(client_by(&[("forwarded", "for=203.0.113.9")], "10.0.0.2"), "10.0.0.1");
+        let lines = [("forwarded", "for=6.6.6.6"), ("forwarded", "for=203.0.113.9,for=10.0.0.3")];
+        assert_eq!(client_by(&lines, "10.0.0.0/8"), "203.0.113.9");
+    }
+
+    #[test]
+    fn an_element_of_forwarded_that_names_no_address_ends_the_walk() {
+        for element in [
+            "for=unknown",
+            "for=_hidden",
+            "for=\"_SEVKISEK\"",
+            "for=",
+            "",
+            "proto=https",
+            "203.0.113.9",
+            "for=203.0.113.9;for=203.0.113.9",
+            "for=\"203.0.113.9",
+            "for=203.0.113.9\"",
+            "for=\"203\\.0.113.9\"",
+            "for=203.0.113.9;host=x\"",
+            // What is in the quotes of another parameter.
+            "for=10.0.0.2;host=\"a,for=6.6.6.6\"",
+            "for=10.0.0.2;host=\"a,for=6.6.6.6;b=\"",
+        ] {
+            let line = format!("for=6.6.6.6,{element}");
+            assert_eq!(client_by(&[("forwarded", &line)], "10.0.0.0/8"), "10.0.0.1", "{element}");
+        }
+    }
+
+    #[test]
+    fn who_writes_the_header_that_the_proxy_does_not_keep_gains_nothing() {
+        let kept = ("x-forwarded-for", "203.0.113.9");
+        assert_eq!(client_by(&[kept, ("forwarded", "for=6.6.6.6")], "10.0.0.0/8"), "10.0.0.1");
+        assert_eq!(client_by(&[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=203.0.113.9")], "10.0.0.0/8"), "10.0.0.1");
+        assert_eq!(client_by(&[kept, ("forwarded", "for=unknown")], "10.0.0.0/8"), "10.0.0.1");
+        assert_eq!(client_by(&[kept, ("forwarded", "for=\"203.0.113.9:4711\"")], "10.0.0.0/8"), "203.0.113.9");
     }
 
     #[test]
