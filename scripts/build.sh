@@ -30,10 +30,21 @@ digest() { # files and folders, from the standard input
     } | sha256sum
 }
 
+readonly everything=(src crates vendor style public Cargo.toml Cargo.lock Leptos.toml tailwind.config.js .env.example
+    rust-toolchain.toml .cargo scripts/build.sh scripts/gallery.sh scripts/shorten-imports.mjs scripts/npm/package-lock.json)
+
 digest_of_all() {
-    existing src crates vendor style public Cargo.toml Cargo.lock Leptos.toml tailwind.config.js \
-        rust-toolchain.toml .cargo scripts/build.sh scripts/gallery.sh scripts/shorten-imports.mjs scripts/npm/package-lock.json |
-        digest
+    existing "${everything[@]}" | digest
+}
+
+# What `tessera --version` says: the last commit that changed what is built, and its date. So a commit of documents
+# compiles nothing anew. Whoever builds without git may say it (TESSERA_COMMIT).
+commit() {
+    local commit
+    commit=$(git log -1 --format='%h, %cs' --abbrev=12 -- "${everything[@]}" 2>/dev/null) || return 0
+    [[ -n $commit ]] || return 0
+    [[ -z $(git status --porcelain -- "${everything[@]}" 2>/dev/null) ]] || commit="$commit, with changes"
+    printf '%s\n' "$commit"
 }
 
 # The list is the compiler's, of the last time: no new file gets in without a change of one that is named there.
@@ -79,6 +90,7 @@ if [[ -x target/release/tessera && $untouched && -r $stamps/all && "$(<"$stamps/
 fi
 
 start=$SECONDS
+export TESSERA_COMMIT=${TESSERA_COMMIT:-$(commit)}
 mkdir -p "$stamps"
 rm -f "$stamps/all"
 [[ $untouched ]] || rm -f "$stamps/app" "$stamps/gallery"

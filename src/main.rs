@@ -2,8 +2,9 @@
 #![recursion_limit = "256"]
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
@@ -13,7 +14,7 @@ use tessera::app::codes::{self, CodesCommand};
 use tessera::app::config::Config;
 use tessera::app::state::AppState;
 use tessera::app::stores::Stores;
-use tessera::app::{backup, health, people, prices, serve};
+use tessera::app::{backup, health, init, people, prices, serve};
 use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
 use tessera::payments::server::papers::{csv, year_in};
 use tessera::platform::db::now_millis;
@@ -24,9 +25,16 @@ use tokio::net::TcpListener;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The version, and the commit that it was built of with its date. scripts/build.sh names it in the environment of the
+/// compiler, which Cargo remembers of this file alone: a build script would compile everything anew at every commit.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let commit = option_env!("TESSERA_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("of no known commit");
+    format!("{} ({commit})", env!("CARGO_PKG_VERSION"))
+});
+
 /// Self-hosted AI chat with prepaid credits. Without a command it serves.
 #[derive(Parser)]
-#[command(name = "tessera", version)]
+#[command(name = "tessera", version = VERSION.as_str())]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -34,6 +42,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write a `.env` that explains every setting, with what is set here. One that is there is never replaced.
+    Init {
+        /// As often as there are settings, such as `PUBLIC_URL=https://chat.example.org`. Without any, it asks.
+        #[arg(long, value_name = "NAME=VALUE")]
+        set: Vec<String>,
+        #[arg(long, default_value = ".env")]
+        file: PathBuf,
+    },
+    /// Ask the server on this machine whether it is ready; exit 1 if it is not.
+    Health,
     /// Read the configuration, reach everything that is configured, print a table.
     Check {
         /// Count images and their files, and find files that no image knows; looks at every file.
@@ -113,6 +131,10 @@ fn main() -> ExitCode {
             }
         };
     }
+    if let Some(Command::Init { set, file }) = &arguments.command {
+        // What is in the environment is none of its business, right or wrong.
+        return write_settings(file, set).unwrap_or_else(|problem| fail(&problem));
+    }
     if let Ok(program) = std::env::current_exe() {
         probe_with(program);
     }
@@ -143,6 +165,8 @@ fn main() -> ExitCode {
 async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, String> {
     match command {
         None => serve_site(config).await,
+        Some(Command::Init { set, file }) => write_settings(&file, &set),
+        Some(Command::Health) => health::ask(&config).await.map(|said| done(&format!("{said}\n"))),
         Some(Command::Check { storage }) => {
             let (table, all_well) = health::run(&config, storage).await;
             print(&redacted(&table));
@@ -184,6 +208,10 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
             did.map(|did| done(&format!("{email} {did}.\n"))).map_err(|error| format!("{email}: {error}"))
         }
     }
+}
+
+fn write_settings(file: &Path, set: &[String]) -> Result<ExitCode, String> {
+    init::init(file, set, std::io::stdin().lock(), std::io::stdout()).map(|line| done(&line))
 }
 
 async fn serve_site(config: Config) -> Result<ExitCode, String> {

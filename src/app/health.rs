@@ -1,6 +1,7 @@
-//! Whether everything that is configured can be reached: `/readyz` and `tessera check`.
+//! Whether everything that is configured can be reached: `/readyz`, `tessera health` and `tessera check`.
 
 use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,6 +161,27 @@ fn health<P: Provider + ?Sized>(provider: &Guarded<P>) -> ProviderHealth {
         breaker: provider.breaker_state().as_str(),
         problem: provider.trouble().or_else(|| provider.refuses()),
     }
+}
+
+/// Asks the server that listens on this machine whether it is ready. Returns what it said.
+///
+/// # Errors
+/// What it said, if it is not; or that nobody answers.
+pub async fn ask(config: &Config) -> Result<String, String> {
+    let mut addr = config.site.addr;
+    // Whoever listens everywhere listens here.
+    match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => addr.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => addr.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE * 2).build();
+    let client = client.map_err(|error| error.to_string())?;
+    let unanswered = |error: reqwest::Error| format!("SITE_ADDR: nobody answers at {addr} ({})", error.without_url());
+    let response = client.get(format!("http://{addr}/readyz")).send().await.map_err(unanswered)?;
+    let is_ready = response.status().is_success();
+    let text = response.text().await.map_err(unanswered)?;
+    if is_ready { Ok(text) } else { Err(text) }
 }
 
 /// Tries every configured part and returns a table of what came of it, and whether all is well. `with_storage` also counts

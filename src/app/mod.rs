@@ -8,6 +8,7 @@ mod cors;
 pub mod discovery;
 pub mod features;
 pub mod health;
+pub mod init;
 pub mod metrics;
 pub mod people;
 pub mod prices;

@@ -1,5 +1,6 @@
 //! The program from the command line: what it says when something is wrong, and its commands.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
@@ -7,11 +8,18 @@ use tessera::app::config::Config;
 use tessera::app::stores::Stores;
 use tessera::platform::ids::OwnerId;
 
+use crate::mongod::free_addr;
+use crate::support::TestApp;
+
 /// Runs the program in a folder of its own with nothing but these variables.
 fn tessera(folder: &TempDir, arguments: &[&str], vars: &[(&str, &str)]) -> Output {
+    tessera_in(folder.path(), arguments, vars)
+}
+
+fn tessera_in(folder: &Path, arguments: &[&str], vars: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tessera"))
         .args(arguments)
-        .current_dir(folder.path())
+        .current_dir(folder)
         .env_clear()
         .env("RUST_LOG", "warn")
         .envs(vars.iter().copied())
@@ -47,6 +55,49 @@ fn the_file_env_is_read_and_the_environment_wins() {
     assert!(text(&output.stderr).contains("CHAT_CREDITS"));
     let output = tessera(&folder, &["audit"], &[("CHAT_CREDITS", "1")]);
     assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_version_names_what_was_built() {
+    let output = tessera(&TempDir::new().unwrap(), &["--version"], &[("CHAT_CREDITS", "0")]);
+    let version = text(&output.stdout);
+    let (version, commit) = version.trim_end().split_once(" (").unwrap();
+    assert_eq!(version, concat!("tessera ", env!("CARGO_PKG_VERSION")));
+    // Only a release names a commit (scripts/build.sh).
+    let built = option_env!("TESSERA_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("of no known commit");
+    assert_eq!(commit, format!("{built})"));
+}
+
+#[test]
+fn init_writes_what_the_server_reads_once() {
+    let folder = TempDir::new().unwrap();
+    let set = ["init", "--set", "CHAT_CREDITS=3", "--set", "PUBLIC_URL=https://chat.example.org"];
+    // A wrong variable elsewhere is not in its way.
+    let output = tessera(&folder, &set, &[("IMAGE_CREDITS", "0")]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = tessera(&folder, &["check"], &[]);
+    assert!(text(&output.stdout).contains("→ https://chat.example.org/"), "{}", text(&output.stdout));
+    let output = tessera(&folder, &set, &[]);
+    assert!(!output.status.success());
+    assert_eq!(text(&output.stderr), "tessera: .env exists already, and stays as it is\n");
+}
+
+#[tokio::test]
+async fn health_says_what_the_server_here_says() {
+    let folder = TempDir::new().unwrap();
+    let app = TestApp::start().await;
+    let ask = |addr: String| {
+        let folder = folder.path().to_owned();
+        tokio::task::spawn_blocking(move || tessera_in(&folder, &["health"], &[("SITE_ADDR", &addr)]))
+    };
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        let output = ask(format!("{host}:{}", app.addr.port())).await.unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("\"ready\":true"), "{}", text(&output.stdout));
+    }
+    let output = ask(free_addr().to_string()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("SITE_ADDR: nobody answers"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -268,7 +268,10 @@ mod tests {
     fn who_writes_the_header_that_the_proxy_does_not_keep_gains_nothing() {
         let kept = ("x-forwarded-for", "203.0.113.9");
         assert_eq!(client_by(&[kept, ("forwarded", "for=6.6.6.6")], "10.0.0.0/8"), "10.0.0.1");
-        assert_eq!(client_by(&[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=203.0.113.9")], "10.0.0.0/8"), "10.0.0.1");
+        assert_eq!(
+            client_by(&[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=203.0.113.9")], "10.0.0.0/8"),
+            "10.0.0.1"
+        );
         assert_eq!(client_by(&[kept, ("forwarded", "for=unknown")], "10.0.0.0/8"), "10.0.0.1");
         assert_eq!(client_by(&[kept, ("forwarded", "for=\"203.0.113.9:4711\"")], "10.0.0.0/8"), "203.0.113.9");
     }

@@ -19,8 +19,8 @@ pub const LOCAL: ChatProviderRow = ChatProviderRow {
 /// What the model is called that comes with Tessera.
 pub const SMALL_MODEL: &str = "SmolLM2-135M-Instruct.Q4_1";
 
-/// Where the set-up script leaves it.
-const DEFAULT_LOCAL_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+/// Where the set-up script leaves it, and a package has it.
+pub const DEFAULT_LOCAL_MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
 /// The model inside the server.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-pub use config::{LOCAL, LocalConfig, SMALL_MODEL};
+pub use config::{DEFAULT_LOCAL_MODEL, LOCAL, LocalConfig, SMALL_MODEL};
 use futures::StreamExt as _;
 use futures::channel::mpsc;
 pub use isolation::{PROBE_COMMAND, probe, probe_with};
