@@ -1,10 +1,11 @@
 # Tessera: `make` lists the targets. The steps are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build dev test check e2e screens bench fmt hook clean
+export PREFIX DESTDIR
+.PHONY: help run build install uninstall dist dev test check e2e screens bench fmt hook clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Install what is missing, build, and serve at http://127.0.0.1:3000
 	@exec scripts/run.sh
@@ -12,6 +13,17 @@ run: ## Install what is missing, build, and serve at http://127.0.0.1:3000
 build: ## Release build: target/release/tessera and target/site
 	@scripts/setup.sh run
 	@scripts/build.sh
+
+install: ## Install what `make build` has built (PREFIX=/usr/local, DESTDIR=)
+	@scripts/stage.sh target/stage --model
+	@exec target/stage/install.sh
+
+uninstall: ## Take it away again; settings and data stay
+	@exec deploy/install.sh uninstall
+
+dist: ## A release in target/dist: tarball, SBOM, checksums
+	@scripts/setup.sh run
+	@exec scripts/dist.sh
 
 dev: ## Serve a debug build and rebuild it at every change
 	@scripts/setup.sh run

@@ -48,6 +48,7 @@ fail() {
 clean_up() {
     [[ -z $child ]] || kill "$child" 2>/dev/null || true
     [[ -z $tmp ]] || rm -rf "$tmp"
+    remove_policy
 }
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -326,24 +327,56 @@ have_apt() { # program
     command -v "$1" >/dev/null
 }
 
+have_proxies() {
+    [[ -x /usr/sbin/nginx && -x /usr/bin/caddy && -x /usr/sbin/haproxy && -x /usr/sbin/apache2 ]]
+}
+
+# Only the programs are wanted: no package starts its server, now or with the machine (apache2-bin has none).
+policy=
+install_proxies() {
+    local service new=()
+    for service in nginx caddy haproxy; do
+        [[ -e /lib/systemd/system/$service.service ]] || new+=("$service")
+    done
+    if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+        policy=/usr/sbin/policy-rc.d
+        as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+    fi
+    install_apt nginx-light caddy haproxy apache2-bin
+    for service in "${new[@]}"; do
+        [[ ! -d /run/systemd/system ]] || as_root systemctl disable --quiet "$service" >>"$log" 2>&1 || true
+    done
+    remove_policy
+}
+
+remove_policy() {
+    [[ -z $policy ]] || as_root rm -f "$policy"
+    policy=
+}
+
 # A daemon that a package starts must not inherit the lock.
 without_lock() {
     "$@" 9>&-
 }
 
+as_root() {
+    if [[ $EUID -eq 0 ]]; then
+        "$@"
+    else
+        command -v sudo >/dev/null || fail "run this as root, or install sudo: $*"
+        sudo "$@"
+    fi
+}
+
 apt_updated=
 install_apt() { # packages…
-    local as_root=()
     command -v apt-get >/dev/null || fail "$* needed: install with the package manager of this system"
-    if [[ $EUID -ne 0 ]]; then
-        command -v sudo >/dev/null || fail "$1 is needed: as root, apt-get install $*"
-        as_root=(sudo)
-    fi
+    [[ $EUID -eq 0 ]] || command -v sudo >/dev/null || fail "$1 is needed: as root, apt-get install $*"
     if [[ -z $apt_updated ]]; then
-        run "the package lists could not be fetched: apt-get update" without_lock "${as_root[@]}" apt-get update
+        run "the package lists could not be fetched: apt-get update" without_lock as_root apt-get update
         apt_updated=1
     fi
-    run "$1 could not be installed: apt-get install $*" without_lock "${as_root[@]}" \
+    run "$1 could not be installed: apt-get install $*" without_lock as_root \
         env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@"
 }
@@ -367,6 +400,7 @@ if ((rank >= 2)); then
     step "Firefox and WebKit" other_browsers
     step "Redis" apt redis-server
     step "libfaketime" apt faketime
+    step "nginx, Caddy, HAProxy and Apache" proxies
 fi
 if ((rank >= 3)); then
     step "wrk" apt wrk

@@ -87,6 +87,7 @@ mod paypal_subscriptions;
 mod prices;
 mod program;
 mod providers;
+mod proxies;
 mod proxy;
 mod publication;
 mod recovery;
