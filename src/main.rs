@@ -57,6 +57,9 @@ enum Command {
         /// Count images and their files, and find files that no image knows; looks at every file.
         #[arg(long)]
         storage: bool,
+        /// Look at this backup instead: whether it is whole, and could be restored.
+        #[arg(long, value_name = "FILE", conflicts_with = "storage")]
+        backup: Option<PathBuf>,
     },
     /// Check every account against its ledger; exit 1 on drift.
     Audit,
@@ -167,7 +170,8 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
         None => serve_site(config).await,
         Some(Command::Init { set, file }) => write_settings(&file, &set),
         Some(Command::Health) => health::ask(&config).await.map(|said| done(&format!("{said}\n"))),
-        Some(Command::Check { storage }) => {
+        Some(Command::Check { backup: Some(file), .. }) => backup::prove(&config, &file).await.map(|line| done(&line)),
+        Some(Command::Check { storage, backup: None }) => {
             let (table, all_well) = health::run(&config, storage).await;
             print(&redacted(&table));
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

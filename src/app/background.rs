@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
+use super::backup_schedule::{BackupConfig, back_up_if_due};
 use super::state::AppState;
 use crate::chat::server::recovery::ReplyRecovery;
 use crate::credits::server::prices::PriceBook;
@@ -31,6 +33,8 @@ const INDEX_EVERY: Duration = Duration::from_secs(2);
 const INDEX_PAUSE: Duration = Duration::from_millis(20);
 /// How soon a change of the prices, or of what is sold, holds.
 const PRICES_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked whether a backup is due. One may take as long.
+const BACKUPS_EVERY: Duration = Duration::from_mins(10);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
 const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
@@ -92,6 +96,10 @@ pub async fn run(state: AppState) {
     timers.spawn(every("prices", PRICES_EVERY, move || reload_prices(prices.clone(), metrics.clone())));
     let shop = state.payments.shop.clone();
     timers.spawn(every("shop", PRICES_EVERY, move || reload_shop(shop.clone())));
+    if let Some(plan) = state.config.backups.clone() {
+        let state = state.clone();
+        timers.spawn(every("backups", BACKUPS_EVERY, move || back_up(state.clone(), plan.clone())));
+    }
     timers.spawn(every("housekeeping", HOUSEKEEPING_EVERY, move || {
         let state = state.clone();
         async move { keep_house(&state).await }
@@ -106,6 +114,17 @@ fn recovery_of(state: &AppState, kind: WorkKind) -> Arc<dyn Recover> {
         WorkKind::Chat => Arc::new(ReplyRecovery::new(state.chat.clone())),
         WorkKind::Image => Arc::new(ImageRecovery::new(state.images.clone())),
     }
+}
+
+/// Backs the database up if it is time. A backup that fails is no reason to serve nobody: the log says so at every try.
+async fn back_up(state: AppState, plan: BackupConfig) -> AppResult<()> {
+    let done = spawn_blocking(move || back_up_if_due(&state.config, &plan, Timestamp::now())).await;
+    match done.map_err(|_| AppError::Internal)? {
+        Ok(None) => {}
+        Ok(Some(file)) => tracing::info!(file = %file.display(), "the database is backed up"),
+        Err(problem) => tracing::error!(problem, "the database could not be backed up"),
+    }
+    Ok(())
 }
 
 /// Takes the prices of a file that has changed, or says why not.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
+use super::backup_schedule::BackupConfig;
 use super::metrics::MetricsConfig;
 use crate::account::server::config::AccountsConfig;
 use crate::chat::server::config::ChatConfig;
@@ -40,6 +41,8 @@ pub struct Config {
     /// `None`: everything that Redis would do is done in this process.
     pub redis: Option<RedisConfig>,
     pub mail: MailConfig,
+    /// `None`: backups are the operator's own.
+    pub backups: Option<BackupConfig>,
     pub log: LogConfig,
 }
 
@@ -86,10 +89,12 @@ impl Config {
         let credits = CreditsConfig::read(&mut reader);
         let prices = PricesConfig::read(&mut reader, credits, &usage.prices, provider_names());
         let mail = MailConfig::read(&mut reader, &site.public_url);
+        let database = DatabaseConfig::read(&mut reader);
+        let backups = BackupConfig::read(&mut reader, &database);
         let config = Self {
             site,
             http: HttpConfig::read(&mut reader),
-            database: DatabaseConfig::read(&mut reader),
+            database,
             accounts: AccountsConfig::read(&mut reader),
             credits,
             prices,
@@ -101,6 +106,7 @@ impl Config {
             metrics: MetricsConfig { token: reader.text("METRICS_TOKEN").map(SecretString::from) },
             redis: RedisConfig::read(&mut reader),
             mail,
+            backups,
             log: LogConfig::read(&mut reader),
         };
         reader.finish(config)

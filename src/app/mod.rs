@@ -2,6 +2,7 @@
 
 pub mod background;
 pub mod backup;
+pub mod backup_schedule;
 pub mod codes;
 pub mod config;
 mod cors;

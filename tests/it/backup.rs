@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tessera::app::config::Config;
 use tessera::app::stores::Stores;
 
+use crate::servers::until;
 use crate::support::{TestApp, assert_audit_is_clean};
 
 fn tessera(data: &Path, arguments: &[&str]) -> Output {
@@ -119,6 +120,54 @@ fn what_is_no_backup_is_refused_by_name() {
         .output()
         .unwrap();
     assert!(refused(&output).contains("mongodump"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_proved_without_restoring_it() {
+    let app = TestApp::start().await;
+    app.user().await.chat("#tokens=2").await;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("backup.db");
+    succeeded(&tessera(app.data_dir(), &["backup", file.to_str().unwrap()]));
+    // With nothing of the server it is from, and as one of MongoDB.
+    let check = |file: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        command.args(["check", "--backup"]).arg(file).current_dir(folder.path()).env_clear();
+        command.envs([("MONGODB_URI", "mongodb://127.0.0.1:9/x".as_ref()), ("TMPDIR", folder.path().as_os_str())]);
+        command.output().unwrap()
+    };
+    let output = check(&file);
+    succeeded(&output);
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(line.contains("is whole: 1 accounts, 3 entries"), "{line}");
+    // A credit from nowhere; half a file; none.
+    let wrong = folder.path().join("wrong.db");
+    std::fs::copy(&file, &wrong).unwrap();
+    rusqlite::Connection::open(&wrong).unwrap().execute("UPDATE accounts SET available = available + 1", []).unwrap();
+    assert!(refused(&check(&wrong)).contains("the ledger sums to"));
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&wrong, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(refused(&check(&wrong)).contains("wrong.db"));
+    assert!(refused(&check(&folder.path().join("missing.db"))).contains("missing.db"));
+    // Nothing is left.
+    let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["backup.db", "wrong.db"]);
+}
+
+#[tokio::test]
+async fn a_server_backs_itself_up() {
+    let folder = TempDir::new().unwrap();
+    let dir = folder.path().join("backups");
+    let app = TestApp::start_with(&[("BACKUP_DIR", dir.to_str().unwrap())]).await;
+    let has_one = || {
+        std::fs::read_dir(&dir).is_ok_and(|mut files| {
+            files.any(|file| file.unwrap().path().extension().is_some_and(|extension| extension == "db"))
+        })
+    };
+    until(has_one).await;
+    assert_eq!(mode(&dir), 0o700);
+    app.assert_books_balance().await;
 }
 
 fn mode(path: &Path) -> u32 {
