@@ -37,7 +37,7 @@ esac
 remove
 umask 022
 mkdir -p "$root/bin" "$root/lib/tessera" "$root/share/doc/tessera" "$units"
-for part in tessera Leptos.toml site models; do
+for part in tessera hash.txt Leptos.toml site models; do
     [ ! -e "$here/$part" ] || cp -R "$here/$part" "$root/lib/tessera/"
 done
 ln -s "$prefix/lib/tessera/tessera" "$root/bin/tessera"

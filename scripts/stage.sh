@@ -2,6 +2,8 @@
 # Puts what was built into one folder, as it is installed and released: nothing in it knows of this checkout.
 #
 #   scripts/stage.sh FOLDER [--model]   (with the small chat model, 98 MB)
+#   TESSERA_PROGRAM   target/release/tessera
+#   TESSERA_SITE      target/site
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,7 +12,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=${1:?usage: scripts/stage.sh FOLDER [--model]}
 program=${TESSERA_PROGRAM:-target/release/tessera}
 site=${TESSERA_SITE:-target/site}
-for built in "$program" "$site/pkg"; do
+# Where cargo-leptos writes down under which names the files of this build are served: the program looks beside itself.
+hashes=$(dirname "$program")/hash.txt
+for built in "$program" "$hashes" "$site/pkg"; do
     [[ -e $built ]] || { echo "tessera stage: $built is not there: make build" >&2; exit 1; }
 done
 
@@ -18,6 +22,7 @@ umask 022
 rm -rf "$folder"
 mkdir -p "$folder/doc"
 install -m 755 "$program" "$folder/tessera"
+cp "$hashes" "$folder/hash.txt"
 cp -r "$site" "$folder/site"
 # It counts from where the file lies, beside the program.
 sed -e 's|^site-root = .*|site-root = "site"|' -e '/^# /d' Leptos.toml >"$folder/Leptos.toml"

@@ -72,6 +72,7 @@ mod oidc;
 mod oidc_provider;
 mod openai_images;
 mod outages;
+mod packaging;
 mod pages;
 mod papers;
 mod passkey_pages;
