@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, COOKIE, ORIGIN, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
 };
-use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Version};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Version};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -102,26 +102,26 @@ struct Visitor {
 }
 
 impl Visitor {
+    /// It can read no compressed answer.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base)).header(COOKIE, &self.cookie);
-        let request = request.header("x-forwarded-for", "6.6.6.6").header("forwarded", "for=6.6.6.6");
-        request.header(ORIGIN, &self.base).header(ACCEPT_ENCODING, "gzip, br, zstd")
+        request.header(ORIGIN, &self.base).header("x-forwarded-for", "6.6.6.6").header("forwarded", "for=6.6.6.6")
     }
 
     async fn get_json(&self, path: &str) -> (u16, Value) {
-        answer(self.request(Method::GET, path).header(ACCEPT_ENCODING, "identity")).await
+        answer(self.request(Method::GET, path)).await
     }
 
-    async fn send(&self, body: &Value, accept: &str) -> Response {
-        let request = self.request(Method::POST, "/api/chat").header(ACCEPT, accept);
-        let response = request.json(body).send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        response
+    async fn post_json(&self, path: &str, body: &Value) -> (u16, Value) {
+        answer(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Would take a compressed answer, and must not get one.
     async fn stream(&self, message: &str) -> EventReader {
-        let response = self.send(&json!({"message": message}), "text/event-stream").await;
-        assert_eq!(response.version(), Version::HTTP_2);
+        let request = self.request(Method::POST, "/api/chat").header(ACCEPT, "text/event-stream");
+        let request = request.header(ACCEPT_ENCODING, "gzip, br, zstd").json(&json!({"message": message}));
+        let response = request.send().await.unwrap();
+        assert_eq!((response.status().as_u16(), response.version()), (200, Version::HTTP_2));
         assert_eq!(response.headers().get(CONTENT_ENCODING), None);
         EventReader::new(response)
     }
@@ -249,7 +249,8 @@ async fn serves_as_documented(kind: Kind) {
     }
 
     // Three megabytes are four as text.
-    visitor.send(&json!({"message": "Look", "images": [noise()]}), "application/json").await;
+    let (status, answer) = visitor.post_json("/api/chat", &json!({"message": "Look", "images": [noise()]})).await;
+    assert_eq!(status, 200, "{answer}");
     let seen = proxy.app.upstream.seen.last.lock().unwrap().clone().unwrap().1;
     assert!(seen.to_string().len() > 3_900_000);
     proxy.app.assert_books_balance().await;
@@ -284,10 +285,8 @@ async fn no_proxy_cuts_a_reply_that_waits_a_minute() {
             let visitor = proxy.visitor().await;
             let message = "#tokens=1 #pause=62000";
             let streamed = async { visitor.stream(message).await.rest().await };
-            let whole = async {
-                let request = visitor.request(Method::POST, "/api/chat").header(ACCEPT_ENCODING, "identity");
-                answer(request.json(&json!({"message": message}))).await
-            };
+            let body = json!({"message": message});
+            let whole = visitor.post_json("/api/chat", &body);
             let ((text, last), (status, answer)) = tokio::join!(streamed, whole);
             assert_eq!((text.is_empty(), last.event.as_str()), (false, "done"));
             assert_eq!((status, &answer["data"]["reply"]), (200, &json!(text)), "{answer}");
