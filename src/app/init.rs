@@ -24,7 +24,7 @@ const QUESTIONS: [(&str, &str); 6] = [
     ("GEMINI_API_KEY", "API key of Google's Gemini"),
 ];
 
-/// Writes the file with these settings (`NAME=VALUE`), or with the answers to [`QUESTIONS`]. Returns a line for people.
+/// Writes the file with these settings (`NAME=VALUE`), or with the answers to a few questions. Returns a line for people.
 ///
 /// # Errors
 /// One line per problem; nothing is written then. A file that is there stays as it is.
@@ -39,8 +39,8 @@ pub fn init(file: &Path, set: &[String], input: impl BufRead, output: impl Write
     }
     let text = fill(&values)?;
     let read: Result<BTreeMap<_, _>, _> = dotenvy::from_read_iter(text.as_bytes()).collect();
-    let read = read.map_err(|_| "a value is of more than one line".to_owned())?;
-    if let Some((name, _)) = values.iter().find(|(name, value)| read.get(*name) != Some(value)) {
+    let read = read.map_err(|error| error.to_string())?;
+    if let Some((name, _)) = values.iter().find(|(name, value)| read.get(*name) != Some(*value)) {
         return Err(format!("{name}: this value cannot be written in a file"));
     }
     Config::from_vars(&read).map_err(|problems| problems.join("\n"))?;
@@ -62,6 +62,9 @@ fn exists(file: &Path) -> String {
 fn given(set: &[String]) -> Result<BTreeMap<String, String>, String> {
     let pair = |text: &String| {
         let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
+        if value.contains(['\n', '\r']) {
+            return Err(format!("{name}: is of more than one line"));
+        }
         Ok((name.trim().to_owned(), value.trim().to_owned()))
     };
     set.iter().map(pair).collect()
@@ -80,10 +83,11 @@ fn ask(input: impl BufRead, mut output: impl Write) -> std::io::Result<BTreeMap<
             if answer.is_empty() {
                 break;
             }
-            let pair = BTreeMap::from([(name.to_owned(), answer)]);
-            match Config::from_vars(&pair) {
+            let mut tried = values.clone();
+            tried.insert(name.to_owned(), answer);
+            match Config::from_vars(&tried) {
                 Ok(_) => {
-                    values.extend(pair);
+                    values = tried;
                     break;
                 }
                 Err(problems) => writeln!(output, "{}", problems.join("\n"))?,
@@ -199,7 +203,7 @@ mod tests {
             ("PUBLIC_URL=https://chat.example.org/path", "PUBLIC_URL: has a path"),
             ("PUBLIK_URL=https://chat.example.org", "PUBLIK_URL: there is no such setting"),
             ("PUBLIC_URL", "is not NAME=VALUE"),
-            ("METRICS_TOKEN=two\nCHAT_CREDITS=5", "METRICS_TOKEN: this value cannot be written"),
+            ("METRICS_TOKEN=two\nCHAT_CREDITS=5", "METRICS_TOKEN: is of more than one line"),
         ] {
             let folder = TempDir::new().unwrap();
             let refused = run(&folder, &[set], "").0.unwrap_err();
