@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tessera::chat::server::providers::local::DEFAULT_LOCAL_MODEL;
 use tokio::time::sleep;
 
 use crate::mongod::free_addr;
@@ -107,4 +108,21 @@ fn a_release_names_what_it_is_made_of() {
     let again = folder.path().join("again.json");
     run("scripts/bill_of_materials.py", &[again.to_str().unwrap(), "/dev/null"], &[]);
     assert_eq!(fs::read_to_string(again).unwrap(), text);
+}
+
+#[test]
+fn the_image_is_built_with_the_compiler_and_has_the_model_of_set_up() {
+    let read = |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let (setup, dockerfile) = (read("scripts/setup.sh"), read("Dockerfile"));
+    let rust = setup.lines().find_map(|line| line.strip_prefix("readonly RUST=")).unwrap();
+    for line in
+        [format!("FROM rust:{rust}-bookworm AS build"), format!("ENV LOCAL_MODEL=/opt/tessera/{DEFAULT_LOCAL_MODEL}")]
+    {
+        assert!(dockerfile.lines().any(|found| found == line), "{line}");
+    }
+    // What Cargo or the scripts need must not be kept out of the build.
+    let kept_out = read(".dockerignore");
+    for needed in ["tests", "benches", "deploy", "scripts", "docs", ".cargo", ".env.example", "vendor", "crates"] {
+        assert!(kept_out.lines().all(|line| line != needed), "{needed}");
+    }
 }
