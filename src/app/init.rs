@@ -39,7 +39,8 @@ pub fn init(file: &Path, set: &[String], input: impl BufRead, output: impl Write
     }
     let text = fill(&values)?;
     let read: Result<BTreeMap<_, _>, _> = dotenvy::from_read_iter(text.as_bytes()).collect();
-    let read = read.map_err(|error| error.to_string())?;
+    // The error would repeat the value.
+    let read = read.map_err(|_| "a value cannot be written in a file".to_owned())?;
     if let Some((name, _)) = values.iter().find(|(name, value)| read.get(*name) != Some(*value)) {
         return Err(format!("{name}: this value cannot be written in a file"));
     }
@@ -126,12 +127,12 @@ fn fill(values: &BTreeMap<String, String>) -> Result<String, String> {
     Ok(lines.join("\n") + "\n")
 }
 
-/// As `.env` is read: within single quotes everything stands for itself.
+/// As `.env` is read: within single quotes everything stands for itself, but for what ends them and a backslash.
 fn quoted(value: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@,+%*=?&".contains(c);
     if value.chars().all(is_plain) {
         value.to_owned()
-    } else if value.contains('\'') {
+    } else if value.contains(['\'', '\\']) {
         format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$"))
     } else {
         format!("'{value}'")
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_value_is_read_as_it_was_given() {
-        for value in ["pa ss#word", "$HOME", "it's", r#"it's "$5" \ back"#, r#"a"b"#, "x=y", "&?", "ä"] {
+        for value in ["pa ss#word", "$HOME", "it's", r#"it's "$5" \ back"#, r#"a"b"#, r"\", r"a\", "x=y", "&?", "ä"] {
             let folder = TempDir::new().unwrap();
             run(&folder, &[&format!("METRICS_TOKEN={value}")], "").0.unwrap();
             assert_eq!(read(&folder)["METRICS_TOKEN"], value);
