@@ -61,7 +61,7 @@ async fn what_is_installed_serves_its_site_from_anywhere_and_leaves_nothing_behi
     let prefix = root.join("opt/tessera");
     assert_eq!(fs::read_link(prefix.join("bin/tessera")).unwrap(), Path::new("/opt/tessera/lib/tessera/tessera"));
     let unit = fs::read_to_string(root.join("etc/systemd/system/tessera.service")).unwrap();
-    assert!(unit.contains("\nExecStart=/opt/tessera/lib/tessera/tessera\n") && !unit.contains('@'), "{unit}");
+    assert!(unit.contains("\nExecStart=/opt/tessera/lib/tessera/tessera\n") && !unit.contains("@PREFIX@"), "{unit}");
 
     let (work, addr) = (folder.path().join("work"), free_addr());
     fs::create_dir(&work).unwrap();

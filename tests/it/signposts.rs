@@ -114,7 +114,9 @@ fn every_variable_that_the_documentation_names_is_known() {
     let mut paths = Vec::new();
     paths_below(Path::new("."), &mut paths);
     let sources = paths.iter().filter(|path| {
-        ["src/", "scripts/", "tests/", "benches/", "end2end/"].iter().any(|folder| path.starts_with(folder))
+        ["src/", "scripts/", "tests/", "benches/", "end2end/", "compose.yaml"]
+            .iter()
+            .any(|folder| path.starts_with(folder))
     });
     let sources: String = sources.filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     let mut unknown = Vec::new();
