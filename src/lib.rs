@@ -27,6 +27,8 @@ pub mod generation;
 #[cfg(feature = "ssr")]
 pub mod landing;
 #[cfg(feature = "ssr")]
+pub mod leaving;
+#[cfg(feature = "ssr")]
 pub mod openai_api;
 #[cfg(feature = "ssr")]
 pub mod usage;

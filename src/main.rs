@@ -119,6 +119,10 @@ enum AdminCommand {
     Disable { email: String },
     /// Open it again.
     Enable { email: String },
+    /// Write everything of the user with this email address into a new ZIP file.
+    Export { email: String, file: PathBuf },
+    /// Erase everything of the user with this email address. They are out at once; servers do the rest, now or when one runs.
+    Erase { email: String },
 }
 
 fn main() -> ExitCode {
@@ -208,6 +212,10 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
                 AdminCommand::Enable { email } => {
                     (email, people::enable(&stores, email).await.map(|()| "is enabled now"))
                 }
+                AdminCommand::Erase { email } => {
+                    (email, people::erase(&stores, email).await.map(|()| "is out, and being erased by the servers"))
+                }
+                AdminCommand::Export { email, file } => return export(config, email, file).await,
             };
             did.map(|did| done(&format!("{email} {did}.\n"))).map_err(|error| format!("{email}: {error}"))
         }
@@ -216,6 +224,11 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
 
 fn write_settings(file: &Path, set: &[String]) -> Result<ExitCode, String> {
     init::init(file, set, std::io::stdin().lock(), std::io::stdout()).map(|line| done(&line))
+}
+
+async fn export(config: Config, email: &str, file: &Path) -> Result<ExitCode, String> {
+    let state = AppState::build(config, serve::read_site_options()?).await?;
+    people::export(&state, email, file).await.map(|line| done(&line))
 }
 
 async fn serve_site(config: Config) -> Result<ExitCode, String> {

@@ -70,6 +70,10 @@ pub async fn run(state: AppState) {
     }));
     let images = state.images.clone();
     timers.spawn(keep("deleting of files", move || garbage::run(images.clone())));
+    let leaving = state.leaving.clone();
+    timers.spawn(keep("exports", move || leaving.clone().run_exports()));
+    let leaving = state.leaving.clone();
+    timers.spawn(keep("erasures", move || leaving.clone().run_erasures()));
     let chats = state.stores.chats.clone();
     timers.spawn(every("search index", INDEX_EVERY, move || {
         let chats = chats.clone();
@@ -177,6 +181,8 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.identities.delete_expired(now).await,
         state.stores.passkeys.delete_expired(now).await,
         state.stores.attempts.forget_before(now - millis(usage::server::store::KEPT)).await,
+        state.stores.leavings.delete_expired(now).await,
+        state.stores.accounts.forget_welcomed(now).await,
         state.stores.chats.forget_hidden(before).await,
         state.stores.chats.forget_unshown(now - millis(UNSHOWN_AFTER)).await,
         state.stores.credits.forget_keys(before).await,

@@ -1,5 +1,6 @@
 //! The list of features: what each plugs in. A new one is a line in each function here.
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::extract::{FromRef, RawPathParams, Request, State};
 use axum::routing::get;
@@ -9,12 +10,22 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::state::AppState;
-use super::{background, health, metrics};
+use super::stores::Stores;
+use super::{background, health, metrics, people};
+use crate::account::server::Account;
 use crate::account::server::page::AppPage;
+use crate::chat::server::Chat;
+use crate::credits::server::Credits;
 use crate::document::app_page::Pages;
+use crate::images::server::Images;
+use crate::leaving::server::{Features, Part};
+use crate::payments::server::Payments;
 use crate::payments::server::storefront::Storefront;
+use crate::platform::archive::Archive;
+use crate::platform::error::AppResult;
+use crate::platform::ids::UserId;
 use crate::ui::Theme;
-use crate::{account, api_docs, chat, credits, images, landing, openai_api, payments, showcase};
+use crate::{account, api_docs, chat, credits, images, landing, leaving, openai_api, payments, showcase, usage};
 
 /// Routes whose bodies are small.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -26,6 +37,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(payments::server::api::routes())
         .merge(payments::server::subscriptions::api::routes())
         .merge(payments::server::papers::api::routes())
+        .merge(leaving::server::api::routes())
         .merge(api_docs::api::routes())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -75,6 +87,46 @@ pub fn provide_features(state: &AppState) {
 /// What goes on in the background until the server has ended.
 pub fn background(state: &AppState) -> tokio::task::JoinHandle<()> {
     tokio::spawn(background::run(state.clone()))
+}
+
+/// What each feature keeps of a user, for whoever leaves.
+pub struct AllFeatures {
+    pub stores: Stores,
+    pub account: Account,
+    pub chat: Chat,
+    pub images: Images,
+    pub credits: Credits,
+    pub payments: Payments,
+}
+
+#[async_trait]
+impl Features for AllFeatures {
+    async fn export(&self, part: Part, user: UserId, archive: &mut Archive) -> AppResult<()> {
+        match part {
+            Part::Account => self.account.export(user, archive).await,
+            Part::Chat => self.chat.export(user, archive).await,
+            Part::Images => self.images.export(user, archive).await,
+            Part::Credits => self.credits.export(user, archive).await,
+            Part::Payments => self.payments.export(user, archive).await,
+            Part::Usage => usage::server::leaving::export(self.stores.attempts.as_ref(), user, archive).await,
+        }
+    }
+
+    async fn stop_work(&self, user: UserId) -> AppResult<usize> {
+        people::request_stops(&self.stores, user).await
+    }
+
+    async fn erase(&self, part: Part, user: UserId) -> AppResult<()> {
+        match part {
+            Part::Account => self.account.erase(user).await,
+            Part::Chat => self.chat.erase(user).await,
+            Part::Images => self.images.erase(user).await,
+            Part::Credits => self.credits.erase(user).await,
+            Part::Payments => self.payments.erase(user).await,
+            // What providers were asked stays: it names its user by an id alone.
+            Part::Usage => Ok(()),
+        }
+    }
 }
 
 /// The pages of a feature at their addresses.

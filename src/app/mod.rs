@@ -11,6 +11,7 @@ pub mod features;
 pub mod health;
 pub mod init;
 pub mod metrics;
+mod parts;
 pub mod people;
 pub mod prices;
 pub mod router;

@@ -1,14 +1,22 @@
-//! Shutting the account of a user, and opening it again: over all features.
+//! What an operator does with users, over all features: shut an account and open it again, export it and erase it.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::state::{AppState, open_queue};
 use super::stores::Stores;
-use crate::account::server::sessions::status::set_open;
+use crate::account::server::sessions::status::{find_by_address, set_open};
 use crate::credits::server::store::{Hold, WorkKind};
 use crate::platform::error::AppResult;
 use crate::platform::ids::{ImageId, MessageId, UserId};
+use crate::platform::secret::{hash_secret, new_secret};
 
 /// How often what began at the last moment is looked for.
 const LOOKS: usize = 4;
@@ -42,8 +50,43 @@ pub async fn enable(stores: &Stores, email: &str) -> AppResult<()> {
     Ok(())
 }
 
+/// Has everything of a user erased. They are out when this returns; the rest is up to servers.
+///
+/// # Errors
+/// [`crate::platform::error::AppError::NotFound`] for no such user, [`crate::platform::error::AppError::Conflict`] for the last admin.
+pub async fn erase(stores: &Stores, email: &str) -> AppResult<()> {
+    let user = find_by_address(stores.accounts.as_ref(), email).await?;
+    open_queue(stores).erase(user.id, hash_secret(&new_secret())).await.map(drop)
+}
+
+/// Writes everything of a user into a new file. Returns a line for people.
+///
+/// # Errors
+/// One line that says what is in the way.
+pub async fn export(state: &AppState, email: &str, to: &Path) -> Result<String, String> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", to.display());
+    let user = find_by_address(state.stores.accounts.as_ref(), email).await;
+    let user = user.map_err(|error| format!("{email}: {error}"))?;
+    // Nobody else's to read: see `main`.
+    let mut file = OpenOptions::new().write(true).create_new(true).open(to).map_err(|error| named(&error))?;
+    let (pieces, mut written) = mpsc::channel::<Bytes>(2);
+    let writing = spawn_blocking(move || {
+        while let Some(piece) = written.blocking_recv() {
+            file.write_all(&piece)?;
+        }
+        file.sync_all()
+    });
+    let exported = state.leaving.export_to(user.id, pieces).await;
+    let kept = writing.await.map_err(|error| named(&error))?;
+    let files = exported.map_err(|error| named(&error)).and_then(|files| kept.map(|()| files).map_err(|e| named(&e)));
+    if files.is_err() {
+        _ = std::fs::remove_file(to);
+    }
+    Ok(format!("{}: {} files of {email}\n", to.display(), files?))
+}
+
 /// Asks the servers that do work for a user to stop it. Returns how much there is.
-async fn request_stops(stores: &Stores, user: UserId) -> AppResult<usize> {
+pub(super) async fn request_stops(stores: &Stores, user: UserId) -> AppResult<usize> {
     let open = stores.credits.open_holds(user.into()).await?;
     for Hold { id, kind, .. } in &open {
         match kind {

@@ -4,7 +4,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +28,6 @@ use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::credits::server::config::CreditsConfig;
 use crate::credits::server::notices::{Notices, NoticesParts};
-use crate::document::app_page::Pages;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
 use crate::images::server::room::Room;
@@ -37,9 +35,10 @@ use crate::images::server::storage::ObjectStore;
 use crate::images::server::{Images, ImagesParts};
 use crate::landing::server::{FindPrices, Landing};
 use crate::landing::{ShownPrice, ShownPrices};
+use crate::leaving::server::{Leaving, LeavingParts, LeavingQueue};
 use crate::payments::server::papers::Papers;
 use crate::payments::server::provider::PaymentProvider;
-use crate::payments::server::storefront::{ShownPurchases, Storefront, provider_label};
+use crate::payments::server::storefront::{ShownPurchases, provider_label};
 use crate::payments::server::{Payments, PaymentsParts};
 use crate::platform::cache::{Cache, LocalCache, RedisCache};
 use crate::platform::jobs::{JobFeed, Jobs, RedisJobFeed};
@@ -69,6 +68,7 @@ pub struct Shared {
     pub images: Images,
     pub chat: Chat,
     pub payments: Payments,
+    pub leaving: Leaving,
     pub landing: Landing,
     pub api_docs: ApiDocs,
 }
@@ -142,6 +142,7 @@ impl AppState {
         let room = open_room(&config, &stores);
         let metrics = Metrics::default();
         let outbox = Outbox::new(mailer, metrics.mails());
+        let queue = Arc::new(open_queue(&stores));
         let account = Account::new(AccountParts {
             site: site.clone(),
             config: config.accounts.clone(),
@@ -158,6 +159,7 @@ impl AppState {
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
             images: Arc::new(room.clone()),
+            leavers: queue.clone(),
             providers: chat_providers.iter().map(|provider| provider.name().to_owned()).collect(),
             passwords: Passwords::default(),
             free_credits: config.credits.free,
@@ -207,17 +209,34 @@ impl AppState {
         });
         let names = Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() });
         let purchases = Arc::new(ShownPurchases { payments: payments.clone() });
+        let credits = Credits {
+            store: stores.credits.clone(),
+            codes: stores.codes.clone(),
+            plans: stores.plans.clone(),
+            limiter: generation.limiter.clone(),
+            config: config.credits,
+            prices,
+            names,
+            purchases,
+        };
+        let leaving = Leaving::new(LeavingParts {
+            queue,
+            features: Arc::new(features::AllFeatures {
+                stores: stores.clone(),
+                account: account.clone(),
+                chat: chat.clone(),
+                images: images.clone(),
+                credits: credits.clone(),
+                payments: payments.clone(),
+            }),
+            account: account.clone(),
+            credits: credits.clone(),
+            payments: payments.clone(),
+            metrics: generation.metrics.clone(),
+        });
         Self(Arc::new(Shared {
-            credits: Credits {
-                store: stores.credits.clone(),
-                codes: stores.codes.clone(),
-                plans: stores.plans.clone(),
-                limiter: generation.limiter.clone(),
-                config: config.credits,
-                prices,
-                names,
-                purchases,
-            },
+            credits,
+            leaving,
             landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             config,
@@ -232,6 +251,18 @@ impl AppState {
             chat,
             payments,
         }))
+    }
+}
+
+/// What is to be done for users who leave.
+pub(super) fn open_queue(stores: &Stores) -> LeavingQueue {
+    LeavingQueue {
+        store: stores.leavings.clone(),
+        accounts: stores.accounts.clone(),
+        sessions: stores.sessions.clone(),
+        database: stores.database.clone(),
+        exports: Notify::new(),
+        erasures: Notify::new(),
     }
 }
 
@@ -273,59 +304,6 @@ fn build_papers(config: &Config, stores: &Stores, site: &Site, paid_by: &'static
         site: site.clone(),
         database: stores.database.clone(),
         paid_by,
-    }
-}
-
-impl FromRef<AppState> for Site {
-    fn from_ref(state: &AppState) -> Self {
-        state.site.clone()
-    }
-}
-
-impl FromRef<AppState> for Account {
-    fn from_ref(state: &AppState) -> Self {
-        state.account.clone()
-    }
-}
-
-impl FromRef<AppState> for Credits {
-    fn from_ref(state: &AppState) -> Self {
-        state.credits.clone()
-    }
-}
-
-impl FromRef<AppState> for Images {
-    fn from_ref(state: &AppState) -> Self {
-        state.images.clone()
-    }
-}
-
-impl FromRef<AppState> for Chat {
-    fn from_ref(state: &AppState) -> Self {
-        state.chat.clone()
-    }
-}
-
-impl FromRef<AppState> for Payments {
-    fn from_ref(state: &AppState) -> Self {
-        state.payments.clone()
-    }
-}
-
-impl FromRef<AppState> for Papers {
-    fn from_ref(state: &AppState) -> Self {
-        state.payments.papers.clone()
-    }
-}
-
-impl FromRef<AppState> for Storefront {
-    fn from_ref(state: &AppState) -> Self {
-        Self {
-            payments: state.payments.clone(),
-            credits: state.credits.clone(),
-            chat: state.chat.clone(),
-            images: state.images.clone(),
-        }
     }
 }
 
@@ -378,22 +356,4 @@ fn shown_prices(config: CreditsConfig, chat: Chat, images: Images) -> FindPrices
         },
         image: ShownPrice::of(&images.list_prices(), false, config.image),
     })
-}
-
-impl FromRef<AppState> for Landing {
-    fn from_ref(state: &AppState) -> Self {
-        state.landing.clone()
-    }
-}
-
-impl FromRef<AppState> for ApiDocs {
-    fn from_ref(state: &AppState) -> Self {
-        state.api_docs.clone()
-    }
-}
-
-impl FromRef<AppState> for Pages {
-    fn from_ref(state: &AppState) -> Self {
-        Self { site: state.site.clone(), account: state.account.clone(), chat: state.chat.clone() }
-    }
 }

@@ -16,6 +16,7 @@ use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditS
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
+use crate::leaving::server::store::{LeavingStore, MongoLeavingStore, SqliteLeavingStore};
 use crate::payments::server::papers::store::{MongoPaperStore, PaperStore, SqlitePaperStore};
 use crate::payments::server::store::{MongoPaymentStore, PaymentStore, SqlitePaymentStore};
 use crate::payments::server::subscriptions::store::{
@@ -46,6 +47,7 @@ pub struct Stores {
     pub payments: Arc<dyn PaymentStore>,
     pub subscriptions: Arc<dyn SubscriptionStore>,
     pub papers: Arc<dyn PaperStore>,
+    pub leavings: Arc<dyn LeavingStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -76,6 +78,7 @@ impl Stores {
             payments: Arc::new(MongoPaymentStore::new(&mongo)),
             subscriptions: Arc::new(MongoSubscriptionStore::new(&mongo)),
             papers: Arc::new(MongoPaperStore::new(&mongo)),
+            leavings: Arc::new(MongoLeavingStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -101,6 +104,7 @@ impl Stores {
             payments: Arc::new(SqlitePaymentStore::new(db.clone())),
             subscriptions: Arc::new(SqliteSubscriptionStore::new(db.clone())),
             papers: Arc::new(SqlitePaperStore::new(db.clone())),
+            leavings: Arc::new(SqliteLeavingStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })

@@ -111,6 +111,7 @@ struct Counters {
     jobs: Gauge,
     lost_records: Counter<u64, AtomicU64>,
     recovery_failures: Counter,
+    erasure_failures: Counter,
     lost_lines: Counter<u64, AtomicU64>,
 }
 
@@ -141,6 +142,7 @@ impl Default for Counters {
             jobs: Gauge::default(),
             lost_records: Counter::default(),
             recovery_failures: Counter::default(),
+            erasure_failures: Counter::default(),
             lost_lines: Counter::default(),
         };
         counters.register();
@@ -207,6 +209,11 @@ impl Counters {
             "recovery_failures",
             "Times that a hold of work that was cut off could not be ended",
             self.recovery_failures.clone(),
+        );
+        registry.register(
+            "erasure_failures",
+            "Times that something of a user who leaves could not be erased",
+            self.erasure_failures.clone(),
         );
         registry.register("log_lines_lost", "Lines of the log that could not be written", self.lost_lines.clone());
     }
@@ -303,6 +310,11 @@ impl Metrics {
     /// A hold of work that was cut off could not be ended, and will be tried again.
     pub fn recovery_failed(&self) {
         self.0.recovery_failures.inc();
+    }
+
+    /// Something of a user who leaves could not be erased, and will be tried again.
+    pub fn erasure_failed(&self) {
+        self.0.erasure_failures.inc();
     }
 
     /// The counters of mails.

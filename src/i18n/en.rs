@@ -912,5 +912,51 @@ pub const fn say(text: Text) -> &'static str {
         Text::MailPasskeyNotYou => {
             "If this wasn’t you, check your passkeys, set a new password now, and sign out all other devices."
         }
+        // Leaving
+        Text::YourData => "Your data",
+        Text::YourDataExplained => "Take everything along, or have it erased.",
+        Text::ExportEverything => "Export everything",
+        Text::ExportExplained => {
+            "One ZIP file with your account, conversations, images, credits and receipts. It’s kept for 24 hours."
+        }
+        Text::MakeArchive => "Make the archive",
+        Text::ArchiveInTheMaking => "Your archive is being made: step {done} of {steps}, {files} files so far.",
+        Text::LookAgain => "Look again",
+        Text::ArchiveReady => "Your archive is ready: {files} files, {size}. You can download it until",
+        Text::ArchiveFailed => "Your archive could not be made. Please try again.",
+        Text::DownloadArchive => "Download the archive",
+        Text::ExportStarted => "Your archive is being made.",
+        Text::ExportLater => "You can make one archive an hour. Try again later.",
+        Text::NoExport => "There’s no archive to download.",
+        Text::EraseEverything => "Erase everything",
+        Text::EraseExplained => "Deletes your account with everything in it. This can’t be undone.",
+        Text::EraseGoes => {
+            "Your conversations, images and files, API keys, settings and sign-ins are deleted, everywhere."
+        }
+        Text::EraseStays => {
+            "What stays: the ledger of credits, which knows you by a number only, and your receipts, which the law requires us to keep."
+        }
+        Text::EraseTakeAlong => "Export your data first if you want to keep it.",
+        Text::EraseCredits => "Your {credits} credits will be lost.",
+        Text::ErasePaidCredits => "{credits} of them were paid for.",
+        Text::EraseSubscription => "Your subscription will be cancelled first.",
+        Text::TypeYourAddress => "Your email address, to confirm",
+        Text::GiveUpCredits => "I give up the credits that I paid for.",
+        Text::EraseForGood => "Erase everything for good",
+        Text::TypeOwnAddress => "Type the email address of this account.",
+        Text::PaidCreditsLeft => "You have {credits} credits that you paid for. Confirm that they may be lost.",
+        Text::LastAdminStays => "The last admin can’t be erased. Make somebody else an admin first.",
+        Text::MoneyIsMoving => "A payment of yours isn’t finished yet. Nothing was erased; try again once it is.",
+        Text::SubscriptionNotEnded => {
+            "Your subscription could not be cancelled: the payment provider didn’t answer. Nothing was erased; try again later."
+        }
+        Text::SignInAgainAtClerk => "Sign out and in again first: this needs a sign-in of the last ten minutes.",
+        Text::BeingErased => "Everything is being erased",
+        Text::BeingErasedText => {
+            "You’re signed out everywhere. Step {done} of {steps} is done. You can close this page: it goes on by itself."
+        }
+        Text::IsErased => "Everything was erased",
+        Text::IsErasedText => "Your account and everything in it are gone. Goodbye!",
+        Text::ToTheStart => "To the start page",
     }
 }

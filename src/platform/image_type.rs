@@ -24,6 +24,17 @@ impl ImageType {
         }
     }
 
+    /// What names of files end with.
+    #[must_use]
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::WebP => "webp",
+            Self::Gif => "gif",
+        }
+    }
+
     /// The type of a media type without parameters.
     #[must_use]
     pub fn parse(media_type: &str) -> Option<Self> {

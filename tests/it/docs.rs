@@ -9,6 +9,7 @@ use tessera::app::config::Config;
 
 use crate::codes::add_example;
 use crate::fake_paypal::FakePayPal;
+use crate::leaving;
 use crate::mail_links::add_examples;
 use crate::passkey_pages::add_passkey_examples;
 use crate::support::{PASSWORD, PNG_URL, TestApp};
@@ -49,6 +50,8 @@ async fn every_example_of_the_api_works() {
     let session = sessions.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
     let leaver = app.user().await;
     let passkey = add_passkey_examples(&app, &user).await;
+    let (mover, gone) = (app.user().await, app.user().await);
+    let erasure = leaving::add_examples(&app, &user).await;
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -63,13 +66,17 @@ async fn every_example_of_the_api_works() {
             .replace("{receiptNumber}", receipt)
             .replace("{keyId}", key_id)
             .replace("{sessionId}", session)
-            .replace("{passkeyId}", &passkey);
+            .replace("{passkeyId}", &passkey)
+            .replace("{receipt}", &erasure);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();
         // Signing in and out must not end the session of the other examples, and neither must a new password.
         let sender = match &*path {
             "/api/account/password" => &leaver,
+            // Others have an archive already, and something to lose.
+            "/api/account/export" if method == "POST" => &mover,
+            "/api/account" => &gone,
             _ if path.starts_with("/api/auth/") && method == "POST" => &visitor,
             _ => &user,
         };
@@ -81,6 +88,7 @@ async fn every_example_of_the_api_works() {
         if let Some(body) = body {
             serde_json::from_str::<Value>(&body).unwrap();
             let body = body.replace("{messageId}", &id("messageId")).replace("{imageId}", image);
+            let body = body.replace("{ownEmail}", &gone.email);
             let body = body.replace("{orderId}", &bought("orderId")).replace("{paymentId}", &bought("paymentId"));
             request = request.body(body);
         }

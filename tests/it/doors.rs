@@ -87,6 +87,12 @@ const TABLE: &[Row] = &[
     ("DELETE", "/api/account/sessions", Session, Bare, [401, 200, 200, 403, 403, 403]),
     ("DELETE", "/api/account/sessions/{id}", Named("01939b7e-0000-7000-8000-0123456789ab"), Bare, [401, 404, 404, 403, 403, 403]),
     ("POST", "/api/account/password", Session, Json(r#"{"currentPassword":"correct horse battery","newPassword":"staple of another horse"}"#), [401, 200, 200, 403, 403, 403]),
+    ("POST", "/api/account/export", Session, Bare, [401, 202, 202, 403, 403, 403]),
+    ("GET", "/api/account/export", Nothing, Bare, [401, 200, 200, 403, 403, 403]),
+    // There is none. One's own is downloaded in tests of their own, and so are erasures followed.
+    ("GET", "/api/account/export/download", Session, Bare, [401, 404, 404, 403, 403, 403]),
+    ("DELETE", "/api/account", Session, Json(r#"{"email":"{own}"}"#), [401, 202, 202, 403, 403, 403]),
+    ("GET", "/api/account/erasure/{token}", Named("none"), Bare, [404; 6]),
     // Chat.
     ("POST", "/api/chat", Nothing, ASK, [401, 200, 200, 200, 403, 403]),
     ("POST", "/api/chat/estimate", Nothing, Json(r#"{"message":"hello"}"#), [401, 200, 200, 200, 200, 403]),
@@ -184,6 +190,11 @@ const TABLE: &[Row] = &[
     ("POST", "/account/verify-email", Nothing, Form(""), [303, 200, 200, 403, 403, 403]),
     ("POST", "/account/email", Nothing, Form("email={fresh}&currentPassword=correct+horse+battery"), [303, 200, 200, 403, 403, 403]),
     ("POST", "/sign-out", Session, Form(""), [303; 6]),
+    ("POST", "/account/export", Session, Form(""), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/account/export/download", Session, Form(""), [303, 303, 303, 403, 403, 403]),
+    ("GET", "/account/erase", Nothing, Bare, [303, 200, 200, 403, 403, 403]),
+    ("POST", "/account/erase", Session, Form("email={own}"), [303, 303, 303, 403, 403, 403]),
+    ("GET", "/erasure/{token}", Named("none"), Bare, [404; 6]),
     // Nobody else signs people in on this server.
     ("GET", "/sign-in/{name}", Named("nobody"), Bare, [303; 6]),
     ("POST", "/sign-in/{name}", Named("nobody"), Form("next=%2Fchat"), [404; 6]),
@@ -311,7 +322,8 @@ impl Cast {
             let fresh = format!("{}@example.org", Uuid::now_v7().simple());
             let text =
                 text.replace("{id}", &id).replace("{token}", &id).replace("{name}", &id).replace("{number}", &id);
-            text.replace("{message}", &message).replace("{fresh}", &fresh).replace("{owner}", &self.owner.email)
+            let text = text.replace("{message}", &message).replace("{own}", &user.email);
+            text.replace("{fresh}", &fresh).replace("{owner}", &self.owner.email)
         };
         let request = user.request(Method::from_bytes(method.as_bytes()).unwrap(), &fill(path));
         let content = "content-type";

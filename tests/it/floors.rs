@@ -6,8 +6,15 @@ const CELLAR: [&str; 3] = ["platform", "ui", "i18n"];
 const ROOF: [&str; 2] = ["app", "routes"];
 
 /// The floors in their order: each may name those before it.
-const FLOORS: [&[&str]; 6] =
-    [&["usage"], &["account", "credits"], &["generation"], &["images"], &["chat"], &["openai_api", "payments"]];
+const FLOORS: [&[&str]; 7] = [
+    &["usage"],
+    &["account", "credits"],
+    &["generation"],
+    &["images"],
+    &["chat"],
+    &["openai_api", "payments"],
+    &["leaving"],
+];
 
 /// What surrounds pages and describes the API: its order is not strict, for the reasons that ARCHITECTURE.md gives.
 const AROUND: [&str; 3] = ["api_docs", "document", "layout"];
@@ -19,7 +26,7 @@ fn features() -> Vec<&'static str> {
     modules.filter(|module| !CELLAR.contains(module) && !ROOF.contains(module)).collect()
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -52,6 +52,7 @@ mod image_room;
 mod image_store;
 mod images;
 mod languages;
+mod leaving;
 mod ledger;
 mod ledger_model;
 mod ledger_upgrade;

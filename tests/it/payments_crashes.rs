@@ -104,6 +104,10 @@ impl PaymentStore for Flaky {
         self.store.heard(event, now).await
     }
 
+    async fn forget_keys_of(&self, user: UserId) -> StoreResult<()> {
+        self.store.forget_keys_of(user).await
+    }
+
     async fn forget(&self, keys: i64, events: i64) -> StoreResult<()> {
         self.store.forget(keys, events).await
     }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::codes::add_example;
 use crate::fake_provider::FakeProvider;
+use crate::leaving;
 use crate::mail_links::add_examples;
 use crate::passkey_pages::add_passkey_examples;
 use crate::support::{PASSWORD, PNG_URL, TestApp, User};
@@ -45,7 +46,12 @@ impl Operation {
 
     fn with_example(&self, request: RequestBuilder, ids: &Ids) -> RequestBuilder {
         let filled = |example: &Value| {
-            let places = [("{messageId}", &ids.message), ("{orderId}", &ids.order), ("{paymentId}", &ids.payment)];
+            let places = [
+                ("{messageId}", &ids.message),
+                ("{orderId}", &ids.order),
+                ("{paymentId}", &ids.payment),
+                ("{ownEmail}", &ids.gone),
+            ];
             places.iter().fold(example.to_string(), |text, (place, id)| text.replace(place, id))
         };
         match self.example().map(filled) {
@@ -69,7 +75,7 @@ impl Operation {
 
 /// The path with its parameter.
 fn fill(path: &str, id: &str) -> String {
-    path.replace("{id}", id).replace("{name}", id).replace("{number}", id)
+    path.replace("{id}", id).replace("{name}", id).replace("{number}", id).replace("{token}", id)
 }
 
 async fn document(app: &TestApp) -> Value {
@@ -104,10 +110,14 @@ struct Ids {
     receipt: String,
     session: String,
     passkey: String,
+    /// What an erasure is followed by.
+    erasure: String,
+    /// The address of somebody who leaves.
+    gone: String,
 }
 
 impl Ids {
-    async fn of(app: &TestApp, user: &User, seller: &FakeProvider) -> Self {
+    async fn of(app: &TestApp, user: &User, seller: &FakeProvider, gone: &User) -> Self {
         let (_, bought) = user.post_json("/api/credits/purchase", &json!({"pack": "500"})).await;
         let order = bought["data"]["orderId"].as_str().unwrap();
         seller.approve(order);
@@ -140,6 +150,8 @@ impl Ids {
             receipt: text(&papers["data"]["items"][0]["number"]),
             session: text(&other["id"]),
             passkey: add_passkey_examples(app, user).await,
+            erasure: leaving::add_examples(app, user).await,
+            gone: gone.email.clone(),
         }
     }
 
@@ -152,6 +164,7 @@ impl Ids {
             "/api/account/keys" if path.contains('{') => &self.key,
             "/api/account/passkeys" if path.contains('{') => &self.passkey,
             "/api/account/sessions" if path.contains('{') => &self.session,
+            "/api/account/erasure" => &self.erasure,
             "/api/credits/receipts" if path.contains('{') => &self.receipt,
             "/v1/models" if path.contains('{') => "tessera",
             _ if !path.contains('{') => "",
@@ -177,7 +190,9 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let (user, visitor) = (app.user().await, app.visitor());
     // A new password ends all sessions.
     let leaver = app.user().await;
-    let ids = Ids::of(&app, &user, &seller).await;
+    // Others have an archive already, and something to lose.
+    let (mover, gone) = (app.user().await, app.user().await);
+    let ids = Ids::of(&app, &user, &seller, &gone).await;
     add_example(&app).await;
     add_examples(&app).await;
     let document = document(&app).await;
@@ -188,6 +203,8 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
         let who = match &*operation.path {
             _ if operation.is_for_anybody() => &visitor,
             "/api/account/password" => &leaver,
+            "/api/account/export" if operation.method == "post" => &mover,
+            "/api/account" => &gone,
             _ => &user,
         };
         let successes = operation.about["responses"].as_object().unwrap();

@@ -28,6 +28,8 @@ pub struct Caller {
     pub key: Option<KeyGrant>,
     /// The session, where it is the user's own.
     pub session: Option<Session>,
+    /// Where the session is Clerk's: how many minutes ago its user proved there who they are, if that is told.
+    pub proved_minutes_ago: Option<i64>,
     /// The plan that the user has now.
     pub plan: Option<Standing>,
 }
@@ -44,8 +46,9 @@ impl Caller {
             return Self::of(account, &user, Some(key), None).await;
         }
         if let Some(clerk) = &account.clerk {
-            let user = account.find_clerk_user(clerk, headers).await?.ok_or(AppError::Unauthenticated)?;
-            return Self::of(account, &user, None, None).await;
+            let found = account.find_clerk_user(clerk, headers).await?;
+            let (user, proved_minutes_ago) = found.ok_or(AppError::Unauthenticated)?;
+            return Ok(Self { proved_minutes_ago, ..Self::of(account, &user, None, None).await? });
         }
         let cookies = CookieJar::from_headers(headers);
         let token = cookies.get(account.session_cookie()).map(|cookie| cookie.value().to_owned());
@@ -60,7 +63,14 @@ impl Caller {
     /// A user as they are now.
     async fn of(account: &Account, user: &User, key: Option<KeyGrant>, session: Option<Session>) -> AppResult<Self> {
         let plan = account.plan_of(user.id).await?;
-        Ok(Self { id: user.id, profile: with_plan(user.profile(), plan.as_ref()), key, session, plan })
+        Ok(Self {
+            id: user.id,
+            profile: with_plan(user.profile(), plan.as_ref()),
+            key,
+            session,
+            proved_minutes_ago: None,
+            plan,
+        })
     }
 
     /// The caller, if it is not a program with an API key.

@@ -141,6 +141,7 @@ impl Account {
             has_password: has_password && self.clerk.is_none(),
         });
         let images = self.images.describe(user).await?;
+        let leaving = self.leavers.section(user, has_password && self.clerk.is_none()).await?;
         let keys = all_shown(keys, &spending)?;
         let budgets = budgets_html(Budgets::of(plan, &spending)?, &keys, refused);
         let (own, ways) = if let Some(clerk) = &self.clerk {
@@ -149,6 +150,7 @@ impl Account {
             let ways = ways_html(self, user, has_password, problem).await?;
             (own + &email_html(&found), ways + &passkeys_html(self, user, has_password).await?)
         };
+        let own = own + &leaving;
         Ok(AccountData { keys, images, budgets, own, ways, base_url: format!("{base}/v1"), ..AccountData::default() })
     }
 }

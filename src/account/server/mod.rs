@@ -14,6 +14,7 @@ pub mod forms;
 mod guessing;
 pub mod key_api;
 pub mod keys;
+mod leaving;
 pub mod mail_links;
 pub mod oidc;
 pub mod page;
@@ -64,6 +65,15 @@ pub trait StoredImages: Send + Sync {
     async fn describe(&self, user: UserId) -> AppResult<String>;
 }
 
+/// Users who leave, of whom a feature above knows what becomes.
+#[async_trait]
+pub trait Leavers: Send + Sync {
+    /// What `/account` says of it: HTML.
+    async fn section(&self, user: UserId, has_password: bool) -> AppResult<String>;
+    /// Has everything erased that is a user's who was deleted where they sign in.
+    async fn erase_deleted(&self, user: UserId) -> AppResult<()>;
+}
+
 /// What [`Account`] is made of.
 pub struct AccountParts {
     pub site: Site,
@@ -85,6 +95,7 @@ pub struct AccountParts {
     pub credits: Arc<dyn CreditStore>,
     pub limiter: Arc<dyn RateLimiter>,
     pub images: Arc<dyn StoredImages>,
+    pub leavers: Arc<dyn Leavers>,
     /// Who may be asked first for a reply, by name.
     pub providers: Vec<String>,
     pub passwords: Passwords,

@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::guessing;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::secret::SecretHash;
 
 /// OWASP's floor for argon2id: 19 MiB, 2 passes, 1 lane.
 const PARAMS: Params = match Params::new(19 * 1024, 2, 1, None) {
@@ -19,6 +20,9 @@ const PARAMS: Params = match Params::new(19 * 1024, 2, 1, None) {
 /// A hash of no password that anybody knows: checked when the address is unknown, so that both answers take as long.
 /// Written down rather than made at start, where its 19 MiB would stay.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// With another one for each name, none could be found again.
+const SALT_OF_NAMES: &[u8] = b"tessera: names of those who had their welcome";
 
 /// Hashes and checks passwords.
 pub struct Passwords {
@@ -41,6 +45,22 @@ impl Passwords {
     /// [`AppError::Internal`].
     pub async fn hash(&self, password: String) -> AppResult<String> {
         self.run(move || hash_blocking(&normalised(&password))).await?
+    }
+
+    /// A slow hash of what is no secret but can be told from others: always the same, so that it can be looked for, and nothing
+    /// that names it can be read from it but by trying.
+    ///
+    /// # Errors
+    /// [`AppError::Internal`].
+    pub async fn blur(&self, name: String) -> AppResult<SecretHash> {
+        let work = move || {
+            let mut hash = SecretHash::default();
+            hasher().hash_password_into(name.as_bytes(), SALT_OF_NAMES, &mut hash).map(|()| hash)
+        };
+        self.run(work).await?.map_err(|error| {
+            tracing::error!(%error, "a name could not be hashed");
+            AppError::Internal
+        })
     }
 
     /// Whether a password is among the million that are guessed first, by somebody who knows these words of the user.

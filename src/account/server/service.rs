@@ -52,6 +52,8 @@ impl Account {
             status: UserStatus::Active,
             email_verified_at: None,
         };
+        // Before the user is there: whatever comes first opens the account.
+        self.open_credits(user.id, &user.email, None).await?;
         if find_user(self.store.as_ref(), &email).await?.is_some() || !self.store.create_user(user.clone()).await? {
             return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
         }

@@ -37,7 +37,7 @@ impl Format {
     }
 
     /// What comes before the messages, and what after.
-    fn frame(self, conversation: &Conversation) -> AppResult<(String, &'static str)> {
+    pub(super) fn frame(self, conversation: &Conversation) -> AppResult<(String, &'static str)> {
         match self {
             Self::Markdown => Ok((markdown_head(conversation), "")),
             Self::Json => {
@@ -50,7 +50,7 @@ impl Format {
     }
 
     /// Adds messages; `is_first`: nothing comes before them.
-    fn write(self, messages: &[Message], mut is_first: bool) -> AppResult<String> {
+    pub(super) fn write(self, messages: &[Message], mut is_first: bool) -> AppResult<String> {
         let mut text = String::new();
         for message in messages {
             match self {
@@ -97,7 +97,7 @@ pub fn export(conversation: &Conversation, messages: Parts, format: Format) -> A
 }
 
 /// Letters and digits of the title, and a `-` for whatever is between them.
-fn file_name(title: &str) -> String {
+pub(super) fn file_name(title: &str) -> String {
     let words: Vec<_> = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let name: String = words.join("-").chars().take(NAME_CHARS).collect();
     let name = name.trim_end_matches('-');

@@ -17,6 +17,7 @@ mod formulas;
 pub mod highlight;
 pub mod image_messages;
 pub mod image_text;
+mod leaving;
 mod order;
 mod overview_api;
 pub mod page;

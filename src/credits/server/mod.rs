@@ -4,6 +4,7 @@ pub mod api;
 pub mod budgets;
 pub mod codes;
 pub mod config;
+pub mod leaving;
 pub mod lots;
 mod lots_view;
 pub mod notices;

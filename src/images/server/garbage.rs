@@ -74,7 +74,7 @@ pub async fn clean(images: &dyn ImageStore, objects: &dyn ObjectStore, now: i64)
     Ok(strays.len())
 }
 
-async fn delete_files(objects: &dyn ObjectStore, id: ImageId) -> Result<(), StorageError> {
+pub(super) async fn delete_files(objects: &dyn ObjectStore, id: ImageId) -> Result<(), StorageError> {
     for rendition in Rendition::ALL {
         objects.delete(ObjectKey::new(id, rendition)).await?;
     }

@@ -6,6 +6,7 @@ mod events;
 mod forms;
 pub mod garbage;
 pub mod generate;
+mod leaving;
 pub mod listener;
 pub mod order;
 pub mod page;

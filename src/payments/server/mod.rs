@@ -4,6 +4,7 @@ pub mod api;
 mod books;
 pub mod config;
 mod events;
+mod leaving;
 pub mod papers;
 mod payment;
 pub mod paypal;

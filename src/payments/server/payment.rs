@@ -49,6 +49,9 @@ pub struct Payment {
     /// Of what was paid for a subscription: the month that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<PaidMonth>,
+    /// Its buyer is gone: no money is taken for it any more.
+    #[serde(default)]
+    pub is_closed: bool,
     /// When its credits came, in milliseconds since 1970.
     pub credited_at: Option<i64>,
     /// When to look at it again; `None`: it is done, or dead.
@@ -95,6 +98,7 @@ impl Payment {
             state: PaymentState::Created,
             books: Books::default(),
             month: None,
+            is_closed: false,
             credited_at: None,
             look_at: Some(now + SOON),
             papers: 0,
@@ -124,6 +128,7 @@ impl Payment {
             state: PaymentState::Captured,
             books: Books { paid: true, ..Books::default() },
             month: Some(month),
+            is_closed: false,
             credited_at: None,
             look_at: Some(now + SOON),
             papers: 0,

@@ -150,6 +150,10 @@ impl Payments {
     /// Takes the money, once: an order that is captured already tells so.
     async fn capture(&self, payment: &Payment) -> AppResult<Progress> {
         let Some(order_id) = &payment.order_id else { return Ok(Progress::Dead) };
+        if payment.is_closed {
+            // Nothing is taken for credits that nobody could use.
+            return Ok(progress(&self.abandon(payment.id).await?));
+        }
         match self.provider()?.capture_order(order_id).await {
             Ok(order) => Ok(progress(&self.settle(payment.id, &order).await?)),
             Err(ProviderError::NotApproved) => Ok(Progress::NotApproved { approve_url: payment.approve_url.clone() }),

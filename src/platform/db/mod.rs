@@ -90,6 +90,17 @@ impl Database {
         }
     }
 
+    /// Leaves nothing on the disk of what was deleted, where the database is a file of ours.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub async fn wipe(&self) -> StoreResult<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.wipe().await,
+            Self::Mongo(_) => Ok(()),
+        }
+    }
+
     /// Looks for damage, page by page, where the database is a file of ours.
     ///
     /// # Errors

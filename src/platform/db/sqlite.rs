@@ -6,7 +6,7 @@
 //! durable commit: SQLite's log is sequential, so what was written before a debit is on disk when the debit is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender};
@@ -40,6 +40,7 @@ pub struct Sqlite {
     reads: [Sender<Read>; 3],
     /// That of this machine.
     clock: Clock,
+    path: PathBuf,
 }
 
 /// Who waits for whom: each reader takes the work of its lane and of those before it.
@@ -68,7 +69,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 23] = [
+const MIGRATIONS: [&str; 24] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -92,6 +93,7 @@ const MIGRATIONS: [&str; 23] = [
     include_str!("sqlite_21.sql"),
     include_str!("sqlite_22.sql"),
     include_str!("sqlite_23.sql"),
+    include_str!("sqlite_24.sql"),
 ];
 
 /// The version of the schema that this program knows.
@@ -111,6 +113,8 @@ impl Sqlite {
         connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // What is deleted is overwritten where it stands. Pages that become free go back to the disk ([`Self::give_back`]).
+        connection.pragma_update(None, "secure_delete", "FAST")?;
         keep_statements(&connection)?;
         migrate(&mut connection)?;
         if !is_ready {
@@ -132,7 +136,7 @@ impl Sqlite {
                 .spawn(move || run_reader(&reader, &queues))?;
         }
         let reads = lanes.map(|(reads, _)| reads);
-        Ok(Self { writes, reads, clock: Clock::default() })
+        Ok(Self { writes, reads, clock: Clock::default(), path: path.to_owned() })
     }
 
     /// Runs `work` in the writer, atomically: an error undoes all of it. Answers after the commit.
@@ -217,6 +221,23 @@ impl Sqlite {
             }
         }
         Ok(())
+    }
+
+    /// Leaves nothing of what was deleted on the disk: free pages go back to it, and what the log has of them is written over.
+    /// A reader that is in the middle of something may be in the way of the log; then it goes with the next time.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn wipe(&self) -> StoreResult<()> {
+        self.give_back().await?;
+        let path = self.path.clone();
+        let cut = move || {
+            // The writer always is in the middle of something.
+            let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        };
+        Ok(tokio::task::spawn_blocking(cut).await.map_err(|_| StoreError::Panicked)??)
     }
 
     /// Runs `work` on a read-only connection, as [`Lane::Usual`].

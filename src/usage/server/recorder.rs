@@ -155,6 +155,10 @@ mod tests {
             Ok(Vec::new())
         }
 
+        async fn find_of_user(&self, _: UserId, _: AttemptId, _: usize) -> StoreResult<Vec<Attempt>> {
+            Ok(Vec::new())
+        }
+
         async fn forget_before(&self, _: i64) -> StoreResult<()> {
             Ok(())
         }

@@ -30,13 +30,13 @@ struct About {
 }
 
 impl Account {
-    /// The user who is signed in at Clerk.
+    /// The user who is signed in at Clerk, and how many minutes ago they proved there who they are, if that is told.
     ///
     /// # Errors
     /// As [`Self::user_of_clerk`].
-    pub async fn find_clerk_user(&self, clerk: &Clerk, headers: &HeaderMap) -> AppResult<Option<User>> {
+    pub async fn find_clerk_user(&self, clerk: &Clerk, headers: &HeaderMap) -> AppResult<Option<(User, Option<i64>)>> {
         match clerk.find_presence(headers).await? {
-            Presence::In(claims) => self.user_of_clerk(clerk, &claims).await.map(Some),
+            Presence::In(claims) => Ok(Some((self.user_of_clerk(clerk, &claims).await?, claims.proved_minutes_ago()))),
             Presence::Out | Presence::Unsure(_) => Ok(None),
         }
     }
@@ -56,14 +56,18 @@ impl Account {
         if user.status == UserStatus::Active { Ok(user) } else { Err(AppError::Unauthenticated) }
     }
 
-    /// Brings what is known of a user of Clerk up to date. One who is no more there, or shut out, is shut out here too; the ledger
-    /// and what they made stay until an admin or they themselves erase it.
+    /// Brings what is known of a user of Clerk up to date. One who is no more there, or shut out, is shut out here too. All that is
+    /// theirs is erased where Clerk reported that they were deleted, and says the same when it is asked.
     ///
     /// # Errors
     /// [`AppError::Unavailable`] while Clerk cannot be asked.
-    pub async fn look_at_clerk_user(&self, clerk: &Clerk, id: &str) -> AppResult<()> {
-        let person = ask(clerk, id).await?.filter(|person| !person.is_shut_out());
+    pub async fn look_at_clerk_user(&self, clerk: &Clerk, id: &str, is_deleted: bool) -> AppResult<()> {
+        let asked = ask(clerk, id).await?;
         let known = self.known_user(clerk, id).await?;
+        if let (None, Some(user), true) = (&asked, &known, is_deleted) {
+            return self.leavers.erase_deleted(user.id).await;
+        }
+        let person = asked.filter(|person| !person.is_shut_out());
         let (user, person) = match (known, person) {
             (None, None) => return Ok(()),
             (Some(user), None) => {
@@ -87,10 +91,12 @@ impl Account {
             let preferences = self.store.find_preferences(user.id).await?;
             self.store.set_profile(user.id, Some(&about.name), &preferences).await?;
         }
-        if let Some(email) = about.email.filter(|email| about.is_verified && email.as_str() != user.email)
-            && !self.store.change_email(user.id, &user.email, email.as_str(), now_millis()).await?
-        {
-            tracing::warn!(user = %user.id, "the new address of a user of Clerk belongs to another account here");
+        if let Some(email) = about.email.filter(|email| about.is_verified && email.as_str() != user.email) {
+            if self.store.change_email(user.id, &user.email, email.as_str(), now_millis()).await? {
+                self.keep_welcomed(vec![user.email.clone()]).await?;
+            } else {
+                tracing::warn!(user = %user.id, "the new address of a user of Clerk belongs to another account here");
+            }
         }
         if let Some(role) = about.role.filter(|role| *role != user.role) {
             let now = self.store.find_user_by_id(user.id).await?.ok_or(AppError::Unavailable)?;
@@ -145,6 +151,8 @@ impl Account {
             role: role.unwrap_or_default(),
             status: UserStatus::Active,
         };
+        // Before the user is there: whatever comes first opens the account.
+        self.open_credits(id, &user.email, Some((clerk.config.issuer(), &person.id))).await?;
         if self.store.create_user(user.clone()).await? {
             tracing::info!(user = %id, "registered by Clerk");
         } else if self.store.find_user_by_id(id).await?.is_none() {

@@ -41,6 +41,8 @@ pub struct Claims {
     /// The origin that asked for the token.
     azp: Option<String>,
     sts: Option<String>,
+    /// Minutes since the first factor was proved, and since the second; -1: never.
+    fva: Option<Vec<i64>>,
 }
 
 /// What is asked of a token.
@@ -53,6 +55,12 @@ pub struct Expected<'a> {
 }
 
 impl Claims {
+    /// How many minutes ago its user proved who they are, if that is told. The token itself may be a minute old.
+    #[must_use]
+    pub fn proved_minutes_ago(&self) -> Option<i64> {
+        self.fva.as_ref()?.first().copied().filter(|minutes| *minutes >= 0)
+    }
+
     /// # Errors
     /// What is wrong with them; with the times, only if nothing else is.
     pub fn check(&self, expected: &Expected<'_>) -> Result<(), TokenError> {

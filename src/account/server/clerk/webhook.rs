@@ -56,7 +56,9 @@ async fn hear_clerk(
     let body = body.map_err(unread)?;
     let report = clerk.read_report(&headers, &body)?;
     match (report.r#type.as_str(), report.data.id) {
-        ("user.created" | "user.updated" | "user.deleted", Some(id)) => account.look_at_clerk_user(&clerk, &id).await?,
+        (kind @ ("user.created" | "user.updated" | "user.deleted"), Some(id)) => {
+            account.look_at_clerk_user(&clerk, &id, kind == "user.deleted").await?;
+        }
         (other, _) => tracing::debug!(event = other, "an event of Clerk that changes nothing here"),
     }
     Ok(Answer(Nothing {}))

@@ -176,6 +176,7 @@ impl Account {
         if !self.store.change_email(user.id, &user.email, &link.email, now_millis()).await? {
             return Err(AppError::Conflict(t(Text::EmailNotFree).to_owned()));
         }
+        self.keep_welcomed(vec![user.email.clone()]).await?;
         self.links.delete_of(user.id).await?;
         tracing::info!(user = %user.id, "the address was changed");
         self.outbox.send(self.changed_letter(&link.email).to(&user.email));

@@ -205,6 +205,8 @@ impl Account {
         let role = if is_admin { Role::Admin } else { Role::User };
         let user =
             User { id, email: address, name, password_hash: None, email_verified_at, role, status: UserStatus::Active };
+        // Before the user is there: whatever comes first opens the account.
+        self.open_credits(id, &user.email, Some((&provider.config.issuer, &vouched.subject))).await?;
         let user = if self.store.create_user(user.clone()).await? {
             tracing::info!(user = %id, provider = provider.config.name, "registered");
             if email.is_some() && !is_trusted {

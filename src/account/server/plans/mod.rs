@@ -48,6 +48,8 @@ pub trait PlanStore: Send + Sync {
 
     /// All times of a user, in the order in which they begin.
     async fn periods(&self, user: UserId) -> StoreResult<Vec<Period>>;
+
+    async fn delete_of_user(&self, user: UserId) -> StoreResult<()>;
 }
 
 /// The times as they are: what is prepaid begins when what is prepaid before it is over.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Period, PlanStore};
 use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::{Durability, Mongo, is_duplicate, run, to_bson};
+use crate::platform::db::mongo::{Durability, Mongo, delete_all, is_duplicate, run, to_bson};
 use crate::platform::ids::UserId;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,5 +75,9 @@ impl PlanStore for MongoPlanStore {
         })
         .await?;
         Ok(found.into_iter().map(StoredPeriod::read).collect())
+    }
+
+    async fn delete_of_user(&self, user: UserId) -> StoreResult<()> {
+        delete_all(&self.periods, doc! { "_id.user": to_bson(user) }).await
     }
 }

@@ -68,4 +68,13 @@ impl PlanStore for SqlitePlanStore {
             })
             .await
     }
+
+    async fn delete_of_user(&self, user: UserId) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection.prepare_cached("DELETE FROM plan_periods WHERE user_id = ?1")?.execute([user])?;
+                Ok(())
+            })
+            .await
+    }
 }

@@ -22,8 +22,13 @@ impl Account {
     /// changes who can sign in, and for what cannot be undone.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming `currentPassword`, [`AppError::RateLimited`], [`AppError::Forbidden`] for an API key.
+    /// [`AppError::InvalidInput`] naming `currentPassword`, [`AppError::RateLimited`], [`AppError::Forbidden`] for an API key;
+    /// [`AppError::Conflict`] for somebody who signed in with Clerk longer ago.
     pub async fn confirm_owner(&self, caller: &Caller, client: &Client, password: Option<&str>) -> AppResult<()> {
+        if self.clerk.is_some() && caller.key.is_none() {
+            let is_fresh = caller.proved_minutes_ago.is_some_and(|minutes| minutes < FRESH / 60_000);
+            return if is_fresh { Ok(()) } else { Err(AppError::Conflict(t(Text::SignInAgainAtClerk).to_owned())) };
+        }
         let session = caller.session.as_ref().ok_or(AppError::Forbidden)?;
         match password.filter(|password| !password.is_empty()) {
             Some(password) => {

@@ -47,6 +47,9 @@ const OUTCOMES: [(&str, Text, bool); 12] = [
     ("confirm", Text::ConfirmWithPassword, false),
     ("not-accepted", Text::FormUnreadable, false),
     ("too-often", Text::TooOften, false),
+    ("export-started", Text::ExportStarted, true),
+    ("export-later", Text::ExportLater, false),
+    ("no-export", Text::NoExport, false),
 ];
 
 /// What an address says that came of a form, and whether it went well.

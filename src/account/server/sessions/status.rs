@@ -35,6 +35,14 @@ impl UserStatus {
     }
 }
 
+/// The user with this address.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] for no address, [`AppError::NotFound`] for no such user.
+pub async fn find_by_address(accounts: &dyn AccountStore, email: &str) -> AppResult<User> {
+    find_user(accounts, &Email::parse(email)?).await?.ok_or(AppError::NotFound)
+}
+
 /// Shuts the account with this address, or opens it again. Whoever was signed in is out; what runs is for the caller to stop.
 ///
 /// # Errors
@@ -46,7 +54,7 @@ pub async fn set_open(
     email: &str,
     is_open: bool,
 ) -> AppResult<User> {
-    let user = find_user(accounts, &Email::parse(email)?).await?.ok_or(AppError::NotFound)?;
+    let user = find_by_address(accounts, email).await?;
     let (from, to) =
         if is_open { (UserStatus::Disabled, UserStatus::Active) } else { (UserStatus::Active, UserStatus::Disabled) };
     if user.status != to && !accounts.change_status(user.id, from, to).await? {

@@ -102,4 +102,14 @@ pub trait AccountStore: Send + Sync {
     async fn touch_key(&self, id: ApiKeyId, at: i64) -> StoreResult<()>;
     /// `false` where the user has no such key.
     async fn delete_key(&self, user: UserId, id: ApiKeyId) -> StoreResult<bool>;
+    /// How many others than this user are admins whose account is open.
+    async fn other_admins(&self, than: UserId) -> StoreResult<u64>;
+    /// Deletes a user with all keys. Whoever is not there is gone already.
+    async fn delete_user(&self, id: UserId) -> StoreResult<()>;
+    /// Remembers who has had the credits of new accounts.
+    async fn keep_welcomed(&self, hashes: Vec<SecretHash>, until: i64) -> StoreResult<()>;
+    /// Whether one of these has had them and is remembered at `now`; of none: whether anybody is.
+    async fn is_welcomed(&self, hashes: Vec<SecretHash>, now: i64) -> StoreResult<bool>;
+    /// Forgets those that were remembered until `now`.
+    async fn forget_welcomed(&self, now: i64) -> StoreResult<()>;
 }

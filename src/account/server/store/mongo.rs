@@ -11,7 +11,7 @@ use super::{AccountStore, StoredKey, User, from_json, read_hash, read_scopes, to
 use crate::account::server::sessions::{Preferences, UserStatus};
 use crate::account::{Email, Role, Scope};
 use crate::platform::amount::Amount;
-use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::mongo::{Durability, Mongo, delete_all, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{ApiKeyId, UserId};
 use crate::platform::secret::SecretHash;
@@ -107,6 +107,7 @@ impl KeyDocument {
 pub struct MongoAccountStore {
     users: Collection<StoredUser>,
     keys: Collection<KeyDocument>,
+    welcomed: Collection<Document>,
 }
 
 impl MongoAccountStore {
@@ -115,6 +116,7 @@ impl MongoAccountStore {
         Self {
             users: mongo.collection("users", Durability::Durable),
             keys: mongo.collection("apiKeys", Durability::Durable),
+            welcomed: mongo.collection("welcomed", Durability::Durable),
         }
     }
 
@@ -290,6 +292,43 @@ impl AccountStore for MongoAccountStore {
         let keys = self.keys.clone();
         let which = doc! { "_id": to_bson(id), "user": to_bson(user) };
         Ok(run(async move { keys.delete_one(which).await }).await?.deleted_count == 1)
+    }
+
+    async fn other_admins(&self, than: UserId) -> StoreResult<u64> {
+        let users = self.users.clone();
+        // Users from before have no status.
+        let open = vec![bson::Bson::Null, bson::Bson::from(UserStatus::Active.as_str())];
+        let others = doc! { "role": Role::Admin.as_str(), "status": { "$in": open }, "_id": { "$ne": to_bson(than) } };
+        run(async move { users.count_documents(others).await }).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> StoreResult<()> {
+        delete_all(&self.keys, doc! { "user": to_bson(id) }).await?;
+        let users = self.users.clone();
+        run(async move { users.delete_one(doc! { "_id": to_bson(id) }).await }).await?;
+        Ok(())
+    }
+
+    async fn keep_welcomed(&self, hashes: Vec<SecretHash>, until: i64) -> StoreResult<()> {
+        for hash in hashes {
+            let (welcomed, own) = (self.welcomed.clone(), doc! { "_id": stored(hash) });
+            let keep = doc! { "$max": { "until": until } };
+            run(async move { welcomed.update_one(own, keep).upsert(true).await }).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_welcomed(&self, hashes: Vec<SecretHash>, now: i64) -> StoreResult<bool> {
+        let mut known = doc! { "until": { "$gt": now } };
+        if !hashes.is_empty() {
+            known.insert("_id", doc! { "$in": hashes.into_iter().map(stored).collect::<Vec<_>>() });
+        }
+        let welcomed = self.welcomed.clone();
+        Ok(run(async move { welcomed.find_one(known).await }).await?.is_some())
+    }
+
+    async fn forget_welcomed(&self, now: i64) -> StoreResult<()> {
+        delete_all(&self.welcomed, doc! { "until": { "$lte": now } }).await
     }
 }
 

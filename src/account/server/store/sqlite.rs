@@ -284,4 +284,65 @@ impl AccountStore for SqliteAccountStore {
             })
             .await
     }
+
+    async fn other_admins(&self, than: UserId) -> StoreResult<u64> {
+        self.db
+            .read(move |connection| {
+                Ok(connection
+                    .prepare_cached("SELECT count(*) FROM users WHERE role = ?2 AND status = ?3 AND id <> ?1")?
+                    .query_row(params![than, Role::Admin.as_str(), UserStatus::Active.as_str()], |row| row.get(0))?)
+            })
+            .await
+    }
+
+    async fn delete_user(&self, id: UserId) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                // Keys, sessions, links and conversations go with it.
+                connection.prepare_cached("DELETE FROM users WHERE id = ?1")?.execute([id])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn keep_welcomed(&self, hashes: Vec<SecretHash>, until: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let mut keep = connection.prepare_cached(
+                    "INSERT INTO welcomed (hash, until) VALUES (?1, ?2)
+                     ON CONFLICT (hash) DO UPDATE SET until = max(until, ?2)",
+                )?;
+                for hash in hashes {
+                    keep.execute(params![hash, until])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    async fn is_welcomed(&self, hashes: Vec<SecretHash>, now: i64) -> StoreResult<bool> {
+        self.db
+            .read(move |connection| {
+                if hashes.is_empty() {
+                    return Ok(connection.prepare_cached("SELECT 1 FROM welcomed WHERE until > ?1")?.exists([now])?);
+                }
+                let mut known = connection.prepare_cached("SELECT 1 FROM welcomed WHERE hash = ?1 AND until > ?2")?;
+                for hash in hashes {
+                    if known.exists(params![hash, now])? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            })
+            .await
+    }
+
+    async fn forget_welcomed(&self, now: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection.prepare_cached("DELETE FROM welcomed WHERE until <= ?1")?.execute([now])?;
+                Ok(())
+            })
+            .await
+    }
 }

@@ -188,9 +188,28 @@ fn parse_image_id(image: &ImageRef) -> StoreResult<AttachmentId> {
     image.id.parse().map_err(|_| StoreError::Corrupt(format!("image {:?}", image.id)))
 }
 
+/// All that a user has said, to be read whole, and deleted.
+#[async_trait]
+pub trait AllOfUser: Send + Sync {
+    /// The conversations of a user after this one, in the order of their ids. Those that no list shows are not among them.
+    async fn list_ids(&self, user: UserId, after: ConversationId, limit: usize) -> StoreResult<Vec<ConversationId>>;
+    /// The messages of a conversation that stand after a place, with their places: all, whichever versions are shown.
+    async fn read_all(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        after: i64,
+        limit: usize,
+    ) -> StoreResult<Vec<(i64, Message)>>;
+    /// The messages of a user after this one, in the order of their ids, that belong to conversations which no list shows.
+    async fn read_hidden(&self, user: UserId, after: MessageId, limit: usize) -> StoreResult<Vec<Message>>;
+    /// Deletes all conversations of a user, with their messages and images, and leaves nothing of them in the index of searches.
+    async fn delete_of_user(&self, user: UserId) -> StoreResult<()>;
+}
+
 /// Conversations and their messages. What belongs to somebody else is not there.
 #[async_trait]
-pub trait ChatStore: Send + Sync {
+pub trait ChatStore: AllOfUser {
     /// Stores the message and the running reply and returns what came before, at most `history` messages; `None`
     /// when the conversation or the replaced message is not there.
     async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>>;

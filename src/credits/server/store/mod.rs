@@ -509,6 +509,13 @@ pub trait CreditStore: Send + Sync {
     /// Forgets the idempotency keys that were first seen before `before`. The holds stay.
     async fn forget_keys(&self, before: i64) -> StoreResult<()>;
 
+    /// Opens the account of `owner` without the credits of new accounts, if there is none yet.
+    async fn open_empty(&self, owner: OwnerId, request_id: &str) -> StoreResult<()>;
+
+    /// Forgets what a user wrote and chose: the idempotency keys, the budgets and what is counted by them. The books stay as they
+    /// are. Nothing of theirs may be open.
+    async fn forget_owner(&self, owner: OwnerId, user: UserId) -> StoreResult<()>;
+
     /// A page of the ledger, newest first; `cursor` from the page before. `None` for a cursor that is none of ours.
     async fn ledger(
         &self,

@@ -81,13 +81,17 @@ async fn show(
     Ok(response)
 }
 
-async fn as_pdf(paper: Paper) -> AppResult<Response> {
-    let name = format!("inline; filename=\"{}.pdf\"", paper.number);
+pub(in crate::payments::server) async fn pdf_of(paper: Paper) -> AppResult<Vec<u8>> {
     let language = current_language();
     let written = spawn_blocking(move || in_language_here(language, || pdf::write(&paper))).await;
-    let bytes = written.map_err(|_| AppError::Internal)?.map_err(|error| {
+    written.map_err(|_| AppError::Internal)?.map_err(|error| {
         tracing::error!(error, "a paper could not be written as PDF");
         AppError::Internal
-    })?;
+    })
+}
+
+async fn as_pdf(paper: Paper) -> AppResult<Response> {
+    let name = format!("inline; filename=\"{}.pdf\"", paper.number);
+    let bytes = pdf_of(paper).await?;
     Ok(([(CONTENT_TYPE, "application/pdf".to_owned()), (CONTENT_DISPOSITION, name)], bytes).into_response())
 }

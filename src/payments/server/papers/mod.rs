@@ -12,6 +12,7 @@ pub mod store;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(super) use self::api::pdf_of;
 pub use self::buyers::{BuyerFields, RefusedBuyer};
 pub use self::csv::csv;
 pub use self::paper::{

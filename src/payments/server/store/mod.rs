@@ -51,6 +51,9 @@ pub trait PaymentStore: Send + Sync {
     /// Remembers an event whose effect is stored.
     async fn heard(&self, event: &str, now: i64) -> StoreResult<()>;
 
+    /// Forgets the keys of a user's payments.
+    async fn forget_keys_of(&self, user: UserId) -> StoreResult<()>;
+
     /// Forgets the keys of payments that were made before `keys`, and events that were heard before `events`.
     async fn forget(&self, keys: i64, events: i64) -> StoreResult<()>;
 }

@@ -218,6 +218,16 @@ impl PaymentStore for MongoPaymentStore {
         run(async move { heard.delete_many(doc! { "heardAt": { "$lt": events } }).await }).await?;
         Ok(())
     }
+
+    async fn forget_keys_of(&self, user: UserId) -> StoreResult<()> {
+        let payments = self.payments.clone();
+        run(async move {
+            let keyed = doc! { "user": to_bson(user), "onceKey": { "$exists": true } };
+            payments.update_many(keyed, doc! { "$unset": { "onceKey": "" } }).await
+        })
+        .await?;
+        Ok(())
+    }
 }
 
 fn to_i64(limit: usize) -> i64 {

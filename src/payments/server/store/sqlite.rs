@@ -224,6 +224,17 @@ impl PaymentStore for SqlitePaymentStore {
             })
             .await
     }
+
+    async fn forget_keys_of(&self, user: UserId) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection
+                    .prepare_cached("UPDATE payments SET once_key = NULL WHERE user_id = ?1 AND once_key IS NOT NULL")?
+                    .execute([user])?;
+                Ok(())
+            })
+            .await
+    }
 }
 
 fn to_sql(limit: usize) -> i64 {

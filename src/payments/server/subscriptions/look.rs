@@ -25,7 +25,7 @@ const AHEAD: i64 = 60 * 60 * 1000;
 /// Months that are over for so long change nothing any more, in milliseconds.
 const LONG_OVER: i64 = 3 * LEEWAY;
 /// Subscriptions of one user that count.
-pub(super) const MOST: usize = 20;
+pub(in crate::payments::server) const MOST: usize = 20;
 
 impl Payments {
     /// Who takes money every month, if anybody does.

@@ -11,6 +11,7 @@ pub mod store;
 mod subscribe;
 mod terms;
 
+pub(in crate::payments::server) use self::look::MOST as MOST_OF_USER;
 pub use self::port::{
     CreatedSubscription, NewPlan, NewSubscription, PlanChange, Sale, SubscriptionProvider, SubscriptionReport,
     SubscriptionStatus,

@@ -214,6 +214,11 @@ impl Payments {
     pub async fn unsubscribe(&self, user: UserId) -> AppResult<()> {
         let known = self.open_subscription(user).await?.ok_or(AppError::NotFound)?;
         self.limiter.check(Limit::Spend, &user.to_string()).await?;
+        self.end_open(known).await
+    }
+
+    /// Ends a subscription that runs, or may begin.
+    pub(in crate::payments::server) async fn end_open(&self, known: Subscription) -> AppResult<()> {
         let id = match known.provider_id.clone() {
             Some(id) if known.status.is_running() => id,
             // Nobody has agreed to it, as far as is known.

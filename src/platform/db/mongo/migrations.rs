@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 19;
+const SCHEMA: i64 = 20;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -185,6 +185,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         17 => make_indexes(mongo, of_identities()).await,
         18 => make_indexes(mongo, [("mailedNotices", doc! { "at": 1 }, plain())]).await,
         19 => make_indexes(mongo, of_passkeys()).await,
+        20 => make_indexes(mongo, of_leavings()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -253,6 +254,20 @@ fn of_passkeys() -> [(&'static str, Document, IndexOptions); 4] {
         ("passkeys", doc! { "user": 1, "slot": 1 }, unique()),
         ("passkeyCeremonies", doc! { "expiresAt": 1 }, plain()),
         ("passkeyCeremonies", doc! { "user": 1 }, plain()),
+    ]
+}
+
+/// The _id of a leaving is its user and kind, that of a piece its run and number. And what is a user's is found without looking at
+/// what is others'.
+fn of_leavings() -> [(&'static str, Document, IndexOptions); 7] {
+    [
+        ("leavings", doc! { "_id.kind": 1, "lookAt": 1 }, partial(doc! { "lookAt": { "$exists": true } })),
+        ("leavings", doc! { "receipt": 1 }, unique_if_set("receipt")),
+        ("exportPieces", doc! { "user": 1 }, plain()),
+        ("exportPieces", doc! { "expiresAt": 1 }, plain()),
+        ("attachments", doc! { "user": 1 }, plain()),
+        ("attempts", doc! { "user": 1, "_id": 1 }, plain()),
+        ("images", doc! { "user": 1, "_id": 1 }, partial(doc! { "user": { "$exists": true } })),
     ]
 }
 

@@ -9,6 +9,7 @@ mod migrations;
 
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use mongodb::bson::{self, Document, doc};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
@@ -129,6 +130,32 @@ where
     // Boxed, or each operation would be a task of its own type: a tenth of what a debug build compiles at every edit.
     let operation: BoxFuture<'static, Result<T, Error>> = Box::pin(operation);
     wait(async { Ok(tokio::spawn(operation).await.map_err(|_| StoreError::Panicked)??) }, Some(PATIENCE)).await
+}
+
+/// Deletes all that a filter finds, some at a time: however many there are, no operation takes long.
+///
+/// # Errors
+/// As [`run`]; what is left is found again.
+pub async fn delete_all<T: Send + Sync>(collection: &Collection<T>, filter: Document) -> StoreResult<()> {
+    const AT_A_TIME: i64 = 1000;
+    #[derive(serde::Deserialize)]
+    struct Found {
+        #[serde(rename = "_id")]
+        id: bson::Bson,
+    }
+    loop {
+        let (found, filter) = (collection.clone_with_type::<Found>(), filter.clone());
+        let ids: Vec<bson::Bson> = run(async move {
+            let some = found.find(filter).projection(doc! { "_id": 1 }).limit(AT_A_TIME);
+            some.await?.map_ok(|found| found.id).try_collect().await
+        })
+        .await?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let found = collection.clone_with_type::<Document>();
+        run(async move { found.delete_many(doc! { "_id": { "$in": ids } }).await }).await?;
+    }
 }
 
 /// An id as MongoDB stores it: binary, of subtype 4.

@@ -11,7 +11,7 @@ pub use sqlite::SqliteUsageStore;
 use uuid::Uuid;
 
 use crate::platform::db::StoreResult;
-use crate::platform::ids::AttemptId;
+use crate::platform::ids::{AttemptId, UserId};
 use crate::usage::Attempt;
 
 /// How long attempts are kept: a year can be compared with the one before.
@@ -24,6 +24,8 @@ pub trait UsageStore: Send + Sync {
     async fn record(&self, attempts: Vec<Attempt>) -> StoreResult<()>;
     /// The attempts of one request, in their order.
     async fn find_by_request(&self, request_id: &str) -> StoreResult<Vec<Attempt>>;
+    /// The attempts for a user after this one, in their order.
+    async fn find_of_user(&self, user: UserId, after: AttemptId, limit: usize) -> StoreResult<Vec<Attempt>>;
     /// Deletes what was recorded before this time, in milliseconds since 1970.
     async fn forget_before(&self, millis: i64) -> StoreResult<()>;
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{UsageStore, first_id_of};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::{AttemptId, UserId};
 use crate::usage::{Attempt, Outcome};
 
 /// An attempt as it is stored.
@@ -119,5 +120,15 @@ impl UsageStore for MongoUsageStore {
         let old = doc! { "_id": { "$lt": to_bson(first_id_of(millis)) } };
         run(async move { attempts.delete_many(old).await }).await?;
         Ok(())
+    }
+
+    async fn find_of_user(&self, user: UserId, after: AttemptId, limit: usize) -> StoreResult<Vec<Attempt>> {
+        let attempts = self.attempts.clone();
+        let of_user = doc! { "user": to_bson(user), "_id": { "$gt": to_bson(after) } };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found: Vec<StoredAttempt> =
+            run(async move { attempts.find(of_user).sort(doc! { "_id": 1 }).limit(limit).await?.try_collect().await })
+                .await?;
+        found.into_iter().map(StoredAttempt::read).collect()
     }
 }

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use rusqlite::{Row, params};
 
 use super::{UsageStore, first_id_of};
-use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::ids::{AttemptId, UserId};
 use crate::usage::{Attempt, Outcome};
 
 /// [`UsageStore`] over the embedded database.
@@ -19,6 +20,10 @@ impl SqliteUsageStore {
         Self { db }
     }
 }
+
+const ATTEMPT: &str =
+    "id, request_id, reply_id, user_id, provider, model, input_tokens, output_tokens, estimated, cost_micros,
+    latency_ms, first_token_ms, outcome, created_at, price_version";
 
 fn read_attempt(row: &Row<'_>) -> StoreResult<Attempt> {
     let outcome: String = row.get(12)?;
@@ -81,11 +86,8 @@ impl UsageStore for SqliteUsageStore {
         let request_id = request_id.to_owned();
         self.db
             .read(move |connection| {
-                let mut found = connection.prepare_cached(
-                    "SELECT id, request_id, reply_id, user_id, provider, model, input_tokens, output_tokens, estimated,
-                         cost_micros, latency_ms, first_token_ms, outcome, created_at, price_version
-                     FROM attempts WHERE request_id = ?1 ORDER BY id",
-                )?;
+                let mut found = connection
+                    .prepare_cached(&format!("SELECT {ATTEMPT} FROM attempts WHERE request_id = ?1 ORDER BY id"))?;
                 let mut rows = found.query([request_id])?;
                 let mut attempts = Vec::new();
                 while let Some(row) = rows.next()? {
@@ -101,6 +103,22 @@ impl UsageStore for SqliteUsageStore {
             .write(Durability::Relaxed, move |connection| {
                 connection.prepare_cached("DELETE FROM attempts WHERE id < ?1")?.execute([first_id_of(millis)])?;
                 Ok(())
+            })
+            .await
+    }
+
+    async fn find_of_user(&self, user: UserId, after: AttemptId, limit: usize) -> StoreResult<Vec<Attempt>> {
+        self.db
+            .read_in(Lane::Slow, move |connection| {
+                let mut found = connection.prepare_cached(&format!(
+                    "SELECT {ATTEMPT} FROM attempts WHERE user_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+                ))?;
+                let mut rows = found.query(params![user, after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+                let mut attempts = Vec::new();
+                while let Some(row) = rows.next()? {
+                    attempts.push(read_attempt(row)?);
+                }
+                Ok(attempts)
             })
             .await
     }

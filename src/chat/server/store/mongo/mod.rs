@@ -5,6 +5,7 @@ mod conversations;
 mod documents;
 mod exchange;
 mod files;
+mod leaving;
 mod paths;
 mod search;
 

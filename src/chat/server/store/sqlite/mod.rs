@@ -2,6 +2,7 @@
 
 mod conversations;
 mod exchange;
+mod leaving;
 mod paths;
 mod rows;
 mod search;

@@ -40,14 +40,14 @@ impl MongoCreditStore {
         Ok(found.filter(|found| found.next_expiry > now).map(|found| found.balance.into()))
     }
 
-    /// Makes the account with its free credits, unless somebody was faster.
-    async fn open_account(&self, owner: OwnerId, request_id: &str) -> StoreResult<()> {
+    /// Makes the account with so many credits, unless somebody was faster.
+    pub(super) async fn open_account(&self, owner: OwnerId, free_credits: Amount, request_id: &str) -> StoreResult<()> {
         let (mut recent, mut lots) = (Vec::new(), Vec::new());
-        if self.free_credits.is_positive() {
+        if free_credits.is_positive() {
             let (key, at) = (format!("grant:welcome:{owner}"), self.mongo.now());
-            let mut grant = Entry::new(EntryKind::Grant, self.free_credits, Amount::ZERO, key, request_id, at);
+            let mut grant = Entry::new(EntryKind::Grant, free_credits, Amount::ZERO, key, request_id, at);
             grant.reason = Some(EntryReason::Welcome.as_str().to_owned());
-            let lot = welcome_lot(from_bson(grant.id), self.free_credits, at);
+            let lot = welcome_lot(from_bson(grant.id), free_credits, at);
             grant.lots = vec![lot.share().into()];
             lots.push(StoredLot::from(lot));
             grant.lot = lots.first().cloned();
@@ -55,11 +55,11 @@ impl MongoCreditStore {
         }
         let account = Account {
             owner: to_bson(owner),
-            balance: Balance { available: self.free_credits, held: Amount::ZERO, debt: Amount::ZERO }.into(),
+            balance: Balance { available: free_credits, held: Amount::ZERO, debt: Amount::ZERO }.into(),
             lots,
             overdrawn: Amount::ZERO,
             next_expiry: NEVER,
-            posted: i64::from(self.free_credits.is_positive()),
+            posted: i64::from(free_credits.is_positive()),
             cut_at: Cut::default(),
             open: Vec::new(),
             busy: false,
@@ -80,7 +80,7 @@ impl MongoCreditStore {
         if let Some(account) = self.find_live(owner).await? {
             return Ok(account);
         }
-        self.open_account(owner, request_id).await?;
+        self.open_account(owner, self.free_credits, request_id).await?;
         self.find_live(owner).await?.ok_or_else(|| StoreError::Corrupt(format!("account {owner} went away")))
     }
 

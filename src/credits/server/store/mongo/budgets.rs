@@ -78,6 +78,12 @@ impl Plans {
         run(async move { plans.replace_one(own, plan).upsert(true).await }).await?;
         Ok(())
     }
+
+    pub(super) async fn delete(&self, owner: OwnerId, user: UserId) -> StoreResult<()> {
+        let (plans, own) = (self.0.clone(), own(owner, user));
+        run(async move { plans.delete_one(own).await }).await?;
+        Ok(())
+    }
 }
 
 fn own(owner: OwnerId, user: UserId) -> bson::Document {

@@ -304,6 +304,33 @@ impl CreditStore for SqliteCreditStore {
     async fn audit(&self) -> StoreResult<AuditReport> {
         self.db.read(audit).await
     }
+
+    async fn open_empty(&self, owner: OwnerId, request_id: &str) -> StoreResult<()> {
+        let (request_id, now) = (request_id.to_owned(), self.db.now());
+        self.db
+            .write(Durability::Durable, move |connection| {
+                open_account(connection, owner, Amount::ZERO, &request_id, now).map(drop)
+            })
+            .await
+    }
+
+    async fn forget_owner(&self, owner: OwnerId, user: UserId) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE holds SET idempotency_key = NULL, fingerprint = NULL
+                         WHERE user_id = ?1 AND idempotency_key IS NOT NULL AND state <> 'held'",
+                    )?
+                    .execute([user])?;
+                connection
+                    .prepare_cached("DELETE FROM budgets WHERE owner_id = ?1 AND user_id = ?2")?
+                    .execute((owner, user))?;
+                connection.prepare_cached("DELETE FROM spending WHERE owner_id = ?1")?.execute([owner])?;
+                Ok(())
+            })
+            .await
+    }
 }
 
 fn to_sql(limit: usize) -> i64 {

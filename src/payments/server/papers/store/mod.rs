@@ -28,6 +28,8 @@ pub trait PaperStore: Send + Sync {
     /// What a user wants on papers.
     async fn buyer(&self, user: UserId) -> StoreResult<Option<Buyer>>;
     async fn set_buyer(&self, user: UserId, buyer: Buyer) -> StoreResult<()>;
+    /// Forgets it. What stands on papers stays.
+    async fn delete_buyer(&self, user: UserId) -> StoreResult<()>;
 }
 
 /// A page of what was read with one more than `limit`.

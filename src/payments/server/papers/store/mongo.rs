@@ -178,4 +178,10 @@ impl PaperStore for MongoPaperStore {
         run(async move { buyers.update_one(of, doc! { "$set": { "details": details } }).upsert(true).await }).await?;
         Ok(())
     }
+
+    async fn delete_buyer(&self, user: UserId) -> StoreResult<()> {
+        let (buyers, of) = (self.buyers.clone(), doc! { "_id": to_bson(user) });
+        run(async move { buyers.delete_one(of).await }).await?;
+        Ok(())
+    }
 }

@@ -148,4 +148,13 @@ impl PaperStore for SqlitePaperStore {
             })
             .await
     }
+
+    async fn delete_buyer(&self, user: UserId) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                connection.prepare_cached("DELETE FROM buyers WHERE user_id = ?1")?.execute([user])?;
+                Ok(())
+            })
+            .await
+    }
 }
