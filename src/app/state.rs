@@ -167,20 +167,7 @@ impl AppState {
         let notices = build_notices(&config, &stores, &site, &outbox);
         let generation = build_generation(&config, &stores, redis.clone(), limiter, metrics, notices);
         let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
-        let payments = Payments::new(PaymentsParts {
-            site: site.clone(),
-            database: stores.database.clone(),
-            store: stores.payments.clone(),
-            subscriptions: stores.subscriptions.clone(),
-            plans: stores.plans.clone(),
-            provider: payment_provider,
-            credits: stores.credits.clone(),
-            shop: papers.shop.clone(),
-            papers: papers.clone(),
-            limiter: generation.limiter.clone(),
-            metrics: generation.metrics.clone(),
-            caught_up: AtomicBool::new(false),
-        });
+        let payments = build_payments(&stores, &site, payment_provider, papers, &generation);
         let prices = config.prices.book();
         let images = Images::new(ImagesParts {
             site: site.clone(),
@@ -219,24 +206,17 @@ impl AppState {
             names,
             purchases,
         };
-        let leaving = Leaving::new(LeavingParts {
-            queue,
-            features: Arc::new(features::AllFeatures {
-                stores: stores.clone(),
-                account: account.clone(),
-                chat: chat.clone(),
-                images: images.clone(),
-                credits: credits.clone(),
-                payments: payments.clone(),
-            }),
+        let everything = features::AllFeatures {
+            stores: stores.clone(),
             account: account.clone(),
+            chat: chat.clone(),
+            images: images.clone(),
             credits: credits.clone(),
             payments: payments.clone(),
-            metrics: generation.metrics.clone(),
-        });
+        };
         Self(Arc::new(Shared {
+            leaving: build_leaving(queue, everything, generation.metrics.clone()),
             credits,
-            leaving,
             landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             config,
@@ -252,6 +232,42 @@ impl AppState {
             payments,
         }))
     }
+}
+
+/// Buying credits, from whoever takes the money.
+fn build_payments(
+    stores: &Stores,
+    site: &Site,
+    provider: Option<Arc<dyn PaymentProvider>>,
+    papers: Papers,
+    generation: &Generation,
+) -> Payments {
+    Payments::new(PaymentsParts {
+        site: site.clone(),
+        database: stores.database.clone(),
+        store: stores.payments.clone(),
+        subscriptions: stores.subscriptions.clone(),
+        plans: stores.plans.clone(),
+        provider,
+        credits: stores.credits.clone(),
+        shop: papers.shop.clone(),
+        papers,
+        limiter: generation.limiter.clone(),
+        metrics: generation.metrics.clone(),
+        caught_up: AtomicBool::new(false),
+    })
+}
+
+/// Users who leave, of all features.
+fn build_leaving(queue: Arc<LeavingQueue>, features: features::AllFeatures, metrics: Metrics) -> Leaving {
+    Leaving::new(LeavingParts {
+        queue,
+        account: features.account.clone(),
+        credits: features.credits.clone(),
+        payments: features.payments.clone(),
+        metrics,
+        features: Arc::new(features),
+    })
 }
 
 /// What is to be done for users who leave.

@@ -83,9 +83,13 @@ impl Archive {
     /// # Errors
     /// [`AppError::Internal`]; [`AppError::Unavailable`] where nobody takes the pieces any more.
     pub async fn write(&mut self, bytes: impl Into<Bytes>) -> AppResult<()> {
-        let bytes = bytes.into();
-        self.change(bytes.len(), move |zip| Ok(zip.write_all(&bytes)?)).await?;
-        self.send(PIECE).await
+        let mut bytes = bytes.into();
+        while !bytes.is_empty() {
+            let part = bytes.split_to(bytes.len().min(PIECE));
+            self.change(part.len(), move |zip| Ok(zip.write_all(&part)?)).await?;
+            self.send(PIECE).await?;
+        }
+        Ok(())
     }
 
     /// Adds a whole file.

@@ -342,3 +342,50 @@ async fn an_account_from_before_is_its_verified_owners_and_nobody_elses() {
     clerk.world().users.get_mut("user_3").unwrap()["primary_email_address_id"] = json!(null);
     assert_eq!(me(app.addr, &clerk.token("user_3"), false).await.0, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_deleted_at_clerk_is_erased_here_and_who_asks_for_it_has_just_signed_in() {
+    let (clerk, app) = start().await;
+    clerk.add_user("user_2", "bob@example.org", true);
+    assert_eq!(me(app.addr, &clerk.token("user_1"), false).await.0, 200);
+    assert_eq!(me(app.addr, &clerk.token("user_2"), false).await.0, 200);
+    let erase = async |fva: Value| {
+        let mut claims = clerk.claims("user_2");
+        claims["fva"] = fva;
+        let request = Client::new().delete(format!("http://{}/api/account", app.addr));
+        let request =
+            request.bearer_auth(clerk.seen.signing.sign(&claims)).json(&json!({ "email": "bob@example.org" }));
+        request.send().await.unwrap().status().as_u16()
+    };
+    for long_ago in [json!([10, -1]), json!([-1, 0]), json!([]), Value::Null] {
+        assert_eq!(erase(long_ago.clone()).await, 409, "{long_ago}");
+    }
+    assert_eq!(erase(json!([9, -1])).await, 202);
+    let is_gone = async |email: &str| {
+        let email = tessera::account::Email::parse(email).unwrap();
+        for _ in 0..200 {
+            if app.state.stores.accounts.find_user(&email).await.unwrap().is_none() {
+                return true;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        false
+    };
+    assert!(is_gone("bob@example.org").await);
+    // They are still somebody there: here they begin anew, without the credits of a new account.
+    let token = clerk.token("user_2");
+    assert_eq!(me(app.addr, &token, false).await.0, 200);
+    let credits = Client::new().get(format!("http://{}/api/credits", app.addr)).bearer_auth(&token);
+    assert_eq!(credits.send().await.unwrap().json::<Value>().await.unwrap()["data"]["available"], 0);
+
+    // Only who is gone there, too.
+    assert_eq!(clerk.deliver(app.addr, "user.deleted", "user_1").await, 200);
+    assert_eq!(me(app.addr, &clerk.token("user_1"), false).await.0, 200);
+    clerk.world().users.remove("user_1");
+    for _ in 0..2 {
+        assert_eq!(clerk.deliver(app.addr, "user.deleted", "user_1").await, 200);
+        assert_eq!(me(app.addr, &clerk.token("user_1"), false).await.0, 401);
+    }
+    assert!(is_gone("ada@example.org").await);
+    assert_eq!(clerk.deliver(app.addr, "user.deleted", "user_1").await, 200);
+}

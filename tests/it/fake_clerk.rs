@@ -116,7 +116,7 @@ pub struct Seen {
     world: Mutex<World>,
     pub key_fetches: AtomicUsize,
     pub user_fetches: AtomicUsize,
-    signing: Signing,
+    pub signing: Signing,
     root: String,
     origin: String,
     is_development: bool,

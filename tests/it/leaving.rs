@@ -13,6 +13,8 @@ use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use tessera::account::Role;
 use tessera::account::server::oidc::store::Identity;
+use tessera::app::config::Config;
+use tessera::app::stores::Stores;
 use tessera::credits::server::leaving::ERASED;
 use tessera::leaving::server::store::{Leaving, LeavingKind, Piece};
 use tessera::platform::ids::{IdentityId, RunId, UserId};
@@ -22,14 +24,15 @@ use uuid::Uuid;
 use zip::ZipArchive;
 
 use crate::contracts::over_every_store;
+use crate::fake_openai::FakeOpenAi;
 use crate::mongod::{Kind, Mongod};
+use crate::program::{Program, variables};
 use crate::s3_server::{BUCKET, S3Server};
-use crate::stores::new_user;
+use crate::stores::{exchange, new_user, next, say};
 use crate::support::{PASSWORD, PNG_URL, TestApp, User, answer};
 
 /// Words that nobody but whoever leaves has ever said.
 const WORD: &str = "zanzibarquokka";
-const ANSWERED: &str = "word1";
 
 fn leaving(user: UserId, kind: LeavingKind, look_at: Option<i64>, free_at: i64) -> Leaving {
     Leaving { user, kind, run: RunId::now_v7(), look_at, free_at, receipt: None, body: "{}".to_owned() }
@@ -782,6 +785,70 @@ async fn a_file_that_cannot_be_deleted_is_tried_again_and_seen() {
     assert!(app.state.leaving.erase_due(later).await.unwrap());
     until_erased(&app.visitor(), &receipt).await;
     assert_eq!(files_below(&app.data_dir().join("images")), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_middle_it_goes_on_after_a_restart() {
+    let upstream = FakeOpenAi::start().await;
+    let mut server = Program::start(variables(&upstream, &[("RUST_LOG", "off")])).await;
+    let mut user = User::new(server.addr);
+    user.register().await;
+    assert_eq!(user.chat(WORD).await.0, 200);
+    assert_eq!(user.make_image("a fox").await.0, 200);
+    // A folder in the place of a picture: as far as that it gets, and no further.
+    let pictures = server.data_dir().join("images");
+    let file =
+        files_below(&pictures).into_iter().find(|path| path.extension().is_some_and(|end| end == "png")).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let receipt = erase(&user).await;
+    let kept = Kept::Sqlite(server.data_dir().join("tessera.db"));
+    for _ in 0..200 {
+        if kept.tables_with(WORD.as_bytes()).await.is_empty() {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    server.kill();
+    assert_eq!(kept.tables_with(WORD.as_bytes()).await, BTreeSet::new());
+    assert!(kept.tables_with(user.email.as_bytes()).await.contains("users"), "the account goes last");
+    std::fs::remove_dir(&file).unwrap();
+    server.restart().await;
+    assert_eq!(user.get_json("/api/auth/me").await.0, 401, "they stay out");
+    assert_eq!(user.post_json("/api/auth/login", &json!({"email": user.email, "password": PASSWORD})).await.0, 403);
+    until_erased(&User::new(server.addr), &receipt).await;
+    assert_eq!(kept.tables_with(user.email.as_bytes()).await, BTreeSet::new());
+    assert_eq!(files_below(&pictures), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_huge_conversation_is_never_in_memory_as_a_whole() {
+    const EXCHANGES: usize = 800;
+    let upstream = FakeOpenAi::start().await;
+    let server = Program::start(variables(&upstream, &[])).await;
+    let mut user = User::new(server.addr);
+    user.register().await;
+    let id = id_of(&user).await;
+    let vars = [("DATA_DIR".to_owned(), server.data_dir().to_str().unwrap().to_owned())];
+    let stores = Stores::open(&Config::from_vars(&vars.into()).unwrap()).await.unwrap();
+    let long: String = (0..40_000_u32).map(|n| char::from(b'a' + u8::try_from(n * n / 3 % 26).unwrap())).collect();
+    let mut last = say(&stores, exchange(id, "one"), &long).await;
+    for _ in 1..EXCHANGES {
+        last = say(&stores, next(&last, &long), &long).await;
+    }
+    let before = server.peak_memory();
+    let bytes = archive_of(&user).await;
+    let grown = server.peak_memory().saturating_sub(before);
+    let said: usize = unpacked(bytes)
+        .iter()
+        .filter(|(name, _)| name.starts_with("conversations/") && name.ends_with(".json"))
+        .map(|(_, json)| {
+            let conversation: Value = serde_json::from_slice(json).unwrap();
+            conversation["messages"].as_array().unwrap().len()
+        })
+        .sum();
+    assert_eq!(said, 2 * EXCHANGES);
+    assert!(grown < 2 * EXCHANGES * long.len() / 2, "{grown} bytes for {}", 2 * EXCHANGES * long.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,6 +75,25 @@ impl MongoCreditStore {
         }
     }
 
+    /// Forgets the idempotency keys of an account, and what is counted in it.
+    pub(super) async fn forget_words(&self, owner: OwnerId) -> StoreResult<()> {
+        let (ledger, accounts, of) = (self.ledger.clone(), self.accounts.clone(), to_bson(owner));
+        run(async move {
+            let keyed = doc! { "_id.user": of, "once.key": { "$exists": true } };
+            ledger.update_many(keyed, doc! { "$unset": { "once": "" } }).await
+        })
+        .await?;
+        run(async move {
+            let forget = doc! {
+                "$unset": { "recent.$[].once": "", "forgetAt": "" },
+                "$set": { "spending": {}, "spendingUntil": {} },
+            };
+            accounts.update_one(doc! { "_id": of }, forget).await
+        })
+        .await?;
+        Ok(())
+    }
+
     /// The account as it is now, opened if need be.
     pub(super) async fn open_or_find(&self, owner: OwnerId, request_id: &str) -> StoreResult<Account> {
         if let Some(account) = self.find_live(owner).await? {

@@ -402,20 +402,7 @@ impl CreditStore for MongoCreditStore {
     }
 
     async fn forget_owner(&self, owner: OwnerId, user: UserId) -> StoreResult<()> {
-        let (ledger, accounts, of) = (self.ledger.clone(), self.accounts.clone(), to_bson(owner));
-        run(async move {
-            let keyed = doc! { "_id.user": of, "once.key": { "$exists": true } };
-            ledger.update_many(keyed, doc! { "$unset": { "once": "" } }).await
-        })
-        .await?;
-        run(async move {
-            let forget = doc! {
-                "$unset": { "recent.$[].once": "", "forgetAt": "" },
-                "$set": { "spending": {}, "spendingUntil": {} },
-            };
-            accounts.update_one(doc! { "_id": of }, forget).await
-        })
-        .await?;
+        self.forget_words(owner).await?;
         self.plans.delete(owner, user).await
     }
 }
