@@ -20,6 +20,7 @@ use super::store::{Leaving as Job, LeavingKind, Piece};
 use super::{Leaving, Part};
 use crate::account::server::caller::Caller;
 use crate::account::server::sessions::Client;
+use crate::i18n::{Text, t};
 use crate::platform::archive::{Archive, Packing};
 use crate::platform::db::{StoreResult, rfc3339};
 use crate::platform::error::{AppError, AppResult};
@@ -334,7 +335,9 @@ const README: &str = include_str!("readme.txt");
 /// What to say to a page whose form was refused.
 pub(super) fn refusal(error: &AppError) -> Option<&'static str> {
     match error {
-        AppError::InvalidInput { field, .. } if field == "currentPassword" => Some("wrong-password"),
+        AppError::InvalidInput { field, message } if field == "currentPassword" => {
+            Some(if message == t(Text::ConfirmWithPassword) { "sign-in-again" } else { "wrong-password" })
+        }
         AppError::RateLimited { limit: 1, .. } => Some("export-later"),
         AppError::RateLimited { .. } => Some("too-often"),
         AppError::NotFound => Some("no-export"),

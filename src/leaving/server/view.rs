@@ -65,7 +65,8 @@ fn ExportState(
     let in_the_making = export.is("running").then(|| {
         let (done, steps) = ((export.done + 1).min(export.steps).to_string(), export.steps.to_string());
         let text = fill(Text::ArchiveInTheMaking, &[("done", &done), ("steps", &steps), ("files", &files)]);
-        view! { <Alert text link=Some((format!("/account?{}", "look=again#your-data"), t(Text::LookAgain))) /> }
+        // With a query, or browsers would only scroll there.
+        view! { <Alert text link=Some(("/account?look=again#your-data".to_owned(), t(Text::LookAgain))) /> }
     });
     let has_failed = export.is("failed").then(|| {
         view! { <Alert tone=AlertTone::Danger text=t(Text::ArchiveFailed) /> }
@@ -122,11 +123,23 @@ pub(super) fn ErasePage(
         Some(AppError::InvalidInput { field, message }) if field == wanted => Some(message.clone()),
         _ => None,
     };
-    let of_none = error.as_ref().filter(|error| !matches!(error, AppError::InvalidInput { .. }));
-    let of_none = of_none.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> });
+    let paid = losses.paid.is_positive();
+    let is_at_field = |field: &str| match field {
+        "email" => true,
+        "currentPassword" => has_password,
+        "forfeitCredits" => paid,
+        _ => false,
+    };
+    let is_of_none = |error: &&AppError| !matches!(error, AppError::InvalidInput { field, .. } if is_at_field(field));
+    let of_none = error.as_ref().filter(is_of_none);
+    let of_none = of_none.map(|error| match error {
+        // Without a password, there is no field to say it at.
+        AppError::InvalidInput { field, .. } if field == "currentPassword" => t(Text::SignInAgainFirst).to_owned(),
+        error => error.to_string(),
+    });
+    let of_none = of_none.map(|text| view! { <Alert tone=AlertTone::Danger text /> });
     let (address, password, forfeit) = (at("email"), at("currentPassword"), at("forfeitCredits"));
     let told = |text: String| view! { <li>{text}</li> };
-    let paid = losses.paid.is_positive();
     let credits = losses.credits.is_positive().then(|| {
         let mut text = fill(Text::EraseCredits, &[("credits", &losses.credits.as_balance())]);
         if paid {

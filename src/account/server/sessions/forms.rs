@@ -34,7 +34,7 @@ where
 }
 
 /// What came of a form: a word of the address, so that only these can be said.
-const OUTCOMES: [(&str, Text, bool); 12] = [
+const OUTCOMES: [(&str, Text, bool); 13] = [
     ("session-ended", Text::SessionEnded, true),
     ("others-ended", Text::OtherSessionsEnded, true),
     ("password-changed", Text::PasswordChanged, true),
@@ -47,6 +47,7 @@ const OUTCOMES: [(&str, Text, bool); 12] = [
     ("confirm", Text::ConfirmWithPassword, false),
     ("not-accepted", Text::FormUnreadable, false),
     ("too-often", Text::TooOften, false),
+    ("sign-in-again", Text::SignInAgainFirst, false),
     ("export-started", Text::ExportStarted, true),
     ("export-later", Text::ExportLater, false),
     ("no-export", Text::NoExport, false),
