@@ -15,16 +15,22 @@ use tessera::account::Role;
 use tessera::account::server::oidc::store::Identity;
 use tessera::app::config::Config;
 use tessera::app::stores::Stores;
+use tessera::chat::Message;
+use tessera::chat::server::store::{ConversationFilter, NewExchange};
+use tessera::credits::server::budgets::BudgetPlan;
 use tessera::credits::server::leaving::ERASED;
+use tessera::credits::server::store::{HoldEnd, Idempotency, NewHold};
 use tessera::leaving::server::store::{Leaving, LeavingKind, Piece};
-use tessera::platform::ids::{IdentityId, RunId, UserId};
+use tessera::platform::ids::{AttemptId, ConversationId, IdentityId, MessageId, RunId, UserId, WorkId};
 use tessera::platform::secret::hash_secret;
+use tessera::usage::{Attempt, Outcome};
 use tokio::time::sleep;
 use uuid::Uuid;
 use zip::ZipArchive;
 
 use crate::contracts::over_every_store;
 use crate::fake_openai::FakeOpenAi;
+use crate::ledger::hold_of;
 use crate::mongod::{Kind, Mongod};
 use crate::program::{Program, variables};
 use crate::s3_server::{BUCKET, S3Server};
@@ -142,6 +148,74 @@ over_every_store! {
         assert_eq!(stores.credits.balance(other.into(), "r").await.unwrap(), before);
     }
 
+    async fn what_was_said_is_read_whole_in_all_versions_and_deleted_whole(stores) {
+        let (user, other, chats) = (new_user(&stores).await, new_user(&stores).await, stores.chats.clone());
+        let first = say(&stores, exchange(user, "one"), "1").await;
+        say(&stores, NewExchange { replaces: Some(first.message_id), ..next(&first, "two") }, "2").await;
+        let second = say(&stores, exchange(user, "three"), "3").await;
+        say(&stores, NewExchange { hidden: true, ..exchange(user, "four") }, "4").await;
+        let theirs = say(&stores, exchange(other, "five"), "5").await;
+        let said = |messages: Vec<Message>| messages.into_iter().map(|message| message.content).collect::<Vec<_>>();
+        let ids = chats.list_ids(user, ConversationId::min(), 10).await.unwrap();
+        assert_eq!(ids, [first.conversation, second.conversation]);
+        assert_eq!(chats.list_ids(user, ConversationId::min(), 1).await.unwrap(), [first.conversation]);
+        assert_eq!(chats.list_ids(user, first.conversation, 10).await.unwrap(), [second.conversation]);
+        let all = chats.read_all(user, first.conversation, -1, 10).await.unwrap();
+        let (places, messages): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        assert_eq!(said(messages), ["one", "1", "two", "2"]);
+        let rest = chats.read_all(user, first.conversation, places[1], 1).await.unwrap();
+        assert_eq!(said(rest.into_iter().map(|(_, message)| message).collect()), ["two"]);
+        assert_eq!(chats.read_all(other, first.conversation, -1, 10).await.unwrap(), []);
+        let hidden = chats.read_hidden(user, MessageId::min(), 10).await.unwrap();
+        let last = hidden[0].id.parse().unwrap();
+        assert_eq!(said(hidden), ["four", "4"]);
+        assert_eq!(said(chats.read_hidden(user, last, 10).await.unwrap()), ["4"]);
+        while chats.index_pending().await.unwrap() > 0 {}
+        for _ in 0..2 {
+            chats.delete_of_user(user).await.unwrap();
+        }
+        assert_eq!(chats.list_ids(user, ConversationId::min(), 10).await.unwrap(), []);
+        assert_eq!(chats.read_hidden(user, MessageId::min(), 10).await.unwrap(), []);
+        assert_eq!(chats.read_all(user, first.conversation, -1, 10).await.unwrap(), []);
+        assert!(chats.find_message(user, first.message_id).await.unwrap().is_none());
+        let wanted = ConversationFilter { query: "five".into(), ..ConversationFilter::default() };
+        let found = chats.list_conversations(other, &wanted, None, 10).await.unwrap().unwrap();
+        assert_eq!(found.items.len(), 1, "the index still has what is others'");
+        assert_eq!(said(chats.find_conversation(other, theirs.conversation).await.unwrap().unwrap().messages), ["five", "5"]);
+    }
+
+    async fn what_was_asked_of_providers_is_read_by_user(stores) {
+        let (user, other) = (UserId::now_v7(), UserId::now_v7());
+        let attempts: Vec<_> = [user, other, user, user].into_iter().map(attempt_for).collect();
+        stores.attempts.record(attempts.clone()).await.unwrap();
+        let own = [&attempts[0], &attempts[2], &attempts[3]].map(Clone::clone);
+        let found = stores.attempts.find_of_user(user, AttemptId::min(), 2).await.unwrap();
+        assert_eq!(found, own[..2]);
+        assert_eq!(stores.attempts.find_of_user(user, found[1].id, 2).await.unwrap(), own[2..]);
+        assert_eq!(stores.attempts.find_of_user(UserId::now_v7(), AttemptId::min(), 2).await.unwrap(), []);
+    }
+
+    async fn what_a_user_wrote_and_chose_is_forgotten_and_the_books_stay(stores) {
+        let user = new_user(&stores).await;
+        let idempotency = Idempotency { key: "mine".into(), fingerprint: [7; 32] };
+        let hold = NewHold { idempotency: Some(idempotency.clone()), ..hold_of(user, 2) };
+        stores.credits.hold(hold.clone()).await.unwrap();
+        stores.credits.end_hold(&hold.held(), HoldEnd::Settle(hold.amount), None).await.unwrap();
+        let plan = BudgetPlan { time_zone: "Indian/Maldives".into(), budgets: Vec::new() };
+        stores.credits.set_budgets(user.into(), user, plan).await.unwrap();
+        let ledger = stores.credits.ledger(user.into(), None, 10).await.unwrap();
+        assert!(stores.credits.find_key(user.into(), user, &idempotency).await.unwrap().is_some());
+        for _ in 0..2 {
+            stores.credits.forget_owner(user.into(), user).await.unwrap();
+        }
+        assert_eq!(stores.credits.find_key(user.into(), user, &idempotency).await.unwrap(), None);
+        assert_eq!(stores.credits.budgets(user.into(), user).await.unwrap(), BudgetPlan::default());
+        assert!(stores.credits.spending(user.into()).await.unwrap().is_empty());
+        assert_eq!(stores.credits.ledger(user.into(), None, 10).await.unwrap(), ledger);
+        // It goes on counting.
+        stores.credits.hold(hold_of(user, 1)).await.unwrap();
+    }
+
     async fn a_user_who_is_deleted_takes_their_keys_along_and_admins_are_counted(stores) {
         let (user, admin) = (new_user(&stores).await, new_user(&stores).await);
         assert_eq!(stores.accounts.other_admins(user).await.unwrap(), 0);
@@ -155,6 +229,26 @@ over_every_store! {
         assert!(stores.accounts.find_user_by_id(admin).await.unwrap().is_none());
         assert!(stores.accounts.find_user_by_id(user).await.unwrap().is_some());
         assert_eq!(stores.accounts.other_admins(user).await.unwrap(), 0);
+    }
+}
+
+fn attempt_for(user: UserId) -> Attempt {
+    Attempt {
+        id: AttemptId::now_v7(),
+        request_id: "r".into(),
+        reply: WorkId::now_v7(),
+        user,
+        provider: "openai".into(),
+        model: "m".into(),
+        input_tokens: 1,
+        output_tokens: 2,
+        is_estimated: false,
+        cost_micros: None,
+        latency_ms: 3,
+        first_token_ms: None,
+        outcome: Outcome::Ok,
+        price_version: None,
+        at: 4,
     }
 }
 
