@@ -16,6 +16,7 @@ use super::{Leaving, Part};
 use crate::account::Role;
 use crate::account::server::caller::Caller;
 use crate::account::server::sessions::Client;
+use crate::generation::outlive_handler;
 use crate::i18n::{Text, fill, t};
 use crate::platform::amount::Amount;
 use crate::platform::db::rfc3339;
@@ -147,12 +148,10 @@ impl Leaving {
             AppError::Conflict(t(Text::SubscriptionNotEnded).to_owned())
         })?;
         let receipt = new_secret();
+        let (queue, user, hash) = (self.queue.clone(), caller.id, hash_secret(&receipt));
         // Of two that ask at once, one is out already.
-        if self.queue.erase(caller.id, hash_secret(&receipt)).await? {
-            Ok(receipt)
-        } else {
-            Err(AppError::Unauthenticated)
-        }
+        let is_first = outlive_handler(async move { queue.erase(user, hash).await }).await?;
+        if is_first { Ok(receipt) } else { Err(AppError::Unauthenticated) }
     }
 
     /// How far an erasure is, for whoever has its receipt.
