@@ -49,8 +49,14 @@ impl Account {
                 "createdAt": rfc3339(identity.created_at)?,
             }))
         });
-        // Further ways to sign in (second factors, passkeys) are written here, without their secrets.
-        archive.add_json("account/identities.json", &identities.collect::<AppResult<Vec<_>>>()?).await
+        archive.add_json("account/identities.json", &identities.collect::<AppResult<Vec<_>>>()?).await?;
+        let passkeys = self.passkeys.list(id).await?.into_iter().map(|passkey| {
+            Ok(json!({
+                "id": passkey.id.to_string(), "name": passkey.name, "device": passkey.device,
+                "createdAt": rfc3339(passkey.created_at)?, "lastUsedAt": passkey.last_used_at.map(rfc3339).transpose()?,
+            }))
+        });
+        archive.add_json("account/passkeys.json", &passkeys.collect::<AppResult<Vec<_>>>()?).await
     }
 
     /// Deletes who a user is: the last step, after which the address is free. That they had the credits of a new account is
@@ -64,7 +70,7 @@ impl Account {
         }
         self.links.delete_of(id).await?;
         self.sessions.delete_of_user(id, None).await?;
-        // Further ways to sign in (second factors, passkeys) are deleted here: `….delete_of_user(id).await?`.
+        self.passkeys.delete_of_user(id).await?;
         self.identities.delete_of_user(id).await?;
         Ok(self.store.delete_user(id).await?)
     }
