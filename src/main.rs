@@ -123,6 +123,8 @@ enum AdminCommand {
     Export { email: String, file: PathBuf },
     /// Erase everything of the user with this email address. They are out at once; servers do the rest, now or when one runs.
     Erase { email: String },
+    /// Turn two-step sign-in off for the user with this email address, who has lost app and recovery codes. Make sure that it is them.
+    TwoStepsOff { email: String },
 }
 
 fn main() -> ExitCode {
@@ -216,6 +218,10 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
                     (email, people::erase(&stores, email).await.map(|()| "is out, and being erased by the servers"))
                 }
                 AdminCommand::Export { email, file } => return export(config, email, file).await,
+                AdminCommand::TwoStepsOff { email } => (
+                    email,
+                    people::turn_two_steps_off(&stores, email).await.map(|()| "signs in without a second step now"),
+                ),
             };
             did.map(|did| done(&format!("{email} {did}.\n"))).map_err(|error| format!("{email}: {error}"))
         }

@@ -46,11 +46,12 @@ pub fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// One of each kind.
-fn errors() -> [AppError; 25] {
+fn errors() -> [AppError; 26] {
     [
         AppError::invalid("message", "Write a message of 1 to 1000 characters."),
         AppError::Unauthenticated,
         AppError::InvalidCredentials,
+        AppError::SecondFactorRequired,
         AppError::InsufficientCredits { needed: Amount::credits(1), available: Amount::ZERO },
         AppError::OverBudget { needed: Amount::credits(1), available: Amount::ZERO },
         AppError::OverOwnBudget { needed: Amount::credits(1), available: Amount::ZERO },

@@ -1,4 +1,5 @@
-//! What an operator does with users, over all features: shut an account and open it again, export it and erase it.
+//! What an operator does with users, over all features: shut an account and open it again, export it and erase it, turn two-step
+//! sign-in off.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -12,6 +13,7 @@ use tokio::time::sleep;
 
 use super::state::{AppState, open_queue};
 use super::stores::Stores;
+use crate::account::server::second_factor::turn_off;
 use crate::account::server::sessions::status::{find_by_address, set_open};
 use crate::credits::server::store::{Hold, WorkKind};
 use crate::platform::error::AppResult;
@@ -83,6 +85,16 @@ pub async fn export(state: &AppState, email: &str, to: &Path) -> Result<String, 
         _ = std::fs::remove_file(to);
     }
     Ok(format!("{}: {} files of {email}\n", to.display(), files?))
+}
+
+/// Turns two-step sign-in off for somebody who has lost both the app and the recovery codes.
+///
+/// # Errors
+/// As [`turn_off`].
+pub async fn turn_two_steps_off(stores: &Stores, email: &str) -> AppResult<()> {
+    let user = turn_off(stores.accounts.as_ref(), stores.second_factors.as_ref(), email).await?;
+    tracing::info!(%user, "two-step sign-in was turned off by an operator");
+    Ok(())
 }
 
 /// Asks the servers that do work for a user to stop it. Returns how much there is.

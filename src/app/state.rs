@@ -151,6 +151,7 @@ impl AppState {
             sessions: stores.sessions.clone(),
             plans: stores.plans.clone(),
             links: stores.mail_links.clone(),
+            second_factors: stores.second_factors.clone(),
             outbox: outbox.clone(),
             identities: stores.identities.clone(),
             identity_providers: open_identity_providers(&config),

@@ -7,6 +7,9 @@ use crate::account::server::mail_links::{MailLinkStore, MongoMailLinkStore, Sqli
 use crate::account::server::oidc::store::{IdentityStore, MongoIdentityStore, SqliteIdentityStore};
 use crate::account::server::passkeys::store::{MongoPasskeyStore, PasskeyStore, SqlitePasskeyStore};
 use crate::account::server::plans::{MongoPlanStore, PlanStore, SqlitePlanStore};
+use crate::account::server::second_factor::store::{
+    MongoSecondFactorStore, SecondFactorStore, SqliteSecondFactorStore,
+};
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
@@ -38,6 +41,7 @@ pub struct Stores {
     pub mail_links: Arc<dyn MailLinkStore>,
     pub identities: Arc<dyn IdentityStore>,
     pub passkeys: Arc<dyn PasskeyStore>,
+    pub second_factors: Arc<dyn SecondFactorStore>,
     pub credits: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
     pub notices: Arc<dyn NoticeStore>,
@@ -70,6 +74,7 @@ impl Stores {
             mail_links: Arc::new(MongoMailLinkStore::new(&mongo)),
             identities: Arc::new(MongoIdentityStore::new(&mongo)),
             passkeys: Arc::new(MongoPasskeyStore::new(&mongo)),
+            second_factors: Arc::new(MongoSecondFactorStore::new(&mongo)),
             codes: Arc::new(MongoCodeStore::new(&mongo)),
             notices: Arc::new(MongoNoticeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
@@ -96,6 +101,7 @@ impl Stores {
             mail_links: Arc::new(SqliteMailLinkStore::new(db.clone())),
             identities: Arc::new(SqliteIdentityStore::new(db.clone())),
             passkeys: Arc::new(SqlitePasskeyStore::new(db.clone())),
+            second_factors: Arc::new(SqliteSecondFactorStore::new(db.clone())),
             credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             notices: Arc::new(SqliteNoticeStore::new(db.clone())),

@@ -71,6 +71,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::SystemPromptTooLong => "System prompts can have up to {most} characters.",
         Text::PleaseSignIn => "Please sign in.",
         Text::WrongCredentials => "Incorrect email or password.",
+        Text::SecondFactorRequired => "Enter the code of your authenticator app next.",
         Text::NotEnoughCredits => "Not enough credits: this costs {needed} and you have {available}.",
         Text::OverOwnBudget => "This costs {needed}, but only {available} is left in your budget.",
         Text::OriginPromo => "Free",
@@ -958,5 +959,55 @@ pub const fn say(text: Text) -> &'static str {
         Text::IsErased => "Everything was erased",
         Text::IsErasedText => "Your account and everything in it are gone. Goodbye!",
         Text::ToTheStart => "To the start page",
+
+        // Two-step sign-in
+        Text::TwoSteps => "Two-step sign-in",
+        Text::TwoStepsExplained => {
+            "A second step protects your account even from someone who knows your password or reads your email: a code from an authenticator app on your phone."
+        }
+        Text::TwoStepsUnconfirmed => {
+            "Confirm your email address first: until you do, a password reset also turns two-step sign-in off."
+        }
+        Text::TurnedOn => "On",
+        Text::TurnedOff => "Off",
+        Text::SetTwoStepsUp => "Set up two-step sign-in",
+        Text::TurnTwoStepsOn => "Turn on",
+        Text::TurnTwoStepsOff => "Turn off two-step sign-in",
+        Text::TwoStepsAreOn => "Two-step sign-in is on.",
+        Text::TwoStepsAreOff => "Two-step sign-in is off.",
+        Text::TwoStepsOnAlready => "Two-step sign-in is already on.",
+        Text::SetupScan => {
+            "Scan this QR code with an authenticator app, such as Aegis, Google Authenticator or 1Password."
+        }
+        Text::SetupQr => "QR code for the authenticator app; the key below is the same",
+        Text::SetupKey => "Can’t scan it? Enter this key in the app:",
+        Text::SetupOpen => "Open in an app on this device",
+        Text::SetupConfirm => "The app now shows a code of six digits. Enter it here.",
+        Text::SetupOver => "That took too long. Please begin again on the account page.",
+        Text::RecoveryCodes => "Recovery codes",
+        Text::RecoveryCodesExplained => {
+            "If you lose your phone, each of these codes signs you in once. They are shown only now, and earlier ones no longer work: keep them somewhere safe, but not on the phone."
+        }
+        Text::RecoveryCodesLeft => "{count} recovery code is left.|{count} recovery codes are left.",
+        Text::NewRecoveryCodes => "Get new recovery codes",
+        Text::DownloadCodes => "Download as text",
+        Text::SecondStep => "Second step",
+        Text::SecondStepIntro => "Enter the code from your authenticator app, or one of your recovery codes.",
+        Text::SecondStepOver => "That took too long, or there were too many wrong codes. Please sign in again.",
+        Text::SecondCode => "Code",
+        Text::EnterSecondCode => "Enter a code.",
+        Text::SecondCodeWrong => "That code is wrong, too old or already used. Try the next one.",
+        Text::SignInOtherwise => "Sign in another way",
+        Text::MailTwoStepsOn => "Two-step sign-in was turned on for your Tessera account.",
+        Text::MailTwoStepsOff => "Two-step sign-in was turned off for your Tessera account.",
+        Text::MailNewRecoveryCodes => {
+            "Your Tessera account has new recovery codes for two-step sign-in. The earlier ones no longer work."
+        }
+        Text::MailRecoveryCodeUsed => {
+            "A recovery code was used to sign in to your Tessera account. It won’t work again."
+        }
+        Text::MailTwoStepsNotYou => {
+            "If this wasn’t you, set a new password now, which signs out all devices, and check two-step sign-in on your account page."
+        }
     }
 }

@@ -67,6 +67,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::SystemPromptTooLong => "系统提示词最多 {most} 个字符。",
         Text::PleaseSignIn => "请先登录。",
         Text::WrongCredentials => "邮箱或密码不正确。",
+        Text::SecondFactorRequired => "接下来请输入身份验证器应用中的验证码。",
         Text::NotEnoughCredits => "积分不足：需要 {needed}，你有 {available}。",
         Text::OverOwnBudget => "需要 {needed} 积分，而你的预算只剩 {available}。",
         Text::OriginPromo => "赠送",
@@ -856,5 +857,47 @@ pub const fn say(text: Text) -> &'static str {
         Text::IsErased => "全部数据已删除",
         Text::IsErasedText => "你的账户及其全部内容已删除。再见！",
         Text::ToTheStart => "返回首页",
+
+        // Two-step sign-in
+        Text::TwoSteps => "两步登录",
+        Text::TwoStepsExplained => {
+            "即使有人知道你的密码或能读取你的邮件，第二步也能保护你的账户：输入手机上身份验证器应用显示的验证码。"
+        }
+        Text::TwoStepsUnconfirmed => "请先确认你的邮箱地址：在确认之前，重置密码也会关闭两步登录。",
+        Text::TurnedOn => "已开启",
+        Text::TurnedOff => "已关闭",
+        Text::SetTwoStepsUp => "设置两步登录",
+        Text::TurnTwoStepsOn => "开启",
+        Text::TurnTwoStepsOff => "关闭两步登录",
+        Text::TwoStepsAreOn => "两步登录已开启。",
+        Text::TwoStepsAreOff => "两步登录已关闭。",
+        Text::TwoStepsOnAlready => "两步登录已经开启。",
+        Text::SetupScan => "用身份验证器应用（例如 Aegis、Google Authenticator 或 1Password）扫描此二维码。",
+        Text::SetupQr => "供身份验证器应用使用的二维码，内容与下方密钥相同",
+        Text::SetupKey => "无法扫描？请在应用中输入此密钥：",
+        Text::SetupOpen => "在此设备的应用中打开",
+        Text::SetupConfirm => "应用现在会显示六位数的验证码，请在此输入。",
+        Text::SetupOver => "操作超时。请在账户页面重新开始。",
+        Text::RecoveryCodes => "恢复代码",
+        Text::RecoveryCodesExplained => {
+            "如果手机丢失，每个代码可以登录一次。这些代码只显示这一次，之前的代码不再有效：请妥善保存，但不要存在手机上。"
+        }
+        Text::RecoveryCodesLeft => "还剩 {count} 个恢复代码。",
+        Text::NewRecoveryCodes => "获取新的恢复代码",
+        Text::DownloadCodes => "下载为文本",
+        Text::SecondStep => "第二步",
+        Text::SecondStepIntro => "请输入身份验证器应用中的验证码，或一个恢复代码。",
+        Text::SecondStepOver => "操作超时，或错误次数过多。请重新登录。",
+        Text::SecondCode => "验证码",
+        Text::EnterSecondCode => "请输入验证码。",
+        Text::SecondCodeWrong => "验证码有误、已过期或已被使用。请尝试下一个。",
+        Text::SignInOtherwise => "换一种方式登录",
+        Text::MailTwoStepsOn => "你的 Tessera 账户已开启两步登录。",
+        Text::MailTwoStepsOff => "你的 Tessera 账户已关闭两步登录。",
+        Text::MailNewRecoveryCodes => "你的 Tessera 账户有了新的两步登录恢复代码。之前的代码不再有效。",
+        Text::MailRecoveryCodeUsed => "有人使用恢复代码登录了你的 Tessera 账户。该代码不能再次使用。",
+        Text::MailTwoStepsNotYou => {
+            "如果不是你本人操作，请立即设置新密码（所有设备都会退出登录），并在账户页面检查两步登录。"
+        }
     }
 }

@@ -27,6 +27,8 @@ pub enum AppError {
     Unauthenticated,
     /// Sign-in failed. Says the same for a wrong password and for an unknown address.
     InvalidCredentials,
+    /// The first step of signing in is done; a second one has to follow.
+    SecondFactorRequired,
     /// `needed` is 0 where only the code is known.
     InsufficientCredits {
         needed: Amount,
@@ -107,6 +109,7 @@ impl fmt::Display for AppError {
             }
             Self::Unauthenticated => Text::PleaseSignIn,
             Self::InvalidCredentials => Text::WrongCredentials,
+            Self::SecondFactorRequired => Text::SecondFactorRequired,
             Self::Forbidden => Text::Forbidden,
             Self::NotFound => Text::NothingHere,
             Self::IdempotencyMismatch => Text::IdempotencyMismatch,
@@ -147,6 +150,7 @@ impl AppError {
             Self::InvalidInput { .. } => "invalid_input",
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidCredentials => "invalid_credentials",
+            Self::SecondFactorRequired => "second_factor_required",
             Self::InsufficientCredits { .. } | Self::OverBudget { .. } | Self::OverOwnBudget { .. } => {
                 "insufficient_credits"
             }
@@ -174,7 +178,7 @@ impl AppError {
     pub const fn status(&self) -> u16 {
         match self {
             Self::InvalidInput { .. } | Self::ProviderRefused(_) | Self::ContextTooLong => 400,
-            Self::Unauthenticated | Self::InvalidCredentials => 401,
+            Self::Unauthenticated | Self::InvalidCredentials | Self::SecondFactorRequired => 401,
             Self::InsufficientCredits { .. } | Self::OverBudget { .. } | Self::OverOwnBudget { .. } => 402,
             Self::Forbidden | Self::MissingScope(_) => 403,
             Self::NotFound => 404,
@@ -199,6 +203,7 @@ impl AppError {
             "invalid_input" => Self::invalid("", t(Text::RequestUnreadable)),
             "unauthenticated" => Self::Unauthenticated,
             "invalid_credentials" => Self::InvalidCredentials,
+            "second_factor_required" => Self::SecondFactorRequired,
             "insufficient_credits" => Self::InsufficientCredits { needed: Amount::ZERO, available: Amount::ZERO },
             "forbidden" => Self::Forbidden,
             "not_found" => Self::NotFound,

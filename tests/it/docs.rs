@@ -12,6 +12,7 @@ use crate::fake_paypal::FakePayPal;
 use crate::leaving;
 use crate::mail_links::add_examples;
 use crate::passkey_pages::add_passkey_examples;
+use crate::second_factor::half_signed_in;
 use crate::support::{PASSWORD, PNG_URL, TestApp};
 
 /// Each `curl` line is sent as it stands, but to this server and with ids that exist.
@@ -52,6 +53,7 @@ async fn every_example_of_the_api_works() {
     let passkey = add_passkey_examples(&app, &user).await;
     let (mover, gone) = (app.user().await, app.user().await);
     let erasure = leaving::add_examples(&app, &user).await;
+    let half = half_signed_in(&app).await;
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -77,6 +79,7 @@ async fn every_example_of_the_api_works() {
             // Others have an archive already, and something to lose.
             "/api/account/export" if method == "POST" => &mover,
             "/api/account" => &gone,
+            "/api/auth/second-step" => &half,
             _ if path.starts_with("/api/auth/") && method == "POST" => &visitor,
             _ => &user,
         };

@@ -62,6 +62,9 @@ const TABLE: &[Row] = &[
     ("POST", "/api/auth/login", Session, Json(r#"{"email":"{owner}","password":"correct horse battery"}"#), [200; 6]),
     ("POST", "/api/auth/logout", Session, Bare, [200; 6]),
     ("GET", "/api/auth/me", Nothing, Bare, [401, 200, 200, 200, 200, 200]),
+    // Nobody has taken the first step of two.
+    ("POST", "/api/auth/second-step", Nothing, Json(r#"{"code":"123456"}"#), [401; 6]),
+    ("GET", "/api/account/second-factor", Nothing, Bare, [401, 200, 200, 403, 403, 403]),
     // Links that open nothing.
     ("POST", "/api/auth/reset-password", Nothing, Json(r#"{"email":"{fresh}"}"#), [200; 6]),
     ("POST", "/api/auth/reset-password/confirm", Nothing, Json(r#"{"token":"none","password":"correct horse battery"}"#), [400; 6]),
@@ -189,6 +192,10 @@ const TABLE: &[Row] = &[
     ("POST", "/verify-email/{token}", Named("none"), Form(""), [400; 6]),
     ("POST", "/account/verify-email", Nothing, Form(""), [303, 200, 200, 403, 403, 403]),
     ("POST", "/account/email", Nothing, Form("email={fresh}&currentPassword=correct+horse+battery"), [303, 200, 200, 403, 403, 403]),
+    ("POST", "/account/two-steps", Nothing, Form("action=begin&currentPassword=correct+horse+battery"), [303, 200, 200, 403, 403, 403]),
+    ("POST", "/account/two-steps/confirm", Nothing, Form("code=12345"), [303, 400, 400, 403, 403, 403]),
+    ("GET", "/sign-in/second-step", Nothing, Bare, [303; 6]),
+    ("POST", "/sign-in/second-step", Nothing, Form("code=123456"), [401; 6]),
     ("POST", "/sign-out", Session, Form(""), [303; 6]),
     ("POST", "/account/export", Session, Form(""), [303, 303, 303, 403, 403, 403]),
     ("POST", "/account/export/download", Session, Form(""), [303, 303, 303, 403, 403, 403]),

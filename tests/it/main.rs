@@ -100,6 +100,7 @@ mod responses;
 mod s3_server;
 mod scripted;
 mod search;
+mod second_factor;
 mod security;
 mod servers;
 mod sessions;

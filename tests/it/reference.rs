@@ -16,6 +16,7 @@ use crate::fake_provider::FakeProvider;
 use crate::leaving;
 use crate::mail_links::add_examples;
 use crate::passkey_pages::add_passkey_examples;
+use crate::second_factor::half_signed_in;
 use crate::support::{PASSWORD, PNG_URL, TestApp, User};
 use crate::tools::python;
 
@@ -192,6 +193,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let leaver = app.user().await;
     // Others have an archive already, and something to lose.
     let (mover, gone) = (app.user().await, app.user().await);
+    let half = half_signed_in(&app).await;
     let ids = Ids::of(&app, &user, &seller, &gone).await;
     add_example(&app).await;
     add_examples(&app).await;
@@ -201,6 +203,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     for operation in operations(&document).into_iter().filter(|operation| !operation.is_webhook()) {
         let id = ids.of_path(&operation.path);
         let who = match &*operation.path {
+            "/api/auth/second-step" => &half,
             _ if operation.is_for_anybody() => &visitor,
             "/api/account/password" => &leaver,
             "/api/account/export" if operation.method == "post" => &mover,

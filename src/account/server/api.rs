@@ -17,6 +17,8 @@ use utoipa_axum::routes;
 use super::Account;
 use super::caller::{MANAGE, READ, SPEND, Scoped};
 use super::forms::PageForm;
+use super::second_factor::Admission;
+use super::second_factor::api::{answer, lead_on};
 use super::service::NewSession;
 use super::sessions::{Client, SESSION_LIFETIME};
 use super::sign_in::{self, AuthPage, auth_page};
@@ -42,6 +44,7 @@ where
         .merge(super::mail_links::api::routes())
         .merge(super::oidc::routes::routes())
         .merge(super::passkeys::api::routes())
+        .merge(super::second_factor::api::routes())
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(logout))
@@ -87,7 +90,8 @@ async fn register(
 /// Sign in.
 ///
 /// Attempts are rate-limited per address, and per address and account. A device that has signed in before is recognized by
-/// a cookie, so other people’s wrong guesses don’t lock it out.
+/// a cookie, so other people’s wrong guesses don’t lock it out. Users with two-step sign-in get 401 `second_factor_required` and
+/// a cookie for the second step.
 #[utoipa::path(post, path = "/api/auth/login", tag = "Accounts", security(()),
     request_body(content = CredentialsForm,
         example = json!({"email": "ada@example.org", "password": "correct horse battery"})),
@@ -99,9 +103,8 @@ async fn login(
     jar: CookieJar,
     ApiJson(form): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
-    let session = account.login(&client, device_of(&account, &jar), form).await?;
-    let body = Answer(SignedIn { user: session.profile.clone() });
-    Ok(signed_in(&account, jar, session, body).await)
+    let admission = account.login(&client, device_of(&account, &jar), form).await?;
+    Ok(answer(&account, jar, admission).await)
 }
 
 /// Sign out.
@@ -151,15 +154,12 @@ async fn submit(
     if account.clerk.is_some() {
         return Redirect::to(&page.address(form.next.as_deref().unwrap_or_default())).into_response();
     }
-    let session = match page {
-        AuthPage::SignUp => account.register(&client, form.clone()).await,
+    let admission = match page {
+        AuthPage::SignUp => account.register(&client, form.clone()).await.map(Admission::SignedIn),
         AuthPage::SignIn => account.login(&client, device_of(&account, &jar), form.clone()).await,
     };
-    match session {
-        Ok(session) => {
-            let next = same_site_path(form.next.as_deref(), "/chat");
-            signed_in(&account, jar, session, Redirect::to(&next)).await
-        }
+    match admission {
+        Ok(admission) => lead_on(&account, jar, admission, &same_site_path(form.next.as_deref(), "/chat")).await,
         Err(error) => auth_page(&account, page, theme, &form, Some(error), None),
     }
 }
@@ -270,7 +270,7 @@ pub(super) fn secret_cookie(
 }
 
 /// What the device was given when somebody signed in on it.
-fn device_of<'a>(account: &Account, jar: &'a CookieJar) -> Option<&'a str> {
+pub(super) fn device_of<'a>(account: &Account, jar: &'a CookieJar) -> Option<&'a str> {
     jar.get(account.device_cookie()).map(Cookie::value)
 }
 

@@ -65,5 +65,5 @@ pub fn FormPage(
 }
 
 fn is_shown_at_its_field(field: &str) -> bool {
-    ["email", "password", "name", "currentPassword"].contains(&field)
+    ["email", "password", "name", "currentPassword", "code"].contains(&field)
 }

@@ -9,6 +9,7 @@ use super::caller::{Caller, MANAGE, READ, SPEND};
 use super::mail_links::email_html;
 use super::oidc::ways_html;
 use super::passkeys::passkeys_html;
+use super::second_factor::two_steps_html;
 use super::sessions::UserStatus;
 use super::sessions::view::{Own, own_html};
 use super::store::{StoredKey, User};
@@ -148,7 +149,8 @@ impl Account {
             (own, clerk.account_html())
         } else {
             let ways = ways_html(self, user, has_password, problem).await?;
-            (own + &email_html(&found), ways + &passkeys_html(self, user, has_password).await?)
+            let passkeys = passkeys_html(self, user, has_password).await?;
+            (own + &email_html(&found) + &two_steps_html(self, &found).await?, ways + &passkeys)
         };
         let own = own + &leaving;
         Ok(AccountData { keys, images, budgets, own, ways, base_url: format!("{base}/v1"), ..AccountData::default() })

@@ -30,6 +30,7 @@ impl Account {
         let about = json!({
             "id": user.id.to_string(), "email": user.email, "name": user.name, "role": user.role.as_str(),
             "emailVerifiedAt": verified, "hasPassword": user.password_hash.is_some(),
+            "hasTwoSteps": !self.second_steps(id).await?.is_empty(),
         });
         archive.add_json("account/profile.json", &about).await?;
         archive.add_json("account/preferences.json", &self.store.find_preferences(id).await?).await?;
@@ -71,6 +72,7 @@ impl Account {
         self.links.delete_of(id).await?;
         self.sessions.delete_of_user(id, None).await?;
         self.passkeys.delete_of_user(id).await?;
+        self.second_factors.delete_of_user(id).await?;
         self.identities.delete_of_user(id).await?;
         Ok(self.store.delete_user(id).await?)
     }

@@ -22,6 +22,7 @@ pub mod passkeys;
 pub mod password;
 mod password_field;
 pub mod plans;
+pub mod second_factor;
 pub mod service;
 pub mod sessions;
 pub mod sign_in;
@@ -44,6 +45,7 @@ use self::oidc::store::IdentityStore;
 use self::passkeys::store::PasskeyStore;
 use self::password::Passwords;
 use self::plans::PlanStore;
+use self::second_factor::store::SecondFactorStore;
 use self::sessions::store::SessionStore;
 use self::store::AccountStore;
 use crate::credits::server::store::CreditStore;
@@ -83,6 +85,8 @@ pub struct AccountParts {
     /// What users have paid for.
     pub plans: Arc<dyn PlanStore>,
     pub links: Arc<dyn MailLinkStore>,
+    /// Authenticator apps, recovery codes and half sign-ins.
+    pub second_factors: Arc<dyn SecondFactorStore>,
     pub outbox: Outbox,
     /// Who of a provider is which user.
     pub identities: Arc<dyn IdentityStore>,

@@ -3,6 +3,7 @@
 use super::Account;
 use super::device::known_device;
 use super::password::normalised;
+use super::second_factor::Admission;
 use super::sessions::store::SessionStore;
 use super::sessions::{Client, Preferences, UserStatus};
 use super::store::{AccountStore, User};
@@ -64,12 +65,12 @@ impl Account {
         self.start_session(&user, client).await
     }
 
-    /// Signs in, from a device that may have been given a proof that it did so before. The answer and its time are the same
-    /// for a wrong password and an unknown address.
+    /// Signs in, from a device that may have been given a proof that it did so before; or asks for the second step. The answer and
+    /// its time are the same for a wrong password and an unknown address.
     ///
     /// # Errors
     /// [`AppError::InvalidCredentials`], [`AppError::RateLimited`].
-    pub async fn login(&self, client: &Client, device: Option<&str>, form: CredentialsForm) -> AppResult<NewSession> {
+    pub async fn login(&self, client: &Client, device: Option<&str>, form: CredentialsForm) -> AppResult<Admission> {
         self.check_own_accounts()?;
         if let Some(problem) = sign_in_problems(&form).into_iter().next() {
             return Err(problem);
@@ -86,16 +87,22 @@ impl Account {
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let right = self.passwords.verify(form.password, hash).await?;
         let Some(user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
-        self.finish_sign_in(user, &email, client).await
+        self.finish_sign_in(user, &email, client, form.next.as_deref()).await
     }
 
-    /// Lets in whoever has shown to be this user, by whatever way.
+    /// Lets in whoever has shown to be this user, by whatever way, or asks for the second step.
     ///
     /// # Errors
-    /// [`AppError::Unavailable`].
-    pub(super) async fn finish_sign_in(&self, user: User, email: &Email, client: &Client) -> AppResult<NewSession> {
+    /// As [`Account::start_session`].
+    pub(super) async fn finish_sign_in(
+        &self,
+        user: User,
+        email: &Email,
+        client: &Client,
+        next: Option<&str>,
+    ) -> AppResult<Admission> {
         let user = self.promote(user, email).await?;
-        self.start_session(&user, client).await
+        self.admit(&user, client, next).await
     }
 
     /// Makes whoever has an admin's address one.

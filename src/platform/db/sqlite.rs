@@ -69,7 +69,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 24] = [
+const MIGRATIONS: [&str; 25] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -94,6 +94,7 @@ const MIGRATIONS: [&str; 24] = [
     include_str!("sqlite_22.sql"),
     include_str!("sqlite_23.sql"),
     include_str!("sqlite_24.sql"),
+    include_str!("sqlite_25.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -9,6 +9,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// More codes than anybody has who is not guessing.
 const CODES_PER_HOUR: u32 = 20;
+/// More codes for a second step than anybody needs who has the app: a guess is right three times in a million.
+const SECOND_STEPS_PER_HOUR: u32 = 10;
 /// More links than anybody needs who reads their mails, and what a mailbox can bear.
 const LINKS_PER_HOUR: u32 = 5;
 const LINKS_TO_MAILBOX_PER_HOUR: u32 = 10;
@@ -31,6 +33,8 @@ pub enum Limit {
     LoginDevice,
     /// Ceremonies with passkeys that one address, or one user, begins: a page that is only looked at begins one.
     PasskeyCeremony,
+    /// Codes for the second step of one account from devices that it does not know, or of one that it knows; right or wrong.
+    SecondStep,
     /// Links by mail that one address asks for or follows.
     MailAddress,
     /// Links to one mailbox that one address asks for.
@@ -89,6 +93,7 @@ impl Rates {
             Limit::FreeStop => (self.free_stops_per_day, DAY),
             Limit::LoginPair | Limit::LoginEmail | Limit::LoginDevice => (self.per_minute.div_ceil(2), MINUTE),
             Limit::Redeem => (CODES_PER_HOUR, HOUR),
+            Limit::SecondStep => (SECOND_STEPS_PER_HOUR, HOUR),
             Limit::MailPair => (LINKS_PER_HOUR, HOUR),
             Limit::Mailbox => (LINKS_TO_MAILBOX_PER_HOUR, HOUR),
             // Whoever reads goes from page to page.
@@ -115,6 +120,7 @@ impl Limit {
             Self::LoginEmail => "login-email",
             Self::LoginDevice => "login-device",
             Self::PasskeyCeremony => "passkey",
+            Self::SecondStep => "second-step",
             Self::MailAddress => "mail-address",
             Self::MailPair => "mail-pair",
             Self::Mailbox => "mailbox",

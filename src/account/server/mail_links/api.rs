@@ -10,8 +10,9 @@ use utoipa_axum::routes;
 
 use super::{Purpose, pages};
 use crate::account::server::Account;
-use crate::account::server::api::{SignedIn, signed_in};
+use crate::account::server::api::SignedIn;
 use crate::account::server::caller::Person;
+use crate::account::server::second_factor::api::answer;
 use crate::account::server::sessions::Client;
 use crate::api_docs::Refusal;
 use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing};
@@ -129,19 +130,20 @@ async fn request_sign_in(
 }
 
 /// Sign in by a link.
+///
+/// Users with two-step sign-in get 401 `second_factor_required` and a cookie for the second step.
 #[utoipa::path(post, path = "/api/auth/sign-in-link/confirm", tag = "Accounts", security(()),
     request_body(content = LinkRequest, example = json!({"token": "the-token-of-a-sign-in-link"})),
     responses((status = 200, description = "The user. Sets the session and device cookies.", body = Envelope<SignedIn>),
-        Refusal::<429>))]
+        Refusal::<401>, Refusal::<429>))]
 async fn confirm_sign_in(
     State(account): State<Account>,
     client: Client,
     jar: CookieJar,
     ApiJson(request): ApiJson<LinkRequest>,
 ) -> Result<Response, ApiError> {
-    let session = account.sign_in_by_link(&client, &request.token).await?;
-    let body = Answer(SignedIn { user: session.profile.clone() });
-    Ok(signed_in(&account, jar, session, body).await)
+    let admission = account.sign_in_by_link(&client, &request.token).await?;
+    Ok(answer(&account, jar, admission).await)
 }
 
 /// Confirm an email address.

@@ -14,9 +14,9 @@ use super::rules::OF_ADDRESSES;
 use super::views::{AskPage, ChangePage, NewPasswordPage, NoticePage, PressPage};
 use super::{MailLink, Purpose};
 use crate::account::server::Account;
-use crate::account::server::api::signed_in;
 use crate::account::server::forms::{PageForm, Sender};
 use crate::account::server::password_field::POLICY;
+use crate::account::server::second_factor::api::lead_on;
 use crate::account::server::sessions::Client;
 use crate::document::response::static_response;
 use crate::document::{StaticPage, render_static_page};
@@ -64,8 +64,8 @@ struct EmailForm {
     current_password: String,
 }
 
-/// A page of a link: nobody else's to keep or to list.
-fn page<V: IntoView + 'static>(
+/// A page of a link, or with a secret: nobody else's to keep or to list.
+pub(in crate::account::server) fn page<V: IntoView + 'static>(
     account: &Account,
     theme: Theme,
     status: u16,
@@ -209,7 +209,7 @@ async fn submit_sign_in(
     Path(token): Path<String>,
 ) -> Response {
     match account.sign_in_by_link(&client, &token).await {
-        Ok(session) => signed_in(&account, jar, session, Redirect::to("/chat")).await,
+        Ok(admission) => lead_on(&account, jar, admission, "/chat").await,
         Err(error) => refused(&account, theme, &error, SIGN_IN_AGAIN),
     }
 }

@@ -5,7 +5,8 @@ use super::{MailLink, Purpose};
 use crate::account::Email;
 use crate::account::server::Account;
 use crate::account::server::caller::Caller;
-use crate::account::server::service::{NewSession, find_user};
+use crate::account::server::second_factor::Admission;
+use crate::account::server::service::find_user;
 use crate::account::server::sessions::{Client, UserStatus};
 use crate::account::server::store::User;
 use crate::i18n::{Text, t};
@@ -122,22 +123,23 @@ impl Account {
     pub(in crate::account::server) async fn drop_unproved_ways(&self, user: UserId) -> AppResult<()> {
         self.identities.delete_of_user(user).await?;
         self.passkeys.delete_of_user(user).await?;
+        self.second_factors.delete_of_user(user).await?;
         for key in self.store.list_keys(user).await? {
             self.store.delete_key(user, key.id).await?;
         }
         Ok(())
     }
 
-    /// Signs in by a link, where it is used. What else a sign-in asks for, it asks for after this too.
+    /// Signs in by a link, where it is used; or asks for the second step.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming `token`, [`AppError::RateLimited`].
-    pub async fn sign_in_by_link(&self, client: &Client, token: &str) -> AppResult<NewSession> {
+    pub async fn sign_in_by_link(&self, client: &Client, token: &str) -> AppResult<Admission> {
         self.limiter.check(Limit::MailAddress, &client.address.customer()).await?;
         let (link, user) = self.take_link(token, &[Purpose::SignIn]).await?;
         self.store.verify_email(user.id, &link.email, now_millis()).await?;
         let email = Email::parse(&user.email).unwrap_or_else(|_| Email::stored(user.email.clone()));
-        self.finish_sign_in(user, &email, client).await
+        self.finish_sign_in(user, &email, client, None).await
     }
 
     /// Sends a link by which a new address is confirmed.

@@ -22,7 +22,7 @@ const ENDINGS: [&str; 6] = [ISSUER, CLIENT_ID, CLIENT_SECRET, LABEL, SCOPES, TRU
 const MAX_NAME: usize = 32;
 const MAX_LABEL: usize = 40;
 /// Names that would be addresses of other pages: `/sign-in/link`.
-const TAKEN: [&str; 3] = ["LINK", "PASSKEY", "CODE"];
+const TAKEN: [&str; 3] = ["LINK", "PASSKEY", "SECOND_STEP"];
 
 /// Which addresses of a provider are taken for the person's own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use self::config::ProviderConfig;
 pub use self::provider::Provider;
+pub(super) use self::view::act;
 pub use self::view::{ProviderButtons, ways_html};
 use crate::platform::site::SiteConfig;
 

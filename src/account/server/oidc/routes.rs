@@ -21,9 +21,9 @@ use super::service::{ASIDE_SECS, Arrival, ProviderAnswer, Refused};
 use super::view::WAYS;
 use crate::account::same_site_path;
 use crate::account::server::Account;
-use crate::account::server::api::signed_in;
 use crate::account::server::caller::Caller;
 use crate::account::server::forms::{PageForm, Sender, sign_in_address};
+use crate::account::server::second_factor::api::lead_on;
 use crate::account::server::sessions::Client;
 use crate::account::server::sessions::forms::{back, refused};
 use crate::document::response::{error_page, leave_page};
@@ -104,7 +104,7 @@ async fn come_back(
     let user = person(&account, &headers).await.map(|caller| caller.id);
     let next = flow.next();
     match account.come_back(&client, provider, &flow, answer, user).await {
-        Ok(Arrival::SignedIn(session)) => signed_in(&account, jar.add(gone), session, Redirect::to(&next)).await,
+        Ok(Arrival::Admitted(admission)) => lead_on(&account, jar.add(gone), admission, &next).await,
         Ok(Arrival::Linked) => (CookieJar::new().add(gone), Redirect::to("/account#ways")).into_response(),
         Ok(Arrival::SignInFirst { token }) => {
             let link = format!("/sign-in/{name}/link");

@@ -1,4 +1,4 @@
-//! What becomes of somebody whom a provider vouches for: signed in, a new user, or one who has to sign in once. And what a user
+//! What becomes of somebody whom a provider vouches for: let in, a new user, or one who has to sign in once. And what a user
 //! changes of it. Knows nothing of cookies or forms.
 
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use super::store::{Identity, Unlinked};
 use super::token::About;
 use crate::account::server::Account;
 use crate::account::server::caller::Caller;
-use crate::account::server::service::{NewSession, change_role, find_user};
+use crate::account::server::second_factor::Admission;
+use crate::account::server::service::{change_role, find_user};
 use crate::account::server::sessions::{Client, UserStatus};
 use crate::account::server::store::User;
 use crate::account::{Email, MAX_NAME_CHARS, Role};
@@ -43,13 +44,12 @@ pub struct ProviderAnswer {
 
 /// What became of somebody who came back from a provider.
 pub enum Arrival {
-    SignedIn(NewSession),
+    /// Signed in, or asked for the second step: what the provider has asked for does not count here.
+    Admitted(Admission),
     /// The provider is now a way to sign in to the account of who asked for it.
     Linked,
     /// The address has an account. Its owner signs in once: then who has the token gets it linked.
-    SignInFirst {
-        token: String,
-    },
+    SignInFirst { token: String },
 }
 
 /// Why nobody came in.
@@ -120,12 +120,18 @@ impl Account {
         let code = answer.code.ok_or(Refused::Problem(Problem::Refused))?;
         let vouched = provider.redeem(&code, flow).await.map_err(|failure| told(provider, &failure))?;
         match flow.purpose {
-            Purpose::SignIn => self.arrive(client, provider, vouched).await,
+            Purpose::SignIn => self.arrive(client, provider, vouched, Some(&flow.next())).await,
             Purpose::Link(user) => self.link(identity(provider, &vouched, user)).await.map(|()| Arrival::Linked),
         }
     }
 
-    async fn arrive(&self, client: &Client, provider: &Provider, mut vouched: Vouched) -> Result<Arrival, Refused> {
+    async fn arrive(
+        &self,
+        client: &Client,
+        provider: &Provider,
+        mut vouched: Vouched,
+        next: Option<&str>,
+    ) -> Result<Arrival, Refused> {
         let owner = self.identities.find(&provider.config.issuer, &vouched.subject).await?;
         let known = match owner {
             Some(owner) => self.store.find_user_by_id(owner).await?,
@@ -133,7 +139,7 @@ impl Account {
         };
         if let Some(user) = known {
             let user = self.with_role(provider, &vouched.about, user).await?;
-            return Ok(Arrival::SignedIn(self.start_session(&user, client).await?));
+            return Ok(Arrival::Admitted(self.admit(&user, client, next).await?));
         }
         if let Some(gone) = owner.filter(|owner| is_old(*owner)) {
             // Of a user who is no more: whoever comes now is another one.
@@ -149,16 +155,20 @@ impl Account {
         if let Some(user) = &existing
             && self.identities.find(&provider.config.issuer, &vouched.subject).await? == Some(user.id)
         {
-            return Ok(Arrival::SignedIn(self.start_session(user, client).await?));
+            return Ok(Arrival::Admitted(self.admit(user, client, next).await?));
         }
         match existing {
-            // Both sides have to be sure whose address it is.
-            Some(user) if newcomer.is_trusted && user.email_verified_at.is_some() => {
+            // Both sides have to be sure whose address it is. Where it takes two steps to sign in, an address is not enough.
+            Some(user)
+                if newcomer.is_trusted
+                    && user.email_verified_at.is_some()
+                    && self.second_steps(user.id).await?.is_empty() =>
+            {
                 self.link(identity(provider, &vouched, user.id)).await?;
-                Ok(Arrival::SignedIn(self.start_session(&user, client).await?))
+                Ok(Arrival::Admitted(self.admit(&user, client, next).await?))
             }
             Some(user) => self.put_aside(provider, &vouched, user.id).await,
-            None => self.welcome(client, provider, &vouched, newcomer).await,
+            None => self.welcome(client, provider, &vouched, newcomer, next).await,
         }
     }
 
@@ -191,6 +201,7 @@ impl Account {
         provider: &Provider,
         vouched: &Vouched,
         newcomer: Newcomer,
+        next: Option<&str>,
     ) -> Result<Arrival, Refused> {
         self.limiter.check(Limit::Register, &client.address.site()).await?;
         let Newcomer { email, is_trusted, name } = newcomer;
@@ -224,7 +235,7 @@ impl Account {
         };
         // Opens the account with its free credits; were it cut off here, the first use would do it.
         self.credits.balance(user.id.into(), &current_request_id()).await?;
-        Ok(Arrival::SignedIn(self.start_session(&user, client).await?))
+        Ok(Arrival::Admitted(self.admit(&user, client, next).await?))
     }
 
     async fn put_aside(&self, provider: &Provider, vouched: &Vouched, user: UserId) -> Result<Arrival, Refused> {

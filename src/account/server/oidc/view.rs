@@ -110,7 +110,7 @@ impl Row {
 }
 
 /// A button that says what it is for.
-fn act(name: &'static str, value: String, label: String) -> impl IntoView {
+pub fn act(name: &'static str, value: String, label: String) -> impl IntoView {
     let class = format!(
         "inline-flex items-center justify-center rounded-md border font-medium whitespace-nowrap transition-colors {} {}",
         ButtonVariant::Secondary.class(),

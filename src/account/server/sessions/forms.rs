@@ -34,7 +34,7 @@ where
 }
 
 /// What came of a form: a word of the address, so that only these can be said.
-const OUTCOMES: [(&str, Text, bool); 13] = [
+const OUTCOMES: [(&str, Text, bool); 17] = [
     ("session-ended", Text::SessionEnded, true),
     ("others-ended", Text::OtherSessionsEnded, true),
     ("password-changed", Text::PasswordChanged, true),
@@ -42,6 +42,7 @@ const OUTCOMES: [(&str, Text, bool); 13] = [
     ("passkey-added", Text::PasskeyAdded, true),
     ("passkey-renamed", Text::PasskeyRenamed, true),
     ("passkey-removed", Text::PasskeyRemoved, true),
+    ("two-steps-off", Text::TwoStepsAreOff, true),
     ("wrong-password", Text::CurrentPasswordWrong, false),
     ("password-refused", Text::NewPasswordRefused, false),
     ("confirm", Text::ConfirmWithPassword, false),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 20;
+const SCHEMA: i64 = 21;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -186,6 +186,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         18 => make_indexes(mongo, [("mailedNotices", doc! { "at": 1 }, plain())]).await,
         19 => make_indexes(mongo, of_passkeys()).await,
         20 => make_indexes(mongo, of_leavings()).await,
+        21 => make_indexes(mongo, of_half_sign_ins()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -269,6 +270,11 @@ fn of_leavings() -> [(&'static str, Document, IndexOptions); 7] {
         ("attempts", doc! { "user": 1, "_id": 1 }, plain()),
         ("images", doc! { "user": 1, "_id": 1 }, partial(doc! { "user": { "$exists": true } })),
     ]
+}
+
+/// The _id of an authenticator app is its user.
+fn of_half_sign_ins() -> [(&'static str, Document, IndexOptions); 2] {
+    [("halfSignIns", doc! { "user": 1 }, plain()), ("halfSignIns", doc! { "expiresAt": 1 }, plain())]
 }
 
 fn plain() -> IndexOptions {

@@ -1,0 +1,129 @@
+//! What an authenticator app and the server both know, and the codes that follow from it.
+
+use rand::RngCore;
+use totp_rs::{Builder, Totp};
+
+use crate::platform::error::{AppError, AppResult};
+
+/// 160 bits, as RFC 4226 recommends.
+pub const KEY_BYTES: usize = 20;
+
+/// The key of an app. The codes are made of it, so it cannot be kept as a hash.
+pub type AppKey = [u8; KEY_BYTES];
+
+/// What every app can do: SHA-1, six digits, steps of 30 seconds; one step before and one after are taken too.
+fn with_key(key: &AppKey) -> Builder {
+    Builder::new().with_secret(*key)
+}
+
+pub(super) fn new_key() -> AppKey {
+    let mut key = [0; KEY_BYTES];
+    rand::rng().fill_bytes(&mut key);
+    key
+}
+
+/// The step whose code was typed, of those that are taken at a time in milliseconds since 1970.
+#[must_use]
+pub fn step_of(key: &AppKey, typed: &str, at: i64) -> Option<i64> {
+    let code: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
+    let step = with_key(key).build_noncompliant().check(&code, seconds(at))?;
+    i64::try_from(step).ok()
+}
+
+/// What the app shows at a time in milliseconds since 1970.
+#[must_use]
+pub fn code_at(key: &AppKey, at: i64) -> String {
+    with_key(key).build_noncompliant().generate(seconds(at)).to_string()
+}
+
+fn seconds(at: i64) -> u64 {
+    u64::try_from(at / 1000).unwrap_or_default()
+}
+
+/// A key as its owner gets it into an app.
+pub(super) struct ShownKey {
+    /// Base32, in groups of four.
+    pub text: String,
+    /// `otpauth://…`, which is also what the QR code says.
+    pub uri: String,
+}
+
+/// Shows a key under the name of this site and of its user.
+///
+/// # Errors
+/// [`AppError::Internal`].
+pub(super) fn show_key(key: &AppKey, host: &str, user: &str) -> AppResult<ShownKey> {
+    // A colon separates the two.
+    let plain = |text: &str| text.replace(':', "-");
+    let app = with_key(key).with_issuer(Some(format!("Tessera ({})", plain(host)))).with_account_name(plain(user));
+    let app: Totp = app.build_noncompliant();
+    let uri = app.to_url().map_err(|error| {
+        tracing::error!(%error, "the key of an authenticator app could not be written");
+        AppError::Internal
+    })?;
+    let text: Vec<char> = app.secret().to_base32().chars().collect();
+    let text = text.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ");
+    Ok(ShownKey { text, uri })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &AppKey = b"12345678901234567890";
+
+    /// RFC 6238, appendix B, which has eight digits.
+    const VECTORS: [(i64, &str); 6] = [
+        (59, "94287082"),
+        (1_111_111_109, "07081804"),
+        (1_111_111_111, "14050471"),
+        (1_234_567_890, "89005924"),
+        (2_000_000_000, "69279037"),
+        (20_000_000_000, "65353130"),
+    ];
+
+    #[test]
+    fn codes_are_those_of_the_standard() {
+        for (seconds, code) in VECTORS {
+            assert_eq!(code_at(KEY, seconds * 1000), code[2..], "{seconds}");
+            assert_eq!(step_of(KEY, &code[2..], seconds * 1000), Some(seconds / 30));
+        }
+    }
+
+    #[test]
+    fn a_code_is_taken_one_step_early_and_one_step_late_and_no_further() {
+        let step = 40_000_000;
+        let (begin, end) = (step * 30_000, step * 30_000 + 29_999);
+        let code = code_at(KEY, begin);
+        assert_eq!(code_at(KEY, end), code);
+        for at in [begin - 30_000, begin - 1, begin, end, end + 1, end + 30_000] {
+            assert_eq!(step_of(KEY, &code, at), Some(step), "{}", at - begin);
+        }
+        for at in [begin - 30_001, end + 30_001, begin - 3_600_000, end + 3_600_000, 0, -1, i64::MIN, i64::MAX] {
+            assert_eq!(step_of(KEY, &code, at), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn spaces_do_not_matter_and_everything_else_does() {
+        let at = 1_800_000_000_000;
+        let code = code_at(KEY, at);
+        let spaced = format!(" {} {} ", &code[..3], &code[3..]);
+        assert!(step_of(KEY, &spaced, at).is_some());
+        for wrong in ["", "0", &code[1..], &format!("{code}0"), &format!("+{}", &code[1..]), "abcdef", "１２３４５６"]
+        {
+            assert_eq!(step_of(KEY, wrong, at), None, "{wrong}");
+        }
+        assert_eq!(step_of(b"a key of somebody el", &code, at), None);
+    }
+
+    #[test]
+    fn a_key_is_shown_as_apps_read_it() {
+        let shown = show_key(KEY, "[::1]", "ada@example.org").unwrap();
+        assert_eq!(shown.text, "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
+        let read = Totp::from_url(&shown.uri).unwrap();
+        assert_eq!((read.issuer(), read.account_name()), (Some("Tessera ([--1])"), "ada@example.org"));
+        assert_eq!((read.secret().as_bytes(), read.digits(), read.step()), (&KEY[..], 6, 30));
+        assert_ne!(new_key(), new_key());
+    }
+}
