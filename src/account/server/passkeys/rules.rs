@@ -122,7 +122,7 @@ impl Account {
             Added::TooMany => return Err(too_many()),
         }
         tracing::info!(user = %user.id, passkey = %stored.id, "a passkey was added");
-        self.notify(&user, true, &stored.name);
+        self.notify_of_passkey(&user, true, &stored.name);
         shown(stored)
     }
 
@@ -228,7 +228,7 @@ impl Account {
         }
         tracing::info!(user = %caller.id, passkey = %id, "a passkey was removed");
         if let Some(user) = self.store.find_user_by_id(caller.id).await? {
-            self.notify(&user, false, &passkey.name);
+            self.notify_of_passkey(&user, false, &passkey.name);
         }
         Ok(())
     }
@@ -257,7 +257,7 @@ impl Account {
     }
 
     /// Tells the owner by mail.
-    fn notify(&self, user: &User, is_added: bool, name: &str) {
+    fn notify_of_passkey(&self, user: &User, is_added: bool, name: &str) {
         // Stands for an address that there is not.
         if !user.email.ends_with(".invalid") {
             self.outbox.send(self.passkey_letter(is_added, name).to(&user.email));
