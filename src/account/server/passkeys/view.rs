@@ -206,7 +206,7 @@ fn Entry(
     });
     view! {
         <li class="flex flex-wrap items-start gap-x-4 gap-y-2 px-4 py-3">
-            <div class="min-w-0 flex-1 space-y-1">
+            <div class="min-w-0 grow basis-full space-y-1 @xl:basis-0">
                 <p class="font-medium break-words">{name.clone()}</p>
                 <p class="flex flex-wrap gap-x-4 text-sm text-ink-soft tabular-nums">
                     {device.map(|device| view! { <span class="break-words">{device}</span> })} {used}
