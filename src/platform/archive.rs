@@ -28,7 +28,7 @@ pub enum Packing {
 /// An archive in the making.
 pub struct Archive {
     /// `None`: it is being written to, or broke.
-    zip: Option<ZipWriter<StreamWriter<Unsent>>>,
+    zip: Option<Box<ZipWriter<StreamWriter<Unsent>>>>,
     unsent: Unsent,
     pieces: mpsc::Sender<Bytes>,
     files: u64,
@@ -54,7 +54,7 @@ impl Archive {
     #[must_use]
     pub fn new(pieces: mpsc::Sender<Bytes>) -> Self {
         let unsent = Unsent::default();
-        Self { zip: Some(ZipWriter::new_stream(unsent.clone())), unsent, pieces, files: 0 }
+        Self { zip: Some(Box::new(ZipWriter::new_stream(unsent.clone()))), unsent, pieces, files: 0 }
     }
 
     /// How many files it has.

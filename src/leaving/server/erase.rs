@@ -193,7 +193,7 @@ impl Leaving {
         let claimed = self.queue.store.claim(LeavingKind::Erasure, now, RunId::now_v7(), now + LEASE).await?;
         let Some(job) = claimed else { return Ok(false) };
         let (user, run) = (job.user, job.run);
-        let work = in_request(format!("erasure-{run}"), self.try_to_erase(job));
+        let work = in_request(format!("erasure-{run}"), Box::pin(self.try_to_erase(job)));
         match self.queue.while_alive(user, LeavingKind::Erasure, run, work).await {
             Some(tried) => tried.map(|()| true),
             None => Ok(true),

@@ -217,7 +217,8 @@ impl Leaving {
         let claimed = self.queue.store.claim(LeavingKind::Export, now, RunId::now_v7(), now + LEASE).await?;
         let Some(job) = claimed else { return Ok(false) };
         let (user, run) = (job.user, job.run);
-        let work = in_request(format!("export-{run}"), self.try_to_export(job));
+        // Boxed: it is large, and would be moved around on the stack.
+        let work = in_request(format!("export-{run}"), Box::pin(self.try_to_export(job)));
         match self.queue.while_alive(user, LeavingKind::Export, run, work).await {
             Some(tried) => tried.map(|()| true),
             None => Ok(true),
