@@ -1,8 +1,9 @@
 // An OpenAI-compatible upstream for the browser tests. The message says what it does:
 // `#tokens=N` so many tokens, `#pause=MS` between them, `#fail` refuse, `#cut` break off, `#markdown` a rich answer, `#odd` one that is easily read
-// otherwise than it is meant. The
-// questions of samples.mjs have an answer of their own.
+// otherwise than it is meant, `#attack=SEED` forty of
+// payloads.mjs. The questions of samples.mjs have an answer of their own.
 import { createServer } from 'node:http';
+import { payloads, pieces as cut } from './payloads.mjs';
 import { SAMPLES, words } from './samples.mjs';
 
 const MARKDOWN = [
@@ -40,7 +41,9 @@ createServer(async (request, response) => {
   const sample = SAMPLES.find(({ question }) => question === text);
   const plain = () => Array.from({ length: count }, (_, n) => `word${n + 1} `);
   const rich = text.includes('#markdown') ? MARKDOWN : text.includes('#odd') ? ODD : plain();
-  const pieces = sample ? words(sample.answer) : rich;
+  const attack = number('attack', 0);
+  const hostile = () => cut(attack, payloads(attack, 40).join('\n\n'));
+  const pieces = sample ? words(sample.answer) : attack ? hostile() : rich;
   for (const piece of pieces) {
     if (response.destroyed) return;
     await sleep(sample?.pause ?? number('pause', 5));
