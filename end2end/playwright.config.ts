@@ -6,6 +6,9 @@ const upstream = site + 1;
 // As paypal.mjs knows them.
 const PAYPAL = { id: 'scripted-client', secret: 'scripted-secret', webhook: '5GP028458E2496506' };
 
+// As tests/fixtures/oidc_provider.mjs knows them.
+const OIDC = { id: 'tessera & friends', secret: 'hush: 100% secret+' };
+
 const server = (port: number, data: string, variables: Record<string, string>) => ({
   command: `rm -rf end2end/test-results/${data} && exec target/release/tessera`,
   cwd: '..',
@@ -58,8 +61,21 @@ export default defineConfig({
       reuseExistingServer: false,
     },
     server(site, 'data', {}),
-    // For conversations that are longer than ten credits.
-    server(site + 2, 'rich', { FREE_CREDITS: '100' }),
+    // Who signs people in besides us.
+    {
+      // It looks there for its package.
+      command: `NODE_PATH=node_modules exec node ../tests/fixtures/oidc_provider.mjs http://127.0.0.1:${site + 2}/sign-in/example/callback ${site + 6}`,
+      url: `http://127.0.0.1:${site + 6}/.well-known/openid-configuration`,
+      reuseExistingServer: false,
+    },
+    // For conversations that are longer than ten credits, and for those who come by another provider.
+    server(site + 2, 'rich', {
+      FREE_CREDITS: '100',
+      OIDC_EXAMPLE_ISSUER: `http://127.0.0.1:${site + 6}`,
+      OIDC_EXAMPLE_CLIENT_ID: OIDC.id,
+      OIDC_EXAMPLE_CLIENT_SECRET: OIDC.secret,
+      OIDC_EXAMPLE_LABEL: 'Example ID',
+    }),
     // Passkeys need a name.
     server(site + 5, 'named', { PUBLIC_URL: `http://localhost:${site + 5}` }),
     // Where credits are sold, at a scripted PayPal.
