@@ -7,6 +7,7 @@ scripts/build.sh
 for bench in ledger local images server gateway scale; do
     cargo bench --locked --features ssr --bench "$bench"
 done
+node benches/sign_in.mjs
 node end2end/lighthouse.mjs
 # The longest by far: two checkouts are built from nothing the first time.
 scripts/bench-builds.sh
