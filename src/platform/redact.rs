@@ -7,7 +7,10 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
-use percent_encoding::percent_decode_str;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use url::form_urlencoded::byte_serialize;
 
 /// What stands in the place of a secret.
 const REDACTED: &str = "[redacted]";
@@ -15,6 +18,19 @@ const REDACTED: &str = "[redacted]";
 const SHORTEST: usize = 6;
 /// How the names of variables end that are secrets as a whole.
 const SECRET_ENDINGS: [&str; 4] = ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD"];
+
+/// Whether the whole value of a variable of this name is a secret.
+#[must_use]
+pub fn names_a_secret(name: &str) -> bool {
+    SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// How a secret may stand in a request: as it is, in a form, in an address.
+const ENCODINGS: [fn(&str) -> String; 3] = [
+    str::to_owned,
+    |text| byte_serialize(text.as_bytes()).collect(),
+    |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
+];
 
 /// Texts that must not be told.
 #[derive(Clone, Default)]
@@ -29,8 +45,14 @@ impl Secrets {
         let mut secrets = Vec::new();
         for (name, value) in vars {
             let value = value.trim();
-            if SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-                secrets.push(value.to_owned());
+            if names_a_secret(name) {
+                let client = name.strip_suffix("_SECRET").and_then(|stem| vars.get(&format!("{stem}_ID")));
+                for encode in ENCODINGS {
+                    let secret = encode(value);
+                    // With the name of its client, as HTTP carries both (RFC 7617; RFC 6749, 2.3.1).
+                    secrets.extend(client.map(|id| BASE64_STANDARD.encode(format!("{}:{secret}", encode(id.trim())))));
+                    secrets.push(secret);
+                }
             }
             if let Some(password) = password_in(value) {
                 secrets.push(percent_decode_str(password).decode_utf8_lossy().into_owned());
@@ -106,6 +128,8 @@ mod tests {
             ("OPENAI_API_KEY", "sk-first-secret"),
             ("GEMINI_API_KEY", "sk-first-secret-and-more"),
             ("METRICS_TOKEN", "abc"),
+            ("PAYPAL_CLIENT_ID", "client"),
+            ("PAYPAL_CLIENT_SECRET", "hush: 100%"),
             ("OPENAI_MODEL", "a-model-of-somebody"),
             ("MONGODB_URI", "mongodb://ada:hunter%2F2-x@db1.example:1,db2.example:2/tessera?ssl=true"),
         ];
@@ -118,6 +142,9 @@ mod tests {
         let told = secrets.redact("Incorrect API key: sk-first-secret-and-more or sk-first-secret.");
         assert_eq!(told, "Incorrect API key: [redacted] or [redacted].");
         assert_eq!(secrets.redact("hunter/2-x and hunter%2F2-x"), "[redacted] and [redacted]");
+        let basic = "Basic Y2xpZW50Omh1c2g6IDEwMCU= or Basic Y2xpZW50Omh1c2glM0ErMTAwJTI1 or hush%3A+100%25 or hush%3A%20100%25";
+        let told = "Basic [redacted] or Basic [redacted] or [redacted] or [redacted]";
+        assert_eq!(secrets.redact(basic), told);
         let harmless = "abc is too short, a-model-of-somebody is no secret";
         assert!(matches!(secrets.redact(harmless), Cow::Borrowed(same) if same == harmless));
         assert!(!format!("{secrets:?}").contains("secret-and"));
