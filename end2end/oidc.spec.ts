@@ -4,7 +4,7 @@ import { type Page } from '@playwright/test';
 import { PASSWORD, expect, expectAccessible, expectNoOverflow, hydrated, signUp, test } from './fixtures';
 
 const first = Number(process.env.E2E_PORT ?? 34110);
-const provider = `http://127.0.0.1:${first + 5}`;
+const provider = `http://127.0.0.1:${first + 6}`;
 test.use({ baseURL: `http://127.0.0.1:${first + 2}` });
 
 // The pages of the package ask for a font of another site, and there is no icon: nothing of that leaves this machine, or is complained of.

@@ -83,6 +83,7 @@ impl Config {
     pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Vec<String>> {
         let mut reader = Reader::new(vars);
         let site = SiteConfig::read(&mut reader);
+        let accounts = AccountsConfig::read(&mut reader, &site);
         let chat = ChatConfig::read(&mut reader, &site);
         let images = ImagesConfig::read(&mut reader, &site);
         let usage = UsageConfig::read(&mut reader);
@@ -95,7 +96,7 @@ impl Config {
             site,
             http: HttpConfig::read(&mut reader),
             database,
-            accounts: AccountsConfig::read(&mut reader),
+            accounts,
             credits,
             prices,
             shop: ShopConfig::read(&mut reader),

@@ -815,6 +815,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::NewEmail => "New email address",
         Text::SameEmail => "This is your email address already.",
         Text::EmailNotFree => "This address belongs to another account by now.",
+        Text::SignInToConfirm => {
+            "This address is an administrator’s: sign in to its account in this browser, then open the link again. If you didn’t create that account, don’t: reset its password instead."
+        }
         Text::BackToAccount => "Back to your account",
         Text::MailVerify => {
             "An account on Tessera was created with this email address. Please confirm that the address is yours."

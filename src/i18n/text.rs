@@ -743,6 +743,7 @@ pub enum Text {
     NewEmail,
     SameEmail,
     EmailNotFree,
+    SignInToConfirm,
     BackToAccount,
     MailVerify,
     MailReset,

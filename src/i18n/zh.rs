@@ -755,6 +755,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::NewEmail => "新邮箱地址",
         Text::SameEmail => "这已经是你的邮箱地址。",
         Text::EmailNotFree => "此地址现已属于其他账户。",
+        Text::SignInToConfirm => {
+            "这是管理员的地址：请先在此浏览器中登录该账户，再打开链接。如果该账户不是你创建的，请不要登录，而应重置其密码。"
+        }
         Text::BackToAccount => "返回账户",
         Text::MailVerify => "有人用此邮箱地址在 Tessera 创建了账户。请确认该地址属于你。",
         Text::MailReset => "你申请了重置 Tessera 账户的密码。",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use leptos::config::LeptosOptions;
-use url::Url;
+use url::{Host, Url};
 
 use super::config::Reader;
 use super::http::host::KnownHosts;
@@ -38,6 +38,17 @@ impl SiteConfig {
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.public_url.scheme() == "https"
+    }
+
+    /// Whether only browsers of this machine reach it by its address.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        match self.public_url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        }
     }
 }
 

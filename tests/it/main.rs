@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod accounts;
+mod admins;
 mod again;
 mod answers;
 mod api_keys;

@@ -4,12 +4,16 @@ use super::clerk::config::ClerkConfig;
 use super::oidc::config::{ProviderConfig, read_providers};
 use crate::account::Email;
 use crate::platform::config::Reader;
+use crate::platform::site::SiteConfig;
 
 /// Who may do more than others, and how much.
 #[derive(Debug, Clone)]
 pub struct AccountsConfig {
-    /// `ADMIN_EMAILS` (none): comma-separated; whoever registers or signs in with one becomes an admin.
+    /// `ADMIN_EMAILS` (none): comma-separated; whoever signs in with one becomes an admin.
     pub admin_emails: Vec<String>,
+    /// Whether they have to be confirmed before: they are taken at their word only where nobody else is likely to come, on this
+    /// machine, and where there is no mail.
+    pub admins_confirm: bool,
     /// `READ_LIMIT_PER_MINUTE` (600): what the API keys of a user may read in a minute.
     pub reads_per_minute: u32,
     /// `OIDC_<NAME>_…`: who signs people in besides us.
@@ -19,7 +23,7 @@ pub struct AccountsConfig {
 }
 
 impl AccountsConfig {
-    pub(crate) fn read(reader: &mut Reader) -> Self {
+    pub(crate) fn read(reader: &mut Reader, site: &SiteConfig) -> Self {
         let admin_emails = reader
             .list("ADMIN_EMAILS")
             .into_iter()
@@ -28,7 +32,12 @@ impl AccountsConfig {
                 email.map_err(|_| reader.problem("ADMIN_EMAILS", format!("{text:?} is not an email address"))).ok()
             })
             .collect();
-        let reads_per_minute = reader.at_least("READ_LIMIT_PER_MINUTE", 600, 1);
-        Self { admin_emails, reads_per_minute, providers: read_providers(reader), clerk: ClerkConfig::read(reader) }
+        Self {
+            admin_emails,
+            admins_confirm: reader.text("SMTP_URL").is_some() || !site.is_on_this_machine(),
+            reads_per_minute: reader.at_least("READ_LIMIT_PER_MINUTE", 600, 1),
+            providers: read_providers(reader),
+            clerk: ClerkConfig::read(reader),
+        }
     }
 }

@@ -47,7 +47,7 @@ impl Account {
         let user = User {
             id: UserId::now_v7(),
             name: if name.is_empty() { email.as_str().split('@').next().unwrap_or_default().to_owned() } else { name },
-            role: if self.is_admin_email(&email) { Role::Admin } else { Role::User },
+            role: if self.is_admin(&email, false) { Role::Admin } else { Role::User },
             email: email.as_str().to_owned(),
             password_hash: Some(password_hash),
             status: UserStatus::Active,
@@ -110,7 +110,7 @@ impl Account {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub(super) async fn promote(&self, mut user: User, email: &Email) -> AppResult<User> {
-        if self.is_admin_email(email) && user.role != Role::Admin {
+        if user.role != Role::Admin && self.is_admin(email, user.email_verified_at.is_some()) {
             change_role(self.store.as_ref(), self.sessions.as_ref(), &user, Role::Admin).await?;
             user.role = Role::Admin;
         }
@@ -202,5 +202,10 @@ pub(super) fn check_new_password(password: &str) -> AppResult<()> {
 impl Account {
     pub(super) fn is_admin_email(&self, email: &Email) -> bool {
         self.config.admin_emails.iter().any(|admin| admin == email.as_str())
+    }
+
+    /// Whether somebody who signs in here is an admin by their address, which may be anybody's until it is confirmed.
+    fn is_admin(&self, email: &Email, is_confirmed: bool) -> bool {
+        (is_confirmed || !self.config.admins_confirm) && self.is_admin_email(email)
     }
 }

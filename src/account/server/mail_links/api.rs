@@ -1,6 +1,7 @@
 //! `/api/auth/reset-password`, `/api/auth/sign-in-link`, `/api/auth/verify-email` and `/api/account/email`.
 
 use axum::extract::{FromRef, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum_extra::extract::CookieJar;
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use utoipa_axum::routes;
 use super::{Purpose, pages};
 use crate::account::server::Account;
 use crate::account::server::api::SignedIn;
-use crate::account::server::caller::Person;
+use crate::account::server::caller::{Caller, Person};
 use crate::account::server::second_factor::api::answer;
 use crate::account::server::sessions::Client;
 use crate::api_docs::Refusal;
@@ -148,7 +149,8 @@ async fn confirm_sign_in(
 
 /// Confirm an email address.
 ///
-/// Uses the link that is emailed to new addresses, at sign-up or after a change. A changed address takes effect with this.
+/// Uses the link that is emailed to new addresses, at sign-up or after a change. A changed address takes effect with this. An
+/// administrator’s address is confirmed only by who is signed in to its account.
 #[utoipa::path(post, path = "/api/auth/verify-email", tag = "Accounts", security(()),
     request_body(content = LinkRequest, example = json!({"token": "the-token-of-a-verify-link"})),
     responses((status = 200, description = "The address is confirmed.", body = Envelope<Nothing>),
@@ -156,9 +158,11 @@ async fn confirm_sign_in(
 async fn verify_email(
     State(account): State<Account>,
     address: ClientAddress,
+    headers: HeaderMap,
     ApiJson(request): ApiJson<LinkRequest>,
 ) -> ApiResult<Nothing> {
-    account.confirm_email(address, &request.token).await?;
+    let caller = Caller::from_headers(&account, &headers).await.and_then(Caller::into_person).ok();
+    account.confirm_email(address, caller.as_ref(), &request.token).await?;
     Ok(Answer(Nothing {}))
 }
 

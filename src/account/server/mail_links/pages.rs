@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRef, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
@@ -14,6 +14,7 @@ use super::rules::OF_ADDRESSES;
 use super::views::{AskPage, ChangePage, NewPasswordPage, NoticePage, PressPage};
 use super::{MailLink, Purpose};
 use crate::account::server::Account;
+use crate::account::server::caller::Caller;
 use crate::account::server::forms::{PageForm, Sender};
 use crate::account::server::password_field::POLICY;
 use crate::account::server::second_factor::api::lead_on;
@@ -228,10 +229,12 @@ async fn show_verify(State(account): State<Account>, theme: Theme, Path(token): 
 async fn submit_verify(
     State(account): State<Account>,
     address: ClientAddress,
+    headers: HeaderMap,
     theme: Theme,
     Path(token): Path<String>,
 ) -> Response {
-    match account.confirm_email(address, &token).await {
+    let caller = Caller::from_headers(&account, &headers).await.and_then(Caller::into_person).ok();
+    match account.confirm_email(address, caller.as_ref(), &token).await {
         Ok(email) => {
             let text = fill(Text::EmailWasConfirmedExplained, &[("email", &email)]);
             notice(&account, theme, Text::EmailWasConfirmed, text, TO_ACCOUNT)

@@ -136,8 +136,10 @@ impl Account {
     /// [`AppError::InvalidInput`] naming `token`, [`AppError::RateLimited`].
     pub async fn sign_in_by_link(&self, client: &Client, token: &str) -> AppResult<Admission> {
         self.limiter.check(Limit::MailAddress, &client.address.customer()).await?;
-        let (link, user) = self.take_link(token, &[Purpose::SignIn]).await?;
-        self.store.verify_email(user.id, &link.email, now_millis()).await?;
+        let (link, mut user) = self.take_link(token, &[Purpose::SignIn]).await?;
+        let now = now_millis();
+        self.store.verify_email(user.id, &link.email, now).await?;
+        user.email_verified_at.get_or_insert(now);
         let email = Email::parse(&user.email).unwrap_or_else(|_| Email::stored(user.email.clone()));
         self.finish_sign_in(user, &email, client, None).await
     }
@@ -163,13 +165,19 @@ impl Account {
         Ok(user.email)
     }
 
-    /// Confirms an address, or takes another one, by a link. Returns the address.
+    /// Confirms an address, or takes another one, by a link. Returns the address. `caller` is who is signed in where it is used.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming `token`, [`AppError::Conflict`] where somebody else has it by now,
-    /// [`AppError::RateLimited`].
-    pub async fn confirm_email(&self, address: ClientAddress, token: &str) -> AppResult<String> {
+    /// [`AppError::InvalidInput`] naming `token`, [`AppError::Conflict`] where somebody else has it by now, or an admin's address is
+    /// confirmed for somebody else's account, [`AppError::RateLimited`].
+    pub async fn confirm_email(
+        &self,
+        address: ClientAddress,
+        caller: Option<&Caller>,
+        token: &str,
+    ) -> AppResult<String> {
         self.limiter.check(Limit::MailAddress, &address.customer()).await?;
+        self.check_whose_admin(caller, token).await?;
         let (link, user) = self.take_link(token, &OF_ADDRESSES).await?;
         if link.purpose == Purpose::Verify {
             let is_own = self.store.verify_email(user.id, &link.email, now_millis()).await?;
@@ -183,6 +191,17 @@ impl Account {
         tracing::info!(user = %user.id, "the address was changed");
         self.outbox.send(self.changed_letter(&link.email).to(&user.email));
         Ok(link.email)
+    }
+
+    /// An admin who confirms an account that somebody else made with their address would make that one an admin: they have to be
+    /// signed in to it. What is refused uses no link up.
+    async fn check_whose_admin(&self, caller: Option<&Caller>, token: &str) -> AppResult<()> {
+        let (link, user) = self.find_link(token, &OF_ADDRESSES).await?;
+        let is_admins = self.config.admins_confirm && self.is_admin_email(&Email::stored(link.email));
+        if is_admins && caller.is_none_or(|caller| caller.id != user.id) {
+            return Err(AppError::Conflict(t(Text::SignInToConfirm).to_owned()));
+        }
+        Ok(())
     }
 
     /// Asks for another address, which counts once its link is used. The answer is the same for one that is taken, whose
