@@ -21,7 +21,7 @@ const ROLES: [&str; 6] = ["nobody", "its owner", "another user", "a key to spend
 
 /// What a row needs to be there, made anew for every request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Thing {
+pub enum Thing {
     Nothing,
     Conversation,
     Message,
@@ -38,7 +38,7 @@ use Thing::{Attachment, Conversation, Image, Key, Message, Named, Nothing, Sessi
 
 /// A form, or JSON.
 #[derive(Clone, Copy)]
-enum Sent {
+pub enum Sent {
     None,
     Json(&'static str),
     Form(&'static str),
@@ -47,7 +47,7 @@ use Sent::{Form, Json, None as Bare};
 
 /// Method, path, what is there, what is sent; and the status for each of [`ROLES`]. An expired key is nobody's, so it has no
 /// column.
-type Row = (&'static str, &'static str, Thing, Sent, [u16; 6]);
+pub type Row = (&'static str, &'static str, Thing, Sent, [u16; 6]);
 
 const ASK: Sent = Json(r#"{"message":"Hello"}"#);
 const ASK_V1: Sent = Json(r#"{"model":"tessera","messages":[{"role":"user","content":"Hello"}]}"#);
@@ -56,7 +56,7 @@ const PAINT: Sent = Json(r#"{"prompt":"a fox","aspectRatio":"21:9"}"#);
 const PAINT_V1: Sent = Json(r#"{"prompt":"a fox","size":"1536x640"}"#);
 
 #[rustfmt::skip]
-const TABLE: &[Row] = &[
+pub const TABLE: &[Row] = &[
     // Accounts.
     ("POST", "/api/auth/register", Session, Json(r#"{"email":"{fresh}","password":"correct horse battery"}"#), [201; 6]),
     ("POST", "/api/auth/login", Session, Json(r#"{"email":"{owner}","password":"correct horse battery"}"#), [200; 6]),
@@ -230,7 +230,7 @@ const TABLE: &[Row] = &[
 ];
 
 /// Every method and path that is served. Axum tells its paths to nobody but `Debug`, and its methods to who tries them.
-async fn routes(app: &TestApp) -> BTreeSet<(String, String)> {
+pub async fn routes(app: &TestApp) -> BTreeSet<(String, String)> {
     let table = format!("{:?}", router::build(&app.state));
     let paths: BTreeSet<_> =
         table.split('"').filter(|text| text.starts_with('/') && !text.contains("__private")).collect();
@@ -250,19 +250,19 @@ async fn routes(app: &TestApp) -> BTreeSet<(String, String)> {
     found
 }
 
-fn row_of(method: &str, path: &str) -> Option<&'static Row> {
+pub fn row_of(method: &str, path: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| (row.0, row.1) == (method, path))
 }
 
 /// Those who ask.
-struct Cast {
-    owner: User,
+pub struct Cast {
+    pub owner: User,
     roles: Vec<User>,
     expired: User,
 }
 
 impl Cast {
-    async fn of(app: &TestApp) -> Self {
+    pub async fn of(app: &TestApp) -> Self {
         let (owner, other) = (app.user().await, app.user().await);
         let key = async |scope: &str| owner.with_key(&json!({ "scopes": [scope] })).await;
         let roles =
@@ -285,7 +285,7 @@ impl Cast {
     }
 
     /// The request of a row, about something that was made for it.
-    async fn request(&self, app: &TestApp, row: &Row, user: &User) -> RequestBuilder {
+    pub async fn request(&self, app: &TestApp, row: &Row, user: &User) -> RequestBuilder {
         let (method, path, thing, sent, _) = row;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let mut user = user.clone();
@@ -343,7 +343,7 @@ impl Cast {
 }
 
 /// With enough of everything for a few hundred requests.
-async fn app() -> TestApp {
+pub async fn app() -> TestApp {
     TestApp::start_with(&[("FREE_CREDITS", "10000"), ("READ_LIMIT_PER_MINUTE", "100000")]).await
 }
 

@@ -182,7 +182,8 @@ impl Shared {
             let command = line.trim_end().to_owned();
             let answer = match command.split([' ', ':']).next().unwrap().to_ascii_uppercase().as_str() {
                 "EHLO" if wants_tls => "250-fake\r\n250 STARTTLS",
-                "EHLO" => "250-fake\r\n250-8BITMIME\r\n250 SMTPUTF8",
+                "EHLO" => "250-fake\r\n250-8BITMIME\r\n250-AUTH PLAIN\r\n250 SMTPUTF8",
+                "AUTH" => "235 welcome",
                 "STARTTLS" => {
                     stream.write_all(b"220 go on\r\n").await.ok()?;
                     return Some(true);

@@ -1,6 +1,7 @@
 //! Signing in with identity providers: who becomes whom, and what a provider that lies, stalls or is another's can do.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -26,8 +27,12 @@ pub struct Browser {
 
 impl Browser {
     pub fn at(app: &TestApp) -> Self {
+        Self::to(app.addr)
+    }
+
+    pub fn to(addr: SocketAddr) -> Self {
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { http, origin: format!("http://{}", app.addr), jar: BTreeMap::new() }
+        Self { http, origin: format!("http://{addr}"), jar: BTreeMap::new() }
     }
 
     pub async fn send(&mut self, request: RequestBuilder) -> Response {
