@@ -11,6 +11,7 @@ mod attachments;
 mod authenticator;
 mod backup;
 mod binary;
+mod browser_types;
 mod budgets;
 mod canaries;
 mod chat;
