@@ -48,6 +48,7 @@ mod fanout;
 mod floors;
 mod forgotten;
 mod full_disk;
+mod hardening;
 mod hook;
 mod identities;
 mod image_failures;
