@@ -12,6 +12,7 @@ use crate::platform::amount::Amount;
 /// A file that is being read, and what is wrong with it so far.
 pub struct Reading<'a> {
     text: &'a str,
+    /// Each with where it is.
     problems: Vec<(usize, String)>,
 }
 
@@ -82,11 +83,14 @@ impl<'a> Reading<'a> {
         Self { text, problems: Vec::new() }
     }
 
-    /// What was wrong, by line.
-    pub fn finish(mut self, file: &str) -> Vec<String> {
-        self.problems.sort();
-        self.problems.dedup();
-        self.problems.into_iter().map(|(line, problem)| format!("{file}:{line}: {problem}")).collect()
+    /// What was wrong, by line. The lines are counted once, however many problems there are.
+    pub fn finish(self, file: &str) -> Vec<String> {
+        let ends: Vec<usize> = self.text.match_indices('\n').map(|(at, _)| at).collect();
+        let line_of = |at: usize| ends.partition_point(|end| *end < at) + 1;
+        let mut problems: Vec<_> = self.problems.into_iter().map(|(at, problem)| (line_of(at), problem)).collect();
+        problems.sort();
+        problems.dedup();
+        problems.into_iter().map(|(line, problem)| format!("{file}:{line}: {problem}")).collect()
     }
 
     pub fn line(&self, at: usize) -> usize {
@@ -95,7 +99,7 @@ impl<'a> Reading<'a> {
     }
 
     pub fn problem_at(&mut self, at: usize, problem: impl Display) {
-        self.problems.push((self.line(at), problem.to_string()));
+        self.problems.push((at, problem.to_string()));
     }
 
     /// Something is wrong with a key of a section, or with all of it (`""`).
