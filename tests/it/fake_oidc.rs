@@ -156,6 +156,14 @@ impl FakeIdp {
         format!("{}?{answer}", back.path())
     }
 
+    /// The ID token that the code of this way back stands for. The code stays good.
+    pub fn token_of(&self, back: &str) -> String {
+        let back = Url::parse("http://localhost").unwrap().join(back).unwrap();
+        let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+        let codes = lock(&self.0.codes);
+        self.id_token(&codes[&code])
+    }
+
     fn id_token(&self, grant: &Grant) -> String {
         let script = self.script().clone();
         let now = now_millis() / 1000;

@@ -48,6 +48,7 @@ mod fanout;
 mod floors;
 mod forgotten;
 mod full_disk;
+mod fuzz;
 mod hardening;
 mod hook;
 mod identities;

@@ -9,17 +9,17 @@ use tessera::payments::server::provider::{Event, EventKind, PaymentProvider, Unh
 use crate::fake_paypal::{CertificateHost, Chain, Delivery, Door, FakePayPal, Fault, Signer, WEBHOOK_ID};
 use crate::paypal::{config, provider};
 
-fn offline(fake: &FakePayPal, host: &CertificateHost, chain: &Chain) -> PayPal {
+pub fn offline(fake: &FakePayPal, host: &CertificateHost, chain: &Chain) -> PayPal {
     let verifier = OfflineVerifier::new(WEBHOOK_ID, host.http.clone(), std::slice::from_ref(&chain.root));
     let config = PayPalConfig { webhook_check: WebhookCheck::Offline, ..config(fake) };
     PayPal::with_verifier(config, Some(verifier)).unwrap()
 }
 
-async fn hear(paypal: &PayPal, delivery: &Delivery) -> Result<Event, Unheard> {
+pub async fn hear(paypal: &PayPal, delivery: &Delivery) -> Result<Event, Unheard> {
     paypal.hear(&delivery.header_map(), delivery.body.as_bytes()).await
 }
 
-fn report(fake: &FakePayPal) -> Delivery {
+pub fn report(fake: &FakePayPal) -> Delivery {
     fake.sign(&fake.event("CATALOG.PRODUCT.CREATED", "product", json!({ "id": "PROD-1" })))
 }
 
