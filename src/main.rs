@@ -9,7 +9,6 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 use rustix::process::umask;
-use tessera::account;
 use tessera::app::codes::{self, CodesCommand};
 use tessera::app::config::Config;
 use tessera::app::state::AppState;
@@ -200,13 +199,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
             let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
             let (email, did) = match &command {
                 AdminCommand::Grant { email } => {
-                    let (accounts, sessions) = (stores.accounts.as_ref(), stores.sessions.as_ref());
-                    (
-                        email,
-                        account::server::service::grant_admin(accounts, sessions, email)
-                            .await
-                            .map(|()| "is an admin now"),
-                    )
+                    (email, people::grant(&stores, email).await.map(|()| "is an admin now"))
                 }
                 AdminCommand::Disable { email } => {
                     (email, people::disable(&stores, email).await.map(|()| "is disabled now"))

@@ -17,7 +17,7 @@ use crate::openai_api::schemas::{V1Failure, V1Problem};
 use crate::platform::http::envelope::Failure;
 
 /// The groups of operations, in the order in which they are read. Every operation is in one.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("Accounts", "Sign up, sign in, and get the current user."),
     (
         "API keys",
@@ -28,6 +28,7 @@ const TAGS: [(&str, &str); 8] = [
     ("Conversations", "List, read, update, branch, share, export and delete conversations."),
     ("Credits", "Balance and transactions."),
     ("OpenAI-compatible API", "OpenAI-compatible endpoints: use `/v1` as the base URL, and an API key."),
+    ("Admin", "For admins who are signed in; no API key can use it."),
     (OPERATIONS, "For the operator of the server."),
 ];
 /// Operations that are no part of the API proper: they have none of its errors.

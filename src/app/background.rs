@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::backup_schedule::{BackupConfig, back_up_if_due};
 use super::state::AppState;
+use crate::audit::store::SIGN_INS_KEPT;
 use crate::chat::server::recovery::ReplyRecovery;
 use crate::credits::server::prices::PriceBook;
 use crate::generation::recovery::{
@@ -187,6 +188,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.chats.forget_hidden(before).await,
         state.stores.chats.forget_unshown(now - millis(UNSHOWN_AFTER)).await,
         state.stores.credits.forget_keys(before).await,
+        state.stores.audit.forget_sign_ins(now - millis(SIGN_INS_KEPT)).await,
         // Whoever uses an account ends what has expired in it; this is for those that nobody uses.
         state.stores.credits.expire_lots(now, EXPIRED_AT_A_TIME).await.map(drop),
     ];

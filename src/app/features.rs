@@ -25,7 +25,7 @@ use crate::platform::archive::Archive;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
 use crate::ui::Theme;
-use crate::{account, api_docs, chat, credits, images, landing, leaving, openai_api, payments, showcase, usage};
+use crate::{account, admin, api_docs, chat, credits, images, landing, leaving, openai_api, payments, showcase, usage};
 
 /// Routes whose bodies are small.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -38,6 +38,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(payments::server::subscriptions::api::routes())
         .merge(payments::server::papers::api::routes())
         .merge(leaving::server::api::routes())
+        .merge(admin::server::api::routes())
         .merge(api_docs::api::routes())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -70,6 +71,7 @@ pub fn pages() -> Router<AppState> {
         .merge(showcase::server::routes())
         .merge(chat::server::page::shared())
         .merge(payments::server::papers::page::pages())
+        .merge(admin::server::pages::pages())
         .merge(serve_pages(account::server::page::pages()))
         .merge(serve_pages(chat::server::page::pages()))
         .merge(serve_pages(credits::server::page::pages()))
@@ -118,7 +120,10 @@ impl Features for AllFeatures {
 
     async fn erase(&self, part: Part, user: UserId) -> AppResult<()> {
         match part {
-            Part::Account => self.account.erase(user).await,
+            Part::Account => {
+                self.account.erase(user).await?;
+                Ok(self.stores.audit.forget_sign_ins_of(user).await?)
+            }
             Part::Chat => self.chat.erase(user).await,
             Part::Images => self.images.erase(user).await,
             Part::Credits => self.credits.erase(user).await,

@@ -4,6 +4,7 @@ use axum::extract::FromRef;
 
 use super::state::AppState;
 use crate::account::server::Account;
+use crate::admin::server::Admin;
 use crate::api_docs::api::ApiDocs;
 use crate::chat::server::Chat;
 use crate::credits::server::Credits;
@@ -55,6 +56,12 @@ impl FromRef<AppState> for Payments {
 impl FromRef<AppState> for Leaving {
     fn from_ref(state: &AppState) -> Self {
         state.leaving.clone()
+    }
+}
+
+impl FromRef<AppState> for Admin {
+    fn from_ref(state: &AppState) -> Self {
+        state.admin.clone()
     }
 }
 

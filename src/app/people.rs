@@ -1,55 +1,53 @@
-//! What an operator does with users, over all features: shut an account and open it again, export it and erase it, turn two-step
-//! sign-in off.
+//! What the command line does with users: the rules are those of the admin panel, and of leaving.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 use super::state::{AppState, open_queue};
 use super::stores::Stores;
+use crate::account::Role;
 use crate::account::server::second_factor::turn_off;
-use crate::account::server::sessions::status::{find_by_address, set_open};
+use crate::account::server::sessions::UserStatus;
+use crate::account::server::sessions::status::find_by_address;
+use crate::admin::server::{Authority, UserChange};
 use crate::credits::server::store::{Hold, WorkKind};
 use crate::platform::error::AppResult;
 use crate::platform::ids::{ImageId, MessageId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
 
-/// How often what began at the last moment is looked for.
-const LOOKS: usize = 4;
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// Makes the user with this address an admin.
+///
+/// # Errors
+/// As [`crate::admin::server::Admin::change_user`].
+pub async fn grant(stores: &Stores, email: &str) -> AppResult<()> {
+    change(stores, email, UserChange { role: Some(Role::Admin), status: None }).await
+}
 
 /// Shuts an account. Whoever uses it is out at once, on every server; what runs is stopped, and costs what stopping costs.
 ///
 /// # Errors
-/// As [`set_open`].
+/// As [`crate::admin::server::Admin::change_user`].
 pub async fn disable(stores: &Stores, email: &str) -> AppResult<()> {
-    let user = set_open(stores.accounts.as_ref(), stores.sessions.as_ref(), email, false).await?;
-    tracing::info!(user = %user.id, "the account was disabled");
-    for look in 0..LOOKS {
-        if look > 0 {
-            sleep(LOOK_EVERY).await;
-        }
-        if request_stops(stores, user.id).await? == 0 {
-            break;
-        }
-    }
-    Ok(())
+    change(stores, email, UserChange { role: None, status: Some(UserStatus::Disabled) }).await
 }
 
 /// Opens an account again.
 ///
 /// # Errors
-/// As [`set_open`].
+/// As [`crate::admin::server::Admin::change_user`].
 pub async fn enable(stores: &Stores, email: &str) -> AppResult<()> {
-    let user = set_open(stores.accounts.as_ref(), stores.sessions.as_ref(), email, true).await?;
-    tracing::info!(user = %user.id, "the account was enabled");
-    Ok(())
+    change(stores, email, UserChange { role: None, status: Some(UserStatus::Active) }).await
+}
+
+async fn change(stores: &Stores, email: &str, change: UserChange) -> AppResult<()> {
+    let admin = stores.admin();
+    let id = admin.find_by_email(email).await?;
+    admin.change_user(Authority::operator(), id, change).await.map(drop)
 }
 
 /// Has everything of a user erased. They are out when this returns; the rest is up to servers.

@@ -17,7 +17,9 @@ use crate::account::server::oidc::{Provider as IdentityProvider, build_providers
 use crate::account::server::passkeys::relying_party;
 use crate::account::server::password::Passwords;
 use crate::account::server::{Account, AccountParts};
+use crate::admin::server::Admin;
 use crate::api_docs::api::ApiDocs;
+use crate::audit::AuditLog;
 use crate::chat::server::attachments::Attachments;
 use crate::chat::server::image_messages::ImageReplies;
 use crate::chat::server::providers::{ChatProvider, GuardedProvider};
@@ -69,6 +71,7 @@ pub struct Shared {
     pub chat: Chat,
     pub payments: Payments,
     pub leaving: Leaving,
+    pub admin: Admin,
     pub landing: Landing,
     pub api_docs: ApiDocs,
 }
@@ -152,6 +155,7 @@ impl AppState {
             plans: stores.plans.clone(),
             links: stores.mail_links.clone(),
             second_factors: stores.second_factors.clone(),
+            audit: AuditLog::new(stores.audit.clone()),
             outbox: outbox.clone(),
             identities: stores.identities.clone(),
             identity_providers: open_identity_providers(&config),
@@ -220,6 +224,7 @@ impl AppState {
             credits,
             landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
+            admin: stores.admin(),
             config,
             site,
             stores,
@@ -251,6 +256,7 @@ fn build_payments(
         plans: stores.plans.clone(),
         provider,
         credits: stores.credits.clone(),
+        audit: AuditLog::new(stores.audit.clone()),
         shop: papers.shop.clone(),
         papers,
         limiter: generation.limiter.clone(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use crate::account::server::directory::{MongoUserDirectory, SqliteUserDirectory, UserDirectory};
 use crate::account::server::mail_links::{MailLinkStore, MongoMailLinkStore, SqliteMailLinkStore};
 use crate::account::server::oidc::store::{IdentityStore, MongoIdentityStore, SqliteIdentityStore};
 use crate::account::server::passkeys::store::{MongoPasskeyStore, PasskeyStore, SqlitePasskeyStore};
@@ -12,6 +13,8 @@ use crate::account::server::second_factor::store::{
 };
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
+use crate::admin::server::{Admin, AdminParts};
+use crate::audit::store::{AuditStore, MongoAuditStore, SqliteAuditStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
@@ -36,6 +39,7 @@ use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore}
 #[derive(Clone)]
 pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
+    pub directory: Arc<dyn UserDirectory>,
     pub sessions: Arc<dyn SessionStore>,
     pub plans: Arc<dyn PlanStore>,
     pub mail_links: Arc<dyn MailLinkStore>,
@@ -52,6 +56,7 @@ pub struct Stores {
     pub subscriptions: Arc<dyn SubscriptionStore>,
     pub papers: Arc<dyn PaperStore>,
     pub leavings: Arc<dyn LeavingStore>,
+    pub audit: Arc<dyn AuditStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -69,6 +74,7 @@ impl Stores {
         let mongo = Box::pin(Mongo::open(uri)).await?;
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
+            directory: Arc::new(MongoUserDirectory::new(mongo.clone())),
             sessions: Arc::new(MongoSessionStore::new(&mongo)),
             plans: Arc::new(MongoPlanStore::new(&mongo)),
             mail_links: Arc::new(MongoMailLinkStore::new(&mongo)),
@@ -84,6 +90,7 @@ impl Stores {
             subscriptions: Arc::new(MongoSubscriptionStore::new(&mongo)),
             papers: Arc::new(MongoPaperStore::new(&mongo)),
             leavings: Arc::new(MongoLeavingStore::new(&mongo)),
+            audit: Arc::new(MongoAuditStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -96,6 +103,7 @@ impl Stores {
         let db = Sqlite::open(&database_path(directory))?;
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
+            directory: Arc::new(SqliteUserDirectory::new(db.clone())),
             sessions: Arc::new(SqliteSessionStore::new(db.clone())),
             plans: Arc::new(SqlitePlanStore::new(db.clone())),
             mail_links: Arc::new(SqliteMailLinkStore::new(db.clone())),
@@ -111,8 +119,29 @@ impl Stores {
             subscriptions: Arc::new(SqliteSubscriptionStore::new(db.clone())),
             papers: Arc::new(SqlitePaperStore::new(db.clone())),
             leavings: Arc::new(SqliteLeavingStore::new(db.clone())),
+            audit: Arc::new(SqliteAuditStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
+        })
+    }
+}
+
+impl Stores {
+    /// What admins do with them.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(AdminParts {
+            database: self.database.clone(),
+            accounts: self.accounts.clone(),
+            directory: self.directory.clone(),
+            sessions: self.sessions.clone(),
+            plans: self.plans.clone(),
+            credits: self.credits.clone(),
+            chats: self.chats.clone(),
+            images: self.images.clone(),
+            payments: self.payments.clone(),
+            attempts: self.attempts.clone(),
+            audit: self.audit.clone(),
         })
     }
 }

@@ -113,6 +113,8 @@ ids! {
     PaymentId;
     /// A subscription of a user, from the wish to its end.
     SubscriptionId;
+    /// An entry of the audit log.
+    AuditId;
     /// A receipt, or a credit note.
     PaperId;
     /// One server's run at making an image: who goes on with it has another.

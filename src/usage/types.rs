@@ -85,6 +85,18 @@ pub struct Attempt {
     pub at: i64,
 }
 
+/// What was asked of providers for a user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UserUsage {
+    pub attempts: u64,
+    /// Those that came to nothing: neither answered nor stopped.
+    pub failed: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// In millionths of a US dollar, as far as prices are known.
+    pub cost_micros: i64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

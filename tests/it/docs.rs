@@ -54,6 +54,7 @@ async fn every_example_of_the_api_works() {
     let (mover, gone) = (app.user().await, app.user().await);
     let erasure = leaving::add_examples(&app, &user).await;
     let half = half_signed_in(&app).await;
+    let (admin, member) = (app.admin().await, app.user().await.id().await);
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -69,7 +70,8 @@ async fn every_example_of_the_api_works() {
             .replace("{keyId}", key_id)
             .replace("{sessionId}", session)
             .replace("{passkeyId}", &passkey)
-            .replace("{receipt}", &erasure);
+            .replace("{receipt}", &erasure)
+            .replace("{userId}", &member);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();
@@ -80,6 +82,7 @@ async fn every_example_of_the_api_works() {
             "/api/account/export" if method == "POST" => &mover,
             "/api/account" => &gone,
             "/api/auth/second-step" => &half,
+            _ if path.starts_with("/api/admin/") => &admin,
             _ if path.starts_with("/api/auth/") && method == "POST" => &visitor,
             _ => &user,
         };

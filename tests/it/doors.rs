@@ -6,8 +6,9 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tessera::account::Scope;
 use tessera::account::server::keys::KEY_PREFIX;
+use tessera::account::server::plans::Period;
 use tessera::account::server::store::StoredKey;
-use tessera::app::{features, router};
+use tessera::app::{features, people, router};
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::ApiKeyId;
 use tessera::platform::secret::{hash_secret, new_secret};
@@ -18,6 +19,24 @@ use crate::support::{PASSWORD, PNG_URL, TestApp, User, answer};
 
 /// Who asks, in the order of the columns.
 const ROLES: [&str; 6] = ["nobody", "its owner", "another user", "a key to spend", "a key to read", "a key to manage"];
+
+/// Others, who are told what somebody else is: the column of [`ROLES`], unless [`FOR_ADMINS`] says otherwise.
+const OTHERS: [(&str, usize); 3] = [("a subscriber", 2), ("an admin", 2), ("somebody disabled", 0)];
+
+/// What admins are told, where everybody else is refused.
+const FOR_ADMINS: &[(&str, &str, u16)] = &[
+    ("GET", "/api/admin/users", 200),
+    ("GET", "/api/admin/users/{id}", 200),
+    ("PATCH", "/api/admin/users/{id}", 200),
+    ("POST", "/api/admin/users/{id}/credits", 200),
+    ("DELETE", "/api/admin/users/{id}/sessions", 200),
+    ("GET", "/api/admin/audit", 200),
+    ("GET", "/admin", 303),
+    ("GET", "/admin/users", 200),
+    ("GET", "/admin/users/{id}", 200),
+    ("POST", "/admin/users/{id}", 303),
+    ("GET", "/admin/audit", 200),
+];
 
 /// What a row needs to be there, made anew for every request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,10 +50,12 @@ pub enum Thing {
     Share,
     /// Somebody whose session may end.
     Session,
+    /// Somebody else.
+    Person,
     /// This, in the place of the parameter.
     Named(&'static str),
 }
-use Thing::{Attachment, Conversation, Image, Key, Message, Named, Nothing, Session, Share};
+use Thing::{Attachment, Conversation, Image, Key, Message, Named, Nothing, Person, Session, Share};
 
 /// A form, or JSON.
 #[derive(Clone, Copy)]
@@ -140,6 +161,18 @@ pub const TABLE: &[Row] = &[
     ("GET", "/api/images/{id}/file", Image, Bare, [401, 200, 404, 200, 200, 403]),
     ("GET", "/api/images/{id}/thumbnail", Image, Bare, [401, 200, 404, 200, 200, 403]),
     ("POST", "/api/images/{id}/stop", Image, Bare, [401, 200, 404, 200, 403, 200]),
+    // For admins.
+    ("GET", "/api/admin/users", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
+    ("GET", "/api/admin/users/{id}", Person, Bare, [401, 403, 403, 403, 403, 403]),
+    ("PATCH", "/api/admin/users/{id}", Person, Json(r#"{"status":"active"}"#), [401, 403, 403, 403, 403, 403]),
+    ("POST", "/api/admin/users/{id}/credits", Person, Json(r#"{"amount":1,"reason":"why"}"#), [401, 403, 403, 403, 403, 403]),
+    ("DELETE", "/api/admin/users/{id}/sessions", Person, Bare, [401, 403, 403, 403, 403, 403]),
+    ("GET", "/api/admin/audit", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
+    ("GET", "/admin", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
+    ("GET", "/admin/users", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
+    ("GET", "/admin/users/{id}", Person, Bare, [303, 403, 403, 403, 403, 403]),
+    ("POST", "/admin/users/{id}", Person, Form("do=enable"), [303, 403, 403, 403, 403, 403]),
+    ("GET", "/admin/audit", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     // For clients of OpenAI.
     ("GET", "/v1/models", Nothing, Bare, [401, 200, 200, 200, 200, 403]),
     ("GET", "/v1/models/{name}", Named("tessera"), Bare, [401, 200, 200, 200, 200, 403]),
@@ -250,6 +283,13 @@ pub async fn routes(app: &TestApp) -> BTreeSet<(String, String)> {
     found
 }
 
+/// What one of [`OTHERS`] is told.
+fn told_to((method, path, .., expected): &Row, role: &str) -> u16 {
+    let own = FOR_ADMINS.iter().find(|row| role == "an admin" && (row.0, row.1) == (*method, *path));
+    let column = OTHERS.iter().find(|(other, _)| *other == role).unwrap().1;
+    own.map_or(expected[column], |(.., status)| *status)
+}
+
 pub fn row_of(method: &str, path: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| (row.0, row.1) == (method, path))
 }
@@ -258,7 +298,33 @@ pub fn row_of(method: &str, path: &str) -> Option<&'static Row> {
 pub struct Cast {
     pub owner: User,
     roles: Vec<User>,
+    /// In the order of [`OTHERS`].
+    others: Vec<User>,
     expired: User,
+}
+
+/// One of [`OTHERS`], new.
+async fn make_other(app: &TestApp, role: &str) -> User {
+    if role == "an admin" {
+        return app.admin().await;
+    }
+    let user = app.user().await;
+    if role == "a subscriber" {
+        let (now, id) = (now_millis(), user.id().await.parse().unwrap());
+        let period = Period {
+            id: "given".into(),
+            name: "Plus".into(),
+            per_minute: 1000,
+            from: now - 1000,
+            until: now + 3_600_000,
+            is_prepaid: false,
+        };
+        app.state.stores.plans.set_period(id, period).await.unwrap();
+        assert_eq!(user.get_json("/api/auth/me").await.1["data"]["role"], "SUBSCRIBER");
+    } else {
+        people::disable(&app.state.stores, &user.email).await.unwrap();
+    }
+    user
 }
 
 impl Cast {
@@ -281,11 +347,15 @@ impl Cast {
             last_used_at: None,
         };
         app.state.stores.accounts.create_key(hash_secret(&secret), id, stored, 20).await.unwrap();
-        Self { expired: User { key: Some(secret), ..owner.clone() }, owner, roles }
+        let mut others = Vec::new();
+        for (role, _) in OTHERS {
+            others.push(make_other(app, role).await);
+        }
+        Self { expired: User { key: Some(secret), ..owner.clone() }, owner, roles, others }
     }
 
     /// The request of a row, about something that was made for it.
-    pub async fn request(&self, app: &TestApp, row: &Row, user: &User) -> RequestBuilder {
+    pub async fn request(&self, app: &TestApp, row: &Row, user: &User, role: &str) -> RequestBuilder {
         let (method, path, thing, sent, _) = row;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let mut user = user.clone();
@@ -320,9 +390,14 @@ impl Cast {
             }
             Session => {
                 if user.cookie.is_some() && user.key.is_none() {
-                    user = app.user().await;
+                    let is_other = OTHERS.iter().any(|(other, _)| *other == role);
+                    user = if is_other { make_other(app, role).await } else { app.user().await };
                 }
                 String::new()
+            }
+            Person => {
+                let person = app.user().await;
+                person.id().await
             }
         };
         let fill = |text: &str| {
@@ -362,8 +437,9 @@ async fn every_route_lets_in_whom_it_should() {
         let is_form_of_people = *method == "POST" && expected[0] == 303 && expected[3] == 403;
         let expired = (&cast.expired, "an expired key", if is_form_of_people { 401 } else { expected[0] });
         let asking = cast.roles.iter().zip(ROLES).zip(expected).map(|((user, role), status)| (user, role, *status));
-        for (user, role, expected) in asking.chain([expired]) {
-            let response = cast.request(&app, row, user).await.send().await.unwrap();
+        let others = cast.others.iter().zip(OTHERS).map(|(user, (role, _))| (user, role, told_to(row, role)));
+        for (user, role, expected) in asking.chain(others).chain([expired]) {
+            let response = cast.request(&app, row, user, role).await.send().await.unwrap();
             let status = response.status().as_u16();
             // A stream ends: nothing here runs for ever.
             let body = response.text().await.unwrap();
@@ -375,6 +451,36 @@ async fn every_route_lets_in_whom_it_should() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     app.assert_books_balance().await;
+}
+
+/// `docs/SECURITY.md` has the table for people. `ROUTE_TABLE=write` writes it anew.
+#[test]
+fn the_table_of_the_docs_is_this_one() {
+    let mut table = String::from(
+        "| Route | anonymous | owner | other user | subscriber | admin | disabled | API key: spend, read, manage |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for row in TABLE {
+        let (method, path, .., told) = row;
+        let [subscriber, admin, disabled] = OTHERS.map(|(role, _)| told_to(row, role));
+        let [nobody, owner, other, spend, read, manage] = told;
+        table += &format!(
+            "| `{method} {path}` | {nobody} | {owner} | {other} | {subscriber} | {admin} | {disabled} | {spend}, {read}, {manage} |\n"
+        );
+    }
+    let (begin, end) = ("<!-- routes -->\n", "<!-- end of routes -->");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/SECURITY.md");
+    let docs = std::fs::read_to_string(file).unwrap();
+    let (before, rest) = docs.split_once(begin).unwrap();
+    let (shown, after) = rest.split_once(end).unwrap();
+    if std::env::var("ROUTE_TABLE").is_ok_and(|wish| wish == "write") {
+        std::fs::write(file, format!("{before}{begin}{table}{end}{after}")).unwrap();
+    } else {
+        assert!(
+            shown == table,
+            "ROUTE_TABLE=write cargo test --features ssr the_table_of_the_docs writes it:\n{table}"
+        );
+    }
 }
 
 #[tokio::test]

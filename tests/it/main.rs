@@ -3,6 +3,8 @@
 #![recursion_limit = "256"]
 
 mod accounts;
+mod admin;
+mod admin_stores;
 mod admins;
 mod again;
 mod answers;

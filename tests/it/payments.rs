@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tessera::app::config::Config;
 use tessera::app::stores::Stores;
+use tessera::audit::AuditLog;
 use tessera::credits::server::store::{HoldEnd, HoldOutcome};
 use tessera::credits::{Balance, EntryKind, Origin};
 use tessera::generation::Metrics;
@@ -69,6 +70,7 @@ impl Till {
             plans: stores.plans.clone(),
             provider: Some(provider.clone()),
             credits: stores.credits.clone(),
+            audit: AuditLog::new(stores.audit.clone()),
             shop,
             papers,
             limiter: Arc::new(LocalRateLimiter::new(Rates::of(10_000))),

@@ -115,10 +115,12 @@ struct Ids {
     erasure: String,
     /// The address of somebody who leaves.
     gone: String,
+    /// Somebody whom admins look at.
+    member: String,
 }
 
 impl Ids {
-    async fn of(app: &TestApp, user: &User, seller: &FakeProvider, gone: &User) -> Self {
+    async fn of(app: &TestApp, user: &User, seller: &FakeProvider, gone: &User, member: &User) -> Self {
         let (_, bought) = user.post_json("/api/credits/purchase", &json!({"pack": "500"})).await;
         let order = bought["data"]["orderId"].as_str().unwrap();
         seller.approve(order);
@@ -153,6 +155,7 @@ impl Ids {
             passkey: add_passkey_examples(app, user).await,
             erasure: leaving::add_examples(app, user).await,
             gone: gone.email.clone(),
+            member: member.id().await,
         }
     }
 
@@ -167,6 +170,7 @@ impl Ids {
             "/api/account/sessions" if path.contains('{') => &self.session,
             "/api/account/erasure" => &self.erasure,
             "/api/credits/receipts" if path.contains('{') => &self.receipt,
+            "/api/admin/users" if path.contains('{') => &self.member,
             "/v1/models" if path.contains('{') => "tessera",
             _ if !path.contains('{') => "",
             _ => panic!("which id does {path} take?"),
@@ -194,7 +198,8 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     // Others have an archive already, and something to lose.
     let (mover, gone) = (app.user().await, app.user().await);
     let half = half_signed_in(&app).await;
-    let ids = Ids::of(&app, &user, &seller, &gone).await;
+    let (admin, member) = (app.admin().await, app.user().await);
+    let ids = Ids::of(&app, &user, &seller, &gone, &member).await;
     add_example(&app).await;
     add_examples(&app).await;
     let document = document(&app).await;
@@ -208,6 +213,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
             "/api/account/password" => &leaver,
             "/api/account/export" if operation.method == "post" => &mover,
             "/api/account" => &gone,
+            path if path.starts_with("/api/admin/") => &admin,
             _ => &user,
         };
         let successes = operation.about["responses"].as_object().unwrap();
@@ -227,8 +233,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
         if operation.path.contains('{') {
             let nowhere = Uuid::now_v7().to_string();
             let missing =
-                answer(&operation, "of nothing", operation.with_example(operation.request(&user, &nowhere), &ids))
-                    .await;
+                answer(&operation, "of nothing", operation.with_example(operation.request(who, &nowhere), &ids)).await;
             assert_eq!(missing["status"], 404, "{missing}");
             answers.push(missing);
         }

@@ -6,10 +6,9 @@ use reqwest::header::{SET_COOKIE, USER_AGENT};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tessera::account::Email;
-use tessera::account::server::service::grant_admin;
 use tessera::account::server::sessions::store::Session;
 use tessera::account::server::sessions::{Preferences, UserStatus};
-use tessera::app::people::{disable, enable};
+use tessera::app::people::{disable, enable, grant};
 use tessera::platform::db::now_millis;
 use tokio::time::timeout;
 
@@ -191,11 +190,11 @@ async fn a_sign_in_gives_a_new_token_and_ends_the_one_of_before() {
     assert!(is_in(&user).await && !is_in(&before).await);
     // A change of role ends them all.
     let stores = &app.state.stores;
-    grant_admin(stores.accounts.as_ref(), stores.sessions.as_ref(), &user.email).await.unwrap();
+    grant(stores, &user.email).await.unwrap();
     assert!(!is_in(&user).await);
     let (user, _) = sign_in(&user, PASSWORD).await;
     assert_eq!(user.get_json("/api/auth/me").await.1["data"]["role"], "ADMIN");
-    grant_admin(stores.accounts.as_ref(), stores.sessions.as_ref(), &user.email).await.unwrap();
+    grant(stores, &user.email).await.unwrap();
     assert!(is_in(&user).await, "nothing has changed");
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::json;
+
 use super::Account;
 use super::budgets::{Budgets, RefusedBudget};
 use super::budgets_view::budgets_html;
@@ -17,6 +19,7 @@ use crate::account::{
     AccountData, ApiKey, ApiKeyRequest, KeyFields, MAX_API_KEYS, MAX_KEY_BUDGET, MAX_KEY_DAYS, MAX_KEY_NAME_CHARS,
     MAX_KEY_PER_MINUTE, NewApiKey, Scope,
 };
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::credits::server::store::SpendingKey;
 use crate::i18n::{Text, fill, t};
 use crate::platform::amount::Amount;
@@ -99,6 +102,8 @@ impl Account {
             return Err(AppError::Conflict(problem));
         }
         tracing::info!(%user, key = %stored.id, "an API key was made");
+        let made = AuditEntry::new(Actor::User(user), Action::KeyCreated, Some(user));
+        self.audit.record(made.after(json!({ "key": stored.id, "scopes": stored.scopes }))).await;
         Ok(NewApiKey { key, about: shown(stored, Amount::ZERO)? })
     }
 
@@ -193,7 +198,13 @@ impl Account {
             return Err(AppError::NotFound);
         }
         tracing::info!(%user, key = %id, "an API key was revoked");
+        self.record_revoked(user, id).await;
         Ok(())
+    }
+
+    pub(super) async fn record_revoked(&self, user: UserId, id: ApiKeyId) {
+        let revoked = AuditEntry::new(Actor::User(user), Action::KeyRevoked, Some(user));
+        self.audit.record(revoked.before(json!({ "key": id }))).await;
     }
 
     /// Whether a key is one of this user's. That is no use of it.

@@ -8,6 +8,7 @@ pub mod caller;
 pub mod clerk;
 pub mod config;
 mod device;
+pub mod directory;
 pub mod email;
 mod form_page;
 pub mod forms;
@@ -48,6 +49,7 @@ use self::plans::PlanStore;
 use self::second_factor::store::SecondFactorStore;
 use self::sessions::store::SessionStore;
 use self::store::AccountStore;
+use crate::audit::AuditLog;
 use crate::credits::server::store::CreditStore;
 use crate::platform::amount::Amount;
 use crate::platform::error::AppResult;
@@ -87,6 +89,8 @@ pub struct AccountParts {
     pub links: Arc<dyn MailLinkStore>,
     /// Authenticator apps, recovery codes and half sign-ins.
     pub second_factors: Arc<dyn SecondFactorStore>,
+    /// Told of sign-ins and keys.
+    pub audit: AuditLog,
     pub outbox: Outbox,
     /// Who of a provider is which user.
     pub identities: Arc<dyn IdentityStore>,

@@ -1,18 +1,21 @@
 //! Sign-up and sign-in; sessions are `sessions/`. Knows nothing of cookies or forms.
 
+use serde_json::json;
+
 use super::Account;
 use super::device::known_device;
 use super::password::normalised;
 use super::second_factor::Admission;
-use super::sessions::store::SessionStore;
 use super::sessions::{Client, Preferences, UserStatus};
 use super::store::{AccountStore, User};
 use crate::account::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::UserId;
 use crate::platform::limits::Limit;
+use crate::platform::secret::hash_secret;
 
 /// A new session. The token is the secret: it goes to the browser and nowhere else.
 pub struct NewSession {
@@ -61,6 +64,8 @@ impl Account {
         // Opens the account with its free credits; were it cut off here, the first use would do it.
         self.credits.balance(user.id.into(), &current_request_id()).await?;
         tracing::info!(user = %user.id, "registered");
+        let signed_up = AuditEntry::new(Actor::User(user.id), Action::SignUp, Some(user.id));
+        self.audit.record(signed_up.after(json!({ "role": user.role }))).await;
         self.send_verification(&user);
         self.start_session(&user, client).await
     }
@@ -81,12 +86,17 @@ impl Account {
         self.admit_sign_in(client.address, &email, device).await?;
         // Longer than any password that was ever set: no need to hash it.
         let is_longer = |password: &str| password.chars().count() > *PASSWORD_CHARS.end();
+        let known = user.as_ref().map(|user| user.id);
         if is_longer(&form.password) && is_longer(&normalised(&form.password)) {
+            self.note_failure(known, &email, client);
             return Err(AppError::InvalidCredentials);
         }
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let right = self.passwords.verify(form.password, hash).await?;
-        let Some(user) = user.filter(|_| right) else { return Err(AppError::InvalidCredentials) };
+        let Some(user) = user.filter(|_| right) else {
+            self.note_failure(known, &email, client);
+            return Err(AppError::InvalidCredentials);
+        };
         self.finish_sign_in(user, &email, client, form.next.as_deref()).await
     }
 
@@ -111,41 +121,43 @@ impl Account {
     /// [`AppError::Unavailable`].
     pub(super) async fn promote(&self, mut user: User, email: &Email) -> AppResult<User> {
         if user.role != Role::Admin && self.is_admin(email, user.email_verified_at.is_some()) {
-            change_role(self.store.as_ref(), self.sessions.as_ref(), &user, Role::Admin).await?;
+            self.make_admin(&user).await?;
             user.role = Role::Admin;
         }
         Ok(user)
     }
-}
 
-/// Makes the user with this address an admin; for the command line.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] for no address, [`AppError::NotFound`] for no such user.
-pub async fn grant_admin(accounts: &dyn AccountStore, sessions: &dyn SessionStore, email: &str) -> AppResult<()> {
-    let user = find_user(accounts, &Email::parse(email)?).await?.ok_or(AppError::NotFound)?;
-    change_role(accounts, sessions, &user, Role::Admin).await
-}
+    /// Makes a user an admin whom the configuration names, and ends all their sessions: nobody goes on with a token that was given
+    /// for another role.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] where there is no such user any more.
+    pub(super) async fn make_admin(&self, user: &User) -> AppResult<()> {
+        if !self.store.set_role(&Email::stored(user.email.clone()), Role::Admin).await? {
+            return Err(AppError::NotFound);
+        }
+        self.sessions.delete_of_user(user.id, None).await?;
+        let changed = AuditEntry::new(Actor::Operator, Action::RoleChanged, Some(user.id));
+        self.audit.record(changed.before(json!({ "role": user.role })).after(json!({ "role": Role::Admin }))).await;
+        Ok(())
+    }
 
-/// Changes a role and ends all sessions: nobody goes on with a token that was given for another role.
-pub(super) async fn change_role(
-    accounts: &dyn AccountStore,
-    sessions: &dyn SessionStore,
-    user: &User,
-    role: Role,
-) -> AppResult<()> {
-    if user.role == role {
-        return Ok(());
+    /// Notes that somebody could not sign in. Of an address that has no account, only what tells it from others is kept.
+    pub(super) fn note_failure(&self, known: Option<UserId>, email: &Email, client: &Client) {
+        let about = match known {
+            Some(_) => json!({ "device": client.device, "address": client.address_text() }),
+            None => {
+                let [a, b, c, d, ..] = hash_secret(email.as_str());
+                let unknown = format!("{a:02x}{b:02x}{c:02x}{d:02x}");
+                json!({ "unknown": unknown, "device": client.device, "address": client.address_text() })
+            }
+        };
+        self.audit.note(AuditEntry::new(Actor::Visitor, Action::SignInFailed, known).after(about));
     }
-    if !accounts.set_role(&Email::stored(user.email.clone()), role).await? {
-        return Err(AppError::NotFound);
-    }
-    sessions.delete_of_user(user.id, None).await?;
-    Ok(())
 }
 
 /// The user with this address, in whatever form it was stored.
-pub(super) async fn find_user(accounts: &dyn AccountStore, email: &Email) -> AppResult<Option<User>> {
+pub async fn find_user(accounts: &dyn AccountStore, email: &Email) -> AppResult<Option<User>> {
     let mut found = accounts.find_user(email).await?;
     for earlier in email.earlier() {
         if found.is_none() {

@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement};
 
 use super::shortcut_sheet::SHEET_ID;
-use crate::account::Profile;
+use crate::account::{Profile, Role};
 use crate::i18n::{Text, t};
 use crate::layout::use_workspace;
 use crate::platform::browser::navigation::current_address;
@@ -22,7 +22,7 @@ pub fn AccountMenu(
     /// The address of this page.
     next: String,
 ) -> impl IntoView {
-    let Profile { name, email, .. } = use_workspace().facts.read_value().profile.clone();
+    let Profile { name, email, role, .. } = use_workspace().facts.read_value().profile.clone();
     let name = if name.is_empty() { email.clone() } else { name };
     let initial = name.chars().next().map(String::from);
     view! {
@@ -40,6 +40,8 @@ pub fn AccountMenu(
             <p class="mb-1 max-w-64 truncate border-b border-line px-3 pb-2 text-ink-soft">{email}</p>
             <PopoverItem icon=IconName::Coins label=t(Text::CreditsAndActivity) href="/dashboard" />
             <PopoverItem icon=IconName::Key label=t(Text::AccountAndKeys) href="/account" />
+            {(role == Role::Admin)
+                .then(|| view! { <PopoverItem icon=IconName::Monitor label=t(Text::Admin) href="/admin" /> })}
             <PopoverItem icon=IconName::Keyboard label=t(Text::KeyboardShortcuts) opens=SHEET_ID />
             <LanguageSwitch
                 next

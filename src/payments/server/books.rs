@@ -124,6 +124,21 @@ pub enum StepKind {
     },
 }
 
+impl StepKind {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Credit => "credit",
+            Self::Take(_) => "take",
+            Self::Freeze(_) => "freeze",
+            Self::Thaw(_) => "thaw",
+            Self::GiveBack(_) => "give_back",
+            Self::Withdraw { .. } => "withdraw",
+        }
+    }
+}
+
 impl Books {
     /// Notes that money went back; whether that was news.
     pub fn refund(&mut self, id: &str, fact: RefundFact) -> bool {

@@ -34,6 +34,7 @@ use self::shop::Shop;
 use self::store::PaymentStore;
 use self::subscriptions::store::SubscriptionStore;
 use crate::account::server::plans::PlanStore;
+use crate::audit::AuditLog;
 use crate::credits::server::store::CreditStore;
 use crate::generation::Metrics;
 use crate::platform::db::Database;
@@ -56,6 +57,8 @@ pub struct PaymentsParts {
     /// `None`: nothing can be bought here.
     pub provider: Option<Arc<dyn PaymentProvider>>,
     pub credits: Arc<dyn CreditStore>,
+    /// Told of what is booked.
+    pub audit: AuditLog,
     pub shop: Shop,
     /// Gives what was bought its receipt.
     pub papers: Papers,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::Payments;
@@ -11,6 +12,7 @@ use super::papers;
 use super::payment::Payment;
 use super::provider::{Capture, CaptureStatus, OrderState};
 use super::store::Saved;
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::credits::server::lots::Paid;
 use crate::credits::server::store::{LotTerms, NewPosting, PostingKind, PostingOutcome};
 use crate::credits::{Origin, RefundReason};
@@ -277,11 +279,26 @@ impl Payments {
             PostingOutcome::Posted(_) | PostingOutcome::Repeated(_) => {}
             PostingOutcome::Insufficient { .. } => return Err(AppError::Internal),
         }
-        if !matches!(step.what, StepKind::Freeze(_) | StepKind::Withdraw { .. }) {
-            return Ok(if amount.is_negative() { -amount } else { amount });
-        }
-        let entry = self.credits.find_posting(payment.owner, kind, &key).await?.ok_or(AppError::Internal)?;
-        Ok(-entry.amount)
+        let moved = if matches!(step.what, StepKind::Freeze(_) | StepKind::Withdraw { .. }) {
+            self.credits.find_posting(payment.owner, kind, &key).await?.ok_or(AppError::Internal)?.amount
+        } else {
+            amount
+        };
+        self.record(payment, step, moved).await;
+        Ok(if moved.is_negative() { -moved } else { moved })
+    }
+
+    /// Writes a step into the audit log.
+    async fn record(&self, payment: &Payment, step: &Step, credits: Amount) {
+        let (actor, action) = match step.what {
+            StepKind::Credit => (Actor::User(payment.user), Action::Purchase),
+            StepKind::Withdraw { .. } => (Actor::User(payment.user), Action::Refund),
+            _ => (Actor::System, Action::Refund),
+        };
+        let about =
+            json!({ "payment": payment.id, "credits": credits, "price": payment.price, "step": step.what.name() });
+        let entry = AuditEntry::new(actor, action, Some(payment.user)).after(about);
+        self.audit.record(entry.once(format!("payment:{}:{}", payment.id, step.number))).await;
     }
 }
 

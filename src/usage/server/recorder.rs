@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::platform::db::{StoreError, StoreResult};
     use crate::platform::ids::{AttemptId, UserId, WorkId};
-    use crate::usage::Outcome;
+    use crate::usage::{Outcome, UserUsage};
 
     /// Fails as often as it is told to.
     #[derive(Default)]
@@ -157,6 +157,10 @@ mod tests {
 
         async fn find_of_user(&self, _: UserId, _: AttemptId, _: usize) -> StoreResult<Vec<Attempt>> {
             Ok(Vec::new())
+        }
+
+        async fn sum_of_user(&self, _: UserId, _: i64) -> StoreResult<UserUsage> {
+            Ok(UserUsage::default())
         }
 
         async fn forget_before(&self, _: i64) -> StoreResult<()> {

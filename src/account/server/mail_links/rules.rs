@@ -125,7 +125,9 @@ impl Account {
         self.passkeys.delete_of_user(user).await?;
         self.second_factors.delete_of_user(user).await?;
         for key in self.store.list_keys(user).await? {
-            self.store.delete_key(user, key.id).await?;
+            if self.store.delete_key(user, key.id).await? {
+                self.record_revoked(user, key.id).await;
+            }
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::token::About;
 use crate::account::server::Account;
 use crate::account::server::caller::Caller;
 use crate::account::server::second_factor::Admission;
-use crate::account::server::service::{change_role, find_user};
+use crate::account::server::service::find_user;
 use crate::account::server::sessions::{Client, UserStatus};
 use crate::account::server::store::User;
 use crate::account::{Email, MAX_NAME_CHARS, Role};
@@ -335,7 +335,7 @@ impl Account {
         if user.role == Role::Admin || !is_trusted || !is_admin {
             return Ok(user);
         }
-        change_role(self.store.as_ref(), self.sessions.as_ref(), &user, Role::Admin).await?;
+        self.make_admin(&user).await?;
         Ok(User { role: Role::Admin, ..user })
     }
 }

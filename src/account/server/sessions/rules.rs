@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
 use tokio::time::sleep;
 use utoipa::ToSchema;
 
@@ -14,6 +15,7 @@ use crate::account::server::caller::Caller;
 use crate::account::server::device::new_device;
 use crate::account::server::service::NewSession;
 use crate::account::server::store::User;
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::platform::db::{now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{SessionId, UserId};
@@ -56,7 +58,9 @@ impl Account {
     /// [`AppError::Forbidden`] for an account that is shut; [`AppError::InvalidCredentials`] where the password has changed meanwhile.
     pub async fn start_session(&self, user: &User, client: &Client) -> AppResult<NewSession> {
         self.check_own_accounts()?;
+        let about = json!({ "device": client.device, "address": client.address_text() });
         if user.status != UserStatus::Active {
+            self.audit.note(AuditEntry::new(Actor::Visitor, Action::SignInFailed, Some(user.id)).after(about));
             return Err(AppError::Forbidden);
         }
         let (token, now) = (new_secret(), now_millis());
@@ -78,6 +82,7 @@ impl Account {
             self.sessions.delete(hash_secret(&token)).await?;
             return Err(AppError::InvalidCredentials);
         }
+        self.audit.note(AuditEntry::new(Actor::User(user.id), Action::SignIn, Some(user.id)).after(about));
         let preferences = self.store.find_preferences(user.id).await?;
         Ok(NewSession { token, profile: self.profile_of(user).await?, device: new_device(user), preferences })
     }

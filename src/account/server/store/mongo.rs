@@ -35,6 +35,11 @@ pub(in crate::account::server) struct StoredUser {
 }
 
 impl StoredUser {
+    /// When they registered, in milliseconds since 1970.
+    pub(in crate::account::server) const fn created_at(&self) -> i64 {
+        self.created_at.timestamp_millis()
+    }
+
     /// A role or a status that nobody wrote must not pass for a harmless one.
     pub(in crate::account::server) fn read(self) -> StoreResult<User> {
         let role = Role::parse(&self.role).ok_or_else(|| StoreError::Corrupt(format!("role {:?}", self.role)))?;

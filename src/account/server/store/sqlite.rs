@@ -26,7 +26,7 @@ impl SqliteAccountStore {
 /// A user, always the first columns.
 pub(in crate::account::server) const USER: &str =
     "u.id, u.email, u.name, u.password_hash, u.role, u.status, u.email_verified_at";
-const USER_COLUMNS: usize = 7;
+pub(in crate::account::server) const USER_COLUMNS: usize = 7;
 
 pub(in crate::account::server) fn read_user(row: &Row<'_>) -> rusqlite::Result<(User, [String; 2])> {
     let (role, status): (String, String) = (row.get(4)?, row.get(5)?);

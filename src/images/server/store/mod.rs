@@ -155,6 +155,8 @@ pub trait ImageStore: Send + Sync {
     async fn find_prompts(&self, user: UserId, ids: Vec<ImageId>) -> StoreResult<Vec<(ImageId, String)>>;
     /// Bytes of all files of a user's images.
     async fn bytes(&self, user: UserId) -> StoreResult<u64>;
+    /// How many images of a user there are.
+    async fn count_of(&self, user: UserId) -> StoreResult<u64>;
     /// The ids of the images next to it that can be shown: the newer, the older.
     async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)>;
     /// The newest first; `None` for a cursor that is none of ours.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 21;
+const SCHEMA: i64 = 22;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -187,6 +187,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         19 => make_indexes(mongo, of_passkeys()).await,
         20 => make_indexes(mongo, of_leavings()).await,
         21 => make_indexes(mongo, of_half_sign_ins()).await,
+        22 => make_indexes(mongo, of_admins()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -275,6 +276,18 @@ fn of_leavings() -> [(&'static str, Document, IndexOptions); 7] {
 /// The _id of an authenticator app is its user.
 fn of_half_sign_ins() -> [(&'static str, Document, IndexOptions); 2] {
     [("halfSignIns", doc! { "user": 1 }, plain()), ("halfSignIns", doc! { "expiresAt": 1 }, plain())]
+}
+
+/// The audit log, and users as admins look for them.
+fn of_admins() -> [(&'static str, Document, IndexOptions); 6] {
+    [
+        ("auditLog", doc! { "actor": 1, "_id": -1 }, plain()),
+        ("auditLog", doc! { "target": 1, "_id": -1 }, partial(doc! { "target": { "$exists": true } })),
+        ("auditLog", doc! { "action": 1, "_id": -1 }, plain()),
+        ("auditLog", doc! { "once": 1 }, unique_if_set("once")),
+        ("users", doc! { "role": 1, "_id": 1 }, plain()),
+        ("users", doc! { "status": 1, "_id": 1 }, plain()),
+    ]
 }
 
 fn plain() -> IndexOptions {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::platform::db::StoreResult;
 use crate::platform::ids::{AttemptId, UserId};
-use crate::usage::Attempt;
+use crate::usage::{Attempt, UserUsage};
 
 /// How long attempts are kept: a year can be compared with the one before.
 pub const KEPT: Duration = Duration::from_hours(24 * 400);
@@ -26,6 +26,8 @@ pub trait UsageStore: Send + Sync {
     async fn find_by_request(&self, request_id: &str) -> StoreResult<Vec<Attempt>>;
     /// The attempts for a user after this one, in their order.
     async fn find_of_user(&self, user: UserId, after: AttemptId, limit: usize) -> StoreResult<Vec<Attempt>>;
+    /// What was asked for a user at this time or later, in milliseconds since 1970.
+    async fn sum_of_user(&self, user: UserId, since: i64) -> StoreResult<UserUsage>;
     /// Deletes what was recorded before this time, in milliseconds since 1970.
     async fn forget_before(&self, millis: i64) -> StoreResult<()>;
 }

@@ -10,7 +10,7 @@ use super::{UsageStore, first_id_of};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{AttemptId, UserId};
-use crate::usage::{Attempt, Outcome};
+use crate::usage::{Attempt, Outcome, UserUsage};
 
 /// An attempt as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,6 +113,40 @@ impl UsageStore for MongoUsageStore {
         let found: Vec<StoredAttempt> =
             run(async move { attempts.find(of_request).sort(doc! { "_id": 1 }).await?.try_collect().await }).await?;
         found.into_iter().map(StoredAttempt::read).collect()
+    }
+
+    async fn sum_of_user(&self, user: UserId, since: i64) -> StoreResult<UserUsage> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Sum {
+            attempts: i64,
+            failed: i64,
+            input_tokens: i64,
+            output_tokens: i64,
+            cost_micros: i64,
+        }
+        let attempts = self.attempts.clone();
+        let is_fine = doc! { "$in": ["$outcome", ["ok", "stopped"]] };
+        let steps = [
+            doc! { "$match": { "user": to_bson(user), "_id": { "$gte": to_bson(first_id_of(since)) } } },
+            doc! { "$group": {
+                "_id": null,
+                "attempts": { "$sum": 1_i64 },
+                "failed": { "$sum": { "$cond": [is_fine, 0_i64, 1_i64] } },
+                "inputTokens": { "$sum": { "$toLong": "$inputTokens" } },
+                "outputTokens": { "$sum": { "$toLong": "$outputTokens" } },
+                "costMicros": { "$sum": { "$toLong": { "$ifNull": ["$costMicros", 0_i64] } } },
+            } },
+        ];
+        let found = run(async move { attempts.aggregate(steps).with_type::<Sum>().await?.try_next().await }).await?;
+        let count = |number: i64| u64::try_from(number).unwrap_or_default();
+        Ok(found.map_or_else(UserUsage::default, |sum| UserUsage {
+            attempts: count(sum.attempts),
+            failed: count(sum.failed),
+            input_tokens: count(sum.input_tokens),
+            output_tokens: count(sum.output_tokens),
+            cost_micros: sum.cost_micros,
+        }))
     }
 
     async fn forget_before(&self, millis: i64) -> StoreResult<()> {

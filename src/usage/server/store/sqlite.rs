@@ -7,7 +7,7 @@ use super::{UsageStore, first_id_of};
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{AttemptId, UserId};
-use crate::usage::{Attempt, Outcome};
+use crate::usage::{Attempt, Outcome, UserUsage};
 
 /// [`UsageStore`] over the embedded database.
 pub struct SqliteUsageStore {
@@ -94,6 +94,28 @@ impl UsageStore for SqliteUsageStore {
                     attempts.push(read_attempt(row)?);
                 }
                 Ok(attempts)
+            })
+            .await
+    }
+
+    async fn sum_of_user(&self, user: UserId, since: i64) -> StoreResult<UserUsage> {
+        self.db
+            .read(move |connection| {
+                let mut sum = connection.prepare_cached(
+                    "SELECT count(*), coalesce(sum(outcome NOT IN ('ok', 'stopped')), 0), coalesce(sum(input_tokens), 0),
+                         coalesce(sum(output_tokens), 0), coalesce(sum(cost_micros), 0)
+                     FROM attempts WHERE user_id = ?1 AND id >= ?2",
+                )?;
+                let read = |row: &Row<'_>| {
+                    Ok(UserUsage {
+                        attempts: row.get(0)?,
+                        failed: row.get(1)?,
+                        input_tokens: row.get(2)?,
+                        output_tokens: row.get(3)?,
+                        cost_micros: row.get(4)?,
+                    })
+                };
+                Ok(sum.query_row(params![user, first_id_of(since)], read)?)
             })
             .await
     }

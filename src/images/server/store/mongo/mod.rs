@@ -235,6 +235,11 @@ impl ImageStore for MongoImageStore {
         self.add_up(user).await
     }
 
+    async fn count_of(&self, user: UserId) -> StoreResult<u64> {
+        let images = self.images.clone();
+        run(async move { images.count_documents(doc! { "user": to_bson(user) }).await }).await
+    }
+
     async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)> {
         let Some(place) = self.place_of(user, id).await? else { return Ok((None, None)) };
         Ok((self.next_to(user, place, "$gt", 1).await?, self.next_to(user, place, "$lt", -1).await?))

@@ -189,6 +189,15 @@ impl ImageStore for SqliteImageStore {
             .await
     }
 
+    async fn count_of(&self, user: UserId) -> StoreResult<u64> {
+        self.db
+            .read(move |connection| {
+                let mut count = connection.prepare_cached("SELECT count(*) FROM images WHERE user_id = ?1")?;
+                Ok(count.query_row([user], |row| row.get(0))?)
+            })
+            .await
+    }
+
     async fn neighbors(&self, user: UserId, id: ImageId) -> StoreResult<(Option<ImageId>, Option<ImageId>)> {
         self.db
             .read(move |connection| {

@@ -1,0 +1,184 @@
+//! Looking into the audit log.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Admin, Authority};
+use crate::account::Email;
+use crate::account::server::service::find_user;
+use crate::audit::store::AuditFilter;
+use crate::audit::{Action, Actor, AuditEntry};
+use crate::credits::Page;
+use crate::platform::db::rfc3339;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::page_limit;
+use crate::platform::ids::{AuditId, UserId};
+
+/// Entries of a page where nothing else is asked for.
+const AUDIT_PAGE: usize = 50;
+
+/// Which entries.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Who did it: an id or an email address of a user, `operator`, `system` or `visitor`.
+    #[serde(default)]
+    #[param(required = false)]
+    pub actor: String,
+    /// Whose account it is about: an id or an email address.
+    #[serde(default)]
+    #[param(required = false)]
+    pub target: String,
+    /// What was done, such as `role_changed`.
+    #[serde(default)]
+    #[param(required = false)]
+    pub action: String,
+    /// At this time (RFC 3339) or on this day (UTC), or later.
+    #[serde(default)]
+    #[param(required = false)]
+    pub from: String,
+    /// Before this time, or on this day or earlier.
+    #[serde(default)]
+    #[param(required = false)]
+    pub until: String,
+    /// 1 to 100.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    pub limit: Option<String>,
+    /// The `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditItem {
+    /// `UUIDv7`.
+    pub id: String,
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// The id of a user, `operator`, `system` or `visitor`.
+    pub actor: String,
+    pub action: Action,
+    /// The id of the user whose account it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub target: Option<String>,
+    /// What was there before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub before: Option<Value>,
+    /// What is there since, or more about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub after: Option<Value>,
+    pub request_id: String,
+}
+
+impl AuditItem {
+    fn of(entry: AuditEntry) -> AppResult<Self> {
+        Ok(Self {
+            id: entry.id.to_string(),
+            at: rfc3339(entry.at())?,
+            actor: entry.actor.to_string(),
+            action: entry.action,
+            target: entry.target.map(|target| target.to_string()),
+            before: entry.before,
+            after: entry.after,
+            request_id: entry.request_id,
+        })
+    }
+}
+
+impl Admin {
+    /// A page of the audit log, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field.
+    pub async fn list_audit(&self, _: Authority, query: &AuditQuery) -> AppResult<Page<AuditItem>> {
+        let limit = page_limit(query.limit.as_deref(), AUDIT_PAGE)?;
+        let before = match query.cursor.as_deref().map(str::parse) {
+            None => AuditId::max(),
+            Some(Ok(id)) => id,
+            Some(Err(_)) => return Err(AppError::invalid("cursor", "This cursor is not valid.")),
+        };
+        let nobody = || Page { items: Vec::new(), next_cursor: None };
+        let mut filter =
+            AuditFilter { from: start_of(&query.from)?, until: end_of(&query.until)?, ..AuditFilter::default() };
+        if !query.action.is_empty() {
+            let action = Action::parse(&query.action);
+            filter.action = Some(action.ok_or_else(|| AppError::invalid("action", "There is no such action."))?);
+        }
+        if !query.actor.trim().is_empty() {
+            let Some(actor) = self.find_actor(query.actor.trim()).await? else { return Ok(nobody()) };
+            filter.actor = Some(actor);
+        }
+        if !query.target.trim().is_empty() {
+            let Some(Actor::User(target)) = self.find_actor(query.target.trim()).await? else { return Ok(nobody()) };
+            filter.target = Some(target);
+        }
+        let mut found = self.audit.list(filter, before, limit + 1).await?;
+        let is_last = found.len() <= limit;
+        found.truncate(limit);
+        let next_cursor = found.last().filter(|_| !is_last).map(|last| last.id.to_string());
+        Ok(Page { items: found.into_iter().map(AuditItem::of).collect::<AppResult<_>>()?, next_cursor })
+    }
+
+    /// Who is meant by an id, a name or an address; `None`: nobody.
+    async fn find_actor(&self, text: &str) -> AppResult<Option<Actor>> {
+        if !text.contains('@') {
+            return Ok(Actor::parse(text));
+        }
+        let Ok(email) = Email::parse(text) else { return Ok(None) };
+        Ok(find_user(self.accounts.as_ref(), &email).await?.map(|user| Actor::User(user.id)))
+    }
+
+    /// The addresses of users, for people who read their ids.
+    pub(super) async fn names_of(&self, ids: Vec<UserId>) -> AppResult<Vec<(String, String)>> {
+        let finds = ids.into_iter().map(|id| self.accounts.find_user_by_id(id));
+        let found = futures::future::try_join_all(finds).await?;
+        Ok(found.into_iter().flatten().map(|user| (user.id.to_string(), user.email)).collect())
+    }
+}
+
+fn start_of(text: &str) -> AppResult<Option<i64>> {
+    read_time("from", text, Ok)
+}
+
+fn end_of(text: &str) -> AppResult<Option<i64>> {
+    read_time("until", text, Date::tomorrow)
+}
+
+/// A moment, or the beginning of the day that `day` makes of the one that is named, in milliseconds since 1970.
+fn read_time(field: &str, text: &str, day: fn(Date) -> Result<Date, jiff::Error>) -> AppResult<Option<i64>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(Some(moment.as_millisecond()));
+    }
+    let start = text.parse::<Date>().and_then(day).and_then(|date| date.to_zoned(TimeZone::UTC));
+    match start {
+        Ok(start) => Ok(Some(start.timestamp().as_millisecond())),
+        Err(_) => Err(AppError::invalid(field, "A time such as 2026-11-29T08:00:00Z, or a day such as 2026-11-29.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_from_its_beginning_to_its_end() {
+        let day = 24 * 60 * 60 * 1000;
+        assert_eq!((start_of("1970-01-02"), end_of("1970-01-02")), (Ok(Some(day)), Ok(Some(2 * day))));
+        let moment = "1970-01-02T00:00:01Z";
+        assert_eq!((start_of(moment), end_of(moment)), (Ok(Some(day + 1000)), Ok(Some(day + 1000))));
+        assert_eq!((start_of(" "), end_of("")), (Ok(None), Ok(None)));
+        assert!(start_of("yesterday").is_err() && end_of("2026-02-30").is_err());
+    }
+}

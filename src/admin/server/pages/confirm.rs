@@ -1,0 +1,184 @@
+//! What can be done to a user: each is asked once more before it is, on the page of the user.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::user::show_again;
+use super::visitor::Visitor;
+use crate::account::Role;
+use crate::account::server::forms::PageForm;
+use crate::account::server::sessions::UserStatus;
+use crate::admin::server::credits::checked;
+use crate::admin::server::{Admin, Authority, CreditsChange, UserChange};
+use crate::i18n::{Text, count_written, fill, t};
+use crate::platform::amount::Amount;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::{ApiError, PathId};
+use crate::platform::ids::UserId;
+use crate::ui::{Button, ButtonVariant};
+
+/// What is to be done, as forms send it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct TaskForm {
+    #[serde(default, rename = "do")]
+    pub task: String,
+    #[serde(default)]
+    pub amount: String,
+    #[serde(default)]
+    pub reason: String,
+    /// Names this one time: sent twice, credits move once.
+    #[serde(default)]
+    pub once: String,
+    /// Whether something was done just now.
+    #[serde(default)]
+    pub said: String,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum Task {
+    Change(UserChange),
+    EndSessions,
+    Adjust(CreditsChange),
+}
+
+/// Names of the tasks that need no more than that.
+const CHANGES: [(&str, UserChange); 4] = [
+    ("make-admin", UserChange { role: Some(Role::Admin), status: None }),
+    ("take-admin", UserChange { role: Some(Role::User), status: None }),
+    ("disable", UserChange { role: None, status: Some(UserStatus::Disabled) }),
+    ("enable", UserChange { role: None, status: Some(UserStatus::Active) }),
+];
+
+impl Task {
+    /// What a form asks for; `None`: nothing.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field.
+    pub fn read(form: &TaskForm) -> AppResult<Option<Self>> {
+        let change = CHANGES.into_iter().find(|(name, _)| *name == form.task).map(|(_, change)| change);
+        match &*form.task {
+            "" => Ok(None),
+            "end-sessions" => Ok(Some(Self::EndSessions)),
+            "adjust" => {
+                let amount = read_amount(&form.amount);
+                let amount = amount.ok_or_else(|| AppError::invalid("amount", t(Text::AmountOfNothing)))?;
+                let change = CreditsChange { amount, reason: form.reason.clone() };
+                checked(&change)?;
+                Ok(Some(Self::Adjust(change)))
+            }
+            _ => Ok(Some(Self::Change(change.ok_or(AppError::NotFound)?))),
+        }
+    }
+
+    /// What it does, as a question.
+    fn question(&self, email: &str) -> String {
+        let text = match self {
+            Self::Change(UserChange { role: Some(Role::Admin), .. }) => Text::AskMakeAdmin,
+            Self::Change(UserChange { role: Some(_), .. }) => Text::AskTakeAdmin,
+            Self::Change(UserChange { status: Some(UserStatus::Active), .. }) => Text::AskEnable,
+            Self::Change(_) => Text::AskDisable,
+            Self::EndSessions => Text::AskEndSessions,
+            Self::Adjust(CreditsChange { amount, reason }) => {
+                let (text, size) =
+                    if amount.is_negative() { (Text::AskTake, -*amount) } else { (Text::AskGive, *amount) };
+                let credits = count_written(Text::CreditsCount, &size.as_entry());
+                return fill(text, &[("credits", &credits), ("email", email), ("reason", reason)]);
+            }
+        };
+        fill(text, &[("email", email)])
+    }
+
+    async fn run(self, admin: &Admin, by: Authority, id: UserId, once: String) -> AppResult<()> {
+        match self {
+            Self::Change(change) => admin.change_user(by, id, change).await.map(drop),
+            Self::EndSessions => admin.end_sessions(by, id).await.map(drop),
+            Self::Adjust(change) => {
+                let key = Some(once).filter(|once| !once.is_empty());
+                admin.adjust_credits(by, id, key, change).await.map(drop)
+            }
+        }
+    }
+}
+
+/// A number of credits, with or without a sign.
+fn read_amount(text: &str) -> Option<Amount> {
+    let text = text.trim();
+    match text.strip_prefix(['-', '\u{2212}']) {
+        Some(size) => Amount::parse(size).map(|size| -size),
+        None => Amount::parse(text.strip_prefix('+').unwrap_or(text)),
+    }
+}
+
+/// The question, and the form that does it.
+pub fn confirm_box(task: &Task, form: TaskForm, id: &str, email: &str) -> impl IntoView + use<> {
+    let (question, path) = (task.question(email), format!("/admin/users/{id}"));
+    let (once, action) = (Uuid::now_v7().to_string(), path.clone());
+    view! {
+        <form
+            method="post"
+            action=action
+            aria-labelledby="question"
+            class="space-y-4 rounded-md border border-line-strong bg-surface p-4"
+        >
+            <p id="question" class="font-medium break-words">
+                {question}
+            </p>
+            <input type="hidden" name="do" value=form.task />
+            <input type="hidden" name="amount" value=form.amount />
+            <input type="hidden" name="reason" value=form.reason />
+            <input type="hidden" name="once" value=once />
+            <div class="flex flex-wrap gap-2">
+                <Button label=t(Text::ConfirmTask) kind="submit" variant=ButtonVariant::Danger />
+                <Button label=t(Text::Cancel) href=path />
+            </div>
+        </form>
+    }
+}
+
+/// `POST /admin/users/{id}`.
+pub async fn submit(
+    State(admin): State<Admin>,
+    visitor: Visitor,
+    id: Result<PathId<UserId>, ApiError>,
+    PageForm(form): PageForm<TaskForm>,
+) -> Response {
+    let Ok(PathId(id)) = id else { return show_again(&admin, &visitor, None, AppError::NotFound).await };
+    let done = match Task::read(&form) {
+        Ok(Some(task)) => task.run(&admin, visitor.by, id, form.once).await,
+        Ok(None) => Err(AppError::NotFound),
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(()) => Redirect::to(&format!("/admin/users/{id}?said=done")).into_response(),
+        Err(error) => show_again(&admin, &visitor, Some(id), error).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_has_a_sign_or_none() {
+        for (text, micros) in [("5", 5_000_000), ("+0.25", 250_000), ("-3", -3_000_000), (" \u{2212}1.5 ", -1_500_000)]
+        {
+            assert_eq!(read_amount(text).map(Amount::micros), Some(micros), "{text}");
+        }
+        for text in ["", "-", "--1", "1e3", "five"] {
+            assert_eq!(read_amount(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_done_is_read() {
+        let form = |task: &str| TaskForm { task: task.to_owned(), ..TaskForm::default() };
+        assert!(matches!(Task::read(&form("")), Ok(None)));
+        assert!(matches!(Task::read(&form("disable")), Ok(Some(Task::Change(_)))));
+        assert!(matches!(Task::read(&form("erase")), Err(AppError::NotFound)));
+        assert!(matches!(Task::read(&form("adjust")), Err(AppError::InvalidInput { .. })));
+    }
+}

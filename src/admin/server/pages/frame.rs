@@ -1,0 +1,96 @@
+//! What surrounds every page of the panel.
+
+use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::Response;
+use leptos::prelude::*;
+
+use super::visitor::Visitor;
+use crate::document::response::static_response;
+use crate::document::{StaticPage, render_static_page};
+use crate::i18n::{Text, t};
+
+/// The parts of the panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Users,
+    Audit,
+}
+
+impl Section {
+    const ALL: [Self; 2] = [Self::Users, Self::Audit];
+
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Users => "/admin/users",
+            Self::Audit => "/admin/audit",
+        }
+    }
+
+    const fn text(self) -> Text {
+        match self {
+            Self::Users => Text::AdminUsers,
+            Self::Audit => Text::AuditLog,
+        }
+    }
+}
+
+/// A page of the panel, kept by nobody.
+pub fn page<V: IntoView + 'static>(
+    visitor: &Visitor,
+    section: Section,
+    title: &str,
+    status: u16,
+    body: impl FnOnce() -> V,
+) -> Response {
+    let page = StaticPage {
+        title,
+        description: "",
+        path: &visitor.address,
+        canonical: None,
+        theme: visitor.theme,
+        prefetch: false,
+        is_secret: true,
+    };
+    let heading = title.to_owned();
+    let html = render_static_page(page, visitor.site.leptos(), || {
+        let body = body();
+        view! {
+            <div class="mx-auto w-full max-w-6xl space-y-6 px-4 pb-16 sm:px-6">
+                <nav aria-label=t(Text::Admin) class="flex flex-wrap gap-1 border-b border-line pb-2">
+                    {Section::ALL
+                        .map(|one| {
+                            view! {
+                                <a
+                                    href=one.path()
+                                    aria-current=(one == section).then_some("page")
+                                    class="inline-flex h-9 items-center rounded-md px-3 text-sm font-medium text-ink-soft hover:bg-sunken \
+                                           hover:text-ink aria-[current=page]:bg-accent-soft aria-[current=page]:text-accent"
+                                >
+                                    {t(one.text())}
+                                </a>
+                            }
+                        })
+                        .into_iter()
+                        .collect::<Vec<_>>()}
+                </nav>
+                <h1 class="font-display text-3xl break-words">{heading}</h1>
+                {body}
+            </div>
+        }
+    });
+    let mut response = static_response(status, html);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A link to the next page of a list, where there is one.
+pub fn next_page(address: Option<String>) -> impl IntoView {
+    address.map(|href| {
+        view! {
+            <a class="inline-flex h-10 items-center rounded-md border border-line-strong bg-surface px-4 text-sm font-medium hover:bg-sunken" href=href>
+                {t(Text::NextPage)}
+            </a>
+        }
+    })
+}

@@ -1,0 +1,134 @@
+//! `/admin/users/{id}`.
+
+use axum::extract::State;
+use axum::response::Response;
+use leptos::prelude::*;
+
+use super::confirm::{Task, TaskForm, confirm_box};
+use super::frame::{Section, page};
+use super::user_sections::{
+    credits_section, keys_section, ledger_section, purchases_section, sessions_section, usage_section,
+};
+use super::users::badges;
+use super::visitor::Visitor;
+use crate::account::Role;
+use crate::account::server::sessions::UserStatus;
+use crate::admin::server::Admin;
+use crate::admin::server::users::{UserDetail, UserSummary};
+use crate::document::response::error_page;
+use crate::i18n::{Text, t};
+use crate::platform::error::AppError;
+use crate::platform::http::envelope::{ApiError, PathId};
+use crate::platform::http::fields::ApiQuery;
+use crate::platform::ids::UserId;
+use crate::ui::{Alert, AlertTone, Button, ButtonSize, Timestamp};
+
+/// `GET /admin/users/{id}`; with `?do=` it asks whether to do that.
+pub async fn show(
+    State(admin): State<Admin>,
+    visitor: Visitor,
+    id: Result<PathId<UserId>, ApiError>,
+    query: Result<ApiQuery<TaskForm>, ApiError>,
+) -> Response {
+    let (id, form) = match (id, query) {
+        (Ok(PathId(id)), Ok(ApiQuery(form))) => (id, form),
+        (Err(ApiError(error)), _) | (_, Err(ApiError(error))) => {
+            return error_page(&visitor.site, visitor.theme, &error);
+        }
+    };
+    match Task::read(&form) {
+        Ok(task) => render(&admin, &visitor, id, task, form, None).await,
+        Err(error) => render(&admin, &visitor, id, None, form, Some(error)).await,
+    }
+}
+
+/// The same after something that was not done.
+pub async fn show_again(admin: &Admin, visitor: &Visitor, id: Option<UserId>, error: AppError) -> Response {
+    match id {
+        Some(id) => render(admin, visitor, id, None, TaskForm::default(), Some(error)).await,
+        None => error_page(&visitor.site, visitor.theme, &error),
+    }
+}
+
+async fn render(
+    admin: &Admin,
+    visitor: &Visitor,
+    id: UserId,
+    task: Option<Task>,
+    form: TaskForm,
+    problem: Option<AppError>,
+) -> Response {
+    if let Some(error) = problem.as_ref().filter(|error| !matches!(error.status(), 400 | 409)) {
+        return error_page(&visitor.site, visitor.theme, error);
+    }
+    let detail = match admin.show_user(visitor.by, id).await {
+        Ok(detail) => detail,
+        Err(error) => return error_page(&visitor.site, visitor.theme, &error),
+    };
+    let status = problem.as_ref().map_or(200, AppError::status);
+    let email = detail.user.email.clone();
+    page(visitor, Section::Users, &email, status, || {
+        let done = form.said == "done" && problem.is_none();
+        let asked = task.map(|task| confirm_box(&task, form.clone(), &detail.user.id, &detail.user.email));
+        view! {
+            {problem.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })}
+            {done.then(|| view! { <Alert text=t(Text::TaskDone) /> })}
+            {asked}
+            {facts(&detail)}
+            {tasks(&detail.user)}
+            {credits_section(detail.credits, &detail.user.id, form)}
+            {ledger_section(detail.ledger)}
+            {purchases_section(detail.purchases)}
+            {sessions_section(detail.sessions)}
+            {keys_section(detail.keys)}
+            {usage_section(detail.usage, detail.images)}
+        }
+    })
+}
+
+fn facts(detail: &UserDetail) -> impl IntoView + use<> {
+    let UserDetail { user, has_password, plan, .. } = detail;
+    let fact = |label: Text, value: AnyView| {
+        view! {
+            <div class="flex flex-wrap justify-between gap-x-6 py-2">
+                <dt class="text-ink-soft">{t(label)}</dt>
+                <dd class="min-w-0 text-right break-all">{value}</dd>
+            </div>
+        }
+    };
+    let verified = if user.email_verified { Text::Yes } else { Text::No };
+    let password = if *has_password { Text::Yes } else { Text::No };
+    let until = plan.clone().map(|plan| {
+        let value = view! { {plan.name} " · " {t(Text::PlanUntil)} " " <Timestamp at=plan.until /> }.into_any();
+        fact(Text::UserPlan, value)
+    });
+    let log = format!("/admin/audit?target={}", user.id);
+    view! {
+        <dl class="divide-y divide-line rounded-md border border-line bg-surface px-4 text-sm">
+            {fact(Text::AccountStatus, badges(user.role, user.status).into_any())}
+            {fact(Text::UserName, user.name.clone().into_any())}
+            {fact(Text::UserId, view! { <code>{user.id.clone()}</code> }.into_any())}
+            {fact(Text::RegisteredAt, view! { <Timestamp at=user.created_at.clone() /> }.into_any())}
+            {fact(Text::EmailIsConfirmed, t(verified).into_any())}
+            {fact(Text::UserHasPassword, t(password).into_any())}
+            {until}
+        </dl>
+        <p class="text-sm">
+            <a class="text-accent underline" href=log>
+                {t(Text::WhatHappened)}
+            </a>
+        </p>
+    }
+}
+
+/// Links to what can be done: each asks first.
+fn tasks(user: &UserSummary) -> impl IntoView + use<> {
+    let role = if user.role == Role::Admin { ("take-admin", Text::TakeAdmin) } else { ("make-admin", Text::MakeAdmin) };
+    let status =
+        if user.status == UserStatus::Disabled { ("enable", Text::Enable) } else { ("disable", Text::Disable) };
+    let links = [role, status, ("end-sessions", Text::EndSessions)].map(|(task, label)| {
+        let href = format!("/admin/users/{}?do={task}", user.id);
+        view! { <Button label=t(label) href size=ButtonSize::Small /> }
+    });
+    view! { <div class="flex flex-wrap gap-2">{links.into_iter().collect::<Vec<_>>()}</div> }
+}

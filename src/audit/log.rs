@@ -1,0 +1,40 @@
+//! Writing the audit log.
+
+use std::sync::Arc;
+
+use super::AuditEntry;
+use super::store::AuditStore;
+use crate::platform::db::keep_trying;
+use crate::platform::http::request_id::in_request;
+
+/// Where features write what they did. Cheap to clone.
+#[derive(Clone)]
+pub struct AuditLog(Arc<dyn AuditStore>);
+
+impl AuditLog {
+    #[must_use]
+    pub const fn new(store: Arc<dyn AuditStore>) -> Self {
+        Self(store)
+    }
+
+    /// Writes an entry of what was done, and waits for it. What cannot be written is not undone: it is in the server's log.
+    pub async fn record(&self, entry: AuditEntry) {
+        // In a task of its own: it is also written where whoever asked does not wait any more.
+        drop(tokio::spawn(write(self.0.clone(), entry)).await);
+    }
+
+    /// The same, and nobody waits: what happens often, and must take the same time whatever came of it.
+    pub fn note(&self, entry: AuditEntry) {
+        tokio::spawn(write(self.0.clone(), entry));
+    }
+}
+
+async fn write(store: Arc<dyn AuditStore>, entry: AuditEntry) {
+    in_request(entry.request_id.clone(), async {
+        if let Err(error) = keep_trying(|| store.append(entry.clone())).await {
+            let (action, actor) = (entry.action.as_str(), entry.actor.to_string());
+            tracing::error!(%error, action, actor, target = ?entry.target, "the audit log could not be written");
+        }
+    })
+    .await;
+}
