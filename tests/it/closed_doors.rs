@@ -116,7 +116,7 @@ async fn what_comes_from_elsewhere_is_refused_on_every_route_and_changes_nothing
     let http = cast.owner.http.clone();
     let mut requests = Vec::new();
     for row in changing {
-        requests.push((row, cast.request(&app, row, &cast.owner).await.build().unwrap()));
+        requests.push((row, cast.request(&app, row, &cast.owner, "the owner").await.build().unwrap()));
     }
     let before = settled(&app).await;
     assert!(before.contains(&cast.owner.email), "the dump has what is there");
