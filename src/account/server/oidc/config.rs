@@ -21,8 +21,8 @@ const ENDINGS: [&str; 6] = [ISSUER, CLIENT_ID, CLIENT_SECRET, LABEL, SCOPES, TRU
 /// Most characters of a name, which is a part of addresses.
 const MAX_NAME: usize = 32;
 const MAX_LABEL: usize = 40;
-/// Names that would be addresses of other pages: `/sign-in/link`.
-const TAKEN: [&str; 3] = ["LINK", "PASSKEY", "SECOND_STEP"];
+/// Names that would be addresses of other pages, as they are in addresses: `/sign-in/link`.
+const TAKEN: [&str; 3] = ["link", "passkey", "second-step"];
 
 /// Which addresses of a provider are taken for the person's own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,6 +69,11 @@ pub struct ProviderConfig {
     pub trust_email: TrustEmail,
 }
 
+/// A name as it is in addresses.
+fn in_addresses(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
 /// Every provider, in the order of their names.
 pub(crate) fn read_providers(reader: &mut Reader) -> Vec<ProviderConfig> {
     let mut groups = BTreeSet::new();
@@ -79,7 +84,7 @@ pub(crate) fn read_providers(reader: &mut Reader) -> Vec<ProviderConfig> {
             continue;
         }
         match ENDINGS.iter().find_map(|ending| rest.strip_suffix(*ending)) {
-            Some(name) if TAKEN.contains(&name.trim_start_matches('_')) => {
+            Some(name) if TAKEN.contains(&&*in_addresses(name.trim_start_matches('_'))) => {
                 reader.problem(&variable, "has a name that is the address of another page: choose another one");
             }
             Some(name) if name.strip_prefix('_').is_some_and(is_name) => {
@@ -115,7 +120,7 @@ fn read_provider(reader: &mut Reader, name: &str) -> ProviderConfig {
     if let Some(problem) = problem_of_issuer(&issuer).filter(|_| !issuer.is_empty()) {
         reader.problem(&variable(ISSUER), problem);
     }
-    let path_name = name.to_ascii_lowercase().replace('_', "-");
+    let path_name = in_addresses(name);
     let label = reader.text(&variable(LABEL)).map_or_else(|| titled(&path_name), str::to_owned);
     if label.chars().count() > MAX_LABEL || label.chars().any(char::is_control) {
         reader.problem(&variable(LABEL), format!("has more than {MAX_LABEL} characters, or some that cannot be shown"));

@@ -1,5 +1,7 @@
 //! QR codes as SVG. Colours are attributes, as the policy forbids styles: dark on light in every theme, as scanners want it.
 
+use std::fmt::Write;
+
 use leptos::prelude::*;
 use qrcodegen::{QrCode, QrCodeEcc};
 
@@ -38,7 +40,8 @@ fn dark_runs(code: &QrCode) -> String {
         while x < code.size() {
             let run = (x..code.size()).take_while(|x| code.get_module(*x, y)).count();
             if run > 0 {
-                path.push_str(&format!("M{x} {y}h{run}v1h-{run}z"));
+                // Writing to a string does not fail.
+                _ = write!(path, "M{x} {y}h{run}v1h-{run}z");
             }
             x += i32::try_from(run).unwrap_or_default() + 1;
         }
