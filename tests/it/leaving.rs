@@ -918,7 +918,7 @@ async fn killed_in_the_middle_it_goes_on_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_huge_conversation_is_never_in_memory_as_a_whole() {
-    const EXCHANGES: usize = 800;
+    const EXCHANGES: usize = 1600;
     let upstream = FakeOpenAi::start().await;
     let server = Program::start(variables(&upstream, &[])).await;
     let mut user = User::new(server.addr);
