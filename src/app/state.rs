@@ -136,9 +136,7 @@ impl AppState {
         let Outside { objects, payments: payment_provider, mailer } = outside;
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
-        let redis = config.redis.as_ref().and_then(|redis| {
-            Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
-        });
+        let redis = open_redis(&config);
         let limiter = build_limiter(&config, redis.as_ref());
         let cache = build_cache(redis.as_ref());
         let site = Site::new(config.site.clone(), leptos);
@@ -199,8 +197,6 @@ impl AppState {
             renderer: Renderer::default(),
             searches: Turns::default(),
         });
-        let names = Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() });
-        let purchases = Arc::new(ShownPurchases { payments: payments.clone() });
         let credits = Credits {
             store: stores.credits.clone(),
             codes: stores.codes.clone(),
@@ -208,8 +204,8 @@ impl AppState {
             limiter: generation.limiter.clone(),
             config: config.credits,
             prices,
-            names,
-            purchases,
+            names: Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() }),
+            purchases: Arc::new(ShownPurchases { payments: payments.clone() }),
         };
         let everything = features::AllFeatures {
             stores: stores.clone(),
@@ -238,6 +234,11 @@ impl AppState {
             payments,
         }))
     }
+}
+
+fn open_redis(config: &Config) -> Option<Redis> {
+    let redis = config.redis.as_ref()?;
+    Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
 }
 
 /// Buying credits, from whoever takes the money.

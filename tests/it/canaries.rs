@@ -2,6 +2,7 @@
 //! line of the log, no metric and no file. The services that are called repeat whatever they are sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -194,7 +195,7 @@ impl Walk<'_> {
         for (name, value) in response.headers() {
             // A session is given by its cookie: that is what it is for.
             if name != "set-cookie" {
-                told.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+                writeln!(told, "{name}: {}", String::from_utf8_lossy(value.as_bytes())).unwrap();
             }
         }
         let body = response.bytes().await.unwrap();
@@ -311,7 +312,7 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
         canaries.0.insert(what.to_owned(), BASE64_STANDARD.encode(pair));
     }
     let mail_password = canaries.hatch("SMTP_URL");
-    vars.push(("SMTP_URL", format!("smtp://mailer:{mail_password}@{}", smtp)));
+    vars.push(("SMTP_URL", format!("smtp://mailer:{mail_password}@{smtp}")));
     owned(&vars)
 }
 
@@ -418,7 +419,7 @@ async fn no_secret_is_told_to_anybody() {
     }
     program.terminate();
     let log = spawn_blocking(move || log.join().unwrap()).await.unwrap();
-    let lines = log.iter().filter(|byte| **byte == b'\n').count();
+    let lines = String::from_utf8_lossy(&log).lines().count();
     assert!(lines > 200, "only {lines} lines");
     assert!(String::from_utf8_lossy(&log).contains("DEBUG"), "at the level for debugging");
     found.extend(canaries.found_in("the log", &log, &[]));

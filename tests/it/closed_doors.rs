@@ -28,7 +28,7 @@ fn dump(app: &TestApp) -> String {
     let mut text = String::new();
     for table in tables {
         let mut rows = database.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
-        let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
         let mut lines = BTreeSet::new();
         let mut found = rows.query([]).unwrap();
         while let Some(row) = found.next().unwrap() {
@@ -76,7 +76,7 @@ fn difference(before: &str, after: &str) -> Vec<String> {
 fn with(request: &Request, headers: &[(&'static str, &str)]) -> Request {
     let mut request = request.try_clone().unwrap();
     for (name, value) in headers {
-        request.headers_mut().insert(HeaderName::from_static(*name), HeaderValue::from_str(value).unwrap());
+        request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     }
     request
 }

@@ -6,7 +6,7 @@ use tessera::platform::db::now_millis;
 use tessera::platform::ids::OwnerId;
 
 use crate::contracts::over_every_store;
-use crate::fake_smtp::FakeSmtp;
+use crate::fake_smtp::{FakeSmtp, Received};
 use crate::ledger::posting;
 use crate::mail;
 use crate::support::{TestApp, User};
@@ -80,7 +80,7 @@ async fn owner(user: &User) -> OwnerId {
 
 fn of_credits(smtp: &FakeSmtp, user: &User) -> Vec<String> {
     let mails = smtp.mails_to(&user.email);
-    mails.iter().map(|mail| mail.text()).filter(|text| text.to_lowercase().contains("credits")).collect()
+    mails.iter().map(Received::text).filter(|text| text.to_lowercase().contains("credits")).collect()
 }
 
 #[tokio::test]

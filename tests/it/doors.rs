@@ -1,6 +1,7 @@
 //! Every route, by who asks, and by where the request comes from. The routes are those of the router: a new one needs a row here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -464,9 +465,11 @@ fn the_table_of_the_docs_is_this_one() {
         let (method, path, .., told) = row;
         let [subscriber, admin, disabled] = OTHERS.map(|(role, _)| told_to(row, role));
         let [nobody, owner, other, spend, read, manage] = told;
-        table += &format!(
-            "| `{method} {path}` | {nobody} | {owner} | {other} | {subscriber} | {admin} | {disabled} | {spend}, {read}, {manage} |\n"
-        );
+        writeln!(
+            table,
+            "| `{method} {path}` | {nobody} | {owner} | {other} | {subscriber} | {admin} | {disabled} | {spend}, {read}, {manage} |"
+        )
+        .unwrap();
     }
     let (begin, end) = ("<!-- routes -->\n", "<!-- end of routes -->");
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/SECURITY.md");

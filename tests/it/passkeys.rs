@@ -18,6 +18,9 @@ use crate::token_prices::user_id;
 pub const OPTIONS: &str = "/api/account/passkeys/options";
 pub const PASSKEYS: &str = "/api/account/passkeys";
 pub const SIGN_IN_OPTIONS: &str = "/api/auth/passkey/options";
+/// What is wrong, and how to make it so.
+type Wrong<'a> = (&'static str, &'a dyn Fn(&mut Authenticator));
+
 const SIGN_IN: &str = "/api/auth/passkey";
 const CHROME: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
@@ -126,7 +129,7 @@ async fn an_answer_with_anything_wrong_lets_nobody_in() {
     let (_, stranger, _) = with_passkey(&app).await;
     let (user, mut device, _) = with_passkey(&app).await;
     let own = device.user.clone();
-    let wrongs: [(&str, &dyn Fn(&mut Authenticator)); 9] = [
+    let wrongs: [Wrong<'_>; 9] = [
         ("another origin", &|device| device.origin = "https://localhost:3000".into()),
         ("another port", &|device| device.origin = "http://localhost:3001".into()),
         ("another relying party", &|device| device.rp_id = "example.org".into()),
@@ -168,7 +171,7 @@ fn restored(device: Authenticator) -> Authenticator {
 async fn a_registration_with_anything_wrong_adds_nothing() {
     let app = TestApp::start().await;
     let user = app.user().await;
-    let wrongs: [(&str, &dyn Fn(&mut Authenticator)); 6] = [
+    let wrongs: [Wrong<'_>; 6] = [
         ("another origin", &|device| device.origin = "https://evil.example".into()),
         ("another relying party", &|device| device.rp_id = "evil.example".into()),
         ("another challenge", &|device| device.challenge = Some("K2VFtQ_CQ1Pd9aBqf3WkVYw_05pvG5KdyfI0Kbv7dow".into())),

@@ -144,14 +144,11 @@ impl Account {
 
     /// Notes that somebody could not sign in. Of an address that has no account, only what tells it from others is kept.
     pub(super) fn note_failure(&self, known: Option<UserId>, email: &Email, client: &Client) {
-        let about = match known {
-            Some(_) => json!({ "device": client.device, "address": client.address_text() }),
-            None => {
-                let [a, b, c, d, ..] = hash_secret(email.as_str());
-                let unknown = format!("{a:02x}{b:02x}{c:02x}{d:02x}");
-                json!({ "unknown": unknown, "device": client.device, "address": client.address_text() })
-            }
-        };
+        let mut about = json!({ "device": client.device, "address": client.address_text() });
+        if known.is_none() {
+            let [a, b, c, d, ..] = hash_secret(email.as_str());
+            about["unknown"] = format!("{a:02x}{b:02x}{c:02x}{d:02x}").into();
+        }
         self.audit.note(AuditEntry::new(Actor::Visitor, Action::SignInFailed, known).after(about));
     }
 }

@@ -1,6 +1,7 @@
 //! Broken input for everything that reads what others write. The corpus is in `tests/fuzz/`; what is made of it depends on a seed
 //! alone. With the tests, each target gets a few hundred or thousand inputs; `make fuzz MINUTES=10` goes on for as long as it is told,
 //! and looks for inputs that take too long as well.
+#![expect(clippy::print_stdout, reason = "what was tried is for people")]
 
 mod mutate;
 mod pure;
@@ -71,21 +72,13 @@ impl Target {
             let took = once.elapsed();
             slowest = slowest.max(took);
             // Others may have had the machine: what is slow is so again.
-            if patience.is_some() && took > TOO_LONG && self.is_slow(&input, &mut look) {
+            if patience.is_some() && took > TOO_LONG && is_slow(&input, &mut look) {
                 self.tell("slow", inputs, &input);
                 panic!("{}: an input of {} bytes takes {took:?}", self.name, input.len());
             }
         }
         let took = begun.elapsed().as_secs_f64();
         println!("fuzz {}: {inputs} inputs in {took:.1} s, the slowest {slowest:?}", self.name);
-    }
-
-    fn is_slow(&self, input: &[u8], look: &mut impl FnMut(&[u8])) -> bool {
-        (0..2).all(|_| {
-            let once = Instant::now();
-            look(input);
-            once.elapsed() > TOO_LONG
-        })
     }
 
     /// Keeps an input for people.
@@ -96,6 +89,14 @@ impl Target {
         std::fs::write(&file, input).unwrap();
         println!("fuzz {}: {} ({:?})", self.name, file.display(), String::from_utf8_lossy(input));
     }
+}
+
+fn is_slow(input: &[u8], look: &mut impl FnMut(&[u8])) -> bool {
+    (0..2).all(|_| {
+        let once = Instant::now();
+        look(input);
+        once.elapsed() > TOO_LONG
+    })
 }
 
 /// The text of an input, whatever it is.

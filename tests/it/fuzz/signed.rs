@@ -21,8 +21,9 @@ const NOW: u64 = 1_767_225_600;
 
 /// Lines of names and values, a line that is empty, and a body.
 fn written(headers: &[(String, String)], body: &str) -> Vec<u8> {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-    format!("{lines}\n{body}").into_bytes()
+    let mut lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    lines.extend([String::new(), body.to_owned()]);
+    lines.join("\n").into_bytes()
 }
 
 fn read(input: &[u8]) -> (Vec<(String, String)>, String) {

@@ -55,8 +55,7 @@ async fn second_step(
     ApiJson(request): ApiJson<CodeRequest>,
 ) -> Result<Response, ApiError> {
     let token = half_token(&account, &jar).ok_or(AppError::Unauthenticated)?;
-    let taken = account.take_second_step(&client, device_of(&account, &jar), token, &request.code).await;
-    let (session, _) = taken?;
+    let (session, _) = account.take_second_step(&client, device_of(&account, &jar), token, &request.code).await?;
     let body = Answer(SignedIn { user: session.profile.clone() });
     let jar = jar.add(gone(&account));
     Ok(signed_in(&account, jar, session, body).await)

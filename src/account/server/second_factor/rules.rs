@@ -91,8 +91,8 @@ impl Account {
         }
         let user = self.store.find_user_by_id(half.user).await?.ok_or(AppError::Unauthenticated)?;
         self.admit_code(client, device, &user).await?;
-        let tried = self.second_factors.try_half(token, MAX_TRIES, now_millis()).await?;
-        let tries = tried.ok_or(AppError::Unauthenticated)?.tries;
+        let half = self.second_factors.try_half(token, MAX_TRIES, now_millis()).await?;
+        let tries = half.ok_or(AppError::Unauthenticated)?.tries;
         if self.accept_code(&user, code).await? {
             return self.finish_half(client, token).await;
         }

@@ -60,8 +60,8 @@ async fn load(
     query: &AuditQuery,
 ) -> AppResult<(Page<AuditItem>, BTreeMap<String, String>)> {
     let found = admin.list_audit(visitor.by, query).await?;
-    let named = found.items.iter().flat_map(|item| [Some(&item.actor), item.target.as_ref()]).flatten();
-    let ids = named.filter_map(|name| match Actor::parse(name) {
+    let people = found.items.iter().flat_map(|item| [Some(&item.actor), item.target.as_ref()]).flatten();
+    let ids = people.filter_map(|name| match Actor::parse(name) {
         Some(Actor::User(id)) => Some(id),
         _ => None,
     });

@@ -96,7 +96,9 @@ impl Notices {
             let owners = self.0.credits.expiring_accounts(now, now + millis(WITHIN), after, AT_A_TIME).await?;
             for (_, owner) in &owners {
                 let mail = self.write(*owner, Kind::Expiring).await?;
-                mail.into_iter().for_each(|mail| self.0.outbox.send(mail));
+                if let Some(mail) = mail {
+                    self.0.outbox.send(mail);
+                }
             }
             after = owners.last().copied();
             if owners.len() < AT_A_TIME {

@@ -189,8 +189,8 @@ impl SecondFactorStore for MongoSecondFactorStore {
 
     async fn take_half(&self, token: SecretHash, now: i64) -> StoreResult<Option<HalfSignIn>> {
         let halves = self.halves.clone();
-        let taken = run(async move { halves.find_one_and_delete(open_half(token, now)).await }).await?;
-        taken.map(StoredHalf::read).transpose()
+        let found = run(async move { halves.find_one_and_delete(open_half(token, now)).await }).await?;
+        found.map(StoredHalf::read).transpose()
     }
 
     async fn delete_expired(&self, now: i64) -> StoreResult<()> {

@@ -204,13 +204,13 @@ impl SecondFactorStore for SqliteSecondFactorStore {
     async fn take_half(&self, token: SecretHash, now: i64) -> StoreResult<Option<HalfSignIn>> {
         self.db
             .write(Durability::Durable, move |connection| {
-                let taken = connection
+                let found = connection
                     .prepare_cached(&format!(
                         "DELETE FROM half_sign_ins WHERE token_hash = ?1 AND expires_at > ?2 RETURNING {HALF}"
                     ))?
                     .query_row(params![token, now], read_half)
                     .optional()?;
-                Ok(taken)
+                Ok(found)
             })
             .await
     }
