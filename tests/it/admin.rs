@@ -406,7 +406,9 @@ async fn injected_fields_change_nothing() {
     let response = user.post("/api/auth/register").json(&form).send().await.unwrap();
     user.keep_cookie(&response);
     let form = with(json!({"email": user.email, "password": PASSWORD}));
-    assert_eq!(user.post_json("/api/auth/login", &form).await.0, 200);
+    let response = user.post("/api/auth/login").json(&form).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    user.keep_cookie(&response);
     let (_, chat) = user.post_json("/api/chat", &with(json!({"message": "Hello"}))).await;
     let conversation = format!("/api/conversations/{}", chat["data"]["conversationId"].as_str().unwrap());
     let (status, _) = user.patch_json(&conversation, &with(json!({"title": "Mine"}))).await;
