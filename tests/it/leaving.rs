@@ -476,8 +476,19 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What may still name an erased user by their id: nothing that says who it is.
-const BY_ID: [&str; 9] =
-    ["accounts", "attempts", "holds", "leavings", "ledger", "payments", "published", "subscriptions", "codeUses"];
+const BY_ID: [&str; 11] = [
+    "accounts",
+    "attempts",
+    "audit_log",
+    "auditLog",
+    "codeUses",
+    "holds",
+    "leavings",
+    "ledger",
+    "payments",
+    "published",
+    "subscriptions",
+];
 
 /// Everything that was said here, of somebody who leaves: nothing of it is anywhere afterwards, and others have all of theirs.
 async fn nothing_is_left(app: &TestApp, kept: &Kept, files: &Path) {
