@@ -69,7 +69,8 @@ impl Account {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn is_half_signed_in(&self, token: &str) -> AppResult<bool> {
-        Ok(self.second_factors.find_half(hash_secret(token), now_millis()).await?.is_some())
+        let half = self.second_factors.find_half(hash_secret(token), now_millis()).await?;
+        Ok(half.is_some_and(|half| half.tries < MAX_TRIES))
     }
 
     /// Takes the second step by a code, and signs in. Returns where to go, too.
@@ -100,7 +101,7 @@ impl Account {
         if tries < MAX_TRIES {
             return Err(AppError::invalid(CODE, t(Text::SecondCodeWrong)));
         }
-        self.second_factors.take_half(token, now_millis()).await?;
+        // It stays, used up: who tried with the right code at the same time still comes in.
         tracing::warn!(user = %user.id, "a half sign-in was ended by wrong codes: somebody got as far as the second step");
         Err(AppError::Unauthenticated)
     }
