@@ -441,7 +441,7 @@ async fn every_route_lets_in_whom_it_should() {
         let (method, path, .., expected) = row;
         assert!(served.contains(&((*method).to_owned(), (*path).to_owned())), "there is no {method} {path}");
         // To a form, a program gets what the API would answer, and not the way to the sign-in page.
-        let is_form_of_people = expected[0] == 303 && expected[3] == 403;
+        let is_form_of_people = *method == "POST" && expected[0] == 303 && expected[3] == 403;
         let expired = (&cast.expired, "an expired key", if is_form_of_people { 401 } else { expected[0] });
         let asking = cast.roles.iter().zip(ROLES).zip(expected).map(|((user, role), status)| (user, role, *status));
         let others = cast.others.iter().zip(OTHERS).map(|(user, (role, _))| (user, role, told_to(row, role)));

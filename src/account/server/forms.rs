@@ -2,9 +2,9 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
@@ -69,7 +69,13 @@ where
         let Ok(theme) = Theme::from_request_parts(parts, state).await;
         let caller =
             Caller::from_headers(&Account::from_ref(state), &parts.headers).await.and_then(Caller::into_person);
-        let refuse = |error| refuse_sender(&Site::from_ref(state), theme, parts.uri.path(), &parts.headers, error);
+        let refuse = |error| match error {
+            // A page, which leads there as all of them do.
+            AppError::Unauthenticated if parts.method == Method::GET => {
+                Redirect::to(&sign_in_address(parts.uri.path())).into_response()
+            }
+            error => refuse_sender(&Site::from_ref(state), theme, parts.uri.path(), &parts.headers, error),
+        };
         caller.map(Self).map_err(refuse)
     }
 }
