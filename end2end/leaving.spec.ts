@@ -24,6 +24,7 @@ async function makeArchive(page: Page) {
 async function eraseAll(page: Page, email: string) {
   await page.goto('/account');
   await page.getByRole('link', { name: 'Erase everything' }).click();
+  await page.waitForURL('**/account/erase');
   await expect(page.getByRole('heading', { name: 'Erase everything' })).toBeVisible();
   await expectAccessible(page);
   await page.getByLabel('Your email address, to confirm').fill(email);
@@ -63,7 +64,7 @@ test('everything is taken along and erased', async ({ page, complaints }) => {
 test.describe('without a script, on a phone', () => {
   test.use({ javaScriptEnabled: false, viewport: { width: 360, height: 740 } });
 
-  test('everything is taken along and erased', async ({ page }) => {
+  test('everything is taken along and erased', async ({ page, complaints }) => {
     const email = newEmail();
     await signUp(page, email);
     await makeArchive(page);
@@ -77,6 +78,7 @@ test.describe('without a script, on a phone', () => {
     await page.getByRole('button', { name: 'Erase everything for good' }).click();
     await page.waitForURL('**/erasure/*');
     await expect(page.getByRole('heading', { name: 'Everything was erased' })).toBeVisible();
+    expectComplaints(complaints, /\.js csp$/);
   });
 });
 

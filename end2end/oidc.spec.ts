@@ -1,7 +1,7 @@
 // Signing in with another provider: npm oidc-provider with its own pages, of which none of ours is (tests/fixtures/oidc_provider.mjs).
 import { type Page } from '@playwright/test';
 
-import { PASSWORD, expect, expectAccessible, expectNoOverflow, hydrated, signUp, test } from './fixtures';
+import { PASSWORD, expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated, signUp, test } from './fixtures';
 
 const first = Number(process.env.E2E_PORT ?? 34110);
 const provider = `http://127.0.0.1:${first + 6}`;
@@ -27,7 +27,7 @@ async function signOut(page: Page) {
   await page.context().clearCookies({ name: 'tessera_session' });
 }
 
-test('somebody comes by another provider, goes and comes back', async ({ page }) => {
+test('somebody comes by another provider, goes and comes back', async ({ page, complaints }) => {
   await page.goto('/sign-in?next=%2Fimages');
   await expectAccessible(page);
   await expectNoOverflow(page);
@@ -42,6 +42,7 @@ test('somebody comes by another provider, goes and comes back', async ({ page })
   // The last way in stays, until there is another.
   await page.getByRole('button', { name: 'Unlink' }).click();
   await expect(page.getByText('This is your only way to sign in.')).toBeVisible();
+  expectComplaints(complaints, /409/);
   await page.goto('/account');
   await page.getByLabel('Set a password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Set a password' }).click();
@@ -76,7 +77,7 @@ test('an address that has an account is linked by signing in once', async ({ pag
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('the way there and back needs none, and who changes their mind is told so calmly', async ({ page }) => {
+  test('the way there and back needs none, and who changes their mind is told so calmly', async ({ page, complaints }) => {
     await page.goto('/sign-in?next=%2Fdashboard');
     await withExample(page);
     await page.getByRole('link', { name: 'Cancel' }).click();
@@ -84,5 +85,6 @@ test.describe('without JavaScript', () => {
     await withExample(page);
     await signInThere(page, 'silent.ada');
     await page.waitForURL('**/dashboard');
+    expectComplaints(complaints, /\.js csp$/);
   });
 });

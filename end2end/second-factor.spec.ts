@@ -27,7 +27,7 @@ async function signIn(page: Page, email: string) {
 }
 
 async function secondStep(page: Page, code: string) {
-  await page.getByLabel('Code').fill(code);
+  await page.getByRole('textbox', { name: 'Code' }).fill(code);
   await page.getByRole('button', { name: 'Second step' }).click();
 }
 
@@ -58,13 +58,13 @@ for (const script of [true, false]) {
       await page.setViewportSize({ width: 1280, height: 720 });
       const key = (await page.locator('code').innerText()).replaceAll(' ', '');
       expect(await page.getByRole('link', { name: 'Open in an app' }).getAttribute('href')).toContain(`secret=${key}`);
-      await page.getByLabel('Code').fill('no code');
+      await page.getByRole('textbox', { name: 'Code' }).fill('no code');
       await page.getByRole('button', { name: 'Turn on' }).click();
       await expect(page.getByText('That code is wrong')).toBeVisible();
-      await expect(page.getByLabel('Code')).toBeFocused();
+      await expect(page.getByRole('textbox', { name: 'Code' })).toBeFocused();
       await look();
       const used = code(key);
-      await page.getByLabel('Code').fill(used);
+      await page.getByRole('textbox', { name: 'Code' }).fill(used);
       await page.getByRole('button', { name: 'Turn on' }).click();
       await expect(page.getByText('Two-step sign-in is on.')).toBeVisible();
       await look();
@@ -84,7 +84,7 @@ for (const script of [true, false]) {
       }
       await signIn(page, email);
       await look();
-      await expect(page.getByLabel('Code')).toBeFocused();
+      await expect(page.getByRole('textbox', { name: 'Code' })).toBeFocused();
       await secondStep(page, used);
       await expect(page.getByText('That code is wrong')).toBeVisible();
       await secondStep(page, code(key, 1));
