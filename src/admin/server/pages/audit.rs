@@ -110,7 +110,7 @@ fn table(items: Vec<AuditItem>, names: &BTreeMap<String, String>) -> impl IntoVi
     let who = |id: String| match (Actor::parse(&id), names.get(&id)) {
         (Some(Actor::User(_)), name) => {
             let (href, name) = (format!("/admin/users/{id}"), name.cloned().unwrap_or(id));
-            view! { <a class="break-all text-accent underline" href=href>{name}</a> }.into_any()
+            view! { <a class="block min-w-40 break-all text-accent underline" href=href>{name}</a> }.into_any()
         }
         (Some(Actor::Operator), _) => t(Text::ActorOperator).into_any(),
         (Some(Actor::System), _) => t(Text::ActorSystem).into_any(),
@@ -129,7 +129,7 @@ fn table(items: Vec<AuditItem>, names: &BTreeMap<String, String>) -> impl IntoVi
                     <TableCell>{target}</TableCell>
                     <TableCell>
                         <span class="break-words">{details}</span>
-                        <code class="block text-xs break-all text-ink-soft">{item.request_id}</code>
+                        <code class="block min-w-40 text-xs break-all text-ink-soft">{item.request_id}</code>
                     </TableCell>
                 </tr>
             }

@@ -135,7 +135,7 @@ fn table(items: Vec<UserSummary>) -> impl IntoView {
             view! {
                 <tr>
                     <TableCell>
-                        <a class="font-medium break-all text-accent underline" href=href>
+                        <a class="block min-w-40 font-medium break-all text-accent underline" href=href>
                             {user.email}
                         </a>
                     </TableCell>
