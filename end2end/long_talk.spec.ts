@@ -19,7 +19,8 @@ test.beforeAll(async () => {
   test.setTimeout(180_000);
   const email = `${Date.now()}@example.org`;
   const registered = await post('/api/auth/register', { email, password: 'correct horse battery', name: 'Long' });
-  cookie = registered.headers.getSetCookie()[0].split(';')[0];
+  // Beside it is that of the device, in any order.
+  cookie = registered.headers.getSetCookie().find((set) => set.startsWith('tessera_session='))!.split(';')[0];
   for (let n = 0; n < EXCHANGES; n++) {
     const message = `question ${n} #tokens=30 #pause=0`;
     const answer = await post('/api/chat', conversation ? { message, conversationId: conversation } : { message });
