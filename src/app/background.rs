@@ -23,7 +23,7 @@ use crate::images::server::recovery::ImageRecovery;
 use crate::payments::server::RECONCILE_EVERY;
 use crate::payments::server::shop::Shop;
 use crate::platform::data_file::Reload;
-use crate::platform::db::StoreResult;
+use crate::platform::db::{StoreResult, millis};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::tasks::{every, keep};
 use crate::platform::work_kind::WorkKind;
@@ -193,8 +193,4 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.credits.expire_lots(now, EXPIRED_AT_A_TIME).await.map(drop),
     ];
     Ok(kept.into_iter().collect::<StoreResult<()>>()?)
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -21,7 +21,7 @@ pub mod oidc;
 pub mod page;
 pub mod passkeys;
 pub mod password;
-mod password_field;
+pub mod password_field;
 pub mod plans;
 pub mod second_factor;
 pub mod service;

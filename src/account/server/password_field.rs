@@ -29,6 +29,29 @@ fn policy_with(others: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&csp_with_prefetch(&format!("'sha256-{hash}'{others}"))).ok()
 }
 
+/// The password that somebody has, asked for before what matters.
+#[component]
+pub fn CurrentPassword(
+    /// An id that is unique on the page.
+    id: &'static str,
+    /// What is wrong with it.
+    #[prop(optional_no_strip)]
+    error: Option<String>,
+) -> impl IntoView {
+    view! {
+        <Field
+            id
+            name="currentPassword"
+            label=t(Text::CurrentPassword)
+            kind="password"
+            autocomplete="current-password"
+            hint=t(Text::ConfirmHint)
+            error
+            max_chars=*PASSWORD_CHARS.end()
+        />
+    }
+}
+
 /// A password.
 #[component]
 pub fn PasswordField(

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::erase::{ErasureView, Losses};
 use super::export::ExportView;
-use crate::account::PASSWORD_CHARS;
+use crate::account::server::password_field::CurrentPassword;
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppError;
 use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Card, Checkbox, Field, Timestamp, html_of};
@@ -77,34 +77,12 @@ fn ExportState(
         view! {
             <form method="post" action="/account/export/download" class="space-y-4">
                 <p class="text-sm">{text} " " <Timestamp at=export.expires_at.clone().unwrap_or_default() /></p>
-                {has_password.then(|| view! { <Password id="export-password" /> })}
+                {has_password.then(|| view! { <CurrentPassword id="export-password" /> })}
                 <Button label=t(Text::DownloadArchive) variant=ButtonVariant::Primary kind="submit" />
             </form>
         }
     });
     view! { {in_the_making} {has_failed} {is_ready} {begin} }
-}
-
-#[component]
-fn Password(
-    /// An id that is unique on the page.
-    id: &'static str,
-    /// What is wrong with it.
-    #[prop(optional_no_strip)]
-    error: Option<String>,
-) -> impl IntoView {
-    view! {
-        <Field
-            id
-            name="currentPassword"
-            label=t(Text::CurrentPassword)
-            kind="password"
-            autocomplete="current-password"
-            hint=t(Text::ConfirmHint)
-            error
-            max_chars=*PASSWORD_CHARS.end()
-        />
-    }
 }
 
 /// Asks whether everything is to be erased.
@@ -169,7 +147,7 @@ pub(super) fn ErasePage(
                     required=true
                     error=address
                 />
-                {has_password.then(|| view! { <Password id="erase-password" error=password /> })}
+                {has_password.then(|| view! { <CurrentPassword id="erase-password" error=password /> })}
                 {paid
                     .then(|| {
                         view! {

@@ -44,7 +44,9 @@ impl Read {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+/// A time as the databases count it.
+#[must_use]
+pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-pub use self::clock::Clock;
+pub use self::clock::{Clock, millis};
 pub use self::config::DatabaseConfig;
 use self::mongo::Mongo;
 use self::sqlite::Sqlite;

@@ -6,6 +6,7 @@ use super::problem::Problem;
 use super::store::Identity;
 use crate::account::PASSWORD_CHARS;
 use crate::account::server::Account;
+use crate::account::server::password_field::CurrentPassword;
 use crate::i18n::{Text, fill, t};
 use crate::platform::db::rfc3339;
 use crate::platform::error::AppResult;
@@ -149,15 +150,7 @@ fn section(ways: Ways) -> impl IntoView {
     let others: Vec<_> = others.collect();
     let confirm = has_password.then(|| {
         view! {
-            <Field
-                id="ways-password"
-                name="currentPassword"
-                label=t(Text::CurrentPassword)
-                kind="password"
-                autocomplete="current-password"
-                hint=t(Text::ConfirmHint)
-                max_chars=*PASSWORD_CHARS.end()
-            />
+            <CurrentPassword id="ways-password" />
         }
     });
     let first_password = (!has_password).then(|| {

@@ -6,6 +6,7 @@ use super::rules::PasskeyInfo;
 use super::{MAX_PASSKEY_NAME_CHARS, MAX_PASSKEYS};
 use crate::account::PASSWORD_CHARS;
 use crate::account::server::Account;
+use crate::account::server::password_field::CurrentPassword;
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
@@ -67,15 +68,7 @@ pub fn NewPasskeyForm(
     let elsewhere = fill(Text::PasskeysElsewhere, &[("url", &origin)]);
     let password = has_password.then(|| {
         view! {
-            <Field
-                id="current-password"
-                name="currentPassword"
-                label=t(Text::CurrentPassword)
-                kind="password"
-                autocomplete="current-password"
-                hint=t(Text::ConfirmHint)
-                max_chars=*PASSWORD_CHARS.end()
-            />
+            <CurrentPassword id="current-password" />
         }
     });
     view! {

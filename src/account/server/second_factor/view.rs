@@ -7,10 +7,10 @@ use super::app_key::ShownKey;
 use super::pages::{CONFIRM, SECOND_STEP, TWO_STEPS};
 use super::qr::Qr;
 use super::rules::CODE;
-use crate::account::PASSWORD_CHARS;
 use crate::account::server::Account;
 use crate::account::server::form_page::FormPage;
 use crate::account::server::oidc::act;
+use crate::account::server::password_field::CurrentPassword;
 use crate::account::server::sign_in_page::{at_field, is_first};
 use crate::account::server::store::User;
 use crate::i18n::{Text, count, t};
@@ -159,15 +159,7 @@ fn section(codes_left: Option<u32>, has_password: bool, is_verified: bool) -> im
     let unsure = (!is_verified).then(|| view! { <p class="text-sm text-ink-soft">{t(Text::TwoStepsUnconfirmed)}</p> });
     let password = has_password.then(|| {
         view! {
-            <Field
-                id="two-steps-password"
-                name="currentPassword"
-                label=t(Text::CurrentPassword)
-                kind="password"
-                autocomplete="current-password"
-                hint=t(Text::ConfirmHint)
-                max_chars=*PASSWORD_CHARS.end()
-            />
+            <CurrentPassword id="two-steps-password" />
         }
     });
     let button = |action: &str, label| act("action", action.to_owned(), t(label).to_owned());

@@ -18,7 +18,7 @@ use crate::account::server::sessions::UserStatus;
 use crate::account::server::store::AccountStore;
 use crate::i18n::{Language, Text, in_language, t};
 use crate::platform::amount::Amount;
-use crate::platform::db::{Database, StoreResult};
+use crate::platform::db::{Database, StoreResult, millis};
 use crate::platform::error::AppResult;
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{OwnerId, UserId};
@@ -143,8 +143,4 @@ impl Notices {
             site: address("/"),
         }
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
