@@ -29,6 +29,8 @@ const FAILURES: u32 = 5;
 const REFUSALS: u32 = 5;
 /// So long it rests; then one request tries it again.
 const REST: Duration = Duration::from_secs(30);
+/// So long it rests after it has broken off once: nobody can go on with what is lost, so the next is not risked at once.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// Whether a provider is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,12 +150,12 @@ impl<P: ?Sized> Permit<P> {
         }
     }
 
-    /// It broke off, which costs somebody an answer, as nobody else may go on with it. Who has not given a whole one since it last
-    /// rested does so again.
+    /// It broke off, which costs somebody an answer, as nobody else may go on with it. Who has given a whole one since it last rested
+    /// only pauses.
     pub fn broke_off(&mut self, error: &ProviderError) {
         if error.is_failure() {
-            let is_probe = self.probe.take().is_some() || !self.provider.breaker.is_proven();
-            self.provider.breaker.failed(Instant::now(), is_probe);
+            let is_probe = self.probe.take().is_some();
+            self.provider.breaker.broke_off(Instant::now(), is_probe);
         }
     }
 
@@ -242,10 +244,6 @@ impl Breaker {
         *self.lock() = Health { is_proven: true, ..Health::default() };
     }
 
-    fn is_proven(&self) -> bool {
-        self.lock().is_proven
-    }
-
     fn refused(&self) {
         let mut health = self.lock();
         health.refusals = health.refusals.saturating_add(1);
@@ -259,6 +257,17 @@ impl Breaker {
             health.probe = None;
             health.is_proven = false;
         }
+    }
+
+    fn broke_off(&self, now: Instant, is_probe: bool) {
+        let mut health = self.lock();
+        health.failures += 1;
+        let only_pauses = health.is_proven && !is_probe && health.failures < FAILURES;
+        // Answers that broke off side by side say no more than one of them, and what rests already does not rest shorter for it.
+        let until = now + if only_pauses { PAUSE } else { REST };
+        health.next_try = health.next_try.max(Some(until));
+        health.probe = None;
+        health.is_proven &= only_pauses;
     }
 
     fn open(&self, now: Instant) {
@@ -371,14 +380,26 @@ pub(super) mod tests {
         let provider = well("a");
         provider.claim().unwrap().broke_off(&cut);
         assert_eq!(provider.breaker_state(), BreakerState::Open);
-        let provider = well("b");
-        provider.claim().unwrap().answered();
-        for _ in 1..FAILURES {
-            provider.claim().unwrap().broke_off(&cut);
-            assert_eq!(provider.breaker_state(), BreakerState::Closed, "it has given one");
+    }
+
+    #[test]
+    fn who_breaks_off_after_whole_answers_pauses_and_is_tried_again() {
+        let breaker = Breaker::default();
+        let start = Instant::now();
+        breaker.succeeded();
+        breaker.broke_off(start, false);
+        assert_eq!(breaker.claim(start), None, "the next answer is not risked");
+        let tried = start + PAUSE;
+        assert!(matches!(breaker.claim(tried), Some(Claim::Probe(_))));
+        breaker.broke_off(tried, true);
+        assert!(!breaker.lets_through(tried + PAUSE), "twice is no accident");
+        assert!(breaker.lets_through(tried + REST));
+        breaker.succeeded();
+        assert!(breaker.lets_through(tried + REST));
+        for _ in 0..FAILURES {
+            breaker.broke_off(start, false);
         }
-        provider.claim().unwrap().broke_off(&cut);
-        assert_eq!(provider.breaker_state(), BreakerState::Open, "as with any failures in a row");
+        assert!(!breaker.lets_through(start + PAUSE), "as with any failures in a row");
     }
 
     #[test]

@@ -519,6 +519,25 @@ async fn beside_a_healthy_provider_199_of_200_questions_are_answered() {
     futures::future::join_all(tries).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_was_well_and_breaks_off_costs_one_answer_and_one_for_each_trial() {
+    let kind = Kind::Gemini;
+    let (app, upstream, user) = beside_a_healthy_one(&[]).await;
+    upstream.play(Script::stream(bytes(&[&hello(kind), &finish(kind)])));
+    for _ in 0..10 {
+        assert_eq!(user.chat("#tokens=1").await.1["data"]["provider"], "gemini");
+    }
+    upstream.play(Script::stream(vec![Bytes(hello(kind)), Cut]));
+    let mut answered = 0;
+    for _ in 0..200 {
+        answered += usize::from(user.chat("#tokens=1").await.0 == 200);
+    }
+    // On a machine that is slow today, 200 questions outlast the first pause, and its trial is the second.
+    assert!(answered >= 198, "{answered}");
+    assert_eq!(available(&user).await, 100_000 - 10 - i64::try_from(answered).unwrap());
+    app.assert_books_balance().await;
+}
+
 #[tokio::test]
 async fn failures_with_pictures_say_nothing_about_text() {
     let upstream = Scripted::start(Script::stream(Vec::new())).await;
