@@ -25,6 +25,7 @@ use crate::credits::server::store::CreditStore;
 use crate::images::server::store::ImageStore;
 use crate::payments::server::store::PaymentStore;
 use crate::platform::db::Database;
+use crate::stats::Stats;
 use crate::usage::server::store::UsageStore;
 
 /// What admins see and do. Cheap to clone.
@@ -45,6 +46,7 @@ pub struct AdminParts {
     pub payments: Arc<dyn PaymentStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub audit: Arc<dyn AuditStore>,
+    pub stats: Stats,
 }
 
 impl Admin {
