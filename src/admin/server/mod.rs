@@ -5,7 +5,10 @@ pub mod api;
 mod audit;
 mod change;
 mod credits;
+mod csv;
 pub mod pages;
+mod stats;
+mod stats_api;
 mod users;
 
 use std::ops::Deref;
