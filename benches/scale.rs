@@ -1,4 +1,5 @@
-//! What one user's pages cost when 100,000 others are there with a million ledger entries, and what an audit of it takes.
+//! What pages of a user and of an admin cost when 100,000 others are there with a million ledger entries and a million attempts at
+//! providers, and what an audit of it takes.
 //!
 //! `cargo bench --features ssr --bench scale`, after a release build. Everything is written through the stores
 //! themselves, so this takes minutes. `SCALE_USERS` sets another number.
@@ -26,16 +27,32 @@ use tessera::account::Role;
 use tessera::account::server::sessions::UserStatus;
 use tessera::account::server::store::User;
 use tessera::app::config::Config;
+use tessera::app::people;
 use tessera::app::stores::Stores;
 use tessera::chat::server::store::NewExchange;
 use tessera::credits::server::store::{HoldEnd, HoldOutcome, NewHold, WorkKind};
 use tessera::platform::amount::Amount;
-use tessera::platform::ids::{ConversationId, MessageId, UserId, WorkId};
+use tessera::platform::db::now_millis;
+use tessera::platform::ids::{AttemptId, ConversationId, MessageId, UserId, WorkId};
+use tessera::usage::{Attempt, Outcome};
 
-const PAGES: [&str; 3] = ["/chat", "/dashboard", "/api/credits/ledger?limit=100"];
+const PAGES: [&str; 7] = [
+    "/chat",
+    "/dashboard",
+    "/api/credits/ledger?limit=100",
+    "/admin?range=90d",
+    "/admin/costs?range=90d",
+    "/admin/users",
+    "/admin/users?q=bench",
+];
+const EMAIL: &str = "bench@example.org";
+const PASSWORD: &str = "correct horse battery";
+const DAY: i64 = 24 * 60 * 60 * 1000;
 const ROUNDS: usize = 400;
 /// With the first, a welcome: ten entries a user.
 const STEPS: usize = 9;
+/// Attempts of a user, in the last 90 days.
+const ATTEMPTS: usize = 10;
 
 fn say(text: &str) {
     std::io::stdout().write_all(format!("{text}\n").as_bytes()).unwrap();
@@ -63,7 +80,10 @@ async fn run(name: &str, vars: &Vars, others: usize) {
     let http = Client::builder().tcp_nodelay(true).build().unwrap();
     fill(&stores, 10).await;
     let (server, addr) = start(vars);
-    let (cookie, id) = register(&http, addr).await;
+    let (_, id) = register(&http, addr).await;
+    // A new role ends the session.
+    people::grant(&stores, EMAIL).await.unwrap();
+    let cookie = sign_in(&http, addr).await;
     spend(&stores, id, 300).await;
     let few = measure(&http, addr, &cookie).await;
     drop(server);
@@ -71,11 +91,16 @@ async fn run(name: &str, vars: &Vars, others: usize) {
     fill(&stores, others).await;
     say(&format!("\n{name}: {others} users with {} entries written in {:.0?}", others * (STEPS + 1), begun.elapsed()));
     let (server, addr) = start(vars);
+    let begun = Instant::now();
+    while seen(&http, addr, &cookie).await < others * ATTEMPTS {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    say(&format!("{name}: everything added up {:.0?} after the start", begun.elapsed()));
     let many = measure(&http, addr, &cookie).await;
     drop(server);
-    say("  page (ms, median)                 with 10 users   with all    ratio");
+    say("  page (ms, median)                 with 10 users   with all    ratio   with all, p95");
     for ((path, few), many) in PAGES.iter().zip(few).zip(many) {
-        say(&format!("  {path:<32} {few:>14.2} {many:>10.2} {:>8.2}", many / few));
+        say(&format!("  {path:<32} {:>14.2} {:>10.2} {:>8.2} {:>14.2}", few.0, many.0, many.0 / few.0, many.1));
     }
     drop(stores);
     audit(vars);
@@ -111,7 +136,7 @@ fn start(vars: &Vars) -> (Server, SocketAddr) {
 }
 
 async fn register(http: &Client, addr: SocketAddr) -> (String, UserId) {
-    let body = json!({"email": "bench@example.org", "password": "correct horse battery"});
+    let body = json!({"email": EMAIL, "password": PASSWORD});
     let response = http.post(format!("http://{addr}/api/auth/register")).json(&body).send().await.unwrap();
     assert_eq!(response.status(), 201);
     let cookie = response.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -119,7 +144,29 @@ async fn register(http: &Client, addr: SocketAddr) -> (String, UserId) {
     (cookie, body["data"]["user"]["id"].as_str().unwrap().parse().unwrap())
 }
 
-async fn measure(http: &Client, addr: SocketAddr, cookie: &str) -> Vec<f64> {
+async fn sign_in(http: &Client, addr: SocketAddr) -> String {
+    let body = json!({"email": EMAIL, "password": PASSWORD});
+    let response = http.post(format!("http://{addr}/api/auth/login")).json(&body).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+/// Attempts that are counted.
+async fn seen(http: &Client, addr: SocketAddr, cookie: &str) -> usize {
+    let path = format!("http://{addr}/api/admin/stats?range=custom&from={}&until={}", day(-120), day(1));
+    let response = http.get(path).header(COOKIE, cookie).send().await.unwrap();
+    // While it is added up for the first time, it may be too much for one request.
+    let Ok(body) = response.json::<serde_json::Value>().await else { return 0 };
+    body["data"]["total"]["attempts"].as_u64().and_then(|count| count.try_into().ok()).unwrap_or(0)
+}
+
+/// So many days from now (UTC).
+fn day(days: i64) -> String {
+    jiff::Timestamp::from_millisecond(now_millis() + days * DAY).unwrap().to_string()[..10].to_owned()
+}
+
+/// Medians, and what one in twenty takes longer than.
+async fn measure(http: &Client, addr: SocketAddr, cookie: &str) -> Vec<(f64, f64)> {
     let mut medians = Vec::new();
     for path in PAGES {
         let mut took = Vec::new();
@@ -131,7 +178,7 @@ async fn measure(http: &Client, addr: SocketAddr, cookie: &str) -> Vec<f64> {
             took.push(begun.elapsed().as_secs_f64() * 1e3);
         }
         took.sort_by(f64::total_cmp);
-        medians.push(took[took.len() / 2]);
+        medians.push((took[took.len() / 2], took[took.len() * 95 / 100]));
     }
     medians
 }
@@ -146,6 +193,7 @@ async fn fill(stores: &Stores, users: usize) {
                 while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
                     let user = add_user(&stores).await;
                     spend(&stores, user, STEPS).await;
+                    ask(&stores, user).await;
                 }
             })
         })
@@ -184,6 +232,36 @@ async fn add_user(stores: &Stores) -> UserId {
     };
     stores.chats.begin_exchange(exchange, 0).await.unwrap();
     id
+}
+
+/// Attempts at several models, spread over 90 days.
+async fn ask(stores: &Stores, user: UserId) {
+    const MODELS: [(&str, &str); 4] = [("openai", "a"), ("openai", "b"), ("gemini", "c"), ("replicate", "d")];
+    let now = now_millis();
+    let attempt = |number: usize| {
+        let id = AttemptId::now_v7();
+        let random = uuid::Uuid::from(id).as_u128();
+        let (provider, model) = MODELS[number % MODELS.len()];
+        let at = now - i64::try_from(random % 7_776_000).unwrap() * 1000;
+        Attempt {
+            id,
+            request_id: "bench".into(),
+            reply: WorkId::now_v7(),
+            user,
+            provider: provider.into(),
+            model: model.into(),
+            input_tokens: 1000,
+            output_tokens: 200,
+            is_estimated: false,
+            cost_micros: Some(1500),
+            latency_ms: u32::try_from(random % 9000).unwrap(),
+            first_token_ms: Some(300),
+            outcome: if number == 0 { Outcome::Timeout } else { Outcome::Ok },
+            price_version: None,
+            at,
+        }
+    };
+    stores.attempts.record((0..ATTEMPTS).map(attempt).collect()).await.unwrap();
 }
 
 /// So many entries besides the welcome.

@@ -36,6 +36,8 @@ const INDEX_PAUSE: Duration = Duration::from_millis(20);
 const PRICES_EVERY: Duration = Duration::from_secs(2);
 /// How often it is looked whether a backup is due. One may take as long.
 const BACKUPS_EVERY: Duration = Duration::from_mins(10);
+/// How often sums of what is older than an hour are looked at.
+const STATISTICS_EVERY: Duration = Duration::from_mins(10);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
 const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
@@ -105,6 +107,11 @@ pub async fn run(state: AppState) {
         let state = state.clone();
         timers.spawn(every("backups", BACKUPS_EVERY, move || back_up(state.clone(), plan.clone())));
     }
+    let stats = state.admin.stats.clone();
+    timers.spawn(every("statistics", STATISTICS_EVERY, move || {
+        let stats = stats.clone();
+        async move { stats.look_back().await }
+    }));
     timers.spawn(every("housekeeping", HOUSEKEEPING_EVERY, move || {
         let state = state.clone();
         async move { keep_house(&state).await }

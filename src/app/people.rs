@@ -19,6 +19,7 @@ use crate::credits::server::store::{Hold, WorkKind};
 use crate::platform::error::AppResult;
 use crate::platform::ids::{ImageId, MessageId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
+use crate::usage::server::prices::PriceTable;
 
 /// Makes the user with this address an admin.
 ///
@@ -45,7 +46,7 @@ pub async fn enable(stores: &Stores, email: &str) -> AppResult<()> {
 }
 
 async fn change(stores: &Stores, email: &str, change: UserChange) -> AppResult<()> {
-    let admin = stores.admin();
+    let admin = stores.admin(stores.stats(PriceTable::default()));
     let id = admin.find_by_email(email).await?;
     admin.change_user(Authority::operator(), id, change).await.map(drop)
 }

@@ -220,7 +220,7 @@ impl AppState {
             credits,
             landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
-            admin: stores.admin(),
+            admin: stores.admin(stores.stats(config.usage.prices.clone())),
             config,
             site,
             stores,

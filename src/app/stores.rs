@@ -33,6 +33,9 @@ use crate::platform::db::sqlite::Sqlite;
 use crate::platform::db::{Database, DatabaseConfig, StoreResult};
 use crate::platform::private_files::private_folder;
 use crate::platform::site::database_path;
+use crate::stats::Stats;
+use crate::stats::store::{MongoStatsStore, SqliteStatsStore, StatsStore};
+use crate::usage::server::prices::PriceTable;
 use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
 /// The ports to everything that is stored.
@@ -57,6 +60,7 @@ pub struct Stores {
     pub papers: Arc<dyn PaperStore>,
     pub leavings: Arc<dyn LeavingStore>,
     pub audit: Arc<dyn AuditStore>,
+    pub statistics: Arc<dyn StatsStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -91,6 +95,7 @@ impl Stores {
             papers: Arc::new(MongoPaperStore::new(&mongo)),
             leavings: Arc::new(MongoLeavingStore::new(&mongo)),
             audit: Arc::new(MongoAuditStore::new(&mongo)),
+            statistics: Arc::new(MongoStatsStore::new(mongo.clone())),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -120,6 +125,7 @@ impl Stores {
             papers: Arc::new(SqlitePaperStore::new(db.clone())),
             leavings: Arc::new(SqliteLeavingStore::new(db.clone())),
             audit: Arc::new(SqliteAuditStore::new(db.clone())),
+            statistics: Arc::new(SqliteStatsStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
@@ -127,9 +133,15 @@ impl Stores {
 }
 
 impl Stores {
+    /// Statistics of what is in them.
+    #[must_use]
+    pub fn stats(&self, prices: PriceTable) -> Stats {
+        Stats::new(self.database.clone(), self.statistics.clone(), prices)
+    }
+
     /// What admins do with them.
     #[must_use]
-    pub fn admin(&self) -> Admin {
+    pub fn admin(&self, stats: Stats) -> Admin {
         Admin::new(AdminParts {
             database: self.database.clone(),
             accounts: self.accounts.clone(),
@@ -142,6 +154,7 @@ impl Stores {
             payments: self.payments.clone(),
             attempts: self.attempts.clone(),
             audit: self.audit.clone(),
+            stats,
         })
     }
 }

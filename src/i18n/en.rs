@@ -1118,5 +1118,107 @@ pub const fn say(text: Text) -> &'static str {
         Text::ImagesMade => "Images",
         Text::ImagesMadeSize => "Size of images",
         Text::ImagesSentSize => "Size of attachments",
+        // Statistics
+        Text::Overview => "Overview",
+        Text::Costs => "Costs",
+        Text::AttemptsTitle => "Attempts at providers",
+        Text::StatsRange => "Range",
+        Text::RangeLastDay => "Last 24 hours",
+        Text::RangeWeek => "7 days",
+        Text::RangeMonth => "30 days",
+        Text::RangeQuarter => "90 days",
+        Text::RangeDays => "From day to day",
+        Text::ShowRange => "Show",
+        Text::RangeExplained => {
+            "Days of {zone}, also in CSV; the last one is not over. “Before” is the range of the same length before. Sums are kept for 400 days."
+        }
+        Text::CountedAt => "Counted at",
+        Text::BeforeValue => "Before: {value}",
+        Text::HowCounted => "How it is counted",
+        Text::AsTable => "As a table",
+        Text::AsCsv => "CSV",
+        Text::PartColumn => "Day or hour",
+        Text::ValueColumn => "Value",
+        Text::CorrectedPart => "{value} (corrected: records came late)",
+        Text::FigureNewUsers => "New users",
+        Text::NewUsersExplained => "Registrations, also of users who have left since.",
+        Text::FigureActiveUsers => "Active users",
+        Text::ActiveUsersExplained => {
+            "Users for whom a provider was asked, or who paid for something. Each is counted once in a range, so days do not add up."
+        }
+        Text::FigureChats => "Replies",
+        Text::ChatsExplained => "Replies that were paid for, at the time of their settlement in the ledger.",
+        Text::FigureImages => "Images",
+        Text::ImagesExplained => "Images that were paid for, at the time of their settlement in the ledger.",
+        Text::FigureCached => "Cached replies",
+        Text::CachedExplained => {
+            "Replies that had been given before: nobody was asked, and they are free. Saved: what asking again would have cost, by list prices."
+        }
+        Text::FigureSaved => "Saved by the cache",
+        Text::FigureGranted => "Credits granted",
+        Text::GrantedExplained => "Entries “grant” of the ledger: welcome credits, codes, gifts.",
+        Text::FigureSold => "Credits sold",
+        Text::SoldExplained => {
+            "Entries “purchase” of the ledger, and what subscriptions brought; refunded credits are not taken off."
+        }
+        Text::FigureRefunded => "Credits refunded",
+        Text::RefundedExplained => "Entries “refund” of the ledger: taken back, less what came back.",
+        Text::FigureSpent => "Credits spent",
+        Text::SpentExplained => "Entries “settle” of the ledger.",
+        Text::FigureExpired => "Credits expired",
+        Text::ExpiredExplained => "Entries “expire” of the ledger.",
+        Text::FigureAdjusted => "Credits adjusted",
+        Text::AdjustedExplained => "Entries “adjust” of the ledger: given by admins, less what they took.",
+        Text::FigureRevenue => "Revenue",
+        Text::RevenueExplained => {
+            "What was paid, with what went back of it, at the time of the order; each currency by itself."
+        }
+        Text::WentBack => "{value} went back",
+        Text::FigureCost => "Cost of providers",
+        Text::CostExplained => {
+            "What providers take for all attempts, as it was recorded with each, in US dollars. Attempts whose price is not known: {count}."
+        }
+        Text::FigureMargin => "Margin",
+        Text::MarginExplained => {
+            "What was paid in US dollars for the credits that were spent, less the cost of providers. Other currencies are not converted."
+        }
+        Text::FigurePromoCost => "Cost of free credits",
+        Text::PromoCostExplained => "The cost of providers times the part of spent credits that nobody had paid for.",
+        Text::FigureFallbacks => "Fallbacks",
+        Text::FallbacksExplained => {
+            "Attempts at another provider than the first for the same reply or image, of all attempts."
+        }
+        Text::FigureErrors => "Errors",
+        Text::ErrorsExplained => "Attempts that were neither answered nor stopped, of all attempts.",
+        Text::FigureLatency => "Latency, p50 / p95",
+        Text::LatencyExplained => {
+            "From the question to the end of the answer, of attempts that were answered whole; at most a sixteenth too long."
+        }
+        Text::FigureFirstToken => "First token, p50 / p95",
+        Text::FirstTokenExplained => "From the question to the first token; at most a sixteenth too long.",
+        Text::FigureAttempts => "Attempts",
+        Text::AttemptsExplained => "Each time that a provider was asked, when it began.",
+        Text::StandingNow => "Now",
+        Text::StandingExplained => "As it was half a minute ago at most. Subscribers are users with a plan.",
+        Text::CreditsUnspent => "Credits outstanding",
+        Text::CreditsUnspentPaid => "of those, paid for",
+        Text::MoneyOwed => "Owed to people",
+        Text::MoneyOwedExplained => "What was paid for credits that are not spent.",
+        Text::CreditsOverdrawn => "Owed by people",
+        Text::ByProvider => "By provider",
+        Text::ByModel => "By model (the 50 that cost the most)",
+        Text::ByUser => "By user (the 50 that cost the most)",
+        Text::ProviderColumn => "Provider",
+        Text::ModelColumn => "Model",
+        Text::UserColumn => "User",
+        Text::TokensColumn => "Tokens in / out",
+        Text::ChargedColumn => "Charged",
+        Text::OnlyFailed => "Only what failed",
+        Text::AllOutcomes => "All",
+        Text::OutcomeColumn => "Outcome",
+        Text::AttemptsListed => {
+            "Newest first. What is not listed here is in the sums alone, once it is forgotten after 400 days."
+        }
+        Text::NoValue => "none",
     }
 }

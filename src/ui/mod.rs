@@ -9,6 +9,8 @@ mod badge;
 mod breadcrumbs;
 mod button;
 mod card;
+#[cfg(feature = "ssr")]
+pub mod charts;
 mod checkbox;
 mod choice;
 mod clipboard;

@@ -35,7 +35,7 @@ impl User {
         answer(self.request(Method::PATCH, path).json(body)).await
     }
 
-    async fn page(&self, path: &str) -> (u16, String) {
+    pub async fn page(&self, path: &str) -> (u16, String) {
         let response = self.get(path).send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     }
@@ -66,7 +66,8 @@ async fn only_admins_see_the_panel() {
     let (admin, user, visitor) = (app.admin().await, app.user().await, app.visitor());
     let key = admin.with_key(&json!({})).await;
     let id = user.id().await;
-    for path in ["/api/admin/users", "/api/admin/audit", &format!("/api/admin/users/{id}")] {
+    let others = ["/api/admin/stats", "/api/admin/costs", "/api/admin/attempts"];
+    for path in ["/api/admin/users", "/api/admin/audit", &format!("/api/admin/users/{id}")].into_iter().chain(others) {
         assert_eq!(admin.get_json(path).await.0, 200, "{path}");
         assert_eq!(code(user.get_json(path).await), (403, "forbidden".to_owned()), "{path}");
         assert_eq!(code(visitor.get_json(path).await), (401, "unauthenticated".to_owned()), "{path}");
@@ -84,7 +85,10 @@ async fn only_admins_see_the_panel() {
         let to = away.headers()["location"].to_str().unwrap().to_owned();
         assert!(to.starts_with("/sign-in?next=%2Fadmin"), "{to}");
     }
-    assert_eq!(admin.get("/admin").send().await.unwrap().status(), 303);
+    for path in ["/admin", "/admin/costs"] {
+        assert_eq!((admin.page(path).await.0, user.page(path).await.0), (200, 403), "{path}");
+        assert_eq!(visitor.get(path).send().await.unwrap().status(), 303, "{path}");
+    }
     // The link is in the menu of admins alone.
     let menu = |html: &str| html.contains("href=\"/admin\"");
     assert!(menu(&admin.page("/chat").await.1) && !menu(&user.page("/chat").await.1));

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 7] = [
     &["images"],
     &["chat"],
     &["openai_api", "payments"],
-    &["leaving"],
+    &["leaving", "stats"],
 ];
 
 /// What surrounds pages and describes the API: its order is not strict, for the reasons that ARCHITECTURE.md gives.

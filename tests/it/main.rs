@@ -116,6 +116,8 @@ mod shop;
 mod sign_in;
 mod signposts;
 mod storage_contract;
+mod statistics;
+mod stats_stores;
 mod stores;
 mod subscriptions;
 mod support;

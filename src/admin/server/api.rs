@@ -30,6 +30,7 @@ where
         .routes(routes!(adjust_credits))
         .routes(routes!(end_sessions))
         .routes(routes!(list_audit))
+        .merge(super::stats_api::routes())
 }
 
 /// How many sessions were ended.

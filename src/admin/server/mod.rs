@@ -5,7 +5,10 @@ pub mod api;
 mod audit;
 mod change;
 mod credits;
+mod csv;
 pub mod pages;
+mod stats;
+mod stats_api;
 mod users;
 
 use std::ops::Deref;
@@ -25,6 +28,7 @@ use crate::credits::server::store::CreditStore;
 use crate::images::server::store::ImageStore;
 use crate::payments::server::store::PaymentStore;
 use crate::platform::db::Database;
+use crate::stats::Stats;
 use crate::usage::server::store::UsageStore;
 
 /// What admins see and do. Cheap to clone.
@@ -45,6 +49,7 @@ pub struct AdminParts {
     pub payments: Arc<dyn PaymentStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub audit: Arc<dyn AuditStore>,
+    pub stats: Stats,
 }
 
 impl Admin {

@@ -13,15 +13,19 @@ use crate::i18n::{Text, t};
 /// The parts of the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    Overview,
+    Costs,
     Users,
     Audit,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Users, Self::Audit];
+    const ALL: [Self; 4] = [Self::Overview, Self::Costs, Self::Users, Self::Audit];
 
     pub const fn path(self) -> &'static str {
         match self {
+            Self::Overview => "/admin",
+            Self::Costs => "/admin/costs",
             Self::Users => "/admin/users",
             Self::Audit => "/admin/audit",
         }
@@ -29,6 +33,8 @@ impl Section {
 
     const fn text(self) -> Text {
         match self {
+            Self::Overview => Text::Overview,
+            Self::Costs => Text::Costs,
             Self::Users => Text::AdminUsers,
             Self::Audit => Text::AuditLog,
         }

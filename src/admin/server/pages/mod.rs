@@ -1,8 +1,14 @@
 //! The pages of the panel: HTML of the server, whose forms need no script.
 
+mod attempts;
 mod audit;
 mod confirm;
+mod costs;
+mod figures;
 mod frame;
+mod live;
+mod overview;
+mod picker;
 mod user;
 mod user_sections;
 mod users;
@@ -10,10 +16,8 @@ mod visitor;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::response::Redirect;
 use axum::routing::get;
 
-use self::visitor::Visitor;
 use super::Admin;
 use crate::account::server::Account;
 use crate::platform::site::Site;
@@ -27,7 +31,10 @@ where
     Site: FromRef<S>,
 {
     Router::new()
-        .route("/admin", get(async |_: Visitor| Redirect::to("/admin/users")))
+        .route("/admin", get(overview::show))
+        .route("/admin/costs", get(costs::show))
+        .route("/admin/costs/attempts", get(attempts::show))
+        .route("/admin/scripts/{name}", get(live::send_script))
         .route("/admin/users", get(users::show))
         .route("/admin/users/{id}", get(user::show).post(confirm::submit))
         .route("/admin/audit", get(audit::show))

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 22;
+const SCHEMA: i64 = 23;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -188,6 +188,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         20 => make_indexes(mongo, of_leavings()).await,
         21 => make_indexes(mongo, of_half_sign_ins()).await,
         22 => make_indexes(mongo, of_admins()).await,
+        23 => make_indexes(mongo, of_statistics()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -287,6 +288,21 @@ fn of_admins() -> [(&'static str, Document, IndexOptions); 6] {
         ("auditLog", doc! { "once": 1 }, unique_if_set("once")),
         ("users", doc! { "role": 1, "_id": 1 }, plain()),
         ("users", doc! { "status": 1, "_id": 1 }, plain()),
+    ]
+}
+
+/// By these, what is new is counted without reading it.
+fn of_statistics() -> [(&'static str, Document, IndexOptions); 7] {
+    [
+        ("statistics", doc! { "start": 1 }, plain()),
+        ("attempts", doc! { "at": 1, "_id": 1 }, plain()),
+        // One over its time alone is there, of some.
+        ("ledger", doc! { "at": 1, "_id": 1 }, plain()),
+        // Entries that are not in the ledger yet.
+        ("accounts", doc! { "recent.at": 1 }, plain()),
+        ("payments", doc! { "createdAt": 1 }, plain()),
+        ("users", doc! { "createdAt": 1 }, plain()),
+        ("messages", doc! { "cached": 1, "createdAt": 1 }, partial(doc! { "cached": true })),
     ]
 }
 

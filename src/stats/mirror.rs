@@ -1,0 +1,152 @@
+//! The buckets in memory, so that a report reads no database, however many records and users there are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use super::store::{Source, StoredBucket};
+use super::sums::{Share, Sums};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// Sums of times that are remembered; beyond that they are forgotten together.
+const MOST_SPANS: usize = 4000;
+
+/// A bucket of a source.
+struct Part {
+    mark: i64,
+    is_corrected: bool,
+    sums: Sums,
+    /// By their numbers.
+    people: Vec<(u32, Share)>,
+}
+
+/// What a user has of a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Person {
+    pub attempts: u32,
+    /// In millionths of a US dollar.
+    pub cost_micros: i64,
+    /// Replies and images that were paid for.
+    pub works: u32,
+    /// In millionths of a credit.
+    pub spent: i64,
+    /// What was paid for those credits, in millionths of a US dollar.
+    pub earned_micros: i64,
+}
+
+impl Person {
+    /// Whether they did anything.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        self.attempts > 0 || self.works > 0
+    }
+}
+
+/// All buckets, by their beginning and source.
+#[derive(Default)]
+pub(super) struct Mirror {
+    buckets: BTreeMap<i64, BTreeMap<Source, Part>>,
+    /// Users have numbers here, as they are in many buckets.
+    numbers: HashMap<Uuid, u32>,
+    names: Vec<Uuid>,
+    /// Changes of each day (UTC).
+    changes: BTreeMap<i64, u64>,
+    /// Sums of times, each with the changes that it knows of.
+    spans: Mutex<HashMap<(i64, i64), (u64, Arc<Sums>)>>,
+}
+
+impl Mirror {
+    pub fn mark(&self, source: Source, start: i64) -> Option<i64> {
+        Some(self.buckets.get(&start)?.get(&source)?.mark)
+    }
+
+    /// Puts a bucket in the place of what was known of it.
+    pub fn put(&mut self, bucket: StoredBucket) {
+        let StoredBucket { source, start, mark, is_corrected, sums, people } = bucket;
+        let people = people.into_iter().map(|(user, share)| (self.number(user), share)).collect();
+        let parts = self.buckets.entry(start).or_default();
+        let is_corrected = is_corrected || parts.get(&source).is_some_and(|part| part.is_corrected);
+        parts.insert(source, Part { mark, is_corrected, sums, people });
+        *self.changes.entry(start.div_euclid(DAY)).or_default() += 1;
+    }
+
+    fn number(&mut self, user: Uuid) -> u32 {
+        let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let number = *self.numbers.entry(user).or_insert(next);
+        if number == next {
+            self.names.push(user);
+        }
+        number
+    }
+
+    /// What a time adds up to.
+    pub fn sums(&self, from: i64, until: i64) -> Arc<Sums> {
+        let days = self.changes.range(from.div_euclid(DAY)..=until.div_euclid(DAY));
+        let changes = days.map(|(_, changes)| changes).sum();
+        let mut spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, sums)) = spans.get(&(from, until))
+            && *known == changes
+        {
+            return sums.clone();
+        }
+        let mut sums = Sums::default();
+        for part in self.buckets.range(from..until).flat_map(|(_, parts)| parts.values()) {
+            sums.add(&part.sums);
+        }
+        let sums = Arc::new(sums);
+        if spans.len() >= MOST_SPANS {
+            spans.clear();
+        }
+        spans.insert((from, until), (changes, sums.clone()));
+        sums
+    }
+
+    /// Whether a bucket of a time changed after its time was over.
+    pub fn is_corrected(&self, from: i64, until: i64) -> bool {
+        self.buckets.range(from..until).flat_map(|(_, parts)| parts.values()).any(|part| part.is_corrected)
+    }
+
+    /// How many users did anything in each of these times, which follow each other; and what each user has of all of them.
+    pub fn people(&self, spans: &[(i64, i64)]) -> (Vec<u64>, Vec<Person>) {
+        let mut all = vec![Person::default(); self.names.len()];
+        // In which of the times a user was seen last, from 1.
+        let mut seen = vec![0_usize; self.names.len()];
+        let mut active = Vec::with_capacity(spans.len());
+        for (index, (from, until)) in spans.iter().enumerate() {
+            let mut count = 0;
+            for (source, part) in self.buckets.range(from..until).flat_map(|(_, parts)| parts) {
+                for (number, share) in &part.people {
+                    let at = usize::try_from(*number).unwrap_or(usize::MAX);
+                    let (Some(person), Some(seen)) = (all.get_mut(at), seen.get_mut(at)) else { continue };
+                    if *source == Source::Attempts {
+                        person.attempts += share.count;
+                        person.cost_micros += share.amount;
+                    } else {
+                        person.works += share.count;
+                        person.spent += share.amount;
+                        person.earned_micros += share.earned;
+                    }
+                    if *seen <= index {
+                        *seen = index + 1;
+                        count += 1;
+                    }
+                }
+            }
+            active.push(count);
+        }
+        (active, all)
+    }
+
+    /// Those with the most of something, at most so many.
+    pub fn top(&self, people: &[Person], most: usize, rank: fn(&Person) -> i64) -> Vec<(Uuid, Person)> {
+        let mut order: Vec<usize> = (0..people.len()).filter(|at| people[*at].is_active()).collect();
+        let key = |at: &usize| (std::cmp::Reverse(rank(&people[*at])), self.names[*at]);
+        if order.len() > most {
+            order.select_nth_unstable_by_key(most, key);
+            order.truncate(most);
+        }
+        order.sort_unstable_by_key(key);
+        order.into_iter().map(|at| (self.names[at], people[at])).collect()
+    }
+}

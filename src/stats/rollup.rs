@@ -1,0 +1,327 @@
+//! Adding up: raw records become sums by quarters of an hour.
+//!
+//! No request writes anything for this. What has changed is found by counting (`StatsStore::marks`), and only the records of those buckets
+//! are read again: the last hour's when somebody looks, at most once a second, and older ones by a timer. A bucket is replaced as a
+//! whole, so several servers may do the same at once, and one that dies leaves nothing half done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::mirror::Mirror;
+use super::store::{RawEntry, Source, Standing, StatsStore, StoredBucket};
+use super::sums::{BUCKET, Buckets, bucket_of, fold_attempts, fold_entries, fold_payments, fold_replies, fold_users};
+use crate::credits::{EntryKind, Origin};
+use crate::platform::db::{Database, StoreResult, millis};
+use crate::platform::error::AppResult;
+use crate::usage::server::prices::PriceTable;
+use crate::usage::server::store::KEPT;
+
+const HOUR: i64 = 60 * 60 * 1000;
+const DAY: i64 = 24 * HOUR;
+/// What is looked at again whenever somebody looks. What comes later than this is a correction.
+const OPEN: i64 = HOUR;
+/// What the timer looks at each time, and how often it looks at everything.
+const RECENT: i64 = 2 * DAY;
+const ALL_EVERY: Duration = Duration::from_hours(24);
+/// What is counted in one go.
+const PIECE: i64 = 10 * DAY;
+/// Records of so much time are read in one go.
+const RUN: i64 = 6 * HOUR;
+/// How often somebody who looks makes it look, at most; where that takes long, less often.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// How long somebody who looks waits for others who do.
+const WAIT: Duration = Duration::from_secs(2);
+/// How old the standing may be, which takes a look at every account.
+const STANDING: Duration = Duration::from_secs(30);
+
+/// The statistics. Cheap to clone.
+#[derive(Clone)]
+pub struct Stats(Arc<Parts>);
+
+struct Parts {
+    database: Database,
+    store: Arc<dyn StatsStore>,
+    /// What asking again would have cost.
+    prices: PriceTable,
+    mirror: RwLock<Mirror>,
+    turn: tokio::sync::Mutex<Turn>,
+    standing: Mutex<Option<(Instant, Arc<Standing>)>>,
+}
+
+/// Who has it looks.
+#[derive(Default)]
+struct Turn {
+    is_loaded: bool,
+    next: Option<Instant>,
+    all_looked_at: Option<Instant>,
+}
+
+impl Stats {
+    #[must_use]
+    pub fn new(database: Database, store: Arc<dyn StatsStore>, prices: PriceTable) -> Self {
+        Self(Arc::new(Parts {
+            database,
+            store,
+            prices,
+            mirror: RwLock::default(),
+            turn: tokio::sync::Mutex::default(),
+            standing: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn store(&self) -> &dyn StatsStore {
+        self.0.store.as_ref()
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.0.database.now()
+    }
+
+    pub(super) fn read<T>(&self, what: impl FnOnce(&Mirror) -> T) -> T {
+        what(&self.0.mirror.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds up what is new of the last hour, unless that was done a moment ago.
+    ///
+    /// # Errors
+    /// [`crate::platform::error::AppError::Unavailable`].
+    pub async fn refresh(&self) -> AppResult<()> {
+        // Whoever waits too long sees what there is.
+        let Ok(mut turn) = timeout(WAIT, self.0.turn.lock()).await else { return Ok(()) };
+        if turn.next.is_some_and(|next| Instant::now() < next) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        if turn.is_loaded {
+            let now = self.now();
+            self.look(now - OPEN, now + BUCKET, turn.all_looked_at.is_some()).await?;
+        } else {
+            self.load(&mut turn).await?;
+            return Ok(());
+        }
+        turn.next = Some(Instant::now() + (begun.elapsed() * 10).clamp(PAUSE, LONGEST_PAUSE));
+        Ok(())
+    }
+
+    /// Looks at what is older too; for a timer.
+    ///
+    /// # Errors
+    /// [`crate::platform::error::AppError::Unavailable`].
+    pub async fn look_back(&self) -> AppResult<()> {
+        let mut turn = self.0.turn.lock().await;
+        if !turn.is_loaded {
+            self.load(&mut turn).await?;
+            return Ok(());
+        }
+        let is_due = turn.all_looked_at.is_none_or(|last| last.elapsed() >= ALL_EVERY);
+        let was_looked_at = turn.all_looked_at.is_some();
+        drop(turn);
+        let now = self.now();
+        let mut from = now - if is_due { millis(KEPT) } else { RECENT };
+        while from < now + BUCKET {
+            // Whoever looks meanwhile has a turn between the pieces.
+            let _turn = self.0.turn.lock().await;
+            self.look(from, (from + PIECE).min(now + BUCKET), was_looked_at).await?;
+            from += PIECE;
+        }
+        if is_due {
+            self.0.turn.lock().await.all_looked_at = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Looks at everything at once, also at what was looked at a moment ago; for tests and tools.
+    ///
+    /// # Errors
+    /// [`crate::platform::error::AppError::Unavailable`].
+    pub async fn look_at_all(&self) -> AppResult<()> {
+        let mut turn = self.0.turn.lock().await;
+        let was_loaded = turn.is_loaded;
+        if !was_loaded {
+            self.load(&mut turn).await?;
+            return Ok(());
+        }
+        let now = self.now();
+        self.look(now - millis(KEPT), now + BUCKET, true).await?;
+        Ok(())
+    }
+
+    /// Reads the sums that are stored, and adds up what is missing.
+    async fn load(&self, turn: &mut Turn) -> StoreResult<()> {
+        let now = self.now();
+        let first = bucket_of(now - millis(KEPT));
+        let mut from = first;
+        while from < now + BUCKET {
+            let found = self.0.store.load(from, from + PIECE).await?;
+            let mut mirror = self.0.mirror.write().unwrap_or_else(PoisonError::into_inner);
+            found.into_iter().for_each(|bucket| mirror.put(bucket));
+            drop(mirror);
+            from += PIECE;
+        }
+        let mut from = first;
+        while from < now + BUCKET {
+            self.look(from, (from + PIECE).min(now + BUCKET), false).await?;
+            from += PIECE;
+        }
+        *turn = Turn { is_loaded: true, next: Some(Instant::now() + PAUSE), all_looked_at: Some(Instant::now()) };
+        Ok(())
+    }
+
+    /// Adds up what has changed of a time. `knows_all`: what is new there and old came late.
+    async fn look(&self, from: i64, until: i64, knows_all: bool) -> StoreResult<()> {
+        let (from, until) = (bucket_of(from), bucket_of(until + BUCKET - 1));
+        let now = self.now();
+        let mut changed: BTreeMap<Source, BTreeSet<i64>> = BTreeMap::new();
+        let mut asked = BTreeSet::new();
+        for source in Source::ALL {
+            let marks = self.0.store.marks(source, from, until).await?;
+            let is_new = |start: i64, mark: i64| {
+                self.read(|mirror| match mirror.mark(source, start) {
+                    None => true,
+                    // What users delete later was there all the same: old sums only grow.
+                    Some(known) => mark > known || (mark != known && start + BUCKET + OPEN > now),
+                })
+            };
+            let new = marks.iter().filter(|(start, mark)| is_new(**start, **mark)).map(|(start, _)| *start);
+            changed.insert(source, new.collect());
+            if source == Source::Attempts {
+                asked = marks.into_keys().collect();
+            }
+        }
+        // What an answer was charged may be in the bucket after it, and what it is a fallback of in the one before.
+        let of = |source: Source, by: i64| changed.get(&source).into_iter().flatten().map(move |start| start + by);
+        let near = of(Source::Attempts, BUCKET).chain(of(Source::Ledger, 0)).chain(of(Source::Ledger, -BUCKET));
+        let near: BTreeSet<i64> = near.filter(|start| asked.contains(start)).collect();
+        let again: BTreeSet<i64> = changed.get(&Source::Attempts).into_iter().flatten().copied().chain(near).collect();
+        for source in Source::ALL {
+            let own = changed.get(&source).cloned().unwrap_or_default();
+            let starts = if source == Source::Attempts { &again } else { &own };
+            for (from, until) in runs(starts) {
+                let (folded, marks) = self.add_up(source, from, until).await?;
+                // What was read before it only tells what is a fallback.
+                let buckets = folded.into_iter().filter(|(start, _)| *start >= from && starts.contains(start));
+                let is_late = |start| own.contains(&start) && knows_all && start + BUCKET + OPEN <= now;
+                let buckets: Vec<StoredBucket> = buckets
+                    .map(|(start, (sums, people))| StoredBucket {
+                        source,
+                        start,
+                        mark: marks.get(&start).copied().unwrap_or_default(),
+                        is_corrected: is_late(start),
+                        sums,
+                        people,
+                    })
+                    .collect();
+                self.0.store.keep(buckets.clone()).await?;
+                let mut mirror = self.0.mirror.write().unwrap_or_else(PoisonError::into_inner);
+                buckets.into_iter().for_each(|bucket| mirror.put(bucket));
+            }
+        }
+        Ok(())
+    }
+
+    /// The sums of a time by its buckets, with what the records that were read come to as marks.
+    async fn add_up(&self, source: Source, from: i64, until: i64) -> StoreResult<(Buckets, BTreeMap<i64, i64>)> {
+        let store = self.store();
+        let mut marks = BTreeMap::new();
+        let mut mark = |at: i64, by: i64| *marks.entry(bucket_of(at)).or_default() += by;
+        let sums = match source {
+            Source::Attempts => {
+                let attempts = store.attempts(from - BUCKET, until).await?;
+                let entries = store.entries(from, until + BUCKET).await?;
+                let prices = store.earnings(paid_lots(&entries)).await?;
+                attempts.iter().for_each(|attempt| mark(attempt.at, 1));
+                fold_attempts(&attempts, &entries, &prices)
+            }
+            Source::Ledger => {
+                let entries = store.entries(from, until).await?;
+                let prices = store.earnings(paid_lots(&entries)).await?;
+                entries.iter().for_each(|entry| mark(entry.at, 1));
+                fold_entries(&entries, &prices)
+            }
+            Source::Payments => {
+                let payments = store.payments(from, until).await?;
+                payments.iter().for_each(|payment| mark(payment.at, payment.version + 1));
+                fold_payments(&payments)
+            }
+            Source::Users => {
+                let times = store.users(from, until).await?;
+                times.iter().for_each(|at| mark(*at, 1));
+                fold_users(&times)
+            }
+            Source::Replies => {
+                let replies = store.replies(from, until).await?;
+                replies.iter().for_each(|reply| mark(reply.at, 1));
+                fold_replies(&replies, &self.0.prices)
+            }
+        };
+        Ok((sums, marks))
+    }
+
+    /// How things stand: users, and credits that are not spent. As it was half a minute ago at most, if somebody looks all the time.
+    ///
+    /// # Errors
+    /// [`crate::platform::error::AppError::Unavailable`].
+    pub async fn standing(&self) -> AppResult<Arc<Standing>> {
+        let known = self.0.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            None => Ok(self.look_around().await?),
+            Some((at, standing)) => {
+                if at.elapsed() >= STANDING {
+                    // Nobody else begins it meanwhile.
+                    self.stand(standing.clone());
+                    let stats = self.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = stats.look_around().await {
+                            tracing::warn!(%error, "how credits stand is not known any better");
+                        }
+                    });
+                }
+                Ok(standing)
+            }
+        }
+    }
+
+    async fn look_around(&self) -> StoreResult<Arc<Standing>> {
+        let standing = Arc::new(self.0.store.standing().await?);
+        self.stand(standing.clone());
+        Ok(standing)
+    }
+
+    fn stand(&self, standing: Arc<Standing>) {
+        *self.0.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), standing));
+    }
+}
+
+/// The lots that money was paid for.
+fn paid_lots(entries: &[RawEntry]) -> Vec<uuid::Uuid> {
+    let settled = entries.iter().filter(|entry| entry.kind == EntryKind::Settle).flat_map(|entry| &entry.lots);
+    let paid = settled.filter(|(_, origin, _)| matches!(origin, Origin::Bought | Origin::Plan));
+    paid.map(|(id, _, _)| *id).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Buckets as times that are read in one go.
+fn runs(starts: &BTreeSet<i64>) -> Vec<(i64, i64)> {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for start in starts {
+        match runs.last_mut() {
+            Some((first, end)) if start - *first < RUN => *end = start + BUCKET,
+            _ => runs.push((*start, start + BUCKET)),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_together_is_read_together() {
+        let starts = BTreeSet::from([0, BUCKET, 3 * BUCKET, RUN, 10 * RUN]);
+        assert_eq!(runs(&starts), [(0, 4 * BUCKET), (RUN, RUN + BUCKET), (10 * RUN, 10 * RUN + BUCKET)]);
+    }
+}

@@ -1,0 +1,502 @@
+//! Statistics in MongoDB. The newest entries of an account are with it, all others in the ledger.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::Collection;
+use mongodb::bson::{self, Bson, Document, doc};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::{
+    AttemptFilter, Earning, Marks, RawAttempt, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore,
+    StoredBucket, is_paid, micros_of, read_kind, read_outcome, read_people, read_sums, work_of, write_people,
+    write_sums,
+};
+use crate::credits::Origin;
+use crate::credits::server::lots::Lot;
+use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
+use crate::platform::ids::{AttemptId, LotId};
+use crate::platform::work_kind::WorkKind;
+use crate::stats::sums::BUCKET;
+use crate::usage::Attempt;
+
+/// [`StatsStore`] over MongoDB.
+pub struct MongoStatsStore {
+    mongo: Mongo,
+}
+
+impl MongoStatsStore {
+    #[must_use]
+    pub const fn new(mongo: Mongo) -> Self {
+        Self { mongo }
+    }
+
+    fn collection(&self, name: &str) -> Collection<Document> {
+        self.mongo.collection(name, Durability::Relaxed)
+    }
+
+    async fn aggregate<T>(&self, collection: &str, steps: Vec<Document>) -> StoreResult<Vec<T>>
+    where
+        T: DeserializeOwned + Send + Sync + Unpin + 'static,
+    {
+        let collection = self.collection(collection);
+        run(async move { collection.aggregate(steps).with_type::<T>().await?.try_collect().await }).await
+    }
+
+    async fn find<T>(&self, collection: &str, which: Document, fields: Document) -> StoreResult<Vec<T>>
+    where
+        T: DeserializeOwned + Send + Sync + Unpin + 'static,
+    {
+        let collection = self.collection(collection).clone_with_type::<T>();
+        run(async move { collection.find(which).projection(fields).await?.try_collect().await }).await
+    }
+}
+
+fn within(from: impl Into<Bson>, until: impl Into<Bson>) -> Document {
+    doc! { "$gte": from.into(), "$lt": until.into() }
+}
+
+fn dates(from: i64, until: i64) -> Document {
+    within(bson::DateTime::from_millis(from), bson::DateTime::from_millis(until))
+}
+
+/// Entries that are with their accounts, each as `recent`.
+fn recent(from: i64, until: i64) -> Vec<Document> {
+    vec![
+        doc! { "$match": { "recent": { "$elemMatch": { "at": dates(from, until) } } } },
+        doc! { "$project": { "recent": { "$filter": {
+            "input": "$recent",
+            "cond": { "$and": [
+                { "$gte": ["$$this.at", bson::DateTime::from_millis(from)] },
+                { "$lt": ["$$this.at", bson::DateTime::from_millis(until)] },
+            ] },
+        } } } },
+        doc! { "$unwind": "$recent" },
+    ]
+}
+
+/// Sums up by buckets of a time.
+fn by_bucket(at: &str, mark: impl Into<Bson>) -> Document {
+    let at = doc! { "$toLong": at };
+    let start = doc! { "$subtract": [at.clone(), { "$mod": [at, BUCKET] }] };
+    doc! { "$group": { "_id": start, "mark": { "$sum": mark.into() } } }
+}
+
+#[derive(Deserialize)]
+struct Marked {
+    #[serde(rename = "_id")]
+    start: i64,
+    mark: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundAttempt {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    #[serde(default)]
+    request_id: String,
+    reply: bson::Uuid,
+    user: bson::Uuid,
+    provider: String,
+    model: String,
+    input_tokens: u32,
+    output_tokens: u32,
+    #[serde(default)]
+    estimated: bool,
+    cost_micros: Option<i64>,
+    latency_ms: u32,
+    first_token_ms: Option<u32>,
+    outcome: String,
+    #[serde(default)]
+    price_version: Option<String>,
+    at: i64,
+}
+
+impl FoundAttempt {
+    fn raw(self) -> StoreResult<RawAttempt> {
+        Ok(RawAttempt {
+            id: from_bson(self.id),
+            reply: from_bson(self.reply),
+            user: from_bson(self.user),
+            provider: self.provider,
+            model: self.model,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cost_micros: self.cost_micros,
+            latency_ms: self.latency_ms,
+            first_token_ms: self.first_token_ms,
+            outcome: read_outcome(&self.outcome)?,
+            at: self.at,
+        })
+    }
+
+    fn listed(self) -> StoreResult<Attempt> {
+        Ok(Attempt {
+            id: from_bson(self.id),
+            request_id: self.request_id,
+            reply: from_bson(self.reply),
+            user: from_bson(self.user),
+            provider: self.provider,
+            model: self.model,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            is_estimated: self.estimated,
+            cost_micros: self.cost_micros,
+            latency_ms: self.latency_ms,
+            first_token_ms: self.first_token_ms,
+            outcome: read_outcome(&self.outcome)?,
+            price_version: self.price_version,
+            at: self.at,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct FoundShare {
+    id: bson::Uuid,
+    origin: Origin,
+    amount: i64,
+}
+
+/// An entry, filed or not.
+#[derive(Deserialize)]
+struct FoundEntry {
+    id: bson::Uuid,
+    kind: String,
+    amount: i64,
+    key: String,
+    #[serde(default)]
+    work: Option<String>,
+    #[serde(default)]
+    lots: Vec<FoundShare>,
+    at: bson::DateTime,
+}
+
+impl FoundEntry {
+    fn raw(self, owner: bson::Uuid) -> StoreResult<RawEntry> {
+        let kind = read_kind(&self.kind)?;
+        Ok(RawEntry {
+            id: from_bson(self.id),
+            owner: from_bson(owner),
+            kind,
+            amount: self.amount,
+            work: self.work.as_deref().and_then(WorkKind::parse),
+            work_id: work_of(kind, &self.key),
+            lots: self.lots.into_iter().map(|share| (from_bson(share.id), share.origin, share.amount)).collect(),
+            at: self.at.timestamp_millis(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct FiledEntry {
+    #[serde(rename = "_id")]
+    place: Place,
+    #[serde(flatten)]
+    entry: FoundEntry,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    user: bson::Uuid,
+}
+
+#[derive(Deserialize)]
+struct RecentEntry {
+    #[serde(rename = "_id")]
+    owner: bson::Uuid,
+    recent: FoundEntry,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundPayment {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    state: String,
+    price: i64,
+    refunded: i64,
+    currency: String,
+    credits: i64,
+    version: i64,
+    created_at: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundUser {
+    created_at: bson::DateTime,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundReply {
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    usage: Option<FoundUsage>,
+    created_at: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundUsage {
+    input_tokens: u32,
+    output_tokens: u32,
+}
+
+#[derive(Deserialize)]
+struct FoundBucket {
+    source: String,
+    start: i64,
+    mark: i64,
+    corrected: bool,
+    sums: String,
+    people: bson::Binary,
+}
+
+#[derive(Deserialize)]
+struct FoundLot {
+    id: bson::Uuid,
+    #[serde(flatten)]
+    lot: LotOfAccount,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LotOfAccount {
+    origin: Origin,
+    amount: i64,
+    left: i64,
+    #[serde(default)]
+    paid: Option<crate::credits::server::lots::Paid>,
+}
+
+#[derive(Deserialize)]
+struct FoundAccount {
+    #[serde(default)]
+    lots: Vec<FoundLot>,
+    overdrawn: i64,
+}
+
+#[async_trait]
+impl StatsStore for MongoStatsStore {
+    async fn marks(&self, source: Source, from: i64, until: i64) -> StoreResult<Marks> {
+        let one = 1_i64;
+        let found: Vec<Marked> = match source {
+            Source::Attempts => {
+                let steps = vec![doc! { "$match": { "at": within(from, until) } }, by_bucket("$at", one)];
+                self.aggregate("attempts", steps).await?
+            }
+            Source::Ledger => {
+                let filed = vec![doc! { "$match": { "at": dates(from, until) } }, by_bucket("$at", one)];
+                let mut with_account = recent(from, until);
+                with_account.push(by_bucket("$recent.at", one));
+                let (mut filed, with_account) =
+                    tokio::try_join!(self.aggregate("ledger", filed), self.aggregate("accounts", with_account))?;
+                filed.extend::<Vec<Marked>>(with_account);
+                filed
+            }
+            Source::Payments => {
+                let version = doc! { "$add": ["$version", one] };
+                let steps =
+                    vec![doc! { "$match": { "createdAt": within(from, until) } }, by_bucket("$createdAt", version)];
+                self.aggregate("payments", steps).await?
+            }
+            Source::Users => {
+                let steps = vec![doc! { "$match": { "createdAt": dates(from, until) } }, by_bucket("$createdAt", one)];
+                self.aggregate("users", steps).await?
+            }
+            Source::Replies => {
+                let which = doc! { "cached": true, "createdAt": within(from, until) };
+                self.aggregate("messages", vec![doc! { "$match": which }, by_bucket("$createdAt", one)]).await?
+            }
+        };
+        let mut marks = Marks::new();
+        for Marked { start, mark } in found {
+            *marks.entry(start).or_default() += mark;
+        }
+        Ok(marks)
+    }
+
+    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<RawAttempt>> {
+        let fields = doc! { "requestId": 0, "estimated": 0, "priceVersion": 0 };
+        let found: Vec<FoundAttempt> = self.find("attempts", doc! { "at": within(from, until) }, fields).await?;
+        found.into_iter().map(FoundAttempt::raw).collect()
+    }
+
+    async fn entries(&self, from: i64, until: i64) -> StoreResult<Vec<RawEntry>> {
+        // An entry is filed before it is taken from its account: in this order it is in one of them at least.
+        let with_account: Vec<RecentEntry> = self.aggregate("accounts", recent(from, until)).await?;
+        let fields = doc! { "id": 1, "kind": 1, "amount": 1, "key": 1, "work": 1, "lots": 1, "at": 1 };
+        let filed: Vec<FiledEntry> = self.find("ledger", doc! { "at": dates(from, until) }, fields).await?;
+        let mut seen = HashSet::new();
+        let filed = filed.into_iter().map(|found| found.entry.raw(found.place.user));
+        let all = with_account.into_iter().map(|found| found.recent.raw(found.owner)).chain(filed);
+        all.filter(|entry| entry.as_ref().map_or(true, |entry| seen.insert(entry.id))).collect()
+    }
+
+    async fn payments(&self, from: i64, until: i64) -> StoreResult<Vec<RawPayment>> {
+        let found: Vec<FoundPayment> =
+            self.find("payments", doc! { "createdAt": within(from, until) }, doc! { "body": 0 }).await?;
+        let raw = |payment: FoundPayment| RawPayment {
+            is_paid: is_paid(&payment.state),
+            price: micros_of(payment.price, &payment.currency),
+            refunded: micros_of(payment.refunded, &payment.currency),
+            currency: payment.currency,
+            version: payment.version,
+            at: payment.created_at,
+        };
+        Ok(found.into_iter().map(raw).collect())
+    }
+
+    async fn users(&self, from: i64, until: i64) -> StoreResult<Vec<i64>> {
+        let found: Vec<FoundUser> =
+            self.find("users", doc! { "createdAt": dates(from, until) }, doc! { "createdAt": 1 }).await?;
+        Ok(found.into_iter().map(|user| user.created_at.timestamp_millis()).collect())
+    }
+
+    async fn replies(&self, from: i64, until: i64) -> StoreResult<Vec<RawReply>> {
+        let which = doc! { "cached": true, "createdAt": within(from, until) };
+        let found: Vec<FoundReply> =
+            self.find("messages", which, doc! { "model": 1, "usage": 1, "createdAt": 1 }).await?;
+        let raw = |reply: FoundReply| RawReply {
+            model: reply.model.unwrap_or_default(),
+            input_tokens: reply.usage.as_ref().map_or(0, |usage| usage.input_tokens),
+            output_tokens: reply.usage.as_ref().map_or(0, |usage| usage.output_tokens),
+            at: reply.created_at,
+        };
+        Ok(found.into_iter().map(raw).collect())
+    }
+
+    async fn earnings(&self, lots: Vec<Uuid>) -> StoreResult<HashMap<Uuid, Earning>> {
+        // The lot of a payment has its id.
+        let ids: Vec<_> = lots.into_iter().map(to_bson).collect();
+        let found: Vec<FoundPayment> =
+            self.find("payments", doc! { "_id": { "$in": ids } }, doc! { "body": 0 }).await?;
+        let earning = |payment: FoundPayment| {
+            let micros = micros_of(payment.price, &payment.currency);
+            (from_bson(payment.id), Earning { micros, currency: payment.currency, credits: payment.credits })
+        };
+        Ok(found.into_iter().map(earning).collect())
+    }
+
+    async fn keep(&self, buckets: Vec<StoredBucket>) -> StoreResult<()> {
+        for bucket in buckets {
+            let id = format!("{}:{}", bucket.source.as_str(), bucket.start);
+            let people = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: write_people(&bucket.people) };
+            let set = doc! {
+                "source": bucket.source.as_str(),
+                "start": bucket.start,
+                "mark": bucket.mark,
+                "corrected": { "$or": [{ "$ifNull": ["$corrected", false] }, bucket.is_corrected] },
+                // A text that begins with a dollar is none here.
+                "sums": { "$literal": write_sums(&bucket.sums)? },
+                "people": people,
+            };
+            let statistics = self.collection("statistics");
+            run(async move {
+                statistics.update_one(doc! { "_id": id }, vec![doc! { "$set": set }]).upsert(true).await
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn load(&self, from: i64, until: i64) -> StoreResult<Vec<StoredBucket>> {
+        let found: Vec<FoundBucket> =
+            self.find("statistics", doc! { "start": within(from, until) }, doc! { "_id": 0 }).await?;
+        let read = |bucket: FoundBucket| {
+            Ok(StoredBucket {
+                source: Source::parse(&bucket.source)?,
+                start: bucket.start,
+                mark: bucket.mark,
+                is_corrected: bucket.corrected,
+                sums: read_sums(&bucket.sums)?,
+                people: read_people(&bucket.people.bytes)?,
+            })
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    async fn standing(&self) -> StoreResult<Standing> {
+        #[derive(Deserialize)]
+        struct Counted {
+            #[serde(rename = "_id")]
+            id: Kind,
+            count: i64,
+        }
+        #[derive(Deserialize)]
+        struct Kind {
+            role: String,
+            status: String,
+        }
+        let kind = doc! { "role": "$role", "status": { "$ifNull": ["$status", "active"] } };
+        let users: Vec<Counted> =
+            self.aggregate("users", vec![doc! { "$group": { "_id": kind, "count": { "$sum": 1_i64 } } }]).await?;
+        let mut standing = Standing {
+            users: users
+                .into_iter()
+                .map(|found| ((found.id.role, found.id.status), u64::try_from(found.count).unwrap_or_default()))
+                .collect(),
+            ..Standing::default()
+        };
+        let accounts = self.collection("accounts").clone_with_type::<FoundAccount>();
+        let fields = doc! { "_id": 0, "lots": 1, "overdrawn": 1 };
+        // Account by account, as they are many, and for as long as it takes. The driver must not be stopped in the middle.
+        let read = async move {
+            let mut accounts = accounts.find(doc! {}).projection(fields).batch_size(5000).await?;
+            while let Some(FoundAccount { lots, overdrawn }) = accounts.try_next().await? {
+                let lots: Vec<Lot> = lots.into_iter().map(read_lot).collect();
+                standing.add(&lots, overdrawn);
+            }
+            Ok::<_, mongodb::error::Error>(standing)
+        };
+        Ok(tokio::spawn(read).await.map_err(|_| StoreError::Panicked)??)
+    }
+
+    async fn list(&self, filter: AttemptFilter, before: (i64, AttemptId), limit: usize) -> StoreResult<Vec<Attempt>> {
+        let (at, id) = before;
+        let mut which = doc! {
+            "at": { "$gte": filter.from, "$lt": filter.until, "$lte": at },
+            "$or": [{ "at": { "$lt": at } }, { "_id": { "$lt": to_bson(id) } }],
+        };
+        if let Some(provider) = filter.provider {
+            which.insert("provider", provider);
+        }
+        if let Some(model) = filter.model {
+            which.insert("model", model);
+        }
+        if let Some(user) = filter.user {
+            which.insert("user", to_bson(user));
+        }
+        if filter.only_failed {
+            which.insert("outcome", doc! { "$nin": ["ok", "stopped"] });
+        }
+        let (attempts, limit) = (self.collection("attempts"), i64::try_from(limit).unwrap_or(i64::MAX));
+        let attempts = attempts.clone_with_type::<FoundAttempt>();
+        let order = doc! { "at": -1, "_id": -1 };
+        let found: Vec<FoundAttempt> =
+            run(async move { attempts.find(which).sort(order).limit(limit).await?.try_collect().await }).await?;
+        found.into_iter().map(FoundAttempt::listed).collect()
+    }
+}
+
+fn read_lot(FoundLot { id, lot }: FoundLot) -> Lot {
+    use crate::platform::amount::Amount;
+
+    Lot {
+        id: from_bson::<LotId>(id),
+        origin: lot.origin,
+        amount: Amount::from_micros(lot.amount),
+        left: Amount::from_micros(lot.left),
+        paid: lot.paid,
+        expires_at: None,
+        at: 0,
+    }
+}
