@@ -19,6 +19,7 @@ use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
+use crate::flags::store::{FlagStore, MongoFlagStore, SqliteFlagStore};
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
@@ -57,6 +58,7 @@ pub struct Stores {
     pub papers: Arc<dyn PaperStore>,
     pub leavings: Arc<dyn LeavingStore>,
     pub audit: Arc<dyn AuditStore>,
+    pub flags: Arc<dyn FlagStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -91,6 +93,7 @@ impl Stores {
             papers: Arc::new(MongoPaperStore::new(&mongo)),
             leavings: Arc::new(MongoLeavingStore::new(&mongo)),
             audit: Arc::new(MongoAuditStore::new(&mongo)),
+            flags: Arc::new(MongoFlagStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -120,6 +123,7 @@ impl Stores {
             papers: Arc::new(SqlitePaperStore::new(db.clone())),
             leavings: Arc::new(SqliteLeavingStore::new(db.clone())),
             audit: Arc::new(SqliteAuditStore::new(db.clone())),
+            flags: Arc::new(SqliteFlagStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })

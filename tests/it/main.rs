@@ -47,6 +47,8 @@ mod fake_recurring;
 mod fake_replicate;
 mod fake_smtp;
 mod fanout;
+mod flag_stores;
+mod flags;
 mod floors;
 mod forgotten;
 mod full_disk;

@@ -144,11 +144,11 @@ impl Admin {
     }
 }
 
-fn start_of(text: &str) -> AppResult<Option<i64>> {
+pub(super) fn start_of(text: &str) -> AppResult<Option<i64>> {
     read_time("from", text, Ok)
 }
 
-fn end_of(text: &str) -> AppResult<Option<i64>> {
+pub(super) fn end_of(text: &str) -> AppResult<Option<i64>> {
     read_time("until", text, Date::tomorrow)
 }
 

@@ -5,6 +5,7 @@ pub mod api;
 mod audit;
 mod change;
 mod credits;
+mod flags;
 pub mod pages;
 mod users;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use self::access::Authority;
 pub use self::change::UserChange;
 pub use self::credits::{Adjusted, CreditsChange};
+pub use self::flags::FlagPanel;
 use crate::account::server::directory::UserDirectory;
 use crate::account::server::plans::PlanStore;
 use crate::account::server::sessions::store::SessionStore;

@@ -14,15 +14,17 @@ use crate::i18n::{Text, t};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Users,
+    Flags,
     Audit,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Users, Self::Audit];
+    const ALL: [Self; 3] = [Self::Users, Self::Flags, Self::Audit];
 
     pub const fn path(self) -> &'static str {
         match self {
             Self::Users => "/admin/users",
+            Self::Flags => "/admin/flags",
             Self::Audit => "/admin/audit",
         }
     }
@@ -30,6 +32,7 @@ impl Section {
     const fn text(self) -> Text {
         match self {
             Self::Users => Text::AdminUsers,
+            Self::Flags => Text::Flags,
             Self::Audit => Text::AuditLog,
         }
     }

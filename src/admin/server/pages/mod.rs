@@ -2,6 +2,8 @@
 
 mod audit;
 mod confirm;
+mod flag_forms;
+mod flags;
 mod frame;
 mod user;
 mod user_sections;
@@ -14,7 +16,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 
 use self::visitor::Visitor;
-use super::Admin;
+use super::{Admin, FlagPanel};
 use crate::account::server::Account;
 use crate::platform::site::Site;
 
@@ -24,11 +26,13 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Admin: FromRef<S>,
+    FlagPanel: FromRef<S>,
     Site: FromRef<S>,
 {
     Router::new()
         .route("/admin", get(async |_: Visitor| Redirect::to("/admin/users")))
         .route("/admin/users", get(users::show))
         .route("/admin/users/{id}", get(user::show).post(confirm::submit))
+        .route("/admin/flags", get(flags::show).post(flag_forms::submit))
         .route("/admin/audit", get(audit::show))
 }
