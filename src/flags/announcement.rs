@@ -85,7 +85,8 @@ impl Flags {
     #[must_use]
     pub fn announcement_for(&self, headers: &HeaderMap) -> Option<Arc<Announced>> {
         let announced = self.announced().filter(|announced| announced.is_shown(self.now()))?;
-        let dismissed = CookieJar::from_headers(headers).get(ANNOUNCEMENT_COOKIE).map(|cookie| cookie.value().to_owned());
+        let dismissed =
+            CookieJar::from_headers(headers).get(ANNOUNCEMENT_COOKIE).map(|cookie| cookie.value().to_owned());
         let is_dismissed = announced.announcement.dismissible && dismissed == Some(announced.version.to_string());
         (!is_dismissed).then(|| Arc::new(announced))
     }

@@ -176,7 +176,10 @@ mod tests {
         assert_eq!(tally.take(now).unwritten.len(), 2);
         tally.written(&tally.take(now).unwritten);
         assert!(tally.take(now).unwritten.is_empty());
-        assert_eq!((tally.cost(Span::Day.start(now), provider), tally.cost(Span::Day.start(now) + DAY, provider)), (21, 0));
+        assert_eq!(
+            (tally.cost(Span::Day.start(now), provider), tally.cost(Span::Day.start(now) + DAY, provider)),
+            (21, 0)
+        );
         assert!(tally.take(now + DAY).today.is_empty() && tally.lock().is_empty());
     }
 }

@@ -11,7 +11,7 @@ pub mod store;
 mod watch;
 
 pub use self::announcement::{
-    ANNOUNCEMENT, ANNOUNCEMENT_COOKIE, Announcement, AnnouncementKind, Announced, MAX_ANNOUNCEMENT_CHARS, announcing,
+    ANNOUNCEMENT, ANNOUNCEMENT_COOKIE, Announced, Announcement, AnnouncementKind, MAX_ANNOUNCEMENT_CHARS, announcing,
     current_announcement,
 };
 pub use self::counts::{Counted, Span, Sum};

@@ -163,8 +163,11 @@ impl Flags {
             Outcome::Timeout | Outcome::RateLimited | Outcome::Malformed | Outcome::Unavailable | Outcome::Cut => true,
             Outcome::Ok | Outcome::Stopped | Outcome::Blocked | Outcome::Rejected => false,
         };
-        let sum =
-            Sum { asked: 1, failed: i64::from(is_failure), cost_micros: attempt.cost_micros.unwrap_or_default().max(0) };
+        let sum = Sum {
+            asked: 1,
+            failed: i64::from(is_failure),
+            cost_micros: attempt.cost_micros.unwrap_or_default().max(0),
+        };
         self.0.tally.add(self.now(), provider, sum);
     }
 
@@ -246,13 +249,8 @@ impl Flags {
         if !self.inner().parts.store.put(row).await? {
             return Ok(None);
         }
-        let status = FlagStatus {
-            flag: before.flag,
-            setting,
-            version,
-            changed_at: Some(changed_at),
-            changed_by: Some(by),
-        };
+        let status =
+            FlagStatus { flag: before.flag, setting, version, changed_at: Some(changed_at), changed_by: Some(by) };
         self.set_snapshot(self.snapshot().changed(Some(status.clone()), None));
         let told = |setting: &Setting| json!({ "flag": name, "setting": setting });
         let mut after = told(&status.setting);
@@ -293,12 +291,7 @@ impl Flags {
         if !self.inner().parts.store.put(row.clone()).await? {
             return Err(conflict());
         }
-        let announced = Announced {
-            announcement,
-            version: row.version,
-            changed_at: row.changed_at,
-            changed_by: by,
-        };
+        let announced = Announced { announcement, version: row.version, changed_at: row.changed_at, changed_by: by };
         self.set_snapshot(self.snapshot().changed(None, Some(announced.clone())));
         let mut entry = AuditEntry::new(by, Action::AnnouncementChanged, None).after(json!(announced.announcement));
         if let Some(before) = before {

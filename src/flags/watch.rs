@@ -63,7 +63,9 @@ impl Flags {
             *told = Told { day, given: HashSet::new() };
         }
         for status in self.list() {
-            let (Flag::Provider(provider), Some(cap)) = (status.flag, status.setting.daily_cap_micros) else { continue };
+            let (Flag::Provider(provider), Some(cap)) = (status.flag, status.setting.daily_cap_micros) else {
+                continue;
+            };
             let (name, cost) = (status.flag.name(), self.cost_today(provider));
             if cost >= cap && told.given.insert((provider, true)) {
                 alerts.reached.inc();

@@ -48,9 +48,8 @@ impl Generation {
         if !open.is_empty() || order.is_empty() {
             return Ok(open);
         }
-        let is_spent = |provider: &Arc<Guarded<P>>| {
-            self.flags.closed(kind, provider.name(), Some(&who)) == Some(Closed::Spent)
-        };
+        let is_spent =
+            |provider: &Arc<Guarded<P>>| self.flags.closed(kind, provider.name(), Some(&who)) == Some(Closed::Spent);
         Err(if order.iter().any(is_spent) {
             AppError::Paused(t(Text::PausedForToday).to_owned())
         } else {

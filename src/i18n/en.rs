@@ -1126,7 +1126,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::ChatIsOff => "Chat is switched off for now. Your conversations are safe, and nothing was charged.",
         Text::ImagesAreOff => "Making images is switched off for now. Your images are safe, and nothing was charged.",
         Text::AttachmentsAreOff => "Sending images is switched off for now. You can send the message without them.",
-        Text::PurchasesAreOff => "Buying credits is switched off for now. What you have bought stays, and what you have approved is still credited.",
+        Text::PurchasesAreOff => {
+            "Buying credits is switched off for now. What you have bought stays, and what you have approved is still credited."
+        }
         Text::CodesAreOff => "Redeeming codes is switched off for now. Your code stays valid until it expires.",
         Text::SignUpIsOff => "New accounts can’t be created right now. Whoever has one can still sign in.",
         Text::ShareLinksAreOff => "Shared links are switched off for now.",
@@ -1153,7 +1155,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::FlagByPercent => "By percentage",
         Text::FlagState => "State",
         Text::FlagPercent => "Percentage of users",
-        Text::FlagPercentHint => "0 to 100, with at most two decimals. The same users stay in when it grows; visitors count as out below 100.",
+        Text::FlagPercentHint => {
+            "0 to 100, with at most two decimals. The same users stay in when it grows; visitors count as out below 100."
+        }
         Text::FlagErrorPercent => "Switch off at failed attempts (%)",
         Text::FlagErrorHint => "Of at least 20 in the last 10 minutes. Empty: never.",
         Text::FlagSpend => "Switch off at a cost in 10 minutes (US$)",

@@ -103,7 +103,8 @@ impl ReadyPage {
 async fn landing_page(State(landing): State<Landing>, theme: Theme, headers: HeaderMap) -> Response {
     let language = position(&Language::ALL, current_language());
     let announcement = announcement_html("/");
-    let kept = &landing.pages[usize::from(!announcement.is_empty())][usize::from(seems_signed_in())][language][position(&Theme::ALL, theme)];
+    let kept = &landing.pages[usize::from(!announcement.is_empty())][usize::from(seems_signed_in())][language]
+        [position(&Theme::ALL, theme)];
     let prices = (landing.prices)();
     let ready = kept.read().unwrap_or_else(PoisonError::into_inner).clone();
     let ready = ready.filter(|page| page.prices == prices && page.announcement == announcement);

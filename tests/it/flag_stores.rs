@@ -7,8 +7,8 @@ use tessera::audit::store::AuditFilter;
 use tessera::audit::{Action, Actor, AuditEntry, AuditLog};
 use tessera::flags::store::StoredSetting;
 use tessera::flags::{
-    Announcement, Closed, Counted, FEWEST_ASKED, Flag, FlagAlerts, Flags, FlagsParts, Rule, Safeguard, Setting, Span, Sum,
-    Who,
+    Announcement, Closed, Counted, FEWEST_ASKED, Flag, FlagAlerts, Flags, FlagsParts, Rule, Safeguard, Setting, Span,
+    Sum, Who,
 };
 use tessera::platform::error::AppError;
 use tessera::platform::ids::{AttemptId, AuditId, UserId, WorkId};

@@ -100,10 +100,16 @@ async fn images_that_are_off_are_off_by_every_way_and_cost_nothing() {
     assert_off(user.make_image("a fox").await, off);
     assert_off(user.chat("/image a fox").await, off);
     assert_off(user.post_json("/api/chat/estimate", &ask("/image a fox")).await, off);
-    assert_off_v1(key.post_json("/v1/images/generations", &json!({ "prompt": "a fox", "size": "1536x640" })).await, off);
+    assert_off_v1(
+        key.post_json("/v1/images/generations", &json!({ "prompt": "a fox", "size": "1536x640" })).await,
+        off,
+    );
     let (status, html) = user.html("/images").await;
     assert!(status == 200 && html.contains(off), "{html}");
-    assert_eq!(user.get_json("/api/image").await.1["data"]["problem"].as_str().map(|text| text.contains(off)), Some(true));
+    assert_eq!(
+        user.get_json("/api/image").await.1["data"]["problem"].as_str().map(|text| text.contains(off)),
+        Some(true)
+    );
     assert_eq!((user.credits().await["available"].clone(), user.ledger_kinds().await.len()), (json!(10), 1));
     assert_eq!(user.chat("Hello").await.0, 200);
     app.assert_books_balance().await;
@@ -223,7 +229,10 @@ async fn what_was_approved_before_purchases_were_switched_off_is_credited() {
     assert_off(user.post_json("/api/credits/purchase", &json!({ "pack": "500" })).await, "Buying credits");
     assert_off(user.post_json("/api/credits/subscribe", &json!({ "plan": "plus" })).await, "Buying credits");
     let (status, html) = user.html("/buy-credits").await;
-    assert!(status == 200 && html.contains("Buying credits is switched off") && !html.contains("name=\"pack\""), "{html}");
+    assert!(
+        status == 200 && html.contains("Buying credits is switched off") && !html.contains("name=\"pack\""),
+        "{html}"
+    );
     let sent = user.post_form("/buy-credits", &[("pack", "500")]).send().await.unwrap();
     assert_eq!(sent.status(), 403);
     let (status, done) = user.post_json("/api/credits/capture", &json!({ "orderId": order })).await;
@@ -316,7 +325,13 @@ async fn at_its_cap_a_provider_rests_until_tomorrow_and_the_next_one_answers() {
         let text = app.visitor().html("/metrics").await.1;
         text.contains("tessera_flag_alerts_total{reason=\"cap_reached\"} 1")
     };
-    timeout(Duration::from_secs(20), async { while !alerted().await { sleep(Duration::from_millis(100)).await; } }).await.unwrap();
+    timeout(Duration::from_secs(20), async {
+        while !alerted().await {
+            sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .unwrap();
     admin.set_flag("provider_chat_openai", json!({ "state": "on" })).await;
     assert_eq!(user.chat("Hello").await.0, 200);
     app.assert_books_balance().await;
@@ -394,7 +409,11 @@ async fn a_change_is_made_over_what_was_seen_and_written_down() {
         ("images", json!({ "version": 1, "state": "percent" }), "percent"),
         ("images", json!({ "version": 1, "state": "percent", "percent": 100.5 }), "percent"),
         ("images", json!({ "version": 1, "state": "roles", "roles": [] }), "roles"),
-        ("images", json!({ "version": 1, "state": "on", "safeguard": { "errorPercent": 0 } }), "safeguard.errorPercent"),
+        (
+            "images",
+            json!({ "version": 1, "state": "on", "safeguard": { "errorPercent": 0 } }),
+            "safeguard.errorPercent",
+        ),
         ("images", json!({ "version": 1, "state": "on", "dailyCapMicros": 5 }), "dailyCapMicros"),
         ("sign_up", json!({ "version": 0, "state": "percent", "percent": 5 }), "state"),
         ("provider_chat_openai", json!({ "version": 0, "state": "on", "dailyCapMicros": 0 }), "dailyCapMicros"),
@@ -416,7 +435,9 @@ async fn the_panel_and_signing_in_stay_whatever_is_off() {
     for item in list["data"]["items"].as_array().unwrap() {
         admin.switch(item["name"].as_str().unwrap(), false).await;
     }
-    for path in ["/admin/flags", "/admin/users", "/admin/audit", "/chat", "/images", "/dashboard", "/account", "/buy-credits"] {
+    for path in
+        ["/admin/flags", "/admin/users", "/admin/audit", "/chat", "/images", "/dashboard", "/account", "/buy-credits"]
+    {
         assert_eq!(admin.html(path).await.0, 200, "{path}");
     }
     for path in ["/", "/sign-in", "/healthz", "/readyz"] {
@@ -443,13 +464,23 @@ async fn the_page_asks_once_and_changes_without_a_script() {
     let asked = admin.html(&format!("/admin/flags?{query}")).await.1;
     assert!(asked.contains("About 12.5 of 100 users") && asked.contains("Confirm"), "{asked}");
     assert_eq!(admin.flag("images").await["state"], "on", "it only asked");
-    let fields = [("do", "change"), ("flag", "images"), ("version", "0"), ("state", "percent"), ("percent", "12.5"), ("errors", "40")];
+    let fields = [
+        ("do", "change"),
+        ("flag", "images"),
+        ("version", "0"),
+        ("state", "percent"),
+        ("percent", "12.5"),
+        ("errors", "40"),
+    ];
     let sent = admin.post_form("/admin/flags", &fields).send().await.unwrap();
     assert_eq!(sent.status(), 303);
     let flag = admin.flag("images").await;
     assert_eq!((&flag["percent"], &flag["safeguard"]), (&json!(12.5), &json!({ "errorPercent": 40 })), "{flag}");
     let html = admin.html("/admin/flags").await.1;
-    assert!(html.contains("About 12.5 of 100 users") && html.contains(&format!("Changed by {}", admin.email)), "{html}");
+    assert!(
+        html.contains("About 12.5 of 100 users") && html.contains(&format!("Changed by {}", admin.email)),
+        "{html}"
+    );
     // Over what is not there any more, and nonsense.
     let stale = [("do", "change"), ("flag", "images"), ("version", "0"), ("state", "on")];
     let sent = admin.post_form("/admin/flags", &stale).send().await.unwrap();

@@ -11,7 +11,8 @@ use crate::account::Role;
 use crate::account::server::store::AccountStore;
 use crate::audit::Actor;
 use crate::flags::{
-    Announced, Announcement, AnnouncementKind, Flag, FlagStatus, Flags, MAX_ANNOUNCEMENT_CHARS, Rule, Safeguard, Setting,
+    Announced, Announcement, AnnouncementKind, Flag, FlagStatus, Flags, MAX_ANNOUNCEMENT_CHARS, Rule, Safeguard,
+    Setting,
 };
 use crate::i18n::{Text, fill, t};
 use crate::platform::amount::Amount;

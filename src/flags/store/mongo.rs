@@ -59,8 +59,7 @@ impl MongoFlagStore {
 impl FlagStore for MongoFlagStore {
     async fn list(&self) -> StoreResult<Vec<StoredSetting>> {
         let settings = self.settings.clone();
-        let found: Vec<SettingDocument> =
-            run(async move { settings.find(doc! {}).await?.try_collect().await }).await?;
+        let found: Vec<SettingDocument> = run(async move { settings.find(doc! {}).await?.try_collect().await }).await?;
         let read = |found: SettingDocument| {
             Ok(StoredSetting {
                 changed_by: Actor::parse(&found.changed_by).ok_or_else(|| corrupt(&found.changed_by))?,

@@ -115,7 +115,8 @@ impl FlagStore for SqliteFlagStore {
     async fn forget_counts(&self, before: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
-                let mut forget = connection.prepare_cached("DELETE FROM provider_counts WHERE span = ?1 AND starts_at < ?2")?;
+                let mut forget =
+                    connection.prepare_cached("DELETE FROM provider_counts WHERE span = ?1 AND starts_at < ?2")?;
                 for span in ["minute", "day"] {
                     forget.execute(params![span, before])?;
                 }

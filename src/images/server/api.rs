@@ -67,10 +67,7 @@ where
 /// Get image options: providers, aspect ratios and price.
 #[utoipa::path(get, path = "/api/image", operation_id = "show_studio", tag = "Images",
     responses((status = 200, description = "The options.", body = Envelope<Studio>)))]
-async fn show_studio(
-    State(images): State<Images>,
-    Scoped(caller): Scoped<{ SPEND | READ }>,
-) -> Answer<Studio> {
+async fn show_studio(State(images): State<Images>, Scoped(caller): Scoped<{ SPEND | READ }>) -> Answer<Studio> {
     Answer(images.load_studio(&caller))
 }
 

@@ -148,7 +148,8 @@ pub fn confirm_box(task: &FlagTask, form: FlagForm, label: &str) -> impl IntoVie
             (t(text).to_owned(), Some(shown).filter(|shown| !shown.announcement.en.is_empty()))
         }
     };
-    let back = if form.flag.is_empty() { "/admin/flags".to_owned() } else { format!("/admin/flags?flag={}", form.flag) };
+    let back =
+        if form.flag.is_empty() { "/admin/flags".to_owned() } else { format!("/admin/flags?flag={}", form.flag) };
     let fields = [
         ("do", form.task),
         ("flag", form.flag),
@@ -221,7 +222,10 @@ mod tests {
         };
         let Ok(Some(FlagTask::Change { flag, change })) = FlagTask::read(&form) else { panic!("{form:?}") };
         let safeguard = Some(SafeguardInfo { error_percent: Some(40), spend_micros: Some(2_500_000) });
-        assert_eq!((&*flag, change.version, change.roles, change.safeguard), ("chat", 3, Some(vec![Role::Admin]), safeguard));
+        assert_eq!(
+            (&*flag, change.version, change.roles, change.safeguard),
+            ("chat", 3, Some(vec![Role::Admin]), safeguard)
+        );
         for wrong in [
             FlagForm { errors: "0".into(), ..form.clone() },
             FlagForm { errors: "many".into(), ..form.clone() },

@@ -21,8 +21,7 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::fields::ApiQuery;
 use crate::ui::{
-    Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Checkbox, Choice, Field, Select, TextArea,
-    Timestamp,
+    Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Checkbox, Choice, Field, Select, TextArea, Timestamp,
 };
 
 /// `GET /admin/flags`; with `?flag=` the form of one, with `?do=` it asks whether to do that.
@@ -200,9 +199,10 @@ fn card(row: FlagRow) -> impl IntoView {
         }
     });
     let href = format!("/admin/flags?flag={name}");
+    let id = name.clone();
     let edit = fill(Text::FlagEdit, &[("name", &label)]);
     view! {
-        <li id=name.clone() class="flex min-w-0 flex-col gap-2 rounded-md border border-line bg-surface p-4 text-sm">
+        <li id=id class="flex min-w-0 flex-col gap-2 rounded-md border border-line bg-surface p-4 text-sm">
             <div class="flex flex-wrap items-center justify-between gap-2">
                 <h2 class="min-w-0 text-base font-semibold break-words">{label}</h2>
                 <span class="flex flex-wrap gap-1">
@@ -263,16 +263,20 @@ fn edit_form(row: &FlagRow, form: &FlagForm) -> impl IntoView + use<> {
     let spend = or_typed(&form.spend, setting.safeguard.spend_micros.map(plain));
     let cap = or_typed(&form.cap, setting.daily_cap_micros.map(plain));
     let has_role = |role: Role, typed: &String| {
-        if is_sent { !typed.is_empty() } else { matches!(&setting.rule, Rule::Roles { roles } if roles.contains(&role)) }
+        if is_sent {
+            !typed.is_empty()
+        } else {
+            matches!(&setting.rule, Rule::Roles { roles } if roles.contains(&role))
+        }
     };
     let (user, subscriber, admin) = (
         has_role(Role::User, &form.user),
         has_role(Role::Subscriber, &form.subscriber),
         has_role(Role::Admin, &form.admin),
     );
-    let offered = FlagState::ALL.into_iter().filter(|state| {
-        !flag.is_for_visitors() || matches!(state, FlagState::On | FlagState::Off)
-    });
+    let offered = FlagState::ALL
+        .into_iter()
+        .filter(|state| !flag.is_for_visitors() || matches!(state, FlagState::On | FlagState::Off));
     let choices: Vec<_> = offered.map(|state| Choice::new(state.as_str(), t(state_text(state)))).collect();
     let parts = (!flag.is_for_visitors()).then(|| {
         view! {
