@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::Config;
 use super::features;
 use super::health::{Probe, compare_clocks};
-use super::stores::{Stores, build_storage};
+use super::stores::{Stores, build_flags, build_storage};
 use crate::account::server::clerk::Clerk;
 use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
 use crate::account::server::passkeys::relying_party;
@@ -30,7 +30,7 @@ use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::credits::server::config::CreditsConfig;
 use crate::credits::server::notices::{Notices, NoticesParts};
-use crate::flags::{Flags, FlagsParts};
+use crate::flags::Flags;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
 use crate::images::server::room::Room;
@@ -49,7 +49,6 @@ use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter, S
 use crate::platform::mail::{Mailer, Outbox};
 use crate::platform::redis::Redis;
 use crate::platform::site::Site;
-use crate::platform::work_kind::WorkKind;
 use crate::usage::server::recorder::UsageRecorder;
 
 /// Cheap to clone; see [`Shared`].
@@ -244,24 +243,6 @@ impl AppState {
             payments,
         }))
     }
-}
-
-/// What is on, with a flag for each provider.
-fn build_flags(
-    stores: &Stores,
-    metrics: &Metrics,
-    chat: &[Arc<dyn ChatProvider>],
-    images: &[Arc<dyn ImageProvider>],
-) -> Flags {
-    let chat = chat.iter().map(|provider| (WorkKind::Chat, provider.name()));
-    let images = images.iter().map(|provider| (WorkKind::Image, provider.name()));
-    Flags::new(FlagsParts {
-        database: stores.database.clone(),
-        store: stores.flags.clone(),
-        audit: AuditLog::new(stores.audit.clone()),
-        alerts: metrics.flag_alerts(),
-        providers: chat.chain(images).collect(),
-    })
 }
 
 fn open_redis(config: &Config) -> Option<Redis> {

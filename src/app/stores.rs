@@ -14,13 +14,18 @@ use crate::account::server::second_factor::store::{
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::admin::server::{Admin, AdminParts};
+use crate::audit::AuditLog;
 use crate::audit::store::{AuditStore, MongoAuditStore, SqliteAuditStore};
+use crate::chat::server::providers::ChatProvider;
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
 use crate::flags::store::{FlagStore, MongoFlagStore, SqliteFlagStore};
+use crate::flags::{Flags, FlagsParts};
+use crate::generation::Metrics;
 use crate::images::server::config::StorageConfig;
+use crate::images::server::providers::ImageProvider;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
 use crate::leaving::server::store::{LeavingStore, MongoLeavingStore, SqliteLeavingStore};
@@ -34,6 +39,7 @@ use crate::platform::db::sqlite::Sqlite;
 use crate::platform::db::{Database, DatabaseConfig, StoreResult};
 use crate::platform::private_files::private_folder;
 use crate::platform::site::database_path;
+use crate::platform::work_kind::WorkKind;
 use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
 /// The ports to everything that is stored.
@@ -148,6 +154,25 @@ impl Stores {
             audit: self.audit.clone(),
         })
     }
+}
+
+/// What is on, with a flag for each provider.
+#[must_use]
+pub fn build_flags(
+    stores: &Stores,
+    metrics: &Metrics,
+    chat: &[Arc<dyn ChatProvider>],
+    images: &[Arc<dyn ImageProvider>],
+) -> Flags {
+    let chat = chat.iter().map(|provider| (WorkKind::Chat, provider.name()));
+    let images = images.iter().map(|provider| (WorkKind::Image, provider.name()));
+    Flags::new(FlagsParts {
+        database: stores.database.clone(),
+        store: stores.flags.clone(),
+        audit: AuditLog::new(stores.audit.clone()),
+        alerts: metrics.flag_alerts(),
+        providers: chat.chain(images).collect(),
+    })
 }
 
 /// Where images are kept.
