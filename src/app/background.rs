@@ -14,6 +14,7 @@ use super::state::AppState;
 use crate::audit::store::SIGN_INS_KEPT;
 use crate::chat::server::recovery::ReplyRecovery;
 use crate::credits::server::prices::PriceBook;
+use crate::flags::REFRESH_EVERY;
 use crate::generation::recovery::{
     HEED_STOPS_EVERY, RENEW_EVERY, Recover, Recoverers, SWEEP_EVERY, Sweeper, heed_stops, renew_leases,
 };
@@ -87,6 +88,11 @@ pub async fn run(state: AppState) {
             }
             Ok(())
         }
+    }));
+    let flags = state.flags.clone();
+    timers.spawn(every("flags", REFRESH_EVERY, move || {
+        let flags = flags.clone();
+        async move { flags.refresh().await }
     }));
     let payments = state.payments.clone();
     timers.spawn(every("payments", RECONCILE_EVERY, move || {
@@ -176,6 +182,9 @@ async fn reload_shop(shop: Shop) -> AppResult<()> {
 
 async fn keep_house(state: &AppState) -> AppResult<()> {
     state.generation.limiter.forget_idle();
+    if let Err(error) = state.flags.forget_counts().await {
+        tracing::warn!(%error, "old counts of providers are still to be deleted");
+    }
     if let Err(error) = state.credits.finish_redemptions(state.stores.database.now() - millis(REDEEMING)).await {
         tracing::warn!(%error, "the credits of a code are still to be given");
     }

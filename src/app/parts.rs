@@ -4,7 +4,7 @@ use axum::extract::FromRef;
 
 use super::state::AppState;
 use crate::account::server::Account;
-use crate::admin::server::Admin;
+use crate::admin::server::{Admin, FlagPanel};
 use crate::api_docs::api::ApiDocs;
 use crate::chat::server::Chat;
 use crate::credits::server::Credits;
@@ -79,6 +79,12 @@ impl FromRef<AppState> for Storefront {
             chat: state.chat.clone(),
             images: state.images.clone(),
         }
+    }
+}
+
+impl FromRef<AppState> for FlagPanel {
+    fn from_ref(state: &AppState) -> Self {
+        Self { flags: state.flags.clone(), accounts: state.stores.accounts.clone() }
     }
 }
 

@@ -23,6 +23,7 @@ use super::state::AppState;
 use super::uploads::{self, Doors};
 use super::{discovery, features, security};
 use crate::document::response::error_page;
+use crate::flags::announcing;
 use crate::openai_api::api::is_v1;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
@@ -72,10 +73,11 @@ pub fn build(state: &AppState) -> Router {
 }
 
 async fn count_requests(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    track_request(request, next, |route, method, response, took| {
+    let announced = state.flags.announcement_for(request.headers());
+    let work = track_request(request, next, |route, method, response, took| {
         state.generation.metrics.answered(route, method, response, took);
-    })
-    .await
+    });
+    announcing(announced, work).await
 }
 
 /// Only scripts call: what comes back is an answer, never the way to a page that named itself as the one before.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::Config;
 use super::features;
 use super::health::{Probe, compare_clocks};
-use super::stores::{Stores, build_storage};
+use super::stores::{Stores, build_flags, build_storage};
 use crate::account::server::clerk::Clerk;
 use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
 use crate::account::server::passkeys::relying_party;
@@ -30,6 +30,7 @@ use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::credits::server::config::CreditsConfig;
 use crate::credits::server::notices::{Notices, NoticesParts};
+use crate::flags::Flags;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
 use crate::images::server::room::Room;
@@ -72,6 +73,7 @@ pub struct Shared {
     pub payments: Payments,
     pub leaving: Leaving,
     pub admin: Admin,
+    pub flags: Flags,
     pub landing: Landing,
     pub api_docs: ApiDocs,
 }
@@ -120,7 +122,10 @@ impl AppState {
             tracing::info!("SMTP_URL is not set: mails are not delivered, but written to this log with their links");
         }
         let outside = Outside { objects, payments, mailer };
-        Ok(Self::assemble(config, leptos, stores, providers, painters, outside))
+        let state = Self::assemble(config, leptos, stores, providers, painters, outside);
+        // What is off is off from the first request on.
+        state.flags.load().await.map_err(|error| format!("the flags cannot be read: {error}"))?;
+        Ok(state)
     }
 
     /// Puts the server together from these parts.
@@ -142,6 +147,7 @@ impl AppState {
         let site = Site::new(config.site.clone(), leptos);
         let room = open_room(&config, &stores);
         let metrics = Metrics::default();
+        let flags = build_flags(&stores, &metrics, &chat_providers, &image_providers);
         let outbox = Outbox::new(mailer, metrics.mails());
         let queue = Arc::new(open_queue(&stores));
         let account = Account::new(AccountParts {
@@ -161,6 +167,7 @@ impl AppState {
             relying_party: relying_party(&config.site.public_url),
             credits: stores.credits.clone(),
             limiter: limiter.clone(),
+            flags: flags.clone(),
             images: Arc::new(room.clone()),
             leavers: queue.clone(),
             providers: chat_providers.iter().map(|provider| provider.name().to_owned()).collect(),
@@ -168,7 +175,7 @@ impl AppState {
             free_credits: config.credits.free,
         });
         let notices = build_notices(&config, &stores, &site, &outbox);
-        let generation = build_generation(&config, &stores, redis.clone(), limiter, metrics, notices);
+        let generation = build_generation(&config, &stores, redis.clone(), limiter, (metrics, flags.clone()), notices);
         let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = build_payments(&stores, &site, payment_provider, papers, &generation);
         let prices = config.prices.book();
@@ -202,6 +209,7 @@ impl AppState {
             codes: stores.codes.clone(),
             plans: stores.plans.clone(),
             limiter: generation.limiter.clone(),
+            flags: flags.clone(),
             config: config.credits,
             prices,
             names: Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() }),
@@ -221,6 +229,7 @@ impl AppState {
             landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             admin: stores.admin(stores.stats(config.usage.prices.clone())),
+            flags,
             config,
             site,
             stores,
@@ -261,6 +270,7 @@ fn build_payments(
         shop: papers.shop.clone(),
         papers,
         limiter: generation.limiter.clone(),
+        flags: generation.flags.clone(),
         metrics: generation.metrics.clone(),
         caught_up: AtomicBool::new(false),
     })
@@ -337,7 +347,7 @@ fn build_generation(
     stores: &Stores,
     redis: Option<Redis>,
     limiter: Arc<dyn RateLimiter>,
-    metrics: Metrics,
+    (metrics, flags): (Metrics, Flags),
     notices: Option<Notices>,
 ) -> Generation {
     let feed = redis.map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
@@ -348,6 +358,7 @@ fn build_generation(
         jobs: Arc::new(Jobs::new(feed, Slots::new(config.http.streams_per_user))),
         usage: Arc::new(UsageRecorder::start(stores.attempts.clone(), metrics.lost_records())),
         metrics,
+        flags,
         retries: RetryBudget::default(),
         prices: config.usage.prices.clone(),
         limiter,

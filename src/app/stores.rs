@@ -14,12 +14,18 @@ use crate::account::server::second_factor::store::{
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::admin::server::{Admin, AdminParts};
+use crate::audit::AuditLog;
 use crate::audit::store::{AuditStore, MongoAuditStore, SqliteAuditStore};
+use crate::chat::server::providers::ChatProvider;
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
+use crate::flags::store::{FlagStore, MongoFlagStore, SqliteFlagStore};
+use crate::flags::{Flags, FlagsParts};
+use crate::generation::Metrics;
 use crate::images::server::config::StorageConfig;
+use crate::images::server::providers::ImageProvider;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
 use crate::leaving::server::store::{LeavingStore, MongoLeavingStore, SqliteLeavingStore};
@@ -33,6 +39,7 @@ use crate::platform::db::sqlite::Sqlite;
 use crate::platform::db::{Database, DatabaseConfig, StoreResult};
 use crate::platform::private_files::private_folder;
 use crate::platform::site::database_path;
+use crate::platform::work_kind::WorkKind;
 use crate::stats::Stats;
 use crate::stats::store::{MongoStatsStore, SqliteStatsStore, StatsStore};
 use crate::usage::server::prices::PriceTable;
@@ -61,6 +68,7 @@ pub struct Stores {
     pub leavings: Arc<dyn LeavingStore>,
     pub audit: Arc<dyn AuditStore>,
     pub statistics: Arc<dyn StatsStore>,
+    pub flags: Arc<dyn FlagStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -96,6 +104,7 @@ impl Stores {
             leavings: Arc::new(MongoLeavingStore::new(&mongo)),
             audit: Arc::new(MongoAuditStore::new(&mongo)),
             statistics: Arc::new(MongoStatsStore::new(mongo.clone())),
+            flags: Arc::new(MongoFlagStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -126,6 +135,7 @@ impl Stores {
             leavings: Arc::new(SqliteLeavingStore::new(db.clone())),
             audit: Arc::new(SqliteAuditStore::new(db.clone())),
             statistics: Arc::new(SqliteStatsStore::new(db.clone())),
+            flags: Arc::new(SqliteFlagStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
@@ -157,6 +167,25 @@ impl Stores {
             stats,
         })
     }
+}
+
+/// What is on, with a flag for each provider.
+#[must_use]
+pub fn build_flags(
+    stores: &Stores,
+    metrics: &Metrics,
+    chat: &[Arc<dyn ChatProvider>],
+    images: &[Arc<dyn ImageProvider>],
+) -> Flags {
+    let chat = chat.iter().map(|provider| (WorkKind::Chat, provider.name()));
+    let images = images.iter().map(|provider| (WorkKind::Image, provider.name()));
+    Flags::new(FlagsParts {
+        database: stores.database.clone(),
+        store: stores.flags.clone(),
+        audit: AuditLog::new(stores.audit.clone()),
+        alerts: metrics.flag_alerts(),
+        providers: chat.chain(images).collect(),
+    })
 }
 
 /// Where images are kept.

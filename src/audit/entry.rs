@@ -64,10 +64,13 @@ pub enum Action {
     StatusChanged,
     SessionsEnded,
     CreditsAdjusted,
+    /// A flag, by an admin or by its safeguard.
+    FlagChanged,
+    AnnouncementChanged,
 }
 
 impl Action {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::SignUp,
         Self::SignIn,
         Self::SignInFailed,
@@ -79,6 +82,8 @@ impl Action {
         Self::StatusChanged,
         Self::SessionsEnded,
         Self::CreditsAdjusted,
+        Self::FlagChanged,
+        Self::AnnouncementChanged,
     ];
 
     /// The stored and shown name.
@@ -96,6 +101,8 @@ impl Action {
             Self::StatusChanged => "status_changed",
             Self::SessionsEnded => "sessions_ended",
             Self::CreditsAdjusted => "credits_adjusted",
+            Self::FlagChanged => "flag_changed",
+            Self::AnnouncementChanged => "announcement_changed",
         }
     }
 
@@ -120,6 +127,8 @@ impl Action {
             Self::StatusChanged => Text::AuditStatusChanged,
             Self::SessionsEnded => Text::AuditSessionsEnded,
             Self::CreditsAdjusted => Text::AuditCreditsAdjusted,
+            Self::FlagChanged => Text::AuditFlagChanged,
+            Self::AnnouncementChanged => Text::AuditAnnouncementChanged,
         }
     }
 

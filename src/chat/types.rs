@@ -371,6 +371,9 @@ pub struct Workspace {
     /// What there is to tell of the credits, unless that was seen. For the HTML.
     #[serde(skip)]
     pub notice: Option<crate::credits::Notice>,
+    /// What is announced on every page: HTML.
+    #[serde(skip)]
+    pub announcement: String,
     /// Whether one of them takes images.
     pub sees_images: bool,
     /// The provider that the user picked; `None`: whoever can answers.

@@ -14,6 +14,7 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
+use super::announcement_html;
 use super::csp::csp_with_nonce;
 use super::response::{error_page, leave_page};
 use super::shell;
@@ -124,17 +125,18 @@ impl Pages {
         let picked = jar.get(PROVIDER_COOKIE).map(Cookie::value);
         let after = parameter(&request.uri().to_string(), AFTER);
         let shown = request.uri().path().strip_prefix("/chat/").and_then(|id| id.parse().ok());
+        let address = request.uri().path_and_query().map_or_else(|| "/chat".to_owned(), ToString::to_string);
         let workspace = self.chat.load_workspace(&caller, picked, after.as_deref(), shown);
         let (mut workspace, loaded) = tokio::join!(workspace, load);
         if let Ok(workspace) = &mut workspace {
             let seen = jar.get(SEEN_COOKIE).map(Cookie::value);
+            workspace.announcement = announcement_html(&address);
             workspace.notice = workspace.notice.take().filter(|notice| seen != Some(&notice.key));
         }
         // Without the workspace there is no page to show the error in.
         if let Err(error) = &workspace {
             return error_page(&self.site, theme, error);
         }
-        let address = request.uri().path_and_query().map_or_else(|| "/chat".to_owned(), ToString::to_string);
         let hides_list = HidesList(jar.get(SIDEBAR_COOKIE).is_some());
         let (workspace, options) = (Preloaded(workspace), self.site.leptos().clone());
         let (status, cookie) = (loaded.status, loaded.cookie);

@@ -1,6 +1,7 @@
 //! The HTML documents that the server sends: around the app, which hydrates, and around static pages, which have no
 //! script at all.
 
+mod announcement;
 pub mod app_page;
 mod assets;
 pub mod csp;
@@ -12,6 +13,7 @@ mod site_footer;
 mod site_header;
 mod static_page;
 
+pub use announcement::{announcement, announcement_html};
 pub use assets::Assets;
 pub use error_page::ErrorPage;
 pub use shell::{gallery_shell, shell};

@@ -36,6 +36,7 @@ pub fn error_page(site: &Site, theme: Theme, error: &AppError) -> Response {
     let (title, text) = match error {
         AppError::NotFound => (t(Text::NotFoundTitle), t(Text::NotFoundText).to_owned()),
         AppError::Unavailable => (t(Text::UnavailableTitle), error.to_string()),
+        AppError::SwitchedOff(_) | AppError::Paused(_) => (t(Text::SwitchedOffTitle), error.to_string()),
         AppError::Internal => (t(Text::InternalTitle), t(Text::InternalText).to_owned()),
         _ => (t(Text::DidNotWork), error.to_string()),
     };

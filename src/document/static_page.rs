@@ -5,6 +5,7 @@ use leptos::config::LeptosOptions;
 use leptos::prelude::*;
 use url::Url;
 
+use super::announcement::announcement_html;
 use super::site_footer::SiteFooter;
 use super::site_header::SiteHeader;
 use super::{Assets, head::Head};
@@ -56,6 +57,7 @@ pub fn render_static_page<V: IntoView + 'static>(
                 <body>
                     <div class="flex min-h-dvh flex-col">
                         <SiteHeader path=page.path.to_owned() />
+                        <div class="contents" inner_html=announcement_html(page.path)></div>
                         <main class="flex flex-1 flex-col">{body()}</main>
                         <SiteFooter path=page.path.to_owned() />
                     </div>

@@ -184,6 +184,7 @@ impl Generation {
             WorkKind::Chat => self.metrics.attempted(&attempt),
             WorkKind::Image => self.metrics.painted(&attempt),
         }
+        self.flags.count(kind, &attempt);
         self.usage.record(attempt);
     }
 }

@@ -94,9 +94,9 @@ impl ProviderError {
             Self::Timeout => Outcome::Timeout,
             Self::RateLimited { .. } => Outcome::RateLimited,
             Self::Blocked(_) => Outcome::Blocked,
-            // A limit that was spent on thinking is one of the request.
-            Self::Rejected(_) | Self::TooLong { .. } | Self::Empty { is_spent: true, .. } => Outcome::Rejected,
-            Self::Malformed(_) | Self::Empty { .. } => Outcome::Malformed,
+            // Nothing is what a limit, or a message, can ask for: no safeguard may be tripped by it.
+            Self::Rejected(_) | Self::TooLong { .. } | Self::Empty { .. } => Outcome::Rejected,
+            Self::Malformed(_) => Outcome::Malformed,
             Self::Unavailable(_) => Outcome::Unavailable,
         }
     }

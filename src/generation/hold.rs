@@ -13,12 +13,14 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::Generation;
+use crate::account::Role;
 use crate::account::server::caller::Caller;
 pub use crate::credits::ReleaseReason;
 use crate::credits::server::budgets::Spender;
 use crate::credits::server::store::{
     ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind,
 };
+use crate::flags::Who;
 use crate::i18n::{current_language, in_language};
 use crate::platform::amount::Amount;
 use crate::platform::db::{StoreResult, keep_trying};
@@ -41,6 +43,8 @@ pub struct Payer {
     /// Whose account it is.
     pub owner: OwnerId,
     pub user: UserId,
+    /// What the user may.
+    pub role: Role,
     /// The API key that pays.
     pub key: Option<SpendingKey>,
     pub idempotency: Option<Idempotency>,
@@ -52,7 +56,20 @@ impl Payer {
     #[must_use]
     pub fn new(caller: &Caller, idempotency: Option<Idempotency>) -> Self {
         let key = caller.key.map(|key| key.spending);
-        Self { owner: caller.id.into(), user: caller.id, key, idempotency, request_id: current_request_id() }
+        Self {
+            owner: caller.id.into(),
+            user: caller.id,
+            role: caller.profile.role,
+            key,
+            idempotency,
+            request_id: current_request_id(),
+        }
+    }
+
+    /// Whom flags are asked for.
+    #[must_use]
+    pub const fn who(&self) -> Who {
+        Who { user: self.user, role: self.role }
     }
 }
 

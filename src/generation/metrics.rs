@@ -19,6 +19,7 @@ use prometheus_client::registry::Registry;
 
 use super::BreakerState;
 use crate::credits::server::store::{HoldEnd, WorkKind};
+use crate::flags::FlagAlerts;
 use crate::platform::mail::MailCounts;
 use crate::platform::telemetry::lost_lines;
 use crate::usage::{Attempt, Outcome};
@@ -112,6 +113,7 @@ struct Counters {
     lost_records: Counter<u64, AtomicU64>,
     recovery_failures: Counter,
     erasure_failures: Counter,
+    flag_alerts: Family<ReasonLabels, Counter>,
     lost_lines: Counter<u64, AtomicU64>,
 }
 
@@ -143,6 +145,7 @@ impl Default for Counters {
             lost_records: Counter::default(),
             recovery_failures: Counter::default(),
             erasure_failures: Counter::default(),
+            flag_alerts: Family::default(),
             lost_lines: Counter::default(),
         };
         counters.register();
@@ -214,6 +217,11 @@ impl Counters {
             "erasure_failures",
             "Times that something of a user who leaves could not be erased",
             self.erasure_failures.clone(),
+        );
+        registry.register(
+            "flag_alerts",
+            "Safeguards that switched a flag off, and caps of providers that are near or reached",
+            self.flag_alerts.clone(),
         );
         registry.register("log_lines_lost", "Lines of the log that could not be written", self.lost_lines.clone());
     }
@@ -315,6 +323,13 @@ impl Metrics {
     /// Something of a user who leaves could not be erased, and will be tried again.
     pub fn erasure_failed(&self) {
         self.0.erasure_failures.inc();
+    }
+
+    /// The counters of what flags tell operators.
+    #[must_use]
+    pub fn flag_alerts(&self) -> FlagAlerts {
+        let count = |reason| self.0.flag_alerts.get_or_create_owned(&ReasonLabels { reason });
+        FlagAlerts { tripped: count("safeguard"), near: count("cap_near"), reached: count("cap_reached") }
     }
 
     /// The counters of mails.

@@ -14,6 +14,7 @@ mod fault;
 mod hold;
 mod learned;
 mod metrics;
+mod open;
 mod provider_table;
 pub mod recovery;
 mod route;
@@ -41,6 +42,7 @@ pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};
 use crate::credits::server::notices::Notices;
 use crate::credits::server::store::CreditStore;
+use crate::flags::Flags;
 use crate::platform::db::Database;
 pub use crate::platform::http::outgoing::{BodyError, brief, innermost_cause, read_body};
 pub use crate::platform::http::retries::RetryBudget;
@@ -65,6 +67,8 @@ pub struct Parts {
     pub metrics: Metrics,
     pub retries: RetryBudget,
     pub usage: Arc<UsageRecorder>,
+    /// What is on, and which providers are.
+    pub flags: Flags,
     /// What providers take.
     pub prices: PriceTable,
     pub limiter: Arc<dyn RateLimiter>,
@@ -99,7 +103,11 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::audit::AuditLog;
+    use crate::audit::store::SqliteAuditStore;
     use crate::credits::server::store::SqliteCreditStore;
+    use crate::flags::store::SqliteFlagStore;
+    use crate::flags::{FlagAlerts, FlagsParts};
     use crate::platform::amount::Amount;
     use crate::platform::db::sqlite::Sqlite;
     use crate::platform::limits::{LocalRateLimiter, Rates};
@@ -116,6 +124,13 @@ mod tests {
             jobs: Arc::default(),
             metrics: Metrics::default(),
             retries: RetryBudget::default(),
+            flags: Flags::new(FlagsParts {
+                database: Database::Sqlite(db.clone()),
+                store: Arc::new(SqliteFlagStore::new(db.clone())),
+                audit: AuditLog::new(Arc::new(SqliteAuditStore::new(db.clone()))),
+                alerts: FlagAlerts::default(),
+                providers: Vec::new(),
+            }),
             usage: Arc::new(UsageRecorder::start(Arc::new(SqliteUsageStore::new(db)), Counter::default())),
             prices: PriceTable::default(),
             limiter: Arc::new(LocalRateLimiter::new(Rates::of(1000))),

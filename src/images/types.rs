@@ -202,6 +202,10 @@ pub struct ImageProviderInfo {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Studio {
+    /// Why no image can be made now, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ssr", schema(nullable = false))]
+    pub problem: Option<String>,
     /// In the order in which they are asked.
     pub providers: Vec<ImageProviderInfo>,
     /// From the widest to the tallest.

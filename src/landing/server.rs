@@ -14,7 +14,7 @@ use leptos::prelude::*;
 
 use super::{LandingPage, ShownPrices};
 use crate::document::response::set_static_headers;
-use crate::document::{StaticPage, render_static_page};
+use crate::document::{StaticPage, announcement_html, render_static_page};
 use crate::i18n::{Language, Text, current_language, t};
 use crate::platform::http::accept::takes_brotli;
 use crate::platform::http::visitor::seems_signed_in;
@@ -30,7 +30,8 @@ pub struct LandingParts {
     site: Site,
     prices: FindPrices,
     /// For those who are not signed in, and for those who are. As they were made for the prices that held then.
-    pages: [[[KeptPage; Theme::ALL.len()]; Language::ALL.len()]; 2],
+    /// And without what is announced, or with it.
+    pages: [[[[KeptPage; Theme::ALL.len()]; Language::ALL.len()]; 2]; 2],
 }
 
 type KeptPage = RwLock<Option<Arc<ReadyPage>>>;
@@ -57,7 +58,7 @@ impl LandingParts {
             is_secret: false,
         };
         let html = render_static_page(page, self.site.leptos(), move || view! { <LandingPage prices /> });
-        ReadyPage::new(prices, html)
+        ReadyPage::new(prices, announcement_html("/"), html)
     }
 }
 
@@ -81,28 +82,32 @@ where
 /// A page without scripts, ready to be sent.
 pub struct ReadyPage {
     prices: ShownPrices,
+    announcement: String,
     html: Bytes,
     brotli: Bytes,
 }
 
 impl ReadyPage {
-    fn new(prices: ShownPrices, html: String) -> Self {
+    fn new(prices: ShownPrices, announcement: String, html: String) -> Self {
         let mut compressed = Vec::new();
         let params = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
         // Writing to memory does not fail; an empty result is not used.
         if brotli::BrotliCompress(&mut html.as_bytes(), &mut compressed, &params).is_err() {
             compressed.clear();
         }
-        Self { prices, html: html.into(), brotli: compressed.into() }
+        Self { prices, announcement, html: html.into(), brotli: compressed.into() }
     }
 }
 
 /// `/`: the same bytes for everybody of a kind.
 async fn landing_page(State(landing): State<Landing>, theme: Theme, headers: HeaderMap) -> Response {
     let language = position(&Language::ALL, current_language());
-    let kept = &landing.pages[usize::from(seems_signed_in())][language][position(&Theme::ALL, theme)];
+    let announcement = announcement_html("/");
+    let kept = &landing.pages[usize::from(!announcement.is_empty())][usize::from(seems_signed_in())][language]
+        [position(&Theme::ALL, theme)];
     let prices = (landing.prices)();
-    let ready = kept.read().unwrap_or_else(PoisonError::into_inner).clone().filter(|page| page.prices == prices);
+    let ready = kept.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let ready = ready.filter(|page| page.prices == prices && page.announcement == announcement);
     let page = ready.unwrap_or_else(|| {
         let page = Arc::new(landing.make(theme, prices));
         *kept.write().unwrap_or_else(PoisonError::into_inner) = Some(page.clone());

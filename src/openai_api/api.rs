@@ -29,7 +29,8 @@ use crate::chat::server::Chat;
 use crate::chat::server::providers::Turn;
 use crate::chat::server::send::{Accepted, Terms};
 use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
-use crate::credits::server::store::Idempotency;
+use crate::credits::server::store::{Idempotency, WorkKind};
+use crate::flags::Flag;
 use crate::generation::check_key;
 use crate::i18n::{current_language, in_language};
 use crate::platform::db::now_millis;
@@ -86,8 +87,9 @@ async fn list_models(
     State(chat): State<Chat>,
     caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
 ) -> Result<Json<Value>, V1Error> {
-    caller?;
-    Ok(Json(json!({ "object": "list", "data": chat_models(&chat) })))
+    let Scoped(caller) = caller?;
+    check_open(&chat, &caller)?;
+    Ok(Json(json!({ "object": "list", "data": chat_models(&chat, &caller) })))
 }
 
 /// Get a model (OpenAI-compatible).
@@ -101,19 +103,27 @@ async fn show_model(
     caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, V1Error> {
-    caller?;
-    let painters = chat.images.providers.iter().map(|provider| model(&provider.model(), provider.name()));
-    let found = chat_models(&chat).into_iter().chain(painters).find(|model| model["id"] == name.as_str());
+    let Scoped(caller) = caller?;
+    check_open(&chat, &caller)?;
+    let painters = chat.generation.open(WorkKind::Image, &chat.images.providers, &caller);
+    let painters = painters.iter().map(|provider| model(&provider.model(), provider.name()));
+    let found = chat_models(&chat, &caller).into_iter().chain(painters).find(|model| model["id"] == name.as_str());
     found
         .map(Json)
         .ok_or_else(|| V1Error::from(AppError::invalid("model", format!("The model `{name}` does not exist."))))
 }
 
+/// That somebody may use these routes.
+pub(super) fn check_open(chat: &Chat, caller: &Caller) -> AppResult<()> {
+    chat.generation.flags.check(Flag::V1, caller)
+}
+
 /// The one that stands for all of them, then each by name, as far as it can chat: one whose file is missing does not, and one
 /// that makes images never does.
-fn chat_models(chat: &Chat) -> Vec<Value> {
+fn chat_models(chat: &Chat, caller: &Caller) -> Vec<Value> {
     let mut seen = HashSet::new();
-    let able = chat.providers.iter().filter(|provider| provider.problem().is_none());
+    let open = chat.generation.open(WorkKind::Chat, &chat.providers, caller);
+    let able = open.iter().filter(|provider| provider.problem().is_none());
     let own = able.map(|provider| (provider.model(), provider.name()));
     let all = std::iter::once((ANY_MODEL.to_owned(), "tessera")).chain(own);
     all.filter(|(id, _)| seen.insert(id.clone())).map(|(id, owner)| model(&id, owner)).collect()
@@ -146,6 +156,7 @@ async fn create_completion(
 ) -> Result<Response, V1Error> {
     let begun = Instant::now();
     let Scoped(caller) = caller?;
+    check_open(&chat, &caller)?;
     let JsonBody { bytes, permit } = body?;
     let length = bytes.len();
     let (key, fresh, asked) = (idempotency_key(&headers)?, wants_fresh(&headers), chat.clone());

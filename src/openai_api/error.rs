@@ -107,8 +107,8 @@ impl IntoResponse for V1Error {
     fn into_response(self) -> Response {
         let (body, status) = (self.body(), self.status());
         let Self { error, .. } = self;
-        // Waiting does not bring credits, nor another body for the same key.
-        let is_final = matches!(error.status(), 402 | 409);
+        // Waiting a moment does not bring credits, or the next day, nor another body for the same key.
+        let is_final = matches!(error.status(), 402 | 409) || matches!(error, AppError::Paused(_));
         let mut response = error_response(&error, status, Json(body));
         if is_final {
             response.headers_mut().insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));

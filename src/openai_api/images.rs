@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::api::check_open;
 use super::error::V1Error;
 use super::fields::Whole;
 use super::leash::Leash;
@@ -22,7 +23,7 @@ use super::request::{ANY_MODEL, check_absent};
 use crate::account::server::caller::{Caller, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
-use crate::credits::server::store::Idempotency;
+use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::generation::{Delivery, check_key};
 use crate::images::server::generate::MadePicture;
 use crate::images::server::order::{AcceptedImage, ImageSpec};
@@ -110,6 +111,7 @@ pub async fn create_images(
 ) -> Result<Response, V1Error> {
     let begun = Instant::now();
     let Scoped(caller) = caller?;
+    check_open(&chat, &caller)?;
     let JsonBody { bytes, permit } = body?;
     let (key, length) = (idempotency_key(&headers)?, bytes.len());
     let reading = move || {
@@ -122,7 +124,7 @@ pub async fn create_images(
         Some("url") => true,
         Some(_) => return Err(AppError::invalid("response_format", "b64_json or url.").into()),
     };
-    let wishes = read(&chat, &request)?;
+    let wishes = read(&chat, &caller, &request)?;
     let (ordered, leash) = order(&chat, &caller, wishes, idempotency).await?;
     drop(permit);
     let quota = ordered.last().map(|one| one.accepted.quota);
@@ -217,7 +219,7 @@ async fn await_picture(chat: &Chat, caller: &Caller, ordered: &Ordered) -> AppRe
     Ok(MadePicture { png, width: image.width, height: image.height })
 }
 
-fn read(chat: &Chat, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
+fn read(chat: &Chat, caller: &Caller, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
     if request.stream == Some(true) {
         return Err(AppError::invalid("stream", "Images come whole: leave stream out."));
     }
@@ -240,8 +242,8 @@ fn read(chat: &Chat, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
     let provider = match model {
         ANY_MODEL => None,
         model => {
-            let known =
-                chat.images.providers.iter().find(|provider| provider.model() == model || provider.name() == model);
+            let open = chat.generation.open(WorkKind::Image, &chat.images.providers, caller);
+            let known = open.iter().find(|provider| provider.model() == model || provider.name() == model);
             let unknown = || AppError::invalid("model", format!("The model `{model}` makes no images here."));
             Some(known.ok_or_else(unknown)?.name().to_owned())
         }
@@ -252,6 +254,7 @@ fn read(chat: &Chat, request: &GenerationRequest) -> AppResult<Vec<ImageSpec>> {
         ImageSpec::read(
             &chat.images,
             ImageRequest { prompt: request.prompt.clone(), aspect_ratio, provider: provider.clone(), seed: None },
+            caller,
         )
     };
     (0..n).map(wish).collect()

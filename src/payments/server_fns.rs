@@ -10,5 +10,5 @@ use crate::platform::error::AppError;
 pub async fn load_purchase_page(address: String) -> Result<PurchasePage, AppError> {
     use crate::account::server::caller::Caller;
     let user = Caller::from_context(&expect_context()).await?;
-    expect_context::<super::server::storefront::Storefront>().load(user.id, &address, None).await
+    expect_context::<super::server::storefront::Storefront>().load(&user, &address, None).await
 }

@@ -45,6 +45,10 @@ pub enum AppError {
         available: Amount,
     },
     Forbidden,
+    /// What is asked for is switched off, for all or for who asks; the text says what.
+    SwitchedOff(String),
+    /// It goes on by itself tomorrow; the text says what.
+    Paused(String),
     /// The API key has none of these scopes.
     MissingScope(String),
     NotFound,
@@ -82,7 +86,11 @@ impl fmt::Display for AppError {
     /// In the language of the request, or of the page.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::InvalidInput { message, .. } | Self::Conflict(message) | Self::ProviderRefused(message) => {
+            Self::InvalidInput { message, .. }
+            | Self::Conflict(message)
+            | Self::ProviderRefused(message)
+            | Self::SwitchedOff(message)
+            | Self::Paused(message) => {
                 return f.write_str(message);
             }
             Self::InsufficientCredits { needed: Amount::ZERO, .. } => Text::CreditsMissing,
@@ -154,7 +162,7 @@ impl AppError {
             Self::InsufficientCredits { .. } | Self::OverBudget { .. } | Self::OverOwnBudget { .. } => {
                 "insufficient_credits"
             }
-            Self::Forbidden | Self::MissingScope(_) => "forbidden",
+            Self::Forbidden | Self::MissingScope(_) | Self::SwitchedOff(_) => "forbidden",
             Self::NotFound => "not_found",
             Self::Conflict(_) => "conflict",
             Self::IdempotencyMismatch => "idempotency_mismatch",
@@ -168,7 +176,7 @@ impl AppError {
             Self::ProviderTimeout => "provider_timeout",
             Self::ContentBlocked => "content_blocked",
             Self::Stopped => "stopped",
-            Self::Unavailable => "unavailable",
+            Self::Unavailable | Self::Paused(_) => "unavailable",
             Self::Internal => "internal_error",
         }
     }
@@ -180,7 +188,7 @@ impl AppError {
             Self::InvalidInput { .. } | Self::ProviderRefused(_) | Self::ContextTooLong => 400,
             Self::Unauthenticated | Self::InvalidCredentials | Self::SecondFactorRequired => 401,
             Self::InsufficientCredits { .. } | Self::OverBudget { .. } | Self::OverOwnBudget { .. } => 402,
-            Self::Forbidden | Self::MissingScope(_) => 403,
+            Self::Forbidden | Self::MissingScope(_) | Self::SwitchedOff(_) => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Conflict(_) | Self::IdempotencyMismatch | Self::Stopped => 409,
@@ -190,7 +198,7 @@ impl AppError {
             Self::RateLimited { .. } | Self::TooManyStops { .. } | Self::ProviderRateLimited => 429,
             Self::Internal => 500,
             Self::ProviderFailed => 502,
-            Self::Unavailable => 503,
+            Self::Unavailable | Self::Paused(_) => 503,
             Self::ProviderTimeout => 504,
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::i18n::Text;
 
 /// What credits are held for; after a crash it tells which feature knows what became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WorkKind {

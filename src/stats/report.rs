@@ -5,12 +5,12 @@ use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Stats;
 use super::figures::{CostRow, Figures, monies};
 use super::mirror::{Mirror, Person};
 use super::range::{Range, Slice, ends};
 use super::store::{AttemptFilter, Standing};
 use super::sums::ModelSums;
-use super::Stats;
 use crate::credits::Origin;
 use crate::platform::amount::Amount;
 use crate::platform::db::rfc3339;
@@ -163,7 +163,15 @@ impl Stats {
                 Ok((counted, providers, models, users))
             })
             .await?;
-        Ok(Costs { about, total: counted.total, before: counted.before, parts: counted.parts, providers, models, users })
+        Ok(Costs {
+            about,
+            total: counted.total,
+            before: counted.before,
+            parts: counted.parts,
+            providers,
+            models,
+            users,
+        })
     }
 
     /// A page of attempts, newest first.

@@ -31,6 +31,9 @@ const FOR_ADMINS: &[(&str, &str, u16)] = &[
     ("PATCH", "/api/admin/users/{id}", 200),
     ("POST", "/api/admin/users/{id}/credits", 200),
     ("DELETE", "/api/admin/users/{id}/sessions", 200),
+    ("GET", "/api/admin/flags", 200),
+    ("PUT", "/api/admin/flags/{name}", 200),
+    ("PUT", "/api/admin/announcement", 200),
     ("GET", "/api/admin/audit", 200),
     ("GET", "/api/admin/stats", 200),
     ("GET", "/api/admin/costs", 200),
@@ -41,6 +44,8 @@ const FOR_ADMINS: &[(&str, &str, u16)] = &[
     ("GET", "/admin/users", 200),
     ("GET", "/admin/users/{id}", 200),
     ("POST", "/admin/users/{id}", 303),
+    ("GET", "/admin/flags", 200),
+    ("POST", "/admin/flags", 303),
     ("GET", "/admin/audit", 200),
 ];
 
@@ -173,6 +178,10 @@ pub const TABLE: &[Row] = &[
     ("PATCH", "/api/admin/users/{id}", Person, Json(r#"{"status":"active"}"#), [401, 403, 403, 403, 403, 403]),
     ("POST", "/api/admin/users/{id}/credits", Person, Json(r#"{"amount":1,"reason":"why"}"#), [401, 403, 403, 403, 403, 403]),
     ("DELETE", "/api/admin/users/{id}/sessions", Person, Bare, [401, 403, 403, 403, 403, 403]),
+    ("GET", "/api/admin/flags", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
+    // As it is.
+    ("PUT", "/api/admin/flags/{name}", Named("codes"), Json(r#"{"version":0,"state":"on"}"#), [401, 403, 403, 403, 403, 403]),
+    ("PUT", "/api/admin/announcement", Nothing, Json(r#"{"version":0}"#), [401, 403, 403, 403, 403, 403]),
     ("GET", "/api/admin/audit", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
     ("GET", "/api/admin/stats", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
     ("GET", "/api/admin/costs", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
@@ -184,6 +193,8 @@ pub const TABLE: &[Row] = &[
     ("GET", "/admin/users", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     ("GET", "/admin/users/{id}", Person, Bare, [303, 403, 403, 403, 403, 403]),
     ("POST", "/admin/users/{id}", Person, Form("do=enable"), [303, 403, 403, 403, 403, 403]),
+    ("GET", "/admin/flags", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
+    ("POST", "/admin/flags", Nothing, Form("do=change&flag=codes&version=0&state=on"), [303, 403, 403, 403, 403, 403]),
     ("GET", "/admin/audit", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     // For clients of OpenAI.
     ("GET", "/v1/models", Nothing, Bare, [401, 200, 200, 200, 200, 403]),

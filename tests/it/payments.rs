@@ -11,6 +11,7 @@ use tessera::app::stores::Stores;
 use tessera::audit::AuditLog;
 use tessera::credits::server::store::{HoldEnd, HoldOutcome};
 use tessera::credits::{Balance, EntryKind, Origin};
+use tessera::flags::{FlagAlerts, Flags, FlagsParts};
 use tessera::generation::Metrics;
 use tessera::payments::PaymentState;
 use tessera::payments::server::papers::{PaperKind, Papers, year_in};
@@ -74,6 +75,13 @@ impl Till {
             shop,
             papers,
             limiter: Arc::new(LocalRateLimiter::new(Rates::of(10_000))),
+            flags: Flags::new(FlagsParts {
+                database: stores.database.clone(),
+                store: stores.flags.clone(),
+                audit: AuditLog::new(stores.audit.clone()),
+                alerts: FlagAlerts::default(),
+                providers: Vec::new(),
+            }),
             metrics: metrics.clone(),
             caught_up: AtomicBool::new(false),
         });

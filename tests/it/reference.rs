@@ -170,6 +170,7 @@ impl Ids {
             "/api/account/sessions" if path.contains('{') => &self.session,
             "/api/account/erasure" => &self.erasure,
             "/api/credits/receipts" if path.contains('{') => &self.receipt,
+            "/api/admin/flags" if path.contains('{') => "images",
             "/api/admin/users" if path.contains('{') => &self.member,
             "/v1/models" if path.contains('{') => "tessera",
             _ if !path.contains('{') => "",

@@ -25,6 +25,7 @@ use super::sign_in::{self, AuthPage, auth_page};
 use crate::account::{CredentialsForm, Profile, SEEN_COOKIE, same_site_path};
 use crate::api_docs::Refusal;
 use crate::document::response::error_page;
+use crate::flags::ANNOUNCEMENT_COOKIE;
 use crate::i18n::{LANGUAGE_COOKIE, Language};
 use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing};
 use crate::platform::site::Site;
@@ -199,7 +200,10 @@ async fn submit_language(
 #[derive(Deserialize)]
 struct NoticeForm {
     /// The key of the notice.
+    #[serde(default)]
     seen: String,
+    /// The version of the announcement, in its place.
+    announcement: Option<u32>,
     next: Option<String>,
 }
 
@@ -208,6 +212,9 @@ async fn submit_notice(
     jar: CookieJar,
     PageForm(form): PageForm<NoticeForm>,
 ) -> Response {
+    if let Some(version) = form.announcement {
+        return choose(&account, jar, ANNOUNCEMENT_COOKIE, version.to_string(), form.next.as_deref());
+    }
     let is_key = form.seen.len() <= 64 && form.seen.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let seen = if is_key { form.seen } else { String::new() };
     choose(&account, jar, SEEN_COOKIE, seen, form.next.as_deref())

@@ -13,6 +13,7 @@ use super::plans::{Standing, with_plan};
 use super::sessions::store::Session;
 use super::store::User;
 use crate::account::{Profile, Scope};
+use crate::flags::{Flag, Who};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::visitor::SESSION_COOKIES;
@@ -43,7 +44,9 @@ impl Caller {
     pub async fn from_headers(account: &Account, headers: &HeaderMap) -> AppResult<Self> {
         if let Some(key) = api_key(headers) {
             let (user, key) = account.find_key(key).await?.ok_or(AppError::Unauthenticated)?;
-            return Self::of(account, &user, Some(key), None).await;
+            let caller = Self::of(account, &user, Some(key), None).await?;
+            account.flags.check(Flag::ApiKeys, &caller)?;
+            return Ok(caller);
         }
         if let Some(clerk) = &account.clerk {
             let found = account.find_clerk_user(clerk, headers).await?;
@@ -145,6 +148,13 @@ impl Caller {
         let parts = use_context::<Parts>().ok_or(AppError::Internal)?;
         // They only read, whatever their method.
         Self::from_headers(account, &parts.headers).await?.into_one_who_may(READ)
+    }
+}
+
+/// Whom flags are asked for.
+impl From<&Caller> for Who {
+    fn from(caller: &Caller) -> Self {
+        Self { user: caller.id, role: caller.profile.role }
     }
 }
 

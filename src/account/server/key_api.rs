@@ -51,7 +51,7 @@ async fn create(
     Person(caller): Person,
     ApiJson(request): ApiJson<ApiKeyRequest>,
 ) -> Result<Response, ApiError> {
-    let key = account.create_key(caller.id, request).await?;
+    let key = account.create_key(&caller, request).await?;
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Answer(key)).into_response())
 }
 

@@ -21,6 +21,7 @@ use crate::account::{
 };
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::credits::server::store::SpendingKey;
+use crate::flags::Flag;
 use crate::i18n::{Text, fill, t};
 use crate::platform::amount::Amount;
 use crate::platform::db::{now_millis, rfc3339};
@@ -60,8 +61,10 @@ impl Account {
     /// Makes a key.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when there are [`MAX_API_KEYS`].
-    pub async fn create_key(&self, user: UserId, request: ApiKeyRequest) -> AppResult<NewApiKey> {
+    /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when there are [`MAX_API_KEYS`], [`AppError::SwitchedOff`].
+    pub async fn create_key(&self, caller: &Caller, request: ApiKeyRequest) -> AppResult<NewApiKey> {
+        self.flags.check(Flag::ApiKeys, caller)?;
+        let user = caller.id;
         let name = request.name.split_whitespace().collect::<Vec<_>>().join(" ");
         if !(1..=MAX_KEY_NAME_CHARS).contains(&name.chars().count()) || name.contains(char::is_control) {
             let problem = fill(Text::InvalidKeyName, &[("most", &MAX_KEY_NAME_CHARS.to_string())]);

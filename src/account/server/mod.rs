@@ -51,6 +51,7 @@ use self::sessions::store::SessionStore;
 use self::store::AccountStore;
 use crate::audit::AuditLog;
 use crate::credits::server::store::CreditStore;
+use crate::flags::Flags;
 use crate::platform::amount::Amount;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
@@ -102,6 +103,8 @@ pub struct AccountParts {
     /// Opens the account of a new user, and knows what a key has spent.
     pub credits: Arc<dyn CreditStore>,
     pub limiter: Arc<dyn RateLimiter>,
+    /// Whether anybody may sign up, or use a key.
+    pub flags: Flags,
     pub images: Arc<dyn StoredImages>,
     pub leavers: Arc<dyn Leavers>,
     /// Who may be asked first for a reply, by name.

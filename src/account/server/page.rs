@@ -196,7 +196,7 @@ async fn submit_form(account: Account, caller: Caller, request: Request) -> Subm
         return show_refused(&account, caller, &error, Refused { budget, ..Refused::default() }).await;
     }
     let made = match keys::read_form(&form.key) {
-        Ok(wanted) => account.create_key(caller.id, wanted).await,
+        Ok(wanted) => account.create_key(&caller, wanted).await,
         Err(error) => Err(error),
     };
     let error = match made {

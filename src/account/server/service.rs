@@ -10,6 +10,7 @@ use super::sessions::{Client, Preferences, UserStatus};
 use super::store::{AccountStore, User};
 use crate::account::{CredentialsForm, Email, MAX_NAME_CHARS, PASSWORD_CHARS, Profile, Role};
 use crate::audit::{Action, Actor, AuditEntry};
+use crate::flags::Flag;
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
@@ -32,9 +33,10 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
-    /// [`AppError::RateLimited`].
+    /// [`AppError::RateLimited`], [`AppError::SwitchedOff`].
     pub async fn register(&self, client: &Client, form: CredentialsForm) -> AppResult<NewSession> {
         self.check_own_accounts()?;
+        self.flags.check_visitor(Flag::SignUp)?;
         if let Some(problem) = new_account_problems(&form).into_iter().next() {
             return Err(problem);
         }

@@ -17,8 +17,9 @@ use super::sign_in_page::{SignInPage, SignUpPage};
 use crate::account::{CredentialsForm, same_site_path};
 use crate::document::response::{error_page, static_response};
 use crate::document::{StaticPage, render_static_page};
+use crate::flags::Flag;
 use crate::i18n::{Text, t};
-use crate::platform::error::AppError;
+use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::query;
@@ -96,6 +97,9 @@ async fn show_auth_page(
             Err(AppError::Unauthenticated) => return error_page(&account.site, theme, &AppError::Forbidden),
             Err(error) => return error_page(&account.site, theme, &error),
         }
+        if let Err(off) = account.may_open(page) {
+            return error_page(&account.site, theme, &off);
+        }
         let visit = Visit { page, address: &address.to_string(), headers: &headers, next: &next };
         let shown = clerk.show_the_way(&visit).await;
         return shown.unwrap_or_else(|error| error_page(&account.site, theme, &error));
@@ -104,9 +108,22 @@ async fn show_auth_page(
     if Caller::from_headers(&account, &headers).await.is_ok() {
         return Redirect::to(&same_site_path(query.next.as_deref(), "/chat")).into_response();
     }
+    if let Err(off) = account.may_open(page) {
+        return error_page(&account.site, theme, &off);
+    }
     let notice = account.told_problem(query.problem.as_deref(), query.with.as_deref());
     let form = CredentialsForm { next: query.next, ..CredentialsForm::default() };
     auth_page(&account, page, theme, &form, None, notice)
+}
+
+impl Account {
+    /// That the form of a page can be used by who is not signed in. Signing in is never switched off.
+    fn may_open(&self, page: AuthPage) -> AppResult<()> {
+        match page {
+            AuthPage::SignIn => Ok(()),
+            AuthPage::SignUp => self.flags.check_visitor(Flag::SignUp),
+        }
+    }
 }
 
 /// The form with what was typed (but the password) and what is wrong with it, or what else there is to say.

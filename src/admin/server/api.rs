@@ -1,6 +1,6 @@
 //! `/api/admin`. Only for admins who are signed in: for API keys there is none of it.
 
-use axum::extract::{FromRef, State};
+use axum::extract::{FromRef, Path, State};
 use axum::http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,8 +8,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::audit::{AuditItem, AuditQuery};
+use super::flags::{AnnouncementChange, AnnouncementItem, FlagChange, FlagItem, FlagList};
 use super::users::{UserDetail, UserSummary, UsersQuery};
-use super::{Adjusted, Admin, Authority, CreditsChange, UserChange};
+use super::{Adjusted, Admin, Authority, CreditsChange, FlagPanel, UserChange};
 use crate::account::server::Account;
 use crate::api_docs::Refusal;
 use crate::credits::Page;
@@ -23,12 +24,16 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Admin: FromRef<S>,
+    FlagPanel: FromRef<S>,
 {
     OpenApiRouter::new()
         .routes(routes!(list_users))
         .routes(routes!(show_user, change_user))
         .routes(routes!(adjust_credits))
         .routes(routes!(end_sessions))
+        .routes(routes!(list_flags))
+        .routes(routes!(change_flag))
+        .routes(routes!(announce))
         .routes(routes!(list_audit))
         .merge(super::stats_api::routes())
 }
@@ -106,6 +111,50 @@ async fn adjust_credits(
     responses((status = 200, description = "The user is signed out everywhere.", body = Envelope<Ended>), Refusal::<403>))]
 async fn end_sessions(State(admin): State<Admin>, by: Authority, PathId(id): PathId<UserId>) -> ApiResult<Ended> {
     Ok(Answer(Ended { ended: admin.end_sessions(by, id).await? }))
+}
+
+/// List flags.
+///
+/// Every flag with what is set for it, what providers cost today, and what is announced on every page.
+#[utoipa::path(get, path = "/api/admin/flags", operation_id = "admin_list_flags", tag = "Admin",
+    security(("session" = [])),
+    responses((status = 200, description = "All flags.", body = Envelope<FlagList>), Refusal::<403>))]
+async fn list_flags(State(panel): State<FlagPanel>, by: Authority) -> ApiResult<FlagList> {
+    Ok(Answer(panel.list(by)?))
+}
+
+/// Change a flag.
+///
+/// Sets all of it, and holds on every server within 5 s. `version` is the one that was seen: where somebody else was faster, nothing is
+/// changed (409). Sent again by the same admin, it is done already.
+#[utoipa::path(put, path = "/api/admin/flags/{name}", operation_id = "admin_change_flag", tag = "Admin",
+    security(("session" = [])), params(("name" = String, Path, description = "Name of the flag.")),
+    request_body(content = FlagChange, example = json!({"version": 0, "state": "roles", "roles": ["USER", "SUBSCRIBER", "ADMIN"]})),
+    responses((status = 200, description = "The flag now.", body = Envelope<FlagItem>), Refusal::<403>, Refusal::<409>))]
+async fn change_flag(
+    State(panel): State<FlagPanel>,
+    by: Authority,
+    Path(name): Path<String>,
+    ApiJson(change): ApiJson<FlagChange>,
+) -> ApiResult<FlagItem> {
+    Ok(Answer(panel.change(by, &name, change).await?))
+}
+
+/// Announce something on every page.
+///
+/// In the place of what was announced before; without a text, nothing is. `version` as for flags.
+#[utoipa::path(put, path = "/api/admin/announcement", operation_id = "admin_announce", tag = "Admin",
+    security(("session" = [])),
+    request_body(content = AnnouncementChange,
+        example = json!({"version": 0, "kind": "warning", "en": "Maintenance at noon (UTC).", "until": "2026-12-01", "dismissible": true})),
+    responses((status = 200, description = "What is announced now.", body = Envelope<AnnouncementItem>), Refusal::<403>,
+        Refusal::<409>))]
+async fn announce(
+    State(panel): State<FlagPanel>,
+    by: Authority,
+    ApiJson(change): ApiJson<AnnouncementChange>,
+) -> ApiResult<AnnouncementItem> {
+    Ok(Answer(panel.announce(by, change).await?))
 }
 
 /// Search the audit log.

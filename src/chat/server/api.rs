@@ -152,8 +152,11 @@ async fn stop(
 /// They are listed in the order in which they are asked, all at once, without paging.
 #[utoipa::path(get, path = "/api/providers", operation_id = "list_providers", tag = "Chat",
     responses((status = 200, description = "The providers.", body = Envelope<Vec<ProviderInfo>>)))]
-async fn list_providers(State(chat): State<Chat>, _: Scoped<{ SPEND | READ }>) -> Answer<Vec<ProviderInfo>> {
-    Answer(chat.list_providers())
+async fn list_providers(
+    State(chat): State<Chat>,
+    Scoped(caller): Scoped<{ SPEND | READ }>,
+) -> Answer<Vec<ProviderInfo>> {
+    Answer(chat.list_providers(&caller))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -320,7 +323,7 @@ async fn download(
     params(("id" = Uuid, Path, description = "ID of the conversation.")),
     responses((status = 200, description = "The link, shown only once. An earlier link stops working.", body = Envelope<ShareLink>)))]
 async fn share(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<ConversationId>) -> ApiResult<ShareLink> {
-    Ok(Answer(chat.share_conversation(caller.id, id).await?))
+    Ok(Answer(chat.share_conversation(&caller, id).await?))
 }
 
 /// Revoke the share link of a conversation.

@@ -14,6 +14,7 @@ use crate::chat::{
     Conversation, ConversationChange, ConversationSummary, MAX_PINNED, MAX_SYSTEM_PROMPT_CHARS, MAX_TITLE_CHARS,
     Message, MessageState, ShareLink,
 };
+use crate::flags::Flag;
 use crate::i18n::{Text, fill, t};
 use crate::images::server::storage::Rendition;
 use crate::images::server::store::Found;
@@ -111,10 +112,11 @@ impl Chat {
     /// Makes the link by which anybody can read a conversation; the one before ends.
     ///
     /// # Errors
-    /// [`AppError::NotFound`].
-    pub async fn share_conversation(&self, user: UserId, id: ConversationId) -> AppResult<ShareLink> {
+    /// [`AppError::NotFound`], [`AppError::SwitchedOff`].
+    pub async fn share_conversation(&self, caller: &Caller, id: ConversationId) -> AppResult<ShareLink> {
+        self.generation.flags.check(Flag::ShareLinks, caller)?;
         let token = new_secret();
-        if !self.store.share_conversation(user, id, Some(hash_secret(&token))).await? {
+        if !self.store.share_conversation(caller.id, id, Some(hash_secret(&token))).await? {
             return Err(AppError::NotFound);
         }
         let url = self.site.public_url.join(&format!("/share/{token}")).map_err(|_| AppError::Internal)?;
@@ -133,8 +135,10 @@ impl Chat {
     /// or after the message that `cursor` names, rendered.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] for a link that never was, or is no more, [`AppError::InvalidInput`] naming `cursor`.
+    /// [`AppError::NotFound`] for a link that never was, or is no more, [`AppError::InvalidInput`] naming `cursor`,
+    /// [`AppError::SwitchedOff`].
     pub async fn load_shared(&self, token: &str, cursor: Option<&str>) -> AppResult<Conversation> {
+        self.generation.flags.check_anybody(Flag::ShareLinks)?;
         let part = Part::After(cursor.map(parse_message_cursor).transpose()?, MESSAGES_PAGE);
         let _turn = self.renderer.stranger().await?;
         let found = self.store.find_shared_part(hash_secret(token), part).await?;
@@ -150,6 +154,7 @@ impl Chat {
     /// # Errors
     /// [`AppError::NotFound`].
     pub async fn load_shared_image(&self, token: &str, id: ImageId, rendition: Rendition) -> AppResult<Bytes> {
+        self.generation.flags.check_anybody(Flag::ShareLinks)?;
         let reply = match self.images.store.look_up(id).await? {
             Found::Ended { credits, shown_in: Some((_, reply)) } if credits.is_positive() => reply,
             _ => return Err(AppError::NotFound),

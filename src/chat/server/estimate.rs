@@ -12,29 +12,33 @@ use super::providers::{GuardedProvider, Role, Turn};
 use super::quote::Offer;
 use super::send::{check_model, parse_id};
 use super::store::Past;
+use crate::account::server::caller::Caller;
 use crate::chat::{ContextInfo, Estimate, EstimateRequest, PriceInfo, PriceKind};
+use crate::credits::server::store::WorkKind;
 use crate::generation::{Quote, Route, choose_order};
 use crate::images::AspectRatio;
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
-use crate::platform::ids::UserId;
 
 impl Chat {
     /// What a message would cost now; `images` of the request is how many.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation, [`AppError::Unavailable`].
-    pub async fn estimate(&self, user: UserId, request: EstimateRequest<usize>) -> AppResult<Estimate> {
-        let mut order = choose_order(&self.providers, request.provider.as_deref())?;
-        check_model(request.provider.as_deref(), request.model.as_deref(), order.first())?;
+    /// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation, [`AppError::Unavailable`],
+    /// [`AppError::SwitchedOff`], [`AppError::Paused`].
+    pub async fn estimate(&self, caller: &Caller, request: EstimateRequest<usize>) -> AppResult<Estimate> {
+        let (user, picked) = (caller.id, request.provider.as_deref());
+        let mut order = choose_order(&self.providers, picked)?;
+        check_model(picked, request.model.as_deref(), order.first())?;
         let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
         let replaces = parse_id("replaces", request.replaces.as_deref())?;
         let text = request.message.trim();
         let available = self.generation.credits.balance(user.into(), &current_request_id()).await?.available;
         if let Some((aspect_ratio, _)) = image_messages::read_command(text) {
-            return self.estimate_image(aspect_ratio.unwrap_or_default(), available);
+            return self.estimate_image(caller, aspect_ratio.unwrap_or_default(), available);
         }
+        order = self.generation.keep_open(WorkKind::Chat, &order, picked, "provider", caller)?;
         if request.images > 0 {
             order = only_seeing(order, "images")?;
         }
@@ -66,8 +70,9 @@ impl Chat {
     }
 
     /// What `/image …` costs.
-    fn estimate_image(&self, aspect_ratio: AspectRatio, available: Amount) -> AppResult<Estimate> {
-        let first = self.images.providers.first().ok_or(AppError::Unavailable)?;
+    fn estimate_image(&self, caller: &Caller, aspect_ratio: AspectRatio, available: Amount) -> AppResult<Estimate> {
+        let open = self.generation.keep_open(WorkKind::Image, &self.images.providers, None, "provider", caller)?;
+        let first = open.first().ok_or(AppError::Unavailable)?;
         let Quote { ceiling: price, version, model, .. } = self.images.quote(first, aspect_ratio);
         Ok(Estimate {
             about: price,

@@ -67,7 +67,7 @@ pub(super) async fn estimate(
     // More are refused when they are sent.
     let images = images.min(MOST);
     let request = EstimateRequest { message, provider, model, conversation_id, replaces, system_prompt, images };
-    let estimate = chat.estimate(caller.id, request).await.map_err(ApiError);
+    let estimate = chat.estimate(&caller, request).await.map_err(ApiError);
     drop(permit);
     Ok(Answer(estimate?))
 }

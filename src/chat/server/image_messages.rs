@@ -14,6 +14,7 @@ use super::store::{ChatStore, FinishedReply, NewExchange};
 use crate::account::server::caller::Caller;
 use crate::chat::{ChatEvent, DoneEvent, MessageState, StartEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
+use crate::flags::Flag;
 use crate::generation::{Payer, encode, outlive_handler};
 use crate::images::server::listener::ImageListener;
 use crate::images::server::order::{ImageSpec, Reservation};
@@ -71,10 +72,14 @@ impl Chat {
             aspect_ratio: aspect_ratio.map(|ratio| ratio.as_str().to_owned()),
             ..ImageRequest::default()
         };
-        let mut spec = ImageSpec::read(&self.images, request)?;
+        let mut spec = ImageSpec::read(&self.images, request, caller)?;
         check_maximum(spec.price(&self.images), message.max_credits)?;
         let quota = self.generation.admit(caller).await?;
         let payer = Payer::new(caller, idempotency);
+        if let Err(off) = self.generation.flags.check(Flag::Chat, caller) {
+            let reply = repeated(self, &payer).await?.ok_or(off)?;
+            return Ok(Accepted { reply, is_new: false, quota });
+        }
         if let Some(failed) = self.generation.find_failed(&payer).await?
             && let Some(reply) = reply_of(self, failed.into()).await?
             && let Some(failed) = self.find_failed_try(caller.id, reply).await?

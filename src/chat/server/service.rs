@@ -18,6 +18,8 @@ use crate::chat::{
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};
+use crate::credits::server::store::WorkKind;
+use crate::flags::Who;
 use crate::generation::Route;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
@@ -98,17 +100,20 @@ impl Chat {
             let found = self.store.find_part(caller.id, shown, Part::Before(None, 0)).await?;
             listed.items.extend(found.map(|found| found.summary()));
         }
-        let providers = self.list_providers();
+        let open = self.generation.open(WorkKind::Chat, &self.providers, caller);
+        let providers = self.list_providers(caller);
         // It may be gone since.
         let picked = providers.iter().find(|provider| Some(&*provider.name) == picked);
-        let problem = problem_of(&providers, picked);
-        let terms: Vec<_> = self.providers.iter().map(|provider| self.terms(provider)).collect();
+        let closed = self.generation.why_closed(WorkKind::Chat, &self.providers, caller);
+        let problem = closed.or_else(|| problem_of(&providers, picked));
+        let terms: Vec<_> = open.iter().map(|provider| self.terms(provider)).collect();
         let asked = picked.map(|picked| &*picked.name);
-        let asked = asked.or_else(|| Route::forecast(&self.providers).map(|provider| provider.name()));
+        let asked = asked.or_else(|| Route::forecast(&open).map(|provider| provider.name()));
         let own = terms.iter().find(|terms| Some(&*terms.provider) == asked).cloned().unwrap_or_default();
         Ok(Workspace {
             profile: caller.profile.clone(),
             available: account.balance.available,
+            announcement: String::new(),
             notice: expiring(account.lots.as_slice(), self.generation.database.now()).map(Told::notice),
             chat_credits: own.credits,
             max_message_chars: own.max_message_chars,
@@ -117,7 +122,8 @@ impl Chat {
             problem,
             budget_notice,
             sees_images: providers.iter().any(|provider| provider.sees_images),
-            small_model: providers.iter().all(|provider| provider.name == "local" && provider.model == SMALL_MODEL),
+            small_model: !providers.is_empty()
+                && providers.iter().all(|provider| provider.name == "local" && provider.model == SMALL_MODEL),
             providers,
             days: last_days(),
             conversations: listed.items,
@@ -166,9 +172,9 @@ impl Chat {
         Ok(Page { items, next_cursor })
     }
 
-    /// The providers in the order in which they are asked.
+    /// The providers that are open to somebody, in the order in which they are asked.
     #[must_use]
-    pub fn list_providers(&self) -> Vec<ProviderInfo> {
+    pub fn list_providers(&self, who: impl Into<Who>) -> Vec<ProviderInfo> {
         let info = |provider: &Arc<GuardedProvider>| {
             let offer = self.usual_offer(provider);
             ProviderInfo {
@@ -182,7 +188,7 @@ impl Chat {
                 sees_images: provider.sees_images(),
             }
         };
-        self.providers.iter().map(info).collect()
+        self.generation.open(WorkKind::Chat, &self.providers, who).iter().map(info).collect()
     }
 
     fn terms(&self, provider: &GuardedProvider) -> ProviderTerms {

@@ -86,7 +86,7 @@ async fn redeem(
     Person(caller): Person,
     ApiJson(request): ApiJson<RedeemRequest>,
 ) -> ApiResult<Redeemed> {
-    Ok(Answer(credits.redeem(caller.id, &request.code).await?))
+    Ok(Answer(credits.redeem(&caller, &request.code).await?))
 }
 
 /// The whole ledger, page by page as the client reads it.

@@ -25,6 +25,7 @@ use self::store::CreditStore;
 pub use self::work_names::{WorkName, WorkNames};
 use crate::account::server::plans::PlanStore;
 use crate::credits::PlanState;
+use crate::flags::Flags;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
 use crate::platform::limits::RateLimiter;
@@ -47,6 +48,8 @@ pub struct Credits {
     /// Told of days that codes give.
     pub plans: Arc<dyn PlanStore>,
     pub limiter: Arc<dyn RateLimiter>,
+    /// Whether codes may be redeemed.
+    pub flags: Flags,
     pub config: CreditsConfig,
     /// What each model costs.
     pub prices: PriceBook,

@@ -44,7 +44,7 @@ async fn redeem(credits: Credits, caller: Caller, request: Request) -> Submitted
         }
         Err(error) => return Submitted::Failed(error),
     };
-    let (status, redeeming) = match credits.redeem(caller.id, &typed).await {
+    let (status, redeeming) = match credits.redeem(&caller, &typed).await {
         Ok(redeemed) => (200, Redeeming { told: told(&redeemed), ..Redeeming::default() }),
         Err(error @ (AppError::InvalidInput { .. } | AppError::Conflict(_) | AppError::RateLimited { .. })) => {
             (error.status(), Redeeming { typed, refused: error.to_string(), ..Redeeming::default() })

@@ -67,8 +67,8 @@ where
 /// Get image options: providers, aspect ratios and price.
 #[utoipa::path(get, path = "/api/image", operation_id = "show_studio", tag = "Images",
     responses((status = 200, description = "The options.", body = Envelope<Studio>)))]
-async fn show_studio(State(images): State<Images>, _: Scoped<{ SPEND | READ }>) -> Answer<Studio> {
-    Answer(images.load_studio())
+async fn show_studio(State(images): State<Images>, Scoped(caller): Scoped<{ SPEND | READ }>) -> Answer<Studio> {
+    Answer(images.load_studio(&caller))
 }
 
 /// Create an image.
@@ -92,7 +92,7 @@ async fn make(
     // Over the parsed request, so that white space between the fields does not matter.
     let canonical = serde_json::to_vec(&request).map_err(|_| AppError::Internal)?;
     let idempotency = idempotency_key(&headers)?.map(|key| check_key(key, &canonical)).transpose()?;
-    let wish = ImageSpec::read(&images, request)?;
+    let wish = ImageSpec::read(&images, request, &caller)?;
     let price = wish.price(&images);
     let ordered = images.generate_image(&caller, wish, idempotency).await?;
     if !wants_to_wait(&headers) {

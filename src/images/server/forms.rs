@@ -70,7 +70,7 @@ async fn order_several(images: &Images, caller: &Caller, form: ImageForm) -> App
     };
     for number in 0..count {
         let request = ImageRequest { seed: Some(first.wrapping_add(number)), ..request.clone() };
-        let ordered = images.generate_image(caller, ImageSpec::read(images, request)?, None).await;
+        let ordered = images.generate_image(caller, ImageSpec::read(images, request, caller)?, None).await;
         // What was ordered already is in the gallery, which shows how many there are.
         if let (0, Err(error)) = (number, ordered) {
             return Err(error);
@@ -122,5 +122,5 @@ async fn order_again(images: &Images, caller: &Caller, id: ImageId) -> AppResult
             .find(|name| *name == image.provider),
         seed: None,
     };
-    images.generate_image(caller, ImageSpec::read(images, request)?, None).await.map(drop)
+    images.generate_image(caller, ImageSpec::read(images, request, caller)?, None).await.map(drop)
 }

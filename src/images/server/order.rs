@@ -11,6 +11,7 @@ use super::store::NewImage;
 use crate::account::server::caller::Caller;
 use crate::credits::server::prices::ImagePrice;
 use crate::credits::server::store::{Idempotency, WorkKind};
+use crate::flags::Who;
 use crate::generation::{Begun, Delivery, Payer, Quote, ReleaseReason, Route, choose_order, outlive_handler};
 use crate::i18n::{Text, fill, t};
 use crate::images::{AspectRatio, ImageRequest, MOST_RUNNING};
@@ -37,6 +38,8 @@ pub struct ImageSpec {
     pub seed: u32,
     /// The providers to ask, one after the other; never empty.
     order: Vec<Arc<GuardedImageProvider>>,
+    /// Why it is not made, unless it was ordered before.
+    refused: Option<AppError>,
     /// The conversation and the reply that show it, if it is made in a conversation.
     pub shown_in: Option<(ConversationId, MessageId)>,
     /// It is for one connection, and paid for once that has taken it.
@@ -50,11 +53,11 @@ impl ImageSpec {
         self.order.first().map_or(Amount::ZERO, |first| images.quote(first, self.aspect_ratio).ceiling)
     }
 
-    /// Checks what a request asks for.
+    /// Checks what a request of somebody asks for.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub fn read(images: &Images, request: ImageRequest) -> AppResult<Self> {
+    pub fn read(images: &Images, request: ImageRequest, who: impl Into<Who>) -> AppResult<Self> {
         let aspect_ratio = match request.aspect_ratio.as_deref() {
             None => AspectRatio::default(),
             Some(name) => AspectRatio::parse(name).ok_or_else(|| {
@@ -62,11 +65,18 @@ impl ImageSpec {
                 AppError::invalid("aspectRatio", format!("{name:?} is not one of {known}."))
             })?,
         };
+        let picked = request.provider.as_deref();
+        let all = choose_order(&images.providers, picked)?;
+        let (order, refused) = match images.generation.keep_open(WorkKind::Image, &all, picked, "provider", who) {
+            Ok(order) => (order, None),
+            Err(error) => (all, Some(error)),
+        };
         Ok(Self {
             prompt: check_prompt(images, &request.prompt)?,
             aspect_ratio,
             seed: request.seed.unwrap_or_else(rand::random),
-            order: choose_order(&images.providers, request.provider.as_deref())?,
+            order,
+            refused,
             shown_in: None,
             delivery: None,
         })
@@ -80,7 +90,7 @@ impl Images {
     /// # Errors
     /// [`AppError::RateLimited`], [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`],
     /// [`AppError::Conflict`] when too many are being made, [`AppError::InvalidInput`] naming `images` when there is no room
-    /// for one more, [`AppError::Unavailable`].
+    /// for one more, [`AppError::Unavailable`], [`AppError::SwitchedOff`], [`AppError::Paused`].
     pub async fn generate_image(
         &self,
         caller: &Caller,
@@ -130,8 +140,12 @@ impl Images {
     /// # Errors
     /// As [`Images::generate_image`].
     pub async fn reserve(&self, payer: &Payer, spec: ImageSpec) -> AppResult<Reservation> {
-        let ImageSpec { prompt, aspect_ratio, seed, order, shown_in, delivery } = spec;
-        if let Err(error) = self.room.check(payer.user, 1).await {
+        let ImageSpec { prompt, aspect_ratio, seed, order, refused, shown_in, delivery } = spec;
+        let may = match refused {
+            Some(refused) => Err(refused),
+            None => self.room.check(payer.user, 1).await,
+        };
+        if let Err(error) = may {
             let repeated = self.generation.find_repeated(payer).await?;
             return repeated.map(|id| Reservation::Repeated(id.into())).ok_or(error);
         }

@@ -15,7 +15,7 @@ pub fn pages() -> Vec<AppPage<Images>> {
                     // Read as the browser does, which follows the same addresses.
                     let Filter { q, favorites, cursor } = Filter::of(&request.uri.to_string());
                     let query = GalleryQuery { q, favorites, cursor };
-                    Loaded::from(images.load_gallery(request.caller.id, &query).await)
+                    Loaded::from(images.load_gallery(&request.caller, &query).await)
                 })
             },
             submit: None,

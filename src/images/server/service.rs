@@ -10,6 +10,7 @@ use super::storage::{ObjectKey, Rendition};
 use super::store::{Found, ImageFilter};
 use crate::credits::Page;
 use crate::credits::server::store::WorkKind;
+use crate::flags::Who;
 use crate::images::{
     AspectRatio, Gallery, Image, ImageChange, ImageDetail, ImageProviderInfo, ImageStatus, MOST_IN_BULK, MOST_RUNNING,
     Studio,
@@ -29,18 +30,21 @@ pub struct GalleryQuery {
 }
 
 impl Images {
-    /// What can be asked for.
+    /// What somebody can ask for.
     #[must_use]
-    pub fn load_studio(&self) -> Studio {
-        let providers = self.providers.iter().map(|provider| ImageProviderInfo {
+    pub fn load_studio(&self, who: impl Into<Who>) -> Studio {
+        let who = who.into();
+        let open = self.generation.open(WorkKind::Image, &self.providers, who);
+        let providers = open.iter().map(|provider| ImageProviderInfo {
             name: provider.name().to_owned(),
             model: provider.model(),
             is_ai: provider.is_ai(),
             problem: provider.trouble(),
             credits: AspectRatio::ALL.map(|ratio| self.quote(provider, ratio).ceiling).to_vec(),
         });
-        let credits = self.providers.first().map(|first| self.quote(first, AspectRatio::default()).ceiling);
+        let credits = open.first().map(|first| self.quote(first, AspectRatio::default()).ceiling);
         Studio {
+            problem: self.generation.why_closed(WorkKind::Image, &self.providers, who),
             providers: providers.collect(),
             aspect_ratios: AspectRatio::ALL.to_vec(),
             credits: credits.unwrap_or_default(),
@@ -53,10 +57,11 @@ impl Images {
     ///
     /// # Errors
     /// As [`Self::list_images`].
-    pub async fn load_gallery(&self, user: UserId, query: &GalleryQuery) -> AppResult<Gallery> {
+    pub async fn load_gallery(&self, who: impl Into<Who>, query: &GalleryQuery) -> AppResult<Gallery> {
+        let who = who.into();
         let filter = ImageFilter { query: query.q.clone(), favorites_only: query.favorites };
-        let images = self.list_images(user, filter, query.cursor.as_deref(), IMAGES_PAGE).await?;
-        Ok(Gallery { studio: self.load_studio(), images })
+        let images = self.list_images(who.user, filter, query.cursor.as_deref(), IMAGES_PAGE).await?;
+        Ok(Gallery { studio: self.load_studio(who), images })
     }
 
     /// A page of the user's images, newest first.

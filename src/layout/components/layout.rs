@@ -50,7 +50,9 @@ pub fn Layout<C: IntoView + 'static>(
         <div class="flex h-dvh flex-col">
             <Header />
             {still(move || {
+                let announcement = workspace.facts.read_value().announcement.clone();
                 view! {
+                    <div class="contents" inner_html=announcement></div>
                     <OfflineNotice />
                     <CreditsNotice next=navigation.address.get_untracked() />
                 }

@@ -61,7 +61,7 @@ async fn purchase(
     ApiJson(request): ApiJson<PurchaseRequest>,
 ) -> ApiResult<PurchaseAnswer> {
     let key = read_key(&headers)?;
-    let Bought { payment, order_id, approve_url } = payments.buy(caller.id, &request.pack, key).await?;
+    let Bought { payment, order_id, approve_url } = payments.buy(&caller, &request.pack, key).await?;
     Ok(Answer(PurchaseAnswer { payment_id: payment.to_string(), order_id, approve_url }))
 }
 

@@ -36,6 +36,7 @@ use self::subscriptions::store::SubscriptionStore;
 use crate::account::server::plans::PlanStore;
 use crate::audit::AuditLog;
 use crate::credits::server::store::CreditStore;
+use crate::flags::Flags;
 use crate::generation::Metrics;
 use crate::platform::db::Database;
 use crate::platform::limits::RateLimiter;
@@ -63,6 +64,8 @@ pub struct PaymentsParts {
     /// Gives what was bought its receipt.
     pub papers: Papers,
     pub limiter: Arc<dyn RateLimiter>,
+    /// Whether anything new may be bought. What was approved is taken and booked all the same.
+    pub flags: Flags,
     /// Told what somebody should look at.
     pub metrics: Metrics,
     /// Whether what was left over from before this start has been looked at.

@@ -4,6 +4,7 @@ use super::payment::Payment;
 use super::provider::{NewOrder, OrderState, OrderStatus, PaymentProvider, ProviderError};
 use super::{Payments, shop};
 use crate::credits::Page;
+use crate::flags::{Flag, Who};
 use crate::i18n::current_language;
 use crate::payments::{PaymentState, PaymentView};
 use crate::platform::amount::Amount;
@@ -59,9 +60,11 @@ impl Payments {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] for a pack that is not sold, [`AppError::IdempotencyMismatch`], [`AppError::RateLimited`],
-    /// [`AppError::Unavailable`] where nothing is sold, or the provider does not answer.
-    pub async fn buy(&self, user: UserId, pack: &str, key: Option<String>) -> AppResult<Bought> {
-        let provider = self.provider()?;
+    /// [`AppError::Unavailable`] where nothing is sold, or the provider does not answer, [`AppError::SwitchedOff`].
+    pub async fn buy(&self, who: impl Into<Who>, pack: &str, key: Option<String>) -> AppResult<Bought> {
+        let who = who.into();
+        let (user, provider) = (who.user, self.provider()?);
+        self.flags.check(Flag::Purchases, who)?;
         let catalog = self.shop.now();
         let unknown = || AppError::invalid("pack", "There is no such pack.");
         let pack: &shop::Pack = catalog.packs.iter().find(|known| known.id == pack).ok_or_else(unknown)?;

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::credits::Origin;
 use crate::credits::server::lots::Lot;
-use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
+use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{AttemptId, LotId};
 use crate::platform::work_kind::WorkKind;
 use crate::stats::sums::BUCKET;
@@ -389,7 +389,8 @@ impl StatsStore for MongoStatsStore {
     async fn keep(&self, buckets: Vec<StoredBucket>) -> StoreResult<()> {
         for bucket in buckets {
             let id = format!("{}:{}", bucket.source.as_str(), bucket.start);
-            let people = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: write_people(&bucket.people) };
+            let people =
+                bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: write_people(&bucket.people) };
             let set = doc! {
                 "source": bucket.source.as_str(),
                 "start": bucket.start,
@@ -400,9 +401,9 @@ impl StatsStore for MongoStatsStore {
                 "people": people,
             };
             let statistics = self.collection("statistics");
-            run(async move {
-                statistics.update_one(doc! { "_id": id }, vec![doc! { "$set": set }]).upsert(true).await
-            })
+            run(
+                async move { statistics.update_one(doc! { "_id": id }, vec![doc! { "$set": set }]).upsert(true).await },
+            )
             .await?;
         }
         Ok(())

@@ -14,6 +14,7 @@ use crate::account::server::service::find_user;
 use crate::account::server::sessions::status::UserStatus;
 use crate::account::server::store::User;
 use crate::account::{Email, MAX_NAME_CHARS, Role};
+use crate::flags::Flag;
 use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
@@ -82,6 +83,10 @@ impl Account {
                     tracing::warn!(person = id, "a user of Clerk has the address of another account here");
                     return Ok(());
                 }
+                Err(AppError::SwitchedOff(_)) => {
+                    tracing::info!(person = id, "a user of Clerk is not let in: sign-up is off");
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             },
             (Some(user), Some(person)) => (user, person),
@@ -136,6 +141,7 @@ impl Account {
         {
             return self.join(clerk, person, user, is_verified).await;
         }
+        self.flags.check_visitor(Flag::SignUp)?;
         // The identity first: it decides who of many at once makes the user, and which. A user who is missing is made later.
         let id = self.identities.add(identity(clerk, person, UserId::now_v7())).await?;
         // Nobody can have such an address, and no mail ever leaves for it (RFC 2606).

@@ -18,6 +18,7 @@ use crate::account::server::service::find_user;
 use crate::account::server::sessions::{Client, UserStatus};
 use crate::account::server::store::User;
 use crate::account::{Email, MAX_NAME_CHARS, Role};
+use crate::flags::Flag;
 use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
@@ -203,6 +204,7 @@ impl Account {
         newcomer: Newcomer,
         next: Option<&str>,
     ) -> Result<Arrival, Refused> {
+        self.flags.check_visitor(Flag::SignUp)?;
         self.limiter.check(Limit::Register, &client.address.site()).await?;
         let Newcomer { email, is_trusted, name } = newcomer;
         let is_admin = is_trusted && email.as_ref().is_some_and(|email| self.is_admin_email(email));

@@ -16,17 +16,19 @@ pub enum Section {
     Overview,
     Costs,
     Users,
+    Flags,
     Audit,
 }
 
 impl Section {
-    const ALL: [Self; 4] = [Self::Overview, Self::Costs, Self::Users, Self::Audit];
+    const ALL: [Self; 5] = [Self::Overview, Self::Costs, Self::Users, Self::Flags, Self::Audit];
 
     pub const fn path(self) -> &'static str {
         match self {
             Self::Overview => "/admin",
             Self::Costs => "/admin/costs",
             Self::Users => "/admin/users",
+            Self::Flags => "/admin/flags",
             Self::Audit => "/admin/audit",
         }
     }
@@ -36,6 +38,7 @@ impl Section {
             Self::Overview => Text::Overview,
             Self::Costs => Text::Costs,
             Self::Users => Text::AdminUsers,
+            Self::Flags => Text::Flags,
             Self::Audit => Text::AuditLog,
         }
     }

@@ -5,6 +5,8 @@ mod audit;
 mod confirm;
 mod costs;
 mod figures;
+mod flag_forms;
+mod flags;
 mod frame;
 mod live;
 mod overview;
@@ -18,7 +20,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::get;
 
-use super::Admin;
+use super::{Admin, FlagPanel};
 use crate::account::server::Account;
 use crate::platform::site::Site;
 
@@ -28,6 +30,7 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Admin: FromRef<S>,
+    FlagPanel: FromRef<S>,
     Site: FromRef<S>,
 {
     Router::new()
@@ -37,5 +40,6 @@ where
         .route("/admin/scripts/{name}", get(live::send_script))
         .route("/admin/users", get(users::show))
         .route("/admin/users/{id}", get(user::show).post(confirm::submit))
+        .route("/admin/flags", get(flags::show).post(flag_forms::submit))
         .route("/admin/audit", get(audit::show))
 }

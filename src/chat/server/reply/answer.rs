@@ -286,7 +286,7 @@ impl Draft<'_> {
     pub(super) fn ended(&mut self, finish: Finish, usage: Option<Usage>) -> Ending {
         // White space is no answer.
         if self.text.trim().is_empty() {
-            self.record(Outcome::Malformed);
+            self.record(self.empty(finish).outcome());
         } else {
             self.route.answered();
             self.record(Outcome::Ok);

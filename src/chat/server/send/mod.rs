@@ -24,6 +24,7 @@ use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
 use crate::chat::{ChatRequest, DoneEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
+use crate::flags::Flag;
 use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, check_key_of, choose_order, outlive_handler};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -48,7 +49,8 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation, [`AppError::RateLimited`],
-    /// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`].
+    /// [`AppError::InsufficientCredits`], [`AppError::IdempotencyMismatch`], [`AppError::Unavailable`], [`AppError::SwitchedOff`],
+    /// [`AppError::Paused`].
     pub async fn send_message(
         &self,
         caller: &Caller,
@@ -56,7 +58,8 @@ impl Chat {
         idempotency_key: Option<String>,
     ) -> AppResult<Accepted> {
         let mut order = choose_order(&self.providers, request.provider.as_deref())?;
-        let text = check_message(self, &request.message, Route::forecast(&order))?;
+        let open = self.generation.open(WorkKind::Chat, &order, caller);
+        let text = check_message(self, &request.message, Route::forecast(&open))?;
         check_model(request.provider.as_deref(), request.model.as_deref(), order.first())?;
         let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
         let replaces = parse_id("replaces", request.replaces.as_deref())?;
@@ -209,6 +212,11 @@ impl Sending {
         if let Some(accepted) = self.given(chat).await? {
             return Ok(accepted);
         }
+        order = match self.keep_open(chat, &order) {
+            Ok(order) => order,
+            // Sent again, after it was switched off: what was taken is answered.
+            Err(error) => return self.repeated(chat).await?.ok_or(error),
+        };
         self.replace_failed(chat).await?;
         if let Question::Message(Message { sent, .. }) = &self.question {
             self.images = match attachments::resolve(chat, self.payer.user, sent).await {
@@ -274,6 +282,19 @@ impl Sending {
         let job = ReplyJob { hold, quoted, conversation, turns, sampling, must_fit, picked, leader, delivery };
         reply::start(chat, job, route);
         Ok(accepted)
+    }
+
+    /// That it may be asked, and of whom.
+    fn keep_open(&self, chat: &Chat, order: &[Arc<GuardedProvider>]) -> AppResult<Vec<Arc<GuardedProvider>>> {
+        let (brings_images, field) = match &self.question {
+            Question::Message(message) => (!message.sent.is_empty(), "provider"),
+            Question::Context(turns) => (turns.iter().any(|turn| !turn.images.is_empty()), "model"),
+        };
+        if brings_images {
+            chat.generation.flags.check(Flag::Attachments, self.payer.who())?;
+        }
+        let picked = self.terms.picked.as_ref().map(|(provider, _)| provider.as_str());
+        chat.generation.keep_open(WorkKind::Chat, order, picked, field, self.payer.who())
     }
 
     /// What failed is asked anew in its place.

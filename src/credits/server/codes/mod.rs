@@ -19,6 +19,7 @@ use super::Credits;
 use super::store::{LotTerms, NewPosting, PostingKind, PostingOutcome};
 use crate::account::server::plans::{Period, in_order};
 use crate::credits::Origin;
+use crate::flags::{Flag, Who};
 use crate::i18n::{Text, count_written, fill, t};
 use crate::platform::amount::Amount;
 use crate::platform::db::{StoreResult, now_millis, rfc3339};
@@ -206,8 +207,11 @@ impl Credits {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming `code`, [`AppError::Conflict`] where the user has used it, and
-    /// [`AppError::RateLimited`], as guessing must not pay.
-    pub async fn redeem(&self, user: UserId, code: &str) -> AppResult<Redeemed> {
+    /// [`AppError::RateLimited`], as guessing must not pay; [`AppError::SwitchedOff`].
+    pub async fn redeem(&self, who: impl Into<Who>, code: &str) -> AppResult<Redeemed> {
+        let who = who.into();
+        self.flags.check(Flag::Codes, who)?;
+        let user = who.user;
         self.limiter.check(Limit::Redeem, &user.to_string()).await?;
         let wrong = |text: Text| AppError::invalid("code", t(text));
         let hash = hash_code(code).ok_or_else(|| wrong(Text::CodeUnknown))?;

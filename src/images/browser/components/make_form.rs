@@ -29,7 +29,7 @@ pub fn MakeForm(
     /// What can be asked for.
     studio: Studio,
 ) -> impl IntoView {
-    let Studio { providers, aspect_ratios, max_prompt_chars, .. } = studio;
+    let Studio { problem, providers, aspect_ratios, max_prompt_chars, .. } = studio;
     let prompt = collection.prompt;
     let seed = NodeRef::<html::Input>::new();
     let provider = RwSignal::new(String::new());
@@ -93,6 +93,7 @@ pub fn MakeForm(
     let has_images = Signal::derive(move || !collection.tiles.read().is_empty());
     view! {
             <form method="post" action="/images" novalidate=running_script class="space-y-3" on:submit=submit>
+                {problem.map(|text| view! { <Alert text /> })}
                 {failure}
                 <div class="space-y-2 rounded-md border border-line-strong bg-surface p-2 outline-accent has-[textarea:focus-visible]:outline-2">
                     <textarea

@@ -19,6 +19,8 @@ pub struct BuyView {
     pub catalog: Arc<Catalog>,
     /// Whether anything can be bought here.
     pub is_open: bool,
+    /// Why nothing new can be bought at the moment.
+    pub switched_off: Option<String>,
     pub available: Amount,
     /// In the last days.
     pub spent: Amount,
@@ -44,10 +46,25 @@ pub fn buy_html(view: BuyView) -> String {
 }
 
 fn page(view: BuyView) -> impl IntoView {
-    let BuyView { catalog, is_open, available, spent, usual, back, contact, buyer, problem, plan, has_plans } = view;
+    let BuyView {
+        catalog,
+        is_open,
+        switched_off,
+        available,
+        spent,
+        usual,
+        back,
+        contact,
+        buyer,
+        problem,
+        plan,
+        has_plans,
+    } = view;
+    // Said once, after a form too.
+    let problem = problem.filter(|_| switched_off.is_none());
     let balance = count_written(Text::YouHaveCredits, &available.as_balance());
     let own = plan_html(plan.clone(), &catalog.seller.zone());
-    let packs = is_open.then(|| {
+    let packs = (is_open && switched_off.is_none()).then(|| {
         let cards = catalog.packs.iter().map(|pack| pack_card(pack, &usual, back.as_deref())).collect::<Vec<_>>();
         view! {
             <ul class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,15rem),1fr))] gap-4">{cards}</ul>
@@ -62,6 +79,7 @@ fn page(view: BuyView) -> impl IntoView {
             {back.map(|href| view! { <Button href label=t(Text::BackToYourText) /> })}
         </div>
         {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
+        {switched_off.map(|text| view! { <Alert text /> })}
         {(!is_open).then(|| view! { <Closed contact /> })}
         <div inner_html=Some(own)></div>
         {packs}

@@ -14,6 +14,7 @@ use super::{Storefront, provider_label};
 use crate::account::server::caller::Caller;
 use crate::account::server::forms::read_form;
 use crate::account::server::page::{AppPage, Loaded, PageRequest, Submitted};
+use crate::flags::{Flag, Who};
 use crate::payments::PurchasePage;
 use crate::payments::server::Progress;
 use crate::payments::server::papers::{BuyerFields, PaperKind, RefusedBuyer};
@@ -62,7 +63,7 @@ pub fn pages() -> Vec<AppPage<Storefront>> {
 async fn show(store: &Storefront, request: PageRequest) -> Loaded {
     let kept = request.cookies.get(BACK_COOKIE).map(|cookie| cookie.value().to_owned());
     let address = request.uri.to_string();
-    store.load(request.caller.id, &address, kept).await.into()
+    store.load(&request.caller, &address, kept).await.into()
 }
 
 impl Storefront {
@@ -70,7 +71,9 @@ impl Storefront {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn load(&self, user: UserId, address: &str, kept: Option<String>) -> AppResult<PurchasePage> {
+    pub async fn load(&self, who: impl Into<Who>, address: &str, kept: Option<String>) -> AppResult<PurchasePage> {
+        let who = who.into();
+        let user = who.user;
         let asked = parameter(address, "from").or(kept);
         let back = asked.filter(|path| is_way_back(path));
         match address.split(['?', '#']).next().unwrap_or_default() {
@@ -88,7 +91,7 @@ impl Storefront {
                 let zone = self.payments.shop.now().seller.zone();
                 Ok(self.still(user, refund_html(&payment, preview, &zone)).await?)
             }
-            _ => self.load_packs(user, back, None, None).await,
+            _ => self.load_packs(who, back, None, None).await,
         }
     }
 
@@ -99,11 +102,12 @@ impl Storefront {
 
     async fn load_packs(
         &self,
-        user: UserId,
+        who: Who,
         back: Option<String>,
         refused: Option<RefusedBuyer>,
         problem: Option<String>,
     ) -> AppResult<PurchasePage> {
+        let user = who.user;
         let catalog = self.payments.shop.now();
         let plan = self.payments.view_plan(user).await?;
         let (credits, spent) = tokio::try_join!(self.credits.load_credits(user), self.spent_lately(user))?;
@@ -114,9 +118,10 @@ impl Storefront {
         let contact = catalog.seller.contact.clone().or_else(|| self.payments.site.operator_contact.clone());
         let html = buy_html(BuyView {
             is_open: self.payments.is_open(),
+            switched_off: self.payments.flags.check(Flag::Purchases, who).err().map(|off| off.to_string()),
             available: credits.available,
             spent,
-            usual: self.usual_prices(),
+            usual: self.usual_prices(user),
             back,
             contact,
             buyer,
@@ -185,17 +190,17 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
         return match store.payments.unsubscribe(caller.id).await {
             // Sent a second time, it is done.
             Ok(()) | Err(AppError::NotFound) => Submitted::Redirect("/dashboard", None),
-            Err(error) => refuse(&store, caller.id, back, &error).await,
+            Err(error) => refuse(&store, &caller, back, &error).await,
         };
     }
     if let Some(plan) = form.plan {
-        return match store.payments.subscribe(caller.id, &plan).await {
+        return match store.payments.subscribe(&caller, &plan).await {
             Ok(Subscribed { approve_url: Some(to), .. }) => {
                 let text = leaving_text(provider_label(store.payments.provider.as_deref()));
                 Submitted::Leave { to, text, cookie: None }
             }
             Ok(Subscribed { approve_url: None, .. }) => Submitted::Redirect("/dashboard", None),
-            Err(error) => refuse(&store, caller.id, back, &error).await,
+            Err(error) => refuse(&store, &caller, back, &error).await,
         };
     }
     let Some(pack) = form.pack else {
@@ -203,36 +208,36 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
             Ok(()) => Submitted::Redirect(BUY, None),
             Err(AppError::InvalidInput { field, message }) => {
                 let refused = RefusedBuyer { fields: form.buyer, field, message };
-                show_again(&store, caller.id, back, Some(refused), None, 400).await
+                show_again(&store, &caller, back, Some(refused), None, 400).await
             }
             Err(error) => Submitted::Failed(error),
         };
     };
-    match store.payments.buy(caller.id, &pack, None).await {
+    match store.payments.buy(&caller, &pack, None).await {
         Ok(bought) => {
             let text = leaving_text(provider_label(store.payments.provider.as_deref()));
             Submitted::Leave { to: bought.approve_url, text, cookie: Some(back_cookie(&store, back)) }
         }
         Err(AppError::NotFound) => Submitted::Failed(AppError::NotFound),
-        Err(error) => refuse(&store, caller.id, back, &error).await,
+        Err(error) => refuse(&store, &caller, back, &error).await,
     }
 }
 
 /// The packs again, with why nothing came of it.
-async fn refuse(store: &Storefront, user: UserId, back: Option<String>, error: &AppError) -> Submitted {
-    show_again(store, user, back, None, Some(error.to_string()), error.status()).await
+async fn refuse(store: &Storefront, caller: &Caller, back: Option<String>, error: &AppError) -> Submitted {
+    show_again(store, caller, back, None, Some(error.to_string()), error.status()).await
 }
 
 /// The packs again, with what was wrong.
 async fn show_again(
     store: &Storefront,
-    user: UserId,
+    caller: &Caller,
     back: Option<String>,
     refused: Option<RefusedBuyer>,
     problem: Option<String>,
     status: u16,
 ) -> Submitted {
-    let loaded = Loaded::from(store.load_packs(user, back, refused, problem).await);
+    let loaded = Loaded::from(store.load_packs(caller.into(), back, refused, problem).await);
     let status =
         if loaded.status.is_success() { StatusCode::from_u16(status).unwrap_or(loaded.status) } else { loaded.status };
     Submitted::Show(Loaded { status, ..loaded })

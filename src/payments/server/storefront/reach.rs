@@ -37,13 +37,13 @@ impl Usual {
 
 impl Storefront {
     /// What answers and images of the models here cost.
-    pub fn usual_prices(&self) -> Vec<Usual> {
+    pub fn usual_prices(&self, user: UserId) -> Vec<Usual> {
         let usual =
             |what, model: String, credits: Amount| credits.is_positive().then_some(Usual { what, model, credits });
-        let answers = self.chat.list_providers().into_iter();
+        let answers = self.chat.list_providers(user).into_iter();
         let answers = answers.filter_map(|one| usual(Text::AnswersCount, one.model, one.credits)).take(MODELS);
         let at = AspectRatio::ALL.iter().position(|ratio| *ratio == AspectRatio::default()).unwrap_or_default();
-        let images = self.images.load_studio().providers.into_iter().filter_map(|one| {
+        let images = self.images.load_studio(user).providers.into_iter().filter_map(|one| {
             let credits = one.credits.get(at).copied().unwrap_or_default();
             usual(Text::ImagesCount, one.model, credits)
         });

@@ -55,7 +55,7 @@ async fn subscribe(
     Person(caller): Person,
     ApiJson(request): ApiJson<SubscribeRequest>,
 ) -> ApiResult<SubscribeAnswer> {
-    let Subscribed { subscription_id, approve_url } = payments.subscribe(caller.id, &request.plan).await?;
+    let Subscribed { subscription_id, approve_url } = payments.subscribe(&caller, &request.plan).await?;
     Ok(Answer(SubscribeAnswer { subscription_id, approve_url }))
 }
 

@@ -5,6 +5,7 @@ use super::port::{NewPlan, NewSubscription, PlanChange, SubscriptionStatus};
 use super::record::Subscription;
 use super::standing::SubscriptionView;
 use super::terms::Terms;
+use crate::flags::{Flag, Who};
 use crate::i18n::{Text, current_language, t};
 use crate::payments::server::Payments;
 use crate::payments::server::provider::ProviderError;
@@ -59,9 +60,13 @@ impl Payments {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] for a plan that is not sold, [`AppError::Conflict`] where the user has it,
-    /// [`AppError::RateLimited`], [`AppError::Unavailable`] where nothing is sold, or the provider does not answer.
-    pub async fn subscribe(&self, user: UserId, plan: &str) -> AppResult<Subscribed> {
+    /// [`AppError::RateLimited`], [`AppError::Unavailable`] where nothing is sold, or the provider does not answer,
+    /// [`AppError::SwitchedOff`].
+    pub async fn subscribe(&self, who: impl Into<Who>, plan: &str) -> AppResult<Subscribed> {
+        let who = who.into();
         self.recurring()?;
+        self.flags.check(Flag::Purchases, who)?;
+        let user = who.user;
         let catalog = self.shop.now();
         let unknown = || AppError::invalid("plan", "There is no such plan.");
         let plan = catalog.plans.iter().find(|known| known.id == plan).ok_or_else(unknown)?;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 23;
+const SCHEMA: i64 = 24;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -189,6 +189,8 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         21 => make_indexes(mongo, of_half_sign_ins()).await,
         22 => make_indexes(mongo, of_admins()).await,
         23 => make_indexes(mongo, of_statistics()).await,
+        // The _id of a count is all that it is of.
+        24 => make_indexes(mongo, [("providerCounts", doc! { "span": 1, "at": 1 }, plain())]).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
