@@ -35,6 +35,8 @@ pub mod leaving;
 #[cfg(feature = "ssr")]
 pub mod openai_api;
 #[cfg(feature = "ssr")]
+pub mod traces;
+#[cfg(feature = "ssr")]
 pub mod usage;
 
 /// Takes over the page that the server rendered.

@@ -33,6 +33,7 @@ use crate::platform::db::sqlite::Sqlite;
 use crate::platform::db::{Database, DatabaseConfig, StoreResult};
 use crate::platform::private_files::private_folder;
 use crate::platform::site::database_path;
+use crate::traces::store::{MongoTraceStore, SqliteTraceStore, TraceStore};
 use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
 /// The ports to everything that is stored.
@@ -57,6 +58,7 @@ pub struct Stores {
     pub papers: Arc<dyn PaperStore>,
     pub leavings: Arc<dyn LeavingStore>,
     pub audit: Arc<dyn AuditStore>,
+    pub traces: Arc<dyn TraceStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -91,6 +93,7 @@ impl Stores {
             papers: Arc::new(MongoPaperStore::new(&mongo)),
             leavings: Arc::new(MongoLeavingStore::new(&mongo)),
             audit: Arc::new(MongoAuditStore::new(&mongo)),
+            traces: Arc::new(MongoTraceStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -120,6 +123,7 @@ impl Stores {
             papers: Arc::new(SqlitePaperStore::new(db.clone())),
             leavings: Arc::new(SqliteLeavingStore::new(db.clone())),
             audit: Arc::new(SqliteAuditStore::new(db.clone())),
+            traces: Arc::new(SqliteTraceStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
@@ -142,6 +146,7 @@ impl Stores {
             payments: self.payments.clone(),
             attempts: self.attempts.clone(),
             audit: self.audit.clone(),
+            traces: self.traces.clone(),
         })
     }
 }

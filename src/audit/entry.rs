@@ -64,10 +64,15 @@ pub enum Action {
     StatusChanged,
     SessionsEnded,
     CreditsAdjusted,
+    /// What a request had charged was given back.
+    GoodwillGiven,
+    /// An admin gave bought credits back for their buyer.
+    RefundOrdered,
+    LogLevelChanged,
 }
 
 impl Action {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::SignUp,
         Self::SignIn,
         Self::SignInFailed,
@@ -79,6 +84,9 @@ impl Action {
         Self::StatusChanged,
         Self::SessionsEnded,
         Self::CreditsAdjusted,
+        Self::GoodwillGiven,
+        Self::RefundOrdered,
+        Self::LogLevelChanged,
     ];
 
     /// The stored and shown name.
@@ -96,6 +104,9 @@ impl Action {
             Self::StatusChanged => "status_changed",
             Self::SessionsEnded => "sessions_ended",
             Self::CreditsAdjusted => "credits_adjusted",
+            Self::GoodwillGiven => "goodwill_given",
+            Self::RefundOrdered => "refund_ordered",
+            Self::LogLevelChanged => "log_level_changed",
         }
     }
 
@@ -120,6 +131,9 @@ impl Action {
             Self::StatusChanged => Text::AuditStatusChanged,
             Self::SessionsEnded => Text::AuditSessionsEnded,
             Self::CreditsAdjusted => Text::AuditCreditsAdjusted,
+            Self::GoodwillGiven => Text::AuditGoodwillGiven,
+            Self::RefundOrdered => Text::AuditRefundOrdered,
+            Self::LogLevelChanged => Text::AuditLogLevelChanged,
         }
     }
 

@@ -46,6 +46,7 @@ pub use crate::platform::http::outgoing::{BodyError, brief, innermost_cause, rea
 pub use crate::platform::http::retries::RetryBudget;
 use crate::platform::jobs::Jobs;
 use crate::platform::limits::RateLimiter;
+use crate::traces::Traces;
 use crate::usage::server::prices::PriceTable;
 use crate::usage::server::recorder::UsageRecorder;
 
@@ -65,6 +66,7 @@ pub struct Parts {
     pub metrics: Metrics,
     pub retries: RetryBudget,
     pub usage: Arc<UsageRecorder>,
+    pub traces: Arc<Traces>,
     /// What providers take.
     pub prices: PriceTable,
     pub limiter: Arc<dyn RateLimiter>,
@@ -103,6 +105,8 @@ mod tests {
     use crate::platform::amount::Amount;
     use crate::platform::db::sqlite::Sqlite;
     use crate::platform::limits::{LocalRateLimiter, Rates};
+    use crate::traces::store::SqliteTraceStore;
+    use crate::usage::server::recorder;
     use crate::usage::server::store::SqliteUsageStore;
 
     /// The parts, over a database of their own. Needs a running Tokio.
@@ -116,7 +120,8 @@ mod tests {
             jobs: Arc::default(),
             metrics: Metrics::default(),
             retries: RetryBudget::default(),
-            usage: Arc::new(UsageRecorder::start(Arc::new(SqliteUsageStore::new(db)), Counter::default())),
+            usage: Arc::new(recorder::start(Arc::new(SqliteUsageStore::new(db.clone())), Counter::default())),
+            traces: Traces::start(Arc::new(SqliteTraceStore::new(db)), Counter::default()),
             prices: PriceTable::default(),
             limiter: Arc::new(LocalRateLimiter::new(Rates::of(1000))),
             shutdown: CancellationToken::new(),

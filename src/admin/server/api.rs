@@ -9,10 +9,11 @@ use utoipa_axum::routes;
 
 use super::audit::{AuditItem, AuditQuery};
 use super::users::{UserDetail, UserSummary, UsersQuery};
-use super::{Adjusted, Admin, Authority, CreditsChange, UserChange};
+use super::{Adjusted, Admin, Authority, CreditsChange, UserChange, operations_api, traces_api};
 use crate::account::server::Account;
 use crate::api_docs::Refusal;
 use crate::credits::Page;
+use crate::payments::server::Payments;
 use crate::platform::http::envelope::{Answer, ApiJson, ApiResult, Envelope, PathId, idempotency_key};
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::ids::UserId;
@@ -23,6 +24,7 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Admin: FromRef<S>,
+    Payments: FromRef<S>,
 {
     OpenApiRouter::new()
         .routes(routes!(list_users))
@@ -30,6 +32,8 @@ where
         .routes(routes!(adjust_credits))
         .routes(routes!(end_sessions))
         .routes(routes!(list_audit))
+        .merge(traces_api::routes())
+        .merge(operations_api::routes())
 }
 
 /// How many sessions were ended.

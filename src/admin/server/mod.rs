@@ -5,7 +5,13 @@ pub mod api;
 mod audit;
 mod change;
 mod credits;
+mod goodwill;
+mod log_level;
+mod operations_api;
 pub mod pages;
+mod refunds;
+mod traces;
+mod traces_api;
 mod users;
 
 use std::ops::Deref;
@@ -14,6 +20,7 @@ use std::sync::Arc;
 pub use self::access::Authority;
 pub use self::change::UserChange;
 pub use self::credits::{Adjusted, CreditsChange};
+pub use self::goodwill::{Goodwill, GoodwillRequest};
 use crate::account::server::directory::UserDirectory;
 use crate::account::server::plans::PlanStore;
 use crate::account::server::sessions::store::SessionStore;
@@ -25,6 +32,7 @@ use crate::credits::server::store::CreditStore;
 use crate::images::server::store::ImageStore;
 use crate::payments::server::store::PaymentStore;
 use crate::platform::db::Database;
+use crate::traces::store::TraceStore;
 use crate::usage::server::store::UsageStore;
 
 /// What admins see and do. Cheap to clone.
@@ -45,6 +53,7 @@ pub struct AdminParts {
     pub payments: Arc<dyn PaymentStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub audit: Arc<dyn AuditStore>,
+    pub traces: Arc<dyn TraceStore>,
 }
 
 impl Admin {

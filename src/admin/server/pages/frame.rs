@@ -15,15 +15,19 @@ use crate::i18n::{Text, t};
 pub enum Section {
     Users,
     Audit,
+    Traces,
+    Operations,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Users, Self::Audit];
+    const ALL: [Self; 4] = [Self::Users, Self::Audit, Self::Traces, Self::Operations];
 
     pub const fn path(self) -> &'static str {
         match self {
             Self::Users => "/admin/users",
             Self::Audit => "/admin/audit",
+            Self::Traces => "/admin/traces",
+            Self::Operations => "/admin/operations",
         }
     }
 
@@ -31,6 +35,8 @@ impl Section {
         match self {
             Self::Users => Text::AdminUsers,
             Self::Audit => Text::AuditLog,
+            Self::Traces => Text::Traces,
+            Self::Operations => Text::Operations,
         }
     }
 }

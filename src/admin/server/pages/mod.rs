@@ -3,6 +3,9 @@
 mod audit;
 mod confirm;
 mod frame;
+mod operations;
+mod trace_sections;
+mod traces;
 mod user;
 mod user_sections;
 mod users;
@@ -16,6 +19,7 @@ use axum::routing::get;
 use self::visitor::Visitor;
 use super::Admin;
 use crate::account::server::Account;
+use crate::payments::server::Payments;
 use crate::platform::site::Site;
 
 /// The pages at their addresses.
@@ -24,6 +28,7 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Admin: FromRef<S>,
+    Payments: FromRef<S>,
     Site: FromRef<S>,
 {
     Router::new()
@@ -31,4 +36,7 @@ where
         .route("/admin/users", get(users::show))
         .route("/admin/users/{id}", get(user::show).post(confirm::submit))
         .route("/admin/audit", get(audit::show))
+        .route("/admin/traces", get(traces::search))
+        .route("/admin/traces/{id}", get(traces::show).post(traces::submit))
+        .route("/admin/operations", get(operations::show).post(operations::submit))
 }
