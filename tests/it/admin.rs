@@ -35,7 +35,7 @@ impl User {
         answer(self.request(Method::PATCH, path).json(body)).await
     }
 
-    async fn page(&self, path: &str) -> (u16, String) {
+    pub async fn page(&self, path: &str) -> (u16, String) {
         let response = self.get(path).send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     }
