@@ -50,13 +50,13 @@ for (const script of [true, false]) {
       await expect(page.getByText('Nothing left open')).toBeVisible();
       await expect(page.getByRole('listitem').filter({ hasText: 'Provider request' })).toContainText('outcome: ok');
       await look(page, script);
-      await page.getByLabel('Reason (the user sees it)').fill('The answer was cut');
+      await page.getByLabel('Reason (the user can read it)').fill('The answer was cut');
       await page.getByRole('button', { name: 'Give back' }).click();
       await expect(page.getByText('Reason: The answer was cut')).toBeVisible();
       await look(page, script);
       await page.getByRole('button', { name: 'Confirm' }).click();
       await expect(page.getByText('Done.')).toBeVisible();
-      await expect(page.getByText(/given back as goodwill/)).toBeVisible();
+      await expect(page.getByText(/Given back as goodwill/)).toBeVisible();
       await expect(page.getByRole('button', { name: 'Give back' })).toHaveCount(0);
 
       await page.goto('/admin/operations');

@@ -28,7 +28,7 @@ use crate::platform::http::request_id::{current_request_id, in_request};
 use crate::platform::ids::{OwnerId, UserId, WorkId};
 use crate::platform::limits::{Limit, Quota};
 use crate::platform::patience::keep_patience;
-use crate::platform::trace::{self, StepKind, Trace};
+use crate::platform::trace::{self, StepKind, Trace, in_trace};
 
 /// How long work is taken for alive after its hold was last renewed.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -504,6 +504,7 @@ where
     T: Send + 'static,
     F: Future<Output = AppResult<T>> + Send + 'static,
 {
-    let work = in_request(current_request_id(), in_language(current_language(), work));
+    let work = in_trace(trace::current(), in_language(current_language(), work));
+    let work = in_request(current_request_id(), work);
     tokio::spawn(keep_patience(work)).await.map_err(|_| AppError::Internal)?
 }

@@ -1132,7 +1132,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::MoneyOfWork => "Held {held}, charged {charged}, released {released}, open {open}.",
         Text::StillOpen => "Still open",
         Text::NothingOpen => "Nothing left open",
-        Text::GoodwillWasGiven => "{credits} were given back as goodwill.",
+        Text::GoodwillWasGiven => "Given back as goodwill: {credits}.",
         Text::NothingWasChargedFor => "Nothing was charged for this request.",
         Text::GiveGoodwill => "Give back",
         Text::AskGoodwill => "Give {credits} back to {email}? Reason: {reason}",

@@ -1008,7 +1008,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::AuditRefundOrdered => "为购买办理了退款",
         Text::AuditLogLevelChanged => "更改了日志级别",
         Text::Traces => "请求追踪",
-        Text::TracesExplained => "每个响应的 X-Request-Id 头都带有请求 ID，错误信息中也会显示。消费、登录和付款请求的追踪保留 14 天，不含用户所写的任何内容。",
+        Text::TracesExplained => {
+            "每个响应的 X-Request-Id 头都带有请求 ID，错误信息中也会显示。消费、登录和付款请求的追踪保留 14 天，不含用户所写的任何内容。"
+        }
         Text::RequestId => "请求 ID",
         Text::NoSuchTrace => "没有关于该请求的记录。",
         Text::TraceIsGone => "追踪已过期，或未被保留。",
@@ -1044,7 +1046,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::AskRefund => "向 {email} 退款 {money} 并收回 {credits}？",
         Text::Operations => "运维",
         Text::LogLevel => "日志级别",
-        Text::LogLevelExplained => "仅对当前服务器生效，其他服务器不受影响。时间到或服务器重启后，恢复 RUST_LOG 的级别。任何级别的日志都不含密钥和消息内容。",
+        Text::LogLevelExplained => {
+            "仅对当前服务器生效，其他服务器不受影响。时间到或服务器重启后，恢复 RUST_LOG 的级别。任何级别的日志都不含密钥和消息内容。"
+        }
         Text::LogNow => "当前：",
         Text::LogUntil => "直到",
         Text::LogConfigured => "RUST_LOG：{filter}",

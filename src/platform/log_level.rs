@@ -97,7 +97,9 @@ mod tests {
         for good in ["debug", "info,tessera=debug", "warn,tessera::chat=debug", "off", "error"] {
             assert!(check(good).is_ok(), "{good}");
         }
-        for bad in ["", " ", "trace", "info,hyper=trace", "debgu", "info,tessera", "=", "tessera=loud", &"x".repeat(501)] {
+        for bad in
+            ["", " ", "trace", "info,hyper=trace", "debgu", "info,tessera", "=", "tessera=loud", &"x".repeat(501)]
+        {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

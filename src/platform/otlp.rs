@@ -41,7 +41,8 @@ pub struct OtlpConfig {
 
 impl OtlpConfig {
     pub(crate) fn read(reader: &mut Reader) -> Self {
-        let endpoint = reader.text("OTEL_EXPORTER_OTLP_ENDPOINT").map(|_| reader.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""));
+        let endpoint =
+            reader.text("OTEL_EXPORTER_OTLP_ENDPOINT").map(|_| reader.url("OTEL_EXPORTER_OTLP_ENDPOINT", ""));
         let headers = reader.text("OTEL_EXPORTER_OTLP_HEADERS");
         if headers.is_some_and(|text| parse_headers(text).is_none()) {
             // They may be secrets: the value is not told.

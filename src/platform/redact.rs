@@ -158,7 +158,10 @@ mod tests {
         let basic = "Basic Y2xpZW50Omh1c2g6IDEwMCU= or Basic Y2xpZW50Omh1c2glM0ErMTAwJTI1 or hush%3A+100%25 or hush%3A%20100%25";
         let told = "Basic [redacted] or Basic [redacted] or [redacted] or [redacted]";
         assert_eq!(secrets.redact(basic), told);
-        assert_eq!(secrets.redact("Bearer of-a-collector, of-a-collector, mosaics"), "[redacted], [redacted], [redacted]");
+        assert_eq!(
+            secrets.redact("Bearer of-a-collector, of-a-collector, mosaics"),
+            "[redacted], [redacted], [redacted]"
+        );
         let harmless = "abc is too short, a-model-of-somebody is no secret";
         assert!(matches!(secrets.redact(harmless), Cow::Borrowed(same) if same == harmless));
         assert!(!format!("{secrets:?}").contains("secret-and"));

@@ -183,6 +183,18 @@ impl Trace {
         });
     }
 
+    /// Says who asks, and by what that is known. More than one part of a request may look; the first says it.
+    pub fn of_caller(&self, user: UserId, by: &'static str) {
+        let is_known = self.0.as_ref().is_some_and(|gathering| {
+            let record = gathering.record.lock().unwrap_or_else(PoisonError::into_inner);
+            record.as_ref().is_some_and(|record| record.steps.iter().any(|step| step.kind == StepKind::Caller))
+        });
+        if !is_known {
+            self.of_user(user);
+            self.step(StepKind::Caller, &[("by", &by)]);
+        }
+    }
+
     /// Says whose request it is.
     pub fn of_user(&self, user: UserId) {
         self.change(|record, _| record.user = Some(user));

@@ -13,7 +13,7 @@ use crate::platform::otlp;
 use crate::platform::recorder::Recorder;
 use crate::platform::trace::{Trace, TraceRecord, TraceSink};
 
-/// Traces that may wait to be written: about four megabytes, twenty at the very most.
+/// Traces that may wait to be written: some six megabytes, as most have a handful of steps.
 const QUEUE: usize = 2048;
 
 /// Routes that spend, sign in or pay. One that ends in `/` or `-` stands for all that begin so.
@@ -98,10 +98,20 @@ mod tests {
 
     #[test]
     fn what_spends_signs_in_or_pays_is_kept() {
-        for route in ["/api/chat", "/api/image", "/v1/chat/completions", "/sign-in", "/api/credits/purchase", "/chat/{id}"] {
+        for route in
+            ["/api/chat", "/api/image", "/v1/chat/completions", "/sign-in", "/api/credits/purchase", "/chat/{id}"]
+        {
             assert!(is_kept(route), "{route}");
         }
-        for route in ["/api/conversations/{id}", "/api/chat/{id}/stop", "/api/chat/estimate", "/api/account/keys", "/account", "/api/admin/users/{id}", "/"] {
+        for route in [
+            "/api/conversations/{id}",
+            "/api/chat/{id}/stop",
+            "/api/chat/estimate",
+            "/api/account/keys",
+            "/account",
+            "/api/admin/users/{id}",
+            "/",
+        ] {
             assert!(!is_kept(route), "{route}");
         }
     }

@@ -114,13 +114,13 @@ async fn one_chat_is_one_trace_with_a_span_of_each_step() {
     for name in ["caller", "limit", "hold", "attempt", "settle"] {
         let span = of_trace.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name} in {names:?}"));
         assert_eq!(span.parent_span_id, root.span_id, "{name}");
-        assert!(span.start_time_unix_nano >= root.start_time_unix_nano && span.end_time_unix_nano >= span.start_time_unix_nano);
+        assert!(
+            span.start_time_unix_nano >= root.start_time_unix_nano
+                && span.end_time_unix_nano >= span.start_time_unix_nano
+        );
     }
     let attempt = of_trace.iter().find(|span| span.name == "attempt").unwrap();
-    for (name, value) in [
-        ("gen_ai.provider.name", "openai"),
-        ("tessera.outcome", "ok"),
-    ] {
+    for (name, value) in [("gen_ai.provider.name", "openai"), ("tessera.outcome", "ok")] {
         assert_eq!(attribute(attempt, name).as_deref(), Some(value), "{attempt:#?}");
     }
     assert!(attribute(attempt, "gen_ai.usage.output_tokens").unwrap().parse::<u32>().unwrap() > 0);
@@ -194,7 +194,8 @@ async fn the_log_level_is_set_for_a_time_and_no_line_has_a_secret() {
     let form = json!({"email": admin.email, "password": PASSWORD});
     let signed_in = admin.post("/api/auth/login").json(&form).send().await.unwrap();
     admin.keep_cookie(&signed_in);
-    let set = async |body: serde_json::Value| answer(admin.request(Method::PUT, "/api/admin/log-level").json(&body)).await;
+    let set =
+        async |body: serde_json::Value| answer(admin.request(Method::PUT, "/api/admin/log-level").json(&body)).await;
     for (body, field) in [
         (json!({"filter": "tessera=loud"}), "filter"),
         (json!({"filter": "trace"}), "filter"),

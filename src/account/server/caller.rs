@@ -18,7 +18,7 @@ use crate::platform::http::envelope::ApiError;
 use crate::platform::http::visitor::SESSION_COOKIES;
 use crate::platform::ids::UserId;
 use crate::platform::limits::{Attempt, Limit, Quota, RateLimiter};
-use crate::platform::trace::{self, StepKind};
+use crate::platform::trace;
 
 /// The signed-in user behind a request.
 #[derive(Debug, Clone)]
@@ -68,8 +68,7 @@ impl Caller {
             (None, Some(_)) => "session",
             (None, None) => "clerk",
         };
-        trace::current().of_user(user.id);
-        trace::current().step(StepKind::Caller, &[("by", &by)]);
+        trace::current().of_caller(user.id, by);
         let plan = account.plan_of(user.id).await?;
         Ok(Self {
             id: user.id,

@@ -46,11 +46,7 @@ impl Admin {
     /// None to be expected.
     pub fn show_log_level(&self, _: Authority) -> AppResult<LogLevelNow> {
         let now = log_level::now();
-        Ok(LogLevelNow {
-            filter: now.filter,
-            configured: now.configured,
-            until: now.until.map(rfc3339).transpose()?,
-        })
+        Ok(LogLevelNow { filter: now.filter, configured: now.configured, until: now.until.map(rfc3339).transpose()? })
     }
 
     /// Sets what the log of this server tells, until the minutes are over or the server ends.

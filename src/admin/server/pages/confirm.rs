@@ -84,13 +84,7 @@ impl Task {
     ///
     /// # Errors
     /// Why it cannot be done.
-    pub async fn question(
-        &self,
-        admin: &Admin,
-        payments: &Payments,
-        by: Authority,
-        email: &str,
-    ) -> AppResult<String> {
+    pub async fn question(&self, admin: &Admin, payments: &Payments, by: Authority, email: &str) -> AppResult<String> {
         let text = match self {
             Self::Change(UserChange { role: Some(Role::Admin), .. }) => Text::AskMakeAdmin,
             Self::Change(UserChange { role: Some(_), .. }) => Text::AskTakeAdmin,
@@ -113,14 +107,7 @@ impl Task {
         Ok(fill(text, &[("email", email)]))
     }
 
-    async fn run(
-        self,
-        admin: &Admin,
-        payments: &Payments,
-        by: Authority,
-        id: UserId,
-        once: String,
-    ) -> AppResult<()> {
+    async fn run(self, admin: &Admin, payments: &Payments, by: Authority, id: UserId, once: String) -> AppResult<()> {
         match self {
             Self::Change(change) => admin.change_user(by, id, change).await.map(drop),
             Self::EndSessions => admin.end_sessions(by, id).await.map(drop),

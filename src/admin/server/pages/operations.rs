@@ -43,11 +43,7 @@ pub async fn show(
 }
 
 /// `POST /admin/operations`.
-pub async fn submit(
-    State(admin): State<Admin>,
-    visitor: Visitor,
-    PageForm(form): PageForm<LogLevelForm>,
-) -> Response {
+pub async fn submit(State(admin): State<Admin>, visitor: Visitor, PageForm(form): PageForm<LogLevelForm>) -> Response {
     let minutes = match form.minutes.trim() {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| AppError::invalid("minutes", t(Text::LogMinutes))),

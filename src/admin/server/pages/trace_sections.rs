@@ -8,9 +8,7 @@ use crate::admin::server::credits::MAX_REASON_CHARS;
 use crate::admin::server::traces::{AttemptView, StepView, TraceView, UserEntry, WorkMoney};
 use crate::credits::EntryReason;
 use crate::i18n::{Text, count_written, fill, grouped, t};
-use crate::ui::{
-    Align, Badge, BadgeTone, Button, ButtonVariant, Column, Field, TableCell, Timestamp,
-};
+use crate::ui::{Align, Badge, BadgeTone, Button, ButtonVariant, Column, Field, TableCell, Timestamp};
 
 /// A user by their address, with a link to them.
 fn user_link(id: String, names: &Names) -> AnyView {
@@ -26,7 +24,10 @@ fn user_link(id: String, names: &Names) -> AnyView {
 /// What became of the credits, and the forms that give them back.
 pub fn money_section(work: Vec<WorkMoney>, request_id: &str, names: &Names) -> AnyView {
     if work.is_empty() {
-        return section(Text::Credits, view! { <p class="text-sm text-ink-soft">{t(Text::NothingWasHeld)}</p> }.into_any());
+        return section(
+            Text::Credits,
+            view! { <p class="text-sm text-ink-soft">{t(Text::NothingWasHeld)}</p> }.into_any(),
+        );
     }
     let one = |(number, work): (usize, WorkMoney)| {
         let amounts = [

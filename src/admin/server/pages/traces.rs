@@ -110,13 +110,7 @@ fn nothing(visitor: &Visitor, id: &str) -> Response {
     })
 }
 
-async fn render(
-    admin: &Admin,
-    visitor: &Visitor,
-    id: &str,
-    form: GoodwillForm,
-    problem: Option<AppError>,
-) -> Response {
+async fn render(admin: &Admin, visitor: &Visitor, id: &str, form: GoodwillForm, problem: Option<AppError>) -> Response {
     let (found, names) = match load(admin, visitor, id).await {
         Ok(loaded) => loaded,
         Err(AppError::NotFound) => return nothing(visitor, id),
