@@ -38,6 +38,7 @@ pub mod leaving;
 pub mod openai_api;
 #[cfg(feature = "ssr")]
 pub mod stats;
+pub mod traces;
 #[cfg(feature = "ssr")]
 pub mod usage;
 

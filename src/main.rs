@@ -17,6 +17,7 @@ use tessera::app::{backup, health, init, people, prices, serve};
 use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
 use tessera::payments::server::papers::{csv, year_in};
 use tessera::platform::db::now_millis;
+use tessera::platform::otlp;
 use tessera::platform::redact::redacted;
 use tessera::platform::telemetry;
 use tokio::net::TcpListener;
@@ -156,6 +157,9 @@ fn main() -> ExitCode {
     };
     // Two TLS providers in one program panic at the first connection unless one is chosen.
     _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if let Err(problem) = otlp::start(&config.otlp) {
+        return fail(&problem);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the runtime cannot start: {error}")),

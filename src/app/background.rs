@@ -28,7 +28,7 @@ use crate::platform::db::{StoreResult, millis};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::tasks::{every, keep};
 use crate::platform::work_kind::WorkKind;
-use crate::usage;
+use crate::{traces, usage};
 
 /// A search indexes what is new by itself, so this is for the rest.
 const INDEX_EVERY: Duration = Duration::from_secs(2);
@@ -199,6 +199,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.passkeys.delete_expired(now).await,
         state.stores.second_factors.delete_expired(now).await,
         state.stores.attempts.forget_before(now - millis(usage::server::store::KEPT)).await,
+        state.stores.traces.forget_before(now - millis(traces::store::KEPT)).await,
         state.stores.leavings.delete_expired(now).await,
         state.stores.accounts.forget_welcomed(now).await,
         state.stores.chats.forget_hidden(before).await,

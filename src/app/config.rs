@@ -18,6 +18,7 @@ use crate::platform::config::Reader;
 use crate::platform::db::DatabaseConfig;
 use crate::platform::http::config::HttpConfig;
 use crate::platform::mail::MailConfig;
+use crate::platform::otlp::OtlpConfig;
 use crate::platform::redis::RedisConfig;
 use crate::platform::site::SiteConfig;
 use crate::platform::telemetry::LogConfig;
@@ -44,6 +45,7 @@ pub struct Config {
     /// `None`: backups are the operator's own.
     pub backups: Option<BackupConfig>,
     pub log: LogConfig,
+    pub otlp: OtlpConfig,
 }
 
 impl Config {
@@ -109,6 +111,7 @@ impl Config {
             mail,
             backups,
             log: LogConfig::read(&mut reader),
+            otlp: OtlpConfig::read(&mut reader),
         };
         reader.finish(config)
     }

@@ -122,6 +122,7 @@ impl Features for AllFeatures {
         match part {
             Part::Account => {
                 self.account.erase(user).await?;
+                self.stores.traces.forget_user(user).await?;
                 Ok(self.stores.audit.forget_sign_ins_of(user).await?)
             }
             Part::Chat => self.chat.erase(user).await,

@@ -1,9 +1,10 @@
 //! The whole HTTP table and its layers, in order, with the reason for each.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use axum::body::to_bytes;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, REFERER};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -29,6 +30,7 @@ use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::keep_alive::may_be_buffered;
 use crate::platform::http::request_id::track_request;
+use crate::platform::trace::Trace;
 use crate::ui::Theme;
 use crate::{chat, images, openai_api};
 
@@ -74,10 +76,21 @@ pub fn build(state: &AppState) -> Router {
 
 async fn count_requests(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let announced = state.flags.announcement_for(request.headers());
-    let work = track_request(request, next, |route, method, response, took| {
+    let begin = |id: &str, request: &Request| begin_trace(&state, id, request);
+    let work = track_request(request, next, begin, |route, method, response, took| {
         state.generation.metrics.answered(route, method, response, took);
     });
     announcing(announced, work).await
+}
+
+/// Only who comes through a trusted proxy says which trace it belongs to: anybody else could join those of others, or choose which are
+/// sent to the collector.
+fn begin_trace(state: &AppState, id: &str, request: &Request) -> Trace {
+    let Some(route) = request.extensions().get::<MatchedPath>() else { return Trace::default() };
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    let is_trusted = peer.is_some_and(|peer| state.site.trusted_proxies.iter().any(|proxy| proxy.covers(peer)));
+    let parent = request.headers().get("traceparent").filter(|_| is_trusted).and_then(|value| value.to_str().ok());
+    state.generation.traces.begin(id, request.method(), route.as_str(), parent.map(str::to_owned))
 }
 
 /// Only scripts call: what comes back is an answer, never the way to a page that named itself as the one before.

@@ -7,6 +7,7 @@ use leptos::config::LeptosOptions;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,7 @@ use super::state::AppState;
 use super::{features, router};
 use crate::platform::http::connections::{self, ConnectionLimits};
 use crate::platform::jobs::StopReason;
+use crate::platform::otlp;
 
 /// How long running work may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -21,6 +23,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 const CLOSE: Duration = Duration::from_secs(3);
 /// The same, for who is asked a second time.
 const HURRY: Duration = Duration::from_secs(1);
+/// How long the last traces may take to reach a collector.
+const EXPORT: Duration = Duration::from_secs(2);
 /// Where the system names no limit.
 const MOST_OPEN_FILES: u64 = 1 << 20;
 
@@ -67,6 +71,8 @@ pub async fn run(state: AppState, listener: TcpListener) {
         }
     }
     background.abort();
+    // A collector that hangs is not waited for beyond that.
+    _ = timeout(2 * EXPORT, spawn_blocking(|| otlp::stop(EXPORT))).await;
 }
 
 /// Lets this process have as many files and connections open as it may. Returns how many.
@@ -94,8 +100,9 @@ async fn stop(state: &AppState, patience: Duration) {
 }
 
 async fn flush(state: &AppState, patience: Duration) {
-    if timeout(patience, state.generation.usage.flush()).await.is_err() {
-        tracing::error!("the last attempts at providers could not be recorded");
+    let written = async { tokio::join!(state.generation.usage.flush(), state.generation.traces.flush()) };
+    if timeout(patience, written).await.is_err() {
+        tracing::error!("the last attempts at providers, or traces of requests, could not be recorded");
     }
 }
 

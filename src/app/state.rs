@@ -49,7 +49,8 @@ use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter, S
 use crate::platform::mail::{Mailer, Outbox};
 use crate::platform::redis::Redis;
 use crate::platform::site::Site;
-use crate::usage::server::recorder::UsageRecorder;
+use crate::traces::Traces;
+use crate::usage::server::recorder;
 
 /// Cheap to clone; see [`Shared`].
 #[derive(Clone)]
@@ -356,7 +357,8 @@ fn build_generation(
         credits: stores.credits.clone(),
         notices,
         jobs: Arc::new(Jobs::new(feed, Slots::new(config.http.streams_per_user))),
-        usage: Arc::new(UsageRecorder::start(stores.attempts.clone(), metrics.lost_records())),
+        usage: Arc::new(recorder::start(stores.attempts.clone(), metrics.lost_records())),
+        traces: Traces::start(stores.traces.clone(), metrics.lost_traces()),
         metrics,
         flags,
         retries: RetryBudget::default(),

@@ -42,6 +42,7 @@ use crate::platform::site::database_path;
 use crate::platform::work_kind::WorkKind;
 use crate::stats::Stats;
 use crate::stats::store::{MongoStatsStore, SqliteStatsStore, StatsStore};
+use crate::traces::store::{MongoTraceStore, SqliteTraceStore, TraceStore};
 use crate::usage::server::prices::PriceTable;
 use crate::usage::server::store::{MongoUsageStore, SqliteUsageStore, UsageStore};
 
@@ -69,6 +70,7 @@ pub struct Stores {
     pub audit: Arc<dyn AuditStore>,
     pub statistics: Arc<dyn StatsStore>,
     pub flags: Arc<dyn FlagStore>,
+    pub traces: Arc<dyn TraceStore>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -105,6 +107,7 @@ impl Stores {
             audit: Arc::new(MongoAuditStore::new(&mongo)),
             statistics: Arc::new(MongoStatsStore::new(mongo.clone())),
             flags: Arc::new(MongoFlagStore::new(&mongo)),
+            traces: Arc::new(MongoTraceStore::new(&mongo)),
             database: Database::Mongo(mongo.clone()),
             credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
         })
@@ -136,6 +139,7 @@ impl Stores {
             audit: Arc::new(SqliteAuditStore::new(db.clone())),
             statistics: Arc::new(SqliteStatsStore::new(db.clone())),
             flags: Arc::new(SqliteFlagStore::new(db.clone())),
+            traces: Arc::new(SqliteTraceStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
@@ -165,6 +169,7 @@ impl Stores {
             attempts: self.attempts.clone(),
             audit: self.audit.clone(),
             stats,
+            traces: self.traces.clone(),
         })
     }
 }

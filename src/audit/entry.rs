@@ -67,10 +67,15 @@ pub enum Action {
     /// A flag, by an admin or by its safeguard.
     FlagChanged,
     AnnouncementChanged,
+    /// What a request had charged was given back.
+    GoodwillGiven,
+    /// An admin gave bought credits back for their buyer.
+    RefundOrdered,
+    LogLevelChanged,
 }
 
 impl Action {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::SignUp,
         Self::SignIn,
         Self::SignInFailed,
@@ -84,6 +89,9 @@ impl Action {
         Self::CreditsAdjusted,
         Self::FlagChanged,
         Self::AnnouncementChanged,
+        Self::GoodwillGiven,
+        Self::RefundOrdered,
+        Self::LogLevelChanged,
     ];
 
     /// The stored and shown name.
@@ -103,6 +111,9 @@ impl Action {
             Self::CreditsAdjusted => "credits_adjusted",
             Self::FlagChanged => "flag_changed",
             Self::AnnouncementChanged => "announcement_changed",
+            Self::GoodwillGiven => "goodwill_given",
+            Self::RefundOrdered => "refund_ordered",
+            Self::LogLevelChanged => "log_level_changed",
         }
     }
 
@@ -129,6 +140,9 @@ impl Action {
             Self::CreditsAdjusted => Text::AuditCreditsAdjusted,
             Self::FlagChanged => Text::AuditFlagChanged,
             Self::AnnouncementChanged => Text::AuditAnnouncementChanged,
+            Self::GoodwillGiven => Text::AuditGoodwillGiven,
+            Self::RefundOrdered => Text::AuditRefundOrdered,
+            Self::LogLevelChanged => Text::AuditLogLevelChanged,
         }
     }
 

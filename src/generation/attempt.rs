@@ -1,5 +1,6 @@
 //! The record of an attempt at a provider: when it begins and ends, and what is put down where the provider said nothing.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -8,6 +9,7 @@ use super::{Generation, Provider, Reserved};
 use crate::credits::server::store::WorkKind;
 use crate::platform::db::now_millis;
 use crate::platform::ids::AttemptId;
+use crate::platform::trace::StepKind;
 use crate::usage::server::prices::PriceTable;
 use crate::usage::{Attempt, Outcome};
 
@@ -163,7 +165,7 @@ impl Generation {
         outcome: Outcome,
     ) {
         let used = attempt.used_for_text(&model, provider.is_free(), sizes, outcome, &self.prices);
-        self.record(work.kind(), attempt.end(work, provider.name(), model, &used, outcome));
+        self.record(work, attempt.end(work, provider.name(), model, &used, outcome));
     }
 
     /// Puts down what came of asking a provider for an image.
@@ -176,17 +178,32 @@ impl Generation {
     ) {
         let model = provider.model();
         let used = PendingAttempt::used_for_image(&model, provider.is_free(), outcome, &self.prices);
-        self.record(work.kind(), attempt.end(work, provider.name(), model, &used, outcome));
+        self.record(work, attempt.end(work, provider.name(), model, &used, outcome));
     }
 
-    fn record(&self, kind: WorkKind, attempt: Attempt) {
-        match kind {
+    fn record(&self, work: &Reserved, attempt: Attempt) {
+        trace_attempt(work, &attempt);
+        match work.kind() {
             WorkKind::Chat => self.metrics.attempted(&attempt),
             WorkKind::Image => self.metrics.painted(&attempt),
         }
         self.flags.count(kind, &attempt);
         self.usage.record(attempt);
     }
+}
+
+fn trace_attempt(work: &Reserved, attempt: &Attempt) {
+    let Attempt { provider, model, input_tokens, output_tokens, latency_ms, first_token_ms, .. } = attempt;
+    let outcome = attempt.outcome.as_str();
+    let mut facts: Vec<(&str, &dyn Display)> = vec![("provider", provider), ("model", model), ("outcome", &outcome)];
+    if work.kind() == WorkKind::Chat {
+        facts.push(("inputTokens", input_tokens));
+        facts.push(("outputTokens", output_tokens));
+    }
+    if let Some(first_token_ms) = first_token_ms {
+        facts.push(("firstTokenMs", first_token_ms));
+    }
+    work.trace().step_of(StepKind::Attempt, Duration::from_millis(u64::from(*latency_ms)), &facts);
 }
 
 fn tokens(bytes: usize) -> u32 {

@@ -3,6 +3,7 @@
 //! What becomes of a hold is counted here and nowhere else. Who has a [`Reserved`] ends it; should the process die
 //! before, the sweeper does (`recovery.rs`).
 
+use std::fmt::Display;
 use std::io::BufWriter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -29,6 +30,7 @@ use crate::platform::http::request_id::{current_request_id, in_request};
 use crate::platform::ids::{OwnerId, UserId, WorkId};
 use crate::platform::limits::{Limit, Quota};
 use crate::platform::patience::keep_patience;
+use crate::platform::trace::{self, StepKind, Trace, in_trace};
 
 /// How long work is taken for alive after its hold was last renewed.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -49,6 +51,8 @@ pub struct Payer {
     pub key: Option<SpendingKey>,
     pub idempotency: Option<Idempotency>,
     pub request_id: String,
+    /// Where what is done for the request is taken down.
+    pub trace: Trace,
 }
 
 impl Payer {
@@ -63,6 +67,7 @@ impl Payer {
             key,
             idempotency,
             request_id: current_request_id(),
+            trace: trace::current(),
         }
     }
 
@@ -119,6 +124,7 @@ pub struct Reserved {
     hold: Hold,
     /// What is held now, in millionths: it may be extended.
     held: Arc<AtomicI64>,
+    trace: Trace,
 }
 
 /// A hold that has ended.
@@ -140,7 +146,12 @@ impl Generation {
         if self.is_shutting_down() {
             return Err(AppError::Unavailable);
         }
-        caller.count_spending(self.limiter.as_ref()).await
+        let counted = caller.count_spending(self.limiter.as_ref()).await;
+        match &counted {
+            Ok(quota) => trace::current().step(StepKind::Limit, &[("remaining", &quota.remaining)]),
+            Err(error) => trace::current().step(StepKind::Limit, &[("refused", &error.code())]),
+        }
+        counted
     }
 
     /// Puts the price of the work `id` aside.
@@ -168,11 +179,12 @@ impl Generation {
             lease_until: self.lease_from_now(),
         };
         let mut hold = new.held();
-        match self.credits.hold(new).await? {
+        let asked = Instant::now();
+        let begun = match self.credits.hold(new).await? {
             HoldOutcome::Held { amount, .. } => {
                 self.metrics.held();
                 hold.amount = amount;
-                Ok(Begun::New(self.reserved(hold)))
+                Ok(Begun::New(self.reserved(hold, payer.trace.clone())))
             }
             HoldOutcome::Repeated(id) | HoldOutcome::Failed(id) => Ok(Begun::Repeated(id)),
             HoldOutcome::Mismatch => Err(AppError::IdempotencyMismatch),
@@ -183,7 +195,9 @@ impl Generation {
             HoldOutcome::OverBudget { left, budget: Some(_) } => {
                 Err(AppError::OverOwnBudget { needed: least, available: left })
             }
-        }
+        };
+        trace_begin(&payer.trace, kind, asked.elapsed(), &begun);
+        begun
     }
 
     /// The work that was begun by the same request before, and stands: had it failed, the request begins anew.
@@ -220,7 +234,7 @@ impl Generation {
     pub async fn open_work(&self, user: UserId, kind: WorkKind) -> AppResult<Vec<Reserved>> {
         let open = self.credits.open_holds(user.into()).await?;
         let own = open.into_iter().filter(|hold| hold.kind == kind && hold.user == user);
-        Ok(own.map(|hold| self.reserved(hold)).collect())
+        Ok(own.map(|hold| self.recovered(hold)).collect())
     }
 
     /// A repeated request may come before the first has stored what it begins, as `find` says.
@@ -250,8 +264,15 @@ impl Generation {
     }
 
     /// A handle of a hold that was made before.
-    pub(super) fn reserved(&self, hold: Hold) -> Reserved {
-        Reserved { generation: self.clone(), held: Arc::new(AtomicI64::new(hold.amount.micros())), hold }
+    fn reserved(&self, hold: Hold, trace: Trace) -> Reserved {
+        trace.of_user(hold.user);
+        Reserved { generation: self.clone(), held: Arc::new(AtomicI64::new(hold.amount.micros())), hold, trace }
+    }
+
+    /// The same where the trace of its request has ended with its server, or is another server's.
+    pub(super) fn recovered(&self, hold: Hold) -> Reserved {
+        let trace = self.traces.resume(&hold.request_id);
+        self.reserved(hold, trace)
     }
 
     /// Says that this work is alive.
@@ -309,6 +330,11 @@ impl Reserved {
         &self.hold.request_id
     }
 
+    /// Where what is done for it is taken down.
+    pub(super) const fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     /// Says that the work is alive.
     ///
     /// # Errors
@@ -348,6 +374,7 @@ impl Reserved {
         Ok(match keep_trying(|| self.generation.credits.extend_hold(&hold, to)).await? {
             ExtendOutcome::Extended(_) => {
                 self.held.fetch_max(to.micros(), Ordering::Relaxed);
+                self.trace.step(StepKind::Extend, &[("held", &to)]);
                 Extended::Held
             }
             ExtendOutcome::Insufficient { available: left } => Extended::Left { left, is_budget: false },
@@ -409,6 +436,15 @@ impl Reserved {
     async fn closed(&self, ended: StoreResult<Option<Closed>>, why: Option<ReleaseReason>) -> AppResult<Closed> {
         let closed = ended?.ok_or(AppError::Internal)?;
         self.generation.metrics.hold_ended(closed.end);
+        match closed.end {
+            HoldEnd::Settle(charged) => {
+                self.trace.step(StepKind::Settle, &[("charged", &charged), ("work", &self.hold.id)]);
+            }
+            HoldEnd::Release => {
+                let reason = why.map_or("", ReleaseReason::as_str);
+                self.trace.step(StepKind::Release, &[("reason", &reason), ("work", &self.hold.id)]);
+            }
+        }
         if let Some(notices) = &self.generation.notices {
             notices.spent(self.hold_id().owner, closed.charged, closed.available);
         }
@@ -424,6 +460,21 @@ impl Reserved {
     pub async fn count_free_work(&self) {
         // One too many changes nothing here: what comes next is refused.
         _ = self.generation.limiter.check(Limit::FreeStop, &self.hold.user.to_string()).await;
+    }
+}
+
+/// Takes down what came of asking for a hold.
+fn trace_begin(trace: &Trace, kind: WorkKind, took: Duration, begun: &AppResult<Begun>) {
+    let kind = kind.as_str();
+    match begun {
+        Ok(Begun::New(hold)) => {
+            let (id, held, ceiling) = (hold.id(), hold.held(), hold.ceiling());
+            let facts: [(&str, &dyn Display); 4] =
+                [("for", &kind), ("work", &id), ("held", &held), ("atMost", &ceiling)];
+            trace.step_of(StepKind::Hold, took, &facts);
+        }
+        Ok(Begun::Repeated(id)) => trace.step_of(StepKind::Hold, took, &[("for", &kind), ("repeats", id)]),
+        Err(error) => trace.step_of(StepKind::Hold, took, &[("for", &kind), ("refused", &error.code())]),
     }
 }
 
@@ -464,6 +515,7 @@ where
     T: Send + 'static,
     F: Future<Output = AppResult<T>> + Send + 'static,
 {
-    let work = in_request(current_request_id(), in_language(current_language(), work));
+    let work = in_trace(trace::current(), in_language(current_language(), work));
+    let work = in_request(current_request_id(), work);
     tokio::spawn(keep_patience(work)).await.map_err(|_| AppError::Internal)?
 }

@@ -111,6 +111,7 @@ struct Counters {
     mails: Family<OutcomeLabels, Counter>,
     jobs: Gauge,
     lost_records: Counter<u64, AtomicU64>,
+    lost_traces: Counter<u64, AtomicU64>,
     recovery_failures: Counter,
     erasure_failures: Counter,
     flag_alerts: Family<ReasonLabels, Counter>,
@@ -143,6 +144,7 @@ impl Default for Counters {
             mails: Family::default(),
             jobs: Gauge::default(),
             lost_records: Counter::default(),
+            lost_traces: Counter::default(),
             recovery_failures: Counter::default(),
             erasure_failures: Counter::default(),
             flag_alerts: Family::default(),
@@ -208,6 +210,7 @@ impl Counters {
         registry.register("mails", "Mails, and what became of them", self.mails.clone());
         registry.register("jobs_running", "Replies and images that are being made", self.jobs.clone());
         registry.register("usage_records_lost", "Attempts that could not be recorded", self.lost_records.clone());
+        registry.register("traces_lost", "Traces of requests that could not be stored", self.lost_traces.clone());
         registry.register(
             "recovery_failures",
             "Times that a hold of work that was cut off could not be ended",
@@ -343,6 +346,12 @@ impl Metrics {
     #[must_use]
     pub fn lost_records(&self) -> Counter<u64, AtomicU64> {
         self.0.lost_records.clone()
+    }
+
+    /// Counts traces that are lost.
+    #[must_use]
+    pub fn lost_traces(&self) -> Counter<u64, AtomicU64> {
+        self.0.lost_traces.clone()
     }
 
     /// Everything so far as text, with what is not counted but looked at now: how many jobs run, and how the breakers stand.

@@ -48,6 +48,7 @@ pub use crate::platform::http::outgoing::{BodyError, brief, innermost_cause, rea
 pub use crate::platform::http::retries::RetryBudget;
 use crate::platform::jobs::Jobs;
 use crate::platform::limits::RateLimiter;
+use crate::traces::Traces;
 use crate::usage::server::prices::PriceTable;
 use crate::usage::server::recorder::UsageRecorder;
 
@@ -69,6 +70,7 @@ pub struct Parts {
     pub usage: Arc<UsageRecorder>,
     /// What is on, and which providers are.
     pub flags: Flags,
+    pub traces: Arc<Traces>,
     /// What providers take.
     pub prices: PriceTable,
     pub limiter: Arc<dyn RateLimiter>,
@@ -111,6 +113,8 @@ mod tests {
     use crate::platform::amount::Amount;
     use crate::platform::db::sqlite::Sqlite;
     use crate::platform::limits::{LocalRateLimiter, Rates};
+    use crate::traces::store::SqliteTraceStore;
+    use crate::usage::server::recorder;
     use crate::usage::server::store::SqliteUsageStore;
 
     /// The parts, over a database of their own. Needs a running Tokio.
@@ -131,7 +135,8 @@ mod tests {
                 alerts: FlagAlerts::default(),
                 providers: Vec::new(),
             }),
-            usage: Arc::new(UsageRecorder::start(Arc::new(SqliteUsageStore::new(db)), Counter::default())),
+            usage: Arc::new(recorder::start(Arc::new(SqliteUsageStore::new(db.clone())), Counter::default())),
+            traces: Traces::start(Arc::new(SqliteTraceStore::new(db)), Counter::default()),
             prices: PriceTable::default(),
             limiter: Arc::new(LocalRateLimiter::new(Rates::of(1000))),
             shutdown: CancellationToken::new(),

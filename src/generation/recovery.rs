@@ -80,7 +80,7 @@ impl Sweeper {
             if generation.jobs.get(hold.id).is_some() {
                 continue;
             }
-            let hold = generation.reserved(hold);
+            let hold = generation.recovered(hold);
             // Also where it panics: the next sweep begins with the others.
             let is_new = self.failed.insert(hold.id());
             match recover(&hold, recoverers).await {

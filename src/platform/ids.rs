@@ -101,6 +101,8 @@ ids! {
     EntryId;
     /// An attempt at a provider.
     AttemptId;
+    /// What was done for one request.
+    TraceId;
     /// A conversation of a user.
     ConversationId;
     /// A message of a conversation, be it the user's or the reply.

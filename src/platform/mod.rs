@@ -34,11 +34,17 @@ pub mod lenient;
 #[cfg(feature = "ssr")]
 pub mod limits;
 #[cfg(feature = "ssr")]
+pub mod log_level;
+#[cfg(feature = "ssr")]
 pub mod mail;
+#[cfg(feature = "ssr")]
+pub mod otlp;
 #[cfg(feature = "ssr")]
 pub mod patience;
 #[cfg(feature = "ssr")]
 pub mod private_files;
+#[cfg(feature = "ssr")]
+pub mod recorder;
 #[cfg(feature = "ssr")]
 pub mod redact;
 #[cfg(feature = "ssr")]
@@ -53,3 +59,5 @@ pub mod standard_webhooks;
 pub mod tasks;
 #[cfg(feature = "ssr")]
 pub mod telemetry;
+#[cfg(feature = "ssr")]
+pub mod trace;

@@ -54,6 +54,9 @@ impl Secrets {
                     secrets.push(secret);
                 }
             }
+            if name.ends_with("_HEADERS") {
+                secrets.extend(values_of_headers(value));
+            }
             if let Some(password) = password_in(value) {
                 secrets.push(percent_decode_str(password).decode_utf8_lossy().into_owned());
                 secrets.push(password.to_owned());
@@ -82,6 +85,15 @@ impl Secrets {
     pub fn keep_out_everywhere(&self) {
         _ = CONFIGURED.set(self.clone());
     }
+}
+
+/// The values of `name=value,other=value`, each as it is written and as it is sent, without the name of a scheme.
+fn values_of_headers(headers: &str) -> impl Iterator<Item = String> {
+    headers.split(',').filter_map(|pair| pair.split_once('=')).flat_map(|(_, value)| {
+        let sent = percent_decode_str(value.trim()).decode_utf8_lossy().into_owned();
+        let last = sent.rsplit(' ').next().unwrap_or_default().to_owned();
+        [value.trim().to_owned(), sent, last]
+    })
 }
 
 /// The password of an address. Not every address of a database is one of the web: it may name several hosts.
@@ -131,6 +143,7 @@ mod tests {
             ("PAYPAL_CLIENT_ID", "client"),
             ("PAYPAL_CLIENT_SECRET", "hush: 100%"),
             ("OPENAI_MODEL", "a-model-of-somebody"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20of-a-collector,x-tenant=mosaics"),
             ("MONGODB_URI", "mongodb://ada:hunter%2F2-x@db1.example:1,db2.example:2/tessera?ssl=true"),
         ];
         Secrets::of(&vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
@@ -145,6 +158,10 @@ mod tests {
         let basic = "Basic Y2xpZW50Omh1c2g6IDEwMCU= or Basic Y2xpZW50Omh1c2glM0ErMTAwJTI1 or hush%3A+100%25 or hush%3A%20100%25";
         let told = "Basic [redacted] or Basic [redacted] or [redacted] or [redacted]";
         assert_eq!(secrets.redact(basic), told);
+        assert_eq!(
+            secrets.redact("Bearer of-a-collector, of-a-collector, mosaics"),
+            "[redacted], [redacted], [redacted]"
+        );
         let harmless = "abc is too short, a-model-of-somebody is no secret";
         assert!(matches!(secrets.redact(harmless), Cow::Borrowed(same) if same == harmless));
         assert!(!format!("{secrets:?}").contains("secret-and"));

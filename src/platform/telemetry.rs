@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use tracing_subscriber::EnvFilter;
 
 use super::config::Reader;
+use super::log_level;
 use super::redact::{RedactingWriter, Secrets};
 
 /// `RUST_LOG` (info) and `LOG_FORMAT` (pretty on a terminal, else json).
@@ -143,8 +144,19 @@ pub fn start(config: &LogConfig) -> io::Result<Log> {
     // What it would say about the log itself goes to standard error, and a panic where that is closed.
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(make).log_internal_errors(false);
     _ = match format {
-        LogFormat::Pretty => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Pretty => {
+            let builder = builder.with_target(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            log_level::begin(&config.filter, move |filter| handle.reload(filter).is_ok());
+            builder.try_init()
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            log_level::begin(&config.filter, move |filter| handle.reload(filter).is_ok());
+            builder.try_init()
+        }
     };
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();

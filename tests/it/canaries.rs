@@ -290,6 +290,12 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
         ("PAYPAL_WEBHOOK_CHECK", "postback".to_owned()),
         ("OIDC_OTHER_ISSUER", base.to_owned()),
         ("OIDC_OTHER_CLIENT_ID", "tessera".to_owned()),
+        // The collector repeats what it is sent, too.
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", base.to_owned()),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            format!("authorization=Bearer%20{}", canaries.hatch("OTEL_EXPORTER_OTLP_HEADERS")),
+        ),
     ];
     for name in [
         "OPENAI_API_KEY",

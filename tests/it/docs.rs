@@ -27,6 +27,11 @@ async fn every_example_of_the_api_works() {
     user.post_json("/api/credits/capture", &json!({"orderId": bought("orderId")})).await;
     let (_, papers) = user.get_json("/api/credits/receipts").await;
     let receipt = papers["data"]["items"][0]["number"].as_str().unwrap();
+    // An admin gives it back.
+    let (_, second) = user.post_json("/api/credits/purchase", &json!({"pack": "100"})).await;
+    let second = |name: &str| second["data"][name].as_str().unwrap().to_owned();
+    paypal.approve(&second("orderId"));
+    user.post_json("/api/credits/capture", &json!({"orderId": second("orderId")})).await;
     add_example(&app).await;
     add_examples(&app).await;
     let (_, first) = user.chat("Hello").await;
@@ -55,6 +60,7 @@ async fn every_example_of_the_api_works() {
     let erasure = leaving::add_examples(&app, &user).await;
     let half = half_signed_in(&app).await;
     let (admin, member) = (app.admin().await, app.user().await.id().await);
+    app.flush_traces().await;
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -71,7 +77,9 @@ async fn every_example_of_the_api_works() {
             .replace("{sessionId}", session)
             .replace("{passkeyId}", &passkey)
             .replace("{receipt}", &erasure)
-            .replace("{userId}", &member);
+            .replace("{userId}", &member)
+            .replace("{requestId}", first["requestId"].as_str().unwrap())
+            .replace("{paymentId}", &second("paymentId"));
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();

@@ -7,7 +7,7 @@ const ROOF: [&str; 2] = ["app", "routes"];
 
 /// The floors in their order: each may name those before it.
 const FLOORS: [&[&str]; 7] = [
-    &["usage", "audit"],
+    &["usage", "audit", "traces"],
     &["account", "credits", "flags"],
     &["generation"],
     &["images"],

@@ -6,6 +6,7 @@ use futures::future::join_all;
 use serde_json::json;
 use tessera::credits::server::store::{HoldId, HoldOutcome, NewHold};
 use tessera::platform::ids::{UserId, WorkId};
+use tessera::platform::trace::StepKind;
 use tokio::time::sleep;
 
 use crate::ledger::hold_of;
@@ -46,6 +47,12 @@ async fn holds_that_cannot_be_ended_keep_no_other_from_its_end() {
         assert!(begun.elapsed() < Duration::from_mins(1), "{}", user.credits().await);
         sleep(Duration::from_millis(200)).await;
     }
+    // What was recovered has a trace of its own under the id of its request; what could not be ended has none.
+    app.state.generation.traces.flush().await;
+    let recovered = app.state.stores.traces.find("dead").await.unwrap();
+    assert_eq!((recovered.len(), &*recovered[0].what, recovered[0].user), (1, "recovery", Some(id)));
+    assert_eq!(recovered[0].steps[0].kind, StepKind::Release);
+    assert!(app.state.stores.traces.find("stuck").await.unwrap().is_empty());
     let metrics = user.get("/metrics").send().await.unwrap().text().await.unwrap();
     let failures = metrics.lines().find_map(|line| line.strip_prefix("tessera_recovery_failures_total ")).unwrap();
     assert!(failures.parse::<u64>().unwrap() >= 500, "{failures}");

@@ -117,6 +117,10 @@ struct Ids {
     gone: String,
     /// Somebody whom admins look at.
     member: String,
+    /// A request that was charged.
+    request: String,
+    /// A purchase that an admin gives back.
+    purchase: String,
 }
 
 impl Ids {
@@ -127,6 +131,10 @@ impl Ids {
         user.post_json("/api/credits/capture", &json!({ "orderId": order })).await;
         // Is ended by an example.
         user.post_json("/api/credits/subscribe", &json!({"plan": "plus"})).await;
+        let (_, second) = user.post_json("/api/credits/purchase", &json!({"pack": "100"})).await;
+        let second_order = second["data"]["orderId"].as_str().unwrap();
+        seller.approve(second_order);
+        user.post_json("/api/credits/capture", &json!({ "orderId": second_order })).await;
         let (_, papers) = user.get_json("/api/credits/receipts").await;
         let (_, chat) = user.chat("Hello").await;
         let (_, key) = user.post_json("/api/account/keys", &json!({"name": "laptop"})).await;
@@ -156,6 +164,8 @@ impl Ids {
             erasure: leaving::add_examples(app, user).await,
             gone: gone.email.clone(),
             member: member.id().await,
+            request: text(&chat["requestId"]),
+            purchase: text(&second["data"]["paymentId"]),
         }
     }
 
@@ -171,6 +181,8 @@ impl Ids {
             "/api/account/erasure" => &self.erasure,
             "/api/credits/receipts" if path.contains('{') => &self.receipt,
             "/api/admin/flags" if path.contains('{') => "images",
+            "/api/admin/traces" => &self.request,
+            "/api/admin/payments" => &self.purchase,
             "/api/admin/users" if path.contains('{') => &self.member,
             "/v1/models" if path.contains('{') => "tessera",
             _ if !path.contains('{') => "",
@@ -201,6 +213,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let half = half_signed_in(&app).await;
     let (admin, member) = (app.admin().await, app.user().await);
     let ids = Ids::of(&app, &user, &seller, &gone, &member).await;
+    app.flush_traces().await;
     add_example(&app).await;
     add_examples(&app).await;
     let document = document(&app).await;

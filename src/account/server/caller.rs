@@ -19,6 +19,7 @@ use crate::platform::http::envelope::ApiError;
 use crate::platform::http::visitor::SESSION_COOKIES;
 use crate::platform::ids::UserId;
 use crate::platform::limits::{Attempt, Limit, Quota, RateLimiter};
+use crate::platform::trace;
 
 /// The signed-in user behind a request.
 #[derive(Debug, Clone)]
@@ -65,6 +66,12 @@ impl Caller {
 
     /// A user as they are now.
     async fn of(account: &Account, user: &User, key: Option<KeyGrant>, session: Option<Session>) -> AppResult<Self> {
+        let by = match (&key, &session) {
+            (Some(_), _) => "key",
+            (None, Some(_)) => "session",
+            (None, None) => "clerk",
+        };
+        trace::current().of_caller(user.id, by);
         let plan = account.plan_of(user.id).await?;
         Ok(Self {
             id: user.id,

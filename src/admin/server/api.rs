@@ -10,10 +10,11 @@ use utoipa_axum::routes;
 use super::audit::{AuditItem, AuditQuery};
 use super::flags::{AnnouncementChange, AnnouncementItem, FlagChange, FlagItem, FlagList};
 use super::users::{UserDetail, UserSummary, UsersQuery};
-use super::{Adjusted, Admin, Authority, CreditsChange, FlagPanel, UserChange};
+use super::{Adjusted, Admin, Authority, CreditsChange, FlagPanel, UserChange, operations_api, traces_api};
 use crate::account::server::Account;
 use crate::api_docs::Refusal;
 use crate::credits::Page;
+use crate::payments::server::Payments;
 use crate::platform::http::envelope::{Answer, ApiJson, ApiResult, Envelope, PathId, idempotency_key};
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::ids::UserId;
@@ -25,6 +26,7 @@ where
     Account: FromRef<S>,
     Admin: FromRef<S>,
     FlagPanel: FromRef<S>,
+    Payments: FromRef<S>,
 {
     OpenApiRouter::new()
         .routes(routes!(list_users))
@@ -36,6 +38,8 @@ where
         .routes(routes!(announce))
         .routes(routes!(list_audit))
         .merge(super::stats_api::routes())
+        .merge(traces_api::routes())
+        .merge(operations_api::routes())
 }
 
 /// How many sessions were ended.

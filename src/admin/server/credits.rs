@@ -96,7 +96,12 @@ pub(super) fn checked(change: &CreditsChange) -> AppResult<String> {
     if change.amount.is_zero() {
         return Err(AppError::invalid("amount", t(Text::AmountOfNothing)));
     }
-    let reason = change.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    checked_reason(&change.reason)
+}
+
+/// A reason that users read, in one line.
+pub(super) fn checked_reason(reason: &str) -> AppResult<String> {
+    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     if !(1..=MAX_REASON_CHARS).contains(&reason.chars().count()) || reason.contains(char::is_control) {
         return Err(AppError::invalid("reason", fill(Text::ReasonNeeded, &[("most", &MAX_REASON_CHARS.to_string())])));
     }

@@ -7,9 +7,16 @@ mod change;
 mod credits;
 mod csv;
 mod flags;
+mod goodwill;
+mod log_level;
+mod operations_api;
 pub mod pages;
+pub mod pages;
+mod refunds;
 mod stats;
 mod stats_api;
+mod traces;
+mod traces_api;
 mod users;
 
 use std::ops::Deref;
@@ -19,6 +26,7 @@ pub use self::access::Authority;
 pub use self::change::UserChange;
 pub use self::credits::{Adjusted, CreditsChange};
 pub use self::flags::FlagPanel;
+pub use self::goodwill::{Goodwill, GoodwillRequest};
 use crate::account::server::directory::UserDirectory;
 use crate::account::server::plans::PlanStore;
 use crate::account::server::sessions::store::SessionStore;
@@ -31,6 +39,7 @@ use crate::images::server::store::ImageStore;
 use crate::payments::server::store::PaymentStore;
 use crate::platform::db::Database;
 use crate::stats::Stats;
+use crate::traces::store::TraceStore;
 use crate::usage::server::store::UsageStore;
 
 /// What admins see and do. Cheap to clone.
@@ -52,6 +61,7 @@ pub struct AdminParts {
     pub attempts: Arc<dyn UsageStore>,
     pub audit: Arc<dyn AuditStore>,
     pub stats: Stats,
+    pub traces: Arc<dyn TraceStore>,
 }
 
 impl Admin {

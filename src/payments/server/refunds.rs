@@ -46,6 +46,15 @@ impl Payments {
         self.preview(&payment, self.shop.now().refund_days).await
     }
 
+    /// What could be given back of a payment for its buyer, however old it is, and who that is: for whoever runs this.
+    ///
+    /// # Errors
+    /// As [`Payments::preview_refund`].
+    pub async fn preview_refund_for_buyer(&self, id: PaymentId) -> AppResult<(UserId, RefundPreview)> {
+        let payment = self.store.find(id).await?.ok_or(AppError::NotFound)?;
+        Ok((payment.user, self.preview(&payment, u32::MAX).await?))
+    }
+
     async fn own(&self, user: UserId, id: PaymentId) -> AppResult<Payment> {
         self.store.find(id).await?.filter(|payment| payment.user == user).ok_or(AppError::NotFound)
     }

@@ -1,6 +1,7 @@
 //! The one function that books money, whoever heard of it: the page that a buyer returns to, the provider's events, and the
 //! reconciler. It believes the provider's own word alone, and only where that agrees with what was ordered.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use serde_json::json;
@@ -22,6 +23,7 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::PaymentId;
 use crate::platform::money::Money;
+use crate::platform::trace;
 
 /// How often a change is tried anew that somebody else was faster than. Each time somebody got on.
 const TRIES: u32 = 400;
@@ -290,6 +292,7 @@ impl Payments {
 
     /// Writes a step into the audit log.
     async fn record(&self, payment: &Payment, step: &Step, credits: Amount) {
+        trace_step(payment, step, credits);
         let (actor, action) = match step.what {
             StepKind::Credit => (Actor::User(payment.user), Action::Purchase),
             StepKind::Withdraw { .. } => (Actor::User(payment.user), Action::Refund),
@@ -300,6 +303,15 @@ impl Payments {
         let entry = AuditEntry::new(actor, action, Some(payment.user)).after(about);
         self.audit.record(entry.once(format!("payment:{}:{}", payment.id, step.number))).await;
     }
+}
+
+/// Takes a step down in the trace of the request that brought it.
+fn trace_step(payment: &Payment, step: &Step, credits: Amount) {
+    let facts: [(&str, &dyn Display); 3] =
+        [("payment", &payment.id), ("step", &step.what.name()), ("credits", &credits)];
+    let trace = trace::current();
+    trace.of_user(payment.user);
+    trace.step(trace::StepKind::Payment, &facts);
 }
 
 /// What the books say was paid.

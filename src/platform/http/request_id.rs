@@ -15,6 +15,7 @@ use crate::i18n::{LANGUAGE_COOKIE, Language, in_language};
 use crate::platform::http::visitor::{as_visitor, has_session};
 use crate::platform::patience::in_one_patience;
 use crate::platform::secret::SECRET_CHARS;
+use crate::platform::trace::{Trace, in_trace};
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -34,11 +35,12 @@ pub async fn in_request<F: Future>(id: String, work: F) -> F::Output {
     REQUEST_ID.scope(id, work.instrument(span)).await
 }
 
-/// Gives every request its id (a valid incoming one is kept), a span for its log lines, and a line when it is answered;
-/// and lets it be counted.
+/// Gives every request its id (a valid incoming one is kept), a span for its log lines, the trace that `begin` makes for it, and a
+/// line when it is answered; and lets it be counted.
 pub async fn track_request(
     request: Request,
     next: Next,
+    begin: impl FnOnce(&str, &Request) -> Trace,
     count: impl FnOnce(Option<MatchedPath>, &Method, &Response, Duration),
 ) -> Response {
     let started = Instant::now();
@@ -48,12 +50,14 @@ pub async fn track_request(
         .and_then(|value| value.to_str().ok())
         .filter(|id| is_valid(id))
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let trace = begin(&id, &request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let path = path_for_log(request.uri().path());
     let answered_id = id.clone();
     let language = language_of(request.headers());
     let has_session = has_session(request.headers());
+    let answered = trace.clone();
     let work = async move {
         let mut response = next.run(request).await;
         if let Ok(value) = HeaderValue::from_str(&answered_id) {
@@ -61,6 +65,7 @@ pub async fn track_request(
         }
         let status = response.status().as_u16();
         let took = started.elapsed();
+        answered.answered(status);
         count(route, &method, &response, took);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         if method.is_safe() && status < 500 {
@@ -70,7 +75,7 @@ pub async fn track_request(
         }
         response
     };
-    in_one_patience(in_request(id, as_visitor(has_session, in_language(language, work)))).await
+    in_one_patience(in_request(id, in_trace(trace, as_visitor(has_session, in_language(language, work))))).await
 }
 
 /// The path without what may be a secret: a link that shows a conversation to whoever has it is as good as a password.

@@ -20,6 +20,7 @@ use crate::platform::db::{now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{SessionId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
+use crate::platform::trace;
 
 /// How long a session lasts.
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
@@ -83,6 +84,7 @@ impl Account {
             return Err(AppError::InvalidCredentials);
         }
         self.audit.note(AuditEntry::new(Actor::User(user.id), Action::SignIn, Some(user.id)).after(about));
+        trace::current().of_caller(user.id, "new session");
         let preferences = self.store.find_preferences(user.id).await?;
         Ok(NewSession { token, profile: self.profile_of(user).await?, device: new_device(user), preferences })
     }

@@ -120,6 +120,7 @@ fn table(items: Vec<AuditItem>, names: &BTreeMap<String, String>) -> impl IntoVi
         .into_iter()
         .map(|item| {
             let details = details(item.before.as_ref(), item.after.as_ref());
+            let trace = format!("/admin/traces/{}", item.request_id);
             let (actor, target) = (who(item.actor), item.target.map(who));
             view! {
                 <tr class="align-top">
@@ -129,7 +130,7 @@ fn table(items: Vec<AuditItem>, names: &BTreeMap<String, String>) -> impl IntoVi
                     <TableCell>{target}</TableCell>
                     <TableCell>
                         <span class="break-words">{details}</span>
-                        <code class="block min-w-40 text-xs break-all text-ink-soft">{item.request_id}</code>
+                        <a class="block min-w-40 font-mono text-xs break-all text-ink-soft underline" href=trace>{item.request_id}</a>
                     </TableCell>
                 </tr>
             }

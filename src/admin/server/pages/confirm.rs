@@ -14,10 +14,11 @@ use crate::account::server::sessions::UserStatus;
 use crate::admin::server::credits::checked;
 use crate::admin::server::{Admin, Authority, CreditsChange, UserChange};
 use crate::i18n::{Text, count_written, fill, t};
+use crate::payments::server::Payments;
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{ApiError, PathId};
-use crate::platform::ids::UserId;
+use crate::platform::ids::{PaymentId, UserId};
 use crate::ui::{Button, ButtonVariant};
 
 /// What is to be done, as forms send it.
@@ -32,6 +33,9 @@ pub struct TaskForm {
     /// Names this one time: sent twice, credits move once.
     #[serde(default)]
     pub once: String,
+    /// Of a refund: the purchase.
+    #[serde(default)]
+    pub payment: String,
     /// Whether something was done just now.
     #[serde(default)]
     pub said: String,
@@ -43,6 +47,7 @@ pub enum Task {
     Change(UserChange),
     EndSessions,
     Adjust(CreditsChange),
+    Refund(PaymentId),
 }
 
 /// Names of the tasks that need no more than that.
@@ -70,12 +75,16 @@ impl Task {
                 checked(&change)?;
                 Ok(Some(Self::Adjust(change)))
             }
+            "refund" => Ok(Some(Self::Refund(form.payment.parse().map_err(|_| AppError::NotFound)?))),
             _ => Ok(Some(Self::Change(change.ok_or(AppError::NotFound)?))),
         }
     }
 
     /// What it does, as a question.
-    fn question(&self, email: &str) -> String {
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    pub async fn question(&self, admin: &Admin, payments: &Payments, by: Authority, email: &str) -> AppResult<String> {
         let text = match self {
             Self::Change(UserChange { role: Some(Role::Admin), .. }) => Text::AskMakeAdmin,
             Self::Change(UserChange { role: Some(_), .. }) => Text::AskTakeAdmin,
@@ -86,13 +95,19 @@ impl Task {
                 let (text, size) =
                     if amount.is_negative() { (Text::AskTake, -*amount) } else { (Text::AskGive, *amount) };
                 let credits = count_written(Text::CreditsCount, &size.as_entry());
-                return fill(text, &[("credits", &credits), ("email", email), ("reason", reason)]);
+                return Ok(fill(text, &[("credits", &credits), ("email", email), ("reason", reason)]));
+            }
+            Self::Refund(id) => {
+                let offer = admin.preview_refund(by, payments, *id).await?;
+                let credits = count_written(Text::CreditsCount, &offer.credits.as_entry());
+                let money = format!("{} {}", offer.money.to_decimal(), offer.money.currency);
+                return Ok(fill(Text::AskRefund, &[("credits", &credits), ("email", email), ("money", &money)]));
             }
         };
-        fill(text, &[("email", email)])
+        Ok(fill(text, &[("email", email)]))
     }
 
-    async fn run(self, admin: &Admin, by: Authority, id: UserId, once: String) -> AppResult<()> {
+    async fn run(self, admin: &Admin, payments: &Payments, by: Authority, id: UserId, once: String) -> AppResult<()> {
         match self {
             Self::Change(change) => admin.change_user(by, id, change).await.map(drop),
             Self::EndSessions => admin.end_sessions(by, id).await.map(drop),
@@ -100,6 +115,7 @@ impl Task {
                 let key = Some(once).filter(|once| !once.is_empty());
                 admin.adjust_credits(by, id, key, change).await.map(drop)
             }
+            Self::Refund(payment) => admin.refund(by, payments, payment).await.map(drop),
         }
     }
 }
@@ -114,8 +130,8 @@ fn read_amount(text: &str) -> Option<Amount> {
 }
 
 /// The question, and the form that does it.
-pub fn confirm_box(task: &Task, form: TaskForm, id: &str, email: &str) -> impl IntoView + use<> {
-    let (question, path) = (task.question(email), format!("/admin/users/{id}"));
+pub fn confirm_box(question: String, form: TaskForm, id: &str) -> impl IntoView + use<> {
+    let path = format!("/admin/users/{id}");
     let (once, action) = (Uuid::now_v7().to_string(), path.clone());
     view! {
         <form
@@ -130,6 +146,7 @@ pub fn confirm_box(task: &Task, form: TaskForm, id: &str, email: &str) -> impl I
             <input type="hidden" name="do" value=form.task />
             <input type="hidden" name="amount" value=form.amount />
             <input type="hidden" name="reason" value=form.reason />
+            <input type="hidden" name="payment" value=form.payment />
             <input type="hidden" name="once" value=once />
             <div class="flex flex-wrap gap-2">
                 <Button label=t(Text::ConfirmTask) kind="submit" variant=ButtonVariant::Danger />
@@ -142,19 +159,20 @@ pub fn confirm_box(task: &Task, form: TaskForm, id: &str, email: &str) -> impl I
 /// `POST /admin/users/{id}`.
 pub async fn submit(
     State(admin): State<Admin>,
+    State(payments): State<Payments>,
     visitor: Visitor,
     id: Result<PathId<UserId>, ApiError>,
     PageForm(form): PageForm<TaskForm>,
 ) -> Response {
-    let Ok(PathId(id)) = id else { return show_again(&admin, &visitor, None, AppError::NotFound).await };
+    let Ok(PathId(id)) = id else { return show_again(&admin, &payments, &visitor, None, AppError::NotFound).await };
     let done = match Task::read(&form) {
-        Ok(Some(task)) => task.run(&admin, visitor.by, id, form.once).await,
+        Ok(Some(task)) => task.run(&admin, &payments, visitor.by, id, form.once).await,
         Ok(None) => Err(AppError::NotFound),
         Err(error) => Err(error),
     };
     match done {
         Ok(()) => Redirect::to(&format!("/admin/users/{id}?said=done")).into_response(),
-        Err(error) => show_again(&admin, &visitor, Some(id), error).await,
+        Err(error) => show_again(&admin, &payments, &visitor, Some(id), error).await,
     }
 }
 

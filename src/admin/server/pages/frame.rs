@@ -18,10 +18,13 @@ pub enum Section {
     Users,
     Flags,
     Audit,
+    Traces,
+    Operations,
 }
 
 impl Section {
-    const ALL: [Self; 5] = [Self::Overview, Self::Costs, Self::Users, Self::Flags, Self::Audit];
+    const ALL: [Self; 7] =
+        [Self::Overview, Self::Costs, Self::Users, Self::Flags, Self::Audit, Self::Traces, Self::Operations];
 
     pub const fn path(self) -> &'static str {
         match self {
@@ -30,6 +33,8 @@ impl Section {
             Self::Users => "/admin/users",
             Self::Flags => "/admin/flags",
             Self::Audit => "/admin/audit",
+            Self::Traces => "/admin/traces",
+            Self::Operations => "/admin/operations",
         }
     }
 
@@ -40,6 +45,8 @@ impl Section {
             Self::Users => Text::AdminUsers,
             Self::Flags => Text::Flags,
             Self::Audit => Text::AuditLog,
+            Self::Traces => Text::Traces,
+            Self::Operations => Text::Operations,
         }
     }
 }

@@ -9,8 +9,11 @@ mod flag_forms;
 mod flags;
 mod frame;
 mod live;
+mod operations;
 mod overview;
 mod picker;
+mod trace_sections;
+mod traces;
 mod user;
 mod user_sections;
 mod users;
@@ -22,6 +25,7 @@ use axum::routing::get;
 
 use super::{Admin, FlagPanel};
 use crate::account::server::Account;
+use crate::payments::server::Payments;
 use crate::platform::site::Site;
 
 /// The pages at their addresses.
@@ -31,6 +35,7 @@ where
     Account: FromRef<S>,
     Admin: FromRef<S>,
     FlagPanel: FromRef<S>,
+    Payments: FromRef<S>,
     Site: FromRef<S>,
 {
     Router::new()
@@ -42,4 +47,7 @@ where
         .route("/admin/users/{id}", get(user::show).post(confirm::submit))
         .route("/admin/flags", get(flags::show).post(flag_forms::submit))
         .route("/admin/audit", get(audit::show))
+        .route("/admin/traces", get(traces::search))
+        .route("/admin/traces/{id}", get(traces::show).post(traces::submit))
+        .route("/admin/operations", get(operations::show).post(operations::submit))
 }

@@ -17,6 +17,7 @@ use crate::admin::server::Admin;
 use crate::admin::server::users::{UserDetail, UserSummary};
 use crate::document::response::error_page;
 use crate::i18n::{Text, t};
+use crate::payments::server::Payments;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::{ApiError, PathId};
 use crate::platform::http::fields::ApiQuery;
@@ -26,6 +27,7 @@ use crate::ui::{Alert, AlertTone, Button, ButtonSize, Timestamp};
 /// `GET /admin/users/{id}`; with `?do=` it asks whether to do that.
 pub async fn show(
     State(admin): State<Admin>,
+    State(payments): State<Payments>,
     visitor: Visitor,
     id: Result<PathId<UserId>, ApiError>,
     query: Result<ApiQuery<TaskForm>, ApiError>,
@@ -37,39 +39,54 @@ pub async fn show(
         }
     };
     match Task::read(&form) {
-        Ok(task) => render(&admin, &visitor, id, task, form, None).await,
-        Err(error) => render(&admin, &visitor, id, None, form, Some(error)).await,
+        Ok(task) => render(&admin, &payments, &visitor, id, task, form, None).await,
+        Err(error) => render(&admin, &payments, &visitor, id, None, form, Some(error)).await,
     }
 }
 
 /// The same after something that was not done.
-pub async fn show_again(admin: &Admin, visitor: &Visitor, id: Option<UserId>, error: AppError) -> Response {
+pub async fn show_again(
+    admin: &Admin,
+    payments: &Payments,
+    visitor: &Visitor,
+    id: Option<UserId>,
+    error: AppError,
+) -> Response {
     match id {
-        Some(id) => render(admin, visitor, id, None, TaskForm::default(), Some(error)).await,
+        Some(id) => render(admin, payments, visitor, id, None, TaskForm::default(), Some(error)).await,
         None => error_page(&visitor.site, visitor.theme, &error),
     }
 }
 
 async fn render(
     admin: &Admin,
+    payments: &Payments,
     visitor: &Visitor,
     id: UserId,
     task: Option<Task>,
     form: TaskForm,
     problem: Option<AppError>,
 ) -> Response {
-    if let Some(error) = problem.as_ref().filter(|error| !matches!(error.status(), 400 | 409)) {
-        return error_page(&visitor.site, visitor.theme, error);
-    }
     let detail = match admin.show_user(visitor.by, id).await {
         Ok(detail) => detail,
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
+    let asked = match task {
+        Some(task) => Some(task.question(admin, payments, visitor.by, &detail.user.email).await),
+        None => None,
+    };
+    let (question, problem) = match asked.transpose() {
+        Ok(question) => (question, problem),
+        Err(error) => (None, Some(error)),
+    };
+    if let Some(error) = problem.as_ref().filter(|error| !matches!(error.status(), 400 | 409 | 503)) {
+        return error_page(&visitor.site, visitor.theme, error);
+    }
     let status = problem.as_ref().map_or(200, AppError::status);
     let email = detail.user.email.clone();
     page(visitor, Section::Users, &email, status, || {
         let done = form.said == "done" && problem.is_none();
-        let asked = task.map(|task| confirm_box(&task, form.clone(), &detail.user.id, &detail.user.email));
+        let asked = question.map(|question| confirm_box(question, form.clone(), &detail.user.id));
         view! {
             {problem.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })}
             {done.then(|| view! { <Alert text=t(Text::TaskDone) /> })}
@@ -78,7 +95,7 @@ async fn render(
             {tasks(&detail.user)}
             {credits_section(detail.credits, &detail.user.id, form)}
             {ledger_section(detail.ledger)}
-            {purchases_section(detail.purchases)}
+            {purchases_section(detail.purchases, &detail.user.id)}
             {sessions_section(detail.sessions)}
             {keys_section(detail.keys)}
             {usage_section(detail.usage, detail.images)}

@@ -8,10 +8,10 @@ use crate::admin::server::users::{CreditsNow, KeyNow, SessionNow, StoredNow, Usa
 use crate::credits::{EntryReason, LedgerEntry, Lot};
 use crate::i18n::{Text, grouped, t};
 use crate::payments::PaymentView;
-use crate::ui::{Badge, Button, ButtonVariant, Column, Field, Table, TableCell, TableState, Timestamp};
+use crate::ui::{Badge, Button, ButtonSize, ButtonVariant, Column, Field, Table, TableCell, TableState, Timestamp};
 
 /// A part with its heading.
-fn section(heading: Text, body: AnyView) -> AnyView {
+pub fn section(heading: Text, body: AnyView) -> AnyView {
     view! {
         <section class="space-y-3">
             <h2 class="text-lg font-semibold">{t(heading)}</h2>
@@ -22,7 +22,7 @@ fn section(heading: Text, body: AnyView) -> AnyView {
 }
 
 /// Rows in a table; a line where there are none.
-fn rows(label: Text, columns: Vec<Column>, rows: Vec<AnyView>) -> AnyView {
+pub fn rows(label: Text, columns: Vec<Column>, rows: Vec<AnyView>) -> AnyView {
     let state = if rows.is_empty() { TableState::Empty } else { TableState::Ready };
     section(
         label,
@@ -96,6 +96,10 @@ pub fn credits_section(credits: CreditsNow, id: &str, form: TaskForm) -> AnyView
 pub fn ledger_section(entries: Vec<LedgerEntry>) -> AnyView {
     let row = |entry: LedgerEntry| {
         let reason = entry.reason.map(|reason| EntryReason::parse(entry.kind, &reason).to_text());
+        let request = (!entry.request_id.is_empty()).then(|| {
+            let href = format!("/admin/traces/{}", entry.request_id);
+            view! { <a class="block min-w-40 font-mono text-xs break-all text-accent underline" href=href>{entry.request_id}</a> }
+        });
         view! {
             <tr>
                 <TableCell><Timestamp at=entry.created_at /></TableCell>
@@ -103,6 +107,7 @@ pub fn ledger_section(entries: Vec<LedgerEntry>) -> AnyView {
                 <TableCell align=crate::ui::Align::End>{entry.amount.as_entry()}</TableCell>
                 <TableCell align=crate::ui::Align::End>{entry.available_after.as_entry()}</TableCell>
                 <TableCell><span class="break-words">{reason}</span></TableCell>
+                <TableCell>{request}</TableCell>
             </tr>
         }
         .into_any()
@@ -113,14 +118,20 @@ pub fn ledger_section(entries: Vec<LedgerEntry>) -> AnyView {
         Column::number(t(Text::EntryAmount)),
         Column::number(t(Text::AvailableAfter)),
         Column::text(t(Text::EntryReason)),
+        Column::text(t(Text::RequestId)),
     ];
     rows(Text::NewestEntries, columns, entries.into_iter().map(row).collect())
 }
 
 /// The newest purchases.
-pub fn purchases_section(purchases: Vec<PaymentView>) -> AnyView {
+pub fn purchases_section(purchases: Vec<PaymentView>, user: &str) -> AnyView {
     let row = |bought: PaymentView| {
         let money = format!("{} {}", bought.price.to_decimal(), bought.price.currency);
+        // It asks, and says what there is to give back.
+        let refund = bought.state.is_paid().then(|| {
+            let href = format!("/admin/users/{user}?do=refund&payment={}", bought.id);
+            view! { <Button label=t(Text::RefundPurchase) href size=ButtonSize::Small /> }
+        });
         view! {
             <tr>
                 <TableCell><Timestamp at=bought.created_at /></TableCell>
@@ -128,6 +139,7 @@ pub fn purchases_section(purchases: Vec<PaymentView>) -> AnyView {
                 <TableCell align=crate::ui::Align::End>{bought.credits.as_entry()}</TableCell>
                 <TableCell align=crate::ui::Align::End>{money}</TableCell>
                 <TableCell>{bought.state.as_str()}</TableCell>
+                <TableCell>{refund}</TableCell>
             </tr>
         }
         .into_any()
@@ -138,6 +150,7 @@ pub fn purchases_section(purchases: Vec<PaymentView>) -> AnyView {
         Column::number(t(Text::Credits)),
         Column::number(t(Text::PaperAmount)),
         Column::text(t(Text::PaymentStateName)),
+        Column::text(t(Text::RefundPurchase)),
     ];
     rows(Text::Purchases, columns, purchases.into_iter().map(row).collect())
 }

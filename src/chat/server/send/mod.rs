@@ -31,6 +31,7 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::uploads::on_bytes;
 use crate::platform::ids::{ConversationId, MessageId};
 use crate::platform::limits::Quota;
+use crate::platform::trace::StepKind;
 
 /// A message that was taken.
 #[derive(Debug, Clone, Copy)]
@@ -246,10 +247,12 @@ impl Sending {
         let leader = match found {
             Found::Answer(answer) => {
                 chat.generation.metrics.looked_up(true);
+                self.payer.trace.step(StepKind::Cache, &[("found", &true)]);
                 return self.give(chat, answer).await;
             }
             Found::Leader(leader) => {
                 chat.generation.metrics.looked_up(false);
+                self.payer.trace.step(StepKind::Cache, &[("found", &false)]);
                 Some(Arc::new(leader))
             }
             Found::Elsewhere(_) | Found::Nothing => None,

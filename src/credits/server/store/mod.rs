@@ -524,6 +524,11 @@ pub trait CreditStore: Send + Sync {
         limit: usize,
     ) -> StoreResult<Option<Page<LedgerEntry>>>;
 
+    /// The newest entries of an account that are of this request, at most `limit`, oldest first. Looks at all of the account: it is for
+    /// admins. A request id may be that of several requests, as clients may choose it.
+    async fn entries_of_request(&self, owner: OwnerId, request_id: &str, limit: usize)
+    -> StoreResult<Vec<LedgerEntry>>;
+
     /// Checks every account against its ledger and its holds, and what was given back against what was published, in
     /// constant memory but for the drifts; under load too.
     async fn audit(&self) -> StoreResult<AuditReport>;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 24;
+const SCHEMA: i64 = 25;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -191,6 +191,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         23 => make_indexes(mongo, of_statistics()).await,
         // The _id of a count is all that it is of.
         24 => make_indexes(mongo, [("providerCounts", doc! { "span": 1, "at": 1 }, plain())]).await,
+        25 => make_indexes(mongo, of_traces()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -305,6 +306,16 @@ fn of_statistics() -> [(&'static str, Document, IndexOptions); 7] {
         ("payments", doc! { "createdAt": 1 }, plain()),
         ("users", doc! { "createdAt": 1 }, plain()),
         ("messages", doc! { "cached": 1, "createdAt": 1 }, partial(doc! { "cached": true })),
+    ]
+}
+
+/// Traces of requests: MongoDB forgets them a day after the servers should have.
+fn of_traces() -> [(&'static str, Document, IndexOptions); 3] {
+    let kept = Duration::from_hours(24 * 15);
+    [
+        ("traces", doc! { "requestId": 1, "at": -1 }, plain()),
+        ("traces", doc! { "at": 1 }, IndexOptions::builder().expire_after(kept).build()),
+        ("traces", doc! { "user": 1 }, partial(doc! { "user": { "$exists": true } })),
     ]
 }
 

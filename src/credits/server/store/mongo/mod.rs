@@ -19,6 +19,7 @@ mod audit;
 mod batch;
 mod budgets;
 mod documents;
+mod entries;
 mod filing;
 mod guards;
 mod holds;
@@ -36,7 +37,7 @@ use serde::Deserialize;
 
 use self::batch::{Batcher, Change};
 use self::budgets::Plans;
-use self::documents::{Account, After, Entry, Filed, OpenHold, between};
+use self::documents::{Account, After, Entry, Filed, OpenHold};
 use self::guards::hold_key;
 use self::lots::{FirstLots, StoredLot, StoredShare, moved_to, unchanged};
 use self::published::PublishedWork;
@@ -362,35 +363,16 @@ impl CreditStore for MongoCreditStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<LedgerEntry>>> {
-        let before = match cursor.map(str::parse::<i64>) {
-            None => i64::MAX,
-            Some(Ok(seq)) if seq > 0 => seq,
-            Some(_) => return Ok(None),
-        };
-        let Some(account) = self.find_account(owner).await? else {
-            return Ok(Some(Page { items: Vec::new(), next_cursor: None }));
-        };
-        let mut filed: Vec<Filed> = account.filed().filter(|filed| filed.place.seq < before).collect();
-        filed.reverse();
-        filed.truncate(limit + 1);
-        let missing = limit + 1 - filed.len();
-        if missing > 0 {
-            let range = between(account.owner, 0, account.cut_at.seq.min(before - 1));
-            let ledger = self.ledger.clone();
-            let older: Vec<Filed> = run(async move {
-                let entries = ledger.find(range).sort(doc! { "_id": -1 });
-                entries.limit(i64::try_from(missing).unwrap_or(i64::MAX)).await?.try_collect().await
-            })
-            .await?;
-            filed.extend(older);
-        }
-        let more = filed.len() > limit;
-        filed.truncate(limit);
-        let next_cursor = filed.last().filter(|_| more).map(|last| last.place.seq.to_string());
-        self.complete_work(&mut filed).await?;
-        let items =
-            filed.iter().map(|filed| filed.entry.to_ledger_entry(filed.available)).collect::<StoreResult<_>>()?;
-        Ok(Some(Page { items, next_cursor }))
+        self.find_page(owner, cursor, limit).await
+    }
+
+    async fn entries_of_request(
+        &self,
+        owner: OwnerId,
+        request_id: &str,
+        limit: usize,
+    ) -> StoreResult<Vec<LedgerEntry>> {
+        self.find_of_request(owner, request_id, limit).await
     }
 
     async fn audit(&self) -> StoreResult<AuditReport> {

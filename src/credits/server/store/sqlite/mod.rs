@@ -23,7 +23,7 @@ use crate::credits::server::lots::AccountState;
 use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
 use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
-use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::ids::{LotId, OwnerId, UserId};
 
 /// [`CreditStore`] over the embedded database.
@@ -297,6 +297,29 @@ impl CreditStore for SqliteCreditStore {
                     items.push(read_entry(row)?);
                 }
                 Ok(Some(Page { items, next_cursor: None }))
+            })
+            .await
+    }
+
+    async fn entries_of_request(
+        &self,
+        owner: OwnerId,
+        request_id: &str,
+        limit: usize,
+    ) -> StoreResult<Vec<LedgerEntry>> {
+        let request_id = request_id.to_owned();
+        self.db
+            .read_in(Lane::Slow, move |connection| {
+                let mut entries = connection.prepare_cached(&format!(
+                    "{ENTRY} WHERE l.owner_id = ?1 AND l.request_id = ?2 ORDER BY l.seq DESC LIMIT ?3"
+                ))?;
+                let mut rows = entries.query(params![owner, request_id, to_sql(limit)])?;
+                let mut found = Vec::new();
+                while let Some(row) = rows.next()? {
+                    found.push(read_entry(row)?);
+                }
+                found.reverse();
+                Ok(found)
             })
             .await
     }

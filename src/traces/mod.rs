@@ -1,0 +1,118 @@
+//! Traces of requests: what was done for one that spends, signs in or pays, kept for 14 days for whoever is asked about it. They are
+//! gathered by `platform/trace.rs`, and read by `admin/`.
+
+pub mod store;
+
+use std::sync::Arc;
+
+use axum::http::Method;
+use prometheus_client::metrics::counter::Counter;
+
+use self::store::TraceStore;
+use crate::platform::otlp;
+use crate::platform::recorder::Recorder;
+use crate::platform::trace::{Trace, TraceRecord, TraceSink};
+
+/// Traces that may wait to be written: some six megabytes, as most have a handful of steps.
+const QUEUE: usize = 2048;
+
+/// Routes that spend, sign in or pay. One that ends in `/` or `-` stands for all that begin so.
+const KEPT: [&str; 17] = [
+    "/api/chat",
+    "/api/image",
+    "/v1/",
+    "/chat",
+    "/chat/{id}",
+    "/images",
+    "/images/{id}",
+    "/api/auth/login",
+    "/api/auth/register",
+    "/api/auth/passkey",
+    "/api/auth/second-step",
+    "/api/auth/sign-in-link/confirm",
+    "/sign-",
+    "/api/credits/",
+    "/api/webhooks/paypal",
+    "/buy-credits",
+    "/buy-credits/",
+];
+/// Of those that only read, where a way back from elsewhere leads to.
+const KEPT_READS: [&str; 2] = ["/buy-credits/return", "/sign-in/{name}/callback"];
+/// What asks again and again, and is none of a collector's business.
+const NEVER: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Takes traces: some are stored, and all go to a collector, where one is configured.
+pub struct Traces {
+    recorder: Recorder<TraceRecord>,
+}
+
+impl Traces {
+    /// Starts the task that writes; what cannot be written is counted in `lost`.
+    #[must_use]
+    pub fn start(store: Arc<dyn TraceStore>, lost: Counter) -> Arc<Self> {
+        let write = move |batch| {
+            let store = store.clone();
+            Box::pin(async move { store.record(batch).await }) as _
+        };
+        Arc::new(Self { recorder: Recorder::start("traces of requests", QUEUE, write, lost) })
+    }
+
+    /// The trace of a request that begins. `parent`: the `traceparent` of somebody who is believed.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>, request_id: &str, method: &Method, route: &str, parent: Option<String>) -> Trace {
+        let is_kept = if method.is_safe() { KEPT_READS.contains(&route) } else { is_kept(route) };
+        if !is_kept && (!otlp::is_on() || NEVER.contains(&route)) {
+            return Trace::default();
+        }
+        Trace::begin(request_id, format!("{method} {route}"), parent, is_kept, self.clone())
+    }
+
+    /// A trace of work whose own has ended with its server, or elsewhere.
+    #[must_use]
+    pub fn resume(self: &Arc<Self>, request_id: &str) -> Trace {
+        Trace::begin(request_id, "recovery".to_owned(), None, true, self.clone())
+    }
+
+    /// Waits until all that has ended so far is written.
+    pub async fn flush(&self) {
+        self.recorder.flush().await;
+    }
+}
+
+impl TraceSink for Traces {
+    fn take(&self, trace: TraceRecord) {
+        otlp::export(&trace);
+        if trace.is_kept {
+            self.recorder.record(trace);
+        }
+    }
+}
+
+fn is_kept(route: &str) -> bool {
+    KEPT.iter().any(|kept| if kept.ends_with(['/', '-']) { route.starts_with(kept) } else { route == *kept })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_kept;
+
+    #[test]
+    fn what_spends_signs_in_or_pays_is_kept() {
+        for route in
+            ["/api/chat", "/api/image", "/v1/chat/completions", "/sign-in", "/api/credits/purchase", "/chat/{id}"]
+        {
+            assert!(is_kept(route), "{route}");
+        }
+        for route in [
+            "/api/conversations/{id}",
+            "/api/chat/{id}/stop",
+            "/api/chat/estimate",
+            "/api/account/keys",
+            "/account",
+            "/api/admin/users/{id}",
+            "/",
+        ] {
+            assert!(!is_kept(route), "{route}");
+        }
+    }
+}
