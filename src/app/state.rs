@@ -20,6 +20,7 @@ use crate::account::server::{Account, AccountParts};
 use crate::admin::server::Admin;
 use crate::api_docs::api::ApiDocs;
 use crate::audit::AuditLog;
+use crate::bookkeeping::server::Bookkeeping;
 use crate::chat::server::attachments::Attachments;
 use crate::chat::server::image_messages::ImageReplies;
 use crate::chat::server::providers::{ChatProvider, GuardedProvider};
@@ -72,6 +73,7 @@ pub struct Shared {
     pub payments: Payments,
     pub leaving: Leaving,
     pub admin: Admin,
+    pub bookkeeping: Bookkeeping,
     pub landing: Landing,
     pub api_docs: ApiDocs,
 }
@@ -171,6 +173,7 @@ impl AppState {
         let generation = build_generation(&config, &stores, redis.clone(), limiter, metrics, notices);
         let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = build_payments(&stores, &site, payment_provider, papers, &generation);
+        let bookkeeping = stores.bookkeeping(objects.clone(), generation.metrics.clone());
         let prices = config.prices.book();
         let images = Images::new(ImagesParts {
             site: site.clone(),
@@ -221,6 +224,7 @@ impl AppState {
             landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             admin: stores.admin(),
+            bookkeeping,
             config,
             site,
             stores,
@@ -283,6 +287,7 @@ pub(super) fn open_queue(stores: &Stores) -> LeavingQueue {
     LeavingQueue {
         store: stores.leavings.clone(),
         accounts: stores.accounts.clone(),
+        directory: stores.directory.clone(),
         sessions: stores.sessions.clone(),
         database: stores.database.clone(),
         exports: Notify::new(),

@@ -15,10 +15,14 @@ use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, S
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::admin::server::{Admin, AdminParts};
 use crate::audit::store::{AuditStore, MongoAuditStore, SqliteAuditStore};
+use crate::bookkeeping::server::{Bookkeeping, BookkeepingParts};
+use crate::bookkeeping::server::store::{BookStore, MongoBookStore, SqliteBookStore};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
+use crate::credits::server::store::reading::LedgerReader;
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
+use crate::generation::Metrics;
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
@@ -57,6 +61,8 @@ pub struct Stores {
     pub papers: Arc<dyn PaperStore>,
     pub leavings: Arc<dyn LeavingStore>,
     pub audit: Arc<dyn AuditStore>,
+    pub books: Arc<dyn BookStore>,
+    pub ledger: Arc<dyn LedgerReader>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -72,6 +78,7 @@ impl Stores {
             DatabaseConfig::Mongo(uri) => uri,
         };
         let mongo = Box::pin(Mongo::open(uri)).await?;
+        let credits = Arc::new(MongoCreditStore::new(mongo.clone(), config.credits.free));
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
             directory: Arc::new(MongoUserDirectory::new(mongo.clone())),
@@ -91,8 +98,10 @@ impl Stores {
             papers: Arc::new(MongoPaperStore::new(&mongo)),
             leavings: Arc::new(MongoLeavingStore::new(&mongo)),
             audit: Arc::new(MongoAuditStore::new(&mongo)),
-            database: Database::Mongo(mongo.clone()),
-            credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
+            books: Arc::new(MongoBookStore::new(&mongo)),
+            ledger: credits.clone(),
+            credits,
+            database: Database::Mongo(mongo),
         })
     }
 
@@ -101,6 +110,7 @@ impl Stores {
         private_folder(directory)
             .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", directory.display())))?;
         let db = Sqlite::open(&database_path(directory))?;
+        let credits = Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free));
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             directory: Arc::new(SqliteUserDirectory::new(db.clone())),
@@ -110,7 +120,9 @@ impl Stores {
             identities: Arc::new(SqliteIdentityStore::new(db.clone())),
             passkeys: Arc::new(SqlitePasskeyStore::new(db.clone())),
             second_factors: Arc::new(SqliteSecondFactorStore::new(db.clone())),
-            credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
+            ledger: credits.clone(),
+            credits,
+            books: Arc::new(SqliteBookStore::new(db.clone())),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             notices: Arc::new(SqliteNoticeStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
@@ -142,6 +154,25 @@ impl Stores {
             payments: self.payments.clone(),
             attempts: self.attempts.clone(),
             audit: self.audit.clone(),
+        })
+    }
+}
+
+impl Stores {
+    /// The closes and checks of what they hold.
+    #[must_use]
+    pub fn bookkeeping(&self, objects: Arc<dyn ObjectStore>, metrics: Metrics) -> Bookkeeping {
+        Bookkeeping::new(BookkeepingParts {
+            database: self.database.clone(),
+            store: self.books.clone(),
+            ledger: self.ledger.clone(),
+            credits: self.credits.clone(),
+            payments: self.payments.clone(),
+            papers: self.papers.clone(),
+            attempts: self.attempts.clone(),
+            images: self.images.clone(),
+            objects,
+            metrics,
         })
     }
 }

@@ -64,10 +64,16 @@ pub enum Action {
     StatusChanged,
     SessionsEnded,
     CreditsAdjusted,
+    BudgetsSet,
+    PasswordChanged,
+    EmailChanged,
+    /// An admin had an archive of everything of a user made, or downloaded it.
+    UserExported,
+    UserErased,
 }
 
 impl Action {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::SignUp,
         Self::SignIn,
         Self::SignInFailed,
@@ -79,6 +85,11 @@ impl Action {
         Self::StatusChanged,
         Self::SessionsEnded,
         Self::CreditsAdjusted,
+        Self::BudgetsSet,
+        Self::PasswordChanged,
+        Self::EmailChanged,
+        Self::UserExported,
+        Self::UserErased,
     ];
 
     /// The stored and shown name.
@@ -96,6 +107,11 @@ impl Action {
             Self::StatusChanged => "status_changed",
             Self::SessionsEnded => "sessions_ended",
             Self::CreditsAdjusted => "credits_adjusted",
+            Self::BudgetsSet => "budgets_set",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChanged => "email_changed",
+            Self::UserExported => "user_exported",
+            Self::UserErased => "user_erased",
         }
     }
 
@@ -120,6 +136,11 @@ impl Action {
             Self::StatusChanged => Text::AuditStatusChanged,
             Self::SessionsEnded => Text::AuditSessionsEnded,
             Self::CreditsAdjusted => Text::AuditCreditsAdjusted,
+            Self::BudgetsSet => Text::AuditBudgetsSet,
+            Self::PasswordChanged => Text::AuditPasswordChanged,
+            Self::EmailChanged => Text::AuditEmailChanged,
+            Self::UserExported => Text::AuditUserExported,
+            Self::UserErased => Text::AuditUserErased,
         }
     }
 

@@ -14,6 +14,7 @@ mod fault;
 mod hold;
 mod learned;
 mod metrics;
+mod operations;
 mod provider_table;
 pub mod recovery;
 mod route;
@@ -36,6 +37,7 @@ pub use self::hold::{
 };
 pub use self::learned::{Learned, Refused};
 pub use self::metrics::Metrics;
+pub use self::operations::Operations;
 pub use self::provider_table::{ConfiguredProvider, ProviderConfig, ProviderRow, build_providers, read_providers};
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};

@@ -15,15 +15,19 @@ use crate::i18n::{Text, t};
 pub enum Section {
     Users,
     Audit,
+    Reconciliation,
+    Closes,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Users, Self::Audit];
+    const ALL: [Self; 4] = [Self::Users, Self::Audit, Self::Reconciliation, Self::Closes];
 
     pub const fn path(self) -> &'static str {
         match self {
             Self::Users => "/admin/users",
             Self::Audit => "/admin/audit",
+            Self::Reconciliation => "/admin/reconciliation",
+            Self::Closes => "/admin/closes",
         }
     }
 
@@ -31,6 +35,8 @@ impl Section {
         match self {
             Self::Users => Text::AdminUsers,
             Self::Audit => Text::AuditLog,
+            Self::Reconciliation => Text::Reconciliation,
+            Self::Closes => Text::DailyCloses,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The pages of the panel: HTML of the server, whose forms need no script.
 
 mod audit;
+mod closes;
 mod confirm;
 mod frame;
+mod reconciliation;
 mod user;
 mod user_sections;
 mod users;
@@ -16,6 +18,7 @@ use axum::routing::get;
 use self::visitor::Visitor;
 use super::Admin;
 use crate::account::server::Account;
+use crate::bookkeeping::server::Bookkeeping;
 use crate::platform::site::Site;
 
 /// The pages at their addresses.
@@ -24,6 +27,7 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Admin: FromRef<S>,
+    Bookkeeping: FromRef<S>,
     Site: FromRef<S>,
 {
     Router::new()
@@ -31,4 +35,6 @@ where
         .route("/admin/users", get(users::show))
         .route("/admin/users/{id}", get(user::show).post(confirm::submit))
         .route("/admin/audit", get(audit::show))
+        .route("/admin/reconciliation", get(reconciliation::show).post(reconciliation::run))
+        .route("/admin/closes", get(closes::show))
 }
