@@ -12,9 +12,10 @@ use rustix::process::umask;
 use tessera::app::codes::{self, CodesCommand};
 use tessera::app::config::Config;
 use tessera::app::state::AppState;
-use tessera::app::stores::Stores;
+use tessera::app::stores::{Stores, build_storage};
 use tessera::app::{backup, health, init, people, prices, serve};
 use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
+use tessera::generation::Metrics;
 use tessera::payments::server::papers::{csv, year_in};
 use tessera::platform::db::now_millis;
 use tessera::platform::otlp;
@@ -61,7 +62,7 @@ enum Command {
         #[arg(long, value_name = "FILE", conflicts_with = "storage")]
         backup: Option<PathBuf>,
     },
-    /// Check every account against its ledger; exit 1 on drift.
+    /// Check every account against its ledger, and the daily closes; exit 1 on drift.
     Audit,
     /// Write all that is stored into a new file, while servers go on.
     Backup { file: PathBuf },
@@ -253,8 +254,15 @@ async fn audit(config: &Config) -> Result<ExitCode, String> {
     for drift in &report.drifts {
         print(&format!("account {}: {}\n", drift.owner, drift.problem));
     }
-    let verdict = if report.drifts.is_empty() { "clean".to_owned() } else { format!("{} drifts", report.drifts.len()) };
+    let objects = build_storage(config)?;
+    let wrong = stores.bookkeeping(objects, Metrics::default()).verify_closes().await;
+    let wrong = wrong.map_err(|error| error.to_string())?;
+    for problem in &wrong {
+        print(&format!("{problem}\n"));
+    }
     let age = |at: i64| format!(" (the oldest {} s)", (now_millis() - at) / 1000);
+    let drifts = report.drifts.len() + wrong.len();
+    let verdict = if drifts == 0 { "clean".to_owned() } else { format!("{drifts} drifts") };
     print(&format!(
         "{} accounts, {} entries, {} open holds{}: {verdict}\n",
         report.accounts,
@@ -262,7 +270,7 @@ async fn audit(config: &Config) -> Result<ExitCode, String> {
         report.open_holds,
         report.oldest_hold.map(age).unwrap_or_default()
     ));
-    Ok(if report.drifts.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if drifts == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A command that went well.

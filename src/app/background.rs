@@ -43,6 +43,12 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Bytes of images that nothing shows after this time never will be shown.
 const UNSHOWN_AFTER: Duration = Duration::from_hours(1);
 
+/// How often it is looked whether a day is over, and whether the books are to be checked. A turn may take as long.
+const CLOSE_EVERY: Duration = Duration::from_mins(10);
+const RECONCILE_BOOKS_EVERY: Duration = Duration::from_mins(20);
+/// A server that has just begun has more to do.
+const BOOKS_AFTER: Duration = Duration::from_mins(1);
+
 /// How soon those whose credits expire are told, where the earliest notice is a month before and the last a day.
 const NOTICES_EVERY: Duration = Duration::from_hours(3);
 
@@ -99,6 +105,16 @@ pub async fn run(state: AppState) {
         let payments = payments.clone();
         async move { payments.reconcile().await }
     }));
+    let books = state.bookkeeping.clone();
+    timers.spawn(later(every("daily close", CLOSE_EVERY, move || {
+        let books = books.clone();
+        async move { books.close_days().await.map(drop).map_err(AppError::from) }
+    })));
+    let books = state.bookkeeping.clone();
+    timers.spawn(later(every("reconciliation", RECONCILE_BOOKS_EVERY, move || {
+        let books = books.clone();
+        async move { books.reconcile_if_due().await }
+    })));
     if let Some(notices) = state.generation.notices.clone() {
         timers.spawn(every("notices", NOTICES_EVERY, move || {
             let notices = notices.clone();
@@ -124,6 +140,12 @@ pub async fn run(state: AppState) {
     }));
     // They end with this task, which ends with the server.
     while timers.join_next().await.is_some() {}
+}
+
+/// Does what is in no hurry once the server has settled.
+async fn later(task: impl Future<Output = ()>) {
+    sleep(BOOKS_AFTER).await;
+    task.await;
 }
 
 /// Who knows what became of work of a kind.

@@ -39,6 +39,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(payments::server::papers::api::routes())
         .merge(leaving::server::api::routes())
         .merge(admin::server::api::routes())
+        .merge(admin::server::books::routes())
         .merge(api_docs::api::routes())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

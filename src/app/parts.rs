@@ -6,6 +6,7 @@ use super::state::AppState;
 use crate::account::server::Account;
 use crate::admin::server::{Admin, FlagPanel};
 use crate::api_docs::api::ApiDocs;
+use crate::bookkeeping::server::Bookkeeping;
 use crate::chat::server::Chat;
 use crate::credits::server::Credits;
 use crate::document::app_page::Pages;
@@ -62,6 +63,12 @@ impl FromRef<AppState> for Leaving {
 impl FromRef<AppState> for Admin {
     fn from_ref(state: &AppState) -> Self {
         state.admin.clone()
+    }
+}
+
+impl FromRef<AppState> for Bookkeeping {
+    fn from_ref(state: &AppState) -> Self {
+        state.bookkeeping.clone()
     }
 }
 

@@ -20,6 +20,7 @@ use crate::account::server::{Account, AccountParts};
 use crate::admin::server::Admin;
 use crate::api_docs::api::ApiDocs;
 use crate::audit::AuditLog;
+use crate::bookkeeping::server::Bookkeeping;
 use crate::chat::server::attachments::Attachments;
 use crate::chat::server::image_messages::ImageReplies;
 use crate::chat::server::providers::{ChatProvider, GuardedProvider};
@@ -75,6 +76,7 @@ pub struct Shared {
     pub leaving: Leaving,
     pub admin: Admin,
     pub flags: Flags,
+    pub bookkeeping: Bookkeeping,
     pub landing: Landing,
     pub api_docs: ApiDocs,
 }
@@ -179,6 +181,7 @@ impl AppState {
         let generation = build_generation(&config, &stores, redis.clone(), limiter, (metrics, flags.clone()), notices);
         let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = build_payments(&stores, &site, payment_provider, papers, &generation);
+        let bookkeeping = stores.bookkeeping(objects.clone(), generation.metrics.clone());
         let prices = config.prices.book();
         let images = Images::new(ImagesParts {
             site: site.clone(),
@@ -231,6 +234,7 @@ impl AppState {
             api_docs: ApiDocs::new(site.clone(), features::describe),
             admin: stores.admin(stores.stats(config.usage.prices.clone())),
             flags,
+            bookkeeping,
             config,
             site,
             stores,
@@ -294,6 +298,7 @@ pub(super) fn open_queue(stores: &Stores) -> LeavingQueue {
     LeavingQueue {
         store: stores.leavings.clone(),
         accounts: stores.accounts.clone(),
+        directory: stores.directory.clone(),
         sessions: stores.sessions.clone(),
         database: stores.database.clone(),
         exports: Notify::new(),

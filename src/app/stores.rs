@@ -16,10 +16,13 @@ use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccou
 use crate::admin::server::{Admin, AdminParts};
 use crate::audit::AuditLog;
 use crate::audit::store::{AuditStore, MongoAuditStore, SqliteAuditStore};
+use crate::bookkeeping::server::store::{BookStore, MongoBookStore, SqliteBookStore};
+use crate::bookkeeping::server::{Bookkeeping, BookkeepingParts};
 use crate::chat::server::providers::ChatProvider;
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
+use crate::credits::server::store::reading::LedgerReader;
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
 use crate::flags::store::{FlagStore, MongoFlagStore, SqliteFlagStore};
 use crate::flags::{Flags, FlagsParts};
@@ -71,6 +74,8 @@ pub struct Stores {
     pub statistics: Arc<dyn StatsStore>,
     pub flags: Arc<dyn FlagStore>,
     pub traces: Arc<dyn TraceStore>,
+    pub books: Arc<dyn BookStore>,
+    pub ledger: Arc<dyn LedgerReader>,
     /// What all of them are kept in.
     pub database: Database,
 }
@@ -86,6 +91,7 @@ impl Stores {
             DatabaseConfig::Mongo(uri) => uri,
         };
         let mongo = Box::pin(Mongo::open(uri)).await?;
+        let credits = Arc::new(MongoCreditStore::new(mongo.clone(), config.credits.free));
         Ok(Self {
             accounts: Arc::new(MongoAccountStore::new(&mongo)),
             directory: Arc::new(MongoUserDirectory::new(mongo.clone())),
@@ -108,8 +114,10 @@ impl Stores {
             statistics: Arc::new(MongoStatsStore::new(mongo.clone())),
             flags: Arc::new(MongoFlagStore::new(&mongo)),
             traces: Arc::new(MongoTraceStore::new(&mongo)),
-            database: Database::Mongo(mongo.clone()),
-            credits: Arc::new(MongoCreditStore::new(mongo, config.credits.free)),
+            books: Arc::new(MongoBookStore::new(&mongo)),
+            ledger: credits.clone(),
+            credits,
+            database: Database::Mongo(mongo),
         })
     }
 
@@ -118,6 +126,7 @@ impl Stores {
         private_folder(directory)
             .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", directory.display())))?;
         let db = Sqlite::open(&database_path(directory))?;
+        let credits = Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free));
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             directory: Arc::new(SqliteUserDirectory::new(db.clone())),
@@ -127,7 +136,9 @@ impl Stores {
             identities: Arc::new(SqliteIdentityStore::new(db.clone())),
             passkeys: Arc::new(SqlitePasskeyStore::new(db.clone())),
             second_factors: Arc::new(SqliteSecondFactorStore::new(db.clone())),
-            credits: Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free)),
+            ledger: credits.clone(),
+            credits,
+            books: Arc::new(SqliteBookStore::new(db.clone())),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             notices: Arc::new(SqliteNoticeStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
@@ -191,6 +202,25 @@ pub fn build_flags(
         alerts: metrics.flag_alerts(),
         providers: chat.chain(images).collect(),
     })
+}
+
+impl Stores {
+    /// The closes and checks of what they hold.
+    #[must_use]
+    pub fn bookkeeping(&self, objects: Arc<dyn ObjectStore>, metrics: Metrics) -> Bookkeeping {
+        Bookkeeping::new(BookkeepingParts {
+            database: self.database.clone(),
+            store: self.books.clone(),
+            ledger: self.ledger.clone(),
+            credits: self.credits.clone(),
+            payments: self.payments.clone(),
+            papers: self.papers.clone(),
+            attempts: self.attempts.clone(),
+            images: self.images.clone(),
+            objects,
+            metrics,
+        })
+    }
 }
 
 /// Where images are kept.

@@ -72,10 +72,16 @@ pub enum Action {
     /// An admin gave bought credits back for their buyer.
     RefundOrdered,
     LogLevelChanged,
+    BudgetsSet,
+    PasswordChanged,
+    EmailChanged,
+    /// An admin had an archive of everything of a user made, or downloaded it.
+    UserExported,
+    UserErased,
 }
 
 impl Action {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::SignUp,
         Self::SignIn,
         Self::SignInFailed,
@@ -92,6 +98,11 @@ impl Action {
         Self::GoodwillGiven,
         Self::RefundOrdered,
         Self::LogLevelChanged,
+        Self::BudgetsSet,
+        Self::PasswordChanged,
+        Self::EmailChanged,
+        Self::UserExported,
+        Self::UserErased,
     ];
 
     /// The stored and shown name.
@@ -114,6 +125,11 @@ impl Action {
             Self::GoodwillGiven => "goodwill_given",
             Self::RefundOrdered => "refund_ordered",
             Self::LogLevelChanged => "log_level_changed",
+            Self::BudgetsSet => "budgets_set",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChanged => "email_changed",
+            Self::UserExported => "user_exported",
+            Self::UserErased => "user_erased",
         }
     }
 
@@ -143,6 +159,11 @@ impl Action {
             Self::GoodwillGiven => Text::AuditGoodwillGiven,
             Self::RefundOrdered => Text::AuditRefundOrdered,
             Self::LogLevelChanged => Text::AuditLogLevelChanged,
+            Self::BudgetsSet => Text::AuditBudgetsSet,
+            Self::PasswordChanged => Text::AuditPasswordChanged,
+            Self::EmailChanged => Text::AuditEmailChanged,
+            Self::UserExported => Text::AuditUserExported,
+            Self::UserErased => Text::AuditUserErased,
         }
     }
 

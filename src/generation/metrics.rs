@@ -18,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::BreakerState;
+use super::operations::Operations;
 use crate::credits::server::store::{HoldEnd, WorkKind};
 use crate::flags::FlagAlerts;
 use crate::platform::mail::MailCounts;
@@ -109,6 +110,7 @@ struct Counters {
     payment_alerts: Family<ReasonLabels, Counter>,
     prices_reloads: Family<OutcomeLabels, Counter>,
     mails: Family<OutcomeLabels, Counter>,
+    operations: Operations,
     jobs: Gauge,
     lost_records: Counter<u64, AtomicU64>,
     lost_traces: Counter<u64, AtomicU64>,
@@ -142,6 +144,7 @@ impl Default for Counters {
             payment_alerts: Family::default(),
             prices_reloads: Family::default(),
             mails: Family::default(),
+            operations: Operations::default(),
             jobs: Gauge::default(),
             lost_records: Counter::default(),
             lost_traces: Counter::default(),
@@ -227,6 +230,7 @@ impl Counters {
             self.flag_alerts.clone(),
         );
         registry.register("log_lines_lost", "Lines of the log that could not be written", self.lost_lines.clone());
+        self.operations.register(registry);
     }
 }
 
@@ -342,6 +346,12 @@ impl Metrics {
         MailCounts { sent: count("sent"), given_up: count("given_up"), dropped: count("dropped") }
     }
 
+    /// What is counted of the operation.
+    #[must_use]
+    pub fn operations(&self) -> &Operations {
+        &self.0.operations
+    }
+
     /// The counter of attempts that could not be recorded.
     #[must_use]
     pub fn lost_records(&self) -> Counter<u64, AtomicU64> {
@@ -420,7 +430,8 @@ mod tests {
 
     /// By the source: what has not been counted yet is not in the answer.
     fn registered() -> BTreeSet<String> {
-        let calls = include_str!("metrics.rs").split(concat!("registry", ".register(")).skip(1);
+        let sources = concat!(include_str!("metrics.rs"), include_str!("operations.rs"));
+        let calls = sources.split(concat!("registry", ".register(")).skip(1);
         let name = |call: &str| call.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned);
         calls.filter_map(name).collect()
     }

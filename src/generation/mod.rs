@@ -15,6 +15,7 @@ mod hold;
 mod learned;
 mod metrics;
 mod open;
+mod operations;
 mod provider_table;
 pub mod recovery;
 mod route;
@@ -37,6 +38,7 @@ pub use self::hold::{
 };
 pub use self::learned::{Learned, Refused};
 pub use self::metrics::Metrics;
+pub use self::operations::Operations;
 pub use self::provider_table::{ConfiguredProvider, ProviderConfig, ProviderRow, build_providers, read_providers};
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};

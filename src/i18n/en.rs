@@ -1362,5 +1362,77 @@ pub const fn say(text: Text) -> &'static str {
         Text::LogMinutes => "Minutes (1 to 1440)",
         Text::SetLogLevel => "Set level",
         Text::EndLogLevel => "Back to RUST_LOG",
+        Text::AuditBudgetsSet => "Budgets set",
+        Text::AuditPasswordChanged => "Password changed",
+        Text::AuditEmailChanged => "Address changed",
+        Text::AuditUserExported => "Data exported",
+        Text::AuditUserErased => "Account erased",
+        Text::Reconciliation => "Reconciliation",
+        Text::ReconciliationExplained => {
+            "Every hour it is checked whether all books agree. Nothing is changed: what does not agree is shown with how to mend it."
+        }
+        Text::ReconciliationRuns => "The books are being checked already.",
+        Text::CheckNow => "Check now",
+        Text::CheckRunning => "The books are being checked. Reload this page in a moment.",
+        Text::NeverChecked => "The books have not been checked yet.",
+        Text::BooksAgree => "All books agree.",
+        Text::BooksDisagree => "{count} thing does not agree.|{count} things do not agree.",
+        Text::CheckedAt => "Checked",
+        Text::LookedAt => "Looked at",
+        Text::CountAccounts => "Accounts",
+        Text::CountEntries => "Ledger entries",
+        Text::CountPayments => "Payments",
+        Text::CountPapers => "Receipts and credit notes",
+        Text::CountOpenHolds => "Accounts with held credits",
+        Text::CountFiles => "Files in storage",
+        Text::CountImages => "Images looked for",
+        Text::EarlierChecks => "Earlier checks",
+        Text::DriftCount => "Disagreements",
+        Text::OnlySoManyShown => "Only the first {count} are shown.",
+        Text::ToMend => "To mend it",
+        Text::DriftAccount => "An account does not agree with its ledger, lots or holds",
+        Text::DriftPurchases => "The purchases in a ledger are not the payments that were credited",
+        Text::DriftCapture => "Money came whose credits are not in the ledger",
+        Text::DriftPaperNumber => "A number of receipts or credit notes is missing",
+        Text::DriftStuckHold => "Credits are held for work that has ended",
+        Text::DriftOrphanFile => "A file in storage belongs to no image",
+        Text::DriftMissingFile => "The file of an image is gone",
+        Text::DriftClose => "A daily close is not what it was",
+        Text::MendAccount => {
+            "Disable the account so that nothing moves, then compare with the output of the command. The ledger decides. Something wrote to the database besides Tessera, or there is a defect: restore the last backup whose audit is clean, or report both."
+        }
+        Text::MendPurchases => {
+            "Compare the purchases on the user’s page with PayPal’s activity. Open payments are booked by themselves within five minutes. What is missing for good, give on the user’s page, with the capture as the reason."
+        }
+        Text::MendCapture => {
+            "It is looked at again every five minutes by itself. If it stays, check that PayPal can be reached, and read the log for the payment’s ID."
+        }
+        Text::MendPaperNumber => {
+            "Papers are never deleted by Tessera: restore them from a backup, and tell your accountant. A number is never used again."
+        }
+        Text::MendStuckHold => {
+            "It ends by itself as soon as a server sweeps. If it stays, look at the server’s tasks in /readyz, and start the server again."
+        }
+        Text::MendOrphanFile => {
+            "It is deleted by itself within six hours, unless there are more such files than images: then the storage is another installation’s, or the database is old."
+        }
+        Text::MendMissingFile => {
+            "Put the file back from a backup of the storage. If there is none, the user can delete the image; give them its credits on their page."
+        }
+        Text::MendClose => {
+            "Somebody changed the database. Compare the close with CSV files fetched before and with backups."
+        }
+        Text::DailyCloses => "Daily closes",
+        Text::ClosesExplained => {
+            "The books of each day in UTC, made once and never changed. Each knows the hash of the one before."
+        }
+        Text::CloseDay => "Day",
+        Text::ClosingBalance => "Closing balance",
+        Text::CloseMoved => "Change",
+        Text::CloseMoney => "Money",
+        Text::CloseCost => "Providers’ cost",
+        Text::CloseLate => "Late entries",
+        Text::CloseAgrees => "Agrees",
+        Text::CloseDiffers => "Does not agree",
     }
 }

@@ -1228,5 +1228,63 @@ pub const fn say(text: Text) -> &'static str {
         Text::LogMinutes => "分钟（1 至 1440）",
         Text::SetLogLevel => "设置级别",
         Text::EndLogLevel => "恢复 RUST_LOG",
+        Text::AuditBudgetsSet => "设置预算",
+        Text::AuditPasswordChanged => "更改密码",
+        Text::AuditEmailChanged => "更改邮箱",
+        Text::AuditUserExported => "导出数据",
+        Text::AuditUserErased => "删除账户",
+        Text::Reconciliation => "对账",
+        Text::ReconciliationExplained => {
+            "每小时检查所有账目是否一致。检查不会更改任何数据：不一致之处连同处理办法一并列出。"
+        }
+        Text::ReconciliationRuns => "账目正在检查中。",
+        Text::CheckNow => "立即检查",
+        Text::CheckRunning => "正在检查账目，请稍后刷新本页。",
+        Text::NeverChecked => "尚未检查过账目。",
+        Text::BooksAgree => "所有账目一致。",
+        Text::BooksDisagree => "有 {count} 处不一致。",
+        Text::CheckedAt => "检查时间",
+        Text::LookedAt => "检查范围",
+        Text::CountAccounts => "账户",
+        Text::CountEntries => "账本条目",
+        Text::CountPayments => "付款",
+        Text::CountPapers => "收据和贷记单",
+        Text::CountOpenHolds => "有冻结积分的账户",
+        Text::CountFiles => "存储中的文件",
+        Text::CountImages => "已核对的图片",
+        Text::EarlierChecks => "以前的检查",
+        Text::DriftCount => "不一致数",
+        Text::OnlySoManyShown => "只显示前 {count} 项。",
+        Text::ToMend => "处理办法",
+        Text::DriftAccount => "账户与其账本、批次或冻结不一致",
+        Text::DriftPurchases => "账本中的购买与已入账的付款不符",
+        Text::DriftCapture => "款项已到，但积分未入账",
+        Text::DriftPaperNumber => "收据或贷记单的编号缺失",
+        Text::DriftStuckHold => "积分仍为已终止的任务冻结",
+        Text::DriftOrphanFile => "存储中的文件不属于任何图片",
+        Text::DriftMissingFile => "图片的文件丢失",
+        Text::DriftClose => "日结与原先不符",
+        Text::MendAccount => {
+            "停用该账户以免继续变动，再与命令输出对比。以账本为准。可能有其他程序写入了数据库，或存在缺陷：请恢复最近一份审计无误的备份，或报告这两者。"
+        }
+        Text::MendPurchases => {
+            "将用户页面上的购买与 PayPal 的交易记录对比。未完成的付款会在五分钟内自动入账。若确实缺失，请在用户页面补发积分，并以收款编号为原因。"
+        }
+        Text::MendCapture => "系统每五分钟会自动重试。若仍未解决，请确认可以连接 PayPal，并在日志中查找该付款编号。",
+        Text::MendPaperNumber => "Tessera 从不删除单据：请从备份恢复，并告知会计。编号不会再次使用。",
+        Text::MendStuckHold => "只要有服务器执行清理，就会自动结束。若仍未解决，请查看 /readyz 中的任务并重启服务器。",
+        Text::MendOrphanFile => "六小时内会自动删除；若此类文件多于图片，则存储属于另一个安装，或数据库较旧。",
+        Text::MendMissingFile => "请从存储备份中恢复文件。若没有备份，用户可删除该图片；请在其页面退还积分。",
+        Text::MendClose => "有人更改了数据库。请将日结与之前下载的 CSV 和备份对比。",
+        Text::DailyCloses => "日结",
+        Text::ClosesExplained => "每天（UTC）的账目，只生成一次，永不更改。每份都包含前一份的哈希。",
+        Text::CloseDay => "日期",
+        Text::ClosingBalance => "期末余额",
+        Text::CloseMoved => "变动",
+        Text::CloseMoney => "款项",
+        Text::CloseCost => "供应商成本",
+        Text::CloseLate => "迟到条目",
+        Text::CloseAgrees => "一致",
+        Text::CloseDiffers => "不一致",
     }
 }

@@ -5,6 +5,7 @@ use tessera::account::Role;
 use tessera::account::server::directory::{Access, AccessChange, Place, UserFilter, UserOrder};
 use tessera::account::server::sessions::UserStatus;
 use tessera::account::server::store::User;
+use tessera::app::people;
 use tessera::app::stores::Stores;
 use tessera::audit::store::AuditFilter;
 use tessera::audit::{Action, Actor, AuditEntry};
@@ -186,6 +187,28 @@ over_every_store! {
             let email = tessera::account::Email::parse(&format!("{round}-spare@example.org")).unwrap();
             assert!(stores.accounts.set_role(&email, Role::User).await.unwrap());
             assert!(!stores.directory.find(spare).await.unwrap().unwrap().user.role.eq(&Role::Admin));
+        }
+    }
+
+    async fn an_admin_stays_also_where_one_is_erased_while_the_other_is_demoted(stores) {
+        for round in 0..12 {
+            let email = |name: &str| format!("{round}-{name}@example.org");
+            add_user(&stores, &email("a"), Role::Admin).await;
+            let other = add_user(&stores, &email("b"), Role::Admin).await;
+            let (of_erasing, erased, directory) = (stores.clone(), email("a"), stores.directory.clone());
+            let erasing = tokio::spawn(async move { people::erase(&of_erasing, &erased).await.is_ok() });
+            let demoting = tokio::spawn(async move { directory.change_access(other, ADMIN, USER).await.unwrap() });
+            let (is_erased, demoted) = (erasing.await.unwrap(), demoting.await.unwrap());
+            let filter = UserFilter { role: Some(Role::Admin), status: Some(UserStatus::Active), email: None };
+            let left = stores.directory.list(filter, UserOrder::Newest, None, 9).await.unwrap();
+            assert_eq!(left.len(), 1, "{is_erased} {demoted:?}");
+            assert!(is_erased != (demoted == AccessChange::Changed), "{is_erased} {demoted:?}");
+            // For the next round nobody is left.
+            let spare = add_user(&stores, &email("spare"), Role::Admin).await;
+            let changed = stores.directory.change_access(left[0].user.id, ADMIN, USER).await.unwrap();
+            assert_eq!(changed, AccessChange::Changed);
+            let email = tessera::account::Email::parse(&email("spare")).unwrap();
+            assert!(stores.accounts.set_role(&email, Role::User).await.unwrap(), "{spare}");
         }
     }
 

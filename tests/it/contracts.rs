@@ -12,7 +12,14 @@ use crate::support::assert_audit_is_clean;
 /// The stores over an empty database, and what keeps it alive.
 pub struct Fixture {
     pub stores: Stores,
-    _data: TempDir,
+    data: TempDir,
+}
+
+impl Fixture {
+    /// A file of `DATA_DIR`.
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
+        self.data.path().join(name)
+    }
 }
 
 /// The stores behind a URI, as they are.
@@ -27,7 +34,7 @@ pub async fn open(server: Option<&Mongod>) -> Fixture {
     let mut vars = BTreeMap::from([("DATA_DIR".to_owned(), data.path().to_str().unwrap().to_owned())]);
     vars.extend(server.map(|server| ("MONGODB_URI".to_owned(), server.uri())));
     let config = Config::from_vars(&vars).unwrap();
-    Fixture { stores: Stores::open(&config).await.unwrap(), _data: data }
+    Fixture { stores: Stores::open(&config).await.unwrap(), data: data }
 }
 
 /// Starts the server that the suite runs over; `None` for SQLite.

@@ -47,6 +47,9 @@ const FOR_ADMINS: &[(&str, &str, u16)] = &[
     ("POST", "/api/admin/payments/{id}/refund", 404),
     ("GET", "/api/admin/log-level", 200),
     ("PUT", "/api/admin/log-level", 200),
+    ("GET", "/api/admin/reconciliation", 200),
+    ("POST", "/api/admin/reconciliation/run", 202),
+    ("GET", "/api/admin/closes", 200),
     ("GET", "/admin/users", 200),
     ("GET", "/admin/users/{id}", 200),
     ("POST", "/admin/users/{id}", 303),
@@ -58,6 +61,9 @@ const FOR_ADMINS: &[(&str, &str, u16)] = &[
     ("POST", "/admin/traces/{id}", 404),
     ("GET", "/admin/operations", 200),
     ("POST", "/admin/operations", 303),
+    ("GET", "/admin/reconciliation", 200),
+    ("POST", "/admin/reconciliation", 303),
+    ("GET", "/admin/closes", 200),
 ];
 
 /// What a row needs to be there, made anew for every request.
@@ -204,6 +210,9 @@ pub const TABLE: &[Row] = &[
     ("POST", "/api/admin/payments/{id}/refund", Named("01939b7e-0000-7000-8000-0123456789ab"), Bare, [401, 403, 403, 403, 403, 403]),
     ("GET", "/api/admin/log-level", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
     ("PUT", "/api/admin/log-level", Nothing, Json(r#"{"filter":"info"}"#), [401, 403, 403, 403, 403, 403]),
+    ("GET", "/api/admin/reconciliation", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
+    ("POST", "/api/admin/reconciliation/run", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
+    ("GET", "/api/admin/closes", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
     ("GET", "/admin", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     ("GET", "/admin/costs", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     ("GET", "/admin/costs/attempts", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
@@ -219,6 +228,9 @@ pub const TABLE: &[Row] = &[
     ("POST", "/admin/traces/{id}", Named("no-request"), Form("reason=why"), [303, 403, 403, 403, 403, 403]),
     ("GET", "/admin/operations", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     ("POST", "/admin/operations", Nothing, Form("filter=info"), [303, 403, 403, 403, 403, 403]),
+    ("GET", "/admin/reconciliation", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
+    ("POST", "/admin/reconciliation", Nothing, Form(""), [303, 403, 403, 403, 403, 403]),
+    ("GET", "/admin/closes", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     // For clients of OpenAI.
     ("GET", "/v1/models", Nothing, Bare, [401, 200, 200, 200, 200, 403]),
     ("GET", "/v1/models/{name}", Named("tessera"), Bare, [401, 200, 200, 200, 200, 403]),

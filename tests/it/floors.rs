@@ -6,13 +6,14 @@ const CELLAR: [&str; 3] = ["platform", "ui", "i18n"];
 const ROOF: [&str; 2] = ["app", "routes"];
 
 /// The floors in their order: each may name those before it.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &["usage", "audit", "traces"],
     &["account", "credits", "flags"],
     &["generation"],
     &["images"],
     &["chat"],
     &["openai_api", "payments"],
+    &["bookkeeping"],
     &["leaving", "stats"],
 ];
 

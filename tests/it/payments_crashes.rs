@@ -93,6 +93,10 @@ impl PaymentStore for Flaky {
         self.store.list(user, before, limit).await
     }
 
+    async fn list_all(&self, after: PaymentId, limit: usize) -> StoreResult<Vec<Payment>> {
+        self.store.list_all(after, limit).await
+    }
+
     async fn has_heard(&self, event: &str) -> StoreResult<bool> {
         self.store.has_heard(event).await
     }

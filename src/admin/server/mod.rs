@@ -3,6 +3,7 @@
 mod access;
 pub mod api;
 mod audit;
+pub mod books;
 mod change;
 mod credits;
 mod csv;

@@ -135,23 +135,42 @@ impl Leaving {
         if caller.profile.role == Role::Admin && self.queue.accounts.other_admins(caller.id).await? == 0 {
             return Err(AppError::Conflict(t(Text::LastAdminStays).to_owned()));
         }
-        if self.payments.is_money_moving(caller.id).await? {
-            return Err(AppError::Conflict(t(Text::MoneyIsMoving).to_owned()));
-        }
+        self.refuse_while_money_moves(caller.id).await?;
         let paid = self.credits.paid_left(caller.id).await?;
         if paid.is_positive() && !request.forfeit_credits {
             let told = fill(Text::PaidCreditsLeft, &[("credits", &paid.as_balance())]);
             return Err(AppError::invalid("forfeitCredits", told));
         }
-        self.payments.end_subscription(caller.id).await.map_err(|error| {
-            tracing::error!(user = %caller.id, %error, "a subscription could not be ended: nothing is erased");
+        // Of two that ask at once, one is out already.
+        self.begin_erasure(caller.id).await?.ok_or(AppError::Unauthenticated)
+    }
+
+    /// Has everything of somebody else erased, whatever they would lose. `false`: it goes on already.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] as [`Leaving::erase`]; then nothing has changed.
+    pub async fn erase_user(&self, user: UserId) -> AppResult<bool> {
+        self.refuse_while_money_moves(user).await?;
+        Ok(self.begin_erasure(user).await?.is_some())
+    }
+
+    async fn refuse_while_money_moves(&self, user: UserId) -> AppResult<()> {
+        if self.payments.is_money_moving(user).await? {
+            return Err(AppError::Conflict(t(Text::MoneyIsMoving).to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Ends the subscription, and locks the user out. What the erasure can be followed by; `None`: it goes on already.
+    async fn begin_erasure(&self, user: UserId) -> AppResult<Option<String>> {
+        self.payments.end_subscription(user).await.map_err(|error| {
+            tracing::error!(%user, %error, "a subscription could not be ended: nothing is erased");
             AppError::Conflict(t(Text::SubscriptionNotEnded).to_owned())
         })?;
         let receipt = new_secret();
-        let (queue, user, hash) = (self.queue.clone(), caller.id, hash_secret(&receipt));
-        // Of two that ask at once, one is out already.
+        let (queue, hash) = (self.queue.clone(), hash_secret(&receipt));
         let is_first = outlive_handler(async move { queue.erase(user, hash).await }).await?;
-        if is_first { Ok(receipt) } else { Err(AppError::Unauthenticated) }
+        Ok(is_first.then_some(receipt))
     }
 
     /// How far an erasure is, for whoever has its receipt.

@@ -162,13 +162,21 @@ impl Leaving {
     /// As [`crate::account::server::Account::confirm_owner`]; [`AppError::NotFound`] where there is none.
     pub async fn download(&self, caller: &Caller, client: &Client, password: Option<&str>) -> AppResult<Response> {
         self.account.confirm_owner(caller, client, password).await?;
+        self.archive_of(caller.id).await
+    }
+
+    /// The archive of a user, for whoever may have it.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] where there is none.
+    pub async fn archive_of(&self, user: UserId) -> AppResult<Response> {
         let now = self.queue.database.now();
-        let job = self.queue.store.find(caller.id, LeavingKind::Export).await?.ok_or(AppError::NotFound)?;
+        let job = self.queue.store.find(user, LeavingKind::Export).await?.ok_or(AppError::NotFound)?;
         let export: Export = read(&job.body)?;
         if export.state != ExportState::Ready || export.expires_at <= now {
             return Err(AppError::NotFound);
         }
-        tracing::info!(user = %caller.id, bytes = export.bytes, "everything of this user was downloaded");
+        tracing::info!(%user, bytes = export.bytes, "everything of this user was downloaded");
         let (store, run) = (self.queue.store.clone(), job.run);
         let pieces = stream::try_unfold(0, move |number| {
             let store = store.clone();

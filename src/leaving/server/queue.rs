@@ -13,8 +13,8 @@ use super::erase::Erasure;
 use super::export::ExportView;
 use super::store::{Leaving, LeavingKind, LeavingStore};
 use super::view::section_html;
-use crate::account::Role;
 use crate::account::server::Leavers;
+use crate::account::server::directory::{Access, AccessChange, UserDirectory};
 use crate::account::server::sessions::UserStatus;
 use crate::account::server::sessions::store::SessionStore;
 use crate::account::server::store::AccountStore;
@@ -27,6 +27,8 @@ use crate::platform::secret::{SecretHash, hash_secret, new_secret};
 /// How long a try is taken for alive, in milliseconds, and how often it says so.
 pub(super) const LEASE: i64 = 45_000;
 const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// How often somebody is locked out anew whom another changes at the same moment.
+const TRIES: usize = 20;
 /// The end of what never comes.
 const NEVER: i64 = i64::MAX;
 
@@ -34,6 +36,7 @@ const NEVER: i64 = i64::MAX;
 pub struct LeavingQueue {
     pub store: Arc<dyn LeavingStore>,
     pub accounts: Arc<dyn AccountStore>,
+    pub directory: Arc<dyn UserDirectory>,
     pub sessions: Arc<dyn SessionStore>,
     /// Whose clock is everybody's.
     pub database: Database,
@@ -73,25 +76,25 @@ impl LeavingQueue {
         Ok(is_first)
     }
 
-    /// Makes sure that nobody is or comes in as this user, by whatever way, on whatever server.
+    /// Makes sure that nobody is or comes in as this user, by whatever way, on whatever server. By the rule of all changes of what
+    /// users may: whoever is demoted, disabled or erased at the same moment, an admin is left.
     ///
     /// # Errors
     /// [`AppError::Conflict`] for the last admin: then they stay, and nothing is erased.
     pub(super) async fn lock_out(&self, user: UserId) -> AppResult<()> {
-        for from in [UserStatus::Active, UserStatus::Disabled] {
-            if !self.accounts.change_status(user, from, UserStatus::Erasing).await? {
-                continue;
-            }
-            // Only now: of two who leave at once, each sees the other gone, and both stay.
-            let is_admin = self.accounts.find_user_by_id(user).await?.is_some_and(|user| user.role == Role::Admin);
-            if is_admin && self.accounts.other_admins(user).await? == 0 {
-                self.accounts.change_status(user, UserStatus::Erasing, from).await?;
+        for _ in 0..TRIES {
+            let found = self.directory.find(user).await?.map(|found| Access::from(&found.user));
+            let Some(from) = found.filter(|from| from.status != UserStatus::Erasing) else {
+                self.sessions.delete_of_user(user, None).await?;
+                return Ok(());
+            };
+            let out = Access { status: UserStatus::Erasing, ..from };
+            if self.directory.change_access(user, from, out).await? == AccessChange::LastAdmin {
                 self.store.delete(user, LeavingKind::Erasure).await?;
                 return Err(AppError::Conflict(t(Text::LastAdminStays).to_owned()));
             }
         }
-        self.sessions.delete_of_user(user, None).await?;
-        Ok(())
+        Err(AppError::Unavailable)
     }
 
     /// Does some work as a try that says all the while that it is alive. `None`: another one goes on with it, or it is gone.

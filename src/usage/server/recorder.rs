@@ -66,6 +66,10 @@ mod tests {
             Ok(UserUsage::default())
         }
 
+        async fn cost_between(&self, _: i64, _: i64) -> StoreResult<i64> {
+            Ok(0)
+        }
+
         async fn forget_before(&self, _: i64) -> StoreResult<()> {
             Ok(())
         }

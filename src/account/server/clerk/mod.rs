@@ -18,6 +18,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::Cookie;
+use moka::future::Cache;
 
 use self::backend::Backend;
 use self::config::ClerkConfig;
@@ -29,6 +30,9 @@ use self::token::{Expected, Signed, TokenError};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::site::Site;
+
+/// Sessions that a server remembers to have seen.
+const SESSIONS_SEEN: u64 = 50_000;
 
 /// An instance of Clerk. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +46,8 @@ pub struct ClerkParts {
     site: Site,
     /// The origin that its tokens are for.
     origin: String,
+    /// Those that this server has seen.
+    sessions: Cache<String, ()>,
 }
 
 /// Whether somebody is signed in.
@@ -66,7 +72,8 @@ impl Clerk {
     pub fn new(config: ClerkConfig, site: Site) -> Self {
         let (keys, backend) = (Keys::new(config.jwt_key.clone()), Backend::new(&config));
         let origin = site.public_url.origin().ascii_serialization();
-        Self(Arc::new(ClerkParts { config, keys, backend, site, origin }))
+        let sessions = Cache::new(SESSIONS_SEEN);
+        Self(Arc::new(ClerkParts { config, keys, backend, site, origin, sessions }))
     }
 
     /// Who is signed in, by the token of the request or by the cookies of the browser.

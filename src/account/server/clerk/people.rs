@@ -4,6 +4,7 @@
 use axum::http::HeaderMap;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::backend::Person;
@@ -14,6 +15,7 @@ use crate::account::server::service::find_user;
 use crate::account::server::sessions::status::UserStatus;
 use crate::account::server::store::User;
 use crate::account::{Email, MAX_NAME_CHARS, Role};
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::flags::Flag;
 use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
@@ -54,7 +56,18 @@ impl Account {
             let person = ask(clerk, &claims.sub).await?.ok_or(AppError::Unauthenticated)?;
             self.take_in(clerk, &person).await?
         };
-        if user.status == UserStatus::Active { Ok(user) } else { Err(AppError::Unauthenticated) }
+        if user.status != UserStatus::Active {
+            return Err(AppError::Unauthenticated);
+        }
+        if let Some(session) = &claims.sid
+            && clerk.sessions.entry(session.clone()).or_insert(()).await.is_fresh()
+        {
+            // Whichever server sees a session first: its name is written once.
+            let signed_in = AuditEntry::new(Actor::User(user.id), Action::SignIn, Some(user.id));
+            let signed_in = signed_in.after(json!({ "way": "clerk" }));
+            self.audit.note(signed_in.once(format!("clerk:{session}")));
+        }
+        Ok(user)
     }
 
     /// Brings what is known of a user of Clerk up to date. One who is no more there, or shut out, is shut out here too. All that is
@@ -74,6 +87,9 @@ impl Account {
             (Some(user), None) => {
                 if self.store.change_status(user.id, UserStatus::Active, UserStatus::Disabled).await? {
                     tracing::info!(user = %user.id, "shut out, as Clerk says");
+                    let shut = AuditEntry::new(Actor::System, Action::StatusChanged, Some(user.id));
+                    let after = json!({ "status": UserStatus::Disabled, "by": "clerk" });
+                    self.audit.record(shut.before(json!({ "status": UserStatus::Active })).after(after)).await;
                 }
                 return Ok(());
             }
@@ -99,6 +115,8 @@ impl Account {
         if let Some(email) = about.email.filter(|email| about.is_verified && email.as_str() != user.email) {
             if self.store.change_email(user.id, &user.email, email.as_str(), now_millis()).await? {
                 self.keep_welcomed(vec![user.email.clone()]).await?;
+                let changed = AuditEntry::new(Actor::System, Action::EmailChanged, Some(user.id));
+                self.audit.record(changed.after(json!({ "by": "clerk" }))).await;
             } else {
                 tracing::warn!(user = %user.id, "the new address of a user of Clerk belongs to another account here");
             }
@@ -107,6 +125,9 @@ impl Account {
             let now = self.store.find_user_by_id(user.id).await?.ok_or(AppError::Unavailable)?;
             self.store.set_role(&Email::stored(now.email), role).await?;
             tracing::info!(user = %user.id, role = role.as_str(), "has another role, as Clerk says");
+            let changed = AuditEntry::new(Actor::System, Action::RoleChanged, Some(user.id));
+            let after = json!({ "role": role, "by": "clerk" });
+            self.audit.record(changed.before(json!({ "role": user.role })).after(after)).await;
         }
         Ok(())
     }
@@ -161,6 +182,8 @@ impl Account {
         self.open_credits(id, &user.email, Some((clerk.config.issuer(), &person.id))).await?;
         if self.store.create_user(user.clone()).await? {
             tracing::info!(user = %id, "registered by Clerk");
+            let signed_up = AuditEntry::new(Actor::User(id), Action::SignUp, Some(id));
+            self.audit.record(signed_up.after(json!({ "role": user.role, "by": "clerk" }))).await;
         } else if self.store.find_user_by_id(id).await?.is_none() {
             // Somebody else has taken the address at this moment.
             self.identities.remove_orphan(clerk.config.issuer(), &person.id, id).await?;

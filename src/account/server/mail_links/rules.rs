@@ -1,6 +1,8 @@
 //! What may be done with links by mail. To ask for one says nothing about whether there is an account: whatever depends on
 //! that happens after the answer.
 
+use serde_json::json;
+
 use super::{MailLink, Purpose};
 use crate::account::Email;
 use crate::account::server::Account;
@@ -9,6 +11,7 @@ use crate::account::server::second_factor::Admission;
 use crate::account::server::service::find_user;
 use crate::account::server::sessions::{Client, UserStatus};
 use crate::account::server::store::User;
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
@@ -111,6 +114,8 @@ impl Account {
         self.store.verify_email(user.id, &link.email, now_millis()).await?;
         self.links.delete_of(user.id).await?;
         tracing::info!(user = %user.id, "the password was reset");
+        let reset = AuditEntry::new(Actor::User(user.id), Action::PasswordChanged, Some(user.id));
+        self.audit.record(reset.after(json!({ "by": "link" }))).await;
         self.outbox.send(self.password_letter().to(&user.email));
         Ok(())
     }
@@ -191,6 +196,8 @@ impl Account {
         self.keep_welcomed(vec![user.email.clone()]).await?;
         self.links.delete_of(user.id).await?;
         tracing::info!(user = %user.id, "the address was changed");
+        // Without the addresses: the log stays when its users go.
+        self.audit.record(AuditEntry::new(Actor::User(user.id), Action::EmailChanged, Some(user.id))).await;
         self.outbox.send(self.changed_letter(&link.email).to(&user.email));
         Ok(link.email)
     }

@@ -9,6 +9,7 @@ use crate::account::server::Account;
 use crate::account::server::caller::Caller;
 use crate::account::server::service::{NewSession, check_new_password, known_words};
 use crate::account::server::store::User;
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::i18n::{Text, t};
 use crate::platform::error::{AppError, AppResult};
 
@@ -49,6 +50,7 @@ impl Account {
         self.sessions.delete_of_user(user.id, None).await?;
         self.links.delete_of(user.id).await?;
         tracing::info!(user = %user.id, "the password was changed");
+        self.audit.record(AuditEntry::new(Actor::User(user.id), Action::PasswordChanged, Some(user.id))).await;
         self.outbox.send(self.password_letter().to(&user.email));
         self.start_session(&User { password_hash: Some(password_hash), ..user }, client).await
     }

@@ -20,11 +20,12 @@ pub enum Section {
     Audit,
     Traces,
     Operations,
+    Reconciliation,
+    Closes,
 }
 
 impl Section {
-    const ALL: [Self; 7] =
-        [Self::Overview, Self::Costs, Self::Users, Self::Flags, Self::Audit, Self::Traces, Self::Operations];
+    const ALL: [Self; 9] = [Self::Overview, Self::Costs, Self::Users, Self::Flags, Self::Reconciliation, Self::Closes, Self::Audit, Self::Traces, Self::Operations];
 
     pub const fn path(self) -> &'static str {
         match self {
@@ -35,6 +36,8 @@ impl Section {
             Self::Audit => "/admin/audit",
             Self::Traces => "/admin/traces",
             Self::Operations => "/admin/operations",
+            Self::Reconciliation => "/admin/reconciliation",
+            Self::Closes => "/admin/closes",
         }
     }
 
@@ -47,6 +50,8 @@ impl Section {
             Self::Audit => Text::AuditLog,
             Self::Traces => Text::Traces,
             Self::Operations => Text::Operations,
+            Self::Reconciliation => Text::Reconciliation,
+            Self::Closes => Text::DailyCloses,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod audit;
+mod closes;
 mod confirm;
 mod costs;
 mod figures;
@@ -12,6 +13,7 @@ mod live;
 mod operations;
 mod overview;
 mod picker;
+mod reconciliation;
 mod trace_sections;
 mod traces;
 mod user;
@@ -25,6 +27,7 @@ use axum::routing::get;
 
 use super::{Admin, FlagPanel};
 use crate::account::server::Account;
+use crate::bookkeeping::server::Bookkeeping;
 use crate::payments::server::Payments;
 use crate::platform::site::Site;
 
@@ -36,6 +39,7 @@ where
     Admin: FromRef<S>,
     FlagPanel: FromRef<S>,
     Payments: FromRef<S>,
+    Bookkeeping: FromRef<S>,
     Site: FromRef<S>,
 {
     Router::new()
@@ -50,4 +54,6 @@ where
         .route("/admin/traces", get(traces::search))
         .route("/admin/traces/{id}", get(traces::show).post(traces::submit))
         .route("/admin/operations", get(operations::show).post(operations::submit))
+        .route("/admin/reconciliation", get(reconciliation::show).post(reconciliation::run))
+        .route("/admin/closes", get(closes::show))
 }

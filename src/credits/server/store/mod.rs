@@ -1,6 +1,7 @@
 //! The port to the ledger. Every operation is one atomic step; all of them may be repeated.
 
 mod mongo;
+pub mod reading;
 mod sqlite;
 
 use std::collections::HashMap;

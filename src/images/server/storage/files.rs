@@ -56,6 +56,11 @@ impl ObjectStore for FileStore {
         block(move || read_file(&path)).await
     }
 
+    async fn exists(&self, key: ObjectKey) -> Result<bool, StorageError> {
+        let path = self.path_of(key);
+        block(move || path.try_exists().map_err(|error| cannot("look for", &path, &error))).await
+    }
+
     async fn delete(&self, key: ObjectKey) -> Result<(), StorageError> {
         let path = self.path_of(key);
         block(move || match fs::remove_file(&path) {

@@ -39,6 +39,10 @@ pub trait ObjectStore: Send + Sync {
     async fn put(&self, key: ObjectKey, bytes: Bytes) -> Result<(), StorageError>;
     /// `None` where there is none.
     async fn get(&self, key: ObjectKey) -> Result<Option<Bytes>, StorageError>;
+    /// Whether it is kept, as cheaply as that can be told.
+    async fn exists(&self, key: ObjectKey) -> Result<bool, StorageError> {
+        Ok(self.get(key).await?.is_some())
+    }
     /// Deletes it. One that is gone already is no error.
     async fn delete(&self, key: ObjectKey) -> Result<(), StorageError>;
     /// All keys, in no order, in pages so that memory stays constant; `None` where the service cannot list.

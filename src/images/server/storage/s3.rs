@@ -105,6 +105,14 @@ impl ObjectStore for S3Store {
         found.bytes().await.map(Some).map_err(|error| failed(&error))
     }
 
+    async fn exists(&self, key: ObjectKey) -> Result<bool, StorageError> {
+        match self.bucket.head(&self.path_of(key)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
     async fn delete(&self, key: ObjectKey) -> Result<(), StorageError> {
         match self.bucket.delete(&self.path_of(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),

@@ -185,5 +185,7 @@ pub trait ImageStore: Send + Sync {
     async fn postpone_stray(&self, id: ImageId, next_try: i64) -> StoreResult<()>;
     /// Which of these ids are images that can be shown, are being made, or are queued: whose files are accounted for.
     async fn known(&self, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>>;
+    /// The ids of images after this one that can be shown, of all users and in their order.
+    async fn list_complete(&self, after: ImageId, limit: usize) -> StoreResult<Vec<ImageId>>;
     async fn count(&self) -> StoreResult<ImageCounts>;
 }

@@ -45,6 +45,9 @@ pub trait PaymentStore: Send + Sync {
     /// The payments of a user before this one, newest first.
     async fn list(&self, user: UserId, before: PaymentId, limit: usize) -> StoreResult<Vec<Payment>>;
 
+    /// The payments of all users after this one, in the order of their ids.
+    async fn list_all(&self, after: PaymentId, limit: usize) -> StoreResult<Vec<Payment>>;
+
     /// Whether an event was heard and its effect stored.
     async fn has_heard(&self, event: &str) -> StoreResult<bool>;
 

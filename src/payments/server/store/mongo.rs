@@ -194,6 +194,16 @@ impl PaymentStore for MongoPaymentStore {
         found.into_iter().map(StoredPayment::read).collect()
     }
 
+    async fn list_all(&self, after: PaymentId, limit: usize) -> StoreResult<Vec<Payment>> {
+        let payments = self.payments.clone();
+        let found: Vec<StoredPayment> = run(async move {
+            let later = doc! { "_id": { "$gt": to_bson(after) } };
+            payments.find(later).sort(doc! { "_id": 1 }).limit(to_i64(limit)).await?.try_collect().await
+        })
+        .await?;
+        found.into_iter().map(StoredPayment::read).collect()
+    }
+
     async fn has_heard(&self, event: &str) -> StoreResult<bool> {
         let (events, which) = (self.events.clone(), doc! { "_id": event });
         Ok(run(async move { events.find_one(which).await }).await?.is_some())

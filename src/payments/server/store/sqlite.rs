@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ffi, params};
 
 use super::{PaymentStore, Saved};
 use crate::payments::server::payment::Payment;
-use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{PaymentId, UserId};
 
@@ -180,6 +180,21 @@ impl PaymentStore for SqlitePaymentStore {
                     "SELECT version, body FROM payments WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
                 )?;
                 let mut rows = found.query(params![user, before, to_sql(limit)])?;
+                let mut payments = Vec::new();
+                while let Some(row) = rows.next()? {
+                    payments.push(read(row)?);
+                }
+                Ok(payments)
+            })
+            .await
+    }
+
+    async fn list_all(&self, after: PaymentId, limit: usize) -> StoreResult<Vec<Payment>> {
+        self.db
+            .read_in(Lane::Slow, move |connection| {
+                let mut found = connection
+                    .prepare_cached("SELECT version, body FROM payments WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+                let mut rows = found.query(params![after, to_sql(limit)])?;
                 let mut payments = Vec::new();
                 while let Some(row) = rows.next()? {
                     payments.push(read(row)?);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 25;
+const SCHEMA: i64 = 26;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -192,6 +192,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         // The _id of a count is all that it is of.
         24 => make_indexes(mongo, [("providerCounts", doc! { "span": 1, "at": 1 }, plain())]).await,
         25 => make_indexes(mongo, of_traces()).await,
+        26 => make_indexes(mongo, of_closes()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -316,6 +317,15 @@ fn of_traces() -> [(&'static str, Document, IndexOptions); 3] {
         ("traces", doc! { "requestId": 1, "at": -1 }, plain()),
         ("traces", doc! { "at": 1 }, IndexOptions::builder().expire_after(kept).build()),
         ("traces", doc! { "user": 1 }, partial(doc! { "user": { "$exists": true } })),
+    ]
+}
+
+/// The _id of a close is its number.
+fn of_closes() -> [(&'static str, Document, IndexOptions); 3] {
+    [
+        ("closes", doc! { "day": 1 }, unique()),
+        ("closes", doc! { "attempt": 1 }, unique()),
+        ("closedAccounts", doc! { "_id.owner": 1 }, plain()),
     ]
 }
 

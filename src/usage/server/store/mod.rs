@@ -28,6 +28,9 @@ pub trait UsageStore: Send + Sync {
     async fn find_of_user(&self, user: UserId, after: AttemptId, limit: usize) -> StoreResult<Vec<Attempt>>;
     /// What was asked for a user at this time or later, in milliseconds since 1970.
     async fn sum_of_user(&self, user: UserId, since: i64) -> StoreResult<UserUsage>;
+    /// What providers took from one time until another, in milliseconds since 1970, as far as prices are known: in millionths of a US
+    /// dollar.
+    async fn cost_between(&self, from: i64, until: i64) -> StoreResult<i64>;
     /// Deletes what was recorded before this time, in milliseconds since 1970.
     async fn forget_before(&self, millis: i64) -> StoreResult<()>;
 }

@@ -149,6 +149,20 @@ impl UsageStore for MongoUsageStore {
         }))
     }
 
+    async fn cost_between(&self, from: i64, until: i64) -> StoreResult<i64> {
+        #[derive(Deserialize)]
+        struct Sum {
+            cost: i64,
+        }
+        let attempts = self.attempts.clone();
+        let steps = [
+            doc! { "$match": { "_id": { "$gte": to_bson(first_id_of(from)), "$lt": to_bson(first_id_of(until)) } } },
+            doc! { "$group": { "_id": null, "cost": { "$sum": { "$toLong": { "$ifNull": ["$costMicros", 0_i64] } } } } },
+        ];
+        let found = run(async move { attempts.aggregate(steps).with_type::<Sum>().await?.try_next().await }).await?;
+        Ok(found.map_or(0, |sum| sum.cost))
+    }
+
     async fn forget_before(&self, millis: i64) -> StoreResult<()> {
         let attempts = self.attempts.clone();
         let old = doc! { "_id": { "$lt": to_bson(first_id_of(millis)) } };

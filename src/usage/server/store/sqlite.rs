@@ -120,6 +120,16 @@ impl UsageStore for SqliteUsageStore {
             .await
     }
 
+    async fn cost_between(&self, from: i64, until: i64) -> StoreResult<i64> {
+        self.db
+            .read_in(Lane::Slow, move |connection| {
+                let mut sum = connection
+                    .prepare_cached("SELECT coalesce(sum(cost_micros), 0) FROM attempts WHERE id >= ?1 AND id < ?2")?;
+                Ok(sum.query_row(params![first_id_of(from), first_id_of(until)], |row| row.get(0))?)
+            })
+            .await
+    }
+
     async fn forget_before(&self, millis: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {

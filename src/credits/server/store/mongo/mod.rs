@@ -25,6 +25,7 @@ mod guards;
 mod holds;
 mod lots;
 mod published;
+mod reading;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};

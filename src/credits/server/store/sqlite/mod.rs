@@ -4,6 +4,7 @@ mod audit;
 mod counts;
 mod entries;
 mod holds;
+mod reading;
 
 use std::collections::HashMap;
 

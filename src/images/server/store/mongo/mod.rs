@@ -353,6 +353,17 @@ impl ImageStore for MongoImageStore {
         Ok(ids.into_iter().filter(|id| known.contains(id)).collect())
     }
 
+    async fn list_complete(&self, after: ImageId, limit: usize) -> StoreResult<Vec<ImageId>> {
+        let (images, limit) = (self.images.clone_with_type::<IdOnly>(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let later = doc! { "_id": { "$gt": to_bson(after) }, "state": ImageStatus::Complete.as_str() };
+        let found: Vec<IdOnly> = run(async move {
+            let ids = images.find(later).projection(doc! { "_id": 1 }).sort(doc! { "_id": 1 });
+            ids.limit(limit).await?.try_collect().await
+        })
+        .await?;
+        Ok(found.into_iter().map(|found| from_bson(found.id)).collect())
+    }
+
     async fn count(&self) -> StoreResult<ImageCounts> {
         let images = self.images.clone();
         run(async move {

@@ -11,7 +11,7 @@ use self::rows::{IMAGE, look_up, read_image};
 use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, NewImage, Stray};
 use crate::credits::Page;
 use crate::images::Image;
-use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreResult, now_millis};
 use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
@@ -352,6 +352,17 @@ impl ImageStore for SqliteImageStore {
                     }
                 }
                 Ok(found)
+            })
+            .await
+    }
+
+    async fn list_complete(&self, after: ImageId, limit: usize) -> StoreResult<Vec<ImageId>> {
+        self.db
+            .read_in(Lane::Slow, move |connection| {
+                let mut found = connection.prepare_cached(
+                    "SELECT id FROM images WHERE id > ?1 AND state = 'complete' ORDER BY id LIMIT ?2",
+                )?;
+                Ok(found.query_map(params![after, limit], |row| row.get(0))?.collect::<Result<_, _>>()?)
             })
             .await
     }
