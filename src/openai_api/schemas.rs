@@ -73,7 +73,7 @@ struct CompletionUsage {
 /// What it cost.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Receipt {
+pub struct Receipt {
     credits: Amount,
     remaining_credits: Amount,
     cached: bool,

@@ -116,6 +116,7 @@ struct Ids {
     /// The address of somebody who leaves.
     gone: String,
     /// Somebody whom admins look at.
+    response: String,
     member: String,
 }
 
@@ -141,6 +142,7 @@ impl Ids {
         let (_, sessions) = user.get_json("/api/account/sessions").await;
         let sessions = sessions["data"]["items"].as_array().unwrap();
         let other = sessions.iter().find(|session| session["current"] == false).unwrap();
+        let (_, kept) = user.post_json("/v1/responses", &json!({"model": "tessera", "input": "Hello"})).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self {
             message: text(&chat["data"]["messageId"]),
@@ -156,6 +158,7 @@ impl Ids {
             erasure: leaving::add_examples(app, user).await,
             gone: gone.email.clone(),
             member: member.id().await,
+            response: text(&kept["id"]),
         }
     }
 
@@ -172,6 +175,7 @@ impl Ids {
             "/api/credits/receipts" if path.contains('{') => &self.receipt,
             "/api/admin/users" if path.contains('{') => &self.member,
             "/v1/models" if path.contains('{') => "tessera",
+            "/v1/responses" if path.contains('{') => &self.response,
             _ if !path.contains('{') => "",
             _ => panic!("which id does {path} take?"),
         }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 22;
+const SCHEMA: i64 = 23;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -188,6 +188,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         20 => make_indexes(mongo, of_leavings()).await,
         21 => make_indexes(mongo, of_half_sign_ins()).await,
         22 => make_indexes(mongo, of_admins()).await,
+        23 => make_indexes(mongo, of_responses()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -287,6 +288,14 @@ fn of_admins() -> [(&'static str, Document, IndexOptions); 6] {
         ("auditLog", doc! { "once": 1 }, unique_if_set("once")),
         ("users", doc! { "role": 1, "_id": 1 }, plain()),
         ("users", doc! { "status": 1, "_id": 1 }, plain()),
+    ]
+}
+
+/// Responses of a user, with the room that they take, and those that are too old.
+fn of_responses() -> [(&'static str, Document, IndexOptions); 2] {
+    [
+        ("responses", doc! { "user": 1, "_id": 1, "bytes": 1 }, plain()),
+        ("responses", doc! { "createdAt": 1 }, plain()),
     ]
 }
 
