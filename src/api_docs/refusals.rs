@@ -103,8 +103,11 @@ pub fn responses() -> BTreeMap<String, RefOr<Response>> {
         body["request_id"] = REQUEST_ID.into();
         (status, body["error"]["type"].as_str().unwrap_or_default().to_owned(), body)
     });
-    let shapes =
-        [("Error", "Failure", own.to_vec()), (V1, "V1Failure", known.to_vec()), (MESSAGES, "MessagesFailure", told.to_vec())];
+    let shapes = [
+        ("Error", "Failure", own.to_vec()),
+        (V1, "V1Failure", known.to_vec()),
+        (MESSAGES, "MessagesFailure", told.to_vec()),
+    ];
     for (prefix, schema, samples) in shapes {
         let mut by_status = BTreeMap::<u16, Vec<(String, Value)>>::new();
         for (status, code, body) in samples {

@@ -101,6 +101,8 @@ fn unserved(error: AppError, method: &Method, path: &str) -> Response {
 }
 
 /// List chat models (OpenAI-compatible).
+///
+/// Anthropic's clients read it as well.
 #[utoipa::path(get, path = "/v1/models", tag = "OpenAI-compatible API",
     responses((status = 200, description = "All chat models; `tessera` stands for the first provider that answers.", body = Models)))]
 async fn list_models(
@@ -108,7 +110,10 @@ async fn list_models(
     caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
 ) -> Result<Json<Value>, V1Error> {
     caller?;
-    Ok(Json(json!({ "object": "list", "data": chat_models(&chat) })))
+    let models = chat_models(&chat);
+    let name = |model: Option<&Value>| model.map_or(Value::Null, |model| model["id"].clone());
+    let (first, last) = (name(models.first()), name(models.last()));
+    Ok(Json(json!({ "object": "list", "data": models, "has_more": false, "first_id": first, "last_id": last })))
 }
 
 /// Get a model (OpenAI-compatible).
@@ -140,9 +145,12 @@ fn chat_models(chat: &Chat) -> Vec<Value> {
     all.filter(|(id, _)| seen.insert(id.clone())).map(|(id, owner)| model(&id, owner)).collect()
 }
 
-/// When a model was made is not known; clients want a number.
+/// As clients of `OpenAI` and those of Anthropic know it. When a model was made is not known; clients want a time.
 fn model(id: &str, owner: &str) -> Value {
-    json!({ "id": id, "object": "model", "created": 0, "owned_by": owner })
+    json!({
+        "id": id, "object": "model", "created": 0, "owned_by": owner,
+        "type": "model", "display_name": id, "created_at": "1970-01-01T00:00:00Z",
+    })
 }
 
 /// Create a chat completion (OpenAI-compatible).

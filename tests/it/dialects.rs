@@ -115,8 +115,7 @@ async fn every_dialect_says_the_same_and_costs_the_same() {
         let answer: Value = dialect.send(&program, "Hello", false).await.json().await.unwrap();
         let (whole, cut) = dialect.reasons();
         assert_eq!(dialect.told(&answer), ("word1 word2 word3 ".to_owned(), whole.to_owned()), "{dialect:?}");
-        let cut_off: Value =
-            dialect.send(&program, "#tokens=2 #finish=length", false).await.json().await.unwrap();
+        let cut_off: Value = dialect.send(&program, "#tokens=2 #finish=length", false).await.json().await.unwrap();
         assert_eq!(dialect.told(&cut_off), ("word1 word2 ".to_owned(), cut.to_owned()), "{dialect:?}");
         let stream = dialect.send(&program, "Hello", true).await.text().await.unwrap();
         for word in ["word1 ", "word2 ", "word3 "] {
@@ -289,16 +288,16 @@ fn in_words_of(dialect: Dialect, talk: &[Said]) -> Value {
     match dialect {
         Dialect::Chat => {
             let image = json!({ "type": "image_url", "image_url": { "url": PNG_URL } });
-            let messages = messages(&|(role, text, shown)| {
-                json!({ "role": role, "content": parts("text", text, image.clone(), *shown) })
-            });
+            let messages = messages(
+                &|(role, text, shown)| json!({ "role": role, "content": parts("text", text, image.clone(), *shown) }),
+            );
             json!({ "model": "tessera", "messages": messages, "max_tokens": 77, "temperature": 0.5, "top_p": 0.25 })
         }
         Dialect::Messages => {
             let image = json!({ "type": "image", "source": source });
-            let mut messages = messages(&|(role, text, shown)| {
-                json!({ "role": role, "content": parts("text", text, image.clone(), *shown) })
-            });
+            let mut messages = messages(
+                &|(role, text, shown)| json!({ "role": role, "content": parts("text", text, image.clone(), *shown) }),
+            );
             // What the system says first has a place of its own.
             let system = if talk[0].0 == "system" { messages.remove(0)["content"].take() } else { Value::Null };
             // What another model thought is no part of the talk.

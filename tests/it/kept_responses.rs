@@ -113,6 +113,12 @@ async fn a_response_is_whole_kept_and_deleted() {
     assert_eq!((status, &items["has_more"]), (200, &json!(false)));
     assert_eq!(items["data"][0]["content"], json!([{ "type": "input_text", "text": "Hello" }]));
     assert_eq!((&items["first_id"], &items["data"][0]["role"]), (&items["data"][0]["id"], &json!("user")));
+    for (query, field) in
+        [("?stream=true", "stream"), ("/input_items?limit=0", "limit"), ("/input_items?order=x", "order")]
+    {
+        let (status, refused) = get(&program, &format!("{id}{query}")).await;
+        assert_eq!((status, &refused["error"]["param"]), (400, &json!(field)), "{query}: {refused}");
+    }
     // Nobody else has it.
     let (stranger, _) = crate::kept_responses::program(&app).await;
     for path in [id.to_owned(), format!("{id}/input_items")] {
@@ -175,16 +181,36 @@ async fn a_talk_goes_on_from_a_response_without_its_instructions() {
     let said = |role: &str, content: &str| json!({ "role": role, "content": content });
     let answered = said("assistant", "word1 word2 word3 ");
     assert_eq!(asked(&app), json!([said("user", "One"), answered, said("user", "Two")]));
-    ask(&program, &json!({ "input": "Three", "instructions": "In prose.", "previous_response_id": second["id"] })).await;
+    ask(&program, &json!({ "input": "Three", "instructions": "In prose.", "previous_response_id": second["id"] }))
+        .await;
     let whole = json!([
-        said("system", "In prose."), said("user", "One"), answered, said("user", "Two"), answered, said("user", "Three")
+        said("system", "In prose."),
+        said("user", "One"),
+        answered,
+        said("user", "Two"),
+        answered,
+        said("user", "Three")
     ]);
     assert_eq!(asked(&app), whole);
     // By its items, as some clients send it.
     let reference = json!({ "type": "item_reference", "id": first["output"][0]["id"] });
-    let named = json!({ "input": [{ "role": "user", "content": "One" }, reference, { "role": "user", "content": "Two" }] });
+    let named =
+        json!({ "input": [{ "role": "user", "content": "One" }, reference, { "role": "user", "content": "Two" }] });
     let third = ask(&program, &named).await;
     assert_eq!(asked(&app), json!([said("user", "One"), answered, said("user", "Two")]));
+    // They are read page by page, with what the reference stood for.
+    let items = format!("{}/input_items", third["id"].as_str().unwrap());
+    let (_, page) = get(&program, &format!("{items}?limit=2&order=asc")).await;
+    let texts = |page: &Value| -> Vec<String> {
+        let items = page["data"].as_array().unwrap().iter();
+        items.map(|item| item["content"][0]["text"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (texts(&page), &page["has_more"]),
+        (vec!["One".to_owned(), "word1 word2 word3 ".to_owned()], &json!(true))
+    );
+    let (_, rest) = get(&program, &format!("{items}?order=asc&after={}", page["last_id"].as_str().unwrap())).await;
+    assert_eq!((texts(&rest), &rest["has_more"]), (vec!["Two".to_owned()], &json!(false)));
     // What it stood for stays, also where that is gone.
     let delete = program.request(reqwest::Method::DELETE, &format!("{RESPONSES}/{}", first["id"].as_str().unwrap()));
     assert_eq!(answer(delete).await.0, 200);
@@ -209,7 +235,10 @@ async fn what_is_not_kept_or_not_ones_own_cannot_be_gone_on_with() {
         let body = json!({ "model": "tessera", "input": "Two", "previous_response_id": previous });
         let (status, refused) = who.post_json(RESPONSES, &body).await;
         let (param, code) = (&refused["error"]["param"], &refused["error"]["code"]);
-        assert_eq!((status, param.as_str(), code.as_str()), (400, Some("previous_response_id"), Some("previous_response_not_found")));
+        assert_eq!(
+            (status, param.as_str(), code.as_str()),
+            (400, Some("previous_response_id"), Some("previous_response_not_found"))
+        );
     }
     for (who, item) in [(&program, &unkept["output"][0]["id"]), (&stranger, &kept["output"][0]["id"])] {
         let input = json!([{ "type": "item_reference", "id": item }, { "role": "user", "content": "Two" }]);
@@ -248,7 +277,10 @@ async fn a_response_that_was_cut_says_so() {
     let app = TestApp::start().await;
     let (program, _) = program(&app).await;
     let cut = ask(&program, &json!({ "input": "#tokens=2 #finish=length" })).await;
-    assert_eq!((&cut["status"], &cut["incomplete_details"]), (&json!("incomplete"), &json!({ "reason": "max_output_tokens" })));
+    assert_eq!(
+        (&cut["status"], &cut["incomplete_details"]),
+        (&json!("incomplete"), &json!({ "reason": "max_output_tokens" }))
+    );
     let body = json!({ "model": "tessera", "input": "#tokens=2 #finish=length", "stream": true });
     let stream = program.post(RESPONSES).json(&body).send().await.unwrap().text().await.unwrap();
     assert!(stream.contains("event: response.incomplete\n") && !stream.contains("response.completed"), "{stream}");

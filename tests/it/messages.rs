@@ -140,7 +140,12 @@ async fn what_is_wrong_is_named() {
         (with(ask("Hello"), &json!({ "tools": tool })), 400, "invalid_request_error", "tools: "),
         (with(ask("Hello"), &json!({ "temperature": 2 })), 400, "invalid_request_error", "temperature"),
         (with(ask("Hello"), &json!({ "messages": 7 })), 400, "invalid_request_error", "messages"),
-        (with(ask("Hello"), &json!({ "stop_sequences": ["a", "b", "c", "d", "e"] })), 400, "invalid_request_error", "stop_sequences: "),
+        (
+            with(ask("Hello"), &json!({ "stop_sequences": ["a", "b", "c", "d", "e"] })),
+            400,
+            "invalid_request_error",
+            "stop_sequences: ",
+        ),
         (ask(&"x".repeat(49_153)), 400, "invalid_request_error", "messages: "),
         (ask(""), 400, "invalid_request_error", "messages: "),
     ] {

@@ -171,6 +171,7 @@ async fn those_of_anthropic_ask_stream_and_count() {
             assert_eq!(stream, json!({ "text": told["text"], "whole": told, "input": 11 }), "{client:?}");
             let counted = client.play_messages(&app, end, &key, "count", "Hello").await;
             assert!(counted["tokens"].as_u64().unwrap() > 0, "{client:?}: {counted}");
+            assert_eq!(counted["models"], json!(["tessera", "fake-model"]), "{client:?}");
             assert_eq!(user.credits().await["available"], 7, "{client:?}");
         }
     }

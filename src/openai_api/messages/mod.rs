@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 pub use self::error::MessagesError;
 use self::request::MessagesRequest;
-pub use self::schemas::{MessagesFailure, MessagesProblem};
 use self::schemas::{AnthropicMessage, MessageStreamEvent, TokenTotal};
+pub use self::schemas::{MessagesFailure, MessagesProblem};
 use self::writer::MessageWriter;
 use super::answer::answer;
 use super::error::V1Error;

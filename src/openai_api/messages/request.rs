@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn messages_become_turns() {
-        let image = json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "AAA\u{2b}" } });
+        let image =
+            json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "AAA\u{2b}" } });
         let said = json!({
             "system": [{ "type": "text", "text": "x-anthropic-billing-header: cc" }, { "type": "text", "text": "Be brief." }],
             "messages": [

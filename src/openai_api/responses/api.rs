@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{FromRef, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
@@ -23,6 +23,7 @@ use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{ApiError, JsonBody, page_limit, read_json};
+use crate::platform::http::fields::ApiQuery;
 use crate::platform::http::uploads::on_bytes;
 use crate::platform::ids::UserId;
 
@@ -93,6 +94,12 @@ impl Responses {
     }
 }
 
+/// How a response is wanted.
+#[derive(Debug, Deserialize)]
+struct View {
+    stream: Option<String>,
+}
+
 /// Get a response (OpenAI-compatible).
 #[utoipa::path(get, path = "/v1/responses/{id}", tag = "OpenAI-compatible API",
     params(("id" = String, Path, description = "Name of the response.")),
@@ -101,8 +108,13 @@ async fn show_response(
     State(responses): State<Responses>,
     caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
     Path(name): Path<String>,
+    view: Result<ApiQuery<View>, ApiError>,
 ) -> Result<Json<Value>, V1Error> {
     let Scoped(caller) = caller?;
+    let ApiQuery(View { stream }) = view?;
+    if stream.is_some_and(|stream| stream == "true") {
+        return Err(AppError::invalid("stream", "It is told as a whole: leave it out.").into());
+    }
     shown(&responses.find_named(caller.id, &name).await?)
 }
 
@@ -157,9 +169,10 @@ async fn list_input_items(
     State(responses): State<Responses>,
     caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
     Path(name): Path<String>,
-    Query(page): Query<ItemPage>,
+    page: Result<ApiQuery<ItemPage>, ApiError>,
 ) -> Result<Json<Value>, V1Error> {
     let Scoped(caller) = caller?;
+    let ApiQuery(page) = page?;
     let found = responses.find_named(caller.id, &name).await?;
     Ok(Json(page_of(found.input_items()?, &page)?))
 }

@@ -67,12 +67,7 @@ impl Item<'_> {
     }
 
     /// The turn that it is; `None` for what says nothing to a model.
-    pub fn read(
-        self,
-        field: &str,
-        body: &Bytes,
-        named: &HashMap<String, Bytes>,
-    ) -> Result<Option<ShownTurn>, V1Error> {
+    pub fn read(self, field: &str, body: &Bytes, named: &HashMap<String, Bytes>) -> Result<Option<ShownTurn>, V1Error> {
         if let Some(name) = self.reference() {
             let item = named.get(name).ok_or_else(|| V1Error::no_item(name))?;
             let read: Item<'_> = serde_json::from_slice(item).map_err(|_| AppError::Internal)?;

@@ -154,7 +154,8 @@ impl ResponseRequest<'_> {
         let conversation = "Use previous_response_id: leave it out.";
         check_absent("conversation", self.conversation.as_ref(), Value::is_null, conversation)?;
         check_absent("prompt", self.prompt.as_ref(), Value::is_null, "Send the text itself: leave it out.")?;
-        let (is_zero, told) = (|value: &Value| value.as_f64() == Some(0.0), "Probabilities are not told here: leave it out.");
+        let (is_zero, told) =
+            (|value: &Value| value.as_f64() == Some(0.0), "Probabilities are not told here: leave it out.");
         check_absent("top_logprobs", self.top_logprobs.as_ref(), is_zero, told)?;
         let asks_logprobs = |value: &Value| {
             value.as_array().is_some_and(|all| all.iter().any(|one| one == "message.output_text.logprobs"))
@@ -164,7 +165,8 @@ impl ResponseRequest<'_> {
 
     fn shape(&self) -> Value {
         let text = self.text.as_ref();
-        let mut told = json!({ "format": text.and_then(|text| text.format.clone()).unwrap_or(json!({ "type": "text" })) });
+        let mut told =
+            json!({ "format": text.and_then(|text| text.format.clone()).unwrap_or(json!({ "type": "text" })) });
         if let Some(verbosity) = text.and_then(|text| text.verbosity.as_deref()) {
             told["verbosity"] = verbosity.into();
         }
@@ -347,9 +349,11 @@ mod tests {
 
     #[test]
     fn what_is_kept_stands_for_itself() {
-        let items = [("msg_1".to_owned(), Bytes::from_static(br#"{"id":"msg_1","type":"message","role":"assistant"}"#))];
+        let items =
+            [("msg_1".to_owned(), Bytes::from_static(br#"{"id":"msg_1","type":"message","role":"assistant"}"#))];
         let past = Past { items: items.into(), ..Past::default() };
-        let body = json!({ "input": [{ "type": "item_reference", "id": "msg_1" }, { "role": "user", "content": "Hi" }] });
+        let body =
+            json!({ "input": [{ "type": "item_reference", "id": "msg_1" }, { "role": "user", "content": "Hi" }] });
         let kept: Value = serde_json::from_str(&keep_input(body.to_string().as_bytes(), &past).unwrap()).unwrap();
         let message = json!({ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Hi" }] });
         assert_eq!(kept, json!([{ "id": "msg_1", "type": "message", "role": "assistant" }, message]));

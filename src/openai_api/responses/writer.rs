@@ -158,11 +158,8 @@ impl Dialect for ResponseWriter {
         if problem["code"].is_null() {
             problem["code"] = problem["type"].clone();
         }
-        let output = if self.text.is_empty() {
-            json!([])
-        } else {
-            json!([self.item("incomplete", &json!([part(&self.text)]))])
-        };
+        let output =
+            if self.text.is_empty() { json!([]) } else { json!([self.item("incomplete", &json!([part(&self.text)]))]) };
         let mut response = self.response("failed", output, None);
         response["error"] = problem.clone();
         // Some clients read the fields, some the object, and some nothing but the response.

@@ -29,7 +29,15 @@ impl Stored {
     fn of(response: StoredResponse) -> Self {
         let bytes = to_i64(response.bytes());
         let StoredResponse { id, user, previous, input, response, created_at } = response;
-        Self { id: to_bson(id), user: to_bson(user), previous: previous.map(to_bson), input, response, created_at, bytes }
+        Self {
+            id: to_bson(id),
+            user: to_bson(user),
+            previous: previous.map(to_bson),
+            input,
+            response,
+            created_at,
+            bytes,
+        }
     }
 
     fn read(self) -> StoredResponse {
@@ -80,8 +88,7 @@ impl ResponseStore for MongoResponseStore {
             doc! { "$match": { "user": to_bson(user) } },
             doc! { "$group": { "_id": null, "bytes": { "$sum": "$bytes" } } },
         ];
-        let found: Vec<Document> =
-            run(async move { responses.aggregate(sum).await?.try_collect().await }).await?;
+        let found: Vec<Document> = run(async move { responses.aggregate(sum).await?.try_collect().await }).await?;
         let bytes = found.first().and_then(|sum| sum.get_i64("bytes").ok()).unwrap_or_default();
         Ok(u64::try_from(bytes).unwrap_or_default())
     }
