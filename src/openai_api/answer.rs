@@ -79,11 +79,11 @@ where
     R: FnOnce(&Bytes, &Chat, bool) -> Result<(Wanted, D), V1Error> + Send + 'static,
 {
     let shop = chat.site.public_url.clone();
-    let answered = answer_from_shop(chat, caller, headers, body, read).await;
+    let answered = try_answer(chat, caller, headers, body, read).await;
     answered.map_err(|error| error.with_shop(&shop))
 }
 
-async fn answer_from_shop<D, R>(
+async fn try_answer<D, R>(
     chat: Chat,
     caller: Caller,
     headers: &HeaderMap,

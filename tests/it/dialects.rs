@@ -12,6 +12,7 @@ use tessera::usage::Outcome;
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
+use crate::kept_responses::kept_of;
 use crate::support::{PNG_URL, TestApp, User};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +250,7 @@ async fn a_closed_connection_stops_the_work_and_is_free_in_every_dialect() {
             request.abort();
             assert_eq!(settled(&user).await["available"], 10, "{dialect:?}, stream: {is_stream}");
         }
-        assert_eq!(app.state.stores.responses.count_bytes(user.id().await.parse().unwrap()).await.unwrap(), 0);
+        assert_eq!(kept_of(&app, &user).await, []);
     }
     app.assert_books_balance().await;
 }

@@ -73,12 +73,12 @@ async fn create_response(
 }
 
 impl Responses {
-    /// Finds what a request goes on with, if there is room for what comes of it.
+    /// Finds what a request goes on with, if it may be kept.
     async fn look_back(&self, user: UserId, body: &Bytes) -> Result<Past, V1Error> {
         let read = body.clone();
         let needed = on_bytes(body.len(), move || Needed::of(&read)).await??;
         if needed.is_kept {
-            self.check_room(user, body.len()).await?;
+            self.check_size(body.len())?;
         }
         let mut past = Past::default();
         if let Some(previous) = needed.previous {

@@ -109,16 +109,13 @@ impl Responses {
         Ok(item.to_string().into())
     }
 
-    /// That there is room for one more response of a user.
+    /// That a request may be kept.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming `store`.
-    async fn check_room(&self, user: UserId, bytes: usize) -> AppResult<()> {
-        let room = self.chat.config.attachment_quota;
-        let more = bytes as u64;
-        if bytes > MOST_KEPT || self.store.count_bytes(user).await? + more > room {
-            let problem = "There is no room to keep it: delete responses, or send store: false.";
-            return Err(AppError::invalid("store", problem));
+    fn check_size(&self, bytes: usize) -> AppResult<()> {
+        if bytes > MOST_KEPT || bytes as u64 > self.chat.config.attachment_quota {
+            return Err(AppError::invalid("store", "This is too much to be kept: send store: false."));
         }
         Ok(())
     }

@@ -188,7 +188,7 @@ impl Dialect for ResponseWriter {
         let Self { responses, user, previous, id, created_at, .. } = self;
         async move {
             let stored = StoredResponse { id, user, previous, input, response, created_at };
-            if let Err(error) = responses.store.add(stored).await {
+            if let Err(error) = responses.store.add(stored, responses.chat.config.attachment_quota).await {
                 tracing::error!(%error, %id, "a response is not kept");
             }
         }

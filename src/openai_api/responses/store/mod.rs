@@ -37,14 +37,12 @@ impl StoredResponse {
 /// Responses of users. Times are milliseconds since 1970.
 #[async_trait]
 pub trait ResponseStore: Send + Sync {
-    /// Keeps a response. One that is there already stays as it is.
-    async fn add(&self, response: StoredResponse) -> StoreResult<()>;
+    /// Keeps a response; one that is there already stays as it is. Of more than `most` bytes of its user, the oldest go.
+    async fn add(&self, response: StoredResponse, most: u64) -> StoreResult<()>;
     /// A response of a user, unless it is from `since` or before.
     async fn find(&self, user: UserId, id: MessageId, since: i64) -> StoreResult<Option<StoredResponse>>;
     /// Deletes a response of a user. Whether there was one.
     async fn delete(&self, user: UserId, id: MessageId) -> StoreResult<bool>;
-    /// The room that all of a user's take.
-    async fn count_bytes(&self, user: UserId) -> StoreResult<u64>;
     /// The responses of a user after `after`, oldest first.
     async fn list(&self, user: UserId, after: MessageId, limit: usize) -> StoreResult<Vec<StoredResponse>>;
     async fn delete_of_user(&self, user: UserId) -> StoreResult<()>;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
-use mongodb::bson::{self, Document, doc};
+use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 
 use super::{ResponseStore, StoredResponse};
@@ -59,15 +59,46 @@ impl MongoResponseStore {
     }
 }
 
+impl MongoResponseStore {
+    /// Deletes the oldest of a user's that are beyond so many bytes.
+    async fn make_room(&self, user: UserId, most: u64) -> StoreResult<()> {
+        #[derive(Deserialize)]
+        struct Size {
+            #[serde(rename = "_id")]
+            id: bson::Uuid,
+            bytes: i64,
+        }
+        let sizes = self.responses.clone_with_type::<Size>();
+        let found: Vec<Size> = run(async move {
+            let own = sizes.find(doc! { "user": to_bson(user) }).sort(doc! { "_id": -1 });
+            own.projection(doc! { "bytes": 1 }).await?.try_collect().await
+        })
+        .await?;
+        let mut room = i64::try_from(most).unwrap_or(i64::MAX);
+        let beyond = found.into_iter().find(|size| {
+            room = room.saturating_sub(size.bytes);
+            room < 0
+        });
+        match beyond {
+            Some(Size { id, .. }) => {
+                delete_all(&self.responses, doc! { "user": to_bson(user), "_id": { "$lte": id } }).await
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 #[async_trait]
 impl ResponseStore for MongoResponseStore {
-    async fn add(&self, response: StoredResponse) -> StoreResult<()> {
+    async fn add(&self, response: StoredResponse, most: u64) -> StoreResult<()> {
+        let user = response.user;
         let (responses, response) = (self.responses.clone(), Stored::of(response));
         match run(async move { responses.insert_one(response).await }).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_duplicate(&error) => Ok(()),
-            Err(error) => Err(error),
+            Ok(_) => {}
+            Err(error) if is_duplicate(&error) => {}
+            Err(error) => return Err(error),
         }
+        self.make_room(user, most).await
     }
 
     async fn find(&self, user: UserId, id: MessageId, since: i64) -> StoreResult<Option<StoredResponse>> {
@@ -80,17 +111,6 @@ impl ResponseStore for MongoResponseStore {
         let filter = doc! { "_id": to_bson(id), "user": to_bson(user) };
         let responses = self.responses.clone();
         Ok(run(async move { responses.delete_one(filter).await }).await?.deleted_count == 1)
-    }
-
-    async fn count_bytes(&self, user: UserId) -> StoreResult<u64> {
-        let responses = self.responses.clone();
-        let sum = vec![
-            doc! { "$match": { "user": to_bson(user) } },
-            doc! { "$group": { "_id": null, "bytes": { "$sum": "$bytes" } } },
-        ];
-        let found: Vec<Document> = run(async move { responses.aggregate(sum).await?.try_collect().await }).await?;
-        let bytes = found.first().and_then(|sum| sum.get_i64("bytes").ok()).unwrap_or_default();
-        Ok(u64::try_from(bytes).unwrap_or_default())
     }
 
     async fn list(&self, user: UserId, after: MessageId, limit: usize) -> StoreResult<Vec<StoredResponse>> {

@@ -35,7 +35,7 @@ fn read_response(row: &Row<'_>) -> rusqlite::Result<StoredResponse> {
 
 #[async_trait]
 impl ResponseStore for SqliteResponseStore {
-    async fn add(&self, response: StoredResponse) -> StoreResult<()> {
+    async fn add(&self, response: StoredResponse, most: u64) -> StoreResult<()> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let bytes = to_sql(response.bytes());
@@ -46,6 +46,14 @@ impl ResponseStore for SqliteResponseStore {
                          ON CONFLICT (id) DO NOTHING"
                     ))?
                     .execute(params![id, user, previous, input, response, created_at, bytes])?;
+                connection
+                    .prepare_cached(
+                        "DELETE FROM responses WHERE id IN (
+                             SELECT id FROM (
+                                 SELECT id, SUM(bytes) OVER (ORDER BY id DESC) AS newer FROM responses WHERE user_id = ?1)
+                             WHERE newer > ?2)",
+                    )?
+                    .execute(params![user, i64::try_from(most).unwrap_or(i64::MAX)])?;
                 Ok(())
             })
             .await
@@ -71,17 +79,6 @@ impl ResponseStore for SqliteResponseStore {
                     .prepare_cached("DELETE FROM responses WHERE id = ?1 AND user_id = ?2")?
                     .execute(params![id, user])?;
                 Ok(deleted == 1)
-            })
-            .await
-    }
-
-    async fn count_bytes(&self, user: UserId) -> StoreResult<u64> {
-        self.db
-            .read(move |connection| {
-                let bytes: i64 = connection
-                    .prepare_cached("SELECT COALESCE(SUM(bytes), 0) FROM responses WHERE user_id = ?1")?
-                    .query_row([user], |row| row.get(0))?;
-                Ok(u64::try_from(bytes).unwrap_or_default())
             })
             .await
     }
