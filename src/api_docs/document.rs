@@ -12,12 +12,13 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Required, SecurityRequirement, Server, Tag};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::refusals::{Spending, V1, header, references, responses};
+use super::refusals::{MESSAGES, Spending, V1, header, references, responses};
+use crate::openai_api::messages::{self, MessagesFailure, MessagesProblem};
 use crate::openai_api::schemas::{V1Failure, V1Problem};
 use crate::platform::http::envelope::Failure;
 
 /// The groups of operations, in the order in which they are read. Every operation is in one.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("Accounts", "Sign up, sign in, and get the current user."),
     (
         "API keys",
@@ -28,6 +29,7 @@ const TAGS: [(&str, &str); 9] = [
     ("Conversations", "List, read, update, branch, share, export and delete conversations."),
     ("Credits", "Balance and transactions."),
     ("OpenAI-compatible API", "OpenAI-compatible endpoints: use `/v1` as the base URL, and an API key."),
+    ("Anthropic-compatible API", "Anthropic-compatible endpoints: the address of the server, and an API key."),
     ("Admin", "For admins who are signed in; no API key can use it."),
     (OPERATIONS, "For the operator of the server."),
 ];
@@ -95,6 +97,8 @@ fn add_components(components: &mut Components) {
     components.schemas.insert(Failure::name().into_owned(), Failure::schema());
     components.schemas.insert(V1Failure::name().into_owned(), V1Failure::schema());
     components.schemas.insert(V1Problem::name().into_owned(), V1Problem::schema());
+    components.schemas.insert(MessagesFailure::name().into_owned(), MessagesFailure::schema());
+    components.schemas.insert(MessagesProblem::name().into_owned(), MessagesProblem::schema());
     components.responses = responses();
     let seconds = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build();
     let headers = [
@@ -186,9 +190,10 @@ fn complete(path: &str, operation: &mut Operation, reads: bool) {
         operation.responses.responses.entry(status).or_insert(response);
     }
     if path.starts_with("/v1/") {
+        let shape = if messages::is_path(path) { MESSAGES } else { V1 };
         for (status, response) in &mut operation.responses.responses {
             if matches!(response, RefOr::Ref(_)) {
-                *response = Ref::from_response_name(format!("{V1}{status}")).into();
+                *response = Ref::from_response_name(format!("{shape}{status}")).into();
             }
         }
     }

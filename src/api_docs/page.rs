@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Schema, SecurityRequirement};
 
 use super::Reference;
 use super::components::{Contents, ErrorTable, Fields, OperationSection, Prose};
-use super::refusals::V1;
+use super::refusals::{MESSAGES, V1};
 use crate::ui::Button;
 
 /// An operation at its address.
@@ -226,6 +226,8 @@ pub fn ReferencePage(
                     <ErrorTable prefix="Error" label="Errors by status" />
                     <h3 class="font-semibold">"OpenAI-compatible API"</h3>
                     <ErrorTable prefix=V1 label="Errors for clients of OpenAI" />
+                    <h3 class="font-semibold">"Anthropic-compatible API"</h3>
+                    <ErrorTable prefix=MESSAGES label="Errors for clients of Anthropic" />
                 </section>
                 <section class="space-y-8" aria-labelledby="types">
                     <h2 id="types" class="scroll-mt-4 text-2xl font-semibold tracking-tight">

@@ -9,6 +9,7 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::openai_api::V1Error;
+use crate::openai_api::messages::MessagesError;
 use crate::platform::amount::Amount;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::Failure;
@@ -36,8 +37,13 @@ impl Spending {
     pub const STATUS: u16 = 402;
 }
 
+/// In examples.
+const REQUEST_ID: &str = "0199c1d2-7f00-7000-8000-1234567890ab";
+
 /// What begins the names of the same responses in the shape that clients of `OpenAI` know.
 pub const V1: &str = "V1Error";
+/// The same for clients of Anthropic.
+pub const MESSAGES: &str = "MessagesError";
 
 /// Responses that are described in one place.
 pub fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
@@ -80,11 +86,11 @@ fn errors() -> [AppError; 26] {
 }
 
 /// The responses that [`references`] point to, by name: what each status can mean, with what is sent for it; and the same
-/// for clients of `OpenAI`.
+/// for clients of `OpenAI` and of Anthropic.
 pub fn responses() -> BTreeMap<String, RefOr<Response>> {
     let mut all = BTreeMap::new();
     let own = errors().map(|error| {
-        let body = json!(Failure::of(&error, "0199c1d2-7f00-7000-8000-1234567890ab".to_owned()));
+        let body = json!(Failure::of(&error, REQUEST_ID.to_owned()));
         (error.status(), error.code().to_owned(), body)
     });
     let known = errors().map(V1Error::from).map(|error| {
@@ -92,7 +98,17 @@ pub fn responses() -> BTreeMap<String, RefOr<Response>> {
         let code = ["code", "type"].iter().find_map(|name| body["error"][name].as_str()).unwrap_or_default().to_owned();
         (error.status(), code, body)
     });
-    for (prefix, schema, samples) in [("Error", "Failure", own.to_vec()), (V1, "V1Failure", known.to_vec())] {
+    let told = errors().map(MessagesError::from).map(|error| {
+        let (status, mut body) = error.parts();
+        body["request_id"] = REQUEST_ID.into();
+        (status, body["error"]["type"].as_str().unwrap_or_default().to_owned(), body)
+    });
+    let shapes = [
+        ("Error", "Failure", own.to_vec()),
+        (V1, "V1Failure", known.to_vec()),
+        (MESSAGES, "MessagesFailure", told.to_vec()),
+    ];
+    for (prefix, schema, samples) in shapes {
         let mut by_status = BTreeMap::<u16, Vec<(String, Value)>>::new();
         for (status, code, body) in samples {
             by_status.entry(status).or_default().push((code, body));

@@ -21,6 +21,7 @@ use crate::generation::recovery::{
 use crate::generation::{KEYS_LIVE, Metrics};
 use crate::images::server::garbage;
 use crate::images::server::recovery::ImageRecovery;
+use crate::openai_api::responses;
 use crate::payments::server::RECONCILE_EVERY;
 use crate::payments::server::shop::Shop;
 use crate::platform::data_file::Reload;
@@ -225,6 +226,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.leavings.delete_expired(now).await,
         state.stores.accounts.forget_welcomed(now).await,
         state.stores.chats.forget_hidden(before).await,
+        state.stores.responses.forget_before(now - millis(responses::KEPT)).await,
         state.stores.chats.forget_unshown(now - millis(UNSHOWN_AFTER)).await,
         state.stores.credits.forget_keys(before).await,
         state.stores.audit.forget_sign_ins(now - millis(SIGN_INS_KEPT)).await,

@@ -13,19 +13,21 @@ use axum::response::{IntoResponse, Response};
 use url::Url;
 
 use super::state::AppState;
-use crate::openai_api::V1Error;
-use crate::openai_api::api::is_v1;
+use crate::openai_api::api::{is_v1, refuse, take_key};
 use crate::platform::error::AppError;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 /// What scripts may read of an answer, besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "x-request-id, retry-after, x-should-retry, ratelimit-limit, ratelimit-remaining, ratelimit-reset",
+    "x-request-id, request-id, retry-after, x-should-retry, ratelimit-limit, ratelimit-remaining, ratelimit-reset",
 );
 
 /// Answers preflights, and lets requests from elsewhere in that have a key.
 pub async fn open_v1(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    if is_v1(request.uri().path()) {
+        take_key(request.headers_mut());
+    }
     let headers = request.headers();
     if !is_v1(request.uri().path()) || !is_foreign(headers, &state.site.public_url) {
         return next.run(request).await;
@@ -40,7 +42,7 @@ pub async fn open_v1(State(state): State<AppState>, mut request: Request, next: 
         headers.remove(SEC_FETCH_SITE);
         next.run(request).await
     } else {
-        V1Error::from(AppError::Forbidden).into_response()
+        refuse(AppError::Forbidden, request.uri().path())
     };
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
@@ -52,7 +54,7 @@ pub async fn open_v1(State(state): State<AppState>, mut request: Request, next: 
 fn answer_preflight(asked: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
     // A `*` would not stand for Authorization, and clients send headers of their own.
     if let Some(names) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());

@@ -19,6 +19,7 @@ use crate::credits::server::Credits;
 use crate::document::app_page::Pages;
 use crate::images::server::Images;
 use crate::leaving::server::{Features, Part};
+use crate::openai_api::responses;
 use crate::payments::server::Payments;
 use crate::payments::server::storefront::Storefront;
 use crate::platform::archive::Archive;
@@ -107,7 +108,10 @@ impl Features for AllFeatures {
     async fn export(&self, part: Part, user: UserId, archive: &mut Archive) -> AppResult<()> {
         match part {
             Part::Account => self.account.export(user, archive).await,
-            Part::Chat => self.chat.export(user, archive).await,
+            Part::Chat => {
+                self.chat.export(user, archive).await?;
+                responses::export(self.stores.responses.as_ref(), user, archive).await
+            }
             Part::Images => self.images.export(user, archive).await,
             Part::Credits => self.credits.export(user, archive).await,
             Part::Payments => self.payments.export(user, archive).await,
@@ -126,7 +130,10 @@ impl Features for AllFeatures {
                 self.stores.traces.forget_user(user).await?;
                 Ok(self.stores.audit.forget_sign_ins_of(user).await?)
             }
-            Part::Chat => self.chat.erase(user).await,
+            Part::Chat => {
+                self.chat.erase(user).await?;
+                Ok(self.stores.responses.delete_of_user(user).await?)
+            }
             Part::Images => self.images.erase(user).await,
             Part::Credits => self.credits.erase(user).await,
             Part::Payments => self.payments.erase(user).await,

@@ -13,6 +13,7 @@ use crate::document::app_page::Pages;
 use crate::images::server::Images;
 use crate::landing::server::Landing;
 use crate::leaving::server::Leaving;
+use crate::openai_api::responses::Responses;
 use crate::payments::server::Payments;
 use crate::payments::server::papers::Papers;
 use crate::payments::server::storefront::Storefront;
@@ -45,6 +46,12 @@ impl FromRef<AppState> for Images {
 impl FromRef<AppState> for Chat {
     fn from_ref(state: &AppState) -> Self {
         state.chat.clone()
+    }
+}
+
+impl FromRef<AppState> for Responses {
+    fn from_ref(state: &AppState) -> Self {
+        Self { chat: state.chat.clone(), store: state.stores.responses.clone() }
     }
 }
 

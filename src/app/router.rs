@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, REFERER};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use tower::ServiceExt;
@@ -30,6 +30,7 @@ use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::keep_alive::may_be_buffered;
 use crate::platform::http::request_id::track_request;
+use crate::platform::http::uploads::discard;
 use crate::platform::trace::Trace;
 use crate::ui::Theme;
 use crate::{chat, images, openai_api};
@@ -119,6 +120,12 @@ async fn call_server_fn(State(state): State<AppState>, mut request: Request) -> 
 
 /// Files of the site; else a page that says that there is nothing, or JSON under `/api`.
 async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, request: Request) -> Response {
+    if let Some(path) = openai_api::api::meant_path(uri.path()) {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let there = Redirect::permanent(&format!("{path}{query}"));
+        discard(request.into_body());
+        return there.into_response();
+    }
     if is_v1(uri.path()) {
         return openai_api::api::not_found(request.method(), uri.path());
     }
@@ -163,7 +170,7 @@ async fn explain(uri: Uri, request: Request, next: Next) -> Response {
     } else {
         return response;
     };
-    uploads::refuse(error, is_v1(uri.path()))
+    uploads::refuse(error, uri.path())
 }
 
 fn answer_panic(panic: Box<dyn std::any::Any + Send>) -> Response {

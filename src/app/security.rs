@@ -14,9 +14,8 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::cors::open_v1;
 use super::state::AppState;
+use super::uploads::refuse;
 use crate::i18n::{Text, t};
-use crate::openai_api::V1Error;
-use crate::openai_api::api::is_v1;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 
@@ -56,7 +55,7 @@ async fn check_host(State(state): State<AppState>, request: Request, next: Next)
         return next.run(request).await;
     }
     let error = AppError::invalid("Host", t(Text::UnknownHost));
-    if is_v1(path) { V1Error::from(error).into_response() } else { ApiError(error).into_response() }
+    refuse(error, path)
 }
 
 /// Refuses requests for other sites, and what changes state and comes from another site (`Sec-Fetch-Site`, `Origin`).

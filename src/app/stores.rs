@@ -32,6 +32,7 @@ use crate::images::server::providers::ImageProvider;
 use crate::images::server::storage::{CloudinaryStore, FileStore, ObjectStore, S3Store, StorageError};
 use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore};
 use crate::leaving::server::store::{LeavingStore, MongoLeavingStore, SqliteLeavingStore};
+use crate::openai_api::responses::store::{MongoResponseStore, ResponseStore, SqliteResponseStore};
 use crate::payments::server::papers::store::{MongoPaperStore, PaperStore, SqlitePaperStore};
 use crate::payments::server::store::{MongoPaymentStore, PaymentStore, SqlitePaymentStore};
 use crate::payments::server::subscriptions::store::{
@@ -64,6 +65,7 @@ pub struct Stores {
     pub codes: Arc<dyn CodeStore>,
     pub notices: Arc<dyn NoticeStore>,
     pub chats: Arc<dyn ChatStore>,
+    pub responses: Arc<dyn ResponseStore>,
     pub attempts: Arc<dyn UsageStore>,
     pub images: Arc<dyn ImageStore>,
     pub payments: Arc<dyn PaymentStore>,
@@ -104,6 +106,7 @@ impl Stores {
             codes: Arc::new(MongoCodeStore::new(&mongo)),
             notices: Arc::new(MongoNoticeStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
+            responses: Arc::new(MongoResponseStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
             images: Arc::new(MongoImageStore::new(&mongo)),
             payments: Arc::new(MongoPaymentStore::new(&mongo)),
@@ -141,6 +144,7 @@ impl Stores {
             books: Arc::new(SqliteBookStore::new(db.clone())),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             notices: Arc::new(SqliteNoticeStore::new(db.clone())),
+            responses: Arc::new(SqliteResponseStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             images: Arc::new(SqliteImageStore::new(db.clone())),
             payments: Arc::new(SqlitePaymentStore::new(db.clone())),

@@ -16,8 +16,7 @@ use super::state::AppState;
 use crate::account::server::caller::Caller;
 use crate::chat::server::api::MAX_BODY;
 use crate::images::server::webhook;
-use crate::openai_api::V1Error;
-use crate::openai_api::api::is_v1;
+use crate::openai_api::api::{self as v1, is_v1};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::uploads::{UploadPermit, Uploads, discard};
@@ -98,12 +97,12 @@ pub async fn admit(State(doors): State<Doors>, request: Request, next: Next) -> 
             if !parts.headers.contains_key(EXPECT) {
                 discard(body);
             }
-            refuse(error, is_v1(parts.uri.path()))
+            refuse(error, parts.uri.path())
         }
     }
 }
 
 /// An error as the clients of this route know it.
-pub fn refuse(error: AppError, is_v1: bool) -> Response {
-    if is_v1 { V1Error::from(error).into_response() } else { ApiError(error).into_response() }
+pub fn refuse(error: AppError, path: &str) -> Response {
+    if is_v1(path) { v1::refuse(error, path) } else { ApiError(error).into_response() }
 }

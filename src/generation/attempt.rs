@@ -187,7 +187,7 @@ impl Generation {
             WorkKind::Chat => self.metrics.attempted(&attempt),
             WorkKind::Image => self.metrics.painted(&attempt),
         }
-        self.flags.count(kind, &attempt);
+        self.flags.count(work.kind(), &attempt);
         self.usage.record(attempt);
     }
 }

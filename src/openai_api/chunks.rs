@@ -1,11 +1,16 @@
 //! The answer as a client of `OpenAI` reads it, whole or in chunks.
 
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::answer::Dialect;
+use super::error::V1Error;
 use crate::chat::{CutReason, DoneEvent, Usage};
+use crate::platform::db::now_millis;
+use crate::platform::http::event_stream::Event;
 use crate::platform::ids::MessageId;
 
 /// What all parts of an answer have in common.
@@ -20,7 +25,46 @@ pub struct Completion {
     pub own_limit: Option<u32>,
 }
 
+impl Dialect for Completion {
+    fn open(&mut self, id: MessageId, model: String) {
+        (self.id, self.model, self.created) = (id, model, now_millis() / 1000);
+    }
+
+    fn begin(&mut self) -> Vec<Event> {
+        vec![Event::of_data(&self.first_chunk())]
+    }
+
+    fn token(&mut self, data: &str) -> Option<Event> {
+        self.token_chunk(data).map(|chunk| Event::of_data(&chunk))
+    }
+
+    fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
+        self.last_chunks(done).iter().map(|chunk| Event::of_data(chunk)).collect()
+    }
+
+    fn break_off(&mut self, error: &V1Error) -> Vec<Event> {
+        vec![Event::of_data(&error.body().to_string())]
+    }
+
+    fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
+        Self::whole(self, text, done)
+    }
+
+    fn refuse(&self, error: V1Error) -> Response {
+        error.into_response()
+    }
+
+    fn place(&self, turn: usize) -> String {
+        format!("messages[{turn}].content")
+    }
+}
+
 impl Completion {
+    /// One of which it is not known yet who answers.
+    pub fn new(with_usage: bool, own_limit: Option<u32>) -> Self {
+        Self { id: MessageId::min(), model: String::new(), created: 0, with_usage, own_limit }
+    }
+
     /// A chunk that begins the message.
     pub fn first_chunk(&self) -> String {
         self.chunk(&json!({ "role": "assistant", "content": "" }).to_string(), "null")
@@ -28,12 +72,7 @@ impl Completion {
 
     /// A chunk for a `token` event, whose text goes on as it came; `None` for an event that is none.
     pub fn token_chunk(&self, data: &str) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Token<'a> {
-            #[serde(borrow)]
-            text: &'a RawValue,
-        }
-        let Token { text } = serde_json::from_str(data).ok()?;
+        let text = token_text(data)?;
         Some(self.chunk(&format!("{{\"content\":{text}}}"), "null"))
     }
 
@@ -77,17 +116,8 @@ impl Completion {
         done.cut && (self.own_limit.is_some() || !is_long(done))
     }
 
-    /// What it cost, and which limit of this server cut it off; clients leave fields alone that they do not know.
     fn receipt(&self, done: &DoneEvent) -> Value {
-        let mut receipt =
-            json!({ "credits": done.credits, "remainingCredits": done.remaining_credits, "cached": done.cached });
-        if let Some(limit) = self.own_limit.filter(|_| done.cut && is_long(done)) {
-            receipt["maxOutputTokens"] = limit.into();
-        }
-        if let Some(reason) = done.cut_reason.filter(|_| !is_long(done)) {
-            receipt["cutReason"] = reason.as_str().into();
-        }
-        receipt
+        receipt(done, self.own_limit)
     }
 
     fn head(&self, object: &str) -> Value {
@@ -108,6 +138,29 @@ impl Completion {
              \"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish_reason}}}]{usage}}}"
         )
     }
+}
+
+/// What an answer cost, and which limit of this server cut it off; clients leave fields alone that they do not know.
+pub(super) fn receipt(done: &DoneEvent, own_limit: Option<u32>) -> Value {
+    let mut receipt =
+        json!({ "credits": done.credits, "remainingCredits": done.remaining_credits, "cached": done.cached });
+    if let Some(limit) = own_limit.filter(|_| done.cut && is_long(done)) {
+        receipt["maxOutputTokens"] = limit.into();
+    }
+    if let Some(reason) = done.cut_reason.filter(|_| !is_long(done)) {
+        receipt["cutReason"] = reason.as_str().into();
+    }
+    receipt
+}
+
+/// The text of a `token` event, in JSON as it came; `None` for an event that is none.
+pub(super) fn token_text(data: &str) -> Option<&RawValue> {
+    #[derive(Deserialize)]
+    struct Token<'a> {
+        #[serde(borrow)]
+        text: &'a RawValue,
+    }
+    serde_json::from_str::<Token<'_>>(data).ok().map(|token| token.text)
 }
 
 /// Whether its length is why it is cut off.

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::chat::server::quote::ContextLimit;
 use crate::platform::error::AppError;
@@ -11,6 +12,9 @@ use crate::platform::http::envelope::{ApiError, error_response};
 
 /// Tells clients whether to try again; without it they try 409, 429 and 5xx twice more.
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// Seconds that clients wait before they try again; where it takes longer, they try at once and in vain.
+const LONGEST_WAIT: u64 = 60;
 
 const CONTEXT_LENGTH_EXCEEDED: &str = "context_length_exceeded";
 
@@ -38,7 +42,7 @@ impl From<ApiError> for V1Error {
 
 impl V1Error {
     /// A context that this server does not take.
-    pub fn too_long(length: u64, most: ContextLimit) -> Self {
+    pub fn too_long(field: &str, length: u64, most: ContextLimit) -> Self {
         let message = match most {
             ContextLimit::Chars(most) => format!(
                 "All messages together have {length} characters; this server takes at most {most} (MAX_CONTEXT_CHARS)."
@@ -47,13 +51,66 @@ impl V1Error {
                 "All messages together are about {length} tokens; the model takes at most {most} besides its answer."
             ),
         };
-        Self { code: Some(CONTEXT_LENGTH_EXCEEDED), ..AppError::invalid("messages", message).into() }
+        Self { code: Some(CONTEXT_LENGTH_EXCEEDED), ..AppError::invalid(field, message).into() }
     }
 
     /// What is asked for is not served: `served` is.
     pub fn unserved(error: AppError, method: &Method, path: &str, served: &[&str]) -> Self {
         let message = format!("{method} {path} is not served here. These are: {}.", served.join(", "));
         Self { message: Some(message), ..error.into() }
+    }
+
+    /// A response that is not there, for whoever goes on with it.
+    pub fn no_previous(id: &str) -> Self {
+        let message = format!("Previous response with id '{id}' not found.");
+        let error = AppError::invalid("previous_response_id", message);
+        Self { code: Some("previous_response_not_found"), ..error.into() }
+    }
+
+    /// The same of one that is asked for by name.
+    pub fn no_response(id: &str) -> Self {
+        Self { message: Some(format!("Response with id '{id}' not found.")), ..AppError::NotFound.into() }
+    }
+
+    /// An item that is named and not there.
+    pub fn no_item(id: &str) -> Self {
+        let message = format!("Item with id '{id}' not found. Items are kept for 30 days, unless store is false.");
+        AppError::invalid("input", message).into()
+    }
+
+    /// Says where there are more credits, where they are what is missing.
+    #[must_use]
+    pub fn with_shop(mut self, public_url: &Url) -> Self {
+        if let (AppError::InsufficientCredits { .. }, Ok(shop)) = (&self.error, public_url.join("/buy-credits")) {
+            self.message.get_or_insert_with(|| format!("{} {shop}", self.error));
+        }
+        self
+    }
+
+    /// What went wrong.
+    pub const fn error(&self) -> &AppError {
+        &self.error
+    }
+
+    /// The error in the shape of another dialect, with the headers that say whether and when to come back.
+    pub fn respond(&self, body: Value) -> Response {
+        let mut response = error_response(&self.error, self.status(), Json(body));
+        if self.is_final() {
+            response.headers_mut().insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        response
+    }
+
+    /// Whether it fails again, whoever tries: waiting brings no credits, nor the next day, nor another body for the same
+    /// key, and clients wait for seconds, not for hours.
+    fn is_final(&self) -> bool {
+        match self.error {
+            AppError::RateLimited { retry_after_secs, .. } | AppError::TooManyStops { retry_after_secs, .. } => {
+                retry_after_secs > LONGEST_WAIT
+            }
+            AppError::Paused(_) => true,
+            _ => matches!(self.error.status(), 402 | 409),
+        }
     }
 
     /// A model that is not there is 404; everything else is as in the rest of the API.
@@ -67,9 +124,20 @@ impl V1Error {
         }
     }
 
+    /// For people.
+    pub fn message(&self) -> String {
+        match (&self.message, &self.error) {
+            (Some(message), _) => message.clone(),
+            (None, AppError::Unauthenticated) => {
+                "Incorrect API key provided. You can make one on the account page.".to_owned()
+            }
+            (None, error) => error.to_string(),
+        }
+    }
+
     /// The body, which is also what a stream ends with when the answer breaks off.
     pub fn body(&self) -> Value {
-        let Self { error, code: own_code, message: own_message } = self;
+        let Self { error, code: own_code, .. } = self;
         let (kind, code) = match error {
             AppError::Unauthenticated | AppError::InvalidCredentials => {
                 ("invalid_request_error", Some("invalid_api_key"))
@@ -94,25 +162,12 @@ impl V1Error {
             _ if code == Some(CONTEXT_LENGTH_EXCEEDED) => Some("messages"),
             _ => None,
         };
-        let message = match error {
-            _ if own_message.is_some() => own_message.clone().unwrap_or_default(),
-            AppError::Unauthenticated => "Incorrect API key provided. You can make one on the account page.".to_owned(),
-            other => other.to_string(),
-        };
-        json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
+        json!({ "error": { "message": self.message(), "type": kind, "param": param, "code": code } })
     }
 }
 
 impl IntoResponse for V1Error {
     fn into_response(self) -> Response {
-        let (body, status) = (self.body(), self.status());
-        let Self { error, .. } = self;
-        // Waiting a moment does not bring credits, or the next day, nor another body for the same key.
-        let is_final = matches!(error.status(), 402 | 409) || matches!(error, AppError::Paused(_));
-        let mut response = error_response(&error, status, Json(body));
-        if is_final {
-            response.headers_mut().insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
-        }
-        response
+        self.respond(self.body())
     }
 }

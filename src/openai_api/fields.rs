@@ -132,6 +132,21 @@ pub struct PartFields<'a> {
     #[serde(borrow)]
     #[schema(inline, required = false, nullable = false)]
     pub image_url: Option<ImageUrl<'a>>,
+    /// Of an image in a block of Anthropic's.
+    #[serde(borrow)]
+    #[schema(ignore)]
+    pub source: Option<Source<'a>>,
+}
+
+/// Where the bytes of a block are.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with a type")]
+pub struct Source<'a> {
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    pub media_type: Option<String>,
+    #[serde(borrow)]
+    pub data: Option<RawText<'a>>,
 }
 
 impl Part<'_> {

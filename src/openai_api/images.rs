@@ -125,7 +125,8 @@ pub async fn create_images(
         Some(_) => return Err(AppError::invalid("response_format", "b64_json or url.").into()),
     };
     let wishes = read(&chat, &caller, &request)?;
-    let (ordered, leash) = order(&chat, &caller, wishes, idempotency).await?;
+    let ordered = order(&chat, &caller, wishes, idempotency).await;
+    let (ordered, leash) = ordered.map_err(|error| V1Error::from(error).with_shop(&chat.site.public_url))?;
     drop(permit);
     let quota = ordered.last().map(|one| one.accepted.quota);
     let work = async move {

@@ -1,13 +1,18 @@
-//! `/v1`: the part of the HTTP API of `OpenAI` that its clients need, so that any of them spends Tessera credits with an
-//! API key. Shapes: <https://platform.openai.com/docs/api-reference/chat>.
+//! `/v1`: the parts of the HTTP APIs of `OpenAI` and Anthropic that their clients need, so that any of them spends Tessera
+//! credits with an API key. Chat completions are here, Anthropic's Messages in `messages`, `OpenAI`'s Responses in
+//! `responses`; each is read into the same `Wanted` (`request.rs`), and answered by the same `answer.rs`. Shapes:
+//! <https://platform.openai.com/docs/api-reference>, <https://docs.anthropic.com/en/api/messages>.
 
+mod answer;
 pub mod api;
 mod chunks;
 mod error;
 mod fields;
 mod images;
 mod leash;
+pub mod messages;
 mod request;
+pub mod responses;
 pub mod schemas;
 
 pub use error::V1Error;

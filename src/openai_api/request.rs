@@ -30,6 +30,8 @@ const MAX_STOP_BYTES: usize = 256;
 /// sent: what it says then is taken for its own.
 const EFFORTS: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 const VERBOSITIES: &[&str] = &["low", "medium", "high"];
+/// What is said to who asks for tools.
+pub(super) const TOOLS: &str = "Tools are not called here: leave it out.";
 /// Most characters of a name.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -123,7 +125,7 @@ struct StreamOptions {
 pub struct Wanted {
     pub turns: Vec<Turn>,
     /// For each turn.
-    shown: Vec<Vec<ImageText>>,
+    pub(super) shown: Vec<Vec<ImageText>>,
     pub is_stream: bool,
     /// Whether the stream ends with a chunk of its own for the usage.
     pub with_usage: bool,
@@ -141,16 +143,14 @@ impl Wanted {
         read_json::<CompletionRequest<'_>>(body)?.read(body, chat, fresh)
     }
 
-    /// Reads the images.
+    /// Reads the images; `place` is the field that a turn was read from.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub async fn look(&mut self) -> AppResult<()> {
+    pub async fn look_at(&mut self, place: impl Fn(usize) -> String + Send) -> AppResult<()> {
         for (number, (turn, shown)) in self.turns.iter_mut().zip(take(&mut self.shown)).enumerate() {
             turn.images = attachments::read_data_urls(shown).await.map_err(|error| match error {
-                AppError::InvalidInput { message, .. } => {
-                    AppError::invalid(format!("messages[{number}].content"), message)
-                }
+                AppError::InvalidInput { message, .. } => AppError::invalid(place(number), message),
                 other => other,
             })?;
         }
@@ -170,15 +170,15 @@ impl CompletionRequest<'_> {
             .into_iter()
             .find_map(|(field, tokens)| read_limit(field, tokens).transpose())
             .transpose()?;
-        let own_limit = asked.is_none_or(|asked| asked > most).then_some(most);
+        let (max_output_tokens, own_limit) = limit_output(asked, most);
         let sampling = Sampling {
-            max_output_tokens: own_limit.or(asked).unwrap_or(most),
+            max_output_tokens,
             temperature: check_range("temperature", self.temperature, 0.0, 2.0)?,
             top_p: check_range("top_p", self.top_p, 0.0, 1.0)?,
             frequency_penalty: check_range("frequency_penalty", self.frequency_penalty, -2.0, 2.0)?,
             presence_penalty: check_range("presence_penalty", self.presence_penalty, -2.0, 2.0)?,
             seed: self.seed.map(|Whole(seed)| seed),
-            stop: read_stops(self.stop)?,
+            stop: read_stops("stop", self.stop.unwrap_or_default().0)?,
             passed_on: passed_on(self.response_format, self.logit_bias, self.reasoning_effort, self.verbosity)?,
         };
         let longest = chat.context_limit(picked.as_ref(), sampling.max_output_tokens);
@@ -198,7 +198,6 @@ impl CompletionRequest<'_> {
     /// # Errors
     /// [`AppError::InvalidInput`] naming it.
     fn check_unserved(&self) -> AppResult<()> {
-        const TOOLS: &str = "Tools are not called here: leave it out.";
         let lists = [("tools", &self.tools), ("functions", &self.functions)];
         for (field, value) in lists {
             check_absent(field, value.as_ref(), |value| value.as_array().is_some_and(Vec::is_empty), TOOLS)?;
@@ -232,7 +231,7 @@ pub(super) fn check_absent(
 }
 
 /// Who answers under this name.
-fn find_model(chat: &Chat, name: &str) -> AppResult<Option<(String, Option<String>)>> {
+pub(super) fn find_model(chat: &Chat, name: &str) -> AppResult<Option<(String, Option<String>)>> {
     if name == ANY_MODEL {
         return Ok(None);
     }
@@ -247,8 +246,14 @@ fn find_model(chat: &Chat, name: &str) -> AppResult<Option<(String, Option<Strin
     }
 }
 
+/// Most tokens of an answer, and the limit of this server where that is what counts.
+pub(super) fn limit_output(asked: Option<u32>, most: u32) -> (u32, Option<u32>) {
+    let own_limit = asked.is_none_or(|asked| asked > most).then_some(most);
+    (own_limit.or(asked).unwrap_or(most), own_limit)
+}
+
 /// -1 is what some clients send for none.
-fn read_limit(field: &str, tokens: Option<Whole>) -> AppResult<Option<u32>> {
+pub(super) fn read_limit(field: &str, tokens: Option<Whole>) -> AppResult<Option<u32>> {
     match tokens {
         None | Some(Whole(-1)) => Ok(None),
         Some(Whole(tokens @ 1..)) => Ok(Some(u32::try_from(tokens).unwrap_or(u32::MAX))),
@@ -256,7 +261,7 @@ fn read_limit(field: &str, tokens: Option<Whole>) -> AppResult<Option<u32>> {
     }
 }
 
-fn check_range(field: &str, number: Option<f32>, least: f32, most: f32) -> AppResult<Option<f32>> {
+pub(super) fn check_range(field: &str, number: Option<f32>, least: f32, most: f32) -> AppResult<Option<f32>> {
     if number.is_some_and(|number| !(least..=most).contains(&number)) {
         return Err(AppError::invalid(field, format!("{field} is a number from {least} to {most}.")));
     }
@@ -264,18 +269,17 @@ fn check_range(field: &str, number: Option<f32>, least: f32, most: f32) -> AppRe
 }
 
 /// An empty text would end every answer before it begins: it is what some clients send for none.
-fn read_stops(stop: Option<Stops>) -> AppResult<Vec<String>> {
-    let Stops(mut stops) = stop.unwrap_or_default();
+pub(super) fn read_stops(field: &str, mut stops: Vec<String>) -> AppResult<Vec<String>> {
     stops.retain(|stop| !stop.is_empty());
     if stops.len() > MAX_STOPS || stops.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {
         let problem = format!("At most {MAX_STOPS} texts of 1 to {MAX_STOP_BYTES} bytes may end an answer.");
-        return Err(AppError::invalid("stop", problem));
+        return Err(AppError::invalid(field, problem));
     }
     Ok(stops)
 }
 
 /// What goes to providers that know it as it is.
-fn passed_on(
+pub(super) fn passed_on(
     response_format: Option<Value>,
     logit_bias: Option<Value>,
     reasoning_effort: Option<String>,
@@ -314,29 +318,36 @@ fn passed_on(
 
 /// The turns, and what each of them shows.
 type Shown = (Vec<Turn>, Vec<Vec<ImageText>>);
+/// The same of one turn.
+pub(super) type ShownTurn = (Turn, Vec<ImageText>);
 
 fn read_messages(messages: Vec<RequestMessage<'_>>, body: &Bytes, longest: ContextLimit) -> Result<Shown, V1Error> {
     let mut turns = Vec::with_capacity(messages.len());
     for (number, message) in messages.into_iter().enumerate() {
         turns.push(message.read(body, number)?);
     }
-    let is_blank = |(turn, shown): &(Turn, Vec<ImageText>)| turn.content.trim().is_empty() && shown.is_empty();
-    let is_answer = |(turn, _): &(Turn, Vec<ImageText>)| turn.role == Role::Assistant;
+    check_turns("messages", turns, longest)
+}
+
+/// That there is something to answer, and not too much of it; `field` has the turns.
+pub(super) fn check_turns(field: &str, mut turns: Vec<ShownTurn>, longest: ContextLimit) -> Result<Shown, V1Error> {
+    let is_blank = |(turn, shown): &ShownTurn| turn.content.trim().is_empty() && shown.is_empty();
+    let is_answer = |(turn, _): &ShownTurn| turn.role == Role::Assistant;
     // A prefill without a word is none.
     while turns.last().is_some_and(|last| is_answer(last) && is_blank(last)) {
         turns.pop();
     }
     match turns.last() {
         Some(last) if !is_answer(last) && is_blank(last) => {
-            return Err(AppError::invalid("messages", "The last message is empty.").into());
+            return Err(AppError::invalid(field, "The last message is empty.").into());
         }
         _ if turns.iter().all(|turn| is_answer(turn) || is_blank(turn)) => {
-            return Err(AppError::invalid("messages", "There is nothing to answer.").into());
+            return Err(AppError::invalid(field, "There is nothing to answer.").into());
         }
         _ => {}
     }
     match longest.exceeded_by(turns.iter().map(|(turn, _)| turn)) {
-        Some(length) => Err(V1Error::too_long(length, longest)),
+        Some(length) => Err(V1Error::too_long(field, length, longest)),
         None => Ok(turns.into_iter().unzip()),
     }
 }
@@ -373,7 +384,7 @@ impl RequestMessage<'_> {
 }
 
 /// The text, and the URLs of the images.
-fn read_content<'a>(field: &str, Content(parts): Content<'a>) -> AppResult<(String, Vec<RawText<'a>>)> {
+pub(super) fn read_content<'a>(field: &str, Content(parts): Content<'a>) -> AppResult<(String, Vec<RawText<'a>>)> {
     let (mut text, mut urls) = (String::new(), Vec::new());
     for Part(part) in parts {
         match (part.kind.as_str(), part.image_url) {
@@ -395,7 +406,7 @@ mod tests {
         let (turns, shown) = read_messages(serde_json::from_slice(&body).unwrap(), &body, ContextLimit::Chars(40))?;
         let terms = Terms::default();
         let mut wanted = Wanted { turns, shown, is_stream: false, with_usage: false, terms, own_limit: None };
-        wanted.look().await?;
+        wanted.look_at(|turn| format!("messages[{turn}].content")).await?;
         Ok(wanted.turns)
     }
 

@@ -16,6 +16,10 @@ pub struct Model {
     created: i64,
     /// The provider.
     owned_by: String,
+    /// `model`, for clients of Anthropic.
+    r#type: String,
+    display_name: String,
+    created_at: String,
 }
 
 /// All models.
@@ -24,6 +28,10 @@ pub struct Models {
     /// `list`.
     object: String,
     data: Vec<Model>,
+    /// No.
+    has_more: bool,
+    first_id: Option<String>,
+    last_id: Option<String>,
 }
 
 /// A whole answer.
@@ -73,7 +81,7 @@ struct CompletionUsage {
 /// What it cost.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Receipt {
+pub struct Receipt {
     credits: Amount,
     remaining_credits: Amount,
     cached: bool,

@@ -61,6 +61,8 @@ async fn every_example_of_the_api_works() {
     let half = half_signed_in(&app).await;
     let (admin, member) = (app.admin().await, app.user().await.id().await);
     app.flush_traces().await;
+    let (_, kept) = user.post_json("/v1/responses", &json!({"model": "tessera", "input": "Hello"})).await;
+    let response = kept["id"].as_str().unwrap().to_owned();
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -79,7 +81,8 @@ async fn every_example_of_the_api_works() {
             .replace("{receipt}", &erasure)
             .replace("{userId}", &member)
             .replace("{requestId}", first["requestId"].as_str().unwrap())
-            .replace("{paymentId}", &second("paymentId"));
+            .replace("{paymentId}", &second("paymentId"))
+            .replace("{responseId}", &response);
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();

@@ -80,10 +80,12 @@ pub enum Thing {
     Session,
     /// Somebody else.
     Person,
+    /// A response of `/v1`.
+    Response,
     /// This, in the place of the parameter.
     Named(&'static str),
 }
-use Thing::{Attachment, Conversation, Image, Key, Message, Named, Nothing, Person, Session, Share};
+use Thing::{Attachment, Conversation, Image, Key, Message, Named, Nothing, Person, Response, Session, Share};
 
 /// A form, or JSON.
 #[derive(Clone, Copy)]
@@ -100,6 +102,9 @@ pub type Row = (&'static str, &'static str, Thing, Sent, [u16; 6]);
 
 const ASK: Sent = Json(r#"{"message":"Hello"}"#);
 const ASK_V1: Sent = Json(r#"{"model":"tessera","messages":[{"role":"user","content":"Hello"}]}"#);
+const ASK_MESSAGES: Sent =
+    Json(r#"{"model":"tessera","max_tokens":50,"messages":[{"role":"user","content":"Hello"}]}"#);
+const ASK_RESPONSES: Sent = Json(r#"{"model":"tessera","input":"Hello"}"#);
 /// The shape with the fewest pixels.
 const PAINT: Sent = Json(r#"{"prompt":"a fox","aspectRatio":"21:9"}"#);
 const PAINT_V1: Sent = Json(r#"{"prompt":"a fox","size":"1536x640"}"#);
@@ -236,6 +241,13 @@ pub const TABLE: &[Row] = &[
     ("GET", "/v1/models/{name}", Named("tessera"), Bare, [401, 200, 200, 200, 200, 403]),
     ("POST", "/v1/chat/completions", Nothing, ASK_V1, [401, 200, 200, 200, 403, 403]),
     ("POST", "/v1/images/generations", Nothing, PAINT_V1, [401, 200, 200, 200, 403, 403]),
+    ("POST", "/v1/messages", Nothing, ASK_MESSAGES, [401, 200, 200, 200, 403, 403]),
+    ("POST", "/v1/messages/count_tokens", Nothing, ASK_MESSAGES, [401, 200, 200, 200, 200, 403]),
+    ("POST", "/v1/responses", Nothing, ASK_RESPONSES, [401, 200, 200, 200, 403, 403]),
+    ("GET", "/v1/responses/{id}", Response, Bare, [401, 200, 404, 200, 200, 403]),
+    ("DELETE", "/v1/responses/{id}", Response, Bare, [401, 200, 404, 200, 403, 200]),
+    ("POST", "/v1/responses/{id}/cancel", Response, Bare, [401, 200, 404, 200, 403, 200]),
+    ("GET", "/v1/responses/{id}/input_items", Response, Bare, [401, 200, 404, 200, 200, 403]),
     // Operations, and what is for everybody. This server has no webhook.
     ("GET", "/healthz", Nothing, Bare, [200; 6]),
     ("GET", "/readyz", Nothing, Bare, [200; 6]),
@@ -459,6 +471,10 @@ impl Cast {
                 }
                 String::new()
             }
+            Response => {
+                let body = json!({ "model": "tessera", "input": "Hello" });
+                text(&self.owner.post_json("/v1/responses", &body).await.1["id"])
+            }
             Person => {
                 let person = app.user().await;
                 person.id().await
@@ -621,8 +637,12 @@ async fn nothing_is_changed_by_what_comes_from_another_site() {
         for headers in &refused {
             let (status, body) = send(&user, headers).await;
             // In the shape that its clients know.
-            let code = if path.starts_with("/v1/") { &body["error"]["code"] } else { &body["code"] };
-            if (status, code.as_str()) != (403, Some("forbidden")) {
+            let (code, forbidden) = match path.as_str() {
+                path if path.starts_with("/v1/messages") => (&body["error"]["type"], "permission_error"),
+                path if path.starts_with("/v1/") => (&body["error"]["code"], "forbidden"),
+                _ => (&body["code"], "forbidden"),
+            };
+            if (status, code.as_str()) != (403, Some(forbidden)) {
                 wrong.insert(format!("{method} {path} {headers:?}"), status);
             }
         }

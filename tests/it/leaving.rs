@@ -354,6 +354,8 @@ async fn somebody(app: &TestApp) -> User {
     let program = user.with_key(&json!({"name": format!("key of a {WORD}")})).await;
     let asked = json!({"model": "tessera", "messages": [{"role": "user", "content": format!("for the API: {WORD}")}]});
     assert_eq!(program.post_json("/v1/chat/completions", &asked).await.0, 200);
+    let asked = json!({"model": "tessera", "input": format!("to be kept: {WORD}")});
+    assert_eq!(program.post_json("/v1/responses", &asked).await.0, 200);
     let budgets = json!({"timeZone": "Indian/Maldives", "budgets": [{"period": "day", "limit": 90}]});
     let request = user.request(reqwest::Method::PUT, "/api/account/budgets").json(&budgets);
     assert_eq!(answer(request).await.0, 200);
@@ -623,6 +625,7 @@ async fn the_archive_has_everything_and_opens_elsewhere() {
     assert!(versions.contains(&format!("Look, a {WORD}")) && versions.lines().count() == 2, "{versions}");
     assert_eq!(named("attachments/", ".png").len(), 1);
     assert!(one("api/messages.jsonl").contains(&format!("for the API: {WORD}")));
+    assert!(one("api/responses.jsonl").contains(&format!("to be kept: {WORD}")));
     let (_, images) = user.get_json("/api/images?limit=100").await;
     let images = images["data"]["items"].as_array().unwrap();
     assert_eq!((images.len(), named("images/", ".json").len(), named("images/", ".png").len()), (2, 2, 2));

@@ -1,6 +1,7 @@
-//! `OpenAI`'s own clients, for Python and Node, against `/v1`: nothing is told them but the address and the key.
+//! `OpenAI`'s and Anthropic's own clients, for Python and Node, against `/v1`: nothing is told them but the address and the key.
 
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::support::{TestApp, User};
 use crate::tools::{node, python};
@@ -16,15 +17,27 @@ const CLIENTS: [Client; 2] = [Client::Python, Client::Node];
 impl Client {
     /// What comes of a scene of `tests/fixtures/openai_client.*`.
     async fn play(self, app: &TestApp, key: &str, scene: &str, message: &str) -> Value {
-        let mut command = match self {
+        let command = match self {
             Self::Python => python("openai_client.py", "openai"),
             Self::Node => node("openai_client.mjs"),
         };
-        for name in ["OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_LOG"] {
+        self.run(command, &format!("http://{}/v1", app.addr), key, scene, message).await
+    }
+
+    /// The same of `tests/fixtures/anthropic_client.*`. `end` is that of the address.
+    async fn play_messages(self, app: &TestApp, end: &str, key: &str, scene: &str, message: &str) -> Value {
+        let command = match self {
+            Self::Python => python("anthropic_client.py", "anthropic"),
+            Self::Node => node("anthropic_client.mjs"),
+        };
+        self.run(command, &format!("http://{}{end}", app.addr), key, scene, message).await
+    }
+
+    async fn run(self, mut command: Command, base: &str, key: &str, scene: &str, message: &str) -> Value {
+        for name in ["OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_LOG", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_LOG"] {
             command.env_remove(name);
         }
-        let base = format!("http://{}/v1", app.addr);
-        let output = command.args([&base, key, scene, message]).output().await.unwrap();
+        let output = command.args([base, key, scene, message]).output().await.unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{self:?}, {scene}: {error}");
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{self:?}, {scene}: {error}"))
@@ -96,8 +109,12 @@ async fn each_refusal_is_their_own_class_of_error() {
 
 /// How many completions were asked for.
 async fn requests(app: &TestApp) -> u64 {
+    requests_at(app, "/v1/chat/completions").await
+}
+
+async fn requests_at(app: &TestApp, route: &str) -> u64 {
     let text = app.visitor().get("/metrics").send().await.unwrap().text().await.unwrap();
-    let counts = text.lines().filter(|line| line.contains("_count{") && line.contains("/v1/chat/completions"));
+    let counts = text.lines().filter(|line| line.contains("_count{") && line.contains(&format!("\"{route}\"")));
     counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
@@ -111,4 +128,75 @@ async fn too_many_requests_are_their_rate_limit_error() {
         assert_is(&limited, "RateLimitError", 429);
         assert_eq!(limited["code"], "rate_limit_exceeded");
     }
+}
+
+#[tokio::test]
+async fn they_go_on_with_responses() {
+    let app = TestApp::start().await;
+    for client in CLIENTS {
+        let (user, key) = user_with_key(&app).await;
+        let text = "word1 word2 word3 ";
+        let mut told = client.play(&app, &key, "responses", "Hello").await;
+        let gone = told["gone"].take();
+        let expected = json!({
+            "text": text, "second": text, "usage": true, "found": text, "items": ["user"], "deltas": 3, "streamed": text,
+            "gone": null,
+        });
+        assert_eq!(told, expected, "{client:?}");
+        assert_is(&gone, "NotFoundError", 404);
+        assert_eq!(user.credits().await["available"], 7, "{client:?}");
+        let broken = client.play(&app, &key, "broken-responses", "#tokens=2 #cut").await;
+        let kinds = broken["kinds"].as_array().unwrap();
+        assert!(kinds.contains(&json!("APIError")) && !broken["message"].as_str().unwrap().is_empty(), "{broken}");
+        let poor = user.with_key(&json!({ "budget": 1 })).await.key.unwrap();
+        assert_eq!(client.play(&app, &poor, "refused-responses", "Hello").await["message"], "no error");
+        let before = requests_at(&app, "/v1/responses").await;
+        let broke = client.play(&app, &poor, "refused-responses", "Hello").await;
+        assert_eq!((&broke["status"], &broke["code"]), (&json!(402), &json!("insufficient_quota")), "{broke}");
+        assert_eq!(requests_at(&app, "/v1/responses").await - before, 1, "{client:?} tries again what cannot work");
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn those_of_anthropic_ask_stream_and_count() {
+    let app = TestApp::start().await;
+    for client in CLIENTS {
+        for end in ["", "/v1"] {
+            let (user, key) = user_with_key(&app).await;
+            let told = json!({ "text": "word1 word2 word3 ", "reason": "end_turn", "usage": 3 });
+            let asked = client.play_messages(&app, end, &key, "ask", "Hello").await;
+            assert_eq!(asked, json!({ "first": told, "second": told }), "{client:?}");
+            let stream = client.play_messages(&app, end, &key, "stream", "Hello").await;
+            assert_eq!(stream, json!({ "text": told["text"], "whole": told, "input": 11 }), "{client:?}");
+            let counted = client.play_messages(&app, end, &key, "count", "Hello").await;
+            assert!(counted["tokens"].as_u64().unwrap() > 0, "{client:?}: {counted}");
+            assert_eq!(counted["models"], json!(["tessera", "fake-model"]), "{client:?}");
+            assert_eq!(user.credits().await["available"], 7, "{client:?}");
+        }
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn each_refusal_is_an_error_of_anthropics_clients_and_what_cannot_work_is_asked_once() {
+    let app = TestApp::start().await;
+    for client in CLIENTS {
+        let (user, key) = user_with_key(&app).await;
+        let unknown = client.play_messages(&app, "", "tsk_not-a-key", "refused", "Hello").await;
+        assert_is(&unknown, "AuthenticationError", 401);
+        let tools = client.play_messages(&app, "", &key, "refused-tools", "").await;
+        assert_is(&tools, "BadRequestError", 400);
+        assert!(tools["message"].as_str().unwrap().contains("Tools are not called here"), "{tools}");
+        let broken = client.play_messages(&app, "", &key, "broken", "#tokens=2 #cut").await;
+        assert!(broken["kinds"].as_array().unwrap().contains(&json!("APIError")), "{broken}");
+        let poor = user.with_key(&json!({ "budget": 1 })).await.key.unwrap();
+        assert_eq!(client.play_messages(&app, "", &poor, "refused", "Hello").await["message"], "no error");
+        let before = requests_at(&app, "/v1/messages").await;
+        let broke = client.play_messages(&app, "", &poor, "refused", "Hello").await;
+        assert_eq!((&broke["status"], &broke["type"]), (&json!(402), &json!("billing_error")), "{broke}");
+        assert_eq!(requests_at(&app, "/v1/messages").await - before, 1, "{client:?} tries again what cannot work");
+        assert_eq!(user.credits().await, json!({ "available": 9, "held": 0, "debt": 0, "plan": "free" }));
+    }
+    app.assert_books_balance().await;
 }

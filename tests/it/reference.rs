@@ -116,6 +116,7 @@ struct Ids {
     /// The address of somebody who leaves.
     gone: String,
     /// Somebody whom admins look at.
+    response: String,
     member: String,
     /// A request that was charged.
     request: String,
@@ -149,6 +150,7 @@ impl Ids {
         let (_, sessions) = user.get_json("/api/account/sessions").await;
         let sessions = sessions["data"]["items"].as_array().unwrap();
         let other = sessions.iter().find(|session| session["current"] == false).unwrap();
+        let (_, kept) = user.post_json("/v1/responses", &json!({"model": "tessera", "input": "Hello"})).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self {
             message: text(&chat["data"]["messageId"]),
@@ -166,6 +168,7 @@ impl Ids {
             member: member.id().await,
             request: text(&chat["requestId"]),
             purchase: text(&second["data"]["paymentId"]),
+            response: text(&kept["id"]),
         }
     }
 
@@ -185,6 +188,7 @@ impl Ids {
             "/api/admin/payments" => &self.purchase,
             "/api/admin/users" if path.contains('{') => &self.member,
             "/v1/models" if path.contains('{') => "tessera",
+            "/v1/responses" if path.contains('{') => &self.response,
             _ if !path.contains('{') => "",
             _ => panic!("which id does {path} take?"),
         }

@@ -16,6 +16,7 @@ use tessera::platform::db::now_millis;
 use tessera::platform::error::AppError;
 use tessera::platform::ids::{AttemptId, AuditId, TraceId, UserId, WorkId};
 use tessera::platform::trace::{Fact, Step, StepKind, TraceRecord};
+use tessera::usage::server::prices::PriceTable;
 use tessera::usage::{Attempt, Outcome};
 use uuid::Uuid;
 
@@ -149,7 +150,7 @@ over_every_store! {
         release(&stores, &free).await;
         let now = now_millis();
         stores.traces.record(vec![trace("r", Some(user), now), trace("free", Some(user), now)]).await.unwrap();
-        let admin = stores.admin();
+        let admin = stores.admin(stores.stats(PriceTable::default()));
         let presses = (0..20).map(|_| {
             let admin = admin.clone();
             tokio::spawn(async move { admin.give_goodwill(Authority::operator(), "r", &reason(None)).await.unwrap() })
@@ -202,7 +203,7 @@ over_every_store! {
         };
         // The trace is lost: whose money it is, the attempt tells.
         stores.attempts.record(vec![attempt]).await.unwrap();
-        let (admin, by) = (stores.admin(), Authority::operator());
+        let (admin, by) = (stores.admin(stores.stats(PriceTable::default())), Authority::operator());
         let found = admin.show_trace(by, "r").await.unwrap();
         assert_eq!((found.traces.len(), found.work.len(), found.work[0].open), (0, 1, Amount::credits(2)));
         let refused = admin.give_goodwill(by, "r", &reason(Some(open.id))).await.unwrap_err();

@@ -12,7 +12,6 @@ mod goodwill;
 mod log_level;
 mod operations_api;
 pub mod pages;
-pub mod pages;
 mod refunds;
 mod stats;
 mod stats_api;

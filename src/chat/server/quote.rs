@@ -4,7 +4,7 @@
 
 use super::Chat;
 use super::context::Room;
-use super::context_window::Counted;
+use super::context_window::{Counted, IMAGE};
 use super::providers::{GuardedProvider, Turn};
 use super::reply::picked_model;
 use super::tokens::TokenCount;
@@ -102,6 +102,12 @@ impl Chat {
         }
         Ok(())
     }
+}
+
+/// About how many tokens a context has, with so many images that are not read yet.
+#[must_use]
+pub fn count_tokens(turns: &[Turn], images: usize) -> u64 {
+    Counted::of(turns).total() + images as u64 * IMAGE
 }
 
 /// How long a context that is not ours may be.

@@ -34,6 +34,17 @@ impl Event {
         Self(text)
     }
 
+    /// One with a name and without an id.
+    #[must_use]
+    pub fn named(name: &str, data: &str) -> Self {
+        let mut text = String::with_capacity(data.len() + name.len() + 24);
+        text.push_str("event: ");
+        text.push_str(name);
+        text.push('\n');
+        write_data(data, &mut text);
+        Self(text)
+    }
+
     /// Nothing but a sign of life.
     #[must_use]
     pub fn comment() -> Self {

@@ -89,13 +89,24 @@ const JSON: &[&str] = &[
     "\"b64_json\"",
     "\"stream_options\":{\"include_usage\":true}",
     "\"max_credits\":",
+    "\"max_tokens\":9,",
+    "\"system\":",
+    "\"source\":{\"type\":\"base64\",\"data\":",
+    "\"type\":\"image\"",
+    "\"type\":\"tool_result\"",
+    "\"input\":",
+    "\"instructions\":",
+    "\"previous_response_id\":\"resp_",
+    "\"type\":\"item_reference\",\"id\":\"msg_",
+    "\"store\":false",
+    "\"text\":{\"format\":{\"type\":\"json_schema\"",
 ];
 
 #[test]
 fn bodies_for_clients_of_openai_are_done_or_refused() {
     let (runtime, app, user) = start(&[]);
     Target { name: "v1", words: JSON, inputs: 120, most: 32_768 }.feed(|input| {
-        for path in ["/v1/chat/completions", "/v1/images/generations"] {
+        for path in ["/v1/chat/completions", "/v1/images/generations", "/v1/messages", "/v1/responses"] {
             let request = user.post(path).header(CONTENT_TYPE, "application/json").body(input.to_vec());
             send(&runtime, request).expect("an answer");
         }

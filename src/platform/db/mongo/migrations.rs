@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 26;
+const SCHEMA: i64 = 27;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -193,6 +193,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         24 => make_indexes(mongo, [("providerCounts", doc! { "span": 1, "at": 1 }, plain())]).await,
         25 => make_indexes(mongo, of_traces()).await,
         26 => make_indexes(mongo, of_closes()).await,
+        27 => make_indexes(mongo, of_responses()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -327,6 +328,11 @@ fn of_closes() -> [(&'static str, Document, IndexOptions); 3] {
         ("closes", doc! { "attempt": 1 }, unique()),
         ("closedAccounts", doc! { "_id.owner": 1 }, plain()),
     ]
+}
+
+/// Responses of a user, with the room that they take, and those that are too old.
+fn of_responses() -> [(&'static str, Document, IndexOptions); 2] {
+    [("responses", doc! { "user": 1, "_id": 1, "bytes": 1 }, plain()), ("responses", doc! { "createdAt": 1 }, plain())]
 }
 
 fn plain() -> IndexOptions {

@@ -1,0 +1,274 @@
+//! What a client of Anthropic asks, and what it means here. What cannot be done is refused by its name.
+
+use std::borrow::Cow;
+
+use axum::body::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::super::error::V1Error;
+use super::super::fields::{Content, Part, PartFields, Whole};
+use super::super::request::{
+    ShownTurn, TOOLS, Wanted, check_absent, check_range, check_turns, find_model, limit_output, passed_on, read_limit,
+    read_stops,
+};
+use crate::chat::server::Chat;
+use crate::chat::server::image_text::{ImageText, RawText};
+use crate::chat::server::providers::{Role, Sampling, Turn};
+use crate::chat::server::quote::{ContextLimit, count_tokens};
+use crate::chat::server::send::Terms;
+use crate::platform::amount::Amount;
+use crate::platform::error::{AppError, AppResult};
+
+/// What begins a text of Claude Code's that is for Anthropic's own books and says nothing to a model.
+const NOT_FOR_MODELS: &str = "x-anthropic-billing-header:";
+
+/// What a client asks. Other fields are ignored, as clients expect.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct MessagesRequest<'a> {
+    /// One of `/v1/models`.
+    #[serde(default)]
+    #[schema(required)]
+    model: String,
+    /// Required, but to count. More than this server allows is as many as it allows.
+    #[schema(value_type = Option<i64>)]
+    max_tokens: Option<Whole>,
+    /// Oldest first. One of the assistant at the end is what the answer begins with.
+    #[serde(borrow, default)]
+    #[schema(required)]
+    messages: Vec<RequestMessage<'a>>,
+    #[serde(borrow)]
+    #[schema(schema_with = blocks, required = false)]
+    system: Option<Content<'a>>,
+    stream: Option<bool>,
+    /// 0 to 1.
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    /// At most four.
+    #[serde(default)]
+    #[schema(required = false)]
+    stop_sequences: Option<Vec<String>>,
+    output_config: Option<OutputConfig>,
+    /// No field of Anthropic's: it must not cost more credits than this.
+    max_credits: Option<Amount>,
+    // What is not done here: only values that ask for nothing are taken.
+    #[schema(ignore)]
+    tools: Option<Value>,
+    #[schema(ignore)]
+    tool_choice: Option<Value>,
+    #[schema(ignore)]
+    mcp_servers: Option<Value>,
+    #[schema(ignore)]
+    container: Option<Value>,
+    #[schema(ignore)]
+    top_k: Option<Value>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = AnthropicRequestMessage)]
+#[serde(expecting = "a message such as {\"role\":\"user\",\"content\":\"…\"}")]
+struct RequestMessage<'a> {
+    /// `user`, `assistant` or `system`.
+    #[serde(default)]
+    #[schema(required)]
+    role: String,
+    #[serde(borrow)]
+    #[schema(schema_with = blocks, required = false)]
+    content: Option<Content<'a>>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
+struct OutputConfig {
+    /// How much a model thinks: `low` to `max`.
+    effort: Option<String>,
+    /// `json_schema` with a `schema`.
+    #[schema(value_type = Option<Object>)]
+    format: Option<Value>,
+}
+
+/// A text, or blocks of type `text` and, in messages, `image` with Base64.
+fn blocks() -> Schema {
+    let block = ObjectBuilder::new().schema_type(Type::Object).build();
+    Schema::OneOf(OneOfBuilder::new().item(String::schema()).item(ArrayBuilder::new().items(block).build()).build())
+}
+
+impl MessagesRequest<'_> {
+    /// What is to be done, and whether the first turn is `system`.
+    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<(Wanted, bool), V1Error> {
+        let picked = find_model(chat, &self.model)?;
+        self.check_unserved()?;
+        let asked = read_limit("max_tokens", self.max_tokens)?
+            .ok_or_else(|| AppError::invalid("max_tokens", "Say how many tokens the answer may have."))?;
+        let (max_output_tokens, own_limit) = limit_output(Some(asked), chat.config.max_output_tokens);
+        let OutputConfig { effort, format } = self.output_config.unwrap_or(OutputConfig { effort: None, format: None });
+        let sampling = Sampling {
+            max_output_tokens,
+            temperature: check_range("temperature", self.temperature, 0.0, 1.0)?,
+            top_p: check_range("top_p", self.top_p, 0.0, 1.0)?,
+            stop: read_stops("stop_sequences", self.stop_sequences.unwrap_or_default())?,
+            passed_on: passed_on(format.map(read_format).transpose()?, None, effort, None)?,
+            ..Sampling::default()
+        };
+        let longest = chat.context_limit(picked.as_ref(), max_output_tokens);
+        let (turns, has_system) = read_turns(self.system, self.messages, body)?;
+        let (turns, shown) = check_turns("messages", turns, longest)?;
+        let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
+        let is_stream = self.stream == Some(true);
+        Ok((Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit }, has_system))
+    }
+
+    /// About how many tokens it has.
+    pub fn count(self, body: &Bytes, chat: &Chat) -> Result<u64, V1Error> {
+        find_model(chat, &self.model)?;
+        self.check_unserved()?;
+        let (turns, _) = read_turns(self.system, self.messages, body)?;
+        let (turns, shown) = check_turns("messages", turns, ContextLimit::Chars(usize::MAX))?;
+        Ok(count_tokens(&turns, shown.iter().map(Vec::len).sum()))
+    }
+
+    /// That nothing is asked for that is not done here.
+    fn check_unserved(&self) -> AppResult<()> {
+        let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.is_null();
+        check_absent("tools", self.tools.as_ref(), is_empty, TOOLS)?;
+        let is_none = |value: &Value| matches!(value["type"].as_str(), Some("auto" | "none"));
+        check_absent("tool_choice", self.tool_choice.as_ref(), is_none, TOOLS)?;
+        check_absent("mcp_servers", self.mcp_servers.as_ref(), is_empty, TOOLS)?;
+        check_absent("container", self.container.as_ref(), Value::is_null, "Nothing is run here: leave it out.")?;
+        check_absent("top_k", self.top_k.as_ref(), Value::is_null, "Use top_p: leave it out.")
+    }
+}
+
+/// Anthropic's form of a format, as `OpenAI` has it.
+fn read_format(format: Value) -> AppResult<Value> {
+    match (format["type"].as_str(), format.get("schema")) {
+        (Some("json_schema"), Some(schema)) => {
+            let wanted = json!({ "name": "answer", "schema": schema, "strict": true });
+            Ok(json!({ "type": "json_schema", "json_schema": wanted }))
+        }
+        _ => Err(AppError::invalid("output_config.format", "A format has the type json_schema and a schema.")),
+    }
+}
+
+/// The turns, what `system` says first; and whether it says anything.
+fn read_turns(
+    system: Option<Content<'_>>,
+    messages: Vec<RequestMessage<'_>>,
+    body: &Bytes,
+) -> AppResult<(Vec<ShownTurn>, bool)> {
+    let mut turns = Vec::with_capacity(messages.len() + 1);
+    let (text, images) = read_blocks("system", system.unwrap_or_default(), body)?;
+    if !images.is_empty() {
+        return Err(AppError::invalid("system", "Images belong to messages."));
+    }
+    let has_system = !text.is_empty();
+    if has_system {
+        turns.push((Turn::new(Role::System, text), Vec::new()));
+    }
+    for (number, message) in messages.into_iter().enumerate() {
+        let role = match message.role.as_str() {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "system" => Role::System,
+            other => {
+                let problem = format!("The role {other:?} is not known here: user, assistant or system.");
+                return Err(AppError::invalid(format!("messages[{number}].role"), problem));
+            }
+        };
+        let field = format!("messages[{number}].content");
+        let (text, images) = read_blocks(&field, message.content.unwrap_or_default(), body)?;
+        turns.push((Turn::new(role, text), images));
+    }
+    Ok((turns, has_system))
+}
+
+/// The text of some blocks, and the images.
+fn read_blocks(field: &str, Content(blocks): Content<'_>, body: &Bytes) -> AppResult<(String, Vec<ImageText>)> {
+    let (mut text, mut images) = (String::new(), Vec::new());
+    for Part(block) in blocks {
+        match block.kind.as_str() {
+            "text" => {
+                let said = block.text.unwrap_or_default();
+                text.push_str(if said.starts_with(NOT_FOR_MODELS) { "" } else { &said });
+            }
+            "image" => images.push(read_image(field, block, body)?),
+            // What a model has thought says nothing to another one.
+            "thinking" | "redacted_thinking" => {}
+            "tool_use" | "tool_result" => return Err(AppError::invalid(field, TOOLS)),
+            kind => return Err(AppError::invalid(field, format!("Blocks of type {kind:?} are not read here."))),
+        }
+    }
+    Ok((text, images))
+}
+
+fn read_image(field: &str, block: PartFields<'_>, body: &Bytes) -> AppResult<ImageText> {
+    let source = block.source.filter(|source| source.kind == "base64");
+    let problem = "The source of an image has the type base64, a media_type and data.";
+    let source = source.ok_or_else(|| AppError::invalid(field, problem))?;
+    let (kind, RawText(data)) = (source.media_type.unwrap_or_default(), source.data.unwrap_or_default());
+    Ok(RawText(Cow::Owned(format!("data:{kind};base64,{data}"))).kept_by(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns(json: &Value) -> AppResult<Vec<ShownTurn>> {
+        let body = Bytes::from(json.to_string());
+        let request: MessagesRequest<'_> = serde_json::from_slice(&body).unwrap();
+        request.check_unserved()?;
+        read_turns(request.system, request.messages, &body).map(|(turns, _)| turns)
+    }
+
+    #[test]
+    fn messages_become_turns() {
+        let image =
+            json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "AAA\u{2b}" } });
+        let said = json!({
+            "system": [{ "type": "text", "text": "x-anthropic-billing-header: cc" }, { "type": "text", "text": "Be brief." }],
+            "messages": [
+                { "role": "user", "content": [{ "type": "text", "text": "What is it?" }, image] },
+                { "role": "assistant", "content": [
+                    { "type": "thinking", "thinking": "Hm", "signature": "c2ln" }, { "type": "text", "text": "A cat." }] },
+                { "role": "system", "content": "In verse." },
+                { "role": "user", "content": "Why?" },
+            ],
+        });
+        let turns = turns(&said).unwrap();
+        let told: Vec<_> = turns.iter().map(|(turn, shown)| (turn.role, turn.content.as_str(), shown.len())).collect();
+        let expected = [
+            (Role::System, "Be brief.", 0),
+            (Role::User, "What is it?", 1),
+            (Role::Assistant, "A cat.", 0),
+            (Role::System, "In verse.", 0),
+            (Role::User, "Why?", 0),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(turns[1].1[0].as_str(), "data:image/png;base64,AAA+");
+    }
+
+    #[test]
+    fn what_is_not_done_is_refused_by_name() {
+        let field = |json: &Value| match turns(json) {
+            Err(AppError::InvalidInput { field, .. }) => field,
+            other => panic!("{json}: {other:?}"),
+        };
+        let block = |block: Value| json!({ "messages": [{ "role": "user", "content": [block] }] });
+        for (json, name) in [
+            (json!({ "tools": [{ "name": "look" }] }), "tools"),
+            (json!({ "tool_choice": { "type": "any" } }), "tool_choice"),
+            (json!({ "top_k": 5 }), "top_k"),
+            (json!({ "system": [{ "type": "image", "source": { "type": "base64", "data": "" } }] }), "system"),
+            (json!({ "messages": [{ "role": "tool", "content": "x" }] }), "messages[0].role"),
+            (block(json!({ "type": "tool_result", "tool_use_id": "x" })), "messages[0].content"),
+            (block(json!({ "type": "document" })), "messages[0].content"),
+            (block(json!({ "type": "image", "source": { "type": "url", "url": "x" } })), "messages[0].content"),
+        ] {
+            assert_eq!(field(&json), name, "{json}");
+        }
+        let nothing = json!({ "tools": [], "tool_choice": { "type": "auto" }, "mcp_servers": [], "container": null });
+        assert!(turns(&nothing).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,84 @@
+//! What the answers look like, for the reference. They are written elsewhere (`writer.rs`); the tests of the reference compare
+//! what is sent with these.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::schemas::Receipt;
+
+/// A whole answer.
+#[derive(Serialize, ToSchema)]
+pub struct AnthropicMessage {
+    id: String,
+    /// `message`.
+    r#type: String,
+    /// `assistant`.
+    role: String,
+    model: String,
+    /// One.
+    content: Vec<TextBlock>,
+    /// `end_turn`, or `max_tokens` if it was cut off.
+    stop_reason: Option<String>,
+    /// Null: which text ended the answer, providers do not say.
+    stop_sequence: Option<String>,
+    stop_details: Option<String>,
+    usage: MessageUsage,
+    tessera: Receipt,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TextBlock {
+    /// `text`.
+    r#type: String,
+    text: String,
+}
+
+/// Zeros where the provider did not say.
+#[derive(Serialize, ToSchema)]
+struct MessageUsage {
+    /// Without those that were read from a cache.
+    input_tokens: u32,
+    cache_creation_input_tokens: u32,
+    cache_read_input_tokens: u32,
+    output_tokens: u32,
+    output_tokens_details: ThinkingTokens,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ThinkingTokens {
+    #[serde(rename = "thinking_tokens")]
+    thinking: u32,
+}
+
+/// The data of an event; `type` repeats its name.
+#[derive(Serialize, ToSchema)]
+pub struct MessageStreamEvent {
+    /// `message_start`, `content_block_start`, `ping`, `content_block_delta`, `content_block_stop`, `message_delta` or
+    /// `message_stop`; `error` where the answer breaks off.
+    r#type: String,
+}
+
+/// How many tokens a message has.
+#[derive(Serialize, ToSchema)]
+pub struct TokenTotal {
+    #[serde(rename = "input_tokens")]
+    input: u64,
+}
+
+/// The body of every error.
+#[derive(Serialize, ToSchema)]
+pub struct MessagesFailure {
+    /// `error`.
+    r#type: String,
+    error: MessagesProblem,
+    /// The same as in `request-id`.
+    request_id: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct MessagesProblem {
+    /// For programs.
+    r#type: String,
+    /// For people.
+    message: String,
+}

@@ -1,0 +1,115 @@
+//! The items of a request, and of responses that it goes on with.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use axum::body::Bytes;
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+use super::super::error::V1Error;
+use super::super::fields::{Content, Part, PartFields};
+use super::super::request::{ShownTurn, TOOLS, read_content};
+use super::store::StoredResponse;
+use crate::chat::server::providers::{Role, Turn};
+use crate::platform::error::{AppError, AppResult};
+
+/// What is asked: a text, or a list of items.
+#[derive(Debug, Default)]
+pub struct Items<'a>(pub Vec<Item<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Items<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of items")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Items<'de>, E> {
+                let part = PartFields { kind: "text".to_owned(), text: Some(text.to_owned()), ..PartFields::default() };
+                let content = Some(Content(vec![Part(part)]));
+                Ok(Items(vec![Item { kind: None, role: "user".to_owned(), content, id: None }]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items<'de>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    items.push(item);
+                }
+                Ok(Items(items))
+            }
+        }
+        deserializer.deserialize_any(All)
+    }
+}
+
+/// One of them: a message, unless it says otherwise.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "an item such as {\"role\":\"user\",\"content\":\"…\"}")]
+pub struct Item<'a> {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    role: String,
+    #[serde(borrow)]
+    content: Option<Content<'a>>,
+    id: Option<String>,
+}
+
+impl Item<'_> {
+    /// The item of another response that it stands for.
+    pub fn reference(&self) -> Option<&str> {
+        let is_reference = self.kind.as_deref() == Some("item_reference");
+        is_reference.then(|| self.id.as_deref().unwrap_or_default())
+    }
+
+    /// The turn that it is; `None` for what says nothing to a model.
+    pub fn read(self, field: &str, body: &Bytes, named: &HashMap<String, Bytes>) -> Result<Option<ShownTurn>, V1Error> {
+        if let Some(name) = self.reference() {
+            let item = named.get(name).ok_or_else(|| V1Error::no_item(name))?;
+            let read: Item<'_> = serde_json::from_slice(item).map_err(|_| AppError::Internal)?;
+            return read.read_own(field, item).map_err(V1Error::from);
+        }
+        self.read_own(field, body).map_err(V1Error::from)
+    }
+
+    fn read_own(self, field: &str, body: &Bytes) -> AppResult<Option<ShownTurn>> {
+        match self.kind.as_deref() {
+            None | Some("message") => {}
+            // What a model has thought says nothing to another one.
+            Some("reasoning") => return Ok(None),
+            Some("function_call" | "function_call_output" | "custom_tool_call" | "custom_tool_call_output") => {
+                return Err(AppError::invalid(field, TOOLS));
+            }
+            Some(kind) => return Err(AppError::invalid(field, format!("Items of type {kind:?} are not read here."))),
+        }
+        let role = match self.role.as_str() {
+            "system" | "developer" => Role::System,
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            other => {
+                let problem = format!("The role {other:?} is not known here: system, developer, user or assistant.");
+                return Err(AppError::invalid(format!("{field}.role"), problem));
+            }
+        };
+        let (text, urls) = read_content(&format!("{field}.content"), self.content.unwrap_or_default())?;
+        let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
+        Ok(Some((Turn::new(role, text), shown)))
+    }
+}
+
+/// The turns of a response that is gone on with.
+pub fn read_stored(stored: &StoredResponse) -> AppResult<Vec<ShownTurn>> {
+    let output = serde_json::to_string(&stored.output_items()?).map_err(|_| AppError::Internal)?;
+    let mut turns = Vec::new();
+    for items in [Bytes::from(stored.input.clone()), Bytes::from(output)] {
+        let Items(read) = serde_json::from_slice(&items).map_err(|_| AppError::Internal)?;
+        for item in read {
+            turns.extend(item.read_own("previous_response_id", &items)?);
+        }
+    }
+    Ok(turns)
+}

@@ -1,0 +1,361 @@
+//! What a client asks, and what it means here. What cannot be done is refused by its name.
+
+use axum::body::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::super::error::V1Error;
+use super::super::fields::Whole;
+use super::super::request::{
+    ShownTurn, TOOLS, Wanted, check_absent, check_range, check_turns, find_model, limit_output, passed_on, read_limit,
+};
+use super::Past;
+use super::items::{Items, read_stored};
+use crate::chat::server::Chat;
+use crate::chat::server::providers::{Role, Sampling, Turn};
+use crate::chat::server::send::Terms;
+use crate::platform::amount::Amount;
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::envelope::read_json;
+
+/// What a client asks. Other fields are ignored, as clients expect.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ResponseRequest<'a> {
+    /// One of `/v1/models`.
+    #[serde(default)]
+    #[schema(required)]
+    model: String,
+    /// A text, or a list of messages, and of references to items of earlier responses.
+    #[serde(borrow, default)]
+    #[schema(schema_with = items, required)]
+    input: Items<'a>,
+    /// What the system says before everything else.
+    instructions: Option<String>,
+    /// A response that was kept: what it was asked and what it answered come before the input.
+    previous_response_id: Option<String>,
+    /// Whether it is kept for 30 days, which is the default.
+    store: Option<bool>,
+    stream: Option<bool>,
+    #[schema(value_type = Option<i64>)]
+    max_output_tokens: Option<Whole>,
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    text: Option<TextConfig>,
+    reasoning: Option<ReasoningConfig>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
+    /// No field of `OpenAI`'s: it must not cost more credits than this.
+    max_credits: Option<Amount>,
+    // What is not done here: only values that ask for nothing are taken.
+    #[schema(ignore)]
+    tools: Option<Value>,
+    #[schema(ignore)]
+    tool_choice: Option<Value>,
+    #[schema(ignore)]
+    background: Option<Value>,
+    #[schema(ignore)]
+    conversation: Option<Value>,
+    #[schema(ignore)]
+    prompt: Option<Value>,
+    #[schema(ignore)]
+    top_logprobs: Option<Value>,
+    #[schema(ignore)]
+    include: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
+struct TextConfig {
+    /// `text`, `json_object` or `json_schema`, for models that can.
+    #[schema(value_type = Option<Object>)]
+    format: Option<Value>,
+    verbosity: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
+struct ReasoningConfig {
+    effort: Option<String>,
+}
+
+/// A text, or items.
+fn items() -> Schema {
+    let item = ObjectBuilder::new().schema_type(Type::Object).build();
+    Schema::OneOf(OneOfBuilder::new().item(String::schema()).item(ArrayBuilder::new().items(item).build()).build())
+}
+
+/// What has to be found before a request can be read.
+#[derive(Debug, Default)]
+pub struct Needed {
+    pub previous: Option<String>,
+    pub items: Vec<String>,
+    pub is_kept: bool,
+}
+
+impl Needed {
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field.
+    pub fn of(body: &[u8]) -> AppResult<Self> {
+        let request: ResponseRequest<'_> = read_json(body)?;
+        let items = request.input.0.iter().filter_map(|item| item.reference().map(str::to_owned)).collect();
+        let previous = request.previous_response_id.filter(|name| !name.is_empty());
+        Ok(Self { previous, items, is_kept: request.store != Some(false) })
+    }
+}
+
+/// A request that was read.
+pub struct Read {
+    pub wanted: Wanted,
+    /// The fields of the response that repeat what was asked.
+    pub shape: Value,
+    /// What is kept of what was asked: a list of items, as JSON; `None` where nothing is.
+    pub kept: Option<String>,
+    /// The field of each turn.
+    pub places: Vec<String>,
+}
+
+impl ResponseRequest<'_> {
+    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool, past: &Past) -> Result<Read, V1Error> {
+        let picked = find_model(chat, &self.model)?;
+        self.check_unserved()?;
+        let shape = self.shape();
+        let asked = read_limit("max_output_tokens", self.max_output_tokens)?;
+        let (max_output_tokens, own_limit) = limit_output(asked, chat.config.max_output_tokens);
+        let TextConfig { format, verbosity } = self.text.unwrap_or_default();
+        let effort = self.reasoning.unwrap_or_default().effort;
+        let sampling = Sampling {
+            max_output_tokens,
+            temperature: check_range("temperature", self.temperature, 0.0, 2.0)?,
+            top_p: check_range("top_p", self.top_p, 0.0, 1.0)?,
+            passed_on: passed_on(format.map(read_format).transpose()?, None, effort, verbosity)?,
+            ..Sampling::default()
+        };
+        let longest = chat.context_limit(picked.as_ref(), max_output_tokens);
+        let kept = (self.store != Some(false)).then(|| keep_input(body, past)).transpose()?;
+        let (turns, places) = read_turns(self.instructions, self.input, body, past)?;
+        let (turns, shown) = check_turns("input", turns, longest)?;
+        let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
+        let is_stream = self.stream == Some(true);
+        let wanted = Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit };
+        Ok(Read { wanted, shape, kept, places })
+    }
+
+    /// That nothing is asked for that is not done here.
+    fn check_unserved(&self) -> AppResult<()> {
+        let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.is_null();
+        check_absent("tools", self.tools.as_ref(), is_empty, TOOLS)?;
+        let is_none = |value: &Value| matches!(value.as_str(), Some("auto" | "none"));
+        check_absent("tool_choice", self.tool_choice.as_ref(), is_none, TOOLS)?;
+        let is_false = |value: &Value| value.as_bool() == Some(false);
+        let background = "Answers are given at once, or streamed: leave it out.";
+        check_absent("background", self.background.as_ref(), is_false, background)?;
+        let conversation = "Use previous_response_id: leave it out.";
+        check_absent("conversation", self.conversation.as_ref(), Value::is_null, conversation)?;
+        check_absent("prompt", self.prompt.as_ref(), Value::is_null, "Send the text itself: leave it out.")?;
+        let (is_zero, told) =
+            (|value: &Value| value.as_f64() == Some(0.0), "Probabilities are not told here: leave it out.");
+        check_absent("top_logprobs", self.top_logprobs.as_ref(), is_zero, told)?;
+        let asks_logprobs = |value: &Value| {
+            value.as_array().is_some_and(|all| all.iter().any(|one| one == "message.output_text.logprobs"))
+        };
+        check_absent("include", self.include.as_ref(), |value| !asks_logprobs(value), told)
+    }
+
+    fn shape(&self) -> Value {
+        let text = self.text.as_ref();
+        let mut told =
+            json!({ "format": text.and_then(|text| text.format.clone()).unwrap_or(json!({ "type": "text" })) });
+        if let Some(verbosity) = text.and_then(|text| text.verbosity.as_deref()) {
+            told["verbosity"] = verbosity.into();
+        }
+        json!({
+            "object": "response",
+            "background": false,
+            "instructions": self.instructions,
+            "max_output_tokens": self.max_output_tokens.map(|Whole(most)| most),
+            "metadata": self.metadata.clone().unwrap_or_default(),
+            "parallel_tool_calls": true,
+            "previous_response_id": self.previous_response_id.as_deref().filter(|name| !name.is_empty()),
+            "reasoning": { "effort": self.reasoning.as_ref().and_then(|it| it.effort.as_deref()), "summary": null },
+            "service_tier": "default",
+            "store": self.store != Some(false),
+            "temperature": number(self.temperature),
+            "text": told,
+            "tool_choice": "auto",
+            "tools": [],
+            "top_logprobs": 0,
+            "top_p": number(self.top_p),
+            "truncation": "disabled",
+            "user": null,
+        })
+    }
+}
+
+/// As it was written: 0.1 is no 0.100000001.
+fn number(asked: Option<f32>) -> f64 {
+    asked.and_then(|number| number.to_string().parse().ok()).unwrap_or(1.0)
+}
+
+/// The form of a format here, as chat completions have it.
+fn read_format(mut format: Value) -> AppResult<Value> {
+    let is_object = |field: &Value| field.is_object();
+    match format["type"].as_str() {
+        Some("text" | "json_object") => Ok(format),
+        Some("json_schema") if is_object(&format["schema"]) && format["name"].is_string() => {
+            let mut wanted = Map::new();
+            for name in ["name", "description", "schema", "strict"] {
+                match format[name].take() {
+                    Value::Null => {}
+                    value => drop(wanted.insert(name.to_owned(), value)),
+                }
+            }
+            Ok(json!({ "type": "json_schema", "json_schema": wanted }))
+        }
+        _ => {
+            let problem = "A format is of the type text, json_object, or json_schema with a name and a schema.";
+            Err(AppError::invalid("text.format", problem))
+        }
+    }
+}
+
+/// What the instructions say, what came before, and the input; and the field of each.
+fn read_turns(
+    instructions: Option<String>,
+    Items(input): Items<'_>,
+    body: &Bytes,
+    past: &Past,
+) -> Result<(Vec<ShownTurn>, Vec<String>), V1Error> {
+    let (mut turns, mut places) = (Vec::new(), Vec::new());
+    if let Some(instructions) = instructions.filter(|text| !text.is_empty()) {
+        turns.push((Turn::new(Role::System, instructions), Vec::new()));
+        places.push("instructions".to_owned());
+    }
+    for stored in &past.chain {
+        turns.extend(read_stored(stored)?);
+    }
+    places.resize(turns.len(), "previous_response_id".to_owned());
+    for (number, item) in input.into_iter().enumerate() {
+        let field = format!("input[{number}]");
+        if let Some(turn) = item.read(&field, body, &past.items)? {
+            turns.push(turn);
+            places.push(format!("{field}.content"));
+        }
+    }
+    Ok((turns, places))
+}
+
+/// The input as it is kept: a list of items that stand for themselves.
+fn keep_input(body: &[u8], past: &Past) -> AppResult<String> {
+    #[derive(Deserialize)]
+    struct Kept {
+        #[serde(default)]
+        input: Value,
+    }
+    let Kept { input } = serde_json::from_slice(body).map_err(|_| AppError::Internal)?;
+    let items = match input {
+        Value::Array(items) => items,
+        text => vec![json!({ "role": "user", "content": text })],
+    };
+    let mut kept = Vec::with_capacity(items.len());
+    for mut item in items {
+        if item["type"] == "item_reference" {
+            let named = item["id"].as_str().and_then(|name| past.items.get(name));
+            item = named.and_then(|item| serde_json::from_slice(item).ok()).ok_or(AppError::Internal)?;
+        }
+        if !item.is_object() {
+            return Err(AppError::invalid("input", "An item is an object."));
+        }
+        if item.get("type").is_none_or(Value::is_null) {
+            item["type"] = "message".into();
+        }
+        if let Some(text) = item["content"].as_str() {
+            let kind = if item["role"] == "assistant" { "output_text" } else { "input_text" };
+            item["content"] = json!([{ "type": kind, "text": text }]);
+        }
+        kept.push(item);
+    }
+    serde_json::to_string(&kept).map_err(|_| AppError::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns(json: &Value) -> Result<Vec<(Role, String, usize)>, V1Error> {
+        let body = Bytes::from(json.to_string());
+        let request: ResponseRequest<'_> = serde_json::from_slice(&body).unwrap();
+        request.check_unserved()?;
+        let (turns, places) = read_turns(request.instructions, request.input, &body, &Past::default())?;
+        assert_eq!(turns.len(), places.len());
+        Ok(turns.into_iter().map(|(turn, shown)| (turn.role, turn.content, shown.len())).collect())
+    }
+
+    #[test]
+    fn items_become_turns() {
+        let said = |role, text: &str, images| (role, text.to_owned(), images);
+        assert_eq!(turns(&json!({ "input": "Hello" })).unwrap(), [said(Role::User, "Hello", 0)]);
+        let image = json!({ "type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto" });
+        let input = json!([
+            { "role": "developer", "content": "In verse." },
+            { "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "What is it?" }, image] },
+            { "type": "reasoning", "id": "rs_1", "summary": [] },
+            { "type": "message", "role": "assistant", "content": [{ "type": "output_text", "text": "A cat." }] },
+            { "role": "user", "content": "Why?" },
+        ]);
+        let expected = [
+            said(Role::System, "Be brief.", 0),
+            said(Role::System, "In verse.", 0),
+            said(Role::User, "What is it?", 1),
+            said(Role::Assistant, "A cat.", 0),
+            said(Role::User, "Why?", 0),
+        ];
+        assert_eq!(turns(&json!({ "instructions": "Be brief.", "input": input })).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_not_done_is_refused_by_name() {
+        let item = |item: Value| json!({ "input": [item] });
+        for (json, name) in [
+            (json!({ "tools": [{ "type": "function", "name": "look" }] }), "tools"),
+            (json!({ "tool_choice": "required" }), "tool_choice"),
+            (json!({ "background": true }), "background"),
+            (json!({ "conversation": "conv_1" }), "conversation"),
+            (json!({ "prompt": { "id": "pmpt_1" } }), "prompt"),
+            (json!({ "top_logprobs": 3 }), "top_logprobs"),
+            (json!({ "include": ["message.output_text.logprobs"] }), "include"),
+            (item(json!({ "type": "function_call_output", "call_id": "c", "output": "x" })), "input[0]"),
+            (item(json!({ "type": "computer_call" })), "input[0]"),
+            (item(json!({ "role": "tool", "content": "x" })), "input[0].role"),
+            (item(json!({ "role": "user", "content": [{ "type": "input_file" }] })), "input[0].content"),
+            (item(json!({ "type": "item_reference", "id": "msg_1" })), "input"),
+        ] {
+            let refused = turns(&json).expect_err(&json.to_string());
+            assert_eq!(refused.body()["error"]["param"], name, "{json}");
+        }
+        let nothing = json!({ "tools": [], "tool_choice": "auto", "background": false, "prompt": null, "include": [] });
+        assert!(turns(&nothing).unwrap().is_empty());
+    }
+
+    #[test]
+    fn formats_are_those_of_chat_completions() {
+        let flat = json!({ "type": "json_schema", "name": "x", "schema": { "type": "object" }, "strict": true });
+        let nested = json!({ "type": "json_schema",
+            "json_schema": { "name": "x", "schema": { "type": "object" }, "strict": true } });
+        assert_eq!(read_format(flat).unwrap(), nested);
+        assert!(read_format(json!({ "type": "json_schema" })).is_err() && read_format(json!({})).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_stands_for_itself() {
+        let items =
+            [("msg_1".to_owned(), Bytes::from_static(br#"{"id":"msg_1","type":"message","role":"assistant"}"#))];
+        let past = Past { items: items.into(), ..Past::default() };
+        let body =
+            json!({ "input": [{ "type": "item_reference", "id": "msg_1" }, { "role": "user", "content": "Hi" }] });
+        let kept: Value = serde_json::from_str(&keep_input(body.to_string().as_bytes(), &past).unwrap()).unwrap();
+        let message = json!({ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Hi" }] });
+        assert_eq!(kept, json!([{ "id": "msg_1", "type": "message", "role": "assistant" }, message]));
+    }
+}
