@@ -206,7 +206,8 @@ mod tests {
 
     #[test]
     fn money_is_in_whole_units_of_its_currency() {
-        let purse = Purse::from([("JPY".to_owned(), 500_000_000), ("USD".to_owned(), 12_345_678), ("EUR".to_owned(), 0)]);
+        let purse =
+            Purse::from([("JPY".to_owned(), 500_000_000), ("USD".to_owned(), 12_345_678), ("EUR".to_owned(), 0)]);
         let texts: Vec<_> = monies(&purse).iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["500 JPY", "12.34 USD"]);
     }

@@ -13,6 +13,6 @@ pub mod store;
 pub mod sums;
 
 pub use self::figures::{CostRow, Figures, Percentiles};
-pub use self::mirror::Person;
 pub use self::histogram::Histogram;
+pub use self::mirror::Person;
 pub use self::rollup::Stats;

@@ -5,12 +5,12 @@ use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Stats;
 use super::figures::{CostRow, Figures, monies};
 use super::mirror::{Mirror, Person};
 use super::range::{Range, Slice, ends};
 use super::store::{AttemptFilter, Standing};
 use super::sums::ModelSums;
-use super::Stats;
 use crate::credits::Origin;
 use crate::platform::amount::Amount;
 use crate::platform::db::rfc3339;
@@ -163,7 +163,15 @@ impl Stats {
                 Ok((counted, providers, models, users))
             })
             .await?;
-        Ok(Costs { about, total: counted.total, before: counted.before, parts: counted.parts, providers, models, users })
+        Ok(Costs {
+            about,
+            total: counted.total,
+            before: counted.before,
+            parts: counted.parts,
+            providers,
+            models,
+            users,
+        })
     }
 
     /// A page of attempts, newest first.
@@ -209,13 +217,12 @@ struct Counted {
 
 fn count(mirror: &Mirror, range: &Range) -> AppResult<Counted> {
     let spans = |slices: &[Slice]| slices.iter().map(|slice| (slice.from, slice.until)).collect::<Vec<_>>();
-    let active = |people: &[Person]| people.iter().filter(|person| person.is_active()).count() as u64;
     let (by_part, people) = mirror.people(&spans(&range.slices));
     let (from, until) = range.ends();
-    let total = Figures::of(&mirror.sums(from, until), active(&people));
+    let active = people.iter().filter(|person| person.is_active()).count() as u64;
+    let total = Figures::of(&mirror.sums(from, until), active);
     let (from, until) = ends(&range.before);
-    let (_, before) = mirror.people(&[(from, until)]);
-    let before = Figures::of(&mirror.sums(from, until), active(&before));
+    let before = Figures::of(&mirror.sums(from, until), mirror.active(from, until));
     let part = |(slice, active): (&Slice, u64)| {
         Ok(Part {
             name: slice.name.clone(),

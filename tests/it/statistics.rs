@@ -101,7 +101,8 @@ async fn a_range_is_kept_between_visits_and_what_is_none_is_said() {
     let kept = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     let html = response.text().await.unwrap();
     // Whatever its name is, the script is there.
-    let script = html.split("src=\"").find_map(|rest| rest.split('"').next().filter(|src| src.starts_with("/admin/scripts/")));
+    let script =
+        html.split("src=\"").find_map(|rest| rest.split('"').next().filter(|src| src.starts_with("/admin/scripts/")));
     let (status, kind, _) = text(&app.visitor(), script.unwrap()).await;
     assert_eq!((status, &*kind), (200, "text/javascript; charset=utf-8"));
     let again = admin.get("/admin/costs").header("cookie", kept).send().await.unwrap();

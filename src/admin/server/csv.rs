@@ -39,7 +39,8 @@ pub(super) fn table(costs: &Costs, name: &str) -> AppResult<String> {
         "models" => Ok(rows(&costs.models)),
         "users" => Ok(costs.users.iter().fold(USERS.to_owned(), |text, row| {
             let email = csv_text(row.email.as_deref().unwrap_or_default());
-            let line = format!("{},{email},{},{},{},{}", row.id, row.attempts, row.cost_micros, row.spent, row.margin_micros);
+            let line =
+                format!("{},{email},{},{},{},{}", row.id, row.attempts, row.cost_micros, row.spent, row.margin_micros);
             text + &line + "\r\n"
         })),
         _ => Err(AppError::invalid("table", "The table is parts, providers, models or users.")),
@@ -62,16 +63,12 @@ fn part_line(about: &About, part: &Part) -> String {
     let (revenue, returned) = (csv_text(&monies(&f.revenue)), csv_text(&monies(&f.returned)));
     let head = format!("{},{zone},{},{},{}", part.name, part.from, part.until, part.corrected);
     let people = format!("{},{},{},{},{}", f.new_users, f.active_users, f.chats, f.images, f.cached_replies);
-    let credits = format!(
-        "{},{},{},{},{},{},{}",
-        f.granted, f.sold, f.refunded, f.spent, f.expired, f.adjusted, f.spent_given
-    );
+    let credits =
+        format!("{},{},{},{},{},{},{}", f.granted, f.sold, f.refunded, f.spent, f.expired, f.adjusted, f.spent_given);
     let money = format!("{},{revenue},{returned}", f.purchases);
     let asked = format!("{},{},{},{},{}", f.attempts, f.failed, f.fallbacks, f.input_tokens, f.output_tokens);
-    let costs = format!(
-        "{},{},{},{},{}",
-        f.cost_micros, f.unpriced, f.margin_micros, f.promo_cost_micros, f.saved_micros
-    );
+    let costs =
+        format!("{},{},{},{},{}", f.cost_micros, f.unpriced, f.margin_micros, f.promo_cost_micros, f.saved_micros);
     let times = format!("{},{}", percentiles(f.latency), percentiles(f.first_token));
     format!("{head},{people},{credits},{money},{asked},{costs},{times}\r\n")
 }

@@ -84,7 +84,8 @@ fn table(items: Vec<AttemptItem>) -> impl IntoView {
     let state = if items.is_empty() { TableState::Empty } else { TableState::Ready };
     let texts = [Text::AuditTime, Text::UserColumn, Text::ProviderColumn, Text::ModelColumn, Text::OutcomeColumn];
     let numbers = [Text::TokensColumn, Text::FigureCost, Text::FigureLatency];
-    let columns = texts.map(|text| Column::text(t(text))).into_iter().chain(numbers.map(|text| Column::number(t(text))));
+    let columns =
+        texts.map(|text| Column::text(t(text))).into_iter().chain(numbers.map(|text| Column::number(t(text))));
     let rows: Vec<_> = items.into_iter().map(row).collect();
     view! {
         <Table label=t(Text::AttemptsTitle) columns=columns.collect() state empty=t(Text::NothingFound) class="">

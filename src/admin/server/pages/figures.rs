@@ -50,7 +50,8 @@ fn part(part: u64, whole: u64) -> (i64, String) {
 }
 
 fn times(times: Percentiles) -> (i64, String) {
-    let text = |millis: Option<u32>| millis.map_or_else(|| "–".to_owned(), |millis| format!("{} ms", grouped(millis.into())));
+    let text =
+        |millis: Option<u32>| millis.map_or_else(|| "–".to_owned(), |millis| format!("{} ms", grouped(millis.into())));
     (times.p95_ms.map_or(0, i64::from), format!("{} / {}", text(times.p50_ms), text(times.p95_ms)))
 }
 
@@ -101,8 +102,13 @@ pub const OVERVIEW: [Figure; 20] = [
 ];
 
 /// What is asked of providers.
-pub const COSTS: [Figure; 5] =
-    [COST, MARGIN, figure("attempts", Text::FigureAttempts, Text::AttemptsExplained, |f| count(f.attempts)), ERRORS, LATENCY];
+pub const COSTS: [Figure; 5] = [
+    COST,
+    MARGIN,
+    figure("attempts", Text::FigureAttempts, Text::AttemptsExplained, |f| count(f.attempts)),
+    ERRORS,
+    LATENCY,
+];
 
 const COST: Figure = figure("cost", Text::FigureCost, Text::CostExplained, |f| cost(f.cost_micros));
 const MARGIN: Figure = figure("margin", Text::FigureMargin, Text::MarginExplained, |f| cost(f.margin_micros));

@@ -70,7 +70,8 @@ fn body(found: &Overview, query: &StatsQuery) -> AnyView {
 /// How things stand now.
 fn standing(now: &Now) -> AnyView {
     let users = now.users.iter().map(|users| {
-        let role = Role::parse(&users.role).map(role_text).map_or_else(|| users.role.clone(), |text| t(text).to_owned());
+        let role =
+            Role::parse(&users.role).map(role_text).map_or_else(|| users.role.clone(), |text| t(text).to_owned());
         let status = UserStatus::parse(&users.status).map(status_text);
         let status = status.map_or_else(|| users.status.clone(), |text| t(text).to_owned());
         (format!("{role}, {status}"), grouped(users.count))

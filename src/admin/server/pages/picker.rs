@@ -37,7 +37,8 @@ pub fn remember(response: &mut Response, asked: &StatsQuery, is_https: bool) {
         return;
     }
     let value = [range, from, until, zone].map(|part| part.trim().to_owned()).join(":");
-    let cookie = Cookie::build((COOKIE, value)).path("/admin").secure(is_https).same_site(SameSite::Lax).http_only(true);
+    let cookie =
+        Cookie::build((COOKIE, value)).path("/admin").secure(is_https).same_site(SameSite::Lax).http_only(true);
     let cookie = cookie.max_age(time::Duration::seconds(COOKIE_SECS.into())).build();
     if let Ok(value) = HeaderValue::try_from(cookie.to_string()) {
         response.headers_mut().append(SET_COOKIE, value);
