@@ -226,7 +226,7 @@ fn write_people(people: &People) -> Vec<u8> {
 
 fn read_people(bytes: &[u8]) -> StoreResult<People> {
     let corrupt = || StoreError::Corrupt("the users of statistics".to_owned());
-    if bytes.len() % PERSON != 0 {
+    if !bytes.len().is_multiple_of(PERSON) {
         return Err(corrupt());
     }
     let person = |piece: &[u8]| {
