@@ -104,7 +104,7 @@ impl Mirror {
     /// What was found before, unless something of that time has changed since.
     fn remember<T: Clone>(&self, known: &Remembered<T>, time: (i64, i64), find: impl FnOnce() -> T) -> T {
         let days = self.changes.range(time.0.div_euclid(DAY)..=time.1.div_euclid(DAY));
-        let changes = days.map(|(_, changes)| changes).sum();
+        let changes: u64 = days.map(|(_, changes)| changes).sum();
         let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
         let found = lock().get(&time).filter(|(of, _)| *of == changes).map(|(_, found)| found.clone());
         if let Some(found) = found {

@@ -21,7 +21,7 @@ use super::{
     StoredBucket, is_paid, micros_of, read_people, read_sums, write_people, write_sums,
 };
 use crate::credits::server::lots::Lot;
-use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::AttemptId;
 use crate::stats::sums::BUCKET;
@@ -205,11 +205,15 @@ impl StatsStore for MongoStatsStore {
                 "sums": { "$literal": write_sums(&bucket.sums)? },
                 "people": people,
             };
-            let statistics = self.collection("statistics");
-            run(
-                async move { statistics.update_one(doc! { "_id": id }, vec![doc! { "$set": set }]).upsert(true).await },
-            )
-            .await?;
+            let put = || {
+                let (statistics, id, set) = (self.collection("statistics"), doc! { "_id": &id }, set.clone());
+                run(async move { statistics.update_one(id, vec![doc! { "$set": set }]).upsert(true).await })
+            };
+            match put().await {
+                // Another server has just added it.
+                Err(error) if is_duplicate(&error) => put().await?,
+                put => put?,
+            };
         }
         Ok(())
     }
