@@ -9,7 +9,7 @@ use super::store::{Source, StoredBucket};
 use super::sums::{Share, Sums};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
-/// Sums of times that are remembered; beyond that they are forgotten together.
+/// Times that are remembered; beyond that they are forgotten together.
 const MOST_SPANS: usize = 4000;
 
 /// A bucket of a source.
@@ -52,9 +52,14 @@ pub(super) struct Mirror {
     names: Vec<Uuid>,
     /// Changes of each day (UTC).
     changes: BTreeMap<i64, u64>,
-    /// Sums of times, each with the changes that it knows of.
-    spans: Mutex<HashMap<(i64, i64), (u64, Arc<Sums>)>>,
+    /// Sums of times.
+    spans: Remembered<Arc<Sums>>,
+    /// Active users of times.
+    active: Remembered<u64>,
 }
+
+/// What was found of times, each with the changes that it knows of.
+type Remembered<T> = Mutex<HashMap<(i64, i64), (u64, T)>>;
 
 impl Mirror {
     pub fn mark(&self, source: Source, start: i64) -> Option<i64> {
@@ -82,24 +87,36 @@ impl Mirror {
 
     /// What a time adds up to.
     pub fn sums(&self, from: i64, until: i64) -> Arc<Sums> {
-        let days = self.changes.range(from.div_euclid(DAY)..=until.div_euclid(DAY));
-        let changes = days.map(|(_, changes)| changes).sum();
-        let mut spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, sums)) = spans.get(&(from, until))
-            && *known == changes
-        {
-            return sums.clone();
+        self.remember(&self.spans, (from, until), || {
+            let mut sums = Sums::default();
+            for part in self.buckets.range(from..until).flat_map(|(_, parts)| parts.values()) {
+                sums.add(&part.sums);
+            }
+            Arc::new(sums)
+        })
+    }
+
+    /// How many users did anything in a time.
+    pub fn active(&self, from: i64, until: i64) -> u64 {
+        self.remember(&self.active, (from, until), || self.people(&[(from, until)]).0.first().copied().unwrap_or(0))
+    }
+
+    /// What was found before, unless something of that time has changed since.
+    fn remember<T: Clone>(&self, known: &Remembered<T>, time: (i64, i64), find: impl FnOnce() -> T) -> T {
+        let days = self.changes.range(time.0.div_euclid(DAY)..=time.1.div_euclid(DAY));
+        let changes: u64 = days.map(|(_, changes)| changes).sum();
+        let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lock().get(&time).filter(|(of, _)| *of == changes).map(|(_, found)| found.clone());
+        if let Some(found) = found {
+            return found;
         }
-        let mut sums = Sums::default();
-        for part in self.buckets.range(from..until).flat_map(|(_, parts)| parts.values()) {
-            sums.add(&part.sums);
+        let found = find();
+        let mut known = lock();
+        if known.len() >= MOST_SPANS {
+            known.clear();
         }
-        let sums = Arc::new(sums);
-        if spans.len() >= MOST_SPANS {
-            spans.clear();
-        }
-        spans.insert((from, until), (changes, sums.clone()));
-        sums
+        known.insert(time, (changes, found.clone()));
+        found
     }
 
     /// Whether a bucket of a time changed after its time was over.

@@ -217,13 +217,12 @@ struct Counted {
 
 fn count(mirror: &Mirror, range: &Range) -> AppResult<Counted> {
     let spans = |slices: &[Slice]| slices.iter().map(|slice| (slice.from, slice.until)).collect::<Vec<_>>();
-    let active = |people: &[Person]| people.iter().filter(|person| person.is_active()).count() as u64;
     let (by_part, people) = mirror.people(&spans(&range.slices));
     let (from, until) = range.ends();
-    let total = Figures::of(&mirror.sums(from, until), active(&people));
+    let active = people.iter().filter(|person| person.is_active()).count() as u64;
+    let total = Figures::of(&mirror.sums(from, until), active);
     let (from, until) = ends(&range.before);
-    let (_, before) = mirror.people(&[(from, until)]);
-    let before = Figures::of(&mirror.sums(from, until), active(&before));
+    let before = Figures::of(&mirror.sums(from, until), mirror.active(from, until));
     let part = |(slice, active): (&Slice, u64)| {
         Ok(Part {
             name: slice.name.clone(),

@@ -153,7 +153,7 @@ over_every_store! {
         assert_eq!(costs.users.iter().map(|row| row.margin_micros).sum::<i64>(), total.margin_micros);
 
         // Its money goes back.
-        let refunded = Payment { refunded: Money::new(100, Currency::USD), version: 1, ..payment };
+        let refunded = Payment { refunded: Money::new(100, Currency::USD), ..payment };
         stores.payments.save(&refunded).await.unwrap();
         stats.look_at_all().await.unwrap();
         let total = stats.overview(range(Picked::Week, "UTC")).await.unwrap().total;
@@ -173,7 +173,7 @@ over_every_store! {
                 let range = range(picked, zone);
                 let (from, until) = range.ends();
                 let costs = stats.costs(range.clone()).await.unwrap();
-                let expected = |from, until| times.iter().filter(|at| (from..until).contains(*at)).count() as u64;
+                let expected = |from: i64, until: i64| times.iter().filter(|at| (from..until).contains(*at)).count() as u64;
                 assert_eq!(costs.total.attempts, expected(from, until), "{zone}");
                 for (slice, part) in range.slices.iter().zip(&costs.parts) {
                     assert_eq!(part.figures.attempts, expected(slice.from, slice.until), "{zone} {}", slice.name);

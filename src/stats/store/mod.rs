@@ -13,6 +13,7 @@ pub use self::sqlite::SqliteStatsStore;
 use super::sums::{People, Purse, Share, Sums};
 use crate::credits::server::lots::Lot;
 use crate::credits::{EntryKind, Origin};
+use crate::payments::PaymentState;
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::AttemptId;
 use crate::platform::money::{Currency, share};
@@ -225,7 +226,7 @@ fn write_people(people: &People) -> Vec<u8> {
 
 fn read_people(bytes: &[u8]) -> StoreResult<People> {
     let corrupt = || StoreError::Corrupt("the users of statistics".to_owned());
-    if bytes.len() % PERSON != 0 {
+    if !bytes.len().is_multiple_of(PERSON) {
         return Err(corrupt());
     }
     let person = |piece: &[u8]| {
@@ -256,8 +257,6 @@ fn read_kind(name: &str) -> StoreResult<EntryKind> {
 
 /// Whether the money of a payment in this state is here.
 fn is_paid(state: &str) -> bool {
-    use crate::payments::PaymentState;
-
     PaymentState::ALL.into_iter().any(|known| known.as_str() == state && known.is_paid())
 }
 

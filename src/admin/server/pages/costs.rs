@@ -28,10 +28,11 @@ pub async fn show(
     headers: HeaderMap,
     query: Result<ApiQuery<StatsQuery>, ApiError>,
 ) -> Response {
-    let query = match query {
-        Ok(ApiQuery(query)) => remembered(query, &headers),
+    let asked = match query {
+        Ok(ApiQuery(asked)) => asked,
         Err(ApiError(error)) => return error_page(&visitor.site, visitor.theme, &error),
     };
+    let query = remembered(asked.clone(), &headers);
     // What is wrong with a field is said above the form.
     let (found, problem) = match admin.read_costs(visitor.by, &query).await {
         Ok(found) => (Some(found), None),
@@ -50,7 +51,7 @@ pub async fn show(
     let live = || found.map(|found| body(found, &query)).into_any();
     let mut response = live_page(&visitor, Section::Costs, t(Text::Costs), status, fixed, live);
     if status == 200 {
-        remember(&mut response, &query, visitor.site.is_https());
+        remember(&mut response, &asked, visitor.site.is_https());
     }
     response
 }

@@ -1,5 +1,7 @@
 //! Statistics in MongoDB. The newest entries of an account are with it, all others in the ledger.
 
+mod documents;
+
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
@@ -10,17 +12,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use self::documents::{
+    FiledEntry, FoundAccount, FoundAttempt, FoundBucket, FoundLot, FoundPayment, FoundReply, FoundUser, Marked,
+    RecentEntry,
+};
 use super::{
     AttemptFilter, Earning, Marks, RawAttempt, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore,
-    StoredBucket, is_paid, micros_of, read_kind, read_outcome, read_people, read_sums, work_of, write_people,
-    write_sums,
+    StoredBucket, is_paid, micros_of, read_people, read_sums, write_people, write_sums,
 };
-use crate::credits::Origin;
 use crate::credits::server::lots::Lot;
-use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
-use crate::platform::ids::{AttemptId, LotId};
-use crate::platform::work_kind::WorkKind;
+use crate::platform::ids::AttemptId;
 use crate::stats::sums::BUCKET;
 use crate::usage::Attempt;
 
@@ -84,204 +87,6 @@ fn by_bucket(at: &str, mark: impl Into<Bson>) -> Document {
     let at = doc! { "$toLong": at };
     let start = doc! { "$subtract": [at.clone(), { "$mod": [at, BUCKET] }] };
     doc! { "$group": { "_id": start, "mark": { "$sum": mark.into() } } }
-}
-
-#[derive(Deserialize)]
-struct Marked {
-    #[serde(rename = "_id")]
-    start: i64,
-    mark: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FoundAttempt {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-    #[serde(default)]
-    request_id: String,
-    reply: bson::Uuid,
-    user: bson::Uuid,
-    provider: String,
-    model: String,
-    input_tokens: u32,
-    output_tokens: u32,
-    #[serde(default)]
-    estimated: bool,
-    cost_micros: Option<i64>,
-    latency_ms: u32,
-    first_token_ms: Option<u32>,
-    outcome: String,
-    #[serde(default)]
-    price_version: Option<String>,
-    at: i64,
-}
-
-impl FoundAttempt {
-    fn raw(self) -> StoreResult<RawAttempt> {
-        Ok(RawAttempt {
-            id: from_bson(self.id),
-            reply: from_bson(self.reply),
-            user: from_bson(self.user),
-            provider: self.provider,
-            model: self.model,
-            input_tokens: self.input_tokens,
-            output_tokens: self.output_tokens,
-            cost_micros: self.cost_micros,
-            latency_ms: self.latency_ms,
-            first_token_ms: self.first_token_ms,
-            outcome: read_outcome(&self.outcome)?,
-            at: self.at,
-        })
-    }
-
-    fn listed(self) -> StoreResult<Attempt> {
-        Ok(Attempt {
-            id: from_bson(self.id),
-            request_id: self.request_id,
-            reply: from_bson(self.reply),
-            user: from_bson(self.user),
-            provider: self.provider,
-            model: self.model,
-            input_tokens: self.input_tokens,
-            output_tokens: self.output_tokens,
-            is_estimated: self.estimated,
-            cost_micros: self.cost_micros,
-            latency_ms: self.latency_ms,
-            first_token_ms: self.first_token_ms,
-            outcome: read_outcome(&self.outcome)?,
-            price_version: self.price_version,
-            at: self.at,
-        })
-    }
-}
-
-#[derive(Deserialize)]
-struct FoundShare {
-    id: bson::Uuid,
-    origin: Origin,
-    amount: i64,
-}
-
-/// An entry, filed or not.
-#[derive(Deserialize)]
-struct FoundEntry {
-    id: bson::Uuid,
-    kind: String,
-    amount: i64,
-    key: String,
-    #[serde(default)]
-    work: Option<String>,
-    #[serde(default)]
-    lots: Vec<FoundShare>,
-    at: bson::DateTime,
-}
-
-impl FoundEntry {
-    fn raw(self, owner: bson::Uuid) -> StoreResult<RawEntry> {
-        let kind = read_kind(&self.kind)?;
-        Ok(RawEntry {
-            id: from_bson(self.id),
-            owner: from_bson(owner),
-            kind,
-            amount: self.amount,
-            work: self.work.as_deref().and_then(WorkKind::parse),
-            work_id: work_of(kind, &self.key),
-            lots: self.lots.into_iter().map(|share| (from_bson(share.id), share.origin, share.amount)).collect(),
-            at: self.at.timestamp_millis(),
-        })
-    }
-}
-
-#[derive(Deserialize)]
-struct FiledEntry {
-    #[serde(rename = "_id")]
-    place: Place,
-    #[serde(flatten)]
-    entry: FoundEntry,
-}
-
-#[derive(Deserialize)]
-struct Place {
-    user: bson::Uuid,
-}
-
-#[derive(Deserialize)]
-struct RecentEntry {
-    #[serde(rename = "_id")]
-    owner: bson::Uuid,
-    recent: FoundEntry,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FoundPayment {
-    #[serde(rename = "_id")]
-    id: bson::Uuid,
-    state: String,
-    price: i64,
-    refunded: i64,
-    currency: String,
-    credits: i64,
-    version: i64,
-    created_at: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FoundUser {
-    created_at: bson::DateTime,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FoundReply {
-    #[serde(default)]
-    model: Option<String>,
-    #[serde(default)]
-    usage: Option<FoundUsage>,
-    created_at: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FoundUsage {
-    input_tokens: u32,
-    output_tokens: u32,
-}
-
-#[derive(Deserialize)]
-struct FoundBucket {
-    source: String,
-    start: i64,
-    mark: i64,
-    corrected: bool,
-    sums: String,
-    people: bson::Binary,
-}
-
-#[derive(Deserialize)]
-struct FoundLot {
-    id: bson::Uuid,
-    #[serde(flatten)]
-    lot: LotOfAccount,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LotOfAccount {
-    origin: Origin,
-    amount: i64,
-    left: i64,
-    #[serde(default)]
-    paid: Option<crate::credits::server::lots::Paid>,
-}
-
-#[derive(Deserialize)]
-struct FoundAccount {
-    #[serde(default)]
-    lots: Vec<FoundLot>,
-    overdrawn: i64,
 }
 
 #[async_trait]
@@ -400,11 +205,15 @@ impl StatsStore for MongoStatsStore {
                 "sums": { "$literal": write_sums(&bucket.sums)? },
                 "people": people,
             };
-            let statistics = self.collection("statistics");
-            run(
-                async move { statistics.update_one(doc! { "_id": id }, vec![doc! { "$set": set }]).upsert(true).await },
-            )
-            .await?;
+            let put = || {
+                let (statistics, id, set) = (self.collection("statistics"), doc! { "_id": &id }, set.clone());
+                run(async move { statistics.update_one(id, vec![doc! { "$set": set }]).upsert(true).await })
+            };
+            match put().await {
+                // Another server has just added it.
+                Err(error) if is_duplicate(&error) => put().await?,
+                put => put?,
+            };
         }
         Ok(())
     }
@@ -453,7 +262,7 @@ impl StatsStore for MongoStatsStore {
         let read = async move {
             let mut accounts = accounts.find(doc! {}).projection(fields).batch_size(5000).await?;
             while let Some(FoundAccount { lots, overdrawn }) = accounts.try_next().await? {
-                let lots: Vec<Lot> = lots.into_iter().map(read_lot).collect();
+                let lots: Vec<Lot> = lots.into_iter().map(FoundLot::read).collect();
                 standing.add(&lots, overdrawn);
             }
             Ok::<_, mongodb::error::Error>(standing)
@@ -485,19 +294,5 @@ impl StatsStore for MongoStatsStore {
         let found: Vec<FoundAttempt> =
             run(async move { attempts.find(which).sort(order).limit(limit).await?.try_collect().await }).await?;
         found.into_iter().map(FoundAttempt::listed).collect()
-    }
-}
-
-fn read_lot(FoundLot { id, lot }: FoundLot) -> Lot {
-    use crate::platform::amount::Amount;
-
-    Lot {
-        id: from_bson::<LotId>(id),
-        origin: lot.origin,
-        amount: Amount::from_micros(lot.amount),
-        left: Amount::from_micros(lot.left),
-        paid: lot.paid,
-        expires_at: None,
-        at: 0,
     }
 }

@@ -1,0 +1,227 @@
+//! What is read of documents, as far as it is counted.
+
+use mongodb::bson;
+use serde::Deserialize;
+
+use crate::credits::Origin;
+use crate::credits::server::lots::{Lot, Paid};
+use crate::platform::amount::Amount;
+use crate::platform::db::StoreResult;
+use crate::platform::db::mongo::from_bson;
+use crate::platform::ids::LotId;
+use crate::platform::work_kind::WorkKind;
+use crate::stats::store::{RawAttempt, RawEntry, read_kind, read_outcome, work_of};
+use crate::usage::Attempt;
+
+#[derive(Deserialize)]
+pub(super) struct Marked {
+    #[serde(rename = "_id")]
+    pub start: i64,
+    pub mark: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FoundAttempt {
+    #[serde(rename = "_id")]
+    pub id: bson::Uuid,
+    #[serde(default)]
+    pub request_id: String,
+    pub reply: bson::Uuid,
+    pub user: bson::Uuid,
+    pub provider: String,
+    pub model: String,
+    pub input_tokens: u32,
+    pub output_tokens: u32,
+    #[serde(default)]
+    pub estimated: bool,
+    pub cost_micros: Option<i64>,
+    pub latency_ms: u32,
+    pub first_token_ms: Option<u32>,
+    pub outcome: String,
+    #[serde(default)]
+    pub price_version: Option<String>,
+    pub at: i64,
+}
+
+impl FoundAttempt {
+    pub fn raw(self) -> StoreResult<RawAttempt> {
+        Ok(RawAttempt {
+            id: from_bson(self.id),
+            reply: from_bson(self.reply),
+            user: from_bson(self.user),
+            provider: self.provider,
+            model: self.model,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cost_micros: self.cost_micros,
+            latency_ms: self.latency_ms,
+            first_token_ms: self.first_token_ms,
+            outcome: read_outcome(&self.outcome)?,
+            at: self.at,
+        })
+    }
+
+    pub fn listed(self) -> StoreResult<Attempt> {
+        Ok(Attempt {
+            id: from_bson(self.id),
+            request_id: self.request_id,
+            reply: from_bson(self.reply),
+            user: from_bson(self.user),
+            provider: self.provider,
+            model: self.model,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            is_estimated: self.estimated,
+            cost_micros: self.cost_micros,
+            latency_ms: self.latency_ms,
+            first_token_ms: self.first_token_ms,
+            outcome: read_outcome(&self.outcome)?,
+            price_version: self.price_version,
+            at: self.at,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct FoundShare {
+    pub id: bson::Uuid,
+    pub origin: Origin,
+    pub amount: i64,
+}
+
+/// An entry, filed or not.
+#[derive(Deserialize)]
+pub(super) struct FoundEntry {
+    pub id: bson::Uuid,
+    pub kind: String,
+    pub amount: i64,
+    pub key: String,
+    #[serde(default)]
+    pub work: Option<String>,
+    #[serde(default)]
+    pub lots: Vec<FoundShare>,
+    pub at: bson::DateTime,
+}
+
+impl FoundEntry {
+    pub fn raw(self, owner: bson::Uuid) -> StoreResult<RawEntry> {
+        let kind = read_kind(&self.kind)?;
+        Ok(RawEntry {
+            id: from_bson(self.id),
+            owner: from_bson(owner),
+            kind,
+            amount: self.amount,
+            work: self.work.as_deref().and_then(WorkKind::parse),
+            work_id: work_of(kind, &self.key),
+            lots: self.lots.into_iter().map(|share| (from_bson(share.id), share.origin, share.amount)).collect(),
+            at: self.at.timestamp_millis(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct FiledEntry {
+    #[serde(rename = "_id")]
+    pub place: Place,
+    #[serde(flatten)]
+    pub entry: FoundEntry,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Place {
+    pub user: bson::Uuid,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RecentEntry {
+    #[serde(rename = "_id")]
+    pub owner: bson::Uuid,
+    pub recent: FoundEntry,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FoundPayment {
+    #[serde(rename = "_id")]
+    pub id: bson::Uuid,
+    pub state: String,
+    pub price: i64,
+    pub refunded: i64,
+    pub currency: String,
+    pub credits: i64,
+    pub version: i64,
+    pub created_at: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FoundUser {
+    pub created_at: bson::DateTime,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FoundReply {
+    #[serde(default)]
+    pub model: Option<String>,
+    #[serde(default)]
+    pub usage: Option<FoundUsage>,
+    pub created_at: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FoundUsage {
+    pub input_tokens: u32,
+    pub output_tokens: u32,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FoundBucket {
+    pub source: String,
+    pub start: i64,
+    pub mark: i64,
+    pub corrected: bool,
+    pub sums: String,
+    pub people: bson::Binary,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FoundLot {
+    pub id: bson::Uuid,
+    #[serde(flatten)]
+    pub lot: LotOfAccount,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LotOfAccount {
+    pub origin: Origin,
+    pub amount: i64,
+    pub left: i64,
+    #[serde(default)]
+    pub paid: Option<Paid>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FoundAccount {
+    #[serde(default)]
+    pub lots: Vec<FoundLot>,
+    pub overdrawn: i64,
+}
+
+impl FoundLot {
+    pub fn read(self) -> Lot {
+        let Self { id, lot } = self;
+        Lot {
+            id: from_bson::<LotId>(id),
+            origin: lot.origin,
+            amount: Amount::from_micros(lot.amount),
+            left: Amount::from_micros(lot.left),
+            paid: lot.paid,
+            expires_at: None,
+            at: 0,
+        }
+    }
+}
