@@ -303,7 +303,7 @@ async fn a_provider_that_is_off_is_left_out_as_if_it_were_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_its_cap_a_provider_rests_until_tomorrow_and_the_next_one_answers() {
-    let prices = ("MODEL_PRICES", "fake-model=1000000/1000000");
+    let prices = ("MODEL_PRICES", "fake-model=1000/1000");
     let app = TestApp::start_with(&[prices]).await;
     let (admin, user) = (app.admin().await, app.user().await);
     let key = user.with_key(&json!({})).await;
