@@ -213,7 +213,7 @@ async fn the_log_level_is_set_for_a_time_and_no_line_has_a_secret() {
     let read = admin.get("/api/providers").header("x-request-id", "told-at-debug").send().await.unwrap();
     assert_eq!(read.status(), 200);
     assert_eq!(key.chat("a very private question").await.0, 200);
-    admin.post("/api/auth/login").json(&form).send().await.unwrap();
+    User::new(program.addr).post("/api/auth/login").json(&form).send().await.unwrap();
     let (status, now) = set(json!({"filter": "error"})).await;
     assert_eq!((status, &now["data"]["filter"], &now["data"]["until"]), (200, &json!("error"), &json!(null)));
     admin.get("/api/providers").header("x-request-id", "told-at-error").send().await.unwrap();

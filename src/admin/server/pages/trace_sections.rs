@@ -147,7 +147,7 @@ fn bar_item(name: String, about: String, at: u32, took: u32, whole: u32) -> AnyV
                 <rect class="fill-accent" x=x.to_string() y="0" width=width.to_string() height="8" />
             </svg>
             <span class="text-ink-soft tabular-nums sm:text-right">{times}</span>
-            {(!about.is_empty()).then(|| view! { <span class="break-all text-ink-soft sm:col-span-3">{about}</span> })}
+            {(!about.is_empty()).then(|| view! { <span class="break-words text-ink-soft sm:col-span-3">{about}</span> })}
         </li>
     }
     .into_any()
@@ -181,7 +181,7 @@ pub fn attempts_section(attempts: Vec<AttemptView>) -> AnyView {
             <tr>
                 <TableCell><Timestamp at=attempt.at /></TableCell>
                 <TableCell>{attempt.provider}</TableCell>
-                <TableCell><span class="break-all">{attempt.model}</span></TableCell>
+                <TableCell><span class="block min-w-32 break-words">{attempt.model}</span></TableCell>
                 <TableCell><Badge tone=tone>{attempt.outcome}</Badge></TableCell>
                 <TableCell align=Align::End>{tokens}</TableCell>
                 <TableCell align=Align::End>{format!("{} ms", grouped(u64::from(attempt.latency_ms)))}</TableCell>
@@ -215,7 +215,7 @@ pub fn entries_section(entries: Vec<UserEntry>, names: &Names) -> AnyView {
         view! {
             <tr>
                 <TableCell><Timestamp at=entry.created_at /></TableCell>
-                <TableCell>{user}</TableCell>
+                <TableCell><span class="block min-w-40">{user}</span></TableCell>
                 <TableCell>{entry.kind.as_str()}</TableCell>
                 <TableCell align=Align::End>{entry.amount.as_entry()}</TableCell>
                 <TableCell align=Align::End>{entry.held_change.as_entry()}</TableCell>

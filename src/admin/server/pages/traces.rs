@@ -123,7 +123,7 @@ async fn render(admin: &Admin, visitor: &Visitor, id: &str, form: GoodwillForm, 
     let asked = asked.filter(|work| work.goodwill.is_none() && work.charged.is_positive());
     let asked = asked.map(|work| (work.clone(), checked_reason(&form.reason)));
     let (question, problem) = match asked {
-        Some((work, Ok(reason))) => (Some(confirm_box(id, &work, reason, &names)), problem),
+        Some((work, Ok(reason))) => (Some((work, reason)), problem),
         Some((_, Err(error))) => (None, Some(error)),
         None => (None, problem),
     };
@@ -131,6 +131,7 @@ async fn render(admin: &Admin, visitor: &Visitor, id: &str, form: GoodwillForm, 
     let done = form.said == "done" && problem.is_none();
     page(visitor, Section::Traces, t(Text::Traces), status, || {
         let TraceDetail { request_id, traces, attempts, work, ledger } = found;
+        let question = question.map(|(work, reason)| confirm_box(&request_id, &work, reason, &names));
         view! {
             {problem.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })}
             {done.then(|| view! { <Alert text=t(Text::TaskDone) /> })}
