@@ -139,7 +139,7 @@ async fn they_go_on_with_responses() {
         let mut told = client.play(&app, &key, "responses", "Hello").await;
         let gone = told["gone"].take();
         let expected = json!({
-            "text": text, "second": text, "usage": true, "found": text, "items": ["user"], "deltas": 3, "streamed": text,
+            "text": text, "second": text, "usage": 14, "found": text, "items": ["user"], "deltas": 3, "streamed": text,
             "gone": null,
         });
         assert_eq!(told, expected, "{client:?}");

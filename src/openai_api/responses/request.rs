@@ -200,10 +200,9 @@ fn number(asked: Option<f32>) -> f64 {
 
 /// The form of a format here, as chat completions have it.
 fn read_format(mut format: Value) -> AppResult<Value> {
-    let is_object = |field: &Value| field.is_object();
     match format["type"].as_str() {
         Some("text" | "json_object") => Ok(format),
-        Some("json_schema") if is_object(&format["schema"]) && format["name"].is_string() => {
+        Some("json_schema") if format["schema"].is_object() && format["name"].is_string() => {
             let mut wanted = Map::new();
             for name in ["name", "description", "schema", "strict"] {
                 match format[name].take() {
