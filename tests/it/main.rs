@@ -103,6 +103,7 @@ mod publication;
 mod recovery;
 mod redis_failures;
 mod reference;
+mod released;
 mod replicate;
 mod responses;
 mod s3_server;
