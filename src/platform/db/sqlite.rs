@@ -101,6 +101,19 @@ const MIGRATIONS: [&str; 26] = [
 /// The version of the schema that this program knows.
 pub const SCHEMA: usize = MIGRATIONS.len();
 
+/// What somebody is told whose file has lost pages: nothing here mends them.
+pub(super) const DAMAGED: &str =
+    "the database is damaged: stop the server and restore the last backup (tessera restore --force FILE)";
+
+/// What an error says, and what to do where the file itself is the cause.
+pub(super) fn in_words(error: &rusqlite::Error) -> String {
+    let is_damage = matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+    );
+    if is_damage { format!("{error}: {DAMAGED}") } else { error.to_string() }
+}
+
 impl Sqlite {
     /// Opens the database, made new where there is none, and brings its schema up to date.
     ///
@@ -198,9 +211,9 @@ impl Sqlite {
 
     /// As [`super::Database::look_for_damage`].
     pub(super) async fn look_for_damage(&self) -> StoreResult<()> {
-        self.read(|connection| {
+        self.read_in(Lane::Slow, |connection| {
             let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            if found == "ok" { Ok(()) } else { Err(StoreError::Corrupt(found)) }
+            if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
         })
         .await
     }
