@@ -187,6 +187,12 @@ async fn a_damaged_database_is_named_at_the_start_with_what_helps() {
     let mut user = User::new(program.addr);
     user.register().await;
     assert_eq!(user.chat("#tokens=2").await.0, 200);
+    let data = program.data_dir().to_owned();
+    let tessera = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        command.args(arguments).current_dir(&data).env_clear().env("DATA_DIR", &data).output().unwrap()
+    };
+    assert!(tessera(&["backup", "good.backup"]).status.success());
     program.kill();
     let path = program.data_dir().join("tessera.db");
     // Of the log as well, which would mend it.
@@ -212,6 +218,12 @@ async fn a_damaged_database_is_named_at_the_start_with_what_helps() {
     let script = format!("export DATA_DIR={}; exec \"$0\"", path.parent().unwrap().display());
     let told = run_in(path.parent().unwrap(), &script);
     assert!(told.contains("DATA_DIR: sqlite: file is not a database: the database is damaged"), "{told}");
+    // What helps, helps.
+    let output = tessera(&["restore", "--force", "good.backup"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(std::fs::read(data.join("tessera.db.damaged")).unwrap(), vec![0x5a; 8192]);
+    program.restart().await;
+    assert_eq!(user.credits().await["available"], 99);
 }
 
 /// Writes over the first page of a table.

@@ -27,7 +27,7 @@ use super::config::Config;
 use super::stores::Stores;
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::ObjectKey;
-use crate::platform::db::sqlite::SCHEMA;
+use crate::platform::db::sqlite::{SCHEMA, is_damage};
 use crate::platform::db::{DatabaseConfig, StoreError};
 use crate::platform::private_files::{new_private_file, private_database, private_folder};
 use crate::platform::site::{DATABASE, SMALL_FILES, database_path};
@@ -186,6 +186,9 @@ pub fn restore(config: &Config, from: &Path, force: bool) -> Result<String, Stri
         let source = open(&unpacked.database)?;
         check(&source, "quick_check").map_err(of_backup)?;
         unpacked.move_images(data).map_err(here)?;
+        if to.is_file() && is_damaged(&to) {
+            set_aside(&to).map_err(here)?;
+        }
         private_database(&to).map_err(here)?;
         let mut target = Connection::open(&to).map_err(named)?;
         target.busy_timeout(PATIENCE).map_err(named)?;
@@ -304,6 +307,32 @@ fn check(connection: &Connection, pragma: &str) -> Result<(), String> {
         Ok((sound, ..)) if sound != "ok" => Err(format!("it is damaged: {sound}")),
         Ok(_) => Ok(()),
     }
+}
+
+/// Whether what is there cannot even be written over.
+fn is_damaged(path: &Path) -> bool {
+    let look =
+        |connection: Connection| connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match Connection::open(path).and_then(look) {
+        Ok(sound) => sound != "ok",
+        Err(error) => is_damage(&error),
+    }
+}
+
+/// Leaves a damaged database to whoever wants to look into it.
+fn set_aside(path: &Path) -> io::Result<()> {
+    for part in ["", "-wal", "-shm"] {
+        let [from, to] = [part.to_owned(), format!(".damaged{part}")].map(|ending| {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(ending);
+            path.with_file_name(name)
+        });
+        match fs::rename(from, to) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn has_ledger(connection: &Connection) -> rusqlite::Result<bool> {

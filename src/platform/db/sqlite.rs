@@ -105,13 +105,16 @@ pub const SCHEMA: usize = MIGRATIONS.len();
 pub(super) const DAMAGED: &str =
     "the database is damaged: stop the server and restore the last backup (tessera restore --force FILE)";
 
-/// What an error says, and what to do where the file itself is the cause.
+/// Whether an error says that the file itself is not what it should be.
+#[must_use]
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+}
+
+/// What an error says, and what to do where the file is the cause.
 pub(super) fn in_words(error: &rusqlite::Error) -> String {
-    let is_damage = matches!(
-        error.sqlite_error_code(),
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-    );
-    if is_damage { format!("{error}: {DAMAGED}") } else { error.to_string() }
+    if is_damage(error) { format!("{error}: {DAMAGED}") } else { error.to_string() }
 }
 
 impl Sqlite {
