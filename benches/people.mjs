@@ -9,6 +9,8 @@ import { HOST, sleep, words } from './cluster.mjs';
 const PASSWORD = 'correct horse battery';
 const PAGES = ['/', '/chat', '/dashboard', '/images', '/account', '/buy-credits'];
 const PATIENCE = 90_000;
+/** What takes longer, in milliseconds, is told with the moment when it began. */
+const SLOW = 10_000;
 const IMAGE_PRICE = 2;
 
 /** What came of the work of all: times by kind, what was in the way, what was lost. */
@@ -17,6 +19,7 @@ export class Tally {
     this.times = new Map();
     this.firstTokens = [];
     this.trouble = new Map();
+    this.slow = [];
     this.lost = [];
   }
 
@@ -121,7 +124,9 @@ export class Person {
     for (let pause = 250; ; pause = Math.min(pause * 2, 4000)) {
       try {
         await this.#once(kind, { key, body, text: words(tokens).trim(), begun });
-        this.tally.add(this.tally.times, kind, Date.now() - begun);
+        const took = Date.now() - begun;
+        this.tally.add(this.tally.times, kind, took);
+        if (took > SLOW) this.tally.slow.push({ kind, begun, took });
         return;
       } catch (problem) {
         this.tally.add(this.tally.trouble, problem.message, kind);

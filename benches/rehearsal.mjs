@@ -66,7 +66,7 @@ function faults(cluster, begun) {
   };
 }
 
-function report(tally, charges, seconds) {
+function report(tally, charges, begun, seconds) {
   const line = (name, times) => {
     const sorted = [...times].sort((a, b) => a - b);
     const columns = [sorted.length, part(sorted, 0.5), part(sorted, 0.95), part(sorted, 0.99), sorted.at(-1)];
@@ -78,6 +78,9 @@ function report(tally, charges, seconds) {
   const count = [...tally.times.values()].reduce((sum, times) => sum + times.length, 0);
   console.log(`\n${(count / seconds).toFixed(1)} pieces of work a second; ${charges} charges`);
   const trouble = [...tally.trouble].sort().map(([name, kinds]) => `${name} (${kinds.length})`);
+  for (const { kind, begun: at, took } of tally.slow) {
+    console.log(`Slow: ${kind}, begun at ${(((at - begun) / length) * 100).toFixed(1)}%, took ${(took / 1000).toFixed(1)} s`);
+  }
   console.log(`Tried again because of: ${trouble.join(', ') || 'nothing'}`);
 }
 
@@ -106,7 +109,7 @@ try {
     wrong.push(...settled.wrong);
     charges += settled.charges;
   }
-  report(tally, charges, seconds);
+  report(tally, charges, begun, seconds);
   console.log('Memory from the first quarter of its life to the rolling restart, of');
   for (const line of plan.grown) console.log(`  ${line}`);
   const audit = spawnSync(resolve(after), ['audit'], { cwd: cluster.folder, env: cluster.variables, encoding: 'utf8' });
