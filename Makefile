@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 export PREFIX DESTDIR
-.PHONY: help run build install uninstall dist dev test check e2e screens bench fuzz fmt hook clean
+.PHONY: help run build install uninstall dist dev test check e2e screens bench rehearsal fuzz fmt hook clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ screens: ## Pictures of every page, and a contact sheet for each: target/screens
 bench: ## Benchmarks: results are printed, never asserted
 	@scripts/setup.sh bench
 	@exec scripts/bench.sh
+
+rehearsal: ## Three servers under load, and all that can go wrong: make rehearsal MINUTES=15
+	@scripts/setup.sh test
+	@exec scripts/rehearsal.sh $(or $(MINUTES),15)
 
 fuzz: ## Broken input for all that reads what others write: make fuzz MINUTES=10 (for each reader)
 	@scripts/setup.sh test

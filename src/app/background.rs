@@ -25,7 +25,7 @@ use crate::openai_api::responses;
 use crate::payments::server::RECONCILE_EVERY;
 use crate::payments::server::shop::Shop;
 use crate::platform::data_file::Reload;
-use crate::platform::db::{StoreResult, millis};
+use crate::platform::db::{Database, StoreResult, millis};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::tasks::{every, keep};
 use crate::platform::work_kind::WorkKind;
@@ -126,6 +126,7 @@ pub async fn run(state: AppState) {
     timers.spawn(every("prices", PRICES_EVERY, move || reload_prices(prices.clone(), metrics.clone())));
     let shop = state.payments.shop.clone();
     timers.spawn(every("shop", PRICES_EVERY, move || reload_shop(shop.clone())));
+    timers.spawn(look_for_damage(state.stores.database.clone()));
     if let Some(plan) = state.config.backups.clone() {
         let state = state.clone();
         timers.spawn(every("backups", BACKUPS_EVERY, move || back_up(state.clone(), plan.clone())));
@@ -147,6 +148,11 @@ pub async fn run(state: AppState) {
 async fn later(task: impl Future<Output = ()>) {
     sleep(BOOKS_AFTER).await;
     task.await;
+/// Once, after the start: what is damaged is best found before it is needed, and before the last good backup is deleted.
+async fn look_for_damage(database: Database) {
+    if let Err(error) = database.look_for_damage().await {
+        tracing::error!(%error, "the database was looked through");
+    }
 }
 
 /// Who knows what became of work of a kind.

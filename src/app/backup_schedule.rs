@@ -1,4 +1,4 @@
-//! Scheduled backups of the embedded database: each is a file of its own in `BACKUP_DIR`, and the oldest are deleted.
+//! Scheduled backups of the embedded database and its images: each is a file of its own in `BACKUP_DIR`, and the oldest are deleted.
 //!
 //! What is there says what is due, so a restart neither forgets one nor makes another.
 
@@ -18,7 +18,9 @@ use crate::platform::db::DatabaseConfig;
 use crate::platform::private_files::private_folder;
 
 /// Names that sort by time, which is UTC.
-const NAME: &str = "tessera-%Y-%m-%dT%H%M%SZ.db";
+const NAME: &str = "tessera-%Y-%m-%dT%H%M%SZ.backup";
+/// What they were called when they were databases alone.
+const NAME_OF_BEFORE: &str = "tessera-%Y-%m-%dT%H%M%SZ.db";
 /// An unfinished one of this age belongs to a program that has ended.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
@@ -96,7 +98,7 @@ fn backups_in(dir: &Path) -> io::Result<Vec<(Timestamp, PathBuf)>> {
 }
 
 fn time_of(name: &str) -> Option<Timestamp> {
-    let time = DateTime::strptime(NAME, name).ok()?;
+    let time = DateTime::strptime(NAME, name).or_else(|_| DateTime::strptime(NAME_OF_BEFORE, name)).ok()?;
     Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
@@ -106,7 +108,7 @@ fn remove_abandoned(dir: &Path, now: Timestamp) -> io::Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         let begun = name.to_str().and_then(|name| {
-            let (backup, _) = name.strip_suffix(".part")?.rsplit_once('.')?;
+            let (backup, _) = name.trim_end_matches("-journal").strip_suffix(".part")?.rsplit_once('.')?;
             time_of(backup)
         });
         if begun.is_some_and(|begun| now.duration_since(begun) > ABANDONED_AFTER) {
@@ -158,7 +160,7 @@ mod tests {
         assert!(turn(&config, "2026-11-29T08:00:00Z"));
         assert!(!turn(&config, "2026-11-29T13:59:59Z"));
         assert!(turn(&config, "2026-11-29T14:00:00Z"));
-        assert_eq!(names(&folder), ["tessera-2026-11-29T080000Z.db", "tessera-2026-11-29T140000Z.db"]);
+        assert_eq!(names(&folder), ["tessera-2026-11-29T080000Z.backup", "tessera-2026-11-29T140000Z.backup"]);
     }
 
     #[test]
@@ -170,14 +172,18 @@ mod tests {
         let others = [
             "mine.db",
             "tessera-2020-01-01.db",
-            "tessera-2026-11-29T075959Z.db.7.part",
+            "tessera-2026-11-29T075959Z.backup.7.part",
             "tessera-2020-01-01T000000Z.db.gz",
         ];
-        for name in others.iter().chain(&["tessera-2020-01-01T000000Z.db", "tessera-2020-01-01T000000Z.db.7.part"]) {
+        for name in others
+            .iter()
+            .chain(&["tessera-2020-01-01T000000Z.db", "tessera-2020-01-01T000000Z.backup.7-db.part-journal"])
+        {
             fs::write(dir.join(name), "").unwrap();
         }
         assert!(turn(&config, "2026-11-28T08:00:00Z") && turn(&config, "2026-11-29T08:00:00Z"));
-        let mut left = [&others[..], &["tessera-2026-11-28T080000Z.db", "tessera-2026-11-29T080000Z.db"]].concat();
+        let mut left =
+            [&others[..], &["tessera-2026-11-28T080000Z.backup", "tessera-2026-11-29T080000Z.backup"]].concat();
         left.sort_unstable();
         assert_eq!(names(&folder), left);
     }
@@ -199,7 +205,7 @@ mod tests {
         let plan = config.backups.clone().unwrap();
         let problem = back_up_if_due(&config, &plan, "2026-11-29T08:00:00Z".parse().unwrap()).unwrap_err();
         assert!(problem.contains("DATA_DIR"), "{problem}");
-        assert_eq!(names(&folder), ["tessera-2026-11-27T080000Z.db"]);
+        assert_eq!(names(&folder), ["tessera-2026-11-27T080000Z.backup"]);
     }
 
     #[test]

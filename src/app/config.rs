@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
+use super::backup::seal::read_backup_key;
 use super::backup_schedule::BackupConfig;
 use super::metrics::MetricsConfig;
 use crate::account::server::config::AccountsConfig;
@@ -44,6 +45,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// `None`: backups are the operator's own.
     pub backups: Option<BackupConfig>,
+    /// `BACKUP_KEY` (none: not encrypted): what backups are encrypted with, scheduled or not.
+    pub backup_key: Option<SecretString>,
     pub log: LogConfig,
     pub otlp: OtlpConfig,
 }
@@ -110,6 +113,7 @@ impl Config {
             redis: RedisConfig::read(&mut reader),
             mail,
             backups,
+            backup_key: read_backup_key(&mut reader),
             log: LogConfig::read(&mut reader),
             otlp: OtlpConfig::read(&mut reader),
         };

@@ -19,12 +19,14 @@ use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
 use super::config::Config;
+use super::serve::read_site_options;
 use super::state::AppState;
 use super::stores::{Stores, build_storage};
 use crate::account::server::oidc::build_providers as build_identity_providers;
 use crate::chat::server::providers::{
     ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn,
 };
+use crate::document::Assets;
 use crate::generation::{Guarded, Provider, build_providers};
 use crate::images::server::garbage::{Inventory, take_inventory};
 use crate::images::server::providers::ImageProvider;
@@ -190,6 +192,7 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     let mut rows = vec![("configuration".to_owned(), Ok(format!("{} → {}", config.site.addr, config.site.public_url)))];
     rows.push(("prices".to_owned(), Ok(config.prices.book().summary())));
     rows.push(("shop".to_owned(), Ok(config.shop.summary())));
+    rows.push(("site".to_owned(), check_site()));
     let stores = Stores::open(config).await;
     match &stores {
         Ok(stores) => rows.extend(check_database(config, &stores.database).await),
@@ -235,6 +238,20 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         _ = writeln!(table, "{mark}  {part:<16} {text}");
     }
     (table, all_well)
+}
+
+/// Looks for what pages ask for.
+fn check_site() -> Result<String, String> {
+    let options = read_site_options()?;
+    let Some(assets) = Assets::of(&options) else {
+        let text = format!("{} is not beside the program: pages have no styles and no scripts", options.hash_file);
+        // As in tests.
+        return if cfg!(debug_assertions) { Ok(text) } else { Err(text) };
+    };
+    match assets.missing(&options)[..] {
+        [] => Ok(options.site_root.to_string()),
+        [first, ..] => Err(format!("{}{first} is missing: install all of the release", options.site_root)),
+    }
 }
 
 /// Greets whoever takes mails on, and signs in there.

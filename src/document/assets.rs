@@ -92,6 +92,16 @@ impl Assets {
     }
 }
 
+impl Assets {
+    /// What the pages ask for and the folder of the site has not.
+    pub fn missing(&self, options: &LeptosOptions) -> Vec<&str> {
+        let root = Path::new(&*options.site_root);
+        let named =
+            [&self.css, &self.js, &self.wasm].into_iter().chain(&self.split).chain(self.chunks.values().flatten());
+        named.map(String::as_str).filter(|path| !root.join(path.trim_start_matches('/')).is_file()).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

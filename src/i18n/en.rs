@@ -243,7 +243,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::StoredImages => "Image storage",
         Text::StoredImagesOf => "{used} of {quota} MiB",
         Text::NoModelFile => {
-            "The file for the model {name} is missing. `make build` downloads one, or set LOCAL_MODEL to a GGUF file."
+            "The file for the model {name} is missing. Set LOCAL_MODEL to a GGUF file (`make build` downloads one), or CHAT_PROVIDERS without local."
         }
         Text::ModelFileUnusable => "The model file can’t be used. See the log for details.",
         Text::You => "You",

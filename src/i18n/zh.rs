@@ -227,7 +227,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::StoredImages => "图片存储空间",
         Text::StoredImagesOf => "{used} MiB，上限 {quota} MiB",
         Text::NoModelFile => {
-            "没有模型 {name} 的文件。运行 `make build` 可以下载，或将 LOCAL_MODEL 设为一个 GGUF 文件。"
+            "没有模型 {name} 的文件。请将 LOCAL_MODEL 设为一个 GGUF 文件（运行 `make build` 可以下载），或从 CHAT_PROVIDERS 中去掉 local。"
         }
         Text::ModelFileUnusable => "模型文件无法使用，原因见日志。",
         Text::You => "你",

@@ -1,7 +1,7 @@
 //! Files and folders that only the user of the server may look into, whoever made them and whatever the umask is.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, OpenOptions, Permissions, metadata, set_permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, metadata, set_permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,14 @@ pub fn private_database(path: &Path) -> io::Result<()> {
         close(&beside(path, part), FILE);
     }
     Ok(())
+}
+
+/// A new file, which is not there yet.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn new_private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(FILE).open(path)
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

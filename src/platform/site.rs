@@ -122,10 +122,15 @@ fn part_beside_origin(url: &Url) -> Option<&'static str> {
     }
 }
 
-/// The database file inside `DATA_DIR`.
+/// The database file inside `DATA_DIR`. With it, and the folder `images` where those are files, a backup has all that must survive.
+pub const DATABASE: &str = "tessera.db";
+/// The other files inside `DATA_DIR` that must survive, where they are there. Each is small.
+pub const SMALL_FILES: [&str; 1] = ["app.secret"];
+
+/// Where the database file is.
 #[must_use]
 pub fn database_path(data_dir: &Path) -> PathBuf {
-    data_dir.join("tessera.db")
+    data_dir.join(DATABASE)
 }
 
 /// The site's configuration, and where its files are. Cheap to clone.

@@ -1,7 +1,8 @@
 //! `tessera backup` and `tessera restore`, from the command line, beside a server that is at work.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::json;
@@ -103,7 +104,7 @@ fn what_is_no_backup_is_refused_by_name() {
     assert!(refused(&tessera(data.path(), &["backup", "x.db"])).contains("DATA_DIR: there is no database"));
     assert!(refused(&tessera(data.path(), &["restore", "missing.db"])).contains("missing.db"));
     std::fs::write(data.path().join("text"), "hello".repeat(1000)).unwrap();
-    assert!(refused(&tessera(data.path(), &["restore", "text"])).contains("text: it is no database of Tessera"));
+    assert!(refused(&tessera(data.path(), &["restore", "text"])).contains("text: it is no backup of Tessera"));
     rusqlite::Connection::open(data.path().join("other.db"))
         .unwrap()
         .execute("CREATE TABLE t (n INTEGER)", [])
@@ -142,12 +143,12 @@ async fn a_backup_is_proved_without_restoring_it() {
     assert!(line.contains("is whole: 1 accounts, 3 entries"), "{line}");
     // A credit from nowhere; half a file; none.
     let wrong = folder.path().join("wrong.db");
-    std::fs::copy(&file, &wrong).unwrap();
+    plain_copy(app.data_dir(), &wrong);
     rusqlite::Connection::open(&wrong).unwrap().execute("UPDATE accounts SET available = available + 1", []).unwrap();
     assert!(refused(&check(&wrong)).contains("the ledger sums to"));
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&wrong, &bytes[..bytes.len() / 2]).unwrap();
-    assert!(refused(&check(&wrong)).contains("wrong.db"));
+    assert!(refused(&check(&wrong)).contains("wrong.db: it is damaged: it ends in the middle"));
     assert!(refused(&check(&folder.path().join("missing.db"))).contains("missing.db"));
     // Nothing is left.
     let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -162,12 +163,145 @@ async fn a_server_backs_itself_up() {
     let app = TestApp::start_with(&[("BACKUP_DIR", dir.to_str().unwrap())]).await;
     let has_one = || {
         std::fs::read_dir(&dir).is_ok_and(|mut files| {
-            files.any(|file| file.unwrap().path().extension().is_some_and(|extension| extension == "db"))
+            files.any(|file| file.unwrap().path().extension().is_some_and(|extension| extension == "backup"))
         })
     };
     until(has_one).await;
     assert_eq!(mode(&dir), 0o700);
     app.assert_books_balance().await;
+}
+
+/// A backup as 0.2 made it: the database alone.
+fn plain_copy(data: &Path, to: &Path) {
+    let database = rusqlite::Connection::open(data.join("tessera.db")).unwrap();
+    database.execute("VACUUM INTO ?1", [to.to_str().unwrap()]).unwrap();
+}
+
+fn with_key(data: &Path, key: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+    command.args(arguments).current_dir(data).env_clear();
+    command.envs([("RUST_LOG", "warn"), ("DATA_DIR", data.to_str().unwrap()), ("BACKUP_KEY", key)]).output().unwrap()
+}
+
+/// Every file below a folder with what is in it, but for the database, whose log is beside it.
+fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.file_name().unwrap().to_str().unwrap().starts_with("tessera.db") {
+                files.insert(path.strip_prefix(folder).unwrap().to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+const KEY: &str = "four unrelated words here";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_brings_images_and_secrets_back_on_an_empty_machine() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    assert_eq!(user.make_image("a lighthouse").await.0, 200);
+    assert_eq!(user.make_image("a bridge").await.0, 200);
+    std::fs::write(app.data_dir().join("app.secret"), "what only the server knows").unwrap();
+    // Nobody needs it.
+    std::fs::write(app.data_dir().join("notes.txt"), "mine").unwrap();
+    let mut expected = files_below(app.data_dir());
+    expected.remove(Path::new("notes.txt"));
+    assert_eq!(expected.len(), 5, "{:?}", expected.keys());
+    let folder = TempDir::new().unwrap();
+    for (name, key) in [("plain.backup", ""), ("sealed.backup", KEY)] {
+        let file = folder.path().join(name);
+        let file = file.to_str().unwrap();
+        succeeded(&with_key(app.data_dir(), key, &["backup", file]));
+        assert_eq!(mode(Path::new(file)), 0o600);
+        let bytes = std::fs::read(file).unwrap();
+        let shows = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert_eq!(
+            (shows(&user.email), shows("what only the server knows")),
+            (key.is_empty(), key.is_empty()),
+            "{name}"
+        );
+        let checked = with_key(folder.path(), key, &["check", "--backup", file]);
+        succeeded(&checked);
+        let line = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(line.contains("1 accounts, 5 entries") && line.contains("2 images with their files"), "{line}");
+
+        let empty = TempDir::new().unwrap();
+        let data = empty.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        // The secret of a server that ran here before, without anybody.
+        std::fs::write(data.join("app.secret"), "of nobody").unwrap();
+        succeeded(&with_key(&data, key, &["restore", file]));
+        assert_eq!(files_below(&data), expected, "{name}");
+        let restored = TestApp::start_with(&[("DATA_DIR", data.to_str().unwrap())]).await;
+        restored.assert_books_balance().await;
+        let mut again = restored.visitor();
+        again.cookie.clone_from(&user.cookie);
+        for image in again.images().await {
+            let response = again.get(&format!("/api/images/{}/file", image.id)).send().await.unwrap();
+            assert_eq!(response.status(), 200);
+        }
+        assert_eq!(again.images().await.len(), 2);
+        assert_eq!(restored.count_files().await, 4);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_backup_opens_with_its_key_alone() {
+    let app = TestApp::start().await;
+    app.user().await.chat("#tokens=2").await;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.backup");
+    succeeded(&with_key(app.data_dir(), KEY, &["backup", file.to_str().unwrap()]));
+    let bytes = std::fs::read(&file).unwrap();
+    let target = folder.path().join("target");
+    let refuse = |key: &str, expected: &str| {
+        for arguments in [&["restore", file.to_str().unwrap()][..], &["check", "--backup", file.to_str().unwrap()]] {
+            std::fs::create_dir_all(&target).unwrap();
+            let problem = refused(&with_key(&target, key, arguments));
+            assert!(problem.contains(expected), "{arguments:?}: {problem}");
+            assert_eq!(std::fs::read_dir(&target).unwrap().count(), 0, "nothing of it is left");
+        }
+    };
+    refuse("", "it is encrypted: set BACKUP_KEY");
+    refuse("four other words here", "BACKUP_KEY is not the one that it was encrypted with");
+    refuse("short", "BACKUP_KEY: has fewer than 16 characters");
+    std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+    refuse(KEY, "it is damaged, or ends in the middle");
+    let mut changed = bytes.clone();
+    changed[bytes.len() / 2] ^= 1;
+    std::fs::write(&file, changed).unwrap();
+    refuse(KEY, "it is damaged");
+    std::fs::write(&file, bytes).unwrap();
+    succeeded(&with_key(&target, KEY, &["restore", file.to_str().unwrap()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_before_is_restored_and_an_image_without_its_file_is_missed() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    assert_eq!(user.make_image("a lighthouse").await.0, 200);
+    let folder = TempDir::new().unwrap();
+    let old = folder.path().join("old.db");
+    plain_copy(app.data_dir(), &old);
+    let old = old.to_str().unwrap();
+    // With a key, too: it is for those that are encrypted.
+    succeeded(&with_key(&folder.path().join("."), KEY, &["check", "--backup", old]));
+    let target = TempDir::new().unwrap();
+    succeeded(&with_key(target.path(), KEY, &["restore", old]));
+    assert_audit_is_clean(stores(target.path()).await.credits.as_ref()).await;
+    std::fs::remove_dir_all(app.data_dir().join("images")).unwrap();
+    let lost = folder.path().join("lost.backup");
+    let lost = lost.to_str().unwrap();
+    succeeded(&tessera(app.data_dir(), &["backup", lost]));
+    let problem = refused(&tessera(target.path(), &["check", "--backup", lost]));
+    assert!(problem.contains("1 of 1 images are without their files"), "{problem}");
 }
 
 fn mode(path: &Path) -> u32 {

@@ -166,6 +166,55 @@ fn check_names_every_part_and_how_to_get_the_model() {
 }
 
 #[test]
+fn a_database_of_a_newer_version_is_refused_and_stays_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    assert!(tessera(&folder, &["audit"], &[]).status.success());
+    let database = rusqlite::Connection::open(folder.path().join("data/tessera.db")).unwrap();
+    database.pragma_update(None, "user_version", 999).unwrap();
+    let refused = |arguments: &[&str]| {
+        let output = tessera(&folder, arguments, &[("SITE_ADDR", "127.0.0.1:0")]);
+        assert!(!output.status.success(), "{arguments:?}");
+        text(&output.stderr)
+    };
+    let known = concat!(": the database is of version 999, and Tessera ", env!("CARGO_PKG_VERSION"), " knows ");
+    for arguments in [&[][..], &["audit"]] {
+        let line = refused(arguments);
+        assert!(line.contains(&known[2..]) && line.contains("restore a backup of before the update"), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+    assert!(refused(&[]).starts_with(&format!("tessera: DATA_DIR{known}")));
+    let version: usize = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 999);
+}
+
+/// As where somebody has moved the program alone, or unpacked half of a release.
+#[test]
+fn check_misses_files_of_the_site() {
+    let program = Path::new(env!("CARGO_BIN_EXE_tessera"));
+    // Beside it, so that a link is enough.
+    let folder = TempDir::new_in(program.parent().unwrap()).unwrap();
+    std::fs::hard_link(program, folder.path().join("tessera")).unwrap();
+    std::fs::write(folder.path().join("Leptos.toml"), "output-name = \"tessera\"\nsite-root = \"site\"\n").unwrap();
+    std::fs::write(folder.path().join("hash.txt"), "js: a1\nwasm: b2\ncss: c3\n").unwrap();
+    let check = || {
+        let mut command = Command::new(folder.path().join("tessera"));
+        command.arg("check").current_dir(folder.path()).env_clear().env("RUST_LOG", "off");
+        command.envs([("CHAT_PROVIDERS", "openai"), ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")]);
+        text(&command.output().unwrap().stdout)
+    };
+    let site = folder.path().join("site/pkg");
+    std::fs::create_dir_all(&site).unwrap();
+    for missing in ["c3.css", "a1.js", "b2.wasm"] {
+        let table = check();
+        let line = table.lines().find(|line| line.starts_with("FAILED  site")).unwrap_or_else(|| panic!("{table}"));
+        assert!(line.contains(&format!("site/pkg/tessera.{missing} is missing")), "{line}");
+        std::fs::write(site.join(format!("tessera.{missing}")), "").unwrap();
+    }
+    let table = check();
+    assert!(table.contains("ok      site "), "{table}");
+}
+
+#[test]
 fn check_with_the_real_model_ends_well() {
     let folder = TempDir::new().unwrap();
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/SmolLM2-135M-Instruct.Q4_1.gguf");

@@ -305,6 +305,7 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
         "CLOUDINARY_API_SECRET",
         "PAYPAL_CLIENT_SECRET",
         "METRICS_TOKEN",
+        "BACKUP_KEY",
         OF_PROVIDERS,
     ] {
         vars.push((name, canaries.hatch(name)));

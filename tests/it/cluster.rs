@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tessera::app::stores::Stores;
+use tokio::sync::watch;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::contracts;
 use crate::fake_openai::FakeOpenAi;
@@ -203,4 +205,58 @@ async fn what_a_killed_server_held_is_given_back_by_the_others() {
     let (text, last) = watched.await;
     assert_eq!((text.as_str(), last.event.as_str()), ("word1 ", "error"));
     assert_audit_is_clean(cluster.stores.credits.as_ref()).await;
+}
+
+/// As in an update: one server after another ends and is started again, while people use them. `make rehearsal` does it for longer, with
+/// another version, and with what else goes wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_are_restarted_one_after_another_lose_nothing() {
+    let mut cluster = Cluster::start(&[("FREE_CREDITS", "100000")]).await;
+    let user = cluster.user().await;
+    let (stop, stopped) = watch::channel(false);
+    let people: Vec<_> = (0..12)
+        .map(|_| {
+            let (user, stopped) = (user.clone(), stopped.clone());
+            tokio::spawn(async move {
+                let mut answers = 0;
+                while !*stopped.borrow() {
+                    until_answered(&user).await;
+                    answers += 1;
+                }
+                answers
+            })
+        })
+        .collect();
+    for server in &mut cluster.servers {
+        sleep(Duration::from_millis(500)).await;
+        server.restart_gracefully().await;
+    }
+    sleep(Duration::from_millis(500)).await;
+    stop.send(true).unwrap();
+    let mut answers = 0;
+    for person in people {
+        answers += person.await.unwrap();
+    }
+    assert!(answers > 12, "{answers}");
+    assert_eq!(user.credits().await, json!({"available": 100_000 - answers, "held": 0, "debt": 0, "plan": "free"}));
+    assert_audit_is_clean(cluster.stores.credits.as_ref()).await;
+}
+
+/// Sends a message, with the same key again and again, until the whole answer is there.
+async fn until_answered(user: &User) {
+    let (key, begun) = (Uuid::now_v7().to_string(), Instant::now());
+    loop {
+        let request = user.post("/api/chat").header("idempotency-key", &key);
+        let sent = request.json(&json!({"message": "#tokens=5 #pause=20"})).send().await;
+        if let Ok(response) = sent
+            && response.status() == 200
+            && let Ok(body) = response.json::<Value>().await
+            && body["success"] == true
+        {
+            assert_eq!(body["data"]["reply"].as_str().unwrap().trim(), "word1 word2 word3 word4 word5");
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "it is lost");
+        sleep(Duration::from_millis(100)).await;
+    }
 }

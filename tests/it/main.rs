@@ -111,6 +111,7 @@ mod reconciliation;
 mod recovery;
 mod redis_failures;
 mod reference;
+mod released;
 mod replicate;
 mod responses;
 mod s3_server;

@@ -160,7 +160,9 @@ async fn a_database_that_cannot_be_used_is_named_without_its_password() {
     let name = options.default_database.clone().unwrap();
     let meta = mongodb::Client::with_options(options).unwrap().database(&name).collection::<Document>("meta");
     meta.update_one(doc! { "_id": "schema" }, doc! { "$set": { "version": 99_i64 } }).await.unwrap();
-    assert!(start(uri).await.contains("MONGODB_URI: the database is of version 99"));
+    let newer = start(uri).await;
+    assert!(newer.starts_with("tessera: MONGODB_URI: the database is of version 99, and Tessera "), "{newer}");
+    assert!(newer.contains("restore a backup of before the update") && newer.lines().count() == 1, "{newer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,6 +78,15 @@ impl Program {
         self.until_it_answers().await;
     }
 
+    /// As a service manager does it: SIGTERM, and the next is started when it has ended.
+    pub async fn restart_gracefully(&mut self) {
+        self.terminate();
+        while self.child.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(20)).await;
+        }
+        self.restart().await;
+    }
+
     /// Its `DATA_DIR`.
     pub fn data_dir(&self) -> &Path {
         self.folder.path()

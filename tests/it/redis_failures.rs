@@ -149,21 +149,19 @@ fn openssl(folder: &TempDir, arguments: &str) {
 }
 
 /// A CA of our own, and a certificate of Redis that it has signed.
-fn make_certificates(folder: &TempDir) {
+fn make_certificates(folder: &TempDir, days: i32) {
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout";
     openssl(folder, &format!("req -x509 {key} ca.key -out ca.crt -days 2 -subj /CN=Test-CA"));
     openssl(folder, &format!("req {key} redis.key -out redis.csr -subj /CN=redis"));
     std::fs::write(folder.path().join("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost").unwrap();
-    openssl(
-        folder,
-        "x509 -req -in redis.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out redis.crt",
-    );
+    let sign = "x509 -req -in redis.csr -CA ca.crt -CAkey ca.key -CAcreateserial -extfile names -out redis.crt";
+    openssl(folder, &format!("{sign} -days {days}"));
 }
 
 #[tokio::test]
 async fn rediss_trusts_the_cas_of_the_system_and_nobody_else() {
     let folder = TempDir::new().unwrap();
-    make_certificates(&folder);
+    make_certificates(&folder, 2);
     let server = RedisServer::start_tls(folder.path()).await;
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/SmolLM2-135M-Instruct.Q4_1.gguf");
     let tessera = |trusted: Option<&str>, vars: &[(&str, &str)]| {
@@ -203,6 +201,41 @@ async fn rediss_trusts_the_cas_of_the_system_and_nobody_else() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(problem.is_null(), "{problem}");
+}
+
+/// Whichever service it is of: what is wrong comes before anything that the peer would say.
+#[tokio::test]
+async fn a_certificate_that_ran_out_is_named_with_its_service() {
+    let folder = TempDir::new().unwrap();
+    make_certificates(&folder, -1);
+    let server = RedisServer::start_tls(folder.path()).await;
+    let (addr, ca) = (server.addr(), folder.path().join("ca.crt"));
+    let tessera = |arguments: &[&str], vars: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        command.args(arguments).current_dir(folder.path()).env_clear().env("SSL_CERT_FILE", &ca).env("RUST_LOG", "off");
+        let output = command.envs(vars.iter().copied()).output().unwrap();
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    let (redis, https, smtps) = (server.tls_url(), format!("https://{addr}"), format!("smtps://{addr}"));
+    let vars = [
+        ("REDIS_URL", &*redis),
+        ("CHAT_PROVIDERS", "openai"),
+        ("OPENAI_BASE_URL", &*https),
+        ("PAYPAL_CLIENT_ID", "x"),
+        ("PAYPAL_CLIENT_SECRET", "y"),
+        ("PAYPAL_BASE_URL", &*https),
+        ("SMTP_URL", &*smtps),
+    ];
+    let table = tessera(&["check"], &vars);
+    for service in ["redis", "chat: openai", "payments: paypal", "mail"] {
+        let row = format!("FAILED  {service} ");
+        let line = table.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("{service}: {table}"));
+        assert!(line.contains("certificate") && line.to_lowercase().contains("expired"), "{line}");
+    }
+    let uri = format!("mongodb://{addr}/x?tls=true&tlsCAFile={}", ca.display());
+    let line = tessera(&[], &[("MONGODB_URI", &uri), ("SITE_ADDR", "127.0.0.1:0")]);
+    assert!(line.starts_with("tessera: MONGODB_URI: ") && line.contains("certificate"), "{line}");
+    assert!(line.to_lowercase().contains("expired") && line.lines().count() == 1, "{line}");
 }
 
 /// A peer that is no Redis, or one that is not well: it says what users wrote, wherever it can.

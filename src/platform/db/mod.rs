@@ -24,7 +24,7 @@ const KEEP_TRYING: Duration = Duration::from_secs(90);
 /// What an operation on a store can come to, for logs; clients see an [`AppError`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("sqlite: {0}")]
+    #[error("sqlite: {}", sqlite::in_words(.0))]
     Sqlite(#[from] rusqlite::Error),
     #[error("mongodb: {}", mongo::in_one_line(.0))]
     Mongo(#[from] mongodb::error::Error),
@@ -39,8 +39,14 @@ pub enum StoreError {
     /// A row holds what the program never writes.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
-    #[error("the database is of version {0}, this program knows {1}")]
+    #[error(
+        "the database is of version {0}, and Tessera {program} knows {1}: start the newer Tessera again, or restore a backup of before the update",
+        program = env!("CARGO_PKG_VERSION")
+    )]
     TooNew(i64, i64),
+    /// Found by looking for it, page by page.
+    #[error("{damaged}: {0}", damaged = sqlite::DAMAGED)]
+    Damaged(String),
     #[error("the database thread has ended")]
     Closed,
     #[error("a piece of database work panicked")]
@@ -104,7 +110,7 @@ impl Database {
     /// Looks for damage, page by page, where the database is a file of ours.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] with what was found first.
+    /// [`StoreError::Damaged`] with what was found first.
     pub async fn look_for_damage(&self) -> StoreResult<()> {
         match self {
             Self::Sqlite(sqlite) => sqlite.look_for_damage().await,

@@ -106,6 +106,22 @@ const MIGRATIONS: [&str; 31] = [
 /// The version of the schema that this program knows.
 pub const SCHEMA: usize = MIGRATIONS.len();
 
+/// What somebody is told whose file has lost pages: nothing here mends them.
+pub(super) const DAMAGED: &str =
+    "the database is damaged: stop the server and restore the last backup (tessera restore --force FILE)";
+
+/// Whether an error says that the file itself is not what it should be.
+#[must_use]
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+}
+
+/// What an error says, and what to do where the file is the cause.
+pub(super) fn in_words(error: &rusqlite::Error) -> String {
+    if is_damage(error) { format!("{error}: {DAMAGED}") } else { error.to_string() }
+}
+
 impl Sqlite {
     /// Opens the database, made new where there is none, and brings its schema up to date.
     ///
@@ -203,9 +219,9 @@ impl Sqlite {
 
     /// As [`super::Database::look_for_damage`].
     pub(super) async fn look_for_damage(&self) -> StoreResult<()> {
-        self.read(|connection| {
+        self.read_in(Lane::Slow, |connection| {
             let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            if found == "ok" { Ok(()) } else { Err(StoreError::Corrupt(found)) }
+            if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
         })
         .await
     }
