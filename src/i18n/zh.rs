@@ -694,6 +694,13 @@ pub const fn say(text: Text) -> &'static str {
         Text::ProfileSaved => "已保存。",
 
         // Subscriptions
+        Text::Avatar => "头像",
+        Text::AvatarExplained => "在菜单中代替首字母显示，仅你自己可见。",
+        Text::ChooseAvatar => "PNG、JPEG 或 WebP，最大 2 MB",
+        Text::RemoveAvatar => "移除头像",
+        Text::AvatarSaved => "头像已保存。",
+        Text::AvatarRemoved => "头像已移除。",
+        Text::AvatarRefused => "这不是可读取的 PNG、JPEG 或 WebP（最大 2 MB）。",
         Text::YourPlan => "你的套餐",
         Text::PlanActive => "生效中",
         Text::PlanIsPastDue => "付款失败",

@@ -12,6 +12,7 @@ mod app_secret;
 mod api_keys;
 mod attachments;
 mod authenticator;
+mod avatars;
 mod backup;
 mod binary;
 mod browser_types;

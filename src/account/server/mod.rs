@@ -1,6 +1,7 @@
 //! Accounts on the server: who is asking, sign-up and sign-in, API keys.
 
 pub mod api;
+mod avatar_view;
 pub mod budget_api;
 pub mod budgets;
 mod budgets_view;
@@ -68,6 +69,8 @@ pub struct Account(Arc<AccountParts>);
 pub trait StoredImages: Send + Sync {
     /// How much room they take, and how much there is: for people.
     async fn describe(&self, user: UserId) -> AppResult<String>;
+    /// Where the picture is that they show of themselves, if there is one.
+    async fn avatar(&self, user: UserId) -> AppResult<Option<String>>;
 }
 
 /// Users who leave, of whom a feature above knows what becomes.
