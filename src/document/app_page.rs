@@ -121,10 +121,14 @@ impl Pages {
         let page = routes::find_page(path).and_then(|loading| loading.now_or_never().flatten());
         let Some(page) = page else { return error_page(&self.site, theme, &AppError::NotFound) };
         let jar = CookieJar::from_headers(request.headers());
-        let picked = jar.get(PROVIDER_COOKIE).map(Cookie::value);
+        let picked = match jar.get(PROVIDER_COOKIE) {
+            Some(cookie) => Some(cookie.value().to_owned()),
+            // Without it, whoever happens to be first is asked.
+            None => self.account.default_provider(caller.id).await.ok().flatten(),
+        };
         let after = parameter(&request.uri().to_string(), AFTER);
         let shown = request.uri().path().strip_prefix("/chat/").and_then(|id| id.parse().ok());
-        let workspace = self.chat.load_workspace(&caller, picked, after.as_deref(), shown);
+        let workspace = self.chat.load_workspace(&caller, picked.as_deref(), after.as_deref(), shown);
         let (mut workspace, loaded, avatar) = tokio::join!(workspace, load, self.account.images.avatar(caller.id));
         // Without it, the initial is shown.
         let avatar = avatar.ok().flatten().map(AvatarAddress);

@@ -108,8 +108,8 @@ pub struct AccountParts {
     pub limiter: Arc<dyn RateLimiter>,
     pub images: Arc<dyn StoredImages>,
     pub leavers: Arc<dyn Leavers>,
-    /// Who may be asked first for a reply, by name.
-    pub providers: Vec<String>,
+    /// Who may be asked first for a reply: names, and the model of each.
+    pub providers: Vec<(String, String)>,
     pub passwords: Passwords,
     /// Seals the keys of authenticator apps, and links that make accounts.
     pub secret: AppSecret,
