@@ -738,7 +738,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::PreferencesExplained => "What you choose here follows you to other devices when you sign in.",
         Text::EachDevice => "As each device has it",
         Text::Theme => "Theme",
-        Text::DefaultModel => "Asked first",
+        Text::DefaultModel => "Default model",
         Text::ProfileSaved => "Saved.",
 
         // Subscriptions

@@ -690,7 +690,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::PreferencesExplained => "你在这里的选择会在登录其他设备时生效。",
         Text::EachDevice => "由各设备决定",
         Text::Theme => "主题",
-        Text::DefaultModel => "优先使用",
+        Text::DefaultModel => "默认模型",
         Text::ProfileSaved => "已保存。",
 
         // Subscriptions
