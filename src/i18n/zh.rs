@@ -772,7 +772,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::MailVerify => "有人用此邮箱地址在 Tessera 创建了账户。请确认该地址属于你。",
         Text::MailSignUp => "有人（很可能是你）正在用此邮箱地址注册 Tessera。点击链接即可完成注册。",
         Text::MailHasAccountSubject => "你已经有账户了",
-        Text::MailHasAccount => "有人（可能是你）想用此邮箱地址注册 Tessera。该地址已有账户：请直接登录；如果忘记了密码，可以重置密码。",
+        Text::MailHasAccount => {
+            "有人（可能是你）想用此邮箱地址注册 Tessera。该地址已有账户：请直接登录；如果忘记了密码，可以重置密码。"
+        }
         Text::MailReset => "你申请了重置 Tessera 账户的密码。",
         Text::MailResetFirst => "你申请了登录链接。你的地址尚未确认，请先设置新密码，这也会确认你的地址。",
         Text::MailSignInSubject => "你的登录链接",

@@ -91,7 +91,10 @@ async fn avatars_are_kept(app: &TestApp) {
     let mut before: Option<String> = None;
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
         let response = send_form(&user, &flag(format)).await;
-        assert_eq!((response.status().as_u16(), &response.headers()["location"]), (303, &"/account?said=avatar-saved".parse().unwrap()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["location"]),
+            (303, &"/account?said=avatar-saved".parse().unwrap())
+        );
         let path = shown(&user).await.unwrap();
         assert!(user.get("/account").send().await.unwrap().text().await.unwrap().contains(&path));
         let response = user.get(&path).send().await.unwrap();

@@ -315,11 +315,14 @@ async fn the_default_model_is_picked_where_a_device_has_chosen_none() {
         let cookies = format!("{}; {cookie}", user.cookie.as_deref().unwrap());
         let page = user.http.get(format!("http://{}/chat", app.addr)).header("cookie", cookies).send().await.unwrap();
         let page = page.text().await.unwrap();
-        let radio = page.split("name=\"picked-provider\" value=\"").find(|line| line.split('>').next().unwrap().contains(" checked"));
+        let radio = page
+            .split("name=\"picked-provider\" value=\"")
+            .find(|line| line.split('>').next().unwrap().contains(" checked"));
         radio.unwrap().split('"').next().unwrap().to_owned()
     };
     assert_eq!(picked("theme=dark").await, "");
-    let response = user.post_form("/account/profile", &[("displayName", "Ada"), ("provider", "local")]).send().await.unwrap();
+    let response =
+        user.post_form("/account/profile", &[("displayName", "Ada"), ("provider", "local")]).send().await.unwrap();
     assert_eq!(response.headers()["location"], "/account?said=profile-saved");
     // Another device, which was signed in before.
     assert_eq!(picked("theme=dark").await, "local");

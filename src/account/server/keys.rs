@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::avatar_view::avatar_html;
 use super::Account;
+use super::avatar_view::avatar_html;
 use super::budgets::{Budgets, RefusedBudget};
 use super::budgets_view::budgets_html;
 use super::caller::{Caller, MANAGE, READ, SPEND};

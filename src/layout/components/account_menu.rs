@@ -25,7 +25,9 @@ pub fn AccountMenu(
     let Profile { name, email, role, .. } = use_workspace().facts.read_value().profile.clone();
     let name = if name.is_empty() { email.clone() } else { name };
     let shown = match use_context::<AvatarAddress>() {
-        Some(AvatarAddress(src)) => view! { <img src=src alt="" width="32" height="32" class="size-8 rounded-md" /> }.into_any(),
+        Some(AvatarAddress(src)) => {
+            view! { <img src=src alt="" width="32" height="32" class="size-8 rounded-md" /> }.into_any()
+        }
         None => name.chars().next().map(String::from).into_any(),
     };
     view! {

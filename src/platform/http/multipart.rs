@@ -12,11 +12,8 @@ pub fn file_in(content_type: &str, body: &Bytes, field: &str) -> Option<Bytes> {
     let boundary = boundary_of(content_type)?;
     let (first, next) = (format!("--{boundary}"), format!("\r\n--{boundary}"));
     // What is before the first part is nobody's.
-    let mut at = if body.starts_with(first.as_bytes()) {
-        first.len()
-    } else {
-        find(body, next.as_bytes())? + next.len()
-    };
+    let mut at =
+        if body.starts_with(first.as_bytes()) { first.len() } else { find(body, next.as_bytes())? + next.len() };
     loop {
         let rest = body.get(at..)?;
         // The last one is followed by two dashes.

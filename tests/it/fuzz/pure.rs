@@ -422,7 +422,19 @@ fn pictures_are_taken_in_or_refused() {
 /// The file is a part of the body, between two of the boundaries that the header names.
 #[test]
 fn forms_with_a_file_are_read_or_have_none() {
-    let words = &["--", "\r\n", "\r\n\r\n", "x", "--x", "--x--", "Content-Disposition: ", "name=\"picture\"", "filename=", ";", "\""];
+    let words = &[
+        "--",
+        "\r\n",
+        "\r\n\r\n",
+        "x",
+        "--x",
+        "--x--",
+        "Content-Disposition: ",
+        "name=\"picture\"",
+        "filename=",
+        ";",
+        "\"",
+    ];
     Target { name: "multipart", words, inputs: 20_000, most: 4_096 }.feed(|input| {
         let body = bytes::Bytes::copy_from_slice(input);
         if let Some(file) = file_in("multipart/form-data; boundary=x", &body, "picture") {

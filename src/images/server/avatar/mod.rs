@@ -4,6 +4,8 @@
 pub mod api;
 mod forms;
 
+pub use self::forms::AVATAR;
+
 use bytes::Bytes;
 
 use super::Images;
@@ -14,7 +16,7 @@ use crate::account::MAX_AVATAR_BYTES;
 use crate::i18n::{Text, t};
 use crate::platform::archive::{Archive, Packing};
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::uploads::on_bytes;
+use crate::platform::http::uploads::off_the_runtime;
 use crate::platform::ids::{ImageId, UserId};
 use crate::platform::limits::Limit;
 
@@ -35,7 +37,8 @@ impl Images {
             return Err(refused());
         }
         self.generation.limiter.check(Limit::Upload, &user.to_string()).await?;
-        let drawn = on_bytes(bytes.len(), move || portrait(&bytes)).await?;
+        // However few bytes there are, there may be many pixels in them.
+        let drawn = off_the_runtime(move || portrait(&bytes)).await?;
         let drawn = drawn.map_err(|problem| {
             tracing::info!(%problem, "an avatar was refused");
             refused()
