@@ -4,10 +4,9 @@
 pub mod api;
 mod forms;
 
-pub use self::forms::AVATAR;
-
 use bytes::Bytes;
 
+pub use self::forms::AVATAR;
 use super::Images;
 use super::garbage::delete_files;
 use super::picture::portrait;
