@@ -438,7 +438,7 @@ fn forms_with_a_file_are_read_or_have_none() {
     Target { name: "multipart", words, inputs: 20_000, most: 4_096 }.feed(|input| {
         let body = bytes::Bytes::copy_from_slice(input);
         if let Some(file) = file_in("multipart/form-data; boundary=x", &body, "picture") {
-            let at = file.as_ptr() as usize - body.as_ptr() as usize;
+            let at = file.as_ptr().addr() - body.as_ptr().addr();
             assert!(body[..at].ends_with(b"\r\n\r\n") && body[at + file.len()..].starts_with(b"\r\n--x"));
             assert!(!file.windows(5).any(|part| part == b"\r\n--x"));
         }
