@@ -23,6 +23,7 @@ use super::serve::read_site_options;
 use super::state::AppState;
 use super::stores::{Stores, build_storage};
 use crate::account::server::oidc::build_providers as build_identity_providers;
+use crate::account::server::second_factor::{Sealing, look_at_keys};
 use crate::chat::server::providers::{
     ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn,
 };
@@ -198,6 +199,7 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         Ok(stores) => rows.extend(check_database(config, &stores.database).await),
         Err(error) => rows.push(("database".to_owned(), Err(error.to_string()))),
     }
+    rows.push(("secret".to_owned(), check_secret(config, stores.as_ref().ok()).await));
     if let Some(redis) = &config.redis {
         rows.push(("redis".to_owned(), redis::try_out(redis).await));
     }
@@ -251,6 +253,23 @@ fn check_site() -> Result<String, String> {
     match assets.missing(&options)[..] {
         [] => Ok(options.site_root.to_string()),
         [first, ..] => Err(format!("{}{first} is missing: install all of the release", options.site_root)),
+    }
+}
+
+/// Whether `APP_SECRET` opens what the database has sealed.
+async fn check_secret(config: &Config, stores: Option<&Stores>) -> Result<String, String> {
+    let place = config.secret.place(&config.database, &config.site.data_dir);
+    let Some(stores) = stores else { return Ok(place) };
+    let secret = config.secret.open(&stores.database, &config.site.data_dir).await?;
+    let found = look_at_keys(stores.second_factors.as_ref(), &secret).await.map_err(|error| error.to_string())?;
+    let Sealing { current, before, unreadable } = found;
+    let keys = current + before + unreadable;
+    match (before, unreadable) {
+        (0, 0) => Ok(format!("{place} opens the keys of {keys} authenticator apps")),
+        (_, 0) => Ok(format!("{place}: {before} of {keys} keys of authenticator apps are sealed at the next start")),
+        _ => Err(format!(
+            "APP_SECRET: {place} does not open {unreadable} of {keys} keys of authenticator apps: it belongs to another database"
+        )),
     }
 }
 

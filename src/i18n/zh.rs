@@ -690,10 +690,17 @@ pub const fn say(text: Text) -> &'static str {
         Text::PreferencesExplained => "你在这里的选择会在登录其他设备时生效。",
         Text::EachDevice => "由各设备决定",
         Text::Theme => "主题",
-        Text::DefaultModel => "优先使用",
+        Text::DefaultModel => "默认模型",
         Text::ProfileSaved => "已保存。",
 
         // Subscriptions
+        Text::Avatar => "头像",
+        Text::AvatarExplained => "在菜单中代替首字母显示，仅你自己可见。",
+        Text::ChooseAvatar => "PNG、JPEG 或 WebP，最大 2 MB",
+        Text::RemoveAvatar => "移除头像",
+        Text::AvatarSaved => "头像已保存。",
+        Text::AvatarRemoved => "头像已移除。",
+        Text::AvatarRefused => "这不是可读取的 PNG、JPEG 或 WebP（最大 2 MB）。",
         Text::YourPlan => "你的套餐",
         Text::PlanActive => "生效中",
         Text::PlanIsPastDue => "付款失败",
@@ -733,6 +740,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::SignInByLinkIntro => "请输入你的邮箱地址，我们会发送一个登录链接，无需密码。",
         Text::LookForMail => "请查收邮件",
         Text::LinkOnItsWay => "如果 {email} 在这里有账户，带有链接的邮件正在发送。链接在 {minutes} 分钟内有效。",
+        Text::FinishSigningUp => "完成注册",
+        Text::FinishSigningUpIntro => "{email} 的账户。请设置密码。",
+        Text::SignUpByLink => "我们会向你发送一封带有链接的邮件，密码在那里设置。",
         Text::SetNewPassword => "设置新密码",
         Text::SetNewPasswordIntro => "为 {email} 设置新密码。所有设备都将退出登录。",
         Text::PasswordWasSet => "密码已更改",
@@ -760,6 +770,11 @@ pub const fn say(text: Text) -> &'static str {
         }
         Text::BackToAccount => "返回账户",
         Text::MailVerify => "有人用此邮箱地址在 Tessera 创建了账户。请确认该地址属于你。",
+        Text::MailSignUp => "有人（很可能是你）正在用此邮箱地址注册 Tessera。点击链接即可完成注册。",
+        Text::MailHasAccountSubject => "你已经有账户了",
+        Text::MailHasAccount => {
+            "有人（可能是你）想用此邮箱地址注册 Tessera。该地址已有账户：请直接登录；如果忘记了密码，可以重置密码。"
+        }
         Text::MailReset => "你申请了重置 Tessera 账户的密码。",
         Text::MailResetFirst => "你申请了登录链接。你的地址尚未确认，请先设置新密码，这也会确认你的地址。",
         Text::MailSignInSubject => "你的登录链接",
@@ -894,6 +909,10 @@ pub const fn say(text: Text) -> &'static str {
         Text::SecondCode => "验证码",
         Text::EnterSecondCode => "请输入验证码。",
         Text::SecondCodeWrong => "验证码有误、已过期或已被使用。请尝试下一个。",
+        Text::UsePasskeys => "使用通行密钥",
+        Text::SecondStepIsPasskey => "输入密码后，还需要通行密钥或恢复代码。",
+        Text::AddPasskeyFirst => "请先添加通行密钥。",
+        Text::PasskeyIsSecondStep => "这是最后一个通行密钥，而两步登录需要它。请先关闭两步登录，或再添加一个通行密钥。",
         Text::SignInOtherwise => "换一种方式登录",
         Text::MailTwoStepsOn => "你的 Tessera 账户已开启两步登录。",
         Text::MailTwoStepsOff => "你的 Tessera 账户已关闭两步登录。",

@@ -306,6 +306,8 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
         "PAYPAL_CLIENT_SECRET",
         "METRICS_TOKEN",
         "BACKUP_KEY",
+        "APP_SECRET",
+        "APP_SECRET_OLD",
         OF_PROVIDERS,
     ] {
         vars.push((name, canaries.hatch(name)));
@@ -320,6 +322,7 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
     }
     let mail_password = canaries.hatch("SMTP_URL");
     vars.push(("SMTP_URL", format!("smtp://mailer:{mail_password}@{smtp}")));
+    vars.push(("SIGN_UP_CONFIRM", "false".to_owned()));
     owned(&vars)
 }
 

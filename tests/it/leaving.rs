@@ -28,6 +28,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 use zip::ZipArchive;
 
+use crate::avatars::set_avatar;
 use crate::contracts::over_every_store;
 use crate::fake_openai::FakeOpenAi;
 use crate::ledger::hold_of;
@@ -349,6 +350,7 @@ async fn somebody(app: &TestApp) -> User {
     assert_eq!(answer(user.post(&format!("/api/conversations/{conversation}/share"))).await.0, 200);
     let (_, drawn) = user.chat(&format!("/image a {WORD} at sea")).await;
     assert!(drawn["data"]["messageId"].is_string(), "{drawn}");
+    set_avatar(&user).await;
     let (status, made) = user.make_image(&format!("one more {WORD}")).await;
     assert_eq!(status, 200, "{made}");
     let program = user.with_key(&json!({"name": format!("key of a {WORD}")})).await;
@@ -417,7 +419,7 @@ fn unpacked(bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Asks for everything to be erased. Returns the receipt.
-async fn erase(user: &User) -> String {
+pub async fn erase(user: &User) -> String {
     let (status, begun) = try_to_erase(user, &json!({"email": user.email})).await;
     assert_eq!(status, 202, "{begun}");
     text(&begun["data"]["receipt"])
@@ -427,7 +429,7 @@ async fn try_to_erase(user: &User, body: &Value) -> (u16, Value) {
     answer(user.request(reqwest::Method::DELETE, "/api/account").json(body)).await
 }
 
-async fn until_erased(visitor: &User, receipt: &str) {
+pub async fn until_erased(visitor: &User, receipt: &str) {
     for _ in 0..600 {
         let (status, erasure) = visitor.get_json(&format!("/api/account/erasure/{receipt}")).await;
         assert_eq!(status, 200, "{erasure}");

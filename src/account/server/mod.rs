@@ -1,6 +1,7 @@
 //! Accounts on the server: who is asking, sign-up and sign-in, API keys.
 
 pub mod api;
+mod avatar_view;
 pub mod budget_api;
 pub mod budgets;
 mod budgets_view;
@@ -53,6 +54,7 @@ use crate::audit::AuditLog;
 use crate::credits::server::store::CreditStore;
 use crate::flags::Flags;
 use crate::platform::amount::Amount;
+use crate::platform::app_secret::AppSecret;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
 use crate::platform::limits::RateLimiter;
@@ -68,6 +70,8 @@ pub struct Account(Arc<AccountParts>);
 pub trait StoredImages: Send + Sync {
     /// How much room they take, and how much there is: for people.
     async fn describe(&self, user: UserId) -> AppResult<String>;
+    /// Where the picture is that they show of themselves, if there is one.
+    async fn avatar(&self, user: UserId) -> AppResult<Option<String>>;
 }
 
 /// Users who leave, of whom a feature above knows what becomes.
@@ -107,9 +111,11 @@ pub struct AccountParts {
     pub flags: Flags,
     pub images: Arc<dyn StoredImages>,
     pub leavers: Arc<dyn Leavers>,
-    /// Who may be asked first for a reply, by name.
-    pub providers: Vec<String>,
+    /// Who may be asked first for a reply: names, and the model of each.
+    pub providers: Vec<(String, String)>,
     pub passwords: Passwords,
+    /// Seals the keys of authenticator apps, and links that make accounts.
+    pub secret: AppSecret,
     /// Who signs people in, in the place of our own accounts.
     pub clerk: Option<Clerk>,
     /// What a new account is given, as the form says.

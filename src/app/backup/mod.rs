@@ -72,7 +72,11 @@ pub fn backup(config: &Config, to: &Path) -> Result<String, String> {
     }
     let (size, images) = made.map_err(|error| format!("{}: {error}", to.display()))?;
     let sealed = if config.backup_key.is_some() { ", encrypted" } else { "" };
-    Ok(format!("{} ({size} bytes, {images} files of images{sealed})\n", to.display()))
+    let mut told = format!("{} ({size} bytes, {images} files of images{sealed})\n", to.display());
+    if config.secret.is_set() {
+        told.push_str("APP_SECRET belongs to it and is not in it: keep it elsewhere\n");
+    }
+    Ok(told)
 }
 
 /// Returns how many files of images are in it.

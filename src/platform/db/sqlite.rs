@@ -69,7 +69,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 31] = [
+const MIGRATIONS: [&str; 32] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -101,6 +101,7 @@ const MIGRATIONS: [&str; 31] = [
     include_str!("sqlite_29.sql"),
     include_str!("sqlite_30.sql"),
     include_str!("sqlite_31.sql"),
+    include_str!("sqlite_32.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -188,4 +188,7 @@ pub trait ImageStore: Send + Sync {
     /// The ids of images after this one that can be shown, of all users and in their order.
     async fn list_complete(&self, after: ImageId, limit: usize) -> StoreResult<Vec<ImageId>>;
     async fn count(&self) -> StoreResult<ImageCounts>;
+    /// Keeps which picture a user shows of themselves, if any. The file of the one before is queued as a stray.
+    async fn set_avatar(&self, user: UserId, id: Option<ImageId>) -> StoreResult<()>;
+    async fn find_avatar(&self, user: UserId) -> StoreResult<Option<ImageId>>;
 }
