@@ -293,8 +293,10 @@ impl StatsStore for SqliteStatsStore {
         self.db
             .read_in(Lane::Slow, move |connection| {
                 let AttemptFilter { from, until, provider, model, user, only_failed } = filter;
+                // One bound for both, by which the index begins at the page, wherever that is.
+                let before = before.min((until, AttemptId::min()));
                 let mut values: Vec<Box<dyn ToSql>> =
-                    vec![Box::new(from), Box::new(until), Box::new(before.0), Box::new(before.1), Box::new(limit)];
+                    vec![Box::new(from), Box::new(before.0), Box::new(before.1), Box::new(limit)];
                 let mut only = String::new();
                 let provider = provider.map(|name| Box::new(name) as Box<dyn ToSql>);
                 let model = model.map(|name| Box::new(name) as Box<dyn ToSql>);
@@ -312,8 +314,8 @@ impl StatsStore for SqliteStatsStore {
                 let sql = format!(
                     "SELECT id, request_id, reply_id, user_id, provider, model, input_tokens, output_tokens, estimated,
                          cost_micros, latency_ms, first_token_ms, outcome, created_at, price_version
-                     FROM attempts WHERE created_at >= ?1 AND created_at < ?2 AND (created_at, id) < (?3, ?4){only}
-                     ORDER BY created_at DESC, id DESC LIMIT ?5"
+                     FROM attempts WHERE created_at >= ?1 AND (created_at, id) < (?2, ?3){only}
+                     ORDER BY created_at DESC, id DESC LIMIT ?4"
                 );
                 read_all(connection, &sql, params_from_iter(values), read_listed)
             })
