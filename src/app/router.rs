@@ -73,7 +73,7 @@ pub fn build(state: &AppState) -> Router {
 }
 
 async fn count_requests(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let announced = state.flags.announcement_for(request.headers());
+    let announced = state.generation.flags.announcement_for(request.headers());
     let work = track_request(request, next, |route, method, response, took| {
         state.generation.metrics.answered(route, method, response, took);
     });

@@ -73,7 +73,6 @@ pub struct Shared {
     pub payments: Payments,
     pub leaving: Leaving,
     pub admin: Admin,
-    pub flags: Flags,
     pub landing: Landing,
     pub api_docs: ApiDocs,
 }
@@ -124,7 +123,7 @@ impl AppState {
         let outside = Outside { objects, payments, mailer };
         let state = Self::assemble(config, leptos, stores, providers, painters, outside);
         // What is off is off from the first request on.
-        state.flags.load().await.map_err(|error| format!("the flags cannot be read: {error}"))?;
+        state.generation.flags.load().await.map_err(|error| format!("the flags cannot be read: {error}"))?;
         Ok(state)
     }
 
@@ -143,7 +142,6 @@ impl AppState {
         _ = any_spawner::Executor::init_tokio();
         let redis = open_redis(&config);
         let limiter = build_limiter(&config, redis.as_ref());
-        let cache = build_cache(redis.as_ref());
         let site = Site::new(config.site.clone(), leptos);
         let room = open_room(&config, &stores);
         let metrics = Metrics::default();
@@ -198,7 +196,7 @@ impl AppState {
             prices: prices.clone(),
             store: stores.chats.clone(),
             providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
-            cache,
+            cache: build_cache(redis.as_ref()),
             generation: generation.clone(),
             images: images.clone(),
             renderer: Renderer::default(),
@@ -209,7 +207,7 @@ impl AppState {
             codes: stores.codes.clone(),
             plans: stores.plans.clone(),
             limiter: generation.limiter.clone(),
-            flags: flags.clone(),
+            flags,
             config: config.credits,
             prices,
             names: Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() }),
@@ -229,7 +227,6 @@ impl AppState {
             landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             admin: stores.admin(),
-            flags,
             config,
             site,
             stores,
