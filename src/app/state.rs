@@ -135,9 +135,8 @@ impl AppState {
         stores: Stores,
         chat_providers: Vec<Arc<dyn ChatProvider>>,
         image_providers: Vec<Arc<dyn ImageProvider>>,
-        outside: Outside,
+        Outside { objects, payments: payment_provider, mailer }: Outside,
     ) -> Self {
-        let Outside { objects, payments: payment_provider, mailer } = outside;
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
         let redis = open_redis(&config);
