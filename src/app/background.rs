@@ -100,7 +100,7 @@ pub async fn run(state: AppState) {
             Ok(())
         }
     }));
-    let flags = state.flags.clone();
+    let flags = state.generation.flags.clone();
     timers.spawn(every("flags", REFRESH_EVERY, move || {
         let flags = flags.clone();
         async move { flags.refresh().await }
@@ -217,7 +217,7 @@ async fn reload_shop(shop: Shop) -> AppResult<()> {
 
 async fn keep_house(state: &AppState) -> AppResult<()> {
     state.generation.limiter.forget_idle();
-    if let Err(error) = state.flags.forget_counts().await {
+    if let Err(error) = state.generation.flags.forget_counts().await {
         tracing::warn!(%error, "old counts of providers are still to be deleted");
     }
     if let Err(error) = state.credits.finish_redemptions(state.stores.database.now() - millis(REDEEMING)).await {

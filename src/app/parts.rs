@@ -98,7 +98,7 @@ impl FromRef<AppState> for Storefront {
 
 impl FromRef<AppState> for FlagPanel {
     fn from_ref(state: &AppState) -> Self {
-        Self { flags: state.flags.clone(), accounts: state.stores.accounts.clone() }
+        Self { flags: state.generation.flags.clone(), accounts: state.stores.accounts.clone() }
     }
 }
 

@@ -130,7 +130,7 @@ impl AppState {
         let outside = Outside { objects, payments, mailer, secret };
         let state = Self::assemble(config, leptos, stores, providers, painters, outside);
         // What is off is off from the first request on.
-        state.flags.load().await.map_err(|error| format!("the flags cannot be read: {error}"))?;
+        state.generation.flags.load().await.map_err(|error| format!("the flags cannot be read: {error}"))?;
         Ok(state)
     }
 
@@ -142,14 +142,13 @@ impl AppState {
         stores: Stores,
         chat_providers: Vec<Arc<dyn ChatProvider>>,
         image_providers: Vec<Arc<dyn ImageProvider>>,
-        outside: Outside,
+        Outside { objects, payments: payment_provider, mailer }: Outside,
     ) -> Self {
         let Outside { objects, payments: payment_provider, mailer, secret } = outside;
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
         let redis = open_redis(&config);
         let limiter = build_limiter(&config, redis.as_ref());
-        let cache = build_cache(redis.as_ref());
         let site = Site::new(config.site.clone(), leptos);
         let room = open_room(&config, &stores);
         let metrics = Metrics::default();
@@ -206,7 +205,7 @@ impl AppState {
             prices: prices.clone(),
             store: stores.chats.clone(),
             providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
-            cache,
+            cache: build_cache(redis.as_ref()),
             generation: generation.clone(),
             images: images.clone(),
             renderer: Renderer::default(),
@@ -217,7 +216,7 @@ impl AppState {
             codes: stores.codes.clone(),
             plans: stores.plans.clone(),
             limiter: generation.limiter.clone(),
-            flags: flags.clone(),
+            flags,
             config: config.credits,
             prices,
             names: Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() }),
@@ -239,6 +238,7 @@ impl AppState {
             admin: stores.admin(stores.stats(config.usage.prices.clone())),
             flags,
             bookkeeping,
+            admin: stores.admin(),
             config,
             site,
             stores,

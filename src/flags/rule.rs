@@ -96,7 +96,7 @@ pub struct Safeguard {
 
 impl Safeguard {
     #[must_use]
-    pub const fn is_empty(self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.error_percent.is_none() && self.spend_micros.is_none()
     }
 
@@ -116,17 +116,11 @@ impl Safeguard {
 pub struct Setting {
     #[serde(flatten)]
     pub rule: Rule,
-    #[serde(default, skip_serializing_if = "Safeguard::is_nothing")]
+    #[serde(default, skip_serializing_if = "Safeguard::is_empty")]
     pub safeguard: Safeguard,
     /// Most that a provider may cost in a day (UTC), in millionths of a US dollar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_cap_micros: Option<i64>,
-}
-
-impl Safeguard {
-    const fn is_nothing(&self) -> bool {
-        self.is_empty()
-    }
 }
 
 #[cfg(test)]

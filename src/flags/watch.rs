@@ -11,6 +11,7 @@ use super::flag::{Flag, ProviderFlag};
 use super::rule::{Rule, Setting};
 use super::service::Flags;
 use crate::audit::Actor;
+use crate::platform::db::millis;
 use crate::platform::error::AppResult;
 
 /// How soon a change holds on every server, at most.
@@ -30,8 +31,8 @@ pub(super) struct Told {
 }
 
 /// When the first minute began that counts.
-pub(super) const fn since(now: i64) -> i64 {
-    Span::Minute.start(now - WINDOW.as_millis() as i64)
+pub(super) fn since(now: i64) -> i64 {
+    Span::Minute.start(now - millis(WINDOW))
 }
 
 impl Flags {
@@ -104,7 +105,6 @@ impl Flags {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::db::millis;
 
     #[test]
     fn the_window_begins_with_a_whole_minute() {

@@ -211,7 +211,7 @@ async fn nobody_new_comes_from_clerk_where_sign_up_is_off() {
     assert_eq!(me("user_1").await, StatusCode::OK);
     let (name, version, actor) = ("sign_up", 0, tessera::audit::Actor::Operator);
     let off = tessera::flags::Setting { rule: tessera::flags::Rule::Off, ..tessera::flags::Setting::default() };
-    app.state.flags.change(actor, name, version, off).await.unwrap();
+    app.state.generation.flags.change(actor, name, version, off).await.unwrap();
     assert_eq!((me("user_1").await, me("user_2").await), (StatusCode::OK, StatusCode::FORBIDDEN));
     // What Clerk reports is taken, so that it does not come again and again.
     assert_eq!(clerk.deliver(app.addr, "user.created", "user_2").await, 200);
@@ -446,7 +446,7 @@ async fn the_panel_and_signing_in_stay_whatever_is_off() {
     let form = json!({ "email": admin.email, "password": PASSWORD });
     assert_eq!(app.visitor().post_json("/api/auth/login", &form).await.0, 200);
     admin.switch("chat", true).await;
-    assert!(app.state.flags.closed(WorkKind::Chat, "openai", None).is_some());
+    assert!(app.state.generation.flags.closed(WorkKind::Chat, "openai", None).is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,6 @@ use crate::i18n::{Text, fill, t};
 use crate::platform::amount::Amount;
 use crate::platform::db::{now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::ids::UserId;
 
 /// A hundredth of a percent, in the millionths that numbers are kept in.
 const SHARE: i64 = 10_000;
@@ -257,7 +256,7 @@ impl FlagPanel {
     /// The address of who changed something, for people who read its id.
     pub(super) async fn name_of(&self, actor: &str) -> AppResult<String> {
         let Some(Actor::User(id)) = Actor::parse(actor) else { return Ok(actor.to_owned()) };
-        let found: Option<_> = self.accounts.find_user_by_id(UserId::from(id)).await?;
+        let found = self.accounts.find_user_by_id(id).await?;
         Ok(found.map_or_else(|| id.to_string(), |user| user.email))
     }
 }
@@ -319,7 +318,7 @@ pub(super) fn read_announcement(change: &AnnouncementChange) -> AppResult<Announ
 
 fn announcement_item(announced: Option<Announced>) -> AppResult<AnnouncementItem> {
     let (version, announcement) =
-        announced.map_or_else(Default::default, |announced| (announced.version, announced.announcement));
+        announced.map(|announced| (announced.version, announced.announcement)).unwrap_or_default();
     let Announcement { kind, en, zh, from, until, dismissible } = announcement;
     let time = |at: Option<i64>| at.map(rfc3339).transpose();
     Ok(AnnouncementItem { version, kind, en, zh, from: time(from)?, until: time(until)?, dismissible })
