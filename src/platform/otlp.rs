@@ -1,4 +1,4 @@
-//! Traces for a collector that speaks OTLP over HTTP (OpenTelemetry), where one is configured.
+//! Traces for a collector that speaks OTLP over HTTP (`OpenTelemetry`), where one is configured.
 //!
 //! Spans are made of what was gathered of a request (`trace.rs`) when that is over: so a collector is told what the page of a trace
 //! shows and nothing else, and where there is none it costs nothing. A thread of its own sends them; what does not fit into its queue

@@ -43,7 +43,7 @@ impl Admin {
     /// What the log of this server tells.
     ///
     /// # Errors
-    /// None to be expected.
+    /// [`AppError::Internal`] for a time that no calendar has.
     pub fn show_log_level(&self, _: Authority) -> AppResult<LogLevelNow> {
         let now = log_level::now();
         Ok(LogLevelNow { filter: now.filter, configured: now.configured, until: now.until.map(rfc3339).transpose()? })
