@@ -76,11 +76,9 @@ pub fn build(state: &AppState) -> Router {
 }
 
 async fn count_requests(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let announced = state.flags.announcement_for(request.headers());
+    let announced = state.generation.flags.announcement_for(request.headers());
     let begin = |id: &str, request: &Request| begin_trace(&state, id, request);
     let work = track_request(request, next, begin, |route, method, response, took| {
-    let announced = state.generation.flags.announcement_for(request.headers());
-    let work = track_request(request, next, |route, method, response, took| {
         state.generation.metrics.answered(route, method, response, took);
     });
     announcing(announced, work).await

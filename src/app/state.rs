@@ -76,7 +76,6 @@ pub struct Shared {
     pub payments: Payments,
     pub leaving: Leaving,
     pub admin: Admin,
-    pub flags: Flags,
     pub bookkeeping: Bookkeeping,
     pub landing: Landing,
     pub api_docs: ApiDocs,
@@ -142,9 +141,8 @@ impl AppState {
         stores: Stores,
         chat_providers: Vec<Arc<dyn ChatProvider>>,
         image_providers: Vec<Arc<dyn ImageProvider>>,
-        Outside { objects, payments: payment_provider, mailer }: Outside,
+        Outside { objects, payments: payment_provider, mailer, secret }: Outside,
     ) -> Self {
-        let Outside { objects, payments: payment_provider, mailer, secret } = outside;
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
         let redis = open_redis(&config);

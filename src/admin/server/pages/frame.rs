@@ -25,7 +25,17 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 9] = [Self::Overview, Self::Costs, Self::Users, Self::Flags, Self::Reconciliation, Self::Closes, Self::Audit, Self::Traces, Self::Operations];
+    const ALL: [Self; 9] = [
+        Self::Overview,
+        Self::Costs,
+        Self::Users,
+        Self::Flags,
+        Self::Reconciliation,
+        Self::Closes,
+        Self::Audit,
+        Self::Traces,
+        Self::Operations,
+    ];
 
     pub const fn path(self) -> &'static str {
         match self {
