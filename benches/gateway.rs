@@ -70,6 +70,7 @@ async fn main() {
         ("OPENAI_BASE_URL".to_owned(), format!("http://{upstream}/v1")),
         ("OPENAI_MODEL".to_owned(), "mock".to_owned()),
         ("FREE_CREDITS".to_owned(), "1000000000".to_owned()),
+        ("APP_SECRET".to_owned(), "the secret of all servers of this bench".to_owned()),
         ("RATE_LIMIT_PER_MINUTE".to_owned(), "1000000000".to_owned()),
     ]);
     run("SQLite", upstream, &vars).await;

@@ -54,6 +54,7 @@ async fn main() {
     let mut vars = Vars::from([("DATA_DIR".to_owned(), data.path().to_str().unwrap().to_owned())]);
     run("SQLite", &vars, others).await;
     let server = Mongod::start(Kind::Standalone).await;
+    vars.insert("APP_SECRET".to_owned(), "the secret of all servers of this bench".to_owned());
     vars.insert("MONGODB_URI".to_owned(), server.uri());
     run("MongoDB", &vars, others).await;
 }

@@ -25,12 +25,15 @@ async function freePort() {
 }
 
 const port = await freePort();
+/** Registrations of a second server are confirmed: its mails go to its log. */
+const confirming = await freePort();
 const data = await mkdtemp(join(tmpdir(), 'tessera-bench-'));
-const server = spawn(resolve(program), {
+const start = (at, more) => spawn(resolve(program), {
   cwd: data,
   stdio: 'ignore',
   env: {
-    SITE_ADDR: `127.0.0.1:${port}`,
+    ...more,
+    SITE_ADDR: `127.0.0.1:${at}`,
     DATA_DIR: data,
     CHAT_PROVIDERS: 'openai',
     OPENAI_BASE_URL: 'http://127.0.0.1:9/v1',
@@ -39,14 +42,16 @@ const server = spawn(resolve(program), {
     RUST_LOG: 'error',
   },
 });
+const server = start(port, {});
+const other = start(confirming, { SIGN_UP_CONFIRM: 'true' });
 
 /** How long an answer takes, in milliseconds, and what it is. */
-function ask(method, path, body) {
+function ask(method, path, body, at = port) {
   const begun = process.hrtime.bigint();
   const text = body === undefined ? '' : JSON.stringify(body);
   const headers = text === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
   return new Promise((done, failed) => {
-    const sent = request({ host: '127.0.0.1', port, method, path, headers, agent }, (answer) => {
+    const sent = request({ host: '127.0.0.1', port: at, method, path, headers, agent }, (answer) => {
       answer.resume();
       answer.on('end', () => done({ status: answer.statusCode, took: Number(process.hrtime.bigint() - begun) / 1e6 }));
     });
@@ -83,7 +88,8 @@ async function compare(name, send) {
 const known = [];
 try {
   for (let waited = 0; waited < 200; waited++) {
-    if (await ask('GET', '/healthz').then(({ status }) => status === 200, () => false)) break;
+    const isUp = (at) => ask('GET', '/healthz', undefined, at).then(({ status }) => status === 200, () => false);
+    if ((await isUp(port)) && (await isUp(confirming))) break;
     await new Promise((done) => setTimeout(done, 50));
   }
   for (let number = 0; number < tries; number++) {
@@ -97,6 +103,7 @@ try {
   await compare('a new password', (email) => ask('POST', '/api/auth/reset-password', { email }));
   await compare('a sign-in link', (email) => ask('POST', '/api/auth/sign-in-link', { email }));
   await compare('registering', (email) => ask('POST', '/api/auth/register', { email, password: PASSWORD }));
+  await compare('… by a link', (email) => ask('POST', '/api/auth/register', { email }, confirming));
 
   const quiet = [];
   for (let number = 0; number < 300; number++) quiet.push((await ask('GET', '/healthz')).took);
@@ -121,5 +128,6 @@ try {
   console.log(`/healthz beside 100 who sign in:     ${line(busy)} (${busy.length} asked, ${(signedIn / 10).toFixed(0)} sign-ins a second)`);
 } finally {
   server.kill();
+  other.kill();
   await rm(data, { recursive: true, force: true });
 }

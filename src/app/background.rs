@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::backup_schedule::{BackupConfig, back_up_if_due};
 use super::state::AppState;
+use crate::account::server::second_factor::seal_keys;
 use crate::audit::store::SIGN_INS_KEPT;
 use crate::chat::server::recovery::ReplyRecovery;
 use crate::credits::server::prices::PriceBook;
@@ -51,6 +52,9 @@ const EXPIRED_AT_A_TIME: usize = 10_000;
 
 /// Renews and sweeps until the server has ended.
 pub async fn run(state: AppState) {
+    if let Err(error) = seal_keys(state.stores.second_factors.as_ref(), &state.account.secret).await {
+        tracing::warn!(%error, "it could not be seen whether all keys of authenticator apps are sealed");
+    }
     let recoverers: Recoverers = WorkKind::ALL.into_iter().map(|kind| (kind, recovery_of(&state, kind))).collect();
     let mut timers = JoinSet::new();
     let (generation, features) = (state.generation.clone(), recoverers.clone());

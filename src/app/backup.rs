@@ -47,7 +47,7 @@ pub fn backup(config: &Config, to: &Path) -> Result<String, String> {
     if size.is_err() {
         _ = std::fs::remove_file(&part);
     }
-    Ok(format!("{} ({} bytes)\n", to.display(), size?))
+    Ok(format!("{} ({} bytes)\n{}", to.display(), size?, belongs(config)))
 }
 
 /// Puts a backup in the place of what is stored. Something that is there is only replaced with `force`.
@@ -70,7 +70,7 @@ pub fn restore(config: &Config, from: &Path, force: bool) -> Result<String, Stri
     target.pragma_update(None, "journal_mode", "WAL").map_err(named)?;
     target.pragma_update(None, "synchronous", "FULL").map_err(named)?;
     copy_all(&source, &mut target).map_err(named)?;
-    Ok(format!("{} is what {} has\n", to.display(), from.display()))
+    Ok(format!("{} is what {} has\n{}", to.display(), from.display(), belongs(config)))
 }
 
 /// Shows that a backup is whole, and that every account in it agrees with its ledger: it is restored into a folder of its
@@ -100,6 +100,12 @@ async fn prove_in(config: &Config, file: &Path) -> Result<String, String> {
         "{} is whole: {accounts} accounts, {entries} entries, every account agrees with its ledger\n",
         file.display()
     ))
+}
+
+/// What a backup is not whole without, and does not have in it: whoever gets hold of it shall not have both.
+fn belongs(config: &Config) -> String {
+    let secret = config.secret.place(&config.site.data_dir);
+    format!("{secret} belongs to it, and is kept elsewhere: without it, authenticator apps have to be set up anew\n")
 }
 
 fn embedded_database(config: &Config) -> Result<PathBuf, String> {

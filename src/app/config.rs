@@ -14,6 +14,7 @@ use crate::images::server::config::ImagesConfig;
 use crate::images::server::providers::PROVIDERS as IMAGE_PROVIDERS;
 use crate::payments::server::config::PaymentsConfig;
 use crate::payments::server::shop::ShopConfig;
+use crate::platform::app_secret::AppSecretConfig;
 use crate::platform::config::Reader;
 use crate::platform::db::DatabaseConfig;
 use crate::platform::http::config::HttpConfig;
@@ -29,6 +30,7 @@ pub struct Config {
     pub site: SiteConfig,
     pub http: HttpConfig,
     pub database: DatabaseConfig,
+    pub secret: AppSecretConfig,
     pub accounts: AccountsConfig,
     pub credits: CreditsConfig,
     pub prices: PricesConfig,
@@ -96,6 +98,7 @@ impl Config {
             site,
             http: HttpConfig::read(&mut reader),
             database,
+            secret: AppSecretConfig::read(&mut reader),
             accounts,
             credits,
             prices,

@@ -22,6 +22,7 @@ use super::config::Config;
 use super::state::AppState;
 use super::stores::{Stores, build_storage};
 use crate::account::server::oidc::build_providers as build_identity_providers;
+use crate::account::server::second_factor::{Sealing, look_at_keys};
 use crate::chat::server::providers::{
     ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn,
 };
@@ -195,6 +196,7 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         Ok(stores) => rows.extend(check_database(config, &stores.database).await),
         Err(error) => rows.push(("database".to_owned(), Err(error.to_string()))),
     }
+    rows.push(("secret".to_owned(), check_secret(config, stores.as_ref().ok()).await));
     if let Some(redis) = &config.redis {
         rows.push(("redis".to_owned(), redis::try_out(redis).await));
     }
@@ -235,6 +237,23 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         _ = writeln!(table, "{mark}  {part:<16} {text}");
     }
     (table, all_well)
+}
+
+/// Whether `APP_SECRET` opens what the database has sealed.
+async fn check_secret(config: &Config, stores: Option<&Stores>) -> Result<String, String> {
+    let secret = config.secret.open(&config.database, &config.site.data_dir)?;
+    let place = config.secret.place(&config.site.data_dir);
+    let Some(stores) = stores else { return Ok(place) };
+    let found = look_at_keys(stores.second_factors.as_ref(), &secret).await.map_err(|error| error.to_string())?;
+    let Sealing { current, before, unreadable } = found;
+    let keys = current + before + unreadable;
+    match (before, unreadable) {
+        (0, 0) => Ok(format!("{place} opens the keys of {keys} authenticator apps")),
+        (_, 0) => Ok(format!("{place}: {before} of {keys} keys of authenticator apps are sealed at the next start")),
+        _ => Err(format!(
+            "APP_SECRET: {place} does not open {unreadable} of {keys} keys of authenticator apps: it belongs to another database"
+        )),
+    }
 }
 
 /// Greets whoever takes mails on, and signs in there.

@@ -42,6 +42,7 @@ use crate::payments::server::papers::Papers;
 use crate::payments::server::provider::PaymentProvider;
 use crate::payments::server::storefront::{ShownPurchases, provider_label};
 use crate::payments::server::{Payments, PaymentsParts};
+use crate::platform::app_secret::AppSecret;
 use crate::platform::cache::{Cache, LocalCache, RedisCache};
 use crate::platform::jobs::{JobFeed, Jobs, RedisJobFeed};
 use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter, Slots};
@@ -81,6 +82,7 @@ pub struct Outside {
     pub objects: Arc<dyn ObjectStore>,
     pub payments: Option<Arc<dyn PaymentProvider>>,
     pub mailer: Arc<dyn Mailer>,
+    pub secret: AppSecret,
 }
 
 impl Deref for AppState {
@@ -111,6 +113,7 @@ impl AppState {
         payments: Option<Arc<dyn PaymentProvider>>,
     ) -> Result<Self, String> {
         let stores = Stores::open(&config).await.map_err(|error| format!("{}: {error}", config.database.variable()))?;
+        let secret = config.secret.open(&config.database, &config.site.data_dir)?;
         compare_clocks(&stores.database).await;
         let providers = build_providers(&config.chat.providers)?;
         let painters = build_providers(&config.images.providers)?;
@@ -119,7 +122,7 @@ impl AppState {
         if config.mail.smtp.is_none() {
             tracing::info!("SMTP_URL is not set: mails are not delivered, but written to this log with their links");
         }
-        let outside = Outside { objects, payments, mailer };
+        let outside = Outside { objects, payments, mailer, secret };
         Ok(Self::assemble(config, leptos, stores, providers, painters, outside))
     }
 
@@ -133,7 +136,7 @@ impl AppState {
         image_providers: Vec<Arc<dyn ImageProvider>>,
         outside: Outside,
     ) -> Self {
-        let Outside { objects, payments: payment_provider, mailer } = outside;
+        let Outside { objects, payments: payment_provider, mailer, secret } = outside;
         // A second start in one process (tests) finds it done.
         _ = any_spawner::Executor::init_tokio();
         let redis = open_redis(&config);
@@ -165,6 +168,7 @@ impl AppState {
             leavers: queue.clone(),
             providers: chat_providers.iter().map(|provider| provider.name().to_owned()).collect(),
             passwords: Passwords::default(),
+            secret,
             free_credits: config.credits.free,
         });
         let notices = build_notices(&config, &stores, &site, &outbox);

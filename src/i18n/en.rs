@@ -789,6 +789,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::LinkOnItsWay => {
             "If {email} has an account here, a message with a link is on its way. The link works for {minutes} minutes."
         }
+        Text::FinishSigningUp => "Finish signing up",
+        Text::FinishSigningUpIntro => "The account of {email}. Choose its password.",
+        Text::SignUpByLink => "We’ll email you a link. You choose a password there.",
         Text::SetNewPassword => "Set a new password",
         Text::SetNewPasswordIntro => "The new password for {email}. All devices will be signed out.",
         Text::PasswordWasSet => "Your password was changed",
@@ -821,6 +824,13 @@ pub const fn say(text: Text) -> &'static str {
         Text::BackToAccount => "Back to your account",
         Text::MailVerify => {
             "An account on Tessera was created with this email address. Please confirm that the address is yours."
+        }
+        Text::MailSignUp => {
+            "Somebody, most likely you, is signing up for Tessera with this email address. The link finishes it."
+        }
+        Text::MailHasAccountSubject => "You already have an account",
+        Text::MailHasAccount => {
+            "Somebody, perhaps you, wanted to sign up for Tessera with this email address. It has an account already: sign in, or reset the password if you have forgotten it."
         }
         Text::MailReset => "You asked to reset the password of your Tessera account.",
         Text::MailResetFirst => {
@@ -966,7 +976,7 @@ pub const fn say(text: Text) -> &'static str {
         // Two-step sign-in
         Text::TwoSteps => "Two-step sign-in",
         Text::TwoStepsExplained => {
-            "A second step protects your account even from someone who knows your password or reads your email: a code from an authenticator app on your phone."
+            "A second step protects your account even from someone who knows your password or reads your email: a code from an authenticator app on your phone, or a passkey."
         }
         Text::TwoStepsUnconfirmed => {
             "Confirm your email address first: until you do, a password reset also turns two-step sign-in off."
@@ -1000,6 +1010,12 @@ pub const fn say(text: Text) -> &'static str {
         Text::SecondCode => "Code",
         Text::EnterSecondCode => "Enter a code.",
         Text::SecondCodeWrong => "That code is wrong, too old or already used. Try the next one.",
+        Text::UsePasskeys => "Use passkeys",
+        Text::SecondStepIsPasskey => "After the password, a passkey or a recovery code is asked for.",
+        Text::AddPasskeyFirst => "Add a passkey first.",
+        Text::PasskeyIsSecondStep => {
+            "This is the last passkey, and two-step sign-in needs one. Turn two-step sign-in off first, or add another passkey."
+        }
         Text::SignInOtherwise => "Sign in another way",
         Text::MailTwoStepsOn => "Two-step sign-in was turned on for your Tessera account.",
         Text::MailTwoStepsOff => "Two-step sign-in was turned off for your Tessera account.",

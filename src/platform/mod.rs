@@ -10,6 +10,8 @@ pub mod sse;
 pub mod work_kind;
 
 #[cfg(feature = "ssr")]
+pub mod app_secret;
+#[cfg(feature = "ssr")]
 pub mod archive;
 #[cfg(feature = "ssr")]
 pub mod base64;

@@ -17,7 +17,7 @@ const REDACTED: &str = "[redacted]";
 /// What is shorter is no secret, and would be found in any text.
 const SHORTEST: usize = 6;
 /// How the names of variables end that are secrets as a whole.
-const SECRET_ENDINGS: [&str; 4] = ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD"];
+const SECRET_ENDINGS: [&str; 5] = ["_KEY", "_TOKEN", "_SECRET", "_SECRET_OLD", "_PASSWORD"];
 
 /// Whether the whole value of a variable of this name is a secret.
 #[must_use]

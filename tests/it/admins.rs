@@ -52,7 +52,7 @@ async fn an_address_that_is_not_confirmed_makes_nobody_an_admin() {
         [("LOG_FORMAT", "json".to_owned()), ("PUBLIC_URL", "http://192.0.2.7:3000".to_owned())],
     ] {
         let mut all: Vec<_> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        all.push(("ADMIN_EMAILS", BOSS));
+        all.extend([("ADMIN_EMAILS", BOSS), ("SIGN_UP_CONFIRM", "false")]);
         let app = TestApp::start_with(&all).await;
         let mut boss = at(&app);
         boss.register().await;

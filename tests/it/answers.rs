@@ -9,6 +9,7 @@ use tessera::platform::cache::{Cache, LocalCache, RedisCache};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::leaving::{erase, until_erased};
 use crate::servers::RedisServer;
 use crate::support::{TestApp, User, answer};
 
@@ -35,9 +36,27 @@ async fn contract(cache: Arc<dyn Cache>) {
     assert!(cache.claim(&key, b"next", long).await);
 }
 
+/// What is kept of somebody is forgotten, and nothing else.
+async fn forget(cache: &dyn Cache) {
+    let long = Duration::from_mins(1);
+    let keys: Vec<String> = (0..4).map(|_| Uuid::now_v7().to_string()).collect();
+    let [ada, bob] = ["ada", "bob"].map(|name| format!("{name}-{}", keys[0]));
+    cache.put_of(&ada, &keys[0], b"one".to_vec(), long).await;
+    // The index outlives the shorter of the two.
+    cache.put_of(&ada, &keys[1], b"two".to_vec(), Duration::from_millis(100)).await;
+    cache.put_of(&bob, &keys[2], b"three".to_vec(), long).await;
+    cache.put(&keys[3], b"four".to_vec(), long).await;
+    sleep(Duration::from_millis(150)).await;
+    assert_eq!(cache.get(&keys[0]).await, Some(b"one".to_vec()));
+    assert!(cache.forget(&ada).await && cache.forget(&ada).await);
+    assert_eq!([cache.get(&keys[0]).await, cache.get(&keys[1]).await], [None, None]);
+    assert!(cache.get(&keys[2]).await.is_some() && cache.get(&keys[3]).await.is_some());
+}
+
 #[tokio::test]
 async fn the_cache_in_this_process_keeps_the_contract() {
     contract(Arc::new(LocalCache::default())).await;
+    forget(&LocalCache::default()).await;
 }
 
 #[tokio::test]
@@ -45,8 +64,58 @@ async fn the_cache_in_redis_keeps_the_contract_and_goes_on_without() {
     let mut server = RedisServer::start().await;
     let cache = Arc::new(RedisCache::new(server.connect().await));
     contract(cache.clone()).await;
+    forget(cache.as_ref()).await;
     server.kill();
-    contract(cache).await;
+    contract(cache.clone()).await;
+    cache.put_of("ada", "key", b"value".to_vec(), Duration::from_mins(1)).await;
+    assert!(!cache.forget("ada").await, "what is in Redis could not be reached");
+    assert_eq!(cache.get("key").await, None, "what is here is gone all the same");
+}
+
+/// What somebody asked is asked anew by others once they are erased, and what others asked is still there.
+async fn erasure_reaches_what_was_answered(vars: &[(&str, &str)]) {
+    for scope in ["shared", "user"] {
+        let app = TestApp::start_with(&[&[("CHAT_CACHE", scope)], vars].concat()).await;
+        let (ada, bob) = (app.user().await, app.user().await);
+        ask(&ada, json!({"message": "#tokens=2 the words of ada"})).await;
+        ask(&bob, json!({"message": "#tokens=2 the words of bob"})).await;
+        let again = ask(&ada, json!({"message": "#tokens=2 the words of ada"})).await;
+        assert_eq!(again["cached"], true, "it is kept");
+        let receipt = erase(&ada).await;
+        until_erased(&app.visitor(), &receipt).await;
+        assert_eq!(ask(&bob, json!({"message": "#tokens=2 the words of ada"})).await["cached"], false, "{scope}");
+        assert_eq!(ask(&bob, json!({"message": "#tokens=2 the words of bob"})).await["cached"], true, "{scope}");
+        app.assert_books_balance().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasure_reaches_what_was_answered_in_this_process() {
+    erasure_reaches_what_was_answered(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasure_reaches_what_was_answered_in_redis() {
+    let server = RedisServer::start().await;
+    let app = TestApp::start_with(&[("CHAT_CACHE", "shared"), ("REDIS_URL", &server.url())]).await;
+    let ada = app.user().await;
+    ask(&ada, json!({"message": "#tokens=2 hello"})).await;
+    let kept = async || -> Vec<String> {
+        redis::cmd("KEYS").arg("tessera:cache*").query_async(&mut server.look().await).await.unwrap()
+    };
+    // It is kept beside the answer.
+    for _ in 0..200 {
+        if kept().await.iter().any(|key| key.starts_with("tessera:cache-of:")) {
+            break;
+        }
+        sleep(Duration::from_millis(25)).await;
+    }
+    let before = kept().await;
+    assert!(before.len() >= 2, "{before:?}");
+    let receipt = erase(&ada).await;
+    until_erased(&app.visitor(), &receipt).await;
+    assert_eq!(kept().await, Vec::<String>::new());
+    erasure_reaches_what_was_answered(&[("REDIS_URL", &server.url())]).await;
 }
 
 async fn app(more: &[(&str, &str)]) -> TestApp {

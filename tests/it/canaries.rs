@@ -313,6 +313,7 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
     }
     let mail_password = canaries.hatch("SMTP_URL");
     vars.push(("SMTP_URL", format!("smtp://mailer:{mail_password}@{smtp}")));
+    vars.push(("SIGN_UP_CONFIRM", "false".to_owned()));
     owned(&vars)
 }
 

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera::account::Email;
 use tessera::app::config::Config;
+use tessera::platform::db::now_millis;
 
 use crate::codes::add_example;
 use crate::fake_paypal::FakePayPal;
 use crate::leaving;
 use crate::mail_links::add_examples;
-use crate::passkey_pages::add_passkey_examples;
+use crate::passkey_pages::{add_passkey_examples, half_signed_in_with_passkey};
 use crate::second_factor::half_signed_in;
 use crate::support::{PASSWORD, PNG_URL, TestApp};
 
@@ -54,6 +56,9 @@ async fn every_example_of_the_api_works() {
     let (mover, gone) = (app.user().await, app.user().await);
     let erasure = leaving::add_examples(&app, &user).await;
     let half = half_signed_in(&app).await;
+    let half_with_passkey = half_signed_in_with_passkey(&app).await;
+    let newcomer = Email::parse("newcomer@example.org").unwrap();
+    let sign_up = app.state.account.sign_up_token(&newcomer, now_millis() + 60_000).unwrap();
     let (admin, member) = (app.admin().await, app.user().await.id().await);
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
@@ -82,6 +87,7 @@ async fn every_example_of_the_api_works() {
             "/api/account/export" if method == "POST" => &mover,
             "/api/account" => &gone,
             "/api/auth/second-step" => &half,
+            "/api/auth/second-step/passkey" => &half_with_passkey,
             _ if path.starts_with("/api/admin/") => &admin,
             _ if path.starts_with("/api/auth/") && method == "POST" => &visitor,
             _ => &user,
@@ -95,6 +101,7 @@ async fn every_example_of_the_api_works() {
             serde_json::from_str::<Value>(&body).unwrap();
             let body = body.replace("{messageId}", &id("messageId")).replace("{imageId}", image);
             let body = body.replace("{ownEmail}", &gone.email);
+            let body = body.replace("the-token-of-a-sign-up-link", &sign_up);
             let body = body.replace("{orderId}", &bought("orderId")).replace("{paymentId}", &bought("paymentId"));
             request = request.body(body);
         }

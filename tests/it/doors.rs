@@ -81,11 +81,14 @@ const PAINT_V1: Sent = Json(r#"{"prompt":"a fox","size":"1536x640"}"#);
 pub const TABLE: &[Row] = &[
     // Accounts.
     ("POST", "/api/auth/register", Session, Json(r#"{"email":"{fresh}","password":"correct horse battery"}"#), [201; 6]),
+    // A link that makes no account: those that do are tests of their own.
+    ("POST", "/api/auth/register/confirm", Nothing, Json(r#"{"token":"none","password":"correct horse battery"}"#), [400; 6]),
     ("POST", "/api/auth/login", Session, Json(r#"{"email":"{owner}","password":"correct horse battery"}"#), [200; 6]),
     ("POST", "/api/auth/logout", Session, Bare, [200; 6]),
     ("GET", "/api/auth/me", Nothing, Bare, [401, 200, 200, 200, 200, 200]),
     // Nobody has taken the first step of two.
     ("POST", "/api/auth/second-step", Nothing, Json(r#"{"code":"123456"}"#), [401; 6]),
+    ("POST", "/api/auth/second-step/passkey", Nothing, Json(r#"{"ceremony":"none","credential":{"id":"AA","rawId":"AA","type":"public-key","response":{"clientDataJSON":"AA","authenticatorData":"AA","signature":"AA","userHandle":null}}}"#), [401; 6]),
     ("GET", "/api/account/second-factor", Nothing, Bare, [401, 200, 200, 403, 403, 403]),
     // Links that open nothing.
     ("POST", "/api/auth/reset-password", Nothing, Json(r#"{"email":"{fresh}"}"#), [200; 6]),
@@ -198,6 +201,7 @@ pub const TABLE: &[Row] = &[
     ("GET", "/share/{token}/images/{id}/{file}", Share, Bare, [404; 6]),
     ("GET", "/sign-up", Nothing, Bare, [200, 303, 303, 303, 303, 303]),
     ("GET", "/sign-in", Nothing, Bare, [200, 303, 303, 303, 303, 303]),
+    ("GET", "/sign-up/{token}", Named("none"), Bare, [400; 6]),
     ("GET", "/reset-password", Nothing, Bare, [200; 6]),
     ("GET", "/reset-password/{token}", Named("none"), Bare, [400; 6]),
     ("GET", "/sign-in/link", Nothing, Bare, [200; 6]),
@@ -219,6 +223,7 @@ pub const TABLE: &[Row] = &[
     ("POST", "/fn/{name}", Named("load_dashboard"), Form(""), [401, 200, 200, 403, 200, 403]),
     ("POST", "/sign-up", Session, Form("email={fresh}&password=correct+horse+battery"), [303; 6]),
     ("POST", "/sign-in", Session, Form("email={owner}&password=correct+horse+battery"), [303; 6]),
+    ("POST", "/sign-up/{token}", Named("none"), Form("password=correct+horse+battery"), [400; 6]),
     ("POST", "/reset-password", Nothing, Form("email={fresh}"), [200; 6]),
     ("POST", "/reset-password/{token}", Named("none"), Form("password=correct+horse+battery"), [400; 6]),
     ("POST", "/sign-in/link", Nothing, Form("email={fresh}"), [200; 6]),
@@ -458,6 +463,28 @@ async fn every_route_lets_in_whom_it_should() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     app.assert_books_balance().await;
+}
+
+/// Whoever sends a form and is signed out signs in and is shown the page of the form: what nobody can look at would be 405.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_leads_whoever_is_signed_out_to_the_page_that_it_is_on() {
+    let app = app().await;
+    let cast = Cast::of(&app).await;
+    let admin = app.admin().await;
+    let mut forms = 0;
+    for row in TABLE.iter().filter(|row| row.0 == "POST" && row.4[0] == 303 && row.4[3] == 403) {
+        let response = cast.request(&app, row, &app.visitor(), ROLES[0]).await.send().await.unwrap();
+        let location = response.headers()["location"].to_str().unwrap().to_owned();
+        let url = url::Url::parse("http://localhost").unwrap().join(&location).unwrap();
+        assert_eq!(url.path(), "/sign-in", "{}", row.1);
+        let (_, next) = url.query_pairs().find(|(name, _)| name == "next").unwrap();
+        let reader = if row.1.starts_with("/admin") { &admin } else { &cast.owner };
+        let page = reader.get(&next).send().await.unwrap();
+        assert_eq!(page.status(), 200, "{}: {next}", row.1);
+        assert!(page.text().await.unwrap().contains("<form"), "{}: {next}", row.1);
+        forms += 1;
+    }
+    assert!(forms >= 15, "{forms} forms");
 }
 
 /// `docs/SECURITY.md` has the table for people. `ROUTE_TABLE=write` writes it anew.

@@ -415,7 +415,7 @@ fn unpacked(bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Asks for everything to be erased. Returns the receipt.
-async fn erase(user: &User) -> String {
+pub async fn erase(user: &User) -> String {
     let (status, begun) = try_to_erase(user, &json!({"email": user.email})).await;
     assert_eq!(status, 202, "{begun}");
     text(&begun["data"]["receipt"])
@@ -425,7 +425,7 @@ async fn try_to_erase(user: &User, body: &Value) -> (u16, Value) {
     answer(user.request(reqwest::Method::DELETE, "/api/account").json(body)).await
 }
 
-async fn until_erased(visitor: &User, receipt: &str) {
+pub async fn until_erased(visitor: &User, receipt: &str) {
     for _ in 0..600 {
         let (status, erasure) = visitor.get_json(&format!("/api/account/erasure/{receipt}")).await;
         assert_eq!(status, 200, "{erasure}");

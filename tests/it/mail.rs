@@ -20,7 +20,13 @@ use crate::support::{PASSWORD, TestApp, User};
 pub async fn start(more: &[(&str, &str)]) -> (TestApp, FakeSmtp) {
     let smtp = FakeSmtp::start().await;
     let url = smtp.url();
-    let vars = [&[("SMTP_URL", url.as_str()), ("PUBLIC_URL", "https://chat.example.org")][..], more].concat();
+    let usual = [
+        ("SMTP_URL", url.as_str()),
+        ("PUBLIC_URL", "https://chat.example.org"),
+        // Tests sign in at once.
+        ("SIGN_UP_CONFIRM", "false"),
+    ];
+    let vars = [&usual[..], more].concat();
     (TestApp::start_with(&vars).await, smtp)
 }
 
@@ -90,7 +96,7 @@ async fn a_server_that_hangs_keeps_nobody() {
 
 #[tokio::test]
 async fn without_a_server_that_takes_mails_everything_else_works() {
-    let app = TestApp::start_with(&[("SMTP_URL", "smtp://127.0.0.1:9")]).await;
+    let app = TestApp::start_with(&[("SMTP_URL", "smtp://127.0.0.1:9"), ("SIGN_UP_CONFIRM", "false")]).await;
     let user = app.user().await;
     assert_eq!(user.post_json("/api/auth/reset-password", &json!({"email": user.email})).await.0, 200);
 }
@@ -98,7 +104,7 @@ async fn without_a_server_that_takes_mails_everything_else_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_tried_before_the_server_ends() {
     let (upstream, smtp) = (FakeOpenAi::start().await, FakeSmtp::start().await);
-    let program = Program::start(variables(&upstream, &[("SMTP_URL", &smtp.url())])).await;
+    let program = Program::start(variables(&upstream, &[("SMTP_URL", &smtp.url()), ("SIGN_UP_CONFIRM", "false")])).await;
     // After the second, the next pause is a long one.
     smtp.will(&[Behaviour::Busy, Behaviour::Busy]);
     let mut user = User::new(program.addr);

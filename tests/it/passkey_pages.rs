@@ -4,6 +4,7 @@ use reqwest::header::COOKIE;
 use serde_json::{Value, json};
 use tessera::account::Role;
 use tessera::account::server::passkeys::store::{Ceremony, StoredPasskey};
+use tessera::account::server::second_factor::store::HalfSignIn;
 use tessera::account::server::sessions::UserStatus;
 use tessera::account::server::store::User as StoredUser;
 use tessera::platform::db::now_millis;
@@ -14,6 +15,22 @@ use crate::authenticator::Authenticator;
 use crate::passkeys::{OPTIONS, SIGN_IN_OPTIONS, add, age, begin, passkeys_of, with_passkey};
 use crate::support::{PASSWORD, TestApp, User};
 
+/// Whose the passkey of the examples is.
+const ADA: &str = "01939b7e-0000-7000-8000-0123456789ab";
+
+/// The same, after the first step of signing in.
+pub async fn half_signed_in_with_passkey(app: &TestApp) -> User {
+    let half = HalfSignIn {
+        user: ADA.parse().unwrap(),
+        password: hash_secret(""),
+        next: "/chat".into(),
+        tries: 0,
+        expires_at: now_millis() + 60_000,
+    };
+    app.state.stores.second_factors.put_half(hash_secret("of an example"), half).await.unwrap();
+    User { cookie: Some("tessera_second_step=of an example".into()), ..app.visitor() }
+}
+
 /// What the examples of the documentation use: a ceremony of each kind whose challenge is known, and the passkey of the sign-in.
 /// Returns the id of one that the user has.
 pub async fn add_passkey_examples(app: &TestApp, user: &User) -> String {
@@ -21,7 +38,7 @@ pub async fn add_passkey_examples(app: &TestApp, user: &User) -> String {
     const KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgnEO915Le5qI2j0VqFmGdZ6kSQV7a6gd78mq19VYsuVWhRANCAATMaWE79Q-39Qa9i4L4T97SL5o58gzoivkvRmLKMq380WGWQmTYcGvpKtZBKYdIUeyMns0jvPCyY8ofJVEE3Zvq";
     let store = &app.state.stores.passkeys;
     let ada = StoredUser {
-        id: "01939b7e-0000-7000-8000-0123456789ab".parse().unwrap(),
+        id: ADA.parse().unwrap(),
         email: "ada.lovelace@example.org".into(),
         name: "Ada".into(),
         password_hash: None,
@@ -50,6 +67,7 @@ pub async fn add_passkey_examples(app: &TestApp, user: &User) -> String {
     for (path, who, name) in [
         (OPTIONS, user, "the-ceremony-of-a-registration"),
         (SIGN_IN_OPTIONS, &app.visitor(), "the-ceremony-of-a-sign-in"),
+        (SIGN_IN_OPTIONS, &app.visitor(), "the-ceremony-of-a-second-step"),
     ] {
         let (handle, options) = begin(who, path).await;
         let ceremony = store.take(hash_secret(&handle), 0).await.unwrap().unwrap();

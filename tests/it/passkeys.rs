@@ -70,7 +70,7 @@ pub async fn age(app: &TestApp, user: &User) {
 #[tokio::test]
 async fn a_passkey_signs_in_alone_and_its_owner_hears_of_it() {
     let smtp = FakeSmtp::start().await;
-    let app = TestApp::start_with(&[("SMTP_URL", &smtp.url())]).await;
+    let app = TestApp::start_with(&[("SMTP_URL", &smtp.url()), ("SIGN_UP_CONFIRM", "false")]).await;
     let (user, mut device) = (app.user().await, Authenticator::new());
     let (ceremony, options) = begin(&user, OPTIONS).await;
     let body = json!({ "ceremony": ceremony, "name": " My \n laptop ", "credential": device.create(&options) });
@@ -349,7 +349,7 @@ async fn there_are_twenty_at_most() {
 #[tokio::test]
 async fn the_first_reset_by_the_owner_of_an_address_takes_passkeys_away() {
     let smtp = FakeSmtp::start().await;
-    let app = TestApp::start_with(&[("SMTP_URL", &smtp.url())]).await;
+    let app = TestApp::start_with(&[("SMTP_URL", &smtp.url()), ("SIGN_UP_CONFIRM", "false")]).await;
     let (user, mut device, _) = with_passkey(&app).await;
     let id = user_id(&user).await;
     let reset = async || {

@@ -22,6 +22,7 @@ pub fn variables(upstream: &FakeOpenAi, more: &[(&str, &str)]) -> Vec<(String, S
         ("RATE_LIMIT_PER_MINUTE", "100000"),
         ("CHAT_CACHE", "off"),
         ("RUST_LOG", "error"),
+        ("APP_SECRET", "the secret of all servers of the tests"),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -8,14 +8,16 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
+use tessera::account::Email;
 use tessera::app::router;
+use tessera::platform::db::now_millis;
 use uuid::Uuid;
 
 use crate::codes::add_example;
 use crate::fake_provider::FakeProvider;
 use crate::leaving;
 use crate::mail_links::add_examples;
-use crate::passkey_pages::add_passkey_examples;
+use crate::passkey_pages::{add_passkey_examples, half_signed_in_with_passkey};
 use crate::second_factor::half_signed_in;
 use crate::support::{PASSWORD, PNG_URL, TestApp, User};
 use crate::tools::python;
@@ -52,6 +54,7 @@ impl Operation {
                 ("{orderId}", &ids.order),
                 ("{paymentId}", &ids.payment),
                 ("{ownEmail}", &ids.gone),
+                ("the-token-of-a-sign-up-link", &ids.sign_up),
             ];
             places.iter().fold(example.to_string(), |text, (place, id)| text.replace(place, id))
         };
@@ -117,6 +120,8 @@ struct Ids {
     gone: String,
     /// Somebody whom admins look at.
     member: String,
+    /// The token of a link that makes an account.
+    sign_up: String,
 }
 
 impl Ids {
@@ -156,6 +161,10 @@ impl Ids {
             erasure: leaving::add_examples(app, user).await,
             gone: gone.email.clone(),
             member: member.id().await,
+            sign_up: {
+                let newcomer = Email::parse("newcomer@example.org").unwrap();
+                app.state.account.sign_up_token(&newcomer, now_millis() + 600_000).unwrap()
+            },
         }
     }
 
@@ -200,6 +209,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let half = half_signed_in(&app).await;
     let (admin, member) = (app.admin().await, app.user().await);
     let ids = Ids::of(&app, &user, &seller, &gone, &member).await;
+    let half_with_passkey = half_signed_in_with_passkey(&app).await;
     add_example(&app).await;
     add_examples(&app).await;
     let document = document(&app).await;
@@ -209,6 +219,7 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
         let id = ids.of_path(&operation.path);
         let who = match &*operation.path {
             "/api/auth/second-step" => &half,
+            "/api/auth/second-step/passkey" => &half_with_passkey,
             _ if operation.is_for_anybody() => &visitor,
             "/api/account/password" => &leaver,
             "/api/account/export" if operation.method == "post" => &mover,

@@ -35,9 +35,9 @@ const TWO_STEPS: &str = "/account/two-steps";
 
 /// Turns two steps on as the forms do, but with a key and codes that are known, and no code used.
 async fn turn_on(stores: &Stores, user: UserId) {
-    assert!(stores.second_factors.begin(user, *KEY, now_millis()).await.unwrap());
+    assert!(stores.second_factors.begin(user, KEY.to_vec(), now_millis()).await.unwrap());
     let codes = CODES.iter().map(|code| hash_code(code).unwrap()).collect();
-    assert!(stores.second_factors.confirm(user, *KEY, 0, codes, now_millis()).await.unwrap());
+    assert!(stores.second_factors.confirm(user, KEY.to_vec(), 0, codes, now_millis()).await.unwrap());
 }
 
 async fn careful_user(app: &TestApp) -> User {
@@ -88,24 +88,24 @@ over_every_store! {
     async fn a_step_is_accepted_once_however_many_ask_and_none_before_it(stores) {
         let (user, other) = (new_user(&stores).await, new_user(&stores).await);
         let factors = stores.second_factors.clone();
-        assert!(!factors.accept_step(user, *KEY, 7).await.unwrap(), "there is no app");
-        assert!(factors.begin(user, *KEY, 1).await.unwrap());
-        assert!(!factors.accept_step(user, *KEY, 7).await.unwrap(), "nobody has confirmed it");
-        assert!(factors.confirm(user, *KEY, 100, Vec::new(), 2).await.unwrap());
+        assert!(!factors.accept_step(user, KEY.to_vec(), 7).await.unwrap(), "there is no app");
+        assert!(factors.begin(user, KEY.to_vec(), 1).await.unwrap());
+        assert!(!factors.accept_step(user, KEY.to_vec(), 7).await.unwrap(), "nobody has confirmed it");
+        assert!(factors.confirm(user, KEY.to_vec(), 100, Vec::new(), 2).await.unwrap());
         turn_on(&stores, other).await;
-        assert!(!factors.accept_step(user, *KEY, 100).await.unwrap(), "it was confirmed with this one");
+        assert!(!factors.accept_step(user, KEY.to_vec(), 100).await.unwrap(), "it was confirmed with this one");
         let accepted = race(|| {
             let factors = factors.clone();
-            async move { factors.accept_step(user, *KEY, 102).await.unwrap() }
+            async move { factors.accept_step(user, KEY.to_vec(), 102).await.unwrap() }
         });
         assert_eq!(accepted.await, 1);
         // Whichever way clocks jump.
         for step in [102, 101, 100, 1, 0, -1, i64::MIN] {
-            assert!(!factors.accept_step(user, *KEY, step).await.unwrap(), "{step}");
+            assert!(!factors.accept_step(user, KEY.to_vec(), step).await.unwrap(), "{step}");
         }
-        assert!(!factors.accept_step(user, *b"another key of an ap", 103).await.unwrap());
-        assert!(factors.accept_step(user, *KEY, 103).await.unwrap());
-        assert!(factors.accept_step(other, *KEY, 102).await.unwrap(), "of another user it is another one");
+        assert!(!factors.accept_step(user, b"another key of an ap".to_vec(), 103).await.unwrap());
+        assert!(factors.accept_step(user, KEY.to_vec(), 103).await.unwrap());
+        assert!(factors.accept_step(other, KEY.to_vec(), 102).await.unwrap(), "of another user it is another one");
     }
 
     async fn a_recovery_code_is_taken_once_however_many_ask(stores) {
@@ -132,21 +132,21 @@ over_every_store! {
         let user = new_user(&stores).await;
         let factors = stores.second_factors.clone();
         let confirmed_at = async || factors.find(user).await.unwrap().map(|app| app.confirmed_at);
-        let other = *b"another key of an ap";
+        let other = b"another key of an ap".to_vec();
         assert_eq!(confirmed_at().await, None);
         assert!(!factors.replace_codes(user, vec![[1; 32]]).await.unwrap());
-        assert!(factors.begin(user, other, 1).await.unwrap());
-        assert!(factors.begin(user, *KEY, 5).await.unwrap(), "a new one takes its place");
-        assert!(!factors.confirm(user, other, 1, Vec::new(), 6).await.unwrap());
+        assert!(factors.begin(user, other.clone(), 1).await.unwrap());
+        assert!(factors.begin(user, KEY.to_vec(), 5).await.unwrap(), "a new one takes its place");
+        assert!(!factors.confirm(user, other.clone(), 1, Vec::new(), 6).await.unwrap());
         assert!(!factors.replace_codes(user, vec![[1; 32]]).await.unwrap());
         assert_eq!(confirmed_at().await, Some(None));
         let confirmed = race(|| {
             let factors = factors.clone();
-            async move { factors.confirm(user, *KEY, 1, vec![[1; 32], [2; 32]], 7).await.unwrap() }
+            async move { factors.confirm(user, KEY.to_vec(), 1, vec![[1; 32], [2; 32]], 7).await.unwrap() }
         });
         assert_eq!(confirmed.await, 1);
         let app = factors.find(user).await.unwrap().unwrap();
-        assert_eq!((app.key, app.created_at, app.confirmed_at, app.codes_left), (*KEY, 5, Some(7), 2));
+        assert_eq!((app.key.clone(), app.created_at, app.confirmed_at, app.codes_left), (KEY.to_vec(), 5, Some(7), 2));
         assert!(!factors.begin(user, other, 8).await.unwrap(), "one that is on stays");
         assert_eq!(factors.find(user).await.unwrap(), Some(app));
         let token = hash_secret(&new_secret());
@@ -364,7 +364,7 @@ async fn a_key_waits_an_hour_for_its_app() {
     let user = app.user().await;
     let confirm = async |age: i64| {
         let stores = &app.state.stores;
-        assert!(stores.second_factors.begin(user_id(&user).await, *KEY, now_millis() - age).await.unwrap());
+        assert!(stores.second_factors.begin(user_id(&user).await, KEY.to_vec(), now_millis() - age).await.unwrap());
         user.post_form("/account/two-steps/confirm", &[("code", &code_now())]).send().await.unwrap().status()
     };
     assert_eq!(confirm(61 * 60_000).await, 409);

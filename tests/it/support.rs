@@ -105,6 +105,7 @@ pub fn config(data: &TempDir, upstream: &str, vars: &[(&str, &str)]) -> Config {
         ("OPENAI_MODEL".to_owned(), "fake-model".to_owned()),
         ("CHAT_PROVIDERS".to_owned(), "openai".to_owned()),
         ("RATE_LIMIT_PER_MINUTE".to_owned(), "1000".to_owned()),
+        ("APP_SECRET".to_owned(), "the secret of all servers of the tests".to_owned()),
         // Tests ask the same again and again.
         ("CHAT_CACHE".to_owned(), "off".to_owned()),
     ]);

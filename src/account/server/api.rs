@@ -17,9 +17,10 @@ use utoipa_axum::routes;
 use super::Account;
 use super::caller::{MANAGE, READ, SPEND, Scoped};
 use super::forms::PageForm;
+use super::mail_links::pages::sign_up_link_sent;
 use super::second_factor::Admission;
 use super::second_factor::api::{answer, lead_on};
-use super::service::NewSession;
+use super::service::{NewSession, Registration};
 use super::sessions::{Client, SESSION_LIFETIME};
 use super::sign_in::{self, AuthPage, auth_page};
 use crate::account::{CredentialsForm, Profile, SEEN_COOKIE, same_site_path};
@@ -70,11 +71,14 @@ pub(super) struct SignedIn {
 
 /// Create an account and sign in.
 ///
-/// The account starts with its free credits. Attempts are rate-limited per address.
+/// The account starts with its free credits. Attempts are rate-limited per address. Where registrations are confirmed (by default
+/// where mails are delivered), only the address is read: a link is emailed to it, and the response is the same if it has an account,
+/// whose owner is told. Without, an address that has an account is refused (409).
 #[utoipa::path(post, path = "/api/auth/register", tag = "Accounts", security(()),
     request_body(content = CredentialsForm,
         example = json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada"})),
     responses((status = 201, description = "The new user. Sets the session and device cookies.", body = Envelope<SignedIn>),
+        (status = 202, description = "A link is on its way.", body = Envelope<Nothing>),
         Refusal::<409>, Refusal::<429>))]
 async fn register(
     State(account): State<Account>,
@@ -82,7 +86,10 @@ async fn register(
     jar: CookieJar,
     ApiJson(form): ApiJson<CredentialsForm>,
 ) -> Result<Response, ApiError> {
-    let session = account.register(&client, form).await?;
+    let session = match account.register(&client, form).await? {
+        Registration::SignedIn(session) => session,
+        Registration::LinkSent => return Ok((StatusCode::ACCEPTED, Answer(Nothing {})).into_response()),
+    };
     let body = Answer(SignedIn { user: session.profile.clone() });
     Ok(signed_in(&account, jar, session, (StatusCode::CREATED, body)).await)
 }
@@ -155,7 +162,11 @@ async fn submit(
         return Redirect::to(&page.address(form.next.as_deref().unwrap_or_default())).into_response();
     }
     let admission = match page {
-        AuthPage::SignUp => account.register(&client, form.clone()).await.map(Admission::SignedIn),
+        AuthPage::SignUp => match account.register(&client, form.clone()).await {
+            Ok(Registration::SignedIn(session)) => Ok(Admission::SignedIn(session)),
+            Ok(Registration::LinkSent) => return sign_up_link_sent(&account, theme, form.email.trim()),
+            Err(error) => Err(error),
+        },
         AuthPage::SignIn => account.login(&client, device_of(&account, &jar), form.clone()).await,
     };
     match admission {

@@ -88,8 +88,17 @@ pub fn refuse_sender(site: &Site, theme: Theme, path: &str, headers: &HeaderMap,
         return ApiError(error).into_response();
     }
     match error {
-        AppError::Unauthenticated => Redirect::to(&sign_in_address(path)).into_response(),
+        AppError::Unauthenticated => Redirect::to(&sign_in_address(page_of(path))).into_response(),
         error => error_page(site, theme, &error),
+    }
+}
+
+/// The page of a form: where it is sent, unless nothing can be looked at there. `tests/it/doors.rs` tries each.
+fn page_of(path: &str) -> &str {
+    match path {
+        "/account/erase" => path,
+        _ if path.starts_with("/account/") => "/account",
+        _ => path.strip_suffix("/versions").unwrap_or(path),
     }
 }
 

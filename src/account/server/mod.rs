@@ -52,6 +52,7 @@ use self::store::AccountStore;
 use crate::audit::AuditLog;
 use crate::credits::server::store::CreditStore;
 use crate::platform::amount::Amount;
+use crate::platform::app_secret::AppSecret;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
 use crate::platform::limits::RateLimiter;
@@ -107,6 +108,8 @@ pub struct AccountParts {
     /// Who may be asked first for a reply, by name.
     pub providers: Vec<String>,
     pub passwords: Passwords,
+    /// Seals the keys of authenticator apps, and links that make accounts.
+    pub secret: AppSecret,
     /// Who signs people in, in the place of our own accounts.
     pub clerk: Option<Clerk>,
     /// What a new account is given, as the form says.

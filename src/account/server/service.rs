@@ -27,38 +27,74 @@ pub struct NewSession {
     pub preferences: Preferences,
 }
 
+/// What becomes of somebody who wants an account.
+pub enum Registration {
+    SignedIn(NewSession),
+    /// A link is on its way to the address, or its owner is told of the account that there is.
+    LinkSent,
+}
+
 impl Account {
-    /// Makes an account and signs in. `client` is where the request came from.
+    /// Makes an account and signs in; with `SIGN_UP_CONFIRM`, sends a link that does. `client` is where the request came from.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming the field, [`AppError::Conflict`] when the address has an account,
-    /// [`AppError::RateLimited`].
-    pub async fn register(&self, client: &Client, form: CredentialsForm) -> AppResult<NewSession> {
+    /// [`AppError::InvalidInput`] naming the field, [`AppError::RateLimited`]; without `SIGN_UP_CONFIRM`, [`AppError::Conflict`] when
+    /// the address has an account.
+    pub async fn register(&self, client: &Client, form: CredentialsForm) -> AppResult<Registration> {
         self.check_own_accounts()?;
+        if self.config.sign_up_confirm {
+            self.request_sign_up(client, &form.email).await?;
+            return Ok(Registration::LinkSent);
+        }
         if let Some(problem) = new_account_problems(&form).into_iter().next() {
             return Err(problem);
         }
         let email = Email::parse(&form.email)?;
-        let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
         self.limiter.check(Limit::RegisterForm, &client.address.customer()).await?;
-        if self.passwords.is_guessable(form.password.clone(), known_words(&email, &name)).await? {
+        self.check_guessable(&email, &form).await?;
+        self.limiter.check(Limit::Register, &client.address.site()).await?;
+        let user = self.make_account(&email, form, None).await?;
+        self.send_verification(&user);
+        self.start_session(&user, client).await.map(Registration::SignedIn)
+    }
+
+    /// Refuses a password that whoever guesses would try first.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `password`.
+    pub(super) async fn check_guessable(&self, email: &Email, form: &CredentialsForm) -> AppResult<()> {
+        let name = form.name.as_deref().unwrap_or_default().trim();
+        if self.passwords.is_guessable(form.password.clone(), known_words(email, name)).await? {
             return Err(AppError::invalid("password", t(Text::PasswordGuessable)));
         }
-        self.limiter.check(Limit::Register, &client.address.site()).await?;
+        Ok(())
+    }
+
+    /// Makes an account of a form without mistakes; `verified_at` is when its address was shown to be its owner's.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] when the address has an account.
+    pub(super) async fn make_account(
+        &self,
+        email: &Email,
+        form: CredentialsForm,
+        verified_at: Option<i64>,
+    ) -> AppResult<User> {
+        let name = form.name.as_deref().unwrap_or_default().trim().to_owned();
         // Hashed before looking, so that a taken address answers no faster than a free one.
         let password_hash = self.passwords.hash(form.password).await?;
         let user = User {
             id: UserId::now_v7(),
             name: if name.is_empty() { email.as_str().split('@').next().unwrap_or_default().to_owned() } else { name },
-            role: if self.is_admin(&email, false) { Role::Admin } else { Role::User },
+            role: if self.is_admin(email, verified_at.is_some()) { Role::Admin } else { Role::User },
             email: email.as_str().to_owned(),
             password_hash: Some(password_hash),
             status: UserStatus::Active,
-            email_verified_at: None,
+            email_verified_at: verified_at,
         };
         // Before the user is there: whatever comes first opens the account.
         self.open_credits(user.id, &user.email, None).await?;
-        if find_user(self.store.as_ref(), &email).await?.is_some() || !self.store.create_user(user.clone()).await? {
+        if find_user(self.store.as_ref(), email).await?.is_some() || !self.store.create_user(user.clone()).await? {
             return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
         }
         // Opens the account with its free credits; were it cut off here, the first use would do it.
@@ -66,8 +102,7 @@ impl Account {
         tracing::info!(user = %user.id, "registered");
         let signed_up = AuditEntry::new(Actor::User(user.id), Action::SignUp, Some(user.id));
         self.audit.record(signed_up.after(json!({ "role": user.role }))).await;
-        self.send_verification(&user);
-        self.start_session(&user, client).await
+        Ok(user)
     }
 
     /// Signs in, from a device that may have been given a proof that it did so before; or asks for the second step. The answer and

@@ -121,7 +121,10 @@ pub fn auth_page(
     let status = error.as_ref().map_or(200, AppError::status);
     // Whoever has to correct one field corrects all at once.
     let mut errors: Vec<_> = error.into_iter().collect();
-    if let Some(AppError::InvalidInput { field: first, .. }) = errors.first() {
+    let by_link = account.config.sign_up_confirm;
+    if let Some(AppError::InvalidInput { field: first, .. }) = errors.first()
+        && !(by_link && page == AuthPage::SignUp)
+    {
         let first = first.clone();
         let problems = if page == AuthPage::SignUp { new_account_problems(form) } else { sign_in_problems(form) };
         let is_another =
@@ -151,7 +154,7 @@ pub fn auth_page(
     };
     let html = render_static_page(static_page, account.site.leptos(), || match page {
         AuthPage::SignIn => view! { <SignInPage next email errors providers passkeys notice /> }.into_any(),
-        AuthPage::SignUp => view! { <SignUpPage next free_credits email name errors providers notice /> }.into_any(),
+        AuthPage::SignUp => view! { <SignUpPage next free_credits by_link email name errors providers notice /> }.into_any(),
     });
     let mut response = static_response(status, html);
     if let Some(policy) = policy {

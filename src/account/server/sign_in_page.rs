@@ -70,6 +70,8 @@ pub fn SignUpPage(
     next: String,
     /// What a new account is given.
     free_credits: Amount,
+    /// The rest is asked for where a mailed link leads.
+    by_link: bool,
     /// What was typed before.
     #[prop(optional, into)]
     email: String,
@@ -88,9 +90,10 @@ pub fn SignUpPage(
     let other = view! { <OtherForm path="/sign-in" next=next.clone() label=t(Text::SignIn) /> };
     let footer = view! { {t(Text::HaveAnAccount)} " " {other} }.into_any();
     let intro = count_written(Text::SignUpIntro, &free_credits.as_balance());
-    view! {
-        <FormPage title=t(Text::SignUp) intro action="/sign-up" next errors=errors.clone() footer others notice>
-            <EmailField email errors=errors.clone() />
+    let rest = if by_link {
+        view! { <p class="text-sm text-ink-soft">{t(Text::SignUpByLink)}</p> }.into_any()
+    } else {
+        view! {
             <Field
                 id="name"
                 name="name"
@@ -107,6 +110,13 @@ pub fn SignUpPage(
                 autofocus=is_first(&errors, "password")
                 error=at_field(&errors, "password")
             />
+        }
+            .into_any()
+    };
+    view! {
+        <FormPage title=t(Text::SignUp) intro action="/sign-up" next errors=errors.clone() footer others notice>
+            <EmailField email errors=errors.clone() />
+            {rest}
         </FormPage>
     }
 }

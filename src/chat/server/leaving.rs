@@ -7,6 +7,7 @@ use futures::StreamExt;
 
 use super::Chat;
 use super::export::{Format, file_name};
+use super::response_cache::owner_of;
 use crate::chat::ImageRef;
 use crate::platform::archive::{Archive, Packing};
 use crate::platform::error::{AppError, AppResult};
@@ -125,11 +126,13 @@ impl Chat {
         }
     }
 
-    /// Deletes all of it. What is running has been stopped before; what goes on all the same is not stored.
+    /// Deletes all of it, also the answers that are kept for whoever asks the same. What is running has been stopped before; what goes
+    /// on all the same is not stored.
     ///
     /// # Errors
-    /// [`AppError::Unavailable`]; what is left is found again.
+    /// [`AppError::Unavailable`], also while Redis is away; what is left is found again.
     pub async fn erase(&self, user: UserId) -> AppResult<()> {
-        Ok(self.store.delete_of_user(user).await?)
+        self.store.delete_of_user(user).await?;
+        if self.cache.forget(&owner_of(user)).await { Ok(()) } else { Err(AppError::Unavailable) }
     }
 }

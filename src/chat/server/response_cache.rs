@@ -116,6 +116,11 @@ impl AnswerKey {
     }
 }
 
+/// As the cache knows a user.
+pub(super) fn owner_of(user: UserId) -> String {
+    user.to_string()
+}
+
 /// What there is for a question.
 pub(super) enum Found {
     Answer(KeptAnswer),
@@ -131,13 +136,15 @@ pub(super) enum Found {
 pub(super) struct Leader {
     cache: Arc<dyn Cache>,
     key: AnswerKey,
+    /// Who asks: what they were told is forgotten when they are erased, whoever else it was given to.
+    asker: UserId,
     token: Vec<u8>,
     renewal: JoinHandle<()>,
     keep: Duration,
 }
 
 impl Leader {
-    fn new(chat: &Chat, key: AnswerKey, token: Vec<u8>) -> Self {
+    fn new(chat: &Chat, key: AnswerKey, asker: UserId, token: Vec<u8>) -> Self {
         let (cache, name, value) = (chat.cache.clone(), key.leader(), token.clone());
         let renewal = tokio::spawn(async move {
             loop {
@@ -145,14 +152,14 @@ impl Leader {
                 cache.put(&name, value.clone(), LEADER_LIVES).await;
             }
         });
-        Self { cache: chat.cache.clone(), key, token, renewal, keep: chat.config.cache_ttl }
+        Self { cache: chat.cache.clone(), key, asker, token, renewal, keep: chat.config.cache_ttl }
     }
 
     /// Keeps the answer for those who wait and those who come.
     pub(super) async fn keep(&self, answer: &KeptAnswer) {
         // A struct of texts and numbers: JSON can say it.
         if let Ok(value) = serde_json::to_vec(answer) {
-            self.cache.put(&self.key.answer(), value, self.keep).await;
+            self.cache.put_of(&owner_of(self.asker), &self.key.answer(), value, self.keep).await;
         }
     }
 }
@@ -169,7 +176,7 @@ impl Drop for Leader {
 }
 
 /// Looks for an answer. Where there is none, this one asks for it, or somebody else does already.
-pub(super) async fn find(chat: &Chat, key: AnswerKey) -> Found {
+pub(super) async fn find(chat: &Chat, key: AnswerKey, asker: UserId) -> Found {
     let token = Uuid::now_v7().as_bytes().to_vec();
     let looked = chat.cache.get_or_claim(&key.answer(), &key.leader(), &token, LEADER_LIVES).await;
     match looked {
@@ -177,21 +184,21 @@ pub(super) async fn find(chat: &Chat, key: AnswerKey) -> Found {
             Ok(answer) => Found::Answer(answer),
             // It was kept by another version: as good as nothing.
             Err(_) if chat.cache.claim(&key.leader(), &token, LEADER_LIVES).await => {
-                Found::Leader(Leader::new(chat, key, token))
+                Found::Leader(Leader::new(chat, key, asker, token))
             }
             Err(_) => Found::Elsewhere(key),
         },
-        Looked::Claimed => Found::Leader(Leader::new(chat, key, token)),
+        Looked::Claimed => Found::Leader(Leader::new(chat, key, asker, token)),
         Looked::Taken => Found::Elsewhere(key),
     }
 }
 
 /// Waits while somebody else asks.
-pub(super) async fn wait(chat: &Chat, mut key: AnswerKey) -> Found {
+pub(super) async fn wait(chat: &Chat, mut key: AnswerKey, asker: UserId) -> Found {
     let until = Instant::now() + chat.config.timeout;
     while Instant::now() < until {
         sleep(LOOK_EVERY).await;
-        match find(chat, key).await {
+        match find(chat, key, asker).await {
             Found::Elsewhere(still) => key = still,
             found => return found,
         }

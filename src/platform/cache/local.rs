@@ -1,5 +1,6 @@
 //! [`Cache`] in this process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,11 +17,13 @@ const MOST_BYTES: u64 = 32 * 1024 * 1024;
 struct Kept {
     value: Vec<u8>,
     until: Instant,
+    /// Whose it is.
+    owner: Option<Arc<str>>,
 }
 
 impl Kept {
     fn new(value: Vec<u8>, keep: Duration) -> Self {
-        Self { value, until: Instant::now() + keep }
+        Self { value, until: Instant::now() + keep, owner: None }
     }
 
     fn is_fresh(&self) -> bool {
@@ -48,6 +51,20 @@ impl Cache for LocalCache {
 
     async fn put(&self, key: &str, value: Vec<u8>, keep: Duration) {
         self.values.insert(key.to_owned(), Kept::new(value, keep)).await;
+    }
+
+    async fn put_of(&self, owner: &str, key: &str, value: Vec<u8>, keep: Duration) {
+        let kept = Kept { owner: Some(owner.into()), ..Kept::new(value, keep) };
+        self.values.insert(key.to_owned(), kept).await;
+    }
+
+    async fn forget(&self, owner: &str) -> bool {
+        let of_owner = self.values.iter().filter(|(_, kept)| kept.owner.as_deref() == Some(owner));
+        let keys: Vec<_> = of_owner.map(|(key, _)| key).collect();
+        for key in keys {
+            self.values.invalidate(key.as_str()).await;
+        }
+        true
     }
 
     async fn claim(&self, key: &str, value: &[u8], keep: Duration) -> bool {

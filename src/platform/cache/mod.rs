@@ -28,6 +28,12 @@ pub trait Cache: Send + Sync {
     /// Keeps a value for so long, in place of any other.
     async fn put(&self, key: &str, value: Vec<u8>, keep: Duration);
 
+    /// The same of somebody, whose values [`Cache::forget`] finds.
+    async fn put_of(&self, owner: &str, key: &str, value: Vec<u8>, keep: Duration);
+
+    /// Forgets all values of somebody. `false` where those that are far could not be reached.
+    async fn forget(&self, owner: &str) -> bool;
+
     /// Keeps a value for so long unless there is one; whether it is this one that is there now. Of several that claim a
     /// key at once, one does.
     async fn claim(&self, key: &str, value: &[u8], keep: Duration) -> bool;

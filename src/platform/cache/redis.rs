@@ -8,11 +8,13 @@ use redis::Script;
 use super::{Cache, LocalCache, Looked};
 use crate::platform::redis::Redis;
 
-/// Keys are `tessera:cache:<key>`, and always expire.
+/// Keys are `tessera:cache:<key>`, and always expire; `tessera:cache-of:<owner>` is the set of those of somebody.
 pub struct RedisCache {
     redis: Redis,
     release: Script,
     get_or_claim: Script,
+    put_of: Script,
+    forget: Script,
     local: LocalCache,
 }
 
@@ -27,12 +29,27 @@ impl RedisCache {
              if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1, ''} end
              return {0, ''}",
         );
-        Self { redis, release, get_or_claim, local: LocalCache::default() }
+        // The index lives as long as the last value that it names.
+        let put_of = Script::new(
+            "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+             redis.call('SADD', KEYS[2], KEYS[1])
+             if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+             return 1",
+        );
+        let forget = Script::new(
+            "for _, key in ipairs(redis.call('SMEMBERS', KEYS[1])) do redis.call('DEL', key) end
+             return redis.call('DEL', KEYS[1])",
+        );
+        Self { redis, release, get_or_claim, put_of, forget, local: LocalCache::default() }
     }
 }
 
 fn name(key: &str) -> String {
     format!("tessera:cache:{key}")
+}
+
+fn index(owner: &str) -> String {
+    format!("tessera:cache-of:{owner}")
 }
 
 /// Whole milliseconds, at least one: Redis refuses to keep something for no time.
@@ -58,6 +75,22 @@ impl Cache for RedisCache {
         if done.is_none() {
             self.local.put(key, value, keep).await;
         }
+    }
+
+    async fn put_of(&self, owner: &str, key: &str, value: Vec<u8>, keep: Duration) {
+        let mut put = self.put_of.key(name(key));
+        put.key(index(owner)).arg(&value).arg(millis(keep));
+        let done: Option<i64> = self.redis.run(async |mut connection| put.invoke_async(&mut connection).await).await;
+        if done.is_none() {
+            self.local.put_of(owner, key, value, keep).await;
+        }
+    }
+
+    async fn forget(&self, owner: &str) -> bool {
+        self.local.forget(owner).await;
+        let forget = self.forget.key(index(owner));
+        let done: Option<i64> = self.redis.run(async |mut connection| forget.invoke_async(&mut connection).await).await;
+        done.is_some()
     }
 
     async fn claim(&self, key: &str, value: &[u8], keep: Duration) -> bool {

@@ -1,7 +1,7 @@
 //! `/api/auth/reset-password`, `/api/auth/sign-in-link`, `/api/auth/verify-email` and `/api/account/email`.
 
 use axum::extract::{FromRef, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum_extra::extract::CookieJar;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::{Purpose, pages};
 use crate::account::server::Account;
-use crate::account::server::api::SignedIn;
+use crate::account::server::api::{SignedIn, signed_in};
 use crate::account::server::caller::{Caller, Person};
 use crate::account::server::second_factor::api::answer;
 use crate::account::server::sessions::Client;
@@ -28,6 +28,7 @@ where
     Site: FromRef<S>,
 {
     OpenApiRouter::new()
+        .routes(routes!(confirm_sign_up))
         .routes(routes!(request_reset))
         .routes(routes!(confirm_reset))
         .routes(routes!(request_sign_in))
@@ -55,6 +56,21 @@ pub struct LinkRequest {
     pub token: String,
 }
 
+/// A link that makes an account.
+#[derive(Deserialize, ToSchema)]
+pub struct NewAccountRequest {
+    /// The last part of the link.
+    #[serde(default)]
+    #[schema(required)]
+    pub token: String,
+    /// 8 to 128 characters.
+    #[serde(default)]
+    #[schema(required)]
+    pub password: String,
+    /// Up to 80 characters.
+    pub name: Option<String>,
+}
+
 /// A link that is used for a new password.
 #[derive(Deserialize, ToSchema)]
 pub struct NewPasswordRequest {
@@ -78,6 +94,27 @@ pub struct EmailRequest {
     /// Not needed within ten minutes of signing in.
     #[serde(default)]
     pub current_password: String,
+}
+
+/// Finish a registration.
+///
+/// Uses the link that is emailed to a new address where registrations are confirmed. The account is made with this password and its
+/// free credits, and its address is confirmed.
+#[utoipa::path(post, path = "/api/auth/register/confirm", tag = "Accounts", security(()),
+    request_body(content = NewAccountRequest,
+        example = json!({"token": "the-token-of-a-sign-up-link", "password": "correct horse battery", "name": "Ada"})),
+    responses((status = 201, description = "The new user. Sets the session and device cookies.", body = Envelope<SignedIn>),
+        Refusal::<429>))]
+async fn confirm_sign_up(
+    State(account): State<Account>,
+    client: Client,
+    jar: CookieJar,
+    ApiJson(request): ApiJson<NewAccountRequest>,
+) -> Result<Response, ApiError> {
+    let NewAccountRequest { token, password, name } = request;
+    let session = account.finish_sign_up(&client, &token, name, password).await?;
+    let body = Answer(SignedIn { user: session.profile.clone() });
+    Ok(signed_in(&account, jar, session, (StatusCode::CREATED, body)).await)
 }
 
 /// Request a password reset.

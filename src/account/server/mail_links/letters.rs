@@ -1,5 +1,7 @@
 //! What the mails of accounts say, in the language of the request that they are sent for.
 
+use std::time::Duration;
+
 use super::Purpose;
 use crate::account::server::Account;
 use crate::i18n::{Text, fill, t};
@@ -26,6 +28,29 @@ impl Account {
             before: vec![t(text).to_owned()],
             link: Some((t(label).to_owned(), self.address(&format!("{path}/{token}")))),
             after: vec![lasts, t(Text::MailNotYou).to_owned()],
+            site: self.address("/"),
+        }
+    }
+
+    /// The mail that brings a link to a new account.
+    pub(super) fn sign_up_letter(&self, token: &str, lasts: Duration) -> Letter {
+        let hours = (lasts.as_secs() / 3600).to_string();
+        Letter {
+            subject: t(Text::FinishSigningUp).to_owned(),
+            before: vec![t(Text::MailSignUp).to_owned()],
+            link: Some((t(Text::FinishSigningUp).to_owned(), self.address(&format!("/sign-up/{token}")))),
+            after: vec![fill(Text::MailLinkHours, &[("hours", &hours)]), t(Text::MailNotYou).to_owned()],
+            site: self.address("/"),
+        }
+    }
+
+    /// To the owner of an address that somebody wanted to register again.
+    pub(super) fn has_account_letter(&self) -> Letter {
+        Letter {
+            subject: t(Text::MailHasAccountSubject).to_owned(),
+            before: vec![t(Text::MailHasAccount).to_owned()],
+            link: Some((t(Text::ResetPassword).to_owned(), self.address("/reset-password"))),
+            after: vec![t(Text::MailNotYou).to_owned()],
             site: self.address("/"),
         }
     }

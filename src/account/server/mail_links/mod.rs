@@ -6,6 +6,7 @@ mod letters;
 mod mongo;
 pub mod pages;
 mod rules;
+mod sign_up;
 mod sqlite;
 mod views;
 

@@ -11,9 +11,11 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::rules::OF_ADDRESSES;
-use super::views::{AskPage, ChangePage, NewPasswordPage, NoticePage, PressPage};
+use super::views::{AskPage, ChangePage, NewAccountPage, NewPasswordPage, NoticePage, PressPage};
 use super::{MailLink, Purpose};
+use crate::account::Email;
 use crate::account::server::Account;
+use crate::account::server::api::signed_in;
 use crate::account::server::caller::Caller;
 use crate::account::server::forms::{PageForm, Sender};
 use crate::account::server::password_field::POLICY;
@@ -35,6 +37,7 @@ where
     Site: FromRef<S>,
 {
     OpenApiRouter::new()
+        .route("/sign-up/{token}", get(show_sign_up).post(submit_sign_up))
         .route("/reset-password", get(ask_for_reset).post(request_reset))
         .route("/reset-password/{token}", get(show_reset).post(submit_reset))
         .route("/sign-in/link", get(ask_for_sign_in).post(request_sign_in))
@@ -48,6 +51,14 @@ where
 struct MailboxForm {
     #[serde(default)]
     email: String,
+}
+
+#[derive(Deserialize)]
+struct SignUpForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    password: String,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +112,7 @@ fn refused(account: &Account, theme: Theme, error: &AppError, way: (&'static str
 }
 
 const ASK_AGAIN: (&str, Text) = ("/reset-password", Text::ResetPassword);
+const SIGN_UP_AGAIN: (&str, Text) = ("/sign-up", Text::SignUp);
 const SIGN_IN_AGAIN: (&str, Text) = ("/sign-in/link", Text::SignInByLink);
 const TO_ACCOUNT: (&str, Text) = ("/account", Text::BackToAccount);
 
@@ -188,6 +200,54 @@ async fn submit_reset(
     match account.find_link(&token, &[Purpose::Reset]).await {
         Ok((link, _)) => new_password_page(&account, theme, &token, link, Some(error)),
         Err(_) => refused(&account, theme, &error, ASK_AGAIN),
+    }
+}
+
+/// That a link is on its way, to an address with or without an account.
+pub(in crate::account::server) fn sign_up_link_sent(account: &Account, theme: Theme, email: &str) -> Response {
+    let text = fill(Text::LinkWasSent, &[("email", email)]);
+    notice(account, theme, Text::LookForMail, text, ("/sign-in", Text::SignIn))
+}
+
+fn sign_up_page(
+    account: &Account,
+    theme: Theme,
+    token: &str,
+    email: &Email,
+    name: String,
+    error: Option<AppError>,
+) -> Response {
+    let status = error.as_ref().map_or(200, AppError::status);
+    let path = format!("/sign-up/{token}");
+    let errors: Vec<_> = error.into_iter().collect();
+    let (action, email) = (path.clone(), email.as_str().to_owned());
+    page(account, theme, status, (t(Text::FinishSigningUp), &path), || {
+        view! { <NewAccountPage action email name errors /> }
+    })
+}
+
+async fn show_sign_up(State(account): State<Account>, theme: Theme, Path(token): Path<String>) -> Response {
+    match account.find_sign_up(&token).await {
+        Ok(email) => sign_up_page(&account, theme, &token, &email, String::new(), None),
+        Err(error) => refused(&account, theme, &error, SIGN_UP_AGAIN),
+    }
+}
+
+async fn submit_sign_up(
+    State(account): State<Account>,
+    client: Client,
+    theme: Theme,
+    jar: CookieJar,
+    Path(token): Path<String>,
+    PageForm(form): PageForm<SignUpForm>,
+) -> Response {
+    let error = match account.finish_sign_up(&client, &token, Some(form.name.clone()), form.password).await {
+        Ok(session) => return signed_in(&account, jar, session, Redirect::to("/chat")).await,
+        Err(error) => error,
+    };
+    match account.find_sign_up(&token).await {
+        Ok(email) => sign_up_page(&account, theme, &token, &email, form.name, Some(error)),
+        Err(_) => refused(&account, theme, &error, SIGN_UP_AGAIN),
     }
 }
 

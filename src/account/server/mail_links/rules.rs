@@ -37,7 +37,7 @@ impl Account {
     }
 
     /// Counts a link that somebody asks for. Whether the mailbox can bear another one is not told.
-    async fn admit_link(&self, address: ClientAddress, email: &Email) -> AppResult<bool> {
+    pub(super) async fn admit_link(&self, address: ClientAddress, email: &Email) -> AppResult<bool> {
         let (customer, mailbox) = (address.customer(), email.as_str());
         let pair = Attempt::of(Limit::MailPair, format!("{customer} {mailbox}"));
         self.limiter.check_all(&[Attempt::of(Limit::MailAddress, customer), pair]).await?;

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::account::PASSWORD_CHARS;
 use crate::account::server::form_page::FormPage;
 use crate::account::server::password_field::PasswordField;
 use crate::account::server::sign_in_page::{EmailField, at_field, is_first};
+use crate::account::{MAX_NAME_CHARS, PASSWORD_CHARS};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppError;
 use crate::ui::{Button, ButtonVariant, Field};
@@ -48,6 +48,44 @@ pub fn NewPasswordPage(
         <FormPage title=t(Text::SetNewPassword) intro action next=String::new() errors=errors.clone() footer>
             // For password managers.
             <input type="hidden" name="email" autocomplete="username" value=email />
+            <PasswordField
+                autocomplete="new-password"
+                is_new=true
+                autofocus=is_first(&errors, "password")
+                error=at_field(&errors, "password")
+            />
+        </FormPage>
+    }
+}
+
+/// Asks for what a new account needs.
+#[component]
+pub fn NewAccountPage(
+    /// Where the form is sent.
+    action: String,
+    /// Whose it will be.
+    email: String,
+    /// What was typed before.
+    name: String,
+    /// What went wrong with the last try.
+    errors: Vec<AppError>,
+) -> impl IntoView {
+    let footer = view! { <Way href="/sign-in" label=t(Text::SignIn) /> }.into_any();
+    let intro = fill(Text::FinishSigningUpIntro, &[("email", &email)]);
+    view! {
+        <FormPage title=t(Text::FinishSigningUp) intro action next=String::new() errors=errors.clone() footer>
+            // For password managers.
+            <input type="hidden" name="email" autocomplete="username" value=email />
+            <Field
+                id="name"
+                name="name"
+                label=t(Text::NameOptional)
+                autocomplete="name"
+                value=name
+                max_chars=MAX_NAME_CHARS
+                autofocus=is_first(&errors, "name")
+                error=at_field(&errors, "name")
+            />
             <PasswordField
                 autocomplete="new-password"
                 is_new=true

@@ -61,12 +61,12 @@ struct PasskeyRequest {
 
 /// A passkey that is used.
 #[derive(Deserialize, ToSchema)]
-struct PasskeySignIn {
+pub struct PasskeySignIn {
     /// From `/api/auth/passkey/options`.
-    ceremony: String,
+    pub ceremony: String,
     /// What `PublicKeyCredential.toJSON()` makes of the result of `navigator.credentials.get()`.
     #[schema(value_type = Object)]
-    credential: PublicKeyCredential,
+    pub credential: PublicKeyCredential,
 }
 
 /// Another name.

@@ -1,4 +1,4 @@
-// Passkeys (WebAuthn) on /sign-in and /account/passkeys/new. What is said to people comes with the page, in its language.
+// Passkeys (WebAuthn) on /sign-in, /sign-in/second-step and /account/passkeys/new. What is said to people comes with the page, in its language.
 
 const bytesOf = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0));
 const textOf = (buffer) =>
@@ -37,7 +37,7 @@ function tell(root, error) {
 
 const isHere = (root) => location.origin === root.dataset.origin;
 
-/** The button of /sign-in, and what the browser offers in the field for the address. */
+/** The button of the pages that sign in, and what the browser offers in a field for an address. */
 function signIn(root) {
   if (!window.PublicKeyCredential || !isHere(root)) return;
   const button = root.querySelector('button');
@@ -56,11 +56,12 @@ function signIn(root) {
     const credential = await navigator.credentials.get({ mediation, signal, publicKey });
     isChosen = true;
     const response = written(credential, ['clientDataJSON', 'authenticatorData', 'signature', 'userHandle']);
-    await ask('/api/auth/passkey', { ceremony, credential: response });
+    await ask(root.dataset.finish, { ceremony, credential: response });
     location.assign(root.dataset.next);
   }
 
   async function offer() {
+    if (!document.querySelector('input[autocomplete~=webauthn]')) return;
     if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
     // Nobody has asked for anything: only what follows a choice is said.
     await get('conditional').catch((error) => isChosen && tell(root, error));

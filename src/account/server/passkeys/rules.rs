@@ -153,12 +153,22 @@ impl Account {
         let user = self.finish_passkey(ceremony, credential).await?;
         let user = self.promote(user.clone(), &Email::stored(user.email)).await?;
         let session = self.start_session(&user, client).await?;
-        // Whoever takes a passkey away and then ends all sessions has either ended this one, or it is seen here what they did.
-        if self.passkeys.find(credential.get_credential_id()).await?.is_none() {
-            self.logout(&session.token).await?;
-            return Err(unknown());
-        }
+        self.check_still_there(credential, &session).await?;
         Ok(session)
+    }
+
+    /// Ends a session that has just begun where its passkey is gone: whoever takes a passkey away and then ends all sessions has
+    /// either ended this one, or it is seen here what they did.
+    pub(in crate::account::server) async fn check_still_there(
+        &self,
+        credential: &PublicKeyCredential,
+        session: &NewSession,
+    ) -> AppResult<()> {
+        if self.passkeys.find(credential.get_credential_id()).await?.is_some() {
+            return Ok(());
+        }
+        self.logout(&session.token).await?;
+        Err(unknown())
     }
 
     /// Whose passkey has answered a challenge of ours, and has verified its user. It counts once.
@@ -219,7 +229,12 @@ impl Account {
     ) -> AppResult<()> {
         self.check_own_accounts()?;
         let passkeys = self.passkeys.list(caller.id).await?;
+        let is_last = passkeys.len() == 1;
         let passkey = passkeys.into_iter().find(|passkey| passkey.id == id).ok_or(AppError::NotFound)?;
+        let app = self.second_factors.find(caller.id).await?;
+        if is_last && app.is_some_and(|app| app.confirmed_at.is_some() && app.key.is_empty()) {
+            return Err(AppError::Conflict(t(Text::PasskeyIsSecondStep).to_owned()));
+        }
         self.confirm_way(caller, client, password).await?;
         match self.passkeys.remove(caller.id, id).await? {
             Unlinked::Done => {}

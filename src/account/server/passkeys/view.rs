@@ -37,12 +37,16 @@ pub fn SignInByPasskey(
     origin: String,
     /// A path of this site, to go to afterwards.
     next: String,
+    /// Where the answer of the passkey is sent.
+    #[prop(default = "/api/auth/passkey")]
+    finish: &'static str,
 ) -> impl IntoView {
     view! {
         <div
             id="sign-in-by-passkey"
             class="space-y-3"
             data-origin=origin
+            data-finish=finish
             data-next=next
             data-cancelled=t(Text::PasskeyNotUsed)
             data-unsupported=t(Text::PasskeysUnsupported)

@@ -15,6 +15,7 @@ use super::{Admission, SecondStep};
 use crate::account::server::Account;
 use crate::account::server::api::{SignedIn, device_of, secret_cookie, signed_in};
 use crate::account::server::caller::Person;
+use crate::account::server::passkeys::api::PasskeySignIn;
 use crate::account::server::sessions::Client;
 use crate::api_docs::Refusal;
 use crate::platform::error::AppError;
@@ -28,7 +29,11 @@ where
     Account: FromRef<S>,
     Site: FromRef<S>,
 {
-    OpenApiRouter::new().routes(routes!(second_step)).routes(routes!(second_factor)).merge(pages::routes())
+    OpenApiRouter::new()
+        .routes(routes!(second_step))
+        .routes(routes!(second_step_by_passkey))
+        .routes(routes!(second_factor))
+        .merge(pages::routes())
 }
 
 /// The second step of signing in.
@@ -61,11 +66,47 @@ async fn second_step(
     Ok(signed_in(&account, jar, session, body).await)
 }
 
+/// Take the second step of signing in with a passkey.
+///
+/// For users with two-step sign-in who have a passkey. `/api/auth/passkey/options` begins it; the passkey has to be one of the user
+/// who has taken the first step. Five tries, with those of codes.
+#[utoipa::path(post, path = "/api/auth/second-step/passkey", operation_id = "take_second_step_by_passkey", tag = "Accounts",
+    security(()),
+    request_body(content = PasskeySignIn, example = json!({
+        "ceremony": "the-ceremony-of-a-second-step",
+        "credential": {
+            "id": "ZXhhbXBsZS1wYXNza2V5MQ", "rawId": "ZXhhbXBsZS1wYXNza2V5MQ", "type": "public-key",
+            "response": {
+                "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uZ2V0IiwiY2hhbGxlbmdlIjoiSzJWRnRRX0NRMVBkOWFCcWYzV2tWWXdfMDVwdkc1S2R5ZkkwS2J2N2RvdyIsIm9yaWdpbiI6Imh0dHA6Ly9sb2NhbGhvc3Q6MzAwMCIsImNyb3NzT3JpZ2luIjpmYWxzZX0",
+                "authenticatorData": "SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzzuoMdl2MFAAAAAA",
+                "signature": "MEUCICBtLWRtKkHim3GmaNor945FE5h8CGD_K6Fwva998D5HAiEA2tfhNYVI9pcSDC8a5_FskSmWuWG4qPImEyGwdxEzAKw",
+                "userHandle": "AZObfgAAcACAAAEjRWeJqw"
+            }
+        }
+    })),
+    responses((status = 200, description = "The user. Sets the session and device cookies.", body = Envelope<SignedIn>),
+        Refusal::<401>, Refusal::<403>, Refusal::<409>, Refusal::<429>))]
+async fn second_step_by_passkey(
+    State(account): State<Account>,
+    client: Client,
+    jar: CookieJar,
+    ApiJson(request): ApiJson<PasskeySignIn>,
+) -> Result<Response, ApiError> {
+    let token = half_token(&account, &jar).ok_or(AppError::Unauthenticated)?;
+    let PasskeySignIn { ceremony, credential } = request;
+    let (session, _) = account.take_second_step_by_passkey(&client, token, &ceremony, &credential).await?;
+    let body = Answer(SignedIn { user: session.profile.clone() });
+    let jar = jar.add(gone(&account));
+    Ok(signed_in(&account, jar, session, body).await)
+}
+
 /// Whether a user signs in with two steps.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SecondFactor {
     enabled: bool,
+    /// An authenticator app is set up. Passkeys and recovery codes are taken with it and without.
+    has_app: bool,
     /// Recovery codes that were not used.
     recovery_codes_left: u32,
 }
@@ -76,7 +117,8 @@ struct SecondFactor {
 async fn second_factor(State(account): State<Account>, Person(caller): Person) -> ApiResult<SecondFactor> {
     let enabled = account.second_steps(caller.id).await?.contains(&SecondStep::Code);
     let app = account.second_factors.find(caller.id).await.map_err(AppError::from)?;
-    Ok(Answer(SecondFactor { enabled, recovery_codes_left: app.map_or(0, |app| app.codes_left) }))
+    let has_app = enabled && app.as_ref().is_some_and(|app| !app.key.is_empty());
+    Ok(Answer(SecondFactor { enabled, has_app, recovery_codes_left: app.map_or(0, |app| app.codes_left) }))
 }
 
 /// A program is told who has signed in, or that there is a second step.

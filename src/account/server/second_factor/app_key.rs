@@ -2,14 +2,43 @@
 
 use rand::RngCore;
 use totp_rs::{Builder, Totp};
+use uuid::Uuid;
 
+use crate::platform::app_secret::AppSecret;
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::ids::UserId;
 
 /// 160 bits, as RFC 4226 recommends.
 pub const KEY_BYTES: usize = 20;
 
 /// The key of an app. The codes are made of it, so it cannot be kept as a hash.
 pub type AppKey = [u8; KEY_BYTES];
+
+/// The key of an app as it is stored: sealed with `APP_SECRET`, for its user alone. Before there was one, it was the key itself.
+/// Empty, there is no app: passkeys are the second step.
+pub type SealedKey = Vec<u8>;
+
+/// What keys are sealed for.
+const PURPOSE: &str = "authenticator app";
+
+/// Seals the key of a user.
+///
+/// # Errors
+/// [`AppError::Internal`].
+pub fn seal_key(secret: &AppSecret, user: UserId, key: &AppKey) -> AppResult<SealedKey> {
+    secret.seal(PURPOSE, Uuid::from(user).as_bytes(), key)
+}
+
+/// The key that is stored, and whether it is sealed as it would be now; `None` where `APP_SECRET` is not the one that it was sealed
+/// with.
+#[must_use]
+pub fn open_key(secret: &AppSecret, user: UserId, stored: &SealedKey) -> Option<(AppKey, bool)> {
+    if let Ok(plain) = AppKey::try_from(stored.as_slice()) {
+        return Some((plain, false));
+    }
+    let opened = secret.open(PURPOSE, Uuid::from(user).as_bytes(), stored)?;
+    Some((opened.plain.try_into().ok()?, opened.is_current))
+}
 
 /// What every app can do: SHA-1, six digits, steps of 30 seconds; one step before and one after are taken too.
 fn with_key(key: &AppKey) -> Builder {

@@ -1,5 +1,7 @@
-//! Two-step sign-in: an authenticator app (TOTP, RFC 6238), its recovery codes, and the half sign-ins that wait for the second
-//! step.
+//! Two-step sign-in: an authenticator app (TOTP, RFC 6238) or a passkey after the password, recovery codes, and the half sign-ins
+//! that wait for the second step.
+//!
+//! Where passkeys alone are the second step, there is an app without a key.
 
 pub mod api;
 mod app_key;
@@ -7,11 +9,13 @@ mod letters;
 mod pages;
 mod qr;
 mod rules;
+mod sealing;
 mod setup;
 pub mod store;
 mod view;
 
-pub use self::app_key::{AppKey, KEY_BYTES, code_at, step_of};
+pub use self::app_key::{AppKey, KEY_BYTES, SealedKey, code_at, open_key, seal_key, step_of};
+pub use self::sealing::{Sealing, look_at_keys, seal_keys};
 pub use self::setup::turn_off;
 pub(super) use self::view::two_steps_html;
 use super::service::NewSession;
@@ -21,6 +25,7 @@ use super::service::NewSession;
 pub enum SecondStep {
     /// A code of their authenticator app, or a recovery code.
     Code,
+    Passkey,
 }
 
 /// What becomes of somebody who has shown who they are in one way.

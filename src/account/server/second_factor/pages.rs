@@ -3,6 +3,7 @@
 
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
@@ -10,6 +11,7 @@ use leptos::prelude::*;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::SecondStep;
 use super::api::{gone, half_token};
 use super::app_key::ShownKey;
 use super::view::{CodesPage, SecondStepPage, SetupPage};
@@ -18,6 +20,7 @@ use crate::account::server::Account;
 use crate::account::server::api::{device_of, signed_in};
 use crate::account::server::forms::{PageForm, Sender};
 use crate::account::server::mail_links::pages::page;
+use crate::account::server::password_field::POLICY_WITH_FILES;
 use crate::account::server::sessions::Client;
 use crate::account::server::sessions::forms::{back, refused};
 use crate::account::server::sign_in::{AuthPage, auth_page};
@@ -52,22 +55,31 @@ struct CodeForm {
     code: String,
 }
 
-fn second_step_page(account: &Account, theme: Theme, error: Option<AppError>) -> Response {
+async fn second_step_page(account: &Account, theme: Theme, jar: &CookieJar, error: Option<AppError>) -> Response {
+    let half = match half_token(account, jar) {
+        Some(token) => account.find_half(token).await,
+        None => Ok(None),
+    };
+    let (half, steps) = match half {
+        Ok(Some(found)) => found,
+        Ok(None) => return Redirect::to(AuthPage::SignIn.path()).into_response(),
+        Err(error) => return error_page(&account.site, theme, &error),
+    };
     let status = error.as_ref().map_or(200, AppError::status);
     let errors: Vec<_> = error.into_iter().collect();
-    page(account, theme, status, (t(Text::SecondStep), SECOND_STEP), || view! { <SecondStepPage errors /> })
+    let passkeys = account.passkey_origin().filter(|_| steps.contains(&SecondStep::Passkey));
+    let policy = if passkeys.is_some() { POLICY_WITH_FILES.clone() } else { None };
+    let mut response = page(account, theme, status, (t(Text::SecondStep), SECOND_STEP), || {
+        view! { <SecondStepPage errors passkeys next=half.next /> }
+    });
+    if let Some(policy) = policy {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 async fn show_second_step(State(account): State<Account>, theme: Theme, jar: CookieJar) -> Response {
-    let is_half = match half_token(&account, &jar) {
-        Some(token) => account.is_half_signed_in(token).await,
-        None => Ok(false),
-    };
-    match is_half {
-        Ok(true) => second_step_page(&account, theme, None),
-        Ok(false) => Redirect::to(AuthPage::SignIn.path()).into_response(),
-        Err(error) => error_page(&account.site, theme, &error),
-    }
+    second_step_page(&account, theme, &jar, None).await
 }
 
 async fn submit_second_step(
@@ -91,7 +103,7 @@ async fn submit_second_step(
             let again = auth_page(&account, AuthPage::SignIn, theme, &form, None, notice);
             (StatusCode::UNAUTHORIZED, jar_after, again).into_response()
         }
-        Err(error) => second_step_page(&account, theme, Some(error)),
+        Err(error) => second_step_page(&account, theme, &jar, Some(error)).await,
     }
 }
 
@@ -100,6 +112,7 @@ async fn submit_second_step(
 #[serde(rename_all = "lowercase")]
 enum Action {
     Begin,
+    Passkey,
     Codes,
     Off,
 }
@@ -124,6 +137,10 @@ async fn change_two_steps(
         Action::Begin => {
             let begun = account.begin_second_factor(&caller, &client, password).await;
             begun.map(|key| setup_page(&account, theme, key, None))
+        }
+        Action::Passkey => {
+            let codes = account.turn_on_by_passkey(&caller, &client, password).await;
+            codes.map(|codes| codes_page(&account, theme, codes))
         }
         Action::Codes => {
             let codes = account.renew_recovery_codes(&caller, &client, password).await;

@@ -1,8 +1,10 @@
 //! The second step of signing in. Whoever has shown who they are in one way gets a half sign-in, which is good for nothing but to
 //! take the second step: for ten minutes, and for a few tries.
 
+use webauthn_rs::prelude::PublicKeyCredential;
+
 use super::store::HalfSignIn;
-use super::{Admission, SecondStep, step_of};
+use super::{Admission, SecondStep, open_key, step_of};
 use crate::account::same_site_path;
 use crate::account::server::Account;
 use crate::account::server::device::known_device;
@@ -34,7 +36,11 @@ impl Account {
     /// [`AppError::Unavailable`].
     pub async fn second_steps(&self, user: UserId) -> AppResult<Vec<SecondStep>> {
         let app = self.second_factors.find(user).await?;
-        Ok(app.filter(|app| app.confirmed_at.is_some()).map(|_| SecondStep::Code).into_iter().collect())
+        if app.is_none_or(|app| app.confirmed_at.is_none()) {
+            return Ok(Vec::new());
+        }
+        let has_passkey = self.passkey_origin().is_some() && !self.passkeys.list(user).await?.is_empty();
+        Ok(std::iter::once(SecondStep::Code).chain(has_passkey.then_some(SecondStep::Passkey)).collect())
     }
 
     /// Lets somebody in who has shown who they are in one way, or asks for the second step.
@@ -64,13 +70,43 @@ impl Account {
         Ok(Admission::SecondStep(token))
     }
 
-    /// Whether a token is that of a half sign-in.
+    /// The half sign-in of a token, and what may be shown for it; `None` where there is none (any more).
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn is_half_signed_in(&self, token: &str) -> AppResult<bool> {
+    pub(super) async fn find_half(&self, token: &str) -> AppResult<Option<(HalfSignIn, Vec<SecondStep>)>> {
         let half = self.second_factors.find_half(hash_secret(token), now_millis()).await?;
-        Ok(half.is_some_and(|half| half.tries < MAX_TRIES))
+        let Some(half) = half.filter(|half| half.tries < MAX_TRIES) else { return Ok(None) };
+        let steps = self.second_steps(half.user).await?;
+        Ok(Some((half, steps)))
+    }
+
+    /// Takes the second step by a passkey of the same user, and signs in. Returns where to go, too. It answers a challenge that
+    /// [`Account::begin_passkey_sign_in`] made.
+    ///
+    /// # Errors
+    /// As [`Account::finish_passkey`]; [`AppError::InvalidInput`] naming `credential` for a passkey of somebody else;
+    /// [`AppError::Unauthenticated`] where there is no half sign-in (any more); [`AppError::RateLimited`], and as
+    /// [`Account::start_session`].
+    pub async fn take_second_step_by_passkey(
+        &self,
+        client: &Client,
+        token: &str,
+        ceremony: &str,
+        credential: &PublicKeyCredential,
+    ) -> AppResult<(NewSession, String)> {
+        self.limiter.check(Limit::LoginAddress, &client.address.customer()).await?;
+        let token = hash_secret(token);
+        let half = self.second_factors.try_half(token, MAX_TRIES, now_millis()).await?;
+        let half = half.ok_or(AppError::Unauthenticated)?;
+        let user = self.finish_passkey(ceremony, credential).await?;
+        if user.id != half.user {
+            tracing::warn!(user = %half.user, "a passkey of somebody else was shown as the second step");
+            return Err(AppError::invalid("credential", t(Text::PasskeyRefused)));
+        }
+        let (session, next) = self.finish_half(client, token).await?;
+        self.check_still_there(credential, &session).await?;
+        Ok((session, next))
     }
 
     /// Takes the second step by a code, and signs in. Returns where to go, too.
@@ -121,7 +157,14 @@ impl Account {
         let app = self.second_factors.find(user.id).await?.filter(|app| app.confirmed_at.is_some());
         let Some(app) = app else { return Ok(false) };
         let typed = normalised(typed);
-        if let Some(step) = step_of(&app.key, &typed, now_millis()) {
+        let key = open_key(&self.secret, user.id, &app.key).map(|(key, _)| key);
+        if key.is_none() && !app.key.is_empty() {
+            tracing::error!(
+                user = %user.id,
+                "APP_SECRET is not the one that the key of an authenticator app was sealed with: its codes are refused"
+            );
+        }
+        if let Some(step) = key.and_then(|key| step_of(&key, &typed, now_millis())) {
             return Ok(self.second_factors.accept_step(user.id, app.key, step).await?);
         }
         let Some(hash) = hash_code(&typed) else { return Ok(false) };

@@ -4,8 +4,8 @@ use std::iter::repeat_with;
 
 use super::app_key::{ShownKey, new_key, show_key};
 use super::rules::CODE;
-use super::step_of;
 use super::store::{AuthenticatorApp, SecondFactorStore};
+use super::{AppKey, open_key, seal_key, step_of};
 use crate::account::Email;
 use crate::account::server::Account;
 use crate::account::server::caller::Caller;
@@ -48,7 +48,8 @@ impl Account {
     ) -> AppResult<ShownKey> {
         let user = self.confirmed_owner(caller, client, password).await?;
         let key = new_key();
-        if !self.second_factors.begin(user.id, key, now_millis()).await? {
+        let sealed = seal_key(&self.secret, user.id, &key)?;
+        if !self.second_factors.begin(user.id, sealed, now_millis()).await? {
             return Err(AppError::Conflict(t(Text::TwoStepsOnAlready).to_owned()));
         }
         self.show_app_key(&user, &key)
@@ -60,18 +61,25 @@ impl Account {
     /// [`AppError::Conflict`] where there is none.
     pub(super) async fn waiting_second_factor(&self, caller: &Caller) -> AppResult<ShownKey> {
         let user = self.store.find_user_by_id(caller.id).await?.ok_or(AppError::Unauthenticated)?;
-        self.show_app_key(&user, &self.waiting_app(user.id).await?.key)
+        let (_, key) = self.waiting_app(user.id).await?;
+        self.show_app_key(&user, &key)
     }
 
-    fn show_app_key(&self, user: &User, key: &super::AppKey) -> AppResult<ShownKey> {
+    fn show_app_key(&self, user: &User, key: &AppKey) -> AppResult<ShownKey> {
         show_key(key, self.site.public_url.host_str().unwrap_or_default(), &user.email)
     }
 
-    async fn waiting_app(&self, user: UserId) -> AppResult<AuthenticatorApp> {
+    /// The app that waits, and its key.
+    async fn waiting_app(&self, user: UserId) -> AppResult<(AuthenticatorApp, AppKey)> {
         let app = self.second_factors.find(user).await?;
         let is_waiting =
             |app: &AuthenticatorApp| app.confirmed_at.is_none() && now_millis() - app.created_at < SETUP_LASTS;
-        app.filter(is_waiting).ok_or_else(|| AppError::Conflict(t(Text::SetupOver).to_owned()))
+        // One that cannot be read is begun anew.
+        let app = app.filter(is_waiting).and_then(|app| {
+            let (key, _) = open_key(&self.secret, user, &app.key)?;
+            Some((app, key))
+        });
+        app.ok_or_else(|| AppError::Conflict(t(Text::SetupOver).to_owned()))
     }
 
     /// Turns two steps on, by the first code of the app. Returns the recovery codes: nobody sees them again.
@@ -80,15 +88,41 @@ impl Account {
     /// [`AppError::InvalidInput`] naming `code`, [`AppError::Conflict`] where no key waits for one, [`AppError::RateLimited`].
     pub(super) async fn confirm_second_factor(&self, caller: &Caller, code: &str) -> AppResult<Vec<String>> {
         let user = self.store.find_user_by_id(caller.id).await?.ok_or(AppError::Unauthenticated)?;
-        let app = self.waiting_app(user.id).await?;
+        let (app, key) = self.waiting_app(user.id).await?;
         self.limiter.check(Limit::SecondStep, &format!("setup {}", user.id)).await?;
-        let step = step_of(&app.key, &normalised(code), now_millis());
+        let step = step_of(&key, &normalised(code), now_millis());
         let step = step.ok_or_else(|| AppError::invalid(CODE, t(Text::SecondCodeWrong)))?;
         let (codes, hashes) = new_recovery_codes();
         if !self.second_factors.confirm(user.id, app.key, step, hashes, now_millis()).await? {
             return Err(AppError::Conflict(t(Text::SetupOver).to_owned()));
         }
         tracing::info!(user = %user.id, "two-step sign-in was turned on");
+        self.notify(&user, Text::MailTwoStepsOn);
+        Ok(codes)
+    }
+
+    /// Turns two steps on, with passkeys as the second. Returns the recovery codes: nobody sees them again.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] where two steps are on, or there is no passkey; as [`Account::confirm_way`].
+    pub(super) async fn turn_on_by_passkey(
+        &self,
+        caller: &Caller,
+        client: &Client,
+        password: Option<&str>,
+    ) -> AppResult<Vec<String>> {
+        let user = self.confirmed_owner(caller, client, password).await?;
+        if self.passkey_origin().is_none() || self.passkeys.list(user.id).await?.is_empty() {
+            return Err(AppError::Conflict(t(Text::AddPasskeyFirst).to_owned()));
+        }
+        let (codes, hashes) = new_recovery_codes();
+        let no_key = Vec::new();
+        if !self.second_factors.begin(user.id, no_key.clone(), now_millis()).await?
+            || !self.second_factors.confirm(user.id, no_key, 0, hashes, now_millis()).await?
+        {
+            return Err(AppError::Conflict(t(Text::TwoStepsOnAlready).to_owned()));
+        }
+        tracing::info!(user = %user.id, "two-step sign-in was turned on, with passkeys");
         self.notify(&user, Text::MailTwoStepsOn);
         Ok(codes)
     }

@@ -10,6 +10,7 @@ use super::rules::CODE;
 use crate::account::server::Account;
 use crate::account::server::form_page::FormPage;
 use crate::account::server::oidc::act;
+use crate::account::server::passkeys::{PasskeyScript, SignInByPasskey};
 use crate::account::server::password_field::CurrentPassword;
 use crate::account::server::sign_in_page::{at_field, is_first};
 use crate::account::server::store::User;
@@ -46,7 +47,17 @@ fn CodeField(
 pub fn SecondStepPage(
     /// What went wrong with the last try.
     errors: Vec<AppError>,
+    /// Where passkeys work, if one can be shown.
+    passkeys: Option<String>,
+    /// A path of this site, to go to afterwards.
+    next: String,
 ) -> impl IntoView {
+    let others = passkeys.map(|origin| {
+        view! {
+            <SignInByPasskey origin next finish="/api/auth/second-step/passkey" />
+            <PasskeyScript />
+        }
+    });
     let footer = view! {
         <a href="/sign-in" class="font-medium text-accent underline underline-offset-2">
             {t(Text::SignInOtherwise)}
@@ -60,6 +71,7 @@ pub fn SecondStepPage(
             next=String::new()
             errors=errors.clone()
             footer=footer.into_any()
+            others=others.into_any()
         >
             <CodeField errors autofocus=true />
         </FormPage>
@@ -144,18 +156,29 @@ pub fn CodesPage(
 /// The database is down.
 pub async fn two_steps_html(account: &Account, user: &User) -> AppResult<String> {
     let app = account.second_factors.find(user.id).await?;
-    let codes_left = app.filter(|app| app.confirmed_at.is_some()).map(|app| app.codes_left);
+    let is_on = app.filter(|app| app.confirmed_at.is_some()).map(|app| (app.codes_left, app.key.is_empty()));
+    let has_passkey = account.passkey_origin().is_some() && !account.passkeys.list(user.id).await?.is_empty();
     let (has_password, is_verified) = (user.password_hash.is_some(), user.email_verified_at.is_some());
-    Ok(html_of(move || section(codes_left, has_password, is_verified)))
+    Ok(html_of(move || section(is_on, has_passkey, has_password, is_verified)))
 }
 
-/// `codes_left` is none where it is off.
-fn section(codes_left: Option<u32>, has_password: bool, is_verified: bool) -> impl IntoView {
-    let (tone, state) = match codes_left {
+/// `is_on` has the recovery codes that are left, and whether passkeys alone are the second step.
+fn section(
+    is_on: Option<(u32, bool)>,
+    has_passkey: bool,
+    has_password: bool,
+    is_verified: bool,
+) -> impl IntoView {
+    let (tone, state) = match is_on {
         Some(_) => (BadgeTone::Success, Text::TurnedOn),
         None => (BadgeTone::Neutral, Text::TurnedOff),
     };
-    let left = codes_left.map(|left| view! { <p class="text-sm">{count(Text::RecoveryCodesLeft, left.into())}</p> });
+    let left = is_on.map(|(left, by_passkey)| {
+        view! {
+            {by_passkey.then(|| view! { <p class="text-sm">{t(Text::SecondStepIsPasskey)}</p> })}
+            <p class="text-sm">{count(Text::RecoveryCodesLeft, left.into())}</p>
+        }
+    });
     let unsure = (!is_verified).then(|| view! { <p class="text-sm text-ink-soft">{t(Text::TwoStepsUnconfirmed)}</p> });
     let password = has_password.then(|| {
         view! {
@@ -163,9 +186,10 @@ fn section(codes_left: Option<u32>, has_password: bool, is_verified: bool) -> im
         }
     });
     let button = |action: &str, label| act("action", action.to_owned(), t(label).to_owned());
-    let buttons = match codes_left {
-        Some(_) => vec![button("codes", Text::NewRecoveryCodes), button("off", Text::TurnTwoStepsOff)],
-        None => vec![button("begin", Text::SetTwoStepsUp)],
+    let buttons = match (is_on, has_passkey) {
+        (Some(_), _) => vec![button("codes", Text::NewRecoveryCodes), button("off", Text::TurnTwoStepsOff)],
+        (None, true) => vec![button("begin", Text::SetTwoStepsUp), button("passkey", Text::UsePasskeys)],
+        (None, false) => vec![button("begin", Text::SetTwoStepsUp)],
     };
     view! {
         <section aria-labelledby="two-steps" class="space-y-4">

@@ -39,7 +39,7 @@ impl Sending {
         let key = AnswerKey::new(owner, picked, &self.terms.sampling, turns);
         // At a flat price, the context is read once more when the message is stored.
         self.turns = built.filter(|_| offer.is_per_token());
-        Ok(response_cache::find(chat, key).await)
+        Ok(response_cache::find(chat, key, self.payer.user).await)
     }
 
     /// Gives an answer that was given before: it costs nothing, so there is nothing to hold.
@@ -68,7 +68,8 @@ impl Sending {
         chat.begin_exchange(exchange, 0).await?;
         if let Some(key) = &self.payer.idempotency {
             let given = [key.fingerprint.as_slice(), Uuid::from(ids.reply).as_bytes()].concat();
-            chat.cache.put(&self.given_key(key), given, KEYS_LIVE).await;
+            let owner = response_cache::owner_of(self.payer.user);
+            chat.cache.put_of(&owner, &self.given_key(key), given, KEYS_LIVE).await;
         }
         Ok(self.accepted(ids.reply, true))
     }

@@ -231,7 +231,7 @@ impl Sending {
             if let Some(accepted) = self.repeated(chat).await? {
                 return Ok(accepted);
             }
-            found = response_cache::wait(chat, question).await;
+            found = response_cache::wait(chat, question, self.payer.user).await;
             // Something may have been said meanwhile.
             self.turns = None;
         }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 pub use mongo::MongoSecondFactorStore;
 pub use sqlite::SqliteSecondFactorStore;
 
-use super::AppKey;
+use super::SealedKey;
 use crate::platform::db::StoreResult;
 use crate::platform::ids::UserId;
 use crate::platform::secret::SecretHash;
@@ -15,7 +15,7 @@ use crate::platform::secret::SecretHash;
 /// The authenticator app of a user. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthenticatorApp {
-    pub key: AppKey,
+    pub key: SealedKey,
     pub created_at: i64,
     /// When its owner first showed a code; `None`: not yet, and nobody is asked for one.
     pub confirmed_at: Option<i64>,
@@ -40,16 +40,22 @@ pub struct HalfSignIn {
 #[async_trait]
 pub trait SecondFactorStore: Send + Sync {
     /// Keeps a key until it is confirmed, in the place of one that was not; `false` where one was.
-    async fn begin(&self, user: UserId, key: AppKey, at: i64) -> StoreResult<bool>;
+    async fn begin(&self, user: UserId, key: SealedKey, at: i64) -> StoreResult<bool>;
 
     async fn find(&self, user: UserId) -> StoreResult<Option<AuthenticatorApp>>;
 
     /// Turns it on, by the code of a step; `false` where the key is another one, or is confirmed already.
-    async fn confirm(&self, user: UserId, key: AppKey, step: i64, codes: Vec<SecretHash>, at: i64)
+    async fn confirm(&self, user: UserId, key: SealedKey, step: i64, codes: Vec<SecretHash>, at: i64)
     -> StoreResult<bool>;
 
     /// Accepts the code of a step, if none of it or of a later one was: however many ask at once, one is told `true`.
-    async fn accept_step(&self, user: UserId, key: AppKey, step: i64) -> StoreResult<bool>;
+    async fn accept_step(&self, user: UserId, key: SealedKey, step: i64) -> StoreResult<bool>;
+
+    /// The keys of all users, whether they are confirmed or not.
+    async fn list_keys(&self) -> StoreResult<Vec<(UserId, SealedKey)>>;
+
+    /// Keeps a key that is sealed otherwise, in the place of the same key; `false` where it is another one by now.
+    async fn replace_key(&self, user: UserId, from: SealedKey, to: SealedKey) -> StoreResult<bool>;
 
     /// Other recovery codes, in the place of all that there are; `false` where it is not on.
     async fn replace_codes(&self, user: UserId, codes: Vec<SecretHash>) -> StoreResult<bool>;

@@ -1,13 +1,14 @@
 //! Second factors and half sign-ins in MongoDB: a document for each user, with the recovery codes in it.
 
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::{Deserialize, Serialize};
 
 use super::{AuthenticatorApp, HalfSignIn, SecondFactorStore};
-use crate::account::server::second_factor::AppKey;
+use crate::account::server::second_factor::SealedKey;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::UserId;
@@ -27,10 +28,14 @@ struct StoredApp {
 }
 
 impl StoredApp {
-    fn read(self) -> StoreResult<AuthenticatorApp> {
-        let key = self.key.bytes.try_into().map_err(|_| StoreError::Corrupt("key of an authenticator app".into()))?;
+    fn read(self) -> AuthenticatorApp {
         let codes_left = u32::try_from(self.codes.len()).unwrap_or(u32::MAX);
-        Ok(AuthenticatorApp { key, created_at: self.created_at, confirmed_at: self.confirmed_at, codes_left })
+        AuthenticatorApp {
+            key: self.key.bytes,
+            created_at: self.created_at,
+            confirmed_at: self.confirmed_at,
+            codes_left,
+        }
     }
 }
 
@@ -95,7 +100,7 @@ fn open_half(token: SecretHash, now: i64) -> Document {
 
 #[async_trait]
 impl SecondFactorStore for MongoSecondFactorStore {
-    async fn begin(&self, user: UserId, key: AppKey, at: i64) -> StoreResult<bool> {
+    async fn begin(&self, user: UserId, key: SealedKey, at: i64) -> StoreResult<bool> {
         loop {
             let apps = self.apps.clone();
             let which = doc! { "_id": to_bson(user), "confirmedAt": { "$exists": false } };
@@ -116,13 +121,13 @@ impl SecondFactorStore for MongoSecondFactorStore {
     async fn find(&self, user: UserId) -> StoreResult<Option<AuthenticatorApp>> {
         let apps = self.apps.clone();
         let found = run(async move { apps.find_one(doc! { "_id": to_bson(user) }).await }).await?;
-        found.map(StoredApp::read).transpose()
+        Ok(found.map(StoredApp::read))
     }
 
     async fn confirm(
         &self,
         user: UserId,
-        key: AppKey,
+        key: SealedKey,
         step: i64,
         codes: Vec<SecretHash>,
         at: i64,
@@ -132,10 +137,21 @@ impl SecondFactorStore for MongoSecondFactorStore {
         self.change(which, doc! { "$set": set }).await
     }
 
-    async fn accept_step(&self, user: UserId, key: AppKey, step: i64) -> StoreResult<bool> {
+    async fn accept_step(&self, user: UserId, key: SealedKey, step: i64) -> StoreResult<bool> {
         // Without a last step, none is less: it is not on.
         let which = doc! { "_id": to_bson(user), "key": stored(&key), "lastStep": { "$lt": step } };
         self.change(which, doc! { "$set": { "lastStep": step } }).await
+    }
+
+    async fn list_keys(&self) -> StoreResult<Vec<(UserId, SealedKey)>> {
+        let apps = self.apps.clone();
+        let apps: Vec<StoredApp> = run(async move { apps.find(doc! {}).await?.try_collect().await }).await?;
+        Ok(apps.into_iter().map(|app| (from_bson(app.user), app.key.bytes)).collect())
+    }
+
+    async fn replace_key(&self, user: UserId, from: SealedKey, to: SealedKey) -> StoreResult<bool> {
+        let which = doc! { "_id": to_bson(user), "key": stored(&from) };
+        self.change(which, doc! { "$set": { "key": stored(&to) } }).await
     }
 
     async fn replace_codes(&self, user: UserId, codes: Vec<SecretHash>) -> StoreResult<bool> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{AuthenticatorApp, HalfSignIn, SecondFactorStore};
-use crate::account::server::second_factor::AppKey;
+use crate::account::server::second_factor::SealedKey;
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Sqlite};
 use crate::platform::ids::UserId;
@@ -44,7 +44,7 @@ fn add_codes(connection: &Connection, user: UserId, codes: &[SecretHash]) -> rus
 
 #[async_trait]
 impl SecondFactorStore for SqliteSecondFactorStore {
-    async fn begin(&self, user: UserId, key: AppKey, at: i64) -> StoreResult<bool> {
+    async fn begin(&self, user: UserId, key: SealedKey, at: i64) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let kept = connection
@@ -84,7 +84,7 @@ impl SecondFactorStore for SqliteSecondFactorStore {
     async fn confirm(
         &self,
         user: UserId,
-        key: AppKey,
+        key: SealedKey,
         step: i64,
         codes: Vec<SecretHash>,
         at: i64,
@@ -105,7 +105,7 @@ impl SecondFactorStore for SqliteSecondFactorStore {
             .await
     }
 
-    async fn accept_step(&self, user: UserId, key: AppKey, step: i64) -> StoreResult<bool> {
+    async fn accept_step(&self, user: UserId, key: SealedKey, step: i64) -> StoreResult<bool> {
         self.db
             .write(Durability::Durable, move |connection| {
                 let accepted = connection
@@ -115,6 +115,27 @@ impl SecondFactorStore for SqliteSecondFactorStore {
                     )?
                     .execute(params![user, key, step])?;
                 Ok(accepted == 1)
+            })
+            .await
+    }
+
+    async fn list_keys(&self) -> StoreResult<Vec<(UserId, SealedKey)>> {
+        self.db
+            .read(move |connection| {
+                let mut keys = connection.prepare_cached("SELECT user_id, key FROM authenticator_apps")?;
+                let rows = keys.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .await
+    }
+
+    async fn replace_key(&self, user: UserId, from: SealedKey, to: SealedKey) -> StoreResult<bool> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let replaced = connection
+                    .prepare_cached("UPDATE authenticator_apps SET key = ?3 WHERE user_id = ?1 AND key = ?2")?
+                    .execute(params![user, from, to])?;
+                Ok(replaced == 1)
             })
             .await
     }
