@@ -71,6 +71,13 @@ pub struct CredentialsForm {
 
 /// Fewest and most characters of a password. The upper bound keeps hashing cheap.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+/// Bytes of a picture that somebody sends of themselves, at most.
+pub const MAX_AVATAR_BYTES: usize = 2 * 1024 * 1024;
+
+/// Where the picture is that the user shows of themselves: for the server, which makes the menu.
+#[derive(Debug, Clone)]
+pub struct AvatarAddress(pub String);
+
 /// Most characters of a display name.
 pub const MAX_NAME_CHARS: usize = 80;
 

@@ -47,7 +47,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// Routes whose bodies may carry images.
 pub fn upload_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(chat::server::api::upload_routes()).merge(openai_api::api::routes())
+    OpenApiRouter::new()
+        .merge(chat::server::api::upload_routes())
+        .merge(images::server::avatar::api::upload_routes())
+        .merge(openai_api::api::routes())
 }
 
 /// Routes that other services call.

@@ -166,7 +166,7 @@ impl AppState {
             limiter: limiter.clone(),
             images: Arc::new(room.clone()),
             leavers: queue.clone(),
-            providers: chat_providers.iter().map(|provider| provider.name().to_owned()).collect(),
+            providers: chat_providers.iter().map(|provider| (provider.name().to_owned(), provider.model())).collect(),
             passwords: Passwords::default(),
             secret,
             free_credits: config.credits.free,

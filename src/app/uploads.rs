@@ -15,6 +15,7 @@ use super::features;
 use super::state::AppState;
 use crate::account::server::caller::Caller;
 use crate::chat::server::api::MAX_BODY;
+use crate::images::server::avatar::AVATAR;
 use crate::images::server::webhook;
 use crate::openai_api::V1Error;
 use crate::openai_api::api::is_v1;
@@ -48,11 +49,14 @@ impl Doors {
     pub fn new(state: &AppState, small: usize) -> Self {
         let paths =
             |routes: OpenApiRouter<AppState>| routes.into_openapi().paths.paths.into_keys().collect::<HashSet<_>>();
+        let mut upload_paths = paths(features::upload_routes());
+        // Forms are in no description.
+        upload_paths.insert(AVATAR.to_owned());
         Self(Arc::new(Inner {
             state: state.clone(),
             small,
             uploads: Uploads::new(MAX_BODY, BODIES),
-            upload_paths: paths(features::upload_routes()),
+            upload_paths,
             reports: Uploads::new(webhook::MAX_BODY, REPORTS),
             report_paths: paths(features::webhook_routes()),
         }))

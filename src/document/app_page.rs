@@ -17,11 +17,11 @@ use leptos_axum::ResponseOptions;
 use super::csp::csp_with_nonce;
 use super::response::{error_page, leave_page};
 use super::shell;
-use crate::account::SEEN_COOKIE;
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, READ};
 use crate::account::server::forms::{refuse_sender, sign_in_address};
 use crate::account::server::page::{AppPage, Loaded, PageRequest, Submit, Submitted};
+use crate::account::{AvatarAddress, SEEN_COOKIE};
 use crate::chat::PROVIDER_COOKIE;
 use crate::chat::server::Chat;
 use crate::layout::{AFTER, HidesList, SIDEBAR_COOKIE};
@@ -121,11 +121,17 @@ impl Pages {
         let page = routes::find_page(path).and_then(|loading| loading.now_or_never().flatten());
         let Some(page) = page else { return error_page(&self.site, theme, &AppError::NotFound) };
         let jar = CookieJar::from_headers(request.headers());
-        let picked = jar.get(PROVIDER_COOKIE).map(Cookie::value);
+        let picked = match jar.get(PROVIDER_COOKIE) {
+            Some(cookie) => Some(cookie.value().to_owned()),
+            // Without it, whoever happens to be first is asked.
+            None => self.account.default_provider(caller.id).await.ok().flatten(),
+        };
         let after = parameter(&request.uri().to_string(), AFTER);
         let shown = request.uri().path().strip_prefix("/chat/").and_then(|id| id.parse().ok());
-        let workspace = self.chat.load_workspace(&caller, picked, after.as_deref(), shown);
-        let (mut workspace, loaded) = tokio::join!(workspace, load);
+        let workspace = self.chat.load_workspace(&caller, picked.as_deref(), after.as_deref(), shown);
+        let (mut workspace, loaded, avatar) = tokio::join!(workspace, load, self.account.images.avatar(caller.id));
+        // Without it, the initial is shown.
+        let avatar = avatar.ok().flatten().map(AvatarAddress);
         if let Ok(workspace) = &mut workspace {
             let seen = jar.get(SEEN_COOKIE).map(Cookie::value);
             workspace.notice = workspace.notice.take().filter(|notice| seen != Some(&notice.key));
@@ -142,6 +148,9 @@ impl Pages {
         let context = move || {
             provide_context(theme);
             provide_context(hides_list);
+            if let Some(avatar) = avatar.clone() {
+                provide_context(avatar);
+            }
             provide_context(workspace.clone());
             (loaded.provide)();
             let response = expect_context::<ResponseOptions>();

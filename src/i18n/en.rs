@@ -738,10 +738,17 @@ pub const fn say(text: Text) -> &'static str {
         Text::PreferencesExplained => "What you choose here follows you to other devices when you sign in.",
         Text::EachDevice => "As each device has it",
         Text::Theme => "Theme",
-        Text::DefaultModel => "Asked first",
+        Text::DefaultModel => "Default model",
         Text::ProfileSaved => "Saved.",
 
         // Subscriptions
+        Text::Avatar => "Picture",
+        Text::AvatarExplained => "Shown in the menu instead of your initial. Only you see it.",
+        Text::ChooseAvatar => "A PNG, JPEG or WebP of up to 2 MB",
+        Text::RemoveAvatar => "Remove picture",
+        Text::AvatarSaved => "Your picture was saved.",
+        Text::AvatarRemoved => "Your picture was removed.",
+        Text::AvatarRefused => "This is not a PNG, JPEG or WebP of up to 2 MB that can be read.",
         Text::YourPlan => "Your plan",
         Text::PlanActive => "Active",
         Text::PlanIsPastDue => "Payment failed",

@@ -681,6 +681,13 @@ pub enum Text {
     Theme,
     DefaultModel,
     ProfileSaved,
+    Avatar,
+    AvatarExplained,
+    ChooseAvatar,
+    RemoveAvatar,
+    AvatarSaved,
+    AvatarRemoved,
+    AvatarRefused,
     // Subscriptions
     YourPlan,
     PlanActive,

@@ -690,10 +690,17 @@ pub const fn say(text: Text) -> &'static str {
         Text::PreferencesExplained => "你在这里的选择会在登录其他设备时生效。",
         Text::EachDevice => "由各设备决定",
         Text::Theme => "主题",
-        Text::DefaultModel => "优先使用",
+        Text::DefaultModel => "默认模型",
         Text::ProfileSaved => "已保存。",
 
         // Subscriptions
+        Text::Avatar => "头像",
+        Text::AvatarExplained => "在菜单中代替首字母显示，仅你自己可见。",
+        Text::ChooseAvatar => "PNG、JPEG 或 WebP，最大 2 MB",
+        Text::RemoveAvatar => "移除头像",
+        Text::AvatarSaved => "头像已保存。",
+        Text::AvatarRemoved => "头像已移除。",
+        Text::AvatarRefused => "这不是可读取的 PNG、JPEG 或 WebP（最大 2 MB）。",
         Text::YourPlan => "你的套餐",
         Text::PlanActive => "生效中",
         Text::PlanIsPastDue => "付款失败",
@@ -765,7 +772,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::MailVerify => "有人用此邮箱地址在 Tessera 创建了账户。请确认该地址属于你。",
         Text::MailSignUp => "有人（很可能是你）正在用此邮箱地址注册 Tessera。点击链接即可完成注册。",
         Text::MailHasAccountSubject => "你已经有账户了",
-        Text::MailHasAccount => "有人（可能是你）想用此邮箱地址注册 Tessera。该地址已有账户：请直接登录；如果忘记了密码，可以重置密码。",
+        Text::MailHasAccount => {
+            "有人（可能是你）想用此邮箱地址注册 Tessera。该地址已有账户：请直接登录；如果忘记了密码，可以重置密码。"
+        }
         Text::MailReset => "你申请了重置 Tessera 账户的密码。",
         Text::MailResetFirst => "你申请了登录链接。你的地址尚未确认，请先设置新密码，这也会确认你的地址。",
         Text::MailSignInSubject => "你的登录链接",

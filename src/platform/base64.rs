@@ -53,6 +53,15 @@ pub fn decode_leniently(text: &[u8], most: usize) -> Result<Vec<u8>, Undecoded> 
     Ok(bytes)
 }
 
+/// The data of a data URL, which has to be Base64: what is before it is read without regard to case and parameters.
+#[must_use]
+pub fn data_of_url(url: &str) -> Option<&str> {
+    let (head, data) = url.split_once(',')?;
+    let (scheme, label) = head.split_at_checked("data:".len())?;
+    let is_base64 = label.rsplit_once(';').is_some_and(|(_, last)| last.trim().eq_ignore_ascii_case("base64"));
+    (scheme.eq_ignore_ascii_case("data:") && is_base64).then_some(data)
+}
+
 /// The next byte, and what follows it.
 fn next_letter(text: &[u8]) -> Option<(u8, &[u8])> {
     let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();

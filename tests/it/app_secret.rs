@@ -140,14 +140,21 @@ async fn with_a_wrong_secret_recovery_codes_still_work_and_check_names_it() {
     let check = |secret: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
         command.arg("check").current_dir(first.data_dir()).env_clear();
-        command.envs([("APP_SECRET", secret), ("CHAT_PROVIDERS", "openai"), ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")]);
+        command.envs([
+            ("APP_SECRET", secret),
+            ("CHAT_PROVIDERS", "openai"),
+            ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1"),
+        ]);
         command.env("DATA_DIR", first.data_dir());
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
     let of_secret = |table: String| table.lines().find(|line| line.contains("  secret ")).unwrap().to_owned();
     assert!(of_secret(check(SECRET)).starts_with("ok "));
     let refused = of_secret(check(OTHER));
-    assert!(refused.starts_with("FAILED") && refused.contains("APP_SECRET: ") && refused.contains("1 of 1"), "{refused}");
+    assert!(
+        refused.starts_with("FAILED") && refused.contains("APP_SECRET: ") && refused.contains("1 of 1"),
+        "{refused}"
+    );
 }
 
 #[test]

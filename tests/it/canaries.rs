@@ -299,6 +299,8 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
         "CLOUDINARY_API_SECRET",
         "PAYPAL_CLIENT_SECRET",
         "METRICS_TOKEN",
+        "APP_SECRET",
+        "APP_SECRET_OLD",
         OF_PROVIDERS,
     ] {
         vars.push((name, canaries.hatch(name)));

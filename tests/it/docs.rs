@@ -9,6 +9,7 @@ use tessera::account::Email;
 use tessera::app::config::Config;
 use tessera::platform::db::now_millis;
 
+use crate::avatars::set_avatar;
 use crate::codes::add_example;
 use crate::fake_paypal::FakePayPal;
 use crate::leaving;
@@ -55,6 +56,7 @@ async fn every_example_of_the_api_works() {
     let passkey = add_passkey_examples(&app, &user).await;
     let (mover, gone) = (app.user().await, app.user().await);
     let erasure = leaving::add_examples(&app, &user).await;
+    let avatar = set_avatar(&user).await;
     let half = half_signed_in(&app).await;
     let half_with_passkey = half_signed_in_with_passkey(&app).await;
     let newcomer = Email::parse("newcomer@example.org").unwrap();
@@ -71,6 +73,7 @@ async fn every_example_of_the_api_works() {
             .replace("{conversationId}", &id("conversationId"))
             .replace("{attachmentId}", attachment)
             .replace("{imageId}", image)
+            .replace("{avatarId}", &avatar)
             .replace("{receiptNumber}", receipt)
             .replace("{keyId}", key_id)
             .replace("{sessionId}", session)

@@ -115,6 +115,10 @@ pub const TABLE: &[Row] = &[
     ("DELETE", "/api/account/sessions", Session, Bare, [401, 200, 200, 403, 403, 403]),
     ("DELETE", "/api/account/sessions/{id}", Named("01939b7e-0000-7000-8000-0123456789ab"), Bare, [401, 404, 404, 403, 403, 403]),
     ("POST", "/api/account/password", Session, Json(r#"{"currentPassword":"correct horse battery","newPassword":"staple of another horse"}"#), [401, 200, 200, 403, 403, 403]),
+    // That of nobody here.
+    ("GET", "/api/account/avatar/{id}", Named("01939b7e-0000-7000-8000-0123456789ab"), Bare, [401, 404, 404, 403, 403, 403]),
+    ("PUT", "/api/account/avatar", Nothing, Json(r#"{"image":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="}"#), [401, 200, 200, 403, 403, 403]),
+    ("DELETE", "/api/account/avatar", Nothing, Bare, [401, 200, 200, 403, 403, 403]),
     ("POST", "/api/account/export", Session, Bare, [401, 202, 202, 403, 403, 403]),
     ("GET", "/api/account/export", Nothing, Bare, [401, 200, 200, 403, 403, 403]),
     // There is none. One's own is downloaded in tests of their own, and so are erasures followed.
@@ -261,6 +265,8 @@ pub const TABLE: &[Row] = &[
     ("POST", "/account", Key, Form("revoke={id}"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/account/sessions", Session, Form("end=others"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/account/password", Session, Form("currentPassword=correct+horse+battery&newPassword=staple+of+another+horse"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/account/avatar", Nothing, Form("picture=none"), [303, 303, 303, 403, 403, 403]),
+    ("POST", "/account/avatar/remove", Nothing, Form(""), [303, 303, 303, 403, 403, 403]),
     ("POST", "/account/profile", Nothing, Form("displayName=Ada"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/chat", Nothing, Form("message=Hello"), [303, 303, 303, 403, 403, 403]),
     ("POST", "/chat/{id}/versions", Conversation, Form("messageId={message}"), [303, 303, 404, 403, 403, 403]),

@@ -28,6 +28,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 use zip::ZipArchive;
 
+use crate::avatars::set_avatar;
 use crate::contracts::over_every_store;
 use crate::fake_openai::FakeOpenAi;
 use crate::ledger::hold_of;
@@ -349,6 +350,7 @@ async fn somebody(app: &TestApp) -> User {
     assert_eq!(answer(user.post(&format!("/api/conversations/{conversation}/share"))).await.0, 200);
     let (_, drawn) = user.chat(&format!("/image a {WORD} at sea")).await;
     assert!(drawn["data"]["messageId"].is_string(), "{drawn}");
+    set_avatar(&user).await;
     let (status, made) = user.make_image(&format!("one more {WORD}")).await;
     assert_eq!(status, 200, "{made}");
     let program = user.with_key(&json!({"name": format!("key of a {WORD}")})).await;

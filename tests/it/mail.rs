@@ -104,7 +104,8 @@ async fn without_a_server_that_takes_mails_everything_else_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_tried_before_the_server_ends() {
     let (upstream, smtp) = (FakeOpenAi::start().await, FakeSmtp::start().await);
-    let program = Program::start(variables(&upstream, &[("SMTP_URL", &smtp.url()), ("SIGN_UP_CONFIRM", "false")])).await;
+    let program =
+        Program::start(variables(&upstream, &[("SMTP_URL", &smtp.url()), ("SIGN_UP_CONFIRM", "false")])).await;
     // After the second, the next pause is a long one.
     smtp.will(&[Behaviour::Busy, Behaviour::Busy]);
     let mut user = User::new(program.addr);

@@ -13,6 +13,7 @@ use tessera::app::router;
 use tessera::platform::db::now_millis;
 use uuid::Uuid;
 
+use crate::avatars::set_avatar;
 use crate::codes::add_example;
 use crate::fake_provider::FakeProvider;
 use crate::leaving;
@@ -120,6 +121,7 @@ struct Ids {
     gone: String,
     /// Somebody whom admins look at.
     member: String,
+    avatar: String,
     /// The token of a link that makes an account.
     sign_up: String,
 }
@@ -161,6 +163,7 @@ impl Ids {
             erasure: leaving::add_examples(app, user).await,
             gone: gone.email.clone(),
             member: member.id().await,
+            avatar: set_avatar(user).await,
             sign_up: {
                 let newcomer = Email::parse("newcomer@example.org").unwrap();
                 app.state.account.sign_up_token(&newcomer, now_millis() + 600_000).unwrap()
@@ -176,6 +179,7 @@ impl Ids {
             "/api/images" if path.contains('{') => &self.image,
             "/api/account/keys" if path.contains('{') => &self.key,
             "/api/account/passkeys" if path.contains('{') => &self.passkey,
+            "/api/account/avatar" if path.contains('{') => &self.avatar,
             "/api/account/sessions" if path.contains('{') => &self.session,
             "/api/account/erasure" => &self.erasure,
             "/api/credits/receipts" if path.contains('{') => &self.receipt,

@@ -300,7 +300,7 @@ async fn set_up_and_turn_off(app: &TestApp) {
         let about: Value = browser.get("/api/account/second-factor").await.json().await.unwrap();
         about["data"].clone()
     };
-    assert_eq!(about(&mut browser).await, json!({"enabled": true, "recoveryCodesLeft": 10}));
+    assert_eq!(about(&mut browser).await, json!({"enabled": true, "hasApp": true, "recoveryCodesLeft": 10}));
     assert_eq!(browser.post(TWO_STEPS, &[("action", "begin")]).await.status(), 409);
     assert_eq!(sign_in(app, &visitor.email, PASSWORD).await, REQUIRED);
     // The code that turned it on was used by that.
@@ -323,7 +323,7 @@ async fn set_up_and_turn_off(app: &TestApp) {
     assert_eq!(location(&second_step(&mut there, &renewed[0]).await), "/images");
     let off = browser.post(TWO_STEPS, &[("action", "off"), ("currentPassword", PASSWORD)]).await;
     assert_eq!(location(&off), "/account?said=two-steps-off");
-    assert_eq!(about(&mut browser).await, json!({"enabled": false, "recoveryCodesLeft": 0}));
+    assert_eq!(about(&mut browser).await, json!({"enabled": false, "hasApp": false, "recoveryCodesLeft": 0}));
     assert_eq!(browser.post(TWO_STEPS, &[("action", "codes")]).await.status(), 404);
     assert_eq!(sign_in(app, &visitor.email, PASSWORD).await, "200");
 }
@@ -433,7 +433,7 @@ async fn a_half_sign_in_is_good_for_a_second_step_and_for_nothing_else() {
         assert_eq!(user.get("/chat").send().await.unwrap().status(), 303);
         assert_eq!(
             user.post_form(TWO_STEPS, &[("action", "off")]).send().await.unwrap().headers()["location"],
-            "/sign-in?next=%2Faccount%2Ftwo-steps"
+            "/sign-in?next=%2Faccount"
         );
     }
     // Another browser has none.

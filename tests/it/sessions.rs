@@ -17,6 +17,7 @@ use crate::mongod::{Kind, Mongod};
 use crate::responses::refusal;
 use crate::stores::new_user;
 use crate::support::{PASSWORD, TestApp, User, answer};
+use crate::token_prices::user_id;
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const OTHER: &str = "staple of another horse";
@@ -304,6 +305,35 @@ async fn guesses_at_the_current_password_are_limited() {
         refused.push(user.post_json("/api/account/password", &body).await.0);
     }
     assert_eq!(refused, [400, 400, 400, 429]);
+}
+
+#[tokio::test]
+async fn the_default_model_is_picked_where_a_device_has_chosen_none() {
+    let app = TestApp::start_with(&[("CHAT_PROVIDERS", "openai,local")]).await;
+    let user = app.user().await;
+    let picked = async |cookie: &str| {
+        let cookies = format!("{}; {cookie}", user.cookie.as_deref().unwrap());
+        let page = user.http.get(format!("http://{}/chat", app.addr)).header("cookie", cookies).send().await.unwrap();
+        let page = page.text().await.unwrap();
+        let radio = page
+            .split("name=\"picked-provider\" value=\"")
+            .find(|line| line.split('>').next().unwrap().contains(" checked"));
+        radio.unwrap().split('"').next().unwrap().to_owned()
+    };
+    assert_eq!(picked("theme=dark").await, "");
+    let response =
+        user.post_form("/account/profile", &[("displayName", "Ada"), ("provider", "local")]).send().await.unwrap();
+    assert_eq!(response.headers()["location"], "/account?said=profile-saved");
+    // Another device, which was signed in before.
+    assert_eq!(picked("theme=dark").await, "local");
+    assert_eq!(picked("provider=openai").await, "openai", "what the device has chosen");
+    let account = user.get("/account").send().await.unwrap().text().await.unwrap();
+    assert!(account.contains("fake-model (openai)"), "models are named");
+    // One that is gone is none.
+    let gone = Preferences { provider: Some("gone".into()), ..Preferences::default() };
+    app.state.stores.accounts.set_profile(user_id(&user).await, None, &gone).await.unwrap();
+    assert_eq!(picked("theme=dark").await, "");
+    assert_eq!(user.chat("#tokens=2").await.0, 200);
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ async fn registering_a_known_address_is_answered_as_an_unknown_one() {
         assert!(smtp.mail(&unknown, 1).await.link().starts_with("/sign-up/"));
         // Neither can be signed in to with what was typed.
         let visitor = app.visitor();
-        let login = |email: &str| visitor.post("/api/auth/login").json(&json!({ "email": email, "password": "wrong horse" }));
+        let login =
+            |email: &str| visitor.post("/api/auth/login").json(&json!({ "email": email, "password": "wrong horse" }));
         let wrong = answer(login(&user.email)).await;
         let form = json!({ "email": unknown, "password": PASSWORD });
         let none = answer(visitor.post("/api/auth/login").json(&form)).await;
@@ -132,7 +133,8 @@ async fn a_mailed_link_makes_one_account_with_its_credits_once() {
     let stored = app.state.stores.accounts.find_user_by_id(user_id(&user).await).await.unwrap().unwrap();
     assert!(stored.email_verified_at.is_some());
     assert_eq!(user.get(&link).send().await.unwrap().status(), 400, "it is used up");
-    let login = |password: &str| user.post("/api/auth/login").json(&json!({ "email": user.email, "password": password }));
+    let login =
+        |password: &str| user.post("/api/auth/login").json(&json!({ "email": user.email, "password": password }));
     assert_eq!(answer(login("the password of somebody else")).await.0, 401, "whoever asked for it first");
     assert_eq!(answer(login(PASSWORD)).await.0, 200);
     app.assert_books_balance().await;
@@ -149,7 +151,8 @@ async fn a_link_to_an_account_cannot_be_made_up_or_changed_and_ends() {
         assert!(status == 201 || told["error"].as_str().is_some_and(|text| text.contains("link")), "{told}");
         status
     };
-    for wrong in [String::new(), "none".into(), good[1..].into(), format!("{good}A"), good.replace(&good[20..21], "-_")] {
+    for wrong in [String::new(), "none".into(), good[1..].into(), format!("{good}A"), good.replace(&good[20..21], "-_")]
+    {
         assert_eq!(finish(&wrong).await, 400, "{wrong}");
     }
     assert_eq!(finish(&account.sign_up_token(&email, now_millis() - 1).unwrap()).await, 400, "it has ended");

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::Account;
+use super::avatar_view::avatar_html;
 use super::budgets::{Budgets, RefusedBudget};
 use super::budgets_view::budgets_html;
 use super::caller::{Caller, MANAGE, READ, SPEND};
@@ -146,6 +147,7 @@ impl Account {
             sessions: if self.clerk.is_some() { None } else { Some(self.list_sessions(caller).await?) },
             has_password: has_password && self.clerk.is_none(),
         });
+        let avatar = avatar_html(self.images.avatar(user).await?, &caller.profile);
         let images = self.images.describe(user).await?;
         let leaving = self.leavers.section(user, has_password && self.clerk.is_none()).await?;
         let keys = all_shown(keys, &spending)?;
@@ -157,7 +159,7 @@ impl Account {
             let passkeys = passkeys_html(self, user, has_password).await?;
             (own + &email_html(&found) + &two_steps_html(self, &found).await?, ways + &passkeys)
         };
-        let own = own + &leaving;
+        let own = avatar + &own + &leaving;
         Ok(AccountData { keys, images, budgets, own, ways, base_url: format!("{base}/v1"), ..AccountData::default() })
     }
 }

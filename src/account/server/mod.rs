@@ -1,6 +1,7 @@
 //! Accounts on the server: who is asking, sign-up and sign-in, API keys.
 
 pub mod api;
+mod avatar_view;
 pub mod budget_api;
 pub mod budgets;
 mod budgets_view;
@@ -68,6 +69,8 @@ pub struct Account(Arc<AccountParts>);
 pub trait StoredImages: Send + Sync {
     /// How much room they take, and how much there is: for people.
     async fn describe(&self, user: UserId) -> AppResult<String>;
+    /// Where the picture is that they show of themselves, if there is one.
+    async fn avatar(&self, user: UserId) -> AppResult<Option<String>>;
 }
 
 /// Users who leave, of whom a feature above knows what becomes.
@@ -105,8 +108,8 @@ pub struct AccountParts {
     pub limiter: Arc<dyn RateLimiter>,
     pub images: Arc<dyn StoredImages>,
     pub leavers: Arc<dyn Leavers>,
-    /// Who may be asked first for a reply, by name.
-    pub providers: Vec<String>,
+    /// Who may be asked first for a reply: names, and the model of each.
+    pub providers: Vec<(String, String)>,
     pub passwords: Passwords,
     /// Seals the keys of authenticator apps, and links that make accounts.
     pub secret: AppSecret,

@@ -154,7 +154,9 @@ pub fn auth_page(
     };
     let html = render_static_page(static_page, account.site.leptos(), || match page {
         AuthPage::SignIn => view! { <SignInPage next email errors providers passkeys notice /> }.into_any(),
-        AuthPage::SignUp => view! { <SignUpPage next free_credits by_link email name errors providers notice /> }.into_any(),
+        AuthPage::SignUp => {
+            view! { <SignUpPage next free_credits by_link email name errors providers notice /> }.into_any()
+        }
     });
     let mut response = static_response(status, html);
     if let Some(policy) = policy {

@@ -111,7 +111,7 @@ pub fn SignUpPage(
                 error=at_field(&errors, "password")
             />
         }
-            .into_any()
+        .into_any()
     };
     view! {
         <FormPage title=t(Text::SignUp) intro action="/sign-up" next errors=errors.clone() footer others notice>

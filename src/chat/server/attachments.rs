@@ -9,7 +9,7 @@ use super::store::ChatStore;
 use crate::chat::ImageRef;
 use crate::images::server::picture::{self, PictureError};
 use crate::images::server::room::SentImages;
-use crate::platform::base64::{Undecoded, decode_leniently};
+use crate::platform::base64::{Undecoded, data_of_url, decode_leniently};
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::uploads::off_the_runtime;
@@ -179,7 +179,7 @@ fn invalid(message: String) -> AppError {
 /// completes the sentence "Image 1 …".
 fn read_data_url(text: &str) -> Result<Image, String> {
     const FORM: &str = "is not a data URL such as data:image/png;base64,…, nor the id of an image";
-    let data = base64_of(text.trim()).ok_or_else(|| FORM.to_owned())?;
+    let data = data_of_url(text.trim()).ok_or_else(|| FORM.to_owned())?;
     let bytes = decode_leniently(data.as_bytes(), LARGEST).map_err(|why| match why {
         Undecoded::Malformed => "is not valid Base64".to_owned(),
         Undecoded::TooLong => too_large(),
@@ -197,14 +197,6 @@ fn read_data_url(text: &str) -> Result<Image, String> {
         bytes: bytes.into(),
         same_as: None,
     })
-}
-
-/// The data of a data URL, which has to be Base64: what is before it is read without regard to case and parameters.
-fn base64_of(url: &str) -> Option<&str> {
-    let (head, data) = url.split_once(',')?;
-    let (scheme, label) = head.split_at_checked("data:".len())?;
-    let is_base64 = label.rsplit_once(';').is_some_and(|(_, last)| last.trim().eq_ignore_ascii_case("base64"));
-    (scheme.eq_ignore_ascii_case("data:") && is_base64).then_some(data)
 }
 
 fn too_large() -> String {

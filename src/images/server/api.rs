@@ -16,12 +16,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Images;
-use super::forms;
 use super::order::ImageSpec;
 use super::service::IMAGES_PAGE;
 use super::storage::Rendition;
 use super::store::ImageFilter;
 use super::subscribe::error_of;
+use super::{avatar, forms};
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, MANAGE, READ, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
@@ -52,6 +52,7 @@ where
     Site: FromRef<S>,
 {
     OpenApiRouter::new()
+        .merge(avatar::api::routes())
         .routes(routes!(show_studio, make))
         .routes(routes!(list))
         .routes(routes!(show, change, delete))

@@ -18,6 +18,7 @@ impl Images {
     /// # Errors
     /// [`AppError::Unavailable`], also where storage does not answer, and those of the archive.
     pub async fn export(&self, user: UserId, archive: &mut Archive) -> AppResult<()> {
+        self.export_avatar(user, archive).await?;
         let mut cursor = None;
         loop {
             let page = self.list_images(user, ImageFilter::default(), cursor.as_deref(), AT_A_TIME).await?;
@@ -62,6 +63,7 @@ impl Images {
             self.store.delete(user, ids).await?;
             self.cleaner.notify_one();
         }
+        self.erase_avatar(user).await?;
         // Those that no list shows.
         self.store.delete_of_user(user).await?;
         Ok(())

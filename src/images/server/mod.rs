@@ -1,6 +1,7 @@
 //! Images on the server: ordering, generating, storing and serving them.
 
 pub mod api;
+pub mod avatar;
 pub mod config;
 mod events;
 mod forms;

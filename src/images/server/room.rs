@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::avatar::address_of;
 use super::store::ImageStore;
 use crate::account::server::StoredImages;
 use crate::i18n::{Text, fill};
@@ -55,6 +56,10 @@ impl Room {
 impl StoredImages for Room {
     async fn describe(&self, user: UserId) -> AppResult<String> {
         Ok(self.tell(Text::StoredImagesOf, self.taken(user).await?))
+    }
+
+    async fn avatar(&self, user: UserId) -> AppResult<Option<String>> {
+        Ok(self.made.find_avatar(user).await?.map(address_of))
     }
 }
 

@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement};
 
 use super::shortcut_sheet::SHEET_ID;
-use crate::account::{Profile, Role};
+use crate::account::{AvatarAddress, Profile, Role};
 use crate::i18n::{Text, t};
 use crate::layout::use_workspace;
 use crate::platform::browser::navigation::current_address;
@@ -24,7 +24,12 @@ pub fn AccountMenu(
 ) -> impl IntoView {
     let Profile { name, email, role, .. } = use_workspace().facts.read_value().profile.clone();
     let name = if name.is_empty() { email.clone() } else { name };
-    let initial = name.chars().next().map(String::from);
+    let shown = match use_context::<AvatarAddress>() {
+        Some(AvatarAddress(src)) => {
+            view! { <img src=src alt="" width="32" height="32" class="size-8 rounded-md" /> }.into_any()
+        }
+        None => name.chars().next().map(String::from).into_any(),
+    };
     view! {
         <button
             type="button"
@@ -33,7 +38,7 @@ pub fn AccountMenu(
             aria-label=t(Text::Account)
             title=t(Text::Account)
         >
-            {initial}
+            {shown}
         </button>
         <Popover id=MENU_ID label=t(Text::Account)>
             <p class="max-w-64 truncate px-3 pt-2 font-medium">{name}</p>

@@ -69,7 +69,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 26] = [
+const MIGRATIONS: [&str; 27] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -96,6 +96,7 @@ const MIGRATIONS: [&str; 26] = [
     include_str!("sqlite_24.sql"),
     include_str!("sqlite_25.sql"),
     include_str!("sqlite_26.sql"),
+    include_str!("sqlite_27.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -9,6 +9,7 @@ pub mod event_stream;
 pub mod fields;
 pub mod host;
 pub mod keep_alive;
+pub mod multipart;
 pub mod outgoing;
 mod pace;
 pub mod request_id;

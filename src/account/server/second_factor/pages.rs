@@ -60,8 +60,10 @@ async fn second_step_page(account: &Account, theme: Theme, jar: &CookieJar, erro
         Some(token) => account.find_half(token).await,
         None => Ok(None),
     };
-    let (half, steps) = match half {
-        Ok(Some(found)) => found,
+    let (next, steps) = match half {
+        Ok(Some((half, steps))) => (half.next, steps),
+        // It was ended by another request meanwhile: what is wrong with this one is said.
+        Ok(None) if error.is_some() => (String::new(), Vec::new()),
         Ok(None) => return Redirect::to(AuthPage::SignIn.path()).into_response(),
         Err(error) => return error_page(&account.site, theme, &error),
     };
@@ -70,7 +72,7 @@ async fn second_step_page(account: &Account, theme: Theme, jar: &CookieJar, erro
     let passkeys = account.passkey_origin().filter(|_| steps.contains(&SecondStep::Passkey));
     let policy = if passkeys.is_some() { POLICY_WITH_FILES.clone() } else { None };
     let mut response = page(account, theme, status, (t(Text::SecondStep), SECOND_STEP), || {
-        view! { <SecondStepPage errors passkeys next=half.next /> }
+        view! { <SecondStepPage errors passkeys next /> }
     });
     if let Some(policy) = policy {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);

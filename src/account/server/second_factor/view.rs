@@ -163,12 +163,7 @@ pub async fn two_steps_html(account: &Account, user: &User) -> AppResult<String>
 }
 
 /// `is_on` has the recovery codes that are left, and whether passkeys alone are the second step.
-fn section(
-    is_on: Option<(u32, bool)>,
-    has_passkey: bool,
-    has_password: bool,
-    is_verified: bool,
-) -> impl IntoView {
+fn section(is_on: Option<(u32, bool)>, has_passkey: bool, has_password: bool, is_verified: bool) -> impl IntoView {
     let (tone, state) = match is_on {
         Some(_) => (BadgeTone::Success, Text::TurnedOn),
         None => (BadgeTone::Neutral, Text::TurnedOff),

@@ -34,7 +34,7 @@ where
 }
 
 /// What came of a form: a word of the address, so that only these can be said.
-const OUTCOMES: [(&str, Text, bool); 17] = [
+const OUTCOMES: [(&str, Text, bool); 20] = [
     ("session-ended", Text::SessionEnded, true),
     ("others-ended", Text::OtherSessionsEnded, true),
     ("password-changed", Text::PasswordChanged, true),
@@ -42,6 +42,9 @@ const OUTCOMES: [(&str, Text, bool); 17] = [
     ("passkey-added", Text::PasskeyAdded, true),
     ("passkey-renamed", Text::PasskeyRenamed, true),
     ("passkey-removed", Text::PasskeyRemoved, true),
+    ("avatar-saved", Text::AvatarSaved, true),
+    ("avatar-removed", Text::AvatarRemoved, true),
+    ("avatar-refused", Text::AvatarRefused, false),
     ("two-steps-off", Text::TwoStepsAreOff, true),
     ("wrong-password", Text::CurrentPasswordWrong, false),
     ("password-refused", Text::NewPasswordRefused, false),
@@ -62,18 +65,25 @@ pub fn outcome(query: Option<&str>) -> Option<(Text, bool)> {
 }
 
 /// Back to the page, which says what came of it.
-pub(in crate::account::server) fn back(said: &str) -> Redirect {
+#[must_use]
+pub fn back(said: &str) -> Redirect {
     Redirect::to(&format!("/account?said={said}"))
 }
 
 /// The same for what was not done; what is nobody's mistake is a page of its own.
 pub(in crate::account::server) fn refused(account: &Account, theme: Theme, error: &AppError) -> Response {
+    refused_form(&account.site, theme, error)
+}
+
+/// The same for a feature above.
+#[must_use]
+pub fn refused_form(site: &Site, theme: Theme, error: &AppError) -> Response {
     let said = match error {
         AppError::InvalidInput { field, .. } if field == "currentPassword" => "wrong-password",
         AppError::InvalidInput { field, .. } if field == "newPassword" => "password-refused",
         AppError::InvalidInput { .. } => "not-accepted",
         AppError::RateLimited { .. } => "too-often",
-        error => return error_page(&account.site, theme, error),
+        error => return error_page(site, theme, error),
     };
     back(said).into_response()
 }

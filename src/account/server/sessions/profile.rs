@@ -48,6 +48,14 @@ pub struct ProfileForm {
 }
 
 impl Account {
+    /// Who is asked first where this device has chosen nobody. A model that is gone is as good as none.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn default_provider(&self, user: UserId) -> AppResult<Option<String>> {
+        Ok(self.store.find_preferences(user).await?.provider)
+    }
+
     /// Keeps what a user says of themselves and how they want it.
     ///
     /// # Errors
@@ -67,7 +75,7 @@ impl Account {
                 })
                 .transpose()?,
             theme: chosen(&form.theme).map(|theme| Theme::parse(&theme).as_str().to_owned()),
-            provider: chosen(&form.provider).filter(|name| self.providers.contains(name)),
+            provider: chosen(&form.provider).filter(|name| self.providers.iter().any(|(known, _)| known == name)),
         };
         let mut plan = self.credits.budgets(user.into(), user).await?;
         if let Some(zone) = chosen(&form.zone) {

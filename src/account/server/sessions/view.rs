@@ -18,8 +18,8 @@ pub struct Own {
     pub profile: Profile,
     pub preferences: Preferences,
     pub time_zone: String,
-    /// Who can be asked.
-    pub providers: Vec<String>,
+    /// Who can be asked, and the model of each.
+    pub providers: Vec<(String, String)>,
     /// `None`: they are kept elsewhere.
     pub sessions: Option<Vec<SessionInfo>>,
     /// There is one to change.
@@ -79,8 +79,8 @@ fn ProfileSection(
     preferences: Preferences,
     /// Where the days begin.
     time_zone: String,
-    /// Who can be asked.
-    providers: Vec<String>,
+    /// Who can be asked, and the model of each.
+    providers: Vec<(String, String)>,
 ) -> impl IntoView {
     let Preferences { language, theme, provider } = preferences;
     let each_device = || Choice::new("", t(Text::EachDevice));
@@ -93,7 +93,10 @@ fn ProfileSection(
     };
     let themes = Theme::ALL.map(|theme| Choice::new(theme.as_str(), t(theme_text(theme))));
     let themes = std::iter::once(each_device()).chain(themes).collect::<Vec<_>>();
-    let providers = providers.into_iter().map(|name| Choice::new(name.clone(), name));
+    let providers = providers.into_iter().map(|(name, model)| {
+        let label = if model.is_empty() { name.clone() } else { format!("{model} ({name})") };
+        Choice::new(name, label)
+    });
     let providers = std::iter::once(each_device()).chain(providers).collect::<Vec<_>>();
     view! {
         <Section id="profile" title=Text::ProfileAndPreferences explained=Text::PreferencesExplained>

@@ -38,7 +38,7 @@ pub fn clean(bytes: &[u8], most: usize) -> Result<(ImageType, Vec<u8>), PictureE
     Ok((ImageType::Jpeg, write_jpeg(&flatten(pixels), most)?))
 }
 
-fn fits(width: u32, height: u32) -> Result<(), PictureError> {
+pub(super) fn fits(width: u32, height: u32) -> Result<(), PictureError> {
     let is_fine = width <= MAX_SIDE && height <= MAX_SIDE && u64::from(width) * u64::from(height) <= MAX_PIXELS;
     if is_fine { Ok(()) } else { Err(PictureError::TooManyPixels { width, height }) }
 }

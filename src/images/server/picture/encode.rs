@@ -12,6 +12,8 @@ const THUMBNAIL: (u32, u32) = (384, 512);
 const THUMBNAIL_BYTES: usize = 12 * 1024;
 /// From good to just bearable: a busy picture gives up detail before it gets large.
 const QUALITIES: [f32; 4] = [72.0, 55.0, 38.0, 20.0];
+/// Pixels of a side of a portrait.
+const PORTRAIT: u32 = 256;
 /// Pixels of the longer side of a placeholder.
 const PLACEHOLDER: u32 = 16;
 
@@ -59,6 +61,13 @@ pub(super) fn write_thumbnail(pixels: &DynamicImage) -> Result<Vec<u8>, PictureE
 /// A WebP of some hundred bytes.
 pub(super) fn write_placeholder(pixels: &DynamicImage) -> Result<Vec<u8>, PictureError> {
     write_webp(&shrink(pixels, PLACEHOLDER, PLACEHOLDER), 30.0)
+}
+
+/// A square WebP of what is in the middle.
+pub(super) fn write_portrait(pixels: &DynamicImage) -> Result<Vec<u8>, PictureError> {
+    let side = pixels.width().min(pixels.height());
+    let square = pixels.crop_imm((pixels.width() - side) / 2, (pixels.height() - side) / 2, side, side);
+    write_webp(&square.resize_exact(PORTRAIT, PORTRAIT, FilterType::CatmullRom), QUALITIES[0])
 }
 
 /// As large as fits, in the same shape.

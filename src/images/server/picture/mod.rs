@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 pub use clean::clean;
 pub use decode::sniff;
+use image::DynamicImage;
 
 /// Pixels of a side, at most and at least.
 pub const SIDE: std::ops::RangeInclusive<u32> = 16..=4096;
@@ -70,6 +71,16 @@ pub fn develop(bytes: &[u8], provenance: &Provenance) -> Result<Picture, Picture
         width,
         height,
     })
+}
+
+/// A square WebP of what is in the middle of a PNG, JPEG or WebP. Of an animation, its first picture.
+///
+/// # Errors
+/// It is none of these, too large or damaged.
+pub fn portrait(bytes: &[u8]) -> Result<Vec<u8>, PictureError> {
+    let format = sniff(bytes).ok_or(PictureError::UnknownFormat)?;
+    let pixels = DynamicImage::ImageRgb8(decode::flatten(decode::read(bytes, format, clean::fits)?));
+    encode::write_portrait(&pixels)
 }
 
 #[cfg(test)]

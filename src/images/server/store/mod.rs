@@ -186,4 +186,7 @@ pub trait ImageStore: Send + Sync {
     /// Which of these ids are images that can be shown, are being made, or are queued: whose files are accounted for.
     async fn known(&self, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>>;
     async fn count(&self) -> StoreResult<ImageCounts>;
+    /// Keeps which picture a user shows of themselves, if any. The file of the one before is queued as a stray.
+    async fn set_avatar(&self, user: UserId, id: Option<ImageId>) -> StoreResult<()>;
+    async fn find_avatar(&self, user: UserId) -> StoreResult<Option<ImageId>>;
 }

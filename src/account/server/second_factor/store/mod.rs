@@ -45,8 +45,14 @@ pub trait SecondFactorStore: Send + Sync {
     async fn find(&self, user: UserId) -> StoreResult<Option<AuthenticatorApp>>;
 
     /// Turns it on, by the code of a step; `false` where the key is another one, or is confirmed already.
-    async fn confirm(&self, user: UserId, key: SealedKey, step: i64, codes: Vec<SecretHash>, at: i64)
-    -> StoreResult<bool>;
+    async fn confirm(
+        &self,
+        user: UserId,
+        key: SealedKey,
+        step: i64,
+        codes: Vec<SecretHash>,
+        at: i64,
+    ) -> StoreResult<bool>;
 
     /// Accepts the code of a step, if none of it or of a later one was: however many ask at once, one is told `true`.
     async fn accept_step(&self, user: UserId, key: SealedKey, step: i64) -> StoreResult<bool>;

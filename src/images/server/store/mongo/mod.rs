@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::{self, Document, doc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::documents::{DELETED, IdOnly, Prompted, StoredImage};
 use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, MadeImage, NewImage, Stray};
@@ -23,6 +23,15 @@ pub struct MongoImageStore {
     images: Collection<StoredImage>,
     /// For what a charge or a file depends on.
     durable: Collection<StoredImage>,
+    avatars: Collection<StoredAvatar>,
+}
+
+/// Which picture a user shows of themselves.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct StoredAvatar {
+    #[serde(rename = "_id")]
+    user: bson::Uuid,
+    image: bson::Uuid,
 }
 
 impl MongoImageStore {
@@ -31,6 +40,7 @@ impl MongoImageStore {
         Self {
             images: mongo.collection("images", Durability::Relaxed),
             durable: mongo.collection("images", Durability::Durable),
+            avatars: mongo.collection("avatars", Durability::Durable),
         }
     }
 
@@ -350,7 +360,32 @@ impl ImageStore for MongoImageStore {
         let states = [ImageStatus::Running.as_str(), ImageStatus::Complete.as_str()];
         let accounted = [doc! { "state": { "$in": states } }, doc! { "cleanupAt": { "$exists": true } }];
         let known = self.ids(doc! { "_id": { "$in": bson_ids(&ids) }, "$or": accounted }).await?;
-        Ok(ids.into_iter().filter(|id| known.contains(id)).collect())
+        let (avatars, of) = (self.avatars.clone(), doc! { "image": { "$in": bson_ids(&ids) } });
+        let shown: Vec<StoredAvatar> = run(async move { avatars.find(of).await?.try_collect().await }).await?;
+        let shown: Vec<ImageId> = shown.into_iter().map(|avatar| from_bson(avatar.image)).collect();
+        Ok(ids.into_iter().filter(|id| known.contains(id) || shown.contains(id)).collect())
+    }
+
+    async fn set_avatar(&self, user: UserId, id: Option<ImageId>) -> StoreResult<()> {
+        let (avatars, of) = (self.avatars.clone(), doc! { "_id": to_bson(user) });
+        let before = run(async move {
+            match id {
+                Some(id) => {
+                    let set = doc! { "$set": { "image": to_bson(id) } };
+                    avatars.find_one_and_update(of, set).upsert(true).await
+                }
+                None => avatars.find_one_and_delete(of).await,
+            }
+        })
+        .await?;
+        // Cut off here, the file of before is found by the sweeper.
+        self.queue_strays(before.map(|avatar| from_bson(avatar.image)).into_iter().collect()).await
+    }
+
+    async fn find_avatar(&self, user: UserId) -> StoreResult<Option<ImageId>> {
+        let (avatars, of) = (self.avatars.clone(), doc! { "_id": to_bson(user) });
+        let found = run(async move { avatars.find_one(of).await }).await?;
+        Ok(found.map(|avatar| from_bson(avatar.image)))
     }
 
     async fn count(&self) -> StoreResult<ImageCounts> {

@@ -1,11 +1,13 @@
 //! Images in SQLite.
 
+mod avatars;
 mod making;
 mod rows;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Params, params};
 
+use self::avatars::queue_strays;
 use self::making::{begin, finish};
 use self::rows::{IMAGE, look_up, read_image};
 use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageStore, NewImage, Stray};
@@ -279,19 +281,7 @@ impl ImageStore for SqliteImageStore {
     }
 
     async fn queue_strays(&self, ids: Vec<ImageId>) -> StoreResult<()> {
-        self.db
-            .write(Durability::Durable, move |connection| {
-                let mut queue = connection.prepare_cached(
-                    "INSERT INTO images (id, state, cleanup_at, created_at) VALUES (?1, 'deleted', ?2, ?2)
-                     ON CONFLICT (id) DO UPDATE SET cleanup_at = ?2, cleanup_tries = 0
-                     WHERE state NOT IN ('running', 'complete')",
-                )?;
-                for id in ids {
-                    queue.execute(params![id, now_millis()])?;
-                }
-                Ok(())
-            })
-            .await
+        self.db.write(Durability::Durable, move |connection| queue_strays(connection, &ids)).await
     }
 
     async fn strays(&self, now: i64, limit: usize) -> StoreResult<Vec<Stray>> {
@@ -343,7 +333,8 @@ impl ImageStore for SqliteImageStore {
         self.db
             .read(move |connection| {
                 let mut known = connection.prepare_cached(
-                    "SELECT 1 FROM images WHERE id = ?1 AND (state IN ('running', 'complete') OR cleanup_at IS NOT NULL)",
+                    "SELECT 1 FROM images WHERE id = ?1 AND (state IN ('running', 'complete') OR cleanup_at IS NOT NULL)
+                     UNION ALL SELECT 1 FROM avatars WHERE image_id = ?1",
                 )?;
                 let mut found = Vec::new();
                 for id in ids {
@@ -354,6 +345,19 @@ impl ImageStore for SqliteImageStore {
                 Ok(found)
             })
             .await
+    }
+
+    async fn set_avatar(&self, user: UserId, id: Option<ImageId>) -> StoreResult<()> {
+        self.db
+            .write(Durability::Durable, move |connection| {
+                let before = avatars::replace(connection, user, id)?;
+                queue_strays(connection, before.as_slice())
+            })
+            .await
+    }
+
+    async fn find_avatar(&self, user: UserId) -> StoreResult<Option<ImageId>> {
+        self.db.read(move |connection| avatars::find(connection, user)).await
     }
 
     async fn count(&self) -> StoreResult<ImageCounts> {
