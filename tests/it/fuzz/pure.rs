@@ -13,6 +13,7 @@ use tessera::chat::{branch_title, title_of};
 use tessera::images::server::picture::clean;
 use tessera::images::{AspectRatio, Filter};
 use tessera::platform::http::accept::weighted;
+use tessera::platform::http::multipart::file_in;
 use tessera::platform::query;
 use tessera::platform::sse::{SseEvent, SseParser};
 use url::Url;
@@ -415,5 +416,45 @@ fn pictures_are_taken_in_or_refused() {
         if let Ok((_, bytes)) = clean(input, 1_000_000) {
             assert!(clean(&bytes, 1_000_000).is_ok(), "what was written anew is none");
         }
+    });
+}
+
+/// The file is a part of the body, between two of the boundaries that the header names.
+#[test]
+fn forms_with_a_file_are_read_or_have_none() {
+    let words = &[
+        "--",
+        "\r\n",
+        "\r\n\r\n",
+        "x",
+        "--x",
+        "--x--",
+        "Content-Disposition: ",
+        "name=\"picture\"",
+        "filename=",
+        ";",
+        "\"",
+    ];
+    Target { name: "multipart", words, inputs: 20_000, most: 4_096 }.feed(|input| {
+        let body = bytes::Bytes::copy_from_slice(input);
+        if let Some(file) = file_in("multipart/form-data; boundary=x", &body, "picture") {
+            let at = file.as_ptr().addr() - body.as_ptr().addr();
+            assert!(body[..at].ends_with(b"\r\n\r\n") && body[at + file.len()..].starts_with(b"\r\n--x"));
+            assert!(!file.windows(5).any(|part| part == b"\r\n--x"));
+        }
+    });
+}
+
+/// What is sealed is opened by nobody who has changed it.
+#[test]
+fn nothing_is_opened_that_was_not_sealed() {
+    let vars = BTreeMap::from([("APP_SECRET".to_owned(), "the secret of all servers of the tests".to_owned())]);
+    let config = Config::from_vars(&vars).unwrap();
+    let secret = config.secret.open(&config.database, Path::new("/nowhere")).unwrap();
+    let sealed = secret.seal("a purpose", b"ada", b"what is kept").unwrap();
+    let target = Target { name: "sealed", words: &["\u{1}", "\u{0}"], inputs: 8_000, most: 256 };
+    target.feed_with(vec![sealed.clone()], |input| {
+        let opened = secret.open("a purpose", b"ada", input);
+        assert_eq!(opened.is_some(), input == sealed, "{input:?}");
     });
 }
