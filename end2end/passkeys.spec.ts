@@ -140,3 +140,46 @@ test('without a script, a passkey is renamed and removed with the password', asy
   await expect(plain.getByRole('button', { name: 'Add a passkey' })).toBeDisabled();
   await context.close();
 });
+
+test('a passkey is the second step after the password', async ({ page }) => {
+  const virtual = await device(page);
+  const email = await signUp(page);
+  await addPasskey(page, 'Second step');
+  await page.waitForURL('**/account?said=passkey-added#passkeys');
+  const section = page.getByRole('region', { name: /^Two-step sign-in/ });
+  await section.getByRole('button', { name: 'Use passkeys' }).click();
+  await expect(page.getByText('Two-step sign-in is on.')).toBeVisible();
+  const [code] = (await page.locator('pre').innerText()).trim().split('\n');
+  await page.getByRole('link', { name: 'Back to your account' }).click();
+  await expect(section).toContainText('After the password, a passkey or a recovery code is asked for.');
+  await expectAccessible(page, '#main');
+
+  const firstStep = async () => {
+    await page.context().clearCookies();
+    // What the browser offers on this page would sign in alone.
+    await virtual.know(false);
+    await page.goto('/sign-in?next=%2Fimages');
+    await page.getByLabel('Email').fill(email);
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.waitForURL('**/sign-in/second-step');
+  };
+  await firstStep();
+  const button = page.getByRole('button', { name: 'Sign in with a passkey' });
+  await expect(button).toBeVisible();
+  await expectAccessible(page);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await expectNoOverflow(page);
+  await button.click();
+  await expect(page.getByText('No passkey was used. Try again, or sign in another way.')).toBeVisible();
+  await virtual.know(true);
+  await button.click();
+  await page.waitForURL('**/images');
+
+  // A recovery code does it too.
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await firstStep();
+  await page.getByRole('textbox', { name: 'Code' }).fill(code);
+  await page.getByRole('button', { name: 'Second step' }).click();
+  await page.waitForURL('**/images');
+});

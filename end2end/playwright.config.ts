@@ -76,6 +76,15 @@ export default defineConfig({
       OIDC_EXAMPLE_CLIENT_SECRET: OIDC.secret,
       OIDC_EXAMPLE_LABEL: 'Example ID',
     }),
+    // Who signs people in in the place of our own accounts.
+    { command: `node clerk.mjs ${site + 7} http://127.0.0.1:${site + 8}`, url: `http://127.0.0.1:${site + 7}/healthz`, reuseExistingServer: false },
+    server(site + 8, 'clerk', {
+      CLERK_PUBLISHABLE_KEY: `pk_test_${Buffer.from(`127.0.0.1:${site + 7}$`).toString('base64')}`,
+      CLERK_SECRET_KEY: 'sk_test_scripted',
+      CLERK_API_URL: `http://localhost:${site + 7}`,
+      CLERK_FRONTEND_URL: `http://localhost:${site + 7}`,
+      CLERK_ACCOUNTS_URL: `http://localhost:${site + 7}`,
+    }),
     // Passkeys need a name.
     server(site + 5, 'named', { PUBLIC_URL: `http://localhost:${site + 5}` }),
     // Where credits are sold, at a scripted PayPal.
