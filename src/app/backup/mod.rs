@@ -201,6 +201,8 @@ pub fn restore(config: &Config, from: &Path, force: bool) -> Result<String, Stri
         copy_all(&source, &mut target).map_err(named)?;
         // What the database is sealed with goes with it.
         unpacked.move_small(data).map_err(here)?;
+        // All of it, with its names.
+        rustix::fs::sync();
         Ok(unpacked.images.len())
     })();
     _ = fs::remove_dir_all(&folder);

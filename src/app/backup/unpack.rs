@@ -186,7 +186,6 @@ impl Unpacked {
         if let Some(folder) = to.parent() {
             private_folder(folder)?;
         }
-        File::open(&from)?.sync_all()?;
         fs::rename(from, to)
     }
 }
