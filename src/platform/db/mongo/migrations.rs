@@ -293,10 +293,7 @@ fn of_admins() -> [(&'static str, Document, IndexOptions); 6] {
 
 /// Responses of a user, with the room that they take, and those that are too old.
 fn of_responses() -> [(&'static str, Document, IndexOptions); 2] {
-    [
-        ("responses", doc! { "user": 1, "_id": 1, "bytes": 1 }, plain()),
-        ("responses", doc! { "createdAt": 1 }, plain()),
-    ]
+    [("responses", doc! { "user": 1, "_id": 1, "bytes": 1 }, plain()), ("responses", doc! { "createdAt": 1 }, plain())]
 }
 
 fn plain() -> IndexOptions {
