@@ -87,10 +87,12 @@ pub fn take_key(headers: &mut HeaderMap) {
     }
 }
 
-/// The path that a client means whose base URL ends in `/v1` though it adds that itself.
+/// The path that a client of Anthropic means whose base URL ends in `/v1` though it adds that itself.
 #[must_use]
 pub fn meant_path(path: &str) -> Option<&str> {
-    path.strip_prefix("/v1").filter(|rest| rest.starts_with("/v1/"))
+    let asks_anthropic =
+        |rest: &&str| messages::is_path(rest) || *rest == "/v1/models" || rest.starts_with("/v1/models/");
+    path.strip_prefix("/v1").filter(asks_anthropic)
 }
 
 /// The answer to any other path under `/v1`.

@@ -1,7 +1,6 @@
 //! Anthropic's Messages, as its clients meet them.
 
 use reqwest::StatusCode;
-use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, User, answer};
@@ -117,14 +116,14 @@ async fn the_key_comes_either_way_and_in_both_that_of_anthropic_counts() {
 async fn a_base_url_that_ends_in_v1_is_led_to_the_right_place() {
     let app = TestApp::start().await;
     let (program, _) = program(&app).await;
-    let asked = program.post("/v1/v1/messages?beta=true").json(&ask("Hello"));
-    assert_eq!(answer(asked).await.0, 200);
-    let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
-    let response = client.post(format!("http://{}/v1/v1/messages?beta=true", app.addr)).send().await.unwrap();
+    let response = program.post("/v1/v1/messages?beta=true").json(&ask("Hello")).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
     assert_eq!(response.headers()["location"], "/v1/messages?beta=true");
+    // As the SDKs do.
+    let following = User { http: reqwest::Client::new(), ..program.clone() };
+    assert_eq!(answer(following.post("/v1/v1/messages?beta=true").json(&ask("Hello"))).await.0, 200);
     let large = with(ask("Hello"), &json!({ "metadata": { "user_id": "x".repeat(200_000) } }));
-    assert_eq!(answer(program.post("/v1/v1/messages").json(&large)).await.0, 200);
+    assert_eq!(answer(following.post("/v1/v1/messages").json(&large)).await.0, 200);
 }
 
 #[tokio::test]
