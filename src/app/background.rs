@@ -135,10 +135,10 @@ pub async fn run(state: AppState) {
         let state = state.clone();
         timers.spawn(every("backups", BACKUPS_EVERY, move || back_up(state.clone(), plan.clone())));
     }
-    let stats = state.admin.stats.clone();
+    let statistics = state.admin.stats.clone();
     timers.spawn(every("statistics", STATISTICS_EVERY, move || {
-        let stats = stats.clone();
-        async move { stats.look_back().await }
+        let own = statistics.clone();
+        async move { own.look_back().await }
     }));
     timers.spawn(every("housekeeping", HOUSEKEEPING_EVERY, move || {
         let state = state.clone();

@@ -81,7 +81,7 @@ async fn count_requests(State(state): State<AppState>, request: Request, next: N
     let work = track_request(request, next, begin, |route, method, response, took| {
         state.generation.metrics.answered(route, method, response, took);
     });
-    announcing(announced, work).await
+    announcing(announced, Box::pin(work)).await
 }
 
 /// Only who comes through a trusted proxy says which trace it belongs to: anybody else could join those of others, or choose which are
@@ -122,9 +122,9 @@ async fn call_server_fn(State(state): State<AppState>, mut request: Request) -> 
 async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, request: Request) -> Response {
     if let Some(path) = openai_api::api::meant_path(uri.path()) {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let there = Redirect::permanent(&format!("{path}{query}"));
+        let redirect = Redirect::permanent(&format!("{path}{query}"));
         discard(request.into_body());
-        return there.into_response();
+        return redirect.into_response();
     }
     if is_v1(uri.path()) {
         return openai_api::api::not_found(request.method(), uri.path());

@@ -31,6 +31,7 @@ use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::credits::server::config::CreditsConfig;
 use crate::credits::server::notices::{Notices, NoticesParts};
+use crate::credits::server::prices::PriceBook;
 use crate::flags::Flags;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
@@ -179,7 +180,7 @@ impl AppState {
             free_credits: config.credits.free,
         });
         let notices = build_notices(&config, &stores, &site, &outbox);
-        let generation = build_generation(&config, &stores, redis.clone(), limiter, (metrics, flags.clone()), notices);
+        let generation = build_generation(&config, &stores, redis.clone(), limiter, (metrics, flags), notices);
         let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = build_payments(&stores, &site, payment_provider, papers, &generation);
         let bookkeeping = stores.bookkeeping(objects.clone(), generation.metrics.clone());
@@ -209,17 +210,7 @@ impl AppState {
             renderer: Renderer::default(),
             searches: Turns::default(),
         });
-        let credits = Credits {
-            store: stores.credits.clone(),
-            codes: stores.codes.clone(),
-            plans: stores.plans.clone(),
-            limiter: generation.limiter.clone(),
-            flags,
-            config: config.credits,
-            prices,
-            names: Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() }),
-            purchases: Arc::new(ShownPurchases { payments: payments.clone() }),
-        };
+        let credits = build_credits(config.credits, &stores, &generation, prices, &payments);
         let everything = features::AllFeatures {
             stores: stores.clone(),
             account: account.clone(),
@@ -253,6 +244,26 @@ impl AppState {
 fn open_redis(config: &Config) -> Option<Redis> {
     let redis = config.redis.as_ref()?;
     Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
+}
+
+fn build_credits(
+    config: CreditsConfig,
+    stores: &Stores,
+    generation: &Generation,
+    prices: PriceBook,
+    payments: &Payments,
+) -> Credits {
+    Credits {
+        store: stores.credits.clone(),
+        codes: stores.codes.clone(),
+        plans: stores.plans.clone(),
+        limiter: generation.limiter.clone(),
+        flags: generation.flags.clone(),
+        config,
+        prices,
+        names: Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() }),
+        purchases: Arc::new(ShownPurchases { payments: payments.clone() }),
+    }
 }
 
 /// Buying credits, from whoever takes the money.

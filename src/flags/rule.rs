@@ -80,8 +80,8 @@ pub fn bucket(name: &str, user: UserId) -> u16 {
     hash.update(name.as_bytes());
     hash.update([0]);
     hash.update(Uuid::from(user).as_bytes());
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash.finalize());
-    let place = u64::from_be_bytes([a, b, c, d, e, f, g, h]) % u64::from(WHOLE);
+    let digest = <[u8; 32]>::from(hash.finalize());
+    let place = digest.first_chunk().map_or(0, |start| u64::from_be_bytes(*start)) % u64::from(WHOLE);
     u16::try_from(place).unwrap_or_default()
 }
 

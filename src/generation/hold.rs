@@ -468,9 +468,9 @@ fn trace_begin(trace: &Trace, kind: WorkKind, took: Duration, begun: &AppResult<
     let kind = kind.as_str();
     match begun {
         Ok(Begun::New(hold)) => {
-            let (id, held, ceiling) = (hold.id(), hold.held(), hold.ceiling());
+            let (id, amount, ceiling) = (hold.id(), hold.held(), hold.ceiling());
             let facts: [(&str, &dyn Display); 4] =
-                [("for", &kind), ("work", &id), ("held", &held), ("atMost", &ceiling)];
+                [("for", &kind), ("work", &id), ("held", &amount), ("atMost", &ceiling)];
             trace.step_of(StepKind::Hold, took, &facts);
         }
         Ok(Begun::Repeated(id)) => trace.step_of(StepKind::Hold, took, &[("for", &kind), ("repeats", id)]),

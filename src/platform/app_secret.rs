@@ -103,18 +103,19 @@ impl AppSecretConfig {
 }
 
 /// What servers keep in the database that they share; where there is nothing, it is made or `None`.
-async fn shared_by_servers(mongo: &Mongo, make: bool) -> StoreResult<Option<String>> {
+async fn shared_by_servers(mongo: &Mongo, is_made: bool) -> StoreResult<Option<String>> {
     let secrets = mongo.collection::<Document>("secrets", Durability::Durable);
     let find = || {
         let secrets = secrets.clone();
         run(async move { secrets.find_one(doc! { "_id": "app" }).await })
     };
     let mut found = find().await?;
-    if found.is_none() && make {
+    if found.is_none() && is_made {
         let secrets = secrets.clone();
-        let made = run(async move { secrets.insert_one(doc! { "_id": "app", "secret": new_secret() }).await }).await;
+        let inserted =
+            run(async move { secrets.insert_one(doc! { "_id": "app", "secret": new_secret() }).await }).await;
         // Another server may have been faster.
-        made.map(drop).or_else(|error| if is_duplicate(&error) { Ok(()) } else { Err(error) })?;
+        inserted.map(drop).or_else(|error| if is_duplicate(&error) { Ok(()) } else { Err(error) })?;
         found = find().await?;
     }
     Ok(found.and_then(|secret| secret.get_str("secret").ok().map(str::to_owned)))

@@ -265,7 +265,7 @@ mod tests {
         request.answered(202);
         drop(request);
         assert!(sink.0.lock().unwrap().is_empty(), "the job goes on");
-        job.step_of(StepKind::Attempt, Duration::from_secs(60), &[("provider", &"fake"), ("outputTokens", &7)]);
+        job.step_of(StepKind::Attempt, Duration::from_mins(1), &[("provider", &"fake"), ("outputTokens", &7)]);
         drop(job);
         let taken = sink.0.lock().unwrap();
         let step = &taken[0].steps[0];

@@ -72,7 +72,7 @@ mod tests {
         #[test]
         fn a_percentile_is_a_sixteenth_too_long_at_most(mut times in prop::collection::vec(any::<u32>(), 1..200), percent in 1_u64..=100) {
             let mut counted = Histogram::default();
-            times.iter().for_each(|time| counted.add(*time));
+            for time in &times { counted.add(*time); }
             times.sort_unstable();
             let rank = (times.len() as u64 * percent).div_ceil(100).max(1);
             let exact = times[usize::try_from(rank).unwrap() - 1];
@@ -84,7 +84,7 @@ mod tests {
         fn parts_add_up_to_the_whole(times in prop::collection::vec(any::<u32>(), 0..100), cut in 0_usize..100) {
             let count = |times: &[u32]| {
                 let mut counted = Histogram::default();
-                times.iter().for_each(|time| counted.add(*time));
+                for time in &times { counted.add(*time); }
                 counted
             };
             let (first, second) = times.split_at(cut.min(times.len()));

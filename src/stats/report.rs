@@ -149,7 +149,9 @@ impl Stats {
                 let (mut providers, mut models) = (Vec::new(), Vec::new());
                 for (provider, of_provider) in &sums.models {
                     let mut all = ModelSums::default();
-                    of_provider.values().for_each(|sums| all.add(sums));
+                    for sums in of_provider.values() {
+                        all.add(sums);
+                    }
                     providers.push(CostRow::of(provider, None, &all));
                     models.extend(of_provider.iter().map(|(model, sums)| CostRow::of(provider, Some(model), sums)));
                 }

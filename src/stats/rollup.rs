@@ -158,7 +158,9 @@ impl Stats {
         while from < now + BUCKET {
             let found = self.0.store.load(from, from + PIECE).await?;
             let mut mirror = self.0.mirror.write().unwrap_or_else(PoisonError::into_inner);
-            found.into_iter().for_each(|bucket| mirror.put(bucket));
+            for bucket in found {
+                mirror.put(bucket);
+            }
             drop(mirror);
             from += PIECE;
         }
@@ -217,7 +219,9 @@ impl Stats {
                     .collect();
                 self.0.store.keep(buckets.clone()).await?;
                 let mut mirror = self.0.mirror.write().unwrap_or_else(PoisonError::into_inner);
-                buckets.into_iter().for_each(|bucket| mirror.put(bucket));
+                for bucket in buckets {
+                    mirror.put(bucket);
+                }
             }
         }
         Ok(())
@@ -233,28 +237,38 @@ impl Stats {
                 let attempts = store.attempts(from - BUCKET, until).await?;
                 let entries = store.entries(from, until + BUCKET).await?;
                 let prices = store.earnings(paid_lots(&entries)).await?;
-                attempts.iter().for_each(|attempt| mark(attempt.at, 1));
+                for attempt in &attempts {
+                    mark(attempt.at, 1);
+                }
                 fold_attempts(&attempts, &entries, &prices)
             }
             Source::Ledger => {
                 let entries = store.entries(from, until).await?;
                 let prices = store.earnings(paid_lots(&entries)).await?;
-                entries.iter().for_each(|entry| mark(entry.at, 1));
+                for entry in &entries {
+                    mark(entry.at, 1);
+                }
                 fold_entries(&entries, &prices)
             }
             Source::Payments => {
                 let payments = store.payments(from, until).await?;
-                payments.iter().for_each(|payment| mark(payment.at, payment.version + 1));
+                for payment in &payments {
+                    mark(payment.at, payment.version + 1);
+                }
                 fold_payments(&payments)
             }
             Source::Users => {
                 let times = store.users(from, until).await?;
-                times.iter().for_each(|at| mark(*at, 1));
+                for at in &times {
+                    mark(*at, 1);
+                }
                 fold_users(&times)
             }
             Source::Replies => {
                 let replies = store.replies(from, until).await?;
-                replies.iter().for_each(|reply| mark(reply.at, 1));
+                for reply in &replies {
+                    mark(reply.at, 1);
+                }
                 fold_replies(&replies, &self.0.prices)
             }
         };

@@ -1,6 +1,7 @@
 //! What a quarter of an hour adds up to. Whole numbers only: millionths of a credit, millionths of a currency's unit.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -199,7 +200,11 @@ pub type Buckets = BTreeMap<i64, (Sums, People)>;
 /// What attempts add up to. `others` are those just before and after, and `entries` those of the ledger at that time: they tell which
 /// attempt was a fallback, and what its answer was charged.
 #[must_use]
-pub fn fold_attempts(attempts: &[RawAttempt], entries: &[RawEntry], prices: &HashMap<Uuid, Earning>) -> Buckets {
+pub fn fold_attempts<S: BuildHasher>(
+    attempts: &[RawAttempt],
+    entries: &[RawEntry],
+    prices: &HashMap<Uuid, Earning, S>,
+) -> Buckets {
     let settled: HashMap<Uuid, &RawEntry> = entries
         .iter()
         .filter(|entry| entry.kind == EntryKind::Settle)
@@ -241,7 +246,7 @@ pub fn fold_attempts(attempts: &[RawAttempt], entries: &[RawEntry], prices: &Has
 
 /// What entries of the ledger add up to.
 #[must_use]
-pub fn fold_entries(entries: &[RawEntry], prices: &HashMap<Uuid, Earning>) -> Buckets {
+pub fn fold_entries<S: BuildHasher>(entries: &[RawEntry], prices: &HashMap<Uuid, Earning, S>) -> Buckets {
     let mut buckets = Buckets::new();
     for entry in entries {
         let (Sums { credits, .. }, people) = buckets.entry(bucket_of(entry.at)).or_default();

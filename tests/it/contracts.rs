@@ -34,7 +34,7 @@ pub async fn open(server: Option<&Mongod>) -> Fixture {
     let mut vars = BTreeMap::from([("DATA_DIR".to_owned(), data.path().to_str().unwrap().to_owned())]);
     vars.extend(server.map(|server| ("MONGODB_URI".to_owned(), server.uri())));
     let config = Config::from_vars(&vars).unwrap();
-    Fixture { stores: Stores::open(&config).await.unwrap(), data: data }
+    Fixture { stores: Stores::open(&config).await.unwrap(), data }
 }
 
 /// Starts the server that the suite runs over; `None` for SQLite.

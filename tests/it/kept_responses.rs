@@ -34,8 +34,8 @@ over_every_store! {
         assert_eq!(store.find(ada, second.id, 0).await.unwrap(), Some(second.clone()));
         assert_eq!(store.find(ada, first.id, 1000).await.unwrap(), None, "too old");
         assert_eq!(store.find(bob, first.id, 0).await.unwrap(), None);
-        assert_eq!(store.list(ada, MessageId::min(), 1).await.unwrap(), [first.clone()]);
-        assert_eq!(store.list(ada, first.id, 9).await.unwrap(), [second.clone()]);
+        assert_eq!(store.list(ada, MessageId::min(), 1).await.unwrap(), std::slice::from_ref(&first));
+        assert_eq!(store.list(ada, first.id, 9).await.unwrap(), std::slice::from_ref(&second));
         assert!(!store.delete(bob, first.id).await.unwrap());
         assert!(store.delete(ada, first.id).await.unwrap());
         assert!(!store.delete(ada, first.id).await.unwrap());

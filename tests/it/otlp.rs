@@ -142,7 +142,7 @@ async fn only_a_trusted_proxy_says_which_trace_a_request_belongs_to() {
     let collector = Collector::start().await;
     let (spans, _) = one_chat(&collector, &[("TRUSTED_PROXIES", "127.0.0.1")]).await;
     let root = named(&spans, "POST /api/chat");
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     assert_eq!(format!("00-{}-{}-01", hex(&root.trace_id), hex(&root.parent_span_id)), PARENT);
 }
 

@@ -224,7 +224,7 @@ impl FlagPanel {
     }
 
     fn item(&self, status: FlagStatus) -> AppResult<FlagItem> {
-        let stale = status.is_stale(now_millis());
+        let is_stale = status.is_stale(now_millis());
         let spent_today_micros = match status.flag {
             Flag::Provider(provider) => Some(self.flags.cost_today(provider)),
             _ => None,
@@ -249,7 +249,7 @@ impl FlagPanel {
             version,
             changed_at: changed_at.map(rfc3339).transpose()?,
             changed_by: changed_by.map(|actor| actor.to_string()),
-            stale,
+            stale: is_stale,
         })
     }
 

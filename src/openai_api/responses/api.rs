@@ -1,5 +1,7 @@
 //! The routes of Responses.
 
+use std::collections::hash_map::Entry;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRef, Path, State};
@@ -87,9 +89,9 @@ impl Responses {
             past.chain = self.find_chain(user, &previous).await?;
         }
         for name in needed.items {
-            if !past.items.contains_key(&name) {
-                let item = self.find_item(user, &name).await?;
-                past.items.insert(name, item);
+            if let Entry::Vacant(place) = past.items.entry(name) {
+                let item = self.find_item(user, place.key()).await?;
+                place.insert(item);
             }
         }
         Ok(past)

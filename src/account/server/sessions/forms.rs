@@ -65,7 +65,6 @@ pub fn outcome(query: Option<&str>) -> Option<(Text, bool)> {
 }
 
 /// Back to the page, which says what came of it.
-#[must_use]
 pub fn back(said: &str) -> Redirect {
     Redirect::to(&format!("/account?said={said}"))
 }

@@ -44,7 +44,7 @@ fn cost(micros: i64) -> (i64, String) {
 
 /// `1.2% (12)`.
 fn part(part: u64, whole: u64) -> (i64, String) {
-    let thousandths = if whole == 0 { 0 } else { part.saturating_mul(1000) / whole };
+    let thousandths = part.saturating_mul(1000).checked_div(whole).unwrap_or(0);
     let text = format!("{}.{}% ({})", thousandths / 10, thousandths % 10, grouped(part));
     (i64::try_from(thousandths).unwrap_or(i64::MAX), text)
 }

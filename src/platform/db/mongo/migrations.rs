@@ -94,19 +94,7 @@ async fn keep_migration(meta: &Collection<Document>, me: bson::Uuid, mongo: &Mon
 async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
     match version {
         1 => make_collections(mongo).await,
-        2 => {
-            let indexes = [
-                ("apiKeys", doc! { "hash": 1 }, unique()),
-                ("apiKeys", doc! { "user": 1, "_id": 1 }, plain()),
-                ("messages", doc! { "createdAt": 1 }, partial(doc! { "hidden": true })),
-                ("attachments", doc! { "conversation": 1, "message": 1 }, plain()),
-                // The _id of attempts is an index over time.
-                ("attempts", doc! { "requestId": 1 }, plain()),
-                ("conversations", doc! { "user": 1, "pin": 1 }, unique_if_set("pin")),
-                ("conversations", doc! { "share": 1 }, unique_if_set("share")),
-            ];
-            make_indexes(mongo, indexes).await
-        }
+        2 => make_indexes(mongo, of_keys_and_talks()).await,
         3 => {
             let indexes = [
                 ("images", doc! { "user": 1, "_id": -1 }, plain()),
@@ -333,6 +321,20 @@ fn of_closes() -> [(&'static str, Document, IndexOptions); 3] {
 /// Responses of a user, with the room that they take, and those that are too old.
 fn of_responses() -> [(&'static str, Document, IndexOptions); 2] {
     [("responses", doc! { "user": 1, "_id": 1, "bytes": 1 }, plain()), ("responses", doc! { "createdAt": 1 }, plain())]
+}
+
+/// API keys, what is hidden, attempts, and what is pinned or shared.
+fn of_keys_and_talks() -> [(&'static str, Document, IndexOptions); 7] {
+    [
+        ("apiKeys", doc! { "hash": 1 }, unique()),
+        ("apiKeys", doc! { "user": 1, "_id": 1 }, plain()),
+        ("messages", doc! { "createdAt": 1 }, partial(doc! { "hidden": true })),
+        ("attachments", doc! { "conversation": 1, "message": 1 }, plain()),
+        // The _id of attempts is an index over time.
+        ("attempts", doc! { "requestId": 1 }, plain()),
+        ("conversations", doc! { "user": 1, "pin": 1 }, unique_if_set("pin")),
+        ("conversations", doc! { "share": 1 }, unique_if_set("share")),
+    ]
 }
 
 fn plain() -> IndexOptions {
