@@ -248,7 +248,7 @@ async fn work_that_runs_goes_on_and_a_retry_gets_what_was_paid_for() {
     let slow = ask("Hello #tokens=12 #pause=60");
     let mut stream = user.chat_stream(&slow).await;
     stream.next_named("token").await;
-    let keyed = |path: &str, body: &Value| user.post(path).header("idempotency-key", "k").json(body);
+    let keyed = |path: &str, body: &Value| user.post(path).header("idempotency-key", path).json(body);
     let (_, first) = answer(keyed("/api/chat", &ask("Once"))).await;
     let (_, image) = answer(keyed("/api/image", &json!({ "prompt": "a fox", "aspectRatio": "21:9" }))).await;
     admin.switch("chat", false).await;
