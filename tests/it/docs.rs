@@ -54,7 +54,8 @@ async fn every_example_of_the_api_works() {
     let (mover, gone) = (app.user().await, app.user().await);
     let erasure = leaving::add_examples(&app, &user).await;
     let half = half_signed_in(&app).await;
-    let (admin, member) = (app.admin().await, app.user().await.id().await);
+    let (admin, member) = (app.admin().await, app.user().await);
+    let (member, member_email) = (member.id().await, member.email);
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -94,7 +95,7 @@ async fn every_example_of_the_api_works() {
         if let Some(body) = body {
             serde_json::from_str::<Value>(&body).unwrap();
             let body = body.replace("{messageId}", &id("messageId")).replace("{imageId}", image);
-            let body = body.replace("{ownEmail}", &gone.email);
+            let body = body.replace("{ownEmail}", &gone.email).replace("{userEmail}", &member_email);
             let body = body.replace("{orderId}", &bought("orderId")).replace("{paymentId}", &bought("paymentId"));
             request = request.body(body);
         }

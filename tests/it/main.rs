@@ -32,6 +32,7 @@ mod conversations;
 mod crash;
 mod credit_notices;
 mod dashboard;
+mod dashboards;
 mod delivery;
 mod discovery;
 mod docs;

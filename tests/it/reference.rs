@@ -52,6 +52,7 @@ impl Operation {
                 ("{orderId}", &ids.order),
                 ("{paymentId}", &ids.payment),
                 ("{ownEmail}", &ids.gone),
+                ("{memberEmail}", &ids.member_email),
             ];
             places.iter().fold(example.to_string(), |text, (place, id)| text.replace(place, id))
         };
@@ -117,6 +118,7 @@ struct Ids {
     gone: String,
     /// Somebody whom admins look at.
     member: String,
+    member_email: String,
 }
 
 impl Ids {
@@ -156,6 +158,7 @@ impl Ids {
             erasure: leaving::add_examples(app, user).await,
             gone: gone.email.clone(),
             member: member.id().await,
+            member_email: member.email.clone(),
         }
     }
 

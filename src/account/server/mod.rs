@@ -3,7 +3,7 @@
 pub mod api;
 pub mod budget_api;
 pub mod budgets;
-mod budgets_view;
+pub mod budgets_view;
 pub mod caller;
 pub mod clerk;
 pub mod config;

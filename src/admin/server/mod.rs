@@ -6,6 +6,7 @@ mod audit;
 pub mod books;
 mod change;
 mod credits;
+pub mod leaving;
 pub mod pages;
 mod users;
 

@@ -6,6 +6,7 @@ mod confirm;
 mod frame;
 mod reconciliation;
 mod user;
+mod user_leaving;
 mod user_sections;
 mod users;
 mod visitor;
@@ -19,6 +20,7 @@ use self::visitor::Visitor;
 use super::Admin;
 use crate::account::server::Account;
 use crate::bookkeeping::server::Bookkeeping;
+use crate::leaving::server::Leaving;
 use crate::platform::site::Site;
 
 /// The pages at their addresses.
@@ -28,6 +30,7 @@ where
     Account: FromRef<S>,
     Admin: FromRef<S>,
     Bookkeeping: FromRef<S>,
+    Leaving: FromRef<S>,
     Site: FromRef<S>,
 {
     Router::new()

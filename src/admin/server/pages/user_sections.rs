@@ -11,7 +11,7 @@ use crate::payments::PaymentView;
 use crate::ui::{Badge, Button, ButtonVariant, Column, Field, Table, TableCell, TableState, Timestamp};
 
 /// A part with its heading.
-fn section(heading: Text, body: AnyView) -> AnyView {
+pub(super) fn section(heading: Text, body: AnyView) -> AnyView {
     view! {
         <section class="space-y-3">
             <h2 class="text-lg font-semibold">{t(heading)}</h2>
