@@ -20,6 +20,9 @@ struct ActionLabels {
     action: &'static str,
 }
 
+/// A metric that is there once it is known, and alone.
+type NoLabels = [(&'static str, &'static str); 0];
+
 /// How things are on a server when it is asked.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Vitals {
@@ -38,8 +41,8 @@ pub struct Vitals {
 pub struct Operations {
     audit_entries: Family<ActionLabels, Counter<u64, AtomicU64>>,
     dependency_up: Family<KindLabels, Gauge>,
-    disk_free: Family<(), Gauge>,
-    backup: Family<(), Gauge>,
+    disk_free: Family<NoLabels, Gauge>,
+    backup: Family<NoLabels, Gauge>,
     tasks_down: Gauge,
     drift: Family<KindLabels, Gauge>,
     drifts: AtomicU64,
@@ -76,10 +79,10 @@ impl Operations {
         let Vitals { tasks_down, disk_free, backup, redis } = vitals;
         self.tasks_down.set(i64::try_from(tasks_down).unwrap_or(i64::MAX));
         if let Some(bytes) = disk_free {
-            self.disk_free.get_or_create(&()).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            self.disk_free.get_or_create(&[]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
         if let Some(at) = backup {
-            self.backup.get_or_create(&()).set(at);
+            self.backup.get_or_create(&[]).set(at);
         }
         if let Some(is_up) = redis {
             self.dependency_up.get_or_create(&KindLabels { kind: "redis" }).set(i64::from(is_up));
