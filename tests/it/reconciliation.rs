@@ -16,6 +16,7 @@ use tessera::images::server::store::NewImage;
 use tessera::platform::amount::Amount;
 use tessera::platform::error::AppError;
 use tessera::platform::ids::{ImageId, OwnerId, UserId, WorkId};
+use tessera::platform::money::Money;
 use uuid::{Builder, Uuid};
 
 use crate::closes::{AT_ONCE, books_of};
@@ -248,7 +249,7 @@ async fn admins_begin_a_check_and_fetch_the_closes() {
     // What was bought is there in credits and in money.
     let (_, bought) = buyer.get_json("/api/credits/purchases").await;
     let price = &bought["data"]["items"][0]["price"];
-    let minor = (price["amount"].as_str().unwrap().parse::<f64>().unwrap() * 100.0).round() as i64;
+    let minor = serde_json::from_value::<Money>(price.clone()).unwrap().minor;
     assert_eq!(close.money.len(), 1);
     assert_eq!((close.money[0].received, close.money[0].receipts), (minor, 1));
     assert_eq!(close.closing.paid_for.values().copied().collect::<Vec<_>>(), [minor]);

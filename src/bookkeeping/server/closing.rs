@@ -74,6 +74,7 @@ impl Bookkeeping {
                 closed.push(day);
             }
         }
+        self.end_lease("close").await?;
         Ok(closed)
     }
 

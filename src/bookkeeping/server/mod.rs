@@ -87,6 +87,11 @@ impl Bookkeeping {
         Self { parts: self.parts.clone(), pace, holder: Uuid::now_v7() }
     }
 
+    /// The same for one run: what this server has begun is not begun by it again.
+    fn for_one_run(&self) -> Self {
+        self.at_pace(self.pace)
+    }
+
     /// Takes a lease, or keeps it; `false`: another server is at it.
     async fn keep_lease(&self, name: &'static str) -> StoreResult<bool> {
         let now = self.database.now();

@@ -10,10 +10,11 @@ use super::finding::{DriftKind, Finding, Run, RunCounts};
 use super::store::StoredRun;
 use crate::credits::server::store::reading::AccountCheck;
 use crate::credits::server::store::{PostingKind, StaleHold};
+use crate::i18n::{Text, t};
 use crate::payments::PaymentState;
 use crate::payments::server::papers::{PaperKind, PaperNumber};
 use crate::platform::amount::Amount;
-use crate::platform::db::{StoreError, StoreResult, rfc3339};
+use crate::platform::db::{StoreError, StoreResult, millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{OwnerId, PaymentId, UserId};
 
@@ -41,7 +42,7 @@ impl Bookkeeping {
     /// When the database cannot be reached.
     pub async fn reconcile_if_due(&self) -> AppResult<()> {
         let last = self.last_run().await?;
-        let due = last.map_or(0, |(id, _)| began_at(id)) + crate::platform::db::millis(RECONCILE_EVERY);
+        let due = last.map_or(0, |(id, _)| began_at(id)) + millis(RECONCILE_EVERY);
         if due <= self.database.now() {
             match self.reconcile().await {
                 // Another server is at it.
@@ -58,9 +59,15 @@ impl Bookkeeping {
     /// # Errors
     /// [`AppError::Conflict`] while it is being done; [`AppError::Unavailable`].
     pub async fn reconcile(&self) -> AppResult<Run> {
-        if !self.keep_lease("reconciliation").await? {
-            return Err(AppError::Conflict(crate::i18n::t(crate::i18n::Text::ReconciliationRuns).to_owned()));
+        let run = self.for_one_run();
+        if !run.keep_lease("reconciliation").await? {
+            return Err(AppError::Conflict(t(Text::ReconciliationRuns).to_owned()));
         }
+        run.check_and_tell().await
+    }
+
+    /// Checks everything, with the lease.
+    pub(super) async fn check_and_tell(&self) -> AppResult<Run> {
         let checked = self.check_everything().await;
         self.end_lease("reconciliation").await?;
         let run = checked?;

@@ -106,12 +106,12 @@ impl Bookkeeping {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn begin_reconciliation(&self) -> StoreResult<bool> {
-        if !self.keep_lease("reconciliation").await? {
+        let books = self.for_one_run();
+        if !books.keep_lease("reconciliation").await? {
             return Ok(false);
         }
-        let books = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = books.reconcile().await {
+            if let Err(error) = books.check_and_tell().await {
                 tracing::warn!(%error, "the books could not be checked");
             }
         });
