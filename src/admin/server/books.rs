@@ -33,7 +33,7 @@ where
 
 /// Whether a check began.
 #[derive(Serialize, ToSchema)]
-struct Begun {
+struct CheckBegun {
     /// `false`: one was going on already.
     began: bool,
 }
@@ -76,10 +76,10 @@ async fn show(State(books): State<Bookkeeping>, _: Authority) -> ApiResult<Stand
 /// In the background, by one server at a time. Nothing is changed by it.
 #[utoipa::path(post, path = "/api/admin/reconciliation/run", operation_id = "admin_run_reconciliation", tag = "Admin",
     security(("session" = [])),
-    responses((status = 202, description = "It is being checked.", body = Envelope<Begun>), Refusal::<403>))]
+    responses((status = 202, description = "It is being checked.", body = Envelope<CheckBegun>), Refusal::<403>))]
 async fn run(State(books): State<Bookkeeping>, _: Authority) -> Result<Response, ApiError> {
     let began = books.begin_reconciliation().await.map_err(AppError::from)?;
-    Ok((StatusCode::ACCEPTED, Answer(Begun { began })).into_response())
+    Ok((StatusCode::ACCEPTED, Answer(CheckBegun { began })).into_response())
 }
 
 /// List the daily closes.
