@@ -15,8 +15,8 @@ use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, S
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
 use crate::admin::server::{Admin, AdminParts};
 use crate::audit::store::{AuditStore, MongoAuditStore, SqliteAuditStore};
-use crate::bookkeeping::server::{Bookkeeping, BookkeepingParts};
 use crate::bookkeeping::server::store::{BookStore, MongoBookStore, SqliteBookStore};
+use crate::bookkeeping::server::{Bookkeeping, BookkeepingParts};
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};

@@ -1128,8 +1128,12 @@ pub const fn say(text: Text) -> &'static str {
         Text::TypeTheirAddress => "Type the user’s email address.",
         Text::EraseUser => "Erase…",
         Text::ExportUser => "Export…",
-        Text::AskEraseUser => "Erase everything of {email}? They are signed out at once, and all that is theirs is deleted for good, with credits that are left. Type their address to confirm.",
-        Text::AskExportUser => "Make an archive of everything of {email}, with their conversations? It is for whoever asked for their data, and stands in the audit log.",
+        Text::AskEraseUser => {
+            "Erase everything of {email}? They are signed out at once, and all that is theirs is deleted for good, with credits that are left. Type their address to confirm."
+        }
+        Text::AskExportUser => {
+            "Make an archive of everything of {email}, with their conversations? It is for whoever asked for their data, and stands in the audit log."
+        }
         Text::AskSetBudget => "Let {email} spend at most {credits} {period}?",
         Text::AskRemoveBudget => "Take away the budget that admins set for {email}?",
         Text::ExportOfUser => "Export of this user",
@@ -1138,7 +1142,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::ExportHasFailed => "It has failed. Begin it again.",
         Text::TheirEmail => "Their email address",
         Text::Reconciliation => "Reconciliation",
-        Text::ReconciliationExplained => "Every hour it is checked whether all books agree. Nothing is changed: what does not agree is shown with how to mend it.",
+        Text::ReconciliationExplained => {
+            "Every hour it is checked whether all books agree. Nothing is changed: what does not agree is shown with how to mend it."
+        }
         Text::ReconciliationRuns => "The books are being checked already.",
         Text::CheckNow => "Check now",
         Text::CheckRunning => "The books are being checked. Reload this page in a moment.",
@@ -1166,16 +1172,34 @@ pub const fn say(text: Text) -> &'static str {
         Text::DriftOrphanFile => "A file in storage belongs to no image",
         Text::DriftMissingFile => "The file of an image is gone",
         Text::DriftClose => "A daily close is not what it was",
-        Text::MendAccount => "Disable the account so that nothing moves, then compare with the output of the command. The ledger decides. Something wrote to the database besides Tessera, or there is a defect: restore the last backup whose audit is clean, or report both.",
-        Text::MendPurchases => "Compare the purchases on the user’s page with PayPal’s activity. Open payments are booked by themselves within five minutes. What is missing for good, give on the user’s page, with the capture as the reason.",
-        Text::MendCapture => "It is looked at again every five minutes by itself. If it stays, check that PayPal can be reached, and read the log for the payment’s ID.",
-        Text::MendPaperNumber => "Papers are never deleted by Tessera: restore them from a backup, and tell your accountant. A number is never used again.",
-        Text::MendStuckHold => "It ends by itself as soon as a server sweeps. If it stays, look at the server’s tasks in /readyz, and start the server again.",
-        Text::MendOrphanFile => "It is deleted by itself within six hours, unless there are more such files than images: then the storage is another installation’s, or the database is old.",
-        Text::MendMissingFile => "Put the file back from a backup of the storage. If there is none, the user can delete the image; give them its credits on their page.",
-        Text::MendClose => "Somebody changed the database. Compare the close with CSV files fetched before and with backups.",
+        Text::MendAccount => {
+            "Disable the account so that nothing moves, then compare with the output of the command. The ledger decides. Something wrote to the database besides Tessera, or there is a defect: restore the last backup whose audit is clean, or report both."
+        }
+        Text::MendPurchases => {
+            "Compare the purchases on the user’s page with PayPal’s activity. Open payments are booked by themselves within five minutes. What is missing for good, give on the user’s page, with the capture as the reason."
+        }
+        Text::MendCapture => {
+            "It is looked at again every five minutes by itself. If it stays, check that PayPal can be reached, and read the log for the payment’s ID."
+        }
+        Text::MendPaperNumber => {
+            "Papers are never deleted by Tessera: restore them from a backup, and tell your accountant. A number is never used again."
+        }
+        Text::MendStuckHold => {
+            "It ends by itself as soon as a server sweeps. If it stays, look at the server’s tasks in /readyz, and start the server again."
+        }
+        Text::MendOrphanFile => {
+            "It is deleted by itself within six hours, unless there are more such files than images: then the storage is another installation’s, or the database is old."
+        }
+        Text::MendMissingFile => {
+            "Put the file back from a backup of the storage. If there is none, the user can delete the image; give them its credits on their page."
+        }
+        Text::MendClose => {
+            "Somebody changed the database. Compare the close with CSV files fetched before and with backups."
+        }
         Text::DailyCloses => "Daily closes",
-        Text::ClosesExplained => "The books of each day in UTC, made once and never changed. Each knows the hash of the one before.",
+        Text::ClosesExplained => {
+            "The books of each day in UTC, made once and never changed. Each knows the hash of the one before."
+        }
         Text::CloseDay => "Day",
         Text::ClosingBalance => "Closing balance",
         Text::CloseMoved => "Change",

@@ -1014,7 +1014,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::TypeTheirAddress => "请输入该用户的邮箱地址。",
         Text::EraseUser => "删除…",
         Text::ExportUser => "导出…",
-        Text::AskEraseUser => "要删除 {email} 的全部数据吗？该用户会立即退出登录，其所有数据和剩余积分将被永久删除。请输入其邮箱地址以确认。",
+        Text::AskEraseUser => {
+            "要删除 {email} 的全部数据吗？该用户会立即退出登录，其所有数据和剩余积分将被永久删除。请输入其邮箱地址以确认。"
+        }
         Text::AskExportUser => "要生成 {email} 的全部数据（包括对话）的存档吗？仅用于本人索取数据，并会记入审计日志。",
         Text::AskSetBudget => "要将 {email} 的支出限制为{period} {credits} 吗？",
         Text::AskRemoveBudget => "要取消管理员为 {email} 设置的预算吗？",
@@ -1024,7 +1026,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::ExportHasFailed => "生成失败，请重新开始。",
         Text::TheirEmail => "该用户的邮箱地址",
         Text::Reconciliation => "对账",
-        Text::ReconciliationExplained => "每小时检查所有账目是否一致。检查不会更改任何数据：不一致之处连同处理办法一并列出。",
+        Text::ReconciliationExplained => {
+            "每小时检查所有账目是否一致。检查不会更改任何数据：不一致之处连同处理办法一并列出。"
+        }
         Text::ReconciliationRuns => "账目正在检查中。",
         Text::CheckNow => "立即检查",
         Text::CheckRunning => "正在检查账目，请稍后刷新本页。",
@@ -1052,8 +1056,12 @@ pub const fn say(text: Text) -> &'static str {
         Text::DriftOrphanFile => "存储中的文件不属于任何图片",
         Text::DriftMissingFile => "图片的文件丢失",
         Text::DriftClose => "日结与原先不符",
-        Text::MendAccount => "停用该账户以免继续变动，再与命令输出对比。以账本为准。可能有其他程序写入了数据库，或存在缺陷：请恢复最近一份审计无误的备份，或报告这两者。",
-        Text::MendPurchases => "将用户页面上的购买与 PayPal 的交易记录对比。未完成的付款会在五分钟内自动入账。若确实缺失，请在用户页面补发积分，并以收款编号为原因。",
+        Text::MendAccount => {
+            "停用该账户以免继续变动，再与命令输出对比。以账本为准。可能有其他程序写入了数据库，或存在缺陷：请恢复最近一份审计无误的备份，或报告这两者。"
+        }
+        Text::MendPurchases => {
+            "将用户页面上的购买与 PayPal 的交易记录对比。未完成的付款会在五分钟内自动入账。若确实缺失，请在用户页面补发积分，并以收款编号为原因。"
+        }
         Text::MendCapture => "系统每五分钟会自动重试。若仍未解决，请确认可以连接 PayPal，并在日志中查找该付款编号。",
         Text::MendPaperNumber => "Tessera 从不删除单据：请从备份恢复，并告知会计。编号不会再次使用。",
         Text::MendStuckHold => "只要有服务器执行清理，就会自动结束。若仍未解决，请查看 /readyz 中的任务并重启服务器。",

@@ -449,7 +449,11 @@ async fn an_admin_erases_a_user_whose_address_is_typed_and_never_the_last_admin(
     let own = format!("/api/admin/users/{}", admin.id().await);
     assert_eq!(code(erase(&admin, &own, &admin.email).await), (409, "conflict".to_owned()));
     assert_eq!(admin.get_json("/api/auth/me").await.0, 200, "the last admin stays");
-    let sent = admin.post_form(&format!("/admin/users/{id}"), &[("do", "erase"), ("email", &user.email)]).send().await.unwrap();
+    let sent = admin
+        .post_form(&format!("/admin/users/{id}"), &[("do", "erase"), ("email", &user.email)])
+        .send()
+        .await
+        .unwrap();
     assert_eq!((sent.status().as_u16(), sent.headers()["location"].to_str().unwrap()), (303, "/admin/users"));
     assert_eq!(user.get_json("/api/auth/me").await.0, 401);
     let log = admin.audit(&format!("target={id}&action=user_erased"), 1).await;
@@ -500,7 +504,9 @@ async fn a_budget_that_an_admin_sets_binds_the_user_who_sees_who_set_it() {
         let all = budgets["data"]["budgets"].as_array().unwrap().clone();
         let mut told: Vec<_> = all
             .iter()
-            .map(|one| (one["period"].as_str().unwrap().to_owned(), one["limit"].as_f64().unwrap(), one["setByAdmin"] == true))
+            .map(|one| {
+                (one["period"].as_str().unwrap().to_owned(), one["limit"].as_f64().unwrap(), one["setByAdmin"] == true)
+            })
             .collect();
         told.sort_by(|one, two| one.0.cmp(&two.0));
         told
@@ -520,7 +526,8 @@ async fn a_budget_that_an_admin_sets_binds_the_user_who_sees_who_set_it() {
     assert_eq!(state().await, both[..1]);
     assert_eq!(user.chat("Hello").await.0, 402);
     // An admin does, on the page, and all of it is written down.
-    let sent = admin.post_form(&format!("/admin/users/{id}"), &[("do", "remove-budget"), ("budget", &budget)]).send().await;
+    let sent =
+        admin.post_form(&format!("/admin/users/{id}"), &[("do", "remove-budget"), ("budget", &budget)]).send().await;
     assert_eq!(sent.unwrap().status(), 303);
     assert!(state().await.is_empty());
     assert_eq!(user.chat("Hello").await.0, 200);

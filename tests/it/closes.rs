@@ -415,7 +415,9 @@ async fn a_close_cannot_be_changed_even_by_hand_and_the_chain_shows_who_does_it_
     assert!(books.verify_closes().await.unwrap().is_empty());
     // Whoever owns the file can do anything, but not unseen.
     database.execute_batch("DROP TRIGGER closes_no_update").unwrap();
-    database.execute("UPDATE closes SET body = replace(body, '\"entries\":1', '\"entries\":2') WHERE number = 1", []).unwrap();
+    database
+        .execute("UPDATE closes SET body = replace(body, '\"entries\":1', '\"entries\":2') WHERE number = 1", [])
+        .unwrap();
     let problems = books.verify_closes().await.unwrap();
     assert!(problems.iter().any(|problem| problem.contains("its hash is of another text")), "{problems:?}");
     // With the hash made anew, the next one tells.
@@ -426,9 +428,7 @@ async fn a_close_cannot_be_changed_even_by_hand_and_the_chain_shows_who_does_it_
     let problems = books.verify_closes().await.unwrap();
     assert!(problems.iter().any(|problem| problem.contains("the chain is broken")), "{problems:?}");
     // What is kept of an account is compared too.
-    database
-        .execute_batch("UPDATE closed_accounts SET books = replace(books, '\"worth\":', '\"worth\":1')")
-        .unwrap();
+    database.execute_batch("UPDATE closed_accounts SET books = replace(books, '\"worth\":', '\"worth\":1')").unwrap();
     let problems = books.verify_closes().await.unwrap();
     assert!(problems.iter().any(|problem| problem.contains("is not what its accounts come to")), "{problems:?}");
 }

@@ -59,7 +59,9 @@ fn documented() -> BTreeSet<String> {
     let docs = std::fs::read_to_string("docs/DEPLOYMENT.md").unwrap();
     let table = docs.lines().skip_while(|line| !line.starts_with("| Metric ")).skip(2);
     let rows = table.take_while(|line| line.starts_with('|'));
-    let names = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>());
+    let names = rows.flat_map(|row| {
+        row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+    });
     names.map(|name| format!("tessera_{name}")).collect()
 }
 
@@ -79,7 +81,8 @@ async fn every_expression_names_metrics_that_there_are() {
         let names = names_in(&expr);
         assert!(!names.is_empty(), "{expr}");
         for name in names {
-            let bare = ["_bucket", "_sum", "_count"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+            let bare =
+                ["_bucket", "_sum", "_count"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
             assert!(documented.contains(bare) || documented.contains(&name), "{name} of {expr}");
             // Its kind shows where it has been counted here: a counter ends in `_total`, and so on.
             let of = live.iter().find(|(known, _)| *known == bare || name == format!("{known}_total"));
@@ -94,7 +97,8 @@ async fn every_expression_names_metrics_that_there_are() {
         assert!(seen.contains(name), "{name}: {seen:?}\n{metrics}");
     }
     // Nothing that is counted is left out of the dashboard.
-    let missing: Vec<_> = documented.iter().filter(|name| !used.iter().any(|used| used.starts_with(&***name))).collect();
+    let missing: Vec<_> =
+        documented.iter().filter(|name| !used.iter().any(|used| used.starts_with(&***name))).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 

@@ -164,7 +164,10 @@ async fn what_somebody_changed_in_the_database_is_found_with_how_to_mend_it() {
     assert_eq!(of_kind(&run, DriftKind::Account), [first.to_string()]);
     let numbers = &run.findings[0].numbers;
     let number = |name: &str| numbers[name].parse::<f64>().unwrap();
-    assert!((number("balance") - number("ledger") - 1.0).abs() < 1e-9 && number("lots") < number("balance"), "{numbers:?}");
+    assert!(
+        (number("balance") - number("ledger") - 1.0).abs() < 1e-9 && number("lots") < number("balance"),
+        "{numbers:?}"
+    );
     assert_eq!(run.total(), 1);
     database.execute("UPDATE accounts SET available = available - 1000000 WHERE owner_id = ?1", [first]).unwrap();
     // A receipt that is gone, and a payment.
@@ -172,9 +175,10 @@ async fn what_somebody_changed_in_the_database_is_found_with_how_to_mend_it() {
     let payment: String =
         database.query_row("SELECT body FROM payments WHERE user_id = ?1", [second], |row| row.get(0)).unwrap();
     database
-        .execute("UPDATE payments SET body = replace(body, '\"credited\":true', '\"credited\":false') WHERE user_id = ?1", [
-            second,
-        ])
+        .execute(
+            "UPDATE payments SET body = replace(body, '\"credited\":true', '\"credited\":false') WHERE user_id = ?1",
+            [second],
+        )
         .unwrap();
     let run = books.reconcile().await.unwrap();
     assert_eq!(of_kind(&run, DriftKind::PaperNumber).len(), 1, "{run:?}");
@@ -201,7 +205,9 @@ async fn what_somebody_changed_in_the_database_is_found_with_how_to_mend_it() {
     let chinese = admin.get("/admin/reconciliation").header("accept-language", "zh").send().await.unwrap();
     assert!(chinese.text().await.unwrap().contains("处理办法"));
     let metrics = admin.get("/metrics").send().await.unwrap().text().await.unwrap();
-    assert!(metrics.contains("tessera_drift{kind=\"capture\"} 2") && metrics.contains("tessera_drift{kind=\"account\"} 0"));
+    assert!(
+        metrics.contains("tessera_drift{kind=\"capture\"} 2") && metrics.contains("tessera_drift{kind=\"account\"} 0")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +240,10 @@ async fn admins_begin_a_check_and_fetch_the_closes() {
     let (_, again) = admin.post_json("/api/admin/reconciliation/run", &json!({})).await;
     assert_eq!(again["data"]["began"], false);
     let sent = admin.post_form("/admin/reconciliation", &[]).send().await.unwrap();
-    assert_eq!((sent.status(), sent.headers()["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/admin/reconciliation"));
+    assert_eq!(
+        (sent.status(), sent.headers()["location"].to_str().unwrap()),
+        (StatusCode::SEE_OTHER, "/admin/reconciliation")
+    );
     let books = books(&app);
     let now = app.state.stores.database.now();
     books.close_days_at(now + 26 * HOUR).await.unwrap();

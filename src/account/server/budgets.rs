@@ -156,7 +156,8 @@ impl Account {
             Some(name) => check_time_zone(&name)?,
             None => before.time_zone,
         };
-        let too_many = || AppError::invalid("budgets", fill(Text::TooManyBudgets, &[("most", &MAX_BUDGETS.to_string())]));
+        let too_many =
+            || AppError::invalid("budgets", fill(Text::TooManyBudgets, &[("most", &MAX_BUDGETS.to_string())]));
         if wanted.len() > MAX_BUDGETS {
             return Err(too_many());
         }

@@ -156,10 +156,16 @@ impl StoredClose {
         let checks = [
             (hash_of(&self.body) == self.hash, "its hash is of another text"),
             (named, "its row names another close"),
-            (close.previous == previous.map(|previous| previous.hash.clone()).unwrap_or_default(), "the chain is broken"),
+            (
+                close.previous == previous.map(|previous| previous.hash.clone()).unwrap_or_default(),
+                "the chain is broken",
+            ),
             (close.number == before.map_or(0, |before| before.number) + 1 && is_next, "it is not the next"),
             (close.opening == opening, "it does not open as the one before closed"),
-            (opening.worth() + sum(|kind| kind.amount) == close.closing.worth(), "opening and sums are not its closing"),
+            (
+                opening.worth() + sum(|kind| kind.amount) == close.closing.worth(),
+                "opening and sums are not its closing",
+            ),
             (opening.held + sum(|kind| kind.held_change) == close.closing.held, "what is held does not follow"),
             (close.closing.lots() == close.closing.worth(), "its lots are not what its accounts are worth"),
         ];

@@ -235,13 +235,14 @@ impl Bookkeeping {
                             break 'day;
                         }
                         let total = paper.content.total;
-                        let sum = sums.entry(total.currency.code().to_owned()).or_insert_with_key(|currency| MoneySum {
-                            currency: currency.clone(),
-                            receipts: 0,
-                            received: 0,
-                            credit_notes: 0,
-                            refunded: 0,
-                        });
+                        let sum =
+                            sums.entry(total.currency.code().to_owned()).or_insert_with_key(|currency| MoneySum {
+                                currency: currency.clone(),
+                                receipts: 0,
+                                received: 0,
+                                credit_notes: 0,
+                                refunded: 0,
+                            });
                         match kind {
                             PaperKind::Receipt => {
                                 sum.receipts += 1;

@@ -72,7 +72,11 @@ impl Bookkeeping {
         self.end_lease("reconciliation").await?;
         let run = checked?;
         for kind in DriftKind::ALL.into_iter().filter(|kind| run.drift(*kind) > 0) {
-            tracing::error!(kind = kind.as_str(), count = run.drift(kind), "the books do not agree: see /admin/reconciliation");
+            tracing::error!(
+                kind = kind.as_str(),
+                count = run.drift(kind),
+                "the books do not agree: see /admin/reconciliation"
+            );
         }
         self.tell_metrics().await?;
         Ok(run)

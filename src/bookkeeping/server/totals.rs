@@ -31,7 +31,10 @@ impl Total {
 impl<'de> Deserialize<'de> for Total {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let credits = f64::deserialize(deserializer)?;
-        #[expect(clippy::cast_possible_truncation, reason = "exact below 2^53 millionths, and checked by the books themselves")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "exact below 2^53 millionths, and checked by the books themselves"
+        )]
         Ok(Self(Amount::from_micros((credits * 1_000_000.0).round() as i64)))
     }
 }

@@ -171,8 +171,9 @@ fn read_amount(text: &str) -> Option<Amount> {
 pub fn confirm_box(task: &Task, form: TaskForm, id: &str, email: &str) -> impl IntoView + use<> {
     let (question, path) = (task.question(email), format!("/admin/users/{id}"));
     let (once, action) = (Uuid::now_v7().to_string(), path.clone());
-    let typed = matches!(task, Task::Erase(_))
-        .then(|| view! { <Field name="email" id="typed-email" kind="email" label=t(Text::TheirEmail) required=true /> });
+    let typed = matches!(task, Task::Erase(_)).then(
+        || view! { <Field name="email" id="typed-email" kind="email" label=t(Text::TheirEmail) required=true /> },
+    );
     view! {
         <form
             method="post"

@@ -46,13 +46,7 @@ pub async fn show(
 }
 
 /// The same after something that was not done.
-pub async fn show_again(
-    admin: &Admin,
-    leaving: &Leaving,
-    visitor: &Visitor,
-    id: UserId,
-    error: AppError,
-) -> Response {
+pub async fn show_again(admin: &Admin, leaving: &Leaving, visitor: &Visitor, id: UserId, error: AppError) -> Response {
     render(admin, leaving, visitor, id, None, TaskForm::default(), Some(error)).await
 }
 

@@ -154,7 +154,8 @@ impl BookStore for MongoBookStore {
 
     async fn forget_accounts(&self, accounts: Vec<(OwnerId, Uuid)>) -> StoreResult<()> {
         for some in accounts.chunks(AT_A_TIME) {
-            let place = |(owner, attempt): &(OwnerId, Uuid)| doc! { "owner": to_bson(*owner), "attempt": to_bson(*attempt) };
+            let place =
+                |(owner, attempt): &(OwnerId, Uuid)| doc! { "owner": to_bson(*owner), "attempt": to_bson(*attempt) };
             let places: Vec<Document> = some.iter().map(place).collect();
             let accounts = self.accounts.clone();
             run(async move { accounts.delete_many(doc! { "_id": { "$in": places } }).await }).await?;

@@ -123,9 +123,8 @@ impl UsageStore for SqliteUsageStore {
     async fn cost_between(&self, from: i64, until: i64) -> StoreResult<i64> {
         self.db
             .read_in(Lane::Slow, move |connection| {
-                let mut sum = connection.prepare_cached(
-                    "SELECT coalesce(sum(cost_micros), 0) FROM attempts WHERE id >= ?1 AND id < ?2",
-                )?;
+                let mut sum = connection
+                    .prepare_cached("SELECT coalesce(sum(cost_micros), 0) FROM attempts WHERE id >= ?1 AND id < ?2")?;
                 Ok(sum.query_row(params![first_id_of(from), first_id_of(until)], |row| row.get(0))?)
             })
             .await

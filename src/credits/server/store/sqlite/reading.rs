@@ -87,8 +87,8 @@ impl LedgerReader for SqliteCreditStore {
     async fn check_accounts(&self, after: OwnerId, limit: usize) -> StoreResult<Vec<AccountCheck>> {
         self.db
             .read_in(Lane::Slow, move |connection| {
-                let mut found =
-                    connection.prepare_cached(&format!("{CHECK} WHERE a.owner_id > ?1 ORDER BY a.owner_id LIMIT ?2"))?;
+                let mut found = connection
+                    .prepare_cached(&format!("{CHECK} WHERE a.owner_id > ?1 ORDER BY a.owner_id LIMIT ?2"))?;
                 let mut rows = found.query(params![after, limit])?;
                 let mut checks = Vec::new();
                 while let Some(row) = rows.next()? {
