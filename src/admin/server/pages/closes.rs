@@ -47,9 +47,10 @@ fn table(closes: Vec<CloseView>) -> impl IntoView {
     let rows: Vec<_> = closes
         .into_iter()
         .map(|CloseView { close, hash, agrees }| {
-            let (tone, verdict) = match agrees {
-                true => (BadgeTone::Success, Text::CloseAgrees),
-                false => (BadgeTone::Danger, Text::CloseDiffers),
+            let (tone, verdict) = if agrees {
+                (BadgeTone::Success, Text::CloseAgrees)
+            } else {
+                (BadgeTone::Danger, Text::CloseDiffers)
             };
             let moved = close.closing.worth() - close.opening.worth();
             let money = close.money.iter().flat_map(written).collect::<Vec<_>>().join(", ");

@@ -79,9 +79,13 @@ impl MongoCreditStore {
             .await?;
             let Some(last) = filed.last() else { break };
             after = last.place.seq;
-            filed.iter().for_each(|filed| add(&filed.entry));
+            for filed in &filed {
+                add(&filed.entry);
+            }
         }
-        account.recent.iter().for_each(add);
+        for entry in &account.recent {
+            add(entry);
+        }
         Ok(check)
     }
 }
