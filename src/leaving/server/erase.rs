@@ -150,6 +150,11 @@ impl Leaving {
     /// # Errors
     /// [`AppError::Conflict`] as [`Leaving::erase`]; then nothing has changed.
     pub async fn erase_user(&self, user: UserId) -> AppResult<bool> {
+        // Before anything is ended; who decides is the step that locks them out.
+        let is_admin = self.queue.accounts.find_user_by_id(user).await?.is_some_and(|user| user.role == Role::Admin);
+        if is_admin && self.queue.accounts.other_admins(user).await? == 0 {
+            return Err(AppError::Conflict(t(Text::LastAdminStays).to_owned()));
+        }
         self.refuse_while_money_moves(user).await?;
         Ok(self.begin_erasure(user).await?.is_some())
     }
