@@ -75,6 +75,9 @@ impl Bookkeeping {
             }
         }
         self.end_lease("close").await?;
+        if !closed.is_empty() {
+            self.tell_metrics().await?;
+        }
         Ok(closed)
     }
 
