@@ -84,6 +84,12 @@ pub fn back_up_if_due(config: &Config, plan: &BackupConfig, now: Timestamp) -> R
     Ok(Some(file))
 }
 
+/// When the newest backup in a folder was made; `None`: there is none.
+#[must_use]
+pub fn newest_in(dir: &Path) -> Option<Timestamp> {
+    backups_in(dir).ok()?.pop().map(|(at, _)| at)
+}
+
 /// The backups of this schedule, oldest first. Other files are somebody else's.
 fn backups_in(dir: &Path) -> io::Result<Vec<(Timestamp, PathBuf)>> {
     let mut found = Vec::new();

@@ -41,6 +41,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(leaving::server::api::routes())
         .merge(admin::server::api::routes())
         .merge(admin::server::books::routes())
+        .merge(admin::server::leaving::routes())
         .merge(api_docs::api::routes())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

@@ -12,12 +12,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::future::ready;
+use jiff::Timestamp;
 use rustix::fs::statvfs;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
+use super::backup_schedule::newest_in;
 use super::config::Config;
 use super::serve::read_site_options;
 use super::state::AppState;
@@ -28,10 +30,10 @@ use crate::chat::server::providers::{
     ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn,
 };
 use crate::document::Assets;
-use crate::generation::{Guarded, Provider, build_providers};
+use crate::generation::{Guarded, Provider, Vitals, build_providers};
 use crate::images::server::garbage::{Inventory, take_inventory};
 use crate::images::server::providers::ImageProvider;
-use crate::platform::db::{Database, DatabaseConfig, Probed, StoreError};
+use crate::platform::db::{Database, DatabaseConfig, Probed, StoreError, rfc3339};
 use crate::platform::site::database_path;
 use crate::platform::{redis, tasks};
 
@@ -59,6 +61,16 @@ struct Readiness {
     tasks_down: Vec<&'static str>,
     /// Only told: how much room there is in `DATA_DIR`.
     disk: DiskHealth,
+    /// Only told: where images are kept.
+    storage: &'static str,
+    /// Only told, where backups are scheduled: when the newest was made. RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    last_backup: Option<String>,
+    /// Only told, once there was one: whether all books agreed the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    last_reconciliation: Option<ReconciliationHealth>,
     /// Only told, if there is one: a server goes on alone without it.
     redis: Option<RedisHealth>,
     /// Only told, in the order in which they are asked.
@@ -71,6 +83,14 @@ struct Readiness {
 struct DiskHealth {
     /// Less than 512 MiB are free.
     problem: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ReconciliationHealth {
+    /// RFC 3339, UTC.
+    at: String,
+    /// How much did not agree.
+    drifts: u64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -116,6 +136,9 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
         clock_ahead_ms,
         tasks_down,
         disk: DiskHealth { problem: problem_of_disk(&state.config.site.data_dir) },
+        storage: state.images.objects.name(),
+        last_backup: newest_backup(&state).and_then(|seconds| rfc3339(seconds.saturating_mul(1000)).ok()),
+        last_reconciliation: reconciliation(&state),
         redis,
         chat_providers,
         image_providers,
@@ -123,10 +146,36 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
     (status, readiness).into_response()
 }
 
+/// What the last reconciliation came to, whichever server made it, as this one last heard of it.
+fn reconciliation(state: &AppState) -> Option<ReconciliationHealth> {
+    let (at, drifts) = state.generation.metrics.operations().last_reconciliation()?;
+    Some(ReconciliationHealth { at: rfc3339(at.saturating_mul(1000)).ok()?, drifts })
+}
+
+/// When the newest scheduled backup was made, in seconds since 1970.
+fn newest_backup(state: &AppState) -> Option<i64> {
+    let plan = state.config.backups.as_ref()?;
+    newest_in(&plan.dir).map(Timestamp::as_second)
+}
+
+/// How this server is, for `/metrics`.
+pub(super) fn vitals(state: &AppState) -> Vitals {
+    Vitals {
+        tasks_down: tasks::down().len(),
+        disk_free: free_bytes(&state.config.site.data_dir),
+        backup: newest_backup(state),
+        redis: state.redis.as_ref().map(|redis| redis.problem().is_none()),
+    }
+}
+
+fn free_bytes(data_dir: &Path) -> Option<u64> {
+    let disk = statvfs(data_dir).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Whether the disk is nearly full. Where that cannot be told, nothing is kept there either: with `MongoDB` and a bucket.
 fn problem_of_disk(data_dir: &Path) -> Option<String> {
-    let disk = statvfs(data_dir).ok()?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let free = free_bytes(data_dir)?;
     (free < LEAST_ROOM).then(|| format!("{} MiB are free", free / 1024 / 1024))
 }
 

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use super::health;
 use super::state::AppState;
 use crate::api_docs::Refusal;
 use crate::credits::WorkKind;
@@ -49,6 +50,7 @@ pub async fn show(State(state): State<AppState>, request: Request) -> Response {
         refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return refusal;
     }
+    state.generation.metrics.operations().look(health::vitals(&state));
     let replies = state.chat.providers.iter().map(|guarded| (WorkKind::Chat, guarded.name(), guarded.breaker_state()));
     let images =
         state.images.providers.iter().map(|guarded| (WorkKind::Image, guarded.name(), guarded.breaker_state()));

@@ -5,4 +5,4 @@ mod log;
 pub mod store;
 
 pub use self::entry::{Action, Actor, AuditEntry};
-pub use self::log::AuditLog;
+pub use self::log::{AuditLog, entries_written};

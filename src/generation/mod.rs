@@ -38,7 +38,7 @@ pub use self::hold::{
 };
 pub use self::learned::{Learned, Refused};
 pub use self::metrics::Metrics;
-pub use self::operations::Operations;
+pub use self::operations::{Operations, Vitals};
 pub use self::provider_table::{ConfiguredProvider, ProviderConfig, ProviderRow, build_providers, read_providers};
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};

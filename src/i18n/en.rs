@@ -1390,6 +1390,24 @@ pub const fn say(text: Text) -> &'static str {
         Text::AuditEmailChanged => "Address changed",
         Text::AuditUserExported => "Data exported",
         Text::AuditUserErased => "Account erased",
+        Text::SetByAdmin => "Set by an admin",
+        Text::BudgetOfAdmin => "An admin set this budget: only admins can change it.",
+        Text::TypeTheirAddress => "Type the user’s email address.",
+        Text::EraseUser => "Erase…",
+        Text::ExportUser => "Export…",
+        Text::AskEraseUser => {
+            "Erase everything of {email}? They are signed out at once, and all that is theirs is deleted for good, with credits that are left. Type their address to confirm."
+        }
+        Text::AskExportUser => {
+            "Make an archive of everything of {email}, with their conversations? It is for whoever asked for their data, and stands in the audit log."
+        }
+        Text::AskSetBudget => "Let {email} spend at most {credits} {period}?",
+        Text::AskRemoveBudget => "Take away the budget that admins set for {email}?",
+        Text::ExportOfUser => "Export of this user",
+        Text::ExportIsMade => "It is being made.",
+        Text::ExportIsReady => "Download the archive",
+        Text::ExportHasFailed => "It has failed. Begin it again.",
+        Text::TheirEmail => "Their email address",
         Text::Reconciliation => "Reconciliation",
         Text::ReconciliationExplained => {
             "Every hour it is checked whether all books agree. Nothing is changed: what does not agree is shown with how to mend it."

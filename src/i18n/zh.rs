@@ -1252,6 +1252,22 @@ pub const fn say(text: Text) -> &'static str {
         Text::AuditEmailChanged => "更改邮箱",
         Text::AuditUserExported => "导出数据",
         Text::AuditUserErased => "删除账户",
+        Text::SetByAdmin => "由管理员设置",
+        Text::BudgetOfAdmin => "此预算由管理员设置，只有管理员可以更改。",
+        Text::TypeTheirAddress => "请输入该用户的邮箱地址。",
+        Text::EraseUser => "删除…",
+        Text::ExportUser => "导出…",
+        Text::AskEraseUser => {
+            "要删除 {email} 的全部数据吗？该用户会立即退出登录，其所有数据和剩余积分将被永久删除。请输入其邮箱地址以确认。"
+        }
+        Text::AskExportUser => "要生成 {email} 的全部数据（包括对话）的存档吗？仅用于本人索取数据，并会记入审计日志。",
+        Text::AskSetBudget => "要将 {email} 的支出限制为{period} {credits} 吗？",
+        Text::AskRemoveBudget => "要取消管理员为 {email} 设置的预算吗？",
+        Text::ExportOfUser => "该用户的导出",
+        Text::ExportIsMade => "正在生成。",
+        Text::ExportIsReady => "下载存档",
+        Text::ExportHasFailed => "生成失败，请重新开始。",
+        Text::TheirEmail => "该用户的邮箱地址",
         Text::Reconciliation => "对账",
         Text::ReconciliationExplained => {
             "每小时检查所有账目是否一致。检查不会更改任何数据：不一致之处连同处理办法一并列出。"

@@ -184,7 +184,7 @@ impl CreditSums {
 }
 
 /// What was paid for the credits of an entry, by the prices of their lots. Rounded down for each lot.
-fn earned(entry: &RawEntry, prices: &HashMap<Uuid, Earning>) -> Purse {
+fn earned<S: BuildHasher>(entry: &RawEntry, prices: &HashMap<Uuid, Earning, S>) -> Purse {
     let mut purse = Purse::new();
     for (lot, _, amount) in &entry.lots {
         if let Some(price) = prices.get(lot) {

@@ -435,3 +435,117 @@ async fn injected_fields_change_nothing() {
     assert_eq!(other.get_json("/api/auth/me").await.0, 200);
     app.assert_books_balance().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_erases_a_user_whose_address_is_typed_and_never_the_last_admin() {
+    let app = TestApp::start().await;
+    let (admin, user) = (app.admin().await, app.user().await);
+    let id = user.id().await;
+    let path = format!("/api/admin/users/{id}");
+    let erase = async |by: &User, path: &str, email: &str| {
+        answer(by.request(Method::DELETE, path).json(&json!({ "email": email }))).await
+    };
+    assert_eq!(code(erase(&admin, &path, "somebody@example.org").await), (400, "invalid_input".to_owned()));
+    assert_eq!(user.get_json("/api/auth/me").await.0, 200, "nothing has changed");
+    // It asks once, and the page wants the address too.
+    let (_, html) = admin.page(&format!("/admin/users/{id}?do=erase")).await;
+    assert!(html.contains("name=\"email\"") && html.contains("Erase everything of"), "{html}");
+    let own = format!("/api/admin/users/{}", admin.id().await);
+    assert_eq!(code(erase(&admin, &own, &admin.email).await), (409, "conflict".to_owned()));
+    assert_eq!(admin.get_json("/api/auth/me").await.0, 200, "the last admin stays");
+    let sent = admin
+        .post_form(&format!("/admin/users/{id}"), &[("do", "erase"), ("email", &user.email)])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((sent.status().as_u16(), sent.headers()["location"].to_str().unwrap()), (303, "/admin/users"));
+    assert_eq!(user.get_json("/api/auth/me").await.0, 401);
+    let log = admin.audit(&format!("target={id}&action=user_erased"), 1).await;
+    assert_eq!(log[0]["actor"], json!(admin.id().await));
+    // Somebody who is gone, or going, is not found or goes on.
+    assert!(matches!(erase(&admin, &path, &user.email).await.0, 202 | 404));
+    assert_eq!(erase(&admin, &format!("/api/admin/users/{}", Uuid::now_v7()), "a@example.org").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_has_an_archive_made_and_both_are_written_down() {
+    let app = TestApp::start().await;
+    let (admin, user) = (app.admin().await, app.user().await);
+    let id = user.id().await;
+    let path = format!("/api/admin/users/{id}/export");
+    assert_eq!(admin.get_json(&path).await.1["data"]["state"], "none");
+    assert_eq!(admin.get_json(&format!("{path}/download")).await.0, 404);
+    assert_eq!(admin.post_json(&path, &json!({})).await.0, 202);
+    for _ in 0..400 {
+        if admin.get_json(&path).await.1["data"]["state"] == "ready" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    let archive = admin.get(&format!("{path}/download")).send().await.unwrap();
+    assert_eq!(archive.headers()["content-type"], "application/zip");
+    assert!(archive.bytes().await.unwrap().starts_with(b"PK"));
+    let steps: Vec<_> = admin.audit(&format!("target={id}&action=user_exported"), 2).await;
+    let steps: Vec<_> = steps.iter().map(|entry| entry["after"]["step"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["downloaded", "begun"]);
+    assert!(admin.page(&format!("/admin/users/{id}")).await.1.contains("/export/download"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_an_admin_sets_binds_the_user_who_sees_who_set_it() {
+    let app = TestApp::start().await;
+    let (admin, user) = (app.admin().await, app.user().await);
+    let id = user.id().await;
+    let put = async |by: &User, path: &str, body: Value| answer(by.request(Method::PUT, path).json(&body)).await;
+    let of_user = |budgets: Value| json!({ "budgets": budgets });
+    let (own, day) = ("/api/account/budgets", json!({"period": "day", "limit": 50}));
+    assert_eq!(put(&user, own, of_user(json!([day, {"period": "month", "limit": 90}]))).await.0, 200);
+    let path = format!("/api/admin/users/{id}/budgets");
+    let (status, set) = put(&admin, &path, of_user(json!([{"period": "day", "limit": 1}]))).await;
+    assert_eq!(status, 200, "{set}");
+    let state = async || {
+        let (_, budgets) = user.get_json(own).await;
+        let all = budgets["data"]["budgets"].as_array().unwrap().clone();
+        let mut told: Vec<_> = all
+            .iter()
+            .map(|one| {
+                (one["period"].as_str().unwrap().to_owned(), one["limit"].as_f64().unwrap(), one["setByAdmin"] == true)
+            })
+            .collect();
+        told.sort_by(|one, two| one.0.cmp(&two.0));
+        told
+    };
+    let both = [("day".to_owned(), 1.0, true), ("month".to_owned(), 90.0, false)];
+    assert_eq!(state().await, both);
+    assert!(user.page("/account").await.1.contains("Set by an admin"));
+    // It holds: the first message uses it up.
+    assert_eq!(user.chat("Hello").await.0, 200);
+    assert_eq!(user.chat("Hello").await.0, 402);
+    // The user cannot lift it, by no way.
+    assert_eq!(put(&user, own, of_user(json!([day]))).await.0, 400);
+    assert_eq!(put(&user, own, of_user(json!([]))).await.0, 200);
+    assert_eq!(state().await, both[..1]);
+    let budget = user.get_json(own).await.1["data"]["budgets"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(user.post_form("/account", &[("removeBudget", &budget)]).send().await.unwrap().status(), 409);
+    assert_eq!(state().await, both[..1]);
+    assert_eq!(user.chat("Hello").await.0, 402);
+    // An admin does, on the page, and all of it is written down.
+    let sent =
+        admin.post_form(&format!("/admin/users/{id}"), &[("do", "remove-budget"), ("budget", &budget)]).send().await;
+    assert_eq!(sent.unwrap().status(), 303);
+    assert!(state().await.is_empty());
+    assert_eq!(user.chat("Hello").await.0, 200);
+    let log = admin.audit(&format!("target={id}&action=budgets_set"), 2).await;
+    assert_eq!((&log[1]["before"]["budgets"], &log[1]["after"]["budgets"]), (&json!(""), &json!("day 1")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_is_in_the_audit_log() {
+    let app = TestApp::start().await;
+    let (admin, user) = (app.admin().await, app.user().await);
+    let id = user.id().await;
+    let body = json!({ "currentPassword": PASSWORD, "newPassword": "staple of another horse" });
+    assert_eq!(user.post_json("/api/account/password", &body).await.0, 200);
+    let log = admin.audit(&format!("target={id}&action=password_changed"), 1).await;
+    assert_eq!(log[0]["actor"], json!(id));
+}

@@ -66,7 +66,8 @@ async fn every_example_of_the_api_works() {
     let half_with_passkey = half_signed_in_with_passkey(&app).await;
     let newcomer = Email::parse("newcomer@example.org").unwrap();
     let sign_up = app.state.account.sign_up_token(&newcomer, now_millis() + 60_000).unwrap();
-    let (admin, member) = (app.admin().await, app.user().await.id().await);
+    let (admin, member) = (app.admin().await, app.user().await);
+    let (member, member_email) = (member.id().await, member.email);
     app.flush_traces().await;
     let (_, kept) = user.post_json("/v1/responses", &json!({"model": "tessera", "input": "Hello"})).await;
     let response = kept["id"].as_str().unwrap().to_owned();
@@ -114,7 +115,7 @@ async fn every_example_of_the_api_works() {
         if let Some(body) = body {
             serde_json::from_str::<Value>(&body).unwrap();
             let body = body.replace("{messageId}", &id("messageId")).replace("{imageId}", image);
-            let body = body.replace("{ownEmail}", &gone.email);
+            let body = body.replace("{ownEmail}", &gone.email).replace("{userEmail}", &member_email);
             let body = body.replace("the-token-of-a-sign-up-link", &sign_up);
             let body = body.replace("{orderId}", &bought("orderId")).replace("{paymentId}", &bought("paymentId"));
             request = request.body(body);

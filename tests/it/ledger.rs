@@ -641,7 +641,7 @@ over_every_store! {
         // Nobody asks for it any more.
         store.expire_lots(now_millis() + 120_000, 10).await.unwrap();
         assert!(!store.spending(user).await.unwrap().contains_key(&limit(4).counter));
-        let plan = BudgetPlan { time_zone: "Asia/Shanghai".into(), budgets: vec![Budget { id, period: Period::Week, most: credits(9), key: None, model: Some("gpt*".into()) }] };
+        let plan = BudgetPlan { time_zone: "Asia/Shanghai".into(), budgets: vec![Budget { id, period: Period::Week, most: credits(9), key: None, model: Some("gpt*".into()), by_admin: true }] };
         assert_eq!(store.budgets(user, person(user)).await.unwrap(), BudgetPlan::default());
         for _ in 0..2 { store.set_budgets(user, person(user), plan.clone()).await.unwrap(); }
         assert_eq!(store.budgets(user, person(user)).await.unwrap(), plan);

@@ -34,6 +34,7 @@ mod conversations;
 mod crash;
 mod credit_notices;
 mod dashboard;
+mod dashboards;
 mod delivery;
 mod dialects;
 mod discovery;

@@ -56,6 +56,7 @@ impl Operation {
                 ("{paymentId}", &ids.payment),
                 ("{ownEmail}", &ids.gone),
                 ("the-token-of-a-sign-up-link", &ids.sign_up),
+                ("{memberEmail}", &ids.member_email),
             ];
             places.iter().fold(example.to_string(), |text, (place, id)| text.replace(place, id))
         };
@@ -129,6 +130,7 @@ struct Ids {
     avatar: String,
     /// The token of a link that makes an account.
     sign_up: String,
+    member_email: String,
 }
 
 impl Ids {
@@ -181,6 +183,7 @@ impl Ids {
                 let newcomer = Email::parse("newcomer@example.org").unwrap();
                 app.state.account.sign_up_token(&newcomer, now_millis() + 600_000).unwrap()
             },
+            member_email: member.email.clone(),
         }
     }
 

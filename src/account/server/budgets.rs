@@ -49,6 +49,8 @@ pub struct BudgetState {
     /// Credits that are spent or held in the period that runs now.
     pub spent: Amount,
     pub left: Amount,
+    /// An admin set it: its user can neither change it nor take it away.
+    pub set_by_admin: bool,
     /// 50, 80 or 100, once so many percent are spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<i64>,
@@ -129,11 +131,23 @@ impl Account {
         Budgets::of(plan, &spending)
     }
 
-    /// Sets the budgets of a user anew.
+    /// Sets the budgets of a user anew, but for those that an admin set.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
     pub async fn set_budgets(&self, user: UserId, request: BudgetsRequest) -> AppResult<Budgets> {
+        self.replace_budgets(user, request, false).await
+    }
+
+    /// Sets those budgets of a user anew that an admin sets. One of the user's own for the same becomes the admin's.
+    ///
+    /// # Errors
+    /// As [`Account::set_budgets`].
+    pub async fn set_budgets_as_admin(&self, user: UserId, request: BudgetsRequest) -> AppResult<Budgets> {
+        self.replace_budgets(user, request, true).await
+    }
+
+    async fn replace_budgets(&self, user: UserId, request: BudgetsRequest, by_admin: bool) -> AppResult<Budgets> {
         let Some(wanted) = request.budgets else {
             return Err(AppError::invalid("budgets", "Send the list of budgets; it may be empty."));
         };
@@ -142,12 +156,12 @@ impl Account {
             Some(name) => check_time_zone(&name)?,
             None => before.time_zone,
         };
+        let too_many =
+            || AppError::invalid("budgets", fill(Text::TooManyBudgets, &[("most", &MAX_BUDGETS.to_string())]));
         if wanted.len() > MAX_BUDGETS {
-            return Err(AppError::invalid(
-                "budgets",
-                fill(Text::TooManyBudgets, &[("most", &MAX_BUDGETS.to_string())]),
-            ));
+            return Err(too_many());
         }
+        let mut others: Vec<Budget> = before.budgets.iter().filter(|one| one.by_admin != by_admin).cloned().collect();
         let keys = self.store.list_keys(user).await?;
         let mut budgets: Vec<Budget> = Vec::new();
         for (at, BudgetRequest { period, limit, key_id, model }) in wanted.into_iter().enumerate() {
@@ -173,9 +187,21 @@ impl Account {
             if budgets.iter().any(is_same) {
                 return Err(AppError::invalid(field("period"), t(Text::BudgetTwice)));
             }
+            match others.iter().position(is_same) {
+                Some(at) if by_admin => drop(others.remove(at)),
+                // A list that was read names it too.
+                Some(at) if others[at].most == limit => continue,
+                Some(_) => return Err(AppError::invalid(field("limit"), t(Text::BudgetOfAdmin))),
+                None => {}
+            }
             // The same budget goes on counting, whatever its limit is now.
             let id = before.budgets.iter().find(|other| is_same(other)).map_or_else(BudgetId::now_v7, |same| same.id);
-            budgets.push(Budget { id, period, most: limit, key, model });
+            budgets.push(Budget { id, period, most: limit, key, model, by_admin });
+        }
+        others.append(&mut budgets);
+        let budgets = others;
+        if budgets.len() > MAX_BUDGETS {
+            return Err(too_many());
         }
         self.credits.set_budgets(user.into(), user, BudgetPlan { time_zone, budgets }).await?;
         self.load_budgets(user).await
@@ -186,7 +212,7 @@ impl Budgets {
     /// These budgets, with what the counts of the account say that is spent of them now.
     pub(super) fn of(plan: BudgetPlan, spending: &HashMap<String, Amount>) -> AppResult<Self> {
         let state = plan.state(spending, now_millis())?;
-        let shown = state.into_iter().map(|(Budget { id, period, most, key, model }, spent, window)| {
+        let shown = state.into_iter().map(|(Budget { id, period, most, key, model, by_admin }, spent, window)| {
             Ok(BudgetState {
                 id: id.to_string(),
                 period,
@@ -195,6 +221,7 @@ impl Budgets {
                 model,
                 spent,
                 left: (most - spent).max(Amount::ZERO),
+                set_by_admin: by_admin,
                 notice: notice_of(spent, most),
                 resets_at: rfc3339(window.end)?,
             })
@@ -204,9 +231,33 @@ impl Budgets {
 
     /// The same again, as a request.
     fn request(self) -> BudgetsRequest {
-        let same = |BudgetState { period, limit, key_id, model, .. }| BudgetRequest { period, limit, key_id, model };
-        BudgetsRequest { time_zone: Some(self.time_zone), budgets: Some(self.budgets.into_iter().map(same).collect()) }
+        let budgets = self.budgets.into_iter().map(BudgetState::request).collect();
+        BudgetsRequest { time_zone: Some(self.time_zone), budgets: Some(budgets) }
     }
+}
+
+impl BudgetState {
+    fn request(self) -> BudgetRequest {
+        BudgetRequest { period: self.period, limit: self.limit, key_id: self.key_id, model: self.model }
+    }
+}
+
+impl BudgetFields {
+    /// What the form asks for.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field of the form.
+    pub fn read(&self) -> AppResult<BudgetRequest> {
+        let period = Period::ALL.into_iter().find(|period| period.as_str() == self.period);
+        let period = period.ok_or_else(|| AppError::invalid("period", t(Text::BudgetPeriod)))?;
+        let limit = Amount::parse(self.limit.trim()).filter(|limit| limit.is_positive());
+        let limit = limit.ok_or_else(|| AppError::invalid("limit", t(Text::BudgetLimitWrong)))?;
+        Ok(BudgetRequest { period, limit, key_id: given(&self.of), model: given(&self.model) })
+    }
+}
+
+fn given(text: &str) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 impl Account {
@@ -215,12 +266,7 @@ impl Account {
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field of the form.
     pub async fn add_budget(&self, user: UserId, form: &BudgetFields) -> AppResult<Budgets> {
-        let period = Period::ALL.into_iter().find(|period| period.as_str() == form.period);
-        let period = period.ok_or_else(|| AppError::invalid("period", t(Text::BudgetPeriod)))?;
-        let limit = Amount::parse(form.limit.trim());
-        let limit = limit.ok_or_else(|| AppError::invalid("limit", t(Text::BudgetLimitWrong)))?;
-        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let new = BudgetRequest { period, limit, key_id: given(&form.of), model: given(&form.model) };
+        let new = form.read()?;
         let mut request = self.load_budgets(user).await?.request();
         request.time_zone = given(&form.time_zone).or(request.time_zone);
         let budgets = request.budgets.get_or_insert_default();
@@ -236,12 +282,43 @@ impl Account {
         })
     }
 
-    /// Takes a budget away; one that is gone already is fine.
+    /// The budgets that an admin set, with that of a form, in the place of that for the same.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming the field of the form.
+    pub async fn with_admin_budget(&self, user: UserId, form: &BudgetFields) -> AppResult<BudgetsRequest> {
+        let new = form.read()?;
+        let mut budgets = self.admin_budgets(user).await?;
+        budgets.retain(|other| (other.period, &other.key_id, &other.model) != (new.period, &new.key_id, &new.model));
+        budgets.push(new);
+        Ok(BudgetsRequest { time_zone: None, budgets: Some(budgets) })
+    }
+
+    /// The budgets that an admin set, without one.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
+    pub async fn without_admin_budget(&self, user: UserId, id: BudgetId) -> AppResult<BudgetsRequest> {
+        let id = id.to_string();
+        let all = self.load_budgets(user).await?.budgets;
+        let kept = all.into_iter().filter(|budget| budget.set_by_admin && budget.id != id);
+        Ok(BudgetsRequest { time_zone: None, budgets: Some(kept.map(BudgetState::request).collect()) })
+    }
+
+    async fn admin_budgets(&self, user: UserId) -> AppResult<Vec<BudgetRequest>> {
+        let all = self.load_budgets(user).await?.budgets;
+        Ok(all.into_iter().filter(|budget| budget.set_by_admin).map(BudgetState::request).collect())
+    }
+
+    /// Takes a budget away; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] for one that an admin set; [`AppError::Unavailable`].
     pub async fn remove_budget(&self, user: UserId, id: BudgetId) -> AppResult<()> {
         let mut plan = self.credits.budgets(user.into(), user).await?;
+        if plan.budgets.iter().any(|budget| budget.id == id && budget.by_admin) {
+            return Err(AppError::Conflict(t(Text::BudgetOfAdmin).to_owned()));
+        }
         plan.budgets.retain(|budget| budget.id != id);
         Ok(self.credits.set_budgets(user.into(), user, plan).await?)
     }

@@ -55,7 +55,7 @@ fn key_name(budget: &BudgetState, keys: &[ApiKey]) -> Option<String> {
     Some(known.map_or_else(|| t(Text::RevokedKey).to_owned(), |key| key.name.clone()))
 }
 
-const fn period_text(period: Period) -> Text {
+pub const fn period_text(period: Period) -> Text {
     match period {
         Period::Day => Text::PerDay,
         Period::Week => Text::PerWeek,
@@ -71,7 +71,7 @@ fn Entry(
     #[prop(optional_no_strip)]
     key_name: Option<String>,
 ) -> impl IntoView {
-    let BudgetState { id, period, limit, model, spent, notice, resets_at, .. } = budget;
+    let BudgetState { id, period, limit, model, spent, notice, resets_at, set_by_admin, .. } = budget;
     let amounts = [("spent", &*spent.as_price()), ("budget", &*limit.as_balance())];
     let percent = i128::from(spent.micros()) * 100 / i128::from(limit.micros()).max(1);
     let percent = percent.clamp(0, 100).to_string();
@@ -93,6 +93,7 @@ fn Entry(
                     <span class="font-medium">{label}</span>
                     <span class="text-sm text-ink-soft tabular-nums">{fill(Text::SpentOf, &amounts)}</span>
                     {badge}
+                    {set_by_admin.then(|| view! { <Badge>{t(Text::SetByAdmin)}</Badge> })}
                 </p>
                 <progress
                     class="progress block h-2 w-full overflow-hidden rounded-md"
@@ -105,10 +106,15 @@ fn Entry(
                     <span>{t(Text::ResetsAt)} " " <Timestamp at=resets_at /></span>
                 </p>
             </div>
-            <form method="post" action="/account">
-                <input type="hidden" name="removeBudget" value=id />
-                <Button label=t(Text::RemoveBudget) size=ButtonSize::Small kind="submit" />
-            </form>
+            {(!set_by_admin)
+                .then(|| {
+                    view! {
+                        <form method="post" action="/account">
+                            <input type="hidden" name="removeBudget" value=id />
+                            <Button label=t(Text::RemoveBudget) size=ButtonSize::Small kind="submit" />
+                        </form>
+                    }
+                })}
         </li>
     }
 }

@@ -4,7 +4,7 @@ pub mod api;
 mod avatar_view;
 pub mod budget_api;
 pub mod budgets;
-mod budgets_view;
+pub mod budgets_view;
 pub mod caller;
 pub mod clerk;
 pub mod config;

@@ -9,6 +9,7 @@ mod credits;
 mod csv;
 mod flags;
 mod goodwill;
+pub mod leaving;
 mod log_level;
 mod operations_api;
 pub mod pages;

@@ -279,6 +279,7 @@ impl Bookkeeping {
     pub(super) async fn tell_metrics(&self) -> StoreResult<()> {
         if let Some((id, run)) = self.last_run().await? {
             self.metrics.operations().reconciled(began_at(id) / 1000);
+            self.metrics.operations().set_drifts(run.total());
             for kind in DriftKind::ALL {
                 self.metrics.operations().drifted(kind.as_str(), run.drift(kind));
             }

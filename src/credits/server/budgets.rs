@@ -47,6 +47,9 @@ pub struct Budget {
     /// Only what this model costs; with `*` at its end, those whose names begin so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// An admin set it: its user can neither change it nor take it away.
+    #[serde(default)]
+    pub by_admin: bool,
 }
 
 /// One day, week or month.
@@ -179,6 +182,7 @@ mod tests {
             most: Amount::credits(1),
             key,
             model: model.map(str::to_owned),
+            by_admin: false,
         };
         let by = |key, model| Spender { key, model };
         assert!(budget(None, None).concerns(by(None, "m")) && budget(None, None).concerns(by(Some(key), "m")));

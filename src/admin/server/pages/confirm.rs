@@ -9,17 +9,30 @@ use uuid::Uuid;
 use super::user::show_again;
 use super::visitor::Visitor;
 use crate::account::Role;
+use crate::account::server::budgets::BudgetFields;
+use crate::account::server::budgets_view::period_text;
 use crate::account::server::forms::PageForm;
 use crate::account::server::sessions::UserStatus;
 use crate::admin::server::credits::checked;
 use crate::admin::server::{Admin, Authority, CreditsChange, UserChange};
+use crate::credits::Period;
+use crate::document::response::error_page;
 use crate::i18n::{Text, count_written, fill, t};
+use crate::leaving::server::Leaving;
 use crate::payments::server::Payments;
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{ApiError, PathId};
-use crate::platform::ids::{PaymentId, UserId};
-use crate::ui::{Button, ButtonVariant};
+use crate::platform::ids::{BudgetId, PaymentId, UserId};
+use crate::ui::{Button, ButtonVariant, Field};
+
+/// Whose rules the page of a user goes by.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    pub admin: &'a Admin,
+    pub payments: &'a Payments,
+    pub leaving: &'a Leaving,
+}
 
 /// What is to be done, as forms send it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,6 +49,19 @@ pub struct TaskForm {
     /// Of a refund: the purchase.
     #[serde(default)]
     pub payment: String,
+    /// Of a budget: its time, its limit and the model that it is for.
+    #[serde(default)]
+    pub period: String,
+    #[serde(default)]
+    pub limit: String,
+    #[serde(default)]
+    pub model: String,
+    /// The id of a budget.
+    #[serde(default)]
+    pub budget: String,
+    /// The address of the user, typed once more.
+    #[serde(default)]
+    pub email: String,
     /// Whether something was done just now.
     #[serde(default)]
     pub said: String,
@@ -48,6 +74,11 @@ pub enum Task {
     EndSessions,
     Adjust(CreditsChange),
     Refund(PaymentId),
+    Export,
+    /// With the address that was typed.
+    Erase(String),
+    SetBudget(BudgetFields),
+    RemoveBudget(BudgetId),
 }
 
 /// Names of the tasks that need no more than that.
@@ -68,6 +99,15 @@ impl Task {
         match &*form.task {
             "" => Ok(None),
             "end-sessions" => Ok(Some(Self::EndSessions)),
+            "export" => Ok(Some(Self::Export)),
+            "erase" => Ok(Some(Self::Erase(form.email.clone()))),
+            "set-budget" => {
+                let TaskForm { period, limit, model, .. } = form.clone();
+                let fields = BudgetFields { period, limit, model, ..BudgetFields::default() };
+                fields.read()?;
+                Ok(Some(Self::SetBudget(fields)))
+            }
+            "remove-budget" => Ok(Some(Self::RemoveBudget(form.budget.parse().map_err(|_| AppError::NotFound)?))),
             "adjust" => {
                 let amount = read_amount(&form.amount);
                 let amount = amount.ok_or_else(|| AppError::invalid("amount", t(Text::AmountOfNothing)))?;
@@ -91,6 +131,17 @@ impl Task {
             Self::Change(UserChange { status: Some(UserStatus::Active), .. }) => Text::AskEnable,
             Self::Change(_) => Text::AskDisable,
             Self::EndSessions => Text::AskEndSessions,
+            Self::Export => Text::AskExportUser,
+            Self::Erase(_) => Text::AskEraseUser,
+            Self::RemoveBudget(_) => Text::AskRemoveBudget,
+            Self::SetBudget(fields) => {
+                let period = Period::ALL.into_iter().find(|period| period.as_str() == fields.period);
+                let period = period.map(|period| t(period_text(period)).to_lowercase()).unwrap_or_default();
+                let credits = count_written(Text::CreditsCount, fields.limit.trim());
+                let model = fields.model.trim();
+                let period = if model.is_empty() { period } else { format!("{period} ({model})") };
+                return Ok(fill(Text::AskSetBudget, &[("email", email), ("credits", &credits), ("period", &period)]));
+            }
             Self::Adjust(CreditsChange { amount, reason }) => {
                 let (text, size) =
                     if amount.is_negative() { (Text::AskTake, -*amount) } else { (Text::AskGive, *amount) };
@@ -107,8 +158,20 @@ impl Task {
         Ok(fill(text, &[("email", email)]))
     }
 
-    async fn run(self, admin: &Admin, payments: &Payments, by: Authority, id: UserId, once: String) -> AppResult<()> {
+    async fn run(self, rules: Rules<'_>, by: Authority, id: UserId, once: String) -> AppResult<()> {
+        let Rules { admin, payments, leaving } = rules;
+        let account = &leaving.account;
         match self {
+            Self::Export => admin.begin_export(leaving, by, id).await.map(drop),
+            Self::Erase(typed) => admin.erase_user(leaving, by, id, &typed).await,
+            Self::SetBudget(fields) => {
+                let request = account.with_admin_budget(id, &fields).await?;
+                admin.set_budgets(account, by, id, request).await.map(drop)
+            }
+            Self::RemoveBudget(budget) => {
+                let request = account.without_admin_budget(id, budget).await?;
+                admin.set_budgets(account, by, id, request).await.map(drop)
+            }
             Self::Change(change) => admin.change_user(by, id, change).await.map(drop),
             Self::EndSessions => admin.end_sessions(by, id).await.map(drop),
             Self::Adjust(change) => {
@@ -133,6 +196,9 @@ fn read_amount(text: &str) -> Option<Amount> {
 pub fn confirm_box(question: String, form: TaskForm, id: &str) -> impl IntoView + use<> {
     let path = format!("/admin/users/{id}");
     let (once, action) = (Uuid::now_v7().to_string(), path.clone());
+    let typed = (form.task == "erase").then(
+        || view! { <Field name="email" id="typed-email" kind="email" label=t(Text::TheirEmail) required=true /> },
+    );
     view! {
         <form
             method="post"
@@ -147,7 +213,12 @@ pub fn confirm_box(question: String, form: TaskForm, id: &str) -> impl IntoView 
             <input type="hidden" name="amount" value=form.amount />
             <input type="hidden" name="reason" value=form.reason />
             <input type="hidden" name="payment" value=form.payment />
+            <input type="hidden" name="period" value=form.period />
+            <input type="hidden" name="limit" value=form.limit />
+            <input type="hidden" name="model" value=form.model />
+            <input type="hidden" name="budget" value=form.budget />
             <input type="hidden" name="once" value=once />
+            {typed}
             <div class="flex flex-wrap gap-2">
                 <Button label=t(Text::ConfirmTask) kind="submit" variant=ButtonVariant::Danger />
                 <Button label=t(Text::Cancel) href=path />
@@ -160,19 +231,24 @@ pub fn confirm_box(question: String, form: TaskForm, id: &str) -> impl IntoView 
 pub async fn submit(
     State(admin): State<Admin>,
     State(payments): State<Payments>,
+    State(leaving): State<Leaving>,
     visitor: Visitor,
     id: Result<PathId<UserId>, ApiError>,
     PageForm(form): PageForm<TaskForm>,
 ) -> Response {
-    let Ok(PathId(id)) = id else { return show_again(&admin, &payments, &visitor, None, AppError::NotFound).await };
+    let rules = Rules { admin: &admin, payments: &payments, leaving: &leaving };
+    let Ok(PathId(id)) = id else { return error_page(&visitor.site, visitor.theme, &AppError::NotFound) };
+    let is_erasing = form.task == "erase";
     let done = match Task::read(&form) {
-        Ok(Some(task)) => task.run(&admin, &payments, visitor.by, id, form.once).await,
+        Ok(Some(task)) => task.run(rules, visitor.by, id, form.once).await,
         Ok(None) => Err(AppError::NotFound),
         Err(error) => Err(error),
     };
     match done {
+        // Soon there is no such user.
+        Ok(()) if is_erasing => Redirect::to("/admin/users").into_response(),
         Ok(()) => Redirect::to(&format!("/admin/users/{id}?said=done")).into_response(),
-        Err(error) => show_again(&admin, &payments, &visitor, Some(id), error).await,
+        Err(error) => show_again(rules, &visitor, id, error).await,
     }
 }
 
@@ -196,7 +272,7 @@ mod tests {
         let form = |task: &str| TaskForm { task: task.to_owned(), ..TaskForm::default() };
         assert!(matches!(Task::read(&form("")), Ok(None)));
         assert!(matches!(Task::read(&form("disable")), Ok(Some(Task::Change(_)))));
-        assert!(matches!(Task::read(&form("erase")), Err(AppError::NotFound)));
+        assert!(matches!(Task::read(&form("erase-all")), Err(AppError::NotFound)));
         assert!(matches!(Task::read(&form("adjust")), Err(AppError::InvalidInput { .. })));
     }
 }

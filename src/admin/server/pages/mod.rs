@@ -17,6 +17,7 @@ mod reconciliation;
 mod trace_sections;
 mod traces;
 mod user;
+mod user_leaving;
 mod user_sections;
 mod users;
 mod visitor;
@@ -28,6 +29,7 @@ use axum::routing::get;
 use super::{Admin, FlagPanel};
 use crate::account::server::Account;
 use crate::bookkeeping::server::Bookkeeping;
+use crate::leaving::server::Leaving;
 use crate::payments::server::Payments;
 use crate::platform::site::Site;
 
@@ -40,6 +42,7 @@ where
     FlagPanel: FromRef<S>,
     Payments: FromRef<S>,
     Bookkeeping: FromRef<S>,
+    Leaving: FromRef<S>,
     Site: FromRef<S>,
 {
     Router::new()

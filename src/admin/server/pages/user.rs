@@ -4,8 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 use leptos::prelude::*;
 
-use super::confirm::{Task, TaskForm, confirm_box};
+use super::confirm::{Rules, Task, TaskForm, confirm_box};
 use super::frame::{Section, page};
+use super::user_leaving::{budgets_section, export_section};
 use super::user_sections::{
     credits_section, keys_section, ledger_section, purchases_section, sessions_section, usage_section,
 };
@@ -17,6 +18,7 @@ use crate::admin::server::Admin;
 use crate::admin::server::users::{UserDetail, UserSummary};
 use crate::document::response::error_page;
 use crate::i18n::{Text, t};
+use crate::leaving::server::Leaving;
 use crate::payments::server::Payments;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::{ApiError, PathId};
@@ -28,6 +30,7 @@ use crate::ui::{Alert, AlertTone, Button, ButtonSize, Timestamp};
 pub async fn show(
     State(admin): State<Admin>,
     State(payments): State<Payments>,
+    State(leaving): State<Leaving>,
     visitor: Visitor,
     id: Result<PathId<UserId>, ApiError>,
     query: Result<ApiQuery<TaskForm>, ApiError>,
@@ -38,37 +41,34 @@ pub async fn show(
             return error_page(&visitor.site, visitor.theme, &error);
         }
     };
+    let rules = Rules { admin: &admin, payments: &payments, leaving: &leaving };
     match Task::read(&form) {
-        Ok(task) => render(&admin, &payments, &visitor, id, task, form, None).await,
-        Err(error) => render(&admin, &payments, &visitor, id, None, form, Some(error)).await,
+        Ok(task) => render(rules, &visitor, id, task, form, None).await,
+        Err(error) => render(rules, &visitor, id, None, form, Some(error)).await,
     }
 }
 
 /// The same after something that was not done.
-pub async fn show_again(
-    admin: &Admin,
-    payments: &Payments,
-    visitor: &Visitor,
-    id: Option<UserId>,
-    error: AppError,
-) -> Response {
-    match id {
-        Some(id) => render(admin, payments, visitor, id, None, TaskForm::default(), Some(error)).await,
-        None => error_page(&visitor.site, visitor.theme, &error),
-    }
+pub async fn show_again(rules: Rules<'_>, visitor: &Visitor, id: UserId, error: AppError) -> Response {
+    render(rules, visitor, id, None, TaskForm::default(), Some(error)).await
 }
 
 async fn render(
-    admin: &Admin,
-    payments: &Payments,
+    rules: Rules<'_>,
     visitor: &Visitor,
     id: UserId,
     task: Option<Task>,
     form: TaskForm,
     problem: Option<AppError>,
 ) -> Response {
+    let Rules { admin, payments, leaving } = rules;
     let detail = match admin.show_user(visitor.by, id).await {
         Ok(detail) => detail,
+        Err(error) => return error_page(&visitor.site, visitor.theme, &error),
+    };
+    let besides = tokio::try_join!(leaving.account.load_budgets(id), leaving.find_export(id));
+    let (budgets, export) = match besides {
+        Ok(besides) => besides,
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
     let asked = match task {
@@ -93,7 +93,9 @@ async fn render(
             {asked}
             {facts(&detail)}
             {tasks(&detail.user)}
+            {export_section(&export, &detail.user.id)}
             {credits_section(detail.credits, &detail.user.id, form)}
+            {budgets_section(budgets, &detail.user.id)}
             {ledger_section(detail.ledger)}
             {purchases_section(detail.purchases, &detail.user.id)}
             {sessions_section(detail.sessions)}
@@ -143,9 +145,10 @@ fn tasks(user: &UserSummary) -> impl IntoView + use<> {
     let role = if user.role == Role::Admin { ("take-admin", Text::TakeAdmin) } else { ("make-admin", Text::MakeAdmin) };
     let status =
         if user.status == UserStatus::Disabled { ("enable", Text::Enable) } else { ("disable", Text::Disable) };
-    let links = [role, status, ("end-sessions", Text::EndSessions)].map(|(task, label)| {
+    let others = [("end-sessions", Text::EndSessions), ("export", Text::ExportUser), ("erase", Text::EraseUser)];
+    let links = [role, status].into_iter().chain(others).map(|(task, label)| {
         let href = format!("/admin/users/{}?do={task}", user.id);
         view! { <Button label=t(label) href size=ButtonSize::Small /> }
     });
-    view! { <div class="flex flex-wrap gap-2">{links.into_iter().collect::<Vec<_>>()}</div> }
+    view! { <div class="flex flex-wrap gap-2">{links.collect::<Vec<_>>()}</div> }
 }

@@ -6,6 +6,7 @@
 
 mod amounts;
 mod migrations;
+mod places;
 
 use std::time::Duration;
 

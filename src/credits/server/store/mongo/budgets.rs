@@ -38,17 +38,19 @@ struct StoredBudget {
     key: Option<bson::Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    #[serde(default, rename = "byAdmin")]
+    by_admin: bool,
 }
 
 impl From<Budget> for StoredBudget {
-    fn from(Budget { id, period, most, key, model }: Budget) -> Self {
-        Self { id: to_bson(id), period, most, key: key.map(to_bson), model }
+    fn from(Budget { id, period, most, key, model, by_admin }: Budget) -> Self {
+        Self { id: to_bson(id), period, most, key: key.map(to_bson), model, by_admin }
     }
 }
 
 impl From<StoredBudget> for Budget {
-    fn from(StoredBudget { id, period, most, key, model }: StoredBudget) -> Self {
-        Self { id: from_bson(id), period, most, key: key.map(from_bson), model }
+    fn from(StoredBudget { id, period, most, key, model, by_admin }: StoredBudget) -> Self {
+        Self { id: from_bson(id), period, most, key: key.map(from_bson), model, by_admin }
     }
 }
 
