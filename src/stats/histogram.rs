@@ -84,7 +84,7 @@ mod tests {
         fn parts_add_up_to_the_whole(times in prop::collection::vec(any::<u32>(), 0..100), cut in 0_usize..100) {
             let count = |times: &[u32]| {
                 let mut counted = Histogram::default();
-                for time in &times { counted.add(*time); }
+                for time in times { counted.add(*time); }
                 counted
             };
             let (first, second) = times.split_at(cut.min(times.len()));
