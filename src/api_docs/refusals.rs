@@ -52,7 +52,7 @@ pub fn references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 /// One of each kind.
-fn errors() -> [AppError; 26] {
+fn errors() -> [AppError; 28] {
     [
         AppError::invalid("message", "Write a message of 1 to 1000 characters."),
         AppError::Unauthenticated,
@@ -62,6 +62,7 @@ fn errors() -> [AppError; 26] {
         AppError::OverBudget { needed: Amount::credits(1), available: Amount::ZERO },
         AppError::OverOwnBudget { needed: Amount::credits(1), available: Amount::ZERO },
         AppError::Forbidden,
+        AppError::SwitchedOff("Images are switched off at the moment.".to_owned()),
         AppError::MissingScope("spend".to_owned()),
         AppError::NotFound,
         AppError::MethodNotAllowed,
@@ -81,6 +82,7 @@ fn errors() -> [AppError; 26] {
         AppError::ContentBlocked,
         AppError::Stopped,
         AppError::Unavailable,
+        AppError::Paused("Images pause until tomorrow.".to_owned()),
         AppError::Internal,
     ]
 }

@@ -82,10 +82,15 @@ impl Traces {
 impl TraceSink for Traces {
     fn take(&self, trace: TraceRecord) {
         otlp::export(&trace);
-        if trace.is_kept {
+        if trace.is_kept && !is_of_nobody(&trace) {
             self.recorder.record(trace);
         }
     }
+}
+
+/// Nothing was done for it but to turn somebody away who is not known: strangers write no rows, however often they come.
+fn is_of_nobody(trace: &TraceRecord) -> bool {
+    trace.user.is_none() && trace.status.is_some_and(|status| (400..500).contains(&status))
 }
 
 fn is_kept(route: &str) -> bool {

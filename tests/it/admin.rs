@@ -382,7 +382,9 @@ async fn pages_ask_once_and_need_no_script() {
         assert!(status == 200 && html.contains(question), "{task}: {html}");
         assert_eq!(admin.post_form(&path, &[("do", task)]).send().await.unwrap().status(), 303, "{task}");
     }
-    assert_eq!(admin.post_form(&path, &[("do", "erase")]).send().await.unwrap().status(), 404);
+    assert_eq!(admin.post_form(&path, &[("do", "forget")]).send().await.unwrap().status(), 404);
+    let untyped = admin.post_form(&path, &[("do", "erase")]).send().await.unwrap();
+    assert_eq!(untyped.status(), 400, "the address is typed in");
     assert_eq!(user.post_form(&path, &fields).send().await.unwrap().status(), 303, "signed out by then");
     let log = admin.audit(&format!("target={}", path.rsplit('/').next().unwrap()), 7).await;
     assert_eq!(log.iter().filter(|entry| entry["actor"] == json!("visitor")).count(), 0);

@@ -97,7 +97,8 @@ mod tests {
     fn every_component_has_an_entry_and_every_prop_a_line() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui");
         let described: BTreeSet<_> = GROUPS.iter().flat_map(|group| group.entries).map(|entry| entry.file).collect();
-        for file in modules() {
+        // Charts are drawn for admins alone, and have a folder of their own.
+        for file in modules().into_iter().filter(|module| module != "charts") {
             let items = parse(&std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap());
             let components: Vec<_> =
                 items.iter().filter_map(as_component).map(|item| describe_component(item, &items)).collect();
