@@ -234,6 +234,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.passkeys.delete_expired(now).await,
         state.stores.second_factors.delete_expired(now).await,
         state.stores.attempts.forget_before(now - millis(usage::server::store::KEPT)).await,
+        state.stores.statistics.forget_before(now - millis(usage::server::store::KEPT)).await,
         state.stores.traces.forget_before(now - millis(traces::store::KEPT)).await,
         state.stores.leavings.delete_expired(now).await,
         state.stores.accounts.forget_welcomed(now).await,

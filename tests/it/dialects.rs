@@ -136,7 +136,7 @@ async fn each_failure_has_its_status_its_shape_its_record_and_no_charge() {
         ("#status=429", 429, Outcome::RateLimited),
         ("#status=400", 400, Outcome::Rejected),
         ("#garbage", 502, Outcome::Malformed),
-        ("#empty", 502, Outcome::Malformed),
+        ("#empty", 502, Outcome::Rejected),
     ];
     let midway = [
         ("#tokens=2 #cut", 502, Outcome::Cut),

@@ -491,6 +491,7 @@ const BY_ID: [&str; 11] = [
     "ledger",
     "payments",
     "published",
+    "statistics",
     "subscriptions",
 ];
 

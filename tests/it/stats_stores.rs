@@ -246,6 +246,10 @@ over_every_store! {
         stats.look_at_all().await.unwrap();
         let left = stats_of(&stores).costs(all).await.unwrap().total.attempts;
         assert_eq!(left, 2);
+        // Sums go after the same time, with whom they are of.
+        assert!(!stores.statistics.load(0, i64::MAX).await.unwrap().is_empty());
+        stores.statistics.forget_before(i64::MAX).await.unwrap();
+        assert!(stores.statistics.load(0, i64::MAX).await.unwrap().is_empty());
     }
 
     async fn attempts_are_listed_by_what_they_are_page_by_page(stores) {

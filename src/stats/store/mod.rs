@@ -198,6 +198,9 @@ pub trait StatsStore: Send + Sync {
     /// The buckets of all sources.
     async fn load(&self, from: i64, until: i64) -> StoreResult<Vec<StoredBucket>>;
 
+    /// Deletes the buckets that began before.
+    async fn forget_before(&self, before: i64) -> StoreResult<()>;
+
     async fn standing(&self) -> StoreResult<Standing>;
 
     /// A page of attempts before this one (its time and id), newest first.

@@ -267,6 +267,15 @@ impl StatsStore for SqliteStatsStore {
             .await
     }
 
+    async fn forget_before(&self, before: i64) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection.prepare_cached("DELETE FROM statistics WHERE start < ?1")?.execute([before])?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn standing(&self) -> StoreResult<Standing> {
         self.db
             .read_in(Lane::Slow, |connection| {

@@ -234,6 +234,12 @@ impl StatsStore for MongoStatsStore {
         found.into_iter().map(read).collect()
     }
 
+    async fn forget_before(&self, before: i64) -> StoreResult<()> {
+        let statistics = self.collection("statistics");
+        run(async move { statistics.delete_many(doc! { "start": { "$lt": before } }).await }).await?;
+        Ok(())
+    }
+
     async fn standing(&self) -> StoreResult<Standing> {
         #[derive(Deserialize)]
         struct Counted {
