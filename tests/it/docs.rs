@@ -68,6 +68,7 @@ async fn every_example_of_the_api_works() {
     let sign_up = app.state.account.sign_up_token(&newcomer, now_millis() + 60_000).unwrap();
     let (admin, member) = (app.admin().await, app.user().await);
     let (member, member_email) = (member.id().await, member.email);
+    let user_id = user.id().await;
     app.flush_traces().await;
     let (_, kept) = user.post_json("/v1/responses", &json!({"model": "tessera", "input": "Hello"})).await;
     let response = kept["id"].as_str().unwrap().to_owned();
@@ -77,6 +78,8 @@ async fn every_example_of_the_api_works() {
         let words = words_of(line);
         let after = |flag: &str| words.iter().position(|word| word == flag).map(|at| words[at + 1].clone());
         let url = words.last().unwrap().strip_prefix("http://127.0.0.1:3000").unwrap();
+        // Whose archive is ready.
+        let exported = if url.ends_with("/export/download") { &user_id } else { &member };
         let path = url
             .replace("{messageId}", &id("messageId"))
             .replace("{conversationId}", &id("conversationId"))
@@ -88,7 +91,7 @@ async fn every_example_of_the_api_works() {
             .replace("{sessionId}", session)
             .replace("{passkeyId}", &passkey)
             .replace("{receipt}", &erasure)
-            .replace("{userId}", &member)
+            .replace("{userId}", exported)
             .replace("{requestId}", first["requestId"].as_str().unwrap())
             .replace("{paymentId}", &second("paymentId"))
             .replace("{responseId}", &response);

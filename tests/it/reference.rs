@@ -122,6 +122,7 @@ struct Ids {
     gone: String,
     /// Somebody whom admins look at.
     response: String,
+    user: String,
     member: String,
     /// A request that was charged.
     request: String,
@@ -174,6 +175,7 @@ impl Ids {
             passkey: add_passkey_examples(app, user).await,
             erasure: leaving::add_examples(app, user).await,
             gone: gone.email.clone(),
+            user: user.id().await,
             member: member.id().await,
             request: text(&chat["requestId"]),
             purchase: text(&second["data"]["paymentId"]),
@@ -202,6 +204,8 @@ impl Ids {
             "/api/admin/flags" if path.contains('{') => "images",
             "/api/admin/traces" => &self.request,
             "/api/admin/payments" => &self.purchase,
+            // They have an archive.
+            "/api/admin/users" if path.ends_with("/export/download") => &self.user,
             "/api/admin/users" if path.contains('{') => &self.member,
             "/v1/models" if path.contains('{') => "tessera",
             "/v1/responses" if path.contains('{') => &self.response,
