@@ -179,6 +179,10 @@ async fn all_at_once(vars: &[(&str, &str)]) {
     for task in work.collect::<Vec<_>>() {
         task.await.unwrap();
     }
+    // What was stopped has its price once it is settled.
+    while user.credits().await["held"] != 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(choose(&user, &id, &one).await, 200);
     // Who replaces what is being written stops it; whatever was paid for is in one of the versions, or in one of those below.
     let (mut seen, mut to_choose, mut paid) = (BTreeSet::new(), vec![one], 0);
@@ -193,9 +197,6 @@ async fn all_at_once(vars: &[(&str, &str)]) {
                 to_choose.extend(message["versions"].as_array().cloned().unwrap_or_default());
             }
         }
-    }
-    while user.credits().await["held"] != 0 {
-        sleep(Duration::from_millis(20)).await;
     }
     assert_credits(&user, 100 - paid, 0).await;
     app.assert_books_balance().await;
