@@ -40,6 +40,7 @@ pub mod leaving;
 pub mod openai_api;
 #[cfg(feature = "ssr")]
 pub mod stats;
+#[cfg(feature = "ssr")]
 pub mod traces;
 #[cfg(feature = "ssr")]
 pub mod usage;

@@ -480,7 +480,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What may still name an erased user by their id: nothing that says who it is.
-const BY_ID: [&str; 11] = [
+const BY_ID: [&str; 12] = [
     "accounts",
     "attempts",
     "audit_log",
