@@ -52,6 +52,15 @@ impl Admin {
         Ok(export)
     }
 
+    /// How far the archive of a user is.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn find_export(&self, leaving: &Leaving, _: Authority, id: UserId) -> AppResult<ExportView> {
+        self.directory.find(id).await?.ok_or(AppError::NotFound)?;
+        leaving.find_export(id).await
+    }
+
     /// The archive of a user.
     ///
     /// # Errors
@@ -165,13 +174,14 @@ async fn begin_export(
 /// Get how far the export of a user is.
 #[utoipa::path(get, path = "/api/admin/users/{id}/export", operation_id = "admin_find_export", tag = "Admin",
     security(("session" = [])), params(("id" = Uuid, Path, description = "ID of the user.")),
-    responses((status = 200, description = "How far it is.", body = Envelope<ExportView>), Refusal::<403>))]
+    responses((status = 200, description = "How far it is.", body = Envelope<ExportView>), Refusal::<403>, Refusal::<404>))]
 async fn find_export(
+    State(admin): State<Admin>,
     State(leaving): State<Leaving>,
-    _: Authority,
+    by: Authority,
     PathId(id): PathId<UserId>,
 ) -> ApiResult<ExportView> {
-    Ok(Answer(leaving.find_export(id).await?))
+    Ok(Answer(admin.find_export(&leaving, by, id).await?))
 }
 
 /// Download the export of a user.
