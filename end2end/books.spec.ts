@@ -24,7 +24,7 @@ test('an admin checks the books and sees the daily closes', async ({ page }) => 
   if (await begin.isVisible()) await begin.click();
   await expect(async () => {
     await page.goto('/admin/reconciliation');
-    await expect(page.getByText('All books agree.')).toBeVisible({ timeout: 500 });
+    await expect(page.getByText('All books agree.', { exact: true })).toBeVisible({ timeout: 500 });
   }).toPass({ timeout: 45_000 });
   await expect(page.getByText('Ledger entries').first()).toBeVisible();
   await looksRight(page);

@@ -93,7 +93,7 @@ createServer(async (request, response) => {
   }
   // What keeps sessions fresh while a page is open: the pages of these tests are not open for so long.
   if (url.pathname.endsWith('/clerk.browser.js')) {
-    return answer(response, 200, 'window.Clerk = { load: async () => {} };', { 'content-type': 'text/javascript' });
+    return answer(response, 200, 'window.Clerk = { load: async () => {} };', { 'content-type': 'text/javascript', 'access-control-allow-origin': '*' });
   }
   if (!isOurs) return answer(response, 401, {});
   if (user) return users[user] ? answer(response, 200, users[user]) : answer(response, 404, { errors: [{ code: 'resource_not_found' }] });

@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
-import { PASSWORD, expect, expectAccessible, expectNoOverflow, newEmail, send, signUp, test } from './fixtures';
+import { PASSWORD, expect, expectAccessible, expectComplaints, expectNoOverflow, newEmail, send, signUp, test } from './fixtures';
 
-const ROOT = resolve(import.meta.dirname, '..');
+const ROOT = resolve('..');
 const run = promisify(execFile);
 
 /** Signs up, gets the role by the command line, and signs in again, as a new role ends all sessions. */
@@ -80,12 +80,13 @@ test('statistics speak Chinese', async ({ page }) => {
 test.describe('without a script', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('a range is picked by a form', async ({ page }) => {
+  test('a range is picked by a form', async ({ page, complaints }) => {
     await becomeAdmin(page);
     await page.getByLabel('Range').selectOption('7d');
     await page.getByRole('textbox', { name: 'Time zone' }).fill('Asia/Kathmandu');
     await page.getByRole('button', { name: 'Show' }).click();
     await expect(page.getByText('Days of Asia/Kathmandu', { exact: false })).toBeVisible();
-    await expect(page.getByRole('figure', { name: 'Replies' }).locator('svg a')).toHaveCount(7);
+    await expect(page.getByRole('figure', { name: 'Replies', exact: true }).locator('svg a')).toHaveCount(7);
+    expectComplaints(complaints, /\.js csp$/);
   });
 });

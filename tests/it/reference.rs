@@ -289,7 +289,11 @@ async fn the_document_is_valid_and_every_answer_is_as_described() {
     let ledger = Operation { path: "/api/credits/ledger".into(), method: "get".into(), about: Value::Null };
     answers.push(answer(&ledger, "as CSV", csv).await);
     let export = Operation { path: "/api/conversations/{id}/export".into(), method: "get".into(), about: Value::Null };
-    let (_, other) = user.chat("Hello").await;
+    // The examples have set budgets, and used them up.
+    let none = user.request(Method::PUT, "/api/account/budgets").json(&json!({"budgets": []}));
+    assert_eq!(none.send().await.unwrap().status(), 200);
+    let (status, other) = user.chat("Hello").await;
+    assert_eq!(status, 200, "{other}");
     let other = other["data"]["conversationId"].as_str().unwrap();
     let file = user.get(&format!("/api/conversations/{other}/export?format=json"));
     answers.push(answer(&export, "as JSON", file).await);

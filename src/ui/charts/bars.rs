@@ -59,7 +59,7 @@ pub fn BarChart(
     view! {
         <figure class="min-w-0 space-y-2 rounded-md border border-line bg-surface p-4" aria-labelledby=labelled_by>
             <figcaption class="flex flex-wrap items-baseline justify-between gap-x-4">
-                <h3 id=heading class="font-medium">{words.title}</h3>
+                <h2 id=heading class="font-medium">{words.title}</h2>
                 <span class="font-semibold break-all tabular-nums">{total}</span>
             </figcaption>
             <p class="text-xs text-ink-soft">{explained}</p>
