@@ -64,14 +64,12 @@ async fn every_example_of_the_api_works() {
     let avatar = set_avatar(&user).await;
     let half = half_signed_in(&app).await;
     let half_with_passkey = half_signed_in_with_passkey(&app).await;
-    let newcomer = Email::parse("newcomer@example.org").unwrap();
-    let sign_up = app.state.account.sign_up_token(&newcomer, now_millis() + 60_000).unwrap();
+    let sign_up = Email::parse("newcomer@example.org").unwrap();
+    let sign_up = app.state.account.sign_up_token(&sign_up, now_millis() + 60_000).unwrap();
     let (admin, member) = (app.admin().await, app.user().await);
-    let (member, member_email) = (member.id().await, member.email);
-    let user_id = user.id().await;
+    let (user_id, member, member_email) = (user.id().await, member.id().await, member.email);
     app.flush_traces().await;
-    let (_, kept) = user.post_json("/v1/responses", &json!({"model": "tessera", "input": "Hello"})).await;
-    let response = kept["id"].as_str().unwrap().to_owned();
+    let (_, response) = user.post_json("/v1/responses", &json!({"model": "tessera", "input": "Hello"})).await;
     let docs = std::fs::read_to_string("docs/API.md").unwrap();
     let mut examples = 0;
     for line in docs.lines().filter(|line| line.starts_with("curl ")) {
@@ -94,7 +92,7 @@ async fn every_example_of_the_api_works() {
             .replace("{userId}", exported)
             .replace("{requestId}", first["requestId"].as_str().unwrap())
             .replace("{paymentId}", &second("paymentId"))
-            .replace("{responseId}", &response);
+            .replace("{responseId}", response["id"].as_str().unwrap());
         let body = after("-d");
         let method = after("-X").unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
         let visitor = app.visitor();
