@@ -81,7 +81,7 @@ pub struct UserCount {
 
 /// `/admin`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Overview {
+pub struct Statistics {
     pub about: About,
     pub total: Figures,
     /// Of the range before, which is as long.
@@ -126,12 +126,12 @@ impl Stats {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn overview(&self, range: Range) -> AppResult<Overview> {
+    pub async fn overview(&self, range: Range) -> AppResult<Statistics> {
         self.refresh().await?;
         let now = now_of(self.standing().await?.as_ref());
         let about = self.about(&range)?;
         let counted = self.count(move |mirror| count(mirror, &range)).await?;
-        Ok(Overview { about, total: counted.total, before: counted.before, parts: counted.parts, now })
+        Ok(Statistics { about, total: counted.total, before: counted.before, parts: counted.parts, now })
     }
 
     /// What providers took in a range, and for whom. Users have no addresses yet.

@@ -15,7 +15,7 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::page_limit;
 use crate::platform::ids::{AttemptId, UserId};
 use crate::stats::range::{Picked, Range};
-use crate::stats::report::{Costs, Overview};
+use crate::stats::report::{Costs, Statistics};
 use crate::stats::store::AttemptFilter;
 use crate::usage::Attempt;
 
@@ -159,7 +159,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub async fn read_stats(&self, by: Authority, query: &StatsQuery) -> AppResult<Overview> {
+    pub async fn read_stats(&self, by: Authority, query: &StatsQuery) -> AppResult<Statistics> {
         self.stats.overview(self.range_of(by, query).await?).await
     }
 

@@ -13,7 +13,7 @@ use crate::credits::Page;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::{Answer, ApiError, Envelope};
 use crate::platform::http::fields::ApiQuery;
-use crate::stats::report::{Costs, Overview};
+use crate::stats::report::{Costs, Statistics};
 
 /// The routes of statistics.
 pub fn routes<S>() -> OpenApiRouter<S>
@@ -40,7 +40,7 @@ fn is_csv(format: &str) -> Result<bool, ApiError> {
 #[utoipa::path(get, path = "/api/admin/stats", operation_id = "admin_read_stats", tag = "Admin",
     security(("session" = [])), params(StatsQuery),
     responses((status = 200, description = "The statistics, or their days or hours as CSV.", content(
-        (Envelope<Overview> = "application/json"), (String = "text/csv"))), Refusal::<403>))]
+        (Envelope<Statistics> = "application/json"), (String = "text/csv"))), Refusal::<403>))]
 async fn read_stats(
     State(admin): State<Admin>,
     by: Authority,

@@ -19,7 +19,7 @@ use crate::document::response::error_page;
 use crate::i18n::{Text, grouped, t};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::fields::ApiQuery;
-use crate::stats::report::{Now, Overview};
+use crate::stats::report::{Now, Statistics};
 use crate::ui::{Alert, AlertTone};
 
 /// `GET /admin`.
@@ -57,7 +57,7 @@ pub async fn show(
     response
 }
 
-fn body(found: &Overview, query: &StatsQuery) -> AnyView {
+fn body(found: &Statistics, query: &StatsQuery) -> AnyView {
     let csv = csv_address("/api/admin/stats", query, "");
     view! {
         {about(&found.about)}
