@@ -19,6 +19,7 @@ use crate::platform::ids::AttemptId;
 use crate::platform::work_kind::WorkKind;
 use crate::stats::sums::BUCKET;
 use crate::usage::Attempt;
+use crate::usage::server::store::{self as usage, ATTEMPT};
 
 /// [`StatsStore`] over the embedded database.
 pub struct SqliteStatsStore {
@@ -123,27 +124,6 @@ fn read_bucket(row: &Row<'_>) -> StoreResult<StoredBucket> {
         is_corrected: row.get(3)?,
         sums: read_sums(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?,
         people: read_people(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?)?,
-    })
-}
-
-fn read_listed(row: &Row<'_>) -> StoreResult<Attempt> {
-    let outcome: String = row.get(12)?;
-    Ok(Attempt {
-        id: row.get(0)?,
-        request_id: row.get(1)?,
-        reply: row.get(2)?,
-        user: row.get(3)?,
-        provider: row.get(4)?,
-        model: row.get(5)?,
-        input_tokens: row.get(6)?,
-        output_tokens: row.get(7)?,
-        is_estimated: row.get(8)?,
-        cost_micros: row.get(9)?,
-        latency_ms: row.get(10)?,
-        first_token_ms: row.get(11)?,
-        outcome: read_outcome(&outcome)?,
-        at: row.get(13)?,
-        price_version: row.get(14)?,
     })
 }
 
@@ -321,12 +301,10 @@ impl StatsStore for SqliteStatsStore {
                     only.push_str(" AND outcome NOT IN ('ok', 'stopped')");
                 }
                 let sql = format!(
-                    "SELECT id, request_id, reply_id, user_id, provider, model, input_tokens, output_tokens, estimated,
-                         cost_micros, latency_ms, first_token_ms, outcome, created_at, price_version
-                     FROM attempts WHERE created_at >= ?1 AND (created_at, id) < (?2, ?3){only}
+                    "SELECT {ATTEMPT} FROM attempts WHERE created_at >= ?1 AND (created_at, id) < (?2, ?3){only}
                      ORDER BY created_at DESC, id DESC LIMIT ?4"
                 );
-                read_all(connection, &sql, params_from_iter(values), read_listed)
+                read_all(connection, &sql, params_from_iter(values), usage::read_attempt)
             })
             .await
     }

@@ -11,7 +11,6 @@ use crate::platform::db::mongo::from_bson;
 use crate::platform::ids::LotId;
 use crate::platform::work_kind::WorkKind;
 use crate::stats::store::{RawAttempt, RawEntry, read_kind, read_outcome, work_of};
-use crate::usage::Attempt;
 
 #[derive(Deserialize)]
 pub(super) struct Marked {
@@ -25,22 +24,16 @@ pub(super) struct Marked {
 pub(super) struct FoundAttempt {
     #[serde(rename = "_id")]
     pub id: bson::Uuid,
-    #[serde(default)]
-    pub request_id: String,
     pub reply: bson::Uuid,
     pub user: bson::Uuid,
     pub provider: String,
     pub model: String,
     pub input_tokens: u32,
     pub output_tokens: u32,
-    #[serde(default)]
-    pub estimated: bool,
     pub cost_micros: Option<i64>,
     pub latency_ms: u32,
     pub first_token_ms: Option<u32>,
     pub outcome: String,
-    #[serde(default)]
-    pub price_version: Option<String>,
     pub at: i64,
 }
 
@@ -58,26 +51,6 @@ impl FoundAttempt {
             latency_ms: self.latency_ms,
             first_token_ms: self.first_token_ms,
             outcome: read_outcome(&self.outcome)?,
-            at: self.at,
-        })
-    }
-
-    pub fn listed(self) -> StoreResult<Attempt> {
-        Ok(Attempt {
-            id: from_bson(self.id),
-            request_id: self.request_id,
-            reply: from_bson(self.reply),
-            user: from_bson(self.user),
-            provider: self.provider,
-            model: self.model,
-            input_tokens: self.input_tokens,
-            output_tokens: self.output_tokens,
-            is_estimated: self.estimated,
-            cost_micros: self.cost_micros,
-            latency_ms: self.latency_ms,
-            first_token_ms: self.first_token_ms,
-            outcome: read_outcome(&self.outcome)?,
-            price_version: self.price_version,
             at: self.at,
         })
     }

@@ -26,6 +26,7 @@ use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::AttemptId;
 use crate::stats::sums::BUCKET;
 use crate::usage::Attempt;
+use crate::usage::server::store::StoredAttempt;
 
 /// [`StatsStore`] over MongoDB.
 pub struct MongoStatsStore {
@@ -295,10 +296,10 @@ impl StatsStore for MongoStatsStore {
             which.insert("outcome", doc! { "$nin": ["ok", "stopped"] });
         }
         let (attempts, limit) = (self.collection("attempts"), i64::try_from(limit).unwrap_or(i64::MAX));
-        let attempts = attempts.clone_with_type::<FoundAttempt>();
+        let attempts = attempts.clone_with_type::<StoredAttempt>();
         let order = doc! { "at": -1, "_id": -1 };
-        let found: Vec<FoundAttempt> =
+        let found: Vec<StoredAttempt> =
             run(async move { attempts.find(which).sort(order).limit(limit).await?.try_collect().await }).await?;
-        found.into_iter().map(FoundAttempt::listed).collect()
+        found.into_iter().map(StoredAttempt::read).collect()
     }
 }

@@ -6,8 +6,8 @@ mod sqlite;
 use std::time::Duration;
 
 use async_trait::async_trait;
-pub use mongo::MongoUsageStore;
-pub use sqlite::SqliteUsageStore;
+pub use mongo::{MongoUsageStore, StoredAttempt};
+pub use sqlite::{ATTEMPT, SqliteUsageStore, read_attempt};
 use uuid::Uuid;
 
 use crate::platform::db::StoreResult;

@@ -15,7 +15,7 @@ use crate::usage::{Attempt, Outcome, UserUsage};
 /// An attempt as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct StoredAttempt {
+pub struct StoredAttempt {
     #[serde(rename = "_id")]
     id: bson::Uuid,
     request_id: String,
@@ -58,7 +58,11 @@ impl From<Attempt> for StoredAttempt {
 }
 
 impl StoredAttempt {
-    fn read(self) -> StoreResult<Attempt> {
+    /// The attempt.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`].
+    pub fn read(self) -> StoreResult<Attempt> {
         let outcome = Outcome::parse(&self.outcome);
         Ok(Attempt {
             id: from_bson(self.id),

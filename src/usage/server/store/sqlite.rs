@@ -21,11 +21,13 @@ impl SqliteUsageStore {
     }
 }
 
-const ATTEMPT: &str =
+/// The columns that [`read_attempt`] reads, in its order.
+pub const ATTEMPT: &str =
     "id, request_id, reply_id, user_id, provider, model, input_tokens, output_tokens, estimated, cost_micros,
     latency_ms, first_token_ms, outcome, created_at, price_version";
 
-fn read_attempt(row: &Row<'_>) -> StoreResult<Attempt> {
+/// An attempt from the columns of [`ATTEMPT`].
+pub fn read_attempt(row: &Row<'_>) -> StoreResult<Attempt> {
     let outcome: String = row.get(12)?;
     Ok(Attempt {
         id: row.get(0)?,
