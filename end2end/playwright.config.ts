@@ -39,6 +39,8 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   // Two cores: the model, the browser and the tests share them.
   workers: 1,
+  // What passes only when run again is listed as flaky: a race to be found, but no reason to send the rest back.
+  retries: 1,
   reporter: [['list']],
   use: {
     baseURL: `http://127.0.0.1:${site}`,

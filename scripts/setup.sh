@@ -382,6 +382,17 @@ install_apt() { # packages…
         apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@"
 }
 
+# CMake goes on only where it began: in a checkout that was moved or copied with its target folder, llama.cpp would not
+# compile again.
+forget_moved_builds() {
+    local kept folder
+    for kept in target/*/build/llama-cpp-sys-2-*/out/build/CMakeCache.txt; do
+        [[ -e $kept ]] || continue
+        folder=$(realpath "$(dirname "$kept")")
+        grep -qxF "CMAKE_CACHEFILE_DIR:INTERNAL=$folder" "$kept" || rm -rf "$folder"
+    done
+}
+
 # --- Which steps -----------------------------------------------------------
 
 case $level in
@@ -394,6 +405,7 @@ esac
 
 begin=${EPOCHREALTIME/[.,]/}
 check_prerequisites
+forget_moved_builds
 
 # What needs root or is quick comes first: it fails early.
 if ((rank >= 2)); then

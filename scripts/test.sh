@@ -115,6 +115,8 @@ browser_tests() {
     step browser env -C end2end PLAYWRIGHT_JSON_OUTPUT_FILE="$report" \
         node_modules/.bin/playwright test --reporter=list,json || status=$?
     count "$status" "$(playwright_counts "$report" 2>>"$logs/browser.log")"
+    # What passed only when run again, by name.
+    sed -n '/^  [0-9]* flaky$/,/^  [0-9]* passed/p' "$logs/browser.log"
 }
 
 if ! scripts/setup.sh "$level" 2>&1 | tee "$logs/setup.log"; then
