@@ -3,7 +3,7 @@ import { type Page } from '@playwright/test';
 
 import { composer, expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated, lastAnswer, send, signUp, test } from './fixtures';
 
-const site = Number(process.env.E2E_PORT ?? 34110) + 3;
+const site = Number(process.env.E2E_PORT ?? 24110) + 3;
 test.use({ baseURL: `http://127.0.0.1:${site}` });
 
 const credits = (page: Page) => page.getByTitle('Balance and activity');

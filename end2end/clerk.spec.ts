@@ -3,7 +3,7 @@ import type { Page } from '@playwright/test';
 
 import { expect, expectAccessible, hydrated, test } from './fixtures';
 
-const first = Number(process.env.E2E_PORT ?? 34110);
+const first = Number(process.env.E2E_PORT ?? 24110);
 const clerk = `http://localhost:${first + 7}`;
 const site = `http://127.0.0.1:${first + 8}`;
 test.use({ baseURL: site });

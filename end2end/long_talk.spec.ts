@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 
 const EXCHANGES = 45;
 // The server of playwright.config.ts where accounts have credits for that.
-const site = `http://127.0.0.1:${Number(process.env.E2E_PORT ?? 34110) + 2}`;
+const site = `http://127.0.0.1:${Number(process.env.E2E_PORT ?? 24110) + 2}`;
 let cookie: string;
 let conversation: string;
 

@@ -3,7 +3,7 @@ import { type Page } from '@playwright/test';
 
 import { PASSWORD, expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated, signUp, test } from './fixtures';
 
-const first = Number(process.env.E2E_PORT ?? 34110);
+const first = Number(process.env.E2E_PORT ?? 24110);
 const provider = `http://127.0.0.1:${first + 6}`;
 test.use({ baseURL: `http://127.0.0.1:${first + 2}` });
 

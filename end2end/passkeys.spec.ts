@@ -3,7 +3,7 @@
 import type { CDPSession, Page } from '@playwright/test';
 import { expect, expectAccessible, expectNoOverflow, hydrated, PASSWORD, signUp, test } from './fixtures';
 
-const port = Number(process.env.E2E_PORT ?? 34110) + 5;
+const port = Number(process.env.E2E_PORT ?? 24110) + 5;
 test.use({ baseURL: `http://localhost:${port}` });
 
 /** A device with a fingerprint reader; `know`: whether it knows whoever touches it. */

@@ -1,7 +1,8 @@
 // The release build, as a user meets it, against the model inside it and a scripted upstream.
 import { defineConfig } from '@playwright/test';
 
-const site = Number(process.env.E2E_PORT ?? 34110);
+// Below the ports that connections are given (32768 and above), of which one would be taken now and then.
+const site = Number(process.env.E2E_PORT ?? 24110);
 const upstream = site + 1;
 // As paypal.mjs knows them.
 const PAYPAL = { id: 'scripted-client', secret: 'scripted-secret', webhook: '5GP028458E2496506' };

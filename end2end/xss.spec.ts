@@ -5,7 +5,7 @@ import { type BrowserContext, type Page } from '@playwright/test';
 import { expect, hydrated, lastAnswer, PASSWORD, send, signUp, test } from './fixtures';
 import { ELSEWHERE, payloads } from './payloads.mjs';
 
-const site = Number(process.env.E2E_PORT ?? 34110) + 2;
+const site = Number(process.env.E2E_PORT ?? 24110) + 2;
 const origin = `http://127.0.0.1:${site}`;
 test.use({ baseURL: origin });
 test.setTimeout(120_000);
