@@ -94,16 +94,8 @@ pub fn Icon(
     class: &'static str,
 ) -> impl IntoView {
     view! {
-        <svg
-            class=class
-            viewBox="0 0 24 24"
-            fill="none"
-            stroke="currentColor"
-            stroke-width="2"
-            stroke-linecap="round"
-            stroke-linejoin="round"
-            aria-hidden="true"
-        >
+        // How its strokes look is in style/repeated.css: a page has a hundred of them.
+        <svg class=format!("icon {class}") viewBox="0 0 24 24" aria-hidden="true">
             <path d=name.path() />
         </svg>
     }

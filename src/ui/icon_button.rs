@@ -35,10 +35,7 @@ pub fn IconButton(
 ) -> impl IntoView {
     view! {
         <button
-            class=format!(
-                "inline-flex shrink-0 items-center justify-center rounded-md text-ink-soft transition-colors \
-                 hover:bg-sunken hover:text-ink disabled:cursor-not-allowed disabled:opacity-50 {class}",
-            )
+            class=format!("icon-button {class}")
             type="button"
             disabled=disabled
             hidden=hidden

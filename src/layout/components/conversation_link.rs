@@ -26,7 +26,6 @@ pub fn ConversationLink(
             href=href
             dir="auto"
             aria-current=is_current
-            class="min-w-0 flex-1 truncate rounded-md py-2 pr-1 pl-3 aria-[current=page]:font-medium aria-[current=page]:text-accent"
         >
             {title}
         </a>

@@ -9,7 +9,7 @@ use crate::i18n::{Text, fill, t};
 use crate::layout::{WorkspaceContext, use_workspace};
 use crate::platform::browser::navigation::{path_of, use_navigation};
 use crate::platform::query::parameter;
-use crate::ui::{IconButton, IconName, still};
+use crate::ui::{Icon, IconName, still};
 
 /// What scrolls.
 pub const LIST_ID: &str = "conversation-list";
@@ -27,15 +27,11 @@ pub fn ConversationList(
     let line = move |ConversationSummary { id, title, .. }: ConversationSummary| {
         let label = fill(Text::OptionsFor, &[("title", &title)]);
         view! {
-            <li class="group relative flex items-center rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
+            <li class="conversation">
                 <ConversationLink id=id.clone() title message=None />
-                <IconButton
-                    icon=IconName::Ellipsis
-                    label
-                    class="mr-0.5 size-8 md:not-group-hover:not-group-focus-within:opacity-0 noscript:hidden"
-                    opens=MENU_ID
-                    on_click=move |_| chosen.set(id.clone())
-                />
+                <button type="button" aria-label=label popovertarget=MENU_ID on:click=move |_| chosen.set(id.clone())>
+                    <Icon name=IconName::Ellipsis />
+                </button>
             </li>
         }
     };

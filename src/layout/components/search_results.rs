@@ -17,7 +17,7 @@ use crate::i18n::{Text, count, fill, t};
 use crate::layout::client::{search_conversations, text_of};
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::page_data::go_to_sign_in;
-use crate::ui::{Button, ButtonSize, ButtonVariant, IconButton, IconName, is_composing};
+use crate::ui::{Button, ButtonSize, ButtonVariant, Icon, IconName, is_composing};
 
 /// How long the field must be quiet before the server is asked.
 const QUIET: Duration = Duration::from_millis(250);
@@ -99,19 +99,12 @@ pub fn SearchResults(
         let line = |ConversationSummary { id, title, snippet, message_id, .. }: ConversationSummary| {
             let label = fill(Text::OptionsFor, &[("title", &title)]);
             view! {
-                <li class="group relative rounded-md hover:bg-sunken has-[[aria-current=page]]:bg-accent-soft">
-                    // The snippet leads to its message as well: the link covers it.
-                    <div class="flex items-center [&>a]:after:absolute [&>a]:after:inset-0">
-                        <ConversationLink id=id.clone() title message=message_id />
-                        <IconButton
-                            icon=IconName::Ellipsis
-                            label
-                            class="relative z-1 mr-0.5 size-8 md:not-group-hover:not-group-focus-within:opacity-0"
-                            opens=MENU_ID
-                            on_click=move |_| chosen.set(id.clone())
-                        />
-                    </div>
-                    <p dir="auto" class="line-clamp-2 px-3 pb-2 text-xs break-words text-ink-soft empty:hidden">{snippet}</p>
+                <li class="conversation">
+                    <ConversationLink id=id.clone() title message=message_id />
+                    <button type="button" aria-label=label popovertarget=MENU_ID on:click=move |_| chosen.set(id.clone())>
+                        <Icon name=IconName::Ellipsis />
+                    </button>
+                    <p dir="auto">{snippet}</p>
                 </li>
             }
         };
