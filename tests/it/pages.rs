@@ -90,6 +90,23 @@ async fn the_provider_that_was_picked_is_in_the_page() {
     assert!(picked.contains(r#"<option value="local" selected"#), "also without a script");
 }
 
+/// With a list of utilities at each line it was 1,100 bytes.
+#[tokio::test]
+async fn a_line_of_the_list_of_conversations_is_short() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let page = async || user.get("/chat").send().await.unwrap().text().await.unwrap();
+    let without = page().await.len();
+    for _ in 0..3 {
+        user.chat("pears").await;
+    }
+    let with = page().await;
+    assert_eq!(with.matches(r#"<li class="conversation">"#).count(), 3);
+    let line = (with.len() - without) / 3;
+    // Of which the half is what the app is told to begin with.
+    assert!(line < 750, "{line} bytes");
+}
+
 #[tokio::test]
 async fn somebody_elses_conversation_is_not_there() {
     let app = TestApp::start().await;
