@@ -27,6 +27,7 @@ mod cloudinary;
 mod cloudinary_sdk;
 mod cluster;
 mod codes;
+mod commands;
 mod config;
 mod connections;
 mod contracts;
