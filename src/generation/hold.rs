@@ -17,7 +17,7 @@ use super::Generation;
 use crate::account::Role;
 use crate::account::server::caller::Caller;
 pub use crate::credits::ReleaseReason;
-use crate::credits::server::budgets::Spender;
+use crate::credits::server::budgets::{BudgetPlan, Spender};
 use crate::credits::server::store::{
     ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind,
 };
@@ -50,6 +50,8 @@ pub struct Payer {
     /// The API key that pays.
     pub key: Option<SpendingKey>,
     pub idempotency: Option<Idempotency>,
+    /// The user's budgets as they were when the request came; `None`: they are to be read.
+    pub budgets: Option<BudgetPlan>,
     pub request_id: String,
     /// Where what is done for the request is taken down.
     pub trace: Trace,
@@ -66,6 +68,7 @@ impl Payer {
             role: caller.profile.role,
             key,
             idempotency,
+            budgets: caller.known.as_ref().map(|known| known.budgets.clone()),
             request_id: current_request_id(),
             trace: trace::current(),
         }
@@ -162,7 +165,10 @@ impl Generation {
     pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: impl Into<WorkId>, quote: Quote) -> AppResult<Begun> {
         let Quote { ceiling, least, version, model } = quote;
         let spender = Spender { key: payer.key.map(|key| key.id), model: &model };
-        let limits = self.credits.budgets(payer.owner, payer.user).await?.limits(spender, self.database.now())?;
+        let limits = match &payer.budgets {
+            Some(budgets) => budgets.limits(spender, self.database.now())?,
+            None => self.credits.budgets(payer.owner, payer.user).await?.limits(spender, self.database.now())?,
+        };
         let new = NewHold {
             id: id.into(),
             owner: payer.owner,

@@ -95,7 +95,7 @@ impl Chat {
         let request_id = current_request_id();
         let account = async { Ok(self.generation.credits.account(caller.id.into(), &request_id).await?) };
         let (account, mut listed, budget_notice) =
-            tokio::try_join!(account, self.load_list(caller.id, after), self.find_budget_notice(caller.id))?;
+            tokio::try_join!(account, self.load_list(caller.id, after), self.find_budget_notice(caller))?;
         if let Some(shown) = shown.filter(|shown| !has(&listed.items, &shown.to_string())) {
             let found = self.store.find_part(caller.id, shown, Part::Before(None, 0)).await?;
             listed.items.extend(found.map(|found| found.summary()));
@@ -135,11 +135,11 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn load_overview(&self, user: UserId, shown: Option<ConversationId>) -> AppResult<Overview> {
-        let request_id = current_request_id();
+    pub async fn load_overview(&self, caller: &Caller, shown: Option<ConversationId>) -> AppResult<Overview> {
+        let (user, request_id) = (caller.id, current_request_id());
         let balance = async { Ok(self.generation.credits.balance(user.into(), &request_id).await?) };
         let (balance, mut listed, budget_notice) =
-            tokio::try_join!(balance, self.load_list(user, None), self.find_budget_notice(user))?;
+            tokio::try_join!(balance, self.load_list(user, None), self.find_budget_notice(caller))?;
         let found = match shown {
             Some(shown) => self.store.find_part(user, shown, Part::Before(None, 1)).await?,
             None => None,

@@ -241,8 +241,8 @@ impl Sending {
                 return Ok(accepted);
             }
             found = response_cache::wait(chat, question, self.payer.user).await;
-            // Something may have been said meanwhile.
-            self.turns = None;
+            // Something may have been said meanwhile, and a budget changed.
+            (self.turns, self.payer.budgets) = (None, None);
         }
         let leader = match found {
             Found::Answer(answer) => {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 pub use mongo::MongoCreditStore;
+pub(crate) use mongo::StoredPlan;
 pub use sqlite::SqliteCreditStore;
 
 use super::budgets::BudgetPlan;

@@ -38,6 +38,7 @@ use serde::Deserialize;
 
 use self::batch::{Batcher, Change};
 use self::budgets::Plans;
+pub use self::budgets::StoredPlan;
 use self::documents::{Account, After, Entry, Filed, OpenHold};
 use self::guards::hold_key;
 use self::lots::{FirstLots, StoredLot, StoredShare, moved_to, unchanged};
