@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::Generation;
 use crate::account::Role;
 use crate::account::server::caller::Caller;
+use crate::credits::Balance;
 pub use crate::credits::ReleaseReason;
 use crate::credits::server::budgets::{BudgetPlan, Spender};
 use crate::credits::server::store::{
@@ -375,7 +376,7 @@ impl Reserved {
     /// # Errors
     /// [`AppError::Unavailable`]; what is held is as before, or as asked for.
     pub async fn extend(&self, to: Amount) -> AppResult<Extended> {
-        let hold = Hold { amount: self.held(), ..self.hold.clone() };
+        let hold = self.as_known();
         let to = to.min(hold.ceiling);
         Ok(match keep_trying(|| self.generation.credits.extend_hold(&hold, to)).await? {
             ExtendOutcome::Extended(_) => {
@@ -395,6 +396,18 @@ impl Reserved {
     /// [`AppError::Unavailable`]; then the sweeper ends the hold.
     pub async fn settle(&self, used: Amount) -> AppResult<Closed> {
         self.closed(keep_trying(|| self.end(HoldEnd::Settle(used), None)).await, None).await
+    }
+
+    /// As [`Reserved::settle`], where what was used is durably stored with the work: the sweeper finds it there.
+    ///
+    /// # Errors
+    /// As [`Reserved::settle`].
+    pub async fn settle_stored(&self, used: Amount) -> AppResult<Closed> {
+        let settle = || async {
+            let hold = self.as_known();
+            Ok(self.generation.credits.settle_stored(&hold, used).await?.map(closed_as))
+        };
+        self.closed(keep_trying(settle).await, None).await
     }
 
     /// Gives the price back. A database that is gone is waited for.
@@ -426,17 +439,12 @@ impl Reserved {
     }
 
     async fn end(&self, end: HoldEnd, reason: Option<ReleaseReason>) -> StoreResult<Option<Closed>> {
-        // As it is known to be now: then the store need not look first.
-        let hold = Hold { amount: self.held(), ..self.hold.clone() };
-        let ended = self.generation.credits.end_hold(&hold, end, reason).await?;
-        Ok(ended.map(|(end, balance)| Closed {
-            end,
-            charged: match end {
-                HoldEnd::Settle(charged) => charged,
-                HoldEnd::Release => Amount::ZERO,
-            },
-            available: balance.available,
-        }))
+        Ok(self.generation.credits.end_hold(&self.as_known(), end, reason).await?.map(closed_as))
+    }
+
+    /// The hold as it is known to be now: then the store need not look first.
+    fn as_known(&self) -> Hold {
+        Hold { amount: self.held(), ..self.hold.clone() }
     }
 
     async fn closed(&self, ended: StoreResult<Option<Closed>>, why: Option<ReleaseReason>) -> AppResult<Closed> {
@@ -467,6 +475,15 @@ impl Reserved {
         // One too many changes nothing here: what comes next is refused.
         _ = self.generation.limiter.check(Limit::FreeStop, &self.hold.user.to_string()).await;
     }
+}
+
+/// What the store says of a hold that has ended.
+const fn closed_as((end, balance): (HoldEnd, Balance)) -> Closed {
+    let charged = match end {
+        HoldEnd::Settle(charged) => charged,
+        HoldEnd::Release => Amount::ZERO,
+    };
+    Closed { end, charged, available: balance.available }
 }
 
 /// Takes down what came of asking for a hold.

@@ -272,10 +272,24 @@ impl Chat {
     /// [`AppError::NotFound`].
     pub async fn delete_conversation(&self, user: UserId, id: ConversationId) -> AppResult<()> {
         self.end_running(user, id, None).await?;
+        self.settle_unsettled(user, Some(id)).await?;
         // The images first: cut off in between, the conversation is still there to be deleted again.
         self.images.delete_of_conversation(user, id).await?;
         let running = self.store.delete_conversation(user, id).await?.ok_or(AppError::NotFound)?;
         self.generation.stop_deleted(running);
+        Ok(())
+    }
+
+    /// Settles the holds of replies that have ended, before their rows go, which alone say what is charged: where a server of the
+    /// database was lost, a settlement may have been lost with it. Of one conversation, or of all.
+    pub(super) async fn settle_unsettled(&self, user: UserId, only: Option<ConversationId>) -> AppResult<()> {
+        for hold in self.generation.open_work(user, WorkKind::Chat).await? {
+            let Some(reply) = self.store.find_message(user, hold.id().into()).await? else { continue };
+            let is_of = only.is_none_or(|only| reply.conversation == only);
+            if is_of && reply.message.state != MessageState::Running && reply.message.credits.is_positive() {
+                hold.try_settle(reply.message.credits).await?;
+            }
+        }
         Ok(())
     }
 

@@ -356,9 +356,9 @@ impl Draft<'_> {
             // It was given up for dead and has ended so.
             return hold.release(ReleaseReason::Interrupted).await;
         }
-        // Deleted while it was written, it was stopped: what was read of it is paid for.
         if credits.is_positive() {
-            return hold.settle(credits).await;
+            // Deleted while it was written, it was stopped: what was read of it is paid for, and nobody else knows how much that is.
+            return if is_gone { hold.settle(credits).await } else { hold.settle_stored(credits).await };
         }
         hold.release(match reason {
             ReleaseReason::Incomplete | ReleaseReason::Undelivered => reason,

@@ -322,7 +322,7 @@ impl Sending {
         let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
         let conversation = exchange.conversation;
         let gathered = self.turns.take();
-        let past = chat.begin_exchange(exchange, if gathered.is_some() { 1 } else { HISTORY }).await?;
+        let past = chat.begin_exchange(exchange, if gathered.is_some() { 0 } else { HISTORY }).await?;
         let mut turns = match (gathered, &mut self.question) {
             (Some(turns), _) => turns,
             (None, Question::Message(Message { text, .. })) => {

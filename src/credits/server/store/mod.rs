@@ -454,6 +454,12 @@ pub trait CreditStore: Send + Sync {
         reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>>;
 
+    /// As [`CreditStore::end_hold`], for a charge that is durably stored with its work, where the sweeper finds it: a settlement that
+    /// is lost with a server of the database is made again. So it need not be waited for.
+    async fn settle_stored(&self, hold: &Hold, used: Amount) -> StoreResult<Option<(HoldEnd, Balance)>> {
+        self.end_hold(hold, HoldEnd::Settle(used), None).await
+    }
+
     /// The settlement of a hold: what was charged, by which price and from which lots. `None`: there is none (yet).
     async fn find_settlement(&self, hold: HoldId) -> StoreResult<Option<LedgerEntry>>;
 

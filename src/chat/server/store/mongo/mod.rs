@@ -89,7 +89,9 @@ impl ChatStore for MongoChatStore {
             };
             let places = after.map_or_else(|| found.versions.shown(), |after| found.versions.up_to(after));
             // Without this exchange itself, and whatever comes after it.
-            past.messages = self.said_in(exchange.conversation, &places.below(last_place - 1), history).await?;
+            if history > 0 {
+                past.messages = self.said_in(exchange.conversation, &places.below(last_place - 1), history).await?;
+            }
         }
         let NewExchange { user, conversation, message_id, .. } = exchange;
         self.insert_images(&exchange.images, user, conversation, message_id).await?;
@@ -131,6 +133,9 @@ impl ChatStore for MongoChatStore {
         replaces: Option<MessageId>,
         history: usize,
     ) -> StoreResult<Option<Past>> {
+        if replaces.is_none() {
+            return self.find_all_past(user, conversation, history).await;
+        }
         let Some(found) = self.find_owned(user, conversation).await? else { return Ok(None) };
         let places = match replaces {
             None => found.versions.shown(),

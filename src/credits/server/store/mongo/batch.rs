@@ -43,7 +43,7 @@ struct Waiting {
     answer: oneshot::Sender<StoreResult<Option<After>>>,
 }
 
-/// Takes updates and answers each when it is durable.
+/// Takes updates and answers each when it is as safe as it should be.
 #[derive(Clone)]
 pub(super) struct Batcher {
     accounts: Accounts,
@@ -54,11 +54,14 @@ pub(super) struct Batcher {
 struct Accounts {
     mongo: Mongo,
     collection: Collection<After>,
+    durability: Durability,
 }
 
 impl Batcher {
-    pub(super) fn new(mongo: &Mongo) -> Self {
-        let accounts = Accounts { mongo: mongo.clone(), collection: mongo.collection("accounts", Durability::Durable) };
+    /// Whose updates are answered when they are so safe.
+    pub(super) fn new(mongo: &Mongo, durability: Durability) -> Self {
+        let collection = mongo.collection("accounts", durability);
+        let accounts = Accounts { mongo: mongo.clone(), collection, durability };
         let (queue, waiting) = mpsc::channel(WAITING);
         let (to_update, waiting) = (accounts.clone(), Arc::new(Mutex::new(waiting)));
         tokio::spawn(keep("updates of accounts", move || send_all(to_update.clone(), waiting.clone())));
@@ -140,8 +143,11 @@ impl Accounts {
                 doc! { "q": guard, "u": update }.into()
             })
             .collect();
-        let durable = doc! { "w": "majority", "j": true };
-        let command = doc! { "update": "accounts", "updates": updates, "ordered": false, "writeConcern": durable };
+        let concern = match self.durability {
+            Durability::Durable => doc! { "w": "majority", "j": true },
+            Durability::Relaxed => doc! { "w": 1 },
+        };
+        let command = doc! { "update": "accounts", "updates": updates, "ordered": false, "writeConcern": concern };
         let done = self.mongo.command(command).await?;
         for problem in ["writeErrors", "writeConcernError"] {
             if let Some(problem) = done.get(problem) {

@@ -68,6 +68,8 @@ pub struct MongoCreditStore {
     ledger: Collection<Filed>,
     published: PublishedWork,
     batcher: Batcher,
+    /// Of what is found again if it is lost.
+    relaxed: Batcher,
     plans: Plans,
     first_lots: FirstLots,
     free_credits: Amount,
@@ -80,7 +82,8 @@ impl MongoCreditStore {
     #[must_use]
     pub fn new(mongo: Mongo, free_credits: Amount) -> Self {
         Self {
-            batcher: Batcher::new(&mongo),
+            batcher: Batcher::new(&mongo, Durability::Durable),
+            relaxed: Batcher::new(&mongo, Durability::Relaxed),
             accounts: mongo.collection("accounts", Durability::Durable),
             ledger: mongo.collection("ledger", Durability::Durable),
             published: PublishedWork::new(&mongo),
@@ -96,13 +99,24 @@ impl MongoCreditStore {
     /// the entry has been filed before anybody could see it.
     async fn update(&self, owner: OwnerId, change: Change) -> StoreResult<Option<After>> {
         let after = self.batcher.run(owner, change).await?;
-        if let Some(after) = &after {
+        self.learn(owner, after.as_ref()).await;
+        Ok(after)
+    }
+
+    /// The same, which is not waited for: it is with the primary.
+    async fn update_relaxed(&self, owner: OwnerId, change: Change) -> StoreResult<Option<After>> {
+        let after = self.relaxed.run(owner, change).await?;
+        self.learn(owner, after.as_ref()).await;
+        Ok(after)
+    }
+
+    async fn learn(&self, owner: OwnerId, after: Option<&After>) {
+        if let Some(after) = after {
             self.first_lots.learn(owner, after).await;
             if after.is_full() {
                 self.file_soon(owner);
             }
         }
-        Ok(after)
     }
 }
 
@@ -161,6 +175,13 @@ impl CreditStore for MongoCreditStore {
         reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>> {
         self.end(hold, end, reason).await
+    }
+
+    async fn settle_stored(&self, hold: &Hold, used: Amount) -> StoreResult<Option<(HoldEnd, Balance)>> {
+        if let Some(settled) = self.settle_by_sums(hold, used).await? {
+            return Ok(Some(settled));
+        }
+        self.end(hold, HoldEnd::Settle(used), None).await
     }
 
     async fn find_settlement(&self, HoldId { id, owner }: HoldId) -> StoreResult<Option<LedgerEntry>> {
