@@ -13,8 +13,8 @@ use super::providers::local::SMALL_MODEL;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    ChatAnswer, Conversation, ConversationSummary, LatestMessage, MAX_PINNED, Message, MessageState, Overview,
-    ProviderInfo, ProviderTerms, Workspace, problem_of,
+    ChatAnswer, ChatEvent, Conversation, ConversationSummary, LatestMessage, Message, MessageState, Overview,
+    ProviderInfo, ProviderTerms, StartEvent, Workspace, problem_of,
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};
@@ -46,6 +46,9 @@ impl Chat {
     /// # Errors
     /// What ended the reply, if it is not whole.
     pub async fn await_reply(&self, user: UserId, id: MessageId) -> AppResult<ChatAnswer> {
+        if let Some(answer) = self.await_own(user, id).await {
+            return Ok(answer);
+        }
         let StoredReply { message, conversation } = self.await_end(user, id).await?;
         match message.state {
             MessageState::Complete | MessageState::Stopped => {}
@@ -66,6 +69,39 @@ impl Chat {
             model: message.model.unwrap_or_default(),
             conversation_id: conversation.to_string(),
             message_id: message.id,
+        })
+    }
+}
+
+impl Chat {
+    /// Waits until a reply has ended that is written here, and returns it as its job told it; `None` where that is not all.
+    async fn await_own(&self, user: UserId, id: MessageId) -> Option<ChatAnswer> {
+        let job = self.generation.jobs.get(id).filter(|job| job.user() == user)?;
+        job.closed().await;
+        let (mut start, mut text, mut done) = (None, String::new(), None);
+        for event in job.events() {
+            match ChatEvent::parse(&event.name, &event.data)? {
+                ChatEvent::Start(event) => start = Some(event),
+                ChatEvent::Token(event) => text.push_str(&event.text),
+                ChatEvent::Done(event) => done = Some(event),
+                ChatEvent::Shortened(_) | ChatEvent::Thinking(_) | ChatEvent::Usage(_) => {}
+                // What is stored says who answered, and what went wrong.
+                ChatEvent::Fallback(_) | ChatEvent::Error(_) => return None,
+            }
+        }
+        let (StartEvent { message_id, conversation_id, provider, model, .. }, done) = (start?, done?);
+        Some(ChatAnswer {
+            // That of an image is told at its end.
+            reply: done.reply.or(Some(text).filter(|text| !text.is_empty()))?,
+            remaining_credits: done.remaining_credits,
+            credits: done.credits,
+            cached: done.cached,
+            cut_reason: done.cut_reason,
+            fallback: false,
+            provider,
+            model,
+            conversation_id,
+            message_id,
         })
     }
 }
@@ -161,15 +197,7 @@ impl Chat {
 
     /// The pinned conversations and, from `after` on, a page of the others.
     async fn load_list(&self, user: UserId, after: Option<&str>) -> AppResult<Page<ConversationSummary>> {
-        let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
-        let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
-        let (pinned, others) = tokio::try_join!(
-            self.store.list_conversations(user, &pinned, None, MAX_PINNED),
-            self.store.list_conversations(user, &others, after, CONVERSATIONS_PAGE),
-        )?;
-        let next_cursor = others.as_ref().and_then(|page| page.next_cursor.clone());
-        let items = [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect();
-        Ok(Page { items, next_cursor })
+        Ok(self.store.list_sidebar(user, after, CONVERSATIONS_PAGE).await?)
     }
 
     /// The providers that are open to somebody, in the order in which they are asked.

@@ -145,6 +145,12 @@ impl Job {
         _ = self.progress.subscribe().wait_for(|progress| progress.closed).await;
     }
 
+    /// What it has told so far.
+    #[must_use]
+    pub fn events(&self) -> Vec<Arc<JobEvent>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The events from the beginning and on until the job ends.
     pub fn watch(self: Arc<Self>) -> impl Stream<Item = Arc<JobEvent>> + Send + 'static {
         let progress = self.progress.subscribe();

@@ -312,6 +312,15 @@ impl ChatStore for MongoChatStore {
         Ok(Some(Page { items, next_cursor: last.filter(|_| more) }))
     }
 
+    async fn list_sidebar(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page<ConversationSummary>> {
+        self.list_pinned_and_others(user, after.map(parse_cursor), limit).await
+    }
+
     async fn index_pending(&self) -> StoreResult<usize> {
         let indexed = self.index_flagged().await?;
         if indexed > 0 { Ok(indexed) } else { self.flag_older().await }

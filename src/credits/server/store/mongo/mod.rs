@@ -45,7 +45,7 @@ use self::lots::{FirstLots, StoredLot, StoredShare, moved_to, unchanged};
 use self::published::PublishedWork;
 use super::{
     AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, LotTerms,
-    NewHold, NewPosting, PostingKind, PostingOutcome, StaleHold, WorkKind, posting_key,
+    NewHold, NewPosting, PostingKind, PostingOutcome, StaleHold, Statement, WorkKind, posting_key,
 };
 use crate::credits::server::budgets::BudgetPlan;
 use crate::credits::server::lots::AccountState;
@@ -134,6 +134,9 @@ impl CreditStore for MongoCreditStore {
     }
 
     async fn account(&self, owner: OwnerId, request_id: &str) -> StoreResult<AccountState> {
+        if let Some(state) = self.find_state(owner).await? {
+            return Ok(state);
+        }
         Ok(self.open_or_find(owner, request_id).await?.state())
     }
 
@@ -387,6 +390,19 @@ impl CreditStore for MongoCreditStore {
         limit: usize,
     ) -> StoreResult<Option<Page<LedgerEntry>>> {
         self.find_page(owner, cursor, limit).await
+    }
+
+    async fn statement(
+        &self,
+        owner: OwnerId,
+        request_id: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Statement>> {
+        let account = self.open_or_find(owner, request_id).await?;
+        let (state, open) = (account.state(), account.open.iter().map(|open| from_bson(open.id)).collect());
+        let page = self.page_of(account, cursor, limit).await?;
+        Ok(page.map(|entries| Statement { state, open, entries }))
     }
 
     async fn entries_of_request(
