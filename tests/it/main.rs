@@ -118,6 +118,7 @@ mod reference;
 mod released;
 mod replicate;
 mod responses;
+mod revocation;
 mod s3_server;
 mod scripted;
 mod search;
