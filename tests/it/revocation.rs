@@ -20,6 +20,9 @@ const OTHERS: usize = 8;
 /// Requests of the one who is to be out, at each server at any moment.
 const AT_ONCE: usize = 4;
 
+/// All of them from one address.
+const MANY: (&str, &str) = ("REGISTRATIONS_PER_HOUR", "1000");
+
 /// How somebody is put out.
 #[derive(Debug, Clone, Copy)]
 enum Revocation {
@@ -119,7 +122,7 @@ async fn everybody_is_out_at_once(servers: &[&TestApp]) {
 async fn over_mongodb_and_redis_who_is_revoked_is_out_on_every_server_under_load() {
     let (mongod, redis) = (Mongod::start(Kind::ReplicaSet).await, RedisServer::start().await);
     let (uri, url) = (mongod.uri(), redis.url());
-    let vars = [("MONGODB_URI", uri.as_str()), ("REDIS_URL", url.as_str()), ("FREE_CREDITS", "1000")];
+    let vars = [("MONGODB_URI", uri.as_str()), ("REDIS_URL", url.as_str()), ("FREE_CREDITS", "1000"), MANY];
     let one = TestApp::start_with(&vars).await;
     let two = one.start_beside(&vars).await;
     everybody_is_out_at_once(&[&one, &two]).await;
@@ -127,6 +130,6 @@ async fn over_mongodb_and_redis_who_is_revoked_is_out_on_every_server_under_load
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_sqlite_who_is_revoked_is_out_under_load() {
-    let app = TestApp::start_with(&[("FREE_CREDITS", "1000")]).await;
+    let app = TestApp::start_with(&[("FREE_CREDITS", "1000"), MANY]).await;
     everybody_is_out_at_once(&[&app]).await;
 }
