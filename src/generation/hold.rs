@@ -403,11 +403,7 @@ impl Reserved {
     /// # Errors
     /// As [`Reserved::settle`].
     pub async fn settle_stored(&self, used: Amount) -> AppResult<Closed> {
-        let settle = || async {
-            let hold = self.as_known();
-            Ok(self.generation.credits.settle_stored(&hold, used).await?.map(closed_as))
-        };
-        self.closed(keep_trying(settle).await, None).await
+        self.closed(keep_trying(|| self.settle_once(used)).await, None).await
     }
 
     /// Gives the price back. A database that is gone is waited for.
@@ -436,6 +432,10 @@ impl Reserved {
     /// As [`Reserved::release`], with one try.
     pub(super) async fn try_release(&self, reason: ReleaseReason) -> AppResult<Closed> {
         self.closed(self.end(HoldEnd::Release, Some(reason)).await, Some(reason)).await
+    }
+
+    async fn settle_once(&self, used: Amount) -> StoreResult<Option<Closed>> {
+        Ok(self.generation.credits.settle_stored(&self.as_known(), used).await?.map(closed_as))
     }
 
     async fn end(&self, end: HoldEnd, reason: Option<ReleaseReason>) -> StoreResult<Option<Closed>> {

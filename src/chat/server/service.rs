@@ -13,8 +13,8 @@ use super::providers::local::SMALL_MODEL;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    ChatAnswer, ChatEvent, Conversation, ConversationSummary, LatestMessage, Message, MessageState, Overview,
-    ProviderInfo, ProviderTerms, StartEvent, Workspace, problem_of,
+    ChatAnswer, Conversation, ConversationSummary, LatestMessage, Message, MessageState, Overview,
+    ProviderInfo, ProviderTerms, Workspace, problem_of,
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};
@@ -46,8 +46,12 @@ impl Chat {
     /// # Errors
     /// What ended the reply, if it is not whole.
     pub async fn await_reply(&self, user: UserId, id: MessageId) -> AppResult<ChatAnswer> {
-        if let Some(answer) = self.await_own(user, id).await {
-            return Ok(answer);
+        // What is written here is not read back.
+        if let Some(job) = self.generation.jobs.get(id).filter(|job| job.user() == user) {
+            job.closed().await;
+            if let Some(answer) = job.left::<ChatAnswer>() {
+                return Ok(answer.clone());
+            }
         }
         let StoredReply { message, conversation } = self.await_end(user, id).await?;
         match message.state {
@@ -69,39 +73,6 @@ impl Chat {
             model: message.model.unwrap_or_default(),
             conversation_id: conversation.to_string(),
             message_id: message.id,
-        })
-    }
-}
-
-impl Chat {
-    /// Waits until a reply has ended that is written here, and returns it as its job told it; `None` where that is not all.
-    async fn await_own(&self, user: UserId, id: MessageId) -> Option<ChatAnswer> {
-        let job = self.generation.jobs.get(id).filter(|job| job.user() == user)?;
-        job.closed().await;
-        let (mut start, mut text, mut done) = (None, String::new(), None);
-        for event in job.events() {
-            match ChatEvent::parse(&event.name, &event.data)? {
-                ChatEvent::Start(event) => start = Some(event),
-                ChatEvent::Token(event) => text.push_str(&event.text),
-                ChatEvent::Done(event) => done = Some(event),
-                ChatEvent::Shortened(_) | ChatEvent::Thinking(_) | ChatEvent::Usage(_) => {}
-                // What is stored says who answered, and what went wrong.
-                ChatEvent::Fallback(_) | ChatEvent::Error(_) => return None,
-            }
-        }
-        let (StartEvent { message_id, conversation_id, provider, model, .. }, done) = (start?, done?);
-        Some(ChatAnswer {
-            // That of an image is told at its end.
-            reply: done.reply.or(Some(text).filter(|text| !text.is_empty()))?,
-            remaining_credits: done.remaining_credits,
-            credits: done.credits,
-            cached: done.cached,
-            cut_reason: done.cut_reason,
-            fallback: false,
-            provider,
-            model,
-            conversation_id,
-            message_id,
         })
     }
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::client::Client;
 use super::status::UserStatus;
-use super::store::SignedIn;
+use super::store::{Session, SignedIn};
 use crate::account::server::Account;
 use crate::account::server::caller::Caller;
 use crate::account::server::device::new_device;

@@ -11,6 +11,7 @@ use crate::credits::PlanState;
 use crate::credits::server::Purchases;
 use crate::i18n::{Text, count_written, fill, t};
 use crate::payments::server::Payments;
+use crate::payments::server::subscriptions::SubscriptionView;
 use crate::payments::{PaymentState, PaymentView};
 use crate::platform::error::AppResult;
 use crate::platform::ids::{PaymentId, UserId};
@@ -32,7 +33,7 @@ impl Purchases for ShownPurchases {
         let days = payments.shop.now().refund_days;
         let stored = async { Ok(payments.store.list(user, PaymentId::max(), SHOWN).await?) };
         let (plan, stored) = tokio::try_join!(payments.view_plan(user), stored)?;
-        let state = plan.as_ref().map(|plan| plan.state()).transpose()?;
+        let state = plan.as_ref().map(SubscriptionView::state).transpose()?;
         let plan = plan_html(plan, &payments.shop.now().seller.zone());
         let views = stored.iter().map(|payment| payment.view(days, now)).collect::<Result<Vec<_>, _>>()?;
         // What nobody paid for is nothing that was bought.

@@ -125,11 +125,11 @@ impl MongoChatStore {
         .await
     }
 
-    /// Those that are pinned, then a page of the others after a cursor; without them, where it is none of ours.
+    /// Those that are pinned, then, unless there is no room for any, a page of the others after `before`.
     pub(super) async fn list_pinned_and_others(
         &self,
         user: UserId,
-        after: Option<Option<(i64, ConversationId)>>,
+        before: Option<(i64, ConversationId)>,
         limit: usize,
     ) -> StoreResult<Page<ConversationSummary>> {
         let some = |which: Document, most: usize| {
@@ -137,8 +137,8 @@ impl MongoChatStore {
             vec![doc! { "$match": which }, doc! { "$sort": newest_first() }, doc! { "$limit": most }]
         };
         let mut look = some(listed(user, Some(true), None, None), MAX_PINNED);
-        if after != Some(None) {
-            let others = some(listed(user, Some(false), after.flatten(), None), limit + 1);
+        if limit > 0 {
+            let others = some(listed(user, Some(false), before, None), limit + 1);
             look.push(doc! { "$unionWith": { "coll": "conversations", "pipeline": others } });
         }
         let conversations = self.conversations.clone();

@@ -298,7 +298,10 @@ impl ChatStore for MongoChatStore {
         after: Option<&str>,
         limit: usize,
     ) -> StoreResult<Page<ConversationSummary>> {
-        self.list_pinned_and_others(user, after.map(parse_cursor), limit).await
+        let before = after.and_then(parse_cursor);
+        // After a cursor that is none of ours there is nothing.
+        let limit = if after.is_some() && before.is_none() { 0 } else { limit };
+        self.list_pinned_and_others(user, before, limit).await
     }
 
     async fn index_pending(&self) -> StoreResult<usize> {
