@@ -42,6 +42,7 @@ impl<T, R> Clone for Gather<T, R> {
 
 impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
     /// Needs a running Tokio.
+    #[must_use]
     pub fn new(name: &'static str, together: Together<T, R>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
@@ -50,6 +51,9 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
     }
 
     /// What comes of a piece of work. It goes on where nobody waits any more.
+    ///
+    /// # Errors
+    /// Those of the work.
     pub async fn run(&self, work: T) -> StoreResult<R> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Waiting { work, answer }).await.map_err(|_| StoreError::Closed)?;
@@ -89,11 +93,17 @@ impl<T> Clone for Inserts<T> {
 }
 
 impl<T: Clone + Serialize + Send + Sync + 'static> Inserts<T> {
+    /// Needs a running Tokio.
+    #[must_use]
     pub fn new(name: &'static str, collection: Collection<T>) -> Self {
-        Self(Gather::new(name, Arc::new(move |work| Box::pin(insert_all(collection.clone(), work)))))
+        let together = move |work| -> BoxFuture<'static, _> { Box::pin(insert_all(collection.clone(), work)) };
+        Self(Gather::new(name, Arc::new(together)))
     }
 
-    /// All of these documents.
+    /// Inserts all of these documents.
+    ///
+    /// # Errors
+    /// As [`run`]; some of them may be there.
     pub async fn insert(&self, documents: Vec<T>) -> StoreResult<()> {
         wait(self.0.run(documents), Some(PATIENCE)).await
     }
