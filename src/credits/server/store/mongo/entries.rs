@@ -35,8 +35,10 @@ impl MongoCreditStore {
         let mut filed: Vec<Filed> = account.filed().filter(|filed| filed.place.seq < before).collect();
         filed.reverse();
         filed.truncate(limit + 1);
-        let range = between(account.owner, 0, account.cut_at.seq.min(before - 1));
-        self.add_older(&mut filed, range, limit + 1).await?;
+        let last = account.cut_at.seq.min(before - 1);
+        if last > 0 {
+            self.add_older(&mut filed, between(account.owner, 0, last), limit + 1).await?;
+        }
         let more = filed.len() > limit;
         filed.truncate(limit);
         let next_cursor = filed.last().filter(|_| more).map(|last| last.place.seq.to_string());
