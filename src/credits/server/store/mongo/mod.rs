@@ -24,6 +24,7 @@ mod filing;
 mod guards;
 mod holds;
 mod lots;
+mod postings;
 mod published;
 mod reading;
 
@@ -39,13 +40,13 @@ use serde::Deserialize;
 use self::batch::{Batcher, Change};
 use self::budgets::Plans;
 pub use self::budgets::StoredPlan;
-use self::documents::{Account, After, Entry, Filed, OpenHold};
+use self::documents::{Account, After, Filed, OpenHold};
 use self::guards::hold_key;
-use self::lots::{FirstLots, StoredLot, StoredShare, moved_to, unchanged};
+use self::lots::FirstLots;
 use self::published::PublishedWork;
 use super::{
-    AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, LotTerms,
-    NewHold, NewPosting, PostingKind, PostingOutcome, StaleHold, Statement, WorkKind, posting_key,
+    AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold,
+    NewPosting, PostingKind, PostingOutcome, StaleHold, Statement, WorkKind, posting_key,
 };
 use crate::credits::server::budgets::BudgetPlan;
 use crate::credits::server::lots::AccountState;
@@ -215,46 +216,7 @@ impl CreditStore for MongoCreditStore {
     }
 
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome> {
-        let key = posting.entry_key();
-        for _ in 0..TRIES {
-            let account = self.open_or_find(posting.owner, &posting.request_id).await?;
-            let before = account.balance();
-            if self.find_entry(&account, key.clone()).await?.is_some() {
-                return Ok(PostingOutcome::Repeated(before));
-            }
-            let (mut state, at) = (account.state(), self.mongo.now());
-            let mut entry = Entry::new(
-                posting.kind.entry_kind(),
-                posting.amount,
-                Amount::ZERO,
-                key.clone(),
-                &posting.request_id,
-                at,
-            );
-            entry.id = to_bson(posting.entry_id());
-            let Some((amount, shares)) = posting.apply(&mut state, from_bson(entry.id), at) else {
-                return Ok(PostingOutcome::Insufficient { available: before.available });
-            };
-            entry.amount = amount;
-            entry.debt_change = state.balance.debt - before.debt;
-            entry.reason.clone_from(&posting.reason);
-            entry.lots = shares.into_iter().map(StoredShare::from).collect();
-            entry.lot = entry.lots.first().filter(|_| posting.amount.is_positive()).map(|share| {
-                let (share, LotTerms { paid, expires_at, .. }) = (share.clone(), posting.terms.clone());
-                let StoredShare { id, origin, amount } = share;
-                StoredLot { id, origin, amount, left: amount, paid, expires_at, at }
-            });
-            let update = doc! {
-                "$set": moved_to(&state)?,
-                "$inc": { "posted": 1_i64 },
-                "$push": { "recent": bson::serialize_to_bson(&entry)? },
-            };
-            let change = Change { guard: unchanged(&account), update, entry: entry.id, alone: true };
-            if let Some(after) = self.update(posting.owner, change).await? {
-                return Ok(PostingOutcome::Posted(after.balance()));
-            }
-        }
-        Err(busy(posting.owner))
+        self.post_once(&posting).await
     }
 
     async fn find_posting(&self, owner: OwnerId, kind: PostingKind, key: &str) -> StoreResult<Option<LedgerEntry>> {
