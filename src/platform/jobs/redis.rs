@@ -15,9 +15,10 @@ use crate::platform::ids::WorkId;
 use crate::platform::redis::Redis;
 use crate::platform::tasks::keep;
 
-/// How long a job can be read after it has last said something, and how long before its end that is put off again.
+/// How long a job can be read after it has last said something.
 const LIVES_SECS: u64 = 600;
-const PUT_OFF_EVERY: Duration = Duration::from_secs(30);
+/// Nobody waits for more of a job that has said nothing for so long.
+const SILENT_AFTER: Duration = Duration::from_secs(30);
 /// Entries of one job that are kept, about, each of one event or more. A reply has a tenth of it.
 const MOST_ENTRIES: usize = 10_000;
 /// Events that wait to be sent; what comes on top is lost.
@@ -109,13 +110,11 @@ struct Writing {
     /// Something of the result was written, or its end.
     is_begun: bool,
     has_ended: bool,
-    /// When Redis was last told how long to keep it.
-    kept: Option<Instant>,
 }
 
 impl Writing {
     fn new(now: Instant) -> Self {
-        Self { waiting: Vec::new(), next: now + WRITE_EVERY, is_begun: false, has_ended: false, kept: None }
+        Self { waiting: Vec::new(), next: now + WRITE_EVERY, is_begun: false, has_ended: false }
     }
 
     /// The first of the result and the end are written at once.
@@ -133,7 +132,7 @@ impl Writing {
 
     /// Nobody will hear more of it.
     fn is_over(&self, now: Instant) -> bool {
-        self.waiting.is_empty() && (self.has_ended || now.saturating_duration_since(self.next) > PUT_OFF_EVERY)
+        self.waiting.is_empty() && (self.has_ended || now.saturating_duration_since(self.next) > SILENT_AFTER)
     }
 
     /// Writes all that waits as one entry.
@@ -146,10 +145,8 @@ impl Writing {
         // Texts, of which JSON can be made.
         let events = serde_json::to_string(&events).unwrap_or_default();
         pipeline.cmd("XADD").arg(key).arg("MAXLEN").arg("~").arg(MOST_ENTRIES).arg("*").arg("events").arg(events).ignore();
-        if self.kept.is_none_or(|kept| now.saturating_duration_since(kept) >= PUT_OFF_EVERY) {
-            pipeline.cmd("EXPIRE").arg(key).arg(LIVES_SECS).ignore();
-            self.kept = Some(now);
-        }
+        // Each time: Redis may have begun anew.
+        pipeline.cmd("EXPIRE").arg(key).arg(LIVES_SECS).ignore();
         self.waiting.clear();
         self.next = now + WRITE_EVERY;
     }
