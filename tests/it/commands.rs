@@ -44,7 +44,8 @@ async fn pass_on(client: TcpStream, server: SocketAddr, seen: Seen) {
     let server = TcpStream::connect(server).await.unwrap();
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
     tokio::spawn(async move { _ = tokio::io::copy(&mut from_server, &mut to_client).await });
     loop {
         let mut head = [0; 4];
@@ -162,9 +163,12 @@ impl Watched {
         self.redis.lock().unwrap().clear();
         of.await;
         self.until_quiet().await;
-        let (records, mongo): (Vec<_>, Vec<_>) = self.mongo.lock().unwrap().drain(..).partition(|command| {
-            RECORDS.iter().any(|collection| command.ends_with(&format!(" {collection}")))
-        });
+        let (records, mongo): (Vec<_>, Vec<_>) = self
+            .mongo
+            .lock()
+            .unwrap()
+            .drain(..)
+            .partition(|command| RECORDS.iter().any(|collection| command.ends_with(&format!(" {collection}"))));
         Cost { mongo, records: records.len(), redis: self.redis.lock().unwrap().drain(..).collect() }
     }
 

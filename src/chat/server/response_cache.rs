@@ -155,7 +155,15 @@ impl Leader {
                 cache.put(&name, value.clone(), LEADER_LIVES).await;
             }
         });
-        Self { cache: chat.cache.clone(), key, asker, token, renewal, keep: chat.config.cache_ttl, is_kept: AtomicBool::new(false) }
+        Self {
+            cache: chat.cache.clone(),
+            key,
+            asker,
+            token,
+            renewal,
+            keep: chat.config.cache_ttl,
+            is_kept: AtomicBool::new(false),
+        }
     }
 
     /// Keeps the answer for those who wait and those who come.

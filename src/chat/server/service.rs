@@ -13,8 +13,8 @@ use super::providers::local::SMALL_MODEL;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    ChatAnswer, Conversation, ConversationSummary, LatestMessage, Message, MessageState, Overview,
-    ProviderInfo, ProviderTerms, Workspace, problem_of,
+    ChatAnswer, Conversation, ConversationSummary, LatestMessage, Message, MessageState, Overview, ProviderInfo,
+    ProviderTerms, Workspace, problem_of,
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};

@@ -35,10 +35,7 @@ impl Credits {
     /// # Errors
     /// [`AppError::InvalidInput`] for a cursor that this server never gave out.
     pub async fn load_ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> AppResult<Page<LedgerEntry>> {
-        self.store
-            .ledger(user.into(), cursor, limit)
-            .await?
-            .ok_or_else(wrong_cursor)
+        self.store.ledger(user.into(), cursor, limit).await?.ok_or_else(wrong_cursor)
     }
 
     /// Gives what some work was charged back to who paid for it, once, for a reason that they read. Whether this did so, and how much

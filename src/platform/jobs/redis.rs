@@ -144,7 +144,16 @@ impl Writing {
             .collect();
         // Texts, of which JSON can be made.
         let events = serde_json::to_string(&events).unwrap_or_default();
-        pipeline.cmd("XADD").arg(key).arg("MAXLEN").arg("~").arg(MOST_ENTRIES).arg("*").arg("events").arg(events).ignore();
+        pipeline
+            .cmd("XADD")
+            .arg(key)
+            .arg("MAXLEN")
+            .arg("~")
+            .arg(MOST_ENTRIES)
+            .arg("*")
+            .arg("events")
+            .arg(events)
+            .ignore();
         // Each time: Redis may have begun anew.
         pipeline.cmd("EXPIRE").arg(key).arg(LIVES_SECS).ignore();
         self.waiting.clear();

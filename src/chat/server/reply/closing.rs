@@ -3,14 +3,20 @@
 use super::Draft;
 use crate::chat::server::store::FinishedReply;
 use crate::chat::{ChatAnswer, CutReason, DoneEvent, Usage};
-use crate::generation::{Closed, Delivery, PATIENCE, ReleaseReason};
+use crate::generation::{Closed, PATIENCE, ReleaseReason};
 use crate::platform::amount::Amount;
 use crate::platform::db::keep_trying;
 use crate::platform::error::AppResult;
 
 impl Draft<'_> {
     /// Whether what is going to be charged for has reached the connection that it was made for, if it was for one.
-    pub(super) async fn deliver(&self, text: &str, credits: Amount, cut: Option<CutReason>, usage: Option<Usage>) -> bool {
+    pub(super) async fn deliver(
+        &self,
+        text: &str,
+        credits: Amount,
+        cut: Option<CutReason>,
+        usage: Option<Usage>,
+    ) -> bool {
         let (hold, generation) = (&self.work.hold, &self.chat.generation);
         let Some(delivery) = self.work.delivery.as_ref().filter(|delivery| !delivery.is_taken()) else { return true };
         let Ok(balance) = keep_trying(|| generation.credits.balance(hold.user().into(), hold.request_id())).await

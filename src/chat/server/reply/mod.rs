@@ -18,13 +18,13 @@ use super::quote::Quoted;
 use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
 use super::thoughts::{Thoughts, after_unopened};
-use crate::chat::{ChatAnswer, ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, Usage, UsageEvent};
-use crate::credits::server::store::WorkKind;
-use crate::generation::{
-    Closed, Delivery, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode,
+use crate::chat::{
+    ChatAnswer, ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, Usage, UsageEvent,
 };
+use crate::credits::server::store::WorkKind;
+use crate::generation::{Closed, Delivery, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode};
 use crate::platform::amount::Amount;
-use crate::platform::error::{AppError, AppResult};
+use crate::platform::error::AppError;
 use crate::platform::http::request_id::in_request;
 use crate::platform::ids::{ConversationId, MessageId};
 use crate::platform::jobs::{Job, StopReason};

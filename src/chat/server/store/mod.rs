@@ -10,8 +10,8 @@ pub use sqlite::SqliteChatStore;
 use super::attachments::Image;
 use super::versions::Versions;
 use crate::chat::{
-    Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, MAX_PINNED, Message, MessageState,
-    Usage,
+    Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, MAX_PINNED, Message,
+    MessageState, Usage,
 };
 use crate::credits::Page;
 use crate::platform::amount::Amount;

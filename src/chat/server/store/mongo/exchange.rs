@@ -56,10 +56,7 @@ impl MongoChatStore {
         said.extend(within(places));
         let messages = self.messages.clone_with_type::<Said>();
         let mut past: Vec<Said> = run(async move {
-            let newest = messages
-                .find(said)
-                .sort(doc! { "place": -1 })
-                .projection(of_said());
+            let newest = messages.find(said).sort(doc! { "place": -1 }).projection(of_said());
             newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
         })
         .await?;

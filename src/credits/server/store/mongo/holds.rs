@@ -180,7 +180,9 @@ impl MongoCreditStore {
         let (open, end) = (Known::of(hold), HoldEnd::Settle(used));
         let used = end.charged(open.amount);
         let first = self.first_lots.find(hold.owner).await;
-        let Some(part) = first.and_then(|first| first.part(used)).filter(|_| used.is_positive()) else { return Ok(None) };
+        let Some(part) = first.and_then(|first| first.part(used)).filter(|_| used.is_positive()) else {
+            return Ok(None);
+        };
         let change = Ending { hold, end, reason: None, at: self.mongo.now() }.by_sums(&open, Some(part))?;
         let after = self.update_relaxed(hold.owner, change).await?;
         Ok(after.map(|after| (end.with(used), after.balance())))
