@@ -3,7 +3,6 @@
 //! Several that ask the same at the same time wait for the first of them. Only whole answers are kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -142,8 +141,6 @@ pub(super) struct Leader {
     token: Vec<u8>,
     renewal: JoinHandle<()>,
     keep: Duration,
-    /// The answer is there, which is looked for before the claim: that may run out by itself.
-    is_kept: AtomicBool,
 }
 
 impl Leader {
@@ -155,15 +152,7 @@ impl Leader {
                 cache.put(&name, value.clone(), LEADER_LIVES).await;
             }
         });
-        Self {
-            cache: chat.cache.clone(),
-            key,
-            asker,
-            token,
-            renewal,
-            keep: chat.config.cache_ttl,
-            is_kept: AtomicBool::new(false),
-        }
+        Self { cache: chat.cache.clone(), key, asker, token, renewal, keep: chat.config.cache_ttl }
     }
 
     /// Keeps the answer for those who wait and those who come.
@@ -171,7 +160,6 @@ impl Leader {
         // A struct of texts and numbers: JSON can say it.
         if let Ok(value) = serde_json::to_vec(answer) {
             self.cache.put_of(&owner_of(self.asker), &self.key.answer(), value, self.keep).await;
-            self.is_kept.store(self.keep > LEADER_LIVES, Ordering::Relaxed);
         }
     }
 }
@@ -179,9 +167,6 @@ impl Leader {
 impl Drop for Leader {
     fn drop(&mut self) {
         self.renewal.abort();
-        if self.is_kept.load(Ordering::Relaxed) {
-            return;
-        }
         let (cache, name, token) = (self.cache.clone(), self.key.leader(), std::mem::take(&mut self.token));
         // Without a runtime the process is ending: the claim runs out by itself.
         if let Ok(runtime) = Handle::try_current() {
