@@ -18,7 +18,7 @@ use crate::chat::{
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};
-use crate::credits::server::store::WorkKind;
+use crate::credits::server::store::{HoldEnd, WorkKind};
 use crate::flags::Who;
 use crate::generation::Route;
 use crate::platform::error::{AppError, AppResult};
@@ -282,11 +282,12 @@ impl Chat {
     /// Settles the holds of replies that have ended, before their rows go, which alone say what is charged: where a server of the
     /// database was lost, a settlement may have been lost with it. Of one conversation, or of all.
     pub(super) async fn settle_unsettled(&self, user: UserId, only: Option<ConversationId>) -> AppResult<()> {
-        for hold in self.generation.open_work(user, WorkKind::Chat).await? {
-            let Some(reply) = self.store.find_message(user, hold.id().into()).await? else { continue };
+        let credits = &self.generation.credits;
+        for hold in credits.open_holds(user.into()).await?.into_iter().filter(|hold| hold.kind == WorkKind::Chat) {
+            let Some(reply) = self.store.find_message(user, hold.id.into()).await? else { continue };
             let is_of = only.is_none_or(|only| reply.conversation == only);
             if is_of && reply.message.state != MessageState::Running && reply.message.credits.is_positive() {
-                hold.try_settle(reply.message.credits).await?;
+                credits.end_hold(&hold, HoldEnd::Settle(reply.message.credits), None).await?;
             }
         }
         Ok(())
