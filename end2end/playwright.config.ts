@@ -90,6 +90,11 @@ export default defineConfig({
       CLERK_FRONTEND_URL: `http://localhost:${site + 7}`,
       CLERK_ACCOUNTS_URL: `http://localhost:${site + 7}`,
     }),
+    // Many models, in a file.
+    {
+      ...server(site + 9, 'models', { PROVIDERS_FILE: 'end2end/test-results/providers.toml' }),
+      command: `rm -rf end2end/test-results/models && mkdir -p end2end/test-results && sed s,UPSTREAM,http://127.0.0.1:${upstream}, end2end/models.toml > end2end/test-results/providers.toml && exec target/release/tessera`,
+    },
     // Passkeys need a name.
     server(site + 5, 'named', { PUBLIC_URL: `http://localhost:${site + 5}` }),
     // Where credits are sold, at a scripted PayPal.

@@ -35,7 +35,7 @@ use crate::{traces, usage};
 /// A search indexes what is new by itself, so this is for the rest.
 const INDEX_EVERY: Duration = Duration::from_secs(2);
 const INDEX_PAUSE: Duration = Duration::from_millis(20);
-/// How soon a change of the prices, or of what is sold, holds.
+/// How soon a change of the prices, of what is sold, or of the providers holds.
 const PRICES_EVERY: Duration = Duration::from_secs(2);
 /// How often it is looked whether a backup is due. One may take as long.
 const BACKUPS_EVERY: Duration = Duration::from_mins(10);
@@ -130,6 +130,11 @@ pub async fn run(state: AppState) {
     timers.spawn(every("prices", PRICES_EVERY, move || reload_prices(prices.clone(), metrics.clone())));
     let shop = state.payments.shop.clone();
     timers.spawn(every("shop", PRICES_EVERY, move || reload_shop(shop.clone())));
+    let chat = state.chat.clone();
+    timers.spawn(every("models", PRICES_EVERY, move || {
+        let chat = chat.clone();
+        async move { chat.keep_models().await }
+    }));
     timers.spawn(look_for_damage(state.stores.database.clone()));
     if let Some(plan) = state.config.backups.clone() {
         let state = state.clone();

@@ -95,7 +95,7 @@ impl Config {
         let images = ImagesConfig::read(&mut reader, &site);
         let usage = UsageConfig::read(&mut reader);
         let credits = CreditsConfig::read(&mut reader);
-        let prices = PricesConfig::read(&mut reader, credits, &usage.prices, provider_names());
+        let prices = PricesConfig::read(&mut reader, credits, &usage.prices, provider_names(&chat));
         let mail = MailConfig::read(&mut reader, &site.public_url);
         let database = DatabaseConfig::read(&mut reader);
         let backups = BackupConfig::read(&mut reader, &database);
@@ -125,8 +125,9 @@ impl Config {
 }
 
 /// Every provider of this version, for replies and for images.
-fn provider_names() -> Vec<&'static str> {
+fn provider_names(chat: &ChatConfig) -> Vec<&'static str> {
     let mut names: Vec<_> = CHAT_PROVIDERS.iter().map(|row| row.name).collect();
+    names.extend(chat.source.names());
     names.extend(IMAGE_PROVIDERS.iter().map(|row| row.name));
     names.sort_unstable();
     names.dedup();

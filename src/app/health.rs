@@ -26,6 +26,7 @@ use super::state::AppState;
 use super::stores::{Stores, build_storage};
 use crate::account::server::oidc::build_providers as build_identity_providers;
 use crate::account::server::second_factor::{Sealing, look_at_keys};
+use crate::chat::server::models::Models;
 use crate::chat::server::providers::{
     ChatProvider, ProviderError, ProviderEvent, ProviderRequest, Role, Sampling, Turn,
 };
@@ -123,7 +124,7 @@ pub async fn readyz(State(state): State<AppState>) -> Response {
     let database = probed.is_some();
     let clock_ahead_ms = probed.map(|probed| probed.ahead);
     let draining = state.generation.is_shutting_down();
-    let chat_providers = state.chat.providers.iter().map(|provider| health(provider)).collect();
+    let chat_providers = state.chat.providers().iter().map(|provider| health(provider)).collect();
     let image_providers = state.images.providers.iter().map(|provider| health(provider)).collect();
     let redis = state.redis.as_ref().map(|redis| RedisHealth { problem: redis.problem() });
     let tasks_down = tasks::down();
@@ -254,12 +255,7 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     }
     rows.extend(check_sign_in(config).await);
     match build_providers(&config.chat.providers) {
-        Ok(providers) => {
-            for provider in providers {
-                let result = check_chat(provider.as_ref(), config.chat.timeout).await;
-                rows.push((format!("chat: {}", provider.name()), result));
-            }
-        }
+        Ok(providers) => rows.extend(check_models(config, providers).await),
         Err(problem) => rows.push(("chat".to_owned(), Err(problem))),
     }
     match build_providers(&config.images.providers) {
@@ -356,6 +352,19 @@ async fn check_sign_in(config: &Config) -> Vec<(String, Result<String, String>)>
     let mut rows = Vec::new();
     for provider in providers {
         rows.push((format!("sign-in: {}", provider.config.name), provider.check().await));
+    }
+    rows
+}
+
+/// What the file of providers and servers tell, and each provider with the first of its models.
+async fn check_models(config: &Config, own: Vec<Arc<dyn ChatProvider>>) -> Vec<(String, Result<String, String>)> {
+    let models = Models::new(config.chat.source.clone(), own);
+    models.refresh().await;
+    let mut rows = vec![("models".to_owned(), Ok(models.summary()))];
+    rows.extend(models.problems().into_iter().map(|(name, problem)| (format!("chat: {name}"), Err(problem))));
+    for provider in &models.now().providers {
+        let result = check_chat(provider.provider(), config.chat.timeout).await;
+        rows.push((format!("chat: {}", provider.name()), result));
     }
     rows
 }

@@ -51,7 +51,8 @@ pub async fn show(State(state): State<AppState>, request: Request) -> Response {
         return refusal;
     }
     state.generation.metrics.operations().look(health::vitals(&state));
-    let replies = state.chat.providers.iter().map(|guarded| (WorkKind::Chat, guarded.name(), guarded.breaker_state()));
+    let replies = state.chat.providers();
+    let replies = replies.iter().map(|guarded| (WorkKind::Chat, guarded.name(), guarded.breaker_state()));
     let images =
         state.images.providers.iter().map(|guarded| (WorkKind::Image, guarded.name(), guarded.breaker_state()));
     match state.generation.metrics.render(state.generation.jobs.count(), replies.chain(images)) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::config::Config;
+use crate::chat::server::models::Models;
 use crate::credits::server::prices::catalogue::Catalogue;
 use crate::credits::server::prices::{Configured, Here, Plan, exchange};
 use crate::generation::build_providers;
@@ -68,8 +69,9 @@ fn lines<T>(result: Result<T, Vec<String>>) -> Result<T, String> {
 
 /// The models that the configuration names.
 fn configured(config: &Config) -> Result<Vec<Configured>, String> {
-    let chat = build_providers(&config.chat.providers)?;
-    let chat = chat.iter().map(|by| Configured { provider: by.name(), model: by.model(), is_image: false });
+    let models = Models::new(config.chat.source.clone(), build_providers(&config.chat.providers)?).now();
+    let chat = models.models.iter().map(|by| &by.provider);
+    let chat = chat.map(|by| Configured { provider: by.name(), model: by.model(), is_image: false });
     let images = build_providers(&config.images.providers)?;
     let images = images.iter().map(|by| Configured { provider: by.name(), model: by.model(), is_image: true });
     Ok(chat.chain(images).collect())

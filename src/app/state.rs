@@ -23,7 +23,8 @@ use crate::audit::AuditLog;
 use crate::bookkeeping::server::Bookkeeping;
 use crate::chat::server::attachments::Attachments;
 use crate::chat::server::image_messages::ImageReplies;
-use crate::chat::server::providers::{ChatProvider, GuardedProvider};
+use crate::chat::server::models::Models;
+use crate::chat::server::providers::ChatProvider;
 use crate::chat::server::renderer::Renderer;
 use crate::chat::server::search::Turns;
 use crate::chat::server::work_names::ShownWork;
@@ -151,7 +152,8 @@ impl AppState {
         let site = Site::new(config.site.clone(), leptos);
         let room = open_room(&config, &stores);
         let metrics = Metrics::default();
-        let flags = build_flags(&stores, &metrics, &chat_providers, &image_providers);
+        let models = Models::new(config.chat.source.clone(), chat_providers);
+        let flags = build_flags(&stores, &metrics, &models, &image_providers);
         let outbox = Outbox::new(mailer, metrics.mails());
         let queue = Arc::new(open_queue(&stores));
         let account = Account::new(AccountParts {
@@ -174,7 +176,10 @@ impl AppState {
             flags: flags.clone(),
             images: Arc::new(room.clone()),
             leavers: queue.clone(),
-            providers: chat_providers.iter().map(|provider| (provider.name().to_owned(), provider.model())).collect(),
+            choices: Box::new({
+                let models = models.clone();
+                move || models.choices()
+            }),
             passwords: Passwords::default(),
             secret,
             free_credits: config.credits.free,
@@ -203,7 +208,7 @@ impl AppState {
             config: config.chat.clone(),
             prices: prices.clone(),
             store: stores.chats.clone(),
-            providers: chat_providers.into_iter().map(GuardedProvider::new).map(Arc::new).collect(),
+            models,
             cache: build_cache(redis.as_ref()),
             generation: generation.clone(),
             images: images.clone(),

@@ -18,7 +18,7 @@ use crate::audit::AuditLog;
 use crate::audit::store::{AuditStore, MongoAuditStore, SqliteAuditStore};
 use crate::bookkeeping::server::store::{BookStore, MongoBookStore, SqliteBookStore};
 use crate::bookkeeping::server::{Bookkeeping, BookkeepingParts};
-use crate::chat::server::providers::ChatProvider;
+use crate::chat::server::models::Models;
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
@@ -194,10 +194,10 @@ impl Stores {
 pub fn build_flags(
     stores: &Stores,
     metrics: &Metrics,
-    chat: &[Arc<dyn ChatProvider>],
+    models: &Models,
     images: &[Arc<dyn ImageProvider>],
 ) -> Flags {
-    let chat = chat.iter().map(|provider| (WorkKind::Chat, provider.name()));
+    let chat = models.names().into_iter().map(|name| (WorkKind::Chat, name));
     let images = images.iter().map(|provider| (WorkKind::Image, provider.name()));
     Flags::new(FlagsParts {
         database: stores.database.clone(),

@@ -123,33 +123,59 @@ pub struct ContextInfo {
     pub left_out: u32,
 }
 
-/// A provider that can be picked, in the order in which they are asked.
+/// A model that can be picked, in the order in which they are asked, or an alias: then it says what holds for the model that is asked
+/// first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderInfo {
-    /// `local`, `openai` …
+    /// What it is picked by: `local`, `openai/gpt-5.4`, or the name of an alias.
     pub name: String,
+    /// What people call it.
+    pub label: String,
+    /// Who has the model: `local`, `openai` …
+    pub provider: String,
     pub model: String,
+    /// It stands for several models, which are tried one after the other.
+    #[serde(default)]
+    pub is_alias: bool,
     /// How many tokens question, context and answer may have together, where that is known.
     pub context_tokens: Option<u32>,
+    /// Most tokens of an answer, where that is known.
+    #[serde(default)]
+    pub max_output_tokens: Option<u32>,
     /// Price of a reply, in credits; where it is per token, that of a typical one.
     pub credits: Amount,
+    /// The same; where it is per token, that of a short one.
+    pub least: Amount,
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub price: PriceInfo,
+    /// Longer replies cost more.
+    #[serde(default)]
+    pub per_token: bool,
     /// Most characters of a message.
     pub max_message_chars: usize,
     /// Why it cannot answer now, for people; `None` when it can.
     pub problem: Option<String>,
     /// Whether it takes images.
     pub sees_images: bool,
+    /// Whether it is known to think before it answers.
+    #[serde(default)]
+    pub thinks: bool,
+    /// Whether it is known to call tools.
+    #[serde(default)]
+    pub calls_tools: bool,
 }
 
 /// What a message to a provider may be, and what it costs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderTerms {
+    /// What it is picked by.
     pub provider: String,
+    /// What people call it.
+    pub label: String,
     /// Longer replies cost more.
     pub per_token: bool,
     /// Price of a reply; where it is per token, that of a short one.

@@ -117,6 +117,9 @@ pub struct UsageEvent {
 pub struct FallbackEvent {
     pub from: String,
     pub to: String,
+    /// The model that is asked now.
+    #[serde(default)]
+    pub model: String,
 }
 
 /// The reply is there, and paid.
@@ -172,7 +175,7 @@ mod tests {
             ChatEvent::Shortened(ShortenedEvent::default()),
             ChatEvent::Thinking(ThinkingEvent::default()),
             ChatEvent::Usage(UsageEvent { credits: Amount::from_micros(1) }),
-            ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
+            ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned(), model: "m".to_owned() }),
             ChatEvent::Done(DoneEvent {
                 reply: None,
                 cached: true,

@@ -1,6 +1,7 @@
 //! Chat: conversations, the replies that stream into them, and the providers that write them.
 
 pub mod browser;
+mod choice;
 mod estimate;
 mod event;
 mod receipt;
@@ -12,6 +13,7 @@ mod usage;
 pub mod server;
 
 pub use browser::components::empty_thread::EmptyThreadTemplates;
+pub use choice::describe;
 pub use estimate::*;
 pub use event::*;
 pub use receipt::*;

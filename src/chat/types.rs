@@ -170,6 +170,12 @@ pub struct Conversation {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub system_prompt: Option<String>,
+    /// What was asked last in it, as `GET /api/providers` names it; `tessera`: whoever could. Absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub picked: Option<String>,
+    /// What that costs now; absent where it is not offered any more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub offered: Option<ProviderTerms>,
     /// RFC 3339, UTC.
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub created_at: String,
@@ -342,6 +348,9 @@ pub fn problem_of(providers: &[ProviderInfo], picked: Option<&ProviderInfo>) -> 
 /// The panel from which one is picked.
 pub const PROVIDERS_ID: &str = "providers";
 
+/// The field in it that finds one of many.
+pub const FIND_MODEL_ID: &str = "find-model";
+
 /// The panel from which one is picked to be asked the last question again.
 pub const AGAIN_ID: &str = "again";
 
@@ -360,11 +369,15 @@ pub struct Workspace {
     pub chat_credits: Amount,
     /// Most characters of a message to who answers now.
     pub max_message_chars: usize,
-    /// The same for each provider.
+    /// The same for each that can be picked, as far as they are shown at once.
     pub terms: Vec<ProviderTerms>,
-    /// In the order in which they are asked. Only for the HTML: the page asks for them when somebody wants to pick one.
+    /// What can be picked, in the order in which they are asked, the first of it. Only for the HTML: the page asks for all when somebody
+    /// wants to pick one.
     #[serde(skip)]
     pub providers: Vec<ProviderInfo>,
+    /// There are more. For the HTML.
+    #[serde(skip)]
+    pub has_more: bool,
     /// Only the model that comes with Tessera answers, which is often wrong and knows English alone. For the HTML.
     #[serde(skip)]
     pub small_model: bool,
@@ -376,9 +389,9 @@ pub struct Workspace {
     pub announcement: String,
     /// Whether one of them takes images.
     pub sees_images: bool,
-    /// The provider that the user picked; `None`: whoever can answers.
+    /// What the user picked; `None`: whoever can answers.
     pub provider: Option<String>,
-    /// Why that provider cannot answer now, or why none can, for people.
+    /// Why that one cannot answer now, or why none can, for people.
     pub problem: Option<String>,
     /// How much of a budget is spent, for people, once that is worth a word.
     pub budget_notice: Option<String>,
@@ -394,6 +407,10 @@ pub struct Workspace {
 #[derive(Debug, Clone)]
 pub struct Unsent(pub String);
 
+/// What stands for whoever can answer.
+pub const ANY_MODEL: &str = "tessera";
+/// Models that a page lists at once, and as many aliases: the others come when somebody looks for one.
+pub const MOST_SHOWN: usize = 12;
 /// Most characters of a system prompt.
 pub const MAX_SYSTEM_PROMPT_CHARS: usize = 4000;
 /// Most conversations that a user pins.

@@ -49,7 +49,7 @@ pub struct FlagAlerts {
 pub(super) struct Inner {
     pub parts: FlagsParts,
     /// All that there are, in the order in which they are shown.
-    pub known: Vec<Flag>,
+    known: RwLock<Arc<[Flag]>>,
     snapshot: RwLock<Arc<Snapshot>>,
     pub tally: Tally,
     /// Which alerts were given.
@@ -72,7 +72,25 @@ impl Flags {
         let providers = parts.providers.iter().map(|(kind, name)| Flag::Provider(ProviderFlag::new(*kind, name)));
         let known: Vec<_> = Flag::FEATURES.into_iter().chain(providers).collect();
         let snapshot = RwLock::new(Arc::new(Snapshot::read(&known, &[], &Snapshot::default())));
+        let known = RwLock::new(known.into());
         Self(Arc::new(Inner { parts, known, snapshot, tally: Tally::default(), told: Mutex::default() }))
+    }
+
+    /// These providers are there now too. What is set for them counts from [`Flags::load`] on.
+    pub fn know(&self, kind: WorkKind, names: &[&'static str]) {
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = known.to_vec();
+        for name in names {
+            let flag = Flag::Provider(ProviderFlag::new(kind, name));
+            if !all.contains(&flag) {
+                all.push(flag);
+            }
+        }
+        *known = all.into();
+    }
+
+    fn known(&self) -> Arc<[Flag]> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn inner(&self) -> &Inner {
@@ -130,7 +148,7 @@ impl Flags {
 
     /// The flag of a configured provider.
     fn provider(&self, kind: WorkKind, name: &str) -> Option<ProviderFlag> {
-        self.0.known.iter().find_map(|flag| match flag {
+        self.known().iter().find_map(|flag| match flag {
             Flag::Provider(one) if one.kind() == kind && one.name() == name => Some(*one),
             _ => None,
         })
@@ -175,14 +193,14 @@ impl Flags {
     #[must_use]
     pub fn list(&self) -> Vec<FlagStatus> {
         let snapshot = self.snapshot();
-        self.0.known.iter().filter_map(|flag| snapshot.flags.get(flag).cloned()).collect()
+        self.known().iter().filter_map(|flag| snapshot.flags.get(flag).cloned()).collect()
     }
 
     /// The flag of a stored name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<FlagStatus> {
-        let flag = self.0.known.iter().find(|flag| flag.name() == name)?;
-        self.snapshot().flags.get(flag).cloned()
+        let flag = *self.known().iter().find(|flag| flag.name() == name)?;
+        self.snapshot().flags.get(&flag).cloned()
     }
 
     /// What is announced, or was, as this server knows it.
@@ -196,7 +214,7 @@ impl Flags {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn load(&self) -> AppResult<()> {
-        let Inner { parts, known, tally, .. } = self.inner();
+        let (Inner { parts, tally, .. }, known) = (self.inner(), self.known());
         let now = self.now();
         let taken = tally.take(now);
         if !taken.unwritten.is_empty() {
@@ -206,7 +224,7 @@ impl Flags {
         let day = Span::Day.start(now);
         let (rows, counts) = tokio::try_join!(parts.store.list(), parts.store.counts(day, super::watch::since(now)))?;
         let before = self.snapshot();
-        let snapshot = Snapshot::read(known, &rows, &before).with_counts(known, counts, day, taken.today);
+        let snapshot = Snapshot::read(&known, &rows, &before).with_counts(&known, counts, day, taken.today);
         self.set_snapshot(snapshot);
         Ok(())
     }

@@ -56,13 +56,20 @@ impl BreakerState {
 /// A provider with its breaker.
 pub struct Guarded<P: ?Sized> {
     provider: Arc<P>,
-    breaker: Breaker,
+    /// Shared by all models of a provider.
+    breaker: Arc<Breaker>,
 }
 
 impl<P: Provider + ?Sized> Guarded<P> {
     #[must_use]
     pub fn new(provider: Arc<P>) -> Self {
-        Self { provider, breaker: Breaker::default() }
+        Self { provider, breaker: Arc::default() }
+    }
+
+    /// Another model of the same provider, which is as well as this one.
+    #[must_use]
+    pub fn beside(&self, provider: Arc<P>) -> Self {
+        Self { provider, breaker: self.breaker.clone() }
     }
 
     #[must_use]

@@ -45,6 +45,15 @@ impl Learned {
         (more != without.0).then_some(Refused(more))
     }
 
+    /// These are not sent, as whoever runs this server knows.
+    #[must_use]
+    pub fn without(self, names: &[String]) -> Self {
+        let named = self.fields.iter().enumerate().filter(|(_, field)| names.iter().any(|name| name == *field));
+        let refused = named.fold(0, |all, (at, _)| all | 1 << at);
+        self.refused.fetch_or(refused, Ordering::Relaxed);
+        self
+    }
+
     /// A request without these was taken.
     pub fn keep(&self, without: Refused) {
         if without != self.refused() {

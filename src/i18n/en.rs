@@ -235,6 +235,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::ThenNext => ", then ",
         Text::Ready => "Ready",
         Text::TakesTokens => "{count}-token context",
+        Text::SeesImages => "sees images",
+        Text::Thinks => "thinks",
+        Text::CallsTools => "calls tools",
+        Text::FindModel => "Find a model",
+        Text::ModelIsGone => "{name} is no longer offered. Another model answers here now.",
         Text::ProviderResting => "{name} failed several times in a row. Trying again in {seconds} s.",
         Text::ProviderRefusing => "{name} refused the last {count} requests.",
         Text::NoRoomForImages => {

@@ -219,6 +219,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::ThenNext => "，然后 ",
         Text::Ready => "可用",
         Text::TakesTokens => "上下文 {count} 词元",
+        Text::SeesImages => "能看图",
+        Text::Thinks => "会思考",
+        Text::CallsTools => "会调用工具",
+        Text::FindModel => "查找模型",
+        Text::ModelIsGone => "{name} 已不再提供。这里现在由其他模型回答。",
         Text::ProviderResting => "{name} 连续失败多次，将在 {seconds} 秒后重试。",
         Text::ProviderRefusing => "{name} 拒绝了最近的 {count} 个请求。",
         Text::NoRoomForImages => {

@@ -2,16 +2,17 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{ConversationSummary, ProviderTerms, Workspace};
+use crate::chat::{ANY_MODEL, ConversationSummary, ProviderTerms, Workspace};
+use crate::i18n::{Text, fill};
 use crate::platform::amount::Amount;
 use crate::platform::browser::page_data::use_preloaded;
 
 /// One copy for the whole app; pages get it from [`use_workspace`].
 #[derive(Debug, Clone, Copy)]
 pub struct WorkspaceContext {
-    /// What stays as it is while the page is open: the profile, prices, limits and providers.
+    /// What stays as it is while the page is open: the profile, prices and limits; and what is known of models.
     pub facts: StoredValue<Workspace>,
-    /// The provider that the user picked; `None`: whoever can answers.
+    /// What the user picked, for the conversation that is shown; `None`: whoever can answers.
     pub provider: RwSignal<Option<String>>,
     /// Why that provider, or every one, cannot answer now, for people.
     pub problem: RwSignal<Option<String>>,
@@ -44,6 +45,39 @@ impl WorkspaceContext {
         let picked = self.provider.read();
         let of = facts.terms.iter().find(|terms| Some(&terms.provider) == picked.as_ref()).or(facts.terms.first());
         of.cloned().unwrap_or_default()
+    }
+
+    /// Learns what something costs that can be picked.
+    pub fn learn_terms(self, terms: ProviderTerms) {
+        self.facts.update_value(|facts| {
+            facts.terms.retain(|known| known.provider != terms.provider);
+            facts.terms.push(terms);
+        });
+    }
+
+    /// Picks what new conversations begin with, from now on for this one too.
+    pub fn pick(self, picked: Option<String>) {
+        self.facts.update_value(|facts| facts.provider.clone_from(&picked));
+        self.provider.set(picked);
+    }
+
+    /// Turns to what is asked in a conversation, or in a new one: the picked model, unless it is not offered any more.
+    pub fn turn_to(self, picked: Option<String>, offered: Option<ProviderTerms>) {
+        let (asked, gone) = match (picked, offered) {
+            (None, _) => (self.facts.read_value().provider.clone(), None),
+            (Some(_), Some(terms)) => {
+                let name = terms.provider.clone();
+                self.learn_terms(terms);
+                (Some(name), None)
+            }
+            (Some(name), None) => (None, Some(name).filter(|name| name != ANY_MODEL)),
+        };
+        if asked != *self.provider.read_untracked() {
+            self.provider.set(asked);
+        }
+        if let Some(name) = gone {
+            self.problem.set(Some(fill(Text::ModelIsGone, &[("name", &name)])));
+        }
     }
 
     /// Takes what the page handler loaded, and provides it to everything below. Each page that hydrates comes with it.

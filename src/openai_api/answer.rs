@@ -176,7 +176,7 @@ async fn open(
     let Wanted { turns, terms, .. } = wanted;
     let (asked, leash) = ask(chat, caller, turns, terms, idempotency).await?;
     let events = chat.subscribe(caller.id, asked.reply, None).await?.ok_or(AppError::Internal)?;
-    let (model, first, events) = await_first_word(chat, events).await?;
+    let (model, first, events) = await_first_word(events).await?;
     let events = stream::once(async { first }).chain(events).boxed();
     Ok((Opened { id: asked.reply, model, events, leash }, asked.quota))
 }
@@ -234,15 +234,13 @@ async fn ask(
 
 /// Waits until it is known who answers, so that a failure before that has its own status. Returns the model, and the
 /// event that told.
-async fn await_first_word(chat: &Chat, mut events: Events) -> AppResult<(String, Arc<JobEvent>, Events)> {
+async fn await_first_word(mut events: Events) -> AppResult<(String, Arc<JobEvent>, Events)> {
     let mut model = String::new();
     while let Some(event) = events.next().await {
         match event.name.as_ref() {
             ChatEvent::START => model = read::<StartEvent>(&event)?.model,
             ChatEvent::FALLBACK => {
-                let to = read::<FallbackEvent>(&event)?.to;
-                let provider = chat.providers.iter().find(|provider| provider.name() == to);
-                model = provider.map(|provider| provider.model()).unwrap_or(to);
+                model = read::<FallbackEvent>(&event)?.model;
             }
             ChatEvent::ERROR => return Err(error_in(&event)),
             ChatEvent::THINKING | ChatEvent::SHORTENED | ChatEvent::USAGE => {}

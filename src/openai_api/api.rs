@@ -23,6 +23,7 @@ use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, READ, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
+use crate::chat::{ProviderInfo, provider_label};
 use crate::chat::server::Chat;
 use crate::credits::server::store::WorkKind;
 use crate::flags::Flag;
@@ -108,7 +109,7 @@ fn unserved(error: AppError, method: &Method, path: &str) -> Response {
 ///
 /// Anthropic's clients read it as well.
 #[utoipa::path(get, path = "/v1/models", tag = "OpenAI-compatible API",
-    responses((status = 200, description = "All chat models; `tessera` stands for the first provider that answers.", body = Models)))]
+    responses((status = 200, description = "All chat models and aliases; `tessera` stands for the first provider that answers.", body = Models)))]
 async fn list_models(
     State(chat): State<Chat>,
     caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
@@ -123,7 +124,7 @@ async fn list_models(
 
 /// Get a model (OpenAI-compatible).
 ///
-/// Also finds image models. Names may contain slashes.
+/// Also finds image models, and chat models by `provider/model`. Names may contain slashes.
 #[utoipa::path(get, path = "/v1/models/{*name}", tag = "OpenAI-compatible API",
     params(("name" = String, Path, description = "Name of the model.")),
     responses((status = 200, description = "The model.", body = Model)))]
@@ -135,8 +136,13 @@ async fn show_model(
     let Scoped(caller) = caller?;
     check_open(&chat, &caller)?;
     let painters = chat.generation.open(WorkKind::Image, &chat.images.providers, &caller);
-    let painters = painters.iter().map(|provider| model(&provider.model(), provider.name()));
+    let painters = painters.iter().map(|provider| model(&provider.model(), provider.name(), None));
     let found = chat_models(&chat, &caller).into_iter().chain(painters).find(|model| model["id"] == name.as_str());
+    let found = found.or_else(|| {
+        let picked = chat.models.now().pick(&name)?;
+        let info = chat.list_providers(&caller).into_iter().find(|info| info.name == picked.choice)?;
+        Some(model(&name, &info.provider, Some(&info)))
+    });
     found
         .map(Json)
         .ok_or_else(|| V1Error::from(AppError::invalid("model", format!("The model `{name}` does not exist."))))
@@ -151,19 +157,38 @@ pub(super) fn check_open(chat: &Chat, caller: &Caller) -> AppResult<()> {
 /// that makes images never does.
 fn chat_models(chat: &Chat, caller: &Caller) -> Vec<Value> {
     let mut seen = HashSet::new();
-    let open = chat.generation.open(WorkKind::Chat, &chat.providers, caller);
-    let able = open.iter().filter(|provider| provider.problem().is_none());
-    let own = able.map(|provider| (provider.model(), provider.name()));
-    let all = std::iter::once((ANY_MODEL.to_owned(), "tessera")).chain(own);
-    all.filter(|(id, _)| seen.insert(id.clone())).map(|(id, owner)| model(&id, owner)).collect()
+    let all = chat.list_providers(caller);
+    let now = chat.models.now();
+    let is_there = |one: &&ProviderInfo| {
+        now.find(&one.provider, &one.model).is_some_and(|model| model.provider.problem().is_none())
+    };
+    let (aliases, models): (Vec<_>, Vec<_>) = all.iter().filter(is_there).partition(|one| one.is_alias);
+    let any = std::iter::once(model(ANY_MODEL, "tessera", None));
+    let aliases = aliases.into_iter().map(|one| model(&one.name, "tessera", Some(one)));
+    // Who asks for one that several have gets the first of them, unless it is asked for as `provider/model`.
+    let models = models.into_iter().map(|one| model(&one.model, &one.provider, Some(one)));
+    any.chain(aliases).chain(models).filter(|model| seen.insert(model["id"].clone())).collect()
 }
 
 /// As clients of `OpenAI` and those of Anthropic know it. When a model was made is not known; clients want a time.
-fn model(id: &str, owner: &str) -> Value {
-    json!({
+fn model(id: &str, owner: &str, info: Option<&ProviderInfo>) -> Value {
+    let mut told = json!({
         "id": id, "object": "model", "created": 0, "owned_by": owner,
         "type": "model", "display_name": id, "created_at": "1970-01-01T00:00:00Z",
-    })
+    });
+    if let (Some(info), Some(told)) = (info, told.as_object_mut()) {
+        let tessera = json!({
+            "price": info.price, "sees_images": info.sees_images, "thinks": info.thinks, "calls_tools": info.calls_tools,
+        });
+        let more = [
+            ("display_name", Some(Value::from(if info.label == provider_label(&info.provider) { id } else { &info.label }))),
+            ("context_length", info.context_tokens.map(Value::from)),
+            ("max_output_tokens", info.max_output_tokens.map(Value::from)),
+            ("tessera", Some(tessera)),
+        ];
+        told.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    told
 }
 
 /// Create a chat completion (OpenAI-compatible).

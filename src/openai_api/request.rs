@@ -10,9 +10,11 @@ use utoipa::ToSchema;
 
 use super::error::V1Error;
 use super::fields::{Content, Part, Stops, Whole};
+pub use crate::chat::ANY_MODEL;
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::image_text::{ImageText, RawText};
+use crate::chat::server::models::Picked;
 use crate::chat::server::providers::{Role, Sampling, Turn};
 use crate::chat::server::quote::ContextLimit;
 use crate::chat::server::send::Terms;
@@ -20,8 +22,6 @@ use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::read_json;
 
-/// The model that stands for the first provider that answers, in the configured order.
-pub const ANY_MODEL: &str = "tessera";
 /// Most texts that may end an answer.
 const MAX_STOPS: usize = 4;
 /// Most bytes of such a text.
@@ -230,14 +230,13 @@ pub(super) fn check_absent(
     }
 }
 
-/// Who answers under this name.
-pub(super) fn find_model(chat: &Chat, name: &str) -> AppResult<Option<(String, Option<String>)>> {
+/// Who answers under this name: that of a model, of an alias, of a provider, or `provider/model`.
+pub(super) fn find_model(chat: &Chat, name: &str) -> AppResult<Option<Picked>> {
     if name == ANY_MODEL {
         return Ok(None);
     }
-    let found = chat.providers.iter().find(|provider| provider.model() == name);
-    match found {
-        Some(provider) => Ok(Some((provider.name().to_owned(), None))),
+    match chat.models.now().pick(name) {
+        Some(picked) => Ok(Some(picked)),
         None if name.is_empty() => Err(AppError::invalid("model", "Say which model is to answer.")),
         None => {
             let problem = format!("The model `{name}` does not exist. GET /v1/models lists those that do.");

@@ -4,6 +4,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::chat::PriceInfo;
 use crate::platform::amount::Amount;
 
 /// A model.
@@ -20,6 +21,21 @@ pub struct Model {
     r#type: String,
     display_name: String,
     created_at: String,
+    /// How many tokens question, context and answer may have together, where that is known.
+    context_length: Option<u32>,
+    /// Most tokens of an answer, where that is known.
+    max_output_tokens: Option<u32>,
+    /// Of chat models.
+    tessera: Option<ModelFacts>,
+}
+
+/// What no client of `OpenAI` knows of a model.
+#[derive(Serialize, ToSchema)]
+pub struct ModelFacts {
+    price: PriceInfo,
+    sees_images: bool,
+    thinks: bool,
+    calls_tools: bool,
 }
 
 /// All models.

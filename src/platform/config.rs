@@ -1,13 +1,33 @@
 //! Reading single values: what is wrong with one is remembered by its name, and reading goes on.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use url::Url;
 
 use super::amount::Amount;
 use super::redact::Secrets;
+
+/// The variables, for files that name some of them.
+#[derive(Clone, Default)]
+pub struct Environment(Arc<BTreeMap<String, String>>);
+
+impl Environment {
+    /// What a variable has; `None` where it is empty or not set.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+}
+
+// Without values: some are secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
+}
 
 /// Takes values out of the variables and collects what is wrong with them.
 pub struct Reader<'a> {
@@ -23,6 +43,11 @@ impl<'a> Reader<'a> {
     /// The secrets among the variables.
     pub fn secrets(&self) -> Secrets {
         Secrets::of(self.vars)
+    }
+
+    /// All variables, as they are now.
+    pub fn environment(&self) -> Environment {
+        Environment(Arc::new(self.vars.clone()))
     }
 
     /// What was read, or all that is wrong with it.

@@ -81,6 +81,7 @@ async fn what_was_interrupted_begins_anew_in_its_place() {
     let (conversation, message_id, reply) = (ConversationId::now_v7(), MessageId::now_v7(), MessageId::now_v7());
     held_by_the_dead(&app, owner, "Hello", -1_000, reply.into()).await;
     let exchange = NewExchange {
+        picked: None,
         user: owner,
         conversation,
         new_title: Some("Hello".into()),

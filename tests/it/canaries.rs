@@ -308,6 +308,9 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
         "BACKUP_KEY",
         "APP_SECRET",
         "APP_SECRET_OLD",
+        // Named by a file of providers.
+        "ROUTER_API_KEY",
+        "ROUTER_TOKEN",
         OF_PROVIDERS,
     ] {
         vars.push((name, canaries.hatch(name)));
@@ -381,7 +384,16 @@ async fn use_services(walk: &mut Walk<'_>, user: &User, key: &User) {
 async fn no_secret_is_told_to_anybody() {
     let (parrot, smtp) = (Parrot::start().await, FakeSmtp::start().await);
     let mut canaries = Canaries::default();
-    let vars = variables(&mut canaries, &parrot.base, smtp.addr);
+    let mut vars = variables(&mut canaries, &parrot.base, smtp.addr);
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("providers.toml");
+    let base_url = format!("{}/v1", parrot.base);
+    let text = format!(
+        "[[provider]]\nname = \"router\"\nkind = \"openai\"\nbase_url = \"{base_url}\"\nkey = \"ROUTER_API_KEY\"\n\
+         headers = {{ \"X-Team\" = \"$ROUTER_TOKEN\" }}\nlist = true\n[[provider.model]]\nname = \"m\"\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    vars.push(("PROVIDERS_FILE".to_owned(), file.to_str().unwrap().to_owned()));
     let mut program = Program::start_with_log(vars.clone(), Stdio::piped).await;
     let log = collect(program.take_log().unwrap());
     let password = canaries.hatch("a password");
@@ -414,7 +426,7 @@ async fn no_secret_is_told_to_anybody() {
     found.extend(canaries.found_in("tessera check", &check, &[]));
     // What they were all for: each was sent to whom it is for.
     let said = parrot.said.lock().unwrap().clone();
-    for name in ["OPENAI_API_KEY", "GEMINI_API_KEY", "REPLICATE_API_TOKEN"] {
+    for name in ["OPENAI_API_KEY", "GEMINI_API_KEY", "REPLICATE_API_TOKEN", "ROUTER_API_KEY", "ROUTER_TOKEN"] {
         assert!(said.contains(&secret_of(&vars, name)), "{name} was sent to nobody");
     }
     for what in ["PAYPAL_CLIENT_SECRET, in Basic", "OIDC_OTHER_CLIENT_SECRET, in Basic"] {

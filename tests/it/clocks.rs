@@ -193,6 +193,7 @@ async fn assert_old_messages_keep_their_order(stores: &Stores, user: UserId, con
     };
     assert_eq!(read().await, ["one", "1", "two", "2"]);
     let next = NewExchange {
+        picked: None,
         user,
         conversation,
         new_title: None,

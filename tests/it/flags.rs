@@ -292,7 +292,7 @@ async fn a_provider_that_is_off_is_left_out_as_if_it_were_not_there() {
     assert_eq!((status, &answered["data"]["provider"]), (200, &json!("gemini")), "{answered}");
     assert_eq!(answered["data"]["fallback"], false, "nobody failed");
     assert!(!user.html("/chat").await.1.contains("value=\"openai\""));
-    let breaker = app.state.chat.providers.iter().find(|one| one.name() == "openai").unwrap().breaker_state();
+    let breaker = app.state.chat.providers().iter().find(|one| one.name() == "openai").unwrap().breaker_state();
     assert_eq!((breaker.as_str(), app.upstream.calls()), ("closed", 0));
     // Both off: nobody answers, and it says so.
     admin.switch("provider_chat_gemini", false).await;

@@ -82,6 +82,7 @@ mod mail;
 mod mail_links;
 mod messages;
 mod metrics;
+mod models;
 mod mongo_ledger;
 mod mongod;
 mod navigation;

@@ -51,6 +51,7 @@ pub fn exchange(user: UserId, text: &str) -> NewExchange {
         new_title: Some(text.to_owned()),
         hidden: false,
         system_prompt: None,
+        picked: None,
         replaces: None,
         message_id: MessageId::now_v7(),
         text: text.to_owned(),
@@ -570,6 +571,19 @@ over_every_store! {
         assert_eq!(chats.delete_conversation(user, exchanges[3].conversation).await.unwrap(), Some(vec![]));
         assert!(chats.find_message(user, exchanges[3].reply_id).await.unwrap().is_none());
         assert!(list("renamed", None).await.0.is_empty());
+    }
+
+    async fn what_is_asked_in_a_conversation_is_kept_until_something_else_is(stores) {
+        let (user, chats) = (new_user(&stores).await, &stores.chats);
+        let first = NewExchange { picked: Some("a/b".into()), ..exchange(user, "one") };
+        chats.begin_exchange(first.clone(), 40).await.unwrap().unwrap();
+        let picked = async || chats.find_conversation(user, first.conversation).await.unwrap().unwrap().picked;
+        assert_eq!(picked().await.as_deref(), Some("a/b"));
+        for (said, kept) in [(None, "a/b"), (Some("c"), "c"), (Some("tessera"), "tessera"), (None, "tessera")] {
+            let next = NewExchange { picked: said.map(str::to_owned), ..next(&first, "more") };
+            chats.begin_exchange(next, 40).await.unwrap().unwrap();
+            assert_eq!(picked().await.as_deref(), Some(kept), "{said:?}");
+        }
     }
 
     async fn a_system_prompt_comes_with_the_past(stores) {

@@ -425,7 +425,7 @@ async fn a_lack_of_credits_is_no_failure_of_a_provider() {
     }
     assert_eq!(poor.upstream.calls(), 0);
     for app in [&app, &poor] {
-        assert_eq!(app.state.chat.providers[0].breaker_state(), BreakerState::Closed);
+        assert_eq!(app.state.chat.providers()[0].breaker_state(), BreakerState::Closed);
         let left = (0..100).filter(|_| app.state.generation.retries.spend()).count();
         assert!(left >= 30, "{left} retries are left");
         app.assert_books_balance().await;

@@ -146,7 +146,7 @@ impl Account {
             profile: caller.profile.clone(),
             preferences,
             time_zone: plan.time_zone.clone(),
-            providers: self.providers.clone(),
+            providers: (self.choices)(),
             sessions: if self.clerk.is_some() { None } else { Some(self.list_sessions(caller).await?) },
             has_password: has_password && self.clerk.is_none(),
         });

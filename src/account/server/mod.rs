@@ -113,8 +113,8 @@ pub struct AccountParts {
     pub flags: Flags,
     pub images: Arc<dyn StoredImages>,
     pub leavers: Arc<dyn Leavers>,
-    /// Who may be asked first for a reply: names, and the model of each.
-    pub providers: Vec<(String, String)>,
+    /// Who may be asked first for a reply.
+    pub choices: FindChoices,
     pub passwords: Passwords,
     /// Seals the keys of authenticator apps, and links that make accounts.
     pub secret: AppSecret,
@@ -123,6 +123,9 @@ pub struct AccountParts {
     /// What a new account is given, as the form says.
     pub free_credits: Amount,
 }
+
+/// Who may be asked first for a reply now: names, and what each is called.
+pub type FindChoices = Box<dyn Fn() -> Vec<(String, String)> + Send + Sync>;
 
 impl Account {
     #[must_use]

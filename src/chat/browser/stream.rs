@@ -188,14 +188,15 @@ impl Reply {
                 }
             }
             ChatEvent::Usage(UsageEvent { credits }) => message.write().credits = credits,
-            ChatEvent::Fallback(FallbackEvent { from, to }) => {
-                let names = [("from", provider_label(&from)), ("to", provider_label(&to))];
+            ChatEvent::Fallback(FallbackEvent { from, to, model }) => {
+                let next = if from == to { &model } else { provider_label(&to) };
+                let names = [("from", provider_label(&from)), ("to", next)];
                 self.announce(fill(Text::NextIsAsked, &names));
                 let mut reply = message.write();
                 // The one that should have answered, however many follow.
                 reply.fallback_from.get_or_insert(from);
                 reply.provider = Some(to);
-                reply.model = None;
+                reply.model = Some(model).filter(|model| !model.is_empty());
             }
             ChatEvent::Done(DoneEvent { reply: text, cached, cut, cut_reason, remaining_credits, credits, usage }) => {
                 let mut reply = message.write();

@@ -154,7 +154,10 @@ impl Thread {
     pub fn open(self, id: Option<String>) {
         self.clear(id.clone());
         self.draft.set(drafts::find(self));
-        let Some(id) = id else { return };
+        let Some(id) = id else {
+            self.workspace.turn_to(None, None);
+            return;
+        };
         self.loading.set(true);
         let turn = self.next_turn();
         spawn_local(async move {
@@ -203,6 +206,7 @@ impl Thread {
     /// Shows a stored conversation.
     pub fn show(self, conversation: Conversation) {
         self.workspace.learn(conversation.summary());
+        self.workspace.turn_to(conversation.picked, conversation.offered);
         self.clear(Some(conversation.id));
         self.older.set(conversation.next_cursor.unwrap_or_default());
         self.entries.set(conversation.messages.into_iter().map(|message| self.entry(message)).collect());

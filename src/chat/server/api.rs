@@ -147,11 +147,11 @@ async fn stop(
     Ok(Answer(Nothing {}))
 }
 
-/// List chat providers.
+/// List chat models.
 ///
-/// They are listed in the order in which they are asked, all at once, without paging.
+/// Those of providers in the order in which these are asked, then aliases, all at once, without paging.
 #[utoipa::path(get, path = "/api/providers", operation_id = "list_providers", tag = "Chat",
-    responses((status = 200, description = "The providers.", body = Envelope<Vec<ProviderInfo>>)))]
+    responses((status = 200, description = "Models and aliases.", body = Envelope<Vec<ProviderInfo>>)))]
 async fn list_providers(
     State(chat): State<Chat>,
     Scoped(caller): Scoped<{ SPEND | READ }>,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::models::ModelSource;
 use super::providers::{ChatProvider, MAX_OUTPUT_TOKENS, PROVIDERS};
 use crate::generation::{ConfiguredProvider, read_providers};
 use crate::platform::config::Reader;
@@ -12,6 +13,8 @@ use crate::platform::site::SiteConfig;
 pub struct ChatConfig {
     /// `CHAT_PROVIDERS` (those configured): the order in which providers are asked.
     pub providers: Vec<ConfiguredProvider<dyn ChatProvider>>,
+    /// `PROVIDERS_FILE` (`providers.toml`, if that is there): more of them, and their models.
+    pub source: ModelSource,
     /// `CHAT_TIMEOUT_SECS` (30): the longest wait for the first sign of life over all providers, and between two.
     pub timeout: Duration,
     /// `CHAT_CACHE` (shared): for whom answers are kept.
@@ -40,8 +43,12 @@ pub enum CacheScope {
 
 impl ChatConfig {
     pub(crate) fn read(reader: &mut Reader, site: &SiteConfig) -> Self {
+        let mut providers = read_providers(PROVIDERS, "CHAT_PROVIDERS", reader, site);
+        let source = ModelSource::read(reader, providers.iter().map(|provider| provider.name).collect());
+        providers.retain(|provider| !source.replaces(provider.name));
         Self {
-            providers: read_providers(PROVIDERS, "CHAT_PROVIDERS", reader, site),
+            providers,
+            source,
             timeout: Duration::from_secs(reader.at_least("CHAT_TIMEOUT_SECS", 30, 1)),
             cache: match reader.text("CHAT_CACHE") {
                 None | Some("shared") => CacheScope::Shared,

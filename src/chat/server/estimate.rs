@@ -10,12 +10,12 @@ use super::image_messages;
 use super::order::{choose_seeing, only_seeing};
 use super::providers::{GuardedProvider, Role, Turn};
 use super::quote::Offer;
-use super::send::{check_model, parse_id};
+use super::send::parse_id;
 use super::store::Past;
 use crate::account::server::caller::Caller;
 use crate::chat::{ContextInfo, Estimate, EstimateRequest, PriceInfo, PriceKind};
 use crate::credits::server::store::WorkKind;
-use crate::generation::{Quote, Route, choose_order};
+use crate::generation::{Quote, Route};
 use crate::images::AspectRatio;
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -28,9 +28,9 @@ impl Chat {
     /// [`AppError::InvalidInput`], [`AppError::NotFound`] for somebody else's conversation, [`AppError::Unavailable`],
     /// [`AppError::SwitchedOff`], [`AppError::Paused`].
     pub async fn estimate(&self, caller: &Caller, request: EstimateRequest<usize>) -> AppResult<Estimate> {
-        let (user, picked) = (caller.id, request.provider.as_deref());
-        let mut order = choose_order(&self.providers, picked)?;
-        check_model(picked, request.model.as_deref(), order.first())?;
+        let user = caller.id;
+        let picked = self.pick(request.provider.as_deref(), request.model.as_deref())?;
+        let mut order = self.order_of(picked.as_ref());
         let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
         let replaces = parse_id("replaces", request.replaces.as_deref())?;
         let text = request.message.trim();
@@ -38,6 +38,7 @@ impl Chat {
         if let Some((aspect_ratio, _)) = image_messages::read_command(text) {
             return self.estimate_image(caller, aspect_ratio.unwrap_or_default(), available);
         }
+        let picked = picked.and_then(|picked| picked.provider);
         order = self.generation.keep_open(WorkKind::Chat, &order, picked, "provider", caller)?;
         if request.images > 0 {
             order = only_seeing(order, "images")?;
@@ -60,7 +61,7 @@ impl Chat {
         if asked.is_per_token() {
             // Who sees what was shown before may be somebody else.
             let seeing = offer(&choose_seeing(order, &mut turns))?;
-            if seeing.provider != asked.provider {
+            if (&seeing.provider, &seeing.model) != (&asked.provider, &asked.model) {
                 turns = build_context(past, text.to_owned(), seeing.history());
                 asked = seeing;
             }

@@ -93,6 +93,7 @@ impl Chat {
             conversation: message.conversation.unwrap_or_else(ConversationId::now_v7),
             new_title: message.conversation.is_none().then(|| title_of(prompt)),
             system_prompt: message.system_prompt,
+            picked: None,
             hidden: false,
             replaces: message.replaces,
             message_id,

@@ -5,6 +5,7 @@ mod answer_limit;
 pub mod api;
 pub mod attachments;
 mod budget_notice;
+mod choices;
 pub mod config;
 pub mod context;
 mod context_window;
@@ -18,6 +19,7 @@ pub mod highlight;
 pub mod image_messages;
 pub mod image_text;
 mod leaving;
+pub mod models;
 mod order;
 mod overview_api;
 pub mod page;
@@ -45,6 +47,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use self::config::ChatConfig;
+use self::models::Models;
 use self::providers::GuardedProvider;
 use self::renderer::Renderer;
 use self::search::Turns;
@@ -66,8 +69,8 @@ pub struct ChatParts {
     /// What a reply costs.
     pub prices: PriceBook,
     pub store: Arc<dyn ChatStore>,
-    /// In the order in which they are asked; never empty.
-    pub providers: Vec<Arc<GuardedProvider>>,
+    /// Who can be asked.
+    pub models: Models,
     /// Answers that were given before.
     pub cache: Arc<dyn Cache>,
     pub generation: Generation,
@@ -83,6 +86,12 @@ impl Chat {
     #[must_use]
     pub fn new(parts: ChatParts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// The providers, each with the first of its models, in the order in which they are asked.
+    #[must_use]
+    pub fn providers(&self) -> Vec<Arc<GuardedProvider>> {
+        self.models.now().providers.clone()
     }
 }
 

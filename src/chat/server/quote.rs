@@ -1,16 +1,16 @@
 //! What a reply costs, before it is asked for: at least, about, and at most.
 //!
-//! The price is that of the provider and the model that are asked first, whoever answers in the end.
+//! The price is that of the provider and the model that are asked first. Who answers in their place makes it cheaper, never dearer.
 
 use super::Chat;
 use super::context::Room;
 use super::context_window::{Counted, IMAGE};
+use super::models::Picked;
 use super::providers::{GuardedProvider, Turn};
-use super::reply::picked_model;
 use super::tokens::TokenCount;
 use crate::chat::{PriceInfo, PriceKind, RateInfo, TierInfo};
 use crate::credits::server::prices::{ChatPrice, ChatRate, Rates, TokenUse};
-use crate::generation::{Quote, Route, choose_order};
+use crate::generation::{Quote, Route};
 use crate::i18n::{Text, fill};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -64,7 +64,7 @@ impl Chat {
         Offer {
             price,
             window: provider.window().or(provider.context_tokens()).unwrap_or(UNKNOWN_WINDOW),
-            limit,
+            limit: provider.output_limit().map_or(limit, |most| limit.min(most)),
             thoughts: provider.room_to_think(&model),
             provider: provider.name().to_owned(),
             model,
@@ -76,10 +76,10 @@ impl Chat {
         self.offer(provider, provider.model(), self.config.max_output_tokens)
     }
 
-    /// What a usual reply of each provider costs, and whether others may cost more.
+    /// What a usual reply of each model costs, and whether others may cost more.
     #[must_use]
     pub fn usual_prices(&self) -> (Vec<Amount>, bool) {
-        let offers: Vec<_> = self.providers.iter().map(|provider| self.usual_offer(provider)).collect();
+        let offers: Vec<_> = self.models.now().models.iter().map(|model| self.usual_offer(&model.provider)).collect();
         (offers.iter().map(|offer| offer.usual().about).collect(), offers.iter().any(Offer::is_per_token))
     }
 
@@ -134,12 +134,9 @@ impl ContextLimit {
 impl Chat {
     /// How long a context may be for who is asked first, with an answer of at most so many tokens.
     #[must_use]
-    pub fn context_limit(&self, picked: Option<&(String, Option<String>)>, limit: u32) -> ContextLimit {
-        let order = choose_order(&self.providers, picked.map(|(provider, _)| provider.as_str())).unwrap_or_default();
-        let offer = Route::forecast(&order).map(|first| {
-            let model = picked_model(picked, first).unwrap_or_else(|| first.model());
-            self.offer(first, model, limit)
-        });
+    pub fn context_limit(&self, picked: Option<&Picked>, limit: u32) -> ContextLimit {
+        let order = picked.map_or_else(|| self.providers(), |picked| picked.order.clone());
+        let offer = Route::forecast(&order).map(|first| self.offer(first, first.model(), limit));
         match offer {
             Some(offer) if offer.is_per_token() => ContextLimit::Tokens(offer.room()),
             _ => ContextLimit::Chars(self.config.max_context_chars),

@@ -28,8 +28,8 @@ impl ReplyRecovery {
     /// Whether it has a flat price: that of a model that is asked here, or one from before prices had versions.
     fn is_flat(&self, hold: &Reserved) -> bool {
         hold.price_version().is_empty()
-            || self.chat.providers.iter().any(|provider| {
-                let offer = self.chat.usual_offer(provider);
+            || self.chat.models.now().models.iter().any(|model| {
+                let offer = self.chat.usual_offer(&model.provider);
                 !offer.is_per_token() && offer.price.version == hold.price_version()
             })
     }
@@ -37,7 +37,8 @@ impl ReplyRecovery {
     /// Puts down that a provider was asked, and that nobody heard the end of it: it has its price all the same.
     async fn record(&self, hold: &Reserved, reply: StoredReply) -> AppResult<()> {
         let (chat, message) = (&self.chat, reply.message);
-        let asked = chat.providers.iter().find(|provider| Some(provider.name()) == message.provider.as_deref());
+        let all = chat.providers();
+        let asked = all.iter().find(|provider| Some(provider.name()) == message.provider.as_deref());
         // One that is not configured any more.
         let Some(provider) = asked else { return Ok(()) };
         let past = chat.store.find_past(hold.user(), reply.conversation, None, HISTORY).await?;

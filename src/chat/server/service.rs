@@ -2,24 +2,21 @@
 //!
 //! Sending is `send/`, writing a reply `reply/`, following one `subscribe.rs`.
 
-use std::sync::Arc;
-
 use futures::future::try_join_all;
 
 use super::Chat;
 use super::attachments::Image;
-use super::providers::GuardedProvider;
+use super::choices::terms_of;
 use super::providers::local::SMALL_MODEL;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    ChatAnswer, Conversation, ConversationSummary, LatestMessage, Message, MessageState, Overview, ProviderInfo,
-    ProviderTerms, Workspace, problem_of,
+    ChatAnswer, Conversation, ConversationSummary, LatestMessage, MOST_SHOWN, Message, MessageState, Overview, Workspace,
+    problem_of,
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};
 use crate::credits::server::store::{HoldEnd, WorkKind};
-use crate::flags::Who;
 use crate::generation::Route;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
@@ -107,16 +104,18 @@ impl Chat {
             let found = self.store.find_part(caller.id, shown, Part::Before(None, 0)).await?;
             listed.items.extend(found.map(|found| found.summary()));
         }
-        let open = self.generation.open(WorkKind::Chat, &self.providers, caller);
-        let providers = self.list_providers(caller);
-        // It may be gone since.
-        let picked = providers.iter().find(|provider| Some(&*provider.name) == picked);
-        let closed = self.generation.why_closed(WorkKind::Chat, &self.providers, caller);
+        let now = self.models.now();
+        let open = self.generation.open(WorkKind::Chat, &now.providers, caller);
+        // It may be gone since, or be called otherwise.
+        let picked = picked.and_then(|picked| now.pick(picked)).map(|picked| picked.choice);
+        let providers = self.list_choices(&now, caller.into(), MOST_SHOWN, picked.as_deref());
+        let picked = providers.iter().find(|provider| Some(&provider.name) == picked.as_ref());
+        let closed = self.generation.why_closed(WorkKind::Chat, &now.providers, caller);
         let problem = closed.or_else(|| problem_of(&providers, picked));
-        let terms: Vec<_> = open.iter().map(|provider| self.terms(provider)).collect();
-        let asked = picked.map(|picked| &*picked.name);
-        let asked = asked.or_else(|| Route::forecast(&open).map(|provider| provider.name()));
-        let own = terms.iter().find(|terms| Some(&*terms.provider) == asked).cloned().unwrap_or_default();
+        let terms: Vec<_> = providers.iter().map(terms_of).collect();
+        let first = Route::forecast(&open).map(|first| (first.name().to_owned(), first.model()));
+        let asked = picked.or_else(|| providers.iter().find(|info| first.as_ref().is_some_and(|(provider, model)| *provider == info.provider && *model == info.model)));
+        let own = asked.map(terms_of).unwrap_or_default();
         Ok(Workspace {
             profile: caller.profile.clone(),
             available: account.balance.available,
@@ -128,7 +127,8 @@ impl Chat {
             provider: picked.map(|provider| provider.name.clone()),
             problem,
             budget_notice,
-            sees_images: providers.iter().any(|provider| provider.sees_images),
+            sees_images: now.models.iter().any(|model| model.provider.sees_images()),
+            has_more: now.models.len() > MOST_SHOWN || now.aliases.len() > MOST_SHOWN,
             small_model: !providers.is_empty()
                 && providers.iter().all(|provider| provider.name == "local" && provider.model == SMALL_MODEL),
             providers,
@@ -171,35 +171,6 @@ impl Chat {
         Ok(self.store.list_sidebar(user, after, CONVERSATIONS_PAGE).await?)
     }
 
-    /// The providers that are open to somebody, in the order in which they are asked.
-    #[must_use]
-    pub fn list_providers(&self, who: impl Into<Who>) -> Vec<ProviderInfo> {
-        let info = |provider: &Arc<GuardedProvider>| {
-            let offer = self.usual_offer(provider);
-            ProviderInfo {
-                name: provider.name().to_owned(),
-                model: provider.model(),
-                context_tokens: provider.context_tokens(),
-                credits: offer.usual().about,
-                price: offer.info(),
-                max_message_chars: offer.most_chars(self.config.max_message_chars),
-                problem: provider.trouble(),
-                sees_images: provider.sees_images(),
-            }
-        };
-        self.generation.open(WorkKind::Chat, &self.providers, who).iter().map(info).collect()
-    }
-
-    fn terms(&self, provider: &GuardedProvider) -> ProviderTerms {
-        let offer = self.usual_offer(provider);
-        ProviderTerms {
-            provider: provider.name().to_owned(),
-            per_token: offer.is_per_token(),
-            credits: offer.short(),
-            max_message_chars: offer.most_chars(self.config.max_message_chars),
-        }
-    }
-
     /// A conversation with the newest of its messages, or those before the message that `cursor` names, rendered.
     ///
     /// # Errors
@@ -214,6 +185,7 @@ impl Chat {
         let id = id.parse().map_err(|_| AppError::NotFound)?;
         let part = Part::Before(cursor.map(parse_message_cursor).transpose()?, limit);
         let mut conversation = self.store.find_part(user, id, part).await?.ok_or(AppError::NotFound)?;
+        conversation.offered = conversation.picked.as_deref().and_then(|picked| self.find_terms(user, picked));
         self.renderer.render(&mut conversation.messages).await?;
         Ok(conversation)
     }

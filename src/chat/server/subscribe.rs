@@ -164,8 +164,8 @@ impl Follower {
             Position::At(_) if event.name == ChatEvent::FALLBACK => {
                 // The feed begins with the beginning; the store may be further.
                 match serde_json::from_str(&event.data) {
-                    Ok(FallbackEvent { from, to }) if self.provider.as_ref() == Some(&from) => {
-                        self.fall_back(Some(&to));
+                    Ok(FallbackEvent { from, to, model }) if self.provider.as_ref() == Some(&from) => {
+                        self.fall_back(Some(&to), &model);
                     }
                     _ => {}
                 }
@@ -181,12 +181,12 @@ impl Follower {
     }
 
     /// Tells who answers now. Only before the first token: after it, it is always the same.
-    fn fall_back(&mut self, to: Option<&str>) {
+    fn fall_back(&mut self, to: Option<&str>, model: &str) {
         if to == self.provider.as_deref() || !self.from_start || self.seen > 0 {
             return;
         }
         if let (Some(from), Some(to)) = (self.provider.clone(), to.map(str::to_owned)) {
-            let fallback = ChatEvent::Fallback(FallbackEvent { from, to: to.clone() });
+            let fallback = ChatEvent::Fallback(FallbackEvent { from, to: to.clone(), model: model.to_owned() });
             self.ready.push_back(encode(&fallback, 0));
             self.provider = Some(to);
         }
@@ -236,7 +236,7 @@ impl Follower {
             self.looks.reset_after(END_GRACE);
             return;
         }
-        self.fall_back(reply.message.provider.as_deref());
+        self.fall_back(reply.message.provider.as_deref(), reply.message.model.as_deref().unwrap_or_default());
         let text = &reply.message.content;
         if text.len() > self.seen {
             self.pass_on(text.get(self.seen..), text.len());

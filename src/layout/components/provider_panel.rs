@@ -3,25 +3,29 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{AGAIN_ID, PROVIDERS_ID, ProviderInfo, provider_label};
+use crate::chat::{AGAIN_ID, FIND_MODEL_ID, PROVIDERS_ID, ProviderInfo, describe, provider_label};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::layout::use_workspace;
-use crate::ui::grouped;
 
-/// One line per provider, after the one that leaves it open. Without a script it is a list of the composer's form. Only
+/// So many are seen at once: more can be searched.
+const FEW: usize = 8;
+
+/// One line per model and alias, after the one that leaves it open. Without a script it is a list of the composer's form. Only
 /// the server makes it.
 #[component]
 pub fn ProviderPanel() -> impl IntoView {
     let facts = use_workspace().facts.read_value().clone();
     let (providers, picked) = (facts.providers, facts.provider.unwrap_or_default());
-    let order: Vec<_> = providers.iter().map(|provider| provider_label(&provider.name)).collect();
+    // A model of each: those that are asked first.
+    let mut order: Vec<_> = providers.iter().filter(|one| !one.is_alias).map(|one| provider_label(&one.provider)).collect();
+    order.dedup();
     let automatic = fill(
         Text::AutomaticExplained,
         &[("price", &credits_text(facts.chat_credits)), ("order", &order.join(t(Text::ThenNext)))],
     );
     let option = |provider: &ProviderInfo| {
-        let label = format!("{} · {}", provider_label(&provider.name), provider.model);
+        let label = format!("{} · {}", provider.label, provider.model);
         let is_picked = picked == provider.name;
         view! {
             <option value=provider.name.clone() selected=is_picked>
@@ -34,11 +38,24 @@ pub fn ProviderPanel() -> impl IntoView {
         .into_iter()
         .map(|provider| {
             let is_picked = picked == provider.name;
-            let details = details_of(&provider);
-            view! { <Line name=provider.name details is_picked problem=Some(provider.problem.unwrap_or_default()) /> }
+            let details = describe(&provider);
+            let problem = Some(provider.problem.unwrap_or_default());
+            view! { <Line name=provider.name title=provider.label details is_picked problem /> }
         })
         .collect();
     let nobody_is_picked = picked.is_empty();
+    let find = (facts.has_more || lines.len() > FEW).then(|| {
+        view! {
+            <input
+                id=FIND_MODEL_ID
+                type="search"
+                autocomplete="off"
+                placeholder=t(Text::FindModel)
+                aria-label=t(Text::FindModel)
+                class="mb-1 h-9 w-full rounded-md border border-line bg-surface px-3 text-sm noscript:hidden"
+            />
+        }
+    });
     view! {
         <div
             id=PROVIDERS_ID
@@ -47,12 +64,13 @@ pub fn ProviderPanel() -> impl IntoView {
             aria-label=t(Text::Model)
             class="popover [position-area:top_span-right] rounded-md border border-line bg-surface p-1 text-sm text-ink"
         >
+            {find}
             <div
                 role="radiogroup"
                 aria-label=t(Text::Model)
                 class="max-h-[60vh] w-80 max-w-[calc(100vw-4rem)] space-y-0.5 overflow-y-auto noscript:hidden"
             >
-                <Line name=String::new() details=automatic is_picked=nobody_is_picked problem=None />
+                <Line name=String::new() title=t(Text::Automatic).to_owned() details=automatic is_picked=nobody_is_picked problem=None />
                 {lines}
             </div>
             <noscript>
@@ -70,8 +88,8 @@ pub fn ProviderPanel() -> impl IntoView {
 pub fn AgainPanel() -> impl IntoView {
     let providers = use_workspace().facts.read_value().providers.clone();
     (providers.len() > 1).then(|| {
-        let lines = providers.into_iter().enumerate().map(|(index, ProviderInfo { name, model, .. })| {
-            let (title, is_first) = (provider_label(&name).to_owned(), index == 0);
+        let lines = providers.into_iter().enumerate().map(|(index, ProviderInfo { name, label, model, .. })| {
+            let is_first = index == 0;
             view! {
                 <button
                     type="button"
@@ -79,7 +97,7 @@ pub fn AgainPanel() -> impl IntoView {
                     autofocus=is_first
                     class="block w-full rounded-md px-3 py-2 text-left hover:bg-sunken"
                 >
-                    <span class="block font-medium">{title}</span>
+                    <span class="block font-medium">{label}</span>
                     <span class="block text-xs break-words text-ink-soft">{model}</span>
                 </button>
             }
@@ -102,8 +120,10 @@ pub fn AgainPanel() -> impl IntoView {
 /// A line of the list.
 #[component]
 fn Line(
-    /// The provider; empty: whoever can answers.
+    /// What it is picked by; empty: whoever can answers.
     name: String,
+    /// What people call it.
+    title: String,
     /// Its model, its price, its size.
     details: String,
     /// It is the one that is asked first.
@@ -111,7 +131,6 @@ fn Line(
     /// Why it cannot answer now; empty if it can, `None` where that is no question.
     problem: Option<String>,
 ) -> impl IntoView {
-    let title = if name.is_empty() { t(Text::Automatic) } else { provider_label(&name) }.to_owned();
     let (title_id, details_id) = (format!("provider-title-{name}"), format!("provider-details-{name}"));
     let health = problem.map(|problem| {
         let is_well = problem.is_empty();
@@ -138,21 +157,16 @@ fn Line(
                 aria-describedby=details_id.clone()
             />
             <span class="min-w-0">
-                <span id=title_id class="block font-medium">
+                <span id=title_id class="block font-medium break-words" data-title="">
                     {title}
                 </span>
                 <span id=details_id>
-                    <span class="block text-xs break-words text-ink-soft">{details}</span>
+                    <span class="block text-xs break-words text-ink-soft" data-details="">
+                        {details}
+                    </span>
                     {health}
                 </span>
             </span>
         </label>
     }
-}
-
-/// `gpt-5.4-mini · 1 credit · takes 400,000 tokens`.
-fn details_of(provider: &ProviderInfo) -> String {
-    let window = provider.context_tokens.map(|tokens| fill(Text::TakesTokens, &[("count", &grouped(tokens.into()))]));
-    let parts = [Some(provider.model.clone()), Some(credits_text(provider.credits)), window];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }

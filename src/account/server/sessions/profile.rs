@@ -90,7 +90,7 @@ impl Account {
                 })
                 .transpose()?,
             theme: chosen(&form.theme).map(|theme| Theme::parse(&theme).as_str().to_owned()),
-            provider: chosen(&form.provider).filter(|name| self.providers.iter().any(|(known, _)| known == name)),
+            provider: chosen(&form.provider).filter(|name| (self.choices)().iter().any(|(known, _)| known == name)),
         };
         let mut plan = self.credits.budgets(user.into(), user).await?;
         if let Some(zone) = chosen(&form.zone) {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::chat::browser::talk;
 use crate::chat::browser::thread::Thread;
-use crate::chat::{PROVIDERS_ID, provider_label};
+use crate::chat::PROVIDERS_ID;
 use crate::i18n::{Text, t};
 use crate::ui::{Icon, IconName};
 
@@ -15,9 +15,13 @@ pub fn ProviderPicker(
     /// The chat page.
     thread: Thread,
 ) -> impl IntoView {
-    let provider = thread.workspace.provider;
-    let label =
-        Signal::derive(move || provider.read().as_deref().map_or(t(Text::Automatic), provider_label).to_owned());
+    let workspace = thread.workspace;
+    let label = Signal::derive(move || {
+        let picked = workspace.provider.get();
+        let facts = workspace.facts.read_value();
+        let known = picked.as_ref().and_then(|name| facts.terms.iter().find(|terms| terms.provider == *name));
+        known.map(|terms| terms.label.clone()).or(picked).unwrap_or_else(|| t(Text::Automatic).to_owned())
+    });
     view! {
         <button
             type="button"

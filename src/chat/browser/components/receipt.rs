@@ -36,8 +36,9 @@ pub fn receipt_of(message: &Message) -> String {
 pub fn fallback_text(message: &Message) -> Option<String> {
     let (to, from) = (message.provider.as_deref()?, message.fallback_from.as_deref()?);
     let has_answered = message.state != MessageState::Failed && !message.content.is_empty();
-    has_answered
-        .then(|| fill(Text::AnsweredBecauseFailed, &[("to", provider_label(to)), ("from", provider_label(from))]))
+    // Another model of the same provider.
+    let next = message.model.as_deref().filter(|_| to == from).unwrap_or_else(|| provider_label(to));
+    has_answered.then(|| fill(Text::AnsweredBecauseFailed, &[("to", next), ("from", provider_label(from))]))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout_at};
 
@@ -17,9 +17,11 @@ const AFTER_FINISH: Duration = Duration::from_millis(1200);
 /// As long, where a server has said more after a finish reason.
 const AFTER_MORE: Duration = Duration::from_secs(2);
 
-/// A client for a provider. Only the connection has a timeout of its own: the job watches over the rest.
-pub(super) fn build_client() -> Result<reqwest::Client, String> {
+/// A client for a provider, which sends these headers with every request. Only the connection has a timeout of its own: the job watches
+/// over the rest.
+pub fn build_client(headers: HeaderMap) -> Result<reqwest::Client, String> {
     reqwest::Client::builder()
+        .default_headers(headers)
         .connect_timeout(Duration::from_secs(10))
         .redirect(reqwest::redirect::Policy::none())
         .tcp_nodelay(true)

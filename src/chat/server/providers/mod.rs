@@ -7,6 +7,7 @@ mod http;
 pub mod local;
 mod openai;
 mod sight;
+mod spec;
 mod windows;
 
 use std::borrow::Cow;
@@ -15,6 +16,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 
+pub use self::http::build_client;
+pub use self::spec::{Key, ModelSpec, ProviderKind, ProviderSpec};
 use super::attachments::Image;
 use crate::chat::Usage;
 pub use crate::generation::ProviderError;
@@ -26,6 +29,9 @@ pub type ChatProviderRow = ProviderRow<dyn ChatProvider>;
 /// The chat providers of this version. Those that are configured are asked in this order, unless `CHAT_PROVIDERS` sets
 /// another.
 pub const PROVIDERS: &[ChatProviderRow] = &[gemini::GEMINI, openai::OPENAI, local::LOCAL];
+
+/// The kinds of providers that `providers.toml` may have.
+pub const KINDS: &[ProviderKind] = &[gemini::KIND, openai::KIND, local::KIND];
 
 /// Who said something in the context that a model gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +195,10 @@ pub trait ChatProvider: Provider {
     /// Whether it takes images.
     fn sees_images(&self) -> bool {
         false
+    }
+    /// Most tokens of an answer of its model, where somebody has said so.
+    fn output_limit(&self) -> Option<u32> {
+        None
     }
     /// Whether its answers have turned out to begin with thoughts that no tag begins.
     fn thinks_unopened(&self) -> bool {

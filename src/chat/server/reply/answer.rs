@@ -79,8 +79,10 @@ impl Draft<'_> {
     fn fall_back(&mut self, error: &ProviderError) -> bool {
         let Some(Fallback { from, to }) = self.route.next(error) else { return false };
         self.is_thinking = false;
-        self.publish(&ChatEvent::Fallback(FallbackEvent { from: from.to_owned(), to: to.to_owned() }));
+        self.meter.fall_back(self.chat.usual_offer(self.route.provider()).price);
         let (chat, id, model) = (self.chat.clone(), self.work.id(), self.model());
+        let told = FallbackEvent { from: from.to_owned(), to: to.to_owned(), model: model.clone() };
+        self.publish(&ChatEvent::Fallback(told));
         // For who watches on another server; the end of the reply says it once more.
         tokio::spawn(async move {
             if let Err(error) = chat.store.assign_reply(id, to.to_owned(), model).await {
@@ -171,10 +173,12 @@ impl Draft<'_> {
         provider: &GuardedProvider,
         turns: Vec<Turn>,
     ) -> Result<(ProviderEvent, TokenStream), ProviderError> {
-        let (model, sampling) = (self.work.picked_model(provider), self.work.sampling.clone());
-        let must_fit = self.work.must_fit;
+        let (must_fit, mut sampling) = (self.work.must_fit, self.work.sampling.clone());
+        if let Some(most) = provider.output_limit() {
+            sampling.max_output_tokens = sampling.max_output_tokens.min(most);
+        }
         let most_output = self.meter.ask(Counted::of(&turns));
-        let started = provider.start(ProviderRequest { turns, model, sampling, most_output, must_fit }).await;
+        let started = provider.start(ProviderRequest { turns, model: None, sampling, most_output, must_fit }).await;
         let mut stream = started.inspect_err(|_| self.attempt.refused())?;
         let first = next_of(&mut stream).await?;
         Ok((first, stream))

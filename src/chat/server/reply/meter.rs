@@ -12,7 +12,7 @@ use super::super::context_window::Counted;
 use super::super::quote::{Quoted, cost_of};
 use super::super::tokens::TokenCount;
 use crate::chat::{CutReason, Usage};
-use crate::credits::server::prices::TokenUse;
+use crate::credits::server::prices::{ChatPrice, TokenUse};
 use crate::generation::{Extended, Reserved};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -34,6 +34,8 @@ const SMALL_PIECE: u64 = 8;
 pub(super) struct Meter {
     hold: Reserved,
     quoted: Quoted,
+    /// The price of who answers in the place of the one that was quoted.
+    other: Option<ChatPrice>,
     /// What was sent to who is asked now.
     input: Counted,
     /// Most tokens that it was told it may make.
@@ -55,6 +57,7 @@ impl Meter {
         Self {
             hold,
             quoted,
+            other: None,
             input,
             limit,
             text: TokenCount::default(),
@@ -68,6 +71,11 @@ impl Meter {
 
     pub(super) const fn is_per_token(&self) -> bool {
         self.quoted.price.rate.is_per_token()
+    }
+
+    /// Somebody else is asked. Nobody pays more for that than what was quoted, and what it costs is less where that one is cheaper.
+    pub(super) fn fall_back(&mut self, price: ChatPrice) {
+        self.other = Some(price).filter(|price| price.rate.is_per_token() == self.is_per_token());
     }
 
     /// A provider is asked, with this context. Returns how many tokens it may make: as many as what is held pays for, so that
@@ -255,24 +263,36 @@ impl Meter {
     /// What the reply comes to, and of what: with the last word of the provider, if it had one.
     pub(super) async fn close(&mut self, said: Option<Usage>) -> (Amount, Option<Usage>) {
         if !self.is_per_token() {
-            return (self.hold.ceiling(), said);
+            return (self.cheaper(&TokenUse::default(), self.hold.ceiling()), said);
         }
         if let Some(more) = self.more.take() {
             _ = more.await;
         }
         let usage = self.usage(said);
-        let cost = self.quoted.price.rate.cost(&TokenUse {
+        let used = TokenUse {
             input: usage.input_tokens.into(),
             cached_input: usage.cached_input_tokens.unwrap_or(0).into(),
             output: usage.output_tokens.into(),
             reasoning: usage.reasoning_tokens.unwrap_or(0).into(),
-        });
+        };
+        let cost = self.cheaper(&used, self.quoted.price.rate.cost(&used));
         if cost > self.hold.held()
             && let Err(error) = self.extend_to(cost.min(self.hold.ceiling())).await
         {
             tracing::warn!(%error, "what a reply cost beyond its hold is not charged");
         }
         (cost.clamp(Amount::LEAST, self.hold.held()), Some(usage))
+    }
+
+    /// What was used costs so much, or less at the price of who answered in the end.
+    fn cheaper(&mut self, used: &TokenUse, quoted: Amount) -> Amount {
+        self.other = self.other.take().filter(|other| other.rate.cost(used) < quoted);
+        self.other.as_ref().map_or(quoted, |other| other.rate.cost(used))
+    }
+
+    /// The version of the price, once it is known what the reply comes to.
+    pub(super) fn price_version(&self) -> &str {
+        self.other.as_ref().map_or_else(|| self.hold.price_version(), |other| &other.version)
     }
 
     /// The tokens that are charged for: what the provider says where that can be, else what was counted here.

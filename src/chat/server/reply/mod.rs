@@ -13,7 +13,7 @@ use self::meter::Meter;
 use super::Chat;
 use super::answer_limit::AnswerLimit;
 use super::events::error_event;
-use super::providers::{ChatProvider, Finish, GuardedProvider, Sampling, Turn};
+use super::providers::{ChatProvider, Finish, Sampling, Turn};
 use super::quote::Quoted;
 use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
@@ -43,8 +43,6 @@ pub(super) struct ReplyJob {
     pub sampling: Sampling,
     /// It is a program's, which is not to take an answer to half of it for one to all.
     pub must_fit: bool,
-    /// The provider that the user wants the answer of, and the model if not its own. Another provider's is not kept.
-    pub picked: Option<(String, Option<String>)>,
     /// Others wait for this answer, and it is kept for those who ask the same.
     pub leader: Option<Arc<Leader>>,
     /// The connection that alone can see it, if it is for one.
@@ -56,16 +54,6 @@ impl ReplyJob {
     fn id(&self) -> MessageId {
         self.hold.id().into()
     }
-
-    /// Another model of this provider than its own: a picked one belongs to the provider that was picked with it.
-    fn picked_model(&self, provider: &GuardedProvider) -> Option<String> {
-        picked_model(self.picked.as_ref(), provider)
-    }
-}
-
-/// The model of `picked`, where it is one of this provider's.
-pub(super) fn picked_model(picked: Option<&(String, Option<String>)>, provider: &GuardedProvider) -> Option<String> {
-    picked.filter(|(name, _)| name == provider.name()).and_then(|(_, model)| model.clone())
 }
 
 /// Why the text is as it is.
@@ -154,8 +142,7 @@ impl Draft<'_> {
 
     /// The model that answers.
     fn model(&self) -> String {
-        let provider = self.route.provider();
-        self.work.picked_model(provider).unwrap_or_else(|| provider.model())
+        self.route.provider().model()
     }
 
     /// Puts down what came of the attempt that is over.
@@ -277,7 +264,7 @@ impl Draft<'_> {
             credits,
             error_code: error.as_ref().map(AppError::code),
             usage,
-            price_version: Some(self.work.hold.price_version().to_owned()).filter(|version| !version.is_empty()),
+            price_version: Some(self.meter.price_version().to_owned()).filter(|version| !version.is_empty()),
         };
         let kept = self.work.leader.as_ref().filter(|_| {
             // One that was stopped or cut is not whole, and who stands in does so for this once.

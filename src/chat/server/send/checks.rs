@@ -31,23 +31,6 @@ pub fn check_maximum(price: Amount, most: Option<Amount>) -> AppResult<()> {
     }
 }
 
-/// Only a model that is listed can be named, by whoever has it: the price is that of what is listed.
-pub fn check_model(
-    provider: Option<&str>,
-    model: Option<&str>,
-    picked: Option<&Arc<GuardedProvider>>,
-) -> AppResult<()> {
-    let Some(model) = model else { return Ok(()) };
-    let Some(provider) = picked.filter(|_| provider.is_some()) else {
-        return Err(AppError::invalid("model", "A model needs its provider: send both."));
-    };
-    if model == provider.model() {
-        return Ok(());
-    }
-    let problem = format!("{} has no model {model:?} here. GET /api/providers lists what there is.", provider.name());
-    Err(AppError::invalid("model", problem))
-}
-
 pub fn parse_id<Id: FromStr>(field: &str, id: Option<&str>) -> AppResult<Option<Id>> {
     id.map(|id| id.parse().map_err(|_| AppError::invalid(field, "This is not an id."))).transpose()
 }

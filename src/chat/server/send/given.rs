@@ -35,7 +35,9 @@ impl Sending {
             (None, Question::Context(given)) => given,
             (None, Question::Message(_)) => return Ok(Found::Nothing),
         };
-        let picked = self.terms.picked.as_ref().map(|(provider, model)| (provider.as_str(), model.as_deref()));
+        // Of the model that was asked for, by whatever name.
+        let first = order.first().filter(|_| self.terms.picked.is_some()).map(|first| (first.name(), first.model()));
+        let picked = first.as_ref().map(|(provider, model)| (*provider, Some(model.as_str())));
         let key = AnswerKey::new(owner, picked, &self.terms.sampling, turns);
         (self.turns, self.room) = (built, Some(offer.history()));
         Ok(response_cache::find(chat, key, self.payer.user).await)

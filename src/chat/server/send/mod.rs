@@ -9,23 +9,24 @@ mod quoting;
 use std::sync::Arc;
 
 use self::checks::check_message;
-pub(super) use self::checks::{check_maximum, check_model, parse_id};
+pub(super) use self::checks::{check_maximum, parse_id};
 use super::Chat;
 use super::attachments::{self, Image, Sent};
 use super::context::{HISTORY, Room, build_context};
 use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::image_text::ImageText;
+use super::models::Picked;
 use super::order::{choose_seeing, only_formatting, only_seeing};
 use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
-use super::reply::{self, ReplyJob, picked_model};
+use super::reply::{self, ReplyJob};
 use super::response_cache::{self, Found};
 use super::store::{FinishedReply, NewExchange, Past};
 use crate::account::server::caller::Caller;
-use crate::chat::{ChatRequest, DoneEvent, title_of};
+use crate::chat::{ANY_MODEL, ChatRequest, DoneEvent, title_of};
 use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::flags::Flag;
-use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, check_key_of, choose_order, outlive_handler};
+use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, check_key_of, outlive_handler};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::uploads::on_bytes;
@@ -58,10 +59,10 @@ impl Chat {
         mut request: ChatRequest<ImageText>,
         idempotency_key: Option<String>,
     ) -> AppResult<Accepted> {
-        let mut order = choose_order(&self.providers, request.provider.as_deref())?;
+        let picked = self.pick(request.provider.as_deref(), request.model.as_deref())?;
+        let mut order = self.order_of(picked.as_ref());
         let open = self.generation.open(WorkKind::Chat, &order, caller);
         let text = check_message(self, &request.message, Route::forecast(&open))?;
-        check_model(request.provider.as_deref(), request.model.as_deref(), order.first())?;
         let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
         let replaces = parse_id("replaces", request.replaces.as_deref())?;
         if replaces.is_some() && conversation.is_none() {
@@ -94,8 +95,7 @@ impl Chat {
             order = only_seeing(order, "images")?;
         }
         let terms = Terms {
-            // Its own model is what it answers with anyway.
-            picked: request.provider.map(|provider| (provider, None)),
+            picked,
             fresh: request.fresh == Some(true),
             sampling: Sampling { max_output_tokens: self.config.max_output_tokens, ..Sampling::default() },
             delivery: None,
@@ -118,7 +118,7 @@ impl Chat {
         terms: Terms,
         idempotency: Option<Idempotency>,
     ) -> AppResult<Accepted> {
-        let mut order = choose_order(&self.providers, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
+        let mut order = self.order_of(terms.picked.as_ref());
         if turns.iter().any(|turn| !turn.images.is_empty()) {
             order = only_seeing(order, "messages")?;
         }
@@ -148,6 +148,11 @@ async fn ask(
         chat.generation.await_begin(&same, accepted.reply, find).await?;
     }
     Ok(accepted)
+}
+
+/// A provider and the model of it that would answer.
+fn name_of(provider: &GuardedProvider) -> (String, String) {
+    (provider.name().to_owned(), provider.model())
 }
 
 /// The ids of a message and of its reply.
@@ -184,8 +189,8 @@ struct Message {
 /// How it is to be answered.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// The provider to ask first, and another model than its own.
-    pub picked: Option<(String, Option<String>)>,
+    /// Who was asked for by name; `None`: whoever can answers.
+    pub picked: Option<Picked>,
     /// Not with an answer that was given before.
     pub fresh: bool,
     pub sampling: Sampling,
@@ -282,9 +287,9 @@ impl Sending {
             }
         };
         let accepted = self.accepted(ids.reply, true);
-        let Terms { sampling, picked, delivery, .. } = self.terms;
+        let Terms { sampling, delivery, .. } = self.terms;
         let must_fit = matches!(self.question, Question::Context(_));
-        let job = ReplyJob { hold, quoted, conversation, turns, sampling, must_fit, picked, leader, delivery };
+        let job = ReplyJob { hold, quoted, conversation, turns, sampling, must_fit, leader, delivery };
         reply::start(chat, job, route);
         Ok(accepted)
     }
@@ -298,7 +303,7 @@ impl Sending {
         if brings_images {
             chat.generation.flags.check(Flag::Attachments, self.payer.who())?;
         }
-        let picked = self.terms.picked.as_ref().map(|(provider, _)| provider.as_str());
+        let picked = self.terms.picked.as_ref().and_then(|picked| picked.provider);
         chat.generation.keep_open(WorkKind::Chat, order, picked, field, self.payer.who())
     }
 
@@ -320,7 +325,7 @@ impl Sending {
         ids: NewIds,
         order: Vec<Arc<GuardedProvider>>,
     ) -> AppResult<(Vec<Turn>, Route<dyn ChatProvider>, ConversationId)> {
-        let forecast = self.name(Route::forecast(&order).ok_or(AppError::Unavailable)?);
+        let forecast = name_of(Route::forecast(&order).ok_or(AppError::Unavailable)?);
         let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
         let conversation = exchange.conversation;
         let gathered = self.turns.take();
@@ -334,18 +339,12 @@ impl Sending {
             (None, Question::Context(turns)) => std::mem::take(turns),
         };
         let route = chat.generation.plan(WorkKind::Chat, choose_seeing(order, &mut turns))?;
-        let first = self.name(route.provider());
+        let first = name_of(route.provider());
         // What was shown before is known only now: who does not see it is not asked, and must not be named.
         if first != forecast {
             chat.store.assign_reply(ids.reply, first.0, first.1).await?;
         }
         Ok((turns, route, conversation))
-    }
-
-    /// A provider and the model of it that would answer.
-    fn name(&self, provider: &GuardedProvider) -> (String, String) {
-        let model = picked_model(self.terms.picked.as_ref(), provider).unwrap_or_else(|| provider.model());
-        (provider.name().to_owned(), model)
     }
 
     /// What was said, and what was shown with it.
@@ -377,6 +376,7 @@ impl Sending {
             conversation: conversation.unwrap_or_else(ConversationId::now_v7),
             new_title: conversation.is_none().then(|| title_of(&text)),
             system_prompt,
+            picked: Some(self.terms.picked.as_ref().map_or(ANY_MODEL, |picked| &picked.choice).to_owned()),
             hidden: matches!(self.question, Question::Context(_)),
             replaces,
             message_id: ids.message,

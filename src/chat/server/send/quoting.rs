@@ -17,7 +17,7 @@ impl Sending {
     /// Who is asked first, and at which price.
     pub(super) fn offer(&self, chat: &Chat, order: &[Arc<GuardedProvider>]) -> AppResult<Offer> {
         let first = Route::forecast(order).ok_or(AppError::Unavailable)?;
-        Ok(chat.offer(first, self.name(first).1, self.terms.sampling.max_output_tokens))
+        Ok(chat.offer(first, first.model(), self.terms.sampling.max_output_tokens))
     }
 
     /// What the reply costs. Where that goes by its length, the context is gathered for it, and those who cannot be asked leave

@@ -30,6 +30,8 @@ pub struct NewExchange {
     pub hidden: bool,
     /// What the model is told first in the conversation that is made.
     pub system_prompt: Option<String>,
+    /// What is asked in the conversation from now on, as it is picked by, or [`crate::chat::ANY_MODEL`]; `None`: as before.
+    pub picked: Option<String>,
     /// The user's message that this one takes the place of, with all that follow it: they are kept as another version.
     pub replaces: Option<MessageId>,
     pub message_id: MessageId,

@@ -1,5 +1,7 @@
 //! Where prices come from: `PRICES_FILE`, the variables where there is none, and what providers take.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use super::file::{FlatPrices, Known, PriceFile};
 use crate::platform::data_file::{DataFile, Stamp};
 use crate::platform::db::now_millis;
@@ -14,7 +16,8 @@ pub struct PriceSource {
     pub file: DataFile,
     flat: FlatPrices,
     list: PriceTable,
-    providers: Vec<&'static str>,
+    /// Those that prices may be for: all clones learn of new ones.
+    providers: Arc<RwLock<Vec<&'static str>>>,
 }
 
 /// What was read, and from what.
@@ -28,7 +31,17 @@ impl PriceSource {
     /// With what holds where there is no file.
     #[must_use]
     pub fn new(path: Option<&str>, flat: FlatPrices, list: PriceTable, providers: Vec<&'static str>) -> Self {
-        Self { file: DataFile::new(path, DEFAULT_FILE), flat, list, providers }
+        Self { file: DataFile::new(path, DEFAULT_FILE), flat, list, providers: Arc::new(RwLock::new(providers)) }
+    }
+
+    /// These providers are there now too.
+    pub fn know(&self, names: &[&'static str]) {
+        let mut known = self.providers.write().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            if !known.contains(name) {
+                known.push(name);
+            }
+        }
     }
 
     #[must_use]
@@ -58,7 +71,8 @@ impl PriceSource {
     /// # Errors
     /// As [`PriceFile::parse`].
     pub fn parse(&self, text: &str) -> Result<PriceFile, Vec<String>> {
-        let known = Known { flat: self.flat, list: &self.list, providers: &self.providers, now: now_millis() };
+        let providers = self.providers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = Known { flat: self.flat, list: &self.list, providers: &providers, now: now_millis() };
         PriceFile::parse(text, &self.file.short_name(), known)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use reqwest::header::{HeaderMap, HeaderName};
 use secrecy::SecretString;
 use url::Url;
 
 use super::super::http::build_client;
-use super::super::{ChatProvider, ChatProviderRow};
+use super::super::{ChatProvider, ChatProviderRow, ModelSpec, ProviderKind, ProviderSpec};
 use super::GeminiProvider;
 use crate::generation::ProviderConfig;
 use crate::platform::config::Reader;
@@ -18,11 +19,28 @@ pub const GEMINI: ChatProviderRow = ChatProviderRow {
     read: |reader, _| Some(Arc::new(GeminiConfig::read(reader)?)),
 };
 
+/// The same in `providers.toml`.
+pub const KIND: ProviderKind = ProviderKind {
+    name: "gemini",
+    fields: &["base_url", "key", "headers", "list", "model"],
+    base_url: Some("https://generativelanguage.googleapis.com"),
+    needs_key: true,
+    build: |provider, model, http| Ok(Arc::new(GeminiProvider::new(GeminiConfig::of(provider, model)?, http))),
+    list: Some(|provider| {
+        let base = provider.address("");
+        let is_versioned = base.trim_end_matches('/').rsplit('/').next().is_some_and(|last| last.starts_with("v1"));
+        let path = if is_versioned { "models?pageSize=1000" } else { "v1beta/models?pageSize=1000" };
+        (format!("{base}{path}"), provider.headers_with(HeaderName::from_static("x-goog-api-key"), ""))
+    }),
+};
+
 const DEFAULT_MODEL: &str = "gemini-3.8-flash";
 
 /// Google's Gemini. There when `GEMINI_API_KEY` is set.
 #[derive(Debug, Clone)]
 pub struct GeminiConfig {
+    /// What it is called here.
+    pub name: &'static str,
     /// `GEMINI_API_KEY`.
     pub api_key: SecretString,
     /// `GEMINI_MODEL` (gemini-3.8-flash).
@@ -31,6 +49,10 @@ pub struct GeminiConfig {
     pub context_tokens: Option<u32>,
     /// `GEMINI_BASE_URL` (<https://generativelanguage.googleapis.com>).
     pub base_url: Url,
+    /// False for a model that is not to be shown images.
+    pub sees_images: bool,
+    /// Most tokens of an answer; `None`: only what is set for all models.
+    pub max_output_tokens: Option<u32>,
 }
 
 impl GeminiConfig {
@@ -42,12 +64,26 @@ impl GeminiConfig {
             reader.problem("GEMINI_API_KEY", "is needed when another GEMINI_ variable is set");
         }
         let context_tokens = reader.window("GEMINI_CONTEXT_TOKENS");
-        Some(Self { api_key: api_key?, model, context_tokens, base_url })
+        let (name, sees_images, max_output_tokens) = (GEMINI.name, true, None);
+        Some(Self { name, api_key: api_key?, model, context_tokens, base_url, sees_images, max_output_tokens })
+    }
+
+    /// A model of a provider of `providers.toml`.
+    fn of(provider: &ProviderSpec, model: &ModelSpec) -> Result<Self, String> {
+        Ok(Self {
+            name: provider.name,
+            api_key: provider.secret().ok_or("key is missing")?,
+            model: model.name.clone(),
+            context_tokens: model.context_tokens,
+            base_url: provider.base_url.clone().ok_or("base_url is missing")?,
+            sees_images: model.sees_images != Some(false),
+            max_output_tokens: model.max_output_tokens,
+        })
     }
 }
 
 impl ProviderConfig<dyn ChatProvider> for GeminiConfig {
     fn build(&self) -> Result<Arc<dyn ChatProvider>, String> {
-        Ok(Arc::new(GeminiProvider::new(self.clone(), build_client()?)))
+        Ok(Arc::new(GeminiProvider::new(self.clone(), build_client(HeaderMap::new())?)))
     }
 }

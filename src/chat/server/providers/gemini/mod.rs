@@ -10,7 +10,7 @@ pub(super) use answer::read_piece;
 use answer::refused;
 use async_trait::async_trait;
 use body::{Body, OPTIONAL, room_to_think};
-pub use config::{GEMINI, GeminiConfig};
+pub use config::{GEMINI, GeminiConfig, KIND};
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -59,7 +59,7 @@ impl GeminiProvider {
 
 impl Provider for GeminiProvider {
     fn name(&self) -> &'static str {
-        GEMINI.name
+        self.config.name
     }
 
     fn model(&self) -> String {
@@ -82,7 +82,11 @@ impl ChatProvider for GeminiProvider {
     }
 
     fn sees_images(&self) -> bool {
-        true
+        self.config.sees_images
+    }
+
+    fn output_limit(&self) -> Option<u32> {
+        self.config.max_output_tokens
     }
 
     fn takes_formats(&self) -> bool {
@@ -115,7 +119,7 @@ impl ChatProvider for GeminiProvider {
             let more = self.learned.more(without, &refusal.fault(), |_| true);
             match more.filter(|_| matches!(error, ProviderError::Rejected(_))) {
                 Some(more) => {
-                    tracing::warn!(provider = GEMINI.name, %error, "asked again without what was refused");
+                    tracing::warn!(provider = self.config.name, %error, "asked again without what was refused");
                     without = more;
                 }
                 None => return Err(error),
@@ -132,6 +136,9 @@ mod tests {
 
     fn provider(base_url: &str) -> GeminiProvider {
         let config = GeminiConfig {
+            name: GEMINI.name,
+            sees_images: true,
+            max_output_tokens: None,
             api_key: SecretString::from("key"),
             context_tokens: None,
             model: "gemini-3.8-flash".to_owned(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::{ChatProvider, ChatProviderRow};
+use super::super::{ChatProvider, ChatProviderRow, ProviderKind};
 use super::LocalProvider;
 use crate::generation::ProviderConfig;
 
@@ -14,6 +14,19 @@ pub const LOCAL: ChatProviderRow = ChatProviderRow {
     read: |reader, _| {
         Some(Arc::new(LocalConfig { path: reader.text("LOCAL_MODEL").unwrap_or(DEFAULT_LOCAL_MODEL).into() }))
     },
+};
+
+/// The same in `providers.toml`.
+pub const KIND: ProviderKind = ProviderKind {
+    name: "local",
+    fields: &["file"],
+    base_url: None,
+    needs_key: false,
+    build: |provider, _, _| {
+        let path = provider.file.clone().ok_or("file is missing")?;
+        Ok(Arc::new(LocalProvider::new(path, count_threads()).named(provider.name)))
+    },
+    list: None,
 };
 
 /// What the model is called that comes with Tessera.
@@ -31,9 +44,12 @@ pub struct LocalConfig {
 
 impl ProviderConfig<dyn ChatProvider> for LocalConfig {
     fn build(&self) -> Result<Arc<dyn ChatProvider>, String> {
-        // One core stays free: llama.cpp's threads wait for each other busily, and starve where others need them.
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let threads = cores.saturating_sub(1).max(1);
-        Ok(Arc::new(LocalProvider::new(self.path.clone(), threads)))
+        Ok(Arc::new(LocalProvider::new(self.path.clone(), count_threads())))
     }
+}
+
+/// One core stays free: llama.cpp's threads wait for each other busily, and starve where others need them.
+fn count_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    cores.saturating_sub(1).max(1)
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-pub use config::{DEFAULT_LOCAL_MODEL, LOCAL, LocalConfig, SMALL_MODEL};
+pub use config::{DEFAULT_LOCAL_MODEL, KIND, LOCAL, LocalConfig, SMALL_MODEL};
 use futures::StreamExt as _;
 use futures::channel::mpsc;
 pub use isolation::{PROBE_COMMAND, probe, probe_with};
@@ -43,6 +43,7 @@ pub enum LocalStatus {
 
 /// The local model. Dropping it stops the worker thread and cuts the replies under way.
 pub struct LocalProvider {
+    name: &'static str,
     path: PathBuf,
     shared: Arc<Shared>,
     worker: Option<JoinHandle<()>>,
@@ -89,7 +90,14 @@ impl LocalProvider {
     pub fn new(path: PathBuf, threads: usize) -> Self {
         let shared = Arc::new(Shared { queue: Queue::default(), state: RwLock::new(State::Loading) });
         let worker = engine::spawn(path.clone(), threads.max(1), &shared);
-        Self { path, shared, worker, thinks_unopened: AtomicBool::default() }
+        Self { name: LOCAL.name, path, shared, worker, thinks_unopened: AtomicBool::default() }
+    }
+
+    /// The same by another name.
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// Where the model stands now.
@@ -140,7 +148,7 @@ impl Provider for LocalProvider {
     }
 
     fn name(&self) -> &'static str {
-        LOCAL.name
+        self.name
     }
 
     /// The file's name without its extension.

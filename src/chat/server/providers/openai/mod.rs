@@ -12,13 +12,16 @@ pub(super) use answer::read_piece;
 use answer::refused;
 use async_trait::async_trait;
 use body::{Body, OPTIONAL, is_sent};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::http::{ask, build_client, read_answer};
 use super::sight::Sight;
 use super::windows::{LearnedWindow, known_window};
-use super::{ChatProvider, ChatProviderRow, ProviderError, ProviderRequest, TokenStream};
+use super::{
+    ChatProvider, ChatProviderRow, ModelSpec, ProviderError, ProviderKind, ProviderRequest, ProviderSpec, TokenStream,
+};
 use crate::generation::{Learned, Provider, ProviderConfig};
 use crate::platform::config::Reader;
 
@@ -29,11 +32,23 @@ pub const OPENAI: ChatProviderRow = ChatProviderRow {
     read: |reader, _| Some(Arc::new(OpenAiConfig::read(reader)?)),
 };
 
+/// The same in `providers.toml`.
+pub const KIND: ProviderKind = ProviderKind {
+    name: "openai",
+    fields: &["base_url", "key", "headers", "leave_out", "list", "model"],
+    base_url: Some("https://api.openai.com/v1"),
+    needs_key: false,
+    build: |provider, model, http| Ok(Arc::new(OpenAiProvider::of(provider, model, http)?)),
+    list: Some(|provider| (provider.address("models"), provider.headers_with(AUTHORIZATION, "Bearer "))),
+};
+
 const DEFAULT_MODEL: &str = "gpt-5.4-mini";
 
 /// An OpenAI-compatible server. There when `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set.
 #[derive(Debug, Clone)]
 pub struct OpenAiConfig {
+    /// What it is called here.
+    pub name: &'static str,
     /// `OPENAI_API_KEY` (none: compatible servers often need no key).
     pub api_key: Option<SecretString>,
     /// `OPENAI_MODEL` (gpt-5.4-mini).
@@ -44,6 +59,8 @@ pub struct OpenAiConfig {
     pub base_url: Url,
     /// `OPENAI_SEES_IMAGES` (true): false for a model that does not; else it is found out.
     pub sees_images: bool,
+    /// Most tokens of an answer; `None`: only what is set for all models.
+    pub max_output_tokens: Option<u32>,
 }
 
 impl OpenAiConfig {
@@ -54,13 +71,14 @@ impl OpenAiConfig {
         let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
         let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
         let sees_images = reader.parsed("OPENAI_SEES_IMAGES", true, "true or false");
-        configured.then_some(Self { api_key, model, context_tokens, base_url, sees_images })
+        let (name, max_output_tokens) = (OPENAI.name, None);
+        configured.then_some(Self { name, api_key, model, context_tokens, base_url, sees_images, max_output_tokens })
     }
 }
 
 impl ProviderConfig<dyn ChatProvider> for OpenAiConfig {
     fn build(&self) -> Result<Arc<dyn ChatProvider>, String> {
-        Ok(Arc::new(OpenAiProvider::new(self.clone(), build_client()?)))
+        Ok(Arc::new(OpenAiProvider::new(self.clone(), build_client(HeaderMap::new())?)))
     }
 }
 
@@ -91,11 +109,27 @@ impl OpenAiProvider {
             thinks_unopened: AtomicBool::default(),
         }
     }
+
+    /// A model of a provider of `providers.toml`.
+    fn of(provider: &ProviderSpec, model: &ModelSpec, http: reqwest::Client) -> Result<Self, String> {
+        let config = OpenAiConfig {
+            name: provider.name,
+            api_key: provider.secret(),
+            model: model.name.clone(),
+            context_tokens: model.context_tokens,
+            base_url: provider.base_url.clone().ok_or("base_url is missing")?,
+            sees_images: model.sees_images != Some(false),
+            max_output_tokens: model.max_output_tokens,
+        };
+        let mut made = Self::new(config, http);
+        made.learned = made.learned.without(&provider.leave_out);
+        Ok(made)
+    }
 }
 
 impl Provider for OpenAiProvider {
     fn name(&self) -> &'static str {
-        OPENAI.name
+        self.config.name
     }
 
     fn model(&self) -> String {
@@ -127,6 +161,10 @@ impl ChatProvider for OpenAiProvider {
 
     fn takes_formats(&self) -> bool {
         true
+    }
+
+    fn output_limit(&self) -> Option<u32> {
+        self.config.max_output_tokens
     }
 
     /// As far as is known: a model that does not will refuse.
@@ -163,7 +201,7 @@ impl ChatProvider for OpenAiProvider {
                 && let Some(more) = self.learned.more(without, &refusal.fault(), |at| is_sent(at, without))
             {
                 is_lasting &= !refusal.fault().is_about_size();
-                tracing::warn!(provider = OPENAI.name, %error, "asked again without what was refused");
+                tracing::warn!(provider = self.config.name, %error, "asked again without what was refused");
                 without = more;
                 continue;
             }

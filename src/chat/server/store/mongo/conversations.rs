@@ -102,9 +102,21 @@ impl MongoChatStore {
         let messages = messages.into_iter().map(read).collect::<StoreResult<_>>()?;
         let (messages, next_cursor) = part.cut(messages);
         let messages = self.name_versions(found.id, &found.versions, messages).await?;
-        let system_prompt = found.system_prompt.take();
+        let (system_prompt, picked) = (found.system_prompt.take(), found.picked.take());
         let ConversationSummary { id, title, pinned, shared, created_at, updated_at, .. } = found.summary()?;
-        Ok(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, next_cursor, messages })
+        Ok(Conversation {
+            id,
+            title,
+            pinned,
+            shared,
+            system_prompt,
+            picked,
+            offered: None,
+            created_at,
+            updated_at,
+            next_cursor,
+            messages,
+        })
     }
 
     /// Those of a user, the one that was active last first, after `before`, that meet `conditions`.
@@ -219,6 +231,7 @@ impl MongoChatStore {
             user: of.user,
             title: branch_title(&of.title),
             system_prompt: of.system_prompt,
+            picked: of.picked,
             pin: None,
             share: None,
             last_place: said.last().map_or(NEW_PLACES, |last| last.place),

@@ -23,6 +23,9 @@ pub(super) struct StoredConversation {
     pub title: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<String>,
+    /// What is asked in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picked: Option<String>,
     /// Which of the user's [`crate::chat::MAX_PINNED`] places it is pinned to: an index lets each be taken once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<i32>,

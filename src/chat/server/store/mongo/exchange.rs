@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::MongoChatStore;
 use super::documents::StoredConversation;
 use super::paths::within;
-use crate::chat::server::store::{Past, PastMessage};
+use crate::chat::server::store::{NewExchange, Past, PastMessage};
 use crate::chat::server::versions::Places;
 use crate::chat::{Author, ImageRef, MessageState};
 use crate::platform::db::StoreResult;
@@ -150,13 +150,16 @@ impl MongoChatStore {
     /// places in it, which end with its `last_place`.
     pub(super) async fn touch(
         &self,
-        user: UserId,
-        id: ConversationId,
+        exchange: &NewExchange,
         now: i64,
     ) -> StoreResult<Option<StoredConversation>> {
         let conversations = self.conversations.clone();
-        let update = doc! { "$set": { "updatedAt": now }, "$inc": { "lastPlace": 2_i64 } };
-        let owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
+        let mut set = doc! { "updatedAt": now };
+        if let Some(picked) = &exchange.picked {
+            set.insert("picked", picked);
+        }
+        let update = doc! { "$set": set, "$inc": { "lastPlace": 2_i64 } };
+        let owned = doc! { "_id": to_bson(exchange.conversation), "user": to_bson(exchange.user) };
         run(async move {
             conversations.find_one_and_update(owned, update).return_document(ReturnDocument::After).await
         })

@@ -87,7 +87,7 @@ impl ChatStore for MongoChatStore {
         let (mut last_place, mut after) = (NEW_PLACES, None);
         let mut past = Past { system_prompt: exchange.system_prompt.clone(), messages: Vec::new() };
         if exchange.new_title.is_none() {
-            let Some(found) = self.touch(exchange.user, exchange.conversation, now).await? else { return Ok(None) };
+            let Some(found) = self.touch(&exchange, now).await? else { return Ok(None) };
             past.system_prompt = found.system_prompt;
             last_place = found.last_place;
             after = match exchange.replaces {
@@ -114,6 +114,7 @@ impl ChatStore for MongoChatStore {
                 user: to_bson(exchange.user),
                 title,
                 system_prompt: exchange.system_prompt,
+                picked: exchange.picked,
                 pin: None,
                 share: None,
                 last_place,

@@ -15,6 +15,7 @@ use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 pub(super) struct Owned {
     pub title: String,
     pub system_prompt: Option<String>,
+    pub picked: Option<String>,
     pub versions: Versions,
 }
 
@@ -24,12 +25,12 @@ pub(super) fn find_owned(
     conversation: ConversationId,
 ) -> StoreResult<Option<Owned>> {
     let mut found = connection.prepare_cached(
-        "SELECT title, system_prompt, versions FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
+        "SELECT title, system_prompt, versions, picked FROM conversations WHERE id = ?1 AND user_id = ?2 AND hidden = 0",
     )?;
     let mut rows = found.query(params![conversation, user])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let versions = read_versions(row.get(2)?)?;
-    Ok(Some(Owned { title: row.get(0)?, system_prompt: row.get(1)?, versions }))
+    Ok(Some(Owned { title: row.get(0)?, system_prompt: row.get(1)?, picked: row.get(3)?, versions }))
 }
 
 /// The conversation that a condition on `c` selects, with a part of its messages.
@@ -42,12 +43,12 @@ pub(super) fn read_conversation(
     // One snapshot, so that the messages are those of this very conversation.
     let snapshot = connection.unchecked_transaction()?;
     let mut found = snapshot.prepare_cached(&format!(
-        "SELECT {SUMMARY}, c.system_prompt, c.versions FROM conversations c WHERE c.hidden = 0 AND {condition}"
+        "SELECT {SUMMARY}, c.system_prompt, c.versions, c.picked FROM conversations c WHERE c.hidden = 0 AND {condition}"
     ))?;
     let mut rows = found.query(params)?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (id, system_prompt): (ConversationId, _) = (row.get(0)?, row.get(6)?);
-    let versions = read_versions(row.get(7)?)?;
+    let (versions, picked) = (read_versions(row.get(7)?)?, row.get(8)?);
     let ConversationSummary { title, pinned, shared, created_at, updated_at, .. } = read_summary(row)?;
     let (start, end, most, from_end) = part.bounds();
     let order = if from_end { "DESC" } else { "ASC" };
@@ -69,7 +70,19 @@ pub(super) fn read_conversation(
     let (messages, next_cursor) = part.cut(messages);
     let messages = name_versions(&snapshot, id, &versions, messages)?;
     let id = id.to_string();
-    Ok(Some(Conversation { id, title, pinned, shared, system_prompt, created_at, updated_at, next_cursor, messages }))
+    Ok(Some(Conversation {
+        id,
+        title,
+        pinned,
+        shared,
+        system_prompt,
+        picked,
+        offered: None,
+        created_at,
+        updated_at,
+        next_cursor,
+        messages,
+    }))
 }
 
 /// The conversations of a user, the one that was active last first, after `before`.
@@ -134,7 +147,7 @@ pub(super) fn branch_conversation(
     branch: NewBranch,
 ) -> StoreResult<Option<ConversationSummary>> {
     let Some(owned) = find_owned(connection, branch.user, branch.of)? else { return Ok(None) };
-    let Owned { title, system_prompt, versions } = owned;
+    let Owned { title, system_prompt, picked, versions } = owned;
     let Some(last) = place_of(connection, branch.of, branch.until)? else { return Ok(None) };
     let said: Vec<(MessageId, Option<String>)> = connection
         .prepare_cached(&format!(
@@ -150,10 +163,10 @@ pub(super) fn branch_conversation(
     let (title, now) = (branch_title(&title), now_millis());
     connection
         .prepare_cached(
-            "INSERT INTO conversations (id, user_id, title, system_prompt, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+            "INSERT INTO conversations (id, user_id, title, system_prompt, created_at, updated_at, picked)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
         )?
-        .execute(params![branch.id, branch.user, title, system_prompt, now])?;
+        .execute(params![branch.id, branch.user, title, system_prompt, now, picked])?;
     let mut copy = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback_from, credits,
              error_code, input_tokens, output_tokens, created_at, cached, place, cut, cut_reason, cached_input_tokens,

@@ -124,8 +124,8 @@ pub(super) fn begin_exchange(
     if let Some(title) = &exchange.new_title {
         connection
             .prepare_cached(
-                "INSERT INTO conversations (id, user_id, title, system_prompt, created_at, updated_at, hidden)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
+                "INSERT INTO conversations (id, user_id, title, system_prompt, created_at, updated_at, hidden, picked)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)",
             )?
             .execute(params![
                 exchange.conversation,
@@ -133,15 +133,18 @@ pub(super) fn begin_exchange(
                 title,
                 exchange.system_prompt,
                 now,
-                exchange.hidden
+                exchange.hidden,
+                exchange.picked
             ])?;
     } else {
         let touched = connection
             .prepare_cached(
-                "UPDATE conversations SET updated_at = ?3 WHERE id = ?1 AND user_id = ?2 AND hidden = 0
+                "UPDATE conversations SET updated_at = ?3, picked = coalesce(?4, picked) WHERE id = ?1 AND user_id = ?2 AND hidden = 0
                  RETURNING system_prompt, versions",
             )?
-            .query_row(params![exchange.conversation, exchange.user, now], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![exchange.conversation, exchange.user, now, exchange.picked], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()?;
         let Some((system_prompt, versions)) = touched else { return Ok(None) };
         past.system_prompt = system_prompt;

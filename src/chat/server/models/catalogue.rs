@@ -1,0 +1,132 @@
+//! What can be asked now, and what each name stands for.
+
+use std::sync::Arc;
+
+use super::file::ProviderFile;
+use crate::chat::server::providers::{GuardedProvider, ModelSpec};
+
+/// All models of one moment. What has begun goes on with those that it began with.
+#[derive(Default)]
+pub struct Catalogue {
+    /// Each provider, with the first of its models: the order in which they are asked where nothing is picked.
+    pub providers: Vec<Arc<GuardedProvider>>,
+    /// Those of a provider are one after the other.
+    pub models: Vec<Model>,
+    pub aliases: Vec<Alias>,
+    /// What it was made of.
+    pub(super) file: Arc<ProviderFile>,
+}
+
+/// A model of a provider.
+pub struct Model {
+    /// What it is picked by: its provider, where that has no other, or `provider/model`.
+    pub choice: String,
+    pub provider: Arc<GuardedProvider>,
+    /// What is said of it, in a file or by its server.
+    pub spec: ModelSpec,
+}
+
+/// A name that stands for models, which are tried one after the other.
+pub struct Alias {
+    pub name: String,
+    pub label: Option<String>,
+    /// Never empty.
+    pub order: Vec<Arc<GuardedProvider>>,
+}
+
+/// Who was asked for by a name, in the order in which they are tried.
+#[derive(Clone)]
+pub struct Picked {
+    /// What it is kept as.
+    pub choice: String,
+    /// Never empty.
+    pub order: Vec<Arc<GuardedProvider>>,
+    /// It is one provider that was meant.
+    pub provider: Option<&'static str>,
+}
+
+impl std::fmt::Debug for Picked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Picked").field(&self.choice).finish()
+    }
+}
+
+impl Picked {
+    /// The model that answers, unless it fails.
+    #[must_use]
+    pub fn first(&self) -> Option<&Arc<GuardedProvider>> {
+        self.order.first()
+    }
+}
+
+impl Catalogue {
+    /// Of models in their order, those of a provider one after the other.
+    pub(super) fn new(file: Arc<ProviderFile>, models: Vec<(Arc<GuardedProvider>, ModelSpec)>) -> Self {
+        let mut providers: Vec<Arc<GuardedProvider>> = Vec::new();
+        for (provider, _) in &models {
+            if providers.iter().all(|known| known.name() != provider.name()) {
+                providers.push(provider.clone());
+            }
+        }
+        let count = |name: &str| models.iter().filter(|(provider, _)| provider.name() == name).count();
+        let choice = |provider: &GuardedProvider| match count(provider.name()) {
+            1 => provider.name().to_owned(),
+            _ => format!("{}/{}", provider.name(), provider.model()),
+        };
+        let choices: Vec<_> = models.iter().map(|(provider, _)| choice(provider)).collect();
+        let models = models.into_iter().zip(choices);
+        let models = models.map(|((provider, spec), choice)| Model { choice, provider, spec }).collect();
+        Self { providers, models, aliases: Vec::new(), file }
+    }
+
+    /// A model of a provider.
+    #[must_use]
+    pub fn find(&self, provider: &str, model: &str) -> Option<&Model> {
+        self.models.iter().find(|one| one.provider.name() == provider && one.provider.model() == model)
+    }
+
+    /// What this provider asks is said here.
+    #[must_use]
+    pub fn model_of(&self, provider: &GuardedProvider) -> Option<&Model> {
+        self.find(provider.name(), &provider.model())
+    }
+
+    /// The model that `provider/model`, or a provider alone, stands for.
+    pub(super) fn find_target(&self, name: &str) -> Option<&Arc<GuardedProvider>> {
+        if let Some(provider) = self.providers.iter().find(|provider| provider.name() == name) {
+            return Some(provider);
+        }
+        let (provider, model) = name.split_once('/')?;
+        self.find(provider, model).map(|found| &found.provider)
+    }
+
+    /// Who is meant by the name of an alias, of a provider, of one of its models (`provider/model`), or of a model, whoever has it.
+    #[must_use]
+    pub fn pick(&self, name: &str) -> Option<Picked> {
+        if let Some(alias) = self.aliases.iter().find(|alias| alias.name == name) {
+            return Some(Picked { choice: alias.name.clone(), order: alias.order.clone(), provider: None });
+        }
+        if let Some(found) = self.find_target(name) {
+            let choice = self.model_of(found).map_or_else(|| name.to_owned(), |model| model.choice.clone());
+            let order = self.and_others(vec![found.clone()]);
+            return Some(Picked { choice, order, provider: Some(found.name()) });
+        }
+        let same: Vec<_> = self.models.iter().filter(|model| model.provider.model() == name).collect();
+        let first = same.first()?;
+        Some(Picked {
+            choice: first.choice.clone(),
+            provider: (same.len() == 1).then(|| first.provider.name()),
+            order: self.and_others(same.iter().map(|model| model.provider.clone()).collect()),
+        })
+    }
+
+    /// These, and after them the other providers.
+    fn and_others(&self, mut order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
+        for provider in &self.providers {
+            if order.iter().all(|one| one.name() != provider.name()) {
+                order.push(provider.clone());
+            }
+        }
+        order
+    }
+}

@@ -1,0 +1,321 @@
+//! Providers and models as data: the file, what it offers while the server runs, and what each name stands for.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tessera::app::config::Config;
+use tokio::time::sleep;
+
+use crate::fake_openai::FakeOpenAi;
+use crate::support::{TestApp, User};
+
+/// A file of providers, in a folder of its own.
+struct File {
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+impl File {
+    fn new(text: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("providers.toml");
+        fs::write(&path, text).unwrap();
+        Self { path, _folder: folder }
+    }
+
+    fn path(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+
+    /// Waits until the server has taken what is written.
+    async fn write(&self, app: &TestApp, text: &str) {
+        let before = app.state.chat.models.now();
+        fs::write(&self.path, text).unwrap();
+        for _ in 0..1500 {
+            if !Arc::ptr_eq(&before, &app.state.chat.models.now()) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the file was not taken");
+    }
+}
+
+/// A provider of two models at this server.
+fn two_models(upstream: &FakeOpenAi) -> String {
+    let base_url = upstream.base_url();
+    format!(
+        r#"
+[[provider]]
+name = "router"
+kind = "openai"
+base_url = "{base_url}"
+key = "ROUTER_API_KEY"
+headers = {{ "X-Title" = "Tessera" }}
+[[provider.model]]
+name = "meta/large"
+label = "Large"
+context_tokens = 128000
+max_output_tokens = 64
+sees_images = true
+thinks = true
+calls_tools = true
+[[provider.model]]
+name = "small"
+"#
+    )
+}
+
+const KEY: (&str, &str) = ("ROUTER_API_KEY", "hunter2-hunter2");
+
+async fn start(text: &str, vars: &[(&str, &str)]) -> (TestApp, File) {
+    let file = File::new(text);
+    let all = [&[("PROVIDERS_FILE", file.path()), KEY], vars].concat();
+    (TestApp::start_with(&all).await, file)
+}
+
+/// What the server was asked for, and with which headers.
+fn asked(upstream: &FakeOpenAi) -> (String, String) {
+    let seen = upstream.seen.last.lock().unwrap();
+    let (headers, body) = seen.as_ref().unwrap();
+    (body["model"].as_str().unwrap().to_owned(), headers["authorization"].to_str().unwrap().to_owned())
+}
+
+async fn say(user: &User, body: Value) -> Value {
+    let (status, answer) = user.post_json("/api/chat", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["data"].clone()
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let file = File::new(text);
+    let vars = [("PROVIDERS_FILE", file.path()), ("GOOD_API_KEY", "k"), ("PLAIN", "x")];
+    let vars: BTreeMap<_, _> = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::from_vars(&vars).err().unwrap_or_default()
+}
+
+#[test]
+fn whatever_is_wrong_with_the_file_is_told_with_its_line_and_its_field() {
+    let good = "[[provider]]\nname = \"a\"\nkind = \"openai\"\n[[provider.model]]\nname = \"m\"\n";
+    assert_eq!(problems(good), [""; 0]);
+    let with = |line: &str| good.replacen("[[provider.model]]", &format!("{line}\n[[provider.model]]"), 1);
+    let of_model = |line: &str| format!("{good}{line}\n");
+    for (text, place) in [
+        ("[[provider]\n".to_owned(), "1: "),
+        (good.replace("name = \"a\"\n", ""), "1: provider 1: name is missing"),
+        (good.replace("\"a\"", "\"a b\""), "2: provider \"a b\": name: \"a b\" is not a name"),
+        (good.replace("\"a\"", "\"tessera\""), "2: provider \"tessera\": name: \"tessera\" stands for all models"),
+        (format!("{good}{good}"), "7: provider \"a\": name: \"a\" is there already"),
+        (good.replace("kind = \"openai\"\n", ""), "1: provider \"a\": kind is missing: one of "),
+        (good.replace("openai", "clippy"), "3: provider \"a\": kind: \"clippy\" is not one of "),
+        (with("color = 1"), "4: provider \"a\": color: is not one of name, kind, base_url"),
+        (with("base_url = \"ftp://ada:hunter2@x\""), "4: provider \"a\": base_url: is not an http or https URL"),
+        (with("key = \"sk-hunter2\""), "4: provider \"a\": key: name the variable that has it"),
+        (with("key = 7"), "4: provider \"a\": key: name the variable that has it"),
+        (with("key = \"NO_SUCH_KEY\""), "4: provider \"a\": key: the variable NO_SUCH_KEY is not set"),
+        (with("key = \"PLAIN\""), "4: provider \"a\": key: PLAIN: the name of a variable with a secret ends in _KEY"),
+        (good.replace("openai", "gemini"), "1: provider \"a\": key is missing"),
+        (with("headers = { \"a b\" = \"hunter2\" }"), "4: provider \"a\": headers: a b: is not the name of a header"),
+        (with("headers = { a = \"hunter2\\n\" }"), "4: provider \"a\": headers: a: has what no header can have"),
+        (with("headers = { a = \"$NO_SUCH_KEY\" }"), "4: provider \"a\": headers: a: the variable NO_SUCH_KEY is not"),
+        (with("list = 1"), "4: provider \"a\": list: 1 is not true"),
+        (with("leave_out = \"seed\""), "4: provider \"a\": leave_out: \"seed\" is not a list"),
+        ("[[provider]]\nname = \"a\"\nkind = \"openai\"\n".to_owned(), "1: provider \"a\": has no models"),
+        ("[[provider]]\nname = \"a\"\nkind = \"local\"\n".to_owned(), "1: provider \"a\": file is missing"),
+        (of_model("size = 3"), "6: provider \"a\": model \"m\": size: is not one of name, label"),
+        (good.replace("\"m\"", "\"m m\""), "5: provider \"a\": model \"m m\": name: is not the name"),
+        (of_model("context_tokens = 0"), "6: provider \"a\": model \"m\": context_tokens: it is not a number"),
+        (of_model("max_output_tokens = 1.5"), "6: provider \"a\": model \"m\": max_output_tokens: it is not"),
+        (of_model("thinks = \"yes\""), "6: provider \"a\": model \"m\": thinks: is not true or false"),
+        (of_model("[[provider.model]]\nname = \"m\""), "7: provider \"a\": model \"m\": name: \"m\" is there already"),
+        (of_model("[[alias]]\nname = \"x\""), "6: alias \"x\": models is missing"),
+        (of_model("[[alias]]\nname = \"a\"\nmodels = [\"a\"]"), "7: alias \"a\": name: \"a\" is there already"),
+        (of_model("[[alias]]\nname = \"x\"\nmodels = [\"b/m\"]"), "8: alias \"x\": models: \"b/m\" names no provider"),
+        (of_model("[[alias]]\nname = \"x\"\nmodels = [\"a/n\"]"), "8: alias \"x\": models: \"a/n\" is no model of"),
+        (of_model("[[alias]]\nname = \"x\"\nmodels = [\"a\", \"a\"]"), "8: alias \"x\": models: \"a\" is there twice"),
+        ("only = true\n".to_owned(), "1: only: no provider of this file names a model"),
+        (format!("wrong = 1\n{good}"), "1: wrong: is not one of only, provider, alias"),
+    ] {
+        let told = problems(&text);
+        let expected = format!("PROVIDERS_FILE: providers.toml:{place}");
+        assert!(told.iter().any(|told| told.starts_with(&expected)), "{expected}\n{told:#?}\n{text}");
+        assert!(told.iter().all(|told| !told.contains("hunter2")), "{told:#?}");
+    }
+    let vars = BTreeMap::from([("PROVIDERS_FILE".to_owned(), "/nowhere/p.toml".to_owned())]);
+    assert_eq!(Config::from_vars(&vars).unwrap_err(), ["PROVIDERS_FILE: /nowhere/p.toml: is not there"]);
+}
+
+#[tokio::test]
+async fn two_models_of_one_provider_are_asked_by_name_with_its_key() {
+    let router = FakeOpenAi::start().await;
+    let (app, _file) = start(&two_models(&router), &[]).await;
+    let user = app.user().await;
+    let listed = user.get_json("/api/providers").await.1["data"].clone();
+    let names: Vec<_> = listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["router/meta/large", "router/small", "openai"], "the file comes first");
+    let large = &listed[0];
+    assert_eq!((&large["label"], &large["contextTokens"]), (&json!("Large"), &json!(128_000)));
+    assert_eq!((&large["thinks"], &large["callsTools"], &large["seesImages"]), (&json!(true), &json!(true), &json!(true)));
+    for (body, model) in [
+        (json!({ "message": "a" }), "meta/large"),
+        (json!({ "message": "b", "provider": "router" }), "meta/large"),
+        (json!({ "message": "c", "provider": "router/small" }), "small"),
+        (json!({ "message": "d", "provider": "router", "model": "small" }), "small"),
+        (json!({ "message": "e", "model": "small" }), "small"),
+        (json!({ "message": "f", "model": "router/meta/large" }), "meta/large"),
+        (json!({ "message": "g", "model": "meta/large" }), "meta/large"),
+    ] {
+        let answer = say(&user, body.clone()).await;
+        assert_eq!((&answer["provider"], answer["model"].as_str()), (&json!("router"), Some(model)), "{body}");
+        assert_eq!(asked(&router), (model.to_owned(), "Bearer hunter2-hunter2".to_owned()), "{body}");
+    }
+    assert_eq!(app.upstream.calls(), 0);
+    let answer = say(&user, json!({ "message": "h", "provider": "openai" })).await;
+    assert_eq!((&answer["model"], app.upstream.calls()), (&json!("fake-model"), 1), "that of the variables is there");
+    for (body, field) in [
+        (json!({ "message": "x", "provider": "nobody" }), "provider"),
+        (json!({ "message": "x", "model": "nothing" }), "model"),
+        (json!({ "message": "x", "provider": "router", "model": "fake-model" }), "model"),
+    ] {
+        let (status, refused) = user.post_json("/api/chat", &body).await;
+        assert_eq!((status, refused["error"]["field"].as_str()), (400, Some(field)), "{refused}");
+    }
+    let limit = { router.seen.last.lock().unwrap().as_ref().unwrap().1["max_completion_tokens"].clone() };
+    assert_eq!(limit, 64, "the model's own limit");
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn v1_lists_models_and_aliases_and_takes_every_name() {
+    let router = FakeOpenAi::start().await;
+    let text = format!("{}[[alias]]\nname = \"best\"\nlabel = \"The best\"\nmodels = [\"router/small\", \"openai\"]\n", two_models(&router));
+    let (app, _file) = start(&text, &[]).await;
+    let user = app.user().await.with_key(&json!({})).await;
+    let list = user.get_json("/v1/models").await.1;
+    let names: Vec<_> = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["tessera", "best", "meta/large", "small", "fake-model"]);
+    let large = &list["data"][2];
+    assert_eq!((&large["context_length"], &large["max_output_tokens"]), (&json!(128_000), &json!(64)));
+    assert_eq!((&large["tessera"]["price"]["credits"], &large["display_name"]), (&json!(1), &json!("Large")));
+    for (name, model) in [("best", "small"), ("router/small", "small"), ("meta/large", "meta/large"), ("router", "meta/large")] {
+        let body = json!({ "model": name, "messages": [{ "role": "user", "content": name }] });
+        let (status, answer) = user.post_json("/v1/chat/completions", &body).await;
+        assert_eq!((status, answer["model"].as_str()), (200, Some(model)), "{name}: {answer}");
+        assert_eq!(user.get_json(&format!("/v1/models/{name}")).await.1["id"], name);
+    }
+    let body = json!({ "model": "gpt-nothing", "messages": [{ "role": "user", "content": "x" }] });
+    let (status, refused) = user.post_json("/v1/chat/completions", &body).await;
+    assert_eq!((status, &refused["error"]["code"]), (404, &json!("model_not_found")), "{refused}");
+}
+
+#[tokio::test]
+async fn an_alias_falls_back_along_its_order_for_one_charge_at_the_lower_price() {
+    let router = FakeOpenAi::start().await;
+    let gone = "[[provider]]\nname = \"gone\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+                [[provider.model]]\nname = \"dear\"\n[[provider.model]]\nname = \"cheap\"\n";
+    let alias = |name: &str, first: &str| format!("[[alias]]\nname = \"{name}\"\nmodels = [\"{first}\", \"openai\"]\n");
+    let aliases = [alias("best", "router/small"), alias("cheaper", "gone/dear"), alias("dearer", "gone/cheap")];
+    let text = format!("{}{gone}{}", two_models(&router), aliases.concat());
+    let folder = TempDir::new().unwrap();
+    let prices = folder.path().join("prices.toml");
+    let price = |provider: &str, model: &str, flat: u32| {
+        format!("[[model]]\nprovider = \"{provider}\"\nname = \"{model}\"\nflat = {flat}\n")
+    };
+    let all = [("router", "small", 3), ("gone", "dear", 3), ("gone", "cheap", 1), ("openai", "fake-model", 2)];
+    fs::write(&prices, all.map(|(provider, model, flat)| price(provider, model, flat)).concat()).unwrap();
+    let (app, _file) = start(&text, &[("PRICES_FILE", prices.to_str().unwrap())]).await;
+    let user = app.user().await;
+    let answer = say(&user, json!({ "message": "hello", "model": "best" })).await;
+    let told = (&answer["model"], &answer["credits"], &answer["fallback"]);
+    assert_eq!(told, (&json!("small"), &json!(3), &json!(false)));
+    let answer = say(&user, json!({ "message": "hello", "model": "cheaper" })).await;
+    assert_eq!((&answer["provider"], &answer["model"]), (&json!("openai"), &json!("fake-model")), "{answer}");
+    assert_eq!((&answer["credits"], &answer["fallback"]), (&json!(2), &json!(true)), "{answer}");
+    assert_eq!(answer["remainingCredits"], 5);
+    let receipt = user.get_json(&format!("/api/chat/{}/receipt", answer["messageId"].as_str().unwrap())).await.1;
+    let version = app.state.credits.prices.chat("openai", "fake-model").version;
+    assert_eq!((&receipt["data"]["credits"], &receipt["data"]["priceVersion"]), (&json!(2), &json!(version)), "{receipt}");
+    let answer = say(&user, json!({ "message": "hello", "model": "dearer" })).await;
+    assert_eq!((&answer["model"], &answer["credits"]), (&json!("fake-model"), &json!(1)), "it costs no more than was shown");
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn the_file_is_read_again_while_answers_run() {
+    let router = FakeOpenAi::start().await;
+    let (app, file) = start(&two_models(&router), &[]).await;
+    let user = app.user().await;
+    let running = {
+        let user = user.clone();
+        tokio::spawn(async move { say(&user, json!({ "message": "#tokens=12 #pause=400", "model": "small" })).await })
+    };
+    while router.calls() == 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let conversation = say(&user, json!({ "message": "a", "model": "meta/large" })).await["conversationId"].clone();
+    let address = format!("/api/conversations/{}", conversation.as_str().unwrap());
+    let kept = user.get_json(&address).await.1["data"].clone();
+    assert_eq!((&kept["picked"], &kept["offered"]["label"]), (&json!("router/meta/large"), &json!("Large")));
+    let text = two_models(&router).replace("\"meta/large\"", "\"other\"").replace("\"small\"", "\"tiny\"");
+    file.write(&app, &text).await;
+    let (status, refused) = user.post_json("/api/chat", &json!({ "message": "x", "model": "small" })).await;
+    assert_eq!((status, refused["error"]["field"].as_str()), (400, Some("model")));
+    let gone = user.get_json(&address).await.1["data"].clone();
+    assert_eq!((&gone["picked"], gone.get("offered")), (&json!("router/meta/large"), None));
+    let page = user.get(&address.replace("/api/conversations", "/chat")).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("router/meta/large is no longer offered. Another model answers here now."), "{page}");
+    let answer = say(&user, json!({ "message": "b", "conversationId": conversation, "provider": "router" })).await;
+    assert_eq!(answer["model"], "other");
+    let begun = running.await.unwrap();
+    assert_eq!((&begun["model"], begun["reply"].as_str().map(|text| text.trim().ends_with("word12"))), (&json!("small"), Some(true)));
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn models_are_read_from_the_server_and_its_failures_stop_nothing() {
+    let list = json!({ "data": [
+        { "id": "listed-a", "context_length": 9000, "supported_parameters": ["tools"] },
+        { "id": "listed-b" }, { "id": "other" }, { "id": "hidden" },
+    ] });
+    let router = Router::new().route("/v1/models", get(async move || Json(list)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let text = format!(
+        "[[provider]]\nname = \"here\"\nkind = \"openai\"\nbase_url = \"http://{addr}/v1\"\nlist = [\"listed-*\", \"other\"]\n\
+         [[provider.model]]\nname = \"listed-b\"\nlabel = \"B\"\n\
+         [[provider]]\nname = \"gone\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nlist = true\n"
+    );
+    let (app, _file) = start(&text, &[]).await;
+    let models = || app.state.chat.models.now();
+    for _ in 0..1500 {
+        if models().models.len() == 4 {
+            break;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    let choices: Vec<_> = models().models.iter().map(|model| model.choice.clone()).collect();
+    assert_eq!(choices, ["here/listed-b", "here/listed-a", "here/other", "openai"]);
+    let listed = app.user().await.get_json("/api/providers").await.1["data"].clone();
+    assert_eq!((&listed[0]["label"], &listed[1]["contextTokens"], &listed[1]["callsTools"]), (&json!("B"), &json!(9000), &json!(true)));
+    let problems = app.state.chat.models.problems();
+    assert_eq!(problems.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["gone"]);
+}
+
+#[tokio::test]
+async fn a_provider_of_the_file_has_its_flag_and_takes_the_place_of_one_of_the_variables() {
+    let router = FakeOpenAi::start().await;
+    let text = two_models(&router).replace("\"router\"", "\"openai\"");
+    let (app, _file) = start(&text, &[]).await;
+    let flags: Vec<_> = app.state.generation.flags.list().iter().map(|status| status.flag.name().into_owned()).collect();
+    assert_eq!(flags.iter().filter(|name| *name == "provider_chat_openai").count(), 1, "{flags:?}");
+    let names: Vec<_> = app.state.chat.providers().iter().map(|provider| provider.model()).collect();
+    assert_eq!(names, ["meta/large"], "the one of the variables is left out");
+}
