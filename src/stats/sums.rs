@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Histogram;
-use super::store::{Earning, RawAttempt, RawEntry, RawPayment, RawReply};
+use super::store::{Earning, RawEntry, RawPayment, RawReply};
 use crate::credits::{EntryKind, Origin};
+use crate::platform::ids::{AttemptId, WorkId};
 use crate::platform::money::share;
 use crate::platform::work_kind::WorkKind;
-use crate::usage::Outcome;
 use crate::usage::server::prices::PriceTable;
+use crate::usage::{Attempt, Outcome};
 
 /// A quarter of an hour, in milliseconds: the offsets of all time zones are whole numbers of it.
 pub const BUCKET: i64 = 15 * 60 * 1000;
@@ -201,20 +202,20 @@ pub type Buckets = BTreeMap<i64, (Sums, People)>;
 /// attempt was a fallback, and what its answer was charged.
 #[must_use]
 pub fn fold_attempts<S: BuildHasher>(
-    attempts: &[RawAttempt],
+    attempts: &[Attempt],
     entries: &[RawEntry],
     prices: &HashMap<Uuid, Earning, S>,
 ) -> Buckets {
-    let settled: HashMap<Uuid, &RawEntry> = entries
+    let settled: HashMap<WorkId, &RawEntry> = entries
         .iter()
         .filter(|entry| entry.kind == EntryKind::Settle)
-        .filter_map(|entry| Some((entry.work_id?, entry)))
+        .filter_map(|entry| Some((entry.work_id?.into(), entry)))
         .collect();
-    let mut in_order: Vec<&RawAttempt> = attempts.iter().collect();
+    let mut in_order: Vec<&Attempt> = attempts.iter().collect();
     in_order.sort_by_key(|attempt| (attempt.at, attempt.id));
     // The answer is that of the last attempt.
-    let last: HashMap<Uuid, Uuid> = in_order.iter().map(|attempt| (attempt.reply, attempt.id)).collect();
-    let mut first: HashMap<Uuid, &str> = HashMap::new();
+    let last: HashMap<WorkId, AttemptId> = in_order.iter().map(|attempt| (attempt.reply, attempt.id)).collect();
+    let mut first: HashMap<WorkId, &str> = HashMap::new();
     let mut buckets = Buckets::new();
     for attempt in in_order {
         let is_fallback = *first.entry(attempt.reply).or_insert(&attempt.provider) != attempt.provider;
@@ -239,7 +240,7 @@ pub fn fold_attempts<S: BuildHasher>(
             add_all(&mut model.earned, &earned(entry, prices));
         }
         let own = Share { count: 1, amount: attempt.cost_micros.unwrap_or(0), earned: 0 };
-        people.entry(attempt.user).or_default().add(own);
+        people.entry(attempt.user.into()).or_default().add(own);
     }
     buckets
 }

@@ -13,12 +13,11 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use self::documents::{
-    FiledEntry, FoundAccount, FoundAttempt, FoundBucket, FoundLot, FoundPayment, FoundReply, FoundUser, Marked,
-    RecentEntry,
+    FiledEntry, FoundAccount, FoundBucket, FoundLot, FoundPayment, FoundReply, FoundUser, Marked, RecentEntry,
 };
 use super::{
-    AttemptFilter, Earning, Marks, RawAttempt, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore,
-    StoredBucket, is_paid, micros_of, read_people, read_sums, write_people, write_sums,
+    AttemptFilter, Earning, Marks, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore, StoredBucket, is_paid,
+    micros_of, read_people, read_sums, write_people, write_sums,
 };
 use crate::credits::server::lots::Lot;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
@@ -130,10 +129,9 @@ impl StatsStore for MongoStatsStore {
         Ok(marks)
     }
 
-    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<RawAttempt>> {
-        let fields = doc! { "requestId": 0, "estimated": 0, "priceVersion": 0 };
-        let found: Vec<FoundAttempt> = self.find("attempts", doc! { "at": within(from, until) }, fields).await?;
-        found.into_iter().map(FoundAttempt::raw).collect()
+    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<Attempt>> {
+        let found: Vec<StoredAttempt> = self.find("attempts", doc! { "at": within(from, until) }, doc! {}).await?;
+        found.into_iter().map(StoredAttempt::read).collect()
     }
 
     async fn entries(&self, from: i64, until: i64) -> StoreResult<Vec<RawEntry>> {
