@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 use super::store::{Source, StoredBucket};
-use super::sums::{Share, Sums};
+use super::sums::{KeySums, Share, Sums};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Times that are remembered; beyond that they are forgotten together.
@@ -153,6 +153,16 @@ impl Mirror {
             active.push(count);
         }
         (active, all)
+    }
+
+    /// What was asked with each API key in a time.
+    pub fn keys(&self, from: i64, until: i64) -> HashMap<Uuid, KeySums> {
+        let mut all: HashMap<Uuid, KeySums> = HashMap::new();
+        let parts = self.buckets.range(from..until).filter_map(|(_, parts)| parts.get(&Source::Attempts));
+        for (key, sums) in parts.flat_map(|part| &part.sums.keys) {
+            all.entry(*key).or_default().add(sums);
+        }
+        all
     }
 
     /// Those with the most of something, at most so many.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Stats;
-use super::figures::{CostRow, Figures, monies};
+use super::figures::{CostRow, Figures, KeyRow, monies};
 use super::mirror::{Mirror, Person};
 use super::range::{Range, Slice, ends};
 use super::store::{AttemptFilter, Standing};
@@ -19,7 +19,7 @@ use crate::platform::ids::AttemptId;
 use crate::platform::money::Money;
 use crate::usage::Attempt;
 
-/// Models and users of a report: those that cost the most.
+/// Models, users and API keys of a report: those that cost the most.
 pub const MOST_ROWS: usize = 50;
 
 /// What a report is about.
@@ -119,6 +119,8 @@ pub struct Costs {
     pub models: Vec<CostRow>,
     /// At most 50, those that cost the most.
     pub users: Vec<UserRow>,
+    /// At most 50, those that cost the most. What was asked without a key is of none.
+    pub keys: Vec<KeyRow>,
 }
 
 impl Stats {
@@ -141,7 +143,7 @@ impl Stats {
     pub async fn costs(&self, range: Range) -> AppResult<Costs> {
         self.refresh().await?;
         let about = self.about(&range)?;
-        let (counted, providers, models, users) = self
+        let (counted, providers, models, users, keys) = self
             .count(move |mirror| {
                 let counted = count(mirror, &range)?;
                 let (from, until) = range.ends();
@@ -162,7 +164,11 @@ impl Stats {
                 let rank = |person: &Person| person.cost_micros;
                 let top = mirror.top(&counted.people, MOST_ROWS, rank);
                 let users = top.into_iter().map(user_row).collect();
-                Ok((counted, providers, models, users))
+                let mut keys: Vec<_> =
+                    mirror.keys(from, until).into_iter().map(|(key, sums)| KeyRow::of(key, &sums)).collect();
+                keys.sort_by_cached_key(|row| (-row.cost_micros, u64::MAX - row.attempts, row.id.clone()));
+                keys.truncate(MOST_ROWS);
+                Ok((counted, providers, models, users, keys))
             })
             .await?;
         Ok(Costs {
@@ -173,6 +179,7 @@ impl Stats {
             providers,
             models,
             users,
+            keys,
         })
     }
 

@@ -1,6 +1,6 @@
 //! An attempt at a provider, as it is recorded.
 
-use crate::platform::ids::{AttemptId, UserId, WorkId};
+use crate::platform::ids::{ApiKeyId, AttemptId, UserId, WorkId};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +66,8 @@ pub struct Attempt {
     pub request_id: String,
     pub reply: WorkId,
     pub user: UserId,
+    /// The API key that it was asked with. `None`: with none, or before this was recorded.
+    pub key: Option<ApiKeyId>,
     pub provider: String,
     pub model: String,
     pub input_tokens: u32,

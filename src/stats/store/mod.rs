@@ -150,6 +150,8 @@ pub struct AttemptFilter {
     pub provider: Option<String>,
     pub model: Option<String>,
     pub user: Option<Uuid>,
+    /// The API key that they were asked with.
+    pub key: Option<Uuid>,
     /// Those that were neither answered nor stopped.
     pub only_failed: bool,
 }

@@ -264,7 +264,7 @@ impl StatsStore for SqliteStatsStore {
     async fn list(&self, filter: AttemptFilter, before: (i64, AttemptId), limit: usize) -> StoreResult<Vec<Attempt>> {
         self.db
             .read_in(Lane::Slow, move |connection| {
-                let AttemptFilter { from, until, provider, model, user, only_failed } = filter;
+                let AttemptFilter { from, until, provider, model, user, key, only_failed } = filter;
                 // One bound for both, by which the index begins at the page, wherever that is.
                 let before = before.min((until, AttemptId::min()));
                 let mut values: Vec<Box<dyn ToSql>> =
@@ -272,8 +272,8 @@ impl StatsStore for SqliteStatsStore {
                 let mut only = String::new();
                 let provider = provider.map(|name| Box::new(name) as Box<dyn ToSql>);
                 let model = model.map(|name| Box::new(name) as Box<dyn ToSql>);
-                let user = user.map(|id| Box::new(id) as Box<dyn ToSql>);
-                for (column, value) in [("provider", provider), ("model", model), ("user_id", user)] {
+                let [user, key] = [user, key].map(|id| id.map(|id| Box::new(id) as Box<dyn ToSql>));
+                for (column, value) in [("provider", provider), ("model", model), ("user_id", user), ("key_id", key)] {
                     if let Some(value) = value {
                         values.push(value);
                         // Writing to a string does not fail.

@@ -13,7 +13,7 @@ use super::places::{give_places, give_places_to_images};
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 27;
+const SCHEMA: i64 = 28;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -183,6 +183,10 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         25 => make_indexes(mongo, of_traces()).await,
         26 => make_indexes(mongo, of_closes()).await,
         27 => make_indexes(mongo, of_responses()).await,
+        28 => {
+            let key = partial(doc! { "key": { "$exists": true } });
+            make_indexes(mongo, [("attempts", doc! { "key": 1, "at": -1, "_id": -1 }, key)]).await
+        }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }

@@ -290,6 +290,9 @@ impl StatsStore for MongoStatsStore {
         if let Some(user) = filter.user {
             which.insert("user", to_bson(user));
         }
+        if let Some(key) = filter.key {
+            which.insert("key", to_bson(key));
+        }
         if filter.only_failed {
             which.insert("outcome", doc! { "$nin": ["ok", "stopped"] });
         }
