@@ -114,7 +114,7 @@ impl Copy {
     }
 }
 
-/// Copies the user called `name` in SQLite, while no server runs.
+/// Copies the user called `name` in SQLite, while no server runs. The copy of number 0 would be the user again.
 pub fn in_sqlite(file: &Path, name: &str, numbers: std::ops::Range<u32>) {
     let mut db = Connection::open(file).unwrap();
     db.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; PRAGMA foreign_keys = OFF").unwrap();

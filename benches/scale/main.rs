@@ -112,7 +112,7 @@ async fn run(name: &str, vars: &Vars, users: u32) {
     // Attempts are recorded a moment after their answer.
     tokio::time::sleep(Duration::from_secs(1)).await;
     drop(server);
-    copy(vars, 0..FEW).await;
+    copy(vars, 1..FEW + 1).await;
     let server = Server::start(vars);
     let cookie = server.sign_in(&http, ADMIN).await;
     server.until_counted(&http, &cookie, FEW).await;
@@ -120,7 +120,7 @@ async fn run(name: &str, vars: &Vars, users: u32) {
     drop(server);
 
     let begun = Instant::now();
-    copy(vars, FEW..users).await;
+    copy(vars, FEW + 1..users + 1).await;
     let entries = users * u32::try_from(2 * CHATS + 1).unwrap();
     say(&format!(
         "\n{name}: {users} users with {entries} entries and as many attempts, copied in {:.0?}",
