@@ -242,15 +242,17 @@ impl Server {
         let user = self.register(http, "asks@example.org").await;
         self.ask_often(http, &user).await;
         let alone = self.ask_often(http, &user).await;
-        let paths = ["/admin/costs?range=90d", "/api/admin/attempts?from=2020-01-01&format=csv"];
-        let readers: Vec<_> = paths
-            .map(|path| {
+        // As the page of costs looks by itself; one CSV after the other.
+        let readers = [("/admin/costs?range=90d", 1500), ("/api/admin/attempts?from=2020-01-01&format=csv", 0)];
+        let readers: Vec<_> = readers
+            .map(|(path, pause)| {
                 let (http, url, cookie) = (http.clone(), self.url(path), cookie.to_owned());
                 tokio::spawn(async move {
                     loop {
                         let mut response = http.get(&url).header(COOKIE, &cookie).send().await.unwrap();
                         assert_eq!(response.status(), 200);
                         while response.chunk().await.unwrap().is_some() {}
+                        tokio::time::sleep(Duration::from_millis(pause)).await;
                     }
                 })
             })

@@ -197,7 +197,7 @@ pub struct KeyRow {
 }
 
 impl KeyRow {
-    pub(super) fn of(key: Uuid, sums: &KeySums) -> Self {
+    pub(super) fn of((key, sums): &(Uuid, KeySums)) -> Self {
         Self {
             id: key.to_string(),
             user: sums.user.to_string(),
