@@ -35,6 +35,17 @@ impl Outcome {
         Self::Cut,
     ];
 
+    /// What was neither answered nor stopped.
+    pub const FAILED: [Self; 7] = [
+        Self::Timeout,
+        Self::RateLimited,
+        Self::Blocked,
+        Self::Rejected,
+        Self::Malformed,
+        Self::Unavailable,
+        Self::Cut,
+    ];
+
     /// The stored name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -107,5 +118,7 @@ mod tests {
     fn outcomes_are_found_by_their_names() {
         assert_eq!(Outcome::parse("rate_limited"), Some(Outcome::RateLimited));
         assert_eq!(Outcome::parse("fine"), None);
+        let fine = Outcome::ALL.into_iter().filter(|outcome| !Outcome::FAILED.contains(outcome));
+        assert_eq!(fine.collect::<Vec<_>>(), [Outcome::Ok, Outcome::Stopped]);
     }
 }

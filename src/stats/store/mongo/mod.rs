@@ -24,8 +24,8 @@ use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::AttemptId;
 use crate::stats::sums::BUCKET;
-use crate::usage::Attempt;
 use crate::usage::server::store::StoredAttempt;
+use crate::usage::{Attempt, Outcome};
 
 /// [`StatsStore`] over MongoDB.
 pub struct MongoStatsStore {
@@ -294,7 +294,9 @@ impl StatsStore for MongoStatsStore {
             which.insert("key", to_bson(key));
         }
         if filter.only_failed {
-            which.insert("outcome", doc! { "$nin": ["ok", "stopped"] });
+            // As the index of them names them.
+            let failed: Vec<_> = Outcome::FAILED.into_iter().map(Outcome::as_str).collect();
+            which.insert("outcome", doc! { "$in": failed });
         }
         let (attempts, limit) = (self.collection("attempts"), i64::try_from(limit).unwrap_or(i64::MAX));
         let attempts = attempts.clone_with_type::<StoredAttempt>();
