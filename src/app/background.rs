@@ -14,7 +14,7 @@ use super::state::AppState;
 use crate::account::server::second_factor::seal_keys;
 use crate::audit::store::SIGN_INS_KEPT;
 use crate::chat::server::recovery::ReplyRecovery;
-use crate::credits::server::prices::PriceBook;
+use crate::credits::server::prices::history::PriceHistory;
 use crate::flags::REFRESH_EVERY;
 use crate::generation::recovery::{
     HEED_STOPS_EVERY, RENEW_EVERY, Recover, Recoverers, SWEEP_EVERY, Sweeper, heed_stops, renew_leases,
@@ -126,8 +126,11 @@ pub async fn run(state: AppState) {
             async move { notices.tell_of_expiry().await }
         }));
     }
-    let (prices, metrics) = (state.credits.prices.clone(), state.generation.metrics.clone());
-    timers.spawn(every("prices", PRICES_EVERY, move || reload_prices(prices.clone(), metrics.clone())));
+    let (credits, metrics) = (state.credits.clone(), state.generation.metrics.clone());
+    let database = state.stores.database.clone();
+    timers.spawn(every("prices", PRICES_EVERY, move || {
+        reload_prices(credits.price_history.clone(), metrics.clone(), database.clone())
+    }));
     let shop = state.payments.shop.clone();
     timers.spawn(every("shop", PRICES_EVERY, move || reload_shop(shop.clone())));
     let chat = state.chat.clone();
@@ -186,7 +189,8 @@ async fn back_up(state: AppState, plan: BackupConfig) -> AppResult<()> {
 }
 
 /// Takes the prices of a file that has changed, or says why not.
-async fn reload_prices(prices: PriceBook, metrics: Metrics) -> AppResult<()> {
+async fn reload_prices(history: PriceHistory, metrics: Metrics, database: Database) -> AppResult<()> {
+    let prices = history.prices.clone();
     // A disk may be slow, and one of the network may not answer.
     let (looked, book) = (spawn_blocking(move || (prices.reload(), prices)).await).map_err(|_| AppError::Internal)?;
     match looked {
@@ -194,6 +198,7 @@ async fn reload_prices(prices: PriceBook, metrics: Metrics) -> AppResult<()> {
         Reload::Loaded => {
             tracing::info!(file = %book.source().file.path.display(), "the prices have changed");
             metrics.prices_reloaded(true);
+            history.note(database.now()).await?;
         }
         Reload::Refused(problems) => {
             for problem in problems {
@@ -225,6 +230,9 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
     if let Err(error) = state.generation.flags.forget_counts().await {
         tracing::warn!(%error, "old counts of providers are still to be deleted");
     }
+    if let Err(error) = state.credits.price_history.note(state.stores.database.now()).await {
+        tracing::warn!(%error, "the prices of now are still to be noted");
+    }
     if let Err(error) = state.credits.finish_redemptions(state.stores.database.now() - millis(REDEEMING)).await {
         tracing::warn!(%error, "the credits of a code are still to be given");
     }
@@ -241,6 +249,7 @@ async fn keep_house(state: &AppState) -> AppResult<()> {
         state.stores.attempts.forget_before(now - millis(usage::server::store::KEPT)).await,
         state.stores.statistics.forget_before(now - millis(usage::server::store::KEPT)).await,
         state.stores.traces.forget_before(now - millis(traces::store::KEPT)).await,
+        state.stores.traces.keep_newest(state.generation.traces.limits().in_all).await,
         state.stores.leavings.delete_expired(now).await,
         state.stores.accounts.forget_welcomed(now).await,
         state.stores.chats.forget_hidden(before).await,

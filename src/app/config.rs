@@ -24,6 +24,7 @@ use crate::platform::otlp::OtlpConfig;
 use crate::platform::redis::RedisConfig;
 use crate::platform::site::SiteConfig;
 use crate::platform::telemetry::LogConfig;
+use crate::traces::TraceLimits;
 use crate::usage::server::config::UsageConfig;
 
 /// Everything that can be set. Every field has a working default.
@@ -41,6 +42,7 @@ pub struct Config {
     pub images: ImagesConfig,
     pub payments: PaymentsConfig,
     pub usage: UsageConfig,
+    pub traces: TraceLimits,
     pub metrics: MetricsConfig,
     /// `None`: everything that Redis would do is done in this process.
     pub redis: Option<RedisConfig>,
@@ -112,6 +114,7 @@ impl Config {
             images,
             payments: PaymentsConfig::read(&mut reader),
             usage,
+            traces: TraceLimits::read(&mut reader),
             metrics: MetricsConfig { token: reader.text("METRICS_TOKEN").map(SecretString::from) },
             redis: RedisConfig::read(&mut reader),
             mail,

@@ -132,6 +132,7 @@ impl Features for AllFeatures {
             Part::Account => {
                 self.account.erase(user).await?;
                 self.stores.traces.forget_user(user).await?;
+                self.stores.views.forget_user(user).await?;
                 Ok(self.stores.audit.forget_sign_ins_of(user).await?)
             }
             Part::Chat => {

@@ -32,7 +32,8 @@ use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::credits::server::config::CreditsConfig;
 use crate::credits::server::notices::{Notices, NoticesParts};
-use crate::credits::server::prices::PriceBook;
+use crate::credits::server::prices::Configured;
+use crate::credits::server::prices::history::PriceHistory;
 use crate::flags::Flags;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
@@ -215,7 +216,9 @@ impl AppState {
             renderer: Renderer::default(),
             searches: Turns::default(),
         });
-        let credits = build_credits(config.credits, &stores, &generation, prices, &payments);
+        let history =
+            PriceHistory { prices, configured: configured_models(&chat, &images), store: stores.prices.clone() };
+        let credits = build_credits(config.credits, &stores, &generation, history, &payments);
         let everything = features::AllFeatures {
             stores: stores.clone(),
             account: account.clone(),
@@ -251,11 +254,19 @@ fn open_redis(config: &Config) -> Option<Redis> {
     Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
 }
 
+/// The models that the configuration names.
+fn configured_models(chat: &Chat, images: &Images) -> Arc<[Configured]> {
+    let chat = chat.providers.iter().map(|by| Configured { provider: by.name(), model: by.model(), is_image: false });
+    let images =
+        images.providers.iter().map(|by| Configured { provider: by.name(), model: by.model(), is_image: true });
+    chat.chain(images).collect()
+}
+
 fn build_credits(
     config: CreditsConfig,
     stores: &Stores,
     generation: &Generation,
-    prices: PriceBook,
+    price_history: PriceHistory,
     payments: &Payments,
 ) -> Credits {
     Credits {
@@ -265,7 +276,8 @@ fn build_credits(
         limiter: generation.limiter.clone(),
         flags: generation.flags.clone(),
         config,
-        prices,
+        prices: price_history.prices.clone(),
+        price_history,
         names: Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() }),
         purchases: Arc::new(ShownPurchases { payments: payments.clone() }),
     }
@@ -379,7 +391,7 @@ fn build_generation(
         notices,
         jobs: Arc::new(Jobs::new(feed, Slots::new(config.http.streams_per_user))),
         usage: Arc::new(recorder::start(stores.attempts.clone(), metrics.lost_records())),
-        traces: Traces::start(stores.traces.clone(), metrics.lost_traces()),
+        traces: Traces::start(stores.traces.clone(), config.traces, metrics.lost_traces()),
         metrics,
         flags,
         retries: RetryBudget::default(),

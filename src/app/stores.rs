@@ -13,6 +13,7 @@ use crate::account::server::second_factor::store::{
 };
 use crate::account::server::sessions::store::{MongoSessionStore, SessionStore, SqliteSessionStore};
 use crate::account::server::store::{AccountStore, MongoAccountStore, SqliteAccountStore};
+use crate::admin::server::views::{MongoViewStore, SqliteViewStore, ViewStore};
 use crate::admin::server::{Admin, AdminParts};
 use crate::audit::AuditLog;
 use crate::audit::store::{AuditStore, MongoAuditStore, SqliteAuditStore};
@@ -22,6 +23,7 @@ use crate::chat::server::models::Models;
 use crate::chat::server::store::{ChatStore, MongoChatStore, SqliteChatStore};
 use crate::credits::server::codes::{CodeStore, MongoCodeStore, SqliteCodeStore};
 use crate::credits::server::notices::{MongoNoticeStore, NoticeStore, SqliteNoticeStore};
+use crate::credits::server::prices::history::{MongoPriceStore, PriceStore, SqlitePriceStore};
 use crate::credits::server::store::reading::LedgerReader;
 use crate::credits::server::store::{CreditStore, MongoCreditStore, SqliteCreditStore};
 use crate::flags::store::{FlagStore, MongoFlagStore, SqliteFlagStore};
@@ -64,6 +66,7 @@ pub struct Stores {
     pub credits: Arc<dyn CreditStore>,
     pub codes: Arc<dyn CodeStore>,
     pub notices: Arc<dyn NoticeStore>,
+    pub prices: Arc<dyn PriceStore>,
     pub chats: Arc<dyn ChatStore>,
     pub responses: Arc<dyn ResponseStore>,
     pub attempts: Arc<dyn UsageStore>,
@@ -76,6 +79,7 @@ pub struct Stores {
     pub statistics: Arc<dyn StatsStore>,
     pub flags: Arc<dyn FlagStore>,
     pub traces: Arc<dyn TraceStore>,
+    pub views: Arc<dyn ViewStore>,
     pub books: Arc<dyn BookStore>,
     pub ledger: Arc<dyn LedgerReader>,
     /// What all of them are kept in.
@@ -105,6 +109,7 @@ impl Stores {
             second_factors: Arc::new(MongoSecondFactorStore::new(&mongo)),
             codes: Arc::new(MongoCodeStore::new(&mongo)),
             notices: Arc::new(MongoNoticeStore::new(&mongo)),
+            prices: Arc::new(MongoPriceStore::new(&mongo)),
             chats: Arc::new(MongoChatStore::new(&mongo)),
             responses: Arc::new(MongoResponseStore::new(&mongo)),
             attempts: Arc::new(MongoUsageStore::new(&mongo)),
@@ -117,6 +122,7 @@ impl Stores {
             statistics: Arc::new(MongoStatsStore::new(mongo.clone())),
             flags: Arc::new(MongoFlagStore::new(&mongo)),
             traces: Arc::new(MongoTraceStore::new(&mongo)),
+            views: Arc::new(MongoViewStore::new(&mongo)),
             books: Arc::new(MongoBookStore::new(&mongo)),
             ledger: credits.clone(),
             credits,
@@ -144,6 +150,7 @@ impl Stores {
             books: Arc::new(SqliteBookStore::new(db.clone())),
             codes: Arc::new(SqliteCodeStore::new(db.clone())),
             notices: Arc::new(SqliteNoticeStore::new(db.clone())),
+            prices: Arc::new(SqlitePriceStore::new(db.clone())),
             responses: Arc::new(SqliteResponseStore::new(db.clone())),
             attempts: Arc::new(SqliteUsageStore::new(db.clone())),
             images: Arc::new(SqliteImageStore::new(db.clone())),
@@ -155,6 +162,7 @@ impl Stores {
             statistics: Arc::new(SqliteStatsStore::new(db.clone())),
             flags: Arc::new(SqliteFlagStore::new(db.clone())),
             traces: Arc::new(SqliteTraceStore::new(db.clone())),
+            views: Arc::new(SqliteViewStore::new(db.clone())),
             database: Database::Sqlite(db.clone()),
             chats: Arc::new(SqliteChatStore::new(db)),
         })
@@ -185,6 +193,7 @@ impl Stores {
             audit: self.audit.clone(),
             stats,
             traces: self.traces.clone(),
+            views: self.views.clone(),
         })
     }
 }

@@ -138,6 +138,7 @@ impl PendingAttempt {
             request_id: work.request_id().to_owned(),
             reply: work.id(),
             user: work.user(),
+            key: work.key(),
             provider: provider.to_owned(),
             model,
             input_tokens: used.tokens.input,

@@ -18,6 +18,7 @@ mod open;
 mod operations;
 mod provider_table;
 pub mod recovery;
+mod reserved;
 mod route;
 mod subscribe;
 
@@ -33,15 +34,15 @@ pub use self::delivery::{Delivery, PATIENCE};
 pub use self::error::{ProviderError, Refusal, unreachable_error};
 pub use self::event::{Event, ToJson, encode};
 pub use self::fault::Fault;
-pub use self::hold::{
-    Begun, Closed, Extended, KEYS_LIVE, Payer, Quote, ReleaseReason, Reserved, check_key, check_key_of, outlive_handler,
-};
+pub use self::hold::{Begun, KEYS_LIVE, Payer, Quote, check_key, check_key_of, outlive_handler};
 pub use self::learned::{Learned, Refused};
 pub use self::metrics::Metrics;
 pub use self::operations::{Operations, Vitals};
 pub use self::provider_table::{ConfiguredProvider, ProviderConfig, ProviderRow, build_providers, read_providers};
+pub use self::reserved::{Closed, Extended, Reserved};
 pub use self::route::{Fallback, Route, choose_order};
 pub use self::subscribe::{LOOK_EVERY, Look, MOST_FAILURES};
+pub use crate::credits::ReleaseReason;
 use crate::credits::server::notices::Notices;
 use crate::credits::server::store::CreditStore;
 use crate::flags::Flags;
@@ -115,6 +116,7 @@ mod tests {
     use crate::platform::amount::Amount;
     use crate::platform::db::sqlite::Sqlite;
     use crate::platform::limits::{LocalRateLimiter, Rates};
+    use crate::traces::TraceLimits;
     use crate::traces::store::SqliteTraceStore;
     use crate::usage::server::recorder;
     use crate::usage::server::store::SqliteUsageStore;
@@ -138,7 +140,7 @@ mod tests {
                 providers: Vec::new(),
             }),
             usage: Arc::new(recorder::start(Arc::new(SqliteUsageStore::new(db.clone())), Counter::default())),
-            traces: Traces::start(Arc::new(SqliteTraceStore::new(db)), Counter::default()),
+            traces: Traces::start(Arc::new(SqliteTraceStore::new(db)), TraceLimits::default(), Counter::default()),
             prices: PriceTable::default(),
             limiter: Arc::new(LocalRateLimiter::new(Rates::of(1000))),
             shutdown: CancellationToken::new(),

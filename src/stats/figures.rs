@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::Histogram;
-use super::sums::{CreditSums, ModelSums, Purse, Sums};
+use super::sums::{CreditSums, KeySums, ModelSums, Purse, Sums};
 use crate::credits::Origin;
 use crate::platform::amount::Amount;
 use crate::platform::money::{Currency, Money, share};
@@ -167,6 +168,48 @@ impl CostRow {
             margin_micros: margin(&sums.earned, sums.cost_micros),
             latency: (&sums.latency).into(),
             first_token: (&sums.first_token).into(),
+        }
+    }
+}
+
+/// What was asked with an API key. Amounts ending in `Micros` are millionths of a US dollar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyRow {
+    /// `UUIDv7`. The key may be gone.
+    pub id: String,
+    /// The id of its user.
+    pub user: String,
+    /// Absent: the user is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub email: Option<String>,
+    pub attempts: u64,
+    pub failed: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    pub cost_micros: i64,
+    pub unpriced: u64,
+    /// What its answers were charged.
+    pub charged: Amount,
+    /// What was earned with them in US dollars, less the cost.
+    pub margin_micros: i64,
+}
+
+impl KeyRow {
+    pub(super) fn of((key, sums): &(Uuid, KeySums)) -> Self {
+        Self {
+            id: key.to_string(),
+            user: sums.user.to_string(),
+            email: None,
+            attempts: sums.attempts,
+            failed: sums.failed,
+            input_tokens: sums.input_tokens,
+            output_tokens: sums.output_tokens,
+            cost_micros: sums.cost_micros,
+            unpriced: sums.unpriced,
+            charged: Amount::from_micros(sums.charged),
+            margin_micros: margin(&sums.earned, sums.cost_micros),
         }
     }
 }

@@ -1,16 +1,19 @@
 //! The buckets in memory, so that a report reads no database, however many records and users there are.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
 use super::store::{Source, StoredBucket};
-use super::sums::{Share, Sums};
+use super::sums::{KeySums, Share, Sums};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Times that are remembered; beyond that they are forgotten together.
-const MOST_SPANS: usize = 4000;
+const MOST_SPANS: usize = 2000;
+/// Models, users and API keys of a report: those that cost the most.
+pub const MOST_ROWS: usize = 50;
 
 /// A bucket of a source.
 struct Part {
@@ -55,7 +58,10 @@ pub(super) struct Mirror {
     /// Sums of times.
     spans: Remembered<Arc<Sums>>,
     /// Active users of times.
-    active: Remembered<u64>,
+    seen: Remembered<Arc<Vec<u64>>>,
+    /// The users and keys that cost the most in times.
+    users: Remembered<Arc<Vec<(Uuid, Person)>>>,
+    keys: Remembered<Arc<Vec<(Uuid, KeySums)>>>,
 }
 
 /// What was found of times, each with the changes that it knows of.
@@ -96,9 +102,44 @@ impl Mirror {
         })
     }
 
-    /// How many users did anything in a time.
-    pub fn active(&self, from: i64, until: i64) -> u64 {
-        self.remember(&self.active, (from, until), || self.people(&[(from, until)]).0.first().copied().unwrap_or(0))
+    /// What times add up to, which follow each other: of those that are over, what was found before.
+    pub fn sums_of(&self, spans: &[(i64, i64)]) -> Sums {
+        let mut all = Sums::default();
+        for (from, until) in spans {
+            all.add(&self.sums(*from, *until));
+        }
+        all
+    }
+
+    /// The users who did anything in a time: a bit for each number.
+    fn seen(&self, from: i64, until: i64) -> Arc<Vec<u64>> {
+        self.remember(&self.seen, (from, until), || {
+            let mut seen = vec![0_u64; self.names.len().div_ceil(64)];
+            for part in self.buckets.range(from..until).flat_map(|(_, parts)| parts.values()) {
+                for (number, _) in &part.people {
+                    let at = usize::try_from(*number / 64).unwrap_or(usize::MAX);
+                    if let Some(bits) = seen.get_mut(at) {
+                        *bits |= 1 << (number % 64);
+                    }
+                }
+            }
+            Arc::new(seen)
+        })
+    }
+
+    /// How many users did anything in each of these times, and in all of them.
+    pub fn active(&self, spans: &[(i64, i64)]) -> (Vec<u64>, u64) {
+        let count = |bits: &[u64]| bits.iter().map(|bits| u64::from(bits.count_ones())).sum::<u64>();
+        let mut all = vec![0_u64; self.names.len().div_ceil(64)];
+        let mut by_span = Vec::with_capacity(spans.len());
+        for (from, until) in spans {
+            let seen = self.seen(*from, *until);
+            by_span.push(count(&seen));
+            for (all, bits) in all.iter_mut().zip(seen.iter()) {
+                *all |= bits;
+            }
+        }
+        (by_span, count(&all))
     }
 
     /// What was found before, unless something of that time has changed since.
@@ -124,46 +165,53 @@ impl Mirror {
         self.buckets.range(from..until).flat_map(|(_, parts)| parts.values()).any(|part| part.is_corrected)
     }
 
-    /// How many users did anything in each of these times, which follow each other; and what each user has of all of them.
-    pub fn people(&self, spans: &[(i64, i64)]) -> (Vec<u64>, Vec<Person>) {
-        let mut all = vec![Person::default(); self.names.len()];
-        // In which of the times a user was seen last, from 1.
-        let mut seen = vec![0_usize; self.names.len()];
-        let mut active = Vec::with_capacity(spans.len());
-        for (index, (from, until)) in spans.iter().enumerate() {
-            let mut count = 0;
-            for (source, part) in self.buckets.range(from..until).flat_map(|(_, parts)| parts) {
-                for (number, share) in &part.people {
-                    let at = usize::try_from(*number).unwrap_or(usize::MAX);
-                    let (Some(person), Some(seen)) = (all.get_mut(at), seen.get_mut(at)) else { continue };
-                    if *source == Source::Attempts {
-                        person.attempts += share.count;
-                        person.cost_micros += share.amount;
-                    } else {
-                        person.works += share.count;
-                        person.spent += share.amount;
-                        person.earned_micros += share.earned;
-                    }
-                    if *seen <= index {
-                        *seen = index + 1;
-                        count += 1;
-                    }
-                }
+    /// The API keys that cost the most in a time, at most so many.
+    pub fn top_keys(&self, from: i64, until: i64) -> Arc<Vec<(Uuid, KeySums)>> {
+        self.remember(&self.keys, (from, until), || {
+            let mut all: HashMap<Uuid, KeySums> = HashMap::new();
+            let parts = self.buckets.range(from..until).filter_map(|(_, parts)| parts.get(&Source::Attempts));
+            for (key, sums) in parts.flat_map(|part| &part.sums.keys) {
+                all.entry(*key).or_default().add(sums);
             }
-            active.push(count);
-        }
-        (active, all)
+            let mut keys: Vec<_> = all.into_iter().collect();
+            keys.sort_by_key(|(key, sums)| (Reverse(sums.cost_micros), Reverse(sums.attempts), *key));
+            keys.truncate(MOST_ROWS);
+            Arc::new(keys)
+        })
     }
 
-    /// Those with the most of something, at most so many.
-    pub fn top(&self, people: &[Person], most: usize, rank: fn(&Person) -> i64) -> Vec<(Uuid, Person)> {
-        let mut order: Vec<usize> = (0..people.len()).filter(|at| people[*at].is_active()).collect();
-        let key = |at: &usize| (std::cmp::Reverse(rank(&people[*at])), self.names[*at]);
-        if order.len() > most {
-            order.select_nth_unstable_by_key(most, key);
-            order.truncate(most);
+    /// The users that cost the most in a time, at most so many.
+    pub fn top_users(&self, from: i64, until: i64) -> Arc<Vec<(Uuid, Person)>> {
+        self.remember(&self.users, (from, until), || {
+            let people = self.people(from, until);
+            let mut order: Vec<usize> = (0..people.len()).filter(|at| people[*at].is_active()).collect();
+            let key = |at: &usize| (Reverse(people[*at].cost_micros), self.names[*at]);
+            if order.len() > MOST_ROWS {
+                order.select_nth_unstable_by_key(MOST_ROWS, key);
+                order.truncate(MOST_ROWS);
+            }
+            order.sort_unstable_by_key(key);
+            Arc::new(order.into_iter().map(|at| (self.names[at], people[at])).collect())
+        })
+    }
+
+    /// What each user has of a time, by their numbers.
+    fn people(&self, from: i64, until: i64) -> Vec<Person> {
+        let mut all = vec![Person::default(); self.names.len()];
+        for (source, part) in self.buckets.range(from..until).flat_map(|(_, parts)| parts) {
+            for (number, share) in &part.people {
+                let at = usize::try_from(*number).unwrap_or(usize::MAX);
+                let Some(person) = all.get_mut(at) else { continue };
+                if *source == Source::Attempts {
+                    person.attempts += share.count;
+                    person.cost_micros += share.amount;
+                } else {
+                    person.works += share.count;
+                    person.spent += share.amount;
+                    person.earned_micros += share.earned;
+                }
+            }
         }
-        order.sort_unstable_by_key(key);
-        order.into_iter().map(|at| (self.names[at], people[at])).collect()
+        all
     }
 }

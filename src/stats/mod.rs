@@ -12,7 +12,7 @@ mod rollup;
 pub mod store;
 pub mod sums;
 
-pub use self::figures::{CostRow, Figures, Percentiles};
+pub use self::figures::{CostRow, Figures, KeyRow, Percentiles};
 pub use self::histogram::Histogram;
 pub use self::mirror::Person;
 pub use self::rollup::Stats;

@@ -139,7 +139,7 @@ impl Range {
 }
 
 /// Where parts that follow each other begin and end.
-pub(super) fn ends(slices: &[Slice]) -> (i64, i64) {
+fn ends(slices: &[Slice]) -> (i64, i64) {
     (slices.first().map_or(0, |slice| slice.from), slices.last().map_or(0, |slice| slice.until))
 }
 

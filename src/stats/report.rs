@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Stats;
-use super::figures::{CostRow, Figures, monies};
-use super::mirror::{Mirror, Person};
-use super::range::{Range, Slice, ends};
+use super::figures::{CostRow, Figures, KeyRow, monies};
+use super::mirror::{MOST_ROWS, Mirror, Person};
+use super::range::{Range, Slice};
 use super::store::{AttemptFilter, Standing};
-use super::sums::ModelSums;
+use super::sums::{ModelSums, Sums};
 use crate::credits::Origin;
 use crate::platform::amount::Amount;
 use crate::platform::db::rfc3339;
@@ -18,9 +18,6 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::AttemptId;
 use crate::platform::money::Money;
 use crate::usage::Attempt;
-
-/// Models and users of a report: those that cost the most.
-pub const MOST_ROWS: usize = 50;
 
 /// What a report is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -119,6 +116,8 @@ pub struct Costs {
     pub models: Vec<CostRow>,
     /// At most 50, those that cost the most.
     pub users: Vec<UserRow>,
+    /// At most 50, those that cost the most. What was asked without a key is of none.
+    pub keys: Vec<KeyRow>,
 }
 
 impl Stats {
@@ -141,13 +140,12 @@ impl Stats {
     pub async fn costs(&self, range: Range) -> AppResult<Costs> {
         self.refresh().await?;
         let about = self.about(&range)?;
-        let (counted, providers, models, users) = self
+        let (counted, providers, models, users, keys) = self
             .count(move |mirror| {
                 let counted = count(mirror, &range)?;
                 let (from, until) = range.ends();
-                let sums = mirror.sums(from, until);
                 let (mut providers, mut models) = (Vec::new(), Vec::new());
-                for (provider, of_provider) in &sums.models {
+                for (provider, of_provider) in &counted.sums.models {
                     let mut all = ModelSums::default();
                     for sums in of_provider.values() {
                         all.add(sums);
@@ -159,10 +157,9 @@ impl Stats {
                 providers.sort_by_cached_key(order);
                 models.sort_by_cached_key(order);
                 models.truncate(MOST_ROWS);
-                let rank = |person: &Person| person.cost_micros;
-                let top = mirror.top(&counted.people, MOST_ROWS, rank);
-                let users = top.into_iter().map(user_row).collect();
-                Ok((counted, providers, models, users))
+                let users = mirror.top_users(from, until).iter().map(user_row).collect();
+                let keys = mirror.top_keys(from, until).iter().map(KeyRow::of).collect();
+                Ok((counted, providers, models, users, keys))
             })
             .await?;
         Ok(Costs {
@@ -173,6 +170,7 @@ impl Stats {
             providers,
             models,
             users,
+            keys,
         })
     }
 
@@ -211,20 +209,19 @@ impl Stats {
 }
 
 struct Counted {
+    sums: Sums,
     total: Figures,
     before: Figures,
     parts: Vec<Part>,
-    people: Vec<Person>,
 }
 
 fn count(mirror: &Mirror, range: &Range) -> AppResult<Counted> {
     let spans = |slices: &[Slice]| slices.iter().map(|slice| (slice.from, slice.until)).collect::<Vec<_>>();
-    let (by_part, people) = mirror.people(&spans(&range.slices));
-    let (from, until) = range.ends();
-    let active = people.iter().filter(|person| person.is_active()).count() as u64;
-    let total = Figures::of(&mirror.sums(from, until), active);
-    let (from, until) = ends(&range.before);
-    let before = Figures::of(&mirror.sums(from, until), mirror.active(from, until));
+    let (during, before) = (spans(&range.slices), spans(&range.before));
+    let (by_part, active) = mirror.active(&during);
+    let sums = mirror.sums_of(&during);
+    let total = Figures::of(&sums, active);
+    let before = Figures::of(&mirror.sums_of(&before), mirror.active(&before).1);
     let part = |(slice, active): (&Slice, u64)| {
         Ok(Part {
             name: slice.name.clone(),
@@ -235,10 +232,10 @@ fn count(mirror: &Mirror, range: &Range) -> AppResult<Counted> {
         })
     };
     let parts = range.slices.iter().zip(by_part).map(part).collect::<AppResult<_>>()?;
-    Ok(Counted { total, before, parts, people })
+    Ok(Counted { sums, total, before, parts })
 }
 
-fn user_row((id, person): (Uuid, Person)) -> UserRow {
+fn user_row((id, person): &(Uuid, Person)) -> UserRow {
     UserRow {
         id: id.to_string(),
         email: None,

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Histogram;
-use super::store::{Earning, RawAttempt, RawEntry, RawPayment, RawReply};
+use super::store::{Earning, RawEntry, RawPayment, RawReply};
 use crate::credits::{EntryKind, Origin};
+use crate::platform::ids::{AttemptId, WorkId};
 use crate::platform::money::share;
 use crate::platform::work_kind::WorkKind;
-use crate::usage::Outcome;
 use crate::usage::server::prices::PriceTable;
+use crate::usage::{Attempt, Outcome};
 
 /// A quarter of an hour, in milliseconds: the offsets of all time zones are whole numbers of it.
 pub const BUCKET: i64 = 15 * 60 * 1000;
@@ -45,6 +46,30 @@ pub struct Sums {
     /// Replies that had been given before, and what asking again would have cost, in millionths of a US dollar.
     pub cached: u64,
     pub saved_micros: i64,
+    /// By API key. Of each bucket alone: they are many, so sums of a time leave them out (`Mirror::keys`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<Uuid, KeySums>,
+}
+
+/// What was asked with an API key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KeySums {
+    /// Whose key it is.
+    pub user: Uuid,
+    pub attempts: u64,
+    pub failed: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// In millionths of a US dollar, as far as prices are known.
+    pub cost_micros: i64,
+    /// Attempts whose price is not known.
+    pub unpriced: u64,
+    /// What its answers were charged, in millionths of a credit.
+    pub charged: i64,
+    /// What was paid for those credits.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub earned: Purse,
 }
 
 /// What was asked of a model.
@@ -117,7 +142,7 @@ fn add_all(purse: &mut Purse, other: &Purse) {
 }
 
 impl Sums {
-    /// Adds what another time adds up to.
+    /// Adds what another time adds up to, without its API keys.
     pub fn add(&mut self, other: &Self) {
         for (provider, models) in &other.models {
             let own = self.models.entry(provider.clone()).or_default();
@@ -157,6 +182,21 @@ impl ModelSums {
         add_all(&mut self.earned, &other.earned);
         self.latency.merge(&other.latency);
         self.first_token.merge(&other.first_token);
+    }
+}
+
+impl KeySums {
+    /// Adds what was asked at another time.
+    pub fn add(&mut self, other: &Self) {
+        self.user = other.user;
+        self.attempts += other.attempts;
+        self.failed += other.failed;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cost_micros += other.cost_micros;
+        self.unpriced += other.unpriced;
+        self.charged += other.charged;
+        add_all(&mut self.earned, &other.earned);
     }
 }
 
@@ -201,28 +241,29 @@ pub type Buckets = BTreeMap<i64, (Sums, People)>;
 /// attempt was a fallback, and what its answer was charged.
 #[must_use]
 pub fn fold_attempts<S: BuildHasher>(
-    attempts: &[RawAttempt],
+    attempts: &[Attempt],
     entries: &[RawEntry],
     prices: &HashMap<Uuid, Earning, S>,
 ) -> Buckets {
-    let settled: HashMap<Uuid, &RawEntry> = entries
+    let settled: HashMap<WorkId, &RawEntry> = entries
         .iter()
         .filter(|entry| entry.kind == EntryKind::Settle)
-        .filter_map(|entry| Some((entry.work_id?, entry)))
+        .filter_map(|entry| Some((entry.work_id?.into(), entry)))
         .collect();
-    let mut in_order: Vec<&RawAttempt> = attempts.iter().collect();
+    let mut in_order: Vec<&Attempt> = attempts.iter().collect();
     in_order.sort_by_key(|attempt| (attempt.at, attempt.id));
     // The answer is that of the last attempt.
-    let last: HashMap<Uuid, Uuid> = in_order.iter().map(|attempt| (attempt.reply, attempt.id)).collect();
-    let mut first: HashMap<Uuid, &str> = HashMap::new();
+    let last: HashMap<WorkId, AttemptId> = in_order.iter().map(|attempt| (attempt.reply, attempt.id)).collect();
+    let mut first: HashMap<WorkId, &str> = HashMap::new();
     let mut buckets = Buckets::new();
     for attempt in in_order {
         let is_fallback = *first.entry(attempt.reply).or_insert(&attempt.provider) != attempt.provider;
         let (sums, people) = buckets.entry(bucket_of(attempt.at)).or_default();
         let models = sums.models.entry(attempt.provider.clone()).or_default();
         let model = models.entry(attempt.model.clone()).or_default();
+        let is_failed = !matches!(attempt.outcome, Outcome::Ok | Outcome::Stopped);
         model.attempts += 1;
-        model.failed += u64::from(!matches!(attempt.outcome, Outcome::Ok | Outcome::Stopped));
+        model.failed += u64::from(is_failed);
         model.fallbacks += u64::from(is_fallback);
         model.input_tokens += u64::from(attempt.input_tokens);
         model.output_tokens += u64::from(attempt.output_tokens);
@@ -232,14 +273,25 @@ pub fn fold_attempts<S: BuildHasher>(
             model.latency.add(attempt.latency_ms);
         }
         attempt.first_token_ms.into_iter().for_each(|millis| model.first_token.add(millis));
-        if last.get(&attempt.reply) == Some(&attempt.id)
-            && let Some(entry) = settled.get(&attempt.reply)
-        {
-            model.charged -= entry.amount;
-            add_all(&mut model.earned, &earned(entry, prices));
+        let paid = settled.get(&attempt.reply).filter(|_| last.get(&attempt.reply) == Some(&attempt.id));
+        let (charged, earned) = paid.map_or_else(Default::default, |entry| (-entry.amount, earned(entry, prices)));
+        model.charged += charged;
+        add_all(&mut model.earned, &earned);
+        if let Some(key) = attempt.key {
+            sums.keys.entry(key.into()).or_default().add(&KeySums {
+                user: attempt.user.into(),
+                attempts: 1,
+                failed: u64::from(is_failed),
+                input_tokens: attempt.input_tokens.into(),
+                output_tokens: attempt.output_tokens.into(),
+                cost_micros: attempt.cost_micros.unwrap_or(0),
+                unpriced: u64::from(attempt.cost_micros.is_none()),
+                charged,
+                earned,
+            });
         }
         let own = Share { count: 1, amount: attempt.cost_micros.unwrap_or(0), earned: 0 };
-        people.entry(attempt.user).or_default().add(own);
+        people.entry(attempt.user.into()).or_default().add(own);
     }
     buckets
 }

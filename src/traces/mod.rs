@@ -1,14 +1,18 @@
 //! Traces of requests: what was done for one that spends, signs in or pays, kept for 14 days for whoever is asked about it. They are
 //! gathered by `platform/trace.rs`, and read by `admin/`.
 
+mod limits;
 pub mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::Method;
 use prometheus_client::metrics::counter::Counter;
 
+pub use self::limits::TraceLimits;
+use self::limits::{Due, Refusals, Written};
 use self::store::TraceStore;
+use crate::platform::db::StoreResult;
 use crate::platform::otlp;
 use crate::platform::recorder::Recorder;
 use crate::platform::trace::{Trace, TraceRecord, TraceSink};
@@ -44,17 +48,44 @@ const NEVER: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Takes traces: some are stored, and all go to a collector, where one is configured.
 pub struct Traces {
     recorder: Recorder<TraceRecord>,
+    limits: TraceLimits,
+    refusals: Mutex<Refusals>,
 }
 
 impl Traces {
-    /// Starts the task that writes; what cannot be written is counted in `lost`.
+    /// Starts the task that writes, and deletes the oldest of what is too much; what cannot be written is counted in `lost`.
     #[must_use]
-    pub fn start(store: Arc<dyn TraceStore>, lost: Counter) -> Arc<Self> {
-        let write = move |batch| {
-            let store = store.clone();
-            Box::pin(async move { store.record(batch).await }) as _
+    pub fn start(store: Arc<dyn TraceStore>, limits: TraceLimits, lost: Counter) -> Arc<Self> {
+        let written = Arc::new(Mutex::new(Written::default()));
+        let write = move |batch: Vec<TraceRecord>| {
+            let (store, written) = (store.clone(), written.clone());
+            Box::pin(async move {
+                let due = written.lock().unwrap_or_else(PoisonError::into_inner).count(limits, &batch);
+                store.record(batch).await?;
+                // What is too much now is found next time: nothing is written again for it.
+                if let Err(error) = delete_oldest(store.as_ref(), limits, due).await {
+                    tracing::warn!(%error, "traces that are too many are still to be deleted");
+                }
+                Ok(())
+            }) as _
         };
-        Arc::new(Self { recorder: Recorder::start("traces of requests", QUEUE, write, lost) })
+        let recorder = Recorder::start("traces of requests", QUEUE, write, lost);
+        Arc::new(Self { recorder, limits, refusals: Mutex::default() })
+    }
+
+    /// How many are kept.
+    #[must_use]
+    pub const fn limits(&self) -> TraceLimits {
+        self.limits
+    }
+
+    /// Whether the trace of a request that was refused is one too many of its user.
+    fn is_flood(&self, trace: &TraceRecord) -> bool {
+        let is_refused = trace.status.is_some_and(|status| (400..500).contains(&status));
+        trace.user.filter(|_| is_refused).is_some_and(|user| {
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            !refusals.admit(user)
+        })
     }
 
     /// The trace of a request that begins. `parent`: the `traceparent` of somebody who is believed.
@@ -82,10 +113,20 @@ impl Traces {
 impl TraceSink for Traces {
     fn take(&self, trace: TraceRecord) {
         otlp::export(&trace);
-        if trace.is_kept && !is_of_nobody(&trace) {
+        if trace.is_kept && !is_of_nobody(&trace) && !self.is_flood(&trace) {
             self.recorder.record(trace);
         }
     }
+}
+
+async fn delete_oldest(store: &dyn TraceStore, limits: TraceLimits, due: Due) -> StoreResult<()> {
+    for user in due.users {
+        store.keep_newest_of(user, limits.per_user).await?;
+    }
+    if due.all {
+        store.keep_newest(limits.in_all).await?;
+    }
+    Ok(())
 }
 
 /// Nothing was done for it but to turn somebody away who is not known: strangers write no rows, however often they come.

@@ -1,6 +1,6 @@
 //! An attempt at a provider, as it is recorded.
 
-use crate::platform::ids::{AttemptId, UserId, WorkId};
+use crate::platform::ids::{ApiKeyId, AttemptId, UserId, WorkId};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +26,17 @@ impl Outcome {
     const ALL: [Self; 9] = [
         Self::Ok,
         Self::Stopped,
+        Self::Timeout,
+        Self::RateLimited,
+        Self::Blocked,
+        Self::Rejected,
+        Self::Malformed,
+        Self::Unavailable,
+        Self::Cut,
+    ];
+
+    /// What was neither answered nor stopped.
+    pub const FAILED: [Self; 7] = [
         Self::Timeout,
         Self::RateLimited,
         Self::Blocked,
@@ -66,6 +77,8 @@ pub struct Attempt {
     pub request_id: String,
     pub reply: WorkId,
     pub user: UserId,
+    /// The API key that it was asked with. `None`: with none, or before this was recorded.
+    pub key: Option<ApiKeyId>,
     pub provider: String,
     pub model: String,
     pub input_tokens: u32,
@@ -105,5 +118,7 @@ mod tests {
     fn outcomes_are_found_by_their_names() {
         assert_eq!(Outcome::parse("rate_limited"), Some(Outcome::RateLimited));
         assert_eq!(Outcome::parse("fine"), None);
+        let fine = Outcome::ALL.into_iter().filter(|outcome| !Outcome::FAILED.contains(outcome));
+        assert_eq!(fine.collect::<Vec<_>>(), [Outcome::Ok, Outcome::Stopped]);
     }
 }

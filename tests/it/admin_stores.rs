@@ -219,6 +219,7 @@ over_every_store! {
             request_id: "r".into(),
             reply: WorkId::now_v7(),
             user,
+            key: None,
             provider: "openai".into(),
             model: "m".into(),
             input_tokens: 10,

@@ -39,6 +39,7 @@ fn attempt(provider: &str, outcome: Outcome, cost_micros: Option<i64>) -> Attemp
         request_id: "r".to_owned(),
         reply: WorkId::now_v7(),
         user: UserId::now_v7(),
+        key: None,
         provider: provider.to_owned(),
         model: "m".to_owned(),
         input_tokens: 1,

@@ -239,6 +239,7 @@ fn attempt_for(user: UserId) -> Attempt {
         request_id: "r".into(),
         reply: WorkId::now_v7(),
         user,
+        key: None,
         provider: "openai".into(),
         model: "m".into(),
         input_tokens: 1,

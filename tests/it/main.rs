@@ -5,6 +5,7 @@
 mod accounts;
 mod admin;
 mod admin_stores;
+mod admin_views;
 mod admins;
 mod again;
 mod answers;

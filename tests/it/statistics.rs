@@ -68,6 +68,42 @@ async fn what_happens_is_on_the_overview_and_in_the_costs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_with_an_api_key_is_found_by_it() {
+    let app = TestApp::start().await;
+    let (admin, user) = (app.admin().await, app.user().await);
+    let program = user.with_key(&json!({})).await;
+    assert_eq!(program.chat("How long is a piece of string?").await.0, 200);
+    assert_eq!(user.chat("And of rope?").await.0, 200);
+    stats_with(&admin, 2).await;
+    let (_, costs) = admin.get_json("/api/admin/costs?range=24h").await;
+    let keys = costs["data"]["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 1, "{costs}");
+    assert_eq!(
+        (&keys[0]["email"], &keys[0]["attempts"], &keys[0]["charged"]),
+        (&json!(user.email), &json!(1), &json!(1))
+    );
+    let id = keys[0]["id"].as_str().unwrap();
+    let (_, own) = user.get_json("/api/account/keys").await;
+    assert_eq!(own["data"]["items"][0]["id"], id, "{own}");
+
+    let (_, list) = admin.get_json(&format!("/api/admin/attempts?key={id}")).await;
+    let items = list["data"]["items"].as_array().unwrap();
+    assert_eq!((items.len(), &items[0]["key"]), (1, &json!(id)));
+    let (_, all) = admin.get_json("/api/admin/attempts").await;
+    assert_eq!(all["data"]["items"][0]["key"], Value::Null, "the newest was asked in a session");
+    assert_eq!(admin.get_json("/api/admin/attempts?key=mine").await.0, 400);
+
+    let (_, _, csv) = text(&admin, "/api/admin/costs?range=24h&format=csv&table=keys").await;
+    let lines: Vec<_> = csv.lines().map(|line| line.split(',').collect::<Vec<_>>()).collect();
+    assert_eq!((lines.len(), lines[0].len()), (2, lines[1].len()), "{csv}");
+    assert_eq!(lines[1][..3], [id, keys[0]["user"].as_str().unwrap(), &*user.email]);
+    let (_, page) = admin.page("/admin/costs").await;
+    assert!(page.contains(&format!("key={id}")), "{page}");
+    let (status, page) = admin.page(&format!("/admin/costs/attempts?key={id}")).await;
+    assert!(status == 200 && page.contains(id), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn csv_names_its_zone_and_has_what_the_page_has() {
     let app = TestApp::start().await;
     let admin = app.admin().await;

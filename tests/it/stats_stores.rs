@@ -13,12 +13,12 @@ use tessera::payments::server::Payment;
 use tessera::payments::server::shop::Pack;
 use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
-use tessera::platform::ids::{AttemptId, LotId, OwnerId, UserId, WorkId};
+use tessera::platform::ids::{ApiKeyId, AttemptId, LotId, OwnerId, UserId, WorkId};
 use tessera::platform::money::{Currency, Money};
-use tessera::stats::Stats;
 use tessera::stats::range::{Picked, Range};
 use tessera::stats::store::AttemptFilter;
 use tessera::stats::sums::BUCKET;
+use tessera::stats::{KeyRow, Stats};
 use tessera::usage::server::prices::PriceTable;
 use tessera::usage::{Attempt, Outcome};
 use uuid::Uuid;
@@ -40,6 +40,7 @@ fn attempt(user: UserId, reply: WorkId, provider: &str, at: i64) -> Attempt {
         request_id: "r".to_owned(),
         reply,
         user,
+        key: None,
         provider: provider.to_owned(),
         model: format!("{provider}-model"),
         input_tokens: 100,
@@ -158,6 +159,39 @@ over_every_store! {
         stats.look_at_all().await.unwrap();
         let total = stats.overview(range(Picked::Week, "UTC")).await.unwrap().total;
         assert_eq!(total.returned, [Money::new(100, Currency::USD)]);
+    }
+
+    async fn what_api_keys_cost_is_told_and_what_came_without_one_is_of_none(stores) {
+        let (ada, bob) = (new_user(&stores).await, new_user(&stores).await);
+        let (dear, cheap) = (ApiKeyId::now_v7(), ApiKeyId::now_v7());
+        let now = now_millis();
+        let paid = spend(&stores, ada, WorkKind::Chat, 2).await;
+        let with = |key, attempt| Attempt { key: Some(key), ..attempt };
+        let attempts = vec![
+            with(dear, Attempt { outcome: Outcome::Timeout, cost_micros: None, ..attempt(ada, paid, "gemini", now) }),
+            with(dear, Attempt { at: now + 1, ..attempt(ada, paid, "openai", now) }),
+            with(dear, attempt(ada, WorkId::now_v7(), "openai", now - DAY)),
+            with(cheap, attempt(bob, WorkId::now_v7(), "openai", now)),
+            attempt(ada, WorkId::now_v7(), "openai", now),
+        ];
+        stores.attempts.record(attempts.clone()).await.unwrap();
+        let stats = stats_of(&stores);
+        let told = async |stats: &Stats, picked| {
+            let keys = stats.costs(range(picked, "UTC")).await.unwrap().keys;
+            let row = |row: &KeyRow| (row.id.clone(), row.user.clone(), row.attempts, row.failed, row.cost_micros, row.charged);
+            keys.iter().map(row).collect::<Vec<_>>()
+        };
+        let all = vec![
+            (dear.to_string(), ada.to_string(), 3, 1, 14, credits(2)),
+            (cheap.to_string(), bob.to_string(), 1, 0, 7, credits(0)),
+        ];
+        assert_eq!(told(&stats, Picked::Week).await, all);
+        assert_eq!(told(&stats_of(&stores), Picked::Week).await, all, "from what is stored");
+        let total = stats.costs(range(Picked::Week, "UTC")).await.unwrap().total;
+        assert_eq!((total.attempts, total.cost_micros), (5, 28), "keys change no sum");
+        let filter = AttemptFilter { from: now - 2 * DAY, until: now + DAY, key: Some(dear.into()), ..AttemptFilter::default() };
+        let found = stats.attempts(filter, None, 10).await.unwrap();
+        assert_eq!(found, [1, 0, 2].map(|n: usize| attempts[n].clone()));
     }
 
     async fn days_add_up_to_their_range_in_every_zone(stores) {

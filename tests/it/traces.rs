@@ -121,6 +121,26 @@ over_every_store! {
         assert!(stores.traces.find("r").await.unwrap().is_empty());
     }
 
+    async fn the_oldest_traces_make_room_for_new_ones(stores) {
+        let (now, flood, other) = (now_millis(), UserId::now_v7(), UserId::now_v7());
+        let quiet = trace("quiet", Some(other), now - 10_000);
+        let stranger = trace("stranger", None, now - 20_000);
+        let many: Vec<_> = (0..1200).map(|n| trace(&format!("r{n}"), Some(flood), now + n)).collect();
+        stores.traces.record([vec![quiet.clone(), stranger.clone()], many.clone()].concat()).await.unwrap();
+        let kept = async |request_id: &str| stores.traces.find(request_id).await.unwrap().len();
+        stores.traces.keep_newest_of(flood, 5).await.unwrap();
+        assert_eq!([kept("r1194").await, kept("r1195").await, kept("r1199").await], [0, 1, 1]);
+        assert_eq!([kept("quiet").await, kept("stranger").await], [1, 1], "others' stay");
+        stores.traces.keep_newest_of(flood, 5).await.unwrap();
+        stores.traces.keep_newest(7).await.unwrap();
+        assert_eq!([kept("r1195").await, kept("quiet").await, kept("stranger").await], [1, 1, 1], "seven are there");
+        stores.traces.keep_newest(6).await.unwrap();
+        assert_eq!([kept("quiet").await, kept("stranger").await], [1, 0]);
+        stores.traces.record(many).await.unwrap();
+        stores.traces.keep_newest(3).await.unwrap();
+        assert_eq!([kept("quiet").await, kept("r1196").await, kept("r1197").await], [0, 0, 1], "in many pieces");
+    }
+
     async fn the_entries_of_a_request_are_found_wherever_they_are(stores) {
         let (user, other) = (UserId::now_v7(), UserId::now_v7());
         let first = hold(&stores, user, "r").await;
@@ -195,6 +215,7 @@ over_every_store! {
             request_id: "r".into(),
             reply: open.id,
             user,
+            key: None,
             provider: "fake".into(),
             model: "m".into(),
             input_tokens: 1,
@@ -326,6 +347,29 @@ async fn what_failed_is_shown_with_each_attempt_and_was_free() {
     let steps = found["traces"][0]["steps"].as_array().unwrap();
     assert_eq!(steps.last().unwrap()["kind"], "hold");
     assert!(steps.last().unwrap()["facts"]["refused"].is_string(), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_floods_leaves_a_bounded_number_of_traces_and_none_of_others_goes() {
+    let app =
+        TestApp::start_with(&[("TRACES_PER_USER", "10"), ("RATE_LIMIT_PER_MINUTE", "200"), ("FREE_CREDITS", "1000")])
+            .await;
+    let (admin, user, other) = (app.admin().await, app.user().await, app.user().await);
+    assert_eq!(other.chat_as("of-another", "Hello").await.0, 200);
+    for _ in 0..40 {
+        assert_eq!(user.chat_as("flood", "Hello").await.0, 200);
+        app.state.generation.traces.flush().await;
+    }
+    // Refused, as nothing is asked.
+    for _ in 0..60 {
+        assert_eq!(user.chat_as("refused", "").await.0, 400);
+    }
+    app.flush_traces().await;
+    let traces = &app.state.stores.traces;
+    let (flood, refused) = (traces.find("flood").await.unwrap().len(), traces.find("refused").await.unwrap().len());
+    assert!(flood + refused <= 11, "{flood} and {refused} are kept");
+    assert!(refused >= 1);
+    assert_eq!(admin.trace(&app, "of-another").await["traces"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

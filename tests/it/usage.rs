@@ -1,7 +1,7 @@
 //! The record of attempts: the contract of its store, and what each way of failing leaves in it.
 
 use serde_json::json;
-use tessera::platform::ids::{AttemptId, UserId, WorkId};
+use tessera::platform::ids::{ApiKeyId, AttemptId, UserId, WorkId};
 use tessera::usage::{Attempt, Outcome};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ fn attempt(request_id: &str) -> Attempt {
         request_id: request_id.to_owned(),
         reply: WorkId::now_v7(),
         user: UserId::now_v7(),
+        key: None,
         provider: "gemini".into(),
         model: "gemini-3.8-flash".into(),
         input_tokens: u32::MAX,
@@ -36,6 +37,7 @@ over_every_store! {
         let second = Attempt {
             outcome: Outcome::Ok,
             price_version: Some("590e18fd26".into()),
+            key: Some(ApiKeyId::now_v7()),
             is_estimated: false,
             cost_micros: Some(i64::MAX),
             first_token_ms: Some(0),

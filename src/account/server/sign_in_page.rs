@@ -93,31 +93,41 @@ pub fn SignUpPage(
     let rest = if by_link {
         view! { <p class="text-sm text-ink-soft">{t(Text::SignUpByLink)}</p> }.into_any()
     } else {
-        view! {
-            <Field
-                id="name"
-                name="name"
-                label=t(Text::NameOptional)
-                autocomplete="name"
-                value=name
-                max_chars=MAX_NAME_CHARS
-                autofocus=is_first(&errors, "name")
-                error=at_field(&errors, "name")
-            />
-            <PasswordField
-                autocomplete="new-password"
-                is_new=true
-                autofocus=is_first(&errors, "password")
-                error=at_field(&errors, "password")
-            />
-        }
-        .into_any()
+        view! { <NewAccountFields name errors=errors.clone() /> }.into_any()
     };
     view! {
         <FormPage title=t(Text::SignUp) intro action="/sign-up" next errors=errors.clone() footer others notice>
             <EmailField email errors=errors.clone() />
             {rest}
         </FormPage>
+    }
+}
+
+/// What a new account has besides its address.
+#[component]
+pub fn NewAccountFields(
+    /// What was typed before.
+    name: String,
+    /// What went wrong with the last try.
+    errors: Vec<AppError>,
+) -> impl IntoView {
+    view! {
+        <Field
+            id="name"
+            name="name"
+            label=t(Text::NameOptional)
+            autocomplete="name"
+            value=name
+            max_chars=MAX_NAME_CHARS
+            autofocus=is_first(&errors, "name")
+            error=at_field(&errors, "name")
+        />
+        <PasswordField
+            autocomplete="new-password"
+            is_new=true
+            autofocus=is_first(&errors, "password")
+            error=at_field(&errors, "password")
+        />
     }
 }
 

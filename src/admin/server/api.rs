@@ -14,6 +14,7 @@ use super::{Adjusted, Admin, Authority, CreditsChange, FlagPanel, UserChange, op
 use crate::account::server::Account;
 use crate::api_docs::Refusal;
 use crate::credits::Page;
+use crate::credits::server::Credits;
 use crate::payments::server::Payments;
 use crate::platform::http::envelope::{Answer, ApiJson, ApiResult, Envelope, PathId, idempotency_key};
 use crate::platform::http::fields::ApiQuery;
@@ -25,6 +26,7 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Admin: FromRef<S>,
+    Credits: FromRef<S>,
     FlagPanel: FromRef<S>,
     Payments: FromRef<S>,
 {
@@ -40,6 +42,7 @@ where
         .merge(super::stats_api::routes())
         .merge(traces_api::routes())
         .merge(operations_api::routes())
+        .merge(super::prices::routes())
 }
 
 /// How many sessions were ended.

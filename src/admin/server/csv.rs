@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use tokio::time::{Instant, sleep};
 
 use super::stats::{AttemptItem, AttemptPlace};
 use super::{Admin, Authority};
@@ -12,18 +13,22 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::money::Money;
 use crate::stats::report::{About, Costs, Part};
 use crate::stats::store::AttemptFilter;
-use crate::stats::{CostRow, Percentiles};
+use crate::stats::{CostRow, KeyRow, Percentiles};
 
 /// Attempts that are read at a time.
-const AT_A_TIME: usize = 1000;
+const AT_A_TIME: usize = 500;
+/// How much longer than it worked it rests then, whatever it waits for: a million attempts take a while, and whoever chats none of it.
+const REST: u32 = 3;
 const PARTS: &str = "part,zone,from,until,corrected,newUsers,activeUsers,chats,images,cachedReplies,granted,sold,refunded,spent,expired,\
     adjusted,spentGiven,purchases,revenue,returned,attempts,failed,fallbacks,inputTokens,outputTokens,costMicros,unpriced,marginMicros,\
     promoCostMicros,savedMicros,latencyP50Ms,latencyP95Ms,firstTokenP50Ms,firstTokenP95Ms\r\n";
 const MODELS: &str = "provider,model,attempts,failed,fallbacks,inputTokens,outputTokens,costMicros,unpriced,charged,marginMicros,\
     latencyP50Ms,latencyP95Ms,firstTokenP50Ms,firstTokenP95Ms\r\n";
+const KEYS: &str =
+    "id,user,email,attempts,failed,inputTokens,outputTokens,costMicros,unpriced,charged,marginMicros\r\n";
 const USERS: &str = "id,email,attempts,costMicros,spent,marginMicros\r\n";
 const ATTEMPTS: &str = "id,at,requestId,workId,user,provider,model,inputTokens,outputTokens,estimated,costMicros,latencyMs,firstTokenMs,\
-    outcome\r\n";
+    outcome,key\r\n";
 
 /// Days or hours of a report.
 pub(super) fn parts(about: &About, parts: &[Part]) -> String {
@@ -43,7 +48,8 @@ pub(super) fn table(costs: &Costs, name: &str) -> AppResult<String> {
                 format!("{},{email},{},{},{},{}", row.id, row.attempts, row.cost_micros, row.spent, row.margin_micros);
             text + &line + "\r\n"
         })),
-        _ => Err(AppError::invalid("table", "The table is parts, providers, models or users.")),
+        "keys" => Ok(costs.keys.iter().fold(KEYS.to_owned(), |text, row| text + &key_line(row))),
+        _ => Err(AppError::invalid("table", "The table is parts, providers, models, users or keys.")),
     }
 }
 
@@ -81,6 +87,14 @@ fn cost_line(row: &CostRow) -> String {
     format!("{provider},{model},{asked},{costs},{times}\r\n")
 }
 
+fn key_line(row: &KeyRow) -> String {
+    let KeyRow { id, user, attempts, failed, input_tokens, output_tokens, cost_micros, unpriced, charged, .. } = row;
+    let (email, margin) = (csv_text(row.email.as_deref().unwrap_or_default()), row.margin_micros);
+    format!(
+        "{id},{user},{email},{attempts},{failed},{input_tokens},{output_tokens},{cost_micros},{unpriced},{charged},{margin}\r\n"
+    )
+}
+
 /// `12.80 USD; 3.00 EUR`.
 fn monies(all: &[Money]) -> String {
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -97,9 +111,9 @@ fn number(number: Option<impl ToString>) -> String {
 fn attempt_line(item: &AttemptItem) -> String {
     let [request, provider, model] = [&item.request_id, &item.provider, &item.model].map(|text| csv_text(text));
     let AttemptItem { id, at, work_id, user, input_tokens, output_tokens, estimated, latency_ms, outcome, .. } = item;
-    let (cost, first) = (number(item.cost_micros), number(item.first_token_ms));
+    let (cost, first, key) = (number(item.cost_micros), number(item.first_token_ms), number(item.key.as_ref()));
     format!(
-        "{id},{at},{request},{work_id},{user},{provider},{model},{input_tokens},{output_tokens},{estimated},{cost},{latency_ms},{first},{outcome}\r\n"
+        "{id},{at},{request},{work_id},{user},{provider},{model},{input_tokens},{output_tokens},{estimated},{cost},{latency_ms},{first},{outcome},{key}\r\n"
     )
 }
 
@@ -119,13 +133,18 @@ pub(super) fn attempts(admin: Admin, _: Authority, filter: Option<AttemptFilter>
                 Next::End => return Ok(None),
             };
             let Some(filter) = filter else { return Ok(None) };
+            let begun = Instant::now();
             let found = admin.stats.attempts(filter, before, AT_A_TIME).await?;
             let next = match found.last() {
                 Some(last) if found.len() == AT_A_TIME => Next::Page(Some((last.at, last.id))),
                 _ => Next::End,
             };
             let items = found.into_iter().map(AttemptItem::of).collect::<AppResult<Vec<_>>>()?;
-            Ok(Some((items.iter().map(attempt_line).collect::<String>(), next)))
+            let lines: String = items.iter().map(attempt_line).collect();
+            if matches!(next, Next::Page(_)) {
+                sleep(begun.elapsed() * REST).await;
+            }
+            Ok(Some((lines, next)))
         }
     });
     file("attempts", Body::from_stream(pages))

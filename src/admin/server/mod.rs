@@ -13,12 +13,14 @@ pub mod leaving;
 mod log_level;
 mod operations_api;
 pub mod pages;
+mod prices;
 mod refunds;
 mod stats;
 mod stats_api;
 mod traces;
 mod traces_api;
 mod users;
+pub mod views;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub use self::change::UserChange;
 pub use self::credits::{Adjusted, CreditsChange};
 pub use self::flags::FlagPanel;
 pub use self::goodwill::{Goodwill, GoodwillRequest};
+use self::views::ViewStore;
 use crate::account::server::directory::UserDirectory;
 use crate::account::server::plans::PlanStore;
 use crate::account::server::sessions::store::SessionStore;
@@ -63,6 +66,7 @@ pub struct AdminParts {
     pub audit: Arc<dyn AuditStore>,
     pub stats: Stats,
     pub traces: Arc<dyn TraceStore>,
+    pub views: Arc<dyn ViewStore>,
 }
 
 impl Admin {

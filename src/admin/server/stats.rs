@@ -1,5 +1,7 @@
 //! Looking at statistics: which range, in whose time zone, and which attempts.
 
+use std::collections::{BTreeSet, HashMap};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -47,7 +49,7 @@ pub struct StatsQuery {
     #[serde(default)]
     #[param(required = false)]
     pub format: String,
-    /// Of costs as CSV: `parts` (the default: days or hours), `providers`, `models` or `users`.
+    /// Of costs as CSV: `parts` (the default: days or hours), `providers`, `models`, `users` or `keys`.
     #[serde(default)]
     #[param(required = false)]
     pub table: String,
@@ -75,6 +77,10 @@ pub struct AttemptsQuery {
     #[serde(default)]
     #[param(required = false)]
     pub user: String,
+    /// The id of an API key.
+    #[serde(default)]
+    #[param(required = false)]
+    pub key: String,
     /// `failed`: those alone that were neither answered nor stopped.
     #[serde(default)]
     #[param(required = false)]
@@ -103,6 +109,8 @@ pub struct AttemptItem {
     pub work_id: String,
     /// The id of the user.
     pub user: String,
+    /// The id of the API key that it was asked with; `null`: with none, or before this was recorded.
+    pub key: Option<String>,
     pub provider: String,
     pub model: String,
     pub input_tokens: u32,
@@ -124,6 +132,7 @@ impl AttemptItem {
             request_id: attempt.request_id,
             work_id: attempt.reply.to_string(),
             user: attempt.user.to_string(),
+            key: attempt.key.map(|key| key.to_string()),
             provider: attempt.provider,
             model: attempt.model,
             input_tokens: attempt.input_tokens,
@@ -169,10 +178,15 @@ impl Admin {
     /// [`AppError::InvalidInput`] naming the field.
     pub async fn read_costs(&self, by: Authority, query: &StatsQuery) -> AppResult<Costs> {
         let mut costs = self.stats.costs(self.range_of(by, query).await?).await?;
-        let ids = costs.users.iter().filter_map(|row| row.id.parse().ok()).collect();
-        let names = self.names_of(ids).await?;
+        let ids: BTreeSet<&String> =
+            costs.users.iter().map(|row| &row.id).chain(costs.keys.iter().map(|row| &row.user)).collect();
+        let names: HashMap<_, _> =
+            self.names_of(ids.into_iter().filter_map(|id| id.parse().ok()).collect()).await?.into_iter().collect();
         for row in &mut costs.users {
-            row.email = names.iter().find(|(id, _)| *id == row.id).map(|(_, email)| email.clone());
+            row.email = names.get(&row.id).cloned();
+        }
+        for row in &mut costs.keys {
+            row.email = names.get(&row.user).cloned();
         }
         Ok(costs)
     }
@@ -210,12 +224,15 @@ impl Admin {
                 Some(id.into())
             }
         };
+        let key = given(&query.key).map(|id| id.parse());
+        let key = key.transpose().map_err(|_| AppError::invalid("key", "The key is the id of one."))?;
         Ok(Some(AttemptFilter {
             from: start_of(&query.from)?.unwrap_or(now - DAY),
             until: end_of(&query.until)?.unwrap_or(now + DAY),
             provider: given(&query.provider),
             model: given(&query.model),
             user,
+            key,
             only_failed,
         }))
     }

@@ -56,7 +56,7 @@ async fn read_stats(
 
 /// Read costs.
 ///
-/// What providers took in a range: by day or hour, provider, model and user.
+/// What providers took in a range: by day or hour, provider, model, user and API key.
 #[utoipa::path(get, path = "/api/admin/costs", operation_id = "admin_read_costs", tag = "Admin",
     security(("session" = [])), params(StatsQuery),
     responses((status = 200, description = "The costs, or one table of them as CSV.", content(

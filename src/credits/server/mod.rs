@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use self::codes::CodeStore;
 use self::config::CreditsConfig;
 use self::prices::PriceBook;
+use self::prices::history::PriceHistory;
 use self::store::CreditStore;
 pub use self::work_names::{WorkName, WorkNames};
 use crate::account::server::plans::PlanStore;
@@ -53,6 +54,8 @@ pub struct Credits {
     pub config: CreditsConfig,
     /// What each model costs.
     pub prices: PriceBook,
+    /// What they cost before.
+    pub price_history: PriceHistory,
     /// What work is called.
     pub names: Arc<dyn WorkNames>,
     /// What was bought.

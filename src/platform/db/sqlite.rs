@@ -69,7 +69,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 33] = [
+const MIGRATIONS: [&str; 36] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -103,6 +103,9 @@ const MIGRATIONS: [&str; 33] = [
     include_str!("sqlite_31.sql"),
     include_str!("sqlite_32.sql"),
     include_str!("sqlite_33.sql"),
+    include_str!("sqlite_34.sql"),
+    include_str!("sqlite_35.sql"),
+    include_str!("sqlite_36.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -18,7 +18,7 @@ use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::AttemptId;
 use crate::platform::money::{Currency, share};
 use crate::platform::work_kind::WorkKind;
-use crate::usage::{Attempt, Outcome};
+use crate::usage::Attempt;
 
 /// Where numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,23 +58,6 @@ impl Source {
 
 /// What tells that a bucket has changed: how many records it has, of payments how often they changed.
 pub type Marks = BTreeMap<i64, i64>;
-
-/// An attempt, as far as it is counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawAttempt {
-    pub id: Uuid,
-    pub reply: Uuid,
-    pub user: Uuid,
-    pub provider: String,
-    pub model: String,
-    pub input_tokens: u32,
-    pub output_tokens: u32,
-    pub cost_micros: Option<i64>,
-    pub latency_ms: u32,
-    pub first_token_ms: Option<u32>,
-    pub outcome: Outcome,
-    pub at: i64,
-}
 
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +150,8 @@ pub struct AttemptFilter {
     pub provider: Option<String>,
     pub model: Option<String>,
     pub user: Option<Uuid>,
+    /// The API key that they were asked with.
+    pub key: Option<Uuid>,
     /// Those that were neither answered nor stopped.
     pub only_failed: bool,
 }
@@ -177,7 +162,7 @@ pub trait StatsStore: Send + Sync {
     /// What tells of each bucket whether it has changed, without reading records.
     async fn marks(&self, source: Source, from: i64, until: i64) -> StoreResult<Marks>;
 
-    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<RawAttempt>>;
+    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<Attempt>>;
 
     /// Each entry once.
     async fn entries(&self, from: i64, until: i64) -> StoreResult<Vec<RawEntry>>;
@@ -248,10 +233,6 @@ fn write_sums(sums: &Sums) -> StoreResult<String> {
 
 fn read_sums(text: &str) -> StoreResult<Sums> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("statistics: {error}")))
-}
-
-fn read_outcome(name: &str) -> StoreResult<Outcome> {
-    Outcome::parse(name).ok_or_else(|| StoreError::Corrupt(format!("outcome {name:?}")))
 }
 
 fn read_kind(name: &str) -> StoreResult<EntryKind> {

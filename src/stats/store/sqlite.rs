@@ -8,9 +8,8 @@ use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 use uuid::Uuid;
 
 use super::{
-    AttemptFilter, Earning, Marks, RawAttempt, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore,
-    StoredBucket, is_paid, micros_of, read_kind, read_outcome, read_people, read_sums, work_of, write_people,
-    write_sums,
+    AttemptFilter, Earning, Marks, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore, StoredBucket, is_paid,
+    micros_of, read_kind, read_people, read_sums, work_of, write_people, write_sums,
 };
 use crate::credits::server::lots::{Lot, LotShare};
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
@@ -61,24 +60,6 @@ fn read_all<T>(
 
 fn corrupt(error: &serde_json::Error) -> StoreError {
     StoreError::Corrupt(error.to_string())
-}
-
-fn read_attempt(row: &Row<'_>) -> StoreResult<RawAttempt> {
-    let outcome: String = row.get(10)?;
-    Ok(RawAttempt {
-        id: row.get(0)?,
-        reply: row.get(1)?,
-        user: row.get(2)?,
-        provider: row.get(3)?,
-        model: row.get(4)?,
-        input_tokens: row.get(5)?,
-        output_tokens: row.get(6)?,
-        cost_micros: row.get(7)?,
-        latency_ms: row.get(8)?,
-        first_token_ms: row.get(9)?,
-        outcome: read_outcome(&outcome)?,
-        at: row.get(11)?,
-    })
 }
 
 fn read_entry(row: &Row<'_>) -> StoreResult<RawEntry> {
@@ -150,11 +131,13 @@ impl StatsStore for SqliteStatsStore {
             .await
     }
 
-    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<RawAttempt>> {
-        const SQL: &str = "SELECT id, reply_id, user_id, provider, model, input_tokens, output_tokens, cost_micros,
-                latency_ms, first_token_ms, outcome, created_at
-            FROM attempts WHERE created_at >= ?1 AND created_at < ?2";
-        self.rows(SQL, from, until, read_attempt).await
+    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<Attempt>> {
+        self.db
+            .read_in(Lane::Slow, move |connection| {
+                let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE created_at >= ?1 AND created_at < ?2");
+                read_all(connection, &sql, params![from, until], usage::read_attempt)
+            })
+            .await
     }
 
     async fn entries(&self, from: i64, until: i64) -> StoreResult<Vec<RawEntry>> {
@@ -281,7 +264,7 @@ impl StatsStore for SqliteStatsStore {
     async fn list(&self, filter: AttemptFilter, before: (i64, AttemptId), limit: usize) -> StoreResult<Vec<Attempt>> {
         self.db
             .read_in(Lane::Slow, move |connection| {
-                let AttemptFilter { from, until, provider, model, user, only_failed } = filter;
+                let AttemptFilter { from, until, provider, model, user, key, only_failed } = filter;
                 // One bound for both, by which the index begins at the page, wherever that is.
                 let before = before.min((until, AttemptId::min()));
                 let mut values: Vec<Box<dyn ToSql>> =
@@ -289,8 +272,8 @@ impl StatsStore for SqliteStatsStore {
                 let mut only = String::new();
                 let provider = provider.map(|name| Box::new(name) as Box<dyn ToSql>);
                 let model = model.map(|name| Box::new(name) as Box<dyn ToSql>);
-                let user = user.map(|id| Box::new(id) as Box<dyn ToSql>);
-                for (column, value) in [("provider", provider), ("model", model), ("user_id", user)] {
+                let [user, key] = [user, key].map(|id| id.map(|id| Box::new(id) as Box<dyn ToSql>));
+                for (column, value) in [("provider", provider), ("model", model), ("user_id", user), ("key_id", key)] {
                     if let Some(value) = value {
                         values.push(value);
                         // Writing to a string does not fail.

@@ -31,6 +31,12 @@ pub trait TraceStore: Send + Sync {
     /// Forgets those that began before this time, in milliseconds since 1970.
     async fn forget_before(&self, millis: i64) -> StoreResult<()>;
 
+    /// Forgets all of a user but the newest, in the order of their ids.
+    async fn keep_newest_of(&self, user: UserId, most: u32) -> StoreResult<()>;
+
+    /// Forgets all but the newest.
+    async fn keep_newest(&self, most: u32) -> StoreResult<()>;
+
     /// Forgets those of a user.
     async fn forget_user(&self, user: UserId) -> StoreResult<()>;
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
-use mongodb::bson::{self, doc};
+use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::{MOST_FOUND, TraceStore};
@@ -65,6 +65,14 @@ impl From<StoredTrace> for TraceRecord {
     }
 }
 
+/// Where what is too old begins.
+#[derive(Debug, Deserialize)]
+struct Bound {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    at: bson::DateTime,
+}
+
 /// [`TraceStore`] over MongoDB.
 pub struct MongoTraceStore {
     traces: Collection<StoredTrace>,
@@ -78,6 +86,13 @@ impl MongoTraceStore {
             traces: mongo.collection("traces", Durability::Relaxed),
             durable: mongo.collection("traces", Durability::Durable),
         }
+    }
+
+    /// The first after so many.
+    async fn bound(&self, which: Document, order: Document, most: u32) -> StoreResult<Option<Bound>> {
+        let traces = self.traces.clone_with_type::<Bound>();
+        let fields = doc! { "at": 1 };
+        run(async move { traces.find_one(which).sort(order).skip(most.into()).projection(fields).await }).await
     }
 }
 
@@ -108,6 +123,18 @@ impl TraceStore for MongoTraceStore {
 
     async fn forget_before(&self, millis: i64) -> StoreResult<()> {
         delete_all(&self.traces, doc! { "at": { "$lt": bson::DateTime::from_millis(millis) } }).await
+    }
+
+    async fn keep_newest_of(&self, user: UserId, most: u32) -> StoreResult<()> {
+        let Some(bound) = self.bound(doc! { "user": to_bson(user) }, doc! { "_id": -1 }, most).await? else {
+            return Ok(());
+        };
+        delete_all(&self.traces, doc! { "user": to_bson(user), "_id": { "$lte": bound.id } }).await
+    }
+
+    async fn keep_newest(&self, most: u32) -> StoreResult<()> {
+        let Some(bound) = self.bound(doc! {}, doc! { "at": -1 }, most).await? else { return Ok(()) };
+        delete_all(&self.traces, doc! { "at": { "$lte": bound.at } }).await
     }
 
     async fn forget_user(&self, user: UserId) -> StoreResult<()> {

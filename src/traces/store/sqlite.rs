@@ -1,13 +1,16 @@
 //! Traces in SQLite. A power cut may lose the last ones, which nothing depends on.
 
 use async_trait::async_trait;
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{MOST_FOUND, TraceStore};
-use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::UserId;
 use crate::platform::trace::TraceRecord;
+
+/// What is deleted in one go.
+const AT_A_TIME: usize = 500;
 
 /// [`TraceStore`] over the embedded database.
 pub struct SqliteTraceStore {
@@ -93,6 +96,47 @@ impl TraceStore for SqliteTraceStore {
                 Ok(())
             })
             .await
+    }
+
+    async fn keep_newest_of(&self, user: UserId, most: u32) -> StoreResult<()> {
+        self.db
+            .write(Durability::Relaxed, move |connection| {
+                connection
+                    .prepare_cached(
+                        "DELETE FROM traces WHERE user_id = ?1 AND id <=
+                             (SELECT id FROM traces WHERE user_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                    )?
+                    .execute(params![user, most])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn keep_newest(&self, most: u32) -> StoreResult<()> {
+        let bound = self
+            .db
+            .read_in(Lane::Slow, move |connection| {
+                let mut bound =
+                    connection.prepare_cached("SELECT at FROM traces ORDER BY at DESC LIMIT 1 OFFSET ?1")?;
+                Ok(bound.query_row([most], |row| row.get::<_, i64>(0)).optional()?)
+            })
+            .await?;
+        let Some(bound) = bound else { return Ok(()) };
+        // In small pieces: whoever moves credits shares the writer.
+        loop {
+            let deleted = self
+                .db
+                .write(Durability::Relaxed, move |connection| {
+                    let mut delete = connection.prepare_cached(
+                        "DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+                    )?;
+                    Ok(delete.execute(params![bound, AT_A_TIME])?)
+                })
+                .await?;
+            if deleted < AT_A_TIME {
+                return Ok(());
+            }
+        }
     }
 
     async fn forget_user(&self, user: UserId) -> StoreResult<()> {

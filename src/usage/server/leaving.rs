@@ -10,7 +10,8 @@ use crate::usage::Attempt;
 
 /// Attempts that are read at a time.
 const AT_A_TIME: usize = 500;
-const HEADER: &str = "id,at,requestId,workId,provider,model,inputTokens,outputTokens,estimated,outcome,latencyMs\r\n";
+const HEADER: &str =
+    "id,at,requestId,workId,provider,model,inputTokens,outputTokens,estimated,outcome,latencyMs,keyId\r\n";
 
 /// Writes each time that a provider was asked for a user.
 ///
@@ -32,7 +33,8 @@ fn line(attempt: &Attempt) -> AppResult<String> {
     let (at, outcome) = (rfc3339(attempt.at)?, attempt.outcome.as_str());
     let [request, provider, model] =
         [&attempt.request_id, &attempt.provider, &attempt.model].map(|text| csv_text(text));
+    let key = attempt.key.map(|key| key.to_string()).unwrap_or_default();
     Ok(format!(
-        "{id},{at},{request},{reply},{provider},{model},{input_tokens},{output_tokens},{is_estimated},{outcome},{latency_ms}\r\n"
+        "{id},{at},{request},{reply},{provider},{model},{input_tokens},{output_tokens},{is_estimated},{outcome},{latency_ms},{key}\r\n"
     ))
 }

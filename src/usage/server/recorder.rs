@@ -81,6 +81,7 @@ mod tests {
             request_id: "r".to_owned(),
             reply: WorkId::now_v7(),
             user: UserId::now_v7(),
+            key: None,
             provider: "openai".to_owned(),
             model: "m".to_owned(),
             input_tokens: 1,

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
+use crate::account::PASSWORD_CHARS;
 use crate::account::server::form_page::FormPage;
 use crate::account::server::password_field::PasswordField;
-use crate::account::server::sign_in_page::{EmailField, at_field, is_first};
-use crate::account::{MAX_NAME_CHARS, PASSWORD_CHARS};
+use crate::account::server::sign_in_page::{EmailField, NewAccountFields, at_field, is_first};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppError;
 use crate::ui::{Button, ButtonVariant, Field};
@@ -76,22 +76,7 @@ pub fn NewAccountPage(
         <FormPage title=t(Text::FinishSigningUp) intro action next=String::new() errors=errors.clone() footer>
             // For password managers.
             <input type="hidden" name="email" autocomplete="username" value=email />
-            <Field
-                id="name"
-                name="name"
-                label=t(Text::NameOptional)
-                autocomplete="name"
-                value=name
-                max_chars=MAX_NAME_CHARS
-                autofocus=is_first(&errors, "name")
-                error=at_field(&errors, "name")
-            />
-            <PasswordField
-                autocomplete="new-password"
-                is_new=true
-                autofocus=is_first(&errors, "password")
-                error=at_field(&errors, "password")
-            />
+            <NewAccountFields name errors />
         </FormPage>
     }
 }

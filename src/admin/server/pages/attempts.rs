@@ -6,9 +6,11 @@ use leptos::prelude::*;
 
 use super::figures::dollars;
 use super::frame::{Section, next_page, page};
+use super::views::views;
 use super::visitor::Visitor;
 use crate::admin::server::Admin;
 use crate::admin::server::stats::{AttemptItem, AttemptsQuery};
+use crate::admin::server::views::ViewedList;
 use crate::credits::Page;
 use crate::document::response::error_page;
 use crate::i18n::{Text, grouped, t};
@@ -38,6 +40,10 @@ pub async fn show(
         Err(error) if error.status() == 400 => (Page { items: Vec::new(), next_cursor: None }, Some(error.to_string())),
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
+    let saved = match admin.saved_views(visitor.by, ViewedList::Attempts).await {
+        Ok(saved) => saved,
+        Err(error) => return error_page(&visitor.site, visitor.theme, &error),
+    };
     let status = if problem.is_some() { 400 } else { 200 };
     page(&visitor, Section::Costs, t(Text::AttemptsTitle), status, || {
         let next = found.next_cursor.clone().map(|cursor| address(PATH, &query, ("cursor", &cursor)));
@@ -45,7 +51,8 @@ pub async fn show(
         view! {
             <p class="max-w-prose text-sm text-ink-soft">{t(Text::AttemptsListed)}</p>
             {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
-            {search_form(query)}
+            {search_form(query.clone())}
+            {views(ViewedList::Attempts, saved, &fields(&query))}
             <a class="text-sm text-accent underline" href=csv download="">{t(Text::AsCsv)}</a>
             {table(found.items)}
             {next_page(next)}
@@ -54,20 +61,25 @@ pub async fn show(
 }
 
 fn address(path: &str, query: &AttemptsQuery, other: (&str, &str)) -> String {
-    let AttemptsQuery { from, until, provider, model, user, outcome, .. } = query;
-    let fields = [("from", from), ("until", until), ("provider", provider), ("model", model), ("user", user)];
-    let fields = fields.map(|(name, value)| (name, value.as_str()));
-    query::address(path, &[&fields[..], &[("outcome", outcome), other]].concat())
+    let time = [("from", &*query.from), ("until", &query.until)];
+    query::address(path, &[&time[..], &fields(query), &[other]].concat())
+}
+
+/// What a view keeps: not of which time.
+fn fields(query: &AttemptsQuery) -> [(&'static str, &str); 5] {
+    let AttemptsQuery { provider, model, user, key, outcome, .. } = query;
+    [("provider", provider), ("model", model), ("user", user), ("key", key), ("outcome", outcome)]
 }
 
 fn search_form(query: AttemptsQuery) -> impl IntoView {
     view! {
-        <form method="get" action=PATH class="grid items-end gap-3 sm:grid-cols-2 lg:grid-cols-5">
+        <form method="get" action=PATH class="grid items-end gap-3 sm:grid-cols-2 lg:grid-cols-3">
             <input type="hidden" name="from" value=query.from />
             <input type="hidden" name="until" value=query.until />
             <Field name="provider" id="provider" label=t(Text::ProviderColumn) value=query.provider />
             <Field name="model" id="model" label=t(Text::ModelColumn) value=query.model />
             <Field name="user" id="user" label=t(Text::EmailOrId) value=query.user />
+            <Field name="key" id="key" label=t(Text::KeyColumn) value=query.key />
             <Select
                 name="outcome"
                 id="outcome"
@@ -99,6 +111,10 @@ fn row(item: AttemptItem) -> AnyView {
     let cost = item.cost_micros.map_or_else(|| t(Text::NoValue).to_owned(), dollars);
     let tokens = format!("{} / {}", grouped(item.input_tokens.into()), grouped(item.output_tokens.into()));
     let first = item.first_token_ms.map_or_else(|| "–".to_owned(), |millis| grouped(millis.into()));
+    let key = item.key.map(|key| {
+        let href = query::address(PATH, &[("key", &key)]);
+        view! { <a class="block min-w-40 text-xs break-all text-accent underline" href=href>{key}</a> }
+    });
     let times = format!("{first} / {} ms", grouped(item.latency_ms.into()));
     let number = |text: String| {
         view! { <TableCell align=Align::End><span class="whitespace-nowrap">{text}</span></TableCell> }
@@ -109,6 +125,7 @@ fn row(item: AttemptItem) -> AnyView {
             <TableCell>
                 <a class="block min-w-40 text-xs break-all text-accent underline" href=href>{item.user}</a>
                 <code class="block min-w-40 text-xs break-all text-ink-soft">{item.request_id}</code>
+                {key}
             </TableCell>
             <TableCell>{item.provider}</TableCell>
             <TableCell><span class="block min-w-32 break-all">{item.model}</span></TableCell>

@@ -7,8 +7,8 @@ use leptos::prelude::*;
 
 use super::figures::{COSTS, about, charts, dollars, tiles};
 use super::frame::Section;
-use super::live::live_page;
-use super::picker::{csv_address, picker, remember, remembered};
+use super::picker::csv_address;
+use super::range_page::RangePage;
 use super::visitor::Visitor;
 use crate::admin::server::Admin;
 use crate::admin::server::stats::StatsQuery;
@@ -17,9 +17,9 @@ use crate::i18n::{Text, grouped, t};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::query;
-use crate::stats::CostRow;
 use crate::stats::report::{About, Costs, UserRow};
-use crate::ui::{Alert, AlertTone, Align, Column, Table, TableCell, TableState};
+use crate::stats::{CostRow, KeyRow};
+use crate::ui::{Align, Column, Table, TableCell, TableState};
 
 /// `GET /admin/costs`.
 pub async fn show(
@@ -28,37 +28,17 @@ pub async fn show(
     headers: HeaderMap,
     query: Result<ApiQuery<StatsQuery>, ApiError>,
 ) -> Response {
-    let asked = match query {
-        Ok(ApiQuery(asked)) => asked,
-        Err(ApiError(error)) => return error_page(&visitor.site, visitor.theme, &error),
-    };
-    let query = remembered(asked.clone(), &headers);
-    // What is wrong with a field is said above the form.
-    let (found, problem) = match admin.read_costs(visitor.by, &query).await {
-        Ok(found) => (Some(found), None),
-        Err(error) if error.status() == 400 => (None, Some(error.to_string())),
+    let page = match RangePage::read(query, &headers) {
+        Ok(page) => page,
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
-    let status = if problem.is_some() { 400 } else { 200 };
-    let zone = found.as_ref().map(|found| found.about.zone.clone()).unwrap_or_default();
-    let fixed = || {
-        view! {
-            {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
-            {picker(Section::Costs, &query, &zone)}
-        }
-        .into_any()
-    };
-    let live = || found.map(|found| body(found, &query)).into_any();
-    let mut response = live_page(&visitor, Section::Costs, t(Text::Costs), status, fixed, live);
-    if status == 200 {
-        remember(&mut response, &asked, visitor.site.is_https());
-    }
-    response
+    let found = admin.read_costs(visitor.by, &page.query).await;
+    page.show(&visitor, Section::Costs, found, |found| &found.about, body)
 }
 
 fn body(found: Costs, query: &StatsQuery) -> AnyView {
     let csv = |table| csv_address("/api/admin/costs", query, table);
-    let Costs { about: what, total, before, parts, providers, models, users } = found;
+    let Costs { about: what, total, before, parts, providers, models, users, keys } = found;
     let models_of = |rows: Vec<CostRow>| rows.into_iter().map(|row| cost_row(row, &what)).collect::<Vec<_>>();
     view! {
         {about(&what)}
@@ -72,6 +52,13 @@ fn body(found: Costs, query: &StatsQuery) -> AnyView {
             csv("users"),
             user_columns(),
             users.into_iter().map(|row| user_row(row, &what)).collect(),
+        )}
+        {section(
+            Text::ByKey,
+            "keys",
+            csv("keys"),
+            key_columns(),
+            keys.into_iter().map(|row| key_row(row, &what)).collect(),
         )}
     }
     .into_any()
@@ -111,6 +98,19 @@ fn model_columns() -> Vec<Column> {
 fn user_columns() -> Vec<Column> {
     let numbers = [Text::FigureAttempts, Text::FigureCost, Text::FigureSpent, Text::FigureMargin];
     std::iter::once(Column::text(t(Text::UserColumn))).chain(numbers.map(|text| Column::number(t(text)))).collect()
+}
+
+fn key_columns() -> Vec<Column> {
+    let texts = [Text::KeyColumn, Text::UserColumn].map(|text| Column::text(t(text)));
+    let numbers = [
+        Text::FigureAttempts,
+        Text::UsageFailed,
+        Text::TokensColumn,
+        Text::FigureCost,
+        Text::ChargedColumn,
+        Text::FigureMargin,
+    ];
+    texts.into_iter().chain(numbers.map(|text| Column::number(t(text)))).collect()
 }
 
 /// The attempts of a row.
@@ -156,6 +156,29 @@ fn user_row(row: UserRow, about: &About) -> AnyView {
             <TableCell><a class="block min-w-40 break-all text-accent underline" href=page>{name}</a></TableCell>
             <TableCell align=Align::End>
                 <a class="text-accent underline" href=attempts>{grouped(row.attempts.into())}</a>
+            </TableCell>
+            {numbers.map(number).into_iter().collect::<Vec<_>>()}
+        </tr>
+    }
+    .into_any()
+}
+
+fn key_row(row: KeyRow, about: &About) -> AnyView {
+    let attempts = attempts_of(about, ("key", &row.id), ("", ""));
+    let page = format!("/admin/users/{}", row.user);
+    let numbers = [
+        grouped(row.attempts),
+        grouped(row.failed),
+        format!("{} / {}", grouped(row.input_tokens), grouped(row.output_tokens)),
+        dollars(row.cost_micros),
+        row.charged.as_entry(),
+        dollars(row.margin_micros),
+    ];
+    view! {
+        <tr>
+            <TableCell><a class="block min-w-40 text-xs break-all text-accent underline" href=attempts>{row.id}</a></TableCell>
+            <TableCell>
+                <a class="block min-w-40 break-all text-accent underline" href=page>{row.email.unwrap_or(row.user)}</a>
             </TableCell>
             {numbers.map(number).into_iter().collect::<Vec<_>>()}
         </tr>

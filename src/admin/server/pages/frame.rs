@@ -15,6 +15,7 @@ use crate::i18n::{Text, t};
 pub enum Section {
     Overview,
     Costs,
+    Prices,
     Users,
     Flags,
     Audit,
@@ -25,9 +26,10 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Overview,
         Self::Costs,
+        Self::Prices,
         Self::Users,
         Self::Flags,
         Self::Reconciliation,
@@ -41,6 +43,7 @@ impl Section {
         match self {
             Self::Overview => "/admin",
             Self::Costs => "/admin/costs",
+            Self::Prices => "/admin/prices",
             Self::Users => "/admin/users",
             Self::Flags => "/admin/flags",
             Self::Audit => "/admin/audit",
@@ -51,10 +54,12 @@ impl Section {
         }
     }
 
-    const fn text(self) -> Text {
+    /// What it is called.
+    pub const fn text(self) -> Text {
         match self {
             Self::Overview => Text::Overview,
             Self::Costs => Text::Costs,
+            Self::Prices => Text::ModelPrices,
             Self::Users => Text::AdminUsers,
             Self::Flags => Text::Flags,
             Self::Audit => Text::AuditLog,

@@ -13,6 +13,8 @@ mod live;
 mod operations;
 mod overview;
 mod picker;
+mod prices;
+mod range_page;
 mod reconciliation;
 mod trace_sections;
 mod traces;
@@ -20,15 +22,17 @@ mod user;
 mod user_leaving;
 mod user_sections;
 mod users;
+mod views;
 mod visitor;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::{Admin, FlagPanel};
 use crate::account::server::Account;
 use crate::bookkeeping::server::Bookkeeping;
+use crate::credits::server::Credits;
 use crate::leaving::server::Leaving;
 use crate::payments::server::Payments;
 use crate::platform::site::Site;
@@ -39,6 +43,7 @@ where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
     Admin: FromRef<S>,
+    Credits: FromRef<S>,
     FlagPanel: FromRef<S>,
     Payments: FromRef<S>,
     Bookkeeping: FromRef<S>,
@@ -49,7 +54,9 @@ where
         .route("/admin", get(overview::show))
         .route("/admin/costs", get(costs::show))
         .route("/admin/costs/attempts", get(attempts::show))
+        .route("/admin/prices", get(prices::show))
         .route("/admin/scripts/{name}", get(live::send_script))
+        .route("/admin/views", post(views::submit))
         .route("/admin/users", get(users::show))
         .route("/admin/users/{id}", get(user::show).post(confirm::submit))
         .route("/admin/flags", get(flags::show).post(flag_forms::submit))

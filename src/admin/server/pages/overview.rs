@@ -7,8 +7,8 @@ use leptos::prelude::*;
 
 use super::figures::{OVERVIEW, about, charts, monies, tiles};
 use super::frame::Section;
-use super::live::live_page;
-use super::picker::{csv_address, picker, remember, remembered};
+use super::picker::csv_address;
+use super::range_page::RangePage;
 use super::users::{role_text, status_text};
 use super::visitor::Visitor;
 use crate::account::Role;
@@ -20,7 +20,6 @@ use crate::i18n::{Text, grouped, t};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::fields::ApiQuery;
 use crate::stats::report::{Now, Statistics};
-use crate::ui::{Alert, AlertTone};
 
 /// `GET /admin`.
 pub async fn show(
@@ -29,35 +28,15 @@ pub async fn show(
     headers: HeaderMap,
     query: Result<ApiQuery<StatsQuery>, ApiError>,
 ) -> Response {
-    let asked = match query {
-        Ok(ApiQuery(asked)) => asked,
-        Err(ApiError(error)) => return error_page(&visitor.site, visitor.theme, &error),
-    };
-    let query = remembered(asked.clone(), &headers);
-    // What is wrong with a field is said above the form.
-    let (found, problem) = match admin.read_stats(visitor.by, &query).await {
-        Ok(found) => (Some(found), None),
-        Err(error) if error.status() == 400 => (None, Some(error.to_string())),
+    let page = match RangePage::read(query, &headers) {
+        Ok(page) => page,
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
-    let status = if problem.is_some() { 400 } else { 200 };
-    let zone = found.as_ref().map(|found| found.about.zone.clone()).unwrap_or_default();
-    let fixed = || {
-        view! {
-            {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
-            {picker(Section::Overview, &query, &zone)}
-        }
-        .into_any()
-    };
-    let live = || found.map(|found| body(&found, &query)).into_any();
-    let mut response = live_page(&visitor, Section::Overview, t(Text::Overview), status, fixed, live);
-    if status == 200 {
-        remember(&mut response, &asked, visitor.site.is_https());
-    }
-    response
+    let found = admin.read_stats(visitor.by, &page.query).await;
+    page.show(&visitor, Section::Overview, found, |found| &found.about, body)
 }
 
-fn body(found: &Statistics, query: &StatsQuery) -> AnyView {
+fn body(found: Statistics, query: &StatsQuery) -> AnyView {
     let csv = csv_address("/api/admin/stats", query, "");
     view! {
         {about(&found.about)}

@@ -5,11 +5,13 @@ use axum::response::Response;
 use leptos::prelude::*;
 
 use super::frame::{Section, next_page, page};
+use super::views::views;
 use super::visitor::Visitor;
 use crate::account::Role;
 use crate::account::server::sessions::UserStatus;
 use crate::admin::server::Admin;
 use crate::admin::server::users::{UserSummary, UsersQuery};
+use crate::admin::server::views::ViewedList;
 use crate::credits::Page;
 use crate::document::response::error_page;
 use crate::i18n::{Text, t};
@@ -37,12 +39,17 @@ pub async fn show(
         Err(error) if error.status() == 400 => (Page { items: Vec::new(), next_cursor: None }, Some(error.to_string())),
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
+    let saved = match admin.saved_views(visitor.by, ViewedList::Users).await {
+        Ok(saved) => saved,
+        Err(error) => return error_page(&visitor.site, visitor.theme, &error),
+    };
     let status = if problem.is_some() { 400 } else { 200 };
     page(&visitor, Section::Users, t(Text::AdminUsers), status, || {
         let next = found.next_cursor.clone().map(|cursor| address(&query, &cursor));
         view! {
             {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
-            {search_form(query)}
+            {search_form(query.clone())}
+            {views(ViewedList::Users, saved, &fields(&query))}
             {table(found.items)}
             {next_page(next)}
         }
@@ -50,11 +57,12 @@ pub async fn show(
 }
 
 fn address(query: &UsersQuery, cursor: &str) -> String {
-    let UsersQuery { q, role, status, sort, .. } = query;
-    query::address(
-        Section::Users.path(),
-        &[("q", q), ("role", role), ("status", status), ("sort", sort), ("cursor", cursor)],
-    )
+    query::address(Section::Users.path(), &[&fields(query)[..], &[("cursor", cursor)]].concat())
+}
+
+/// What a view keeps.
+fn fields(UsersQuery { q, role, status, sort, .. }: &UsersQuery) -> [(&'static str, &str); 4] {
+    [("q", q), ("role", role), ("status", status), ("sort", sort)]
 }
 
 fn search_form(query: UsersQuery) -> impl IntoView {

@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use super::book::PriceBook;
 use super::columns::columns;
-use super::price::ImagePrice;
+use super::history::{PriceKey, PriceTerms};
+use super::price::{ChatPrice, ImagePrice};
 use super::rate::{ChatRate, Rates};
 use crate::platform::data_file::written;
+use crate::platform::db::now_millis;
 
 /// A model that the configuration names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,21 +18,60 @@ pub struct Configured {
     pub is_image: bool,
 }
 
+/// A price that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// Empty: of any provider.
+    pub provider: String,
+    pub model: String,
+    pub price: ShownPrice,
+}
+
+/// Of a reply, or of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShownPrice {
+    Chat(ChatPrice),
+    Image(ImagePrice),
+}
+
+impl InForce {
+    /// As it is noted.
+    pub(super) fn noted(self) -> (PriceKey, PriceTerms) {
+        let Self { provider, model, price } = self;
+        let (is_image, terms, version) = match price {
+            ShownPrice::Chat(price) => (false, PriceTerms::from(&price.rate), price.version),
+            ShownPrice::Image(price) => (true, PriceTerms::from(&price), price.version),
+        };
+        (PriceKey { provider, model, is_image, version }, terms)
+    }
+
+    fn row(self) -> [String; 4] {
+        let (text, version) = match self.price {
+            ShownPrice::Chat(price) => (chat_text(&price.rate), price.version),
+            ShownPrice::Image(price) => (image_text(&price), price.version),
+        };
+        [self.provider, self.model, text, version]
+    }
+}
+
 impl PriceBook {
-    /// What each of these models costs, and what the file names besides.
+    /// What each of these models costs at a time (milliseconds since 1970), and what the file names besides.
     #[must_use]
-    pub fn table(&self, configured: &[Configured]) -> String {
-        let mut rows = Vec::new();
-        for Configured { provider, model, is_image } in configured {
-            let (price, version) = if *is_image {
-                let price = self.image_price(provider, model);
-                (image_text(&price), price.version)
-            } else {
-                let price = self.chat(provider, model);
-                (chat_text(&price.rate), price.version)
-            };
-            rows.push([(*provider).to_owned(), model.clone(), price, version]);
-        }
+    pub fn in_force(&self, configured: &[Configured], at: i64) -> Vec<InForce> {
+        let chat = |provider: &str, model: &str| InForce {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            price: ShownPrice::Chat(self.chat_at(provider, model, at)),
+        };
+        let image = |provider: &str, model: &str| InForce {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            price: ShownPrice::Image(self.image_price(provider, model)),
+        };
+        let of = |Configured { provider, model, is_image }: &Configured| {
+            if *is_image { image(provider, model) } else { chat(provider, model) }
+        };
+        let mut all: Vec<_> = configured.iter().map(of).collect();
         for entry in &self.prices().models {
             let provider = entry.provider.clone().unwrap_or_default();
             let is_shown = configured
@@ -39,15 +80,16 @@ impl PriceBook {
             if is_shown || entry.name.ends_with('*') {
                 continue;
             }
-            if entry.chat.is_some() {
-                let price = self.chat(&provider, &entry.name);
-                rows.push([provider.clone(), entry.name.clone(), chat_text(&price.rate), price.version]);
-            }
-            if entry.image.is_some() {
-                let price = self.image_price(&provider, &entry.name);
-                rows.push([provider, entry.name.clone(), image_text(&price), price.version]);
-            }
+            all.extend(entry.chat.as_ref().map(|_| chat(&provider, &entry.name)));
+            all.extend(entry.image.as_ref().map(|_| image(&provider, &entry.name)));
         }
+        all
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn table(&self, configured: &[Configured]) -> String {
+        let rows: Vec<_> = self.in_force(configured, now_millis()).into_iter().map(InForce::row).collect();
         columns(["PROVIDER", "MODEL", "CREDITS", "VERSION"], &rows)
     }
 

@@ -13,7 +13,7 @@ use super::places::{give_places, give_places_to_images};
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-const SCHEMA: i64 = 27;
+const SCHEMA: i64 = 28;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -183,6 +183,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         25 => make_indexes(mongo, of_traces()).await,
         26 => make_indexes(mongo, of_closes()).await,
         27 => make_indexes(mongo, of_responses()).await,
+        28 => make_indexes(mongo, of_attempts()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -297,6 +298,16 @@ fn of_statistics() -> [(&'static str, Document, IndexOptions); 7] {
         ("payments", doc! { "createdAt": 1 }, plain()),
         ("users", doc! { "createdAt": 1 }, plain()),
         ("messages", doc! { "cached": 1, "createdAt": 1 }, partial(doc! { "cached": true })),
+    ]
+}
+
+/// By the API key that they were asked with; and those that failed, which are few, and looked for among all.
+fn of_attempts() -> [(&'static str, Document, IndexOptions); 2] {
+    let failed = ["timeout", "rate_limited", "blocked", "rejected", "malformed", "unavailable", "cut"];
+    let failed = partial(doc! { "outcome": { "$in": failed.to_vec() } });
+    [
+        ("attempts", doc! { "key": 1, "at": -1, "_id": -1 }, partial(doc! { "key": { "$exists": true } })),
+        ("attempts", doc! { "at": -1, "_id": -1 }, failed),
     ]
 }
 

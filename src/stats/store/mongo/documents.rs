@@ -10,50 +10,13 @@ use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::from_bson;
 use crate::platform::ids::LotId;
 use crate::platform::work_kind::WorkKind;
-use crate::stats::store::{RawAttempt, RawEntry, read_kind, read_outcome, work_of};
+use crate::stats::store::{RawEntry, read_kind, work_of};
 
 #[derive(Deserialize)]
 pub(super) struct Marked {
     #[serde(rename = "_id")]
     pub start: i64,
     pub mark: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FoundAttempt {
-    #[serde(rename = "_id")]
-    pub id: bson::Uuid,
-    pub reply: bson::Uuid,
-    pub user: bson::Uuid,
-    pub provider: String,
-    pub model: String,
-    pub input_tokens: u32,
-    pub output_tokens: u32,
-    pub cost_micros: Option<i64>,
-    pub latency_ms: u32,
-    pub first_token_ms: Option<u32>,
-    pub outcome: String,
-    pub at: i64,
-}
-
-impl FoundAttempt {
-    pub fn raw(self) -> StoreResult<RawAttempt> {
-        Ok(RawAttempt {
-            id: from_bson(self.id),
-            reply: from_bson(self.reply),
-            user: from_bson(self.user),
-            provider: self.provider,
-            model: self.model,
-            input_tokens: self.input_tokens,
-            output_tokens: self.output_tokens,
-            cost_micros: self.cost_micros,
-            latency_ms: self.latency_ms,
-            first_token_ms: self.first_token_ms,
-            outcome: read_outcome(&self.outcome)?,
-            at: self.at,
-        })
-    }
 }
 
 #[derive(Deserialize)]

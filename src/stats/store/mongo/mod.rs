@@ -13,20 +13,19 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use self::documents::{
-    FiledEntry, FoundAccount, FoundAttempt, FoundBucket, FoundLot, FoundPayment, FoundReply, FoundUser, Marked,
-    RecentEntry,
+    FiledEntry, FoundAccount, FoundBucket, FoundLot, FoundPayment, FoundReply, FoundUser, Marked, RecentEntry,
 };
 use super::{
-    AttemptFilter, Earning, Marks, RawAttempt, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore,
-    StoredBucket, is_paid, micros_of, read_people, read_sums, write_people, write_sums,
+    AttemptFilter, Earning, Marks, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore, StoredBucket, is_paid,
+    micros_of, read_people, read_sums, write_people, write_sums,
 };
 use crate::credits::server::lots::Lot;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::AttemptId;
 use crate::stats::sums::BUCKET;
-use crate::usage::Attempt;
 use crate::usage::server::store::StoredAttempt;
+use crate::usage::{Attempt, Outcome};
 
 /// [`StatsStore`] over MongoDB.
 pub struct MongoStatsStore {
@@ -130,10 +129,9 @@ impl StatsStore for MongoStatsStore {
         Ok(marks)
     }
 
-    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<RawAttempt>> {
-        let fields = doc! { "requestId": 0, "estimated": 0, "priceVersion": 0 };
-        let found: Vec<FoundAttempt> = self.find("attempts", doc! { "at": within(from, until) }, fields).await?;
-        found.into_iter().map(FoundAttempt::raw).collect()
+    async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<Attempt>> {
+        let found: Vec<StoredAttempt> = self.find("attempts", doc! { "at": within(from, until) }, doc! {}).await?;
+        found.into_iter().map(StoredAttempt::read).collect()
     }
 
     async fn entries(&self, from: i64, until: i64) -> StoreResult<Vec<RawEntry>> {
@@ -292,8 +290,13 @@ impl StatsStore for MongoStatsStore {
         if let Some(user) = filter.user {
             which.insert("user", to_bson(user));
         }
+        if let Some(key) = filter.key {
+            which.insert("key", to_bson(key));
+        }
         if filter.only_failed {
-            which.insert("outcome", doc! { "$nin": ["ok", "stopped"] });
+            // As the index of them names them.
+            let failed: Vec<_> = Outcome::FAILED.into_iter().map(Outcome::as_str).collect();
+            which.insert("outcome", doc! { "$in": failed });
         }
         let (attempts, limit) = (self.collection("attempts"), i64::try_from(limit).unwrap_or(i64::MAX));
         let attempts = attempts.clone_with_type::<StoredAttempt>();

@@ -24,7 +24,7 @@ impl SqliteUsageStore {
 /// The columns that [`read_attempt`] reads, in its order.
 pub const ATTEMPT: &str =
     "id, request_id, reply_id, user_id, provider, model, input_tokens, output_tokens, estimated, cost_micros,
-    latency_ms, first_token_ms, outcome, created_at, price_version";
+    latency_ms, first_token_ms, outcome, created_at, price_version, key_id";
 
 /// An attempt from the columns of [`ATTEMPT`].
 pub fn read_attempt(row: &Row<'_>) -> StoreResult<Attempt> {
@@ -45,6 +45,7 @@ pub fn read_attempt(row: &Row<'_>) -> StoreResult<Attempt> {
         outcome: Outcome::parse(&outcome).ok_or_else(|| StoreError::Corrupt(format!("outcome {outcome:?}")))?,
         at: row.get(13)?,
         price_version: row.get(14)?,
+        key: row.get(15)?,
     })
 }
 
@@ -56,8 +57,8 @@ impl UsageStore for SqliteUsageStore {
                 let mut insert = connection.prepare_cached(
                     "INSERT INTO attempts (id, request_id, reply_id, user_id, provider, model, input_tokens,
                          output_tokens, estimated, cost_micros, latency_ms, first_token_ms, outcome, created_at,
-                         price_version)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                         price_version, key_id)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
                      ON CONFLICT (id) DO NOTHING",
                 )?;
                 for attempt in attempts {
@@ -77,6 +78,7 @@ impl UsageStore for SqliteUsageStore {
                         attempt.outcome.as_str(),
                         attempt.at,
                         attempt.price_version,
+                        attempt.key,
                     ])?;
                 }
                 Ok(())
