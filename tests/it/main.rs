@@ -78,6 +78,7 @@ mod limits;
 mod llama_server;
 mod local;
 mod long_talk;
+mod looks;
 mod lost_log;
 mod mail;
 mod mail_links;
