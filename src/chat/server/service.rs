@@ -11,8 +11,8 @@ use super::providers::local::SMALL_MODEL;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    ChatAnswer, Conversation, ConversationSummary, LatestMessage, MAX_PINNED, MOST_SHOWN, Message, MessageState, Overview,
-    Workspace, problem_of,
+    ChatAnswer, Conversation, ConversationSummary, LatestMessage, MAX_PINNED, MOST_SHOWN, Message, MessageState,
+    Overview, Workspace, problem_of,
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};
@@ -107,7 +107,11 @@ impl Chat {
         let problem = closed.or_else(|| problem_of(&providers, picked));
         let terms: Vec<_> = providers.iter().map(terms_of).collect();
         let first = Route::forecast(&open).map(|first| (first.name().to_owned(), first.model()));
-        let asked = picked.or_else(|| providers.iter().find(|info| first.as_ref().is_some_and(|(provider, model)| *provider == info.provider && *model == info.model)));
+        let asked = picked.or_else(|| {
+            providers.iter().find(|info| {
+                first.as_ref().is_some_and(|(provider, model)| *provider == info.provider && *model == info.model)
+            })
+        });
         let own = asked.map(terms_of).unwrap_or_default();
         Ok(Workspace {
             profile: caller.profile.clone(),
