@@ -200,12 +200,7 @@ impl Stores {
 
 /// What is on, with a flag for each provider.
 #[must_use]
-pub fn build_flags(
-    stores: &Stores,
-    metrics: &Metrics,
-    models: &Models,
-    images: &[Arc<dyn ImageProvider>],
-) -> Flags {
+pub fn build_flags(stores: &Stores, metrics: &Metrics, models: &Models, images: &[Arc<dyn ImageProvider>]) -> Flags {
     let chat = models.names().into_iter().map(|name| (WorkKind::Chat, name));
     let images = images.iter().map(|provider| (WorkKind::Image, provider.name()));
     Flags::new(FlagsParts {

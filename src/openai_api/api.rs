@@ -23,8 +23,8 @@ use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, READ, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
-use crate::chat::{ProviderInfo, provider_label};
 use crate::chat::server::Chat;
+use crate::chat::{ProviderInfo, provider_label};
 use crate::credits::server::store::WorkKind;
 use crate::flags::Flag;
 use crate::platform::error::{AppError, AppResult};
@@ -181,7 +181,10 @@ fn model(id: &str, owner: &str, info: Option<&ProviderInfo>) -> Value {
             "price": info.price, "sees_images": info.sees_images, "thinks": info.thinks, "calls_tools": info.calls_tools,
         });
         let more = [
-            ("display_name", Some(Value::from(if info.label == provider_label(&info.provider) { id } else { &info.label }))),
+            (
+                "display_name",
+                Some(Value::from(if info.label == provider_label(&info.provider) { id } else { &info.label })),
+            ),
             ("context_length", info.context_tokens.map(Value::from)),
             ("max_output_tokens", info.max_output_tokens.map(Value::from)),
             ("tessera", Some(tessera)),

@@ -57,7 +57,8 @@ impl Chat {
             provider: reply.provider,
             model: reply.model,
             usage: reply.usage,
-            price_version: settlement.as_ref().and_then(|entry| entry.price_version.clone()),
+            // That of who answered, which the ledger only knows as what was held.
+            price_version: settlement.as_ref().and_then(|entry| reply.price_version.or(entry.price_version.clone())),
             charged_at: settlement.as_ref().map(|entry| entry.created_at.clone()),
             lots: settlement.map(|entry| entry.lots).unwrap_or_default(),
         })

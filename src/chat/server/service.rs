@@ -114,7 +114,11 @@ impl Chat {
         let problem = closed.or_else(|| problem_of(&providers, picked));
         let terms: Vec<_> = providers.iter().map(terms_of).collect();
         let first = Route::forecast(&open).map(|first| (first.name().to_owned(), first.model()));
-        let asked = picked.or_else(|| providers.iter().find(|info| first.as_ref().is_some_and(|(provider, model)| *provider == info.provider && *model == info.model)));
+        let asked = picked.or_else(|| {
+            providers.iter().find(|info| {
+                first.as_ref().is_some_and(|(provider, model)| *provider == info.provider && *model == info.model)
+            })
+        });
         let own = asked.map(terms_of).unwrap_or_default();
         Ok(Workspace {
             profile: caller.profile.clone(),

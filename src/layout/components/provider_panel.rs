@@ -18,14 +18,19 @@ pub fn ProviderPanel() -> impl IntoView {
     let facts = use_workspace().facts.read_value().clone();
     let (providers, picked) = (facts.providers, facts.provider.unwrap_or_default());
     // A model of each: those that are asked first.
-    let mut order: Vec<_> = providers.iter().filter(|one| !one.is_alias).map(|one| provider_label(&one.provider)).collect();
+    let mut order: Vec<_> =
+        providers.iter().filter(|one| !one.is_alias).map(|one| provider_label(&one.provider)).collect();
     order.dedup();
     let automatic = fill(
         Text::AutomaticExplained,
         &[("price", &credits_text(facts.chat_credits)), ("order", &order.join(t(Text::ThenNext)))],
     );
     let option = |provider: &ProviderInfo| {
-        let label = format!("{} · {}", provider.label, provider.model);
+        let label = if provider.label == provider.model {
+            provider.label.clone()
+        } else {
+            format!("{} · {}", provider.label, provider.model)
+        };
         let is_picked = picked == provider.name;
         view! {
             <option value=provider.name.clone() selected=is_picked>

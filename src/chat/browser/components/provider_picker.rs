@@ -3,9 +3,9 @@
 
 use leptos::prelude::*;
 
+use crate::chat::PROVIDERS_ID;
 use crate::chat::browser::talk;
 use crate::chat::browser::thread::Thread;
-use crate::chat::PROVIDERS_ID;
 use crate::i18n::{Text, t};
 use crate::ui::{Icon, IconName};
 

@@ -118,8 +118,7 @@ fn needed<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str, expec
 fn read_name<'a>(reading: &mut Reading<'a>, section: &Section<'a>, taken: &[&str]) -> Option<&'static str> {
     let expected = "a name of letters, digits, dots, hyphens and underscores, at most 40 of them";
     let name = needed(reading, section, "name", expected)?;
-    let is_name =
-        name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    let is_name = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
     if !is_name || name == ANY_MODEL {
         let why = if is_name { "stands for all models already".to_owned() } else { format!("is not {expected}") };
         reading.problem(section, "name", format!("{name:?} {why}"));

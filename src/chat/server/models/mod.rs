@@ -140,9 +140,8 @@ impl Models {
                 fresh.extend(asks.map(|asks| Built { provider, model, asks, http }));
             }
         }
-        let is_own = |own: &&Arc<GuardedProvider>| {
-            !file.is_alone && file.providers.iter().all(|spec| spec.name != own.name())
-        };
+        let is_own =
+            |own: &&Arc<GuardedProvider>| !file.is_alone && file.providers.iter().all(|spec| spec.name != own.name());
         let own = self.0.own.iter().filter(is_own).map(|own| (own.clone(), ModelSpec::default()));
         let models = fresh.iter().map(|one| (one.asks.clone(), one.model.clone())).chain(own).collect();
         let mut catalogue = Catalogue::new(file.clone(), models);

@@ -14,7 +14,11 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub(in crate::chat::server) fn pick(&self, provider: Option<&str>, model: Option<&str>) -> AppResult<Option<Picked>> {
+    pub(in crate::chat::server) fn pick(
+        &self,
+        provider: Option<&str>,
+        model: Option<&str>,
+    ) -> AppResult<Option<Picked>> {
         let now = self.models.now();
         let is_somebody = |name: &&str| *name != ANY_MODEL;
         let Some(name) = provider.filter(is_somebody) else {
@@ -26,7 +30,8 @@ impl Chat {
             return now.pick(model).map(Some).ok_or_else(unknown);
         };
         let picked = now.pick(name);
-        let picked = picked.ok_or_else(|| AppError::invalid("provider", format!("There is no provider {name:?} here.")))?;
+        let picked =
+            picked.ok_or_else(|| AppError::invalid("provider", format!("There is no provider {name:?} here.")))?;
         let Some(model) = model.filter(|model| picked.first().is_none_or(|first| first.model() != *model)) else {
             return Ok(Some(picked));
         };

@@ -55,11 +55,7 @@ pub(super) fn read_headers<'a>(
     headers
 }
 
-fn read_header(
-    key: &str,
-    value: &DeValue<'_>,
-    environment: &Environment,
-) -> Result<(HeaderName, HeaderValue), String> {
+fn read_header(key: &str, value: &DeValue<'_>, environment: &Environment) -> Result<(HeaderName, HeaderValue), String> {
     let name = HeaderName::try_from(key).map_err(|_| "is not the name of a header".to_owned())?;
     let text = value.as_str().ok_or("is not a text")?;
     let variable = text.strip_prefix('$');

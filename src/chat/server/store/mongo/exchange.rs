@@ -148,11 +148,7 @@ impl MongoChatStore {
 
     /// The conversation was there when the exchange began: it is as new as its newest message. Gives out the next two
     /// places in it, which end with its `last_place`.
-    pub(super) async fn touch(
-        &self,
-        exchange: &NewExchange,
-        now: i64,
-    ) -> StoreResult<Option<StoredConversation>> {
+    pub(super) async fn touch(&self, exchange: &NewExchange, now: i64) -> StoreResult<Option<StoredConversation>> {
         let conversations = self.conversations.clone();
         let mut set = doc! { "updatedAt": now };
         if let Some(picked) = &exchange.picked {
