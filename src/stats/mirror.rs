@@ -103,12 +103,15 @@ impl Mirror {
     }
 
     /// What times add up to, which follow each other: of those that are over, what was found before.
-    pub fn sums_of(&self, spans: &[(i64, i64)]) -> Sums {
-        let mut all = Sums::default();
-        for (from, until) in spans {
-            all.add(&self.sums(*from, *until));
-        }
-        all
+    pub fn sums_of(&self, spans: &[(i64, i64)]) -> Arc<Sums> {
+        let (Some((from, _)), Some((_, until))) = (spans.first(), spans.last()) else { return Arc::default() };
+        self.remember(&self.spans, (*from, *until), || {
+            let mut all = Sums::default();
+            for (from, until) in spans {
+                all.add(&self.sums(*from, *until));
+            }
+            Arc::new(all)
+        })
     }
 
     /// The users who did anything in a time: a bit for each number.

@@ -1,5 +1,7 @@
 //! Reports: what a range adds up to, by its parts, compared with the range before.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
@@ -209,7 +211,7 @@ impl Stats {
 }
 
 struct Counted {
-    sums: Sums,
+    sums: Arc<Sums>,
     total: Figures,
     before: Figures,
     parts: Vec<Part>,
