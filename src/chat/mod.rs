@@ -5,6 +5,7 @@ mod estimate;
 mod event;
 mod receipt;
 mod title;
+mod tool_call;
 mod types;
 mod usage;
 
@@ -16,5 +17,6 @@ pub use estimate::*;
 pub use event::*;
 pub use receipt::*;
 pub use title::*;
+pub use tool_call::*;
 pub use types::*;
 pub use usage::*;

@@ -19,7 +19,7 @@ use super::api::check_open;
 use super::error::V1Error;
 use super::fields::Whole;
 use super::leash::Leash;
-use super::request::{ANY_MODEL, check_absent};
+use super::options::{ANY_MODEL, check_absent};
 use crate::account::server::caller::{Caller, SPEND, Scoped};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;

@@ -11,6 +11,7 @@ mod fields;
 mod images;
 mod leash;
 pub mod messages;
+mod options;
 mod request;
 pub mod responses;
 pub mod schemas;

@@ -5,11 +5,15 @@ use std::mem::take;
 
 use axum::body::Bytes;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::error::V1Error;
 use super::fields::{Content, Part, Stops, Whole};
+use super::options::{
+    check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit, read_stops,
+};
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::image_text::{ImageText, RawText};
@@ -20,16 +24,6 @@ use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::read_json;
 
-/// The model that stands for the first provider that answers, in the configured order.
-pub const ANY_MODEL: &str = "tessera";
-/// Most texts that may end an answer.
-const MAX_STOPS: usize = 4;
-/// Most bytes of such a text.
-const MAX_STOP_BYTES: usize = 256;
-/// What servers know of `reasoning_effort` and `verbosity`. Any text would do for a server that repeats in its refusal what it was
-/// sent: what it says then is taken for its own.
-const EFFORTS: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
-const VERBOSITIES: &[&str] = &["low", "medium", "high"];
 /// What is said to who asks for tools.
 pub(super) const TOOLS: &str = "Tools are not called here: leave it out.";
 /// Most characters of a name.
@@ -66,7 +60,7 @@ pub struct CompletionRequest<'a> {
     n: Option<Whole>,
     /// `text`, `json_object` or `json_schema`, for models of servers that speak as `OpenAI` does.
     #[schema(value_type = Option<Object>)]
-    response_format: Option<Value>,
+    response_format: Option<Box<RawValue>>,
     #[schema(value_type = Option<Object>)]
     logit_bias: Option<Value>,
     reasoning_effort: Option<String>,
@@ -179,7 +173,9 @@ impl CompletionRequest<'_> {
             presence_penalty: check_range("presence_penalty", self.presence_penalty, -2.0, 2.0)?,
             seed: self.seed.map(|Whole(seed)| seed),
             stop: read_stops("stop", self.stop.unwrap_or_default().0)?,
-            passed_on: passed_on(self.response_format, self.logit_bias, self.reasoning_effort, self.verbosity)?,
+            format: read_format("response_format", self.response_format.as_deref())?,
+            passed_on: passed_on(self.logit_bias, self.reasoning_effort, self.verbosity)?,
+            ..Sampling::default()
         };
         let longest = chat.context_limit(picked.as_ref(), sampling.max_output_tokens);
         let (turns, shown) = read_messages(self.messages, body, longest)?;
@@ -215,105 +211,6 @@ impl CompletionRequest<'_> {
         let search = "Nothing is searched for here: leave it out.";
         check_absent("web_search_options", self.web_search_options.as_ref(), |_| false, search)
     }
-}
-
-/// That a field asks for nothing.
-pub(super) fn check_absent(
-    field: &str,
-    value: Option<&Value>,
-    is_nothing: impl Fn(&Value) -> bool,
-    problem: &str,
-) -> AppResult<()> {
-    match value {
-        Some(value) if !is_nothing(value) => Err(AppError::invalid(field, problem)),
-        _ => Ok(()),
-    }
-}
-
-/// Who answers under this name.
-pub(super) fn find_model(chat: &Chat, name: &str) -> AppResult<Option<(String, Option<String>)>> {
-    if name == ANY_MODEL {
-        return Ok(None);
-    }
-    let found = chat.providers.iter().find(|provider| provider.model() == name);
-    match found {
-        Some(provider) => Ok(Some((provider.name().to_owned(), None))),
-        None if name.is_empty() => Err(AppError::invalid("model", "Say which model is to answer.")),
-        None => {
-            let problem = format!("The model `{name}` does not exist. GET /v1/models lists those that do.");
-            Err(AppError::invalid("model", problem))
-        }
-    }
-}
-
-/// Most tokens of an answer, and the limit of this server where that is what counts.
-pub(super) fn limit_output(asked: Option<u32>, most: u32) -> (u32, Option<u32>) {
-    let own_limit = asked.is_none_or(|asked| asked > most).then_some(most);
-    (own_limit.or(asked).unwrap_or(most), own_limit)
-}
-
-/// -1 is what some clients send for none.
-pub(super) fn read_limit(field: &str, tokens: Option<Whole>) -> AppResult<Option<u32>> {
-    match tokens {
-        None | Some(Whole(-1)) => Ok(None),
-        Some(Whole(tokens @ 1..)) => Ok(Some(u32::try_from(tokens).unwrap_or(u32::MAX))),
-        Some(_) => Err(AppError::invalid(field, "An answer has at least one token.")),
-    }
-}
-
-pub(super) fn check_range(field: &str, number: Option<f32>, least: f32, most: f32) -> AppResult<Option<f32>> {
-    if number.is_some_and(|number| !(least..=most).contains(&number)) {
-        return Err(AppError::invalid(field, format!("{field} is a number from {least} to {most}.")));
-    }
-    Ok(number)
-}
-
-/// An empty text would end every answer before it begins: it is what some clients send for none.
-pub(super) fn read_stops(field: &str, mut stops: Vec<String>) -> AppResult<Vec<String>> {
-    stops.retain(|stop| !stop.is_empty());
-    if stops.len() > MAX_STOPS || stops.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {
-        let problem = format!("At most {MAX_STOPS} texts of 1 to {MAX_STOP_BYTES} bytes may end an answer.");
-        return Err(AppError::invalid(field, problem));
-    }
-    Ok(stops)
-}
-
-/// What goes to providers that know it as it is.
-pub(super) fn passed_on(
-    response_format: Option<Value>,
-    logit_bias: Option<Value>,
-    reasoning_effort: Option<String>,
-    verbosity: Option<String>,
-) -> AppResult<Map<String, Value>> {
-    let mut fields = Map::new();
-    if let Some(format) = response_format {
-        match format["type"].as_str() {
-            Some("text") => {}
-            Some("json_object" | "json_schema") => {
-                fields.insert(Sampling::RESPONSE_FORMAT.to_owned(), format);
-            }
-            _ => {
-                let problem = "The type of a response_format is text, json_object or json_schema.";
-                return Err(AppError::invalid(Sampling::RESPONSE_FORMAT, problem));
-            }
-        }
-    }
-    match logit_bias {
-        None => {}
-        Some(Value::Object(biases)) if biases.values().all(Value::is_number) => {
-            fields.extend((!biases.is_empty()).then(|| ("logit_bias".to_owned(), Value::Object(biases))));
-        }
-        Some(_) => return Err(AppError::invalid("logit_bias", "An object of tokens and numbers.")),
-    }
-    for (name, text, known) in [("reasoning_effort", reasoning_effort, EFFORTS), ("verbosity", verbosity, VERBOSITIES)]
-    {
-        let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
-        if !known.contains(&text.as_str()) {
-            return Err(AppError::invalid(name, format!("{name} is one of: {}.", known.join(", "))));
-        }
-        fields.insert(name.to_owned(), text.into());
-    }
-    Ok(fields)
 }
 
 /// The turns, and what each of them shows.
@@ -379,7 +276,7 @@ impl RequestMessage<'_> {
             content = self.refusal.unwrap_or_default();
         }
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
-        Ok((Turn { role, name, content, images: Vec::new() }, shown))
+        Ok((Turn { name, ..Turn::new(role, content) }, shown))
     }
 }
 

@@ -47,7 +47,10 @@ pub(super) fn estimate_tokens(turns: &[Turn]) -> u32 {
 }
 
 fn text_tokens(turn: &Turn) -> u64 {
-    TURN + TokenCount::of(&turn.content) + turn.name.as_deref().map_or(0, TokenCount::of)
+    let others: u64 = turn.texts().map(TokenCount::of).sum();
+    // Each call has a frame of its own.
+    let calls = TURN * turn.calls.len() as u64;
+    TURN + TokenCount::of(&turn.content) + turn.name.as_deref().map_or(0, TokenCount::of) + others + calls
 }
 
 fn image_tokens(turn: &Turn) -> u64 {
@@ -75,7 +78,7 @@ pub(super) fn fit(turns: &[Turn], tokens: u32) -> Option<Vec<Turn>> {
         from = at;
     }
     // An answer without its question says nothing.
-    while before.get(from).is_some_and(|turn| turn.role == Role::Assistant) {
+    while before.get(from).is_some_and(|turn| matches!(turn.role, Role::Assistant | Role::Tool)) {
         from += 1;
     }
     let fits = |at: usize, turn: &Turn| is_kept(turn) || at >= from;

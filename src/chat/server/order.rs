@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::providers::{GuardedProvider, Sampling, Turn};
+use super::providers::{GuardedProvider, Turn};
 use crate::platform::error::{AppError, AppResult};
 
 /// Those that see, for what cannot be asked of the others.
@@ -26,7 +26,7 @@ pub(super) fn only_formatting(
     order.retain(|provider| provider.takes_formats());
     if order.is_empty() || (is_picked && !is_able) {
         let problem = if is_picked { "This model knows no formats." } else { "No configured model knows formats." };
-        return Err(AppError::invalid(Sampling::RESPONSE_FORMAT, format!("{problem} Leave it out.")));
+        return Err(AppError::invalid("response_format", format!("{problem} Leave it out.")));
     }
     Ok(order)
 }

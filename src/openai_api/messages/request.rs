@@ -4,16 +4,17 @@ use std::borrow::Cow;
 
 use axum::body::Bytes;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::super::error::V1Error;
 use super::super::fields::{Content, Part, PartFields, Whole};
-use super::super::request::{
-    ShownTurn, TOOLS, Wanted, check_absent, check_range, check_turns, find_model, limit_output, passed_on, read_limit,
-    read_stops,
+use super::super::options::{
+    check_absent, check_range, find_model, limit_output, passed_on, read_limit, read_schema, read_stops,
 };
+use super::super::request::{ShownTurn, TOOLS, Wanted, check_turns};
 use crate::chat::server::Chat;
 use crate::chat::server::image_text::{ImageText, RawText};
 use crate::chat::server::providers::{Role, Sampling, Turn};
@@ -86,7 +87,7 @@ struct OutputConfig {
     effort: Option<String>,
     /// `json_schema` with a `schema`.
     #[schema(value_type = Option<Object>)]
-    format: Option<Value>,
+    format: Option<Box<RawValue>>,
 }
 
 /// A text, or blocks of type `text` and, in messages, `image` with Base64.
@@ -109,7 +110,8 @@ impl MessagesRequest<'_> {
             temperature: check_range("temperature", self.temperature, 0.0, 1.0)?,
             top_p: check_range("top_p", self.top_p, 0.0, 1.0)?,
             stop: read_stops("stop_sequences", self.stop_sequences.unwrap_or_default())?,
-            passed_on: passed_on(format.map(read_format).transpose()?, None, effort, None)?,
+            format: read_schema("output_config.format", format.as_deref())?,
+            passed_on: passed_on(None, effort, None)?,
             ..Sampling::default()
         };
         let longest = chat.context_limit(picked.as_ref(), max_output_tokens);
@@ -138,17 +140,6 @@ impl MessagesRequest<'_> {
         check_absent("mcp_servers", self.mcp_servers.as_ref(), is_empty, TOOLS)?;
         check_absent("container", self.container.as_ref(), Value::is_null, "Nothing is run here: leave it out.")?;
         check_absent("top_k", self.top_k.as_ref(), Value::is_null, "Use top_p: leave it out.")
-    }
-}
-
-/// Anthropic's form of a format, as `OpenAI` has it.
-fn read_format(format: Value) -> AppResult<Value> {
-    match (format["type"].as_str(), format.get("schema")) {
-        (Some("json_schema"), Some(schema)) => {
-            let wanted = json!({ "name": "answer", "schema": schema, "strict": true });
-            Ok(json!({ "type": "json_schema", "json_schema": wanted }))
-        }
-        _ => Err(AppError::invalid("output_config.format", "A format has the type json_schema and a schema.")),
     }
 }
 
@@ -213,6 +204,8 @@ fn read_image(field: &str, block: PartFields<'_>, body: &Bytes) -> AppResult<Ima
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn turns(json: &Value) -> AppResult<Vec<ShownTurn>> {

@@ -2,15 +2,15 @@
 
 use axum::body::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::super::error::V1Error;
 use super::super::fields::Whole;
-use super::super::request::{
-    ShownTurn, TOOLS, Wanted, check_absent, check_range, check_turns, find_model, limit_output, passed_on, read_limit,
-};
+use super::super::options::{check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit};
+use super::super::request::{ShownTurn, TOOLS, Wanted, check_turns};
 use super::Past;
 use super::items::{Items, read_stored};
 use crate::chat::server::Chat;
@@ -70,7 +70,7 @@ pub struct ResponseRequest<'a> {
 struct TextConfig {
     /// `text`, `json_object` or `json_schema`, for models that can.
     #[schema(value_type = Option<Object>)]
-    format: Option<Value>,
+    format: Option<Box<RawValue>>,
     verbosity: Option<String>,
 }
 
@@ -129,7 +129,8 @@ impl ResponseRequest<'_> {
             max_output_tokens,
             temperature: check_range("temperature", self.temperature, 0.0, 2.0)?,
             top_p: check_range("top_p", self.top_p, 0.0, 1.0)?,
-            passed_on: passed_on(format.map(read_format).transpose()?, None, effort, verbosity)?,
+            format: read_format("text.format", format.as_deref())?,
+            passed_on: passed_on(None, effort, verbosity)?,
             ..Sampling::default()
         };
         let longest = chat.context_limit(picked.as_ref(), max_output_tokens);
@@ -165,8 +166,7 @@ impl ResponseRequest<'_> {
 
     fn shape(&self) -> Value {
         let text = self.text.as_ref();
-        let mut told =
-            json!({ "format": text.and_then(|text| text.format.clone()).unwrap_or(json!({ "type": "text" })) });
+        let mut told = json!({ "format": text.and_then(|text| text.format.as_ref()).map_or(json!({ "type": "text" }), |format| json!(format)) });
         if let Some(verbosity) = text.and_then(|text| text.verbosity.as_deref()) {
             told["verbosity"] = verbosity.into();
         }
@@ -196,27 +196,6 @@ impl ResponseRequest<'_> {
 /// As it was written: 0.1 is no 0.100000001.
 fn number(asked: Option<f32>) -> f64 {
     asked.and_then(|number| number.to_string().parse().ok()).unwrap_or(1.0)
-}
-
-/// The form of a format here, as chat completions have it.
-fn read_format(mut format: Value) -> AppResult<Value> {
-    match format["type"].as_str() {
-        Some("text" | "json_object") => Ok(format),
-        Some("json_schema") if format["schema"].is_object() && format["name"].is_string() => {
-            let mut wanted = Map::new();
-            for name in ["name", "description", "schema", "strict"] {
-                match format[name].take() {
-                    Value::Null => {}
-                    value => drop(wanted.insert(name.to_owned(), value)),
-                }
-            }
-            Ok(json!({ "type": "json_schema", "json_schema": wanted }))
-        }
-        _ => {
-            let problem = "A format is of the type text, json_object, or json_schema with a name and a schema.";
-            Err(AppError::invalid("text.format", problem))
-        }
-    }
 }
 
 /// What the instructions say, what came before, and the input; and the field of each.
@@ -335,15 +314,6 @@ mod tests {
         }
         let nothing = json!({ "tools": [], "tool_choice": "auto", "background": false, "prompt": null, "include": [] });
         assert!(turns(&nothing).unwrap().is_empty());
-    }
-
-    #[test]
-    fn formats_are_those_of_chat_completions() {
-        let flat = json!({ "type": "json_schema", "name": "x", "schema": { "type": "object" }, "strict": true });
-        let nested = json!({ "type": "json_schema",
-            "json_schema": { "name": "x", "schema": { "type": "object" }, "strict": true } });
-        assert_eq!(read_format(flat).unwrap(), nested);
-        assert!(read_format(json!({ "type": "json_schema" })).is_err() && read_format(json!({})).is_err());
     }
 
     #[test]

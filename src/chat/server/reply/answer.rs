@@ -114,6 +114,8 @@ impl Draft<'_> {
                     }
                     self.tell_thinking(thinks);
                 }
+                ProviderEvent::Thought(_) => self.tell_thinking(true),
+                ProviderEvent::Call(_) => {}
                 ProviderEvent::Shortened => self.is_shortened = true,
                 ProviderEvent::Usage(usage) => self.hear(usage),
                 ProviderEvent::Done { finish, usage } => {
@@ -220,7 +222,12 @@ impl Draft<'_> {
                     }
                 }
                 Ok(ProviderEvent::Alive { .. }) if now - spoke > pause * PATIENCE_WITH_WORK => ProviderError::Timeout,
-                Ok(ProviderEvent::Alive { .. } | ProviderEvent::Shortened) => continue,
+                Ok(
+                    ProviderEvent::Alive { .. }
+                    | ProviderEvent::Shortened
+                    | ProviderEvent::Thought(_)
+                    | ProviderEvent::Call(_),
+                ) => continue,
                 Ok(ProviderEvent::Usage(usage)) => {
                     self.hear(usage);
                     continue;
@@ -277,7 +284,7 @@ impl Draft<'_> {
         let by = match finish {
             Finish::Whole if !stop.is_empty() => Some("stop"),
             Finish::Limit if *max_output_tokens < self.chat.config.max_output_tokens => Some("max_completion_tokens"),
-            Finish::Whole | Finish::Limit => None,
+            Finish::Whole | Finish::Limit | Finish::Calls => None,
         };
         ProviderError::Empty { by, is_spent: finish == Finish::Limit }
     }

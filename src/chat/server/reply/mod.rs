@@ -112,7 +112,7 @@ struct Draft<'a> {
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvider>) {
-    if work.turns.iter().any(|turn| !turn.images.is_empty()) || !work.sampling.passed_on.is_empty() {
+    if work.turns.iter().any(|turn| !turn.images.is_empty()) || work.sampling.is_special() {
         route.mark_special();
     }
     let chat = chat.clone();
@@ -238,7 +238,7 @@ impl Draft<'_> {
             }
             Ending::Stopped => (MessageState::Stopped, None, None),
             Ending::Cut(reason) => (MessageState::Complete, None, Some(reason)),
-            Ending::Ended { finish: Finish::Whole, usage } => (MessageState::Complete, usage, None),
+            Ending::Ended { finish: Finish::Whole | Finish::Calls, usage } => (MessageState::Complete, usage, None),
             Ending::Ended { finish: Finish::Limit, usage } => {
                 (MessageState::Complete, usage, Some(self.meter.limit_reason().await))
             }

@@ -122,7 +122,7 @@ impl Chat {
         if turns.iter().any(|turn| !turn.images.is_empty()) {
             order = only_seeing(order, "messages")?;
         }
-        if terms.sampling.has_format() {
+        if terms.sampling.format.is_some() {
             order = only_formatting(order, terms.picked.is_some())?;
         }
         ask(self, caller, Question::Context(turns), terms, order, idempotency).await

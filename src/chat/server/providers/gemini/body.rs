@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::super::{ProviderRequest, Role, Sampling, Turn};
+use super::super::{AnswerFormat, ProviderRequest, Role, Turn};
 use crate::generation::Refused;
 
 /// Tokens on top of the answer's for models that think before they answer: both count as output.
@@ -140,7 +140,7 @@ struct GenerationConfig<'a> {
     response_mime_type: Option<&'static str>,
     /// As JSON Schema has it; `responseSchema` knows only some of that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    response_json_schema: Option<&'a Value>,
+    response_json_schema: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -170,8 +170,7 @@ impl<'a> Body<'a> {
         }
         let thinking = Thinking::asked(model, without);
         let most = sampling.max_output_tokens + thinking.room();
-        // Its type is one of those that are JSON.
-        let format = sampling.passed_on.get(Sampling::RESPONSE_FORMAT);
+        let format = sampling.format.as_ref();
         Self {
             system_instruction: (!system.is_empty()).then_some(Content { role: None, parts: system }),
             contents,
@@ -185,7 +184,7 @@ impl<'a> Body<'a> {
                 stop_sequences: &sampling.stop,
                 thinking_config: (thinking == Thinking::ByLevel).then_some(ThinkingConfig { thinking_level: "LOW" }),
                 response_mime_type: format.map(|_| "application/json"),
-                response_json_schema: format.and_then(|format| format.pointer("/json_schema/schema")),
+                response_json_schema: format.and_then(AnswerFormat::schema),
             },
         }
     }
@@ -193,6 +192,7 @@ impl<'a> Body<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Sampling;
     use super::*;
 
     fn request(turns: &[Turn], sampling: Sampling) -> ProviderRequest {
@@ -259,19 +259,19 @@ mod tests {
     #[test]
     fn a_format_of_openai_becomes_geminis() {
         let turns = [Turn::new(Role::User, "Hi")];
-        let config = |format: &Value| {
-            let mut sampling = Sampling { max_output_tokens: 100, ..Sampling::default() };
-            sampling.passed_on.insert(Sampling::RESPONSE_FORMAT.to_owned(), format.clone());
+        let config = |format: AnswerFormat| {
+            let sampling = Sampling { max_output_tokens: 100, format: Some(format), ..Sampling::default() };
             let request = request(&turns, sampling);
             let body = serde_json::to_value(Body::new(&request, "gemini-2.0-flash", Refused::NONE)).unwrap();
             body["generationConfig"].clone()
         };
         let mut expected = serde_json::json!({ "maxOutputTokens": 100, "responseMimeType": "application/json" });
-        assert_eq!(config(&serde_json::json!({ "type": "json_object" })), expected);
+        assert_eq!(config(AnswerFormat::JsonObject), expected);
         let schema = serde_json::json!({ "type": "object", "properties": { "city": { "type": "string" } } });
         expected["responseJsonSchema"] = schema.clone();
-        let format = serde_json::json!({ "type": "json_schema", "json_schema": { "name": "place", "schema": schema } });
-        assert_eq!(config(&format), expected);
+        let schema = serde_json::value::to_raw_value(&schema).ok();
+        let format = AnswerFormat::JsonSchema { name: "place".to_owned(), description: None, schema, strict: None };
+        assert_eq!(config(format), expected);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What an OpenAI-compatible server is asked.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::super::{ProviderRequest, Role, Turn};
+use super::super::{AnswerFormat, ProviderRequest, Role, Turn};
 use crate::generation::Refused;
 
 /// What can be left out where a server does not take it, as nobody who asks has chosen it. The old name of the limit stands in for
@@ -30,6 +31,8 @@ pub(super) struct Body<'a> {
     seed: Option<i64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<BodyFormat<'a>>,
     #[serde(flatten)]
     passed_on: &'a Map<String, Value>,
     stream: bool,
@@ -86,6 +89,34 @@ fn content_of(turn: &Turn) -> BodyContent<'_> {
 }
 
 #[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum BodyFormat<'a> {
+    JsonObject,
+    JsonSchema { json_schema: BodySchema<'a> },
+}
+
+#[derive(Serialize)]
+struct BodySchema<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+fn format_of(format: &AnswerFormat) -> BodyFormat<'_> {
+    match format {
+        AnswerFormat::JsonObject => BodyFormat::JsonObject,
+        AnswerFormat::JsonSchema { name, description, schema, strict } => {
+            let (description, schema, strict) = (description.as_deref(), schema.as_deref(), *strict);
+            BodyFormat::JsonSchema { json_schema: BodySchema { name, description, schema, strict } }
+        }
+    }
+}
+
+#[derive(Serialize)]
 struct StreamOptions {
     include_usage: bool,
 }
@@ -99,6 +130,7 @@ impl<'a> Body<'a> {
                 Role::System => "system",
                 Role::User => "user",
                 Role::Assistant => "assistant",
+                Role::Tool => "tool",
             },
             name: turn.name.as_deref(),
             content: content_of(turn),
@@ -115,6 +147,7 @@ impl<'a> Body<'a> {
             frequency_penalty: sampling.frequency_penalty,
             presence_penalty: sampling.presence_penalty,
             seed: sampling.seed,
+            response_format: sampling.format.as_ref().map(format_of),
             passed_on: &sampling.passed_on,
             stop: &sampling.stop,
             stream: true,

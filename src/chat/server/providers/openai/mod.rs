@@ -168,7 +168,7 @@ impl ChatProvider for OpenAiProvider {
                 continue;
             }
             // What is passed on may be why, and may be repeated in what is said.
-            let is_about_images = shows && request.sampling.passed_on.is_empty();
+            let is_about_images = shows && !request.sampling.is_special();
             return Err(if is_about_images { self.sight.refused(&refusal, error) } else { error });
         }
     }
