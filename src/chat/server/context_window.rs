@@ -2,7 +2,7 @@
 //!
 //! Tokens cannot be counted here, as each model has its own: what they come to is estimated, and who is asked has the last word.
 
-use super::providers::{Role, Turn};
+use super::providers::{Role, Sampling, Turn};
 use super::tokens::TokenCount;
 
 /// What a turn takes besides its text.
@@ -24,6 +24,12 @@ impl Counted {
         let text = turns.iter().map(text_tokens).sum();
         let images = turns.iter().map(image_tokens).sum();
         Self { text, images, turns: turns.len() as u64 }
+    }
+
+    /// With the tools and the form that an answer may have.
+    pub(super) fn with(mut self, sampling: &Sampling) -> Self {
+        self.text += sampling.texts().map(TokenCount::of).sum::<u64>() + TURN * sampling.toolbox.tools.len() as u64;
+        self
     }
 
     pub(super) const fn total(self) -> u64 {

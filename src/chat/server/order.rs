@@ -31,6 +31,23 @@ pub(super) fn only_formatting(
     Ok(order)
 }
 
+/// Those that call tools.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `tools` where nobody does, or the one that was picked, who comes first, does not.
+pub(super) fn only_calling(
+    mut order: Vec<Arc<GuardedProvider>>,
+    is_picked: bool,
+) -> AppResult<Vec<Arc<GuardedProvider>>> {
+    let is_able = order.first().is_some_and(|first| first.calls_tools());
+    order.retain(|provider| provider.calls_tools());
+    if order.is_empty() || (is_picked && !is_able) {
+        let problem = if is_picked { "This model calls no tools." } else { "No configured model calls tools." };
+        return Err(AppError::invalid("tools", format!("{problem} Leave them out.")));
+    }
+    Ok(order)
+}
+
 /// Where something was shown before, only those who see are asked. If none of them can be, the text goes alone.
 pub(super) fn choose_seeing(order: Vec<Arc<GuardedProvider>>, turns: &mut [Turn]) -> Vec<Arc<GuardedProvider>> {
     if turns.iter().all(|turn| turn.images.is_empty()) {

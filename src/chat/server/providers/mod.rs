@@ -59,6 +59,12 @@ pub struct Sampling {
 }
 
 impl Sampling {
+    /// What a model reads of it.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let schema = self.format.as_ref().and_then(AnswerFormat::schema).map(|schema| schema.get());
+        self.toolbox.texts().chain(schema)
+    }
+
     /// Whether more is asked for than words: a provider may refuse that, which says nothing of how it is.
     #[must_use]
     pub fn is_special(&self) -> bool {

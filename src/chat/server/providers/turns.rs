@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
 use super::super::attachments::Image;
 pub use crate::chat::ToolCall;
 
@@ -73,6 +76,29 @@ impl Seal {
     }
 }
 
+/// What stands in an id between the id and a seal.
+const SEALED: &str = "__sealed_";
+
+impl Seal {
+    /// The id of a call with this in it: whatever a client speaks, it sends that back. Of letters, digits, `_` and `-`.
+    #[must_use]
+    pub fn with_id(&self, id: &str) -> String {
+        let data = BASE64_URL_SAFE_NO_PAD.encode(&self.data);
+        format!("{id}{SEALED}{}_{data}", self.kind)
+    }
+
+    /// The id as it was, and what is in it.
+    #[must_use]
+    pub fn of_id(told: &str) -> (&str, Option<Self>) {
+        let Some((id, sealed)) = told.split_once(SEALED) else { return (told, None) };
+        let seal = sealed.split_once('_').and_then(|(kind, data)| {
+            let data = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(data).ok()?).ok()?;
+            Some(Self { kind: Cow::Owned(kind.to_owned()), data })
+        });
+        (id, seal)
+    }
+}
+
 impl Turn {
     /// A turn of nothing but text.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
@@ -100,6 +126,12 @@ impl Turn {
             Some(name) => format!("{name}: {}", self.content).into(),
             None => self.content.as_str().into(),
         }
+    }
+
+    /// Whether it calls tools, or has what came of it.
+    #[must_use]
+    pub fn is_of_tools(&self) -> bool {
+        self.role == Role::Tool || !self.calls.is_empty()
     }
 
     /// How long it is.
@@ -141,6 +173,9 @@ mod tests {
         for strange in ["", "c2ln", "gemini.", ".x", "EqQBCkYI.x"] {
             assert_eq!(Seal::read(strange), None, "{strange}");
         }
+        assert_eq!(Seal::of_id(&seal.with_id("call_1")), ("call_1", Some(seal.clone())));
+        assert_eq!(Seal::of_id("call_1"), ("call_1", None));
+        assert_eq!(Seal::of_id("call_1__sealed_x"), ("call_1", None));
         let thoughts = vec![Thought { text: "Hm".to_owned(), seal: Some(seal) }, Thought::default()];
         let turn = Turn { thoughts, ..Turn::new(Role::Assistant, "x") };
         assert_eq!(turn.thoughts_of("gemini").collect::<Vec<_>>(), [("Hm", "a.b=")]);

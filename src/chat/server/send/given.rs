@@ -8,7 +8,7 @@ use super::{Accepted, NewIds, Question, Sending};
 use crate::chat::MessageState;
 use crate::chat::server::Chat;
 use crate::chat::server::config::CacheScope;
-use crate::chat::server::providers::{GuardedProvider, Role, Turn};
+use crate::chat::server::providers::{GuardedProvider, Turn};
 use crate::chat::server::response_cache::{self, AnswerKey, Found, KeptAnswer};
 use crate::chat::server::store::FinishedReply;
 use crate::credits::server::store::Idempotency;
@@ -19,8 +19,7 @@ use crate::platform::error::{AppError, AppResult};
 impl Sending {
     /// Whether tools may be called, or were: what a client did with them nobody else has.
     fn has_tools(&self) -> bool {
-        let is_round = |turn: &Turn| turn.role == Role::Tool || !turn.calls.is_empty();
-        let is_in_context = matches!(&self.question, Question::Context(turns) if turns.iter().any(is_round));
+        let is_in_context = matches!(&self.question, Question::Context(turns) if turns.iter().any(Turn::is_of_tools));
         is_in_context || !self.terms.sampling.toolbox.is_empty()
     }
 
@@ -70,6 +69,7 @@ impl Sending {
             error_code: None,
             usage,
             price_version: None,
+            calls: Vec::new(),
         };
         let exchange = self.exchange(ids, provider, model, Some(reply));
         chat.begin_exchange(exchange, 0).await?;

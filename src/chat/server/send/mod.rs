@@ -16,7 +16,7 @@ use super::context::{HISTORY, Room, build_context};
 use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::image_text::ImageText;
-use super::order::{choose_seeing, only_formatting, only_seeing};
+use super::order::{choose_seeing, only_calling, only_formatting, only_seeing};
 use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, ReplyJob, picked_model};
 use super::response_cache::{self, Found};
@@ -121,6 +121,9 @@ impl Chat {
         let mut order = choose_order(&self.providers, terms.picked.as_ref().map(|(provider, _)| provider.as_str()))?;
         if turns.iter().any(|turn| !turn.images.is_empty()) {
             order = only_seeing(order, "messages")?;
+        }
+        if !terms.sampling.toolbox.is_empty() || turns.iter().any(Turn::is_of_tools) {
+            order = only_calling(order, terms.picked.is_some())?;
         }
         if terms.sampling.format.is_some() {
             order = only_formatting(order, terms.picked.is_some())?;

@@ -6,6 +6,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::super::{AnswerFormat, ProviderRequest, Role, Turn};
+use super::tools::{
+    FunctionCall, FunctionResponse, ToolConfig, ToolList, calls_of, config_of, list_of, results_of, seal_first,
+};
 use crate::generation::Refused;
 
 /// Tokens on top of the answer's for models that think before they answer: both count as output.
@@ -74,6 +77,10 @@ pub(super) struct Body<'a> {
     system_instruction: Option<Content<'a>>,
     contents: Vec<Content<'a>>,
     generation_config: GenerationConfig<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolList<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_config: Option<ToolConfig<'a>>,
 }
 
 #[derive(Serialize)]
@@ -85,7 +92,7 @@ struct Content<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Part<'a> {
+pub(super) enum Part<'a> {
     Text {
         text: Cow<'a, str>,
     },
@@ -93,24 +100,38 @@ enum Part<'a> {
         #[serde(rename = "inlineData")]
         inline_data: InlineData<'a>,
     },
+    Call {
+        #[serde(rename = "functionCall")]
+        function_call: FunctionCall<'a>,
+        #[serde(rename = "thoughtSignature", skip_serializing_if = "Option::is_none")]
+        thought_signature: Option<Cow<'a, str>>,
+    },
+    Result {
+        #[serde(rename = "functionResponse")]
+        function_response: FunctionResponse<'a>,
+    },
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct InlineData<'a> {
+pub(super) struct InlineData<'a> {
     mime_type: &'a str,
     /// Base64.
     data: String,
 }
 
-/// The text of a turn, then what it shows.
+/// The text of a turn, then what it shows, or calls.
 fn parts_of(turn: &Turn) -> Vec<Part<'_>> {
-    let images = turn
-        .images
-        .iter()
-        .map(|image| Part::Image { inline_data: InlineData { mime_type: &image.media_type, data: image.to_base64() } });
+    let images = images_of(turn);
     // A part without a word in it is refused.
-    text_of(turn).into_iter().chain(images).collect()
+    text_of(turn).into_iter().chain(images).chain(calls_of(turn)).collect()
+}
+
+/// What a turn shows.
+pub(super) fn images_of(turn: &Turn) -> impl Iterator<Item = Part<'_>> {
+    turn.images
+        .iter()
+        .map(|image| Part::Image { inline_data: InlineData { mime_type: &image.media_type, data: image.to_base64() } })
 }
 
 fn text_of(turn: &Turn) -> Option<Part<'_>> {
@@ -143,6 +164,31 @@ struct GenerationConfig<'a> {
     response_json_schema: Option<&'a RawValue>,
 }
 
+/// What was said. Results of tools that belong together are one turn of the user's.
+fn contents_of(turns: &[Turn], wants_seals: bool) -> Vec<Content<'_>> {
+    let said: Vec<_> = turns.iter().filter(|turn| turn.role != Role::System).collect();
+    let first = said.iter().take_while(|turn| turn.role == Role::Assistant).count();
+    let mut contents = Vec::<Content<'_>>::new();
+    let mut was_result = false;
+    for turn in &said[first..] {
+        let is_result = turn.role == Role::Tool;
+        let mut parts = if is_result { results_of(turn, turns) } else { parts_of(turn) };
+        if wants_seals && turn.role == Role::Assistant {
+            seal_first(&mut parts);
+        }
+        match contents.last_mut() {
+            Some(last) if is_result && was_result => last.parts.append(&mut parts),
+            _ if parts.is_empty() => {}
+            _ => {
+                let role = Some(if turn.role == Role::Assistant { "model" } else { "user" });
+                contents.push(Content { role, parts });
+            }
+        }
+        was_result = is_result;
+    }
+    contents
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ThinkingConfig {
@@ -154,26 +200,19 @@ impl<'a> Body<'a> {
         let ProviderRequest { turns, sampling, .. } = request;
         let mut system: Vec<_> = turns.iter().filter(|turn| turn.role == Role::System).filter_map(text_of).collect();
         // The first turn is the user's: an older question may have fallen out of the context before its answer.
-        let mut contents: Vec<_> = turns
-            .iter()
-            .filter(|turn| turn.role != Role::System)
-            .skip_while(|turn| turn.role == Role::Assistant)
-            .map(|turn| Content {
-                role: Some(if turn.role == Role::Assistant { "model" } else { "user" }),
-                parts: parts_of(turn),
-            })
-            .filter(|content| !content.parts.is_empty())
-            .collect();
+        let thinking = Thinking::asked(model, without);
+        let mut contents = contents_of(turns, thinking == Thinking::ByLevel);
         // Without a turn of the user's nothing is answered.
         if contents.is_empty() && !system.is_empty() {
             contents.push(Content { role: Some("user"), parts: std::mem::take(&mut system) });
         }
-        let thinking = Thinking::asked(model, without);
         let most = sampling.max_output_tokens + thinking.room();
         let format = sampling.format.as_ref();
         Self {
             system_instruction: (!system.is_empty()).then_some(Content { role: None, parts: system }),
             contents,
+            tools: list_of(&sampling.toolbox),
+            tool_config: config_of(&sampling.toolbox),
             generation_config: GenerationConfig {
                 max_output_tokens: request.most_output.map_or(most, |paid| most.min(paid)),
                 temperature: sampling.temperature,

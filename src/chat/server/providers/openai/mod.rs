@@ -129,6 +129,11 @@ impl ChatProvider for OpenAiProvider {
         true
     }
 
+    /// A model that does not will refuse.
+    fn calls_tools(&self) -> bool {
+        true
+    }
+
     /// As far as is known: a model that does not will refuse.
     fn sees_images(&self) -> bool {
         self.config.sees_images && self.sight.is_given()
