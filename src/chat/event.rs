@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::types::is_false;
-use super::{CutReason, Usage};
+use super::{CutReason, ToolCall, Usage};
 use crate::platform::amount::Amount;
 use crate::platform::browser::json::read_json;
 
@@ -15,6 +15,7 @@ use crate::platform::browser::json::read_json;
 pub enum ChatEvent {
     Start(StartEvent),
     Token(TokenEvent),
+    Call(CallEvent),
     Shortened(ShortenedEvent),
     Thinking(ThinkingEvent),
     Usage(UsageEvent),
@@ -26,6 +27,7 @@ pub enum ChatEvent {
 impl ChatEvent {
     pub const START: &str = "start";
     pub const TOKEN: &str = "token";
+    pub const CALL: &str = "call";
     pub const SHORTENED: &str = "shortened";
     pub const THINKING: &str = "thinking";
     pub const USAGE: &str = "usage";
@@ -39,6 +41,7 @@ impl ChatEvent {
         match self {
             Self::Start(_) => Self::START,
             Self::Token(_) => Self::TOKEN,
+            Self::Call(_) => Self::CALL,
             Self::Shortened(_) => Self::SHORTENED,
             Self::Thinking(_) => Self::THINKING,
             Self::Usage(_) => Self::USAGE,
@@ -60,6 +63,7 @@ impl ChatEvent {
         match name {
             Self::START => read_json(data).map(Self::Start),
             Self::TOKEN => read_json(data).map(Self::Token),
+            Self::CALL => read_json(data).map(Self::Call),
             Self::SHORTENED => read_json(data).map(Self::Shortened),
             Self::THINKING => read_json(data).map(Self::Thinking),
             Self::USAGE => read_json(data).map(Self::Usage),
@@ -89,6 +93,20 @@ pub struct StartEvent {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct TokenEvent {
     pub text: String,
+}
+
+/// A call of a tool goes on, or begins: then with its id and name. Only in answers of `/v1`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct CallEvent {
+    /// Which of the answer's calls.
+    pub index: usize,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// What comes next of the arguments, in JSON.
+    pub arguments: String,
 }
 
 /// Not all of what was said fits into the model that answers: the oldest of it was left out.
@@ -130,6 +148,9 @@ pub struct DoneEvent {
     /// The whole text, for who has not seen it come.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply: Option<String>,
+    /// Tools that it calls. Only in answers of `/v1`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub calls: Vec<ToolCall>,
     pub cached: bool,
     /// It ended before its end: `cutReason` says why.
     #[serde(skip_serializing_if = "is_false", default)]
@@ -172,12 +193,14 @@ mod tests {
                 credits: Amount::credits(1),
             }),
             ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
+            ChatEvent::Call(CallEvent { index: 1, name: Some("look".to_owned()), ..CallEvent::default() }),
             ChatEvent::Shortened(ShortenedEvent::default()),
             ChatEvent::Thinking(ThinkingEvent::default()),
             ChatEvent::Usage(UsageEvent { credits: Amount::from_micros(1) }),
             ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned(), model: "m".to_owned() }),
             ChatEvent::Done(DoneEvent {
                 reply: None,
+                calls: vec![ToolCall { id: "c".to_owned(), name: "look".to_owned(), arguments: "{}".to_owned() }],
                 cached: true,
                 cut: true,
                 cut_reason: Some(CutReason::Credits),

@@ -6,6 +6,7 @@ mod estimate;
 mod event;
 mod receipt;
 mod title;
+mod tool_call;
 mod types;
 mod usage;
 
@@ -18,5 +19,6 @@ pub use estimate::*;
 pub use event::*;
 pub use receipt::*;
 pub use title::*;
+pub use tool_call::*;
 pub use types::*;
 pub use usage::*;

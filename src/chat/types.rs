@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{ProviderInfo, ProviderTerms};
+use super::tool_call::ToolCall;
 use super::usage::{CutReason, Usage};
 use crate::platform::amount::Amount;
 
@@ -79,6 +80,10 @@ pub struct Message {
     /// The same as safe HTML, rendered by the server; absent while the reply is running and for the user's own text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub html: Option<String>,
+    /// Tools that it calls. Only in answers of `/v1`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
+    pub calls: Vec<ToolCall>,
     /// What the user showed with it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub images: Vec<ImageRef>,

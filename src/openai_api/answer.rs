@@ -21,7 +21,7 @@ use crate::account::server::caller::Caller;
 use crate::chat::server::Chat;
 use crate::chat::server::providers::Turn;
 use crate::chat::server::send::{Accepted, Terms};
-use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
+use crate::chat::{CallEvent, ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
 use crate::credits::server::store::Idempotency;
 use crate::generation::check_key;
 use crate::i18n::{current_language, in_language};
@@ -45,13 +45,15 @@ pub(super) trait Dialect: Send + Sync + 'static {
     fn open(&mut self, id: MessageId, model: String);
     /// The events before the text.
     fn begin(&mut self) -> Vec<Event>;
-    /// That of a `token` event; `None` for what is none.
-    fn token(&mut self, data: &str) -> Option<Event>;
+    /// Those of a `token` event; none for what is none.
+    fn token(&mut self, data: &str) -> Vec<Event>;
+    /// Those of a call of a tool that goes on, or begins.
+    fn call(&mut self, call: CallEvent) -> Vec<Event>;
     /// The events after the text.
     fn end(&mut self, done: &DoneEvent) -> Vec<Event>;
     /// Those of an answer that breaks off, perhaps before it is known who answers.
     fn break_off(&mut self, error: &V1Error) -> Vec<Event>;
-    /// The whole answer.
+    /// The whole answer; what it calls is in `done`.
     fn whole(&mut self, text: &str, done: &DoneEvent) -> Value;
     /// A failure, where nothing was sent but white space.
     fn refuse(&self, error: V1Error) -> Response;
@@ -319,8 +321,15 @@ impl Stage {
             };
             match event.name.as_ref() {
                 ChatEvent::TOKEN => {
-                    if let Some(event) = writer.dialect.token(&event.data) {
-                        return (vec![event], Some((Self::Coming(opened), writer)));
+                    let events = writer.dialect.token(&event.data);
+                    if !events.is_empty() {
+                        return (events, Some((Self::Coming(opened), writer)));
+                    }
+                }
+                ChatEvent::CALL => {
+                    let events = read(&event).map(|call| writer.dialect.call(call)).unwrap_or_default();
+                    if !events.is_empty() {
+                        return (events, Some((Self::Coming(opened), writer)));
                     }
                 }
                 ChatEvent::DONE => {

@@ -17,17 +17,17 @@ use super::chunks::Completion;
 use super::error::V1Error;
 use super::images::{__path_create_images, create_images};
 use super::messages::{self, MessagesError};
-use super::request::{ANY_MODEL, CompletionRequest, Wanted};
+use super::open::Open;
+use super::request::{CompletionRequest, Wanted};
 use super::responses::{self, Responses};
 use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
 use crate::account::server::Account;
-use crate::account::server::caller::{Caller, READ, SPEND, Scoped};
+use crate::account::server::caller::{Caller, READ, SPEND};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
-use crate::chat::{ProviderInfo, provider_label};
+use crate::chat::{ANY_MODEL, ProviderInfo, provider_label};
 use crate::credits::server::store::WorkKind;
-use crate::flags::Flag;
-use crate::platform::error::{AppError, AppResult};
+use crate::platform::error::AppError;
 use crate::platform::http::envelope::{ApiError, JsonBody};
 
 /// What is served under `/v1`.
@@ -112,10 +112,9 @@ fn unserved(error: AppError, method: &Method, path: &str) -> Response {
     responses((status = 200, description = "All chat models and aliases; `tessera` stands for the first provider that answers.", body = Models)))]
 async fn list_models(
     State(chat): State<Chat>,
-    caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
+    caller: Result<Open<{ SPEND | READ }>, ApiError>,
 ) -> Result<Json<Value>, V1Error> {
-    let Scoped(caller) = caller?;
-    check_open(&chat, &caller)?;
+    let Open(caller) = caller?;
     let models = chat_models(&chat, &caller);
     let name = |model: Option<&Value>| model.map_or(Value::Null, |model| model["id"].clone());
     let (first, last) = (name(models.first()), name(models.last()));
@@ -130,11 +129,10 @@ async fn list_models(
     responses((status = 200, description = "The model.", body = Model)))]
 async fn show_model(
     State(chat): State<Chat>,
-    caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
+    caller: Result<Open<{ SPEND | READ }>, ApiError>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, V1Error> {
-    let Scoped(caller) = caller?;
-    check_open(&chat, &caller)?;
+    let Open(caller) = caller?;
     let painters = chat.generation.open(WorkKind::Image, &chat.images.providers, &caller);
     let painters = painters.iter().map(|provider| model(&provider.model(), provider.name(), None));
     let found = chat_models(&chat, &caller).into_iter().chain(painters).find(|model| model["id"] == name.as_str());
@@ -146,11 +144,6 @@ async fn show_model(
     found
         .map(Json)
         .ok_or_else(|| V1Error::from(AppError::invalid("model", format!("The model `{name}` does not exist."))))
-}
-
-/// That somebody may use these routes.
-pub(super) fn check_open(chat: &Chat, caller: &Caller) -> AppResult<()> {
-    chat.generation.flags.check(Flag::V1, caller)
 }
 
 /// The one that stands for all of them, then each by name, as far as it can chat: one whose file is missing does not, and one
@@ -210,12 +203,11 @@ fn model(id: &str, owner: &str, info: Option<&ProviderInfo>) -> Value {
         Spending, Refusal::<404>))]
 async fn create_completion(
     State(chat): State<Chat>,
-    caller: Result<Scoped<SPEND>, ApiError>,
+    caller: Result<Open<SPEND>, ApiError>,
     headers: HeaderMap,
     body: Result<JsonBody, ApiError>,
 ) -> Result<Response, V1Error> {
-    let Scoped(caller) = caller?;
-    check_open(&chat, &caller)?;
+    let Open(caller) = caller?;
     let read = |body: &Bytes, chat: &Chat, fresh: bool| {
         let wanted = Wanted::of(body, chat, fresh)?;
         let completion = Completion::new(wanted.with_usage, wanted.own_limit);

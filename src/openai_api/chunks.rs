@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::answer::Dialect;
 use super::error::V1Error;
-use crate::chat::{CutReason, DoneEvent, Usage};
+use crate::chat::{CallEvent, CutReason, DoneEvent, ToolCall, Usage};
 use crate::platform::db::now_millis;
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::MessageId;
@@ -23,6 +23,8 @@ pub struct Completion {
     pub with_usage: bool,
     /// The limit of tokens, where it is this server's and not what was asked for.
     pub own_limit: Option<u32>,
+    /// Calls of tools that were told of.
+    pub calls: usize,
 }
 
 impl Dialect for Completion {
@@ -34,8 +36,13 @@ impl Dialect for Completion {
         vec![Event::of_data(&self.first_chunk())]
     }
 
-    fn token(&mut self, data: &str) -> Option<Event> {
-        self.token_chunk(data).map(|chunk| Event::of_data(&chunk))
+    fn token(&mut self, data: &str) -> Vec<Event> {
+        self.token_chunk(data).map(|chunk| Event::of_data(&chunk)).into_iter().collect()
+    }
+
+    fn call(&mut self, call: CallEvent) -> Vec<Event> {
+        self.calls = self.calls.max(call.index + 1);
+        vec![Event::of_data(&self.call_chunk(&call))]
     }
 
     fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
@@ -62,7 +69,7 @@ impl Dialect for Completion {
 impl Completion {
     /// One of which it is not known yet who answers.
     pub fn new(with_usage: bool, own_limit: Option<u32>) -> Self {
-        Self { id: MessageId::min(), model: String::new(), created: 0, with_usage, own_limit }
+        Self { id: MessageId::min(), model: String::new(), created: 0, with_usage, own_limit, calls: 0 }
     }
 
     /// A chunk that begins the message.
@@ -76,6 +83,18 @@ impl Completion {
         Some(self.chunk(&format!("{{\"content\":{text}}}"), "null"))
     }
 
+    /// A chunk for a call that goes on, or begins.
+    fn call_chunk(&self, call: &CallEvent) -> String {
+        let CallEvent { index, id, name, arguments } = call;
+        let mut told = json!({ "index": index, "function": { "arguments": arguments } });
+        if let (Some(id), Some(name)) = (id, name) {
+            told["id"] = id.as_str().into();
+            told["type"] = "function".into();
+            told["function"]["name"] = name.as_str().into();
+        }
+        self.chunk(&json!({ "tool_calls": [told] }).to_string(), "null")
+    }
+
     /// The chunks after the text.
     pub fn last_chunks(&self, done: &DoneEvent) -> Vec<String> {
         let reason = Value::from(finish_reason(done)).to_string();
@@ -85,7 +104,12 @@ impl Completion {
             last.truncate(last.len() - 1);
             last = format!("{last},\"tessera\":{}}}", self.receipt(done));
         }
-        let mut chunks = vec![last];
+        // Who comes late gets them at once.
+        let late = done.calls.iter().enumerate().skip(self.calls).map(|(index, ToolCall { id, name, arguments })| {
+            let (id, name) = (Some(id.clone()), Some(name.clone()));
+            self.call_chunk(&CallEvent { index, id, name, arguments: arguments.clone() })
+        });
+        let mut chunks: Vec<_> = late.chain([last]).collect();
         if self.with_usage {
             let mut chunk = self.head("chat.completion.chunk");
             chunk["choices"] = json!([]);
@@ -102,7 +126,7 @@ impl Completion {
         let mut answer = self.head("chat.completion");
         answer["choices"] = json!([{
             "index": 0,
-            "message": { "role": "assistant", "content": text, "refusal": null, "annotations": [] },
+            "message": message_of(text, &done.calls),
             "logprobs": null,
             "finish_reason": finish_reason(done),
         }]);
@@ -169,7 +193,25 @@ const fn is_long(done: &DoneEvent) -> bool {
 }
 
 const fn finish_reason(done: &DoneEvent) -> &'static str {
-    if done.cut { "length" } else { "stop" }
+    match done {
+        DoneEvent { cut: true, .. } => "length",
+        DoneEvent { calls, .. } if !calls.is_empty() => "tool_calls",
+        _ => "stop",
+    }
+}
+
+fn message_of(text: &str, calls: &[ToolCall]) -> Value {
+    let mut message = json!({ "role": "assistant", "content": text, "refusal": null, "annotations": [] });
+    if !calls.is_empty() {
+        let told = calls.iter().map(|ToolCall { id, name, arguments }| {
+            json!({ "id": id, "type": "function", "function": { "name": name, "arguments": arguments } })
+        });
+        message["tool_calls"] = told.collect();
+        if text.is_empty() {
+            message["content"] = Value::Null;
+        }
+    }
+    message
 }
 
 /// Where nobody said it, zeros: clients reckon with numbers.
@@ -195,10 +237,12 @@ mod tests {
             created: 7,
             with_usage: true,
             own_limit: Some(99),
+            calls: 0,
         };
         let usage = Some(Usage::of(2, 5));
         let done = DoneEvent {
             reply: None,
+            calls: Vec::new(),
             cached: false,
             cut: true,
             cut_reason: Some(CutReason::Length),

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -136,6 +137,28 @@ pub struct PartFields<'a> {
     #[serde(borrow)]
     #[schema(ignore)]
     pub source: Option<Source<'a>>,
+    /// Of a call of a tool in a block of Anthropic's, as are those that follow.
+    #[schema(ignore)]
+    pub id: Option<String>,
+    #[schema(ignore)]
+    pub name: Option<String>,
+    #[schema(ignore)]
+    pub input: Option<Box<RawValue>>,
+    /// Of what came of it.
+    #[schema(ignore)]
+    pub tool_use_id: Option<String>,
+    #[serde(borrow)]
+    #[schema(ignore)]
+    pub content: Option<Content<'a>>,
+    #[schema(ignore)]
+    pub is_error: Option<bool>,
+    /// Of what a model thought.
+    #[schema(ignore)]
+    pub thinking: Option<String>,
+    #[schema(ignore)]
+    pub signature: Option<String>,
+    #[schema(ignore)]
+    pub data: Option<String>,
 }
 
 /// Where the bytes of a block are.

@@ -15,13 +15,14 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::api::check_open;
 use super::error::V1Error;
 use super::fields::Whole;
 use super::leash::Leash;
-use super::request::{ANY_MODEL, check_absent};
-use crate::account::server::caller::{Caller, SPEND, Scoped};
+use super::open::Open;
+use super::options::check_absent;
+use crate::account::server::caller::{Caller, SPEND};
 use crate::api_docs::{Refusal, Spending};
+use crate::chat::ANY_MODEL;
 use crate::chat::server::Chat;
 use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::generation::{Delivery, check_key};
@@ -105,13 +106,12 @@ pub struct Generation {
     responses((status = 200, description = "The images.", body = Generations), Spending, Refusal::<404>))]
 pub async fn create_images(
     State(chat): State<Chat>,
-    caller: Result<Scoped<SPEND>, ApiError>,
+    caller: Result<Open<SPEND>, ApiError>,
     headers: HeaderMap,
     body: Result<JsonBody, ApiError>,
 ) -> Result<Response, V1Error> {
     let begun = Instant::now();
-    let Scoped(caller) = caller?;
-    check_open(&chat, &caller)?;
+    let Open(caller) = caller?;
     let JsonBody { bytes, permit } = body?;
     let (key, length) = (idempotency_key(&headers)?, bytes.len());
     let reading = move || {

@@ -11,8 +11,12 @@ mod fields;
 mod images;
 mod leash;
 pub mod messages;
+mod open;
+mod options;
 mod request;
 pub mod responses;
 pub mod schemas;
+mod sequence;
+mod tools;
 
 pub use error::V1Error;

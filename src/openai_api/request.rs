@@ -1,37 +1,33 @@
 //! What a client asks, and what it means here. What cannot be done is refused by its name: nothing that shapes an answer is
 //! left out of it and charged for.
 
+use std::collections::HashSet;
 use std::mem::take;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::error::V1Error;
 use super::fields::{Content, Part, Stops, Whole};
-pub use crate::chat::ANY_MODEL;
+use super::options::{
+    check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit, read_stops,
+};
+use super::tools::{ChatCall, ChatTool, chat_toolbox};
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::image_text::{ImageText, RawText};
 use crate::chat::server::models::Picked;
-use crate::chat::server::providers::{Role, Sampling, Turn};
+use crate::chat::server::providers::{Role, Sampling, ToolResult, Turn};
 use crate::chat::server::quote::ContextLimit;
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::read_json;
 
-/// Most texts that may end an answer.
-const MAX_STOPS: usize = 4;
-/// Most bytes of such a text.
-const MAX_STOP_BYTES: usize = 256;
-/// What servers know of `reasoning_effort` and `verbosity`. Any text would do for a server that repeats in its refusal what it was
-/// sent: what it says then is taken for its own.
-const EFFORTS: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
-const VERBOSITIES: &[&str] = &["low", "medium", "high"];
-/// What is said to who asks for tools.
-pub(super) const TOOLS: &str = "Tools are not called here: leave it out.";
 /// Most characters of a name.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -65,8 +61,15 @@ pub struct CompletionRequest<'a> {
     #[schema(value_type = Option<i64>)]
     n: Option<Whole>,
     /// `text`, `json_object` or `json_schema`, for models of servers that speak as `OpenAI` does.
+    /// Functions that the model may call, and the client runs.
+    #[schema(value_type = Option<Vec<Object>>)]
+    tools: Option<Vec<ChatTool>>,
+    /// `auto`, `none`, `required`, or one of them by its name.
+    #[schema(value_type = Value)]
+    tool_choice: Option<Value>,
+    parallel_tool_calls: Option<bool>,
     #[schema(value_type = Option<Object>)]
-    response_format: Option<Value>,
+    response_format: Option<Box<RawValue>>,
     #[schema(value_type = Option<Object>)]
     logit_bias: Option<Value>,
     reasoning_effort: Option<String>,
@@ -74,10 +77,6 @@ pub struct CompletionRequest<'a> {
     /// No field of `OpenAI`'s: it must not cost more credits than this.
     max_credits: Option<Amount>,
     // What is not done here: only values that ask for nothing are taken.
-    #[schema(ignore)]
-    tools: Option<Value>,
-    #[schema(ignore)]
-    tool_choice: Option<Value>,
     #[schema(ignore)]
     functions: Option<Value>,
     #[schema(ignore)]
@@ -97,7 +96,7 @@ pub struct CompletionRequest<'a> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(expecting = "a message such as {\"role\":\"user\",\"content\":\"…\"}")]
 struct RequestMessage<'a> {
-    /// `system`, `developer`, `user` or `assistant`.
+    /// `system`, `developer`, `user`, `assistant` or `tool`.
     #[serde(default)]
     #[schema(required)]
     role: String,
@@ -108,8 +107,11 @@ struct RequestMessage<'a> {
     name: Option<String>,
     #[schema(ignore)]
     refusal: Option<String>,
-    #[schema(ignore)]
-    tool_calls: Option<Value>,
+    /// Of the assistant.
+    #[schema(value_type = Option<Vec<Object>>)]
+    tool_calls: Option<Vec<ChatCall>>,
+    /// Of a tool: which call it is the result of.
+    tool_call_id: Option<String>,
     #[schema(ignore)]
     function_call: Option<Value>,
 }
@@ -165,6 +167,7 @@ impl CompletionRequest<'_> {
             return Err(AppError::invalid("n", "One answer at a time: n is 1.").into());
         }
         self.check_unserved()?;
+        let toolbox = chat_toolbox(self.tools, self.tool_choice.as_ref(), self.parallel_tool_calls)?;
         let most = chat.config.max_output_tokens;
         let asked = [("max_completion_tokens", self.max_completion_tokens), ("max_tokens", self.max_tokens)]
             .into_iter()
@@ -179,10 +182,12 @@ impl CompletionRequest<'_> {
             presence_penalty: check_range("presence_penalty", self.presence_penalty, -2.0, 2.0)?,
             seed: self.seed.map(|Whole(seed)| seed),
             stop: read_stops("stop", self.stop.unwrap_or_default().0)?,
-            passed_on: passed_on(self.response_format, self.logit_bias, self.reasoning_effort, self.verbosity)?,
+            toolbox: Arc::new(toolbox),
+            format: read_format("response_format", self.response_format.as_deref())?,
+            passed_on: passed_on(self.logit_bias, self.reasoning_effort, self.verbosity)?,
         };
         let longest = chat.context_limit(picked.as_ref(), sampling.max_output_tokens);
-        let (turns, shown) = read_messages(self.messages, body, longest)?;
+        let (turns, shown) = read_messages(self.messages, body, longest, &sampling)?;
         Ok(Wanted {
             turns,
             shown,
@@ -198,13 +203,10 @@ impl CompletionRequest<'_> {
     /// # Errors
     /// [`AppError::InvalidInput`] naming it.
     fn check_unserved(&self) -> AppResult<()> {
-        let lists = [("tools", &self.tools), ("functions", &self.functions)];
-        for (field, value) in lists {
-            check_absent(field, value.as_ref(), |value| value.as_array().is_some_and(Vec::is_empty), TOOLS)?;
-        }
-        for (field, value) in [("tool_choice", &self.tool_choice), ("function_call", &self.function_call)] {
-            check_absent(field, value.as_ref(), |value| matches!(value.as_str(), Some("auto" | "none")), TOOLS)?;
-        }
+        let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+        check_absent("functions", self.functions.as_ref(), is_empty, "Use tools: leave it out.")?;
+        let is_usual = |value: &Value| matches!(value.as_str(), Some("auto" | "none"));
+        check_absent("function_call", self.function_call.as_ref(), is_usual, "Use tool_choice: leave it out.")?;
         let is_nothing = |value: &Value| value.as_bool() == Some(false) || value.as_f64() == Some(0.0);
         for (field, value) in [("logprobs", &self.logprobs), ("top_logprobs", &self.top_logprobs)] {
             check_absent(field, value.as_ref(), is_nothing, "Probabilities are not told here: leave it out.")?;
@@ -217,120 +219,34 @@ impl CompletionRequest<'_> {
     }
 }
 
-/// That a field asks for nothing.
-pub(super) fn check_absent(
-    field: &str,
-    value: Option<&Value>,
-    is_nothing: impl Fn(&Value) -> bool,
-    problem: &str,
-) -> AppResult<()> {
-    match value {
-        Some(value) if !is_nothing(value) => Err(AppError::invalid(field, problem)),
-        _ => Ok(()),
-    }
-}
-
-/// Who answers under this name: that of a model, of an alias, of a provider, or `provider/model`.
-pub(super) fn find_model(chat: &Chat, name: &str) -> AppResult<Option<Picked>> {
-    if name == ANY_MODEL {
-        return Ok(None);
-    }
-    match chat.models.now().pick(name) {
-        Some(picked) => Ok(Some(picked)),
-        None if name.is_empty() => Err(AppError::invalid("model", "Say which model is to answer.")),
-        None => {
-            let problem = format!("The model `{name}` does not exist. GET /v1/models lists those that do.");
-            Err(AppError::invalid("model", problem))
-        }
-    }
-}
-
-/// Most tokens of an answer, and the limit of this server where that is what counts.
-pub(super) fn limit_output(asked: Option<u32>, most: u32) -> (u32, Option<u32>) {
-    let own_limit = asked.is_none_or(|asked| asked > most).then_some(most);
-    (own_limit.or(asked).unwrap_or(most), own_limit)
-}
-
-/// -1 is what some clients send for none.
-pub(super) fn read_limit(field: &str, tokens: Option<Whole>) -> AppResult<Option<u32>> {
-    match tokens {
-        None | Some(Whole(-1)) => Ok(None),
-        Some(Whole(tokens @ 1..)) => Ok(Some(u32::try_from(tokens).unwrap_or(u32::MAX))),
-        Some(_) => Err(AppError::invalid(field, "An answer has at least one token.")),
-    }
-}
-
-pub(super) fn check_range(field: &str, number: Option<f32>, least: f32, most: f32) -> AppResult<Option<f32>> {
-    if number.is_some_and(|number| !(least..=most).contains(&number)) {
-        return Err(AppError::invalid(field, format!("{field} is a number from {least} to {most}.")));
-    }
-    Ok(number)
-}
-
-/// An empty text would end every answer before it begins: it is what some clients send for none.
-pub(super) fn read_stops(field: &str, mut stops: Vec<String>) -> AppResult<Vec<String>> {
-    stops.retain(|stop| !stop.is_empty());
-    if stops.len() > MAX_STOPS || stops.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {
-        let problem = format!("At most {MAX_STOPS} texts of 1 to {MAX_STOP_BYTES} bytes may end an answer.");
-        return Err(AppError::invalid(field, problem));
-    }
-    Ok(stops)
-}
-
-/// What goes to providers that know it as it is.
-pub(super) fn passed_on(
-    response_format: Option<Value>,
-    logit_bias: Option<Value>,
-    reasoning_effort: Option<String>,
-    verbosity: Option<String>,
-) -> AppResult<Map<String, Value>> {
-    let mut fields = Map::new();
-    if let Some(format) = response_format {
-        match format["type"].as_str() {
-            Some("text") => {}
-            Some("json_object" | "json_schema") => {
-                fields.insert(Sampling::RESPONSE_FORMAT.to_owned(), format);
-            }
-            _ => {
-                let problem = "The type of a response_format is text, json_object or json_schema.";
-                return Err(AppError::invalid(Sampling::RESPONSE_FORMAT, problem));
-            }
-        }
-    }
-    match logit_bias {
-        None => {}
-        Some(Value::Object(biases)) if biases.values().all(Value::is_number) => {
-            fields.extend((!biases.is_empty()).then(|| ("logit_bias".to_owned(), Value::Object(biases))));
-        }
-        Some(_) => return Err(AppError::invalid("logit_bias", "An object of tokens and numbers.")),
-    }
-    for (name, text, known) in [("reasoning_effort", reasoning_effort, EFFORTS), ("verbosity", verbosity, VERBOSITIES)]
-    {
-        let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
-        if !known.contains(&text.as_str()) {
-            return Err(AppError::invalid(name, format!("{name} is one of: {}.", known.join(", "))));
-        }
-        fields.insert(name.to_owned(), text.into());
-    }
-    Ok(fields)
-}
-
 /// The turns, and what each of them shows.
 type Shown = (Vec<Turn>, Vec<Vec<ImageText>>);
 /// The same of one turn.
 pub(super) type ShownTurn = (Turn, Vec<ImageText>);
 
-fn read_messages(messages: Vec<RequestMessage<'_>>, body: &Bytes, longest: ContextLimit) -> Result<Shown, V1Error> {
+fn read_messages(
+    messages: Vec<RequestMessage<'_>>,
+    body: &Bytes,
+    longest: ContextLimit,
+    sampling: &Sampling,
+) -> Result<Shown, V1Error> {
     let mut turns = Vec::with_capacity(messages.len());
     for (number, message) in messages.into_iter().enumerate() {
         turns.push(message.read(body, number)?);
     }
-    check_turns("messages", turns, longest)
+    check_turns("messages", turns, longest, sampling)
 }
 
 /// That there is something to answer, and not too much of it; `field` has the turns.
-pub(super) fn check_turns(field: &str, mut turns: Vec<ShownTurn>, longest: ContextLimit) -> Result<Shown, V1Error> {
-    let is_blank = |(turn, shown): &ShownTurn| turn.content.trim().is_empty() && shown.is_empty();
+pub(super) fn check_turns(
+    field: &str,
+    mut turns: Vec<ShownTurn>,
+    longest: ContextLimit,
+    sampling: &Sampling,
+) -> Result<Shown, V1Error> {
+    let is_blank = |(turn, shown): &ShownTurn| {
+        turn.content.trim().is_empty() && shown.is_empty() && turn.calls.is_empty() && turn.result.is_none()
+    };
     let is_answer = |(turn, _): &ShownTurn| turn.role == Role::Assistant;
     // A prefill without a word is none.
     while turns.last().is_some_and(|last| is_answer(last) && is_blank(last)) {
@@ -345,9 +261,28 @@ pub(super) fn check_turns(field: &str, mut turns: Vec<ShownTurn>, longest: Conte
         }
         _ => {}
     }
-    match longest.exceeded_by(turns.iter().map(|(turn, _)| turn)) {
+    check_calls(field, &turns)?;
+    match longest.exceeded_by(turns.iter().map(|(turn, _)| turn), sampling) {
         Some(length) => Err(V1Error::too_long(field, length, longest)),
         None => Ok(turns.into_iter().unzip()),
+    }
+}
+
+/// That each result has its call before it, and that calls are not what is to be gone on with.
+fn check_calls(field: &str, turns: &[ShownTurn]) -> AppResult<()> {
+    let mut called = HashSet::new();
+    for (turn, _) in turns {
+        called.extend(turn.calls.iter().map(|call| call.id.as_str()));
+        if let Some(result) = turn.result.as_ref().filter(|result| !called.contains(result.call_id.as_str())) {
+            let problem = format!("There is no call before its result that has the id {:?}.", result.call_id);
+            return Err(AppError::invalid(field, problem));
+        }
+    }
+    match turns.last() {
+        Some((last, _)) if !last.calls.is_empty() => {
+            Err(AppError::invalid(field, "The results of the last calls of tools are missing."))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -359,15 +294,28 @@ impl RequestMessage<'_> {
             "system" | "developer" => Role::System,
             "user" => Role::User,
             "assistant" => Role::Assistant,
+            "tool" => Role::Tool,
             other => {
-                let problem = format!("The role {other:?} is not known here: system, developer, user or assistant.");
+                let known = "system, developer, user, assistant or tool";
+                let problem = format!("The role {other:?} is not known here: {known}.");
                 return Err(AppError::invalid(field("role"), problem));
             }
         };
         let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
-        for (name, value) in [("tool_calls", &self.tool_calls), ("function_call", &self.function_call)] {
-            check_absent(&field(name), value.as_ref(), is_empty, "Tools are not called here.")?;
+        check_absent(&field("function_call"), self.function_call.as_ref(), is_empty, "Use tool_calls: leave it out.")?;
+        let mut calls = Vec::new();
+        for (number, call) in self.tool_calls.unwrap_or_default().into_iter().enumerate() {
+            calls.push(call.read(&field(&format!("tool_calls[{number}]")))?);
         }
+        if !calls.is_empty() && role != Role::Assistant {
+            return Err(AppError::invalid(field("tool_calls"), "Only the assistant calls tools."));
+        }
+        let result = match self.tool_call_id.filter(|id| !id.is_empty() && role == Role::Tool) {
+            None if role == Role::Tool => {
+                return Err(AppError::invalid(field("tool_call_id"), "Say which call it is the result of."));
+            }
+            result => result.map(|call_id| ToolResult { call_id, is_error: false }),
+        };
         let name = self.name.filter(|name| !name.is_empty());
         if name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
             let problem = format!("Names can have up to {MAX_NAME_CHARS} characters.");
@@ -378,7 +326,8 @@ impl RequestMessage<'_> {
             content = self.refusal.unwrap_or_default();
         }
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
-        Ok((Turn { role, name, content, images: Vec::new() }, shown))
+        let name = name.filter(|_| role != Role::Tool);
+        Ok((Turn { name, calls, result, ..Turn::new(role, content) }, shown))
     }
 }
 
@@ -402,7 +351,12 @@ mod tests {
 
     async fn messages(json: Value) -> Result<Vec<Turn>, V1Error> {
         let body = Bytes::from(json.to_string());
-        let (turns, shown) = read_messages(serde_json::from_slice(&body).unwrap(), &body, ContextLimit::Chars(40))?;
+        let (turns, shown) = read_messages(
+            serde_json::from_slice(&body).unwrap(),
+            &body,
+            ContextLimit::Chars(40),
+            &Sampling::default(),
+        )?;
         let terms = Terms::default();
         let mut wanted = Wanted { turns, shown, is_stream: false, with_usage: false, terms, own_limit: None };
         wanted.look_at(|turn| format!("messages[{turn}].content")).await?;
@@ -439,7 +393,15 @@ mod tests {
         assert_eq!(field(serde_json::json!([])).await, "messages");
         assert_eq!(field(serde_json::json!([{ "role": "assistant", "content": "x" }])).await, "messages");
         assert_eq!(field(serde_json::json!([{ "role": "user", "content": "  " }])).await, "messages");
-        assert_eq!(field(serde_json::json!([{ "role": "tool", "content": "x" }])).await, "messages[0].role");
+        assert_eq!(field(serde_json::json!([{ "role": "function", "content": "x" }])).await, "messages[0].role");
+        assert_eq!(field(serde_json::json!([{ "role": "tool", "content": "x" }])).await, "messages[0].tool_call_id");
+        let stray = serde_json::json!([{ "role": "tool", "tool_call_id": "c", "content": "x" }]);
+        assert_eq!(field(stray).await, "messages");
+        let call =
+            serde_json::json!({ "id": "c", "type": "function", "function": { "name": "look", "arguments": "{}" } });
+        let open =
+            serde_json::json!([{ "role": "user", "content": "x" }, { "role": "assistant", "tool_calls": [call] }]);
+        assert_eq!(field(open).await, "messages");
         let link = serde_json::json!([
             { "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "https://example.org/cat.png" } }] },
         ]);

@@ -71,7 +71,7 @@ struct Choice {
     index: u32,
     message: AnswerMessage,
     logprobs: Option<String>,
-    /// `stop`, or `length` if it was cut off.
+    /// `stop`, `tool_calls` if it calls tools, or `length` if it was cut off.
     finish_reason: String,
 }
 
@@ -79,9 +79,46 @@ struct Choice {
 struct AnswerMessage {
     /// `assistant`.
     role: String,
-    content: String,
+    /// Null where it does nothing but call tools.
+    content: Option<String>,
     refusal: Option<String>,
     annotations: Vec<String>,
+    #[schema(required = false, nullable = false)]
+    tool_calls: Option<Vec<AnswerCall>>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AnswerCall {
+    id: String,
+    /// `function`.
+    r#type: String,
+    function: AnswerFunction,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AnswerFunction {
+    name: String,
+    /// JSON.
+    arguments: String,
+}
+
+/// A piece of a call: the first of it has id, type and name.
+#[derive(Serialize, ToSchema)]
+struct CallDelta {
+    /// Which of the calls.
+    index: u32,
+    #[schema(required = false, nullable = false)]
+    id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    r#type: Option<String>,
+    function: FunctionDelta,
+}
+
+#[derive(Serialize, ToSchema)]
+struct FunctionDelta {
+    #[schema(required = false, nullable = false)]
+    name: Option<String>,
+    arguments: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -146,6 +183,8 @@ struct Delta {
     role: Option<String>,
     #[schema(required = false)]
     content: Option<String>,
+    #[schema(required = false, nullable = false)]
+    tool_calls: Option<Vec<CallDelta>>,
 }
 
 /// The body of every error.

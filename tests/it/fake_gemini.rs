@@ -3,6 +3,7 @@
 //! `#tokens=N` so many tokens, `#status=CODE` refuse, `#key` refuse the key, `#stall` say nothing (more), `#cut` end the
 //! body without a finish reason, `#error` an error in the stream, `#garbage` no JSON, `#empty` nothing but usage,
 //! `#prompt` block the prompt, `#safety` block the answer, `#thought` think aloud first, `#thoughts=N` so many tokens of thought, `#max` stop at the limit,
+//! `#calls=NAME:JSON|…` call these functions in place of the tokens, where some are declared,
 //! `#flood=N` so many pieces of 64 KiB, whatever limit was asked for.
 //! Whatever stands before `gemini:` in the message is for somebody else.
 
@@ -68,7 +69,10 @@ async fn generate(
 ) -> Response {
     seen.calls.fetch_add(1, Ordering::SeqCst);
     let body: Value = serde_json::from_slice(&body).unwrap();
-    let text = body["contents"].as_array().unwrap().last().unwrap()["parts"][0]["text"].as_str().unwrap().to_owned();
+    let part = &body["contents"].as_array().unwrap().last().unwrap()["parts"][0];
+    let told = part["text"].as_str().or_else(|| part["functionResponse"]["response"]["output"].as_str());
+    let text = told.unwrap().to_owned();
+    let has_tools = body["tools"].is_array();
     *seen.last.lock().unwrap() = Some((call, query.unwrap_or_default(), headers, body));
     let mine = text.rsplit("gemini:").next().unwrap();
     let has = |name: &str| mine.split_whitespace().any(|word| word == format!("#{name}"));
@@ -104,7 +108,24 @@ async fn generate(
         if has("thought") {
             frames.push(event(json!({"candidates": [{"content": {"parts": [{"text": "Hmm.", "thought": true}]}}]})));
         }
-        frames.extend((1..=number("tokens").unwrap_or(2)).map(|n| piece(format!("gem{n} "), None)));
+        let calls = mine.split("#calls=").nth(1).filter(|_| has_tools).and_then(|rest| rest.split_whitespace().next());
+        let called = calls.unwrap_or_default().split('|').filter_map(|call| call.split_once(':'));
+        let parts: Vec<_> = called
+            .enumerate()
+            .map(|(at, (name, args))| {
+                let args: Value = serde_json::from_str(args).unwrap();
+                let mut part = json!({ "functionCall": { "name": name, "args": args } });
+                if at == 0 {
+                    part["thoughtSignature"] = json!("c2lnbmF0dXJl");
+                }
+                part
+            })
+            .collect();
+        let usual = if parts.is_empty() { 2 } else { 0 };
+        if !parts.is_empty() {
+            frames.push(event(json!({"candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0}]})));
+        }
+        frames.extend((1..=number("tokens").unwrap_or(usual)).map(|n| piece(format!("gem{n} "), None)));
         frames.extend((0..number("flood").unwrap_or(0)).map(|_| piece("é".repeat(32 * 1024), None)));
         if has("safety") {
             frames.push(event(json!({"candidates": [{"finishReason": "SAFETY", "index": 0}]})));

@@ -5,7 +5,9 @@
 //! `#empty` a whole answer without text, `#nodone` end without `[DONE]`, `#blocked` a content filter, `#finish=REASON` end for
 //! this reason (`null`: for none), `#flood=N` so many pieces of 64 KiB, whatever limit was asked for, `#flaky=N` refuse the
 //! first N questions of this server, `#nousage` no word of what was used, `#usage=IN/OUT` these values (JSON) in its place,
-//! `#cached=N` so many of the input cached, `#whole` all tokens in one piece.
+//! `#cached=N` so many of the input cached, `#whole` all tokens in one piece, `#say=TEXT` this text, without white space, in place
+//! of the tokens. Where tools are offered, `#calls=NAME:JSON|NAME:JSON` calls them after the tokens, of which there are none then
+//! unless `#tokens` says so.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -73,6 +75,7 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     let text = content.as_str().or_else(|| content[0]["text"].as_str()).unwrap().to_owned();
     // What follows is for `fake_gemini.rs`.
     let text = text.split("gemini:").next().unwrap().to_owned();
+    let has_tools = body["tools"].as_array().is_some_and(|tools| !tools.is_empty());
     *seen.last.lock().unwrap() = Some((headers, body));
     let flaky = directive(&text, "flaky").filter(|first| call < first.parse::<usize>().unwrap()).map(|_| "500");
     if let Some(status) = directive(&text, "status").or(flaky) {
@@ -82,14 +85,15 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
         return (status, [("retry-after", "7")], axum::Json(error)).into_response();
     }
     let (frames, body) = mpsc::channel::<Result<Bytes, Infallible>>(1);
-    tokio::spawn(write(seen, text, frames));
+    let calls = directive(&text, "calls").filter(|_| has_tools).map(str::to_owned).unwrap_or_default();
+    tokio::spawn(write(seen, text, calls, frames));
     let body = Body::from_stream(futures::stream::unfold(body, |mut body| async move {
         body.recv().await.map(|frame| (frame, body))
     }));
     ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
-async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes, Infallible>>) {
+async fn write(seen: Arc<Seen>, text: String, calls: String, frames: mpsc::Sender<Result<Bytes, Infallible>>) {
     struct Open(Arc<Seen>);
     impl Drop for Open {
         fn drop(&mut self) {
@@ -111,7 +115,13 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
         return;
     }
     send(chunk(json!({"role": "assistant", "content": ""}), None)).await;
-    let count = if has("empty") { 0 } else { number("tokens", 3) };
+    let count = if has("empty") { 0 } else { number("tokens", if calls.is_empty() && !has("say") { 3 } else { 0 }) };
+    if let Some(said) = directive(&text, "say") {
+        let (first, rest) = said.split_at(said.len() / 2);
+        for piece in [first, rest] {
+            send(chunk(json!({ "content": piece }), None)).await;
+        }
+    }
     if has("whole") {
         let words: Vec<_> = (1..=count).map(|n| format!("word{n} ")).collect();
         send(chunk(json!({ "content": words.concat() }), None)).await;
@@ -131,6 +141,17 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
             return;
         }
     }
+    let called: Vec<_> = calls.split('|').filter_map(|call| call.split_once(':')).collect();
+    for (index, (name, arguments)) in called.iter().enumerate() {
+        let head = json!({ "index": index, "id": format!("call_{index}_{name}"), "type": "function",
+            "function": { "name": name, "arguments": "" } });
+        send(chunk(json!({ "content": null, "tool_calls": [head] }), None)).await;
+        let (first, rest) = arguments.split_at(arguments.len() / 2);
+        for piece in [first, rest] {
+            let piece = json!({ "index": index, "function": { "arguments": piece } });
+            send(chunk(json!({ "tool_calls": [piece] }), None)).await;
+        }
+    }
     if has("cut") {
         return;
     }
@@ -146,7 +167,13 @@ async fn write(seen: Arc<Seen>, text: String, frames: mpsc::Sender<Result<Bytes,
         .await;
         return;
     }
-    let reason = directive(&text, "finish").unwrap_or(if has("blocked") { "content_filter" } else { "stop" });
+    let reason = directive(&text, "finish").unwrap_or(if has("blocked") {
+        "content_filter"
+    } else if called.is_empty() {
+        "stop"
+    } else {
+        "tool_calls"
+    });
     send(chunk(json!({}), (reason != "null").then_some(reason))).await;
     if !has("nousage") {
         let mut usage = json!({"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count});

@@ -56,7 +56,11 @@ async fn collect(mut stream: TokenStream) -> (String, usize, Usage) {
                 text.push_str(&token);
                 events += 1;
             }
-            ProviderEvent::Usage(_) | ProviderEvent::Alive { .. } | ProviderEvent::Shortened => {}
+            ProviderEvent::Call(_) => panic!("it knows no tools"),
+            ProviderEvent::Thought(_)
+            | ProviderEvent::Usage(_)
+            | ProviderEvent::Alive { .. }
+            | ProviderEvent::Shortened => {}
             ProviderEvent::Done { usage, .. } => {
                 assert!(stream.next().await.is_none(), "nothing follows Done");
                 return (text, events, usage.unwrap());

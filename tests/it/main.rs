@@ -142,6 +142,7 @@ mod subscriptions;
 mod support;
 mod token_crowds;
 mod token_prices;
+mod tool_calls;
 mod tools;
 mod traces;
 mod usage;

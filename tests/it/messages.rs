@@ -64,8 +64,8 @@ async fn a_stream_has_its_events_in_their_order() {
     let delta = "content_block_delta";
     let expected = [
         "message_start",
-        "content_block_start",
         "ping",
+        "content_block_start",
         delta,
         delta,
         delta,
@@ -76,7 +76,7 @@ async fn a_stream_has_its_events_in_their_order() {
     assert_eq!(names, expected);
     assert!(names.iter().zip(&data).all(|(name, data)| data["type"] == *name), "{data:?}");
     assert_eq!((&data[0]["message"]["content"], &data[0]["message"]["stop_reason"]), (&json!([]), &Value::Null));
-    assert_eq!(data[1]["content_block"], json!({ "type": "text", "text": "" }));
+    assert_eq!(data[2]["content_block"], json!({ "type": "text", "text": "" }));
     assert!(data[1..].iter().filter(|data| data.get("index").is_some()).all(|data| data["index"] == 0));
     let said: String = data.iter().filter_map(|data| data["delta"]["text"].as_str()).collect();
     assert_eq!(said, "word1 word2 word3 ");
@@ -132,11 +132,11 @@ async fn what_is_wrong_is_named() {
     let (program, user) = program(&app).await;
     let mut no_limit = ask("Hello");
     no_limit.as_object_mut().unwrap().remove("max_tokens");
-    let tool = json!([{ "name": "look", "input_schema": { "type": "object" } }]);
+    let tool = json!([{ "name": "look", "type": "bash_20250124" }]);
     for (body, status, kind, named) in [
         (no_limit, 400, "invalid_request_error", "max_tokens: "),
         (with(ask("Hello"), &json!({ "model": "none" })), 404, "not_found_error", "model: "),
-        (with(ask("Hello"), &json!({ "tools": tool })), 400, "invalid_request_error", "tools: "),
+        (with(ask("Hello"), &json!({ "tools": tool })), 400, "invalid_request_error", "tools[0]: "),
         (with(ask("Hello"), &json!({ "temperature": 2 })), 400, "invalid_request_error", "temperature"),
         (with(ask("Hello"), &json!({ "messages": 7 })), 400, "invalid_request_error", "messages"),
         (

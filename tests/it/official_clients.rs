@@ -90,7 +90,7 @@ async fn each_refusal_is_their_own_class_of_error() {
         assert_eq!(long["code"], "context_length_exceeded");
         let tools = client.play(&app, &key, "refused-tools", "").await;
         assert_is(&tools, "BadRequestError", 400);
-        assert!(tools["message"].as_str().unwrap().contains("Tools are not called here"), "{tools}");
+        assert!(tools["message"].as_str().unwrap().contains("are not called here"), "{tools}");
         let broken = client.play(&app, &key, "broken", "#tokens=2 #cut").await;
         let kinds = broken["kinds"].as_array().unwrap();
         assert!(kinds.contains(&json!("APIError")) && !broken["message"].as_str().unwrap().is_empty(), "{broken}");
@@ -187,7 +187,7 @@ async fn each_refusal_is_an_error_of_anthropics_clients_and_what_cannot_work_is_
         assert_is(&unknown, "AuthenticationError", 401);
         let tools = client.play_messages(&app, "", &key, "refused-tools", "").await;
         assert_is(&tools, "BadRequestError", 400);
-        assert!(tools["message"].as_str().unwrap().contains("Tools are not called here"), "{tools}");
+        assert!(tools["message"].as_str().unwrap().contains("are not run here"), "{tools}");
         let broken = client.play_messages(&app, "", &key, "broken", "#tokens=2 #cut").await;
         assert!(broken["kinds"].as_array().unwrap().contains(&json!("APIError")), "{broken}");
         let poor = user.with_key(&json!({ "budget": 1 })).await.key.unwrap();
@@ -197,6 +197,47 @@ async fn each_refusal_is_an_error_of_anthropics_clients_and_what_cannot_work_is_
         assert_eq!((&broke["status"], &broke["type"]), (&json!(402), &json!("billing_error")), "{broke}");
         assert_eq!(requests_at(&app, "/v1/messages").await - before, 1, "{client:?} tries again what cannot work");
         assert_eq!(user.credits().await, json!({ "available": 9, "held": 0, "debt": 0, "plan": "free" }));
+    }
+    app.assert_books_balance().await;
+}
+
+/// What asks for a call, and what the two rounds after it come to.
+const CALLS: &str = "Look. #calls=look:{\"at\":1}";
+
+fn rounds(reason: &str) -> Value {
+    let rounds = json!([[["look", { "at": 1 }]], [["look", { "at": 3 }]], []]);
+    let told = json!({ "rounds": rounds, "text": "word1 word2 word3 ", "reason": reason });
+    json!({ "whole": told, "streamed": told })
+}
+
+#[tokio::test]
+async fn they_call_tools_for_two_rounds_and_get_answers_in_a_form() {
+    let app = TestApp::start_with(&[("FREE_CREDITS", "100")]).await;
+    for client in CLIENTS {
+        let (user, key) = user_with_key(&app).await;
+        assert_eq!(client.play(&app, &key, "tools", CALLS).await, rounds("stop"), "{client:?}");
+        assert_eq!(client.play(&app, &key, "responses-tools", CALLS).await, rounds("completed"), "{client:?}");
+        assert_eq!(client.play_messages(&app, "", &key, "tools", CALLS).await, rounds("end_turn"), "{client:?}");
+        assert_eq!(user.credits().await["available"], 100 - 18, "{client:?}");
+        let form = client.play(&app, &key, "form", "Where? #say={\"zone\":\"x\"}").await;
+        assert_eq!(form, json!({ "chat": { "zone": "x" }, "responses": { "zone": "x" } }), "{client:?}");
+        let form = client.play_messages(&app, "", &key, "form", "Where? #say={\"at\":7}").await;
+        assert_eq!(form, json!({ "at": 7 }), "{client:?}");
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn frameworks_for_agents_call_tools_for_two_rounds() {
+    let app = TestApp::start_with(&[("FREE_CREDITS", "100")]).await;
+    for framework in ["agents", "langchain"] {
+        let (user, key) = user_with_key(&app).await;
+        let base = format!("http://{}/v1", app.addr);
+        let command = python("agents_client.py", framework);
+        let told = Client::Python.run(command, &base, &key, framework, CALLS).await;
+        let round = json!({ "seen": [1, 3], "text": "word1 word2 word3 " });
+        assert_eq!(told, json!({ "whole": round, "streamed": round }), "{framework}");
+        assert_eq!(user.credits().await["available"], 100 - 6, "{framework}");
     }
     app.assert_books_balance().await;
 }

@@ -77,6 +77,7 @@ pub fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
         id: exchange.reply_id,
         state: MessageState::Complete,
         text: text.to_owned(),
+        calls: vec![],
         provider: "gemini".into(),
         model: "other".into(),
         fallback_from: Some("local".into()),
@@ -142,6 +143,21 @@ over_every_store! {
         say(&stores, NewExchange { conversation: branch.id, ..next(&one, "six") }, "6").await;
         assert_eq!(read(one.conversation).await, ["one", "1", "four", "4", "five", "5"]);
         assert_eq!(read(branch.id).await, ["one", "1", "two", "2", "six", "6"]);
+    }
+
+    async fn a_reply_is_stored_with_what_it_calls(stores) {
+        let user = new_user(&stores).await;
+        let asked = exchange(user, "look");
+        stores.chats.begin_exchange(asked.clone(), 40).await.unwrap().unwrap();
+        let call = |id: &str| tessera::chat::ToolCall {
+            id: id.to_owned(), name: "look".to_owned(), arguments: "{\"at\":1".to_owned(),
+        };
+        let reply = FinishedReply { calls: vec![call("a"), call("b")], ..finished(&asked, "") };
+        assert!(stores.chats.finish_reply(reply).await.unwrap());
+        let found = stores.chats.find_message(user, asked.reply_id).await.unwrap().unwrap();
+        assert_eq!((found.conversation, found.message.calls), (asked.conversation, vec![call("a"), call("b")]));
+        let asked = stores.chats.find_message(user, asked.message_id).await.unwrap().unwrap();
+        assert!(asked.message.calls.is_empty());
     }
 
     async fn a_key_is_stored_with_what_it_may(stores) {

@@ -177,8 +177,10 @@ async fn odd_values_are_taken_as_others_take_them() {
 fn refused_fields() -> Vec<(Value, &'static str)> {
     let tool = json!({ "type": "function", "function": { "name": "look", "parameters": {} } });
     vec![
-        (json!({ "tools": [tool] }), "tools"),
-        (json!({ "tools": [tool], "tool_choice": "none" }), "tools"),
+        (json!({ "tools": [{ "type": "custom", "custom": { "name": "look" } }] }), "tools[0]"),
+        (json!({ "tools": [tool, tool] }), "tools[1]"),
+        (json!({ "tools": [tool], "tool_choice": "sometimes" }), "tool_choice"),
+        (json!({ "tool_choice": "required" }), "tool_choice"),
         (json!({ "tools": { "a": 1 } }), "tools"),
         (json!({ "tool_choice": "required" }), "tool_choice"),
         (json!({ "tool_choice": { "type": "function", "function": { "name": "look" } } }), "tool_choice"),
@@ -232,14 +234,15 @@ fn refused_messages() -> Vec<(Value, &'static str)> {
         (messages(json!([{ "role": 1, "content": "x" }])), "messages[0].role"),
         (messages(json!([{ "content": "x" }])), "messages[0].role"),
         (messages(json!([{ "role": "critic", "content": "x" }])), "messages[0].role"),
-        (messages(json!([{ "role": "tool", "tool_call_id": "1", "content": "x" }])), "messages[0].role"),
+        (messages(json!([{ "role": "tool", "tool_call_id": "1", "content": "x" }])), "messages"),
+        (messages(json!([{ "role": "tool", "content": "x" }])), "messages[0].tool_call_id"),
         (messages(json!([{ "role": "function", "name": "look", "content": "x" }])), "messages[0].role"),
         (
             messages(json!([
                 { "role": "assistant", "content": null, "tool_calls": [{ "id": "1", "type": "function" }] },
                 { "role": "user", "content": "x" },
             ])),
-            "messages[0].tool_calls",
+            "messages[0].tool_calls[0]",
         ),
         (
             messages(json!([

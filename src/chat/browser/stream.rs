@@ -187,6 +187,7 @@ impl Reply {
                     self.thread.waiting_for.set(t(Text::ModelThinks).to_owned());
                 }
             }
+            ChatEvent::Call(_) => {}
             ChatEvent::Usage(UsageEvent { credits }) => message.write().credits = credits,
             ChatEvent::Fallback(FallbackEvent { from, to, model }) => {
                 let next = if from == to { &model } else { provider_label(&to) };
@@ -198,7 +199,16 @@ impl Reply {
                 reply.provider = Some(to);
                 reply.model = Some(model).filter(|model| !model.is_empty());
             }
-            ChatEvent::Done(DoneEvent { reply: text, cached, cut, cut_reason, remaining_credits, credits, usage }) => {
+            ChatEvent::Done(DoneEvent {
+                reply: text,
+                cached,
+                cut,
+                cut_reason,
+                remaining_credits,
+                credits,
+                usage,
+                ..
+            }) => {
                 let mut reply = message.write();
                 // Who comes late gets it at once; and it may be less than what was heard of it.
                 if let Some(text) = text {

@@ -80,7 +80,7 @@ pub(super) fn build_context(past: Past, text: String, room: Room) -> Vec<Turn> {
             // One that was stored before they were left out.
             content: if message.author == Author::User { message.content } else { without_thoughts(message.content) },
             images: message.images.iter().filter_map(Image::of_past).collect(),
-            name: None,
+            ..Turn::new(Role::User, "")
         })
         .collect();
     // Whatever of the past is left out, this stays.

@@ -2,7 +2,7 @@
 //!
 //! Tokens cannot be counted here, as each model has its own: what they come to is estimated, and who is asked has the last word.
 
-use super::providers::{Role, Turn};
+use super::providers::{Role, Sampling, Turn};
 use super::tokens::TokenCount;
 
 /// What a turn takes besides its text.
@@ -26,6 +26,12 @@ impl Counted {
         Self { text, images, turns: turns.len() as u64 }
     }
 
+    /// With the tools and the form that an answer may have.
+    pub(super) fn with(mut self, sampling: &Sampling) -> Self {
+        self.text += sampling.texts().map(TokenCount::of).sum::<u64>() + TURN * sampling.toolbox.tools.len() as u64;
+        self
+    }
+
     pub(super) const fn total(self) -> u64 {
         self.text + self.images
     }
@@ -47,7 +53,10 @@ pub(super) fn estimate_tokens(turns: &[Turn]) -> u32 {
 }
 
 fn text_tokens(turn: &Turn) -> u64 {
-    TURN + TokenCount::of(&turn.content) + turn.name.as_deref().map_or(0, TokenCount::of)
+    let others: u64 = turn.texts().map(TokenCount::of).sum();
+    // Each call has a frame of its own.
+    let calls = TURN * turn.calls.len() as u64;
+    TURN + TokenCount::of(&turn.content) + turn.name.as_deref().map_or(0, TokenCount::of) + others + calls
 }
 
 fn image_tokens(turn: &Turn) -> u64 {
@@ -75,7 +84,7 @@ pub(super) fn fit(turns: &[Turn], tokens: u32) -> Option<Vec<Turn>> {
         from = at;
     }
     // An answer without its question says nothing.
-    while before.get(from).is_some_and(|turn| turn.role == Role::Assistant) {
+    while before.get(from).is_some_and(|turn| matches!(turn.role, Role::Assistant | Role::Tool)) {
         from += 1;
     }
     let fits = |at: usize, turn: &Turn| is_kept(turn) || at >= from;

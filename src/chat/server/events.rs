@@ -18,6 +18,7 @@ impl Event for ChatEvent {
         match self {
             Self::Start(event) => event,
             Self::Token(event) => event,
+            Self::Call(event) => event,
             Self::Shortened(event) => event,
             Self::Thinking(event) => event,
             Self::Usage(event) => event,

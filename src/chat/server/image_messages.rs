@@ -201,6 +201,7 @@ async fn shown(chat: &Chat, user: UserId, image: ImageId) -> AppResult<DoneEvent
         cached: false,
         cut: false,
         cut_reason: None,
+        calls: Vec::new(),
         remaining_credits: balance.available,
         credits: image.credits,
         usage: None,
@@ -246,6 +247,7 @@ async fn end_reply(replies: &dyn ChatStore, images: &dyn ImageStore, user: UserI
             credits: image.credits,
             usage: None,
             price_version: None,
+            calls: Vec::new(),
         };
         keep_trying(|| replies.finish_reply(finished.clone())).await.map(drop)
     };

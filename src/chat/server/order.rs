@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::providers::{GuardedProvider, Sampling, Turn};
+use super::providers::{GuardedProvider, Turn};
 use crate::platform::error::{AppError, AppResult};
 
 /// Those that see, for what cannot be asked of the others.
@@ -26,7 +26,24 @@ pub(super) fn only_formatting(
     order.retain(|provider| provider.takes_formats());
     if order.is_empty() || (is_picked && !is_able) {
         let problem = if is_picked { "This model knows no formats." } else { "No configured model knows formats." };
-        return Err(AppError::invalid(Sampling::RESPONSE_FORMAT, format!("{problem} Leave it out.")));
+        return Err(AppError::invalid("response_format", format!("{problem} Leave it out.")));
+    }
+    Ok(order)
+}
+
+/// Those that call tools.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming `tools` where nobody does, or the one that was picked, who comes first, does not.
+pub(super) fn only_calling(
+    mut order: Vec<Arc<GuardedProvider>>,
+    is_picked: bool,
+) -> AppResult<Vec<Arc<GuardedProvider>>> {
+    let is_able = order.first().is_some_and(|first| first.calls_tools());
+    order.retain(|provider| provider.calls_tools());
+    if order.is_empty() || (is_picked && !is_able) {
+        let problem = if is_picked { "This model calls no tools." } else { "No configured model calls tools." };
+        return Err(AppError::invalid("tools", format!("{problem} Leave them out.")));
     }
     Ok(order)
 }

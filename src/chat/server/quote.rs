@@ -6,7 +6,7 @@ use super::Chat;
 use super::context::Room;
 use super::context_window::{Counted, IMAGE};
 use super::models::Picked;
-use super::providers::{GuardedProvider, Turn};
+use super::providers::{GuardedProvider, Sampling, Turn};
 use super::tokens::TokenCount;
 use crate::chat::{PriceInfo, PriceKind, RateInfo, TierInfo};
 use crate::credits::server::prices::{ChatPrice, ChatRate, Rates, TokenUse};
@@ -106,8 +106,8 @@ impl Chat {
 
 /// About how many tokens a context has, with so many images that are not read yet.
 #[must_use]
-pub fn count_tokens(turns: &[Turn], images: usize) -> u64 {
-    Counted::of(turns).total() + images as u64 * IMAGE
+pub fn count_tokens(turns: &[Turn], sampling: &Sampling, images: usize) -> u64 {
+    Counted::of(turns).with(sampling).total() + images as u64 * IMAGE
 }
 
 /// How long a context that is not ours may be.
@@ -120,12 +120,18 @@ pub enum ContextLimit {
 }
 
 impl ContextLimit {
-    /// How long these turns are, in what it goes by, if that is too long.
+    /// How long these turns are, with the tools, in what it goes by, if that is too long.
     #[must_use]
-    pub fn exceeded_by<'a>(self, turns: impl Iterator<Item = &'a Turn>) -> Option<u64> {
+    pub fn exceeded_by<'a>(self, turns: impl Iterator<Item = &'a Turn>, sampling: &Sampling) -> Option<u64> {
         let (length, most) = match self {
-            Self::Chars(most) => (turns.map(|turn| turn.chars() as u64).sum(), most as u64),
-            Self::Tokens(most) => (turns.map(|turn| Counted::of(std::slice::from_ref(turn)).text).sum(), most),
+            Self::Chars(most) => {
+                let others = sampling.texts().map(|text| text.chars().count() as u64).sum::<u64>();
+                (others + turns.map(|turn| turn.chars() as u64).sum::<u64>(), most as u64)
+            }
+            Self::Tokens(most) => {
+                let others = Counted::default().with(sampling).text;
+                (others + turns.map(|turn| Counted::of(std::slice::from_ref(turn)).text).sum::<u64>(), most)
+            }
         };
         (length > most).then_some(length)
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Chat;
-use super::providers::{Role, Sampling, Turn};
+use super::providers::{AnswerFormat, Role, Sampling, Turn};
 use crate::chat::Usage;
 use crate::platform::cache::{Cache, Looked};
 use crate::platform::ids::UserId;
@@ -54,7 +55,7 @@ impl AnswerKey {
             hash.update(bytes);
         };
         // Raised when answers to the same question are to be others.
-        part(b"answer 3");
+        part(b"answer 4");
         let owner = owner.map(Uuid::from);
         part(owner.as_ref().map_or(&[], |owner| owner.as_bytes()));
         let (provider, model) = picked.map_or((None, None), |(provider, model)| (Some(provider), model));
@@ -70,6 +71,9 @@ impl AnswerKey {
             presence_penalty,
             seed,
             stop,
+            // Requests with tools are never answered from here.
+            toolbox: _,
+            format,
             passed_on,
         } = sampling;
         part(&max_output_tokens.to_be_bytes());
@@ -80,6 +84,22 @@ impl AnswerKey {
             part(name.as_bytes());
             part(value.to_string().as_bytes());
         }
+        part(&[u8::from(format.is_some())]);
+        if let Some(format) = format {
+            let schema = format.schema().map_or("", RawValue::get);
+            let (name, description, strict) = match format {
+                AnswerFormat::JsonObject => (None, None, None),
+                AnswerFormat::JsonSchema { name, description, strict, .. } => {
+                    (Some(name.as_str()), description.as_deref(), *strict)
+                }
+            };
+            for text in [name, description] {
+                part(&[u8::from(text.is_some())]);
+                part(text.unwrap_or_default().as_bytes());
+            }
+            part(&[u8::from(strict.is_some()), u8::from(strict == Some(true))]);
+            part(schema.as_bytes());
+        }
         for number in [temperature, top_p, frequency_penalty, presence_penalty] {
             part(&number.map(f32::to_be_bytes).unwrap_or_default());
             part(&[u8::from(number.is_some())]);
@@ -89,11 +109,13 @@ impl AnswerKey {
             part(stop.as_bytes());
         }
         part(&(turns.len() as u64).to_be_bytes());
-        for Turn { role, name, content, images } in turns {
+        // Neither are those with calls and results.
+        for Turn { role, name, content, images, .. } in turns {
             part(&[match role {
                 Role::User => 0,
                 Role::Assistant => 1,
                 Role::System => 2,
+                Role::Tool => 3,
             }]);
             part(&[u8::from(name.is_some())]);
             part(name.as_deref().unwrap_or_default().as_bytes());
@@ -246,6 +268,7 @@ mod tests {
                     name: random.random::<bool>().then(|| text(&mut random)),
                     content: text(&mut random),
                     images: (0..random.random_range(0..3)).map(|_| image(&mut random)).collect(),
+                    ..Turn::new(Role::User, "")
                 })
                 .collect();
             let picked = provider.as_deref().map(|provider| (provider, model.as_deref()));

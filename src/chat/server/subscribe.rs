@@ -304,6 +304,7 @@ async fn end_event(chat: &Chat, user: UserId, reply: &StoredReply) -> JobEvent {
             match chat.generation.credits.balance(user.into(), &current_request_id()).await {
                 Ok(balance) => ChatEvent::Done(DoneEvent {
                     reply: Some(message.content.clone()),
+                    calls: message.calls.clone(),
                     cached: message.cached,
                     cut: message.cut,
                     cut_reason: message.cut_reason,

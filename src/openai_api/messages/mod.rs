@@ -22,11 +22,11 @@ use self::schemas::{AnthropicMessage, MessageStreamEvent, TokenTotal};
 pub use self::schemas::{MessagesFailure, MessagesProblem};
 use self::writer::MessageWriter;
 use super::answer::answer;
-use super::api::check_open;
 use super::error::V1Error;
+use super::open::Open;
 use super::request::Wanted;
 use crate::account::server::Account;
-use crate::account::server::caller::{READ, SPEND, Scoped};
+use crate::account::server::caller::{READ, SPEND};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
 use crate::platform::error::{AppError, AppResult};
@@ -71,16 +71,15 @@ pub fn is_path(path: &str) -> bool {
         Spending, Refusal::<404>))]
 async fn create_message(
     State(chat): State<Chat>,
-    caller: Result<Scoped<SPEND>, ApiError>,
+    caller: Result<Open<SPEND>, ApiError>,
     headers: HeaderMap,
     body: Result<JsonBody, ApiError>,
 ) -> Result<Response, MessagesError> {
-    let Scoped(caller) = caller?;
-    check_open(&chat, &caller)?;
+    let Open(caller) = caller?;
     check_version(&headers)?;
     let read = |body: &Bytes, chat: &Chat, fresh: bool| {
-        let (wanted, has_system) = read_json::<MessagesRequest<'_>>(body)?.read(body, chat, fresh)?;
-        let writer = MessageWriter::new(wanted.own_limit, has_system);
+        let (wanted, places) = read_json::<MessagesRequest<'_>>(body)?.read(body, chat, fresh)?;
+        let writer = MessageWriter::new(wanted.own_limit, places);
         Ok::<(Wanted, _), V1Error>((wanted, writer))
     };
     Ok(with_request_id(answer(chat, caller, &headers, body?, read).await?))
@@ -95,12 +94,11 @@ async fn create_message(
     responses((status = 200, description = "How many tokens it has.", body = TokenTotal), Refusal::<404>))]
 async fn count_message_tokens(
     State(chat): State<Chat>,
-    caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
+    caller: Result<Open<{ SPEND | READ }>, ApiError>,
     headers: HeaderMap,
     body: Result<JsonBody, ApiError>,
 ) -> Result<Json<Value>, MessagesError> {
-    let Scoped(caller) = caller?;
-    check_open(&chat, &caller)?;
+    caller?;
     check_version(&headers)?;
     let JsonBody { bytes, permit } = body?;
     let _permit = permit;

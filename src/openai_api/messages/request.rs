@@ -1,22 +1,25 @@
 //! What a client of Anthropic asks, and what it means here. What cannot be done is refused by its name.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::super::error::V1Error;
 use super::super::fields::{Content, Part, PartFields, Whole};
-use super::super::request::{
-    ShownTurn, TOOLS, Wanted, check_absent, check_range, check_turns, find_model, limit_output, passed_on, read_limit,
-    read_stops,
+use super::super::options::{
+    check_absent, check_range, find_model, limit_output, passed_on, read_limit, read_schema, read_stops,
 };
+use super::super::request::{ShownTurn, Wanted, check_turns};
+use super::super::tools::{MessageTool, message_toolbox, read_call};
 use crate::chat::server::Chat;
 use crate::chat::server::image_text::{ImageText, RawText};
-use crate::chat::server::providers::{Role, Sampling, Turn};
+use crate::chat::server::providers::{Role, Sampling, Seal, Thought, Turn};
 use crate::chat::server::quote::{ContextLimit, count_tokens};
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
@@ -53,11 +56,13 @@ pub struct MessagesRequest<'a> {
     output_config: Option<OutputConfig>,
     /// No field of Anthropic's: it must not cost more credits than this.
     max_credits: Option<Amount>,
-    // What is not done here: only values that ask for nothing are taken.
-    #[schema(ignore)]
-    tools: Option<Value>,
-    #[schema(ignore)]
+    /// Tools that the model may call, and the client runs.
+    #[schema(value_type = Option<Vec<Object>>)]
+    tools: Option<Vec<MessageTool>>,
+    /// `auto`, `any`, `none` or `tool` with a name.
+    #[schema(value_type = Option<Object>)]
     tool_choice: Option<Value>,
+    // What is not done here: only values that ask for nothing are taken.
     #[schema(ignore)]
     mcp_servers: Option<Value>,
     #[schema(ignore)]
@@ -86,18 +91,18 @@ struct OutputConfig {
     effort: Option<String>,
     /// `json_schema` with a `schema`.
     #[schema(value_type = Option<Object>)]
-    format: Option<Value>,
+    format: Option<Box<RawValue>>,
 }
 
-/// A text, or blocks of type `text` and, in messages, `image` with Base64.
+/// A text, or blocks of type `text` and, in messages, `image` with Base64, `tool_use` and `tool_result`.
 fn blocks() -> Schema {
     let block = ObjectBuilder::new().schema_type(Type::Object).build();
     Schema::OneOf(OneOfBuilder::new().item(String::schema()).item(ArrayBuilder::new().items(block).build()).build())
 }
 
 impl MessagesRequest<'_> {
-    /// What is to be done, and whether the first turn is `system`.
-    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<(Wanted, bool), V1Error> {
+    /// What is to be done, and the field of each turn.
+    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<(Wanted, Vec<String>), V1Error> {
         let picked = find_model(chat, &self.model)?;
         self.check_unserved()?;
         let asked = read_limit("max_tokens", self.max_tokens)?
@@ -109,64 +114,56 @@ impl MessagesRequest<'_> {
             temperature: check_range("temperature", self.temperature, 0.0, 1.0)?,
             top_p: check_range("top_p", self.top_p, 0.0, 1.0)?,
             stop: read_stops("stop_sequences", self.stop_sequences.unwrap_or_default())?,
-            passed_on: passed_on(format.map(read_format).transpose()?, None, effort, None)?,
+            toolbox: Arc::new(message_toolbox(self.tools, self.tool_choice.as_ref())?),
+            format: read_schema("output_config.format", format.as_deref())?,
+            passed_on: passed_on(None, effort, None)?,
             ..Sampling::default()
         };
         let longest = chat.context_limit(picked.as_ref(), max_output_tokens);
-        let (turns, has_system) = read_turns(self.system, self.messages, body)?;
-        let (turns, shown) = check_turns("messages", turns, longest)?;
+        let (turns, places) = read_turns(self.system, self.messages, body)?;
+        let (turns, shown) = check_turns("messages", turns, longest, &sampling)?;
         let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
         let is_stream = self.stream == Some(true);
-        Ok((Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit }, has_system))
+        Ok((Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit }, places))
     }
 
     /// About how many tokens it has.
     pub fn count(self, body: &Bytes, chat: &Chat) -> Result<u64, V1Error> {
         find_model(chat, &self.model)?;
         self.check_unserved()?;
+        let toolbox = Arc::new(message_toolbox(self.tools, self.tool_choice.as_ref())?);
+        let sampling = Sampling { toolbox, ..Sampling::default() };
         let (turns, _) = read_turns(self.system, self.messages, body)?;
-        let (turns, shown) = check_turns("messages", turns, ContextLimit::Chars(usize::MAX))?;
-        Ok(count_tokens(&turns, shown.iter().map(Vec::len).sum()))
+        let (turns, shown) = check_turns("messages", turns, ContextLimit::Chars(usize::MAX), &sampling)?;
+        Ok(count_tokens(&turns, &sampling, shown.iter().map(Vec::len).sum()))
     }
 
     /// That nothing is asked for that is not done here.
     fn check_unserved(&self) -> AppResult<()> {
         let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.is_null();
-        check_absent("tools", self.tools.as_ref(), is_empty, TOOLS)?;
-        let is_none = |value: &Value| matches!(value["type"].as_str(), Some("auto" | "none"));
-        check_absent("tool_choice", self.tool_choice.as_ref(), is_none, TOOLS)?;
-        check_absent("mcp_servers", self.mcp_servers.as_ref(), is_empty, TOOLS)?;
+        let servers = "Tools are run by the client: leave it out.";
+        check_absent("mcp_servers", self.mcp_servers.as_ref(), is_empty, servers)?;
         check_absent("container", self.container.as_ref(), Value::is_null, "Nothing is run here: leave it out.")?;
         check_absent("top_k", self.top_k.as_ref(), Value::is_null, "Use top_p: leave it out.")
     }
 }
 
-/// Anthropic's form of a format, as `OpenAI` has it.
-fn read_format(format: Value) -> AppResult<Value> {
-    match (format["type"].as_str(), format.get("schema")) {
-        (Some("json_schema"), Some(schema)) => {
-            let wanted = json!({ "name": "answer", "schema": schema, "strict": true });
-            Ok(json!({ "type": "json_schema", "json_schema": wanted }))
-        }
-        _ => Err(AppError::invalid("output_config.format", "A format has the type json_schema and a schema.")),
-    }
-}
-
-/// The turns, what `system` says first; and whether it says anything.
+/// The turns, what `system` says first; and the field of each.
 fn read_turns(
     system: Option<Content<'_>>,
     messages: Vec<RequestMessage<'_>>,
     body: &Bytes,
-) -> AppResult<(Vec<ShownTurn>, bool)> {
+) -> AppResult<(Vec<ShownTurn>, Vec<String>)> {
     let mut turns = Vec::with_capacity(messages.len() + 1);
-    let (text, images) = read_blocks("system", system.unwrap_or_default(), body)?;
-    if !images.is_empty() {
-        return Err(AppError::invalid("system", "Images belong to messages."));
+    let mut read = Blocks::default();
+    read.add("system", system.unwrap_or_default(), body)?;
+    if !read.images.is_empty() || read.is_of_tools() {
+        return Err(AppError::invalid("system", "Only text belongs here."));
     }
-    let has_system = !text.is_empty();
-    if has_system {
-        turns.push((Turn::new(Role::System, text), Vec::new()));
+    if !read.text.is_empty() {
+        turns.push((Turn::new(Role::System, read.text), Vec::new()));
     }
+    let mut places = vec!["system".to_owned(); turns.len()];
     for (number, message) in messages.into_iter().enumerate() {
         let role = match message.role.as_str() {
             "user" => Role::User,
@@ -178,29 +175,76 @@ fn read_turns(
             }
         };
         let field = format!("messages[{number}].content");
-        let (text, images) = read_blocks(&field, message.content.unwrap_or_default(), body)?;
-        turns.push((Turn::new(role, text), images));
+        let mut read = Blocks::default();
+        read.add(&field, message.content.unwrap_or_default(), body)?;
+        if (!read.turn.calls.is_empty() && role != Role::Assistant) || (!read.results.is_empty() && role != Role::User)
+        {
+            let problem = "Calls of tools belong to the assistant, their results to the user.";
+            return Err(AppError::invalid(field, problem));
+        }
+        let Blocks { text, images, turn, results } = read;
+        let is_said = results.is_empty() || !text.is_empty() || !images.is_empty();
+        // Results come right after the calls.
+        turns.extend(results);
+        turns.extend(is_said.then_some((Turn { role, content: text, ..turn }, images)));
+        places.resize(turns.len(), field);
     }
-    Ok((turns, has_system))
+    Ok((turns, places))
 }
 
-/// The text of some blocks, and the images.
-fn read_blocks(field: &str, Content(blocks): Content<'_>, body: &Bytes) -> AppResult<(String, Vec<ImageText>)> {
-    let (mut text, mut images) = (String::new(), Vec::new());
-    for Part(block) in blocks {
-        match block.kind.as_str() {
-            "text" => {
-                let said = block.text.unwrap_or_default();
-                text.push_str(if said.starts_with(NOT_FOR_MODELS) { "" } else { &said });
-            }
-            "image" => images.push(read_image(field, block, body)?),
-            // What a model has thought says nothing to another one.
-            "thinking" | "redacted_thinking" => {}
-            "tool_use" | "tool_result" => return Err(AppError::invalid(field, TOOLS)),
-            kind => return Err(AppError::invalid(field, format!("Blocks of type {kind:?} are not read here."))),
-        }
+/// What the blocks of a message come to.
+struct Blocks {
+    text: String,
+    images: Vec<ImageText>,
+    /// Calls and thoughts.
+    turn: Turn,
+    results: Vec<ShownTurn>,
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        let turn = Turn::new(Role::User, "");
+        Self { text: String::new(), images: Vec::new(), turn, results: Vec::new() }
     }
-    Ok((text, images))
+}
+
+impl Blocks {
+    const fn is_of_tools(&self) -> bool {
+        !self.turn.calls.is_empty() || !self.results.is_empty()
+    }
+
+    fn add(&mut self, field: &str, Content(blocks): Content<'_>, body: &Bytes) -> AppResult<()> {
+        for Part(block) in blocks {
+            match block.kind.as_str() {
+                "text" => {
+                    let said = block.text.unwrap_or_default();
+                    self.text.push_str(if said.starts_with(NOT_FOR_MODELS) { "" } else { &said });
+                }
+                "image" => self.images.push(read_image(field, block, body)?),
+                // What a model has thought says nothing to another one.
+                "thinking" | "redacted_thinking" => {
+                    let seal = block.signature.or(block.data).and_then(|told| Seal::read(&told));
+                    let thought = Thought { text: block.thinking.unwrap_or_default(), seal };
+                    self.turn.thoughts.extend(thought.seal.is_some().then_some(thought));
+                }
+                "tool_use" => {
+                    let (id, name) = (block.id.unwrap_or_default(), block.name.unwrap_or_default());
+                    self.turn.calls.push(read_call(field, id, name, block.input.as_deref())?);
+                }
+                "tool_result" => {
+                    let mut told = Self::default();
+                    told.add(field, block.content.unwrap_or_default(), body)?;
+                    if told.is_of_tools() {
+                        return Err(AppError::invalid(field, "A result of a tool is made of text and images."));
+                    }
+                    let (id, is_error) = (block.tool_use_id.unwrap_or_default(), block.is_error == Some(true));
+                    self.results.push((Turn::result(id, told.text, is_error), told.images));
+                }
+                kind => return Err(AppError::invalid(field, format!("Blocks of type {kind:?} are not read here."))),
+            }
+        }
+        Ok(())
+    }
 }
 
 fn read_image(field: &str, block: PartFields<'_>, body: &Bytes) -> AppResult<ImageText> {
@@ -213,12 +257,15 @@ fn read_image(field: &str, block: PartFields<'_>, body: &Bytes) -> AppResult<Ima
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn turns(json: &Value) -> AppResult<Vec<ShownTurn>> {
         let body = Bytes::from(json.to_string());
         let request: MessagesRequest<'_> = serde_json::from_slice(&body).unwrap();
         request.check_unserved()?;
+        message_toolbox(request.tools, request.tool_choice.as_ref())?;
         read_turns(request.system, request.messages, &body).map(|(turns, _)| turns)
     }
 
@@ -250,6 +297,33 @@ mod tests {
     }
 
     #[test]
+    fn calls_and_their_results_are_turns_of_their_own() {
+        let said = json!({ "messages": [
+            { "role": "user", "content": "Look." },
+            { "role": "assistant", "content": [
+                { "type": "thinking", "thinking": "Hm", "signature": "anthropic.c2ln" },
+                { "type": "thinking", "thinking": "Of somebody else", "signature": "c2ln" },
+                { "type": "text", "text": "I look." },
+                { "type": "tool_use", "id": "a", "name": "look", "input": { "at": 1 } },
+                { "type": "tool_use", "id": "b", "name": "look", "input": {} }] },
+            { "role": "user", "content": [
+                { "type": "tool_result", "tool_use_id": "a", "content": [{ "type": "text", "text": "A cat." },
+                    { "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "AAAA" } }] },
+                { "type": "tool_result", "tool_use_id": "b", "content": "Gone.", "is_error": true },
+                { "type": "text", "text": "And?" }] },
+        ] });
+        let turns = turns(&said).unwrap();
+        assert_eq!(turns.iter().map(|(_, shown)| shown.len()).collect::<Vec<_>>(), [0, 0, 1, 0, 0]);
+        let turns: Vec<_> = turns.into_iter().map(|(turn, _)| turn).collect();
+        let calls: Vec<_> = turns[1].calls.iter().map(|call| (call.id.as_str(), call.arguments.as_str())).collect();
+        assert_eq!(calls, [("a", r#"{"at":1}"#), ("b", "{}")]);
+        assert_eq!((turns[1].content.as_str(), turns[1].thoughts.len()), ("I look.", 1));
+        assert_eq!(turns[2], Turn::result("a", "A cat.", false));
+        assert_eq!(turns[3], Turn::result("b", "Gone.", true));
+        assert_eq!(turns[4], Turn::new(Role::User, "And?"));
+    }
+
+    #[test]
     fn what_is_not_done_is_refused_by_name() {
         let field = |json: &Value| match turns(json) {
             Err(AppError::InvalidInput { field, .. }) => field,
@@ -257,12 +331,13 @@ mod tests {
         };
         let block = |block: Value| json!({ "messages": [{ "role": "user", "content": [block] }] });
         for (json, name) in [
-            (json!({ "tools": [{ "name": "look" }] }), "tools"),
+            (json!({ "tools": [{ "name": "look", "type": "bash_20250124" }] }), "tools[0]"),
             (json!({ "tool_choice": { "type": "any" } }), "tool_choice"),
             (json!({ "top_k": 5 }), "top_k"),
             (json!({ "system": [{ "type": "image", "source": { "type": "base64", "data": "" } }] }), "system"),
             (json!({ "messages": [{ "role": "tool", "content": "x" }] }), "messages[0].role"),
-            (block(json!({ "type": "tool_result", "tool_use_id": "x" })), "messages[0].content"),
+            (block(json!({ "type": "tool_use", "id": "x", "name": "look" })), "messages[0].content"),
+            (block(json!({ "type": "tool_result", "content": [{ "type": "document" }] })), "messages[0].content"),
             (block(json!({ "type": "document" })), "messages[0].content"),
             (block(json!({ "type": "image", "source": { "type": "url", "url": "x" } })), "messages[0].content"),
         ] {

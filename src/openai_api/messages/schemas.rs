@@ -2,6 +2,7 @@
 //! what is sent with these.
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::schemas::Receipt;
@@ -15,9 +16,9 @@ pub struct AnthropicMessage {
     /// `assistant`.
     role: String,
     model: String,
-    /// One.
-    content: Vec<TextBlock>,
-    /// `end_turn`, or `max_tokens` if it was cut off.
+    /// What it says, then what it calls.
+    content: Vec<AnswerBlock>,
+    /// `end_turn`, `tool_use` if it calls tools, or `max_tokens` if it was cut off.
     stop_reason: Option<String>,
     /// Null: which text ended the answer, providers do not say.
     stop_sequence: Option<String>,
@@ -27,10 +28,18 @@ pub struct AnthropicMessage {
 }
 
 #[derive(Serialize, ToSchema)]
-struct TextBlock {
-    /// `text`.
+struct AnswerBlock {
+    /// `text` or `tool_use`.
     r#type: String,
-    text: String,
+    #[schema(required = false, nullable = false)]
+    text: Option<String>,
+    /// Of a call, as is what follows.
+    #[schema(required = false, nullable = false)]
+    id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    name: Option<String>,
+    #[schema(required = false, nullable = false, value_type = Object)]
+    input: Option<Value>,
 }
 
 /// Zeros where the provider did not say.

@@ -7,23 +7,47 @@ use uuid::Uuid;
 use super::super::answer::Dialect;
 use super::super::chunks::{receipt, token_text};
 use super::super::error::V1Error;
+use super::super::sequence::{Part, Sequence, Step};
 use super::error::{MessagesError, body_of};
-use crate::chat::{DoneEvent, Usage};
+use crate::chat::{CallEvent, DoneEvent, ToolCall, Usage};
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::MessageId;
 
-/// Writes one answer: a single block of text.
+/// Writes one answer: blocks of text and calls of tools.
 pub struct MessageWriter {
     id: MessageId,
     model: String,
     own_limit: Option<u32>,
-    /// The first turn is no message.
-    has_system: bool,
+    /// The field of each turn.
+    places: Vec<String>,
+    sequence: Sequence,
 }
 
 impl MessageWriter {
-    pub const fn new(own_limit: Option<u32>, has_system: bool) -> Self {
-        Self { id: MessageId::min(), model: String::new(), own_limit, has_system }
+    pub fn new(own_limit: Option<u32>, places: Vec<String>) -> Self {
+        Self { id: MessageId::min(), model: String::new(), own_limit, places, sequence: Sequence::default() }
+    }
+
+    /// The events of what happens to the blocks.
+    fn write(&self, steps: Vec<Step>) -> Vec<Event> {
+        let written = steps.into_iter().map(|step| match step {
+            Step::TextBegins(at) => {
+                event("content_block_start", json!({ "index": at, "content_block": { "type": "text", "text": "" } }))
+            }
+            Step::CallBegins(at) => {
+                let block = match self.sequence.parts.get(at) {
+                    Some(Part::Call(call)) => block_of(call, &json!({})),
+                    _ => Value::Null,
+                };
+                event("content_block_start", json!({ "index": at, "content_block": block }))
+            }
+            Step::Arguments(at, text) => {
+                let delta = json!({ "type": "input_json_delta", "partial_json": text });
+                event("content_block_delta", json!({ "index": at, "delta": delta }))
+            }
+            Step::TextEnds(at) | Step::CallEnds(at) => event("content_block_stop", json!({ "index": at })),
+        });
+        written.collect()
     }
 
     fn message(&self, content: &Value, reason: Option<&str>, usage: &Value) -> Value {
@@ -49,32 +73,36 @@ impl Dialect for MessageWriter {
     fn begin(&mut self) -> Vec<Event> {
         // How many tokens came in is known at the end.
         let message = self.message(&json!([]), None, &usage_of(None));
-        vec![
-            event("message_start", json!({ "message": message })),
-            event("content_block_start", json!({ "index": 0, "content_block": { "type": "text", "text": "" } })),
-            event("ping", json!({})),
-        ]
+        vec![event("message_start", json!({ "message": message })), event("ping", json!({}))]
     }
 
     /// Written by hand: one of these leaves for every token.
-    fn token(&mut self, data: &str) -> Option<Event> {
-        let text = token_text(data)?;
+    fn token(&mut self, data: &str) -> Vec<Event> {
+        let Some(text) = token_text(data) else { return Vec::new() };
+        let steps = self.sequence.text("");
+        let mut events = self.write(steps);
+        let index = self.sequence.parts.len() - 1;
         let delta = format!(
-            "{{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":{text}}}}}"
+            "{{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{{\"type\":\"text_delta\",\"text\":{text}}}}}"
         );
-        Some(Event::named("content_block_delta", &delta))
+        events.push(Event::named("content_block_delta", &delta));
+        events
+    }
+
+    fn call(&mut self, call: CallEvent) -> Vec<Event> {
+        let steps = self.sequence.call(call);
+        self.write(steps)
     }
 
     fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
+        let steps = self.sequence.end(&done.calls);
         let delta = json!({ "stop_reason": stop_reason(done), "stop_sequence": null });
         let end = json!({
             "delta": delta, "usage": usage_of(done.usage), "tessera": receipt(done, self.own_limit),
         });
-        vec![
-            event("content_block_stop", json!({ "index": 0 })),
-            event("message_delta", end),
-            event("message_stop", json!({})),
-        ]
+        let mut events = self.write(steps);
+        events.extend([event("message_delta", end), event("message_stop", json!({}))]);
+        events
     }
 
     fn break_off(&mut self, error: &V1Error) -> Vec<Event> {
@@ -82,8 +110,10 @@ impl Dialect for MessageWriter {
     }
 
     fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
-        let content = json!([{ "type": "text", "text": text }]);
-        let mut message = self.message(&content, Some(stop_reason(done)), &usage_of(done.usage));
+        let said = (!text.is_empty() || done.calls.is_empty()).then(|| json!({ "type": "text", "text": text }));
+        let calls = done.calls.iter().map(|call| block_of(call, &input_of(call)));
+        let mut message =
+            self.message(&said.into_iter().chain(calls).collect(), Some(stop_reason(done)), &usage_of(done.usage));
         message["tessera"] = receipt(done, self.own_limit);
         message
     }
@@ -93,7 +123,7 @@ impl Dialect for MessageWriter {
     }
 
     fn place(&self, turn: usize) -> String {
-        format!("messages[{}].content", turn.saturating_sub(usize::from(self.has_system)))
+        self.places.get(turn).cloned().unwrap_or_else(|| "messages".to_owned())
     }
 }
 
@@ -104,7 +134,21 @@ fn event(name: &str, mut data: Value) -> Event {
 }
 
 const fn stop_reason(done: &DoneEvent) -> &'static str {
-    if done.cut { "max_tokens" } else { "end_turn" }
+    match done {
+        DoneEvent { cut: true, .. } => "max_tokens",
+        DoneEvent { calls, .. } if !calls.is_empty() => "tool_use",
+        _ => "end_turn",
+    }
+}
+
+fn block_of(ToolCall { id, name, .. }: &ToolCall, input: &Value) -> Value {
+    json!({ "type": "tool_use", "id": id, "name": name, "input": input })
+}
+
+/// An object; arguments that are cut off are none.
+fn input_of(call: &ToolCall) -> Value {
+    let read: Option<Value> = serde_json::from_str(&call.arguments).ok();
+    read.filter(Value::is_object).unwrap_or_else(|| json!({}))
 }
 
 /// What was used. Anthropic counts apart what the provider still knew; where nobody said anything, there are zeros.

@@ -13,15 +13,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::answer::answer;
-use super::super::api::check_open;
 use super::super::error::V1Error;
+use super::super::open::Open;
 use super::request::{Needed, ResponseRequest};
 use super::schemas::{DeletedResponse, InputItems, ModelResponse, ResponseStreamEvent};
 use super::store::StoredResponse;
 use super::writer::ResponseWriter;
 use super::{Past, Responses};
 use crate::account::server::Account;
-use crate::account::server::caller::{MANAGE, READ, SPEND, Scoped};
+use crate::account::server::caller::{MANAGE, READ, SPEND};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
 use crate::platform::error::{AppError, AppResult};
@@ -37,6 +37,7 @@ pub fn routes<S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
     Account: FromRef<S>,
+    Chat: FromRef<S>,
     Responses: FromRef<S>,
 {
     OpenApiRouter::new()
@@ -59,12 +60,11 @@ where
         Spending, Refusal::<404>))]
 async fn create_response(
     State(responses): State<Responses>,
-    caller: Result<Scoped<SPEND>, ApiError>,
+    caller: Result<Open<SPEND>, ApiError>,
     headers: HeaderMap,
     body: Result<JsonBody, ApiError>,
 ) -> Result<Response, V1Error> {
-    let Scoped(caller) = caller?;
-    check_open(&responses.chat, &caller)?;
+    let Open(caller) = caller?;
     let body = body?;
     let past = responses.look_back(caller.id, &body.bytes).await?;
     let (user, kept_in) = (caller.id, responses.clone());
@@ -110,12 +110,11 @@ struct View {
     responses((status = 200, description = "The response.", body = ModelResponse), Refusal::<404>))]
 async fn show_response(
     State(responses): State<Responses>,
-    caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
+    caller: Result<Open<{ SPEND | READ }>, ApiError>,
     Path(name): Path<String>,
     view: Result<ApiQuery<View>, ApiError>,
 ) -> Result<Json<Value>, V1Error> {
-    let Scoped(caller) = caller?;
-    check_open(&responses.chat, &caller)?;
+    let Open(caller) = caller?;
     let ApiQuery(View { stream }) = view?;
     if stream.is_some_and(|stream| stream == "true") {
         return Err(AppError::invalid("stream", "It is told as a whole: leave it out.").into());
@@ -129,11 +128,10 @@ async fn show_response(
     responses((status = 200, description = "It is gone.", body = DeletedResponse), Refusal::<404>))]
 async fn delete_response(
     State(responses): State<Responses>,
-    caller: Result<Scoped<{ SPEND | MANAGE }>, ApiError>,
+    caller: Result<Open<{ SPEND | MANAGE }>, ApiError>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, V1Error> {
-    let Scoped(caller) = caller?;
-    check_open(&responses.chat, &caller)?;
+    let Open(caller) = caller?;
     let found = responses.find_named(caller.id, &name).await?;
     responses.store.delete(caller.id, found.id).await.map_err(AppError::from)?;
     Ok(Json(json!({ "id": name, "object": "response", "deleted": true })))
@@ -147,11 +145,10 @@ async fn delete_response(
     responses((status = 200, description = "The response as it is.", body = ModelResponse), Refusal::<404>))]
 async fn cancel_response(
     State(responses): State<Responses>,
-    caller: Result<Scoped<{ SPEND | MANAGE }>, ApiError>,
+    caller: Result<Open<{ SPEND | MANAGE }>, ApiError>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, V1Error> {
-    let Scoped(caller) = caller?;
-    check_open(&responses.chat, &caller)?;
+    let Open(caller) = caller?;
     shown(&responses.find_named(caller.id, &name).await?)
 }
 
@@ -174,12 +171,11 @@ struct ItemPage {
     responses((status = 200, description = "The items.", body = InputItems), Refusal::<404>))]
 async fn list_input_items(
     State(responses): State<Responses>,
-    caller: Result<Scoped<{ SPEND | READ }>, ApiError>,
+    caller: Result<Open<{ SPEND | READ }>, ApiError>,
     Path(name): Path<String>,
     page: Result<ApiQuery<ItemPage>, ApiError>,
 ) -> Result<Json<Value>, V1Error> {
-    let Scoped(caller) = caller?;
-    check_open(&responses.chat, &caller)?;
+    let Open(caller) = caller?;
     let ApiQuery(page) = page?;
     let found = responses.find_named(caller.id, &name).await?;
     Ok(Json(page_of(found.input_items()?, &page)?))

@@ -6,12 +6,14 @@ use std::fmt;
 use axum::body::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::super::error::V1Error;
 use super::super::fields::{Content, Part, PartFields};
-use super::super::request::{ShownTurn, TOOLS, read_content};
+use super::super::request::{ShownTurn, read_content};
+use super::super::tools::read_call;
 use super::store::StoredResponse;
-use crate::chat::server::providers::{Role, Turn};
+use crate::chat::server::providers::{Role, Seal, Thought, Turn};
 use crate::platform::error::{AppError, AppResult};
 
 /// What is asked: a text, or a list of items.
@@ -31,7 +33,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
             fn visit_str<E>(self, text: &str) -> Result<Items<'de>, E> {
                 let part = PartFields { kind: "text".to_owned(), text: Some(text.to_owned()), ..PartFields::default() };
                 let content = Some(Content(vec![Part(part)]));
-                Ok(Items(vec![Item { kind: None, role: "user".to_owned(), content, id: None }]))
+                Ok(Items(vec![Item { role: "user".to_owned(), content, ..Item::default() }]))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items<'de>, A::Error> {
@@ -47,7 +49,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
 }
 
 /// One of them: a message, unless it says otherwise.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(expecting = "an item such as {\"role\":\"user\",\"content\":\"…\"}")]
 pub struct Item<'a> {
     #[serde(rename = "type")]
@@ -57,6 +59,15 @@ pub struct Item<'a> {
     #[serde(borrow)]
     content: Option<Content<'a>>,
     id: Option<String>,
+    /// Of a call of a tool, as are those that follow.
+    call_id: Option<String>,
+    name: Option<String>,
+    arguments: Option<Box<RawValue>>,
+    /// Of what came of it.
+    #[serde(borrow)]
+    output: Option<Content<'a>>,
+    /// Of what a model thought.
+    encrypted_content: Option<String>,
 }
 
 impl Item<'_> {
@@ -80,9 +91,24 @@ impl Item<'_> {
         match self.kind.as_deref() {
             None | Some("message") => {}
             // What a model has thought says nothing to another one.
-            Some("reasoning") => return Ok(None),
-            Some("function_call" | "function_call_output" | "custom_tool_call" | "custom_tool_call_output") => {
-                return Err(AppError::invalid(field, TOOLS));
+            Some("reasoning") => {
+                let seal = self.encrypted_content.and_then(|told| Seal::read(&told));
+                let thoughts = vec![Thought { text: String::new(), seal }];
+                let is_ours = thoughts.iter().any(|thought| thought.seal.is_some());
+                return Ok(is_ours.then(|| (Turn { thoughts, ..Turn::new(Role::Assistant, "") }, Vec::new())));
+            }
+            Some("function_call") => {
+                let (id, name) = (self.call_id.unwrap_or_default(), self.name.unwrap_or_default());
+                let calls = vec![read_call(field, id, name, self.arguments.as_deref())?];
+                return Ok(Some((Turn { calls, ..Turn::new(Role::Assistant, "") }, Vec::new())));
+            }
+            Some("function_call_output") => {
+                let Some(id) = self.call_id.filter(|id| !id.is_empty()) else {
+                    return Err(AppError::invalid(field, "Say in call_id which call it is the output of."));
+                };
+                let (text, urls) = read_content(&format!("{field}.output"), self.output.unwrap_or_default())?;
+                let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
+                return Ok(Some((Turn::result(id, text, false), shown)));
             }
             Some(kind) => return Err(AppError::invalid(field, format!("Items of type {kind:?} are not read here."))),
         }
@@ -98,6 +124,23 @@ impl Item<'_> {
         let (text, urls) = read_content(&format!("{field}.content"), self.content.unwrap_or_default())?;
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
         Ok(Some((Turn::new(role, text), shown)))
+    }
+}
+
+/// Adds a turn. What an assistant thinks, says and calls is one turn, though each is an item.
+pub fn add_turn(turns: &mut Vec<ShownTurn>, (turn, shown): ShownTurn) {
+    match turns.last_mut() {
+        Some((last, _)) if last.role == Role::Assistant && turn.role == Role::Assistant => {
+            let is_begun = last.calls.is_empty() && last.content.is_empty();
+            let only_calls = turn.content.is_empty() && turn.thoughts.is_empty();
+            if !is_begun && !only_calls {
+                return turns.push((turn, shown));
+            }
+            last.content.push_str(&turn.content);
+            last.calls.extend(turn.calls);
+            last.thoughts.extend(turn.thoughts);
+        }
+        _ => turns.push((turn, shown)),
     }
 }
 

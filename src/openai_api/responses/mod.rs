@@ -99,13 +99,10 @@ impl Responses {
     /// An item by its name, as JSON.
     async fn find_item(&self, user: UserId, name: &str) -> Result<Bytes, V1Error> {
         let missing = || V1Error::no_item(name);
-        let (id, place) = parse_name("msg_", name).ok_or_else(missing)?;
+        let (id, _) = parse_name("msg_", name).or_else(|| parse_name("fc_", name)).ok_or_else(missing)?;
         let stored = self.find(user, id).await?.ok_or_else(missing)?;
-        let items = match place {
-            Some(_) => stored.input_items()?,
-            None => stored.output_items()?,
-        };
-        let item = items.get(place.unwrap_or_default()).ok_or_else(missing)?;
+        let mut items = stored.input_items()?.into_iter().chain(stored.output_items()?);
+        let item = items.find(|item| item["id"] == name).ok_or_else(missing)?;
         Ok(item.to_string().into())
     }
 

@@ -1,20 +1,23 @@
 //! What a client asks, and what it means here. What cannot be done is refused by its name.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::super::error::V1Error;
 use super::super::fields::Whole;
-use super::super::request::{
-    ShownTurn, TOOLS, Wanted, check_absent, check_range, check_turns, find_model, limit_output, passed_on, read_limit,
-};
+use super::super::options::{check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit};
+use super::super::request::{ShownTurn, Wanted, check_turns};
+use super::super::tools::{ResponseTool, response_toolbox, told_tools};
 use super::Past;
-use super::items::{Items, read_stored};
+use super::items::{Items, add_turn, read_stored};
 use crate::chat::server::Chat;
-use crate::chat::server::providers::{Role, Sampling, Turn};
+use crate::chat::server::providers::{Role, Sampling, Toolbox, Turn};
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -27,7 +30,7 @@ pub struct ResponseRequest<'a> {
     #[serde(default)]
     #[schema(required)]
     model: String,
-    /// A text, or a list of messages, and of references to items of earlier responses.
+    /// A text, or a list of messages, of calls of tools (`function_call`) and their results, and of references to items of earlier responses.
     #[serde(borrow, default)]
     #[schema(schema_with = items, required)]
     input: Items<'a>,
@@ -48,11 +51,14 @@ pub struct ResponseRequest<'a> {
     metadata: Option<Map<String, Value>>,
     /// No field of `OpenAI`'s: it must not cost more credits than this.
     max_credits: Option<Amount>,
-    // What is not done here: only values that ask for nothing are taken.
-    #[schema(ignore)]
-    tools: Option<Value>,
-    #[schema(ignore)]
+    /// Functions that the model may call, and the client runs; others are left out.
+    #[schema(value_type = Option<Vec<Object>>)]
+    tools: Option<Vec<ResponseTool>>,
+    /// `auto`, `none`, `required`, or one of them by its name.
+    #[schema(value_type = Value)]
     tool_choice: Option<Value>,
+    parallel_tool_calls: Option<bool>,
+    // What is not done here: only values that ask for nothing are taken.
     #[schema(ignore)]
     background: Option<Value>,
     #[schema(ignore)]
@@ -70,7 +76,7 @@ pub struct ResponseRequest<'a> {
 struct TextConfig {
     /// `text`, `json_object` or `json_schema`, for models that can.
     #[schema(value_type = Option<Object>)]
-    format: Option<Value>,
+    format: Option<Box<RawValue>>,
     verbosity: Option<String>,
 }
 
@@ -117,10 +123,12 @@ pub struct Read {
 }
 
 impl ResponseRequest<'_> {
-    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool, past: &Past) -> Result<Read, V1Error> {
+    pub fn read(mut self, body: &Bytes, chat: &Chat, fresh: bool, past: &Past) -> Result<Read, V1Error> {
         let picked = find_model(chat, &self.model)?;
         self.check_unserved()?;
-        let shape = self.shape();
+        let choice = self.tool_choice.as_ref();
+        let toolbox = response_toolbox(self.tools.take(), choice, self.parallel_tool_calls)?;
+        let shape = self.shape(&toolbox);
         let asked = read_limit("max_output_tokens", self.max_output_tokens)?;
         let (max_output_tokens, own_limit) = limit_output(asked, chat.config.max_output_tokens);
         let TextConfig { format, verbosity } = self.text.unwrap_or_default();
@@ -129,13 +137,15 @@ impl ResponseRequest<'_> {
             max_output_tokens,
             temperature: check_range("temperature", self.temperature, 0.0, 2.0)?,
             top_p: check_range("top_p", self.top_p, 0.0, 1.0)?,
-            passed_on: passed_on(format.map(read_format).transpose()?, None, effort, verbosity)?,
+            toolbox: Arc::new(toolbox),
+            format: read_format("text.format", format.as_deref())?,
+            passed_on: passed_on(None, effort, verbosity)?,
             ..Sampling::default()
         };
         let longest = chat.context_limit(picked.as_ref(), max_output_tokens);
         let kept = (self.store != Some(false)).then(|| keep_input(body, past)).transpose()?;
         let (turns, places) = read_turns(self.instructions, self.input, body, past)?;
-        let (turns, shown) = check_turns("input", turns, longest)?;
+        let (turns, shown) = check_turns("input", turns, longest, &sampling)?;
         let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
         let is_stream = self.stream == Some(true);
         let wanted = Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit };
@@ -144,10 +154,6 @@ impl ResponseRequest<'_> {
 
     /// That nothing is asked for that is not done here.
     fn check_unserved(&self) -> AppResult<()> {
-        let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.is_null();
-        check_absent("tools", self.tools.as_ref(), is_empty, TOOLS)?;
-        let is_none = |value: &Value| matches!(value.as_str(), Some("auto" | "none"));
-        check_absent("tool_choice", self.tool_choice.as_ref(), is_none, TOOLS)?;
         let is_false = |value: &Value| value.as_bool() == Some(false);
         let background = "Answers are given at once, or streamed: leave it out.";
         check_absent("background", self.background.as_ref(), is_false, background)?;
@@ -163,10 +169,9 @@ impl ResponseRequest<'_> {
         check_absent("include", self.include.as_ref(), |value| !asks_logprobs(value), told)
     }
 
-    fn shape(&self) -> Value {
+    fn shape(&self, toolbox: &Toolbox) -> Value {
         let text = self.text.as_ref();
-        let mut told =
-            json!({ "format": text.and_then(|text| text.format.clone()).unwrap_or(json!({ "type": "text" })) });
+        let mut told = json!({ "format": text.and_then(|text| text.format.as_ref()).map_or(json!({ "type": "text" }), |format| json!(format)) });
         if let Some(verbosity) = text.and_then(|text| text.verbosity.as_deref()) {
             told["verbosity"] = verbosity.into();
         }
@@ -176,15 +181,15 @@ impl ResponseRequest<'_> {
             "instructions": self.instructions,
             "max_output_tokens": self.max_output_tokens.map(|Whole(most)| most),
             "metadata": self.metadata.clone().unwrap_or_default(),
-            "parallel_tool_calls": true,
+            "parallel_tool_calls": self.parallel_tool_calls.unwrap_or(true),
             "previous_response_id": self.previous_response_id.as_deref().filter(|name| !name.is_empty()),
             "reasoning": { "effort": self.reasoning.as_ref().and_then(|it| it.effort.as_deref()), "summary": null },
             "service_tier": "default",
             "store": self.store != Some(false),
             "temperature": number(self.temperature),
             "text": told,
-            "tool_choice": "auto",
-            "tools": [],
+            "tool_choice": self.tool_choice.clone().unwrap_or_else(|| "auto".into()),
+            "tools": told_tools(toolbox),
             "top_logprobs": 0,
             "top_p": number(self.top_p),
             "truncation": "disabled",
@@ -196,27 +201,6 @@ impl ResponseRequest<'_> {
 /// As it was written: 0.1 is no 0.100000001.
 fn number(asked: Option<f32>) -> f64 {
     asked.and_then(|number| number.to_string().parse().ok()).unwrap_or(1.0)
-}
-
-/// The form of a format here, as chat completions have it.
-fn read_format(mut format: Value) -> AppResult<Value> {
-    match format["type"].as_str() {
-        Some("text" | "json_object") => Ok(format),
-        Some("json_schema") if format["schema"].is_object() && format["name"].is_string() => {
-            let mut wanted = Map::new();
-            for name in ["name", "description", "schema", "strict"] {
-                match format[name].take() {
-                    Value::Null => {}
-                    value => drop(wanted.insert(name.to_owned(), value)),
-                }
-            }
-            Ok(json!({ "type": "json_schema", "json_schema": wanted }))
-        }
-        _ => {
-            let problem = "A format is of the type text, json_object, or json_schema with a name and a schema.";
-            Err(AppError::invalid("text.format", problem))
-        }
-    }
 }
 
 /// What the instructions say, what came before, and the input; and the field of each.
@@ -232,14 +216,16 @@ fn read_turns(
         places.push("instructions".to_owned());
     }
     for stored in &past.chain {
-        turns.extend(read_stored(stored)?);
+        for turn in read_stored(stored)? {
+            add_turn(&mut turns, turn);
+        }
     }
     places.resize(turns.len(), "previous_response_id".to_owned());
     for (number, item) in input.into_iter().enumerate() {
         let field = format!("input[{number}]");
         if let Some(turn) = item.read(&field, body, &past.items)? {
-            turns.push(turn);
-            places.push(format!("{field}.content"));
+            add_turn(&mut turns, turn);
+            places.resize(turns.len(), format!("{field}.content"));
         }
     }
     Ok((turns, places))
@@ -286,6 +272,7 @@ mod tests {
         let body = Bytes::from(json.to_string());
         let request: ResponseRequest<'_> = serde_json::from_slice(&body).unwrap();
         request.check_unserved()?;
+        response_toolbox(request.tools, request.tool_choice.as_ref(), None)?;
         let (turns, places) = read_turns(request.instructions, request.input, &body, &Past::default())?;
         assert_eq!(turns.len(), places.len());
         Ok(turns.into_iter().map(|(turn, shown)| (turn.role, turn.content, shown.len())).collect())
@@ -317,14 +304,15 @@ mod tests {
     fn what_is_not_done_is_refused_by_name() {
         let item = |item: Value| json!({ "input": [item] });
         for (json, name) in [
-            (json!({ "tools": [{ "type": "function", "name": "look" }] }), "tools"),
+            (json!({ "tools": [{ "type": "function", "name": "" }] }), "tools[0]"),
             (json!({ "tool_choice": "required" }), "tool_choice"),
             (json!({ "background": true }), "background"),
             (json!({ "conversation": "conv_1" }), "conversation"),
             (json!({ "prompt": { "id": "pmpt_1" } }), "prompt"),
             (json!({ "top_logprobs": 3 }), "top_logprobs"),
             (json!({ "include": ["message.output_text.logprobs"] }), "include"),
-            (item(json!({ "type": "function_call_output", "call_id": "c", "output": "x" })), "input[0]"),
+            (item(json!({ "type": "function_call_output", "output": "x" })), "input[0]"),
+            (item(json!({ "type": "function_call", "call_id": "c", "arguments": "{}" })), "input[0]"),
             (item(json!({ "type": "computer_call" })), "input[0]"),
             (item(json!({ "role": "tool", "content": "x" })), "input[0].role"),
             (item(json!({ "role": "user", "content": [{ "type": "input_file" }] })), "input[0].content"),
@@ -335,15 +323,6 @@ mod tests {
         }
         let nothing = json!({ "tools": [], "tool_choice": "auto", "background": false, "prompt": null, "include": [] });
         assert!(turns(&nothing).unwrap().is_empty());
-    }
-
-    #[test]
-    fn formats_are_those_of_chat_completions() {
-        let flat = json!({ "type": "json_schema", "name": "x", "schema": { "type": "object" }, "strict": true });
-        let nested = json!({ "type": "json_schema",
-            "json_schema": { "name": "x", "schema": { "type": "object" }, "strict": true } });
-        assert_eq!(read_format(flat).unwrap(), nested);
-        assert!(read_format(json!({ "type": "json_schema" })).is_err() && read_format(json!({})).is_err());
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct ModelResponse {
     max_output_tokens: Option<i64>,
     #[schema(value_type = Object)]
     metadata: Value,
-    /// One message.
+    /// Messages, and calls of tools.
     output: Vec<OutputItem>,
     background: bool,
     parallel_tool_calls: bool,
@@ -38,7 +38,8 @@ pub struct ModelResponse {
     temperature: f64,
     #[schema(value_type = Object)]
     text: Value,
-    tool_choice: String,
+    #[schema(value_type = Value)]
+    tool_choice: Value,
     #[schema(value_type = Vec<Object>)]
     tools: Vec<Value>,
     top_logprobs: u32,
@@ -52,12 +53,22 @@ pub struct ModelResponse {
 #[derive(Serialize, ToSchema)]
 struct OutputItem {
     id: String,
-    /// `message`.
+    /// `message` or `function_call`.
     r#type: String,
     status: String,
-    /// `assistant`.
-    role: String,
-    content: Vec<OutputText>,
+    /// `assistant`, of a message.
+    #[schema(required = false, nullable = false)]
+    role: Option<String>,
+    #[schema(required = false, nullable = false)]
+    content: Option<Vec<OutputText>>,
+    /// What the result of a call names it by, as are those that follow of a call.
+    #[schema(required = false, nullable = false)]
+    call_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    name: Option<String>,
+    /// JSON.
+    #[schema(required = false, nullable = false)]
+    arguments: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -103,7 +114,8 @@ struct OutputTokens {
 #[derive(Serialize, ToSchema)]
 pub struct ResponseStreamEvent {
     /// `response.created`, `response.in_progress`, `response.output_item.added`, `response.content_part.added`,
-    /// `response.output_text.delta` and `.done`, `response.content_part.done`, `response.output_item.done`, and
+    /// `response.output_text.delta` and `.done`, `response.content_part.done`, `response.function_call_arguments.delta` and
+    /// `.done`, `response.output_item.done`, and
     /// `response.completed` or `response.incomplete`; `error` and `response.failed` where the answer breaks off.
     r#type: String,
     /// Counts from 0.

@@ -12,14 +12,18 @@ use super::super::answer::Dialect;
 use super::super::chunks::receipt;
 use super::super::error::V1Error;
 use super::super::request::Wanted;
+use super::super::sequence::{Part, Sequence, Step};
 use super::request::Read;
 use super::store::StoredResponse;
 use super::{Responses, response_name};
-use crate::chat::{DoneEvent, TokenEvent, Usage};
+use crate::chat::{CallEvent, DoneEvent, TokenEvent, ToolCall, Usage};
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::{MessageId, UserId};
 
-/// Writes one response: a single message with a single text.
+/// What the places of later texts begin with, in their names.
+const FAR: usize = 1_000_000;
+
+/// Writes one response: messages with a text each, and calls of tools.
 pub struct ResponseWriter {
     responses: Responses,
     user: UserId,
@@ -32,8 +36,8 @@ pub struct ResponseWriter {
     created_at: i64,
     /// Number of the next event.
     next: u64,
-    /// What was said so far.
-    text: String,
+    /// What was said and called so far.
+    sequence: Sequence,
     /// What is kept of the question.
     input: Option<String>,
     /// What is kept of the answer, once it is whole.
@@ -56,15 +60,87 @@ impl ResponseWriter {
             id: MessageId::now_v7(),
             created_at,
             next: 0,
-            text: String::new(),
+            sequence: Sequence::default(),
             input: kept,
             whole: None,
         };
         (wanted, writer)
     }
 
-    fn item_name(&self) -> String {
-        format!("msg_{}", Uuid::from(self.id).simple())
+    /// The first text has the name of the response.
+    fn item_name(&self, at: usize) -> String {
+        let id = Uuid::from(self.id).simple();
+        match self.sequence.parts.get(at) {
+            Some(Part::Call(_)) => format!("fc_{id}_{at}"),
+            _ if at == 0 => format!("msg_{id}"),
+            // Far from those of the question.
+            _ => format!("msg_{id}_{}", FAR + at),
+        }
+    }
+
+    /// A part of the answer, with or without what is in it.
+    fn item(&self, at: usize, status: &str, is_empty: bool) -> Value {
+        let id = self.item_name(at);
+        match self.sequence.parts.get(at) {
+            Some(Part::Call(ToolCall { id: call_id, name, arguments })) => json!({
+                "id": id, "type": "function_call", "status": status, "call_id": call_id, "name": name,
+                "arguments": if is_empty { "" } else { arguments },
+            }),
+            Some(Part::Text(text)) if !is_empty => json!({
+                "id": id, "type": "message", "status": status, "role": "assistant", "content": [part(text)],
+            }),
+            _ => json!({ "id": id, "type": "message", "status": status, "role": "assistant", "content": [] }),
+        }
+    }
+
+    fn output(&self, status: &str) -> Value {
+        (0..self.sequence.parts.len()).map(|at| self.item(at, status, false)).collect()
+    }
+
+    /// The events of what happens to the parts.
+    fn write(&mut self, steps: Vec<Step>, status: &str) -> Vec<Event> {
+        let mut events = Vec::new();
+        for step in steps {
+            match step {
+                Step::TextBegins(at) | Step::CallBegins(at) => {
+                    let item = self.item(at, "in_progress", true);
+                    let added = json!({ "output_index": at, "item": item });
+                    events.push(self.event("response.output_item.added", added));
+                    if matches!(step, Step::TextBegins(_)) {
+                        let begun = json!({ "content_index": 0, "part": part("") });
+                        events.push(self.item_event("response.content_part.added", at, begun));
+                    }
+                }
+                Step::Arguments(at, text) => {
+                    let delta = json!({ "delta": text });
+                    events.push(self.item_event("response.function_call_arguments.delta", at, delta));
+                }
+                Step::TextEnds(at) => {
+                    let text = match self.sequence.parts.get(at) {
+                        Some(Part::Text(text)) => text.clone(),
+                        _ => String::new(),
+                    };
+                    let done = json!({ "content_index": 0, "text": text, "logprobs": [] });
+                    events.push(self.item_event("response.output_text.done", at, done));
+                    let done = json!({ "content_index": 0, "part": part(&text) });
+                    events.push(self.item_event("response.content_part.done", at, done));
+                    events.push(self.item_done(at, status));
+                }
+                Step::CallEnds(at) => {
+                    if let Some(Part::Call(call)) = self.sequence.parts.get(at) {
+                        let done = json!({ "name": call.name, "arguments": call.arguments });
+                        events.push(self.item_event("response.function_call_arguments.done", at, done));
+                    }
+                    events.push(self.item_done(at, status));
+                }
+            }
+        }
+        events
+    }
+
+    fn item_done(&mut self, at: usize, status: &str) -> Event {
+        let item = self.item(at, status, false);
+        self.event("response.output_item.done", json!({ "output_index": at, "item": item }))
     }
 
     /// The response as it stands.
@@ -89,16 +165,10 @@ impl ResponseWriter {
     /// The end of a response, which is also kept.
     fn finish(&mut self, done: &DoneEvent) -> Value {
         let status = status_of(done);
-        let output = json!([self.item(status, &json!([part(&self.text)]))]);
+        let output = self.output(status);
         let response = self.response(status, output, Some(done));
         self.whole = Some(response.to_string());
         response
-    }
-
-    fn item(&self, status: &str, content: &Value) -> Value {
-        json!({
-            "id": self.item_name(), "type": "message", "status": status, "role": "assistant", "content": content,
-        })
     }
 
     /// An event, whose name and number are also in its data.
@@ -109,10 +179,9 @@ impl ResponseWriter {
         Event::named(name, &data.to_string())
     }
 
-    fn part_event(&mut self, name: &str, mut data: Value) -> Event {
-        data["item_id"] = self.item_name().into();
-        data["output_index"] = 0.into();
-        data["content_index"] = 0.into();
+    fn item_event(&mut self, name: &str, at: usize, mut data: Value) -> Event {
+        data["item_id"] = self.item_name(at).into();
+        data["output_index"] = at.into();
         self.event(name, data)
     }
 }
@@ -125,32 +194,34 @@ impl Dialect for ResponseWriter {
 
     fn begin(&mut self) -> Vec<Event> {
         let response = self.response("in_progress", json!([]), None);
-        let item = self.item("in_progress", &json!([]));
         vec![
             self.event("response.created", json!({ "response": response })),
             self.event("response.in_progress", json!({ "response": response })),
-            self.event("response.output_item.added", json!({ "output_index": 0, "item": item })),
-            self.part_event("response.content_part.added", json!({ "part": part("") })),
         ]
     }
 
-    fn token(&mut self, data: &str) -> Option<Event> {
-        let TokenEvent { text } = serde_json::from_str(data).ok()?;
-        self.text.push_str(&text);
-        Some(self.part_event("response.output_text.delta", json!({ "delta": text, "logprobs": [] })))
+    fn token(&mut self, data: &str) -> Vec<Event> {
+        let Ok(TokenEvent { text }) = serde_json::from_str(data) else { return Vec::new() };
+        let steps = self.sequence.text(&text);
+        let mut events = self.write(steps, "completed");
+        let delta = json!({ "content_index": 0, "delta": text, "logprobs": [] });
+        let at = self.sequence.parts.len() - 1;
+        events.push(self.item_event("response.output_text.delta", at, delta));
+        events
+    }
+
+    fn call(&mut self, call: CallEvent) -> Vec<Event> {
+        let steps = self.sequence.call(call);
+        self.write(steps, "completed")
     }
 
     fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
         let status = status_of(done);
-        let text = self.text.clone();
+        let steps = self.sequence.end(&done.calls);
+        let mut events = self.write(steps, status);
         let response = self.finish(done);
-        let item = response["output"][0].clone();
-        vec![
-            self.part_event("response.output_text.done", json!({ "text": text, "logprobs": [] })),
-            self.part_event("response.content_part.done", json!({ "part": part(&text) })),
-            self.event("response.output_item.done", json!({ "output_index": 0, "item": item })),
-            self.event(&format!("response.{status}"), json!({ "response": response })),
-        ]
+        events.push(self.event(&format!("response.{status}"), json!({ "response": response })));
+        events
     }
 
     fn break_off(&mut self, error: &V1Error) -> Vec<Event> {
@@ -158,8 +229,7 @@ impl Dialect for ResponseWriter {
         if problem["code"].is_null() {
             problem["code"] = problem["type"].clone();
         }
-        let output =
-            if self.text.is_empty() { json!([]) } else { json!([self.item("incomplete", &json!([part(&self.text)]))]) };
+        let output = self.output("incomplete");
         let mut response = self.response("failed", output, None);
         response["error"] = problem.clone();
         // Some clients read the fields, some the object, and some nothing but the response.
@@ -169,7 +239,10 @@ impl Dialect for ResponseWriter {
     }
 
     fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
-        text.clone_into(&mut self.text);
+        if !text.is_empty() || done.calls.is_empty() {
+            self.sequence.text(text);
+        }
+        self.sequence.end(&done.calls);
         self.finish(done)
     }
 

@@ -69,7 +69,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 36] = [
+const MIGRATIONS: [&str; 37] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -106,6 +106,7 @@ const MIGRATIONS: [&str; 36] = [
     include_str!("sqlite_34.sql"),
     include_str!("sqlite_35.sql"),
     include_str!("sqlite_36.sql"),
+    include_str!("sqlite_37.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -8,9 +8,11 @@ pub mod local;
 mod openai;
 mod sight;
 mod spec;
+mod tools;
+mod turns;
 mod windows;
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -18,7 +20,8 @@ use serde_json::{Map, Value};
 
 pub use self::http::build_client;
 pub use self::spec::{Key, ModelSpec, ProviderKind, ProviderSpec};
-use super::attachments::Image;
+pub use self::tools::{AnswerFormat, Tool, ToolChoice, Toolbox};
+pub use self::turns::{Role, Seal, Thought, ToolCall, ToolResult, Turn};
 use crate::chat::Usage;
 pub use crate::generation::ProviderError;
 use crate::generation::{Guarded, Provider, ProviderRow};
@@ -33,52 +36,11 @@ pub const PROVIDERS: &[ChatProviderRow] = &[gemini::GEMINI, openai::OPENAI, loca
 /// The kinds of providers that `providers.toml` may have.
 pub const KINDS: &[ProviderKind] = &[gemini::KIND, openai::KIND, local::KIND];
 
-/// Who said something in the context that a model gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    System,
-    User,
-    Assistant,
-}
-
-/// One turn of the context.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    pub role: Role,
-    /// Who of several says it.
-    pub name: Option<String>,
-    pub content: String,
-    /// Only for who sees: [`ChatProvider::sees_images`].
-    pub images: Vec<Image>,
-}
-
-impl Turn {
-    /// A turn without images.
-    pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, name: None, content: content.into(), images: Vec::new() }
-    }
-
-    /// The text; for models that know no names, with the name before it.
-    #[must_use]
-    pub fn told(&self) -> Cow<'_, str> {
-        match &self.name {
-            Some(name) => format!("{name}: {}", self.content).into(),
-            None => self.content.as_str().into(),
-        }
-    }
-
-    /// How long it is.
-    #[must_use]
-    pub fn chars(&self) -> usize {
-        self.content.chars().count() + self.name.as_ref().map_or(0, |name| name.chars().count())
-    }
-}
-
 /// Longest reply, in tokens, where nothing else is set.
 pub const MAX_OUTPUT_TOKENS: u32 = 1024;
 
 /// How a model draws its words. What is not set is the provider's own.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Sampling {
     /// At most what is configured.
     pub max_output_tokens: u32,
@@ -94,18 +56,25 @@ pub struct Sampling {
     pub seed: Option<i64>,
     /// The reply ends before any of these; at most four.
     pub stop: Vec<String>,
+    /// Tools that may be called, for who can: [`ChatProvider::calls_tools`].
+    pub toolbox: Arc<Toolbox>,
+    /// For who can: [`ChatProvider::takes_formats`].
+    pub format: Option<AnswerFormat>,
     /// Fields of `OpenAI`'s, as they are, for providers that speak as it does.
     pub passed_on: Map<String, Value>,
 }
 
 impl Sampling {
-    /// Of what is passed on, the one that an answer is wrong without.
-    pub const RESPONSE_FORMAT: &str = "response_format";
+    /// What a model reads of it.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let schema = self.format.as_ref().and_then(AnswerFormat::schema).map(|schema| schema.get());
+        self.toolbox.texts().chain(schema)
+    }
 
-    /// Whether the answer has to have a form that not every provider can give it.
+    /// Whether more is asked for than words: a provider may refuse that, which says nothing of how it is.
     #[must_use]
-    pub fn has_format(&self) -> bool {
-        self.passed_on.contains_key(Self::RESPONSE_FORMAT)
+    pub fn is_special(&self) -> bool {
+        !self.passed_on.is_empty() || self.format.is_some() || !self.toolbox.is_empty()
     }
 }
 
@@ -119,6 +88,8 @@ impl Default for Sampling {
             presence_penalty: None,
             seed: None,
             stop: Vec::new(),
+            toolbox: Arc::default(),
+            format: None,
             passed_on: Map::new(),
         }
     }
@@ -127,7 +98,7 @@ impl Default for Sampling {
 /// What a provider is asked.
 #[derive(Debug, Clone)]
 pub struct ProviderRequest {
-    /// Oldest first; the last is the user's.
+    /// Oldest first; the last is the user's, the results of tools, or what the answer begins with.
     pub turns: Vec<Turn>,
     /// Another model of this provider than the configured one.
     pub model: Option<String>,
@@ -151,6 +122,10 @@ impl ProviderRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderEvent {
     Token(String),
+    /// A call of a tool goes on, or begins.
+    Call(CallPiece),
+    /// What the model thinks goes on; the seal comes with the last of it.
+    Thought(Thought),
     /// What was used so far, in case the answer is never whole.
     Usage(Usage),
     /// It is at work, though there is no text yet: perhaps it thinks.
@@ -166,6 +141,24 @@ pub enum ProviderEvent {
     },
 }
 
+/// A piece of the call of a tool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallPiece {
+    /// Which of the answer's calls, from 0 without gaps.
+    pub index: usize,
+    /// With the first piece of a call, and with no other.
+    pub begins: Option<CallHead>,
+    /// What comes next of the arguments, in JSON.
+    pub arguments: String,
+}
+
+/// What a call begins with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallHead {
+    pub id: String,
+    pub name: String,
+}
+
 /// How an answer came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
@@ -173,6 +166,8 @@ pub enum Finish {
     Whole,
     /// It was as long as it may be.
     Limit,
+    /// It waits for the results of what it calls.
+    Calls,
 }
 
 /// The pieces of an answer as they come.
@@ -210,8 +205,12 @@ pub trait ChatProvider: Provider {
     fn room_to_think(&self, _model: &str) -> u32 {
         0
     }
-    /// Whether it takes [`Sampling::RESPONSE_FORMAT`].
+    /// Whether it takes [`Sampling::format`].
     fn takes_formats(&self) -> bool {
+        false
+    }
+    /// Whether it takes [`Sampling::toolbox`], and turns with calls and results.
+    fn calls_tools(&self) -> bool {
         false
     }
     /// Asks. Waits at most until the provider has accepted the request.

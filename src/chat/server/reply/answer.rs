@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::super::context_window::{Counted, estimate_tokens, fit};
 use super::super::providers::{
-    Finish, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
+    CallPiece, Finish, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
 };
 use super::super::thoughts::Thoughts;
 use super::{Draft, Ending, ending_of};
@@ -43,12 +43,19 @@ impl Draft<'_> {
                 first = self.ask(&provider, share) => first,
             };
             let error = match first {
-                Ok((token, stream)) => {
+                Ok((text, call, stream)) => {
                     self.attempt.first_token();
                     if self.is_shortened {
                         self.publish(&ChatEvent::Shortened(ShortenedEvent {}));
                     }
-                    return match self.append(token, Instant::now()).await {
+                    let mut ending = None;
+                    if call.is_none() || !text.is_empty() {
+                        ending = self.append(text, Instant::now()).await;
+                    }
+                    if let (None, Some(call)) = (&ending, call) {
+                        ending = self.append_call(call, Instant::now()).await;
+                    }
+                    return match ending {
                         None => self.follow(stream).await,
                         Some(ending) => ending,
                     };
@@ -92,12 +99,13 @@ impl Draft<'_> {
         true
     }
 
-    /// The first of the text, and the stream that it came from. Silence is the end: until the first sign of life after `share`.
+    /// The first of the text, or of a call, and the stream that it came from. Silence is the end: until the first sign of life
+    /// after `share`.
     async fn ask(
         &mut self,
         provider: &GuardedProvider,
         share: Duration,
-    ) -> Result<(String, TokenStream), ProviderError> {
+    ) -> Result<(String, Option<CallPiece>, TokenStream), ProviderError> {
         let begun = timeout_awake(share, self.begin(provider)).await;
         let (mut event, mut stream) = begun.unwrap_or(Err(ProviderError::Timeout))?;
         let (pause, since) = (self.chat.config.timeout, Instant::now());
@@ -106,7 +114,7 @@ impl Draft<'_> {
                 ProviderEvent::Token(text) => {
                     let text = self.thoughts.take(text);
                     if !text.is_empty() {
-                        return Ok((text, stream));
+                        return Ok((text, None, stream));
                     }
                     self.tell_thinking(self.thoughts.are_open());
                 }
@@ -115,6 +123,12 @@ impl Draft<'_> {
                         self.thoughts.are_apart();
                     }
                     self.tell_thinking(thinks);
+                }
+                ProviderEvent::Thought(_) => self.tell_thinking(true),
+                ProviderEvent::Call(call) => {
+                    let text = self.thoughts.end();
+                    let text = if text.trim().is_empty() { String::new() } else { text };
+                    return Ok((text, Some(call), stream));
                 }
                 ProviderEvent::Shortened => self.is_shortened = true,
                 ProviderEvent::Usage(usage) => self.hear(usage),
@@ -129,7 +143,7 @@ impl Draft<'_> {
                     if text.trim().is_empty() {
                         return Err(self.empty(finish));
                     }
-                    return Ok((text, stream::once(ready(Ok(ProviderEvent::Done { finish, usage }))).boxed()));
+                    return Ok((text, None, stream::once(ready(Ok(ProviderEvent::Done { finish, usage }))).boxed()));
                 }
             }
             if since.elapsed() > pause * PATIENCE_WITH_WORK {
@@ -177,7 +191,7 @@ impl Draft<'_> {
         if let Some(most) = provider.output_limit() {
             sampling.max_output_tokens = sampling.max_output_tokens.min(most);
         }
-        let most_output = self.meter.ask(Counted::of(&turns));
+        let most_output = self.meter.ask(Counted::of(&turns).with(&sampling));
         let started = provider.start(ProviderRequest { turns, model: None, sampling, most_output, must_fit }).await;
         let mut stream = started.inspect_err(|_| self.attempt.refused())?;
         let first = next_of(&mut stream).await?;
@@ -224,7 +238,14 @@ impl Draft<'_> {
                     }
                 }
                 Ok(ProviderEvent::Alive { .. }) if now - spoke > pause * PATIENCE_WITH_WORK => ProviderError::Timeout,
-                Ok(ProviderEvent::Alive { .. } | ProviderEvent::Shortened) => continue,
+                Ok(ProviderEvent::Call(call)) => {
+                    spoke = now;
+                    match self.append_call(call, now).await {
+                        None => continue,
+                        Some(ending) => return ending,
+                    }
+                }
+                Ok(ProviderEvent::Alive { .. } | ProviderEvent::Shortened | ProviderEvent::Thought(_)) => continue,
                 Ok(ProviderEvent::Usage(usage)) => {
                     self.hear(usage);
                     continue;
@@ -281,7 +302,7 @@ impl Draft<'_> {
         let by = match finish {
             Finish::Whole if !stop.is_empty() => Some("stop"),
             Finish::Limit if *max_output_tokens < self.chat.config.max_output_tokens => Some("max_completion_tokens"),
-            Finish::Whole | Finish::Limit => None,
+            Finish::Whole | Finish::Limit | Finish::Calls => None,
         };
         ProviderError::Empty { by, is_spent: finish == Finish::Limit }
     }
@@ -289,7 +310,7 @@ impl Draft<'_> {
     /// The answer has come to its end: only now is it known that the provider is well.
     pub(super) fn ended(&mut self, finish: Finish, usage: Option<Usage>) -> Ending {
         // White space is no answer.
-        if self.text.trim().is_empty() {
+        if self.is_blank() {
             self.record(self.empty(finish).outcome());
         } else {
             self.route.answered();

@@ -2,7 +2,7 @@
 
 use super::Draft;
 use crate::chat::server::store::FinishedReply;
-use crate::chat::{ChatAnswer, CutReason, DoneEvent, Usage};
+use crate::chat::{ChatAnswer, CutReason, DoneEvent, ToolCall, Usage};
 use crate::generation::{Closed, PATIENCE, ReleaseReason};
 use crate::platform::amount::Amount;
 use crate::platform::db::keep_trying;
@@ -13,6 +13,7 @@ impl Draft<'_> {
     pub(super) async fn deliver(
         &self,
         text: &str,
+        calls: &[ToolCall],
         credits: Amount,
         cut: Option<CutReason>,
         usage: Option<Usage>,
@@ -25,6 +26,7 @@ impl Draft<'_> {
         };
         let done = DoneEvent {
             reply: Some(text.to_owned()),
+            calls: calls.to_vec(),
             cached: false,
             cut: cut.is_some(),
             cut_reason: cut,

@@ -1,6 +1,7 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
 mod answer;
+mod calls;
 mod closing;
 mod meter;
 
@@ -19,7 +20,7 @@ use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
 use super::thoughts::{Thoughts, after_unopened};
 use crate::chat::{
-    ChatAnswer, ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, Usage, UsageEvent,
+    ChatAnswer, ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, ToolCall, Usage, UsageEvent,
 };
 use crate::credits::server::store::WorkKind;
 use crate::generation::{Closed, Delivery, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode};
@@ -84,6 +85,7 @@ struct Draft<'a> {
     work: &'a ReplyJob,
     route: Route<dyn ChatProvider>,
     text: String,
+    calls: Vec<ToolCall>,
     limit: AnswerLimit,
     meter: Meter,
     thoughts: Thoughts,
@@ -100,7 +102,7 @@ struct Draft<'a> {
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvider>) {
-    if work.turns.iter().any(|turn| !turn.images.is_empty()) || !work.sampling.passed_on.is_empty() {
+    if work.turns.iter().any(|turn| !turn.images.is_empty()) || work.sampling.is_special() {
         route.mark_special();
     }
     let chat = chat.clone();
@@ -113,6 +115,7 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvid
                 work: &work,
                 route,
                 text: String::new(),
+                calls: Vec::new(),
                 limit: AnswerLimit::of_tokens(work.sampling.max_output_tokens),
                 meter: Meter::new(work.hold.clone(), work.quoted.clone()),
                 thoughts: Thoughts::default(),
@@ -147,11 +150,11 @@ impl Draft<'_> {
 
     /// Puts down what came of the attempt that is over.
     fn record(&self, outcome: Outcome) {
-        let ReplyJob { hold, turns, .. } = self.work;
+        let ReplyJob { hold, turns, sampling, .. } = self.work;
         let sizes = TextSizes {
-            input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
+            input_bytes: turns.iter().map(Turn::bytes).sum::<usize>() + sampling.texts().map(str::len).sum::<usize>(),
             input_images: turns.iter().map(|turn| turn.images.len()).sum(),
-            output_bytes: self.text.len() + self.thoughts.bytes(),
+            output_bytes: self.text.len() + self.calls_bytes() + self.thoughts.bytes(),
         };
         let provider = self.route.provider();
         self.chat.generation.record_text(&self.attempt, hold, provider.provider(), self.model(), sizes, outcome);
@@ -172,14 +175,10 @@ impl Draft<'_> {
             self.record(Outcome::Stopped);
             return cut.map(Ending::Cut);
         }
-        // What is for one connection has left when that has taken it.
-        let is_seen = self.work.delivery.as_ref().is_none_or(Delivery::is_taken);
-        if !self.is_marked && is_seen && !(text.trim().is_empty() && self.text.trim().is_empty()) {
-            self.is_marked = true;
-            if let Err(error) = self.work.hold.mark_published().await {
-                self.record(Outcome::Stopped);
-                return Some(Ending::Broken(error));
-            }
+        if !(text.trim().is_empty() && self.is_blank())
+            && let Err(ending) = self.mark_published().await
+        {
+            return Some(ending);
         }
         self.text.push_str(&text);
         let told = self.meter.count(&text, now);
@@ -205,9 +204,28 @@ impl Draft<'_> {
         is_last.then(|| self.ended(Finish::Limit, None))
     }
 
+    /// With the first that can be read or acted on the price stands: that is written down before it leaves. What is for one
+    /// connection has left when that has taken it.
+    async fn mark_published(&mut self) -> Result<(), Ending> {
+        let is_seen = self.work.delivery.as_ref().is_none_or(Delivery::is_taken);
+        if self.is_marked || !is_seen {
+            return Ok(());
+        }
+        self.is_marked = true;
+        self.work.hold.mark_published().await.map_err(|error| {
+            self.record(Outcome::Stopped);
+            Ending::Broken(error)
+        })
+    }
+
+    /// White space is no answer; a call of a tool is one.
+    fn is_blank(&self) -> bool {
+        self.text.trim().is_empty() && self.calls.is_empty()
+    }
+
     /// What an ending comes to: what is stored of it, and charged.
     async fn result_of(&mut self, ending: Ending) -> Conclusion {
-        let blank = self.text.trim().is_empty();
+        let blank = self.is_blank();
         self.meter.thought(self.thoughts.bytes());
         let free = |state, error, cut| Conclusion { state, credits: Amount::ZERO, error, usage: None, cut };
         let (state, said, cut) = match ending {
@@ -225,7 +243,7 @@ impl Draft<'_> {
             }
             Ending::Stopped => (MessageState::Stopped, None, None),
             Ending::Cut(reason) => (MessageState::Complete, None, Some(reason)),
-            Ending::Ended { finish: Finish::Whole, usage } => (MessageState::Complete, usage, None),
+            Ending::Ended { finish: Finish::Whole | Finish::Calls, usage } => (MessageState::Complete, usage, None),
             Ending::Ended { finish: Finish::Limit, usage } => {
                 (MessageState::Complete, usage, Some(self.meter.limit_reason().await))
             }
@@ -238,6 +256,7 @@ impl Draft<'_> {
     async fn finish(mut self, ending: Ending) {
         let Conclusion { mut state, mut credits, error, usage, cut } = self.result_of(ending).await;
         let mut text = std::mem::take(&mut self.text);
+        let mut calls = std::mem::take(&mut self.calls);
         // Known only now; from the next answer on it is known before.
         let answer = after_unopened(&text).map(str::to_owned);
         let is_less = answer.is_some();
@@ -247,15 +266,17 @@ impl Draft<'_> {
         }
         let whole = is_less.then(|| text.clone());
         let mut reason = reason_of(state);
-        if credits.is_positive() && !self.deliver(&text, credits, cut, usage).await {
+        if credits.is_positive() && !self.deliver(&text, &calls, credits, cut, usage).await {
             // Nobody has read it, and nobody will.
             text.clear();
+            calls.clear();
             (state, credits, reason) = (MessageState::Stopped, Amount::ZERO, ReleaseReason::Undelivered);
         }
         let reply = FinishedReply {
             id: self.work.id(),
             state,
             text,
+            calls: calls.clone(),
             provider: self.route.provider().name().to_owned(),
             model: self.model(),
             fallback_from: self.route.fallback_from().map(str::to_owned),
@@ -305,6 +326,7 @@ impl Draft<'_> {
             Ok((Closed { charged, available, .. }, _)) => match error {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
                     reply: whole,
+                    calls,
                     cached: false,
                     cut: cut.is_some(),
                     cut_reason: cut,

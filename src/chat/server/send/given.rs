@@ -8,7 +8,7 @@ use super::{Accepted, NewIds, Question, Sending};
 use crate::chat::MessageState;
 use crate::chat::server::Chat;
 use crate::chat::server::config::CacheScope;
-use crate::chat::server::providers::GuardedProvider;
+use crate::chat::server::providers::{GuardedProvider, Turn};
 use crate::chat::server::response_cache::{self, AnswerKey, Found, KeptAnswer};
 use crate::chat::server::store::FinishedReply;
 use crate::credits::server::store::Idempotency;
@@ -17,10 +17,16 @@ use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 
 impl Sending {
+    /// Whether tools may be called, or were: what a client did with them nobody else has.
+    fn has_tools(&self) -> bool {
+        let is_in_context = matches!(&self.question, Question::Context(turns) if turns.iter().any(Turn::is_of_tools));
+        is_in_context || !self.terms.sampling.toolbox.is_empty()
+    }
+
     /// An answer that was given before, unless a new one is wanted.
     pub(super) async fn find_answer(&mut self, chat: &Chat, order: &[Arc<GuardedProvider>]) -> AppResult<Found> {
         let owner = match chat.config.cache {
-            _ if self.terms.fresh => return Ok(Found::Nothing),
+            _ if self.terms.fresh || self.has_tools() => return Ok(Found::Nothing),
             CacheScope::Off => return Ok(Found::Nothing),
             CacheScope::User => Some(self.payer.user),
             CacheScope::Shared => None,
@@ -64,6 +70,7 @@ impl Sending {
             error_code: None,
             usage,
             price_version: None,
+            calls: Vec::new(),
         };
         let exchange = self.exchange(ids, provider, model, Some(reply));
         chat.begin_exchange(exchange, 0).await?;

@@ -17,7 +17,7 @@ use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::image_text::ImageText;
 use super::models::Picked;
-use super::order::{choose_seeing, only_formatting, only_seeing};
+use super::order::{choose_seeing, only_calling, only_formatting, only_seeing};
 use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, ReplyJob};
 use super::response_cache::{self, Found};
@@ -122,7 +122,10 @@ impl Chat {
         if turns.iter().any(|turn| !turn.images.is_empty()) {
             order = only_seeing(order, "messages")?;
         }
-        if terms.sampling.has_format() {
+        if !terms.sampling.toolbox.is_empty() || turns.iter().any(Turn::is_of_tools) {
+            order = only_calling(order, terms.picked.is_some())?;
+        }
+        if terms.sampling.format.is_some() {
             order = only_formatting(order, terms.picked.is_some())?;
         }
         ask(self, caller, Question::Context(turns), terms, order, idempotency).await

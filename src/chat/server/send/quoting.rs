@@ -54,7 +54,7 @@ impl Sending {
     async fn count(&mut self, chat: &Chat, offer: &Offer, order: &mut Vec<Arc<GuardedProvider>>) -> AppResult<Counted> {
         if let Question::Context(turns) = &mut self.question {
             *order = choose_seeing(std::mem::take(order), turns);
-            return Ok(Counted::of(turns));
+            return Ok(Counted::of(turns).with(&self.terms.sampling));
         }
         let mut turns = match self.turns.take() {
             Some(turns) => turns,

@@ -11,7 +11,7 @@ use super::attachments::Image;
 use super::versions::Versions;
 use crate::chat::{
     Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, MAX_PINNED, Message,
-    MessageState, Usage,
+    MessageState, ToolCall, Usage,
 };
 use crate::credits::Page;
 use crate::platform::amount::Amount;
@@ -66,6 +66,8 @@ pub struct FinishedReply {
     pub id: MessageId,
     pub state: MessageState,
     pub text: String,
+    /// Tools that it calls.
+    pub calls: Vec<ToolCall>,
     pub provider: String,
     pub model: String,
     /// The provider that should have answered and did not.

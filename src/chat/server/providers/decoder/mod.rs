@@ -1,8 +1,12 @@
 //! What the pieces of an answer come to, whoever sends them: the text is read strictly enough to be safe, and nothing beside it
 //! costs an answer.
 
+mod calls;
+
 use std::collections::VecDeque;
 
+use self::calls::Calls;
+pub(super) use self::calls::SaidCall;
 use super::frames::{Frames, Place, TooLarge, each_value};
 use super::{Finish, ProviderError, ProviderEvent};
 use crate::chat::Usage;
@@ -18,6 +22,8 @@ pub(super) struct Said {
     pub text: String,
     /// The text is of a whole message, not of what is new in it.
     pub is_message: bool,
+    /// Calls of tools, or pieces of them.
+    pub calls: Vec<SaidCall>,
     /// It says that the model thinks.
     pub thinks: bool,
     pub finish: Option<Result<Finish, ProviderError>>,
@@ -54,6 +60,9 @@ struct Answer {
     usage: Option<Usage>,
     /// Some of the text came in pieces, so that a whole message would be the same once more.
     is_in_pieces: bool,
+    calls: Calls,
+    /// The same of calls: those of a whole message would be the same once more.
+    calls_in_pieces: bool,
     /// So often something came that may be the last of the text.
     endings: u32,
     /// The text goes on after a finish reason.
@@ -181,15 +190,21 @@ impl Answer {
             }
             ready.push_back(Ok(ProviderEvent::Token(said.text)));
         }
+        self.take_calls(said.calls, said.is_message, place, said.finish.is_none(), ready);
         match said.finish {
             None => {}
+            // The answer was whole before.
+            Some(Err(_)) if self.finish.is_some() && !self.goes_on => {}
+            Some(Ok(Finish::Calls)) if self.calls.is_empty() => {
+                // The model made that of the prompt, which says nothing of the server.
+                self.is_over = true;
+                ready.push_back(Err(ProviderError::Rejected("ended with calls of tools, and there are none".into())));
+            }
             Some(Ok(finish)) => {
                 self.finish = Some(finish);
                 self.goes_on = false;
                 self.endings += 1;
             }
-            // The answer was whole before.
-            Some(Err(_)) if self.finish.is_some() && !self.goes_on => {}
             Some(Err(error)) => {
                 self.is_over = true;
                 ready.push_back(Err(error));
@@ -197,6 +212,36 @@ impl Answer {
         }
         if ready.len() == before {
             ready.push_back(Ok(ProviderEvent::Alive { thinks: said.thinks }));
+        }
+    }
+
+    /// What is new of the calls; `is_last`: nothing else may say that the answer has ended.
+    fn take_calls(
+        &mut self,
+        said: Vec<SaidCall>,
+        is_message: bool,
+        place: Place,
+        is_last: bool,
+        ready: &mut VecDeque<Event>,
+    ) {
+        if said.is_empty() || (is_message && self.calls_in_pieces) {
+            return;
+        }
+        self.calls_in_pieces |= !is_message;
+        if self.finish.is_some() {
+            self.goes_on = true;
+            self.endings += 1;
+        }
+        if is_message && place == Place::Body && is_last {
+            self.finish = Some(Finish::Whole);
+            self.endings += 1;
+        }
+        ready.extend(
+            said.into_iter().filter_map(|call| self.calls.take(call)).map(|call| Ok(ProviderEvent::Call(call))),
+        );
+        if self.calls.is_full() {
+            self.is_over = true;
+            ready.push_back(Err(ProviderError::Malformed("there are too many calls of tools".into())));
         }
     }
 
@@ -212,6 +257,10 @@ impl Answer {
         if !self.is_over {
             self.is_over = true;
             ready.push_back(match self.finish {
+                // Not every server says that it waits for results.
+                Some(Finish::Whole) if !self.calls.is_empty() => {
+                    Ok(ProviderEvent::Done { finish: Finish::Calls, usage: self.usage })
+                }
                 Some(finish) => Ok(ProviderEvent::Done { finish, usage: self.usage }),
                 None => Err(error),
             });
@@ -222,6 +271,7 @@ impl Answer {
 impl Said {
     fn says_nothing(&self) -> bool {
         self.text.is_empty()
+            && self.calls.is_empty()
             && self.finish.is_none()
             && self.usage == Told::Nothing
             && self.error.is_none()

@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::Deserialize;
+use serde::de::MapAccess;
+use serde::de::value::MapAccessDeserializer;
+use serde_json::Value;
+use uuid::Uuid;
 
-use super::super::decoder::{Said, Told};
-use super::super::{Finish, ProviderError};
+use super::super::decoder::{Said, SaidCall, Told};
+use super::super::{Finish, ProviderError, Seal};
+use super::GEMINI;
 use crate::chat::Usage;
 use crate::generation::{Fault, Refusal, brief};
-use crate::platform::lenient::{self, All, First, Flag, Odd, Something};
+use crate::platform::lenient::{self, All, Code, First, Flag, Lenient, Odd};
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -39,7 +44,40 @@ struct AnswerPart {
     text: Odd<String>,
     /// What the model thought, not what it says.
     thought: Odd<Flag>,
-    thought_signature: Odd<Something>,
+    thought_signature: Odd<String>,
+    function_call: Odd<First<FunctionCall>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FunctionCall {
+    id: Odd<Code>,
+    name: Odd<String>,
+    args: Odd<Arguments>,
+}
+
+/// An object.
+struct Arguments(String);
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self("{}".to_owned())
+    }
+}
+
+impl Lenient for Arguments {
+    fn of_object<'de, A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
+        Value::deserialize(MapAccessDeserializer::new(object)).map(|value| Self(value.to_string()))
+    }
+}
+
+/// All of a call. What the model wants back of what it thought goes with its id, as clients send back nothing else of a call.
+fn call_of(FunctionCall { id, name, args }: FunctionCall, signature: String) -> SaidCall {
+    let (id, signature) = (id.0.0, signature.trim());
+    let id = if id.is_empty() { format!("call_{}", Uuid::now_v7().simple()) } else { id };
+    let seal = Seal { kind: GEMINI.name.into(), data: signature.to_owned() };
+    let id = if signature.is_empty() { id } else { seal.with_id(&id) };
+    SaidCall { place: None, id, name: name.0, arguments: args.0.0, is_whole: true }
 }
 
 #[derive(Default, Deserialize)]
@@ -96,7 +134,11 @@ pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error
     }
     let Some(Candidate { content, finish_reason }) = candidates.0.0 else { return Ok(said) };
     for part in content.0.0.map(|content| content.parts.0.0).unwrap_or_default() {
-        said.thinks |= part.thought.0.0 || part.thought_signature.0.0;
+        said.thinks |= part.thought.0.0 || !part.thought_signature.0.is_empty();
+        if let Some(call) = part.function_call.0.0 {
+            said.calls.push(call_of(call, part.thought_signature.0));
+            continue;
+        }
         let text = if part.thought.0.0 { String::new() } else { part.text.0 };
         if said.text.is_empty() {
             said.text = text;

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::super::{ProviderRequest, Role, Sampling, Turn};
+use super::super::{AnswerFormat, ProviderRequest, Role, Turn};
+use super::tools::{
+    FunctionCall, FunctionResponse, ToolConfig, ToolList, calls_of, config_of, list_of, results_of, seal_first,
+};
 use crate::generation::Refused;
 
 /// Tokens on top of the answer's for models that think before they answer: both count as output.
@@ -74,6 +77,10 @@ pub(super) struct Body<'a> {
     system_instruction: Option<Content<'a>>,
     contents: Vec<Content<'a>>,
     generation_config: GenerationConfig<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolList<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_config: Option<ToolConfig<'a>>,
 }
 
 #[derive(Serialize)]
@@ -85,7 +92,7 @@ struct Content<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Part<'a> {
+pub(super) enum Part<'a> {
     Text {
         text: Cow<'a, str>,
     },
@@ -93,24 +100,38 @@ enum Part<'a> {
         #[serde(rename = "inlineData")]
         inline_data: InlineData<'a>,
     },
+    Call {
+        #[serde(rename = "functionCall")]
+        function_call: FunctionCall<'a>,
+        #[serde(rename = "thoughtSignature", skip_serializing_if = "Option::is_none")]
+        thought_signature: Option<Cow<'a, str>>,
+    },
+    Result {
+        #[serde(rename = "functionResponse")]
+        function_response: FunctionResponse<'a>,
+    },
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct InlineData<'a> {
+pub(super) struct InlineData<'a> {
     mime_type: &'a str,
     /// Base64.
     data: String,
 }
 
-/// The text of a turn, then what it shows.
+/// The text of a turn, then what it shows, or calls.
 fn parts_of(turn: &Turn) -> Vec<Part<'_>> {
-    let images = turn
-        .images
-        .iter()
-        .map(|image| Part::Image { inline_data: InlineData { mime_type: &image.media_type, data: image.to_base64() } });
+    let images = images_of(turn);
     // A part without a word in it is refused.
-    text_of(turn).into_iter().chain(images).collect()
+    text_of(turn).into_iter().chain(images).chain(calls_of(turn)).collect()
+}
+
+/// What a turn shows.
+pub(super) fn images_of(turn: &Turn) -> impl Iterator<Item = Part<'_>> {
+    turn.images
+        .iter()
+        .map(|image| Part::Image { inline_data: InlineData { mime_type: &image.media_type, data: image.to_base64() } })
 }
 
 fn text_of(turn: &Turn) -> Option<Part<'_>> {
@@ -140,7 +161,32 @@ struct GenerationConfig<'a> {
     response_mime_type: Option<&'static str>,
     /// As JSON Schema has it; `responseSchema` knows only some of that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    response_json_schema: Option<&'a Value>,
+    response_json_schema: Option<&'a RawValue>,
+}
+
+/// What was said. Results of tools that belong together are one turn of the user's.
+fn contents_of(turns: &[Turn], wants_seals: bool) -> Vec<Content<'_>> {
+    let said: Vec<_> = turns.iter().filter(|turn| turn.role != Role::System).collect();
+    let first = said.iter().take_while(|turn| turn.role == Role::Assistant).count();
+    let mut contents = Vec::<Content<'_>>::new();
+    let mut was_result = false;
+    for turn in &said[first..] {
+        let is_result = turn.role == Role::Tool;
+        let mut parts = if is_result { results_of(turn, turns) } else { parts_of(turn) };
+        if wants_seals && turn.role == Role::Assistant {
+            seal_first(&mut parts);
+        }
+        match contents.last_mut() {
+            Some(last) if is_result && was_result => last.parts.append(&mut parts),
+            _ if parts.is_empty() => {}
+            _ => {
+                let role = Some(if turn.role == Role::Assistant { "model" } else { "user" });
+                contents.push(Content { role, parts });
+            }
+        }
+        was_result = is_result;
+    }
+    contents
 }
 
 #[derive(Serialize)]
@@ -154,27 +200,19 @@ impl<'a> Body<'a> {
         let ProviderRequest { turns, sampling, .. } = request;
         let mut system: Vec<_> = turns.iter().filter(|turn| turn.role == Role::System).filter_map(text_of).collect();
         // The first turn is the user's: an older question may have fallen out of the context before its answer.
-        let mut contents: Vec<_> = turns
-            .iter()
-            .filter(|turn| turn.role != Role::System)
-            .skip_while(|turn| turn.role == Role::Assistant)
-            .map(|turn| Content {
-                role: Some(if turn.role == Role::Assistant { "model" } else { "user" }),
-                parts: parts_of(turn),
-            })
-            .filter(|content| !content.parts.is_empty())
-            .collect();
+        let thinking = Thinking::asked(model, without);
+        let mut contents = contents_of(turns, thinking == Thinking::ByLevel);
         // Without a turn of the user's nothing is answered.
         if contents.is_empty() && !system.is_empty() {
             contents.push(Content { role: Some("user"), parts: std::mem::take(&mut system) });
         }
-        let thinking = Thinking::asked(model, without);
         let most = sampling.max_output_tokens + thinking.room();
-        // Its type is one of those that are JSON.
-        let format = sampling.passed_on.get(Sampling::RESPONSE_FORMAT);
+        let format = sampling.format.as_ref();
         Self {
             system_instruction: (!system.is_empty()).then_some(Content { role: None, parts: system }),
             contents,
+            tools: list_of(&sampling.toolbox),
+            tool_config: config_of(&sampling.toolbox),
             generation_config: GenerationConfig {
                 max_output_tokens: request.most_output.map_or(most, |paid| most.min(paid)),
                 temperature: sampling.temperature,
@@ -185,7 +223,7 @@ impl<'a> Body<'a> {
                 stop_sequences: &sampling.stop,
                 thinking_config: (thinking == Thinking::ByLevel).then_some(ThinkingConfig { thinking_level: "LOW" }),
                 response_mime_type: format.map(|_| "application/json"),
-                response_json_schema: format.and_then(|format| format.pointer("/json_schema/schema")),
+                response_json_schema: format.and_then(AnswerFormat::schema),
             },
         }
     }
@@ -193,6 +231,7 @@ impl<'a> Body<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Sampling;
     use super::*;
 
     fn request(turns: &[Turn], sampling: Sampling) -> ProviderRequest {
@@ -259,19 +298,19 @@ mod tests {
     #[test]
     fn a_format_of_openai_becomes_geminis() {
         let turns = [Turn::new(Role::User, "Hi")];
-        let config = |format: &Value| {
-            let mut sampling = Sampling { max_output_tokens: 100, ..Sampling::default() };
-            sampling.passed_on.insert(Sampling::RESPONSE_FORMAT.to_owned(), format.clone());
+        let config = |format: AnswerFormat| {
+            let sampling = Sampling { max_output_tokens: 100, format: Some(format), ..Sampling::default() };
             let request = request(&turns, sampling);
             let body = serde_json::to_value(Body::new(&request, "gemini-2.0-flash", Refused::NONE)).unwrap();
             body["generationConfig"].clone()
         };
         let mut expected = serde_json::json!({ "maxOutputTokens": 100, "responseMimeType": "application/json" });
-        assert_eq!(config(&serde_json::json!({ "type": "json_object" })), expected);
+        assert_eq!(config(AnswerFormat::JsonObject), expected);
         let schema = serde_json::json!({ "type": "object", "properties": { "city": { "type": "string" } } });
         expected["responseJsonSchema"] = schema.clone();
-        let format = serde_json::json!({ "type": "json_schema", "json_schema": { "name": "place", "schema": schema } });
-        assert_eq!(config(&format), expected);
+        let schema = serde_json::value::to_raw_value(&schema).ok();
+        let format = AnswerFormat::JsonSchema { name: "place".to_owned(), description: None, schema, strict: None };
+        assert_eq!(config(format), expected);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod answer;
 mod body;
 mod config;
+mod tools;
 
 pub(super) use answer::read_piece;
 use answer::refused;
@@ -90,6 +91,10 @@ impl ChatProvider for GeminiProvider {
     }
 
     fn takes_formats(&self) -> bool {
+        true
+    }
+
+    fn calls_tools(&self) -> bool {
         true
     }
 

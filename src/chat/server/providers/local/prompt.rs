@@ -238,6 +238,8 @@ const fn role_name(role: Role) -> &'static str {
         Role::System => "system",
         Role::User => "user",
         Role::Assistant => "assistant",
+        // It is never asked with any.
+        Role::Tool => "tool",
     }
 }
 

@@ -2,13 +2,15 @@
 
 use reqwest::StatusCode;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess};
+use serde_json::Value;
 
-use super::super::decoder::{Said, Told};
+use super::super::decoder::{Said, SaidCall, Told};
 use super::super::{Finish, ProviderError};
 use crate::chat::Usage;
 use crate::generation::{Fault, Refusal, brief};
-use crate::platform::lenient::{self, First, Lenient, Odd, Something};
+use crate::platform::lenient::{self, All, Code, First, Lenient, Odd, Something};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -38,6 +40,7 @@ struct Message {
     reasoning: Odd<Something>,
     reasoning_details: Odd<Something>,
     thinking: Odd<Something>,
+    tool_calls: Odd<All<Call>>,
 }
 
 impl Message {
@@ -47,6 +50,48 @@ impl Message {
             || self.reasoning.0.0
             || self.reasoning_details.0.0
             || self.thinking.0.0
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Call {
+    index: Odd<Option<u32>>,
+    id: Odd<Code>,
+    function: Odd<First<Function>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Function {
+    name: Odd<String>,
+    arguments: Odd<Arguments>,
+}
+
+/// JSON in a text, or, as some servers have it, as such.
+#[derive(Default)]
+struct Arguments(String);
+
+impl Lenient for Arguments {
+    fn of_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    fn of_object<'de, A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
+        Value::deserialize(MapAccessDeserializer::new(object)).map(|value| Self(value.to_string()))
+    }
+}
+
+impl Call {
+    fn said(self, is_message: bool) -> SaidCall {
+        let Function { name, arguments } = self.function.0.0.unwrap_or_default();
+        SaidCall {
+            place: self.index.0.filter(|_| !is_message),
+            id: self.id.0.0,
+            name: name.0,
+            arguments: arguments.0.0,
+            is_whole: is_message,
+        }
     }
 }
 
@@ -169,6 +214,10 @@ pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error
     for (message, is_message) in [(message, true), (delta, false)] {
         let Some(message) = message else { continue };
         said.thinks |= message.thinks();
+        if !message.tool_calls.0.0.is_empty() {
+            said.calls = message.tool_calls.0.0.into_iter().map(|call| call.said(is_message)).collect();
+            said.is_message = is_message;
+        }
         let text = if message.content.0.text.is_empty() { message.refusal.0 } else { message.content.0.text };
         // What is new in it counts, where something is.
         if !text.is_empty() {
@@ -188,8 +237,7 @@ fn read_finish(reason: &str) -> Option<Result<Finish, ProviderError>> {
         "stop" | "eos" | "eos_token" | "stop_sequence" | "end_turn" => Ok(Finish::Whole),
         "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => Ok(Finish::Limit),
         "content_filter" | "safety" | "sensitive" => Err(ProviderError::Blocked(reason.to_owned())),
-        // No tools were offered: the model made that of the prompt, which says nothing of the server.
-        "tool_calls" | "function_call" => Err(ProviderError::Rejected(format!("ended with {}", brief(reason)))),
+        "tool_calls" | "function_call" | "tool_use" => Ok(Finish::Calls),
         _ => Err(ProviderError::Malformed(format!("ended with {:?}", brief(reason)))),
     })
 }

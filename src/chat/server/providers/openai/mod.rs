@@ -167,6 +167,11 @@ impl ChatProvider for OpenAiProvider {
         self.config.max_output_tokens
     }
 
+    /// A model that does not will refuse.
+    fn calls_tools(&self) -> bool {
+        true
+    }
+
     /// As far as is known: a model that does not will refuse.
     fn sees_images(&self) -> bool {
         self.config.sees_images && self.sight.is_given()
@@ -206,7 +211,7 @@ impl ChatProvider for OpenAiProvider {
                 continue;
             }
             // What is passed on may be why, and may be repeated in what is said.
-            let is_about_images = shows && request.sampling.passed_on.is_empty();
+            let is_about_images = shows && !request.sampling.is_special();
             return Err(if is_about_images { self.sight.refused(&refusal, error) } else { error });
         }
     }

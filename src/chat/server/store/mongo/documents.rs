@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::NewExchange;
 use crate::chat::server::versions::Versions;
-use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, Usage};
+use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, ToolCall, Usage};
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::mongo::to_bson;
 use crate::platform::db::{StoreResult, rfc3339};
@@ -56,6 +56,8 @@ pub(super) struct StoredMessage {
     pub user: bson::Uuid,
     pub author: Author,
     pub content: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ToolCall>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageRef>,
     pub state: MessageState,
@@ -135,6 +137,7 @@ impl StoredMessage {
             author: self.author,
             content: self.content,
             html: None,
+            calls: self.calls,
             images: self.images,
             versions: Vec::new(),
             state: self.state,
@@ -161,6 +164,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         user: to_bson(exchange.user),
         author,
         content: content.to_owned(),
+        calls: Vec::new(),
         images: Vec::new(),
         state,
         provider: None,

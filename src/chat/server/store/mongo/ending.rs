@@ -45,6 +45,9 @@ impl Ending {
         if let Some(version) = reply.price_version {
             set.insert("priceVersion", version);
         }
+        if !reply.calls.is_empty() {
+            set.insert("calls", bson::serialize_to_bson(&reply.calls)?);
+        }
         if let Some(usage) = reply.usage {
             set.insert("usage", bson::serialize_to_bson(&usage)?);
         }

@@ -162,7 +162,7 @@ impl ChatStore for SqliteChatStore {
                 ))?;
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
-                Ok(Some(StoredReply { conversation: row.get(21)?, message: read_message(row)? }))
+                Ok(Some(StoredReply { conversation: row.get(22)?, message: read_message(row)? }))
             })
             .await
     }

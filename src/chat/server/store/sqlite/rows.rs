@@ -2,14 +2,14 @@
 
 use rusqlite::Row;
 
-use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, Usage};
+use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, ToolCall, Usage};
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
 use crate::platform::ids::{ConversationId, MessageId};
 
 pub(super) const MESSAGE: &str =
     "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
     m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images, m.cut, m.place, m.cut_reason,
-    m.cached_input_tokens, m.reasoning_tokens, m.tokens_estimated, m.price_version";
+    m.cached_input_tokens, m.reasoning_tokens, m.tokens_estimated, m.price_version, m.calls";
 
 pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
@@ -29,6 +29,7 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         author: parse_author(&author)?,
         content: row.get(2)?,
         html: None,
+        calls: read_calls(row.get(21)?)?,
         images: read_images(row.get(13)?)?,
         versions: Vec::new(),
         state: MessageState::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("message state {state:?}")))?,
@@ -49,6 +50,19 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
 pub(super) fn read_images(json: Option<String>) -> StoreResult<Vec<ImageRef>> {
     let Some(json) = json else { return Ok(Vec::new()) };
     serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(format!("images {json:?}: {error}")))
+}
+
+fn read_calls(json: Option<String>) -> StoreResult<Vec<ToolCall>> {
+    let Some(json) = json else { return Ok(Vec::new()) };
+    serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(format!("calls {json:?}: {error}")))
+}
+
+/// `NULL` where there are none.
+pub(super) fn calls_json(calls: &[ToolCall]) -> StoreResult<Option<String>> {
+    if calls.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(calls).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 /// `NULL` where there are none.
