@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::types::is_false;
-use super::{CutReason, Usage};
+use super::{CutReason, ThinkingEvent, Usage};
 use crate::platform::amount::Amount;
 use crate::platform::browser::json::read_json;
 
@@ -96,14 +96,6 @@ pub struct TokenEvent {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ShortenedEvent {}
 
-/// The model thinks before its answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct ThinkingEvent {
-    /// Empty: what a model thinks may be all of its answer, and nothing is read before it is paid for.
-    pub text: String,
-}
-
 /// What the reply has cost so far, where its price is per token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -127,6 +119,9 @@ pub struct DoneEvent {
     /// The whole text, for who has not seen it come.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply: Option<String>,
+    /// What the model thought before it, where `reply` is told.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub thoughts: Vec<ThinkingEvent>,
     pub cached: bool,
     /// It ended before its end: `cutReason` says why.
     #[serde(skip_serializing_if = "is_false", default)]
@@ -171,10 +166,16 @@ mod tests {
             ChatEvent::Token(TokenEvent { text: "a\n\"b\"".to_owned() }),
             ChatEvent::Shortened(ShortenedEvent::default()),
             ChatEvent::Thinking(ThinkingEvent::default()),
+            ChatEvent::Thinking(ThinkingEvent {
+                text: "Hmm.".to_owned(),
+                millis: Some(1200),
+                seal: Some("a.b".to_owned()),
+            }),
             ChatEvent::Usage(UsageEvent { credits: Amount::from_micros(1) }),
             ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned() }),
             ChatEvent::Done(DoneEvent {
                 reply: None,
+                thoughts: vec![ThinkingEvent { text: "Hmm.".to_owned(), ..ThinkingEvent::default() }],
                 cached: true,
                 cut: true,
                 cut_reason: Some(CutReason::Credits),

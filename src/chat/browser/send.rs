@@ -193,6 +193,7 @@ fn new_message(author: Author, content: String) -> Message {
         error_code: None,
         usage: None,
         price_version: None,
+        thinking: None,
         created_at: String::new(),
     }
 }

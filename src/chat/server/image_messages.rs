@@ -200,6 +200,7 @@ async fn shown(chat: &Chat, user: UserId, image: ImageId) -> AppResult<DoneEvent
         cached: false,
         cut: false,
         cut_reason: None,
+        thoughts: Vec::new(),
         remaining_credits: balance.available,
         credits: image.credits,
         usage: None,
@@ -245,6 +246,7 @@ async fn end_reply(replies: &dyn ChatStore, images: &dyn ImageStore, user: UserI
             credits: image.credits,
             usage: None,
             price_version: None,
+            thinking: None,
         };
         keep_trying(|| replies.finish_reply(finished.clone())).await.map(drop)
     };

@@ -5,7 +5,7 @@
 use super::Chat;
 use super::context::Room;
 use super::context_window::{Counted, IMAGE};
-use super::providers::{GuardedProvider, Turn};
+use super::providers::{Effort, GuardedProvider, Turn};
 use super::reply::picked_model;
 use super::tokens::TokenCount;
 use crate::chat::{PriceInfo, PriceKind, RateInfo, TierInfo};
@@ -58,14 +58,14 @@ pub(super) struct Quoted {
 }
 
 impl Chat {
-    /// What a reply by this model of a provider costs, with an answer of at most so many tokens.
-    pub(super) fn offer(&self, provider: &GuardedProvider, model: String, limit: u32) -> Offer {
+    /// What a reply by this model of a provider costs, with an answer of at most so many tokens and so much thought.
+    pub(super) fn offer(&self, provider: &GuardedProvider, model: String, limit: u32, effort: Option<Effort>) -> Offer {
         let price = self.prices.chat(provider.name(), &model);
         Offer {
             price,
             window: provider.window().or(provider.context_tokens()).unwrap_or(UNKNOWN_WINDOW),
             limit,
-            thoughts: provider.room_to_think(&model),
+            thoughts: provider.room_to_think(&model, effort),
             provider: provider.name().to_owned(),
             model,
         }
@@ -73,7 +73,7 @@ impl Chat {
 
     /// As [`Chat::offer`], of the provider's own model.
     pub(super) fn usual_offer(&self, provider: &GuardedProvider) -> Offer {
-        self.offer(provider, provider.model(), self.config.max_output_tokens)
+        self.offer(provider, provider.model(), self.config.max_output_tokens, None)
     }
 
     /// What a usual reply of each provider costs, and whether others may cost more.
@@ -138,7 +138,7 @@ impl Chat {
         let order = choose_order(&self.providers, picked.map(|(provider, _)| provider.as_str())).unwrap_or_default();
         let offer = Route::forecast(&order).map(|first| {
             let model = picked_model(picked, first).unwrap_or_else(|| first.model());
-            self.offer(first, model, limit)
+            self.offer(first, model, limit, None)
         });
         match offer {
             Some(offer) if offer.is_per_token() => ContextLimit::Tokens(offer.room()),

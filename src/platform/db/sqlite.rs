@@ -69,7 +69,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 32] = [
+const MIGRATIONS: [&str; 33] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -102,6 +102,7 @@ const MIGRATIONS: [&str; 32] = [
     include_str!("sqlite_30.sql"),
     include_str!("sqlite_31.sql"),
     include_str!("sqlite_32.sql"),
+    include_str!("sqlite_33.sql"),
 ];
 
 /// The version of the schema that this program knows.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod meter;
+mod mind;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::meter::Meter;
+use self::mind::Mind;
 use super::Chat;
 use super::answer_limit::AnswerLimit;
 use super::events::error_event;
@@ -17,7 +19,9 @@ use super::quote::Quoted;
 use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
 use super::thoughts::{Thoughts, after_unopened};
-use crate::chat::{ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, Usage, UsageEvent};
+use crate::chat::{
+    ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, Thinking, ThinkingEvent, TokenEvent, Usage, UsageEvent,
+};
 use crate::credits::server::store::WorkKind;
 use crate::generation::{
     Closed, Delivery, PATIENCE, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode,
@@ -99,6 +103,7 @@ struct Draft<'a> {
     limit: AnswerLimit,
     meter: Meter,
     thoughts: Thoughts,
+    mind: Mind,
     /// Not all of what was said fits into the model that is asked.
     is_shortened: bool,
     /// Who watches was told that the model thinks.
@@ -128,6 +133,7 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvid
                 limit: AnswerLimit::of_tokens(work.sampling.max_output_tokens),
                 meter: Meter::new(work.hold.clone(), work.quoted.clone()),
                 thoughts: Thoughts::default(),
+                mind: Mind::default(),
                 is_shortened: false,
                 is_thinking: false,
                 is_marked: false,
@@ -164,7 +170,7 @@ impl Draft<'_> {
         let sizes = TextSizes {
             input_bytes: turns.iter().map(|turn| turn.content.len()).sum(),
             input_images: turns.iter().map(|turn| turn.images.len()).sum(),
-            output_bytes: self.text.len() + self.thoughts.bytes(),
+            output_bytes: self.text.len() + self.mind.bytes(),
         };
         let provider = self.route.provider();
         self.chat.generation.record_text(&self.attempt, hold, provider.provider(), self.model(), sizes, outcome);
@@ -194,6 +200,10 @@ impl Draft<'_> {
                 return Some(Ending::Broken(error));
             }
         }
+        self.mind.speaks(now);
+        if !(text.trim().is_empty() && self.text.trim().is_empty()) {
+            self.tell_thoughts();
+        }
         self.text.push_str(&text);
         let told = self.meter.count(&text, now);
         self.publish(&ChatEvent::Token(TokenEvent { text }));
@@ -221,7 +231,7 @@ impl Draft<'_> {
     /// What an ending comes to: what is stored of it, and charged.
     async fn result_of(&mut self, ending: Ending) -> Conclusion {
         let blank = self.text.trim().is_empty();
-        self.meter.thought(self.thoughts.bytes());
+        self.meter.thought(self.mind.bytes());
         let free = |state, error, cut| Conclusion { state, credits: Amount::ZERO, error, usage: None, cut };
         let (state, said, cut) = match ending {
             Ending::Broken(error) => {
@@ -252,23 +262,29 @@ impl Draft<'_> {
         let Conclusion { mut state, mut credits, error, usage, cut } = self.result_of(ending).await;
         let mut text = std::mem::take(&mut self.text);
         // Known only now; from the next answer on it is known before.
-        let answer = after_unopened(&text).map(str::to_owned);
-        let is_less = answer.is_some();
-        if let Some(answer) = answer {
+        let parts = after_unopened(&text).map(|(thought, answer)| (thought.trim().to_owned(), answer.to_owned()));
+        let is_less = parts.is_some();
+        let mut thinking = self.mind.thinking().filter(|_| !text.trim().is_empty());
+        let mut thoughts = self.mind.all();
+        if let Some((thought, answer)) = parts {
             self.route.provider().learn_unopened(true);
+            thinking.get_or_insert_default().text.push_str(&thought);
+            thoughts = thinking.clone().map(Thinking::piece).into_iter().collect();
             text = answer;
         }
         let whole = is_less.then(|| text.clone());
         let mut reason = reason_of(state);
-        if credits.is_positive() && !self.deliver(&text, credits, cut, usage).await {
+        if credits.is_positive() && !self.deliver(&text, thoughts.clone(), credits, cut, usage).await {
             // Nobody has read it, and nobody will.
             text.clear();
+            thinking = None;
             (state, credits, reason) = (MessageState::Stopped, Amount::ZERO, ReleaseReason::Undelivered);
         }
         let reply = FinishedReply {
             id: self.work.id(),
             state,
             text,
+            thinking,
             provider: self.route.provider().name().to_owned(),
             model: self.model(),
             fallback_from: self.route.fallback_from().map(str::to_owned),
@@ -311,6 +327,7 @@ impl Draft<'_> {
         self.publish(&match closed {
             Ok(Closed { charged, available, .. }) => match error {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
+                    thoughts: if whole.is_some() { thoughts } else { Vec::new() },
                     reply: whole,
                     cached: false,
                     cut: cut.is_some(),
@@ -328,7 +345,14 @@ impl Draft<'_> {
     }
 
     /// Whether what is going to be charged for has reached the connection that it was made for, if it was for one.
-    async fn deliver(&self, text: &str, credits: Amount, cut: Option<CutReason>, usage: Option<Usage>) -> bool {
+    async fn deliver(
+        &self,
+        text: &str,
+        thoughts: Vec<ThinkingEvent>,
+        credits: Amount,
+        cut: Option<CutReason>,
+        usage: Option<Usage>,
+    ) -> bool {
         let (hold, generation) = (&self.work.hold, &self.chat.generation);
         let Some(delivery) = self.work.delivery.as_ref().filter(|delivery| !delivery.is_taken()) else { return true };
         let Ok(balance) = keep_trying(|| generation.credits.balance(hold.user().into(), hold.request_id())).await
@@ -337,6 +361,7 @@ impl Draft<'_> {
         };
         let done = DoneEvent {
             reply: Some(text.to_owned()),
+            thoughts,
             cached: false,
             cut: cut.is_some(),
             cut_reason: cut,

@@ -70,6 +70,7 @@ impl Sending {
             error_code: None,
             usage,
             price_version: None,
+            thinking: None,
         };
         let exchange = self.exchange(ids, provider, model, Some(reply));
         chat.begin_exchange(exchange, 0).await?;

@@ -10,7 +10,8 @@ pub use sqlite::SqliteChatStore;
 use super::attachments::Image;
 use super::versions::Versions;
 use crate::chat::{
-    Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, Message, MessageState, Usage,
+    Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, Message, MessageState,
+    Thinking, Usage,
 };
 use crate::credits::Page;
 use crate::platform::amount::Amount;
@@ -63,6 +64,8 @@ pub struct FinishedReply {
     pub id: MessageId,
     pub state: MessageState,
     pub text: String,
+    /// What was thought before it.
+    pub thinking: Option<Thinking>,
     pub provider: String,
     pub model: String,
     /// The provider that should have answered and did not.

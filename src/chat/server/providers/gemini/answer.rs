@@ -97,6 +97,9 @@ pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error
     let Some(Candidate { content, finish_reason }) = candidates.0.0 else { return Ok(said) };
     for part in content.0.0.map(|content| content.parts.0.0).unwrap_or_default() {
         said.thinks |= part.thought.0.0 || part.thought_signature.0.0;
+        if part.thought.0.0 {
+            said.think(&part.text.0, None);
+        }
         let text = if part.thought.0.0 { String::new() } else { part.text.0 };
         if said.text.is_empty() {
             said.text = text;

@@ -185,6 +185,9 @@ impl ChatStore for MongoChatStore {
         if let Some(usage) = reply.usage {
             set.insert("usage", bson::serialize_to_bson(&usage)?);
         }
+        if let Some(thinking) = reply.thinking {
+            set.insert("thinking", bson::serialize_to_bson(&thinking)?);
+        }
         let messages = self.durable_messages.clone();
         let running = doc! { "_id": id, "state": MessageState::Running.as_str() };
         let ended = run(async move { messages.update_one(running, doc! { "$set": set }).await }).await?;
