@@ -224,6 +224,8 @@ pub enum Text {
     Answer,
     Question,
     Thinking,
+    /// `{seconds}`.
+    ThoughtFor,
     BeingWritten,
     TryAgain,
     TryAgainWith,
