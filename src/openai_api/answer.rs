@@ -21,7 +21,7 @@ use crate::account::server::caller::Caller;
 use crate::chat::server::Chat;
 use crate::chat::server::providers::Turn;
 use crate::chat::server::send::{Accepted, Terms};
-use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
+use crate::chat::{ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, ThinkingEvent, TokenEvent};
 use crate::credits::server::store::Idempotency;
 use crate::generation::check_key;
 use crate::i18n::{current_language, in_language};
@@ -45,8 +45,12 @@ pub(super) trait Dialect: Send + Sync + 'static {
     fn open(&mut self, id: MessageId, model: String);
     /// The events before the text.
     fn begin(&mut self) -> Vec<Event>;
-    /// That of a `token` event; `None` for what is none.
-    fn token(&mut self, data: &str) -> Option<Event>;
+    /// Those of a `token` event; none for what is none.
+    fn token(&mut self, data: &str) -> Vec<Event>;
+    /// Those of what the model thinks, which comes before the text, or in the middle of it.
+    fn thought(&mut self, _piece: &ThinkingEvent) -> Vec<Event> {
+        Vec::new()
+    }
     /// The events after the text.
     fn end(&mut self, done: &DoneEvent) -> Vec<Event>;
     /// Those of an answer that breaks off, perhaps before it is known who answers.
@@ -245,7 +249,9 @@ async fn await_first_word(chat: &Chat, mut events: Events) -> AppResult<(String,
                 model = provider.map(|provider| provider.model()).unwrap_or(to);
             }
             ChatEvent::ERROR => return Err(error_in(&event)),
-            ChatEvent::THINKING | ChatEvent::SHORTENED | ChatEvent::USAGE => {}
+            ChatEvent::SHORTENED | ChatEvent::USAGE => {}
+            // Before the answer has begun, nothing is told of it.
+            ChatEvent::THINKING if thought_in(&event).is_none() => {}
             _ => return Ok((model, event, events)),
         }
     }
@@ -254,7 +260,7 @@ async fn await_first_word(chat: &Chat, mut events: Events) -> AppResult<(String,
 
 /// The whole answer: of the job, which waits until it is taken, or as it is stored.
 async fn collect_answer(mut events: Events, leash: &Leash<DoneEvent>) -> AppResult<(String, DoneEvent)> {
-    let mut text = String::new();
+    let (mut text, mut thoughts) = (String::new(), Vec::new());
     loop {
         let event = tokio::select! {
             biased;
@@ -263,9 +269,13 @@ async fn collect_answer(mut events: Events, leash: &Leash<DoneEvent>) -> AppResu
         };
         match event.name.as_ref() {
             ChatEvent::TOKEN => text.push_str(&read::<TokenEvent>(&event)?.text),
+            ChatEvent::THINKING => thoughts.extend(thought_in(&event)),
             ChatEvent::ERROR => return Err(error_in(&event)),
             ChatEvent::DONE => {
-                let done: DoneEvent = read(&event)?;
+                let mut done: DoneEvent = read(&event)?;
+                if done.thoughts.is_empty() {
+                    done.thoughts = thoughts;
+                }
                 // Who comes late gets it all at once.
                 let text = done.reply.clone().unwrap_or(text);
                 return Ok((text, done));
@@ -281,6 +291,11 @@ fn error_in(event: &JobEvent) -> AppError {
         Ok(ErrorEvent { code, error, .. }) => AppError::from_answer(&code, error),
         Err(error) => error,
     }
+}
+
+/// What is thought, where that is told.
+fn thought_in(event: &JobEvent) -> Option<ThinkingEvent> {
+    read(event).ok().filter(|piece: &ThinkingEvent| !piece.text.is_empty() || piece.seal.is_some())
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(event: &'a JobEvent) -> AppResult<T> {
@@ -321,8 +336,15 @@ impl Stage {
             };
             match event.name.as_ref() {
                 ChatEvent::TOKEN => {
-                    if let Some(event) = writer.dialect.token(&event.data) {
-                        return (vec![event], Some((Self::Coming(opened), writer)));
+                    let events = writer.dialect.token(&event.data);
+                    if !events.is_empty() {
+                        return (events, Some((Self::Coming(opened), writer)));
+                    }
+                }
+                ChatEvent::THINKING => {
+                    let events = thought_in(&event).map(|piece| writer.dialect.thought(&piece)).unwrap_or_default();
+                    if !events.is_empty() {
+                        return (events, Some((Self::Coming(opened), writer)));
                     }
                 }
                 ChatEvent::DONE => {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::answer::Dialect;
 use super::error::V1Error;
-use crate::chat::{CutReason, DoneEvent, Usage};
+use crate::chat::{CutReason, DoneEvent, Thinking, ThinkingEvent, Usage};
 use crate::platform::db::now_millis;
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::MessageId;
@@ -34,8 +34,16 @@ impl Dialect for Completion {
         vec![Event::of_data(&self.first_chunk())]
     }
 
-    fn token(&mut self, data: &str) -> Option<Event> {
-        self.token_chunk(data).map(|chunk| Event::of_data(&chunk))
+    fn token(&mut self, data: &str) -> Vec<Event> {
+        self.token_chunk(data).map(|chunk| Event::of_data(&chunk)).into_iter().collect()
+    }
+
+    fn thought(&mut self, piece: &ThinkingEvent) -> Vec<Event> {
+        if piece.text.is_empty() {
+            return Vec::new();
+        }
+        let delta = json!({ "reasoning_content": piece.text }).to_string();
+        vec![Event::of_data(&self.chunk(&delta, "null"))]
     }
 
     fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
@@ -106,6 +114,9 @@ impl Completion {
             "logprobs": null,
             "finish_reason": finish_reason(done),
         }]);
+        if let Some(thinking) = Thinking::of(&done.thoughts).filter(|thinking| !thinking.text.is_empty()) {
+            answer["choices"][0]["message"]["reasoning_content"] = thinking.text.into();
+        }
         answer["usage"] = usage_of(done.usage);
         answer["tessera"] = self.receipt(done);
         answer
@@ -174,12 +185,19 @@ const fn finish_reason(done: &DoneEvent) -> &'static str {
 
 /// Where nobody said it, zeros: clients reckon with numbers.
 fn usage_of(usage: Option<Usage>) -> Value {
-    let Usage { input_tokens, output_tokens, .. } = usage.unwrap_or_default();
-    json!({
+    let Usage { input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, .. } = usage.unwrap_or_default();
+    let mut told = json!({
         "prompt_tokens": input_tokens,
         "completion_tokens": output_tokens,
         "total_tokens": u64::from(input_tokens) + u64::from(output_tokens),
-    })
+    });
+    if let Some(cached) = cached_input_tokens {
+        told["prompt_tokens_details"] = json!({ "cached_tokens": cached });
+    }
+    if let Some(thought) = reasoning_tokens {
+        told["completion_tokens_details"] = json!({ "reasoning_tokens": thought });
+    }
+    told
 }
 
 #[cfg(test)]
@@ -199,6 +217,7 @@ mod tests {
         let usage = Some(Usage::of(2, 5));
         let done = DoneEvent {
             reply: None,
+            thoughts: Vec::new(),
             cached: false,
             cut: true,
             cut_reason: Some(CutReason::Length),
@@ -224,6 +243,10 @@ mod tests {
         assert_eq!(quiet.last_chunks(&done).len(), 2);
         let whole = quiet.whole("x", &done);
         assert_eq!(whole["choices"][0]["finish_reason"], "stop");
+        assert_eq!(whole["choices"][0]["message"].get("reasoning_content"), None);
+        let thought = ThinkingEvent { text: "Hmm.".to_owned(), ..ThinkingEvent::default() };
+        let done = DoneEvent { thoughts: vec![thought], ..done };
+        assert_eq!(quiet.whole("x", &done)["choices"][0]["message"]["reasoning_content"], "Hmm.");
         assert_eq!(whole["usage"], json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 }));
         assert_eq!(whole["tessera"], json!({ "credits": 1, "remainingCredits": 9, "cached": false }));
     }

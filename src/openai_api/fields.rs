@@ -132,6 +132,11 @@ pub struct PartFields<'a> {
     #[serde(borrow)]
     #[schema(inline, required = false, nullable = false)]
     pub image_url: Option<ImageUrl<'a>>,
+    /// Of a thought in a block of Anthropic's.
+    #[schema(ignore)]
+    pub thinking: Option<String>,
+    #[schema(ignore)]
+    pub signature: Option<String>,
     /// Of an image in a block of Anthropic's.
     #[serde(borrow)]
     #[schema(ignore)]

@@ -79,8 +79,8 @@ async fn create_message(
     check_open(&chat, &caller)?;
     check_version(&headers)?;
     let read = |body: &Bytes, chat: &Chat, fresh: bool| {
-        let (wanted, has_system) = read_json::<MessagesRequest<'_>>(body)?.read(body, chat, fresh)?;
-        let writer = MessageWriter::new(wanted.own_limit, has_system);
+        let (wanted, has_system, thoughts) = read_json::<MessagesRequest<'_>>(body)?.read(body, chat, fresh)?;
+        let writer = MessageWriter::new(wanted.own_limit, has_system, thoughts);
         Ok::<(Wanted, _), V1Error>((wanted, writer))
     };
     Ok(with_request_id(answer(chat, caller, &headers, body?, read).await?))

@@ -15,9 +15,10 @@ use super::super::options::{
     check_absent, check_range, find_model, limit_output, passed_on, read_limit, read_schema, read_stops,
 };
 use super::super::request::{ShownTurn, TOOLS, Wanted, check_turns};
+use super::writer::Thoughts;
 use crate::chat::server::Chat;
 use crate::chat::server::image_text::{ImageText, RawText};
-use crate::chat::server::providers::{Role, Sampling, Turn};
+use crate::chat::server::providers::{Effort, Role, Sampling, Seal, Thought, Turn};
 use crate::chat::server::quote::{ContextLimit, count_tokens};
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
@@ -52,6 +53,8 @@ pub struct MessagesRequest<'a> {
     #[schema(required = false)]
     stop_sequences: Option<Vec<String>>,
     output_config: Option<OutputConfig>,
+    /// `enabled` with `budget_tokens`, `adaptive` or `disabled`. With one of the first two, what the model thinks is told.
+    thinking: Option<ThinkingConfig>,
     /// No field of Anthropic's: it must not cost more credits than this.
     max_credits: Option<Amount>,
     // What is not done here: only values that ask for nothing are taken.
@@ -90,6 +93,36 @@ struct OutputConfig {
     format: Option<Box<RawValue>>,
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
+struct ThinkingConfig {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[schema(value_type = Option<i64>)]
+    budget_tokens: Option<Whole>,
+    /// `summarized` or `omitted`.
+    display: Option<String>,
+}
+
+impl ThinkingConfig {
+    /// What is told of it.
+    fn shown(&self) -> Thoughts {
+        match (self.kind.as_str(), self.display.as_deref()) {
+            ("enabled" | "adaptive", Some("omitted")) => Thoughts::Sealed,
+            ("enabled" | "adaptive", _) => Thoughts::Told,
+            _ => Thoughts::No,
+        }
+    }
+
+    /// How much is thought, where that is said.
+    fn effort(&self) -> Option<Effort> {
+        match (self.kind.as_str(), self.budget_tokens) {
+            ("enabled", Some(Whole(tokens))) => Some(Effort::of_budget(tokens.try_into().unwrap_or(u32::MAX))),
+            _ => None,
+        }
+    }
+}
+
 /// A text, or blocks of type `text` and, in messages, `image` with Base64.
 fn blocks() -> Schema {
     let block = ObjectBuilder::new().schema_type(Type::Object).build();
@@ -97,14 +130,17 @@ fn blocks() -> Schema {
 }
 
 impl MessagesRequest<'_> {
-    /// What is to be done, and whether the first turn is `system`.
-    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<(Wanted, bool), V1Error> {
+    /// What is to be done, whether the first turn is `system`, and what is told of thoughts.
+    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<(Wanted, bool, Thoughts), V1Error> {
         let picked = find_model(chat, &self.model)?;
         self.check_unserved()?;
         let asked = read_limit("max_tokens", self.max_tokens)?
             .ok_or_else(|| AppError::invalid("max_tokens", "Say how many tokens the answer may have."))?;
         let (max_output_tokens, own_limit) = limit_output(Some(asked), chat.config.max_output_tokens);
         let OutputConfig { effort, format } = self.output_config.unwrap_or(OutputConfig { effort: None, format: None });
+        let thoughts = self.thinking.as_ref().map_or(Thoughts::No, ThinkingConfig::shown);
+        let budget = self.thinking.as_ref().and_then(ThinkingConfig::effort);
+        let effort = effort.or_else(|| budget.map(|effort| effort.as_str().to_owned()));
         let sampling = Sampling {
             max_output_tokens,
             temperature: check_range("temperature", self.temperature, 0.0, 1.0)?,
@@ -119,7 +155,7 @@ impl MessagesRequest<'_> {
         let (turns, shown) = check_turns("messages", turns, longest)?;
         let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
         let is_stream = self.stream == Some(true);
-        Ok((Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit }, has_system))
+        Ok((Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit }, has_system, thoughts))
     }
 
     /// About how many tokens it has.
@@ -150,7 +186,7 @@ fn read_turns(
     body: &Bytes,
 ) -> AppResult<(Vec<ShownTurn>, bool)> {
     let mut turns = Vec::with_capacity(messages.len() + 1);
-    let (text, images) = read_blocks("system", system.unwrap_or_default(), body)?;
+    let Said { text, images, .. } = read_blocks("system", system.unwrap_or_default(), body)?;
     if !images.is_empty() {
         return Err(AppError::invalid("system", "Images belong to messages."));
     }
@@ -169,15 +205,23 @@ fn read_turns(
             }
         };
         let field = format!("messages[{number}].content");
-        let (text, images) = read_blocks(&field, message.content.unwrap_or_default(), body)?;
-        turns.push((Turn::new(role, text), images));
+        let Said { text, images, thoughts } = read_blocks(&field, message.content.unwrap_or_default(), body)?;
+        turns.push((Turn { thoughts, ..Turn::new(role, text) }, images));
     }
     Ok((turns, has_system))
 }
 
-/// The text of some blocks, and the images.
-fn read_blocks(field: &str, Content(blocks): Content<'_>, body: &Bytes) -> AppResult<(String, Vec<ImageText>)> {
-    let (mut text, mut images) = (String::new(), Vec::new());
+/// What some blocks say.
+#[derive(Default)]
+struct Said {
+    text: String,
+    images: Vec<ImageText>,
+    /// Those that whoever thought them wants back.
+    thoughts: Vec<Thought>,
+}
+
+fn read_blocks(field: &str, Content(blocks): Content<'_>, body: &Bytes) -> AppResult<Said> {
+    let Said { mut text, mut images, mut thoughts } = Said::default();
     for Part(block) in blocks {
         match block.kind.as_str() {
             "text" => {
@@ -185,13 +229,18 @@ fn read_blocks(field: &str, Content(blocks): Content<'_>, body: &Bytes) -> AppRe
                 text.push_str(if said.starts_with(NOT_FOR_MODELS) { "" } else { &said });
             }
             "image" => images.push(read_image(field, block, body)?),
-            // What a model has thought says nothing to another one.
-            "thinking" | "redacted_thinking" => {}
+            // What a model has thought says nothing to another one: only what is sealed goes back, and to its own kind alone.
+            "thinking" => {
+                let seal = block.signature.as_deref().and_then(Seal::read);
+                thoughts
+                    .extend(seal.map(|seal| Thought { text: block.thinking.unwrap_or_default(), seal: Some(seal) }));
+            }
+            "redacted_thinking" => {}
             "tool_use" | "tool_result" => return Err(AppError::invalid(field, TOOLS)),
             kind => return Err(AppError::invalid(field, format!("Blocks of type {kind:?} are not read here."))),
         }
     }
-    Ok((text, images))
+    Ok(Said { text, images, thoughts })
 }
 
 fn read_image(field: &str, block: PartFields<'_>, body: &Bytes) -> AppResult<ImageText> {

@@ -15,8 +15,8 @@ pub struct AnthropicMessage {
     /// `assistant`.
     role: String,
     model: String,
-    /// One.
-    content: Vec<TextBlock>,
+    /// What was thought, if that was asked for, then the text.
+    content: Vec<ContentBlock>,
     /// `end_turn`, or `max_tokens` if it was cut off.
     stop_reason: Option<String>,
     /// Null: which text ended the answer, providers do not say.
@@ -27,10 +27,16 @@ pub struct AnthropicMessage {
 }
 
 #[derive(Serialize, ToSchema)]
-struct TextBlock {
-    /// `text`.
+struct ContentBlock {
+    /// `text` or `thinking`.
     r#type: String,
+    #[schema(required = false)]
     text: String,
+    #[schema(required = false)]
+    thinking: String,
+    /// To be sent back with it.
+    #[schema(required = false)]
+    signature: String,
 }
 
 /// Zeros where the provider did not say.

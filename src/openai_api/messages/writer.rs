@@ -8,22 +8,73 @@ use super::super::answer::Dialect;
 use super::super::chunks::{receipt, token_text};
 use super::super::error::V1Error;
 use super::error::{MessagesError, body_of};
-use crate::chat::{DoneEvent, Usage};
+use crate::chat::{DoneEvent, ThinkingEvent, Usage};
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::MessageId;
 
-/// Writes one answer: a single block of text.
+/// Writes one answer: what was thought, if that is asked for, and a block of text.
 pub struct MessageWriter {
     id: MessageId,
     model: String,
     own_limit: Option<u32>,
     /// The first turn is no message.
     has_system: bool,
+    thoughts: Thoughts,
+    /// The number of the block that is open, or of the next.
+    at: u64,
+    open: Option<Block>,
+}
+
+/// What a client wants to see of what is thought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thoughts {
+    /// Nothing: to whom it does not ask, the first block is the text.
+    No,
+    /// What it has to send back, without the text.
+    Sealed,
+    Told,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Thinking,
+    Text,
 }
 
 impl MessageWriter {
-    pub const fn new(own_limit: Option<u32>, has_system: bool) -> Self {
-        Self { id: MessageId::min(), model: String::new(), own_limit, has_system }
+    pub const fn new(own_limit: Option<u32>, has_system: bool, thoughts: Thoughts) -> Self {
+        Self { id: MessageId::min(), model: String::new(), own_limit, has_system, thoughts, at: 0, open: None }
+    }
+
+    /// The events until a block of this kind is open, or none.
+    fn turn_to(&mut self, block: Option<Block>) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.open == block {
+            return events;
+        }
+        if self.open.is_some() {
+            events.push(event("content_block_stop", json!({ "index": self.at })));
+            self.at += 1;
+        }
+        self.open = block;
+        events.extend(block.map(|block| {
+            let block = match block {
+                Block::Thinking => json!({ "type": "thinking", "thinking": "", "signature": "" }),
+                Block::Text => json!({ "type": "text", "text": "" }),
+            };
+            event("content_block_start", json!({ "index": self.at, "content_block": block }))
+        }));
+        events
+    }
+
+    /// What is told of a piece of what was thought.
+    fn told<'a>(&self, piece: &'a ThinkingEvent) -> (&'a str, &'a str) {
+        let seal = piece.seal.as_deref().unwrap_or_default();
+        match self.thoughts {
+            Thoughts::No => ("", ""),
+            Thoughts::Sealed => ("", seal),
+            Thoughts::Told => (&piece.text, seal),
+        }
     }
 
     fn message(&self, content: &Value, reason: Option<&str>, usage: &Value) -> Value {
@@ -49,20 +100,41 @@ impl Dialect for MessageWriter {
     fn begin(&mut self) -> Vec<Event> {
         // How many tokens came in is known at the end.
         let message = self.message(&json!([]), None, &usage_of(None));
-        vec![
-            event("message_start", json!({ "message": message })),
-            event("content_block_start", json!({ "index": 0, "content_block": { "type": "text", "text": "" } })),
-            event("ping", json!({})),
-        ]
+        let mut events = vec![event("message_start", json!({ "message": message }))];
+        if self.thoughts == Thoughts::No {
+            events.extend(self.turn_to(Some(Block::Text)));
+        }
+        events.push(event("ping", json!({})));
+        events
     }
 
     /// Written by hand: one of these leaves for every token.
-    fn token(&mut self, data: &str) -> Option<Event> {
-        let text = token_text(data)?;
+    fn token(&mut self, data: &str) -> Vec<Event> {
+        let Some(text) = token_text(data) else { return Vec::new() };
+        let mut events = self.turn_to(Some(Block::Text));
+        let at = self.at;
         let delta = format!(
-            "{{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":{text}}}}}"
+            "{{\"type\":\"content_block_delta\",\"index\":{at},\"delta\":{{\"type\":\"text_delta\",\"text\":{text}}}}}"
         );
-        Some(Event::named("content_block_delta", &delta))
+        events.push(Event::named("content_block_delta", &delta));
+        events
+    }
+
+    fn thought(&mut self, piece: &ThinkingEvent) -> Vec<Event> {
+        let (text, seal) = self.told(piece);
+        if text.is_empty() && seal.is_empty() {
+            return Vec::new();
+        }
+        let mut events = self.turn_to(Some(Block::Thinking));
+        let delta = |delta: Value| event("content_block_delta", json!({ "index": self.at, "delta": delta }));
+        if !text.is_empty() {
+            events.push(delta(json!({ "type": "thinking_delta", "thinking": text })));
+        }
+        if !seal.is_empty() {
+            events.push(delta(json!({ "type": "signature_delta", "signature": seal })));
+            events.extend(self.turn_to(None));
+        }
+        events
     }
 
     fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
@@ -70,11 +142,9 @@ impl Dialect for MessageWriter {
         let end = json!({
             "delta": delta, "usage": usage_of(done.usage), "tessera": receipt(done, self.own_limit),
         });
-        vec![
-            event("content_block_stop", json!({ "index": 0 })),
-            event("message_delta", end),
-            event("message_stop", json!({})),
-        ]
+        let mut events = self.turn_to(None);
+        events.extend([event("message_delta", end), event("message_stop", json!({}))]);
+        events
     }
 
     fn break_off(&mut self, error: &V1Error) -> Vec<Event> {
@@ -82,8 +152,10 @@ impl Dialect for MessageWriter {
     }
 
     fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
-        let content = json!([{ "type": "text", "text": text }]);
-        let mut message = self.message(&content, Some(stop_reason(done)), &usage_of(done.usage));
+        let thoughts = done.thoughts.iter().map(|piece| self.told(piece)).filter(|told| *told != ("", ""));
+        let thoughts = thoughts.map(|(text, seal)| json!({ "type": "thinking", "thinking": text, "signature": seal }));
+        let content = thoughts.chain([json!({ "type": "text", "text": text })]).collect();
+        let mut message = self.message(&Value::Array(content), Some(stop_reason(done)), &usage_of(done.usage));
         message["tessera"] = receipt(done, self.own_limit);
         message
     }
@@ -123,6 +195,27 @@ fn usage_of(usage: Option<Usage>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thoughts_are_told_as_they_are_asked_for() {
+        let piece = |text: &str, seal: Option<&str>| ThinkingEvent {
+            text: text.to_owned(),
+            seal: seal.map(str::to_owned),
+            millis: None,
+        };
+        let names = |thoughts: Thoughts| {
+            let mut writer = MessageWriter::new(None, false, thoughts);
+            let mut events = writer.begin();
+            events.extend(writer.thought(&piece("Hm", None)));
+            events.extend(writer.thought(&piece("m.", Some("anthropic.x"))));
+            events.extend(writer.token(r#"{"text":"Six."}"#));
+            (events.len(), writer.at)
+        };
+        // message_start, ping, a block of text and its delta; those of a thought are start, two deltas, signature and stop.
+        assert_eq!(names(Thoughts::No), (4, 0));
+        assert_eq!(names(Thoughts::Sealed), (7, 1));
+        assert_eq!(names(Thoughts::Told), (9, 1));
+    }
 
     #[test]
     fn cached_tokens_are_counted_once() {

@@ -99,13 +99,14 @@ impl Responses {
     /// An item by its name, as JSON.
     async fn find_item(&self, user: UserId, name: &str) -> Result<Bytes, V1Error> {
         let missing = || V1Error::no_item(name);
-        let (id, place) = parse_name("msg_", name).ok_or_else(missing)?;
+        let parsed = ["msg_", "rs_"].into_iter().find_map(|prefix| parse_name(prefix, name));
+        let (id, place) = parsed.ok_or_else(missing)?;
         let stored = self.find(user, id).await?.ok_or_else(missing)?;
         let items = match place {
             Some(_) => stored.input_items()?,
             None => stored.output_items()?,
         };
-        let item = items.get(place.unwrap_or_default()).ok_or_else(missing)?;
+        let item = items.iter().find(|item| item["id"] == name).ok_or_else(missing)?;
         Ok(item.to_string().into())
     }
 

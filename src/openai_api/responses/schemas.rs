@@ -27,7 +27,7 @@ pub struct ModelResponse {
     max_output_tokens: Option<i64>,
     #[schema(value_type = Object)]
     metadata: Value,
-    /// One message.
+    /// What was thought, if that was asked for, then a message.
     output: Vec<OutputItem>,
     background: bool,
     parallel_tool_calls: bool,
@@ -52,12 +52,26 @@ pub struct ModelResponse {
 #[derive(Serialize, ToSchema)]
 struct OutputItem {
     id: String,
-    /// `message`.
+    /// `message` or `reasoning`.
     r#type: String,
     status: String,
     /// `assistant`.
+    #[schema(required = false)]
     role: String,
+    #[schema(required = false)]
     content: Vec<OutputText>,
+    /// Of what was thought.
+    #[schema(required = false)]
+    summary: Vec<OutputSummary>,
+    #[schema(required = false)]
+    encrypted_content: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OutputSummary {
+    /// `summary_text`.
+    r#type: String,
+    text: String,
 }
 
 #[derive(Serialize, ToSchema)]

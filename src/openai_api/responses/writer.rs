@@ -15,11 +15,11 @@ use super::super::request::Wanted;
 use super::request::Read;
 use super::store::StoredResponse;
 use super::{Responses, response_name};
-use crate::chat::{DoneEvent, TokenEvent, Usage};
+use crate::chat::{DoneEvent, ThinkingEvent, TokenEvent, Usage};
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::{MessageId, UserId};
 
-/// Writes one response: a single message with a single text.
+/// Writes one response: what was thought, if that is asked for, and a single message with a single text.
 pub struct ResponseWriter {
     responses: Responses,
     user: UserId,
@@ -32,6 +32,11 @@ pub struct ResponseWriter {
     created_at: i64,
     /// Number of the next event.
     next: u64,
+    tells_thoughts: bool,
+    /// What was thought before the text, as far as it is told.
+    thought: String,
+    seal: Option<String>,
+    open: Open,
     /// What was said so far.
     text: String,
     /// What is kept of the question.
@@ -40,9 +45,17 @@ pub struct ResponseWriter {
     whole: Option<String>,
 }
 
+/// Which item is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Nothing,
+    Thought,
+    Message,
+}
+
 impl ResponseWriter {
     pub fn of(read: Read, responses: Responses, user: UserId, previous: Option<MessageId>) -> (Wanted, Self) {
-        let Read { wanted, mut shape, kept, places } = read;
+        let Read { wanted, mut shape, kept, places, tells_thoughts } = read;
         shape["model"] = Value::Null;
         let created_at = responses.chat.generation.database.now();
         let writer = Self {
@@ -56,6 +69,10 @@ impl ResponseWriter {
             id: MessageId::now_v7(),
             created_at,
             next: 0,
+            tells_thoughts,
+            thought: String::new(),
+            seal: None,
+            open: Open::Nothing,
             text: String::new(),
             input: kept,
             whole: None,
@@ -89,7 +106,7 @@ impl ResponseWriter {
     /// The end of a response, which is also kept.
     fn finish(&mut self, done: &DoneEvent) -> Value {
         let status = status_of(done);
-        let output = json!([self.item(status, &json!([part(&self.text)]))]);
+        let output = self.output(status);
         let response = self.response(status, output, Some(done));
         self.whole = Some(response.to_string());
         response
@@ -99,6 +116,67 @@ impl ResponseWriter {
         json!({
             "id": self.item_name(), "type": "message", "status": status, "role": "assistant", "content": content,
         })
+    }
+
+    fn has_thought(&self) -> bool {
+        !self.thought.is_empty() || self.seal.is_some()
+    }
+
+    fn thought_name(&self) -> String {
+        format!("rs_{}", Uuid::from(self.id).simple())
+    }
+
+    fn thought_item(&self, status: &str) -> Value {
+        let summary = if self.thought.is_empty() { json!([]) } else { json!([summary(&self.thought)]) };
+        json!({
+            "id": self.thought_name(), "type": "reasoning", "status": status, "summary": summary,
+            "encrypted_content": self.seal,
+        })
+    }
+
+    /// All items.
+    fn output(&self, status: &str) -> Value {
+        let thought = self.has_thought().then(|| self.thought_item("completed"));
+        let message = self.item(status, &json!([part(&self.text)]));
+        thought.into_iter().chain([message]).collect()
+    }
+
+    fn thought_event(&mut self, name: &str, mut data: Value) -> Event {
+        data["item_id"] = self.thought_name().into();
+        data["output_index"] = 0.into();
+        data["summary_index"] = 0.into();
+        self.event(name, data)
+    }
+
+    /// The events that end a thought, if one is open.
+    fn end_thought(&mut self) -> Vec<Event> {
+        if self.open != Open::Thought {
+            return Vec::new();
+        }
+        let (text, item) = (self.thought.clone(), self.thought_item("completed"));
+        vec![
+            self.thought_event("response.reasoning_summary_text.done", json!({ "text": text })),
+            self.thought_event("response.reasoning_summary_part.done", json!({ "part": summary(&text) })),
+            self.event("response.output_item.done", json!({ "output_index": 0, "item": item })),
+        ]
+    }
+
+    /// The events until the message is open.
+    fn open_message(&mut self) -> Vec<Event> {
+        if self.open == Open::Message {
+            return Vec::new();
+        }
+        let mut events = self.end_thought();
+        self.open = Open::Message;
+        let item = self.item("in_progress", &json!([]));
+        let at = self.message_index();
+        events.push(self.event("response.output_item.added", json!({ "output_index": at, "item": item })));
+        events.push(self.part_event("response.content_part.added", json!({ "part": part("") })));
+        events
+    }
+
+    fn message_index(&self) -> usize {
+        usize::from(self.has_thought())
     }
 
     /// An event, whose name and number are also in its data.
@@ -111,7 +189,7 @@ impl ResponseWriter {
 
     fn part_event(&mut self, name: &str, mut data: Value) -> Event {
         data["item_id"] = self.item_name().into();
-        data["output_index"] = 0.into();
+        data["output_index"] = self.message_index().into();
         data["content_index"] = 0.into();
         self.event(name, data)
     }
@@ -125,32 +203,58 @@ impl Dialect for ResponseWriter {
 
     fn begin(&mut self) -> Vec<Event> {
         let response = self.response("in_progress", json!([]), None);
-        let item = self.item("in_progress", &json!([]));
-        vec![
+        let mut events = vec![
             self.event("response.created", json!({ "response": response })),
             self.event("response.in_progress", json!({ "response": response })),
-            self.event("response.output_item.added", json!({ "output_index": 0, "item": item })),
-            self.part_event("response.content_part.added", json!({ "part": part("") })),
-        ]
+        ];
+        if !self.tells_thoughts {
+            events.extend(self.open_message());
+        }
+        events
     }
 
-    fn token(&mut self, data: &str) -> Option<Event> {
-        let TokenEvent { text } = serde_json::from_str(data).ok()?;
+    fn token(&mut self, data: &str) -> Vec<Event> {
+        let Ok(TokenEvent { text }) = serde_json::from_str(data) else { return Vec::new() };
+        let mut events = self.open_message();
         self.text.push_str(&text);
-        Some(self.part_event("response.output_text.delta", json!({ "delta": text, "logprobs": [] })))
+        events.push(self.part_event("response.output_text.delta", json!({ "delta": text, "logprobs": [] })));
+        events
+    }
+
+    /// What is thought in the middle of the text is left out: the items before it are closed.
+    fn thought(&mut self, piece: &ThinkingEvent) -> Vec<Event> {
+        if !self.tells_thoughts || self.open == Open::Message {
+            return Vec::new();
+        }
+        let mut events = Vec::new();
+        if self.open == Open::Nothing {
+            self.open = Open::Thought;
+            let item = self.thought_item("in_progress");
+            events.push(self.event("response.output_item.added", json!({ "output_index": 0, "item": item })));
+            let part = json!({ "part": summary("") });
+            events.push(self.thought_event("response.reasoning_summary_part.added", part));
+        }
+        self.take_thought(piece);
+        if !piece.text.is_empty() {
+            let delta = json!({ "delta": piece.text });
+            events.push(self.thought_event("response.reasoning_summary_text.delta", delta));
+        }
+        events
     }
 
     fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
         let status = status_of(done);
-        let text = self.text.clone();
+        let mut events = self.open_message();
+        let (text, at) = (self.text.clone(), self.message_index());
         let response = self.finish(done);
-        let item = response["output"][0].clone();
-        vec![
+        let item = response["output"][at].clone();
+        events.extend([
             self.part_event("response.output_text.done", json!({ "text": text, "logprobs": [] })),
             self.part_event("response.content_part.done", json!({ "part": part(&text) })),
-            self.event("response.output_item.done", json!({ "output_index": 0, "item": item })),
+            self.event("response.output_item.done", json!({ "output_index": at, "item": item })),
             self.event(&format!("response.{status}"), json!({ "response": response })),
-        ]
+        ]);
+        events
     }
 
     fn break_off(&mut self, error: &V1Error) -> Vec<Event> {
@@ -158,8 +262,7 @@ impl Dialect for ResponseWriter {
         if problem["code"].is_null() {
             problem["code"] = problem["type"].clone();
         }
-        let output =
-            if self.text.is_empty() { json!([]) } else { json!([self.item("incomplete", &json!([part(&self.text)]))]) };
+        let output = if self.text.is_empty() { json!([]) } else { self.output("incomplete") };
         let mut response = self.response("failed", output, None);
         response["error"] = problem.clone();
         // Some clients read the fields, some the object, and some nothing but the response.
@@ -170,6 +273,9 @@ impl Dialect for ResponseWriter {
 
     fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
         text.clone_into(&mut self.text);
+        if self.tells_thoughts {
+            done.thoughts.iter().for_each(|piece| self.take_thought(piece));
+        }
         self.finish(done)
     }
 
@@ -194,6 +300,20 @@ impl Dialect for ResponseWriter {
         }
         .boxed()
     }
+}
+
+impl ResponseWriter {
+    fn take_thought(&mut self, piece: &ThinkingEvent) {
+        self.thought.push_str(&piece.text);
+        // One item has one.
+        if piece.seal.is_some() {
+            self.seal.clone_from(&piece.seal);
+        }
+    }
+}
+
+fn summary(text: &str) -> Value {
+    json!({ "type": "summary_text", "text": text })
 }
 
 fn part(text: &str) -> Value {
