@@ -20,6 +20,9 @@ pub struct Model {
     r#type: String,
     display_name: String,
     created_at: String,
+    /// `embedding`, where it does that and nothing else.
+    #[schema(required = false)]
+    kind: String,
 }
 
 /// All models.
@@ -66,6 +69,9 @@ struct AnswerMessage {
     content: String,
     refusal: Option<String>,
     annotations: Vec<String>,
+    /// What the model thought, where its provider tells it.
+    #[schema(required = false)]
+    reasoning_content: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -76,6 +82,23 @@ struct CompletionUsage {
     completion: u32,
     #[serde(rename = "total_tokens")]
     total: u64,
+    /// Where the provider says it.
+    #[schema(required = false)]
+    prompt_tokens_details: CachedTokens,
+    #[schema(required = false)]
+    completion_tokens_details: ReasoningTokens,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CachedTokens {
+    #[serde(rename = "cached_tokens")]
+    cached: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ReasoningTokens {
+    #[serde(rename = "reasoning_tokens")]
+    reasoning: u32,
 }
 
 /// What it cost.
@@ -130,6 +153,9 @@ struct Delta {
     role: Option<String>,
     #[schema(required = false)]
     content: Option<String>,
+    /// What the model thought, where its provider tells it.
+    #[schema(required = false)]
+    reasoning_content: String,
 }
 
 /// The body of every error.

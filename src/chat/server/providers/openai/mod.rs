@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod embeddings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +19,8 @@ use url::Url;
 use super::http::{ask, build_client, read_answer};
 use super::sight::Sight;
 use super::windows::{LearnedWindow, known_window};
-use super::{ChatProvider, ChatProviderRow, ProviderError, ProviderRequest, TokenStream};
-use crate::generation::{Learned, Provider, ProviderConfig};
+use super::{ChatProvider, ChatProviderRow, Embedded, EmbeddingRequest, ProviderError, ProviderRequest, TokenStream};
+use crate::generation::{Learned, Provider, ProviderConfig, Refusal, read_body, unreachable_error};
 use crate::platform::config::Reader;
 
 /// An OpenAI-compatible server.
@@ -44,6 +45,8 @@ pub struct OpenAiConfig {
     pub base_url: Url,
     /// `OPENAI_SEES_IMAGES` (true): false for a model that does not; else it is found out.
     pub sees_images: bool,
+    /// `OPENAI_EMBEDDING_MODEL` (none): it embeds, for programs.
+    pub embedding_model: Option<String>,
 }
 
 impl OpenAiConfig {
@@ -54,7 +57,8 @@ impl OpenAiConfig {
         let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
         let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
         let sees_images = reader.parsed("OPENAI_SEES_IMAGES", true, "true or false");
-        configured.then_some(Self { api_key, model, context_tokens, base_url, sees_images })
+        let embedding_model = reader.text("OPENAI_EMBEDDING_MODEL").map(str::to_owned);
+        configured.then_some(Self { api_key, model, context_tokens, base_url, sees_images, embedding_model })
     }
 }
 
@@ -127,6 +131,24 @@ impl ChatProvider for OpenAiProvider {
 
     fn takes_formats(&self) -> bool {
         true
+    }
+
+    fn embedding_model(&self) -> Option<&str> {
+        self.config.embedding_model.as_deref()
+    }
+
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<Embedded, ProviderError> {
+        let model = self.embedding_model().unwrap_or_default();
+        let url = format!("{}/embeddings", self.config.base_url.as_str().trim_end_matches('/'));
+        let mut call = self.http.post(url).json(&embeddings::Body::new(request, model));
+        if let Some(key) = &self.config.api_key {
+            call = call.bearer_auth(key.expose_secret());
+        }
+        let response = call.send().await.map_err(|error| unreachable_error(&error))?;
+        if !response.status().is_success() {
+            return Err(refused(&Refusal::read(response).await));
+        }
+        embeddings::read(&read_body(response, embeddings::MOST).await?, request.input.count())
     }
 
     /// As far as is known: a model that does not will refuse.
