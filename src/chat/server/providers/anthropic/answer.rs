@@ -18,8 +18,9 @@ struct Event {
     kind: Odd<String>,
     message: Odd<First<Start>>,
     index: Odd<Option<u32>>,
-    content_block: Odd<First<Block>>,
-    delta: Odd<First<Block>>,
+    /// In boxes: JSON that is nested without end is read on the stack.
+    content_block: Odd<First<Box<Block>>>,
+    delta: Odd<First<Box<Block>>>,
     usage: Option<Odd<First<MessageUsage>>>,
     error: Odd<Fault>,
     /// Of a whole message.

@@ -21,9 +21,10 @@ struct Chunk {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Choice {
-    delta: Odd<First<Message>>,
+    /// In a box, as are others: JSON that is nested without end is read on the stack.
+    delta: Odd<First<Box<Message>>>,
     /// In place of `delta`, or beside it.
-    message: Odd<First<Message>>,
+    message: Odd<First<Box<Message>>>,
     /// In place of both, as completions without a chat have it.
     text: Odd<String>,
     finish_reason: Odd<String>,
