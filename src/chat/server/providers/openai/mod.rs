@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod embeddings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,9 +21,10 @@ use super::http::{ask, build_client, read_answer};
 use super::sight::Sight;
 use super::windows::{LearnedWindow, known_window};
 use super::{
-    ChatProvider, ChatProviderRow, ModelSpec, ProviderError, ProviderKind, ProviderRequest, ProviderSpec, TokenStream,
+    ChatProvider, ChatProviderRow, Embedded, EmbeddingRequest, ModelSpec, ProviderError, ProviderKind, ProviderRequest,
+    ProviderSpec, TokenStream,
 };
-use crate::generation::{Learned, Provider, ProviderConfig};
+use crate::generation::{Learned, Provider, ProviderConfig, Refusal, read_body, unreachable_error};
 use crate::platform::config::Reader;
 
 /// An OpenAI-compatible server.
@@ -61,6 +63,8 @@ pub struct OpenAiConfig {
     pub sees_images: bool,
     /// Most tokens of an answer; `None`: only what is set for all models.
     pub max_output_tokens: Option<u32>,
+    /// `OPENAI_EMBEDDING_MODEL` (none): it embeds, for programs.
+    pub embedding_model: Option<String>,
 }
 
 impl OpenAiConfig {
@@ -71,8 +75,18 @@ impl OpenAiConfig {
         let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
         let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
         let sees_images = reader.parsed("OPENAI_SEES_IMAGES", true, "true or false");
+        let embedding_model = reader.text("OPENAI_EMBEDDING_MODEL").map(str::to_owned);
         let (name, max_output_tokens) = (OPENAI.name, None);
-        configured.then_some(Self { name, api_key, model, context_tokens, base_url, sees_images, max_output_tokens })
+        configured.then_some(Self {
+            name,
+            api_key,
+            model,
+            context_tokens,
+            base_url,
+            sees_images,
+            max_output_tokens,
+            embedding_model,
+        })
     }
 }
 
@@ -120,6 +134,7 @@ impl OpenAiProvider {
             base_url: provider.base_url.clone().ok_or("base_url is missing")?,
             sees_images: model.sees_images != Some(false),
             max_output_tokens: model.max_output_tokens,
+            embedding_model: None,
         };
         let mut made = Self::new(config, http);
         made.learned = made.learned.without(&provider.leave_out);
@@ -170,6 +185,24 @@ impl ChatProvider for OpenAiProvider {
     /// A model that does not will refuse.
     fn calls_tools(&self) -> bool {
         true
+    }
+
+    fn embedding_model(&self) -> Option<&str> {
+        self.config.embedding_model.as_deref()
+    }
+
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<Embedded, ProviderError> {
+        let model = self.embedding_model().unwrap_or_default();
+        let url = format!("{}/embeddings", self.config.base_url.as_str().trim_end_matches('/'));
+        let mut call = self.http.post(url).json(&embeddings::Body::new(request, model));
+        if let Some(key) = &self.config.api_key {
+            call = call.bearer_auth(key.expose_secret());
+        }
+        let response = call.send().await.map_err(|error| unreachable_error(&error))?;
+        if !response.status().is_success() {
+            return Err(refused(&Refusal::read(response).await));
+        }
+        embeddings::read(&read_body(response, embeddings::MOST).await?, request.input.count())
     }
 
     /// As far as is known: a model that does not will refuse.
