@@ -188,7 +188,7 @@ async fn responses_tell_thoughts_as_an_item_of_their_own() {
     assert_eq!((&reasoning["type"], &message["type"]), (&json!("reasoning"), &json!("message")));
     assert_eq!(reasoning["summary"], json!([{"type": "summary_text", "text": "Two times three."}]));
     assert_eq!(message["content"][0]["text"], "It is six.");
-    // Both can be named, and what was thought is not sent back.
+    // Both can be named, and what was thought goes back as it was, as it is signed.
     let next = json!({"model": "tessera", "input": [
         {"type": "item_reference", "id": reasoning["id"]}, {"type": "item_reference", "id": message["id"]},
         {"role": "user", "content": "Sure?"}]});
@@ -196,7 +196,8 @@ async fn responses_tell_thoughts_as_an_item_of_their_own() {
     let next = json!({"model": "tessera", "previous_response_id": whole["id"], "input": "Sure?"});
     assert_eq!(program.post_json(path, &next).await.0, 200);
     let asked = upstream.asked().pop().unwrap();
-    assert_eq!(asked["messages"][1]["content"], json!([{"type": "text", "text": "It is six."}]));
+    let thought = json!({"type": "thinking", "thinking": "Two times three.", "signature": "c2ln"});
+    assert_eq!(asked["messages"][1]["content"], json!([thought, {"type": "text", "text": "It is six."}]));
     body["stream"] = true.into();
     let events = stream(&program, path, &body).await;
     let names: Vec<_> = events.iter().map(|(name, _)| name.strip_prefix("response.").unwrap()).collect();
