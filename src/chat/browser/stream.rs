@@ -205,15 +205,7 @@ impl Reply {
             }
             ChatEvent::Done(done) => {
                 let DoneEvent {
-                    reply: text,
-                    thoughts,
-                    cached,
-                    cut,
-                    cut_reason,
-                    remaining_credits,
-                    credits,
-                    usage,
-                    ..
+                    reply: text, thoughts, cached, cut, cut_reason, remaining_credits, credits, usage, ..
                 } = done;
                 let mut reply = message.write();
                 // Who comes late gets it at once; and it may be less than what was heard of it.

@@ -155,9 +155,8 @@ impl Dialect for MessageWriter {
 
     fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
         let thoughts = done.thoughts.iter().map(|piece| self.told(piece)).filter(|told| *told != ("", None));
-        let thoughts = thoughts.map(|(text, seal)| {
-            json!({ "type": "thinking", "thinking": text, "signature": seal.unwrap_or_default() })
-        });
+        let thoughts = thoughts
+            .map(|(text, seal)| json!({ "type": "thinking", "thinking": text, "signature": seal.unwrap_or_default() }));
         let said = (!text.is_empty() || done.calls.is_empty()).then(|| json!({ "type": "text", "text": text }));
         let calls = done.calls.iter().map(|call| block_of(call, &input_of(call)));
         let content = thoughts.chain(said).chain(calls).collect();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::decoder::{Counts, Said, SaidCall, Told};
 use super::super::{Finish, ProviderError, Seal};
-use super::{SEALS, REDACTED};
+use super::{REDACTED, SEALS};
 use crate::generation::{Fault, Refusal, brief};
 use crate::platform::lenient::{self, All, First, Odd};
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::super::{AnswerFormat, Effort, ProviderRequest, Role, ToolChoice, Toolbox, Turn};
 use super::config::ApiVersion;
 use super::model::{Thinking, takes_sampling};
-use super::{SEALS, REDACTED};
+use super::{REDACTED, SEALS};
 use crate::generation::Refused;
 
 /// What can be left out where a model does not take it.

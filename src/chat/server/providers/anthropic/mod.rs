@@ -11,8 +11,8 @@ pub(super) use answer::read_piece;
 use answer::refused;
 use async_trait::async_trait;
 use body::{Body, OPTIONAL, room_to_think};
-pub use config::{ANTHROPIC, AnthropicConfig, KIND};
 use config::VERSION;
+pub use config::{ANTHROPIC, AnthropicConfig, KIND};
 use secrecy::ExposeSecret;
 
 use super::http::{ask, read_answer};
