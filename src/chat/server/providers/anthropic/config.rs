@@ -140,3 +140,48 @@ impl ProviderConfig<dyn ChatProvider> for AnthropicConfig {
         Ok(Arc::new(AnthropicProvider::new(self.clone(), build_client(HeaderMap::new())?)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Key;
+    use super::*;
+
+    fn spec(base_url: &str, version: Option<&'static str>) -> ProviderSpec {
+        let mut headers = HeaderMap::new();
+        headers.extend(version.map(|version| (VERSION, HeaderValue::from_static(version))));
+        ProviderSpec {
+            name: "claude",
+            kind: &KIND,
+            base_url: base_url.parse().ok(),
+            key: Some(Key(SecretString::from("k"))),
+            headers,
+            leave_out: Vec::new(),
+            file: None,
+            list: Vec::new(),
+            models: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn models_are_listed_beside_the_messages() {
+        for base in ["http://x", "http://x/v1", "http://x/v1/"] {
+            let (url, headers) = KIND.list.unwrap()(&spec(base, None));
+            assert_eq!(url, "http://x/v1/models?limit=1000", "{base}");
+            assert_eq!(
+                (&headers["x-api-key"], &headers[VERSION]),
+                (&HeaderValue::from_static("k"), &HeaderValue::from_static("2023-06-01"))
+            );
+        }
+        let (_, headers) = KIND.list.unwrap()(&spec("http://x", Some("2026-10-21")));
+        assert_eq!(headers[VERSION], "2026-10-21");
+    }
+
+    #[test]
+    fn the_headers_of_a_file_may_name_the_version() {
+        let version =
+            |asked| AnthropicConfig::of(&spec("http://x", asked), &ModelSpec::default()).map(|config| config.version);
+        assert_eq!(version(None), Ok(ApiVersion::Old));
+        assert_eq!(version(Some("2026-10-21")), Ok(ApiVersion::New));
+        assert_eq!(version(Some("2020-01-01")), Err("anthropic-version is not 2023-06-01 or 2026-10-21".to_owned()));
+    }
+}
