@@ -118,7 +118,7 @@ impl ResponseWriter {
         })
     }
 
-    fn has_thought(&self) -> bool {
+    const fn has_thought(&self) -> bool {
         !self.thought.is_empty() || self.seal.is_some()
     }
 
