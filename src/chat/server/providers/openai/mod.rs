@@ -61,6 +61,8 @@ pub struct OpenAiConfig {
     pub sees_images: bool,
     /// Most tokens of an answer; `None`: only what is set for all models.
     pub max_output_tokens: Option<u32>,
+    /// False for a model that calls no tools.
+    pub calls_tools: bool,
 }
 
 impl OpenAiConfig {
@@ -72,7 +74,17 @@ impl OpenAiConfig {
         let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
         let sees_images = reader.parsed("OPENAI_SEES_IMAGES", true, "true or false");
         let (name, max_output_tokens) = (OPENAI.name, None);
-        configured.then_some(Self { name, api_key, model, context_tokens, base_url, sees_images, max_output_tokens })
+        let calls_tools = true;
+        configured.then_some(Self {
+            name,
+            api_key,
+            model,
+            context_tokens,
+            base_url,
+            sees_images,
+            max_output_tokens,
+            calls_tools,
+        })
     }
 }
 
@@ -120,6 +132,7 @@ impl OpenAiProvider {
             base_url: provider.base_url.clone().ok_or("base_url is missing")?,
             sees_images: model.sees_images != Some(false),
             max_output_tokens: model.max_output_tokens,
+            calls_tools: model.calls_tools != Some(false),
         };
         let mut made = Self::new(config, http);
         made.learned = made.learned.without(&provider.leave_out);
@@ -167,9 +180,9 @@ impl ChatProvider for OpenAiProvider {
         self.config.max_output_tokens
     }
 
-    /// A model that does not will refuse.
+    /// As far as is known: a model that does not will refuse.
     fn calls_tools(&self) -> bool {
-        true
+        self.config.calls_tools
     }
 
     /// As far as is known: a model that does not will refuse.
