@@ -6,11 +6,12 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local left = {}
+local known = redis.call('MGET', unpack(KEYS))
 for n, key in ipairs(KEYS) do
     local limit = tonumber(ARGV[3 * n - 2])
     local interval = math.max(math.floor(tonumber(ARGV[3 * n - 1]) / limit), 1)
     local burst = interval * limit
-    local full_at = tonumber(redis.call('GET', key) or now)
+    local full_at = tonumber(known[n] or now)
     -- Never further away than a whole burst, should the clock be set back or the limit be changed.
     full_at = math.min(math.max(full_at, now), now + burst) + interval
     local used = full_at - now
