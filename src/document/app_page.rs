@@ -125,13 +125,13 @@ impl Pages {
         let picked = match jar.get(PROVIDER_COOKIE) {
             Some(cookie) => Some(cookie.value().to_owned()),
             // Without it, whoever happens to be first is asked.
-            None => self.account.default_provider(caller.id).await.ok().flatten(),
+            None => self.account.default_provider(&caller).await.ok().flatten(),
         };
         let after = parameter(&request.uri().to_string(), AFTER);
         let shown = request.uri().path().strip_prefix("/chat/").and_then(|id| id.parse().ok());
         let address = request.uri().path_and_query().map_or_else(|| "/chat".to_owned(), ToString::to_string);
         let workspace = self.chat.load_workspace(&caller, picked.as_deref(), after.as_deref(), shown);
-        let (mut workspace, loaded, avatar) = tokio::join!(workspace, load, self.account.images.avatar(caller.id));
+        let (mut workspace, loaded, avatar) = tokio::join!(workspace, load, self.account.avatar_of(&caller));
         // Without it, the initial is shown.
         let avatar = avatar.ok().flatten().map(AvatarAddress);
         if let Ok(workspace) = &mut workspace {

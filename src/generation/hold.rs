@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep};
 use super::Generation;
 use crate::account::Role;
 use crate::account::server::caller::Caller;
+use crate::credits::Balance;
 pub use crate::credits::ReleaseReason;
-use crate::credits::server::budgets::Spender;
+use crate::credits::server::budgets::{BudgetPlan, Spender};
 use crate::credits::server::store::{
     ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, NewHold, SpendingKey, WorkKind,
 };
@@ -50,6 +51,8 @@ pub struct Payer {
     /// The API key that pays.
     pub key: Option<SpendingKey>,
     pub idempotency: Option<Idempotency>,
+    /// The user's budgets as they were when the request came; `None`: they are to be read.
+    pub budgets: Option<BudgetPlan>,
     pub request_id: String,
     /// Where what is done for the request is taken down.
     pub trace: Trace,
@@ -66,6 +69,7 @@ impl Payer {
             role: caller.profile.role,
             key,
             idempotency,
+            budgets: caller.known.as_ref().map(|known| known.budgets.clone()),
             request_id: current_request_id(),
             trace: trace::current(),
         }
@@ -162,7 +166,10 @@ impl Generation {
     pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: impl Into<WorkId>, quote: Quote) -> AppResult<Begun> {
         let Quote { ceiling, least, version, model } = quote;
         let spender = Spender { key: payer.key.map(|key| key.id), model: &model };
-        let limits = self.credits.budgets(payer.owner, payer.user).await?.limits(spender, self.database.now())?;
+        let limits = match &payer.budgets {
+            Some(budgets) => budgets.limits(spender, self.database.now())?,
+            None => self.credits.budgets(payer.owner, payer.user).await?.limits(spender, self.database.now())?,
+        };
         let new = NewHold {
             id: id.into(),
             owner: payer.owner,
@@ -369,7 +376,7 @@ impl Reserved {
     /// # Errors
     /// [`AppError::Unavailable`]; what is held is as before, or as asked for.
     pub async fn extend(&self, to: Amount) -> AppResult<Extended> {
-        let hold = Hold { amount: self.held(), ..self.hold.clone() };
+        let hold = self.as_known();
         let to = to.min(hold.ceiling);
         Ok(match keep_trying(|| self.generation.credits.extend_hold(&hold, to)).await? {
             ExtendOutcome::Extended(_) => {
@@ -389,6 +396,14 @@ impl Reserved {
     /// [`AppError::Unavailable`]; then the sweeper ends the hold.
     pub async fn settle(&self, used: Amount) -> AppResult<Closed> {
         self.closed(keep_trying(|| self.end(HoldEnd::Settle(used), None)).await, None).await
+    }
+
+    /// As [`Reserved::settle`], where what was used is durably stored with the work: the sweeper finds it there.
+    ///
+    /// # Errors
+    /// As [`Reserved::settle`].
+    pub async fn settle_stored(&self, used: Amount) -> AppResult<Closed> {
+        self.closed(keep_trying(|| self.settle_once(used)).await, None).await
     }
 
     /// Gives the price back. A database that is gone is waited for.
@@ -419,18 +434,17 @@ impl Reserved {
         self.closed(self.end(HoldEnd::Release, Some(reason)).await, Some(reason)).await
     }
 
+    async fn settle_once(&self, used: Amount) -> StoreResult<Option<Closed>> {
+        Ok(self.generation.credits.settle_stored(&self.as_known(), used).await?.map(closed_as))
+    }
+
     async fn end(&self, end: HoldEnd, reason: Option<ReleaseReason>) -> StoreResult<Option<Closed>> {
-        // As it is known to be now: then the store need not look first.
-        let hold = Hold { amount: self.held(), ..self.hold.clone() };
-        let ended = self.generation.credits.end_hold(&hold, end, reason).await?;
-        Ok(ended.map(|(end, balance)| Closed {
-            end,
-            charged: match end {
-                HoldEnd::Settle(charged) => charged,
-                HoldEnd::Release => Amount::ZERO,
-            },
-            available: balance.available,
-        }))
+        Ok(self.generation.credits.end_hold(&self.as_known(), end, reason).await?.map(closed_as))
+    }
+
+    /// The hold as it is known to be now: then the store need not look first.
+    fn as_known(&self) -> Hold {
+        Hold { amount: self.held(), ..self.hold.clone() }
     }
 
     async fn closed(&self, ended: StoreResult<Option<Closed>>, why: Option<ReleaseReason>) -> AppResult<Closed> {
@@ -461,6 +475,15 @@ impl Reserved {
         // One too many changes nothing here: what comes next is refused.
         _ = self.generation.limiter.check(Limit::FreeStop, &self.hold.user.to_string()).await;
     }
+}
+
+/// What the store says of a hold that has ended.
+const fn closed_as((end, balance): (HoldEnd, Balance)) -> Closed {
+    let charged = match end {
+        HoldEnd::Settle(charged) => charged,
+        HoldEnd::Release => Amount::ZERO,
+    };
+    Closed { end, charged, available: balance.available }
 }
 
 /// Takes down what came of asking for a hold.

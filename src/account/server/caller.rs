@@ -1,5 +1,7 @@
 //! Who is asking: the user behind a request, by session cookie or API key.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -9,11 +11,12 @@ use leptos::prelude::use_context;
 
 use super::Account;
 use super::keys::{KEY_PREFIX, KeyGrant, bit};
-use super::plans::{Standing, with_plan};
-use super::sessions::store::Session;
+use super::plans::{Standing, standing, with_plan};
+use super::sessions::store::{Known, Session, SignedIn};
 use super::store::User;
 use crate::account::{Profile, Scope};
 use crate::flags::{Flag, Who};
+use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::visitor::SESSION_COOKIES;
@@ -34,6 +37,8 @@ pub struct Caller {
     pub proved_minutes_ago: Option<i64>,
     /// The plan that the user has now.
     pub plan: Option<Standing>,
+    /// What came with the session; `None`: it was not read.
+    pub known: Option<Arc<Known>>,
 }
 
 impl Caller {
@@ -45,14 +50,16 @@ impl Caller {
     pub async fn from_headers(account: &Account, headers: &HeaderMap) -> AppResult<Self> {
         if let Some(key) = api_key(headers) {
             let (user, key) = account.find_key(key).await?.ok_or(AppError::Unauthenticated)?;
-            let caller = Self::of(account, &user, Some(key), None).await?;
+            let plan = account.plan_of(user.id).await?;
+            let caller = Self { key: Some(key), ..Self::of(&user, plan, "key") };
             account.flags.check(Flag::ApiKeys, &caller)?;
             return Ok(caller);
         }
         if let Some(clerk) = &account.clerk {
             let found = account.find_clerk_user(clerk, headers).await?;
             let (user, proved_minutes_ago) = found.ok_or(AppError::Unauthenticated)?;
-            return Ok(Self { proved_minutes_ago, ..Self::of(account, &user, None, None).await? });
+            let plan = account.plan_of(user.id).await?;
+            return Ok(Self { proved_minutes_ago, ..Self::of(&user, plan, "clerk") });
         }
         let cookies = CookieJar::from_headers(headers);
         let token = cookies.get(account.session_cookie()).map(|cookie| cookie.value().to_owned());
@@ -60,27 +67,23 @@ impl Caller {
             Some(token) => account.find_session(&token).await?,
             None => None,
         };
-        let (user, session) = found.ok_or(AppError::Unauthenticated)?;
-        Self::of(account, &user, None, Some(session)).await
+        let SignedIn { user, session, periods, known } = found.ok_or(AppError::Unauthenticated)?;
+        let plan = standing(periods, now_millis());
+        Ok(Self { session: Some(session), known: Some(Arc::new(known)), ..Self::of(&user, plan, "session") })
     }
 
-    /// A user as they are now.
-    async fn of(account: &Account, user: &User, key: Option<KeyGrant>, session: Option<Session>) -> AppResult<Self> {
-        let by = match (&key, &session) {
-            (Some(_), _) => "key",
-            (None, Some(_)) => "session",
-            (None, None) => "clerk",
-        };
+    /// A user as they are now, let in by a key, a session or Clerk.
+    fn of(user: &User, plan: Option<Standing>, by: &'static str) -> Self {
         trace::current().of_caller(user.id, by);
-        let plan = account.plan_of(user.id).await?;
-        Ok(Self {
+        Self {
             id: user.id,
             profile: with_plan(user.profile(), plan.as_ref()),
-            key,
-            session,
+            key: None,
+            session: None,
             proved_minutes_ago: None,
             plan,
-        })
+            known: None,
+        }
     }
 
     /// The caller, if it is not a program with an API key.

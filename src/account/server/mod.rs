@@ -56,7 +56,7 @@ use crate::flags::Flags;
 use crate::platform::amount::Amount;
 use crate::platform::app_secret::AppSecret;
 use crate::platform::error::AppResult;
-use crate::platform::ids::UserId;
+use crate::platform::ids::{ImageId, UserId};
 use crate::platform::limits::RateLimiter;
 use crate::platform::mail::Outbox;
 use crate::platform::site::Site;
@@ -72,6 +72,8 @@ pub trait StoredImages: Send + Sync {
     async fn describe(&self, user: UserId) -> AppResult<String>;
     /// Where the picture is that they show of themselves, if there is one.
     async fn avatar(&self, user: UserId) -> AppResult<Option<String>>;
+    /// Where such a picture is.
+    fn avatar_address(&self, id: ImageId) -> String;
 }
 
 /// Users who leave, of whom a feature above knows what becomes.

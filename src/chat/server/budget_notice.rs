@@ -2,17 +2,20 @@
 
 use super::Chat;
 use crate::account::server::budgets::notice_of;
+use crate::account::server::caller::Caller;
 use crate::credits::Period;
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppResult;
-use crate::platform::ids::UserId;
 
 impl Chat {
     /// How much is spent of the budget that is nearest to its end, of those that concern what is sent from the page, as a step
     /// (50, 80, 100); `None` while less than half is spent.
-    pub(super) async fn find_budget_notice(&self, user: UserId) -> AppResult<Option<String>> {
-        let credits = &self.generation.credits;
-        let plan = credits.budgets(user.into(), user).await?;
+    pub(super) async fn find_budget_notice(&self, caller: &Caller) -> AppResult<Option<String>> {
+        let (credits, user) = (&self.generation.credits, caller.id);
+        let plan = match &caller.known {
+            Some(known) => known.budgets.clone(),
+            None => credits.budgets(user.into(), user).await?,
+        };
         if plan.budgets.iter().all(|budget| budget.key.is_some()) {
             return Ok(None);
         }

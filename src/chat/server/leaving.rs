@@ -132,6 +132,7 @@ impl Chat {
     /// # Errors
     /// [`AppError::Unavailable`], also while Redis is away; what is left is found again.
     pub async fn erase(&self, user: UserId) -> AppResult<()> {
+        self.settle_unsettled(user, None).await?;
         self.store.delete_of_user(user).await?;
         if self.cache.forget(&owner_of(user)).await { Ok(()) } else { Err(AppError::Unavailable) }
     }

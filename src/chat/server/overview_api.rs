@@ -43,7 +43,7 @@ pub async fn look(
         .conversation
         .as_deref()
         .map(|id| id.parse::<ConversationId>().map_err(|_| AppError::invalid("conversation", "This is not an id.")));
-    let overview = chat.load_overview(caller.id, shown.transpose()?).await?;
+    let overview = chat.load_overview(&caller, shown.transpose()?).await?;
     let content = serde_json::to_string(&overview).map_err(|_| AppError::Internal)?;
     // Of this user: the same browser may be somebody else's a moment later.
     let tag = hash_secret(&format!("{}{content}", caller.id));

@@ -13,12 +13,12 @@ use super::providers::local::SMALL_MODEL;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    ChatAnswer, Conversation, ConversationSummary, LatestMessage, MAX_PINNED, Message, MessageState, Overview,
-    ProviderInfo, ProviderTerms, Workspace, problem_of,
+    ChatAnswer, Conversation, ConversationSummary, LatestMessage, Message, MessageState, Overview, ProviderInfo,
+    ProviderTerms, Workspace, problem_of,
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};
-use crate::credits::server::store::WorkKind;
+use crate::credits::server::store::{HoldEnd, WorkKind};
 use crate::flags::Who;
 use crate::generation::Route;
 use crate::platform::error::{AppError, AppResult};
@@ -46,6 +46,13 @@ impl Chat {
     /// # Errors
     /// What ended the reply, if it is not whole.
     pub async fn await_reply(&self, user: UserId, id: MessageId) -> AppResult<ChatAnswer> {
+        // What is written here is not read back.
+        if let Some(job) = self.generation.jobs.get(id).filter(|job| job.user() == user) {
+            job.closed().await;
+            if let Some(answer) = job.left::<ChatAnswer>() {
+                return Ok(answer.clone());
+            }
+        }
         let StoredReply { message, conversation } = self.await_end(user, id).await?;
         match message.state {
             MessageState::Complete | MessageState::Stopped => {}
@@ -95,7 +102,7 @@ impl Chat {
         let request_id = current_request_id();
         let account = async { Ok(self.generation.credits.account(caller.id.into(), &request_id).await?) };
         let (account, mut listed, budget_notice) =
-            tokio::try_join!(account, self.load_list(caller.id, after), self.find_budget_notice(caller.id))?;
+            tokio::try_join!(account, self.load_list(caller.id, after), self.find_budget_notice(caller))?;
         if let Some(shown) = shown.filter(|shown| !has(&listed.items, &shown.to_string())) {
             let found = self.store.find_part(caller.id, shown, Part::Before(None, 0)).await?;
             listed.items.extend(found.map(|found| found.summary()));
@@ -135,11 +142,11 @@ impl Chat {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn load_overview(&self, user: UserId, shown: Option<ConversationId>) -> AppResult<Overview> {
-        let request_id = current_request_id();
+    pub async fn load_overview(&self, caller: &Caller, shown: Option<ConversationId>) -> AppResult<Overview> {
+        let (user, request_id) = (caller.id, current_request_id());
         let balance = async { Ok(self.generation.credits.balance(user.into(), &request_id).await?) };
         let (balance, mut listed, budget_notice) =
-            tokio::try_join!(balance, self.load_list(user, None), self.find_budget_notice(user))?;
+            tokio::try_join!(balance, self.load_list(user, None), self.find_budget_notice(caller))?;
         let found = match shown {
             Some(shown) => self.store.find_part(user, shown, Part::Before(None, 1)).await?,
             None => None,
@@ -161,15 +168,7 @@ impl Chat {
 
     /// The pinned conversations and, from `after` on, a page of the others.
     async fn load_list(&self, user: UserId, after: Option<&str>) -> AppResult<Page<ConversationSummary>> {
-        let pinned = ConversationFilter { pinned: Some(true), ..ConversationFilter::default() };
-        let others = ConversationFilter { pinned: Some(false), ..ConversationFilter::default() };
-        let (pinned, others) = tokio::try_join!(
-            self.store.list_conversations(user, &pinned, None, MAX_PINNED),
-            self.store.list_conversations(user, &others, after, CONVERSATIONS_PAGE),
-        )?;
-        let next_cursor = others.as_ref().and_then(|page| page.next_cursor.clone());
-        let items = [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect();
-        Ok(Page { items, next_cursor })
+        Ok(self.store.list_sidebar(user, after, CONVERSATIONS_PAGE).await?)
     }
 
     /// The providers that are open to somebody, in the order in which they are asked.
@@ -272,10 +271,25 @@ impl Chat {
     /// [`AppError::NotFound`].
     pub async fn delete_conversation(&self, user: UserId, id: ConversationId) -> AppResult<()> {
         self.end_running(user, id, None).await?;
+        self.settle_unsettled(user, Some(id)).await?;
         // The images first: cut off in between, the conversation is still there to be deleted again.
         self.images.delete_of_conversation(user, id).await?;
         let running = self.store.delete_conversation(user, id).await?.ok_or(AppError::NotFound)?;
         self.generation.stop_deleted(running);
+        Ok(())
+    }
+
+    /// Settles the holds of replies that have ended, before their rows go, which alone say what is charged: where a server of the
+    /// database was lost, a settlement may have been lost with it. Of one conversation, or of all.
+    pub(super) async fn settle_unsettled(&self, user: UserId, only: Option<ConversationId>) -> AppResult<()> {
+        let credits = &self.generation.credits;
+        for hold in credits.open_holds(user.into()).await?.into_iter().filter(|hold| hold.kind == WorkKind::Chat) {
+            let Some(reply) = self.store.find_message(user, hold.id.into()).await? else { continue };
+            let is_of = only.is_none_or(|only| reply.conversation == only);
+            if is_of && reply.message.state != MessageState::Running && reply.message.credits.is_positive() {
+                credits.end_hold(&hold, HoldEnd::Settle(reply.message.credits), None).await?;
+            }
+        }
         Ok(())
     }
 

@@ -46,7 +46,11 @@ impl Chat {
             return Ok(None);
         }
         let start = if from.is_none() { Some(start_event(self, user, id, &reply).await?) } else { None };
-        let follower = Follower::new(self, user, id, from, &reply, start);
+        let mut follower = Follower::new(self, user, id, from, &reply, start);
+        if reply.message.state != MessageState::Running {
+            // It is as it will be: there is nothing more to look for.
+            follower.take(&reply).await;
+        }
         let events = stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) });
         Ok(Some(events.map(Arc::new).boxed()))
     }
@@ -221,6 +225,11 @@ impl Follower {
             }
         };
         self.failures = 0;
+        self.take(&reply).await;
+    }
+
+    /// Goes on with what is stored.
+    async fn take(&mut self, reply: &StoredReply) {
         let has_ended = reply.message.state != MessageState::Running;
         if has_ended && self.told_end.is_none() && self.feed.is_some() && !self.is_grace {
             self.is_grace = true;
@@ -236,7 +245,7 @@ impl Follower {
         if has_ended {
             let end = match self.told_end.take() {
                 Some(told) => told,
-                None => end_event(&self.chat, self.user, &reply).await,
+                None => end_event(&self.chat, self.user, reply).await,
             };
             self.ready.push_back(end);
         } else if self.early.is_empty() && self.told_end.as_ref().is_some_and(|end| end.name == ChatEvent::ERROR) {

@@ -33,6 +33,14 @@ impl Default for BudgetPlan {
     }
 }
 
+impl BudgetPlan {
+    /// The one that is stored as JSON, if there is one.
+    pub(crate) fn from_json(stored: Option<&str>) -> StoreResult<Self> {
+        let Some(stored) = stored else { return Ok(Self::default()) };
+        serde_json::from_str(stored).map_err(|error| StoreError::Corrupt(format!("budgets: {error}")))
+    }
+}
+
 /// Most that may be spent in a time, from when it was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

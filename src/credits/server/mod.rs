@@ -33,8 +33,8 @@ use crate::platform::limits::RateLimiter;
 /// What was bought, which a feature above knows.
 #[async_trait]
 pub trait Purchases: Send + Sync {
-    /// The purchases of a user as HTML of the dashboard; empty where there are none.
-    async fn section(&self, user: UserId) -> AppResult<String>;
+    /// The purchases of a user as HTML of the dashboard, empty where there are none, and the plan as [`Purchases::plan`].
+    async fn section(&self, user: UserId) -> AppResult<(String, Option<PlanState>)>;
 
     /// The plan that a user has; `None`: none.
     async fn plan(&self, user: UserId) -> AppResult<Option<PlanState>>;

@@ -1,11 +1,13 @@
 //! What one can ask about credits. Holding and charging happens where the work is (`generation/hold.rs`).
 
+use std::collections::HashMap;
+
 use super::codes::view::{Redeeming, redeem_html};
-use super::lots::Lot;
+use super::lots::{AccountState, Lot};
 use super::lots_view::lots_html;
-use super::store::{HoldId, LotTerms, NewPosting, PostingKind, PostingOutcome};
+use super::store::{HoldId, LotTerms, NewPosting, PostingKind, PostingOutcome, Statement};
 use super::{Credits, WorkName};
-use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, LotShare, Origin, Page};
+use crate::credits::{self, Activity, Balance, Dashboard, EntryKind, LedgerEntry, LotShare, Origin, Page, PlanState};
 use crate::platform::amount::Amount;
 use crate::platform::csv::csv_text;
 use crate::platform::db::StoreResult;
@@ -22,12 +24,10 @@ impl Credits {
     /// # Errors
     /// [`AppError::Unavailable`] when the store cannot be reached.
     pub async fn load_credits(&self, user: UserId) -> AppResult<credits::Credits> {
-        let account = self.store.account(user.into(), &current_request_id()).await?;
-        let Balance { available, held, debt } = account.balance;
-        let lots = account.lots.as_slice().iter().map(Lot::shown).collect::<StoreResult<_>>()?;
-        let subscription = self.purchases.plan(user).await?;
-        let plan = subscription.as_ref().map_or_else(|| "free".to_owned(), |plan| plan.name.clone());
-        Ok(credits::Credits { available, held, debt, plan, subscription, lots })
+        let request_id = current_request_id();
+        let account = async { Ok(self.store.account(user.into(), &request_id).await?) };
+        let (account, subscription) = tokio::try_join!(account, self.purchases.plan(user))?;
+        Ok(credits_of(&account, subscription)?)
     }
 
     /// A page of the ledger, newest first.
@@ -35,10 +35,7 @@ impl Credits {
     /// # Errors
     /// [`AppError::InvalidInput`] for a cursor that this server never gave out.
     pub async fn load_ledger(&self, user: UserId, cursor: Option<&str>, limit: usize) -> AppResult<Page<LedgerEntry>> {
-        self.store
-            .ledger(user.into(), cursor, limit)
-            .await?
-            .ok_or_else(|| AppError::invalid("cursor", "This cursor is not valid."))
+        self.store.ledger(user.into(), cursor, limit).await?.ok_or_else(wrong_cursor)
     }
 
     /// Gives what some work was charged back to who paid for it, once, for a reason that they read. Whether this did so, and how much
@@ -71,23 +68,43 @@ impl Credits {
         cursor: Option<&str>,
         redeeming: Redeeming,
     ) -> AppResult<Dashboard> {
-        // First: what has ended since has its end on the page.
-        let open: Vec<_> =
-            self.store.open_holds(user.into()).await?.into_iter().map(|hold| hold.id.to_string()).collect();
-        let credits = self.load_credits(user).await?;
-        let ledger = self.load_ledger(user, cursor, 2 * LEDGER_PAGE).await?;
-        let lines = lines_of(ledger.items, &open);
-        let work = lines.iter().filter_map(|line| Some((line.work?, work_id(line)?))).collect();
-        let known = self.names.names(user, work).await?;
+        let ((lines, known, state, next_cursor), (section, subscription)) =
+            tokio::try_join!(self.load_activity(user, cursor), self.purchases.section(user))?;
         let name = |entry: LedgerEntry| {
             let named = work_id(&entry).and_then(|id| known.get(&id).cloned());
             let (name, href) = named.map_or_else(Default::default, |WorkName { name, href }| (name, href));
             Activity { entry, name, href }
         };
         let items = lines.into_iter().map(name).collect();
-        let lots = lots_html(credits.lots.clone()) + &self.purchases.section(user).await? + &redeem_html(redeeming);
-        Ok(Dashboard { credits, lots, activity: Page { items, next_cursor: ledger.next_cursor } })
+        let credits = credits_of(&state, subscription)?;
+        let lots = lots_html(credits.lots.clone()) + &section + &redeem_html(redeeming);
+        Ok(Dashboard { credits, lots, activity: Page { items, next_cursor } })
     }
+
+    /// The lines of a page of the ledger, what their work is called, the account, and where the next page begins.
+    async fn load_activity(&self, user: UserId, cursor: Option<&str>) -> AppResult<ShownActivity> {
+        let statement = self.store.statement(user.into(), &current_request_id(), cursor, 2 * LEDGER_PAGE).await?;
+        let Statement { state, open, entries } = statement.ok_or_else(wrong_cursor)?;
+        let open: Vec<_> = open.iter().map(ToString::to_string).collect();
+        let lines = lines_of(entries.items, &open);
+        let work = lines.iter().filter_map(|line| Some((line.work?, work_id(line)?))).collect();
+        let known = self.names.names(user, work).await?;
+        Ok((lines, known, state, entries.next_cursor))
+    }
+}
+
+type ShownActivity = (Vec<LedgerEntry>, HashMap<WorkId, WorkName>, AccountState, Option<String>);
+
+fn wrong_cursor() -> AppError {
+    AppError::invalid("cursor", "This cursor is not valid.")
+}
+
+/// What one sees of an account.
+fn credits_of(account: &AccountState, subscription: Option<PlanState>) -> StoreResult<credits::Credits> {
+    let Balance { available, held, debt } = account.balance;
+    let lots = account.lots.as_slice().iter().map(Lot::shown).collect::<StoreResult<_>>()?;
+    let plan = subscription.as_ref().map_or_else(|| "free".to_owned(), |plan| plan.name.clone());
+    Ok(credits::Credits { available, held, debt, plan, subscription, lots })
 }
 
 fn work_id(entry: &LedgerEntry) -> Option<WorkId> {

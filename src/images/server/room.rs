@@ -10,7 +10,7 @@ use crate::account::server::StoredImages;
 use crate::i18n::{Text, fill};
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::ids::UserId;
+use crate::platform::ids::{ImageId, UserId};
 
 /// The images that users show to models, which a feature above knows.
 #[async_trait]
@@ -60,6 +60,10 @@ impl StoredImages for Room {
 
     async fn avatar(&self, user: UserId) -> AppResult<Option<String>> {
         Ok(self.made.find_avatar(user).await?.map(address_of))
+    }
+
+    fn avatar_address(&self, id: ImageId) -> String {
+        address_of(id)
     }
 }
 

@@ -6,6 +6,7 @@
 mod feed;
 mod redis;
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -87,6 +88,7 @@ pub struct Job {
     stop: CancellationToken,
     stop_reason: OnceLock<StopReason>,
     nudge: Notify,
+    left: OnceLock<Box<dyn Any + Send + Sync>>,
     feed: Option<Arc<dyn JobFeed>>,
 }
 
@@ -143,6 +145,17 @@ impl Job {
     pub async fn closed(&self) {
         // The sender lives in self, so this cannot fail.
         _ = self.progress.subscribe().wait_for(|progress| progress.closed).await;
+    }
+
+    /// Leaves what it came to, for those here who wait for its end. The first counts.
+    pub fn leave(&self, result: impl Any + Send + Sync) {
+        _ = self.left.set(Box::new(result));
+    }
+
+    /// What it came to, if it left that as a `T`.
+    #[must_use]
+    pub fn left<T: Any>(&self) -> Option<&T> {
+        self.left.get()?.downcast_ref()
     }
 
     /// The events from the beginning and on until the job ends.
@@ -215,6 +228,7 @@ impl Jobs {
             stop: CancellationToken::new(),
             stop_reason: OnceLock::new(),
             nudge: Notify::new(),
+            left: OnceLock::new(),
             feed: self.feed.clone(),
         });
         self.lock().insert(id, job.clone());

@@ -1,8 +1,8 @@
 //! Plans of users: the times that are paid for. What they bring is worked out when somebody asks, so it begins and ends by
 //! itself on every server, also where none was running then.
 
-mod mongo;
-mod sqlite;
+pub(in crate::account::server) mod mongo;
+pub(in crate::account::server) mod sqlite;
 
 use async_trait::async_trait;
 

@@ -19,7 +19,7 @@ struct Key {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct StoredPeriod {
+pub(in crate::account::server) struct StoredPeriod {
     #[serde(rename = "_id")]
     key: Key,
     name: String,
@@ -30,7 +30,7 @@ struct StoredPeriod {
 }
 
 impl StoredPeriod {
-    fn read(self) -> Period {
+    pub(in crate::account::server) fn read(self) -> Period {
         let Self { key, name, per_minute, from, until, is_prepaid } = self;
         let per_minute = u32::try_from(per_minute).unwrap_or(1);
         Period { id: key.id, name, per_minute, from, until, is_prepaid }

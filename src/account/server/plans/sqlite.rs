@@ -1,7 +1,7 @@
 //! Times of plans in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{Period, PlanStore};
 use crate::platform::db::StoreResult;
@@ -31,6 +31,16 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Period> {
     })
 }
 
+/// The times of a user, in the order in which they begin.
+pub(in crate::account::server) fn find_periods(connection: &Connection, user: UserId) -> StoreResult<Vec<Period>> {
+    let mut found = connection.prepare_cached(
+        "SELECT id, name, per_minute, from_at, until_at, is_prepaid FROM plan_periods
+         WHERE user_id = ?1 ORDER BY from_at, id",
+    )?;
+    let rows = found.query_map([user], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 #[async_trait]
 impl PlanStore for SqlitePlanStore {
     async fn set_period(&self, user: UserId, period: Period) -> StoreResult<()> {
@@ -57,16 +67,7 @@ impl PlanStore for SqlitePlanStore {
     }
 
     async fn periods(&self, user: UserId) -> StoreResult<Vec<Period>> {
-        self.db
-            .read_in(Lane::Urgent, move |connection| {
-                let mut found = connection.prepare_cached(
-                    "SELECT id, name, per_minute, from_at, until_at, is_prepaid FROM plan_periods
-                     WHERE user_id = ?1 ORDER BY from_at, id",
-                )?;
-                let rows = found.query_map([user], read)?;
-                Ok(rows.collect::<Result<_, _>>()?)
-            })
-            .await
+        self.db.read_in(Lane::Urgent, move |connection| find_periods(connection, user)).await
     }
 
     async fn delete_of_user(&self, user: UserId) -> StoreResult<()> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::server::Account;
 use crate::account::server::budgets::check_time_zone;
+use crate::account::server::caller::Caller;
 use crate::account::{MAX_NAME_CHARS, PROVIDER_COOKIE};
 use crate::i18n::{LANGUAGE_COOKIE, Language, Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
@@ -52,8 +53,22 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn default_provider(&self, user: UserId) -> AppResult<Option<String>> {
-        Ok(self.store.find_preferences(user).await?.provider)
+    pub async fn default_provider(&self, caller: &Caller) -> AppResult<Option<String>> {
+        match &caller.known {
+            Some(known) => Ok(known.provider.clone()),
+            None => Ok(self.store.find_preferences(caller.id).await?.provider),
+        }
+    }
+
+    /// Where the picture is that a caller shows of themselves, if there is one.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn avatar_of(&self, caller: &Caller) -> AppResult<Option<String>> {
+        match &caller.known {
+            Some(known) => Ok(known.avatar.map(|id| self.images.avatar_address(id))),
+            None => self.images.avatar(caller.id).await,
+        }
     }
 
     /// Keeps what a user says of themselves and how they want it.

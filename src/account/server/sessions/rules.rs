@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::client::Client;
 use super::status::UserStatus;
-use super::store::Session;
+use super::store::{Session, SignedIn};
 use crate::account::server::Account;
 use crate::account::server::caller::Caller;
 use crate::account::server::device::new_device;
@@ -105,15 +105,15 @@ impl Account {
         Ok(self.sessions.delete(hash_secret(token)).await?)
     }
 
-    /// The user of a session token, and the session.
+    /// Who is signed in with a session token.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub async fn find_session(&self, token: &str) -> AppResult<Option<(User, Session)>> {
+    pub async fn find_session(&self, token: &str) -> AppResult<Option<SignedIn>> {
         let now = now_millis();
-        let found = self.sessions.find(hash_secret(token), now).await?;
-        let found = found.filter(|(user, _)| user.status == UserStatus::Active);
-        if let Some((_, session)) = &found
+        let found = self.sessions.find_signed_in(hash_secret(token), now).await?;
+        let found = found.filter(|found| found.user.status == UserStatus::Active);
+        if let Some(SignedIn { session, .. }) = &found
             && now - session.last_used_at >= USE_STEP
         {
             let (sessions, token) = (self.sessions.clone(), session.token);

@@ -69,7 +69,7 @@ fn to_json(preferences: &Preferences) -> StoreResult<String> {
     serde_json::to_string(preferences).map_err(|error| StoreError::Corrupt(format!("preferences: {error}")))
 }
 
-fn from_json(text: Option<&str>) -> StoreResult<Preferences> {
+pub(in crate::account::server) fn from_json(text: Option<&str>) -> StoreResult<Preferences> {
     let Some(text) = text else { return Ok(Preferences::default()) };
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("preferences: {error}")))
 }

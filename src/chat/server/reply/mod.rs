@@ -1,6 +1,7 @@
 //! Writing a reply: one job from the first provider asked to the settled or released hold.
 
 mod answer;
+mod closing;
 mod meter;
 
 use std::sync::Arc;
@@ -17,14 +18,13 @@ use super::quote::Quoted;
 use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
 use super::thoughts::{Thoughts, after_unopened};
-use crate::chat::{ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, Usage, UsageEvent};
-use crate::credits::server::store::WorkKind;
-use crate::generation::{
-    Closed, Delivery, PATIENCE, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode,
+use crate::chat::{
+    ChatAnswer, ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, Usage, UsageEvent,
 };
+use crate::credits::server::store::WorkKind;
+use crate::generation::{Closed, Delivery, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode};
 use crate::platform::amount::Amount;
-use crate::platform::db::keep_trying;
-use crate::platform::error::{AppError, AppResult};
+use crate::platform::error::AppError;
 use crate::platform::http::request_id::in_request;
 use crate::platform::ids::{ConversationId, MessageId};
 use crate::platform::jobs::{Job, StopReason};
@@ -300,16 +300,22 @@ impl Draft<'_> {
         if is_chosen && self.attempt.was_taken() {
             self.work.hold.count_free_work().await;
         }
+        let answer = self.answer_of(&reply);
         let closed = self.close_books(reply, credits, reason).await;
         // Only what was paid for is given to others.
-        if let (Ok(Closed { charged, .. }), Some((leader, answer))) = (&closed, kept)
+        if let (Ok((Closed { charged, .. }, _)), Some((leader, answer))) = (&closed, kept)
             && charged.is_positive()
         {
             // Whoever watches need not wait for a cache that is far. Until it is kept, who asks the same waits for it.
             tokio::spawn(async move { leader.keep(&answer).await });
         }
+        if let (Ok((Closed { charged, available, .. }, true)), None) = (&closed, &error)
+            && *charged == credits
+        {
+            self.job.leave(ChatAnswer { remaining_credits: *available, ..answer });
+        }
         self.publish(&match closed {
-            Ok(Closed { charged, available, .. }) => match error {
+            Ok((Closed { charged, available, .. }, _)) => match error {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
                     reply: whole,
                     cached: false,
@@ -325,49 +331,6 @@ impl Draft<'_> {
             },
             Err(_) => error_event(&AppError::Unavailable),
         });
-    }
-
-    /// Whether what is going to be charged for has reached the connection that it was made for, if it was for one.
-    async fn deliver(&self, text: &str, credits: Amount, cut: Option<CutReason>, usage: Option<Usage>) -> bool {
-        let (hold, generation) = (&self.work.hold, &self.chat.generation);
-        let Some(delivery) = self.work.delivery.as_ref().filter(|delivery| !delivery.is_taken()) else { return true };
-        let Ok(balance) = keep_trying(|| generation.credits.balance(hold.user().into(), hold.request_id())).await
-        else {
-            return false;
-        };
-        let done = DoneEvent {
-            reply: Some(text.to_owned()),
-            cached: false,
-            cut: cut.is_some(),
-            cut_reason: cut,
-            // All that is held is not in it any more; what is not charged of that comes back.
-            remaining_credits: balance.available + hold.held() - credits,
-            credits,
-            usage,
-        };
-        delivery.deliver(done, PATIENCE).await
-    }
-
-    /// Returns what was charged and what is left.
-    async fn close_books(&self, reply: FinishedReply, credits: Amount, reason: ReleaseReason) -> AppResult<Closed> {
-        let (hold, store) = (&self.work.hold, &self.chat.store);
-        let is_gone = !keep_trying(|| store.finish_reply(reply.clone())).await?;
-        if is_gone && keep_trying(|| store.find_message(hold.user(), hold.id().into())).await?.is_some() {
-            // It was given up for dead and has ended so.
-            return hold.release(ReleaseReason::Interrupted).await;
-        }
-        // Deleted while it was written, it was stopped: what was read of it is paid for.
-        if credits.is_positive() {
-            return hold.settle(credits).await;
-        }
-        hold.release(match reason {
-            ReleaseReason::Incomplete | ReleaseReason::Undelivered => reason,
-            // Perhaps it is written down that something has left; nothing has.
-            _ if self.is_marked => ReleaseReason::Interrupted,
-            _ if is_gone => ReleaseReason::Deleted,
-            _ => reason,
-        })
-        .await
     }
 }
 

@@ -37,8 +37,7 @@ impl Sending {
         };
         let picked = self.terms.picked.as_ref().map(|(provider, model)| (provider.as_str(), model.as_deref()));
         let key = AnswerKey::new(owner, picked, &self.terms.sampling, turns);
-        // At a flat price, the context is read once more when the message is stored.
-        self.turns = built.filter(|_| offer.is_per_token());
+        (self.turns, self.room) = (built, Some(offer.history()));
         Ok(response_cache::find(chat, key, self.payer.user).await)
     }
 

@@ -140,7 +140,7 @@ async fn ask(
     let quota = chat.generation.admit(caller).await?;
     let payer = Payer::new(caller, idempotency);
     let same = payer.clone();
-    let sending = Sending { payer, question, images: Vec::new(), turns: None, terms, quota };
+    let sending = Sending { payer, question, images: Vec::new(), turns: None, room: None, terms, quota };
     let shared = chat.clone();
     let accepted = outlive_handler(async move { sending.send(&shared, order).await }).await?;
     if !accepted.is_new {
@@ -202,8 +202,10 @@ struct Sending {
     question: Question,
     /// What was sent with a message, once it is there.
     images: Vec<Image>,
-    /// What the model gets to see, once that is gathered: where it is paid for by its length, before it is.
+    /// What the model gets to see, once that is gathered: for the cache, or where it is paid for by its length, before it is.
     turns: Option<Vec<Turn>>,
+    /// How much room there was for it.
+    room: Option<Room>,
     terms: Terms,
     quota: Quota,
 }
@@ -241,8 +243,8 @@ impl Sending {
                 return Ok(accepted);
             }
             found = response_cache::wait(chat, question, self.payer.user).await;
-            // Something may have been said meanwhile.
-            self.turns = None;
+            // Something may have been said meanwhile, and a budget changed.
+            (self.turns, self.payer.budgets) = (None, None);
         }
         let leader = match found {
             Found::Answer(answer) => {
@@ -322,7 +324,7 @@ impl Sending {
         let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
         let conversation = exchange.conversation;
         let gathered = self.turns.take();
-        let past = chat.begin_exchange(exchange, if gathered.is_some() { 1 } else { HISTORY }).await?;
+        let past = chat.begin_exchange(exchange, if gathered.is_some() { 0 } else { HISTORY }).await?;
         let mut turns = match (gathered, &mut self.question) {
             (Some(turns), _) => turns,
             (None, Question::Message(Message { text, .. })) => {

@@ -24,6 +24,9 @@ impl Sending {
     /// `order`.
     pub(super) async fn quote(&mut self, chat: &Chat, order: &mut Vec<Arc<GuardedProvider>>) -> AppResult<Quoted> {
         let mut offer = self.offer(chat, order)?;
+        if self.room != Some(offer.history()) {
+            self.turns = None;
+        }
         let mut input = Counted::default();
         if offer.is_per_token() {
             input = self.count(chat, &offer, order).await?;
@@ -36,9 +39,6 @@ impl Sending {
                     input = self.count(chat, &offer, order).await?;
                 }
             }
-        }
-        if !offer.is_per_token() {
-            self.turns = None;
         }
         if let Question::Message(Message { text, .. }) = &self.question {
             chat.check_length(text, &offer)?;
@@ -62,7 +62,7 @@ impl Sending {
         };
         *order = choose_seeing(std::mem::take(order), &mut turns);
         let counted = Counted::of(&turns);
-        self.turns = Some(turns);
+        (self.turns, self.room) = (Some(turns), Some(offer.history()));
         Ok(counted)
     }
 

@@ -10,7 +10,8 @@ pub use sqlite::SqliteChatStore;
 use super::attachments::Image;
 use super::versions::Versions;
 use crate::chat::{
-    Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, Message, MessageState, Usage,
+    Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, MAX_PINNED, Message,
+    MessageState, Usage,
 };
 use crate::credits::Page;
 use crate::platform::amount::Amount;
@@ -276,6 +277,22 @@ pub trait ChatStore: AllOfUser {
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<ConversationSummary>>>;
+    /// The pinned conversations, then from a cursor on a page of the others, as [`ChatStore::list_conversations`] says of both.
+    async fn list_sidebar(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page<ConversationSummary>> {
+        let of = |pinned| ConversationFilter { pinned: Some(pinned), ..ConversationFilter::default() };
+        let (pinned, others) = (of(true), of(false));
+        let (pinned, others) = tokio::try_join!(
+            self.list_conversations(user, &pinned, None, MAX_PINNED),
+            self.list_conversations(user, &others, after, limit),
+        )?;
+        let next_cursor = others.as_ref().and_then(|page| page.next_cursor.clone());
+        Ok(Page { items: [pinned, others].into_iter().flatten().flat_map(|page| page.items).collect(), next_cursor })
+    }
     /// All of the change or nothing.
     async fn change_conversation(
         &self,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 pub use mongo::MongoCreditStore;
+pub(crate) use mongo::StoredPlan;
 pub use sqlite::SqliteCreditStore;
 
 use super::budgets::BudgetPlan;
@@ -412,6 +413,15 @@ pub struct AuditReport {
     pub drifts: Vec<Drift>,
 }
 
+/// An account with the newest of what happened to it.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    pub state: AccountState,
+    /// The open holds.
+    pub open: Vec<WorkId>,
+    pub entries: Page<LedgerEntry>,
+}
+
 /// Accounts, holds and the append-only ledger.
 ///
 /// An account is opened, with its free credits, in the same step as whatever first needs it.
@@ -452,6 +462,12 @@ pub trait CreditStore: Send + Sync {
         end: HoldEnd,
         reason: Option<ReleaseReason>,
     ) -> StoreResult<Option<(HoldEnd, Balance)>>;
+
+    /// As [`CreditStore::end_hold`], for a charge that is durably stored with its work, where the sweeper finds it: a settlement that
+    /// is lost with a server of the database is made again. So it need not be waited for.
+    async fn settle_stored(&self, hold: &Hold, used: Amount) -> StoreResult<Option<(HoldEnd, Balance)>> {
+        self.end_hold(hold, HoldEnd::Settle(used), None).await
+    }
 
     /// The settlement of a hold: what was charged, by which price and from which lots. `None`: there is none (yet).
     async fn find_settlement(&self, hold: HoldId) -> StoreResult<Option<LedgerEntry>>;
@@ -524,6 +540,21 @@ pub trait CreditStore: Send + Sync {
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<LedgerEntry>>>;
+
+    /// The account as it is now, opened if need be, with its open holds and a page of its ledger. What has ended since the holds were
+    /// read has its end among the entries. `None` as [`CreditStore::ledger`].
+    async fn statement(
+        &self,
+        owner: OwnerId,
+        request_id: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Statement>> {
+        let open = self.open_holds(owner).await?.into_iter().map(|hold| hold.id).collect();
+        let state = self.account(owner, request_id).await?;
+        let entries = self.ledger(owner, cursor, limit).await?;
+        Ok(entries.map(|entries| Statement { state, open, entries }))
+    }
 
     /// The newest entries of an account that are of this request, at most `limit`, oldest first. Looks at all of the account: it is for
     /// admins. A request id may be that of several requests, as clients may choose it.

@@ -11,6 +11,7 @@ use crate::credits::PlanState;
 use crate::credits::server::Purchases;
 use crate::i18n::{Text, count_written, fill, t};
 use crate::payments::server::Payments;
+use crate::payments::server::subscriptions::SubscriptionView;
 use crate::payments::{PaymentState, PaymentView};
 use crate::platform::error::AppResult;
 use crate::platform::ids::{PaymentId, UserId};
@@ -27,24 +28,26 @@ pub struct ShownPurchases {
 
 #[async_trait]
 impl Purchases for ShownPurchases {
-    async fn section(&self, user: UserId) -> AppResult<String> {
+    async fn section(&self, user: UserId) -> AppResult<(String, Option<PlanState>)> {
         let (payments, now) = (&self.payments, self.payments.database.now());
         let days = payments.shop.now().refund_days;
-        let plan = plan_html(payments.view_plan(user).await?, &payments.shop.now().seller.zone());
-        let stored = payments.store.list(user, PaymentId::max(), SHOWN).await?;
+        let stored = async { Ok(payments.store.list(user, PaymentId::max(), SHOWN).await?) };
+        let (plan, stored) = tokio::try_join!(payments.view_plan(user), stored)?;
+        let state = plan.as_ref().map(SubscriptionView::state).transpose()?;
+        let plan = plan_html(plan, &payments.shop.now().seller.zone());
         let views = stored.iter().map(|payment| payment.view(days, now)).collect::<Result<Vec<_>, _>>()?;
         // What nobody paid for is nothing that was bought.
         let is_bought = |view: &PaymentView| !matches!(view.state, PaymentState::Created | PaymentState::Abandoned);
         let views: Vec<_> = views.into_iter().filter(is_bought).collect();
         if views.is_empty() {
-            return Ok(plan);
+            return Ok((plan, state));
         }
         let mut papers: HashMap<String, Vec<String>> = HashMap::new();
         for paper in payments.papers.list(user, None, PAPERS).await?.items {
             papers.entry(paper.payment.to_string()).or_default().push(paper.number.to_string());
         }
         let lines = views.into_iter().map(|view| (papers.remove(&view.id).unwrap_or_default(), view)).collect();
-        Ok(plan + &html_of(|| section(lines)))
+        Ok((plan + &html_of(|| section(lines)), state))
     }
 
     async fn plan(&self, user: UserId) -> AppResult<Option<PlanState>> {

@@ -250,8 +250,7 @@ impl Payments {
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn view_plan(&self, user: UserId) -> AppResult<Option<SubscriptionView>> {
-        let all = self.subscriptions.list(user, MOST).await?;
-        let periods = self.plans.periods(user).await?;
+        let (all, periods) = tokio::try_join!(self.subscriptions.list(user, MOST), self.plans.periods(user))?;
         Ok(SubscriptionView::of(&all, periods, self.database.now()))
     }
 

@@ -5,6 +5,7 @@
 //! the middle, so each runs in a task of its own that may go on when nobody waits any more.
 
 mod amounts;
+mod gather;
 mod migrations;
 mod places;
 
@@ -22,6 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub use self::gather::{Gather, Inserts};
 use super::{Clock, GAP, PATIENCE, Probed, StoreError, StoreResult, wait};
 
 /// How long to look for a server that can be asked. Less than [`PATIENCE`], so that the error says what is wrong.

@@ -9,9 +9,11 @@ use sha2::{Digest, Sha256};
 pub use sqlite::SqliteSessionStore;
 use uuid::Builder;
 
+use crate::account::server::plans::Period;
 use crate::account::server::store::User;
+use crate::credits::server::budgets::BudgetPlan;
 use crate::platform::db::StoreResult;
-use crate::platform::ids::{SessionId, UserId};
+use crate::platform::ids::{ImageId, SessionId, UserId};
 use crate::platform::secret::SecretHash;
 
 /// Where somebody is signed in. Times are milliseconds since 1970.
@@ -43,6 +45,26 @@ impl Session {
     }
 }
 
+/// Who is signed in by a session, with all that is asked of them in every request: one look for all of it.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    pub user: User,
+    pub session: Session,
+    /// All times of their plans.
+    pub periods: Vec<Period>,
+    pub known: Known,
+}
+
+/// What was read of a user together with who they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    pub budgets: BudgetPlan,
+    /// Who is asked first where a device has chosen nobody.
+    pub provider: Option<String>,
+    /// The picture that they show of themselves.
+    pub avatar: Option<ImageId>,
+}
+
 /// Sessions of users.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
@@ -50,6 +72,8 @@ pub trait SessionStore: Send + Sync {
     async fn create(&self, user: UserId, session: Session, most: usize) -> StoreResult<()>;
     /// A session that has not expired at `now`, and whose it is.
     async fn find(&self, token: SecretHash, now: i64) -> StoreResult<Option<(User, Session)>>;
+    /// The same, with all that requests ask of its user.
+    async fn find_signed_in(&self, token: SecretHash, now: i64) -> StoreResult<Option<SignedIn>>;
     /// The sessions of a user that have not expired at `now`, the last used first.
     async fn list(&self, user: UserId, now: i64) -> StoreResult<Vec<Session>>;
     /// Keeps when a session was used, if that is later than what is known.

@@ -6,10 +6,12 @@ use mongodb::Collection;
 use mongodb::bson::{self, Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{Session, SessionStore};
-use crate::account::server::store::User;
+use super::{Known, Session, SessionStore, SignedIn};
+use crate::account::server::plans::mongo::StoredPeriod;
 use crate::account::server::store::mongo::{StoredUser, stored};
-use crate::platform::db::mongo::{Durability, Mongo, run, to_bson};
+use crate::account::server::store::{User, from_json};
+use crate::credits::server::store::StoredPlan;
+use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::UserId;
 use crate::platform::secret::SecretHash;
@@ -116,6 +118,48 @@ impl SessionStore for MongoSessionStore {
         ];
         let found = run(async move { sessions.aggregate(lookup).with_type::<Found>().await?.try_next().await }).await?;
         found.map(|Found { session, owner }| Ok((owner.read()?, session.read()?))).transpose()
+    }
+
+    async fn find_signed_in(&self, token: SecretHash, now: i64) -> StoreResult<Option<SignedIn>> {
+        #[derive(Deserialize)]
+        struct Found {
+            #[serde(flatten)]
+            session: StoredSession,
+            owner: StoredUser,
+            /// What each device is told, as JSON.
+            preferences: Option<String>,
+            periods: Vec<StoredPeriod>,
+            budgets: Option<StoredPlan>,
+            avatar: Option<bson::Uuid>,
+        }
+        let sessions = self.sessions.clone();
+        let of_user = |from: &str, key: &str, name: &str| {
+            doc! { "$lookup": { "from": from, "localField": "user", "foreignField": key, "as": name } }
+        };
+        let lookup = [
+            doc! { "$match": { "_id": stored(token), "expiresAt": { "$gt": now } } },
+            of_user("users", "_id", "owner"),
+            doc! { "$unwind": "$owner" },
+            of_user("planPeriods", "_id.user", "periods"),
+            of_user("avatars", "_id", "avatar"),
+            // Their own account is theirs: as `OwnerId` is made of a user.
+            doc! { "$set": { "plan": { "owner": "$user", "user": "$user" } } },
+            doc! { "$lookup": { "from": "budgets", "localField": "plan", "foreignField": "_id", "as": "budgets" } },
+            doc! { "$set": {
+                "preferences": "$owner.preferences",
+                "budgets": { "$first": "$budgets" },
+                "avatar": { "$first": "$avatar.image" },
+            } },
+        ];
+        let found = run(async move { sessions.aggregate(lookup).with_type::<Found>().await?.try_next().await }).await?;
+        let Some(Found { session, owner, preferences, periods, budgets, avatar }) = found else { return Ok(None) };
+        let known = Known {
+            budgets: budgets.map(StoredPlan::read).unwrap_or_default(),
+            provider: from_json(preferences.as_deref())?.provider,
+            avatar: avatar.map(from_bson),
+        };
+        let periods = periods.into_iter().map(StoredPeriod::read).collect();
+        Ok(Some(SignedIn { user: owner.read()?, session: session.read()?, periods, known }))
     }
 
     async fn list(&self, user: UserId, now: i64) -> StoreResult<Vec<Session>> {

@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 use rusqlite::{Row, params};
 
-use super::{Session, SessionStore};
-use crate::account::server::store::User;
+use super::{Known, Session, SessionStore, SignedIn};
+use crate::account::server::plans::sqlite::find_periods;
 use crate::account::server::store::sqlite::{USER, checked, read_user};
+use crate::account::server::store::{User, from_json};
+use crate::credits::server::budgets::BudgetPlan;
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::ids::UserId;
@@ -74,6 +76,32 @@ impl SessionStore for SqliteSessionStore {
                 let mut rows = found.query(params![token, now])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
                 Ok(Some((checked(read_user(row)?)?, read_session(row)?)))
+            })
+            .await
+    }
+
+    async fn find_signed_in(&self, token: SecretHash, now: i64) -> StoreResult<Option<SignedIn>> {
+        self.db
+            .read_in(Lane::Urgent, move |connection| {
+                let mut found = connection.prepare_cached(&format!(
+                    "SELECT {USER}, {SESSION}, u.preferences, b.plan AS budgets, a.image_id AS avatar
+                     FROM sessions s JOIN users u ON u.id = s.user_id
+                     LEFT JOIN budgets b ON b.owner_id = u.id AND b.user_id = u.id
+                     LEFT JOIN avatars a ON a.user_id = u.id
+                     WHERE s.token_hash = ?1 AND s.expires_at > ?2"
+                ))?;
+                let mut rows = found.query(params![token, now])?;
+                let Some(row) = rows.next()? else { return Ok(None) };
+                let (user, session) = (checked(read_user(row)?)?, read_session(row)?);
+                let (preferences, budgets): (Option<String>, Option<String>) =
+                    (row.get("preferences")?, row.get("budgets")?);
+                let known = Known {
+                    budgets: BudgetPlan::from_json(budgets.as_deref())?,
+                    provider: from_json(preferences.as_deref())?.provider,
+                    avatar: row.get("avatar")?,
+                };
+                let periods = find_periods(connection, user.id)?;
+                Ok(Some(SignedIn { user, session, periods, known }))
             })
             .await
     }

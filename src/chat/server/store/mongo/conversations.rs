@@ -11,6 +11,7 @@ use super::{MongoChatStore, NEW_PLACES};
 use crate::chat::server::store::{NewBranch, Part};
 use crate::chat::server::versions::Versions;
 use crate::chat::{Conversation, ConversationSummary, MAX_PINNED, MessageState, branch_title};
+use crate::credits::Page;
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
@@ -115,25 +116,43 @@ impl MongoChatStore {
         conditions: Option<Document>,
         limit: usize,
     ) -> StoreResult<Vec<StoredConversation>> {
-        let mut all = vec![doc! { "user": to_bson(user) }];
-        if let Some((before, before_id)) = before {
-            // The first bound lets the index skip what the pages before have shown.
-            all.push(doc! { "updatedAt": { "$lte": before } });
-            all.push(doc! { "$or": [
-                { "updatedAt": { "$lt": before } },
-                { "_id": { "$lt": to_bson(before_id) } },
-            ] });
-        }
-        if let Some(pinned) = pinned {
-            all.push(doc! { "pin": { "$exists": pinned } });
-        }
-        all.extend(conditions);
+        let which = listed(user, pinned, before, conditions);
         let conversations = self.conversations.clone();
         run(async move {
-            let newest = conversations.find(doc! { "$and": all }).sort(doc! { "updatedAt": -1, "_id": -1 });
+            let newest = conversations.find(which).sort(newest_first());
             newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
         })
         .await
+    }
+
+    /// Those that are pinned, then, unless there is no room for any, a page of the others after `before`.
+    pub(super) async fn list_pinned_and_others(
+        &self,
+        user: UserId,
+        before: Option<(i64, ConversationId)>,
+        limit: usize,
+    ) -> StoreResult<Page<ConversationSummary>> {
+        let some = |which: Document, most: usize| {
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            vec![doc! { "$match": which }, doc! { "$sort": newest_first() }, doc! { "$limit": most }]
+        };
+        let mut look = some(listed(user, Some(true), None, None), MAX_PINNED);
+        if limit > 0 {
+            let others = some(listed(user, Some(false), before, None), limit + 1);
+            look.push(doc! { "$unionWith": { "coll": "conversations", "pipeline": others } });
+        }
+        let conversations = self.conversations.clone();
+        let found: Vec<StoredConversation> = run(async move {
+            conversations.aggregate(look).with_type::<StoredConversation>().await?.try_collect().await
+        })
+        .await?;
+        let (mut all, mut others): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.pin.is_some());
+        let more = others.len() > limit;
+        others.truncate(limit);
+        let next_cursor = others.last().filter(|_| more).map(|last| write_cursor(last.place()));
+        all.append(&mut others);
+        let items = all.into_iter().map(StoredConversation::summary).collect::<StoreResult<_>>()?;
+        Ok(Page { items, next_cursor })
     }
 
     /// A place that none of the user's conversations is pinned to. Which of them goes by the id of the one that is to
@@ -240,6 +259,33 @@ impl MongoChatStore {
         run(async move { conversations.delete_one(doc! { "_id": to_bson(id) }).await }).await?;
         Ok(Some(running.into_iter().map(|message| from_bson(message.id)).collect()))
     }
+}
+
+fn newest_first() -> Document {
+    doc! { "updatedAt": -1, "_id": -1 }
+}
+
+/// What selects the conversations of a user, after `before`, that meet `conditions`.
+fn listed(
+    user: UserId,
+    pinned: Option<bool>,
+    before: Option<(i64, ConversationId)>,
+    conditions: Option<Document>,
+) -> Document {
+    let mut all = vec![doc! { "user": to_bson(user) }];
+    if let Some((before, before_id)) = before {
+        // The first bound lets the index skip what the pages before have shown.
+        all.push(doc! { "updatedAt": { "$lte": before } });
+        all.push(doc! { "$or": [
+            { "updatedAt": { "$lt": before } },
+            { "_id": { "$lt": to_bson(before_id) } },
+        ] });
+    }
+    if let Some(pinned) = pinned {
+        all.push(doc! { "pin": { "$exists": pinned } });
+    }
+    all.extend(conditions);
+    doc! { "$and": all }
 }
 
 impl StoredConversation {

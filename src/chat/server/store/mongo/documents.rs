@@ -14,7 +14,7 @@ use crate::platform::ids::MessageId;
 use crate::platform::secret::SecretHash;
 
 /// A conversation as it is stored, without its messages.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredConversation {
     #[serde(rename = "_id")]
@@ -44,7 +44,7 @@ pub(super) struct StoredConversation {
 }
 
 /// A message as it is stored. The user is in it too, so that whose it is can be seen without the conversation.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredMessage {
     #[serde(rename = "_id")]

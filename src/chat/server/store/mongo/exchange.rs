@@ -8,12 +8,41 @@ use serde::Deserialize;
 use super::MongoChatStore;
 use super::documents::StoredConversation;
 use super::paths::within;
-use crate::chat::server::store::PastMessage;
+use crate::chat::server::store::{Past, PastMessage};
 use crate::chat::server::versions::Places;
 use crate::chat::{Author, ImageRef, MessageState};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
+
+/// A message, as far as models are told of it.
+#[derive(Deserialize)]
+struct Said {
+    author: Author,
+    content: String,
+    #[serde(default)]
+    images: Vec<ImageRef>,
+}
+
+impl From<Said> for PastMessage {
+    fn from(Said { author, content, images }: Said) -> Self {
+        Self { author, content, images }
+    }
+}
+
+/// What selects all that was said in a conversation, in whatever version.
+fn said_in_all(conversation: ConversationId) -> Document {
+    doc! {
+        "conversation": to_bson(conversation),
+        "content": { "$ne": "" },
+        "state": { "$ne": MessageState::Running.as_str() },
+    }
+}
+
+/// The fields of [`Said`].
+fn of_said() -> Document {
+    doc! { "author": 1, "content": 1, "images": 1 }
+}
 
 impl MongoChatStore {
     /// What was said in these places of a conversation, oldest first, at most `limit` messages.
@@ -23,30 +52,47 @@ impl MongoChatStore {
         places: &Places,
         limit: usize,
     ) -> StoreResult<Vec<PastMessage>> {
-        #[derive(Deserialize)]
-        struct Said {
-            author: Author,
-            content: String,
-            #[serde(default)]
-            images: Vec<ImageRef>,
-        }
-        let mut said = doc! {
-            "conversation": to_bson(conversation),
-            "content": { "$ne": "" },
-            "state": { "$ne": MessageState::Running.as_str() },
-        };
+        let mut said = said_in_all(conversation);
         said.extend(within(places));
         let messages = self.messages.clone_with_type::<Said>();
         let mut past: Vec<Said> = run(async move {
-            let newest = messages
-                .find(said)
-                .sort(doc! { "place": -1 })
-                .projection(doc! { "author": 1, "content": 1, "images": 1 });
+            let newest = messages.find(said).sort(doc! { "place": -1 }).projection(of_said());
             newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
         })
         .await?;
         past.reverse();
-        Ok(past.into_iter().map(|Said { author, content, images }| PastMessage { author, content, images }).collect())
+        Ok(past.into_iter().map(PastMessage::from).collect())
+    }
+
+    /// What was said in a conversation up to now, with one look where nothing in it has versions.
+    pub(super) async fn find_all_past(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        history: usize,
+    ) -> StoreResult<Option<Past>> {
+        let newest = vec![
+            doc! { "$match": said_in_all(conversation) },
+            doc! { "$sort": { "place": -1 } },
+            doc! { "$limit": i64::try_from(history.max(1)).unwrap_or(i64::MAX) },
+            doc! { "$project": of_said() },
+        ];
+        let look = [
+            doc! { "$match": { "_id": to_bson(conversation), "user": to_bson(user) } },
+            doc! { "$unionWith": { "coll": "messages", "pipeline": newest } },
+        ];
+        let conversations = self.conversations.clone_with_type::<Document>();
+        let found: Vec<Document> = run(async move { conversations.aggregate(look).await?.try_collect().await }).await?;
+        let mut found = found.into_iter();
+        // The conversation comes first; without it, what was said is somebody else's.
+        let Some(first) = found.next().filter(|first| first.contains_key("title")) else { return Ok(None) };
+        let owned: StoredConversation = bson::deserialize_from_document(first)?;
+        if !owned.versions.is_empty() {
+            let messages = self.said_in(conversation, &owned.versions.shown(), history).await?;
+            return Ok(Some(Past { system_prompt: owned.system_prompt, messages }));
+        }
+        let said = found.rev().map(|said| Ok(bson::deserialize_from_document::<Said>(said)?.into()));
+        Ok(Some(Past { system_prompt: owned.system_prompt, messages: said.collect::<StoreResult<_>>()? }))
     }
 
     /// The place of a message that can be replaced: one of the user's own in this conversation.

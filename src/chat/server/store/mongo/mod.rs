@@ -3,6 +3,7 @@
 
 mod conversations;
 mod documents;
+mod ending;
 mod exchange;
 mod files;
 mod leaving;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 use self::conversations::{parse_cursor, write_cursor};
 use self::documents::{StoredAttachment, StoredConversation, StoredMessage, new_messages, stored_hash};
+use self::ending::{Ending, gather_ends};
 use self::files::StoredFile;
 use self::paths::within;
 use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part, Past, StoredReply};
@@ -28,7 +30,7 @@ use crate::chat::{Conversation, ConversationChange, ConversationSummary, Message
 use crate::credits::Page;
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::mongo::{Durability, Gather, Inserts, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::platform::secret::SecretHash;
 
@@ -40,6 +42,11 @@ pub struct MongoChatStore {
     mongo: Mongo,
     conversations: Collection<StoredConversation>,
     messages: Collection<StoredMessage>,
+    /// Messages that begin an exchange, and conversations that begin with one.
+    new_messages: Inserts<StoredMessage>,
+    new_conversations: Inserts<StoredConversation>,
+    /// Ends of replies.
+    ends: Gather<Ending, bool>,
     /// For what a charge depends on: it must not be lost when the charge is not.
     durable_messages: Collection<StoredMessage>,
     durable_conversations: Collection<StoredConversation>,
@@ -54,10 +61,15 @@ pub struct MongoChatStore {
 impl MongoChatStore {
     #[must_use]
     pub fn new(mongo: &Mongo) -> Self {
+        let (conversations, messages) =
+            (mongo.collection("conversations", Durability::Relaxed), mongo.collection("messages", Durability::Relaxed));
         Self {
             mongo: mongo.clone(),
-            conversations: mongo.collection("conversations", Durability::Relaxed),
-            messages: mongo.collection("messages", Durability::Relaxed),
+            new_messages: Inserts::new("new messages", messages.clone()),
+            new_conversations: Inserts::new("new conversations", conversations.clone()),
+            ends: gather_ends(mongo),
+            conversations,
+            messages,
             durable_messages: mongo.collection("messages", Durability::Durable),
             durable_conversations: mongo.collection("conversations", Durability::Durable),
             attachments: mongo.collection("attachments", Durability::Relaxed),
@@ -89,12 +101,13 @@ impl ChatStore for MongoChatStore {
             };
             let places = after.map_or_else(|| found.versions.shown(), |after| found.versions.up_to(after));
             // Without this exchange itself, and whatever comes after it.
-            past.messages = self.said_in(exchange.conversation, &places.below(last_place - 1), history).await?;
+            if history > 0 {
+                past.messages = self.said_in(exchange.conversation, &places.below(last_place - 1), history).await?;
+            }
         }
         let NewExchange { user, conversation, message_id, .. } = exchange;
         self.insert_images(&exchange.images, user, conversation, message_id).await?;
-        let (messages, new) = (self.messages.clone(), new_messages(&exchange, last_place, now));
-        run(async move { messages.insert_many(new).await }).await?;
+        self.new_messages.insert(new_messages(&exchange, last_place, now).into()).await?;
         if let Some(title) = exchange.new_title.filter(|_| !exchange.hidden) {
             let conversation = StoredConversation {
                 id: to_bson(exchange.conversation),
@@ -109,8 +122,7 @@ impl ChatStore for MongoChatStore {
                 updated_at: now,
                 unindexed: Some(true),
             };
-            let conversations = self.conversations.clone();
-            run(async move { conversations.insert_one(conversation).await }).await?;
+            self.new_conversations.insert(vec![conversation]).await?;
         }
         if let Some(after) = after {
             // Only now: cut off here, what was shown before is shown still.
@@ -131,6 +143,9 @@ impl ChatStore for MongoChatStore {
         replaces: Option<MessageId>,
         history: usize,
     ) -> StoreResult<Option<Past>> {
+        if replaces.is_none() {
+            return self.find_all_past(user, conversation, history).await;
+        }
         let Some(found) = self.find_owned(user, conversation).await? else { return Ok(None) };
         let places = match replaces {
             None => found.versions.shown(),
@@ -159,42 +174,12 @@ impl ChatStore for MongoChatStore {
     }
 
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool> {
-        let id = to_bson(reply.id);
-        let mut set = doc! {
-            "state": reply.state.as_str(),
-            "content": &reply.text,
-            "provider": reply.provider,
-            "model": reply.model,
-            "cached": reply.cached,
-            "cut": reply.cut.is_some(),
-            "charged": reply.credits.micros(),
-            "unindexed": true,
-        };
-        if let Some(provider) = reply.fallback_from {
-            set.insert("fallbackFrom", provider);
-        }
-        if let Some(code) = reply.error_code {
-            set.insert("errorCode", code);
-        }
-        if let Some(reason) = reply.cut {
-            set.insert("cutReason", reason.as_str());
-        }
-        if let Some(version) = reply.price_version {
-            set.insert("priceVersion", version);
-        }
-        if let Some(usage) = reply.usage {
-            set.insert("usage", bson::serialize_to_bson(&usage)?);
-        }
-        let messages = self.durable_messages.clone();
-        let running = doc! { "_id": id, "state": MessageState::Running.as_str() };
-        let ended = run(async move { messages.update_one(running, doc! { "$set": set }).await }).await?;
-        if ended.modified_count == 1 {
+        let ending = Ending::of(reply)?;
+        if self.ends.run(ending.clone()).await? {
             return Ok(true);
         }
         let messages = self.messages.clone();
-        let charged = reply.credits.micros();
-        let same = doc! { "_id": id, "state": reply.state.as_str(), "content": reply.text, "charged": charged };
-        Ok(run(async move { messages.find_one(same).await }).await?.is_some())
+        Ok(run(async move { messages.find_one(ending.ended()).await }).await?.is_some())
     }
 
     async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<Amount>> {
@@ -305,6 +290,18 @@ impl ChatStore for MongoChatStore {
         let last = found.last().map(|last| write_cursor(last.place()));
         let items = found.into_iter().map(StoredConversation::summary).collect::<StoreResult<_>>()?;
         Ok(Some(Page { items, next_cursor: last.filter(|_| more) }))
+    }
+
+    async fn list_sidebar(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page<ConversationSummary>> {
+        let before = after.and_then(parse_cursor);
+        // After a cursor that is none of ours there is nothing.
+        let limit = if after.is_some() && before.is_none() { 0 } else { limit };
+        self.list_pinned_and_others(user, before, limit).await
     }
 
     async fn index_pending(&self) -> StoreResult<usize> {

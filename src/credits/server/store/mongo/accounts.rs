@@ -9,10 +9,10 @@ use serde::Deserialize;
 use super::MongoCreditStore;
 use super::documents::{Account, Cut, Entry, Filed, Once, StoredBalance};
 use super::lots::StoredLot;
-use crate::credits::server::lots::NEVER;
+use crate::credits::server::lots::{AccountState, Lot, Lots, NEVER};
 use crate::credits::server::store::{HoldEnd, HoldOutcome, Idempotency, is_failure, welcome_lot};
 use crate::credits::{Balance, EntryKind, EntryReason, WorkKind};
-use crate::platform::amount::Amount;
+use crate::platform::amount::{Amount, micros};
 use crate::platform::db::mongo::{Durability, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{OwnerId, UserId, WorkId};
@@ -38,6 +38,28 @@ impl MongoCreditStore {
         let found = run(async move { accounts.find_one(own).projection(fields).await }).await?;
         let now = self.mongo.now();
         Ok(found.filter(|found| found.next_expiry > now).map(|found| found.balance.into()))
+    }
+
+    /// The balance with the lots; `None` where there is no account, or something has expired.
+    pub(super) async fn find_state(&self, owner: OwnerId) -> StoreResult<Option<AccountState>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Found {
+            balance: StoredBalance,
+            lots: Vec<StoredLot>,
+            #[serde(with = "micros")]
+            overdrawn: Amount,
+            next_expiry: i64,
+        }
+        let accounts = self.accounts.clone_with_type::<Found>();
+        let fields = doc! { "balance": 1, "lots": 1, "overdrawn": 1, "nextExpiry": 1 };
+        let own = doc! { "_id": to_bson(owner) };
+        let found = run(async move { accounts.find_one(own).projection(fields).await }).await?;
+        let now = self.mongo.now();
+        Ok(found.filter(|found| found.next_expiry > now).map(|found| {
+            let lots = found.lots.into_iter().map(Lot::from).collect();
+            AccountState { balance: found.balance.into(), lots: Lots::new(lots, found.overdrawn) }
+        }))
     }
 
     /// Makes the account with so many credits, unless somebody was faster.

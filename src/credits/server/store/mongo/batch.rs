@@ -1,30 +1,21 @@
 //! Guarded updates of accounts that come at the same time, sent in one command.
 //!
-//! A commit costs the database most of what an update does, so whatever gathers while one is under way goes together
-//! in the next. An `update` command does not say which of its updates found what they expected: the accounts are read
+//! An `update` command does not say which of its updates found what they expected: the accounts are read
 //! after it, and an update was done where its entry is there. One that comes alone is a `findOneAndUpdate`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use mongodb::Collection;
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::ReturnDocument;
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
 use super::documents::After;
-use crate::platform::db::mongo::{Durability, Mongo, run, to_bson};
+use crate::platform::db::mongo::{Durability, Gather, Mongo, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::OwnerId;
-use crate::platform::tasks::keep;
-
-/// Most updates of one command.
-const MOST: usize = 64;
-/// Commands under way at once: while one waits for the journal, another is worked on.
-const UNDER_WAY: usize = 3;
-/// Updates that wait before those who ask have to.
-const WAITING: usize = 4096;
 
 /// A guarded update of an account that appends an entry.
 pub(super) struct Change {
@@ -37,32 +28,31 @@ pub(super) struct Change {
     pub alone: bool,
 }
 
-struct Waiting {
-    owner: OwnerId,
-    change: Change,
-    answer: oneshot::Sender<StoreResult<Option<After>>>,
-}
-
-/// Takes updates and answers each when it is durable.
+/// Takes updates and answers each when it is as safe as it should be.
 #[derive(Clone)]
 pub(super) struct Batcher {
     accounts: Accounts,
-    queue: mpsc::Sender<Waiting>,
+    gather: Gather<(OwnerId, Change), Option<After>>,
 }
 
 #[derive(Clone)]
 struct Accounts {
     mongo: Mongo,
     collection: Collection<After>,
+    durability: Durability,
 }
 
 impl Batcher {
-    pub(super) fn new(mongo: &Mongo) -> Self {
-        let accounts = Accounts { mongo: mongo.clone(), collection: mongo.collection("accounts", Durability::Durable) };
-        let (queue, waiting) = mpsc::channel(WAITING);
-        let (to_update, waiting) = (accounts.clone(), Arc::new(Mutex::new(waiting)));
-        tokio::spawn(keep("updates of accounts", move || send_all(to_update.clone(), waiting.clone())));
-        Self { accounts, queue }
+    /// Whose updates are answered when they are so safe.
+    pub(super) fn new(mongo: &Mongo, durability: Durability) -> Self {
+        let collection = mongo.collection("accounts", durability);
+        let accounts = Accounts { mongo: mongo.clone(), collection, durability };
+        let to_update = accounts.clone();
+        let together = move |changes| -> BoxFuture<'static, _> {
+            let accounts = to_update.clone();
+            Box::pin(async move { accounts.update(changes).await })
+        };
+        Self { accounts, gather: Gather::new("updates of accounts", Arc::new(together)) }
     }
 
     /// The account after the update; `None` where that cannot be seen.
@@ -70,50 +60,23 @@ impl Batcher {
         if change.alone {
             return self.accounts.update_one(owner, change).await;
         }
-        let (answer, answered) = oneshot::channel();
-        self.queue.send(Waiting { owner, change, answer }).await.map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)?
-    }
-}
-
-async fn send_all(accounts: Accounts, waiting: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
-    let mut waiting = waiting.lock().await;
-    let under_way = Arc::new(Semaphore::new(UNDER_WAY));
-    while let Ok(permit) = under_way.clone().acquire_owned().await {
-        let mut batch = Vec::new();
-        if waiting.recv_many(&mut batch, MOST).await == 0 {
-            return;
-        }
-        let accounts = accounts.clone();
-        tokio::spawn(async move {
-            accounts.send(batch).await;
-            drop(permit);
-        });
+        self.gather.run((owner, change)).await
     }
 }
 
 impl Accounts {
-    async fn send(&self, mut batch: Vec<Waiting>) {
-        if batch.len() == 1
-            && let Some(Waiting { owner, change, answer }) = batch.pop()
+    async fn update(&self, mut changes: Vec<(OwnerId, Change)>) -> Vec<StoreResult<Option<After>>> {
+        if changes.len() == 1
+            && let Some((owner, change)) = changes.pop()
         {
-            // Whoever asked may have gone away; the update stands.
-            _ = answer.send(self.update_one(owner, change).await);
-            return;
+            return vec![self.update_one(owner, change).await];
         }
-        let (changes, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|Waiting { owner, change, answer }| ((owner, change), answer)).unzip();
+        let count = changes.len();
         match self.update_all(changes).await {
-            Ok(results) => {
-                for (answer, result) in answers.into_iter().zip(results) {
-                    _ = answer.send(Ok(result));
-                }
-            }
+            Ok(results) => results.into_iter().map(Ok).collect(),
             Err(error) => {
                 let problem = error.to_string();
-                for answer in answers {
-                    _ = answer.send(Err(StoreError::Commit(problem.clone())));
-                }
+                (0..count).map(|_| Err(StoreError::Commit(problem.clone()))).collect()
             }
         }
     }
@@ -140,8 +103,11 @@ impl Accounts {
                 doc! { "q": guard, "u": update }.into()
             })
             .collect();
-        let durable = doc! { "w": "majority", "j": true };
-        let command = doc! { "update": "accounts", "updates": updates, "ordered": false, "writeConcern": durable };
+        let concern = match self.durability {
+            Durability::Durable => doc! { "w": "majority", "j": true },
+            Durability::Relaxed => doc! { "w": 1 },
+        };
+        let command = doc! { "update": "accounts", "updates": updates, "ordered": false, "writeConcern": concern };
         let done = self.mongo.command(command).await?;
         for problem in ["writeErrors", "writeConcernError"] {
             if let Some(problem) = done.get(problem) {

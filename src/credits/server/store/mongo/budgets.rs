@@ -14,7 +14,7 @@ use crate::platform::ids::{OwnerId, UserId};
 /// [`BudgetPlan`], with ids as MongoDB has them.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct StoredPlan {
+pub struct StoredPlan {
     #[serde(rename = "_id")]
     of: PlanId,
     time_zone: String,
@@ -54,6 +54,13 @@ impl From<StoredBudget> for Budget {
     }
 }
 
+impl StoredPlan {
+    /// What is stored.
+    pub fn read(self) -> BudgetPlan {
+        BudgetPlan { time_zone: self.time_zone, budgets: self.budgets.into_iter().map(Budget::from).collect() }
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Plans(Collection<StoredPlan>);
 
@@ -67,7 +74,7 @@ impl Plans {
         let Some(found) = run(async move { plans.find_one(own).await }).await? else {
             return Ok(BudgetPlan::default());
         };
-        Ok(BudgetPlan { time_zone: found.time_zone, budgets: found.budgets.into_iter().map(Budget::from).collect() })
+        Ok(found.read())
     }
 
     pub(super) async fn set(&self, owner: OwnerId, user: UserId, plan: BudgetPlan) -> StoreResult<()> {

@@ -4,7 +4,7 @@ use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 
 use super::MongoCreditStore;
-use super::documents::{Filed, between};
+use super::documents::{Account, Filed, between};
 use crate::credits::{LedgerEntry, Page};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::run;
@@ -18,19 +18,27 @@ impl MongoCreditStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> StoreResult<Option<Page<LedgerEntry>>> {
-        let before = match cursor.map(str::parse::<i64>) {
-            None => i64::MAX,
-            Some(Ok(seq)) if seq > 0 => seq,
-            Some(_) => return Ok(None),
-        };
-        let Some(account) = self.find_account(owner).await? else {
-            return Ok(Some(Page { items: Vec::new(), next_cursor: None }));
-        };
+        match self.find_account(owner).await? {
+            Some(account) => self.page_of(account, cursor, limit).await,
+            None => Ok(place_before(cursor).map(|_| Page { items: Vec::new(), next_cursor: None })),
+        }
+    }
+
+    /// The same of an account that was read.
+    pub(super) async fn page_of(
+        &self,
+        account: Account,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Page<LedgerEntry>>> {
+        let Some(before) = place_before(cursor) else { return Ok(None) };
         let mut filed: Vec<Filed> = account.filed().filter(|filed| filed.place.seq < before).collect();
         filed.reverse();
         filed.truncate(limit + 1);
-        let range = between(account.owner, 0, account.cut_at.seq.min(before - 1));
-        self.add_older(&mut filed, range, limit + 1).await?;
+        let last = account.cut_at.seq.min(before - 1);
+        if last > 0 {
+            self.add_older(&mut filed, between(account.owner, 0, last), limit + 1).await?;
+        }
         let more = filed.len() > limit;
         filed.truncate(limit);
         let next_cursor = filed.last().filter(|_| more).map(|last| last.place.seq.to_string());
@@ -73,5 +81,13 @@ impl MongoCreditStore {
     async fn shown(&self, mut filed: Vec<Filed>) -> StoreResult<Vec<LedgerEntry>> {
         self.complete_work(&mut filed).await?;
         filed.iter().map(|filed| filed.entry.to_ledger_entry(filed.available)).collect()
+    }
+}
+
+/// Before which entry a page ends; `None` for a cursor that is none of ours.
+fn place_before(cursor: Option<&str>) -> Option<i64> {
+    match cursor {
+        None => Some(i64::MAX),
+        Some(cursor) => cursor.parse().ok().filter(|seq| *seq > 0),
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::PoisonError;
 
 use mongodb::bson::{self, doc};
+use mongodb::options::ReadConcern;
 
 use super::MongoCreditStore;
 use super::documents::{Account, Cut, Filed, between};
-use crate::platform::db::mongo::{is_duplicate, run};
+use crate::platform::db::mongo::{is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::OwnerId;
 
@@ -26,7 +27,11 @@ impl MongoCreditStore {
     }
 
     async fn file(&self, owner: OwnerId) -> StoreResult<()> {
-        let Some(account) = self.find_account(owner).await? else { return Ok(()) };
+        let (accounts, own) = (self.accounts.clone(), doc! { "_id": to_bson(owner) });
+        // Only what no server of the database can lose any more, as it would stay in the ledger.
+        let lasting = ReadConcern::majority();
+        let found = run(async move { accounts.find_one(own).read_concern(lasting).await }).await?;
+        let Some(account) = found else { return Ok(()) };
         let filed: Vec<Filed> = account.filed().collect();
         let Some(last) = filed.last() else { return Ok(()) };
         let (count, cut) = (filed.len(), Cut { seq: last.place.seq, available: last.available });

@@ -172,6 +172,29 @@ impl MongoCreditStore {
                 return Ok(Some((end.with(used), after.balance())));
             }
         }
+        self.end_as_found(hold, end, reason).await
+    }
+
+    /// Settles a hold in the usual case, where all is as it was known, without waiting for the journal; `None`: it is another case.
+    pub(super) async fn settle_by_sums(&self, hold: &Hold, used: Amount) -> StoreResult<Option<(HoldEnd, Balance)>> {
+        let (open, end) = (Known::of(hold), HoldEnd::Settle(used));
+        let used = end.charged(open.amount);
+        let first = self.first_lots.find(hold.owner).await;
+        let Some(part) = first.and_then(|first| first.part(used)).filter(|_| used.is_positive()) else {
+            return Ok(None);
+        };
+        let change = Ending { hold, end, reason: None, at: self.mongo.now() }.by_sums(&open, Some(part))?;
+        let after = self.update_relaxed(hold.owner, change).await?;
+        Ok(after.map(|after| (end.with(used), after.balance())))
+    }
+
+    /// Ends a hold by what is read of its account.
+    async fn end_as_found(
+        &self,
+        hold: &Hold,
+        end: HoldEnd,
+        reason: Option<ReleaseReason>,
+    ) -> StoreResult<Option<(HoldEnd, Balance)>> {
         for _ in 0..TRIES {
             let Some(account) = self.find_live(hold.owner).await? else { return Ok(None) };
             let Some(found) = account.find_open(hold.id) else {

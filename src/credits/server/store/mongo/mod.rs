@@ -24,6 +24,7 @@ mod filing;
 mod guards;
 mod holds;
 mod lots;
+mod postings;
 mod published;
 mod reading;
 
@@ -38,13 +39,14 @@ use serde::Deserialize;
 
 use self::batch::{Batcher, Change};
 use self::budgets::Plans;
-use self::documents::{Account, After, Entry, Filed, OpenHold};
+pub use self::budgets::StoredPlan;
+use self::documents::{Account, After, Filed, OpenHold};
 use self::guards::hold_key;
-use self::lots::{FirstLots, StoredLot, StoredShare, moved_to, unchanged};
+use self::lots::FirstLots;
 use self::published::PublishedWork;
 use super::{
-    AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, LotTerms,
-    NewHold, NewPosting, PostingKind, PostingOutcome, StaleHold, WorkKind, posting_key,
+    AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold,
+    NewPosting, PostingKind, PostingOutcome, StaleHold, Statement, WorkKind, posting_key,
 };
 use crate::credits::server::budgets::BudgetPlan;
 use crate::credits::server::lots::AccountState;
@@ -67,6 +69,8 @@ pub struct MongoCreditStore {
     ledger: Collection<Filed>,
     published: PublishedWork,
     batcher: Batcher,
+    /// Of what is found again if it is lost.
+    relaxed: Batcher,
     plans: Plans,
     first_lots: FirstLots,
     free_credits: Amount,
@@ -79,7 +83,8 @@ impl MongoCreditStore {
     #[must_use]
     pub fn new(mongo: Mongo, free_credits: Amount) -> Self {
         Self {
-            batcher: Batcher::new(&mongo),
+            batcher: Batcher::new(&mongo, Durability::Durable),
+            relaxed: Batcher::new(&mongo, Durability::Relaxed),
             accounts: mongo.collection("accounts", Durability::Durable),
             ledger: mongo.collection("ledger", Durability::Durable),
             published: PublishedWork::new(&mongo),
@@ -95,13 +100,24 @@ impl MongoCreditStore {
     /// the entry has been filed before anybody could see it.
     async fn update(&self, owner: OwnerId, change: Change) -> StoreResult<Option<After>> {
         let after = self.batcher.run(owner, change).await?;
-        if let Some(after) = &after {
+        self.learn(owner, after.as_ref()).await;
+        Ok(after)
+    }
+
+    /// The same, which is not waited for: it is with the primary.
+    async fn update_relaxed(&self, owner: OwnerId, change: Change) -> StoreResult<Option<After>> {
+        let after = self.relaxed.run(owner, change).await?;
+        self.learn(owner, after.as_ref()).await;
+        Ok(after)
+    }
+
+    async fn learn(&self, owner: OwnerId, after: Option<&After>) {
+        if let Some(after) = after {
             self.first_lots.learn(owner, after).await;
             if after.is_full() {
                 self.file_soon(owner);
             }
         }
-        Ok(after)
     }
 }
 
@@ -119,6 +135,9 @@ impl CreditStore for MongoCreditStore {
     }
 
     async fn account(&self, owner: OwnerId, request_id: &str) -> StoreResult<AccountState> {
+        if let Some(state) = self.find_state(owner).await? {
+            return Ok(state);
+        }
         Ok(self.open_or_find(owner, request_id).await?.state())
     }
 
@@ -162,6 +181,13 @@ impl CreditStore for MongoCreditStore {
         self.end(hold, end, reason).await
     }
 
+    async fn settle_stored(&self, hold: &Hold, used: Amount) -> StoreResult<Option<(HoldEnd, Balance)>> {
+        if let Some(settled) = self.settle_by_sums(hold, used).await? {
+            return Ok(Some(settled));
+        }
+        self.end(hold, HoldEnd::Settle(used), None).await
+    }
+
     async fn find_settlement(&self, HoldId { id, owner }: HoldId) -> StoreResult<Option<LedgerEntry>> {
         let Some(account) = self.find_account(owner).await? else { return Ok(None) };
         let settled = self.find_entry(&account, HoldEnd::Settle(Amount::ZERO).entry_key(id)).await?;
@@ -190,46 +216,7 @@ impl CreditStore for MongoCreditStore {
     }
 
     async fn post(&self, posting: NewPosting) -> StoreResult<PostingOutcome> {
-        let key = posting.entry_key();
-        for _ in 0..TRIES {
-            let account = self.open_or_find(posting.owner, &posting.request_id).await?;
-            let before = account.balance();
-            if self.find_entry(&account, key.clone()).await?.is_some() {
-                return Ok(PostingOutcome::Repeated(before));
-            }
-            let (mut state, at) = (account.state(), self.mongo.now());
-            let mut entry = Entry::new(
-                posting.kind.entry_kind(),
-                posting.amount,
-                Amount::ZERO,
-                key.clone(),
-                &posting.request_id,
-                at,
-            );
-            entry.id = to_bson(posting.entry_id());
-            let Some((amount, shares)) = posting.apply(&mut state, from_bson(entry.id), at) else {
-                return Ok(PostingOutcome::Insufficient { available: before.available });
-            };
-            entry.amount = amount;
-            entry.debt_change = state.balance.debt - before.debt;
-            entry.reason.clone_from(&posting.reason);
-            entry.lots = shares.into_iter().map(StoredShare::from).collect();
-            entry.lot = entry.lots.first().filter(|_| posting.amount.is_positive()).map(|share| {
-                let (share, LotTerms { paid, expires_at, .. }) = (share.clone(), posting.terms.clone());
-                let StoredShare { id, origin, amount } = share;
-                StoredLot { id, origin, amount, left: amount, paid, expires_at, at }
-            });
-            let update = doc! {
-                "$set": moved_to(&state)?,
-                "$inc": { "posted": 1_i64 },
-                "$push": { "recent": bson::serialize_to_bson(&entry)? },
-            };
-            let change = Change { guard: unchanged(&account), update, entry: entry.id, alone: true };
-            if let Some(after) = self.update(posting.owner, change).await? {
-                return Ok(PostingOutcome::Posted(after.balance()));
-            }
-        }
-        Err(busy(posting.owner))
+        self.post_once(&posting).await
     }
 
     async fn find_posting(&self, owner: OwnerId, kind: PostingKind, key: &str) -> StoreResult<Option<LedgerEntry>> {
@@ -365,6 +352,19 @@ impl CreditStore for MongoCreditStore {
         limit: usize,
     ) -> StoreResult<Option<Page<LedgerEntry>>> {
         self.find_page(owner, cursor, limit).await
+    }
+
+    async fn statement(
+        &self,
+        owner: OwnerId,
+        request_id: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Option<Statement>> {
+        let account = self.open_or_find(owner, request_id).await?;
+        let (state, open) = (account.state(), account.open.iter().map(|open| from_bson(open.id)).collect());
+        let page = self.page_of(account, cursor, limit).await?;
+        Ok(page.map(|entries| Statement { state, open, entries }))
     }
 
     async fn entries_of_request(

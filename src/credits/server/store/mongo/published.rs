@@ -11,7 +11,7 @@ use super::documents::Entry;
 use crate::credits::EntryKind;
 use crate::credits::server::store::{Drift, HoldId};
 use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::mongo::{Durability, Inserts, Mongo, from_bson, run, to_bson};
 use crate::platform::ids::WorkId;
 
 /// What was given back and is looked up at a time.
@@ -31,20 +31,19 @@ pub(super) struct Published {
 pub(super) struct PublishedWork {
     mongo: Mongo,
     published: Collection<Published>,
+    inserts: Inserts<Published>,
 }
 
 impl PublishedWork {
     pub(super) fn new(mongo: &Mongo) -> Self {
-        Self { mongo: mongo.clone(), published: mongo.collection("published", Durability::Relaxed) }
+        let published = mongo.collection("published", Durability::Relaxed);
+        let inserts = Inserts::new("marks of what is published", published.clone());
+        Self { mongo: mongo.clone(), published, inserts }
     }
 
     pub(super) async fn mark(&self, HoldId { id, owner }: HoldId) -> StoreResult<()> {
         let new = Published { hold: to_bson(id), owner: to_bson(owner), at: self.mongo.now() };
-        let published = self.published.clone();
-        match run(async move { published.insert_one(new).await }).await {
-            Err(error) if !is_duplicate(&error) => Err(error),
-            _ => Ok(()),
-        }
+        self.inserts.insert(vec![new]).await
     }
 
     pub(super) async fn contains(&self, HoldId { id, owner }: HoldId) -> StoreResult<bool> {

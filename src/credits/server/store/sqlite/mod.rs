@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, params};
 
 use self::audit::audit;
 use self::counts::{forget, spending};
-use self::entries::{ENTRY, find_account, find_entry, from_json, open_account, post_once, read_entry, to_json};
+use self::entries::{ENTRY, find_account, find_entry, open_account, post_once, read_entry, to_json};
 use self::holds::{HOLD, end_hold, extend_hold, find_key, hold, is_open, mark_published, open_holds, read_hold};
 use super::{
     AuditReport, CreditStore, ExtendOutcome, Hold, HoldEnd, HoldId, HoldOutcome, Idempotency, LONGEST_LEASE, NewHold,
@@ -117,7 +117,7 @@ impl CreditStore for SqliteCreditStore {
                     .prepare_cached("SELECT plan FROM budgets WHERE owner_id = ?1 AND user_id = ?2")?
                     .query_row((owner, user), |row| row.get(0))
                     .optional()?;
-                Ok(plan.as_deref().map(from_json).transpose()?.unwrap_or_default())
+                BudgetPlan::from_json(plan.as_deref())
             })
             .await
     }
