@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use mongodb::bson::{self, Document, doc};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tessera::app::stores::Stores;
@@ -254,4 +255,38 @@ async fn the_audit_sees_what_was_published_and_not_charged_over_mongodb() {
     let server = Mongod::start(Kind::Standalone).await;
     let fixture = contracts::open(Some(&server)).await;
     the_audit_sees_what_was_published_and_not_charged(&fixture.stores).await;
+}
+
+/// As after a step-down that took a settlement along, which nobody waits for: the account is as it was before it, and the reply is
+/// stored with what it costs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settlement_that_was_lost_is_made_again_before_the_reply_goes_or_by_the_sweeper() {
+    let mongod = Mongod::start(Kind::ReplicaSet).await;
+    let uri = mongod.uri();
+    let app = TestApp::start_with(&[("MONGODB_URI", &uri), ("FREE_CREDITS", "10")]).await;
+    let client = mongodb::Client::with_uri_str(&uri).await.unwrap();
+    let accounts = client.default_database().unwrap().collection::<Document>("accounts");
+    for is_deleted in [true, false] {
+        let user = app.user().await;
+        let own = doc! { "_id": bson::Uuid::parse_str(user_id(&user).await.to_string()).unwrap() };
+        let mut events = user.chat_stream(&json!({"message": "#tokens=2 #pause=400"})).await;
+        let (_, start) = events.next_named("start").await;
+        events.next_named("token").await;
+        let before = accounts.find_one(own.clone()).await.unwrap().unwrap();
+        let (_, done) = events.rest().await;
+        assert_eq!(done.event, "done", "{}", done.data);
+        assert_eq!(user.credits().await["held"], 0);
+        accounts.replace_one(own.clone(), before).await.unwrap();
+        assert_eq!(user.credits().await["held"], 1);
+        if is_deleted {
+            let conversation = start["conversationId"].as_str().unwrap();
+            assert_eq!(delete(&user, &format!("/api/conversations/{conversation}")).await, 200);
+            assert_eq!(user.credits().await["held"], 0, "it is settled before its row is gone");
+        } else {
+            accounts.update_one(own, doc! { "$set": { "open.0.leaseUntil": 1_i64 } }).await.unwrap();
+        }
+        assert_eq!(available(&user).await, 9);
+        assert_eq!(user.ledger_kinds().await, ["grant", "hold", "settle"]);
+    }
+    app.assert_books_balance().await;
 }
