@@ -66,8 +66,8 @@ impl Chat {
             max_message_chars: offer.most_chars(self.config.max_message_chars),
             problem: provider.trouble(),
             sees_images: provider.sees_images(),
-            thinks: *thinks == Some(true),
-            calls_tools: *calls_tools == Some(true),
+            thinks: *thinks,
+            calls_tools: *calls_tools,
         }
     }
 
