@@ -1088,6 +1088,7 @@ pub enum Text {
     PricesInForce,
     PricesBefore,
     PriceInCredits,
+    VersionColumn,
     ProviderTakes,
     FirstSeen,
     LastSeen,
