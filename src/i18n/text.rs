@@ -1093,6 +1093,7 @@ pub enum Text {
     PricesInForce,
     PricesBefore,
     PriceInCredits,
+    VersionColumn,
     ProviderTakes,
     FirstSeen,
     LastSeen,
