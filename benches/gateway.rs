@@ -279,6 +279,8 @@ async fn write_reply(stores: &Stores, user: UserId) -> f64 {
         id: id.into(),
         state: MessageState::Complete,
         text: "word1 word2 word3 word4 word5 word6 word7 word8 ".into(),
+        calls: Vec::new(),
+        thinking: None,
         provider: "openai".into(),
         model: "mock".into(),
         fallback_from: None,

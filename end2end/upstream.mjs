@@ -1,6 +1,6 @@
 // An OpenAI-compatible upstream for the browser tests. The message says what it does:
 // `#tokens=N` so many tokens, `#pause=MS` between them, `#fail` refuse, `#cut` break off, `#markdown` a rich answer, `#odd` one that is easily read
-// otherwise than it is meant, `#attack=SEED` forty of
+// otherwise than it is meant, `#think=MS` think aloud for so long before it, `#attack=SEED` forty of
 // payloads.mjs. The questions of samples.mjs have an answer of their own.
 import { createServer } from 'node:http';
 import { payloads, pieces as cut } from './payloads.mjs';
@@ -44,6 +44,11 @@ createServer(async (request, response) => {
   const attack = number('attack', 0);
   const hostile = () => cut(attack, payloads(attack, 40).join('\n\n'));
   const pieces = sample ? words(sample.answer) : attack ? hostile() : rich;
+  if (text.includes('#think')) {
+    chunk({ reasoning_content: 'First I look. ' });
+    await sleep(number('think', 0));
+    chunk({ reasoning_content: 'Then I count.' });
+  }
   for (const piece of pieces) {
     if (response.destroyed) return;
     await sleep(sample?.pause ?? number('pause', 5));

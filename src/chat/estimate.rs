@@ -182,3 +182,13 @@ pub struct ProviderTerms {
     pub credits: Amount,
     pub max_message_chars: usize,
 }
+
+/// Why the picked provider cannot answer now; without one, why none of them can.
+#[must_use]
+pub fn problem_of(providers: &[ProviderInfo], picked: Option<&ProviderInfo>) -> Option<String> {
+    match picked {
+        Some(picked) => picked.problem.clone(),
+        None if providers.iter().all(|provider| provider.problem.is_some()) => providers.first()?.problem.clone(),
+        None => None,
+    }
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::types::is_false;
-use super::{CutReason, ToolCall, Usage};
+use super::{CutReason, ThinkingEvent, ToolCall, Usage};
 use crate::platform::amount::Amount;
 use crate::platform::browser::json::read_json;
 
@@ -114,14 +114,6 @@ pub struct CallEvent {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ShortenedEvent {}
 
-/// The model thinks before its answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct ThinkingEvent {
-    /// Empty: what a model thinks may be all of its answer, and nothing is read before it is paid for.
-    pub text: String,
-}
-
 /// What the reply has cost so far, where its price is per token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -151,6 +143,9 @@ pub struct DoneEvent {
     /// Tools that it calls. Only in answers of `/v1`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub calls: Vec<ToolCall>,
+    /// What the model thought before it, where `reply` is told.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub thoughts: Vec<ThinkingEvent>,
     pub cached: bool,
     /// It ended before its end: `cutReason` says why.
     #[serde(skip_serializing_if = "is_false", default)]
@@ -196,11 +191,17 @@ mod tests {
             ChatEvent::Call(CallEvent { index: 1, name: Some("look".to_owned()), ..CallEvent::default() }),
             ChatEvent::Shortened(ShortenedEvent::default()),
             ChatEvent::Thinking(ThinkingEvent::default()),
+            ChatEvent::Thinking(ThinkingEvent {
+                text: "Hmm.".to_owned(),
+                millis: Some(1200),
+                seal: Some("a.b".to_owned()),
+            }),
             ChatEvent::Usage(UsageEvent { credits: Amount::from_micros(1) }),
             ChatEvent::Fallback(FallbackEvent { from: "a".to_owned(), to: "b".to_owned(), model: "m".to_owned() }),
             ChatEvent::Done(DoneEvent {
                 reply: None,
                 calls: vec![ToolCall { id: "c".to_owned(), name: "look".to_owned(), arguments: "{}".to_owned() }],
+                thoughts: vec![ThinkingEvent { text: "Hmm.".to_owned(), ..ThinkingEvent::default() }],
                 cached: true,
                 cut: true,
                 cut_reason: Some(CutReason::Credits),

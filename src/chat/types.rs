@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{ProviderInfo, ProviderTerms};
+use super::thinking::Thinking;
 use super::tool_call::ToolCall;
 use super::usage::{CutReason, Usage};
 use crate::platform::amount::Amount;
@@ -84,6 +85,9 @@ pub struct Message {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     #[cfg_attr(feature = "hydrate", serde(skip_deserializing))]
     pub calls: Vec<ToolCall>,
+    /// What the model thought before it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub thinking: Option<Thinking>,
     /// What the user showed with it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub images: Vec<ImageRef>,
@@ -331,22 +335,13 @@ pub struct ChatAnswer {
 #[must_use]
 pub fn provider_label(name: &str) -> &str {
     match name {
+        "anthropic" => "Anthropic",
         "gemini" => "Gemini",
         "openai" => "OpenAI",
         "local" => "Local",
         "replicate" => "Replicate",
         "sketch" => "Sketch, not AI",
         other => other,
-    }
-}
-
-/// Why the picked provider cannot answer now; without one, why none of them can.
-#[must_use]
-pub fn problem_of(providers: &[ProviderInfo], picked: Option<&ProviderInfo>) -> Option<String> {
-    match picked {
-        Some(picked) => picked.problem.clone(),
-        None if providers.iter().all(|provider| provider.problem.is_some()) => providers.first()?.problem.clone(),
-        None => None,
     }
 }
 

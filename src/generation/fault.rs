@@ -193,7 +193,10 @@ impl Fault {
             return None;
         }
         // `maximum context length is 2048 tokens`, `available context size (2048 tokens)`
-        let told = text[sign.unwrap_or(0)..]
+        // `prompt is too long: 208310 tokens > 200000 maximum`
+        let told = &text[sign.unwrap_or(0)..];
+        let told = told.split_once('>').map_or(told, |(_, most)| most);
+        let told = told
             .split(|c: char| !c.is_ascii_digit())
             .find_map(|number| number.parse().ok().filter(|number| (256..=16_000_000).contains(number)));
         Some(self.window.or(told))
@@ -297,6 +300,10 @@ mod tests {
             (
                 r#"{"error":{"code":400,"message":"the request (5000 tokens) exceeds the available context size (4096 tokens)","n_ctx":4096}}"#,
                 Some(4096),
+            ),
+            (
+                r#"{"error":{"type":"invalid_request_error","message":"prompt is too long: 208310 tokens > 200000 maximum"}}"#,
+                Some(200_000),
             ),
             (
                 r#"{"error":{"message":"The input token count (9999) exceeds the maximum number of tokens allowed (1048576)."}}"#,

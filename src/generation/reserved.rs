@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::Generation;
-use crate::credits::{Balance, ReleaseReason};
 use crate::credits::server::store::{ExtendOutcome, Hold, HoldEnd, HoldId, WorkKind};
+use crate::credits::{Balance, ReleaseReason};
 use crate::platform::amount::Amount;
 use crate::platform::db::{StoreResult, keep_trying};
 use crate::platform::error::{AppError, AppResult};

@@ -255,6 +255,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Answer => "Answer",
         Text::Question => "Question",
         Text::Thinking => "Thinking…",
+        Text::ThoughtFor => "Thought for {seconds} s",
         Text::BeingWritten => "The answer is being written. Reload the page to see it.",
         Text::TryAgain => "Try again",
         Text::TryAgainWith => "Ask another model",

@@ -229,6 +229,8 @@ pub enum Text {
     Answer,
     Question,
     Thinking,
+    /// `{seconds}`.
+    ThoughtFor,
     BeingWritten,
     TryAgain,
     TryAgainWith,

@@ -239,6 +239,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Answer => "回答",
         Text::Question => "问题",
         Text::Thinking => "思考中…",
+        Text::ThoughtFor => "思考了 {seconds} 秒",
         Text::BeingWritten => "回答正在生成，刷新页面即可查看。",
         Text::TryAgain => "重试",
         Text::TryAgainWith => "换个模型回答",

@@ -21,7 +21,7 @@ use crate::account::server::caller::Caller;
 use crate::chat::server::Chat;
 use crate::chat::server::providers::Turn;
 use crate::chat::server::send::{Accepted, Terms};
-use crate::chat::{CallEvent, ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, TokenEvent};
+use crate::chat::{CallEvent, ChatEvent, DoneEvent, ErrorEvent, FallbackEvent, StartEvent, ThinkingEvent, TokenEvent};
 use crate::credits::server::store::Idempotency;
 use crate::generation::check_key;
 use crate::i18n::{current_language, in_language};
@@ -47,6 +47,10 @@ pub(super) trait Dialect: Send + Sync + 'static {
     fn begin(&mut self) -> Vec<Event>;
     /// Those of a `token` event; none for what is none.
     fn token(&mut self, data: &str) -> Vec<Event>;
+    /// Those of what the model thinks, which comes before the text, or in the middle of it.
+    fn thought(&mut self, _piece: &ThinkingEvent) -> Vec<Event> {
+        Vec::new()
+    }
     /// Those of a call of a tool that goes on, or begins.
     fn call(&mut self, call: CallEvent) -> Vec<Event>;
     /// The events after the text.
@@ -245,7 +249,9 @@ async fn await_first_word(mut events: Events) -> AppResult<(String, Arc<JobEvent
                 model = read::<FallbackEvent>(&event)?.model;
             }
             ChatEvent::ERROR => return Err(error_in(&event)),
-            ChatEvent::THINKING | ChatEvent::SHORTENED | ChatEvent::USAGE => {}
+            ChatEvent::SHORTENED | ChatEvent::USAGE => {}
+            // Before the answer has begun, nothing is told of it.
+            ChatEvent::THINKING if thought_in(&event).is_none() => {}
             _ => return Ok((model, event, events)),
         }
     }
@@ -254,7 +260,7 @@ async fn await_first_word(mut events: Events) -> AppResult<(String, Arc<JobEvent
 
 /// The whole answer: of the job, which waits until it is taken, or as it is stored.
 async fn collect_answer(mut events: Events, leash: &Leash<DoneEvent>) -> AppResult<(String, DoneEvent)> {
-    let mut text = String::new();
+    let (mut text, mut thoughts) = (String::new(), Vec::new());
     loop {
         let event = tokio::select! {
             biased;
@@ -263,9 +269,13 @@ async fn collect_answer(mut events: Events, leash: &Leash<DoneEvent>) -> AppResu
         };
         match event.name.as_ref() {
             ChatEvent::TOKEN => text.push_str(&read::<TokenEvent>(&event)?.text),
+            ChatEvent::THINKING => thoughts.extend(thought_in(&event)),
             ChatEvent::ERROR => return Err(error_in(&event)),
             ChatEvent::DONE => {
-                let done: DoneEvent = read(&event)?;
+                let mut done: DoneEvent = read(&event)?;
+                if done.thoughts.is_empty() {
+                    done.thoughts = thoughts;
+                }
                 // Who comes late gets it all at once.
                 let text = done.reply.clone().unwrap_or(text);
                 return Ok((text, done));
@@ -281,6 +291,11 @@ fn error_in(event: &JobEvent) -> AppError {
         Ok(ErrorEvent { code, error, .. }) => AppError::from_answer(&code, error),
         Err(error) => error,
     }
+}
+
+/// What is thought, where that is told.
+fn thought_in(event: &JobEvent) -> Option<ThinkingEvent> {
+    read(event).ok().filter(|piece: &ThinkingEvent| !piece.text.is_empty() || piece.seal.is_some())
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(event: &'a JobEvent) -> AppResult<T> {
@@ -322,6 +337,12 @@ impl Stage {
             match event.name.as_ref() {
                 ChatEvent::TOKEN => {
                     let events = writer.dialect.token(&event.data);
+                    if !events.is_empty() {
+                        return (events, Some((Self::Coming(opened), writer)));
+                    }
+                }
+                ChatEvent::THINKING => {
+                    let events = thought_in(&event).map(|piece| writer.dialect.thought(&piece)).unwrap_or_default();
                     if !events.is_empty() {
                         return (events, Some((Self::Coming(opened), writer)));
                     }

@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 
 use super::answer::answer;
 use super::chunks::Completion;
+use super::embeddings::{__path_create_embeddings, create_embeddings};
 use super::error::V1Error;
 use super::images::{__path_create_images, create_images};
 use super::messages::{self, MessagesError};
@@ -31,11 +32,12 @@ use crate::platform::error::AppError;
 use crate::platform::http::envelope::{ApiError, JsonBody};
 
 /// What is served under `/v1`.
-const SERVED: [&str; 11] = [
+const SERVED: [&str; 12] = [
     "GET /v1/models",
     "GET /v1/models/{name}",
     "POST /v1/chat/completions",
     "POST /v1/images/generations",
+    "POST /v1/embeddings",
     "POST /v1/messages",
     "POST /v1/messages/count_tokens",
     "POST /v1/responses",
@@ -58,6 +60,7 @@ where
         .routes(routes!(show_model))
         .routes(routes!(create_completion))
         .routes(routes!(create_images))
+        .routes(routes!(create_embeddings))
         .merge(messages::routes())
         .merge(responses::routes())
         .split_for_parts();
@@ -160,7 +163,15 @@ fn chat_models(chat: &Chat, caller: &Caller) -> Vec<Value> {
     let aliases = aliases.into_iter().map(|one| model(&one.name, "tessera", Some(one)));
     // Who asks for one that several have gets the first of them, unless it is asked for as `provider/model`.
     let models = models.into_iter().map(|one| model(&one.model, &one.provider, Some(one)));
-    any.chain(aliases).chain(models).filter(|model| seen.insert(model["id"].clone())).collect()
+    let chats = any.chain(aliases).chain(models).filter(|model| seen.insert(model["id"].clone()));
+    let embedders = chat.embedders(caller);
+    let embeds = embedders.iter().filter_map(|provider| Some((provider.embedding_model()?, provider.name())));
+    let embeds = embeds.map(|(id, owner)| {
+        let mut model = model(id, owner, None);
+        model["kind"] = "embedding".into();
+        model
+    });
+    chats.chain(embeds).collect()
 }
 
 /// As clients of `OpenAI` and those of Anthropic know it. When a model was made is not known; clients want a time.

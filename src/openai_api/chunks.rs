@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::answer::Dialect;
 use super::error::V1Error;
-use crate::chat::{CallEvent, CutReason, DoneEvent, ToolCall, Usage};
+use crate::chat::{CallEvent, CutReason, DoneEvent, Thinking, ThinkingEvent, ToolCall, Usage};
 use crate::platform::db::now_millis;
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::MessageId;
@@ -43,6 +43,14 @@ impl Dialect for Completion {
     fn call(&mut self, call: CallEvent) -> Vec<Event> {
         self.calls = self.calls.max(call.index + 1);
         vec![Event::of_data(&self.call_chunk(&call))]
+    }
+
+    fn thought(&mut self, piece: &ThinkingEvent) -> Vec<Event> {
+        if piece.text.is_empty() {
+            return Vec::new();
+        }
+        let delta = json!({ "reasoning_content": piece.text }).to_string();
+        vec![Event::of_data(&self.chunk(&delta, "null"))]
     }
 
     fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
@@ -130,6 +138,9 @@ impl Completion {
             "logprobs": null,
             "finish_reason": finish_reason(done),
         }]);
+        if let Some(thinking) = Thinking::of(&done.thoughts).filter(|thinking| !thinking.text.is_empty()) {
+            answer["choices"][0]["message"]["reasoning_content"] = thinking.text.into();
+        }
         answer["usage"] = usage_of(done.usage);
         answer["tessera"] = self.receipt(done);
         answer
@@ -216,12 +227,19 @@ fn message_of(text: &str, calls: &[ToolCall]) -> Value {
 
 /// Where nobody said it, zeros: clients reckon with numbers.
 fn usage_of(usage: Option<Usage>) -> Value {
-    let Usage { input_tokens, output_tokens, .. } = usage.unwrap_or_default();
-    json!({
+    let Usage { input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, .. } = usage.unwrap_or_default();
+    let mut told = json!({
         "prompt_tokens": input_tokens,
         "completion_tokens": output_tokens,
         "total_tokens": u64::from(input_tokens) + u64::from(output_tokens),
-    })
+    });
+    if let Some(cached) = cached_input_tokens {
+        told["prompt_tokens_details"] = json!({ "cached_tokens": cached });
+    }
+    if let Some(thought) = reasoning_tokens {
+        told["completion_tokens_details"] = json!({ "reasoning_tokens": thought });
+    }
+    told
 }
 
 #[cfg(test)]
@@ -243,6 +261,7 @@ mod tests {
         let done = DoneEvent {
             reply: None,
             calls: Vec::new(),
+            thoughts: Vec::new(),
             cached: false,
             cut: true,
             cut_reason: Some(CutReason::Length),
@@ -268,6 +287,10 @@ mod tests {
         assert_eq!(quiet.last_chunks(&done).len(), 2);
         let whole = quiet.whole("x", &done);
         assert_eq!(whole["choices"][0]["finish_reason"], "stop");
+        assert_eq!(whole["choices"][0]["message"].get("reasoning_content"), None);
+        let thought = ThinkingEvent { text: "Hmm.".to_owned(), ..ThinkingEvent::default() };
+        let done = DoneEvent { thoughts: vec![thought], ..done };
+        assert_eq!(quiet.whole("x", &done)["choices"][0]["message"]["reasoning_content"], "Hmm.");
         assert_eq!(whole["usage"], json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 }));
         assert_eq!(whole["tessera"], json!({ "credits": 1, "remainingCredits": 9, "cached": false }));
     }

@@ -72,6 +72,12 @@ impl V1Error {
         Self { message: Some(format!("Response with id '{id}' not found.")), ..AppError::NotFound.into() }
     }
 
+    /// No provider embeds.
+    pub fn no_embedder() -> Self {
+        let message = "Nothing embeds here: this server has no embedding model (OPENAI_EMBEDDING_MODEL).".to_owned();
+        Self { message: Some(message), ..AppError::NotFound.into() }
+    }
+
     /// An item that is named and not there.
     pub fn no_item(id: &str) -> Self {
         let message = format!("Item with id '{id}' not found. Items are kept for 30 days, unless store is false.");

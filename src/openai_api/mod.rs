@@ -6,6 +6,7 @@
 mod answer;
 pub mod api;
 mod chunks;
+mod embeddings;
 mod error;
 mod fields;
 mod images;

@@ -27,6 +27,9 @@ pub struct Model {
     max_output_tokens: Option<u32>,
     /// Of chat models.
     tessera: Option<ModelFacts>,
+    /// `embedding`, where it does that and nothing else.
+    #[schema(required = false)]
+    kind: String,
 }
 
 /// What no client of `OpenAI` knows of a model.
@@ -85,6 +88,9 @@ struct AnswerMessage {
     content: Option<String>,
     refusal: Option<String>,
     annotations: Vec<String>,
+    /// What the model thought, where its provider tells it.
+    #[schema(required = false)]
+    reasoning_content: String,
     #[schema(required = false, nullable = false)]
     tool_calls: Option<Vec<AnswerCall>>,
 }
@@ -131,6 +137,23 @@ struct CompletionUsage {
     completion: u32,
     #[serde(rename = "total_tokens")]
     total: u64,
+    /// Where the provider says it.
+    #[schema(required = false)]
+    prompt_tokens_details: CachedTokens,
+    #[schema(required = false)]
+    completion_tokens_details: ReasoningTokens,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CachedTokens {
+    #[serde(rename = "cached_tokens")]
+    cached: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ReasoningTokens {
+    #[serde(rename = "reasoning_tokens")]
+    reasoning: u32,
 }
 
 /// What it cost.
@@ -185,6 +208,9 @@ struct Delta {
     role: Option<String>,
     #[schema(required = false)]
     content: Option<String>,
+    /// What the model thought, where its provider tells it.
+    #[schema(required = false)]
+    reasoning_content: String,
     #[schema(required = false, nullable = false)]
     tool_calls: Option<Vec<CallDelta>>,
 }

@@ -1,12 +1,17 @@
-//! Text and calls of an answer, one after the other: two dialects begin and end each of them, and some know only one at a time.
+//! Thoughts, text and calls of an answer, one after the other: two dialects begin and end each of them, and some know only one at a time.
 
 use serde::de::IgnoredAny;
 
 use crate::chat::{CallEvent, ToolCall};
 
-/// What happens to the parts of an answer. Numbers count from 0, of texts and calls alike.
+/// What happens to the parts of an answer. Numbers count from 0, of thoughts, texts and calls alike.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
+    ThoughtBegins(usize),
+    Thought(usize, String),
+    /// What its provider wants back with it.
+    Seal(usize, String),
+    ThoughtEnds(usize),
     TextBegins(usize),
     TextEnds(usize),
     /// With its id and name.
@@ -18,6 +23,7 @@ pub(super) enum Step {
 /// A part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
+    Thought { text: String, seal: Option<String> },
     Text(String),
     Call(ToolCall),
 }
@@ -35,6 +41,30 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
+    /// A thought goes on. Its seal ends it: what follows is another one.
+    pub(super) fn thought(&mut self, text: &str, seal: Option<&str>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if !matches!(self.open.and_then(|at| self.parts.get(at)), Some(Part::Thought { .. })) {
+            self.close(&mut steps);
+            self.open = Some(self.parts.len());
+            steps.push(Step::ThoughtBegins(self.parts.len()));
+            self.parts.push(Part::Thought { text: String::new(), seal: None });
+        }
+        let at = self.parts.len() - 1;
+        if let Some(Part::Thought { text: all, seal: own }) = self.parts.last_mut() {
+            all.push_str(text);
+            *own = seal.map(str::to_owned);
+        }
+        if !text.is_empty() {
+            steps.push(Step::Thought(at, text.to_owned()));
+        }
+        if let Some(seal) = seal {
+            steps.push(Step::Seal(at, seal.to_owned()));
+            self.close(&mut steps);
+        }
+        steps
+    }
+
     /// Text goes on.
     pub(super) fn text(&mut self, text: &str) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -112,6 +142,7 @@ impl Sequence {
         if let Some(at) = self.open.take() {
             steps.push(match self.parts.get(at) {
                 Some(Part::Call(_)) => Step::CallEnds(at),
+                Some(Part::Thought { .. }) => Step::ThoughtEnds(at),
                 _ => Step::TextEnds(at),
             });
         }
@@ -162,6 +193,29 @@ mod tests {
         assert_eq!(steps, expected);
         let Part::Call(call) = &sequence.parts[2] else { panic!() };
         assert_eq!((call.name.as_str(), call.arguments.as_str()), ("find", "{}"));
+    }
+
+    #[test]
+    fn a_seal_ends_a_thought_and_so_does_what_follows_it() {
+        let mut sequence = Sequence::default();
+        let mut steps = sequence.thought("Hm", None);
+        steps.extend(sequence.thought("m.", Some("anthropic.x")));
+        steps.extend(sequence.thought("Well.", None));
+        steps.extend(sequence.text("Six."));
+        let expected = [
+            Step::ThoughtBegins(0),
+            Step::Thought(0, "Hm".to_owned()),
+            Step::Thought(0, "m.".to_owned()),
+            Step::Seal(0, "anthropic.x".to_owned()),
+            Step::ThoughtEnds(0),
+            Step::ThoughtBegins(1),
+            Step::Thought(1, "Well.".to_owned()),
+            Step::ThoughtEnds(1),
+            Step::TextBegins(2),
+        ];
+        assert_eq!(steps, expected);
+        let sealed = Part::Thought { text: "Hmm.".to_owned(), seal: Some("anthropic.x".to_owned()) };
+        assert_eq!(sequence.parts[0], sealed);
     }
 
     #[test]

@@ -111,6 +111,28 @@ impl Lenient for String {
     }
 }
 
+impl<T: Lenient> Lenient for Box<T> {
+    fn of_text(text: &str) -> Self {
+        Self::new(T::of_text(text))
+    }
+
+    fn of_flag(flag: bool) -> Self {
+        Self::new(T::of_flag(flag))
+    }
+
+    fn of_number(number: u64) -> Self {
+        Self::new(T::of_number(number))
+    }
+
+    fn of_list<'de, A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
+        T::of_list(list).map(Self::new)
+    }
+
+    fn of_object<'de, A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
+        T::of_object(object).map(Self::new)
+    }
+}
+
 impl Lenient for bool {
     fn of_flag(flag: bool) -> Self {
         flag

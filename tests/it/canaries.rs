@@ -273,12 +273,13 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
         ("LOG_FORMAT", "json".to_owned()),
         ("PUBLIC_URL", "https://chat.example.org".to_owned()),
         ("RATE_LIMIT_PER_MINUTE", "100000".to_owned()),
-        ("CHAT_PROVIDERS", "openai,gemini".to_owned()),
+        ("CHAT_PROVIDERS", "openai,gemini,anthropic".to_owned()),
         ("CHAT_TIMEOUT_SECS", "2".to_owned()),
         ("IMAGE_TIMEOUT_SECS", "2".to_owned()),
         ("OPENAI_BASE_URL", format!("{base}/v1")),
         ("OPENAI_IMAGE_MODEL", "painter".to_owned()),
         ("GEMINI_BASE_URL", base.to_owned()),
+        ("ANTHROPIC_BASE_URL", base.to_owned()),
         ("REPLICATE_BASE_URL", format!("{base}/v1")),
         ("REPLICATE_WEBHOOK_SECRET", webhook),
         ("IMAGE_PROVIDERS", "replicate,openai".to_owned()),
@@ -300,6 +301,7 @@ fn variables(canaries: &mut Canaries, base: &str, smtp: SocketAddr) -> Vec<(Stri
     for name in [
         "OPENAI_API_KEY",
         "GEMINI_API_KEY",
+        "ANTHROPIC_API_KEY",
         "REPLICATE_API_TOKEN",
         "CLOUDINARY_API_KEY",
         "CLOUDINARY_API_SECRET",
@@ -426,7 +428,14 @@ async fn no_secret_is_told_to_anybody() {
     found.extend(canaries.found_in("tessera check", &check, &[]));
     // What they were all for: each was sent to whom it is for.
     let said = parrot.said.lock().unwrap().clone();
-    for name in ["OPENAI_API_KEY", "GEMINI_API_KEY", "REPLICATE_API_TOKEN", "ROUTER_API_KEY", "ROUTER_TOKEN"] {
+    for name in [
+        "OPENAI_API_KEY",
+        "GEMINI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "REPLICATE_API_TOKEN",
+        "ROUTER_API_KEY",
+        "ROUTER_TOKEN",
+    ] {
         assert!(said.contains(&secret_of(&vars, name)), "{name} was sent to nobody");
     }
     for what in ["PAYPAL_CLIENT_SECRET, in Basic", "OIDC_OTHER_CLIENT_SECRET, in Basic"] {

@@ -261,7 +261,7 @@ async fn what_is_not_served_says_what_is_in_the_shape_of_who_asks() {
     let (program, _) = program(&app).await;
     for (path, dialect, status) in [
         ("/v1/messages/batches", Dialect::Messages, 404),
-        ("/v1/embeddings", Dialect::Chat, 404),
+        ("/v1/images/variations", Dialect::Chat, 404),
         ("/v1/images/edits", Dialect::Chat, 404),
         ("/v1/models", Dialect::Chat, 405),
         ("/v1/responses/resp_1", Dialect::Responses, 405),

@@ -171,6 +171,7 @@ fn every_variable_is_documented_and_every_documented_one_is_read() {
 #[test]
 fn the_values_of_the_example_are_the_defaults() {
     let needed = [
+        ("ANTHROPIC_API_KEY", "key"),
         ("GEMINI_API_KEY", "key"),
         ("OPENAI_API_KEY", "key"),
         ("OPENAI_IMAGE_MODEL", "gpt-image-2"),

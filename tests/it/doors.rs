@@ -113,6 +113,7 @@ const ASK: Sent = Json(r#"{"message":"Hello"}"#);
 const ASK_V1: Sent = Json(r#"{"model":"tessera","messages":[{"role":"user","content":"Hello"}]}"#);
 const ASK_MESSAGES: Sent =
     Json(r#"{"model":"tessera","max_tokens":50,"messages":[{"role":"user","content":"Hello"}]}"#);
+const EMBED: Sent = Json(r#"{"model":"fake-embedding","input":"Hello"}"#);
 const ASK_RESPONSES: Sent = Json(r#"{"model":"tessera","input":"Hello"}"#);
 /// The shape with the fewest pixels.
 const PAINT: Sent = Json(r#"{"prompt":"a fox","aspectRatio":"21:9"}"#);
@@ -266,6 +267,8 @@ pub const TABLE: &[Row] = &[
     ("GET", "/v1/models/{name}", Named("tessera"), Bare, [401, 200, 200, 200, 200, 403]),
     ("POST", "/v1/chat/completions", Nothing, ASK_V1, [401, 200, 200, 200, 403, 403]),
     ("POST", "/v1/images/generations", Nothing, PAINT_V1, [401, 200, 200, 200, 403, 403]),
+    // This server has no embedding model.
+    ("POST", "/v1/embeddings", Nothing, EMBED, [401, 404, 404, 404, 403, 403]),
     ("POST", "/v1/messages", Nothing, ASK_MESSAGES, [401, 200, 200, 200, 403, 403]),
     ("POST", "/v1/messages/count_tokens", Nothing, ASK_MESSAGES, [401, 200, 200, 200, 200, 403]),
     ("POST", "/v1/responses", Nothing, ASK_RESPONSES, [401, 200, 200, 200, 403, 403]),

@@ -42,7 +42,7 @@ pub struct FakeOpenAi {
 impl FakeOpenAi {
     pub async fn start() -> Self {
         let seen = Arc::new(Seen::default());
-        let app = Router::new().route("/v1/chat/completions", post(complete));
+        let app = Router::new().route("/v1/chat/completions", post(complete)).route("/v1/embeddings", post(embed));
         // Images are large.
         let app = app.layer(DefaultBodyLimit::disable()).with_state(seen.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -65,6 +65,26 @@ impl FakeOpenAi {
 fn directive<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let rest = text.split(&format!("#{name}")).nth(1)?;
     Some(rest.strip_prefix('=').unwrap_or("").split_whitespace().next().unwrap_or(""))
+}
+
+/// A vector of two numbers for each input; `#status=CODE` refuses, `#short` forgets one, `#stall` says nothing.
+async fn embed(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {
+    seen.calls.fetch_add(1, Ordering::SeqCst);
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let (input, text) = (body["input"].clone(), body["input"].to_string());
+    *seen.last.lock().unwrap() = Some((headers, body));
+    if let Some(status) = directive(&text, "status") {
+        let status = StatusCode::from_u16(status.trim_matches(['"', ']']).parse().unwrap()).unwrap();
+        return (status, axum::Json(json!({"error": {"message": "refused on purpose"}}))).into_response();
+    }
+    if text.contains("#stall") {
+        futures::future::pending::<()>().await;
+    }
+    let count = input.as_array().unwrap().len() - usize::from(text.contains("#short"));
+    let data: Vec<Value> =
+        (0..count).map(|index| json!({"object": "embedding", "index": index, "embedding": [0.5, index]})).collect();
+    let usage = json!({"prompt_tokens": 4, "total_tokens": 4});
+    axum::Json(json!({"object": "list", "model": "fake", "data": data, "usage": usage})).into_response()
 }
 
 async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -1,4 +1,4 @@
-//! What comes from outside is odd, and the answer survives it: each oddity, for both kinds of providers, over every way in.
+//! What comes from outside is odd, and the answer survives it: each oddity, for all kinds of providers, over every way in.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use crate::support::{TestApp, User};
 enum Kind {
     OpenAi,
     Gemini,
+    Anthropic,
 }
 
 /// What comes of an answer.
@@ -43,7 +44,12 @@ fn says(kind: Kind, text: &str) -> String {
         Kind::Gemini => {
             json!({"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}]}).to_string()
         }
+        Kind::Anthropic => anthropic_delta(&json!({"type": "text_delta", "text": text})).to_string(),
     })
+}
+
+fn anthropic_delta(delta: &Value) -> Value {
+    json!({"type": "content_block_delta", "index": 0, "delta": delta})
 }
 
 /// The text of the answer that most are about.
@@ -55,6 +61,7 @@ fn finish(kind: Kind) -> String {
     frame(match kind {
         Kind::OpenAi => r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
         Kind::Gemini => r#"{"candidates":[{"finishReason":"STOP","index":0}]}"#,
+        Kind::Anthropic => r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":3}}"#,
     })
 }
 
@@ -137,6 +144,17 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
                     r#"{{"promptFeedback":{odd},"modelVersion":{odd},"candidates":[{{"content":{{"parts":{odd},"role":{odd}}}}}]}}"#
                 ),
             ],
+            Kind::Anthropic => [
+                format!(r#"{{"type":{odd},"index":{odd}}}"#),
+                format!(r#"{{"type":"message_start","message":{odd}}}"#),
+                format!(r#"{{"type":"message_delta","delta":{odd},"usage":{odd}}}"#),
+                format!(
+                    r#"{{"type":"message_delta","delta":{{}},"usage":{{"input_tokens":{odd},"output_tokens":{odd},"cache_read_input_tokens":{odd}}}}}"#
+                ),
+                format!(
+                    r#"{{"type":"content_block_start","index":{odd},"content_block":{{"type":"thinking","thinking":{odd},"signature":{odd}}}}}"#
+                ),
+            ],
         };
         let beside: String = beside.iter().map(|json| frame(json)).collect();
         add(&format!("{odd} beside the text"), bytes(&[&beside, hello, &beside, finish, &beside]), HELLO);
@@ -177,6 +195,20 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
                 r#"{"usageMetadata":{"promptTokenCount":"7","candidatesTokenCount":"2"}}"#.to_owned(),
             ]
         }
+        Kind::Anthropic => [
+            r#"{"type":"ping"}"#.to_owned(),
+            r#"{"type":"unheard-of","delta":{"type":"text_delta","text":"x"}}"#.to_owned(),
+            r#"{"type":"content_block_stop","index":0}"#.to_owned(),
+            r#"{"type":"content_block_delta","delta":null}"#.to_owned(),
+            anthropic_delta(&json!({"type": "text_delta", "text": null})).to_string(),
+            anthropic_delta(&json!({"type": "text_delta", "text": 5})).to_string(),
+            anthropic_delta(&json!({"type": "citations_delta", "citation": {"text": "x"}})).to_string(),
+            anthropic_delta(&json!({"type": "unheard-of", "text": "x"})).to_string(),
+            r#"{"type":"message_delta","delta":{"stop_reason":null}}"#.to_owned(),
+            r#"{"type":"message_delta","delta":{"stop_reason":0}}"#.to_owned(),
+            r#"{"type":"message_delta","delta":{},"error":{}}"#.to_owned(),
+            r#"{"type":"message_delta","delta":{},"usage":null,"error":null}"#.to_owned(),
+        ],
     };
     for unset in unset {
         add(&format!("{unset} in the middle"), bytes(&[hello, &frame(&unset), finish, &frame(&unset)]), HELLO);
@@ -195,6 +227,11 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
         }
         Kind::Gemini => {
             json!({"candidates": [{"content": {"parts": [{"text": "Hello, "}, {"text": "world."}]}, "finishReason": "STOP"}]})
+        }
+        Kind::Anthropic => {
+            json!({"type": "message", "role": "assistant", "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 2},
+                "content": [{"type": "thinking", "thinking": "Hmm.", "signature": "s"}, {"type": "text", "text": "Hello, "},
+                    {"type": "text", "text": "world."}]})
         }
     };
     add("JSON instead of a stream", bytes(&[&whole.to_string()]), HELLO);
@@ -227,6 +264,11 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
                 json!({"candidates": [{"content": {"parts": [{"text": text, "thought": true}]}}]}),
                 json!({"candidates": [{"content": {"parts": [{"text": "", "thoughtSignature": "abc"}]}}]}),
             ],
+            Kind::Anthropic => vec![
+                anthropic_delta(&json!({"type": "thinking_delta", "thinking": text})),
+                anthropic_delta(&json!({"type": "signature_delta", "signature": "abc"})),
+                json!({"type": "content_block_start", "index": 1, "content_block": {"type": "redacted_thinking", "data": "x"}}),
+            ],
         };
         parts.iter().map(|json| frame(&json.to_string())).collect::<String>()
     };
@@ -257,6 +299,24 @@ fn oddities(kind: Kind) -> Vec<(String, Vec<Step>, Comes)> {
             bytes(&[&frame(r#"{"id":"\ud83d","choices":[{"delta":{"content":"Hello, world."}}]}"#), finish]),
             HELLO,
         );
+    } else if kind == Kind::Anthropic {
+        let stop = frame(r#"{"type":"message_stop"}"#);
+        let ends =
+            |reason: &str| frame(&json!({"type": "message_delta", "delta": {"stop_reason": reason}}).to_string());
+        add("the end without a stop reason", bytes(&[hello, &stop]), HELLO);
+        add("the end once more", bytes(&[hello, finish, &stop, &stop]), HELLO);
+        add("as one that was cut", bytes(&[hello, &ends("max_tokens"), &stop]), HELLO);
+        add("another end", bytes(&[hello, &ends("stop_sequence"), &stop]), HELLO);
+        add("the limit without a word", bytes(&[&ends("max_tokens"), &stop]), Nothing);
+        add("nothing but an end", bytes(&[&stop]), Nothing);
+        add("a refusal", bytes(&[&ends("refusal"), &stop]), Nothing);
+        add("a refusal in the middle", bytes(&[hello, &ends("refusal"), &stop]), Incomplete("Hello, world."));
+        add("an end that nobody knows", bytes(&[hello, &ends("unheard-of")]), Incomplete("Hello, world."));
+        let overloaded =
+            frame(r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"r"}"#);
+        add("overloaded before a word", bytes(&[&overloaded]), Nothing);
+        add("overloaded in the middle", bytes(&[hello, &overloaded]), Incomplete("Hello, world."));
+        add("overloaded after the end", bytes(&[hello, finish, &overloaded]), HELLO);
     } else {
         add(
             "a finish reason in each piece",
@@ -281,6 +341,9 @@ async fn app_of(kind: Kind, upstream: &Scripted, more: &[(&str, &str)]) -> TestA
     let own: &[(&str, &str)] = match kind {
         Kind::OpenAi => &[("OPENAI_BASE_URL", base.as_str())],
         Kind::Gemini => &[("CHAT_PROVIDERS", "gemini"), ("GEMINI_BASE_URL", base.as_str()), ("GEMINI_API_KEY", "k")],
+        Kind::Anthropic => {
+            &[("CHAT_PROVIDERS", "anthropic"), ("ANTHROPIC_BASE_URL", base.as_str()), ("ANTHROPIC_API_KEY", "k")]
+        }
     };
     let vars = [own, &[("FREE_CREDITS", "100000"), ("CHAT_TIMEOUT_SECS", "2")][..], more].concat();
     TestApp::start_with(&vars).await
@@ -376,9 +439,14 @@ async fn oddities_of_gemini_cost_no_answer() {
     every_oddity(Kind::Gemini).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn oddities_of_anthropic_cost_no_answer() {
+    every_oddity(Kind::Anthropic).await;
+}
+
 #[tokio::test]
 async fn an_answer_is_whole_soon_after_its_finish_reason_and_recorded_so() {
-    for kind in [Kind::OpenAi, Kind::Gemini] {
+    for kind in [Kind::OpenAi, Kind::Gemini, Kind::Anthropic] {
         let upstream = Scripted::start(Script::stream(vec![Bytes(hello(kind) + &finish(kind)), Hold])).await;
         let app = app_of(kind, &upstream, &[("CHAT_TIMEOUT_SECS", "30")]).await;
         let user = app.user().await;
@@ -445,26 +513,70 @@ async fn thoughts_that_end_and_do_not_begin_are_learned() {
 }
 
 #[tokio::test]
-async fn who_watches_is_told_that_the_model_thinks_and_not_what() {
+async fn who_watches_is_told_what_the_model_thinks_once_the_answer_has_begun() {
     let (app, upstream) = app(Kind::OpenAi).await;
     let user = app.user().await;
     let thought = frame(r#"{"choices":[{"delta":{"reasoning_content":"secret"}}]}"#);
     upstream.play(Script::stream(bytes(&[
         &thought,
         &thought,
-        &says(Kind::OpenAi, "<think>secret</think>Six."),
+        &says(Kind::OpenAi, "<think>secret</think>"),
+        &says(Kind::OpenAi, "Six."),
         &finish(Kind::OpenAi),
     ])));
     let events = user.chat_stream(&json!({"message": "2 * 3?"})).await.all().await;
     let names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
-    assert_eq!(names, ["start", "thinking", "token", "done"]);
-    assert!(events.iter().all(|event| !event.data.contains("secret")));
-    // Nor does the next prompt have it.
+    // That it thinks, what it thought, and what it says.
+    assert_eq!(names, ["start", "thinking", "thinking", "token", "done"]);
+    let texts = events
+        .iter()
+        .filter(|event| event.event == "thinking")
+        .map(|event| serde_json::from_str::<Value>(&event.data).unwrap()["text"].as_str().unwrap().to_owned());
+    assert_eq!(texts.collect::<Vec<_>>(), ["", "secretsecretsecret"]);
+    // It is kept with the answer, and the next prompt does not have it.
     let (_, list) = user.get_json("/api/conversations").await;
     let id = list["data"]["items"][0]["id"].as_str().unwrap();
+    let (_, stored) = user.get_json(&format!("/api/conversations/{id}")).await;
+    let message = &stored["data"]["messages"][1];
+    assert_eq!((&message["content"], &message["thinking"]["text"]), (&json!("Six."), &json!("secretsecretsecret")));
     user.post_json("/api/chat", &json!({"message": "And 3 * 3?", "conversationId": id})).await;
     let asked = upstream.asked().pop().unwrap();
     assert_eq!(asked["messages"][1]["content"], "Six.");
+    assert!(!asked.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn thoughts_are_read_by_nobody_who_does_not_pay_for_an_answer() {
+    for kind in [Kind::OpenAi, Kind::Gemini, Kind::Anthropic] {
+        let (app, upstream) = app(kind).await;
+        let user = app.user().await;
+        let program = user.with_key(&json!({})).await;
+        let thought = match kind {
+            Kind::OpenAi => json!({"choices": [{"delta": {"reasoning_content": "secret"}}]}),
+            Kind::Gemini => json!({"candidates": [{"content": {"parts": [{"text": "secret", "thought": true}]}}]}),
+            Kind::Anthropic => anthropic_delta(&json!({"type": "thinking_delta", "thinking": "secret"})),
+        };
+        let thought = frame(&thought.to_string());
+        // Only thoughts; thoughts and white space; and one that is stopped while it thinks.
+        for end in [finish(kind), says(kind, " \n") + &finish(kind), says(kind, " ")] {
+            upstream.play(Script::stream(bytes(&[&thought, &thought, &end])));
+            let before = available(&user).await;
+            let events = user.chat_stream(&json!({"message": "2 * 3?"})).await.all().await;
+            assert!(events.iter().all(|event| !event.data.contains("secret")), "{kind:?}: {events:?}");
+            for stream in [false, true] {
+                let body =
+                    json!({"model": "tessera", "stream": stream, "messages": [{"role": "user", "content": "2 * 3?"}]});
+                let answer =
+                    program.post("/v1/chat/completions").json(&body).send().await.unwrap().text().await.unwrap();
+                assert!(!answer.contains("secret"), "{kind:?}: {answer}");
+            }
+            let (_, list) = user.get_json("/api/conversations").await;
+            let path = format!("/api/conversations/{}", list["data"]["items"][0]["id"].as_str().unwrap());
+            assert!(!user.get_json(&path).await.1.to_string().contains("secret"), "{kind:?}");
+            assert_eq!(available(&user).await, before, "{kind:?}");
+        }
+        app.assert_books_balance().await;
+    }
 }
 
 /// Two providers: one that plays scripts, then one that is well.
@@ -781,6 +893,7 @@ async fn what_a_model_makes_of_a_prompt_says_nothing_of_its_server() {
     for (kind, reasons) in [
         (Kind::OpenAi, &["tool_calls", "content_filter"][..]),
         (Kind::Gemini, &["MALFORMED_FUNCTION_CALL", "OTHER", "SAFETY"][..]),
+        (Kind::Anthropic, &["refusal"][..]),
     ] {
         let (app, upstream) = app(kind).await;
         let user = app.user().await;
@@ -788,6 +901,7 @@ async fn what_a_model_makes_of_a_prompt_says_nothing_of_its_server() {
             let end = match kind {
                 Kind::OpenAi => json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}),
                 Kind::Gemini => json!({"candidates": [{"index": 0, "finishReason": reason}]}),
+                Kind::Anthropic => json!({"type": "message_delta", "delta": {"stop_reason": reason}}),
             };
             upstream.answer(move |_| Script::stream(bytes(&[&frame(&end.to_string())])));
             for _ in 0..6 {

@@ -76,6 +76,20 @@ async fn they_list_models_chat_and_stream() {
 }
 
 #[tokio::test]
+async fn they_embed() {
+    let app = TestApp::start_with(&[("OPENAI_EMBEDDING_MODEL", "fake-embedding")]).await;
+    for client in CLIENTS {
+        let (user, key) = user_with_key(&app).await;
+        let embedded = client.play(&app, &key, "embeddings", "fake-embedding").await;
+        let expected = json!({ "two": [[0.5, 0.0], [0.5, 1.0]], "one": [0.5, 0.0], "usage": 4 });
+        let numbers = |value: &Value| value.to_string().replace(".0", "");
+        assert_eq!(numbers(&embedded), numbers(&expected), "{client:?}");
+        assert_eq!(user.credits().await["available"], 8, "{client:?}");
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
 async fn each_refusal_is_their_own_class_of_error() {
     let app = TestApp::start_with(&[("FREE_CREDITS", "1")]).await;
     for client in CLIENTS {

@@ -228,7 +228,12 @@ async fn answer(operation: &Operation, how: &str, request: RequestBuilder) -> Va
 
 #[tokio::test]
 async fn the_document_is_valid_and_every_answer_is_as_described() {
-    let (app, seller) = TestApp::start_selling(&[("FREE_CREDITS", "200"), ("RATE_LIMIT_PER_MINUTE", "1000")]).await;
+    let (app, seller) = TestApp::start_selling(&[
+        ("FREE_CREDITS", "200"),
+        ("RATE_LIMIT_PER_MINUTE", "1000"),
+        ("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small"),
+    ])
+    .await;
     let (user, visitor) = (app.user().await, app.visitor());
     // A new password ends all sessions.
     let leaver = app.user().await;

@@ -8,7 +8,7 @@ use tessera::account::{Email, Role, Scope};
 use tessera::app::stores::Stores;
 use tessera::chat::server::attachments::Image;
 use tessera::chat::server::store::{Changed, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part};
-use tessera::chat::{Author, ConversationChange, CutReason, MAX_PINNED, Message, MessageState, Usage};
+use tessera::chat::{Author, ConversationChange, CutReason, MAX_PINNED, Message, MessageState, Thinking, Usage};
 use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ApiKeyId, AttachmentId, ConversationId, MessageId, UserId};
@@ -78,6 +78,7 @@ pub fn finished(exchange: &NewExchange, text: &str) -> FinishedReply {
         state: MessageState::Complete,
         text: text.to_owned(),
         calls: vec![],
+        thinking: Some(Thinking { text: "Hmm.".to_owned(), millis: 1500 }),
         provider: "gemini".into(),
         model: "other".into(),
         fallback_from: Some("local".into()),
@@ -449,7 +450,7 @@ over_every_store! {
         chats.begin_exchange(asked.clone(), 0).await.unwrap().unwrap();
         let reply = chats.find_message(user, asked.reply_id).await.unwrap().unwrap().message;
         assert_eq!((reply.state, reply.content.as_str(), reply.credits), (MessageState::Complete, "known", Amount::ZERO));
-        assert!(reply.cached && reply.usage.is_some());
+        assert!(reply.cached && reply.usage.is_some() && reply.thinking.is_some());
         // What was said so far, as the next exchange would be told.
         let past = chats.find_past(user, asked.conversation, None, 40).await.unwrap().unwrap().messages;
         assert_eq!(past.iter().map(|message| message.content.as_str()).collect::<Vec<_>>(), ["one", "known"]);
@@ -479,6 +480,7 @@ over_every_store! {
         assert_eq!(chats.abandon_reply(asked.reply_id).await.unwrap(), Some(Amount::credits(1)));
         let found = chats.find_message(user, asked.reply_id).await.unwrap().unwrap().message;
         assert_eq!((found.content.as_str(), found.state, found.error_code), ("whole", MessageState::Complete, None));
+        assert_eq!(found.thinking, Some(Thinking { text: "Hmm.".to_owned(), millis: 1500 }));
     }
 
     async fn an_abandoned_reply_keeps_its_text_and_is_free(stores) {

@@ -194,6 +194,7 @@ fn new_message(author: Author, content: String) -> Message {
         usage: None,
         price_version: None,
         calls: Vec::new(),
+        thinking: None,
         created_at: String::new(),
     }
 }

@@ -10,7 +10,7 @@ use super::thread::{Entry, Thread};
 use super::{client, drafts};
 use crate::chat::{
     ChatEvent, ConversationSummary, CutReason, DoneEvent, ErrorEvent, FallbackEvent, MessageState, StartEvent,
-    TokenEvent, UsageEvent, provider_label, title_of,
+    Thinking, TokenEvent, UsageEvent, provider_label, title_of,
 };
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
@@ -165,6 +165,7 @@ impl Reply {
                 reply.provider = Some(provider);
                 reply.model = Some(model);
                 reply.content.clear();
+                reply.thinking = None;
                 // Whoever is told now wants to read it.
                 drop(reply);
                 if is_new {
@@ -180,6 +181,9 @@ impl Reply {
                     self.thread.failure_code.set(ChatEvent::SHORTENED.to_owned());
                     self.thread.failure.set(text.to_owned());
                 }
+            }
+            ChatEvent::Thinking(piece) if piece.millis.is_some() => {
+                message.write().thinking.get_or_insert_default().push(&piece);
             }
             ChatEvent::Thinking(_) => {
                 self.announce(t(Text::ModelThinks).to_owned());
@@ -199,20 +203,15 @@ impl Reply {
                 reply.provider = Some(to);
                 reply.model = Some(model).filter(|model| !model.is_empty());
             }
-            ChatEvent::Done(DoneEvent {
-                reply: text,
-                cached,
-                cut,
-                cut_reason,
-                remaining_credits,
-                credits,
-                usage,
-                ..
-            }) => {
+            ChatEvent::Done(done) => {
+                let DoneEvent {
+                    reply: text, thoughts, cached, cut, cut_reason, remaining_credits, credits, usage, ..
+                } = done;
                 let mut reply = message.write();
                 // Who comes late gets it at once; and it may be less than what was heard of it.
                 if let Some(text) = text {
                     reply.content = text;
+                    reply.thinking = Thinking::of(&thoughts);
                 }
                 reply.state = MessageState::Complete;
                 reply.cached = cached;

@@ -117,6 +117,13 @@ fn markdown_head(conversation: &Conversation) -> String {
 fn push_markdown(text: &mut String, message: &Message) {
     // Writing to a text does not fail.
     _ = write!(text, "\n## {} · {}\n\n", speaker(message), message.created_at);
+    if let Some(thinking) = message.thinking.as_ref().filter(|thinking| !thinking.text.is_empty()) {
+        _ = write!(text, "> *Thought for {} s*\n>\n", thinking.seconds());
+        for line in thinking.text.lines() {
+            _ = writeln!(text, "> {line}");
+        }
+        text.push('\n');
+    }
     text.push_str(&closed(&message.content));
     if let Some(note) = note(message.state) {
         _ = writeln!(text, "\n*{note}*");

@@ -202,6 +202,7 @@ async fn shown(chat: &Chat, user: UserId, image: ImageId) -> AppResult<DoneEvent
         cut: false,
         cut_reason: None,
         calls: Vec::new(),
+        thoughts: Vec::new(),
         remaining_credits: balance.available,
         credits: image.credits,
         usage: None,
@@ -248,6 +249,7 @@ async fn end_reply(replies: &dyn ChatStore, images: &dyn ImageStore, user: UserI
             usage: None,
             price_version: None,
             calls: Vec::new(),
+            thinking: None,
         };
         keep_trying(|| replies.finish_reply(finished.clone())).await.map(drop)
     };

@@ -10,6 +10,7 @@ pub mod config;
 pub mod context;
 mod context_window;
 pub mod conversations;
+pub mod embeddings;
 mod estimate;
 mod estimate_api;
 mod events;

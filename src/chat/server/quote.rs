@@ -6,7 +6,7 @@ use super::Chat;
 use super::context::Room;
 use super::context_window::{Counted, IMAGE};
 use super::models::Picked;
-use super::providers::{GuardedProvider, Sampling, Turn};
+use super::providers::{Effort, GuardedProvider, Sampling, Turn};
 use super::tokens::TokenCount;
 use crate::chat::{PriceInfo, PriceKind, RateInfo, TierInfo};
 use crate::credits::server::prices::{ChatPrice, ChatRate, Rates, TokenUse};
@@ -58,14 +58,14 @@ pub(super) struct Quoted {
 }
 
 impl Chat {
-    /// What a reply by this model of a provider costs, with an answer of at most so many tokens.
-    pub(super) fn offer(&self, provider: &GuardedProvider, model: String, limit: u32) -> Offer {
+    /// What a reply by this model of a provider costs, with an answer of at most so many tokens and so much thought.
+    pub(super) fn offer(&self, provider: &GuardedProvider, model: String, limit: u32, effort: Option<Effort>) -> Offer {
         let price = self.prices.chat(provider.name(), &model);
         Offer {
             price,
             window: provider.window().or(provider.context_tokens()).unwrap_or(UNKNOWN_WINDOW),
             limit: provider.output_limit().map_or(limit, |most| limit.min(most)),
-            thoughts: provider.room_to_think(&model),
+            thoughts: provider.room_to_think(&model, effort),
             provider: provider.name().to_owned(),
             model,
         }
@@ -73,7 +73,7 @@ impl Chat {
 
     /// As [`Chat::offer`], of the provider's own model.
     pub(super) fn usual_offer(&self, provider: &GuardedProvider) -> Offer {
-        self.offer(provider, provider.model(), self.config.max_output_tokens)
+        self.offer(provider, provider.model(), self.config.max_output_tokens, None)
     }
 
     /// What a usual reply of each model costs, and whether others may cost more.
@@ -142,7 +142,7 @@ impl Chat {
     #[must_use]
     pub fn context_limit(&self, picked: Option<&Picked>, limit: u32) -> ContextLimit {
         let order = picked.map_or_else(|| self.providers(), |picked| picked.order.clone());
-        let offer = Route::forecast(&order).map(|first| self.offer(first, first.model(), limit));
+        let offer = Route::forecast(&order).map(|first| self.offer(first, first.model(), limit, None));
         match offer {
             Some(offer) if offer.is_per_token() => ContextLimit::Tokens(offer.room()),
             _ => ContextLimit::Chars(self.config.max_context_chars),

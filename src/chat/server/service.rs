@@ -11,8 +11,8 @@ use super::providers::local::SMALL_MODEL;
 use super::store::{ConversationFilter, NewExchange, Part, Past, StoredReply};
 use crate::account::server::caller::Caller;
 use crate::chat::{
-    ChatAnswer, Conversation, ConversationSummary, LatestMessage, MOST_SHOWN, Message, MessageState, Overview, Workspace,
-    problem_of,
+    ChatAnswer, Conversation, ConversationSummary, LatestMessage, MOST_SHOWN, Message, MessageState, Overview,
+    Workspace, problem_of,
 };
 use crate::credits::Page;
 use crate::credits::server::notices::told::{Told, expiring};

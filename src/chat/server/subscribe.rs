@@ -15,7 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use super::Chat;
 use super::events::error_event;
 use super::store::StoredReply;
-use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, TokenEvent};
+use crate::chat::{ChatEvent, DoneEvent, FallbackEvent, MessageState, StartEvent, Thinking, TokenEvent};
 use crate::generation::{LOOK_EVERY, Look, MOST_FAILURES, encode};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -81,6 +81,8 @@ struct Follower {
     failures: u32,
     /// Bytes of the text that the watcher has.
     seen: usize,
+    /// The watcher knows what was thought.
+    has_thought: bool,
     /// Tokens from beyond a gap, by the position of their end. What is missing comes from the store.
     early: BTreeMap<u64, JobEvent>,
     /// How the feed says that it ended.
@@ -120,6 +122,7 @@ impl Follower {
             looks,
             failures: 0,
             seen,
+            has_thought: from.is_some(),
             early: BTreeMap::new(),
             told_end: None,
             is_grace: false,
@@ -174,6 +177,11 @@ impl Follower {
             Position::At(_) if event.name == ChatEvent::USAGE => {
                 let position = Position::At(u64::try_from(self.seen).unwrap_or(u64::MAX));
                 self.ready.push_back(JobEvent { position, ..event });
+            }
+            // As the fallback: what comes in the middle of the text is in the store at the end.
+            Position::At(_) if event.name == ChatEvent::THINKING && self.from_start && self.seen == 0 => {
+                self.has_thought |= event.data.contains("\"millis\"");
+                self.ready.push_back(event);
             }
             // The start was made from the store.
             Position::At(_) => {}
@@ -238,6 +246,10 @@ impl Follower {
         }
         self.fall_back(reply.message.provider.as_deref(), reply.message.model.as_deref().unwrap_or_default());
         let text = &reply.message.content;
+        if let Some(thinking) = reply.message.thinking.clone().filter(|_| !self.has_thought) {
+            self.has_thought = true;
+            self.ready.push_back(encode(&ChatEvent::Thinking(thinking.piece()), self.seen as u64));
+        }
         if text.len() > self.seen {
             self.pass_on(text.get(self.seen..), text.len());
             self.catch_up();
@@ -305,6 +317,7 @@ async fn end_event(chat: &Chat, user: UserId, reply: &StoredReply) -> JobEvent {
                 Ok(balance) => ChatEvent::Done(DoneEvent {
                     reply: Some(message.content.clone()),
                     calls: message.calls.clone(),
+                    thoughts: message.thinking.clone().map(Thinking::piece).into_iter().collect(),
                     cached: message.cached,
                     cut: message.cut,
                     cut_reason: message.cut_reason,

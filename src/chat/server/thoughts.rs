@@ -1,5 +1,5 @@
-//! What a model thinks aloud before its answer, between tags at the beginning of the text, is no part of the answer: it is neither
-//! shown nor stored, and nothing is charged for it alone.
+//! What a model thinks aloud before its answer, between tags at the beginning of the text, is no part of the answer: it is told apart
+//! from it, and nothing is charged for it alone.
 
 /// The tags that models think between.
 const TAGS: [(&str, &str); 3] = [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<thought>", "</thought>")];
@@ -14,7 +14,8 @@ pub(super) struct Thoughts {
     at: At,
     /// What may be the beginning of a tag.
     held: String,
-    bytes: usize,
+    /// What was thought since that was last asked for.
+    thought: String,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -62,20 +63,15 @@ impl Thoughts {
                         // All but what may be the beginning of its end.
                         let over = self.held.len().saturating_sub(end.len() - 1);
                         let over = self.held.floor_char_boundary(over);
-                        self.bytes += over;
-                        self.held.drain(..over);
+                        self.thought.extend(self.held.drain(..over));
                         return String::new();
                     };
-                    self.bytes += at;
-                    self.held.drain(..at + end.len());
-                    self.at = At::After;
+                    self.leave_out(at, end);
                 }
                 At::Unopened if self.held.len() > MOST_UNOPENED => self.at = At::Start,
                 At::Unopened if TAGS.iter().all(|(tag, _)| !self.held.trim_start().starts_with(tag)) => {
                     let Some((at, end)) = first_end(&self.held) else { return String::new() };
-                    self.bytes += at;
-                    self.held.drain(..at + end.len());
-                    self.at = At::After;
+                    self.leave_out(at, end);
                 }
                 At::Start | At::Unopened | At::After => {
                     let text = self.held.trim_start();
@@ -118,9 +114,16 @@ impl Thoughts {
         matches!(self.at, At::Unopened)
     }
 
-    /// Bytes that were left out.
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+    /// What was left out since that was last asked for.
+    pub(super) fn thought(&mut self) -> String {
+        std::mem::take(&mut self.thought)
+    }
+
+    /// Thoughts are over, up to this tag.
+    fn leave_out(&mut self, until: usize, end: &str) {
+        self.thought.push_str(&self.held[..until]);
+        self.held.drain(..until + end.len());
+        self.at = At::After;
     }
 }
 
@@ -129,16 +132,16 @@ fn first_end(text: &str) -> Option<(usize, &'static str)> {
     TAGS.iter().filter_map(|(_, end)| Some((text.find(end)?, *end))).min()
 }
 
-/// What is answer of a whole text whose thoughts end and do not begin: some templates of prompts begin them. Nothing, where
-/// that is not so, or where nothing follows. The tag has a line of its own, which no text about it gives it outside of code.
-pub(super) fn after_unopened(text: &str) -> Option<&str> {
+/// What is thought and what is answer of a whole text whose thoughts end and do not begin: some templates of prompts begin them.
+/// Nothing, where that is not so, or where nothing follows. The tag has a line of its own, which no text about it gives it outside of code.
+pub(super) fn after_unopened(text: &str) -> Option<(&str, &str)> {
     let (at, end) = first_end(text)?;
     let (before, after) = (&text[..at], &text[at + end.len()..]);
     let is_line = before.ends_with('\n') && after.starts_with(['\r', '\n']);
     let is_begun = TAGS.iter().any(|(tag, _)| before.contains(tag));
     let is_code = before.matches("```").count() % 2 == 1;
     let answer = after.trim_start();
-    (is_line && !is_begun && !is_code && !answer.is_empty()).then_some(answer)
+    (is_line && !is_begun && !is_code && !answer.is_empty()).then_some((before, answer))
 }
 
 /// A whole text without its thoughts.
@@ -217,8 +220,8 @@ mod tests {
 
     #[test]
     fn an_end_alone_is_seen_in_a_whole_text() {
-        assert_eq!(after_unopened("Hmm.\n</think>\n\nSix."), Some("Six."));
-        assert_eq!(after_unopened("Hmm.\n</think>\r\nSix."), Some("Six."));
+        assert_eq!(after_unopened("Hmm.\n</think>\n\nSix."), Some(("Hmm.\n", "Six.")));
+        assert_eq!(after_unopened("Hmm.\n</think>\r\nSix."), Some(("Hmm.\n", "Six.")));
         for text in [
             "Six.",
             "The tag </think> ends thoughts.",
@@ -234,10 +237,30 @@ mod tests {
     fn what_is_left_out_takes_no_memory() {
         let mut thoughts = Thoughts::default();
         thoughts.take("<think>".to_owned());
+        let mut bytes = 0;
         for _ in 0..1000 {
             assert_eq!(thoughts.take("é".repeat(100)), "");
+            bytes += thoughts.thought().len();
             assert!(thoughts.held.len() < 20 && thoughts.are_open());
         }
-        assert!(thoughts.bytes() > 199_000);
+        assert!(bytes > 199_000);
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_apart_however_it_is_cut() {
+        for (text, wanted, is_unopened) in [
+            ("<think>Hmm, 2 < 3.</think>\n\nSix.", "Hmm, 2 < 3.", false),
+            ("<think>a</think>\n<thinking>b 🦀</thinking> Six.", "ab 🦀", false),
+            ("Hmm.\n</think>Six.", "Hmm.\n", true),
+            ("Six.", "", false),
+        ] {
+            let mut thoughts = if is_unopened { Thoughts::unopened() } else { Thoughts::default() };
+            let mut told = String::new();
+            for char in text.chars() {
+                thoughts.take(char.to_string());
+                told.push_str(&thoughts.thought());
+            }
+            assert_eq!(told, wanted, "{text:?}");
+        }
     }
 }

@@ -78,8 +78,8 @@ async fn create_message(
     let Open(caller) = caller?;
     check_version(&headers)?;
     let read = |body: &Bytes, chat: &Chat, fresh: bool| {
-        let (wanted, places) = read_json::<MessagesRequest<'_>>(body)?.read(body, chat, fresh)?;
-        let writer = MessageWriter::new(wanted.own_limit, places);
+        let (wanted, places, thoughts) = read_json::<MessagesRequest<'_>>(body)?.read(body, chat, fresh)?;
+        let writer = MessageWriter::new(wanted.own_limit, places, thoughts);
         Ok::<(Wanted, _), V1Error>((wanted, writer))
     };
     Ok(with_request_id(answer(chat, caller, &headers, body?, read).await?))

@@ -17,9 +17,10 @@ use super::super::options::{
 };
 use super::super::request::{ShownTurn, Wanted, check_turns};
 use super::super::tools::{MessageTool, message_toolbox, read_call};
+use super::writer::Thoughts;
 use crate::chat::server::Chat;
 use crate::chat::server::image_text::{ImageText, RawText};
-use crate::chat::server::providers::{Role, Sampling, Seal, Thought, Turn};
+use crate::chat::server::providers::{Effort, Role, Sampling, Seal, Thought, Turn};
 use crate::chat::server::quote::{ContextLimit, count_tokens};
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
@@ -54,6 +55,8 @@ pub struct MessagesRequest<'a> {
     #[schema(required = false)]
     stop_sequences: Option<Vec<String>>,
     output_config: Option<OutputConfig>,
+    /// `enabled` with `budget_tokens`, `adaptive` or `disabled`. With one of the first two, what the model thinks is told.
+    thinking: Option<ThinkingConfig>,
     /// No field of Anthropic's: it must not cost more credits than this.
     max_credits: Option<Amount>,
     /// Tools that the model may call, and the client runs.
@@ -94,6 +97,36 @@ struct OutputConfig {
     format: Option<Box<RawValue>>,
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
+struct ThinkingConfig {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[schema(value_type = Option<i64>)]
+    budget_tokens: Option<Whole>,
+    /// `summarized` or `omitted`.
+    display: Option<String>,
+}
+
+impl ThinkingConfig {
+    /// What is told of it.
+    fn shown(&self) -> Thoughts {
+        match (self.kind.as_str(), self.display.as_deref()) {
+            ("enabled" | "adaptive", Some("omitted")) => Thoughts::Sealed,
+            ("enabled" | "adaptive", _) => Thoughts::Told,
+            _ => Thoughts::No,
+        }
+    }
+
+    /// How much is thought, where that is said.
+    fn effort(&self) -> Option<Effort> {
+        match (self.kind.as_str(), self.budget_tokens) {
+            ("enabled", Some(Whole(tokens))) => Some(Effort::of_budget(tokens.try_into().unwrap_or(u32::MAX))),
+            _ => None,
+        }
+    }
+}
+
 /// A text, or blocks of type `text` and, in messages, `image` with Base64, `tool_use` and `tool_result`.
 fn blocks() -> Schema {
     let block = ObjectBuilder::new().schema_type(Type::Object).build();
@@ -101,14 +134,17 @@ fn blocks() -> Schema {
 }
 
 impl MessagesRequest<'_> {
-    /// What is to be done, and the field of each turn.
-    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<(Wanted, Vec<String>), V1Error> {
+    /// What is to be done, the field of each turn, and what is told of thoughts.
+    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<(Wanted, Vec<String>, Thoughts), V1Error> {
         let picked = find_model(chat, &self.model)?;
         self.check_unserved()?;
         let asked = read_limit("max_tokens", self.max_tokens)?
             .ok_or_else(|| AppError::invalid("max_tokens", "Say how many tokens the answer may have."))?;
         let (max_output_tokens, own_limit) = limit_output(Some(asked), chat.config.max_output_tokens);
         let OutputConfig { effort, format } = self.output_config.unwrap_or(OutputConfig { effort: None, format: None });
+        let thoughts = self.thinking.as_ref().map_or(Thoughts::No, ThinkingConfig::shown);
+        let budget = self.thinking.as_ref().and_then(ThinkingConfig::effort);
+        let effort = effort.or_else(|| budget.map(|effort| effort.as_str().to_owned()));
         let sampling = Sampling {
             max_output_tokens,
             temperature: check_range("temperature", self.temperature, 0.0, 1.0)?,
@@ -124,7 +160,7 @@ impl MessagesRequest<'_> {
         let (turns, shown) = check_turns("messages", turns, longest, &sampling)?;
         let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
         let is_stream = self.stream == Some(true);
-        Ok((Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit }, places))
+        Ok((Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit }, places, thoughts))
     }
 
     /// About how many tokens it has.
@@ -221,7 +257,7 @@ impl Blocks {
                     self.text.push_str(if said.starts_with(NOT_FOR_MODELS) { "" } else { &said });
                 }
                 "image" => self.images.push(read_image(field, block, body)?),
-                // What a model has thought says nothing to another one.
+                // What a model has thought says nothing to another one: only what is sealed goes back, and to its own kind alone.
                 "thinking" | "redacted_thinking" => {
                     let seal = block.signature.or(block.data).and_then(|told| Seal::read(&told));
                     let thought = Thought { text: block.thinking.unwrap_or_default(), seal };

@@ -16,7 +16,7 @@ pub struct AnthropicMessage {
     /// `assistant`.
     role: String,
     model: String,
-    /// What it says, then what it calls.
+    /// What was thought, if that was asked for, then what it says and what it calls.
     content: Vec<AnswerBlock>,
     /// `end_turn`, `tool_use` if it calls tools, or `max_tokens` if it was cut off.
     stop_reason: Option<String>,
@@ -29,10 +29,15 @@ pub struct AnthropicMessage {
 
 #[derive(Serialize, ToSchema)]
 struct AnswerBlock {
-    /// `text` or `tool_use`.
+    /// `text`, `thinking` or `tool_use`.
     r#type: String,
     #[schema(required = false, nullable = false)]
     text: Option<String>,
+    #[schema(required = false, nullable = false)]
+    thinking: Option<String>,
+    /// Of a thought, to be sent back with it.
+    #[schema(required = false, nullable = false)]
+    signature: Option<String>,
     /// Of a call, as is what follows.
     #[schema(required = false, nullable = false)]
     id: Option<String>,

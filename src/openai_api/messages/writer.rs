@@ -9,28 +9,61 @@ use super::super::chunks::{receipt, token_text};
 use super::super::error::V1Error;
 use super::super::sequence::{Part, Sequence, Step};
 use super::error::{MessagesError, body_of};
-use crate::chat::{CallEvent, DoneEvent, ToolCall, Usage};
+use crate::chat::{CallEvent, DoneEvent, ThinkingEvent, ToolCall, Usage};
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::MessageId;
 
-/// Writes one answer: blocks of text and calls of tools.
+/// Writes one answer: what was thought, if that is asked for, blocks of text and calls of tools.
 pub struct MessageWriter {
     id: MessageId,
     model: String,
     own_limit: Option<u32>,
     /// The field of each turn.
     places: Vec<String>,
+    thoughts: Thoughts,
     sequence: Sequence,
 }
 
+/// What a client wants to see of what is thought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thoughts {
+    /// Nothing: to whom it does not ask, the first block is the text.
+    No,
+    /// What it has to send back, without the text.
+    Sealed,
+    Told,
+}
+
 impl MessageWriter {
-    pub fn new(own_limit: Option<u32>, places: Vec<String>) -> Self {
-        Self { id: MessageId::min(), model: String::new(), own_limit, places, sequence: Sequence::default() }
+    pub fn new(own_limit: Option<u32>, places: Vec<String>, thoughts: Thoughts) -> Self {
+        Self { id: MessageId::min(), model: String::new(), own_limit, places, thoughts, sequence: Sequence::default() }
+    }
+
+    /// What is told of a piece of what was thought.
+    fn told<'a>(&self, piece: &'a ThinkingEvent) -> (&'a str, Option<&'a str>) {
+        let seal = piece.seal.as_deref();
+        match self.thoughts {
+            Thoughts::No => ("", None),
+            Thoughts::Sealed => ("", seal),
+            Thoughts::Told => (&piece.text, seal),
+        }
     }
 
     /// The events of what happens to the blocks.
     fn write(&self, steps: Vec<Step>) -> Vec<Event> {
         let written = steps.into_iter().map(|step| match step {
+            Step::ThoughtBegins(at) => {
+                let block = json!({ "type": "thinking", "thinking": "", "signature": "" });
+                event("content_block_start", json!({ "index": at, "content_block": block }))
+            }
+            Step::Thought(at, text) => {
+                let delta = json!({ "type": "thinking_delta", "thinking": text });
+                event("content_block_delta", json!({ "index": at, "delta": delta }))
+            }
+            Step::Seal(at, seal) => {
+                let delta = json!({ "type": "signature_delta", "signature": seal });
+                event("content_block_delta", json!({ "index": at, "delta": delta }))
+            }
             Step::TextBegins(at) => {
                 event("content_block_start", json!({ "index": at, "content_block": { "type": "text", "text": "" } }))
             }
@@ -45,7 +78,9 @@ impl MessageWriter {
                 let delta = json!({ "type": "input_json_delta", "partial_json": text });
                 event("content_block_delta", json!({ "index": at, "delta": delta }))
             }
-            Step::TextEnds(at) | Step::CallEnds(at) => event("content_block_stop", json!({ "index": at })),
+            Step::ThoughtEnds(at) | Step::TextEnds(at) | Step::CallEnds(at) => {
+                event("content_block_stop", json!({ "index": at }))
+            }
         });
         written.collect()
     }
@@ -89,6 +124,15 @@ impl Dialect for MessageWriter {
         events
     }
 
+    fn thought(&mut self, piece: &ThinkingEvent) -> Vec<Event> {
+        let (text, seal) = self.told(piece);
+        if text.is_empty() && seal.is_none() {
+            return Vec::new();
+        }
+        let steps = self.sequence.thought(text, seal);
+        self.write(steps)
+    }
+
     fn call(&mut self, call: CallEvent) -> Vec<Event> {
         let steps = self.sequence.call(call);
         self.write(steps)
@@ -110,10 +154,13 @@ impl Dialect for MessageWriter {
     }
 
     fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
+        let thoughts = done.thoughts.iter().map(|piece| self.told(piece)).filter(|told| *told != ("", None));
+        let thoughts = thoughts
+            .map(|(text, seal)| json!({ "type": "thinking", "thinking": text, "signature": seal.unwrap_or_default() }));
         let said = (!text.is_empty() || done.calls.is_empty()).then(|| json!({ "type": "text", "text": text }));
         let calls = done.calls.iter().map(|call| block_of(call, &input_of(call)));
-        let mut message =
-            self.message(&said.into_iter().chain(calls).collect(), Some(stop_reason(done)), &usage_of(done.usage));
+        let content = thoughts.chain(said).chain(calls).collect();
+        let mut message = self.message(&content, Some(stop_reason(done)), &usage_of(done.usage));
         message["tessera"] = receipt(done, self.own_limit);
         message
     }
@@ -167,6 +214,27 @@ fn usage_of(usage: Option<Usage>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thoughts_are_told_as_they_are_asked_for() {
+        let piece = |text: &str, seal: Option<&str>| ThinkingEvent {
+            text: text.to_owned(),
+            seal: seal.map(str::to_owned),
+            millis: None,
+        };
+        let names = |thoughts: Thoughts| {
+            let mut writer = MessageWriter::new(None, Vec::new(), thoughts);
+            let mut events = writer.begin();
+            events.extend(writer.thought(&piece("Hm", None)));
+            events.extend(writer.thought(&piece("m.", Some("anthropic.x"))));
+            events.extend(writer.token(r#"{"text":"Six."}"#));
+            (events.len(), writer.sequence.parts.len() - 1)
+        };
+        // message_start, ping, a block of text and its delta; those of a thought are start, two deltas, signature and stop.
+        assert_eq!(names(Thoughts::No), (4, 0));
+        assert_eq!(names(Thoughts::Sealed), (7, 1));
+        assert_eq!(names(Thoughts::Told), (9, 1));
+    }
 
     #[test]
     fn cached_tokens_are_counted_once() {

@@ -68,6 +68,8 @@ pub struct Item<'a> {
     output: Option<Content<'a>>,
     /// Of what a model thought.
     encrypted_content: Option<String>,
+    #[serde(borrow)]
+    summary: Option<Content<'a>>,
 }
 
 impl Item<'_> {
@@ -90,10 +92,12 @@ impl Item<'_> {
     fn read_own(self, field: &str, body: &Bytes) -> AppResult<Option<ShownTurn>> {
         match self.kind.as_deref() {
             None | Some("message") => {}
-            // What a model has thought says nothing to another one.
+            // What a model has thought says nothing to another one: only what is sealed goes back, as it was.
             Some("reasoning") => {
                 let seal = self.encrypted_content.and_then(|told| Seal::read(&told));
-                let thoughts = vec![Thought { text: String::new(), seal }];
+                let Content(summary) = self.summary.unwrap_or_default();
+                let text = summary.into_iter().filter_map(|part| part.0.text).collect();
+                let thoughts = vec![Thought { text, seal }];
                 let is_ours = thoughts.iter().any(|thought| thought.seal.is_some());
                 return Ok(is_ours.then(|| (Turn { thoughts, ..Turn::new(Role::Assistant, "") }, Vec::new())));
             }

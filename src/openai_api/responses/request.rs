@@ -120,6 +120,8 @@ pub struct Read {
     pub kept: Option<String>,
     /// The field of each turn.
     pub places: Vec<String>,
+    /// What the model thinks is told.
+    pub tells_thoughts: bool,
 }
 
 impl ResponseRequest<'_> {
@@ -132,6 +134,7 @@ impl ResponseRequest<'_> {
         let asked = read_limit("max_output_tokens", self.max_output_tokens)?;
         let (max_output_tokens, own_limit) = limit_output(asked, chat.config.max_output_tokens);
         let TextConfig { format, verbosity } = self.text.unwrap_or_default();
+        let tells_thoughts = self.reasoning.is_some();
         let effort = self.reasoning.unwrap_or_default().effort;
         let sampling = Sampling {
             max_output_tokens,
@@ -149,7 +152,7 @@ impl ResponseRequest<'_> {
         let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
         let is_stream = self.stream == Some(true);
         let wanted = Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit };
-        Ok(Read { wanted, shape, kept, places })
+        Ok(Read { wanted, shape, kept, places, tells_thoughts })
     }
 
     /// That nothing is asked for that is not done here.

@@ -27,7 +27,7 @@ pub struct ModelResponse {
     max_output_tokens: Option<i64>,
     #[schema(value_type = Object)]
     metadata: Value,
-    /// Messages, and calls of tools.
+    /// What was thought, if that was asked for, messages, and calls of tools.
     output: Vec<OutputItem>,
     background: bool,
     parallel_tool_calls: bool,
@@ -53,7 +53,7 @@ pub struct ModelResponse {
 #[derive(Serialize, ToSchema)]
 struct OutputItem {
     id: String,
-    /// `message` or `function_call`.
+    /// `message`, `function_call` or `reasoning`.
     r#type: String,
     status: String,
     /// `assistant`, of a message.
@@ -69,6 +69,18 @@ struct OutputItem {
     /// JSON.
     #[schema(required = false, nullable = false)]
     arguments: Option<String>,
+    /// Of what was thought.
+    #[schema(required = false, nullable = false)]
+    summary: Option<Vec<OutputSummary>>,
+    #[schema(required = false)]
+    encrypted_content: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OutputSummary {
+    /// `summary_text`.
+    r#type: String,
+    text: String,
 }
 
 #[derive(Serialize, ToSchema)]

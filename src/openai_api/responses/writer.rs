@@ -16,14 +16,14 @@ use super::super::sequence::{Part, Sequence, Step};
 use super::request::Read;
 use super::store::StoredResponse;
 use super::{Responses, response_name};
-use crate::chat::{CallEvent, DoneEvent, TokenEvent, ToolCall, Usage};
+use crate::chat::{CallEvent, DoneEvent, ThinkingEvent, TokenEvent, ToolCall, Usage};
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::{MessageId, UserId};
 
-/// What the places of later texts begin with, in their names.
+/// What the places of later texts and thoughts begin with, in their names.
 const FAR: usize = 1_000_000;
 
-/// Writes one response: messages with a text each, and calls of tools.
+/// Writes one response: what was thought, if that is asked for, messages with a text each, and calls of tools.
 pub struct ResponseWriter {
     responses: Responses,
     user: UserId,
@@ -36,7 +36,8 @@ pub struct ResponseWriter {
     created_at: i64,
     /// Number of the next event.
     next: u64,
-    /// What was said and called so far.
+    tells_thoughts: bool,
+    /// What was thought, said and called so far.
     sequence: Sequence,
     /// What is kept of the question.
     input: Option<String>,
@@ -46,7 +47,7 @@ pub struct ResponseWriter {
 
 impl ResponseWriter {
     pub fn of(read: Read, responses: Responses, user: UserId, previous: Option<MessageId>) -> (Wanted, Self) {
-        let Read { wanted, mut shape, kept, places } = read;
+        let Read { wanted, mut shape, kept, places, tells_thoughts } = read;
         shape["model"] = Value::Null;
         let created_at = responses.chat.generation.database.now();
         let writer = Self {
@@ -60,6 +61,7 @@ impl ResponseWriter {
             id: MessageId::now_v7(),
             created_at,
             next: 0,
+            tells_thoughts,
             sequence: Sequence::default(),
             input: kept,
             whole: None,
@@ -70,9 +72,12 @@ impl ResponseWriter {
     /// The first text has the name of the response.
     fn item_name(&self, at: usize) -> String {
         let id = Uuid::from(self.id).simple();
+        let is_first = !self.sequence.parts.iter().take(at).any(|part| matches!(part, Part::Text(_)));
         match self.sequence.parts.get(at) {
             Some(Part::Call(_)) => format!("fc_{id}_{at}"),
-            _ if at == 0 => format!("msg_{id}"),
+            Some(Part::Thought { .. }) if at == 0 => format!("rs_{id}"),
+            Some(Part::Thought { .. }) => format!("rs_{id}_{}", FAR + at),
+            _ if is_first => format!("msg_{id}"),
             // Far from those of the question.
             _ => format!("msg_{id}_{}", FAR + at),
         }
@@ -85,6 +90,11 @@ impl ResponseWriter {
             Some(Part::Call(ToolCall { id: call_id, name, arguments })) => json!({
                 "id": id, "type": "function_call", "status": status, "call_id": call_id, "name": name,
                 "arguments": if is_empty { "" } else { arguments },
+            }),
+            Some(Part::Thought { text, seal }) => json!({
+                "id": id, "type": "reasoning", "status": status,
+                "summary": if is_empty || text.is_empty() { json!([]) } else { json!([summary(text)]) },
+                "encrypted_content": seal.as_deref().filter(|_| !is_empty),
             }),
             Some(Part::Text(text)) if !is_empty => json!({
                 "id": id, "type": "message", "status": status, "role": "assistant", "content": [part(text)],
@@ -102,7 +112,7 @@ impl ResponseWriter {
         let mut events = Vec::new();
         for step in steps {
             match step {
-                Step::TextBegins(at) | Step::CallBegins(at) => {
+                Step::ThoughtBegins(at) | Step::TextBegins(at) | Step::CallBegins(at) => {
                     let item = self.item(at, "in_progress", true);
                     let added = json!({ "output_index": at, "item": item });
                     events.push(self.event("response.output_item.added", added));
@@ -110,6 +120,27 @@ impl ResponseWriter {
                         let begun = json!({ "content_index": 0, "part": part("") });
                         events.push(self.item_event("response.content_part.added", at, begun));
                     }
+                    if matches!(step, Step::ThoughtBegins(_)) {
+                        let begun = json!({ "summary_index": 0, "part": summary("") });
+                        events.push(self.item_event("response.reasoning_summary_part.added", at, begun));
+                    }
+                }
+                Step::Thought(at, text) => {
+                    let delta = json!({ "summary_index": 0, "delta": text });
+                    events.push(self.item_event("response.reasoning_summary_text.delta", at, delta));
+                }
+                // It comes with the whole item.
+                Step::Seal(..) => {}
+                Step::ThoughtEnds(at) => {
+                    let text = match self.sequence.parts.get(at) {
+                        Some(Part::Thought { text, .. }) => text.clone(),
+                        _ => String::new(),
+                    };
+                    let done = json!({ "summary_index": 0, "text": text });
+                    events.push(self.item_event("response.reasoning_summary_text.done", at, done));
+                    let done = json!({ "summary_index": 0, "part": summary(&text) });
+                    events.push(self.item_event("response.reasoning_summary_part.done", at, done));
+                    events.push(self.item_done(at, "completed"));
                 }
                 Step::Arguments(at, text) => {
                     let delta = json!({ "delta": text });
@@ -210,6 +241,12 @@ impl Dialect for ResponseWriter {
         events
     }
 
+    /// What is thought in the middle of the text is left out: the items before it are closed.
+    fn thought(&mut self, piece: &ThinkingEvent) -> Vec<Event> {
+        let steps = self.take_thought(piece);
+        self.write(steps, "completed")
+    }
+
     fn call(&mut self, call: CallEvent) -> Vec<Event> {
         let steps = self.sequence.call(call);
         self.write(steps, "completed")
@@ -239,6 +276,9 @@ impl Dialect for ResponseWriter {
     }
 
     fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
+        for piece in &done.thoughts {
+            self.take_thought(piece);
+        }
         if !text.is_empty() || done.calls.is_empty() {
             self.sequence.text(text);
         }
@@ -267,6 +307,20 @@ impl Dialect for ResponseWriter {
         }
         .boxed()
     }
+}
+
+impl ResponseWriter {
+    fn take_thought(&mut self, piece: &ThinkingEvent) -> Vec<Step> {
+        let is_begun = self.sequence.parts.iter().any(|part| !matches!(part, Part::Thought { .. }));
+        if !self.tells_thoughts || is_begun || (piece.text.is_empty() && piece.seal.is_none()) {
+            return Vec::new();
+        }
+        self.sequence.thought(&piece.text, piece.seal.as_deref())
+    }
+}
+
+fn summary(text: &str) -> Value {
+    json!({ "type": "summary_text", "text": text })
 }
 
 fn part(text: &str) -> Value {

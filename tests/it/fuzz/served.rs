@@ -301,6 +301,7 @@ fn answers_of_providers_end_whatever_they_are() {
     for (provider, vars) in [
         ("openai", vec![("OPENAI_BASE_URL", openai.as_str())]),
         ("gemini", vec![("GEMINI_BASE_URL", base.as_str()), ("GEMINI_API_KEY", "a-key-of-a-test")]),
+        ("anthropic", vec![("ANTHROPIC_BASE_URL", base.as_str()), ("ANTHROPIC_API_KEY", "a-key-of-a-test")]),
     ] {
         let more = [&[("CHAT_PROVIDERS", provider), ("CHAT_TIMEOUT_SECS", "5")][..], &vars].concat();
         let (runtime, app, user) = start(&more);

@@ -9,6 +9,7 @@ use web_sys::{Element, Event};
 use super::branch_button::BranchButton;
 use super::live_markdown::LiveMarkdown;
 use super::receipt::{fallback_text, receipt_of};
+use super::thoughts::Thoughts;
 use crate::chat::browser::talk;
 use crate::chat::browser::thread::{Entry, Thread};
 use crate::chat::{AGAIN_ID, CutReason, Message, MessageState};
@@ -54,6 +55,7 @@ pub fn AssistantMessage(
             aria-busy=Signal::derive(move || is_running.get().to_string())
         >
             <h2 class="sr-only">{t(Text::Answer)}</h2>
+            <Thoughts message />
             {text}
             <p class="flex items-center gap-2 text-sm text-ink-soft" hidden=is_not_waiting>
                 <span class="size-2 animate-pulse rounded-md bg-accent" aria-hidden="true"></span>

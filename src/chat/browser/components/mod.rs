@@ -11,4 +11,5 @@ pub mod message_list;
 mod notices;
 mod provider_picker;
 pub mod receipt;
+mod thoughts;
 mod user_message;

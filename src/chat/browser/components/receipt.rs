@@ -66,6 +66,7 @@ mod tests {
             error_code: None,
             usage: Some(Usage::of(12, 30)),
             price_version: None,
+            thinking: None,
             created_at: String::new(),
         }
     }

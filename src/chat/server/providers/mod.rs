@@ -1,6 +1,9 @@
 //! The port to chat providers: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
+mod anthropic;
 mod decoder;
+mod effort;
+mod embedding;
 mod frames;
 mod gemini;
 mod http;
@@ -18,6 +21,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 
+pub use self::effort::Effort;
+pub use self::embedding::{Embedded, EmbeddingInput, EmbeddingRequest};
 pub use self::http::build_client;
 pub use self::spec::{Key, ModelSpec, ProviderKind, ProviderSpec};
 pub use self::tools::{AnswerFormat, Tool, ToolChoice, Toolbox};
@@ -31,10 +36,10 @@ pub type ChatProviderRow = ProviderRow<dyn ChatProvider>;
 
 /// The chat providers of this version. Those that are configured are asked in this order, unless `CHAT_PROVIDERS` sets
 /// another.
-pub const PROVIDERS: &[ChatProviderRow] = &[gemini::GEMINI, openai::OPENAI, local::LOCAL];
+pub const PROVIDERS: &[ChatProviderRow] = &[gemini::GEMINI, openai::OPENAI, anthropic::ANTHROPIC, local::LOCAL];
 
 /// The kinds of providers that `providers.toml` may have.
-pub const KINDS: &[ProviderKind] = &[gemini::KIND, openai::KIND, local::KIND];
+pub const KINDS: &[ProviderKind] = &[gemini::KIND, openai::KIND, anthropic::KIND, local::KIND];
 
 /// Longest reply, in tokens, where nothing else is set.
 pub const MAX_OUTPUT_TOKENS: u32 = 1024;
@@ -202,7 +207,7 @@ pub trait ChatProvider: Provider {
     /// They have turned out to, or not to.
     fn learn_unopened(&self, _is_so: bool) {}
     /// Tokens that a model of it may think, on top of those of the answer.
-    fn room_to_think(&self, _model: &str) -> u32 {
+    fn room_to_think(&self, _model: &str, _effort: Option<Effort>) -> u32 {
         0
     }
     /// Whether it takes [`Sampling::format`].
@@ -212,6 +217,14 @@ pub trait ChatProvider: Provider {
     /// Whether it takes [`Sampling::toolbox`], and turns with calls and results.
     fn calls_tools(&self) -> bool {
         false
+    }
+    /// The model of it that embeds, where one does.
+    fn embedding_model(&self) -> Option<&str> {
+        None
+    }
+    /// Embeds, with that model. What it answers is whole.
+    async fn embed(&self, _request: &EmbeddingRequest) -> Result<Embedded, ProviderError> {
+        Err(ProviderError::Rejected("it does not embed".to_owned()))
     }
     /// Asks. Waits at most until the provider has accepted the request.
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError>;

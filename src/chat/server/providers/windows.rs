@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// The beginning of a model's name, and its tokens. The first that fits counts.
-const WINDOWS: [(&str, u32); 12] = [
+const WINDOWS: [(&str, u32); 13] = [
     ("gemini-1.5-pro", 2_097_152),
     ("gemini-", 1_048_576),
+    ("claude-", 200_000),
     ("gpt-5.4-mini", 400_000),
     ("gpt-5.4-nano", 400_000),
     ("gpt-5.4", 1_050_000),

@@ -10,9 +10,11 @@ use tokio::time::Instant;
 
 use super::super::context_window::{Counted, estimate_tokens, fit};
 use super::super::providers::{
-    CallPiece, Finish, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, TokenStream, Turn,
+    CallPiece, Finish, GuardedProvider, ProviderError, ProviderEvent, ProviderRequest, Sampling, Thought, TokenStream,
+    Turn,
 };
 use super::super::thoughts::Thoughts;
+use super::mind::Mind;
 use super::{Draft, Ending, ending_of};
 use crate::chat::{ChatEvent, CutReason, FallbackEvent, ShortenedEvent, ThinkingEvent, Usage};
 use crate::generation::{Fallback, PendingAttempt, Silence, Tokens, timeout_awake};
@@ -33,6 +35,7 @@ impl Draft<'_> {
             let share = self.route.share();
             self.attempt = PendingAttempt::begin();
             self.thoughts = if provider.thinks_unopened() { Thoughts::unopened() } else { Thoughts::default() };
+            self.mind = Mind::default();
             self.is_shortened = false;
             let asked = Instant::now();
             let first = tokio::select! {
@@ -113,6 +116,8 @@ impl Draft<'_> {
             match event {
                 ProviderEvent::Token(text) => {
                     let text = self.thoughts.take(text);
+                    let thought = Thought { text: self.thoughts.thought(), seal: None };
+                    self.mind.push(thought, Instant::now());
                     if !text.is_empty() {
                         return Ok((text, None, stream));
                     }
@@ -124,7 +129,11 @@ impl Draft<'_> {
                     }
                     self.tell_thinking(thinks);
                 }
-                ProviderEvent::Thought(_) => self.tell_thinking(true),
+                ProviderEvent::Thought(thought) => {
+                    self.thoughts.are_apart();
+                    self.mind.push(thought, Instant::now());
+                    self.tell_thinking(true);
+                }
                 ProviderEvent::Call(call) => {
                     let text = self.thoughts.end();
                     let text = if text.trim().is_empty() { String::new() } else { text };
@@ -206,9 +215,19 @@ impl Draft<'_> {
 
     /// Tells who watches that the model thinks, once.
     fn tell_thinking(&mut self, thinks: bool) {
+        if thinks {
+            self.mind.thinks(Instant::now());
+        }
         if thinks && !self.is_thinking {
             self.is_thinking = true;
             self.publish(&ChatEvent::Thinking(ThinkingEvent::default()));
+        }
+    }
+
+    /// Tells who watches what was thought: only where the price stands, and so some of the answer can be read.
+    pub(super) fn tell_thoughts(&mut self) {
+        for told in self.mind.tell() {
+            self.publish(&ChatEvent::Thinking(told));
         }
     }
 
@@ -237,7 +256,18 @@ impl Draft<'_> {
                         Some(ending) => return ending,
                     }
                 }
-                Ok(ProviderEvent::Alive { .. }) if now - spoke > pause * PATIENCE_WITH_WORK => ProviderError::Timeout,
+                Ok(ProviderEvent::Alive { .. } | ProviderEvent::Thought(_))
+                    if now - spoke > pause * PATIENCE_WITH_WORK =>
+                {
+                    ProviderError::Timeout
+                }
+                Ok(ProviderEvent::Thought(thought)) => {
+                    self.mind.push(thought, now);
+                    if !self.is_blank() {
+                        self.tell_thoughts();
+                    }
+                    continue;
+                }
                 Ok(ProviderEvent::Call(call)) => {
                     spoke = now;
                     match self.append_call(call, now).await {
@@ -245,7 +275,7 @@ impl Draft<'_> {
                         Some(ending) => return ending,
                     }
                 }
-                Ok(ProviderEvent::Alive { .. } | ProviderEvent::Shortened | ProviderEvent::Thought(_)) => continue,
+                Ok(ProviderEvent::Alive { .. } | ProviderEvent::Shortened) => continue,
                 Ok(ProviderEvent::Usage(usage)) => {
                     self.hear(usage);
                     continue;
@@ -270,7 +300,7 @@ impl Draft<'_> {
 
     /// Sees that a piece is paid for before it leaves: cuts it down to what is, and says why.
     pub(super) async fn pay_for(&mut self, text: &mut String) -> Result<Option<CutReason>, Ending> {
-        self.meter.thought(self.thoughts.bytes());
+        self.meter.thought(self.mind.bytes());
         if self.meter.covers(text) {
             return Ok(None);
         }

@@ -42,6 +42,8 @@ impl Draft<'_> {
             if let Err(ending) = self.mark_published().await {
                 return Some(ending);
             }
+            self.mind.speaks(now);
+            self.tell_thoughts();
             self.publish_call(index, begins, arguments);
             if let Some(credits) = self.meter.count(&paid, now) {
                 self.publish(&ChatEvent::Usage(UsageEvent { credits }));

@@ -2,7 +2,7 @@
 
 use super::Draft;
 use crate::chat::server::store::FinishedReply;
-use crate::chat::{ChatAnswer, CutReason, DoneEvent, ToolCall, Usage};
+use crate::chat::{ChatAnswer, CutReason, DoneEvent, ThinkingEvent, ToolCall, Usage};
 use crate::generation::{Closed, PATIENCE, ReleaseReason};
 use crate::platform::amount::Amount;
 use crate::platform::db::keep_trying;
@@ -14,6 +14,7 @@ impl Draft<'_> {
         &self,
         text: &str,
         calls: &[ToolCall],
+        thoughts: Vec<ThinkingEvent>,
         credits: Amount,
         cut: Option<CutReason>,
         usage: Option<Usage>,
@@ -27,6 +28,7 @@ impl Draft<'_> {
         let done = DoneEvent {
             reply: Some(text.to_owned()),
             calls: calls.to_vec(),
+            thoughts,
             cached: false,
             cut: cut.is_some(),
             cut_reason: cut,

@@ -299,16 +299,19 @@ impl Meter {
     fn usage(&self, last: Option<Usage>) -> Usage {
         let counted = (self.text.total() + self.thoughts).min(u64::from(self.quoted.output));
         let (input, output) = (narrow(self.input.total()), narrow(counted));
-        match self.likely(last.or(self.said)) {
+        // Where the provider does not say how many of them it thought.
+        let thought = (self.thoughts > 0).then(|| narrow(self.thoughts));
+        let usage = match self.likely(last.or(self.said)) {
             Some(said) if last.is_some() || said.output_tokens >= output => Usage {
                 cached_input_tokens: said.cached_input_tokens.map(|cached| cached.min(said.input_tokens)),
-                reasoning_tokens: said.reasoning_tokens.map(|thought| thought.min(said.output_tokens)),
                 ..said
             },
             // It has written more since.
             Some(said) => Usage { estimated: true, ..Usage::of(said.input_tokens, output) },
             None => Usage { estimated: true, ..Usage::of(input, output) },
-        }
+        };
+        let thought = usage.reasoning_tokens.or(thought);
+        Usage { reasoning_tokens: thought.map(|thought| thought.min(usage.output_tokens)), ..usage }
     }
 
     /// What a provider says, where it can be so beside what was counted.

@@ -4,6 +4,7 @@ mod answer;
 mod calls;
 mod closing;
 mod meter;
+mod mind;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::meter::Meter;
+use self::mind::Mind;
 use super::Chat;
 use super::answer_limit::AnswerLimit;
 use super::events::error_event;
@@ -20,7 +22,8 @@ use super::response_cache::{KeptAnswer, Leader};
 use super::store::FinishedReply;
 use super::thoughts::{Thoughts, after_unopened};
 use crate::chat::{
-    ChatAnswer, ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, TokenEvent, ToolCall, Usage, UsageEvent,
+    ChatAnswer, ChatEvent, CutReason, DoneEvent, MessageState, StartEvent, Thinking, TokenEvent, ToolCall, Usage,
+    UsageEvent,
 };
 use crate::credits::server::store::WorkKind;
 use crate::generation::{Closed, Delivery, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode};
@@ -89,6 +92,7 @@ struct Draft<'a> {
     limit: AnswerLimit,
     meter: Meter,
     thoughts: Thoughts,
+    mind: Mind,
     /// Not all of what was said fits into the model that is asked.
     is_shortened: bool,
     /// Who watches was told that the model thinks.
@@ -119,6 +123,7 @@ pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvid
                 limit: AnswerLimit::of_tokens(work.sampling.max_output_tokens),
                 meter: Meter::new(work.hold.clone(), work.quoted.clone()),
                 thoughts: Thoughts::default(),
+                mind: Mind::default(),
                 is_shortened: false,
                 is_thinking: false,
                 is_marked: false,
@@ -154,7 +159,7 @@ impl Draft<'_> {
         let sizes = TextSizes {
             input_bytes: turns.iter().map(Turn::bytes).sum::<usize>() + sampling.texts().map(str::len).sum::<usize>(),
             input_images: turns.iter().map(|turn| turn.images.len()).sum(),
-            output_bytes: self.text.len() + self.calls_bytes() + self.thoughts.bytes(),
+            output_bytes: self.text.len() + self.calls_bytes() + self.mind.bytes(),
         };
         let provider = self.route.provider();
         self.chat.generation.record_text(&self.attempt, hold, provider.provider(), self.model(), sizes, outcome);
@@ -179,6 +184,10 @@ impl Draft<'_> {
             && let Err(ending) = self.mark_published().await
         {
             return Some(ending);
+        }
+        self.mind.speaks(now);
+        if !(text.trim().is_empty() && self.is_blank()) {
+            self.tell_thoughts();
         }
         self.text.push_str(&text);
         let told = self.meter.count(&text, now);
@@ -226,7 +235,7 @@ impl Draft<'_> {
     /// What an ending comes to: what is stored of it, and charged.
     async fn result_of(&mut self, ending: Ending) -> Conclusion {
         let blank = self.is_blank();
-        self.meter.thought(self.thoughts.bytes());
+        self.meter.thought(self.mind.bytes());
         let free = |state, error, cut| Conclusion { state, credits: Amount::ZERO, error, usage: None, cut };
         let (state, said, cut) = match ending {
             Ending::Broken(error) => {
@@ -258,18 +267,24 @@ impl Draft<'_> {
         let mut text = std::mem::take(&mut self.text);
         let mut calls = std::mem::take(&mut self.calls);
         // Known only now; from the next answer on it is known before.
-        let answer = after_unopened(&text).map(str::to_owned);
-        let is_less = answer.is_some();
-        if let Some(answer) = answer {
+        let parts = after_unopened(&text).map(|(thought, answer)| (thought.trim().to_owned(), answer.to_owned()));
+        let is_less = parts.is_some();
+        let mut thinking = self.mind.thinking().filter(|_| !text.trim().is_empty() || !calls.is_empty());
+        let mut thoughts = self.mind.all();
+        if let Some((thought, answer)) = parts {
             self.route.provider().learn_unopened(true);
+            thinking.get_or_insert_default().text.push_str(&thought);
+            thoughts = thinking.clone().map(Thinking::piece).into_iter().collect();
             text = answer;
         }
         let whole = is_less.then(|| text.clone());
         let mut reason = reason_of(state);
-        if credits.is_positive() && !self.deliver(&text, &calls, credits, cut, usage).await {
+        if credits.is_positive() && !self.deliver(&text, &calls, thoughts.clone(), credits, cut, usage).await {
             // Nobody has read it, and nobody will.
             text.clear();
             calls.clear();
+            thoughts.clear();
+            thinking = None;
             (state, credits, reason) = (MessageState::Stopped, Amount::ZERO, ReleaseReason::Undelivered);
         }
         let reply = FinishedReply {
@@ -277,6 +292,7 @@ impl Draft<'_> {
             state,
             text,
             calls: calls.clone(),
+            thinking,
             provider: self.route.provider().name().to_owned(),
             model: self.model(),
             fallback_from: self.route.fallback_from().map(str::to_owned),
@@ -325,6 +341,7 @@ impl Draft<'_> {
         self.publish(&match closed {
             Ok((Closed { charged, available, .. }, _)) => match error {
                 None if charged == credits => ChatEvent::Done(DoneEvent {
+                    thoughts: if whole.is_some() { thoughts } else { Vec::new() },
                     reply: whole,
                     calls,
                     cached: false,

@@ -71,6 +71,7 @@ impl Sending {
             usage,
             price_version: None,
             calls: Vec::new(),
+            thinking: None,
         };
         let exchange = self.exchange(ids, provider, model, Some(reply));
         chat.begin_exchange(exchange, 0).await?;

@@ -7,7 +7,7 @@ use crate::chat::server::Chat;
 use crate::chat::server::context::Room;
 use crate::chat::server::context_window::Counted;
 use crate::chat::server::order::choose_seeing;
-use crate::chat::server::providers::{GuardedProvider, Turn};
+use crate::chat::server::providers::{Effort, GuardedProvider, Turn};
 use crate::chat::server::quote::{Offer, Quoted};
 use crate::chat::server::store::Past;
 use crate::generation::Route;
@@ -17,7 +17,8 @@ impl Sending {
     /// Who is asked first, and at which price.
     pub(super) fn offer(&self, chat: &Chat, order: &[Arc<GuardedProvider>]) -> AppResult<Offer> {
         let first = Route::forecast(order).ok_or(AppError::Unavailable)?;
-        Ok(chat.offer(first, first.model(), self.terms.sampling.max_output_tokens))
+        let sampling = &self.terms.sampling;
+        Ok(chat.offer(first, first.model(), sampling.max_output_tokens, Effort::of(sampling)))
     }
 
     /// What the reply costs. Where that goes by its length, the context is gathered for it, and those who cannot be asked leave

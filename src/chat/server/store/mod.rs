@@ -11,7 +11,7 @@ use super::attachments::Image;
 use super::versions::Versions;
 use crate::chat::{
     Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, MAX_PINNED, Message,
-    MessageState, ToolCall, Usage,
+    MessageState, Thinking, ToolCall, Usage,
 };
 use crate::credits::Page;
 use crate::platform::amount::Amount;
@@ -68,6 +68,8 @@ pub struct FinishedReply {
     pub text: String,
     /// Tools that it calls.
     pub calls: Vec<ToolCall>,
+    /// What was thought before it.
+    pub thinking: Option<Thinking>,
     pub provider: String,
     pub model: String,
     /// The provider that should have answered and did not.

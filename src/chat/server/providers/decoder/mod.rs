@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use self::calls::Calls;
 pub(super) use self::calls::SaidCall;
 use super::frames::{Frames, Place, TooLarge, each_value};
-use super::{Finish, ProviderError, ProviderEvent};
+use super::{Finish, ProviderError, ProviderEvent, Seal, Thought};
 use crate::chat::Usage;
 use crate::generation::brief;
 use crate::platform::lenient::join_halves;
@@ -26,6 +26,10 @@ pub(super) struct Said {
     pub calls: Vec<SaidCall>,
     /// It says that the model thinks.
     pub thinks: bool,
+    /// What it says of that.
+    pub thoughts: Vec<Thought>,
+    /// The answer ends here, whether a finish reason has come or not.
+    pub is_end: bool,
     pub finish: Option<Result<Finish, ProviderError>>,
     pub usage: Told,
     pub error: Option<ProviderError>,
@@ -39,6 +43,45 @@ pub(super) enum Told {
     /// Something that cannot be read.
     Oddly,
     Used(Usage),
+    /// Some of it: what is not told is as it was before.
+    Partly(Counts),
+}
+
+/// Tokens, as they are told one after the other.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Without those that were written to a cache, or read from it.
+    pub input: Option<u32>,
+    pub cache_written: Option<u32>,
+    pub cache_read: Option<u32>,
+    pub output: Option<u32>,
+    pub reasoning: Option<u32>,
+    /// No more is made.
+    pub is_last: bool,
+}
+
+impl Counts {
+    fn and(self, more: Self) -> Self {
+        Self {
+            input: more.input.or(self.input),
+            cache_written: more.cache_written.or(self.cache_written),
+            cache_read: more.cache_read.or(self.cache_read),
+            output: more.output.or(self.output),
+            reasoning: more.reasoning.or(self.reasoning),
+            is_last: more.is_last,
+        }
+    }
+
+    /// Unknown where one of the two sums is.
+    fn usage(self) -> Option<Usage> {
+        let [written, read] = [self.cache_written, self.cache_read].map(Option::unwrap_or_default);
+        let input = self.input?.saturating_add(written).saturating_add(read);
+        Some(Usage {
+            cached_input_tokens: self.cache_read,
+            reasoning_tokens: self.reasoning,
+            ..Usage::of(input, self.output?)
+        })
+    }
 }
 
 /// Understands the JSON of one piece.
@@ -58,6 +101,8 @@ struct Answer {
     /// What the finish reason means, once it has come: only that tells an answer that ended from one that was broken off.
     finish: Option<Finish>,
     usage: Option<Usage>,
+    /// Where it is told bit by bit.
+    counts: Option<Counts>,
     /// Some of the text came in pieces, so that a whole message would be the same once more.
     is_in_pieces: bool,
     calls: Calls,
@@ -160,14 +205,22 @@ impl Answer {
 
     fn apply(&mut self, mut said: Said, place: Place, ready: &mut VecDeque<Event>) {
         let before = ready.len();
-        match said.usage {
-            Told::Nothing => {}
-            Told::Oddly => self.usage = None,
-            Told::Used(usage) if self.usage == Some(usage) => {}
-            Told::Used(usage) => {
-                self.usage = Some(usage);
-                ready.push_back(Ok(ProviderEvent::Usage(usage)));
+        let used = match said.usage {
+            Told::Nothing => self.usage,
+            Told::Oddly => {
+                self.counts = None;
+                None
             }
+            Told::Used(usage) => Some(usage),
+            Told::Partly(counts) => {
+                let counts = self.counts.unwrap_or_default().and(counts);
+                self.counts = Some(counts);
+                counts.usage()
+            }
+        };
+        if used != self.usage {
+            self.usage = used;
+            ready.extend(used.map(|usage| Ok(ProviderEvent::Usage(usage))));
         }
         if let Some(error) = said.error {
             return self.fail(error, ready);
@@ -176,6 +229,9 @@ impl Answer {
         let is_said_before = said.is_message && self.is_in_pieces;
         if !is_said_before {
             join_halves(&mut said.text, &mut self.half);
+        }
+        if !is_said_before {
+            ready.extend(said.thoughts.into_iter().map(|thought| Ok(ProviderEvent::Thought(thought))));
         }
         if !said.text.is_empty() && !is_said_before {
             self.is_in_pieces |= !said.is_message;
@@ -209,6 +265,10 @@ impl Answer {
                 self.is_over = true;
                 ready.push_back(Err(error));
             }
+        }
+        if said.is_end && self.finish.is_none() && !self.is_over {
+            self.finish = Some(Finish::Whole);
+            self.endings += 1;
         }
         if ready.len() == before {
             ready.push_back(Ok(ProviderEvent::Alive { thinks: said.thinks }));
@@ -256,12 +316,15 @@ impl Answer {
     fn fail(&mut self, error: ProviderError, ready: &mut VecDeque<Event>) {
         if !self.is_over {
             self.is_over = true;
+            // What was told at the beginning is not what was used in the end.
+            let is_final = self.counts.is_none_or(|counts| counts.is_last);
+            let usage = self.usage.filter(|_| is_final);
             ready.push_back(match self.finish {
                 // Not every server says that it waits for results.
                 Some(Finish::Whole) if !self.calls.is_empty() => {
-                    Ok(ProviderEvent::Done { finish: Finish::Calls, usage: self.usage })
+                    Ok(ProviderEvent::Done { finish: Finish::Calls, usage })
                 }
-                Some(finish) => Ok(ProviderEvent::Done { finish, usage: self.usage }),
+                Some(finish) => Ok(ProviderEvent::Done { finish, usage }),
                 None => Err(error),
             });
         }
@@ -269,6 +332,14 @@ impl Answer {
 }
 
 impl Said {
+    /// The model thinks this, if it is anything.
+    pub(super) fn think(&mut self, text: &str, seal: Option<Seal>) {
+        if !text.is_empty() || seal.is_some() {
+            self.thinks = true;
+            self.thoughts.push(Thought { text: text.to_owned(), seal });
+        }
+    }
+
     fn says_nothing(&self) -> bool {
         self.text.is_empty()
             && self.calls.is_empty()
@@ -276,6 +347,7 @@ impl Said {
             && self.usage == Told::Nothing
             && self.error.is_none()
             && !self.thinks
+            && !self.is_end
     }
 }
 

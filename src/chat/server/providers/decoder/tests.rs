@@ -8,7 +8,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-use super::super::{gemini, openai};
+use super::super::{anthropic, gemini, openai};
 use super::*;
 
 /// A value that is no value.
@@ -75,6 +75,38 @@ fn gemini_dialect() -> Dialect {
     }
 }
 
+fn anthropic_dialect() -> Dialect {
+    let usage = |output: u32| json!({"input_tokens": 9, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 2, "output_tokens": output});
+    let delta = |at: u32, delta: Value| json!({"type": "content_block_delta", "index": at, "delta": delta});
+    let start = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": null,
+        "stop_sequence": null, "usage": usage(1)});
+    let block = |at: u32, block: Value| json!({"type": "content_block_start", "index": at, "content_block": block});
+    let mut pieces: Vec<Piece> = [
+        json!({"type": "message_start", "message": start}),
+        json!({"type": "ping"}),
+        block(0, json!({"type": "thinking", "thinking": "", "signature": ""})),
+        delta(0, json!({"type": "thinking_delta", "thinking": "Hmm."})),
+        delta(0, json!({"type": "signature_delta", "signature": "c2ln"})),
+        json!({"type": "content_block_stop", "index": 0}),
+        block(1, json!({"type": "text", "text": ""})),
+    ]
+    .map(|piece| (Role::Beside, piece))
+    .into();
+    pieces.extend(TEXTS.map(|text| (Role::Text, delta(1, json!({"type": "text_delta", "text": text})))));
+    pieces.push((Role::Beside, json!({"type": "content_block_stop", "index": 1})));
+    let end = json!({"stop_reason": "end_turn", "stop_sequence": null});
+    pieces.push((Role::Finish, json!({"type": "message_delta", "delta": end, "usage": usage(7)})));
+    pieces.push((Role::Beside, json!({"type": "message_stop"})));
+    Dialect {
+        read: anthropic::read_piece,
+        pieces,
+        text: &["delta", "text"],
+        finish: &["delta", "stop_reason"],
+        // What an event is goes by its type.
+        loaded: &["type", "text", "stop_reason", "error", "content", "delta", "content_block"],
+    }
+}
+
 /// What a stream comes to.
 #[derive(Debug, PartialEq)]
 struct Read {
@@ -100,7 +132,12 @@ fn decode(read: ReadPiece, bytes: &[u8], rng: &mut StdRng, is_cut: bool) -> Read
         assert!(end.is_none(), "something follows the end");
         match event {
             Ok(ProviderEvent::Token(piece)) => text.push_str(&piece),
-            Ok(ProviderEvent::Usage(_) | ProviderEvent::Alive { .. }) => {}
+            Ok(
+                ProviderEvent::Usage(_)
+                | ProviderEvent::Thought(_)
+                | ProviderEvent::Call(_)
+                | ProviderEvent::Alive { .. },
+            ) => {}
             last => end = Some(last),
         }
     }
@@ -281,8 +318,13 @@ fn what_is_damaged_beside_a_gemini_answer_does_not_cost_it() {
 }
 
 #[test]
+fn what_is_damaged_beside_an_anthropic_answer_does_not_cost_it() {
+    every_mutation(&anthropic_dialect());
+}
+
+#[test]
 fn any_bytes_are_survived() {
-    for dialect in [openai_dialect(), gemini_dialect()] {
+    for dialect in [openai_dialect(), gemini_dialect(), anthropic_dialect()] {
         for seed in 0..2000 {
             let mut rng = StdRng::seed_from_u64(seed);
             let bytes: Vec<u8> = (0..rng.random_range(0..300))

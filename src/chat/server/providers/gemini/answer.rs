@@ -139,6 +139,9 @@ pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error
             said.calls.push(call_of(call, part.thought_signature.0));
             continue;
         }
+        if part.thought.0.0 {
+            said.think(&part.text.0, None);
+        }
         let text = if part.thought.0.0 { String::new() } else { part.text.0 };
         if said.text.is_empty() {
             said.text = text;

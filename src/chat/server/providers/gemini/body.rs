@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::{AnswerFormat, ProviderRequest, Role, Turn};
+use super::super::{AnswerFormat, Effort, ProviderRequest, Role, Turn};
+use super::thinking::{ThinkingConfig, by_budget, by_level};
 use super::tools::{
     FunctionCall, FunctionResponse, ToolConfig, ToolList, calls_of, config_of, list_of, results_of, seal_first,
 };
@@ -17,7 +18,8 @@ const ROOM_TO_THINK: u32 = 1024;
 const ROOM_TO_THINK_LONG: u32 = 8192;
 
 /// What can be left out where a model does not take it.
-pub(super) const OPTIONAL: &[&str] = &["thinking", "thinkingConfig", "thinking_level", "thinkingLevel"];
+pub(super) const OPTIONAL: &[&str] =
+    &["thinking", "thinkingConfig", "thinking_level", "thinkingLevel", "includeThoughts"];
 
 /// How a model thinks before it answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,18 +58,32 @@ impl Thinking {
         }
     }
 
-    const fn room(self) -> u32 {
-        match self {
-            Self::No => 0,
-            Self::Freely => ROOM_TO_THINK_LONG,
-            Self::ByLevel => ROOM_TO_THINK,
+    const fn room(self, effort: Option<Effort>) -> u32 {
+        match (self, effort) {
+            (Self::No, _) => 0,
+            (Self::ByLevel, None | Some(Effort::None | Effort::Minimal | Effort::Low)) => ROOM_TO_THINK,
+            (Self::Freely | Self::ByLevel, _) => ROOM_TO_THINK_LONG,
         }
     }
 }
 
 /// Tokens that a model may think, on top of those of its answer.
-pub(super) fn room_to_think(model: &str, without: Refused) -> u32 {
-    Thinking::asked(model, without).room()
+pub(super) fn room_to_think(model: &str, effort: Option<Effort>, without: Refused) -> u32 {
+    Thinking::asked(model, without).room(effort)
+}
+
+/// What is said of how it is to think. Only models that are known take a budget.
+fn thinking_config(
+    model: &str,
+    thinking: Thinking,
+    effort: Option<Effort>,
+    without: Refused,
+) -> Option<ThinkingConfig> {
+    match thinking {
+        Thinking::ByLevel => Some(by_level(effort)),
+        Thinking::Freely if without == Refused::NONE && model.contains("gemini-2.5") => Some(by_budget(effort)),
+        Thinking::Freely | Thinking::No => None,
+    }
 }
 
 #[derive(Serialize)]
@@ -189,12 +205,6 @@ fn contents_of(turns: &[Turn], wants_seals: bool) -> Vec<Content<'_>> {
     contents
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ThinkingConfig {
-    thinking_level: &'static str,
-}
-
 impl<'a> Body<'a> {
     pub(super) fn new(request: &'a ProviderRequest, model: &str, without: Refused) -> Self {
         let ProviderRequest { turns, sampling, .. } = request;
@@ -206,7 +216,8 @@ impl<'a> Body<'a> {
         if contents.is_empty() && !system.is_empty() {
             contents.push(Content { role: Some("user"), parts: std::mem::take(&mut system) });
         }
-        let most = sampling.max_output_tokens + thinking.room();
+        let effort = Effort::of(sampling);
+        let most = sampling.max_output_tokens + thinking.room(effort);
         let format = sampling.format.as_ref();
         Self {
             system_instruction: (!system.is_empty()).then_some(Content { role: None, parts: system }),
@@ -221,7 +232,7 @@ impl<'a> Body<'a> {
                 presence_penalty: sampling.presence_penalty,
                 seed: sampling.seed.and_then(|seed| i32::try_from(seed.rem_euclid(1 << 31)).ok()),
                 stop_sequences: &sampling.stop,
-                thinking_config: (thinking == Thinking::ByLevel).then_some(ThinkingConfig { thinking_level: "LOW" }),
+                thinking_config: thinking_config(model, thinking, effort, without),
                 response_mime_type: format.map(|_| "application/json"),
                 response_json_schema: format.and_then(AnswerFormat::schema),
             },
@@ -281,6 +292,7 @@ mod tests {
           "generationConfig": {
             "maxOutputTokens": 1124,
             "thinkingConfig": {
+              "includeThoughts": true,
               "thinkingLevel": "LOW"
             }
           },
@@ -330,7 +342,7 @@ mod tests {
             ("Gemini-3.8-Flash", 1124, true),
             ("gemini-flash-latest", 1124, true),
             ("gemini-4-pro", 1124, true),
-            ("gemini-2.5-flash", 8292, false),
+            ("gemini-2.5-flash", 8292, true),
             ("tunedModels/my-model-7", 8292, false),
             ("gemini-1.5-pro", 100, false),
             ("models/gemini-2.0-flash", 100, false),

@@ -5,6 +5,7 @@
 mod answer;
 mod body;
 mod config;
+mod thinking;
 mod tools;
 
 pub(super) use answer::read_piece;
@@ -17,7 +18,7 @@ use url::Url;
 
 use super::http::{ask, read_answer};
 use super::windows::{LearnedWindow, known_window};
-use super::{ChatProvider, ProviderError, ProviderRequest, TokenStream};
+use super::{ChatProvider, Effort, ProviderError, ProviderRequest, TokenStream};
 use crate::generation::{Learned, Provider};
 
 /// A client of the Gemini API.
@@ -98,8 +99,8 @@ impl ChatProvider for GeminiProvider {
         self.config.calls_tools
     }
 
-    fn room_to_think(&self, model: &str) -> u32 {
-        room_to_think(model, self.learned.refused())
+    fn room_to_think(&self, model: &str, effort: Option<Effort>) -> u32 {
+        room_to_think(model, effort, self.learned.refused())
     }
 
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {

@@ -10,7 +10,7 @@ use super::super::decoder::{Said, SaidCall, Told};
 use super::super::{Finish, ProviderError};
 use crate::chat::Usage;
 use crate::generation::{Fault, Refusal, brief};
-use crate::platform::lenient::{self, All, Code, First, Lenient, Odd, Something};
+use crate::platform::lenient::{self, All, Code, First, Lenient, Odd};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -23,9 +23,10 @@ struct Chunk {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Choice {
-    delta: Odd<First<Message>>,
+    /// In a box, as are others: JSON that is nested without end is read on the stack.
+    delta: Odd<First<Box<Message>>>,
     /// In place of `delta`, or beside it.
-    message: Odd<First<Message>>,
+    message: Odd<First<Box<Message>>>,
     /// In place of both, as completions without a chat have it.
     text: Odd<String>,
     finish_reason: Odd<String>,
@@ -36,20 +37,27 @@ struct Choice {
 struct Message {
     content: Odd<Words>,
     refusal: Odd<String>,
-    reasoning_content: Odd<Something>,
-    reasoning: Odd<Something>,
-    reasoning_details: Odd<Something>,
-    thinking: Odd<Something>,
+    reasoning_content: Odd<Words>,
+    reasoning: Odd<Words>,
+    reasoning_details: Odd<Words>,
+    thinking: Odd<Words>,
     tool_calls: Odd<All<Call>>,
 }
 
 impl Message {
-    const fn thinks(&self) -> bool {
-        self.content.0.thinks
-            || self.reasoning_content.0.0
-            || self.reasoning.0.0
-            || self.reasoning_details.0.0
-            || self.thinking.0.0
+    fn thinks(&self) -> bool {
+        self.content.0.thinks || self.reasoning().iter().any(|words| words.is_there)
+    }
+
+    /// What it thinks, which some servers say twice.
+    fn thought(&self) -> &str {
+        let all =
+            self.reasoning().into_iter().map(|words| if words.text.is_empty() { &words.thought } else { &words.text });
+        all.chain([&self.content.0.thought]).find(|text| !text.is_empty()).map_or("", String::as_str)
+    }
+
+    const fn reasoning(&self) -> [&Words; 4] {
+        [&self.reasoning_content.0, &self.reasoning.0, &self.reasoning_details.0, &self.thinking.0]
     }
 }
 
@@ -156,6 +164,10 @@ impl<T: serde::de::DeserializeOwned> Lenient for Stated<T> {
 struct Words {
     text: String,
     thinks: bool,
+    /// What it thinks.
+    thought: String,
+    /// There is something.
+    is_there: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -166,18 +178,30 @@ struct Part {
     text: Odd<String>,
     content: Odd<String>,
     thought: Odd<bool>,
+    summary: Odd<String>,
+    thinking: Odd<Box<Words>>,
 }
 
 impl Lenient for Words {
     fn of_text(text: &str) -> Self {
-        Self { text: text.to_owned(), thinks: false }
+        Self { text: text.to_owned(), is_there: !text.is_empty(), ..Self::default() }
+    }
+
+    fn of_flag(flag: bool) -> Self {
+        Self { is_there: flag, ..Self::default() }
+    }
+
+    fn of_number(number: u64) -> Self {
+        Self { is_there: number > 0, ..Self::default() }
     }
 
     fn of_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
         let mut all = Self::default();
         while let Some(Odd(words)) = list.next_element::<Odd<Self>>()? {
             all.text.push_str(&words.text);
+            all.thought.push_str(&words.thought);
             all.thinks |= words.thinks;
+            all.is_there = true;
         }
         Ok(all)
     }
@@ -188,7 +212,15 @@ impl Lenient for Words {
         let thinks = part.thought.0 || kind.contains("think") || kind.contains("reason") || kind.contains("thought");
         let is_text = matches!(kind.as_str(), "" | "text" | "output_text");
         let text = if part.text.0.is_empty() { part.content.0 } else { part.text.0 };
-        Ok(Self { text: if is_text && !thinks { text } else { String::new() }, thinks })
+        let inner = *part.thinking.0;
+        let thought =
+            [text.clone(), part.summary.0, inner.text, inner.thought].into_iter().find(|text| !text.is_empty());
+        Ok(Self {
+            text: if is_text && !thinks { text } else { String::new() },
+            thought: thought.filter(|_| thinks).unwrap_or_default(),
+            thinks,
+            is_there: true,
+        })
     }
 }
 
@@ -214,6 +246,7 @@ pub(in super::super) fn read_piece(json: &str) -> Result<Said, serde_json::Error
     for (message, is_message) in [(message, true), (delta, false)] {
         let Some(message) = message else { continue };
         said.thinks |= message.thinks();
+        said.think(message.thought(), None);
         if !message.tool_calls.0.0.is_empty() {
             said.calls = message.tool_calls.0.0.into_iter().map(|call| call.said(is_message)).collect();
             said.is_message = is_message;

@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod embeddings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,9 +21,10 @@ use super::http::{ask, build_client, read_answer};
 use super::sight::Sight;
 use super::windows::{LearnedWindow, known_window};
 use super::{
-    ChatProvider, ChatProviderRow, ModelSpec, ProviderError, ProviderKind, ProviderRequest, ProviderSpec, TokenStream,
+    ChatProvider, ChatProviderRow, Embedded, EmbeddingRequest, ModelSpec, ProviderError, ProviderKind, ProviderRequest,
+    ProviderSpec, TokenStream,
 };
-use crate::generation::{Learned, Provider, ProviderConfig};
+use crate::generation::{Learned, Provider, ProviderConfig, Refusal, read_body, unreachable_error};
 use crate::platform::config::Reader;
 
 /// An OpenAI-compatible server.
@@ -63,6 +65,8 @@ pub struct OpenAiConfig {
     pub max_output_tokens: Option<u32>,
     /// False for a model that calls no tools.
     pub calls_tools: bool,
+    /// `OPENAI_EMBEDDING_MODEL` (none): it embeds, for programs.
+    pub embedding_model: Option<String>,
 }
 
 impl OpenAiConfig {
@@ -73,6 +77,7 @@ impl OpenAiConfig {
         let model = reader.text("OPENAI_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
         let context_tokens = reader.window("OPENAI_CONTEXT_TOKENS");
         let sees_images = reader.parsed("OPENAI_SEES_IMAGES", true, "true or false");
+        let embedding_model = reader.text("OPENAI_EMBEDDING_MODEL").map(str::to_owned);
         let (name, max_output_tokens) = (OPENAI.name, None);
         let calls_tools = true;
         configured.then_some(Self {
@@ -84,6 +89,7 @@ impl OpenAiConfig {
             sees_images,
             max_output_tokens,
             calls_tools,
+            embedding_model,
         })
     }
 }
@@ -133,6 +139,7 @@ impl OpenAiProvider {
             sees_images: model.sees_images != Some(false),
             max_output_tokens: model.max_output_tokens,
             calls_tools: model.calls_tools != Some(false),
+            embedding_model: None,
         };
         let mut made = Self::new(config, http);
         made.learned = made.learned.without(&provider.leave_out);
@@ -183,6 +190,24 @@ impl ChatProvider for OpenAiProvider {
     /// As far as is known: a model that does not will refuse.
     fn calls_tools(&self) -> bool {
         self.config.calls_tools
+    }
+
+    fn embedding_model(&self) -> Option<&str> {
+        self.config.embedding_model.as_deref()
+    }
+
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<Embedded, ProviderError> {
+        let model = self.embedding_model().unwrap_or_default();
+        let url = format!("{}/embeddings", self.config.base_url.as_str().trim_end_matches('/'));
+        let mut call = self.http.post(url).json(&embeddings::Body::new(request, model));
+        if let Some(key) = &self.config.api_key {
+            call = call.bearer_auth(key.expose_secret());
+        }
+        let response = call.send().await.map_err(|error| unreachable_error(&error))?;
+        if !response.status().is_success() {
+            return Err(refused(&Refusal::read(response).await));
+        }
+        embeddings::read(&read_body(response, embeddings::MOST).await?, request.input.count())
     }
 
     /// As far as is known: a model that does not will refuse.

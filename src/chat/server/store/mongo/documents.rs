@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::chat::server::attachments::Image;
 use crate::chat::server::store::NewExchange;
 use crate::chat::server::versions::Versions;
-use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, ToolCall, Usage};
+use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, Thinking, ToolCall, Usage};
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::mongo::to_bson;
 use crate::platform::db::{StoreResult, rfc3339};
@@ -82,6 +82,9 @@ pub(super) struct StoredMessage {
     pub usage: Option<Usage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_version: Option<String>,
+    /// What the model thought before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Thinking>,
     /// Where it stands in its conversation.
     #[serde(default)]
     pub place: i64,
@@ -138,6 +141,7 @@ impl StoredMessage {
             content: self.content,
             html: None,
             calls: self.calls,
+            thinking: self.thinking,
             images: self.images,
             versions: Vec::new(),
             state: self.state,
@@ -177,6 +181,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         error_code: None,
         usage: None,
         price_version: None,
+        thinking: None,
         place: if author == Author::User { last_place - 1 } else { last_place },
         copy_of: None,
         created_at: now,
@@ -192,6 +197,7 @@ pub(super) fn new_messages(exchange: &NewExchange, last_place: i64, now: i64) ->
         reply.cached = answer.cached;
         reply.charged = answer.credits;
         reply.usage = answer.usage;
+        reply.thinking.clone_from(&answer.thinking);
         reply.unindexed = (!exchange.hidden).then_some(true);
     }
     let mut asked = message(exchange.message_id, Author::User, &exchange.text, MessageState::Complete);

@@ -48,6 +48,9 @@ impl Ending {
         if !reply.calls.is_empty() {
             set.insert("calls", bson::serialize_to_bson(&reply.calls)?);
         }
+        if let Some(thinking) = reply.thinking {
+            set.insert("thinking", bson::serialize_to_bson(&thinking)?);
+        }
         if let Some(usage) = reply.usage {
             set.insert("usage", bson::serialize_to_bson(&usage)?);
         }

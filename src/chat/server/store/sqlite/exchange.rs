@@ -85,7 +85,7 @@ pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreRes
             "UPDATE messages SET state = ?2, content = ?3, provider = ?4, model = ?5, fallback_from = ?6, credits = ?7,
                  error_code = ?8, input_tokens = ?9, output_tokens = ?10, cached = ?11, cut = ?12, cut_reason = ?13,
                  cached_input_tokens = ?14, reasoning_tokens = ?15, tokens_estimated = ?16, price_version = ?17,
-                 calls = ?18
+                 calls = ?18, thoughts = ?19, thought_ms = ?20
              WHERE id = ?1 AND state = 'running'",
         )?
         .execute(params![
@@ -107,6 +107,8 @@ pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreRes
             reply.usage.is_some_and(|usage| usage.estimated),
             reply.price_version,
             calls_json(&reply.calls)?,
+            reply.thinking.as_ref().map(|thinking| &thinking.text),
+            reply.thinking.as_ref().map(|thinking| thinking.millis),
         ])?;
     if changed == 1 {
         return Ok(true);

@@ -157,12 +157,12 @@ impl ChatStore for SqliteChatStore {
         self.db
             .read(move |connection| {
                 let mut found = connection.prepare_cached(&format!(
-                    "SELECT {MESSAGE}, c.id FROM messages m JOIN conversations c ON c.id = m.conversation_id
+                    "SELECT {MESSAGE}, c.id AS conversation FROM messages m JOIN conversations c ON c.id = m.conversation_id
                      WHERE m.id = ?1 AND c.user_id = ?2"
                 ))?;
                 let mut rows = found.query(params![id, user])?;
                 let Some(row) = rows.next()? else { return Ok(None) };
-                Ok(Some(StoredReply { conversation: row.get(22)?, message: read_message(row)? }))
+                Ok(Some(StoredReply { conversation: row.get("conversation")?, message: read_message(row)? }))
             })
             .await
     }

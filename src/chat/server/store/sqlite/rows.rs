@@ -2,14 +2,14 @@
 
 use rusqlite::Row;
 
-use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, ToolCall, Usage};
+use crate::chat::{Author, ConversationSummary, CutReason, ImageRef, Message, MessageState, Thinking, ToolCall, Usage};
 use crate::platform::db::{StoreError, StoreResult, rfc3339};
 use crate::platform::ids::{ConversationId, MessageId};
 
 pub(super) const MESSAGE: &str =
     "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
     m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images, m.cut, m.place, m.cut_reason,
-    m.cached_input_tokens, m.reasoning_tokens, m.tokens_estimated, m.price_version, m.calls";
+    m.cached_input_tokens, m.reasoning_tokens, m.tokens_estimated, m.price_version, m.calls, m.thoughts, m.thought_ms";
 
 pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
@@ -30,6 +30,7 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         content: row.get(2)?,
         html: None,
         calls: read_calls(row.get(21)?)?,
+        thinking: read_thinking(row.get(22)?, row.get(23)?),
         images: read_images(row.get(13)?)?,
         versions: Vec::new(),
         state: MessageState::parse(&state).ok_or_else(|| StoreError::Corrupt(format!("message state {state:?}")))?,
@@ -45,6 +46,10 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
         price_version: row.get(20)?,
         created_at: rfc3339(row.get(11)?)?,
     })
+}
+
+fn read_thinking(text: Option<String>, millis: Option<u32>) -> Option<Thinking> {
+    millis.map(|millis| Thinking { text: text.unwrap_or_default(), millis })
 }
 
 pub(super) fn read_images(json: Option<String>) -> StoreResult<Vec<ImageRef>> {
