@@ -194,7 +194,7 @@ async fn answer(
     let unknown = || AppError::invalid("model", format!("The model `{model}` does not embed here."));
     let embeddings = chat.embed(caller, provider.ok_or_else(unknown)?, request, idempotency).await?;
     let Delivered { embedded, model, tokens, quota, payment } = match embeddings {
-        Embeddings::New(delivered) => delivered,
+        Embeddings::New(delivered) => *delivered,
         Embeddings::Kept(json, quota) => {
             let response = ([(CONTENT_TYPE, "application/json")], json).into_response();
             return Ok(with_quota_of_success(response, quota));

@@ -74,7 +74,9 @@ async fn embed(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -
     let (input, text) = (body["input"].clone(), body["input"].to_string());
     *seen.last.lock().unwrap() = Some((headers, body));
     if let Some(status) = directive(&text, "status") {
-        let status = StatusCode::from_u16(status.trim_matches(['"', ']']).parse().unwrap()).unwrap();
+        // The text is JSON.
+        let status: String = status.chars().take_while(char::is_ascii_digit).collect();
+        let status = StatusCode::from_u16(status.parse().unwrap()).unwrap();
         return (status, axum::Json(json!({"error": {"message": "refused on purpose"}}))).into_response();
     }
     if text.contains("#stall") {

@@ -40,7 +40,7 @@ pub struct Delivered {
 
 /// What came of the wish for embeddings.
 pub enum Embeddings {
-    New(Delivered),
+    New(Box<Delivered>),
     /// The same request came before: its answer, as it was kept.
     Kept(Vec<u8>, Quota),
 }
@@ -142,7 +142,7 @@ impl Chat {
             let cost = cost.clamp(Amount::LEAST, hold.held());
             payment.open = Some((hold, cost));
             let tokens = u32::try_from(used).unwrap_or(u32::MAX);
-            Ok(Embeddings::New(Delivered { embedded, model, tokens, quota, payment }))
+            Ok(Embeddings::New(Box::new(Delivered { embedded, model, tokens, quota, payment })))
         })
         .await
     }

@@ -81,8 +81,8 @@ struct Follower {
     failures: u32,
     /// Bytes of the text that the watcher has.
     seen: usize,
-    /// The watcher knows what was thought.
-    has_thought: bool,
+    /// Pieces of what was thought that the watcher was told, if it is to be.
+    thoughts: Option<u32>,
     /// Tokens from beyond a gap, by the position of their end. What is missing comes from the store.
     early: BTreeMap<u64, JobEvent>,
     /// How the feed says that it ended.
@@ -122,7 +122,7 @@ impl Follower {
             looks,
             failures: 0,
             seen,
-            has_thought: from.is_some(),
+            thoughts: from.is_none().then_some(0),
             early: BTreeMap::new(),
             told_end: None,
             is_grace: false,
@@ -180,7 +180,8 @@ impl Follower {
             }
             // As the fallback: what comes in the middle of the text is in the store at the end.
             Position::At(_) if event.name == ChatEvent::THINKING && self.from_start && self.seen == 0 => {
-                self.has_thought |= event.data.contains("\"millis\"");
+                let is_told = event.data.contains("\"millis\"");
+                self.thoughts = self.thoughts.map(|told| told + u32::from(is_told));
                 self.ready.push_back(event);
             }
             // The start was made from the store.
@@ -246,8 +247,8 @@ impl Follower {
         }
         self.fall_back(reply.message.provider.as_deref(), reply.message.model.as_deref().unwrap_or_default());
         let text = &reply.message.content;
-        if let Some(thinking) = reply.message.thinking.clone().filter(|_| !self.has_thought) {
-            self.has_thought = true;
+        if let Some(thinking) = reply.message.thinking.clone().filter(|_| self.thoughts == Some(0)) {
+            self.thoughts = None;
             self.ready.push_back(encode(&ChatEvent::Thinking(thinking.piece()), self.seen as u64));
         }
         if text.len() > self.seen {

@@ -17,7 +17,7 @@ pub(super) struct ThinkingConfig {
 }
 
 /// For models that think by level: little, where nothing is asked for.
-pub(super) fn by_level(effort: Option<Effort>) -> ThinkingConfig {
+pub(super) const fn by_level(effort: Option<Effort>) -> ThinkingConfig {
     let thinking_level = Some(match effort {
         None | Some(Effort::None | Effort::Minimal | Effort::Low) => "LOW",
         Some(Effort::Medium) => "MEDIUM",
