@@ -216,8 +216,9 @@ impl AppState {
             renderer: Renderer::default(),
             searches: Turns::default(),
         });
-        let history =
-            PriceHistory { prices, configured: configured_models(&chat, &images), store: stores.prices.clone() };
+        let (known, pictures) = (chat.clone(), images.clone());
+        let configured = Arc::new(move || configured_models(&known, &pictures));
+        let history = PriceHistory { prices, configured, store: stores.prices.clone() };
         let credits = build_credits(config.credits, &stores, &generation, history, &payments);
         let everything = features::AllFeatures {
             stores: stores.clone(),
@@ -254,9 +255,11 @@ fn open_redis(config: &Config) -> Option<Redis> {
     Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
 }
 
-/// The models that the configuration names.
-fn configured_models(chat: &Chat, images: &Images) -> Arc<[Configured]> {
-    let chat = chat.providers.iter().map(|by| Configured { provider: by.name(), model: by.model(), is_image: false });
+/// The models that there are now.
+fn configured_models(chat: &Chat, images: &Images) -> Vec<Configured> {
+    let now = chat.models.now();
+    let chat = now.models.iter().map(|model| &model.provider);
+    let chat = chat.map(|by| Configured { provider: by.name(), model: by.model(), is_image: false });
     let images =
         images.providers.iter().map(|by| Configured { provider: by.name(), model: by.model(), is_image: true });
     chat.chain(images).collect()

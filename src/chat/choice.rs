@@ -10,8 +10,8 @@ use crate::ui::grouped;
 pub fn describe(info: &ProviderInfo) -> String {
     let window = info.context_tokens.map(|tokens| fill(Text::TakesTokens, &[("count", &grouped(tokens.into()))]));
     let able =
-        [(info.sees_images, Text::SeesImages), (info.thinks, Text::Thinks), (info.calls_tools, Text::CallsTools)];
-    let able = able.into_iter().filter(|(is_able, _)| *is_able).map(|(_, text)| t(text).to_owned());
+        [(Some(info.sees_images), Text::SeesImages), (info.thinks, Text::Thinks), (info.calls_tools, Text::CallsTools)];
+    let able = able.into_iter().filter(|(is_able, _)| *is_able == Some(true)).map(|(_, text)| t(text).to_owned());
     let model = Some(info.model.clone()).filter(|model| *model != info.label);
     let parts = [model, Some(credits_text(info.credits)), window];
     parts.into_iter().flatten().chain(able).collect::<Vec<_>>().join(" · ")

@@ -159,12 +159,12 @@ pub struct ProviderInfo {
     pub problem: Option<String>,
     /// Whether it takes images.
     pub sees_images: bool,
-    /// Whether it is known to think before it answers.
+    /// Whether it thinks before it answers, where that is known.
     #[serde(default)]
-    pub thinks: bool,
-    /// Whether it is known to call tools.
+    pub thinks: Option<bool>,
+    /// Whether it calls tools, where that is known.
     #[serde(default)]
-    pub calls_tools: bool,
+    pub calls_tools: Option<bool>,
 }
 
 /// What a message to a provider may be, and what it costs.

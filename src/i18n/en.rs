@@ -1245,6 +1245,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::PricesCalled => "The prices of now are called {version}.",
         Text::PricesInForce => "In force",
         Text::PricesBefore => "Earlier, and on other servers",
+        Text::VersionColumn => "Version",
         Text::PriceInCredits => "Credits",
         Text::ProviderTakes => "Provider takes, in / out per million tokens",
         Text::FirstSeen => "First seen",

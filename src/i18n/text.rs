@@ -1095,6 +1095,7 @@ pub enum Text {
     PricesInForce,
     PricesBefore,
     PriceInCredits,
+    VersionColumn,
     ProviderTakes,
     FirstSeen,
     LastSeen,

@@ -1113,6 +1113,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::PricesCalled => "当前价格的名称为 {version}。",
         Text::PricesInForce => "当前价格",
         Text::PricesBefore => "以前的价格，以及其他服务器上的价格",
+        Text::VersionColumn => "版本",
         Text::PriceInCredits => "积分",
         Text::ProviderTakes => "服务商收费（每百万 token 输入 / 输出）",
         Text::FirstSeen => "首次出现",

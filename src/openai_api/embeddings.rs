@@ -11,10 +11,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::api::check_open;
 use super::error::V1Error;
 use super::fields::Whole;
-use crate::account::server::caller::{Caller, SPEND, Scoped};
+use super::open::Open;
+use crate::account::server::caller::{Caller, SPEND};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
 use crate::chat::server::embeddings::{Delivered, Embeddings};
@@ -98,13 +98,12 @@ pub struct EmbeddingUsage {
         Spending, Refusal::<404>))]
 pub async fn create_embeddings(
     State(chat): State<Chat>,
-    caller: Result<Scoped<SPEND>, ApiError>,
+    caller: Result<Open<SPEND>, ApiError>,
     headers: HeaderMap,
     body: Result<JsonBody, ApiError>,
 ) -> Result<Response, V1Error> {
     let begun = Instant::now();
-    let Scoped(caller) = caller?;
-    check_open(&chat, &caller)?;
+    let Open(caller) = caller?;
     if chat.embedders(&caller).is_empty() {
         return Err(V1Error::no_embedder());
     }

@@ -20,7 +20,6 @@ use super::tools::{ChatCall, ChatTool, chat_toolbox};
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::image_text::{ImageText, RawText};
-use crate::chat::server::models::Picked;
 use crate::chat::server::providers::{Role, Sampling, ToolResult, Turn};
 use crate::chat::server::quote::ContextLimit;
 use crate::chat::server::send::Terms;

@@ -37,8 +37,10 @@ pub struct Model {
 pub struct ModelFacts {
     price: PriceInfo,
     sees_images: bool,
-    thinks: bool,
-    calls_tools: bool,
+    /// Where it is known.
+    thinks: Option<bool>,
+    /// Where it is known.
+    calls_tools: Option<bool>,
 }
 
 /// All models.

@@ -46,7 +46,7 @@ pub struct Sums {
     /// Replies that had been given before, and what asking again would have cost, in millionths of a US dollar.
     pub cached: u64,
     pub saved_micros: i64,
-    /// By API key. Of each bucket alone: they are many, so sums of a time leave them out (`Mirror::keys`).
+    /// By API key. Of each bucket alone: they are many, so sums of a time leave them out (`Mirror::top_keys`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub keys: BTreeMap<Uuid, KeySums>,
 }

@@ -249,6 +249,7 @@ pub const TABLE: &[Row] = &[
     ("GET", "/admin/users", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     ("GET", "/admin/users/{id}", Person, Bare, [303, 403, 403, 403, 403, 403]),
     ("POST", "/admin/users/{id}", Person, Form("do=enable"), [303, 403, 403, 403, 403, 403]),
+    ("GET", "/admin/views", Nothing, Bare, [303; 6]),
     ("POST", "/admin/views", Nothing, Form("do=save&list=users&name=Admins&role=ADMIN"), [303, 403, 403, 403, 403, 403]),
     ("GET", "/admin/flags", Nothing, Bare, [303, 403, 403, 403, 403, 403]),
     ("POST", "/admin/flags", Nothing, Form("do=change&flag=codes&version=0&state=on"), [303, 403, 403, 403, 403, 403]),

@@ -342,3 +342,18 @@ async fn a_provider_of_the_file_has_its_flag_and_takes_the_place_of_one_of_the_v
     let names: Vec<_> = app.state.chat.providers().iter().map(|provider| provider.model()).collect();
     assert_eq!(names, ["meta/large"], "the one of the variables is left out");
 }
+
+#[tokio::test]
+async fn a_page_lists_the_first_models_and_knows_the_price_of_whoever_is_asked() {
+    let router = FakeOpenAi::start().await;
+    let many: String = (1..=30).map(|n| format!("[[provider.model]]\nname = \"model-{n}\"\n")).collect();
+    let (app, _file) = start(&format!("{}{many}", two_models(&router)), &[]).await;
+    let user = app.user().await;
+    let page = user.get("/chat").send().await.unwrap().text().await.unwrap();
+    assert_eq!(page.matches("name=\"picked-provider\"").count(), 1 + 12, "{page}");
+    assert!(page.contains("id=\"find-model\"") && page.contains("model-10") && !page.contains("model-11"), "{page}");
+    let picked = user.get("/chat").header("cookie", "provider=router/model-30");
+    let page = picked.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("data-health=\"router/model-30\""), "what is picked is listed wherever it stands: {page}");
+    assert_eq!(user.get_json("/api/providers").await.1["data"].as_array().unwrap().len(), 33);
+}

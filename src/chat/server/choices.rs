@@ -47,7 +47,7 @@ impl Chat {
         self.list_choices(&now, who.into(), 0, Some(&choice)).first().map(terms_of)
     }
 
-    fn info(&self, Model { choice, provider, spec }: &Model) -> ProviderInfo {
+    pub(super) fn info(&self, Model { choice, provider, spec }: &Model) -> ProviderInfo {
         let offer = self.usual_offer(provider);
         let ModelSpec { label, thinks, calls_tools, .. } = spec;
         let own = if choice == provider.name() { provider_label(choice).to_owned() } else { offer.model.clone() };
@@ -66,8 +66,8 @@ impl Chat {
             max_message_chars: offer.most_chars(self.config.max_message_chars),
             problem: provider.trouble(),
             sees_images: provider.sees_images(),
-            thinks: *thinks == Some(true),
-            calls_tools: *calls_tools == Some(true),
+            thinks: *thinks,
+            calls_tools: *calls_tools,
         }
     }
 

@@ -113,13 +113,9 @@ impl Chat {
         let closed = self.generation.why_closed(WorkKind::Chat, &now.providers, caller);
         let problem = closed.or_else(|| problem_of(&providers, picked));
         let terms: Vec<_> = providers.iter().map(terms_of).collect();
-        let first = Route::forecast(&open).map(|first| (first.name().to_owned(), first.model()));
-        let asked = picked.or_else(|| {
-            providers.iter().find(|info| {
-                first.as_ref().is_some_and(|(provider, model)| *provider == info.provider && *model == info.model)
-            })
-        });
-        let own = asked.map(terms_of).unwrap_or_default();
+        // Who is asked may not be among the first that are listed.
+        let first = || Some(self.info(now.model_of(Route::forecast(&open)?)?));
+        let own = picked.cloned().or_else(first).as_ref().map(terms_of).unwrap_or_default();
         Ok(Workspace {
             profile: caller.profile.clone(),
             available: account.balance.available,

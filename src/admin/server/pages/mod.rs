@@ -27,8 +27,10 @@ mod visitor;
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::response::Redirect;
 use axum::routing::{get, post};
 
+use self::frame::Section;
 use super::{Admin, FlagPanel};
 use crate::account::server::Account;
 use crate::bookkeeping::server::Bookkeeping;
@@ -56,7 +58,8 @@ where
         .route("/admin/costs/attempts", get(attempts::show))
         .route("/admin/prices", get(prices::show))
         .route("/admin/scripts/{name}", get(live::send_script))
-        .route("/admin/views", post(views::submit))
+        // Whoever had to sign in to send a form comes back by its address.
+        .route("/admin/views", post(views::submit).get(async || Redirect::to(Section::Users.path())))
         .route("/admin/users", get(users::show))
         .route("/admin/users/{id}", get(user::show).post(confirm::submit))
         .route("/admin/flags", get(flags::show).post(flag_forms::submit))

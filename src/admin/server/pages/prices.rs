@@ -39,7 +39,7 @@ fn section(title: Text, id: &'static str, prices: Vec<PriceItem>, in_force: bool
     let state = if prices.is_empty() { TableState::Empty } else { TableState::Ready };
     let last = if in_force { Text::ProviderTakes } else { Text::LastSeen };
     let columns =
-        [Text::ProviderColumn, Text::ModelColumn, Text::PriceInCredits, Text::PriceVersion, Text::FirstSeen, last];
+        [Text::ProviderColumn, Text::ModelColumn, Text::PriceInCredits, Text::VersionColumn, Text::FirstSeen, last];
     let rows: Vec<_> = prices.into_iter().map(row).collect();
     view! {
         <section class="space-y-2" aria-labelledby=id>
@@ -73,7 +73,7 @@ fn row(price: PriceItem) -> AnyView {
     };
     view! {
         <tr class="align-top">
-            <TableCell>{provider}</TableCell>
+            <TableCell>{if provider.is_empty() { "–".to_owned() } else { provider }}</TableCell>
             <TableCell><span class="block min-w-32 break-all">{model}</span></TableCell>
             <TableCell><span class="block min-w-40">{terms_text(&price)}</span></TableCell>
             <TableCell><code class="block min-w-24 text-xs break-all">{version}</code></TableCell>

@@ -87,7 +87,7 @@ pub fn views(list: ViewedList, saved: Vec<SavedView>, fields: &[(&'static str, &
         let current = (address == here).then_some("true");
         view! {
             <li class="flex items-center gap-1 rounded-md border border-line bg-surface pl-3">
-                <a class="text-sm break-all text-accent underline aria-[current=true]:font-semibold" href=address aria-current=current>
+                <a class="text-sm break-words text-accent underline aria-[current=true]:font-semibold" href=address aria-current=current>
                     {name.clone()}
                 </a>
                 <form method="post" action=PATH>

@@ -50,7 +50,7 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
         Self(queue)
     }
 
-    /// What comes of a piece of work. It goes on where nobody waits any more.
+    /// What comes of a piece of work. Once it is sent, it goes on where nobody waits any more.
     ///
     /// # Errors
     /// Those of the work.
@@ -65,9 +65,14 @@ async fn send_all<T: Send + 'static, R: Send + 'static>(together: Together<T, R>
     let mut waiting = waiting.lock().await;
     let under_way = Arc::new(Semaphore::new(UNDER_WAY));
     while let Ok(permit) = under_way.clone().acquire_owned().await {
-        let mut batch = Vec::new();
+        let mut batch: Vec<Waiting<T, R>> = Vec::new();
         if waiting.recv_many(&mut batch, MOST).await == 0 {
             return;
+        }
+        // Whoever has given up must not find it done much later, when the database is back.
+        batch.retain(|waiting| !waiting.answer.is_closed());
+        if batch.is_empty() {
+            continue;
         }
         let together = together.clone();
         tokio::spawn(async move {
@@ -92,7 +97,7 @@ impl<T> Clone for Inserts<T> {
     }
 }
 
-impl<T: Clone + Serialize + Send + Sync + 'static> Inserts<T> {
+impl<T: Serialize + Send + Sync + 'static> Inserts<T> {
     /// Needs a running Tokio.
     #[must_use]
     pub fn new(name: &'static str, collection: Collection<T>) -> Self {
@@ -111,22 +116,22 @@ impl<T: Clone + Serialize + Send + Sync + 'static> Inserts<T> {
 
 async fn insert_all<T>(collection: Collection<T>, work: Vec<Vec<T>>) -> Vec<StoreResult<()>>
 where
-    T: Clone + Serialize + Send + Sync + 'static,
+    T: Serialize + Send + Sync + 'static,
 {
-    if work.len() > 1 {
-        let (all, documents) = (collection.clone(), work.concat());
-        if run(async move { all.insert_many(documents).ordered(false).await }).await.is_ok() {
-            return work.iter().map(|_| Ok(())).collect();
-        }
-        // One of them was refused, or nobody knows: each alone, which changes nothing where it was done.
+    let (count, documents) = (work.len(), work.into_iter().flatten().collect::<Vec<_>>());
+    match run(async move { collection.insert_many(documents).ordered(false).await }).await {
+        // Not each alone after that: a database that is away would keep all that comes waiting for the others.
+        Err(error) if !is_duplicate(&error) => failed(error, count),
+        _ => (0..count).map(|_| Ok(())).collect(),
     }
-    let mut results = Vec::with_capacity(work.len());
-    for documents in work {
-        let one = collection.clone();
-        results.push(match run(async move { one.insert_many(documents).ordered(false).await }).await {
-            Err(error) if !is_duplicate(&error) => Err(error),
-            _ => Ok(()),
-        });
+}
+
+/// What so many pieces of work are told where all of them failed.
+#[must_use]
+pub fn failed<R>(error: StoreError, count: usize) -> Vec<StoreResult<R>> {
+    if count == 1 {
+        return vec![Err(error)];
     }
-    results
+    let problem = error.to_string();
+    (0..count).map(|_| Err(StoreError::Commit(problem.clone()))).collect()
 }

@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use self::gather::{Gather, Inserts};
+pub use self::gather::{Gather, Inserts, failed};
 use super::{Clock, GAP, PATIENCE, Probed, StoreError, StoreResult, wait};
 
 /// How long to look for a server that can be asked. Less than [`PATIENCE`], so that the error says what is wrong.

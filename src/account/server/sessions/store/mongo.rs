@@ -155,7 +155,8 @@ impl SessionStore for MongoSessionStore {
         let Some(Found { session, owner, preferences, periods, budgets, avatar }) = found else { return Ok(None) };
         let known = Known {
             budgets: budgets.map(StoredPlan::read).unwrap_or_default(),
-            provider: from_json(preferences.as_deref())?.provider,
+            // Whoever cannot be told how they want it is still let in.
+            provider: from_json(preferences.as_deref()).unwrap_or_default().provider,
             avatar: avatar.map(from_bson),
         };
         let periods = periods.into_iter().map(StoredPeriod::read).collect();

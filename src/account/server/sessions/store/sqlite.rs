@@ -97,7 +97,8 @@ impl SessionStore for SqliteSessionStore {
                     (row.get("preferences")?, row.get("budgets")?);
                 let known = Known {
                     budgets: BudgetPlan::from_json(budgets.as_deref())?,
-                    provider: from_json(preferences.as_deref())?.provider,
+                    // Whoever cannot be told how they want it is still let in.
+                    provider: from_json(preferences.as_deref()).unwrap_or_default().provider,
                     avatar: row.get("avatar")?,
                 };
                 let periods = find_periods(connection, user.id)?;

@@ -53,6 +53,8 @@ pub struct GeminiConfig {
     pub sees_images: bool,
     /// Most tokens of an answer; `None`: only what is set for all models.
     pub max_output_tokens: Option<u32>,
+    /// False for a model that calls no tools.
+    pub calls_tools: bool,
 }
 
 impl GeminiConfig {
@@ -64,8 +66,16 @@ impl GeminiConfig {
             reader.problem("GEMINI_API_KEY", "is needed when another GEMINI_ variable is set");
         }
         let context_tokens = reader.window("GEMINI_CONTEXT_TOKENS");
-        let (name, sees_images, max_output_tokens) = (GEMINI.name, true, None);
-        Some(Self { name, api_key: api_key?, model, context_tokens, base_url, sees_images, max_output_tokens })
+        Some(Self {
+            name: GEMINI.name,
+            api_key: api_key?,
+            model,
+            context_tokens,
+            base_url,
+            sees_images: true,
+            max_output_tokens: None,
+            calls_tools: true,
+        })
     }
 
     /// A model of a provider of `providers.toml`.
@@ -78,6 +88,7 @@ impl GeminiConfig {
             base_url: provider.base_url.clone().ok_or("base_url is missing")?,
             sees_images: model.sees_images != Some(false),
             max_output_tokens: model.max_output_tokens,
+            calls_tools: model.calls_tools != Some(false),
         })
     }
 }

@@ -96,7 +96,7 @@ impl ChatProvider for GeminiProvider {
     }
 
     fn calls_tools(&self) -> bool {
-        true
+        self.config.calls_tools
     }
 
     fn room_to_think(&self, model: &str, effort: Option<Effort>) -> u32 {
@@ -145,6 +145,7 @@ mod tests {
             name: GEMINI.name,
             sees_images: true,
             max_output_tokens: None,
+            calls_tools: true,
             api_key: SecretString::from("key"),
             context_tokens: None,
             model: "gemini-3.8-flash".to_owned(),

@@ -63,6 +63,8 @@ pub struct OpenAiConfig {
     pub sees_images: bool,
     /// Most tokens of an answer; `None`: only what is set for all models.
     pub max_output_tokens: Option<u32>,
+    /// False for a model that calls no tools.
+    pub calls_tools: bool,
     /// `OPENAI_EMBEDDING_MODEL` (none): it embeds, for programs.
     pub embedding_model: Option<String>,
 }
@@ -77,6 +79,7 @@ impl OpenAiConfig {
         let sees_images = reader.parsed("OPENAI_SEES_IMAGES", true, "true or false");
         let embedding_model = reader.text("OPENAI_EMBEDDING_MODEL").map(str::to_owned);
         let (name, max_output_tokens) = (OPENAI.name, None);
+        let calls_tools = true;
         configured.then_some(Self {
             name,
             api_key,
@@ -85,6 +88,7 @@ impl OpenAiConfig {
             base_url,
             sees_images,
             max_output_tokens,
+            calls_tools,
             embedding_model,
         })
     }
@@ -134,6 +138,7 @@ impl OpenAiProvider {
             base_url: provider.base_url.clone().ok_or("base_url is missing")?,
             sees_images: model.sees_images != Some(false),
             max_output_tokens: model.max_output_tokens,
+            calls_tools: model.calls_tools != Some(false),
             embedding_model: None,
         };
         let mut made = Self::new(config, http);
@@ -182,9 +187,9 @@ impl ChatProvider for OpenAiProvider {
         self.config.max_output_tokens
     }
 
-    /// A model that does not will refuse.
+    /// As far as is known: a model that does not will refuse.
     fn calls_tools(&self) -> bool {
-        true
+        self.config.calls_tools
     }
 
     fn embedding_model(&self) -> Option<&str> {

@@ -8,7 +8,7 @@ use mongodb::bson::{self, Bson, Document, doc};
 use super::documents::StoredMessage;
 use crate::chat::MessageState;
 use crate::chat::server::store::FinishedReply;
-use crate::platform::db::mongo::{Durability, Gather, Mongo, run, to_bson};
+use crate::platform::db::mongo::{Durability, Gather, Mongo, failed, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 
 /// How a reply ends.
@@ -83,17 +83,20 @@ async fn end_all(mongo: Mongo, ends: Vec<Ending>) -> Vec<StoreResult<bool>> {
             Ok(true) => return ends.iter().map(|_| Ok(true)).collect(),
             // Which of them did not is found out one by one: those that did have ended just so.
             Ok(false) => {}
-            Err(error) => {
-                let problem = error.to_string();
-                return ends.iter().map(|_| Err(StoreError::Commit(problem.clone()))).collect();
-            }
+            Err(error) => return failed(error, ends.len()),
         }
     }
-    let mut results = Vec::with_capacity(ends.len());
+    let count = ends.len();
+    let mut results = Vec::with_capacity(count);
     for end in ends {
         let messages = mongo.collection::<StoredMessage>("messages", Durability::Durable);
-        let ended = run(async move { messages.update_one(end.running(), doc! { "$set": end.set }).await }).await;
-        results.push(ended.map(|ended| ended.modified_count == 1));
+        match run(async move { messages.update_one(end.running(), doc! { "$set": end.set }).await }).await {
+            Ok(ended) => results.push(Ok(ended.modified_count == 1)),
+            Err(error) => {
+                results.extend(failed(error, count - results.len()));
+                break;
+            }
+        }
     }
     results
 }

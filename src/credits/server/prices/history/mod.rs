@@ -58,8 +58,8 @@ pub trait PriceStore: Send + Sync {
 #[derive(Clone)]
 pub struct PriceHistory {
     pub prices: PriceBook,
-    /// The models that the configuration names.
-    pub configured: Arc<[Configured]>,
+    /// Which models there are now.
+    pub configured: Arc<dyn Fn() -> Vec<Configured> + Send + Sync>,
     pub store: Arc<dyn PriceStore>,
 }
 
@@ -117,7 +117,7 @@ impl PriceHistory {
     }
 
     fn in_force(&self, now: i64) -> BTreeMap<PriceKey, PriceTerms> {
-        self.prices.in_force(&self.configured, now).into_iter().map(InForce::noted).collect()
+        self.prices.in_force(&(self.configured)(), now).into_iter().map(InForce::noted).collect()
     }
 
     /// All prices, as they are at a time (milliseconds since 1970).

@@ -13,7 +13,7 @@ use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::ReturnDocument;
 
 use super::documents::After;
-use crate::platform::db::mongo::{Durability, Gather, Mongo, run, to_bson};
+use crate::platform::db::mongo::{Durability, Gather, Mongo, failed, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::OwnerId;
 
@@ -74,10 +74,7 @@ impl Accounts {
         let count = changes.len();
         match self.update_all(changes).await {
             Ok(results) => results.into_iter().map(Ok).collect(),
-            Err(error) => {
-                let problem = error.to_string();
-                (0..count).map(|_| Err(StoreError::Commit(problem.clone()))).collect()
-            }
+            Err(error) => failed(error, count),
         }
     }
 
