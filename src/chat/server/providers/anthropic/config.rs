@@ -84,6 +84,8 @@ pub struct AnthropicConfig {
     pub sees_images: bool,
     /// Most tokens of an answer; `None`: only what is set for all models.
     pub max_output_tokens: Option<u32>,
+    /// False for a model that calls no tools.
+    pub calls_tools: bool,
 }
 
 impl AnthropicConfig {
@@ -110,6 +112,7 @@ impl AnthropicConfig {
             version: version?,
             sees_images: true,
             max_output_tokens: None,
+            calls_tools: true,
         })
     }
 
@@ -131,6 +134,7 @@ impl AnthropicConfig {
             version,
             sees_images: model.sees_images != Some(false),
             max_output_tokens: model.max_output_tokens,
+            calls_tools: model.calls_tools != Some(false),
         })
     }
 }

@@ -82,7 +82,7 @@ impl ChatProvider for AnthropicProvider {
     }
 
     fn calls_tools(&self) -> bool {
-        true
+        self.config.calls_tools
     }
 
     fn room_to_think(&self, model: &str, effort: Option<Effort>) -> u32 {
@@ -139,6 +139,7 @@ mod tests {
                 name: ANTHROPIC.name,
                 sees_images: true,
                 max_output_tokens: None,
+                calls_tools: true,
                 api_key: SecretString::from("key"),
                 context_tokens: None,
                 model: "claude-haiku-5-5".to_owned(),
