@@ -265,6 +265,7 @@ async fn write_reply(stores: &Stores, user: UserId) -> f64 {
         conversation: ConversationId::now_v7(),
         new_title: Some("hello".into()),
         system_prompt: None,
+        picked: None,
         hidden: true,
         replaces: None,
         message_id,

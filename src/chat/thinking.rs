@@ -35,7 +35,9 @@ impl Thinking {
     #[must_use]
     pub fn of(pieces: &[ThinkingEvent]) -> Option<Self> {
         let mut all = Self::default();
-        pieces.iter().for_each(|piece| all.push(piece));
+        for piece in pieces {
+            all.push(piece);
+        }
         (!pieces.is_empty()).then_some(all)
     }
 

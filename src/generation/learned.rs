@@ -48,8 +48,8 @@ impl Learned {
     /// These are not sent, as whoever runs this server knows.
     #[must_use]
     pub fn without(self, names: &[String]) -> Self {
-        let named = self.fields.iter().enumerate().filter(|(_, field)| names.iter().any(|name| name == *field));
-        let refused = named.fold(0, |all, (at, _)| all | 1 << at);
+        let known = self.fields.iter().enumerate().filter(|(_, field)| names.iter().any(|name| name == *field));
+        let refused = known.fold(0, |all, (at, _)| all | 1 << at);
         self.refused.fetch_or(refused, Ordering::Relaxed);
         self
     }

@@ -67,7 +67,8 @@ pub struct Embedding {
     object: &'static str,
     index: usize,
     /// Numbers, or the Base64 of them, as 32 bits each, little-endian.
-    embedding: Vector,
+    #[serde(rename = "embedding")]
+    vector: Vector,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -202,7 +203,7 @@ async fn answer(
     let data = embedded.vectors.into_iter().enumerate().map(|(index, vector)| Embedding {
         object: "embedding",
         index,
-        embedding: if as_base64 { Vector::Base64(to_base64(&vector)) } else { Vector::Floats(vector) },
+        vector: if as_base64 { Vector::Base64(to_base64(&vector)) } else { Vector::Floats(vector) },
     });
     let usage = EmbeddingUsage { prompt: tokens, total: tokens };
     let list = EmbeddingList { object: "list", model, data: data.collect(), usage };

@@ -142,7 +142,7 @@ fn choose(choice: Option<&Value>, read: fn(&Value) -> Option<Chosen>) -> AppResu
 }
 
 fn openai_choice(choice: &Value) -> Option<Chosen> {
-    let named = |value: &Value| value["function"]["name"].as_str().or(value["name"].as_str()).map(str::to_owned);
+    let name_of = |value: &Value| value["function"]["name"].as_str().or(value["name"].as_str()).map(str::to_owned);
     let word = |word: &str| match word {
         "auto" => Some(ToolChoice::Auto),
         "none" => Some(ToolChoice::None),
@@ -153,10 +153,10 @@ fn openai_choice(choice: &Value) -> Option<Chosen> {
         return word(text).map(|choice| (None, choice));
     }
     match choice["type"].as_str() {
-        Some("function") => named(choice).map(|name| (None, ToolChoice::Named(name))),
+        Some("function") => name_of(choice).map(|name| (None, ToolChoice::Named(name))),
         Some("allowed_tools") => {
             let allowed = choice.get("allowed_tools").unwrap_or(choice);
-            let names = allowed["tools"].as_array()?.iter().filter_map(named).collect();
+            let names = allowed["tools"].as_array()?.iter().filter_map(name_of).collect();
             Some((Some(names), word(allowed["mode"].as_str().unwrap_or("auto"))?))
         }
         _ => None,

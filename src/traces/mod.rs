@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::Method;
 use prometheus_client::metrics::counter::Counter;
+use tokio::time::Instant;
 
 pub use self::limits::TraceLimits;
 use self::limits::{Due, Refusals, Written};
@@ -84,7 +85,7 @@ impl Traces {
         let is_refused = trace.status.is_some_and(|status| (400..500).contains(&status));
         trace.user.filter(|_| is_refused).is_some_and(|user| {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-            !refusals.admit(user)
+            !refusals.admit(user, Instant::now())
         })
     }
 

@@ -115,6 +115,15 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
+/// A call of a tool, as servers stream it.
+fn call_in_pieces(index: usize, name: &str, arguments: &str) -> Vec<Value> {
+    let head = json!({ "index": index, "id": format!("call_{index}_{name}"), "type": "function",
+        "function": { "name": name, "arguments": "" } });
+    let (first, rest) = arguments.split_at(arguments.len() / 2);
+    let piece = |text| json!({ "tool_calls": [{ "index": index, "function": { "arguments": text } }] });
+    vec![json!({ "content": null, "tool_calls": [head] }), piece(first), piece(rest)]
+}
+
 async fn write(seen: Arc<Seen>, text: String, calls: String, frames: mpsc::Sender<Result<Bytes, Infallible>>) {
     struct Open(Arc<Seen>);
     impl Drop for Open {
@@ -164,15 +173,9 @@ async fn write(seen: Arc<Seen>, text: String, calls: String, frames: mpsc::Sende
         }
     }
     let called: Vec<_> = calls.split('|').filter_map(|call| call.split_once(':')).collect();
-    for (index, (name, arguments)) in called.iter().enumerate() {
-        let head = json!({ "index": index, "id": format!("call_{index}_{name}"), "type": "function",
-            "function": { "name": name, "arguments": "" } });
-        send(chunk(json!({ "content": null, "tool_calls": [head] }), None)).await;
-        let (first, rest) = arguments.split_at(arguments.len() / 2);
-        for piece in [first, rest] {
-            let piece = json!({ "index": index, "function": { "arguments": piece } });
-            send(chunk(json!({ "tool_calls": [piece] }), None)).await;
-        }
+    for delta in called.iter().enumerate().flat_map(|(index, (name, arguments))| call_in_pieces(index, name, arguments))
+    {
+        send(chunk(delta, None)).await;
     }
     if has("cut") {
         return;

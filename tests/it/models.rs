@@ -346,7 +346,7 @@ async fn a_provider_of_the_file_has_its_flag_and_takes_the_place_of_one_of_the_v
 #[tokio::test]
 async fn a_page_lists_the_first_models_and_knows_the_price_of_whoever_is_asked() {
     let router = FakeOpenAi::start().await;
-    let many: String = (1..=30).map(|n| format!("[[provider.model]]\nname = \"model-{n}\"\n")).collect();
+    let many = (1..=30).map(|n| format!("[[provider.model]]\nname = \"model-{n}\"\n")).collect::<Vec<_>>().concat();
     let (app, _file) = start(&format!("{}{many}", two_models(&router)), &[]).await;
     let user = app.user().await;
     let page = user.get("/chat").send().await.unwrap().text().await.unwrap();

@@ -62,7 +62,7 @@ async fn stream(program: &User, path: &str, body: &Value) -> Vec<(String, Value)
     let mut name = String::new();
     for line in text.lines() {
         if let Some(named) = line.strip_prefix("event: ") {
-            name = named.to_owned();
+            named.clone_into(&mut name);
         }
         if let Some(data) = line.strip_prefix("data: ").and_then(|data| serde_json::from_str(data).ok()) {
             events.push((std::mem::take(&mut name), data));

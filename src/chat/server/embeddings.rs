@@ -118,8 +118,8 @@ impl Chat {
             let price = chat.prices.chat(provider.name(), &model);
             let counted = count(&request.input);
             let most = price.rate.ceiling(counted + counted / 4 + 16, 0);
-            let quote = Quote { ceiling: most, least: most, version: price.version.clone(), model: model.clone() };
-            let hold = match chat.generation.begin(&payer, WorkKind::Chat, WorkId::now_v7(), quote).await? {
+            let asked = Quote { ceiling: most, least: most, version: price.version.clone(), model: model.clone() };
+            let hold = match chat.generation.begin(&payer, WorkKind::Chat, WorkId::now_v7(), asked).await? {
                 Begun::New(hold) => hold,
                 Begun::Repeated(id) => {
                     let kept = chat.cache.get(&key_of(id)).await;

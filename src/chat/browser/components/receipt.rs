@@ -55,6 +55,7 @@ mod tests {
             html: None,
             images: Vec::new(),
             versions: Vec::new(),
+            calls: Vec::new(),
             state: MessageState::Complete,
             credits: Amount::credits(1),
             cached: false,

@@ -248,13 +248,11 @@ fn read_tokens<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str) 
 }
 
 fn read_bool<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str) -> Option<bool> {
-    match section.get(key)?.get_ref() {
-        DeValue::Boolean(is_so) => Some(*is_so),
-        _ => {
-            reading.problem(section, key, "is not true or false");
-            None
-        }
+    if let DeValue::Boolean(is_so) = section.get(key)?.get_ref() {
+        return Some(*is_so);
     }
+    reading.problem(section, key, "is not true or false");
+    None
 }
 
 fn read_texts<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str, expected: &str) -> Vec<String> {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 pub use self::effort::Effort;
@@ -72,7 +73,7 @@ pub struct Sampling {
 impl Sampling {
     /// What a model reads of it.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        let schema = self.format.as_ref().and_then(AnswerFormat::schema).map(|schema| schema.get());
+        let schema = self.format.as_ref().and_then(AnswerFormat::schema).map(RawValue::get);
         self.toolbox.texts().chain(schema)
     }
 

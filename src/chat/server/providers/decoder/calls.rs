@@ -25,7 +25,11 @@ pub(in super::super) struct SaidCall {
 
 /// Those that have come.
 #[derive(Default)]
-pub(super) struct Calls(Vec<Call>);
+pub(super) struct Calls {
+    all: Vec<Call>,
+    /// Some came in pieces: those of a whole message would be the same once more.
+    pub in_pieces: bool,
+}
 
 struct Call {
     place: Option<u32>,
@@ -41,12 +45,12 @@ struct Call {
 impl Calls {
     /// None of those that have come has a name.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().all(|call| call.number.is_none())
+        self.all.iter().all(|call| call.number.is_none())
     }
 
     /// There are too many.
     pub(super) fn is_full(&self) -> bool {
-        self.0.len() > MOST
+        self.all.len() > MOST
     }
 
     /// What is new in it, if something is.
@@ -55,11 +59,11 @@ impl Calls {
         let found = if is_whole { None } else { self.find(place, &id, &name) };
         let at = found.unwrap_or_else(|| {
             let told_id = String::new();
-            self.0.push(Call { place, id: id.clone(), number: None, told_id, arguments: String::new(), half: None });
-            self.0.len() - 1
+            self.all.push(Call { place, id: id.clone(), number: None, told_id, arguments: String::new(), half: None });
+            self.all.len() - 1
         });
-        let (taken, begun) = (self.is_taken(&id), self.0.iter().filter(|call| call.number.is_some()).count());
-        let call = self.0.get_mut(at)?;
+        let (taken, begun) = (self.is_taken(&id), self.all.iter().filter(|call| call.number.is_some()).count());
+        let call = self.all.get_mut(at)?;
         if call.id.is_empty() {
             call.id = id;
         }
@@ -81,7 +85,7 @@ impl Calls {
 
     /// Whether another call has this id already.
     fn is_taken(&self, id: &str) -> bool {
-        self.0.iter().any(|call| call.number.is_some() && call.told_id == id)
+        self.all.iter().any(|call| call.number.is_some() && call.told_id == id)
     }
 
     /// The call that goes on.
@@ -89,15 +93,15 @@ impl Calls {
         let is_same = |call: &&Call| id.is_empty() || call.id.is_empty() || call.id == id;
         if place.is_some() {
             // Some servers give all of them the same place.
-            return self.0.iter().rposition(|call| call.place == place && is_same(&call));
+            return self.all.iter().rposition(|call| call.place == place && is_same(&call));
         }
         if !id.is_empty() {
-            return self.0.iter().rposition(|call| call.id == id);
+            return self.all.iter().rposition(|call| call.id == id);
         }
-        let last = self.0.last()?;
+        let last = self.all.last()?;
         let is_over =
             !name.is_empty() && last.number.is_some() && serde_json::from_str::<IgnoredAny>(&last.arguments).is_ok();
-        (!is_over).then_some(self.0.len() - 1)
+        (!is_over).then_some(self.all.len() - 1)
     }
 }
 

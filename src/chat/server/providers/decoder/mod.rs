@@ -106,8 +106,6 @@ struct Answer {
     /// Some of the text came in pieces, so that a whole message would be the same once more.
     is_in_pieces: bool,
     calls: Calls,
-    /// The same of calls: those of a whole message would be the same once more.
-    calls_in_pieces: bool,
     /// So often something came that may be the last of the text.
     endings: u32,
     /// The text goes on after a finish reason.
@@ -284,10 +282,10 @@ impl Answer {
         is_last: bool,
         ready: &mut VecDeque<Event>,
     ) {
-        if said.is_empty() || (is_message && self.calls_in_pieces) {
+        if said.is_empty() || (is_message && self.calls.in_pieces) {
             return;
         }
-        self.calls_in_pieces |= !is_message;
+        self.calls.in_pieces |= !is_message;
         if self.finish.is_some() {
             self.goes_on = true;
             self.endings += 1;
