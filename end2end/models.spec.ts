@@ -1,7 +1,7 @@
 // Many models, from a file: they are searched, picked by keyboard, kept with their conversation, and asked again.
 import { expect, expectAccessible, expectNoOverflow, hydrated, lastAnswer, newEmail, PASSWORD, send, signUp, test } from './fixtures';
 
-const site = Number(process.env.E2E_PORT ?? 34110);
+const site = Number(process.env.E2E_PORT ?? 24110);
 test.use({ baseURL: `http://127.0.0.1:${site + 9}` });
 
 test.beforeEach(async ({ page }) => {
