@@ -393,7 +393,7 @@ async fn the_next_provider_answers_when_the_first_cannot() {
     assert_eq!(stored["data"]["fallbackFrom"], "local");
     let mut events = user.chat_stream(&json!({"message": "hello"})).await;
     let (_, fallback) = events.next_named("fallback").await;
-    assert_eq!(fallback, json!({"from": "local", "to": "openai"}));
+    assert_eq!(fallback, json!({"from": "local", "to": "openai", "model": "fake-model"}));
     assert_eq!(user.credits().await["available"], 8);
 }
 
@@ -418,9 +418,13 @@ async fn whoever_can_be_asked_is_listed_in_order_with_size_price_and_health() {
         body["data"],
         json!([
             {"name": "local", "model": "model", "contextTokens": null, "credits": 3, "price": price,
-             "maxMessageChars": 1000, "problem": problem, "seesImages": false},
+             "maxMessageChars": 1000, "problem": problem, "seesImages": false,
+             "label": "Local", "provider": "local", "isAlias": false, "maxOutputTokens": null, "least": 3,
+             "perToken": false, "thinks": null, "callsTools": null},
             {"name": "openai", "model": "fake-model", "contextTokens": 32000, "credits": 3, "price": price,
-             "maxMessageChars": 1000, "problem": null, "seesImages": true},
+             "maxMessageChars": 1000, "problem": null, "seesImages": true,
+             "label": "OpenAI", "provider": "openai", "isAlias": false, "maxOutputTokens": null, "least": 3,
+             "perToken": false, "thinks": null, "callsTools": null},
         ])
     );
     assert_eq!(app.visitor().get_json("/api/providers").await.0, 401);

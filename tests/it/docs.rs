@@ -175,6 +175,7 @@ fn the_values_of_the_example_are_the_defaults() {
         ("GEMINI_API_KEY", "key"),
         ("OPENAI_API_KEY", "key"),
         ("OPENAI_IMAGE_MODEL", "gpt-image-2"),
+        ("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small"),
         ("REPLICATE_API_TOKEN", "token"),
         ("CLERK_PUBLISHABLE_KEY", "pk_test_aGFwcHktaGlwcG8tMS5jbGVyay5hY2NvdW50cy5kZXYk"),
         ("CLERK_SECRET_KEY", "sk_test_key"),

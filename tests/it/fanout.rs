@@ -360,6 +360,6 @@ async fn who_watches_on_another_server_is_told_who_answers_after_a_fallback() {
         ["start", "fallback", "token"]
     );
     let fallback: Value = serde_json::from_str(&seen[1].data).unwrap();
-    assert_eq!(fallback, json!({"from": "gemini", "to": "openai"}));
+    assert_eq!(fallback, json!({"from": "gemini", "to": "openai", "model": "fake-model"}));
     assert_eq!(text_of(&seen), words(3));
 }
