@@ -108,7 +108,7 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     }
     let (frames, body) = mpsc::channel::<Result<Bytes, Infallible>>(1);
     let calls = directive(&text, "calls").filter(|_| has_tools).map(str::to_owned).unwrap_or_default();
-    tokio::spawn(write(seen, text, calls, frames));
+    tokio::spawn(write(seen, text, (call, calls), frames));
     let body = Body::from_stream(futures::stream::unfold(body, |mut body| async move {
         body.recv().await.map(|frame| (frame, body))
     }));
@@ -116,15 +116,20 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
 }
 
 /// A call of a tool, as servers stream it.
-fn call_in_pieces(index: usize, name: &str, arguments: &str) -> Vec<Value> {
-    let head = json!({ "index": index, "id": format!("call_{index}_{name}"), "type": "function",
+fn call_in_pieces(id: &str, index: usize, name: &str, arguments: &str) -> Vec<Value> {
+    let head = json!({ "index": index, "id": id, "type": "function",
         "function": { "name": name, "arguments": "" } });
     let (first, rest) = arguments.split_at(arguments.len() / 2);
     let piece = |text| json!({ "tool_calls": [{ "index": index, "function": { "arguments": text } }] });
     vec![json!({ "content": null, "tool_calls": [head] }), piece(first), piece(rest)]
 }
 
-async fn write(seen: Arc<Seen>, text: String, calls: String, frames: mpsc::Sender<Result<Bytes, Infallible>>) {
+async fn write(
+    seen: Arc<Seen>,
+    text: String,
+    (number_of_call, calls): (usize, String),
+    frames: mpsc::Sender<Result<Bytes, Infallible>>,
+) {
     struct Open(Arc<Seen>);
     impl Drop for Open {
         fn drop(&mut self) {
@@ -173,8 +178,10 @@ async fn write(seen: Arc<Seen>, text: String, calls: String, frames: mpsc::Sende
         }
     }
     let called: Vec<_> = calls.split('|').filter_map(|call| call.split_once(':')).collect();
-    for delta in called.iter().enumerate().flat_map(|(index, (name, arguments))| call_in_pieces(index, name, arguments))
-    {
+    for delta in called.iter().enumerate().flat_map(|(index, (name, arguments))| {
+        // Agents refuse an id that they have seen.
+        call_in_pieces(&format!("call_{index}_{name}_{number_of_call}"), index, name, arguments)
+    }) {
         send(chunk(delta, None)).await;
     }
     if has("cut") {
