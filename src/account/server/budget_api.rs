@@ -34,7 +34,7 @@ async fn show(State(account): State<Account>, caller: Caller) -> ApiResult<Budge
 /// cannot lift its own cap.
 #[utoipa::path(put, path = "/api/account/budgets", operation_id = "set_budgets", tag = "Accounts",
     security(("session" = [])),
-    request_body(content = BudgetsRequest, example = json!({"timeZone": "Europe/Zurich", "budgets": [{"period": "day", "limit": 10}, {"period": "month", "limit": 99.5, "model": "gpt-5*"}]})),
+    request_body(content = BudgetsRequest, example = json!({"timeZone": "Europe/Zurich", "budgets": [{"period": "day", "limit": 25}, {"period": "month", "limit": 99.5, "model": "gpt-5*"}]})),
     responses((status = 200, description = "The budgets, and what is spent of them.", body = Envelope<Budgets>), Refusal::<403>))]
 async fn set(
     State(account): State<Account>,
