@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// What the walks through EXTENDING.md make, what scripts/setup.sh fetches, what an operator may write, and what looks like a path and is none.
-const NOT_HERE: [&str; 9] = [
+const NOT_HERE: [&str; 10] = [
     "prices.toml",
     "providers.toml",
     "packs.toml",
