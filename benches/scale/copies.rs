@@ -24,7 +24,7 @@ const AT_A_TIME: usize = 1000;
 #[derive(Clone, Copy)]
 struct Copy {
     number: u32,
-    /// Of the times one thing of the user is copied.
+    /// Of the times one thing of the user is another.
     turn: u32,
     /// How much earlier than the user it is.
     shift: i64,
@@ -179,13 +179,13 @@ pub async fn in_mongo(uri: &str, name: &str, numbers: std::ops::Range<u32>) {
                 for turn in 0..times {
                     let copy = Copy::new(*number, turn);
                     copies.extend(found.iter().map(|document| {
-                        let mut copied = copy.document(document, name);
+                        let mut another = copy.document(document, name);
                         if let Some(Bson::Binary(id)) = document.get("_id") {
                             let id = copy.own_id(Uuid::from_slice(&id.bytes).unwrap());
                             let bytes = id.as_bytes().to_vec();
-                            copied.insert("_id", Binary { subtype: BinarySubtype::Uuid, bytes });
+                            another.insert("_id", Binary { subtype: BinarySubtype::Uuid, bytes });
                         }
-                        copied
+                        another
                     }));
                 }
             }

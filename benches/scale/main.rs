@@ -5,7 +5,7 @@
 //! - `SCALE_SERVER`: another program than `target/release/tessera` (with `LEPTOS_SITE_ROOT`, where its site is).
 //! - `SCALE_USERS`: another number of users. They are copies of one, written in bulk (`copies.rs`).
 //! - `SCALE_STORES`: `sqlite`, `mongodb`, or both.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss, reason = "a program for people")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a program for people")]
 
 mod copies;
 #[path = "../../tests/it/fake_openai.rs"]
@@ -169,7 +169,7 @@ impl Server {
             .expect("there is no such program: make build, or set SCALE_SERVER");
         let begun = Instant::now();
         while std::net::TcpStream::connect(addr).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "the server did not start");
+            assert!(begun.elapsed() < Duration::from_mins(1), "the server did not start");
             std::thread::sleep(Duration::from_millis(10));
         }
         Self { child, addr }

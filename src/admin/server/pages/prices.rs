@@ -29,21 +29,22 @@ pub async fn show(State(admin): State<Admin>, State(credits): State<Credits>, vi
         view! {
             <p class="max-w-prose text-sm text-ink-soft">{t(Text::ModelPricesExplained)}</p>
             {version.map(|version| view! { <p class="text-sm">{version}</p> })}
-            {section(Text::PricesInForce, "in-force", now, true)}
-            {section(Text::PricesBefore, "before", before, false)}
+            {section(Text::PricesInForce, now, true)}
+            {section(Text::PricesBefore, before, false)}
         }
     })
 }
 
-fn section(title: Text, id: &'static str, prices: Vec<PriceItem>, in_force: bool) -> impl IntoView {
+fn section(title: Text, prices: Vec<PriceItem>, in_force: bool) -> impl IntoView {
     let state = if prices.is_empty() { TableState::Empty } else { TableState::Ready };
     let last = if in_force { Text::ProviderTakes } else { Text::LastSeen };
     let columns =
         [Text::ProviderColumn, Text::ModelColumn, Text::PriceInCredits, Text::VersionColumn, Text::FirstSeen, last];
     let rows: Vec<_> = prices.into_iter().map(row).collect();
     view! {
-        <section class="space-y-2" aria-labelledby=id>
-            <h2 id=id class="text-lg font-semibold">{t(title)}</h2>
+        // The table is a landmark of that name already.
+        <div class="space-y-2">
+            <h2 class="text-lg font-semibold">{t(title)}</h2>
             <Table
                 label=t(title)
                 columns=columns.map(|text| Column::text(t(text))).to_vec()
@@ -53,7 +54,7 @@ fn section(title: Text, id: &'static str, prices: Vec<PriceItem>, in_force: bool
             >
                 {rows}
             </Table>
-        </section>
+        </div>
     }
 }
 
