@@ -64,7 +64,7 @@ pub struct CompletionRequest<'a> {
     #[schema(value_type = Option<Vec<Object>>)]
     tools: Option<Vec<ChatTool>>,
     /// `auto`, `none`, `required`, or one of them by its name.
-    #[schema(value_type = Value)]
+    #[schema(value_type = Value, required = false)]
     tool_choice: Option<Value>,
     parallel_tool_calls: Option<bool>,
     #[schema(value_type = Option<Object>)]

@@ -22,7 +22,10 @@ use crate::support::{PASSWORD, PNG_URL, TestApp};
 #[tokio::test]
 async fn every_example_of_the_api_works() {
     let paypal = FakePayPal::start().await;
-    let app = TestApp::start_with(&[&paypal.vars()[..], &[("FREE_CREDITS", "50")]].concat()).await;
+    let app = TestApp::start_with(
+        &[&paypal.vars()[..], &[("FREE_CREDITS", "50"), ("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small")]].concat(),
+    )
+    .await;
     let user = app.user().await;
     let (_, bought) = user.post_json("/api/credits/purchase", &json!({"pack": "100"})).await;
     let bought = |name: &str| bought["data"][name].as_str().unwrap().to_owned();

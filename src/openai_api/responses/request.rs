@@ -55,7 +55,7 @@ pub struct ResponseRequest<'a> {
     #[schema(value_type = Option<Vec<Object>>)]
     tools: Option<Vec<ResponseTool>>,
     /// `auto`, `none`, `required`, or one of them by its name.
-    #[schema(value_type = Value)]
+    #[schema(value_type = Value, required = false)]
     tool_choice: Option<Value>,
     parallel_tool_calls: Option<bool>,
     // What is not done here: only values that ask for nothing are taken.
