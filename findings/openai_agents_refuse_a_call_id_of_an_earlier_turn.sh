@@ -6,7 +6,7 @@
 # Is so:  since the agents keep what was done by its id, another call under an id that is done raises ModelBehaviorError, with chat
 #         completions as with Responses. If name and arguments are the same too, the call is left out without a result, and the run asks
 #         again and again until its limit of turns.
-# Ours:   where a server sends calls without ids, Tessera makes ids that are never the same; ids that a server says are passed on.
+# Ours:   a call whose id is missing, or stands in an earlier turn of the request, gets one of its own.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -179,8 +179,9 @@ async fn write(
     }
     let called: Vec<_> = calls.split('|').filter_map(|call| call.split_once(':')).collect();
     for delta in called.iter().enumerate().flat_map(|(index, (name, arguments))| {
-        // Agents refuse an id that they have seen.
-        call_in_pieces(&format!("call_{index}_{name}_{number_of_call}"), index, name, arguments)
+        // `#numbered`: as servers do that count from nought in each answer.
+        let number = if has("numbered") { 0 } else { number_of_call };
+        call_in_pieces(&format!("call_{index}_{name}_{number}"), index, name, arguments)
     }) {
         send(chunk(delta, None)).await;
     }

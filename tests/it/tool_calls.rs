@@ -407,6 +407,26 @@ async fn what_a_tool_shows_reaches_the_model() {
     assert!(url.starts_with("data:image/png;base64,"), "{url}");
 }
 
+/// openai-agents 0.24.0 ends a run with an error where an id comes again.
+#[tokio::test]
+async fn a_call_has_an_id_that_no_earlier_one_has_also_where_a_server_counts_from_nought() {
+    let app = TestApp::start().await;
+    let (program, _) = program(&app).await;
+    for dialect in DIALECTS {
+        let mut said = vec![question("Hi #numbered #calls=look:{\"at\":1}")];
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            let asked = program.post(dialect.path()).json(&dialect.body("tessera", &said, false));
+            let answer: Value = asked.send().await.unwrap().json().await.unwrap();
+            let calls = dialect.calls(&answer);
+            assert_eq!(calls.len(), 1, "{answer}");
+            ids.push(calls[0].0.clone());
+            said.extend(dialect.go_on(&answer, &calls, "#numbered #calls=look:{\"at\":2}"));
+        }
+        assert_ne!(ids[0], ids[1], "{dialect:?}");
+    }
+}
+
 #[tokio::test]
 async fn one_call_at_a_time_is_one_whoever_makes_more() {
     let app = TestApp::start().await;

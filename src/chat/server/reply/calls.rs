@@ -3,6 +3,7 @@
 use std::mem::take;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::super::providers::{CallHead, CallPiece, Finish};
 use super::{Draft, Ending};
@@ -58,7 +59,11 @@ impl Draft<'_> {
 
     fn publish_call(&mut self, index: usize, begins: Option<CallHead>, arguments: String) {
         let mut event = CallEvent { index, arguments, ..CallEvent::default() };
-        if let Some(CallHead { id, name }) = begins {
+        if let Some(CallHead { mut id, name }) = begins {
+            // Servers that number the calls of each answer say an id of an earlier turn again, which agents refuse.
+            if self.work.turns.iter().flat_map(|turn| &turn.calls).any(|call| call.id == id) {
+                id = format!("call_{}", Uuid::now_v7().simple());
+            }
             self.calls.push(ToolCall { id: id.clone(), name: name.clone(), arguments: String::new() });
             (event.id, event.name) = (Some(id), Some(name));
         }
