@@ -18,14 +18,17 @@ use crate::passkey_pages::{add_passkey_examples, half_signed_in_with_passkey};
 use crate::second_factor::half_signed_in;
 use crate::support::{PASSWORD, PNG_URL, TestApp};
 
+/// Where everything that the examples ask for is turned on.
+async fn app_with_all(paypal: &FakePayPal) -> TestApp {
+    let more = [("FREE_CREDITS", "50"), ("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small")];
+    TestApp::start_with(&[&paypal.vars()[..], &more].concat()).await
+}
+
 /// Each `curl` line is sent as it stands, but to this server and with ids that exist.
 #[tokio::test]
 async fn every_example_of_the_api_works() {
     let paypal = FakePayPal::start().await;
-    let app = TestApp::start_with(
-        &[&paypal.vars()[..], &[("FREE_CREDITS", "50"), ("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small")]].concat(),
-    )
-    .await;
+    let app = app_with_all(&paypal).await;
     let user = app.user().await;
     let (_, bought) = user.post_json("/api/credits/purchase", &json!({"pack": "100"})).await;
     let bought = |name: &str| bought["data"][name].as_str().unwrap().to_owned();
