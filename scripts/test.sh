@@ -103,6 +103,8 @@ unit_tests() {
     rm -f "$report"
     step tests cargo-nextest nextest run --locked --workspace --features ssr --no-fail-fast || status=$?
     count "$status" "$(nextest_counts "$report" 2>>"$logs/tests.log")"
+    # What passed only when run again, by name.
+    grep -E '^ +FLAKY' "$logs/tests.log"
 }
 
 browser_tests() {

@@ -100,7 +100,7 @@ impl Program {
 
     async fn until_it_answers(&self) {
         let visitor = User::new(self.addr);
-        for _ in 0..800 {
+        for _ in 0..3000 {
             if visitor.get("/healthz").send().await.is_ok() {
                 return;
             }
