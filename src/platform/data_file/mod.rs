@@ -7,6 +7,6 @@ mod source;
 mod watched;
 
 pub use self::decimal::{Decimal, NotDecimal, written};
-pub use self::reading::{Field, Reading, Section};
+pub use self::reading::{Field, Reading, Section, read_file};
 pub use self::source::{DataFile, Stamp};
 pub use self::watched::{Reload, Watched};

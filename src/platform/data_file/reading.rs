@@ -78,13 +78,32 @@ impl<'a> Section<'a> {
     }
 }
 
-impl<'a> Reading<'a> {
-    pub const fn new(text: &'a str) -> Self {
-        Self { text, problems: Vec::new() }
+/// What `read` makes of a file of TOML.
+///
+/// # Errors
+/// Every problem on a line that begins with `file` and its line there.
+pub fn read_file<T>(
+    text: &str,
+    file: &str,
+    read: impl for<'a> FnOnce(&mut Reading<'a>, &'a Spanned<DeTable<'a>>) -> T,
+) -> Result<T, Vec<String>> {
+    let mut reading = Reading { text, problems: Vec::new() };
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        for error in errors {
+            // What comes after may have been understood otherwise than it was meant.
+            reading.problem_at(error.span().map_or(0, |span| span.start), error.message());
+        }
+        return Err(reading.finish(file));
     }
+    let read = read(&mut reading, &document);
+    let problems = reading.finish(file);
+    if problems.is_empty() { Ok(read) } else { Err(problems) }
+}
 
+impl<'a> Reading<'a> {
     /// What was wrong, by line. The lines are counted once, however many problems there are.
-    pub fn finish(self, file: &str) -> Vec<String> {
+    fn finish(self, file: &str) -> Vec<String> {
         let ends: Vec<usize> = self.text.match_indices('\n').map(|(at, _)| at).collect();
         let line_of = |at: usize| ends.partition_point(|end| *end < at) + 1;
         let mut problems: Vec<_> = self.problems.into_iter().map(|(at, problem)| (line_of(at), problem)).collect();

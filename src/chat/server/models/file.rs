@@ -10,7 +10,7 @@ use super::secrets::{read_headers, read_key};
 use crate::chat::ANY_MODEL;
 use crate::chat::server::providers::{KINDS, ModelSpec, ProviderKind, ProviderSpec};
 use crate::platform::config::Environment;
-use crate::platform::data_file::{Field, Reading, Section};
+use crate::platform::data_file::{Field, Reading, Section, read_file};
 use crate::platform::names::keep_name;
 
 /// Providers of a file, models of one, and aliases, at most.
@@ -54,18 +54,7 @@ impl ProviderFile {
     /// # Errors
     /// Every problem on a line that begins with `file` and its line there.
     pub(super) fn parse(text: &str, file: &str, known: &Known<'_>) -> Result<Self, Vec<String>> {
-        let mut reading = Reading::new(text);
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            for error in errors {
-                // What comes after may have been understood otherwise than it was meant.
-                reading.problem_at(error.span().map_or(0, |span| span.start), error.message());
-            }
-            return Err(reading.finish(file));
-        }
-        let read = read_all(&mut reading, &document, known);
-        let problems = reading.finish(file);
-        if problems.is_empty() { Ok(read) } else { Err(problems) }
+        read_file(text, file, |reading, document| read_all(reading, document, known))
     }
 }
 

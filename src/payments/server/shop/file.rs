@@ -10,7 +10,7 @@ use super::catalog::{Catalog, Pack, Rate, Seller, Taxes, name_of};
 use super::plan::read_plans;
 use crate::payments::server::paypal::step_of;
 use crate::platform::amount::Amount;
-use crate::platform::data_file::{Field, Reading, Section};
+use crate::platform::data_file::{Field, Reading, Section, read_file};
 use crate::platform::money::{Currency, Money};
 use crate::platform::site::is_contact;
 
@@ -33,17 +33,7 @@ impl Catalog {
     /// # Errors
     /// Every problem on a line that begins with `file` and its line there.
     pub fn parse(text: &str, file: &str) -> Result<Self, Vec<String>> {
-        let mut reading = Reading::new(text);
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            for error in errors {
-                reading.problem_at(error.span().map_or(0, |span| span.start), error.message());
-            }
-            return Err(reading.finish(file));
-        }
-        let read = read_all(&mut reading, &document);
-        let problems = reading.finish(file);
-        if problems.is_empty() { Ok(read) } else { Err(problems) }
+        read_file(text, file, read_all)
     }
 }
 

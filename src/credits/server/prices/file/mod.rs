@@ -12,7 +12,7 @@ pub use self::list::{Credit, LIST_CURRENCY, ListPrice, ListRates, ListTier};
 pub use self::models::{ChatRule, ImageRule, ModelEntry};
 use self::models::{read_chat, read_image, read_models};
 use crate::platform::amount::Amount;
-use crate::platform::data_file::{Field, Reading, Section};
+use crate::platform::data_file::{Field, Reading, Section, read_file};
 use crate::usage::server::prices::PriceTable;
 
 /// Longest name that an operator gives to a version.
@@ -70,18 +70,7 @@ impl PriceFile {
     /// # Errors
     /// Every problem on a line that begins with `file` and its line there.
     pub fn parse(text: &str, file: &str, known: Known<'_>) -> Result<Self, Vec<String>> {
-        let mut reading = Reading::new(text);
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            for error in errors {
-                // What comes after may have been understood otherwise than it was meant.
-                reading.problem_at(error.span().map_or(0, |span| span.start), error.message());
-            }
-            return Err(reading.finish(file));
-        }
-        let read = read_all(&mut reading, &document, known);
-        let problems = reading.finish(file);
-        if problems.is_empty() { Ok(read) } else { Err(problems) }
+        read_file(text, file, |reading, document| read_all(reading, document, known))
     }
 
     /// Whether any reply may cost by its tokens.
