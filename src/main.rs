@@ -18,6 +18,7 @@ use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
 use tessera::generation::Metrics;
 use tessera::payments::server::papers::{csv, year_in};
 use tessera::platform::db::now_millis;
+use tessera::platform::memory::leave_huge_pages;
 use tessera::platform::otlp;
 use tessera::platform::redact::redacted;
 use tessera::platform::telemetry;
@@ -129,6 +130,8 @@ enum AdminCommand {
 }
 
 fn main() -> ExitCode {
+    // Before much is there: what is in a huge page already stays in it.
+    leave_huge_pages();
     // Whatever is written here is nobody else's.
     umask(Mode::from_raw_mode(0o077));
     let arguments = Arguments::parse();

@@ -35,6 +35,7 @@ use crate::generation::{Guarded, Provider, Vitals, build_providers};
 use crate::images::server::garbage::{Inventory, take_inventory};
 use crate::images::server::providers::ImageProvider;
 use crate::platform::db::{Database, DatabaseConfig, Probed, StoreError, rfc3339};
+use crate::platform::memory::memory;
 use crate::platform::site::database_path;
 use crate::platform::{redis, tasks};
 
@@ -166,6 +167,7 @@ pub(super) fn vitals(state: &AppState) -> Vitals {
         disk_free: free_bytes(&state.config.site.data_dir),
         backup: newest_backup(state),
         redis: state.redis.as_ref().map(|redis| redis.problem().is_none()),
+        memory: memory(),
     }
 }
 

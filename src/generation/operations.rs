@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::audit::entries_written;
+use crate::platform::memory::Memory;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
@@ -34,6 +35,7 @@ pub struct Vitals {
     pub backup: Option<i64>,
     /// Whether Redis answers, where there is one.
     pub redis: Option<bool>,
+    pub memory: Memory,
 }
 
 /// Whether the books agree, and when that was looked at; and how the server is.
@@ -45,6 +47,7 @@ pub struct Operations {
     backup: Family<NoLabels, Gauge>,
     tasks_down: Gauge,
     drift: Family<KindLabels, Gauge>,
+    memory: Family<KindLabels, Gauge>,
     drifts: AtomicU64,
     reconciled: Gauge,
     closed: Gauge,
@@ -59,6 +62,11 @@ impl Operations {
             "backup_timestamp_seconds",
             "When the newest scheduled backup was made, in seconds since 1970",
             self.backup.clone(),
+        );
+        registry.register(
+            "memory_bytes",
+            "Memory in use (resident), and what the allocator has of the system (committed)",
+            self.memory.clone(),
         );
         registry.register("tasks_down", "Work in the background that does not go on", self.tasks_down.clone());
         registry.register("drift", "What does not agree, by the last reconciliation", self.drift.clone());
@@ -76,7 +84,7 @@ impl Operations {
 
     /// Sets what is looked at when somebody asks.
     pub fn look(&self, vitals: Vitals) {
-        let Vitals { tasks_down, disk_free, backup, redis } = vitals;
+        let Vitals { tasks_down, disk_free, backup, redis, memory } = vitals;
         self.tasks_down.set(i64::try_from(tasks_down).unwrap_or(i64::MAX));
         if let Some(bytes) = disk_free {
             self.disk_free.get_or_create(&[]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
@@ -86,6 +94,11 @@ impl Operations {
         }
         if let Some(is_up) = redis {
             self.dependency_up.get_or_create(&KindLabels { kind: "redis" }).set(i64::from(is_up));
+        }
+        for (kind, bytes) in [("resident", memory.resident), ("committed", memory.committed)] {
+            if let Some(bytes) = bytes {
+                self.memory.get_or_create(&KindLabels { kind }).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
         }
         for (action, count) in entries_written() {
             let labels = ActionLabels { action: action.as_str() };

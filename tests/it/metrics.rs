@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use crate::fake_gemini::FakeGemini;
+use crate::fake_openai::FakeOpenAi;
 use crate::fake_replicate::{FakeReplicate, TOKEN};
-use crate::support::TestApp;
+use crate::program::{Program, variables};
+use crate::support::{TestApp, User};
 
 /// The value of a sample such as `tessera_jobs_running` or `tessera_x_total{a="b"}`.
 fn value(text: &str, sample: &str) -> Option<f64> {
@@ -133,4 +135,15 @@ async fn with_a_token_everybody_needs_it() {
     }
     let response = visitor.get("/metrics").bearer_auth("scrape-me").header("x-forwarded-for", "203.0.113.9");
     assert_eq!(response.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn the_server_tells_its_memory_and_leaves_huge_pages() {
+    let program = Program::start(variables(&FakeOpenAi::start().await, &[])).await;
+    let text = User::new(program.addr).get("/metrics").send().await.unwrap().text().await.unwrap();
+    let [resident, committed] = ["resident", "committed"]
+        .map(|kind| value(&text, &format!(r#"tessera_memory_bytes{{kind="{kind}"}}"#)).expect("a figure"));
+    assert!(resident > 1e6 && committed > 1e6, "{resident} {committed}");
+    // Linux says so since 6.0.
+    assert_ne!(program.status("THP_enabled").as_deref(), Some("1"));
 }

@@ -1,7 +1,7 @@
 //! The real program as a process of its own, to be killed.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,14 +109,22 @@ impl Program {
         panic!("the server did not start");
     }
 
+    fn in_proc(&self) -> PathBuf {
+        Path::new("/proc").join(self.child.id().to_string())
+    }
+
+    /// What Linux says of the process under this name.
+    pub fn status(&self, name: &str) -> Option<String> {
+        let status = std::fs::read_to_string(self.in_proc().join("status")).unwrap();
+        status.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
+    }
+
     /// The most bytes that were resident since this was asked last.
     pub fn peak_memory(&self) -> usize {
-        let folder = Path::new("/proc").join(self.child.id().to_string());
-        let status = std::fs::read_to_string(folder.join("status")).unwrap();
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")).unwrap();
+        let peak = self.status("VmHWM").unwrap();
         // Of what `clear_refs` knows, this sets the peak to what is resident now.
-        std::fs::write(folder.join("clear_refs"), "5").unwrap();
-        kib.parse::<usize>().unwrap() * 1024
+        std::fs::write(self.in_proc().join("clear_refs"), "5").unwrap();
+        peak.strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
     }
 
     /// `kill -9`.
