@@ -377,6 +377,15 @@ const TOML: &[&str] = &[
     "margin = ",
     "provider = ",
     "[credit]",
+    "[[provider]]",
+    "[[provider.model]]",
+    "[[alias]]",
+    "kind = \"openai\"",
+    "base_url = \"http://127.0.0.1:9/v1\"",
+    "key = ",
+    "headers = { ",
+    "list = true",
+    "models = [",
 ];
 
 #[test]
@@ -391,6 +400,13 @@ fn files_of_packs_are_read_or_refused() {
     let folder = TempDir::new().unwrap();
     let target = Target { name: "packs", words: TOML, inputs: 500, most: 16_384 };
     target.feed(|input| read_file(folder.path(), "PACKS_FILE", input));
+}
+
+#[test]
+fn files_of_providers_are_read_or_refused() {
+    let folder = TempDir::new().unwrap();
+    let target = Target { name: "providers", words: TOML, inputs: 500, most: 16_384 };
+    target.feed(|input| read_file(folder.path(), "PROVIDERS_FILE", input));
 }
 
 /// Small pictures of every kind that is taken.
