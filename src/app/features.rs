@@ -14,6 +14,7 @@ use super::stores::Stores;
 use super::{background, health, metrics, people};
 use crate::account::server::Account;
 use crate::account::server::page::AppPage;
+use crate::admin::server::views;
 use crate::chat::server::Chat;
 use crate::credits::server::Credits;
 use crate::document::app_page::Pages;
@@ -111,7 +112,10 @@ pub struct AllFeatures {
 impl Features for AllFeatures {
     async fn export(&self, part: Part, user: UserId, archive: &mut Archive) -> AppResult<()> {
         match part {
-            Part::Account => self.account.export(user, archive).await,
+            Part::Account => {
+                self.account.export(user, archive).await?;
+                views::export(self.stores.views.as_ref(), user, archive).await
+            }
             Part::Chat => {
                 self.chat.export(user, archive).await?;
                 responses::export(self.stores.responses.as_ref(), user, archive).await

@@ -10,6 +10,7 @@ use tessera::platform::ids::UserId;
 use tokio::time::{Duration, sleep};
 
 use crate::contracts::over_every_store;
+use crate::leaving::{archive_of, unpacked};
 use crate::support::{TestApp, User};
 
 fn view(name: &str, address: &str) -> SavedView {
@@ -118,6 +119,11 @@ async fn a_view_is_kept_and_removed_by_forms_and_is_nobody_elses() {
         assert_eq!(save(&admin, &[("list", "users"), ("name", &n.to_string())]).await.0, 303);
     }
     assert_eq!(save(&admin, &[("list", "users"), ("name", "one more")]).await.0, 409);
+    let files = unpacked(archive_of(&admin).await);
+    let kept =
+        &files.iter().find(|(name, _)| name == "admin/views-of-attempts.json").expect("the views are taken along").1;
+    let kept: Value = serde_json::from_slice(kept).unwrap();
+    assert_eq!(kept, json!([{ "name": "Failed", "address": "/admin/costs/attempts?provider=openai&outcome=failed" }]));
     let gone = [("do", "remove"), ("list", "users"), ("name", "New <admins>")];
     let response = admin.post_form("/admin/views", &gone).send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers()["location"].to_str().unwrap()), (303, "/admin/users"));

@@ -386,7 +386,7 @@ async fn somebody(app: &TestApp) -> User {
 }
 
 /// Makes an archive and waits for it.
-async fn archive_of(user: &User) -> Vec<u8> {
+pub async fn archive_of(user: &User) -> Vec<u8> {
     let (status, begun) = answer(user.post("/api/account/export")).await;
     assert_eq!(status, 202, "{begun}");
     for _ in 0..300 {
@@ -408,7 +408,7 @@ async fn archive_of(user: &User) -> Vec<u8> {
 }
 
 /// The files of an archive, by name.
-fn unpacked(bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
+pub fn unpacked(bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
     let all = (0..archive.len()).map(|at| {
         let mut file = archive.by_index(at).unwrap();

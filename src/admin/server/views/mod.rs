@@ -4,12 +4,14 @@ mod mongo;
 mod sqlite;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 pub use self::mongo::MongoViewStore;
 pub use self::sqlite::SqliteViewStore;
 use super::{Admin, Authority};
 use crate::audit::Actor;
 use crate::i18n::{Text, fill, t};
+use crate::platform::archive::{Archive, Packing};
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::UserId;
@@ -57,7 +59,7 @@ impl ViewedList {
 }
 
 /// A view that is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SavedView {
     /// Of one list, an admin has one of a name.
     pub name: String,
@@ -78,6 +80,21 @@ pub trait ViewStore: Send + Sync {
 
     /// Forgets those of a user.
     async fn forget_user(&self, user: UserId) -> StoreResult<()>;
+}
+
+/// Writes the views of who is or was an admin; of others there is nothing to write.
+///
+/// # Errors
+/// [`AppError::Unavailable`], and those of the archive.
+pub async fn export(store: &dyn ViewStore, user: UserId, archive: &mut Archive) -> AppResult<()> {
+    for list in ViewedList::ALL {
+        let views = store.list(user, list).await?;
+        if !views.is_empty() {
+            let views = serde_json::to_vec_pretty(&views).map_err(|_| AppError::Internal)?;
+            archive.add(&format!("admin/views-of-{}.json", list.as_str()), Packing::Text, views).await?;
+        }
+    }
+    Ok(())
 }
 
 impl Admin {
