@@ -1,4 +1,4 @@
-//! Scheduled backups of the embedded database and its images: each is a file of its own in `BACKUP_DIR`, and the oldest are deleted.
+//! Scheduled backups of the database and its images: each is a file of its own in `BACKUP_DIR`, and the oldest are deleted.
 //!
 //! What is there says what is due, so a restart neither forgets one nor makes another.
 
@@ -14,7 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::backup::backup;
 use super::config::Config;
 use crate::platform::config::Reader;
-use crate::platform::db::DatabaseConfig;
 use crate::platform::private_files::private_folder;
 
 /// Names that sort by time, which is UTC.
@@ -24,7 +23,7 @@ const NAME_OF_BEFORE: &str = "tessera-%Y-%m-%dT%H%M%SZ.db";
 /// An unfinished one of this age belongs to a program that has ended.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// When the embedded database is backed up, and where to.
+/// When the database is backed up, and where to.
 #[derive(Debug, Clone)]
 pub struct BackupConfig {
     /// `BACKUP_DIR` (none: no backups): a folder, made if it is missing.
@@ -36,7 +35,7 @@ pub struct BackupConfig {
 }
 
 impl BackupConfig {
-    pub(crate) fn read(reader: &mut Reader, database: &DatabaseConfig) -> Option<Self> {
+    pub(crate) fn read(reader: &mut Reader) -> Option<Self> {
         let every = reader.text("BACKUP_EVERY").unwrap_or("24h");
         let every = parse_period(every).unwrap_or_else(|| {
             reader.problem("BACKUP_EVERY", format!("{every:?} is no time such as 6h or 2d"));
@@ -44,9 +43,6 @@ impl BackupConfig {
         });
         let keep = reader.at_least("BACKUP_KEEP", 14, 1);
         let dir = reader.text("BACKUP_DIR")?.into();
-        if let DatabaseConfig::Mongo(_) = database {
-            reader.problem("BACKUP_DIR", "is for the embedded database: use mongodump for MongoDB");
-        }
         Some(Self { dir, every, keep })
     }
 }
@@ -222,7 +218,6 @@ mod tests {
             assert!(problems[0].starts_with("BACKUP_EVERY: "), "{wrong}: {problems:?}");
         }
         assert!(config(&folder, &[("BACKUP_KEEP", "0")]).unwrap_err()[0].starts_with("BACKUP_KEEP: "));
-        let elsewhere = config(&folder, &[("MONGODB_URI", "mongodb://db")]).unwrap_err();
-        assert!(elsewhere[0].starts_with("BACKUP_DIR: "), "{elsewhere:?}");
+        assert!(config(&folder, &[("MONGODB_URI", "mongodb://db")]).is_ok());
     }
 }

@@ -100,7 +100,7 @@ impl Config {
         let prices = PricesConfig::read(&mut reader, credits, &usage.prices, provider_names(&chat));
         let mail = MailConfig::read(&mut reader, &site.public_url);
         let database = DatabaseConfig::read(&mut reader);
-        let backups = BackupConfig::read(&mut reader, &database);
+        let backups = BackupConfig::read(&mut reader);
         let config = Self {
             site,
             http: HttpConfig::read(&mut reader),

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use tessera::app::config::Config;
 use tessera::app::stores::Stores;
 
+use crate::contracts::open_at;
+use crate::mongod::{Kind, Mongod};
 use crate::servers::until;
 use crate::support::{TestApp, assert_audit_is_clean};
 
@@ -113,14 +115,107 @@ fn what_is_no_backup_is_refused_by_name() {
         refused(&tessera(data.path(), &["restore", "other.db"])).contains("other.db: it is no database of Tessera")
     );
     assert!(!data.path().join("tessera.db").exists());
-    let output = Command::new(env!("CARGO_BIN_EXE_tessera"))
-        .args(["backup", "x.db"])
-        .current_dir(data.path())
+    let output = with_mongo("mongodb://127.0.0.1:9/x", data.path(), &["backup", "x.db"]);
+    assert!(refused(&output).contains("MONGODB_URI"));
+    assert!(!data.path().join("x.db").exists());
+}
+
+fn with_mongo(uri: &str, data: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tessera"))
+        .args(arguments)
+        .current_dir(data)
         .env_clear()
-        .env("MONGODB_URI", "mongodb://127.0.0.1:9/x")
+        .envs([("RUST_LOG", "warn".as_ref()), ("DATA_DIR", data.as_os_str()), ("MONGODB_URI", uri.as_ref())])
         .output()
-        .unwrap();
-    assert!(refused(&output).contains("mongodump"));
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_mongodb_under_load_is_of_one_moment_and_can_be_restored() {
+    let mongod = Mongod::start(Kind::ReplicaSet).await;
+    let uri = mongod.uri();
+    let app = TestApp::start_with(&[("MONGODB_URI", &uri), ("FREE_CREDITS", "10000")]).await;
+    let user = app.user().await;
+    assert_eq!(user.make_image("a pear").await.0, 200);
+    let load: Vec<_> = (0..4)
+        .map(|_| {
+            let user = user.clone();
+            tokio::spawn(async move {
+                loop {
+                    assert_eq!(user.chat("#tokens=2").await.0, 200);
+                }
+            })
+        })
+        .collect();
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, last) = (app.data_dir().to_owned(), file("3.backup"));
+    for name in ["1.backup", "2.backup", "3.backup"] {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let (uri, data, to) = (uri.clone(), data.clone(), file(name));
+        let made = tokio::task::spawn_blocking(move || with_mongo(&uri, &data, &["backup", &to]));
+        succeeded(&made.await.unwrap());
+    }
+    load.iter().for_each(tokio::task::JoinHandle::abort);
+    // Proved in a database of its own, of which nothing is left.
+    let output = with_mongo(&mongod.uri(), folder.path(), &["check", "--backup", &last]);
+    succeeded(&output);
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(line.contains("is whole: 1 accounts") && line.contains("1 images with their files"), "{line}");
+    assert!(!mongod.databases().await.iter().any(|name| name.starts_with("tessera_check_")));
+    for name in ["1.backup", "3.backup"] {
+        let (empty, there) = (TempDir::new().unwrap(), mongod.uri());
+        succeeded(&with_mongo(&there, empty.path(), &["restore", &file(name)]));
+        let restored = open_at(&there).await;
+        let before = restored.credits.audit().await.unwrap();
+        assert!(before.entries > 1 && before.drifts.is_empty(), "{before:?}");
+        let known = tessera::account::Email::parse(&user.email).unwrap();
+        assert!(restored.accounts.find_user(&known).await.unwrap().is_some());
+        assert_eq!(mongod.shape(&there).await, mongod.shape(&uri).await, "indexes and all");
+        // The images are there as well, and what was there is not replaced by mistake.
+        assert!(files_below(empty.path()).keys().any(|path| path.starts_with("images")));
+        let output = with_mongo(&there, empty.path(), &["restore", &last]);
+        assert!(refused(&output).contains("the database is not empty: --force"));
+        succeeded(&with_mongo(&there, empty.path(), &["restore", "--force", &last]));
+        assert!(open_at(&there).await.credits.audit().await.unwrap().entries >= before.entries);
+        // A server goes on with it; what was in the making is ended as after a crash.
+        let vars = [("MONGODB_URI", there.as_str()), ("DATA_DIR", empty.path().to_str().unwrap())];
+        let app = TestApp::start_with(&vars).await;
+        assert_eq!(app.visitor().get_json("/readyz").await.0, 200);
+        app.assert_books_balance().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_mongodb_that_cannot_be_used_changes_nothing() {
+    let (mongod, alone) = (Mongod::start(Kind::ReplicaSet).await, Mongod::start(Kind::Standalone).await);
+    let folder = TempDir::new().unwrap();
+    let (data, file) = (folder.path(), folder.path().join("x.backup"));
+    let file = file.to_str().unwrap();
+    assert!(refused(&with_mongo(&mongod.uri(), data, &["backup", file])).contains("there is no database of Tessera"));
+    let (uri, other) = (mongod.uri(), alone.uri());
+    drop((open_at(&uri).await, open_at(&other).await));
+    let standalone = refused(&with_mongo(&other, data, &["backup", file]));
+    assert!(standalone.contains("make it a replica set"), "{standalone}");
+    assert!(files_below(data).is_empty(), "nothing is left of those");
+    succeeded(&with_mongo(&uri, data, &["backup", file]));
+    // A standalone server takes it all the same. The other store does not.
+    succeeded(&with_mongo(&alone.uri(), data, &["restore", file]));
+    assert!(refused(&tessera(data, &["restore", file])).contains("it is of MongoDB: set MONGODB_URI"));
+    assert!(refused(&tessera(data, &["check", "--backup", file])).contains("set MONGODB_URI"));
+    let app = TestApp::start().await;
+    let embedded = data.join("embedded.backup");
+    succeeded(&tessera(app.data_dir(), &["backup", embedded.to_str().unwrap()]));
+    let output = with_mongo(&mongod.uri(), data, &["restore", embedded.to_str().unwrap()]);
+    assert!(refused(&output).contains("it is of SQLite: leave MONGODB_URI unset"));
+    // Cut off anywhere, it is refused before anything is replaced.
+    let bytes = std::fs::read(file).unwrap();
+    let (half, target) = (data.join("half.backup"), mongod.uri());
+    for part in [1, 2, 3] {
+        std::fs::write(&half, &bytes[..bytes.len() * part / 4]).unwrap();
+        refused(&with_mongo(&target, data, &["restore", half.to_str().unwrap()]));
+    }
+    assert!(mongod.shape(&target).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

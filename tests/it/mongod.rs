@@ -1,5 +1,6 @@
 //! A real MongoDB, started by the tests on a port of its own.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -111,6 +112,23 @@ impl Mongod {
             assert!(begun.elapsed() < Duration::from_secs(40), "mongod did not become writable");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// The names of its databases.
+    pub async fn databases(&self) -> Vec<String> {
+        self.admin().await.client().list_database_names().await.unwrap()
+    }
+
+    /// The collections of a database, each with the names of its indexes.
+    pub async fn shape(&self, uri: &str) -> BTreeMap<String, Vec<String>> {
+        let database = Client::with_uri_str(uri).await.unwrap().default_database().unwrap();
+        let mut shape = BTreeMap::new();
+        for name in database.list_collection_names().await.unwrap() {
+            let mut indexes = database.collection::<Document>(&name).list_index_names().await.unwrap();
+            indexes.sort();
+            shape.insert(name, indexes);
+        }
+        shape
     }
 
     /// Kills it without a word.

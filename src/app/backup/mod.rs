@@ -1,9 +1,9 @@
-//! `tessera backup` and `tessera restore`: the whole embedded database with its images as one file, while servers go on using it.
+//! `tessera backup` and `tessera restore`: the whole database with its images as one file, while servers go on using it.
 //!
-//! That file is a tar archive, encrypted where `BACKUP_KEY` is set: what it is, the images, the database, the other files of
-//! `platform/site.rs`. Those of 0.2 are the database alone, and restored as well. MongoDB brings its own tools
-//! (docs/DEPLOYMENT.md).
+//! That file is a tar archive, encrypted where `BACKUP_KEY` is set: what it is, the images, the database (a file of SQLite, or the
+//! collections of MongoDB), the other files of `platform/site.rs`. Those of 0.2 are the database alone, and restored as well.
 
+mod mongo;
 pub(crate) mod seal;
 mod tar;
 mod unpack;
@@ -27,8 +27,8 @@ use super::config::Config;
 use super::stores::Stores;
 use crate::images::server::config::StorageConfig;
 use crate::images::server::storage::ObjectKey;
+use crate::platform::db::DatabaseConfig;
 use crate::platform::db::sqlite::{SCHEMA, is_damage};
-use crate::platform::db::{DatabaseConfig, StoreError};
 use crate::platform::private_files::{new_private_file, private_database, private_folder};
 use crate::platform::site::{DATABASE, SMALL_FILES, database_path};
 
@@ -36,8 +36,10 @@ use crate::platform::site::{DATABASE, SMALL_FILES, database_path};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The first file of an archive.
 const ABOUT: &str = "tessera-backup.json";
-/// The version of what an archive has in it.
-const FORMAT: u32 = 1;
+/// What an archive has in it: SQLite, since 0.2.
+const OF_SQLITE: u32 = 1;
+/// Collections of MongoDB. Programs that do not know them read neither.
+const OF_MONGODB: u32 = 2;
 
 /// What an archive says of itself.
 #[derive(Serialize, Deserialize)]
@@ -47,7 +49,7 @@ struct About {
     /// The version of the program that made it.
     program: String,
     /// The version of the database's schema.
-    schema: usize,
+    schema: i64,
     created_at: String,
     /// Whether images are files, which are in it then.
     images: bool,
@@ -58,15 +60,17 @@ struct About {
 /// # Errors
 /// One line that says what is in the way.
 pub fn backup(config: &Config, to: &Path) -> Result<String, String> {
-    let from = embedded_database(config)?;
-    if !from.is_file() {
-        return Err(format!("DATA_DIR: there is no database at {}", from.display()));
+    if let DatabaseConfig::Sqlite = config.database {
+        let from = database_path(&config.site.data_dir);
+        if !from.is_file() {
+            return Err(format!("DATA_DIR: there is no database at {}", from.display()));
+        }
     }
     if to.exists() {
         return Err(format!("{} exists already", to.display()));
     }
     let (part, copy) = (part_of(to, ""), part_of(to, "-db"));
-    let made = pack(config, &from, &part, &copy).and_then(|images| Ok((keep(&part, to)?, images)));
+    let made = pack(config, &part, &copy).and_then(|images| Ok((keep(&part, to)?, images)));
     for unfinished in [&part, &copy] {
         _ = fs::remove_file(unfinished);
     }
@@ -80,26 +84,30 @@ pub fn backup(config: &Config, to: &Path) -> Result<String, String> {
 }
 
 /// Returns how many files of images are in it.
-fn pack(config: &Config, database: &Path, part: &Path, copy: &Path) -> io::Result<usize> {
+fn pack(config: &Config, part: &Path, copy: &Path) -> io::Result<usize> {
     let to = BufWriter::new(new_private_file(part)?);
     let to = match &config.backup_key {
-        None => return Ok(write_archive(config, database, copy, to)?.1),
+        None => return Ok(write_archive(config, copy, to)?.1),
         Some(key) => SealedWriter::new(to, key)?,
     };
-    let (to, images) = write_archive(config, database, copy, to)?;
+    let (to, images) = write_archive(config, copy, to)?;
     to.finish()?.flush()?;
     Ok(images)
 }
 
 /// Images come before the database that names them, and those that were made meanwhile right after its moment: a file too many is deleted by
 /// the server that has it restored, one that is missing could not be shown.
-fn write_archive<W: Write>(config: &Config, database: &Path, copy: &Path, to: W) -> io::Result<(W, usize)> {
+fn write_archive<W: Write>(config: &Config, copy: &Path, to: W) -> io::Result<(W, usize)> {
     let now = Timestamp::now();
     let has_images = matches!(config.images.storage, StorageConfig::Files);
+    let (format, schema) = match &config.database {
+        DatabaseConfig::Sqlite => (OF_SQLITE, schema_of_sqlite()),
+        DatabaseConfig::Mongo(uri) => (OF_MONGODB, mongo::wait(mongo::snapshot(uri))?.1),
+    };
     let about = About {
-        format: FORMAT,
+        format,
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        schema: SCHEMA,
+        schema,
         created_at: now.to_string(),
         images: has_images,
     };
@@ -111,11 +119,17 @@ fn write_archive<W: Write>(config: &Config, database: &Path, copy: &Path, to: W)
     if has_images {
         add_images(&mut tar, data, &mut known)?;
     }
-    copy_database(database, copy)?;
+    let snapshot = match &config.database {
+        DatabaseConfig::Sqlite => copy_database(&database_path(data), copy).map(|()| None)?,
+        DatabaseConfig::Mongo(uri) => Some(mongo::wait(mongo::snapshot(uri))?.0),
+    };
     if has_images {
         add_images(&mut tar, data, &mut known)?;
     }
-    add_file(&mut tar, DATABASE, copy)?;
+    match snapshot {
+        Some(snapshot) => mongo::add(&mut tar, snapshot)?,
+        None => _ = add_file(&mut tar, DATABASE, copy)?,
+    }
     for name in SMALL_FILES {
         add_file(&mut tar, name, &data.join(name))?;
     }
@@ -170,14 +184,18 @@ fn copy_database(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 /// One line that says what is in the way.
 pub fn restore(config: &Config, from: &Path, force: bool) -> Result<String, String> {
-    let to = embedded_database(config)?;
     let data = &config.site.data_dir;
     let here = |error: io::Error| format!("DATA_DIR: {}: {error}", data.display());
     if !from.is_file() {
         return Err(format!("{}: there is no such file", from.display()));
     }
+    let to = database_path(data);
     let named = |error: rusqlite::Error| format!("DATA_DIR: {}: {error}", to.display());
-    if !force && to.is_file() && !is_empty(&open(&to)?).map_err(named)? {
+    if let DatabaseConfig::Sqlite = config.database
+        && !force
+        && to.is_file()
+        && !is_empty(&open(&to)?).map_err(named)?
+    {
         return Err(format!("{} is not empty: --force replaces what is there", to.display()));
     }
     private_folder(data).map_err(here)?;
@@ -187,7 +205,21 @@ pub fn restore(config: &Config, from: &Path, force: bool) -> Result<String, Stri
     let restored = (|| {
         let of_backup = |problem: String| format!("{}: {problem}", from.display());
         let unpacked = unpack(config.backup_key.as_ref(), from, &folder, Images::Kept).map_err(of_backup)?;
-        let source = open(&unpacked.database)?;
+        let source = match (&config.database, unpacked.schema_of_mongo) {
+            (DatabaseConfig::Sqlite, None) => open(&unpacked.database)?,
+            (DatabaseConfig::Mongo(uri), Some(version)) => {
+                mongo::check_version(version).map_err(of_backup)?;
+                mongo::wait(mongo::fill(uri, &unpacked, force))?;
+                unpacked.move_images(data).map_err(here)?;
+                unpacked.move_small(data).map_err(here)?;
+                rustix::fs::sync();
+                return Ok(unpacked.images.len());
+            }
+            (DatabaseConfig::Sqlite, Some(_)) => return Err(of_backup("it is of MongoDB: set MONGODB_URI".to_owned())),
+            (DatabaseConfig::Mongo(_), None) => {
+                return Err(of_backup(format!("it is of SQLite: leave {} unset", config.database.variable())));
+            }
+        };
         check(&source, "quick_check").map_err(of_backup)?;
         unpacked.move_images(data).map_err(here)?;
         if to.is_file() && is_damaged(&to) {
@@ -206,39 +238,52 @@ pub fn restore(config: &Config, from: &Path, force: bool) -> Result<String, Stri
         Ok(unpacked.images.len())
     })();
     _ = fs::remove_dir_all(&folder);
-    restored.map(|images| format!("{} is what {} has, with {images} files of images\n", to.display(), from.display()))
+    let place = match config.database {
+        DatabaseConfig::Sqlite => to.display().to_string(),
+        DatabaseConfig::Mongo(_) => config.database.variable().to_owned(),
+    };
+    restored.map(|images| format!("{place} is what {} has, with {images} files of images\n", from.display()))
 }
 
 /// Shows that a backup is whole, that every account in it agrees with its ledger, and that no image is without its files: the database
-/// is restored into a folder of its own, which is deleted afterwards. What is stored is not touched. Returns a line for people.
+/// is restored into a folder of its own, or a database of its own on the same servers, which is deleted afterwards. What is stored is
+/// not touched. Returns a line for people.
 ///
 /// # Errors
 /// One line that says what is wrong with it.
 pub async fn prove(config: &Config, file: &Path) -> Result<String, String> {
-    let mut config = config.clone();
-    config.database = DatabaseConfig::Sqlite;
-    config.site.data_dir = std::env::temp_dir().join(format!("tessera-check-{}", Uuid::new_v4().simple()));
-    let proved = prove_in(&config, file).await;
-    _ = fs::remove_dir_all(&config.site.data_dir);
+    let folder = std::env::temp_dir().join(format!("tessera-check-{}", Uuid::new_v4().simple()));
+    let proved = prove_in(config, &folder, file).await;
+    _ = fs::remove_dir_all(&folder);
     proved.map_err(|problem| format!("{}: {problem}", file.display()))
 }
 
-async fn prove_in(config: &Config, file: &Path) -> Result<String, String> {
-    let data = &config.site.data_dir;
+async fn prove_in(config: &Config, data: &Path, file: &Path) -> Result<String, String> {
     private_folder(data).map_err(|error| error.to_string())?;
     let unpacked = unpack(config.backup_key.as_ref(), file, &data.join("unpacked"), Images::Counted)?;
+    if let Some(version) = unpacked.schema_of_mongo {
+        mongo::check_version(version)?;
+        return mongo::prove(config, &unpacked, file).await;
+    }
+    let mut config = config.clone();
+    config.database = DatabaseConfig::Sqlite;
+    data.clone_into(&mut config.site.data_dir);
     let source = open(&unpacked.database)?;
     check(&source, "integrity_check")?;
     let mut target = Connection::open(database_path(data)).map_err(|error| error.to_string())?;
     copy_all(&source, &mut target).map_err(|error| error.to_string())?;
     drop((source, target));
-    let named = |error: StoreError| error.to_string();
-    let stores = Stores::open(config).await.map_err(named)?;
-    let report = stores.credits.audit().await.map_err(named)?;
+    let stores = Stores::open(&config).await.map_err(|error| error.to_string())?;
+    told(&stores, &unpacked, file).await
+}
+
+/// Audits what was restored; a line for people.
+async fn told(stores: &Stores, unpacked: &Unpacked, file: &Path) -> Result<String, String> {
+    let report = stores.credits.audit().await.map_err(|error| error.to_string())?;
     if let Some(drift) = report.drifts.first() {
         return Err(format!("account {}: {}", drift.owner, drift.problem));
     }
-    let images = if unpacked.has_images { count_images(&stores, &unpacked).await? } else { String::new() };
+    let images = if unpacked.has_images { count_images(stores, unpacked).await? } else { String::new() };
     let (accounts, entries) = (report.accounts, report.entries);
     Ok(format!(
         "{} is whole: {accounts} accounts, {entries} entries, every account agrees with its ledger{images}\n",
@@ -261,14 +306,9 @@ async fn count_images(stores: &Stores, unpacked: &Unpacked) -> Result<String, St
     Ok(format!(", {complete} images with their files"))
 }
 
-fn embedded_database(config: &Config) -> Result<PathBuf, String> {
-    match config.database {
-        DatabaseConfig::Sqlite => Ok(database_path(&config.site.data_dir)),
-        DatabaseConfig::Mongo(_) => Err(format!(
-            "{}: use mongodump and mongorestore for MongoDB (docs/DEPLOYMENT.md)",
-            config.database.variable()
-        )),
-    }
+/// As archives say it.
+fn schema_of_sqlite() -> i64 {
+    i64::try_from(SCHEMA).unwrap_or(i64::MAX)
 }
 
 fn open(path: &Path) -> Result<Connection, String> {

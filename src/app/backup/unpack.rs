@@ -9,9 +9,10 @@ use std::rc::Rc;
 
 use secrecy::SecretString;
 
+use super::mongo::{FOLDER, is_part};
 use super::seal::{MAGIC, SealedReader};
 use super::tar::read_tar;
-use super::{ABOUT, About, FORMAT};
+use super::{ABOUT, About, OF_MONGODB};
 use crate::images::server::storage::ObjectKey;
 use crate::platform::private_files::{new_private_file, private_folder};
 use crate::platform::site::{DATABASE, SMALL_FILES};
@@ -30,7 +31,10 @@ pub enum Images {
 /// A backup that is whole, in a folder.
 pub struct Unpacked {
     folder: PathBuf,
+    /// The file of SQLite, or the folder with the collections of MongoDB.
     pub database: PathBuf,
+    /// The version of the schema, if it is of MongoDB.
+    pub schema_of_mongo: Option<i64>,
     pub has_images: bool,
     pub images: Vec<ObjectKey>,
     small: Vec<String>,
@@ -49,6 +53,7 @@ pub fn unpack(key: Option<&SecretString>, from: &Path, folder: &Path, images: Im
         return Ok(Unpacked {
             folder: folder.to_owned(),
             database,
+            schema_of_mongo: None,
             has_images: false,
             images: Vec::new(),
             small: Vec::new(),
@@ -134,6 +139,11 @@ impl<'a> Unpacking<'a> {
             }
         } else if name == DATABASE {
             self.has_database = true;
+        } else if is_part(name) {
+            self.has_database = true;
+            if let Some(folder) = Path::new(name).parent() {
+                private_folder(&self.folder.join(folder))?;
+            }
         } else if SMALL_FILES.contains(&name) {
             self.small.push(name.to_owned());
         } else {
@@ -144,9 +154,9 @@ impl<'a> Unpacking<'a> {
 
     fn read_about(&self) -> io::Result<About> {
         let about: About = serde_json::from_slice(&self.about.borrow()).map_err(|_| no_backup())?;
-        if about.format > FORMAT {
-            let text =
-                format!("it is of format {}, made by Tessera {}: this one knows {FORMAT}", about.format, about.program);
+        if about.format > OF_MONGODB {
+            let (format, program) = (about.format, about.program);
+            let text = format!("it is of format {format}, made by Tessera {program}: this one knows {OF_MONGODB}");
             return Err(io::Error::new(ErrorKind::InvalidData, text));
         }
         Ok(about)
@@ -156,7 +166,8 @@ impl<'a> Unpacking<'a> {
         let about = self.read.filter(|_| self.has_database).ok_or_else(|| no_backup().to_string())?;
         Ok(Unpacked {
             folder: self.folder.to_owned(),
-            database: self.folder.join(DATABASE),
+            database: self.folder.join(if about.format == OF_MONGODB { FOLDER } else { DATABASE }),
+            schema_of_mongo: (about.format == OF_MONGODB).then_some(about.schema),
             has_images: about.images,
             images: self.keys.into_iter().collect(),
             small: self.small,
@@ -224,7 +235,19 @@ mod tests {
     fn a_backup_has_files_of_known_names_only() {
         let whole = unpacked(&[(ABOUT, ABOUT_IT), (IMAGE, "png"), (DATABASE, "db"), ("app.secret", "x")]).unwrap();
         assert_eq!((whole.images.len(), whole.has_images, &*whole.small), (1, true, &["app.secret".to_owned()][..]));
-        for name in ["../evil", "/tmp/evil", "images/ab/../../../evil", ".env", "images", "restore-1/app.secret", ""] {
+        for name in [
+            "mongodb/users/../evil.bson",
+            "mongodb/users/1.bson",
+            "mongodb//000000.bson",
+            "mongodb/a/b/000000.bson",
+            "../evil",
+            "/tmp/evil",
+            "images/ab/../../../evil",
+            ".env",
+            "images",
+            "restore-1/app.secret",
+            "",
+        ] {
             let problem = unpacked(&[(ABOUT, ABOUT_IT), (name, "x"), (DATABASE, "db")]).err().unwrap();
             assert!(problem.contains("which no backup has"), "{name}: {problem}");
         }
@@ -235,9 +258,9 @@ mod tests {
 
     #[test]
     fn what_is_no_backup_or_of_a_newer_program_is_named() {
-        let newer = ABOUT_IT.replace("\"format\":1", "\"format\":2");
+        let newer = ABOUT_IT.replace("\"format\":1", "\"format\":3");
         let problem = unpacked(&[(ABOUT, &newer), (DATABASE, "db")]).err().unwrap();
-        assert_eq!(problem, "it is of format 2, made by Tessera 0.2.0: this one knows 1");
+        assert_eq!(problem, "it is of format 3, made by Tessera 0.2.0: this one knows 2");
         for files in [&[(DATABASE, "db")][..], &[(ABOUT, "{}"), (DATABASE, "db")], &[(ABOUT, ABOUT_IT)]] {
             assert_eq!(unpacked(files).err().unwrap(), "it is no backup of Tessera");
         }

@@ -5,6 +5,7 @@
 //! the middle, so each runs in a task of its own that may go on when nobody waits any more.
 
 mod amounts;
+pub mod copies;
 mod gather;
 mod migrations;
 mod places;
@@ -56,6 +57,14 @@ impl Mongo {
     /// # Errors
     /// [`StoreError`] when it cannot be reached, or is of a newer program.
     pub async fn open(uri: &SecretString) -> StoreResult<Self> {
+        let mongo = Self::connect(uri).await?;
+        mongo.probe().await?;
+        migrations::migrate(&mongo).await?;
+        Ok(mongo)
+    }
+
+    /// Reaches the database as it is.
+    async fn connect(uri: &SecretString) -> StoreResult<Self> {
         let mut options = ClientOptions::parse(uri.expose_secret()).await?;
         options.app_name.get_or_insert_with(|| "tessera".to_owned());
         options.server_selection_timeout.get_or_insert(FIND_SERVER);
@@ -64,10 +73,7 @@ impl Mongo {
         // What is read decides what is written: never from a member that lags behind.
         options.selection_criteria = Some(ReadPreference::Primary.into());
         let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
-        let mongo = Self { database: Client::with_options(options)?.database(&name), clock: Clock::default() };
-        mongo.probe().await?;
-        migrations::migrate(&mongo).await?;
-        Ok(mongo)
+        Ok(Self { database: Client::with_options(options)?.database(&name), clock: Clock::default() })
     }
 
     /// A collection whose writes are answered when they are so safe.
