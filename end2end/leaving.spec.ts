@@ -6,7 +6,7 @@ import { expect, expectAccessible, expectComplaints, expectNoOverflow, hydrated,
 /** Makes the archive and looks again until it is there. */
 async function makeArchive(page: Page) {
   await page.goto('/account');
-  await page.getByRole('button', { name: 'Make the archive' }).click();
+  await page.getByRole('button', { name: 'Create the archive' }).click();
   await page.waitForURL(/said=export-started/);
   const download = page.getByRole('button', { name: 'Download the archive' });
   await expect(async () => {

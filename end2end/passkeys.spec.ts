@@ -153,7 +153,7 @@ test('a passkey is the second step after the password', async ({ page }) => {
   await expect(page.getByText('Two-step sign-in is on.')).toBeVisible();
   const [code] = (await page.locator('pre').innerText()).trim().split('\n');
   await page.getByRole('link', { name: 'Back to your account' }).click();
-  await expect(section).toContainText('After the password, a passkey or a recovery code is asked for.');
+  await expect(section).toContainText('After your password, you’re asked for a passkey or a recovery code.');
   await expectAccessible(page, '#main');
 
   const firstStep = async () => {
@@ -182,6 +182,6 @@ test('a passkey is the second step after the password', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 720 });
   await firstStep();
   await page.getByRole('textbox', { name: 'Code' }).fill(code);
-  await page.getByRole('button', { name: 'Second step' }).click();
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
   await page.waitForURL('**/images');
 });

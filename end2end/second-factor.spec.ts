@@ -28,7 +28,7 @@ async function signIn(page: Page, email: string) {
 
 async function secondStep(page: Page, code: string) {
   await page.getByRole('textbox', { name: 'Code' }).fill(code);
-  await page.getByRole('button', { name: 'Second step' }).click();
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
 }
 
 for (const script of [true, false]) {

@@ -159,6 +159,9 @@ fn main() -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(&format!("the log cannot be written: {error}")),
     };
+    for line in &config.misspelt {
+        tracing::warn!("{line}");
+    }
     // Two TLS providers in one program panic at the first connection unless one is chosen.
     _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     if let Err(problem) = otlp::start(&config.otlp) {
@@ -224,7 +227,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
                     people::turn_two_steps_off(&stores, email).await.map(|()| "signs in without a second step now"),
                 ),
             };
-            did.map(|did| done(&format!("{email} {did}.\n"))).map_err(|error| format!("{email}: {error}"))
+            did.map(|did| done(&format!("{email} {did}.\n"))).map_err(|error| people::problem(email, &error))
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The only reader of the environment: one documented struct per feature, every problem reported at once and by name.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use secrecy::SecretString;
 
 use super::backup::seal::read_backup_key;
 use super::backup_schedule::BackupConfig;
+use super::dotenv::read_dotenv;
 use super::metrics::MetricsConfig;
+use super::misspelt::misspelt;
 use crate::account::server::config::AccountsConfig;
 use crate::chat::server::config::ChatConfig;
 use crate::chat::server::providers::PROVIDERS as CHAT_PROVIDERS;
@@ -53,6 +56,8 @@ pub struct Config {
     pub backup_key: Option<SecretString>,
     pub log: LogConfig,
     pub otlp: OtlpConfig,
+    /// Lines for people about variables that nothing reads, but whose names are almost those of settings.
+    pub misspelt: Vec<String>,
 }
 
 impl Config {
@@ -62,19 +67,8 @@ impl Config {
     /// One line per problem, each beginning with the name of its variable.
     pub fn from_environment() -> Result<Self, Vec<String>> {
         let mut vars = BTreeMap::new();
-        match dotenvy::dotenv_iter() {
-            Ok(lines) => {
-                for line in lines {
-                    match line {
-                        Ok((name, value)) => {
-                            vars.entry(name).or_insert(value);
-                        }
-                        Err(error) => return Err(vec![format!(".env: cannot be read: {error}")]),
-                    }
-                }
-            }
-            Err(error) if error.not_found() => {}
-            Err(error) => return Err(vec![format!(".env: cannot be read: {error}")]),
+        for (name, value) in read_dotenv(Path::new(".env")).map_err(|problem| vec![problem])? {
+            vars.entry(name).or_insert(value);
         }
         // vars() would panic on a variable that is not Unicode.
         for (name, value) in std::env::vars_os() {
@@ -122,6 +116,7 @@ impl Config {
             backup_key: read_backup_key(&mut reader),
             log: LogConfig::read(&mut reader),
             otlp: OtlpConfig::read(&mut reader),
+            misspelt: misspelt(reader.names()),
         };
         reader.finish(config)
     }

@@ -105,14 +105,24 @@ fn model_beside_program() -> Option<String> {
     (model.is_file() && !Path::new(DEFAULT_LOCAL_MODEL).exists()).then(|| model.to_string_lossy().into_owned())
 }
 
+/// The names of all settings, but those of `OIDC_…`.
+pub(super) fn setting_names() -> impl Iterator<Item = &'static str> {
+    EXAMPLE.lines().filter_map(setting_of)
+}
+
+/// The setting whose default a line of the example has.
+fn setting_of(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_prefix("# ")?.split_once('=')?;
+    name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_').then_some(name)
+}
+
 /// The example with these values in their places.
 fn fill(values: &BTreeMap<String, String>) -> Result<String, String> {
     let mut left = values.clone();
     let body = EXAMPLE.split_once("\n\n").map_or(EXAMPLE, |(_, body)| body);
     let mut lines = vec![HEAD.to_owned(), String::new()];
     for line in body.lines() {
-        let name = line.strip_prefix("# ").and_then(|line| line.split_once('=')).map(|(name, _)| name);
-        match name.and_then(|name| left.remove_entry(name)) {
+        match setting_of(line).and_then(|name| left.remove_entry(name)) {
             Some((name, value)) => lines.push(format!("{name}={}", quoted(&value))),
             None => lines.push(line.to_owned()),
         }

@@ -16,10 +16,19 @@ use crate::account::server::sessions::UserStatus;
 use crate::account::server::sessions::status::find_by_address;
 use crate::admin::server::{Authority, UserChange};
 use crate::credits::server::store::{Hold, WorkKind};
-use crate::platform::error::AppResult;
+use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{ImageId, MessageId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
 use crate::usage::server::prices::PriceTable;
+
+/// What is said of a command that did not work.
+#[must_use]
+pub fn problem(email: &str, error: &AppError) -> String {
+    match error {
+        AppError::NotFound => format!("{email}: no account has this address"),
+        error => format!("{email}: {error}"),
+    }
+}
 
 /// Makes the user with this address an admin.
 ///
@@ -54,7 +63,7 @@ async fn change(stores: &Stores, email: &str, change: UserChange) -> AppResult<(
 /// Has everything of a user erased. They are out when this returns; the rest is up to servers.
 ///
 /// # Errors
-/// [`crate::platform::error::AppError::NotFound`] for no such user, [`crate::platform::error::AppError::Conflict`] for the last admin.
+/// [`AppError::NotFound`] for no such user, [`AppError::Conflict`] for the last admin.
 pub async fn erase(stores: &Stores, email: &str) -> AppResult<()> {
     let user = find_by_address(stores.accounts.as_ref(), email).await?;
     open_queue(stores).erase(user.id, hash_secret(&new_secret())).await.map(drop)
@@ -67,7 +76,7 @@ pub async fn erase(stores: &Stores, email: &str) -> AppResult<()> {
 pub async fn export(state: &AppState, email: &str, to: &Path) -> Result<String, String> {
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", to.display());
     let user = find_by_address(state.stores.accounts.as_ref(), email).await;
-    let user = user.map_err(|error| format!("{email}: {error}"))?;
+    let user = user.map_err(|error| problem(email, &error))?;
     // Nobody else's to read: see `main`.
     let mut file = OpenOptions::new().write(true).create_new(true).open(to).map_err(|error| named(&error))?;
     let (pieces, mut written) = mpsc::channel::<Bytes>(2);

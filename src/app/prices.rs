@@ -34,6 +34,9 @@ pub fn import(config: &Config, file: &Path, is_written: bool, seller: Option<&st
     }
     let text = fs::read_to_string(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
     let catalogue = Catalogue::parse(&text).map_err(|problem| format!("{name}: {problem}"))?;
+    if let Some(seller) = seller.filter(|seller| !catalogue.has_seller(seller)) {
+        return Err(format!("--provider: nobody in {name} is called {seller:?}"));
+    }
     let book = config.prices.book();
     let prices = book.source().file.path.display();
     if is_written && !book.source().file.is_there() {
@@ -48,7 +51,7 @@ pub fn import(config: &Config, file: &Path, is_written: bool, seller: Option<&st
     let (mut told, changes) = (plan.table(), plan.changes());
     if !is_written {
         if changes > 0 {
-            _ = write!(told, "\nWith --write, {changes} of them change in {prices}.\n");
+            _ = write!(told, "\n--write would change {changes} in {prices}.\n");
         }
         return Ok(told);
     }
@@ -59,7 +62,7 @@ pub fn import(config: &Config, file: &Path, is_written: bool, seller: Option<&st
     let new = plan.apply(&old).map_err(|problem| format!("{prices}: {problem}"))?;
     lines(book.source().parse(&new))?;
     exchange(&book.source().file.path, &old, &new).map_err(|error| format!("{prices}: cannot be written: {error}"))?;
-    _ = write!(told, "\n{changes} of them have changed in {prices}.\n");
+    _ = write!(told, "\n{changes} changed in {prices}.\n");
     Ok(told)
 }
 

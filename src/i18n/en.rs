@@ -248,7 +248,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::StoredImages => "Image storage",
         Text::StoredImagesOf => "{used} of {quota} MiB",
         Text::NoModelFile => {
-            "The file for the model {name} is missing. Set LOCAL_MODEL to a GGUF file (`make build` downloads one), or CHAT_PROVIDERS without local."
+            "The file for the model {name} is missing. Set LOCAL_MODEL (or `file` in providers.toml) to a GGUF file (`make build` downloads one), or take local out of CHAT_PROVIDERS."
         }
         Text::ModelFileUnusable => "The model file can’t be used. See the log for details.",
         Text::You => "You",
@@ -277,7 +277,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::CutAtLimit => "cut off at the length limit",
         Text::CutByCredits => "Stopped here: your credits are used up.",
         Text::CutByBudget => "Stopped here: your budget is used up.",
-        Text::CutAtMaximum => "Stopped here: going on would have cost more than was shown.",
+        Text::CutAtMaximum => "Stopped here: continuing would have cost more than the maximum that was shown.",
         Text::AnsweredBecauseFailed => "Answered by {to} because {from} failed.",
         Text::StoppedBeforeItBegan => "Stopped before it started. Nothing was charged.",
         Text::YouStopped => "You stopped this answer.",
@@ -431,7 +431,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::BudgetModel => "Model (optional)",
         Text::BudgetModelHint => "Leave empty for all models. End with * to match several, as in gpt-5*.",
         Text::TimeZone => "Time zone",
-        Text::TimeZoneHint => "Where your day begins, such as Europe/Zurich. It applies to all budgets.",
+        Text::TimeZoneHint => "Decides when your day begins, such as Europe/Zurich. It applies to all budgets.",
         Text::TimeZoneWrong => "Enter a time zone such as Europe/Zurich.",
         Text::SetBudget => "Set budget",
         Text::TooManyBudgets => "You can have up to {most} budgets.",
@@ -719,7 +719,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::NoticeSeen => "Dismiss",
         Text::Sessions => "Where you’re signed in",
         Text::SessionsExplained => {
-            "Each device that is signed in to your account. End what you don’t recognize, then change your password."
+            "Every device that is signed in to your account. Sign out any that you don’t recognize, then change your password."
         }
         Text::BrowserOnSystem => "{browser} on {system}",
         Text::UnknownDevice => "Unknown device",
@@ -742,7 +742,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::TooOften => "Too many attempts. Please try again later.",
         Text::ProfileAndPreferences => "Profile and preferences",
         Text::PreferencesExplained => "What you choose here follows you to other devices when you sign in.",
-        Text::EachDevice => "As each device has it",
+        Text::EachDevice => "Set on each device",
         Text::Theme => "Theme",
         Text::DefaultModel => "Default model",
         Text::ProfileSaved => "Saved.",
@@ -754,7 +754,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::RemoveAvatar => "Remove picture",
         Text::AvatarSaved => "Your picture was saved.",
         Text::AvatarRemoved => "Your picture was removed.",
-        Text::AvatarRefused => "This is not a PNG, JPEG or WebP of up to 2 MB that can be read.",
+        Text::AvatarRefused => "This isn’t a readable PNG, JPEG or WebP of up to 2 MB.",
         Text::YourPlan => "Your plan",
         Text::PlanActive => "Active",
         Text::PlanIsPastDue => "Payment failed",
@@ -762,32 +762,34 @@ pub const fn say(text: Text) -> &'static str {
         Text::PlanIsCancelled => "Cancelled",
         Text::PlanIsPrepaid => "Prepaid",
         Text::PlanRenews => "Renews on {day}.",
-        Text::PlanEnds => "Stays until {day} and doesn’t renew.",
+        Text::PlanEnds => "Active until {day}. It doesn’t renew.",
         Text::PlanPastDue => {
-            "The last payment failed and will be tried again. What you paid for stays until {day}. Check your means of payment at PayPal."
+            "The last payment failed and will be tried again. What you paid for remains until {day}. Check your payment method at PayPal."
         }
-        Text::PlanUnpaid => "The payment failed. Check your means of payment at PayPal.",
-        Text::PlanSuspended => "It is suspended at PayPal and doesn’t renew. What you paid for stays until {day}.",
-        Text::PlanWaits => "The first payment is on its way.",
+        Text::PlanUnpaid => "The payment failed. Check your payment method at PayPal.",
+        Text::PlanSuspended => "It is suspended at PayPal and doesn’t renew. What you paid for remains until {day}.",
+        Text::PlanWaits => "The first payment is being processed.",
         Text::CancelSubscription => "Cancel subscription",
         Text::Subscriptions => "Subscriptions",
         Text::SubscriptionTerms => {
-            "You pay every month at PayPal until you cancel. Credits of a month end with it; bought and free credits stay."
+            "You pay every month at PayPal until you cancel. A month’s credits expire at its end; purchased and free credits stay."
         }
         Text::PriceAMonth => "{price} a month",
         Text::CreditsAMonth => "{count} credit a month|{count} credits a month",
         Text::PlanPace => "Up to {count} request a minute|Up to {count} requests a minute",
         Text::Subscribe => "Subscribe",
         Text::ChangePlan => "Change to this plan",
-        Text::SubscribedAlready => "You have this plan already.",
+        Text::SubscribedAlready => "You already have this plan.",
         Text::SubscriptionBegun => "{plan} is yours",
         Text::SubscriptionBegunExplained => "{credits} a month, paid until {day}.",
         Text::SubscriptionPending => "Your subscription has begun",
-        Text::SubscriptionPendingExplained => "The first payment is on its way. Its credits come by themselves.",
+        Text::SubscriptionPendingExplained => {
+            "The first payment is being processed. Its credits will arrive automatically."
+        }
         Text::SubscriptionNotAgreed => "The subscription isn’t complete yet",
-        Text::SubscriptionNotAgreedExplained => "Nothing was charged. You can go on at PayPal.",
+        Text::SubscriptionNotAgreedExplained => "Nothing was charged. You can continue at PayPal.",
         Text::SubscriptionDead => "There is no such subscription",
-        Text::SubscriptionDeadExplained => "It has ended, or never begun. You can choose again.",
+        Text::SubscriptionDeadExplained => "It has ended or never began. You can choose again.",
         Text::PlanRedeemedUntil => "{plan} is yours until {day}, with {credits}.",
 
         // Links by mail
@@ -825,12 +827,12 @@ pub const fn say(text: Text) -> &'static str {
         }
         Text::SendLinkAgain => "Send the link again",
         Text::LinkWasSent => "We’ve sent a message with a link to {email}.",
-        Text::EmailConfirmedAlready => "Your email address is confirmed already.",
+        Text::EmailConfirmedAlready => "Your email address is already confirmed.",
         Text::ChangeEmail => "Change your email address",
         Text::ChangeEmailIntro => "The new address takes effect once you open the link that we’ll email to it.",
         Text::NewEmail => "New email address",
-        Text::SameEmail => "This is your email address already.",
-        Text::EmailNotFree => "This address belongs to another account by now.",
+        Text::SameEmail => "This is already your email address.",
+        Text::EmailNotFree => "This address now belongs to another account.",
         Text::SignInToConfirm => {
             "This address is an administrator’s: sign in to its account in this browser, then open the link again. If you didn’t create that account, don’t: reset its password instead."
         }
@@ -851,7 +853,7 @@ pub const fn say(text: Text) -> &'static str {
         }
         Text::MailSignInSubject => "Your sign-in link",
         Text::MailSignIn => {
-            "With this link you can sign in to Tessera. Don’t pass it on: whoever has it can sign in as you."
+            "With this link you can sign in to Tessera. Don’t share it: anyone who has it can sign in as you."
         }
         Text::MailChange => {
             "You asked to use this email address for your Tessera account. Please confirm that it is yours."
@@ -865,7 +867,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::MailChanged => {
             "The email address of your Tessera account is now {email}; this one no longer belongs to it."
         }
-        Text::MailChangedNotYou => "If this wasn’t you, contact whoever runs this site.",
+        Text::MailChangedNotYou => "If this wasn’t you, contact the operator of this site.",
         Text::MailTakenSubject => "This email address has an account already",
         Text::MailTaken => {
             "Somebody, perhaps you, wanted to use this email address for another Tessera account. It has an account already, so nothing was changed."
@@ -878,7 +880,7 @@ pub const fn say(text: Text) -> &'static str {
             "That took too long, or was started in another browser. Please try again with {provider}."
         }
         Text::ProviderNotBelieved => {
-            "The response of {provider} couldn’t be verified. Please try again; if it keeps happening, tell whoever runs this site."
+            "The response of {provider} couldn’t be verified. Please try again; if it keeps happening, tell the operator of this site."
         }
         Text::ProviderUnreachable => {
             "{provider} can’t be reached right now. Please try again later, or sign in another way."
@@ -908,12 +910,12 @@ pub const fn say(text: Text) -> &'static str {
         Text::PasskeysOff => {
             "Passkeys are off: they need a site with a domain name and https (or localhost), and this one is at {url}."
         }
-        Text::PasskeysNeedScript => "To add a passkey, and to sign in with one, JavaScript must be on.",
+        Text::PasskeysNeedScript => "JavaScript must be on to add a passkey or sign in with one.",
         Text::PasskeysElsewhere => "Passkeys only work at {url}. Open this page there.",
         Text::PasskeysUnsupported => "This browser or device can’t use passkeys here.",
         Text::NoPasskeys => "You have no passkeys yet.",
         Text::AddPasskey => "Add a passkey",
-        Text::PasskeyNameHint => "So that you recognize it later.",
+        Text::PasskeyNameHint => "To recognize it later.",
         Text::NamePasskey => "Enter a name.",
         Text::RemovePasskey => "Remove",
         Text::RemoveThisPasskey => "Remove this passkey",
@@ -930,7 +932,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::TooManyPasskeys => "You can have up to {most} passkeys. Remove one first.",
         Text::MailPasskeyAddedSubject => "A passkey was added",
         Text::MailPasskeyAdded => {
-            "The passkey “{name}” was added to your Tessera account. Whoever has it can sign in as you."
+            "The passkey “{name}” was added to your Tessera account. Anyone who has it can sign in as you."
         }
         Text::MailPasskeyRemovedSubject => "A passkey was removed",
         Text::MailPasskeyRemoved => {
@@ -941,50 +943,50 @@ pub const fn say(text: Text) -> &'static str {
         }
         // Leaving
         Text::YourData => "Your data",
-        Text::YourDataExplained => "Take everything along, or have it erased.",
+        Text::YourDataExplained => "Export everything, or erase it.",
         Text::ExportEverything => "Export everything",
         Text::ExportExplained => {
             "One ZIP file with your account, conversations, images, credits and receipts. It’s kept for 24 hours."
         }
-        Text::MakeArchive => "Make the archive",
-        Text::ArchiveInTheMaking => "Your archive is being made: step {done} of {steps}, {files} files so far.",
-        Text::LookAgain => "Look again",
+        Text::MakeArchive => "Create the archive",
+        Text::ArchiveInTheMaking => "Your archive is being created: step {done} of {steps}, {files} files so far.",
+        Text::LookAgain => "Refresh",
         Text::ArchiveReady => "Your archive is ready: {files} files, {size}. You can download it until",
-        Text::ArchiveFailed => "Your archive could not be made. Please try again.",
+        Text::ArchiveFailed => "Your archive couldn’t be created. Please try again.",
         Text::DownloadArchive => "Download the archive",
-        Text::ExportStarted => "Your archive is being made.",
-        Text::ExportLater => "You can make one archive an hour. Try again later.",
+        Text::ExportStarted => "Your archive is being created.",
+        Text::ExportLater => "You can create one archive an hour. Try again later.",
         Text::NoExport => "There’s no archive to download.",
         Text::EraseEverything => "Erase everything",
-        Text::EraseExplained => "Deletes your account with everything in it. This can’t be undone.",
+        Text::EraseExplained => "Deletes your account and everything in it. This can’t be undone.",
         Text::EraseGoes => {
             "Your conversations, images and files, API keys, settings and sign-ins are deleted, everywhere."
         }
         Text::EraseStays => {
-            "What stays: the ledger of credits, which knows you by a number only, and your receipts, which the law requires us to keep."
+            "What stays: the ledger of credits, which identifies you by a number only, and your receipts, which the law requires us to keep."
         }
         Text::EraseTakeAlong => "Export your data first if you want to keep it.",
-        Text::EraseCredits => "Your {credits} credits will be lost.",
-        Text::ErasePaidCredits => "{credits} of them were paid for.",
+        Text::EraseCredits => "Credits that will be lost: {credits}.",
+        Text::ErasePaidCredits => "Of these, paid for: {credits}.",
         Text::EraseSubscription => "Your subscription will be cancelled first.",
         Text::TypeYourAddress => "Your email address, to confirm",
-        Text::GiveUpCredits => "I give up the credits that I paid for.",
+        Text::GiveUpCredits => "I give up the credits I paid for.",
         Text::EraseForGood => "Erase everything for good",
         Text::TypeOwnAddress => "Type the email address of this account.",
-        Text::PaidCreditsLeft => "You have {credits} credits that you paid for. Confirm that they may be lost.",
+        Text::PaidCreditsLeft => "You paid for {credits} of your credits. Confirm that they may be lost.",
         Text::LastAdminStays => "The last admin can’t be erased. Make somebody else an admin first.",
-        Text::MoneyIsMoving => "A payment of yours isn’t finished yet. Nothing was erased; try again once it is.",
+        Text::MoneyIsMoving => "One of your payments isn’t finished yet. Nothing was erased; try again once it is.",
         Text::SubscriptionNotEnded => {
-            "Your subscription could not be cancelled: the payment provider didn’t answer. Nothing was erased; try again later."
+            "Your subscription couldn’t be cancelled: the payment provider didn’t answer. Nothing was erased; try again later."
         }
-        Text::SignInAgainAtClerk => "Sign out and in again first: this needs a sign-in of the last ten minutes.",
+        Text::SignInAgainAtClerk => "Sign out and in again first: this needs a sign-in within the last ten minutes.",
         Text::BeingErased => "Everything is being erased",
         Text::BeingErasedText => {
-            "You’re signed out everywhere. Step {done} of {steps} is done. You can close this page: it goes on by itself."
+            "You’re signed out everywhere. Step {done} of {steps} is done. You can close this page: it continues automatically."
         }
         Text::IsErased => "Everything was erased",
         Text::IsErasedText => "Your account and everything in it are gone. Goodbye!",
-        Text::ToTheStart => "To the start page",
+        Text::ToTheStart => "Go to the home page",
 
         // Two-step sign-in
         Text::TwoSteps => "Two-step sign-in",
@@ -1024,7 +1026,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::EnterSecondCode => "Enter a code.",
         Text::SecondCodeWrong => "That code is wrong, too old or already used. Try the next one.",
         Text::UsePasskeys => "Use passkeys",
-        Text::SecondStepIsPasskey => "After the password, a passkey or a recovery code is asked for.",
+        Text::SecondStepIsPasskey => "After your password, you’re asked for a passkey or a recovery code.",
         Text::AddPasskeyFirst => "Add a passkey first.",
         Text::PasskeyIsSecondStep => {
             "This is the last passkey, and two-step sign-in needs one. Turn two-step sign-in off first, or add another passkey."
@@ -1048,9 +1050,9 @@ pub const fn say(text: Text) -> &'static str {
             "Who did what to whom. Times are in UTC. Sign-ins are kept for 90 days, everything else for good."
         }
         Text::AuditTime => "Time",
-        Text::AuditActor => "Who",
-        Text::AuditAction => "What",
-        Text::AuditTarget => "Whom",
+        Text::AuditActor => "Actor",
+        Text::AuditAction => "Action",
+        Text::AuditTarget => "Target",
         Text::AuditDetails => "Details",
         Text::AuditSignUp => "Registered",
         Text::AuditSignIn => "Signed in",
@@ -1066,11 +1068,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::ActorOperator => "Operator",
         Text::ActorSystem => "System",
         Text::ActorVisitor => "Visitor",
-        Text::AnyAction => "Anything",
+        Text::AnyAction => "Any action",
         Text::FromDay => "From day",
         Text::UntilDay => "Until day",
         Text::NextPage => "Next page",
-        Text::EmailOrId => "Email address (its beginning) or ID",
+        Text::EmailOrId => "Beginning of an email address, or an ID",
         Text::UserRole => "Role",
         Text::AnyRole => "Any role",
         Text::RoleUser => "User",
@@ -1103,7 +1105,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::AskMakeAdmin => "Make {email} an admin? They have to sign in again.",
         Text::AskTakeAdmin => "Remove {email} as an admin? They have to sign in again.",
         Text::AskDisable => {
-            "Disable the account of {email}? They are signed out, their API keys stop working, and what runs is stopped."
+            "Disable the account of {email}? They are signed out, their API keys stop working, and work in progress is stopped."
         }
         Text::AskEnable => "Enable the account of {email}?",
         Text::AskEndSessions => "Sign {email} out everywhere?",
@@ -1111,8 +1113,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::AskTake => "Take {credits} from {email}? Reason: {reason}",
         Text::ConfirmTask => "Confirm",
         Text::TaskDone => "Done.",
-        Text::RoleFollowsPlan => "Who is a subscriber follows from their plan: the role is USER or ADMIN.",
-        Text::NothingToChange => "Nothing to change: give a role, or the status active or disabled.",
+        Text::RoleFollowsPlan => "Subscribers are determined by their plan: the role can only be USER or ADMIN.",
+        Text::NothingToChange => "Nothing to change: give a role, or a status of active or disabled.",
         Text::IsBeingErased => "This account is being erased.",
         Text::LastAdmin => "This is the last admin who can sign in. Make somebody else an admin first.",
         Text::AmountOfNothing => "The amount is a number of credits other than 0, with at most six decimals.",
@@ -1156,10 +1158,10 @@ pub const fn say(text: Text) -> &'static str {
         Text::RangeWeek => "7 days",
         Text::RangeMonth => "30 days",
         Text::RangeQuarter => "90 days",
-        Text::RangeDays => "From day to day",
+        Text::RangeDays => "Custom dates",
         Text::ShowRange => "Show",
         Text::RangeExplained => {
-            "Days of {zone}, also in CSV; the last one is not over. “Before” is the range of the same length before. Sums are kept for 400 days."
+            "Days are in {zone}, also in CSV files; the last one isn’t over yet. “Before” is the preceding period of the same length. Sums are kept for 400 days."
         }
         Text::CountedAt => "Counted at",
         Text::BeforeValue => "Before: {value}",
@@ -1170,70 +1172,68 @@ pub const fn say(text: Text) -> &'static str {
         Text::ValueColumn => "Value",
         Text::CorrectedPart => "{value} (corrected: records came late)",
         Text::FigureNewUsers => "New users",
-        Text::NewUsersExplained => "Registrations, also of users who have left since.",
+        Text::NewUsersExplained => "Registrations, including users who have left since.",
         Text::FigureActiveUsers => "Active users",
         Text::ActiveUsersExplained => {
-            "Users for whom a provider was asked, or who paid for something. Each is counted once in a range, so days do not add up."
+            "Users for whom a provider was asked, or who paid for something. Each is counted once per range, so days don’t add up."
         }
         Text::FigureChats => "Replies",
-        Text::ChatsExplained => "Replies that were paid for, at the time of their settlement in the ledger.",
+        Text::ChatsExplained => "Replies that were charged, by the time of their settlement in the ledger.",
         Text::FigureImages => "Images",
-        Text::ImagesExplained => "Images that were paid for, at the time of their settlement in the ledger.",
+        Text::ImagesExplained => "Images that were charged, by the time of their settlement in the ledger.",
         Text::FigureCached => "Cached replies",
         Text::CachedExplained => {
-            "Replies that had been given before: nobody was asked, and they are free. Saved: what asking again would have cost, by list prices."
+            "Replies from the cache: no provider was asked, and they are free. Saved: what asking again would have cost, by list prices."
         }
         Text::FigureSaved => "Saved by the cache",
         Text::FigureGranted => "Credits granted",
-        Text::GrantedExplained => "Entries “grant” of the ledger: welcome credits, codes, gifts.",
+        Text::GrantedExplained => "Ledger entries “grant”: welcome credits, codes, gifts.",
         Text::FigureSold => "Credits sold",
         Text::SoldExplained => {
-            "Entries “purchase” of the ledger, and what subscriptions brought; refunded credits are not taken off."
+            "Ledger entries “purchase”, and credits from subscriptions; refunded credits are not subtracted."
         }
         Text::FigureRefunded => "Credits refunded",
-        Text::RefundedExplained => "Entries “refund” of the ledger: taken back, less what came back.",
+        Text::RefundedExplained => "Ledger entries “refund”: credits taken back, minus those returned.",
         Text::FigureSpent => "Credits spent",
-        Text::SpentExplained => "Entries “settle” of the ledger.",
+        Text::SpentExplained => "Ledger entries “settle”.",
         Text::FigureExpired => "Credits expired",
-        Text::ExpiredExplained => "Entries “expire” of the ledger.",
+        Text::ExpiredExplained => "Ledger entries “expire”.",
         Text::FigureAdjusted => "Credits adjusted",
-        Text::AdjustedExplained => "Entries “adjust” of the ledger: given by admins, less what they took.",
+        Text::AdjustedExplained => "Ledger entries “adjust”: given by admins, minus what they took.",
         Text::FigureRevenue => "Revenue",
-        Text::RevenueExplained => {
-            "What was paid, with what went back of it, at the time of the order; each currency by itself."
-        }
-        Text::WentBack => "{value} went back",
-        Text::FigureCost => "Cost of providers",
+        Text::RevenueExplained => "Payments and their refunds, by the time of the order; each currency separately.",
+        Text::WentBack => "{value} refunded",
+        Text::FigureCost => "Provider costs",
         Text::CostExplained => {
-            "What providers take for all attempts, as it was recorded with each, in US dollars. Attempts whose price is not known: {count}."
+            "What providers charge for all attempts, as recorded with each, in US dollars. Attempts with an unknown price: {count}."
         }
         Text::FigureMargin => "Margin",
         Text::MarginExplained => {
-            "What was paid in US dollars for the credits that were spent, less the cost of providers. Other currencies are not converted."
+            "What was paid in US dollars for the credits that were spent, minus provider costs. Other currencies are not converted."
         }
         Text::FigurePromoCost => "Cost of free credits",
-        Text::PromoCostExplained => "The cost of providers times the part of spent credits that nobody had paid for.",
+        Text::PromoCostExplained => "Provider costs times the share of spent credits that nobody paid for.",
         Text::FigureFallbacks => "Fallbacks",
         Text::FallbacksExplained => {
-            "Attempts at another provider than the first for the same reply or image, of all attempts."
+            "Share of attempts that went to another provider than the first for the same reply or image."
         }
         Text::FigureErrors => "Errors",
-        Text::ErrorsExplained => "Attempts that were neither answered nor stopped, of all attempts.",
+        Text::ErrorsExplained => "Share of attempts that were neither answered nor stopped.",
         Text::FigureLatency => "Latency, p50 / p95",
         Text::LatencyExplained => {
-            "From the question to the end of the answer, of attempts that were answered whole; at most a sixteenth too long."
+            "From the question to the end of the answer, for attempts that completed; overstated by at most a sixteenth."
         }
         Text::FigureFirstToken => "First token, p50 / p95",
-        Text::FirstTokenExplained => "From the question to the first token; at most a sixteenth too long.",
+        Text::FirstTokenExplained => "From the question to the first token; overstated by at most a sixteenth.",
         Text::FigureAttempts => "Attempts",
-        Text::AttemptsExplained => "Each time that a provider was asked, when it began.",
+        Text::AttemptsExplained => "Requests to providers, by the time they began.",
         Text::StandingNow => "Now",
-        Text::StandingExplained => "As it was half a minute ago at most. Subscribers are users with a plan.",
+        Text::StandingExplained => "At most half a minute old. Subscribers are users with a plan.",
         Text::CreditsUnspent => "Credits outstanding",
         Text::CreditsUnspentPaid => "of those, paid for",
-        Text::MoneyOwed => "Owed to people",
-        Text::MoneyOwedExplained => "What was paid for credits that are not spent.",
-        Text::CreditsOverdrawn => "Owed by people",
+        Text::MoneyOwed => "Owed to users",
+        Text::MoneyOwedExplained => "What was paid for credits that are not spent yet.",
+        Text::CreditsOverdrawn => "Owed by users",
         Text::ByProvider => "By provider",
         Text::ByModel => "By model (the 50 that cost the most)",
         Text::ByUser => "By user (the 50 that cost the most)",
@@ -1242,12 +1242,12 @@ pub const fn say(text: Text) -> &'static str {
             "What each model costs users on this server, as its configuration and file of prices say. A version is in each receipt and in the \
              ledger: the same price has the same version on every server, and work costs what its version says, whatever comes later."
         }
-        Text::PricesCalled => "The prices of now are called {version}.",
+        Text::PricesCalled => "The current prices are called {version}.",
         Text::PricesInForce => "In force",
         Text::PricesBefore => "Earlier, and on other servers",
         Text::VersionColumn => "Version",
         Text::PriceInCredits => "Credits",
-        Text::ProviderTakes => "Provider takes, in / out per million tokens",
+        Text::ProviderTakes => "Provider charges, in / out per million tokens",
         Text::FirstSeen => "First seen",
         Text::LastSeen => "Last seen",
         Text::PriceEachReply => "{price} a reply",
@@ -1262,9 +1262,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::ViewName => "Name of this view",
         Text::SaveView => "Save this view",
         Text::RemoveView => "Remove the view {name}",
-        Text::ViewNameWrong => "A view has a name of at most {most} characters.",
-        Text::ViewTooLong => "This is too long to be kept as a view.",
-        Text::TooManyViews => "At most {most} views of a list are kept. Remove one first.",
+        Text::ViewNameWrong => "Give the view a name of at most {most} characters.",
+        Text::ViewTooLong => "This is too long to be saved as a view.",
+        Text::TooManyViews => "You can save up to {most} views of a list. Remove one first.",
         Text::ByKey => "By API key (the 50 that cost the most)",
         Text::KeyColumn => "API key (id)",
         Text::ProviderColumn => "Provider",
@@ -1272,12 +1272,10 @@ pub const fn say(text: Text) -> &'static str {
         Text::UserColumn => "User",
         Text::TokensColumn => "Tokens in / out",
         Text::ChargedColumn => "Charged",
-        Text::OnlyFailed => "Only what failed",
+        Text::OnlyFailed => "Only failed",
         Text::AllOutcomes => "All",
         Text::OutcomeColumn => "Outcome",
-        Text::AttemptsListed => {
-            "Newest first. What is not listed here is in the sums alone, once it is forgotten after 400 days."
-        }
+        Text::AttemptsListed => "Newest first. Records are deleted after 400 days; the sums remain.",
         Text::NoValue => "none",
 
         // Flags
@@ -1285,19 +1283,19 @@ pub const fn say(text: Text) -> &'static str {
         Text::PausedForToday => "This is paused until tomorrow (midnight UTC). Nothing was charged.",
         Text::NoProviderIsOn => "No model is available for this right now. Nothing was charged.",
         Text::ChatIsOff => "Chat is switched off for now. Your conversations are safe, and nothing was charged.",
-        Text::ImagesAreOff => "Making images is switched off for now. Your images are safe, and nothing was charged.",
+        Text::ImagesAreOff => "Creating images is switched off for now. Your images are safe, and nothing was charged.",
         Text::AttachmentsAreOff => "Sending images is switched off for now. You can send the message without them.",
         Text::PurchasesAreOff => {
             "Buying credits is switched off for now. What you have bought stays, and what you have approved is still credited."
         }
         Text::CodesAreOff => "Redeeming codes is switched off for now. Your code stays valid until it expires.",
-        Text::SignUpIsOff => "New accounts can’t be created right now. Whoever has one can still sign in.",
+        Text::SignUpIsOff => "New accounts can’t be created right now. Existing users can still sign in.",
         Text::ShareLinksAreOff => "Shared links are switched off for now.",
         Text::ApiKeysAreOff => "API keys are switched off for now. They work again once they are switched on.",
         Text::V1IsOff => "The API under /v1 is switched off for now.",
         Text::Flags => "Flags",
         Text::FlagsExplained => {
-            "What is switched off here is off on every server within seconds: on pages, in the API and under /v1. Work that runs goes on, and payments that were approved are still credited. Signing in and this panel cannot be switched off."
+            "What is switched off here is off on every server within seconds: on pages, in the API and under /v1. Work in progress continues, and approved payments are still credited. Signing in and this panel can’t be switched off."
         }
         Text::FlagChat => "Chat",
         Text::FlagImages => "Images",
@@ -1317,11 +1315,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::FlagState => "State",
         Text::FlagPercent => "Percentage of users",
         Text::FlagPercentHint => {
-            "0 to 100, with at most two decimals. The same users stay in when it grows; visitors count as out below 100."
+            "0 to 100, with at most two decimals. When it grows, everyone included so far stays included; visitors are left out below 100."
         }
-        Text::FlagErrorPercent => "Switch off at failed attempts (%)",
-        Text::FlagErrorHint => "Of at least 20 in the last 10 minutes. Empty: never.",
-        Text::FlagSpend => "Switch off at a cost in 10 minutes (US$)",
+        Text::FlagErrorPercent => "Switch off when this share of attempts fails (%)",
+        Text::FlagErrorHint => "Out of at least 20 in the last 10 minutes. Empty: never.",
+        Text::FlagSpend => "Switch off when 10 minutes cost this much (US$)",
         Text::FlagCap => "Cap per day, UTC (US$)",
         Text::FlagCapHint => "At the cap, the next provider answers until midnight UTC. Empty: no cap.",
         Text::FlagForAll => "For everybody",
@@ -1331,8 +1329,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::FlagChangedBy => "Changed by {who}",
         Text::FlagNeverChanged => "Never changed",
         Text::FlagStale => "Unchanged for 90 days",
-        Text::FlagStaleHint => "It has been on for everybody, or off, for 90 days: it may not need to be a flag.",
-        Text::FlagSafeguardAt => "Goes off by itself at {limits}.",
+        Text::FlagStaleHint => "It has been on for everybody, or off, for 90 days, so it may no longer be needed.",
+        Text::FlagSafeguardAt => "Switches itself off at {limits}.",
         Text::FlagErrorsOf => "{percent}% failed attempts",
         Text::FlagSpendOf => "{cost} in 10 minutes",
         Text::FlagSpentToday => "{cost} of {cap} today",
@@ -1342,19 +1340,19 @@ pub const fn say(text: Text) -> &'static str {
         Text::ChangeFlag => "Change",
         Text::FlagEdit => "Change {name}",
         Text::FlagAsk => "Change {name} to: {setting}",
-        Text::FlagChangedMeanwhile => "It was changed meanwhile. Look at it again, and then change it.",
-        Text::FlagIsForVisitors => "This is on or off: visitors have no role and belong to no percentage.",
+        Text::FlagChangedMeanwhile => "It was changed in the meantime. Review it, then try again.",
+        Text::FlagIsForVisitors => "This can only be on or off: visitors have no role and can’t be counted in percent.",
         Text::FlagNeedsRoles => "Choose at least one role.",
         Text::FlagPercentWrong => "The percentage is a number from 0 to 100 with at most two decimals.",
-        Text::FlagErrorWrong => "The part of failed attempts is a whole number from 1 to 100.",
+        Text::FlagErrorWrong => "The share of failed attempts is a whole number from 1 to 100.",
         Text::FlagMoneyWrong => "Enter an amount in US dollars above 0 with at most six decimals, or leave it empty.",
-        Text::FlagIsNotMeasured => "Only chat, images and providers have attempts that a safeguard could look at.",
-        Text::OnlyProvidersHaveCaps => "Only providers have a cap per day.",
+        Text::FlagIsNotMeasured => "Only chat, images and providers have attempts that a safeguard can measure.",
+        Text::OnlyProvidersHaveCaps => "Only providers have a daily cap.",
         Text::AnnouncementTitle => "Announcement",
         Text::AnnouncementExplained => "A line below the header of every page. Empty: none.",
         Text::AnnouncementEn => "Text in English",
         Text::AnnouncementZh => "Text in Chinese",
-        Text::AnnouncementZhHint => "Empty: everybody reads the English text.",
+        Text::AnnouncementZhHint => "If empty, everybody sees the English text.",
         Text::AnnouncementKindLabel => "Kind",
         Text::AnnouncementInfo => "Information",
         Text::AnnouncementWarning => "Warning",
@@ -1363,8 +1361,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::AnnouncementTimeHint => "Such as 2026-11-29T08:00Z. Empty: no limit.",
         Text::AnnouncementDismissible => "People can close it",
         Text::AnnouncementAsk => "Show this on every page?",
-        Text::AnnouncementAskNone => "Show no announcement any more?",
-        Text::AnnouncementTooLong => "The text has up to {most} characters.",
+        Text::AnnouncementAskNone => "Stop showing the announcement?",
+        Text::AnnouncementTooLong => "The text can have up to {most} characters.",
         Text::AnnouncementNeedsEnglish => "Write the English text too: it is shown where there is no other.",
         Text::AnnouncementTimes => "It has to begin before it ends.",
         Text::AuditFlagChanged => "Changed a flag",
@@ -1374,11 +1372,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::AuditLogLevelChanged => "Changed the log level",
         Text::Traces => "Traces",
         Text::TracesExplained => {
-            "Every response has the ID of its request in the header X-Request-Id, and every error shows it. Traces of requests that spend, sign in or pay are kept for 14 days. They hold nothing that anybody wrote."
+            "Every response has its request ID in the header X-Request-Id, and every error shows it. Traces of requests that spend, sign in or pay are kept for 14 days. They contain nothing that users wrote."
         }
         Text::RequestId => "Request ID",
-        Text::NoSuchTrace => "Nothing is known of this request.",
-        Text::TraceIsGone => "The trace is gone, or was not kept.",
+        Text::NoSuchTrace => "Nothing is known about this request.",
+        Text::TraceIsGone => "The trace has expired, or wasn’t kept.",
         Text::NothingWasHeld => "No credits were held for this request.",
         Text::MoneyOfWork => "Held {held}, charged {charged}, released {released}, open {open}.",
         Text::StillOpen => "Still open",
@@ -1412,7 +1410,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::Operations => "Operations",
         Text::LogLevel => "Log level",
         Text::LogLevelExplained => {
-            "Of this server only: others keep theirs. When the time is over, or the server restarts, the level of RUST_LOG applies again. Secrets and messages are in no line, at no level."
+            "For this server only; others keep theirs. When the time is up, or the server restarts, RUST_LOG applies again. Secrets and messages are never logged, at any level."
         }
         Text::LogNow => "Now:",
         Text::LogUntil => "until",
@@ -1432,82 +1430,82 @@ pub const fn say(text: Text) -> &'static str {
         Text::EraseUser => "Erase…",
         Text::ExportUser => "Export…",
         Text::AskEraseUser => {
-            "Erase everything of {email}? They are signed out at once, and all that is theirs is deleted for good, with credits that are left. Type their address to confirm."
+            "Erase everything that belongs to {email}? They are signed out at once, and all their data is deleted for good, including remaining credits. Type their address to confirm."
         }
         Text::AskExportUser => {
-            "Make an archive of everything of {email}, with their conversations? It is for whoever asked for their data, and stands in the audit log."
+            "Create an archive of all data of {email}, including their conversations? Only do this if they asked for it; it is recorded in the audit log."
         }
         Text::AskSetBudget => "Let {email} spend at most {credits} {period}?",
-        Text::AskRemoveBudget => "Take away the budget that admins set for {email}?",
+        Text::AskRemoveBudget => "Remove the budget that admins set for {email}?",
         Text::ExportOfUser => "Export of this user",
-        Text::ExportIsMade => "It is being made.",
+        Text::ExportIsMade => "It is being created.",
         Text::ExportIsReady => "Download the archive",
-        Text::ExportHasFailed => "It has failed. Begin it again.",
+        Text::ExportHasFailed => "It failed. Start it again.",
         Text::TheirEmail => "Their email address",
         Text::Reconciliation => "Reconciliation",
         Text::ReconciliationExplained => {
-            "Every hour it is checked whether all books agree. Nothing is changed: what does not agree is shown with how to mend it."
+            "Checks every hour that all books agree. It changes nothing: what disagrees is listed here, with how to fix it."
         }
-        Text::ReconciliationRuns => "The books are being checked already.",
+        Text::ReconciliationRuns => "The books are already being checked.",
         Text::CheckNow => "Check now",
         Text::CheckRunning => "The books are being checked. Reload this page in a moment.",
         Text::NeverChecked => "The books have not been checked yet.",
         Text::BooksAgree => "All books agree.",
-        Text::BooksDisagree => "{count} thing does not agree.|{count} things do not agree.",
+        Text::BooksDisagree => "{count} thing doesn’t agree.|{count} things don’t agree.",
         Text::CheckedAt => "Checked",
-        Text::LookedAt => "Looked at",
+        Text::LookedAt => "What was checked",
         Text::CountAccounts => "Accounts",
         Text::CountEntries => "Ledger entries",
         Text::CountPayments => "Payments",
         Text::CountPapers => "Receipts and credit notes",
         Text::CountOpenHolds => "Accounts with held credits",
         Text::CountFiles => "Files in storage",
-        Text::CountImages => "Images looked for",
+        Text::CountImages => "Images checked",
         Text::EarlierChecks => "Earlier checks",
         Text::DriftCount => "Disagreements",
         Text::OnlySoManyShown => "Only the first {count} are shown.",
-        Text::ToMend => "To mend it",
+        Text::ToMend => "How to fix it",
         Text::DriftAccount => "An account does not agree with its ledger, lots or holds",
-        Text::DriftPurchases => "The purchases in a ledger are not the payments that were credited",
-        Text::DriftCapture => "Money came whose credits are not in the ledger",
-        Text::DriftPaperNumber => "A number of receipts or credit notes is missing",
+        Text::DriftPurchases => "The purchases in a ledger don’t match the credited payments",
+        Text::DriftCapture => "A payment arrived, but its credits are not in the ledger",
+        Text::DriftPaperNumber => "A receipt or credit note number is missing",
         Text::DriftStuckHold => "Credits are held for work that has ended",
         Text::DriftOrphanFile => "A file in storage belongs to no image",
-        Text::DriftMissingFile => "The file of an image is gone",
-        Text::DriftClose => "A daily close is not what it was",
+        Text::DriftMissingFile => "The file of an image is missing",
+        Text::DriftClose => "A daily close has been altered",
         Text::MendAccount => {
-            "Disable the account so that nothing moves, then compare with the output of the command. The ledger decides. Something wrote to the database besides Tessera, or there is a defect: restore the last backup whose audit is clean, or report both."
+            "Disable the account so that nothing moves, then compare it with the output of the command. The ledger decides. Either something besides Tessera wrote to the database, or there is a defect: restore the last backup whose audit is clean, or report both."
         }
         Text::MendPurchases => {
-            "Compare the purchases on the user’s page with PayPal’s activity. Open payments are booked by themselves within five minutes. What is missing for good, give on the user’s page, with the capture as the reason."
+            "Compare the purchases on the user’s page with PayPal’s activity. Open payments are booked automatically within five minutes. If something stays missing, give the credits on the user’s page, with the capture as the reason."
         }
         Text::MendCapture => {
-            "It is looked at again every five minutes by itself. If it stays, check that PayPal can be reached, and read the log for the payment’s ID."
+            "This is retried automatically every five minutes. If it persists, check that PayPal can be reached, and search the log for the payment’s ID."
         }
         Text::MendPaperNumber => {
-            "Papers are never deleted by Tessera: restore them from a backup, and tell your accountant. A number is never used again."
+            "Tessera never deletes papers: restore them from a backup, and tell your accountant. A number is never used again."
         }
         Text::MendStuckHold => {
-            "It ends by itself as soon as a server sweeps. If it stays, look at the server’s tasks in /readyz, and start the server again."
+            "It ends automatically once a server sweeps. If it persists, look at the server’s tasks in /readyz, and restart the server."
         }
         Text::MendOrphanFile => {
-            "It is deleted by itself within six hours, unless there are more such files than images: then the storage is another installation’s, or the database is old."
+            "It is deleted automatically within six hours, unless there are more such files than images: then the storage belongs to another installation, or the database is old."
         }
         Text::MendMissingFile => {
             "Put the file back from a backup of the storage. If there is none, the user can delete the image; give them its credits on their page."
         }
         Text::MendClose => {
-            "Somebody changed the database. Compare the close with CSV files fetched before and with backups."
+            "Somebody changed the database. Compare the close with earlier CSV downloads and with backups."
         }
         Text::DailyCloses => "Daily closes",
         Text::ClosesExplained => {
-            "The books of each day in UTC, made once and never changed. Each knows the hash of the one before."
+            "The books of each day in UTC, made once and never changed. Each contains the hash of the one before."
         }
         Text::CloseDay => "Day",
         Text::ClosingBalance => "Closing balance",
         Text::CloseMoved => "Change",
         Text::CloseMoney => "Money",
-        Text::CloseCost => "Providers’ cost",
+        Text::CloseCost => "Provider costs",
         Text::CloseLate => "Late entries",
         Text::CloseAgrees => "Agrees",
         Text::CloseDiffers => "Does not agree",

@@ -125,6 +125,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_thing_has_one_word_in_chinese() {
+        // They are 你, 账户, 积分, 词元, 服务商, 退款凭证 and 归档文件.
+        for text in Text::VARIANTS {
+            let said = request::say(Language::Zh, *text);
+            for other in ["您", "账号", "点数", "token", "供应商", "贷记", "存档"] {
+                assert!(!said.contains(other), "{text:?}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_called_whoever() {
+        for text in Text::VARIANTS {
+            let said = request::say(Language::En, *text);
+            assert!(!said.to_lowercase().contains("whoever"), "{text:?}: {said}");
+        }
+    }
+
     /// What lies in `i18n` and is no table of texts.
     const NO_TABLES: [&str; 4] = ["mod.rs", "browser.rs", "language.rs", "request.rs"];
 

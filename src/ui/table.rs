@@ -103,7 +103,7 @@ pub fn Table<C: IntoView + 'static>(
         view! {
             <th
                 scope="col"
-                class=format!("sticky top-0 border-b border-line bg-surface px-3 py-2 font-medium {}", column.align.class())
+                class=format!("sticky top-0 border-b border-line bg-surface px-3 py-2 font-medium break-keep {}", column.align.class())
                 aria-sort=Signal::derive(move || {
                     let sort = sort.filter(|_| column.is_sortable)?.get();
                     (sort.column == index).then_some(if sort.is_descending { "descending" } else { "ascending" })

@@ -451,7 +451,7 @@ async fn an_admin_erases_a_user_whose_address_is_typed_and_never_the_last_admin(
     assert_eq!(user.get_json("/api/auth/me").await.0, 200, "nothing has changed");
     // It asks once, and the page wants the address too.
     let (_, html) = admin.page(&format!("/admin/users/{id}?do=erase")).await;
-    assert!(html.contains("name=\"email\"") && html.contains("Erase everything of"), "{html}");
+    assert!(html.contains("name=\"email\"") && html.contains("Erase everything that belongs to"), "{html}");
     let own = format!("/api/admin/users/{}", admin.id().await);
     assert_eq!(code(erase(&admin, &own, &admin.email).await), (409, "conflict".to_owned()));
     assert_eq!(admin.get_json("/api/auth/me").await.0, 200, "the last admin stays");

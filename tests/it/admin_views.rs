@@ -191,5 +191,5 @@ async fn prices_are_listed_with_those_of_before_and_their_versions_are_those_of_
     );
     let chinese =
         admin.get("/admin/prices").header("accept-language", "zh").send().await.unwrap().text().await.unwrap();
-    assert!(chinese.contains("每百万 token 输入 2.5"), "{chinese}");
+    assert!(chinese.contains("每百万词元输入 2.5"), "{chinese}");
 }

@@ -201,6 +201,8 @@ async fn the_account_page_makes_and_revokes_keys_without_a_script() {
     let (status, page) = html(user.get("/account")).await;
     assert!(status == 200 && page.contains("From a &lt;form&gt;") && !page.contains(program.key.as_ref().unwrap()));
     assert_eq!(keys(&user).await.len(), 1);
+    let places = ["id=\"keys\"", "id=\"new-key\"", "id=\"budgets\""].map(|id| page.find(id).unwrap());
+    assert!(places.is_sorted(), "the form for a key is below the keys: {places:?}");
     // Who signs in next in this browser is not shown what was another's.
     let (status, page) = html(app.user().await.get("/account").header("cookie", cookie)).await;
     assert!(status == 200 && !page.contains(program.key.as_ref().unwrap()));

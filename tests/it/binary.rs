@@ -58,6 +58,32 @@ fn the_file_env_is_read_and_the_environment_wins() {
 }
 
 #[test]
+fn a_wrong_line_of_the_file_env_is_told_without_its_value() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join(".env"), "# Mine\nOPENAI_API_KEY=sk hunter2\n").unwrap();
+    let output = tessera(&folder, &["check"], &[]);
+    let stderr = text(&output.stderr);
+    assert!(stderr.starts_with("tessera: .env:2: OPENAI_API_KEY: ") && !stderr.contains("hunter2"), "{stderr}");
+    // That of a folder above is somebody else's.
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let output = tessera_in(&inner, &["audit"], &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_variable_that_is_almost_a_setting_is_told() {
+    let folder = TempDir::new().unwrap();
+    let output = tessera(&folder, &["audit"], &[("MONGODB_URL", "mongodb://127.0.0.1:9")]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("MONGODB_URL is no setting: is MONGODB_URI meant?"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
 fn the_version_names_what_was_built() {
     let output = tessera(&TempDir::new().unwrap(), &["--version"], &[("CHAT_CREDITS", "0")]);
     let version = text(&output.stdout);
@@ -142,7 +168,7 @@ fn admin_grant_needs_a_user_that_is_there() {
     let folder = TempDir::new().unwrap();
     let output = tessera(&folder, &["admin", "grant", "nobody@example.org"], &[]);
     assert!(!output.status.success());
-    assert!(text(&output.stderr).contains("nobody@example.org"));
+    assert_eq!(text(&output.stderr), "tessera: nobody@example.org: no account has this address\n");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera::account::Email;
 use tessera::app::config::Config;
+use tessera::audit::Action;
 use tessera::platform::db::now_millis;
 
 use crate::avatars::set_avatar;
@@ -151,6 +152,17 @@ fn words_of(line: &str) -> Vec<String> {
 }
 
 /// Whoever adds a variable to a `config.rs` tells of it in the README and in `.env.example`, and nowhere is one that is gone.
+#[test]
+fn every_action_of_the_audit_log_is_documented_in_its_one_list() {
+    let docs = std::fs::read_to_string("docs/API.md").unwrap();
+    let (_, list) = docs.split_once(" Actions: ").unwrap();
+    let (list, rest) = list.split_once(". Nothing in it is ever changed").unwrap();
+    for action in Action::ALL {
+        assert!(list.contains(&format!("`{}`", action.as_str())), "{action:?}");
+    }
+    assert!(!rest.contains(". Nothing in it is ever changed"), "there is another list");
+}
+
 #[test]
 fn every_variable_is_documented_and_every_documented_one_is_read() {
     let mut files = Vec::new();

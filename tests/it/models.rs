@@ -124,6 +124,13 @@ fn whatever_is_wrong_with_the_file_is_told_with_its_line_and_its_field() {
         (good.replace("openai", "gemini"), "1: provider \"a\": key is missing"),
         (with("headers = { \"a b\" = \"hunter2\" }"), "4: provider \"a\": headers: a b: is not the name of a header"),
         (with("headers = { a = \"hunter2\\n\" }"), "4: provider \"a\": headers: a: has what no header can have"),
+        (with("headers = { Host = \"x\" }"), "4: provider \"a\": headers: Host: is set for each request by itself"),
+        (with("headers = { Content-Length = \"3\" }"), "4: provider \"a\": headers: Content-Length: is set for each"),
+        (
+            with("headers = { Authorization = \"Bearer hunter2\" }"),
+            "4: provider \"a\": headers: Authorization: name the",
+        ),
+        (with("headers = { X-Api-Key = \"hunter2\" }"), "4: provider \"a\": headers: X-Api-Key: name the variable"),
         (with("headers = { a = \"$NO_SUCH_KEY\" }"), "4: provider \"a\": headers: a: the variable NO_SUCH_KEY is not"),
         (with("list = 1"), "4: provider \"a\": list: 1 is not true"),
         (with("leave_out = \"seed\""), "4: provider \"a\": leave_out: \"seed\" is not a list"),

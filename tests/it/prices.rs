@@ -70,10 +70,14 @@ fn list_prices_come_from_a_catalogue() {
     fs::write(&prices, PRICES).unwrap();
     let shown = stdout(&tessera(&folder, &["prices", "import", "api.json"], &[]));
     assert!(
-        shown.contains("1 → 1.25") && shown.contains("9 → 10") && shown.contains("With --write, 1 of them"),
+        shown.contains("1 → 1.25")
+            && shown.contains("9 → 10")
+            && shown.contains("--write would change 1 in prices.toml"),
         "{shown}"
     );
     assert_eq!(fs::read_to_string(&prices).unwrap(), PRICES);
+    let unknown = tessera(&folder, &["prices", "import", "api.json", "--provider", "opnai"], &[]);
+    assert_eq!(stderr(&unknown), "tessera: --provider: nobody in api.json is called \"opnai\"\n");
     for bad in ["{}", "no JSON", "{\"openai\": {\"models\": {}}"] {
         fs::write(folder.path().join("bad.json"), bad).unwrap();
         let refused = tessera(&folder, &["prices", "import", "bad.json", "--write"], &[]);
@@ -85,7 +89,7 @@ fn list_prices_come_from_a_catalogue() {
         assert_eq!(fs::read_to_string(&prices).unwrap(), PRICES);
     }
     let written = stdout(&tessera(&folder, &["prices", "import", "api.json", "--write"], &[]));
-    assert!(written.contains("1 of them have changed in prices.toml"), "{written}");
+    assert!(written.contains("1 changed in prices.toml"), "{written}");
     let new = PRICES.replace("input = 1,", "input = \"1.25\",").replace("output = 9", "output = \"10\"");
     assert_eq!(fs::read_to_string(&prices).unwrap(), new);
     let again = stdout(&tessera(&folder, &["prices", "import", "api.json", "--write"], &[]));

@@ -448,7 +448,9 @@ async fn a_half_sign_in_is_good_for_a_second_step_and_for_nothing_else() {
     }
     // Looking, and sending nothing, counts no try.
     for _ in 0..9 {
-        assert_eq!(half.get(SECOND_STEP).send().await.unwrap().status(), 200);
+        let page = half.get(SECOND_STEP).send().await.unwrap();
+        assert_eq!(page.status(), 200);
+        assert!(page.text().await.unwrap().contains(">Continue<"), "the button says what it does");
         let refused = refusal(half.post_json("/api/auth/second-step", &json!({"code": " "})).await);
         assert_eq!(refused, "400 invalid_input: code");
     }

@@ -44,8 +44,8 @@ fn Keys(
     let AccountData { keys, base_url, images, budgets, own, ways, outcome, new_key, refused } = data;
     view! {
         {sections(outcome)}
-        {sections(ways)}
         <p class="text-sm text-ink-soft">{t(Text::StoredImages)} ": " {images}</p>
+        {sections(ways)}
         <section aria-labelledby="keys" class="space-y-4">
             <div class="space-y-1">
                 <h2 id="keys" class="text-lg font-semibold">
@@ -62,7 +62,6 @@ fn Keys(
             {new_key.map(|key| view! { <NewKey key /> })}
             <KeyList keys />
         </section>
-        {sections(budgets)}
         <section aria-labelledby="new-key" class="space-y-4">
             <h2 id="new-key" class="text-lg font-semibold">
                 {t(Text::NewKey)}
@@ -71,6 +70,7 @@ fn Keys(
                 <KeyForm refused=refused.unwrap_or_default() />
             </Card>
         </section>
+        {sections(budgets)}
         {sections(own)}
     }
 }

@@ -10,8 +10,11 @@ use crate::ui::{Alert, AlertTone, Button, ButtonVariant, Mosaic};
 /// with this page again.
 #[component]
 pub fn FormPage(
-    /// The heading, and the label of the button.
+    /// The heading, and the label of the button unless that has its own.
     title: &'static str,
+    /// What the button does.
+    #[prop(optional)]
+    submit: Option<&'static str>,
     /// A line under the heading.
     #[prop(into)]
     intro: String,
@@ -49,7 +52,7 @@ pub fn FormPage(
                     {error.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> })}
                     <input type="hidden" name="next" value=next />
                     {children.map(|children| children())}
-                    <Button label=title variant=ButtonVariant::Primary kind="submit" class="w-full" />
+                    <Button label=submit.unwrap_or(title) variant=ButtonVariant::Primary kind="submit" class="w-full" />
                 </form>
                 {others}
                 <p class="text-sm text-ink-soft">{footer}</p>

@@ -66,6 +66,7 @@ pub fn SecondStepPage(
     view! {
         <FormPage
             title=t(Text::SecondStep)
+            submit=t(Text::GoOn)
             intro=t(Text::SecondStepIntro)
             action=SECOND_STEP
             next=String::new()

@@ -226,7 +226,7 @@ pub fn entries_section(entries: Vec<UserEntry>, names: &Names) -> AnyView {
     };
     let columns = vec![
         Column::text(t(Text::AuditTime)),
-        Column::text(t(Text::AuditTarget)),
+        Column::text(t(Text::UserColumn)),
         Column::text(t(Text::EntryKind)),
         Column::number(t(Text::EntryAmount)),
         Column::number(t(Text::Held)),

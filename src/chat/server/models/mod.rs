@@ -232,7 +232,7 @@ impl Models {
             "the variables".to_owned()
         };
         let (providers, models, aliases) = (now.providers.len(), now.models.len(), now.aliases.len());
-        format!("{from}: {models} models of {providers} providers, {aliases} aliases")
+        format!("{from}: providers: {providers}, models: {models}, aliases: {aliases}")
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the file only names: keys, which are in variables. Nothing that may be a secret is repeated.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -12,6 +14,13 @@ use crate::platform::redact::names_a_secret;
 
 /// What is said instead of a value that is no name.
 const NAME_IT: &str = "name the variable that has it, as in \"MY_API_KEY\": this file has no secrets";
+/// The same for a header.
+const NAME_IT_HERE: &str = "name the variable that has it, as in \"$MY_TOKEN\": this file has no secrets";
+/// Headers that depend on what is sent and where it goes.
+const OWN_HEADERS: [HeaderName; 5] = [HOST, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, CONNECTION];
+/// Headers that are known to have secrets.
+const SECRET_HEADERS: [&str; 6] =
+    ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"];
 
 /// The key that a variable has.
 pub(super) fn read_key<'a>(
@@ -57,8 +66,14 @@ pub(super) fn read_headers<'a>(
 
 fn read_header(key: &str, value: &DeValue<'_>, environment: &Environment) -> Result<(HeaderName, HeaderValue), String> {
     let name = HeaderName::try_from(key).map_err(|_| "is not the name of a header".to_owned())?;
+    if OWN_HEADERS.contains(&name) {
+        return Err("is set for each request by itself".to_owned());
+    }
     let text = value.as_str().ok_or("is not a text")?;
     let variable = text.strip_prefix('$');
+    if variable.is_none() && SECRET_HEADERS.contains(&name.as_str()) {
+        return Err(NAME_IT_HERE.to_owned());
+    }
     let text = match variable {
         Some(variable) => read_variable(variable, environment)?,
         None => text,

@@ -84,6 +84,12 @@ impl Catalogue {
         Ok(Self { name, entries })
     }
 
+    /// Whether somebody of this name sells a model.
+    #[must_use]
+    pub fn has_seller(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.provider == name)
+    }
+
     /// A model by its name; `provider` is who sells it, as the catalogue calls them, or who is asked for it here.
     #[must_use]
     pub fn find(&self, model: &str, seller: Option<&str>, asked: Option<&str>) -> Found<'_> {
