@@ -107,5 +107,15 @@ export default defineConfig({
       PAYPAL_WEBHOOK_CHECK: 'postback',
       PAYPAL_BASE_URL: `http://127.0.0.1:${site + 4}`,
     }),
+    // The same, where something is given besides.
+    server(site + 10, 'giving', {
+      FREE_CREDITS: '1',
+      PACKS_FILE: 'end2end/packs.toml',
+      PAYPAL_CLIENT_ID: PAYPAL.id,
+      PAYPAL_CLIENT_SECRET: PAYPAL.secret,
+      PAYPAL_WEBHOOK_ID: PAYPAL.webhook,
+      PAYPAL_WEBHOOK_CHECK: 'postback',
+      PAYPAL_BASE_URL: `http://127.0.0.1:${site + 4}`,
+    }),
   ],
 });

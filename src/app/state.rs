@@ -16,7 +16,7 @@ use crate::account::server::clerk::Clerk;
 use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
 use crate::account::server::passkeys::relying_party;
 use crate::account::server::password::Passwords;
-use crate::account::server::{Account, AccountParts};
+use crate::account::server::{Account, AccountParts, FindSignUpGift, SignUpGift};
 use crate::admin::server::Admin;
 use crate::api_docs::api::ApiDocs;
 use crate::audit::AuditLog;
@@ -44,6 +44,7 @@ use crate::landing::server::{FindPrices, Landing};
 use crate::landing::{ShownPrice, ShownPrices};
 use crate::leaving::server::{Leaving, LeavingParts, LeavingQueue};
 use crate::payments::server::papers::Papers;
+use crate::payments::server::shop::Shop;
 use crate::payments::server::provider::PaymentProvider;
 use crate::payments::server::storefront::{ShownPurchases, provider_label};
 use crate::payments::server::{Payments, PaymentsParts};
@@ -157,6 +158,7 @@ impl AppState {
         let flags = build_flags(&stores, &metrics, &models, &image_providers);
         let outbox = Outbox::new(mailer, metrics.mails());
         let queue = Arc::new(open_queue(&stores));
+        let shop = config.shop.shop();
         let account = Account::new(AccountParts {
             site: site.clone(),
             config: config.accounts.clone(),
@@ -184,10 +186,11 @@ impl AppState {
             passwords: Passwords::default(),
             secret,
             free_credits: config.credits.free,
+            sign_up_gift: sign_up_gift(&shop, &stores),
         });
         let notices = build_notices(&config, &stores, &site, &outbox);
         let generation = build_generation(&config, &stores, redis.clone(), limiter, (metrics, flags), notices);
-        let papers = build_papers(&config, &stores, &site, provider_label(payment_provider.as_deref()));
+        let papers = build_papers(&shop, &stores, &site, provider_label(payment_provider.as_deref()));
         let payments = build_payments(&stores, &site, payment_provider, papers, &generation);
         let bookkeeping = stores.bookkeeping(objects.clone(), generation.metrics.clone());
         let prices = config.prices.book();
@@ -231,7 +234,7 @@ impl AppState {
         Self(Arc::new(Shared {
             leaving: build_leaving(queue, everything, generation.metrics.clone()),
             credits,
-            landing: Landing::new(site.clone(), shown_prices(config.credits, chat.clone(), images.clone())),
+            landing: Landing::new(site.clone(), shown_prices(account.clone(), config.credits, chat.clone(), images.clone())),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             admin: stores.admin(stores.stats(config.usage.prices.clone())),
             bookkeeping,
@@ -299,6 +302,7 @@ fn build_payments(
         database: stores.database.clone(),
         store: stores.payments.clone(),
         subscriptions: stores.subscriptions.clone(),
+        referrals: stores.referrals.clone(),
         plans: stores.plans.clone(),
         provider,
         credits: stores.credits.clone(),
@@ -367,15 +371,26 @@ fn open_identity_providers(config: &Config) -> Vec<Arc<IdentityProvider>> {
 }
 
 /// Receipts and credit notes of payments that this provider takes.
-fn build_papers(config: &Config, stores: &Stores, site: &Site, paid_by: &'static str) -> Papers {
+fn build_papers(shop: &Shop, stores: &Stores, site: &Site, paid_by: &'static str) -> Papers {
     Papers {
         store: stores.papers.clone(),
         accounts: stores.accounts.clone(),
-        shop: config.shop.shop(),
+        shop: shop.clone(),
         site: site.clone(),
         database: stores.database.clone(),
         paid_by,
     }
+}
+
+/// What a new account is given, as packs.toml says at the time.
+fn sign_up_gift(shop: &Shop, stores: &Stores) -> FindSignUpGift {
+    let (shop, database) = (shop.clone(), stores.database.clone());
+    Box::new(move || {
+        let (catalog, now) = (shop.now(), database.now());
+        let gift = catalog.offers.sign_up(now)?;
+        let expires_at = gift.lasts.map(|lasts| now.saturating_add(lasts));
+        Some(SignUpGift { name: gift.name.clone(), credits: gift.credits, expires_at })
+    })
 }
 
 /// What all paid work shares.
@@ -420,9 +435,9 @@ fn build_notices(config: &Config, stores: &Stores, site: &Site, outbox: &Outbox)
 }
 
 /// What strangers are told of the prices, as they are at the time.
-fn shown_prices(config: CreditsConfig, chat: Chat, images: Images) -> FindPrices {
+fn shown_prices(account: Account, config: CreditsConfig, chat: Chat, images: Images) -> FindPrices {
     Box::new(move || ShownPrices {
-        free: config.free,
+        free: account.new_account_credits(),
         chat: {
             let (prices, varies) = chat.usual_prices();
             ShownPrice::of(&prices, varies, config.chat)

@@ -36,6 +36,7 @@ use crate::images::server::store::{ImageStore, MongoImageStore, SqliteImageStore
 use crate::leaving::server::store::{LeavingStore, MongoLeavingStore, SqliteLeavingStore};
 use crate::openai_api::responses::store::{MongoResponseStore, ResponseStore, SqliteResponseStore};
 use crate::payments::server::papers::store::{MongoPaperStore, PaperStore, SqlitePaperStore};
+use crate::payments::server::referrals::{MongoReferralStore, ReferralStore, SqliteReferralStore};
 use crate::payments::server::store::{MongoPaymentStore, PaymentStore, SqlitePaymentStore};
 use crate::payments::server::subscriptions::store::{
     MongoSubscriptionStore, SqliteSubscriptionStore, SubscriptionStore,
@@ -73,6 +74,7 @@ pub struct Stores {
     pub images: Arc<dyn ImageStore>,
     pub payments: Arc<dyn PaymentStore>,
     pub subscriptions: Arc<dyn SubscriptionStore>,
+    pub referrals: Arc<dyn ReferralStore>,
     pub papers: Arc<dyn PaperStore>,
     pub leavings: Arc<dyn LeavingStore>,
     pub audit: Arc<dyn AuditStore>,
@@ -116,6 +118,7 @@ impl Stores {
             images: Arc::new(MongoImageStore::new(&mongo)),
             payments: Arc::new(MongoPaymentStore::new(&mongo)),
             subscriptions: Arc::new(MongoSubscriptionStore::new(&mongo)),
+            referrals: Arc::new(MongoReferralStore::new(&mongo)),
             papers: Arc::new(MongoPaperStore::new(&mongo)),
             leavings: Arc::new(MongoLeavingStore::new(&mongo)),
             audit: Arc::new(MongoAuditStore::new(&mongo)),
@@ -156,6 +159,7 @@ impl Stores {
             images: Arc::new(SqliteImageStore::new(db.clone())),
             payments: Arc::new(SqlitePaymentStore::new(db.clone())),
             subscriptions: Arc::new(SqliteSubscriptionStore::new(db.clone())),
+            referrals: Arc::new(SqliteReferralStore::new(db.clone())),
             papers: Arc::new(SqlitePaperStore::new(db.clone())),
             leavings: Arc::new(SqliteLeavingStore::new(db.clone())),
             audit: Arc::new(SqliteAuditStore::new(db.clone())),

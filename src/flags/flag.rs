@@ -26,6 +26,8 @@ pub enum Flag {
     ApiKeys,
     /// The routes of `/v1`.
     V1,
+    /// Buying credits by itself when few are left. No payment provider here can charge somebody who is not there, so it is off.
+    AutomaticTopUp,
     /// A provider. Without it, work is done as if it were not configured.
     Provider(ProviderFlag),
 }
@@ -56,7 +58,7 @@ impl ProviderFlag {
 
 impl Flag {
     /// All that are no providers.
-    pub const FEATURES: [Self; 9] = [
+    pub const FEATURES: [Self; 10] = [
         Self::Chat,
         Self::Images,
         Self::Attachments,
@@ -66,6 +68,7 @@ impl Flag {
         Self::ShareLinks,
         Self::ApiKeys,
         Self::V1,
+        Self::AutomaticTopUp,
     ];
 
     /// The stored name, which also decides who belongs to a percentage.
@@ -81,6 +84,7 @@ impl Flag {
             Self::ShareLinks => "share_links",
             Self::ApiKeys => "api_keys",
             Self::V1 => "v1",
+            Self::AutomaticTopUp => "automatic_top_up",
             Self::Provider(ProviderFlag { kind, name }) => return format!("provider_{}_{name}", kind.as_str()).into(),
         };
         name.into()
@@ -99,6 +103,7 @@ impl Flag {
             Self::ShareLinks => Text::FlagShareLinks,
             Self::ApiKeys => Text::FlagApiKeys,
             Self::V1 => Text::FlagV1,
+            Self::AutomaticTopUp => Text::FlagAutomaticTopUp,
             Self::Provider(ProviderFlag { kind: WorkKind::Chat, name }) => {
                 return fill(Text::FlagChatProvider, &[("name", name)]);
             }
@@ -122,8 +127,15 @@ impl Flag {
             Self::ShareLinks => Text::ShareLinksAreOff,
             Self::ApiKeys => Text::ApiKeysAreOff,
             Self::V1 => Text::V1IsOff,
+            Self::AutomaticTopUp => Text::AutomaticTopUpIsOff,
             Self::Provider(_) => Text::NoProviderIsOn,
         }
+    }
+
+    /// Whether what it is about can be done here at all: else it is off, and nobody can switch it on.
+    #[must_use]
+    pub const fn is_possible(self) -> bool {
+        !matches!(self, Self::AutomaticTopUp)
     }
 
     /// Whether it is about people who are not signed in. It is on or off: there is nobody to have a role, or to belong to a percentage.

@@ -328,6 +328,9 @@ fn off(flag: Flag) -> AppError {
 /// What a flag cannot have.
 fn check_setting(flag: Flag, setting: &Setting) -> AppResult<()> {
     let is_part = matches!(setting.rule, Rule::Roles { .. } | Rule::Percent { .. });
+    if !flag.is_possible() && setting.rule != Rule::Off {
+        return Err(AppError::invalid("state", t(flag.off_text())));
+    }
     if flag.is_for_visitors() && is_part {
         return Err(AppError::invalid("state", t(Text::FlagIsForVisitors)));
     }

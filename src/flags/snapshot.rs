@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::announcement::{ANNOUNCEMENT, Announced};
 use super::counts::{Counted, Span, Sum};
 use super::flag::{Flag, ProviderFlag};
-use super::rule::Setting;
+use super::rule::{Rule, Setting};
 use super::store::StoredSetting;
 use crate::audit::Actor;
 use crate::platform::db::millis;
@@ -28,7 +28,9 @@ pub struct FlagStatus {
 impl FlagStatus {
     /// As it is before anybody changes it.
     pub(super) fn new(flag: Flag) -> Self {
-        Self { flag, setting: Setting::default(), version: 0, changed_at: None, changed_by: None }
+        let rule = if flag.is_possible() { Rule::On } else { Rule::Off };
+        let setting = Setting { rule, ..Setting::default() };
+        Self { flag, setting, version: 0, changed_at: None, changed_by: None }
     }
 
     fn read(flag: Flag, row: &StoredSetting) -> serde_json::Result<Self> {

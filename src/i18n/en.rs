@@ -637,6 +637,27 @@ pub const fn say(text: Text) -> &'static str {
         Text::LastsLong => "At your pace of the last 7 days, they last more than a year.",
         Text::PerCredit => "{price} per credit",
         Text::BonusCredits => "includes {credits} free",
+        Text::BonusOnTop => "+{credits} free: {name}",
+        Text::BonusOnTopUntil => "+{credits} free: {name}, until {day}",
+        Text::BonusLasts => "Free credits expire {count} day after the purchase.|Free credits expire {count} days after the purchase.",
+        Text::BonusOnPaper => "With it came {count} free credit.|With it came {count} free credits.",
+        Text::InviteTitle => "Invite others",
+        Text::InviteExplained => {
+            "You and whoever signs up after you and accepts with your link each get {count} credit when they first buy a pack. If that purchase is refunded, both go back.|You and whoever signs up after you and accepts with your link each get {count} credits when they first buy a pack. If that purchase is refunded, both go back."
+        }
+        Text::InviteLimit => "You can be rewarded {count} time.|You can be rewarded {count} times.",
+        Text::InviteLink => "Your link",
+        Text::InvitedTitle => "You were invited",
+        Text::InvitedExplained => {
+            "Accept, and you and whoever invited you each get {count} credit when you first buy a pack. They do not learn who you are.|Accept, and you and whoever invited you each get {count} credits when you first buy a pack. They do not learn who you are."
+        }
+        Text::InvitedAccept => "Accept the invitation",
+        Text::InvitedWaits => {
+            "You were invited: {count} credit comes with the first pack that you buy.|You were invited: {count} credits come with the first pack that you buy."
+        }
+        Text::InvitationUnknown => "This invitation is not valid.",
+        Text::InvitationForNewcomers => "An invitation is for people who sign up after whoever sent it.",
+        Text::InvitationTooLate => "An invitation counts before the first purchase only.",
         Text::BuyFor => "Buy for {price}",
         Text::AnswersCount => "{count} answer|{count} answers",
         Text::ImagesCount => "{count} image|{count} images",
@@ -1289,6 +1310,9 @@ pub const fn say(text: Text) -> &'static str {
             "Buying credits is switched off for now. What you have bought stays, and what you have approved is still credited."
         }
         Text::CodesAreOff => "Redeeming codes is switched off for now. Your code stays valid until it expires.",
+        Text::AutomaticTopUpIsOff => {
+            "Automatic top-up can’t be switched on: the payment provider charges only when the payer agrees to each purchase."
+        }
         Text::SignUpIsOff => "New accounts can’t be created right now. Existing users can still sign in.",
         Text::ShareLinksAreOff => "Shared links are switched off for now.",
         Text::ApiKeysAreOff => "API keys are switched off for now. They work again once they are switched on.",
@@ -1302,6 +1326,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::FlagAttachments => "Images in messages",
         Text::FlagPurchases => "Purchases and subscriptions",
         Text::FlagCodes => "Codes",
+        Text::FlagAutomaticTopUp => "Automatic top-up (not available with PayPal orders)",
         Text::FlagSignUp => "Sign-up",
         Text::FlagShareLinks => "Shared links",
         Text::FlagApiKeys => "API keys",

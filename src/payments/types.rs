@@ -61,6 +61,12 @@ pub struct PaymentView {
     /// What the pack was called.
     pub name: String,
     pub credits: Amount,
+    /// What came on top; absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bonus: Option<Amount>,
+    /// What that was called.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bonus_name: Option<String>,
     #[cfg_attr(feature = "ssr", schema(value_type = crate::platform::money::WrittenMoney))]
     pub price: Money,
     /// What went back of it.

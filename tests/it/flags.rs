@@ -418,10 +418,15 @@ async fn a_change_is_made_over_what_was_seen_and_written_down() {
         ("sign_up", json!({ "version": 0, "state": "percent", "percent": 5 }), "state"),
         ("provider_chat_openai", json!({ "version": 0, "state": "on", "dailyCapMicros": 0 }), "dailyCapMicros"),
         ("provider_chat_openai", json!({ "version": 0, "state": "maybe" }), "state"),
+        // What cannot be done here is off, and stays off.
+        ("automatic_top_up", json!({ "version": 0, "state": "on" }), "state"),
+        ("automatic_top_up", json!({ "version": 0, "state": "percent", "percent": 5 }), "state"),
     ] {
         let (status, refused) = admin.put_json(&format!("/api/admin/flags/{name}"), &body).await;
         assert_eq!((status, refused["field"].as_str()), (400, Some(expected)), "{body}: {refused}");
     }
+    assert_eq!(admin.flag("automatic_top_up").await["state"], "off");
+    assert!(admin.html("/admin/flags").await.1.contains("Automatic top-up (not available"));
     assert_eq!(admin.put_json("/api/admin/flags/sign_in", &off).await.0, 404);
     assert_eq!(admin.put_json("/api/admin/flags/announcement", &off).await.0, 404);
     assert_eq!(admin.put_json("/api/admin/flags/provider_chat_gemini", &off).await.0, 404, "it is not configured");

@@ -16,6 +16,7 @@ mod authenticator;
 mod avatars;
 mod backup;
 mod binary;
+mod bonuses;
 mod browser_types;
 mod budgets;
 mod canaries;

@@ -68,6 +68,7 @@ impl Till {
             database: stores.database.clone(),
             store: stores.payments.clone(),
             subscriptions: stores.subscriptions.clone(),
+            referrals: stores.referrals.clone(),
             plans: stores.plans.clone(),
             provider: Some(provider.clone()),
             credits: stores.credits.clone(),

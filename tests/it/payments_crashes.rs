@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
+use tessera::credits::Balance;
 use tessera::payments::PaymentState;
 use tessera::payments::server::Payment;
 use tessera::payments::server::store::{PaymentStore, Saved};
@@ -20,7 +21,7 @@ use crate::mongod::{Kind, Mongod};
 use crate::payments::{Till, expected, happenings, tell};
 use crate::program::{Program, variables};
 use crate::support::User;
-use crate::{contracts, subscriptions};
+use crate::{bonuses, contracts, subscriptions};
 
 /// Fails now and then, before it has done what it was asked for, or after that.
 struct Flaky {
@@ -125,12 +126,15 @@ async fn a_crash_between_any_two_steps_comes_to_the_same() {
     let runtime = tokio::runtime::Handle::current();
     let ran = tokio::task::spawn_blocking(move || {
         let config = ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() };
-        let till = Till::with(&stores, Arc::new(FakeProvider::default())).with_tries(1000);
+        let shop = bonuses::shop(vec![bonuses::tenth()], None);
+        let till = Till::selling(&stores, Arc::new(FakeProvider::default()), shop).with_tries(1000);
         let told = proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3), 1..8);
         let rest = Just((0..16).collect::<Vec<usize>>()).prop_shuffle();
         TestRunner::new(config).run(&(happenings(), told, rest), |(history, choices, rest)| {
             let (balance, left, payment) = runtime.block_on(tell(&till, &history, &choices, &rest));
             let (should_be, should_be_left, back) = expected(&history);
+            let bonus = bonuses::bonus_left(should_be_left, back);
+            let should_be = Balance { available: should_be.available + bonus, ..should_be };
             prop_assert_eq!((balance, left), (should_be, should_be_left), "{:?}", payment);
             prop_assert_eq!((payment.refunded.minor, payment.state), (back, PaymentState::Credited));
             Ok(())

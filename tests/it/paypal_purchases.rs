@@ -98,6 +98,46 @@ async fn a_buyer_who_never_comes_back_gets_what_was_paid() {
     app.assert_books_balance().await;
 }
 
+/// PayPal knows our keys for six hours.
+#[tokio::test]
+async fn what_was_paid_while_the_server_was_down_for_seven_hours_is_credited_once_after_the_start() {
+    let (fake, app) = start().await;
+    let (taken, agreed) = (app.user().await, app.user().await);
+    let (lost, open) = (order(&taken).await, order(&agreed).await);
+    fake.approve(&lost);
+    for _ in 0..2 {
+        fake.next(Door::Capture, Fault::Lost);
+    }
+    assert_eq!(finish(&taken, &lost).await["status"], "pending");
+    // Nobody here sees the second buyer agree.
+    fake.approve(&open);
+    let store = &app.state.stores.payments;
+    for id in [&lost, &open] {
+        let mut payment = store.find_by_order(id).await.unwrap().unwrap();
+        payment.created_at -= 7 * 60 * 60 * 1000;
+        payment.look_at = payment.look_at.map(|at| at - 7 * 60 * 60 * 1000);
+        store.save(&payment).await.unwrap();
+    }
+    fake.forget_keys();
+    fake.forget_tokens();
+    // Nothing but the start.
+    let after = app.start_beside(&fake.vars()).await;
+    for _ in 0..300 {
+        let waiting = after.state.stores.payments.due(i64::MAX, tessera::platform::ids::PaymentId::min(), 10).await;
+        if waiting.unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    for (user, id) in [(&taken, &lost), (&agreed, &open)] {
+        assert_eq!(available(user).await, 110);
+        assert_eq!(finish(user, id).await["status"], "credited");
+        assert_eq!(available(user).await, 110);
+        assert_eq!(fake.order(id).captures.len(), 1);
+    }
+    app.assert_books_balance().await;
+}
+
 #[tokio::test]
 async fn what_waits_at_paypal_waits_here() {
     let (fake, app) = start().await;

@@ -291,3 +291,112 @@ async fn credits_that_expire_soon_are_said_until_that_is_seen() {
     let (status, _) = answer(user.get("/api/credits")).await;
     assert_eq!(status, 200);
 }
+
+/// A shop that gives something.
+fn giving() -> (TempDir, String) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("packs.toml");
+    let text = r#"
+        [[bonus]]
+        name = "First purchase"
+        percent = 10
+        first_purchase = true
+        until = 2099-12-31
+        days = 30
+        [sign_up]
+        name = "Welcome"
+        credits = 20
+        days = 7
+        [referral]
+        name = "Thanks for your friend"
+        credits = 40
+        most = 3
+    "#;
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) {
+    let (folder, file) = giving();
+    let vars = [vars, &[("PACKS_FILE", &*file)]].concat();
+    let (app, provider) = TestApp::start_selling(&vars).await;
+    let form = app.visitor().get("/sign-up").send().await.unwrap().text().await.unwrap();
+    assert!(form.contains("30 "), "what a new account gets: {form}");
+    let inviter = app.user().await;
+    let credits = inviter.credits().await;
+    assert_eq!(credits["available"], 30);
+    let gift = credits["lots"].as_array().unwrap().iter().find(|lot| lot["amount"] == 20).unwrap();
+    assert!(gift["origin"] == "promo" && gift["expiresAt"].is_string(), "{gift}");
+
+    // The own link, on both pages; and what comes on top, in both languages.
+    let own = page(&inviter, "/dashboard").await;
+    let link = own.split("/buy-credits?invited=").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let link = format!("/buy-credits?invited={link}");
+    let packs = page(&inviter, "/buy-credits").await;
+    assert!(packs.contains(&link) && packs.contains("You can be rewarded 3 times."), "{packs}");
+    for text in ["+50 free: First purchase, until 2099-12-31", "Free credits expire 30 days after the purchase."] {
+        assert!(packs.contains(text), "{text} in {packs}");
+    }
+    let chinese = inviter.get("/buy-credits").header(ACCEPT_LANGUAGE, "zh").send().await.unwrap();
+    let chinese = chinese.text().await.unwrap();
+    assert!(chinese.contains("另赠 50：First purchase，截至 2099-12-31") && chinese.contains("邀请他人"), "{chinese}");
+
+    // Who opens the link without an account comes back to it.
+    let away = app.visitor().get(&link).send().await.unwrap();
+    assert!(away.headers()[LOCATION].to_str().unwrap().starts_with("/sign-in?next=%2Fbuy-credits%3Finvited%3D"));
+    let user = app.user().await;
+    let asked = page(&user, &link).await;
+    assert!(asked.contains("You were invited") && asked.contains("Accept the invitation"), "{asked}");
+    let code = link.split('=').nth(1).unwrap();
+    let own = inviter.post_form("/buy-credits", &[("invited", code)]).send().await.unwrap();
+    assert_eq!(own.status(), 409);
+    assert!(own.text().await.unwrap().contains("for people who sign up after"));
+    let wrong = user.post_form("/buy-credits", &[("invited", "AAAA-BBBB")]).send().await.unwrap();
+    assert_eq!(wrong.status(), 400);
+    let accepted = user.post_form("/buy-credits", &[("invited", code)]).send().await.unwrap();
+    assert_eq!(accepted.headers()[LOCATION], "/buy-credits");
+    assert!(page(&user, "/buy-credits").await.contains("40 credits come with the first pack"));
+    assert_eq!((user.credits().await["available"].clone(), inviter.credits().await["available"].clone()), (json!(30), json!(30)));
+
+    let (order, _) = choose(&user, "500", "").await;
+    provider.approve(&order);
+    let done = page(&user, &format!("/buy-credits/return?token={order}")).await;
+    assert!(done.contains("590 credits are yours"), "{done}");
+    assert_eq!((user.credits().await["available"].clone(), inviter.credits().await["available"].clone()), (json!(620), json!(70)));
+    let receipt = newest(&user).await;
+    assert_eq!((&receipt["credits"], &receipt["bonus"]), (&json!(500), &json!(90)));
+    let sheet = page(&user, &format!("/receipts/{}", receipt["number"].as_str().unwrap())).await;
+    assert!(sheet.contains("With it came 90 free credits."), "{sheet}");
+    let dashboard = page(&user, "/dashboard").await;
+    assert!(dashboard.contains("+90 free: First purchase, Thanks for your friend"), "{dashboard}");
+    let packs = page(&user, "/buy-credits").await;
+    assert!(!packs.contains("First purchase") && !packs.contains("come with the first pack"), "{packs}");
+    assert!(page(&inviter, "/dashboard").await.contains("Thanks for your friend"));
+
+    // What was given goes back with the money; another file gives something else at once.
+    let payment = receipt["paymentId"].as_str().unwrap();
+    let (_, preview) = user.post_json("/api/credits/refund", &json!({"paymentId": payment, "preview": true})).await;
+    assert_eq!(preview["data"]["money"]["amount"], "20.00");
+    user.post_json("/api/credits/refund", &json!({"paymentId": payment})).await;
+    assert_eq!((user.credits().await["available"].clone(), inviter.credits().await["available"].clone()), (json!(30), json!(30)));
+    assert_eq!(newest(&user).await["bonus"], Value::Null);
+    std::fs::write(&file, "[[bonus]]\nname = \"All\"\npercent = 50\n").unwrap();
+    assert!(matches!(app.state.payments.shop.reload(), tessera::platform::data_file::Reload::Loaded));
+    let packs = page(&user, &link).await;
+    assert!(packs.contains("+250 free: All") && !packs.contains("Invite others") && !packs.contains("You were invited"));
+    assert_eq!(app.user().await.credits().await["available"], 10);
+    drop(folder);
+    app.assert_books_balance().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_something_is_told_before_and_after_over_sqlite() {
+    who_is_given_something_is_told_before_and_after(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_something_is_told_before_and_after_over_mongodb() {
+    let mongod = Mongod::start(Kind::Standalone).await;
+    who_is_given_something_is_told_before_and_after(&[("MONGODB_URI", &mongod.uri())]).await;
+}

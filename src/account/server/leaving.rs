@@ -5,10 +5,13 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::Cookie;
 use serde_json::json;
 
-use super::Account;
+use super::{Account, SignUpGift};
 use super::api::{CLEAR, clear_session};
 use super::store::User;
 use crate::account::Email;
+use crate::credits::Origin;
+use crate::credits::server::store::{LotTerms, NewPosting, PostingKind};
+use crate::platform::amount::Amount;
 use crate::platform::archive::Archive;
 use crate::platform::db::{now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
@@ -94,24 +97,54 @@ impl Account {
     }
 
     /// Opens the account of a user who is about to be made: without credits where they had those of a new account before. Without
-    /// `identity`, they come with their address alone.
+    /// `identity`, they come with their address alone. Whether they are given what new accounts are.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub(super) async fn open_credits(&self, id: UserId, email: &str, identity: Option<(&str, &str)>) -> AppResult<()> {
+    pub(super) async fn open_credits(&self, id: UserId, email: &str, identity: Option<(&str, &str)>) -> AppResult<bool> {
         let now = now_millis();
+        let is_given = self.new_account_credits().is_positive();
         // Slow, and hardly ever needed.
-        if !self.free_credits.is_positive() || !self.store.is_welcomed(Vec::new(), now).await? {
-            return Ok(());
+        if !is_given || !self.store.is_welcomed(Vec::new(), now).await? {
+            return Ok(true);
         }
         let mut hashes: Vec<SecretHash> = vec![self.passwords.blur(email.to_owned()).await?];
         if let Some((issuer, subject)) = identity {
             hashes.push(self.passwords.blur(name_of(issuer, subject)).await?);
         }
-        if self.store.is_welcomed(hashes, now).await? {
+        let was_here = self.store.is_welcomed(hashes, now).await?;
+        if was_here {
             self.credits.open_empty(id.into(), &current_request_id()).await?;
         }
+        Ok(!was_here)
+    }
+
+    /// Opens the account of a user who was just made with its free credits; were it cut off here, the first use would do it. `is_new`:
+    /// they are given what new accounts are at the time, once.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub(super) async fn give_new_credits(&self, id: UserId, is_new: bool) -> AppResult<()> {
+        self.credits.balance(id.into(), &current_request_id()).await?;
+        if let Some(SignUpGift { name, credits, expires_at }) = (self.sign_up_gift)().filter(|_| is_new) {
+            let posting = NewPosting {
+                owner: id.into(),
+                kind: PostingKind::Grant,
+                amount: credits,
+                key: "sign-up".to_owned(),
+                request_id: current_request_id(),
+                reason: Some(name),
+                terms: LotTerms { origin: Some(Origin::Promo), expires_at, ..LotTerms::default() },
+            };
+            self.credits.post(posting).await?;
+        }
         Ok(())
+    }
+
+    /// All that a new account is given now.
+    #[must_use]
+    pub fn new_account_credits(&self) -> Amount {
+        self.free_credits + (self.sign_up_gift)().map_or(Amount::ZERO, |gift| gift.credits)
     }
 
     /// Whether a user can be asked for a password.

@@ -122,7 +122,21 @@ pub struct AccountParts {
     pub clerk: Option<Clerk>,
     /// What a new account is given, as the form says.
     pub free_credits: Amount,
+    /// What it is given besides, at the time.
+    pub sign_up_gift: FindSignUpGift,
 }
+
+/// Credits for a new account, besides those that are configured.
+pub struct SignUpGift {
+    /// What their owner reads of it in the ledger.
+    pub name: String,
+    pub credits: Amount,
+    /// In milliseconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+/// What a new account is given now; `None`: nothing besides.
+pub type FindSignUpGift = Box<dyn Fn() -> Option<SignUpGift> + Send + Sync>;
 
 /// Who may be asked first for a reply now: names, and what each is called.
 pub type FindChoices = Box<dyn Fn() -> Vec<(String, String)> + Send + Sync>;

@@ -13,7 +13,6 @@ use crate::audit::{Action, Actor, AuditEntry};
 use crate::flags::Flag;
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::UserId;
 use crate::platform::limits::Limit;
 use crate::platform::secret::hash_secret;
@@ -95,12 +94,11 @@ impl Account {
             email_verified_at: verified_at,
         };
         // Before the user is there: whatever comes first opens the account.
-        self.open_credits(user.id, &user.email, None).await?;
+        let is_new = self.open_credits(user.id, &user.email, None).await?;
         if find_user(self.store.as_ref(), email).await?.is_some() || !self.store.create_user(user.clone()).await? {
             return Err(AppError::Conflict(t(Text::EmailTaken).to_owned()));
         }
-        // Opens the account with its free credits; were it cut off here, the first use would do it.
-        self.credits.balance(user.id.into(), &current_request_id()).await?;
+        self.give_new_credits(user.id, is_new).await?;
         tracing::info!(user = %user.id, "registered");
         let signed_up = AuditEntry::new(Actor::User(user.id), Action::SignUp, Some(user.id));
         self.audit.record(signed_up.after(json!({ "role": user.role }))).await;

@@ -155,7 +155,7 @@ pub fn auth_page(
         AuthPage::SignUp => (t(Text::SignUp), "/sign-up"),
     };
     let path = format!("{plain_path}?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>());
-    let free_credits = account.free_credits;
+    let free_credits = account.new_account_credits();
     let providers = account.provider_labels();
     let passkeys = account.passkey_origin().filter(|_| page == AuthPage::SignIn);
     let policy = if passkeys.is_some() { POLICY_WITH_FILES.clone() } else { POLICY.clone() };

@@ -110,6 +110,7 @@ impl Payments {
         }
         self.store.forget_keys_of(user).await?;
         self.papers.store.delete_buyer(user).await?;
+        self.referrals.forget(user).await?;
         Ok(self.plans.delete_of_user(user).await?)
     }
 }

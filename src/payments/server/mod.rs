@@ -4,12 +4,14 @@ pub mod api;
 mod books;
 pub mod config;
 mod events;
+mod extras;
 mod leaving;
 pub mod papers;
 mod payment;
 pub mod paypal;
 pub mod provider;
 mod reconcile;
+pub mod referrals;
 mod refunds;
 mod service;
 mod settle;
@@ -24,10 +26,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use self::books::{Books, RefundFact, RequestState};
+pub use self::extras::{Extra, ExtraKind};
 use self::papers::Papers;
 pub use self::payment::{PaidMonth, Payment};
 use self::provider::PaymentProvider;
 pub use self::reconcile::RECONCILE_EVERY;
+use self::referrals::ReferralStore;
 pub use self::refunds::{RefundPreview, Refunded};
 pub use self::service::{Bought, Progress};
 use self::shop::Shop;
@@ -53,6 +57,8 @@ pub struct PaymentsParts {
     pub database: Database,
     pub store: Arc<dyn PaymentStore>,
     pub subscriptions: Arc<dyn SubscriptionStore>,
+    /// Who brought whom.
+    pub referrals: Arc<dyn ReferralStore>,
     /// Told what users have paid for.
     pub plans: Arc<dyn PlanStore>,
     /// `None`: nothing can be bought here.

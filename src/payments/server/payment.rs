@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::books::Books;
+use super::extras::Extra;
 use super::papers;
 use super::provider::{Capture, CaptureStatus};
 use super::subscriptions::Terms;
@@ -49,6 +50,9 @@ pub struct Payment {
     /// Of what was paid for a subscription: the month that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<PaidMonth>,
+    /// What comes with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extras: Vec<Extra>,
     /// Its buyer is gone: no money is taken for it any more.
     #[serde(default)]
     pub is_closed: bool,
@@ -98,6 +102,7 @@ impl Payment {
             state: PaymentState::Created,
             books: Books::default(),
             month: None,
+            extras: Vec::new(),
             is_closed: false,
             credited_at: None,
             look_at: Some(now + SOON),
@@ -128,6 +133,7 @@ impl Payment {
             state: PaymentState::Captured,
             books: Books { paid: true, ..Books::default() },
             month: Some(month),
+            extras: Vec::new(),
             is_closed: false,
             credited_at: None,
             look_at: Some(now + SOON),
@@ -195,7 +201,8 @@ impl Payment {
             PaymentState::Created | PaymentState::Pending | PaymentState::Captured => Some(next),
             PaymentState::Declined => (age < GIVEN_UP).then_some(next),
             PaymentState::Credited => {
-                let is_booked = self.books.is_settled() && !self.books.is_frozen_in_part(self.credits);
+                let is_frozen_in_part = self.books.is_frozen_in_part(self.credits);
+                let is_booked = self.books.is_settled() && !self.lacks_extras() && !is_frozen_in_part;
                 (!is_booked || self.lacks_papers()).then_some(now + SOON)
             }
             PaymentState::Abandoned | PaymentState::Rejected => None,
@@ -232,6 +239,8 @@ impl Payment {
             id: self.id.to_string(),
             name: self.name.clone(),
             credits: self.credits,
+            bonus: Some(self.bonus()).filter(|bonus| bonus.is_positive()),
+            bonus_name: self.bonus_name(),
             price: self.price,
             refunded: self.refunded,
             state: self.state,

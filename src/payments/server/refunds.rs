@@ -67,7 +67,8 @@ impl Payments {
         let account = self.credits.account(payment.owner, &current_request_id()).await?;
         let books = &payment.books;
         let left = payment.credits - books.returned - books.frozen;
-        let credits = account.unspent(lot).min(left);
+        let unspent = account.unspent(lot).min(left);
+        let credits = self.with_extras(payment, &account, unspent).await?;
         let rest = payment.price.minor - books.money_back(payment.price.minor);
         let share = payment.price.share(credits.micros(), payment.credits.micros()).minor;
         let part = share.min(rest);

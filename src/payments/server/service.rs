@@ -77,7 +77,8 @@ impl Payments {
             let limit = u32::try_from(MOST_OPEN).unwrap_or(u32::MAX);
             return Err(AppError::RateLimited { retry_after_secs: WAIT_FOR_OPEN, limit });
         }
-        let new = Payment::new(user, pack, self.database.now());
+        let extras = self.extras_for(user, pack).await?;
+        let new = Payment { extras, ..Payment::new(user, pack, self.database.now()) };
         let payment = match self.store.create(&new, key).await? {
             Some(before) if before.pack != pack.id => return Err(AppError::IdempotencyMismatch),
             Some(before) => before,
@@ -261,7 +262,7 @@ impl Payments {
 /// What a payment that is stored so says to its buyer.
 pub(super) fn progress(payment: &Payment) -> Progress {
     match payment.state {
-        PaymentState::Credited => Progress::Credited { credits: payment.credits },
+        PaymentState::Credited => Progress::Credited { credits: payment.credits + payment.bonus() },
         PaymentState::Pending | PaymentState::Captured => Progress::Pending,
         PaymentState::Created => Progress::NotApproved { approve_url: payment.approve_url.clone() },
         PaymentState::Declined => Progress::Declined { again_url: payment.approve_url.clone() },

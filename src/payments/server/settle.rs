@@ -193,7 +193,12 @@ impl Payments {
             if let Some(step) = payment.books.step.clone() {
                 let moved = self.book(&payment, &step).await?;
                 payment.booked(moved, self.database.now(), self.step(&payment));
-            } else if !payment.plan() {
+            } else if payment.plan() {
+                // Kept below.
+            } else if let Some((at, step)) = payment.extra_step() {
+                let moved = self.book_extra(&payment, at, &step).await?;
+                payment.extra_booked(at, &step, moved);
+            } else if !self.plan_extras(&mut payment).await? {
                 let open = payment.books.open_request().filter(|open| open.state == RequestState::Asking).cloned();
                 match open.filter(|open| asked != Some(open.number)) {
                     Some(request) => {

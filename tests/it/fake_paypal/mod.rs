@@ -217,6 +217,11 @@ impl FakePayPal {
         self.change(id, |order| order.status = "APPROVED");
     }
 
+    /// Hours later: what was answered to a `PayPal-Request-Id` is not known any more.
+    pub fn forget_keys(&self) {
+        self.seen.world().answered.clear();
+    }
+
     /// The order is no more.
     pub fn expire(&self, id: &str) {
         self.seen.world().orders.remove(id);

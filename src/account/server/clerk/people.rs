@@ -20,7 +20,6 @@ use crate::flags::Flag;
 use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{IdentityId, UserId};
 use crate::platform::secret::new_secret;
 
@@ -179,7 +178,7 @@ impl Account {
             status: UserStatus::Active,
         };
         // Before the user is there: whatever comes first opens the account.
-        self.open_credits(id, &user.email, Some((clerk.config.issuer(), &person.id))).await?;
+        let is_new = self.open_credits(id, &user.email, Some((clerk.config.issuer(), &person.id))).await?;
         if self.store.create_user(user.clone()).await? {
             tracing::info!(user = %id, "registered by Clerk");
             let signed_up = AuditEntry::new(Actor::User(id), Action::SignUp, Some(id));
@@ -189,8 +188,7 @@ impl Account {
             self.identities.remove_orphan(clerk.config.issuer(), &person.id, id).await?;
             return Err(AppError::Conflict(t(Text::AddressOfAnother).to_owned()));
         }
-        // Opens the account with its free credits; were it cut off here, the first use would do it.
-        self.credits.balance(id.into(), &current_request_id()).await?;
+        self.give_new_credits(id, is_new).await?;
         self.store.find_user_by_id(id).await?.ok_or(AppError::Unavailable)
     }
 

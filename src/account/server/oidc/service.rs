@@ -22,7 +22,6 @@ use crate::flags::Flag;
 use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
-use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{IdentityId, UserId};
 use crate::platform::limits::{Attempt, Limit};
 use crate::platform::secret::{hash_secret, new_secret};
@@ -219,7 +218,7 @@ impl Account {
         let user =
             User { id, email: address, name, password_hash: None, email_verified_at, role, status: UserStatus::Active };
         // Before the user is there: whatever comes first opens the account.
-        self.open_credits(id, &user.email, Some((&provider.config.issuer, &vouched.subject))).await?;
+        let is_new = self.open_credits(id, &user.email, Some((&provider.config.issuer, &vouched.subject))).await?;
         let user = if self.store.create_user(user.clone()).await? {
             tracing::info!(user = %id, provider = provider.config.name, "registered");
             if email.is_some() && !is_trusted {
@@ -235,8 +234,7 @@ impl Account {
             let owner = find_user(self.store.as_ref(), &email).await?.ok_or(AppError::Unavailable)?;
             return self.put_aside(provider, vouched, owner.id).await;
         };
-        // Opens the account with its free credits; were it cut off here, the first use would do it.
-        self.credits.balance(user.id.into(), &current_request_id()).await?;
+        self.give_new_credits(user.id, is_new).await?;
         Ok(Arrival::Admitted(self.admit(&user, client, next).await?))
     }
 

@@ -81,6 +81,7 @@ impl Papers {
             buyer,
             pack: payment.name.clone(),
             credits: payment.credits,
+            bonus: Some(payment.bonus()).filter(|bonus| bonus.is_positive()),
             total: payment.price,
             note: catalog.taxes.note.clone(),
             paid_by: self.paid_by.to_owned(),
@@ -104,6 +105,7 @@ impl Papers {
         }
         content.total = money;
         content.credits = credits;
+        content.bonus = None;
         refund.clone_into(&mut content.reference);
         content.refers_to = Some(receipt.number.to_string());
         self.issue(PaperKind::CreditNote, refund.to_owned(), payment, content).await

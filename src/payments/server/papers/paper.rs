@@ -121,6 +121,9 @@ pub struct Content {
     pub pack: String,
     /// What was bought or given back.
     pub credits: Amount,
+    /// What came on top of it, and was not paid for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bonus: Option<Amount>,
     /// What was paid or went back, with its tax.
     pub total: Money,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,6 +221,9 @@ pub struct Receipt {
     pub buyer: Buyer,
     /// What was bought or given back.
     pub credits: Amount,
+    /// What came on top of it, and was not paid for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bonus: Option<Amount>,
     /// What was paid or went back, with its tax.
     #[schema(value_type = WrittenMoney)]
     pub total: Money,
@@ -263,7 +269,7 @@ pub struct PaperTax {
 impl From<Paper> for Receipt {
     fn from(paper: Paper) -> Self {
         let (page, pdf, net) = (paper.page(), paper.pdf(), paper.content.net());
-        let Content { seller, buyer, credits, total, tax, note, refers_to, .. } = paper.content;
+        let Content { seller, buyer, credits, bonus, total, tax, note, refers_to, .. } = paper.content;
         Self {
             number: paper.number.to_string(),
             kind: paper.number.kind,
@@ -277,6 +283,7 @@ impl From<Paper> for Receipt {
             },
             buyer,
             credits,
+            bonus,
             total,
             net,
             tax: tax.map(|tax| PaperTax { name: tax.name, rate: tax.rate.percent(), amount: tax.amount }),

@@ -27,7 +27,7 @@ pub struct Sheet {
 impl Sheet {
     #[must_use]
     pub fn of(paper: &Paper) -> Self {
-        let Content { seller, buyer, site, pack, credits, total, tax, note, .. } = &paper.content;
+        let Content { seller, buyer, site, pack, credits, bonus, total, tax, note, .. } = &paper.content;
         let tax_id = |id: &str| fill(Text::TaxId, &[("id", id)]);
         let mut from = vec![seller.name.clone()];
         from.extend(seller.address.iter().cloned());
@@ -43,6 +43,7 @@ impl Sheet {
             PaperKind::CreditNote => Text::CreditsGivenBack,
         };
         let item = count_written(what, &credits.as_entry());
+        let bonus = bonus.map(|bonus| count_written(Text::BonusOnPaper, &bonus.as_entry()));
         let sums = tax.as_ref().map(|tax| {
             let name = format!("{} {} %", tax.name, tax.rate.percent());
             [(t(Text::NetAmount).to_owned(), paper.content.net().to_string()), (name, tax.amount.to_string())]
@@ -58,7 +59,7 @@ impl Sheet {
             amount: total.to_string(),
             sums: sums.into_iter().flatten().collect(),
             total: total.to_string(),
-            notes: Some(note).filter(|note| !note.is_empty()).into_iter().cloned().collect(),
+            notes: bonus.into_iter().chain(Some(note).filter(|note| !note.is_empty()).cloned()).collect(),
             footer: format!("{site}{contact}"),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::offers::Offers;
 use super::plan::Plan;
 use crate::platform::amount::Amount;
 use crate::platform::money::{Currency, Money};
@@ -23,6 +24,7 @@ pub struct Catalog {
     pub taxes: Taxes,
     /// People can give unspent credits back for so many days; 0: they cannot by themselves.
     pub refund_days: u32,
+    pub offers: Offers,
 }
 
 impl Default for Catalog {
@@ -40,6 +42,7 @@ impl Default for Catalog {
             seller: Seller::default(),
             taxes: Taxes::default(),
             refund_days: REFUND_DAYS,
+            offers: Offers::default(),
         }
     }
 }

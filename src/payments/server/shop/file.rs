@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::catalog::{Catalog, Pack, Rate, Seller, Taxes, name_of};
+use super::offers::read_offers;
 use super::plan::read_plans;
 use crate::payments::server::paypal::step_of;
 use crate::platform::amount::Amount;
@@ -39,7 +40,7 @@ impl Catalog {
 
 fn read_all<'a>(reading: &mut Reading<'a>, document: &'a Spanned<DeTable<'a>>) -> Catalog {
     let file = Section { name: String::new(), table: document.get_ref(), at: 0..0 };
-    reading.only(&file, &["currency", "pack", "plan", "seller", "tax", "refund"]);
+    reading.only(&file, &["currency", "pack", "plan", "seller", "tax", "refund", "bonus", "sign_up", "referral"]);
     let mut read = Catalog::default();
     let currency = read_currency(reading, &file);
     if file.has("pack") {
@@ -72,6 +73,7 @@ fn read_all<'a>(reading: &mut Reading<'a>, document: &'a Spanned<DeTable<'a>>) -
         });
         read.refund_days = days.value().unwrap_or(read.refund_days);
     }
+    read.offers = read_offers(reading, &file, currency, &read);
     read
 }
 
@@ -229,7 +231,7 @@ fn read_taxes<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Taxes {
     Taxes { name, rate, by_country, note: line(reading, section, "note", NOTE_CHARS) }
 }
 
-fn read_rate<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str) -> Option<Rate> {
+pub(super) fn read_rate<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str) -> Option<Rate> {
     let expected = "a number of percent, 0 to 100, with at most three decimals";
     let rate = reading.decimal(section, key, expected).value()?;
     match rate.in_units(3) {

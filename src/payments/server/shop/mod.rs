@@ -4,12 +4,14 @@
 
 mod catalog;
 mod file;
+mod offers;
 mod plan;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use self::catalog::{Catalog, Pack, Rate, Seller, Taxes};
+pub use self::offers::{Bonus, Gift, Offers, OnTop, Referral, Season};
 pub use self::plan::{PER_MINUTE, Plan};
 use crate::platform::config::Reader;
 use crate::platform::data_file::{DataFile, Reload, Stamp, Watched};

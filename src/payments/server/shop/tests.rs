@@ -241,3 +241,73 @@ fn plans_are_read_with_all_that_is_wrong_with_them() {
         assert!(wrong.iter().any(is_told), "{line} {problem} in {wrong:#?}");
     }
 }
+
+/// Milliseconds since 1970 of a moment in UTC.
+fn at(text: &str) -> i64 {
+    text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
+}
+
+#[test]
+fn what_is_given_is_read_with_all_that_is_wrong_with_it() {
+    assert_eq!(Catalog::default().offers, Offers::default());
+    let read = Catalog::parse(
+        "[seller]\nname = \"A\"\ntime_zone = \"Europe/Zurich\"
+         [[bonus]]\nname = \"First\"\npercent = 10\nfirst_purchase = true\ndays = 30
+         [[bonus]]\nname = \"Winter\"\npercent = 5.5\nprice = \"20.00\"\nfrom = 2026-12-01\nuntil = \"2026-12-24\"
+         [sign_up]\nname = \"Welcome\"\ncredits = 20\ndays = 7\nuntil = 2026-12-31
+         [referral]\nname = \"Thanks\"\ncredits = 50.5",
+        "packs.toml",
+    )
+    .unwrap();
+    let (small, large) = (read.pack("100").unwrap(), read.pack("500").unwrap());
+    let (before, within) = (at("2026-11-30T22:59:59Z"), at("2026-11-30T23:00:00Z"));
+    let (last, after) = (at("2026-12-24T22:59:59Z"), at("2026-12-24T23:00:00Z"));
+    let told = |pack, now, has_bought| {
+        read.offers.on_top(pack, now, has_bought).map(|on_top| format!("{} {}", on_top.credits, on_top.name))
+    };
+    assert_eq!(told(small, within, false).as_deref(), Some("10 First"));
+    assert_eq!(told(large, within, false).as_deref(), Some("50 First"), "the largest counts");
+    assert_eq!([before, within, last, after].map(|now| told(large, now, true)), [
+        None,
+        Some("27.5 Winter".to_owned()),
+        Some("27.5 Winter".to_owned()),
+        None
+    ]);
+    assert_eq!(told(small, within, true), None);
+    assert_eq!(read.offers.on_top(large, within, true).unwrap().until, Some(after));
+    assert_eq!(read.offers.sign_up(within).unwrap().lasts, Some(7 * 24 * 60 * 60 * 1000));
+    assert_eq!(read.offers.sign_up(at("2026-12-31T23:00:00Z")), None);
+    assert_eq!(read.offers.referral(0).unwrap().most, 10);
+
+    let found = problems(
+        "[[bonus]]\npercent = 0\nfirst_purchase = 1\nprice = \"1.001\"\nfrom = \"soon\"\nuntil = 2026-12-24T10:00:00
+[[bonus]]\nname = \"B\"\npercent = 101\nfrom = 2026-12-02\nuntil = 2026-12-01\ndays = 0\nid = \"b\"
+[[bonus]]\nname = \"C\"
+[sign_up]\nname = \"Welcome\"\ncredits = 0\nmost = 5
+[referral]\ncredits = 2000000\nmost = 101\ndays = 4000",
+    );
+    let expected = [
+        (1, "bonus 1: name is missing"),
+        (2, "bonus 1: percent: a bonus of 0"),
+        (3, "bonus 1: first_purchase: it is true or false"),
+        (4, "bonus 1: price: USD has at most 2 decimals"),
+        (5, "bonus 1: from: it is not a day"),
+        (6, "bonus 1: until: it is not a day"),
+        (9, "bonus \"B\": percent: it is not a number of percent"),
+        (11, "bonus \"B\": until: it ends before it begins"),
+        (12, "bonus \"B\": days: it is not a whole number"),
+        (13, "bonus \"B\": id: is not one of"),
+        (14, "bonus \"C\": percent is missing"),
+        (18, "sign_up: credits: 0 is not a number"),
+        (19, "sign_up: most: is not one of"),
+        (20, "referral: name is missing"),
+        (21, "referral: credits: nobody is given more than"),
+        (22, "referral: most: it is not a whole number"),
+        (23, "referral: days: it is not a whole number"),
+    ];
+    for (line, problem) in expected {
+        let beginning = format!("packs.toml:{line}: {problem}");
+        assert!(found.iter().any(|found| found.starts_with(&beginning)), "{beginning} in {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}

@@ -4,15 +4,20 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use super::invite_view::{Invited, invite_html, invited_view};
 use super::money_text::{money_text, per_credit};
 use super::plan_view::{plan_html, plans};
 use super::reach::{Usual, lasts};
 use crate::i18n::{Text, count, count_written, fill, t};
-use crate::payments::server::papers::{BuyerFields, RefusedBuyer};
-use crate::payments::server::shop::{Catalog, Pack};
+use crate::payments::server::papers::{BuyerFields, RefusedBuyer, day_in};
+use crate::payments::server::referrals::Invitation;
+use crate::payments::server::shop::{Catalog, OnTop, Pack};
 use crate::payments::server::subscriptions::SubscriptionView;
 use crate::platform::amount::Amount;
 use crate::ui::{Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Card, Field, html_of};
+
+/// In milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// What the page shows.
 pub struct BuyView {
@@ -37,6 +42,11 @@ pub struct BuyView {
     pub plan: Option<SubscriptionView>,
     /// Whether plans can be subscribed to.
     pub has_plans: bool,
+    /// What comes on top of each pack, in their order.
+    pub on_top: Vec<Option<OnTop>>,
+    /// What there is for bringing others.
+    pub invitation: Option<Invitation>,
+    pub invited: Option<Invited>,
 }
 
 /// The whole page below its heading.
@@ -59,18 +69,32 @@ fn page(view: BuyView) -> impl IntoView {
         problem,
         plan,
         has_plans,
+        on_top,
+        invitation,
+        invited,
     } = view;
     // Said once, after a form too.
     let problem = problem.filter(|_| switched_off.is_none());
     let balance = count_written(Text::YouHaveCredits, &available.as_balance());
     let own = plan_html(plan.clone(), &catalog.seller.zone());
     let packs = (is_open && switched_off.is_none()).then(|| {
-        let cards = catalog.packs.iter().map(|pack| pack_card(pack, &usual, back.as_deref())).collect::<Vec<_>>();
+        let code = match &invited {
+            Some(Invited::Asked { code, .. }) => Some(code.clone()),
+            _ => None,
+        };
+        let kept = [("from", back.clone()), ("invited", code)];
+        let cards = catalog.packs.iter().zip(on_top).map(|(pack, on_top)| {
+            let on_top = on_top.map(|on_top| on_top_lines(&on_top, &catalog));
+            pack_card(pack, &usual, on_top.unwrap_or_default(), &kept)
+        });
+        let cards = cards.collect::<Vec<_>>();
         view! {
+            {invited.map(invited_view)}
             <ul class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,15rem),1fr))] gap-4">{cards}</ul>
             <ul class="space-y-1 text-sm text-ink-soft">{terms(&catalog)}</ul>
             {has_plans.then(|| plans(&catalog.plans, plan.as_ref().and_then(|plan| plan.plan.as_deref())))}
             <Billing refused=buyer />
+            <div inner_html=Some(invite_html(invitation))></div>
         }
     });
     view! {
@@ -91,7 +115,25 @@ fn page(view: BuyView) -> impl IntoView {
     }
 }
 
-fn pack_card(pack: &Pack, usual: &[Usual], back: Option<&str>) -> impl IntoView + use<> {
+/// What comes on top, until when it can be had, and how long it lasts.
+fn on_top_lines(on_top: &OnTop, catalog: &Catalog) -> Vec<String> {
+    let credits = on_top.credits.as_entry();
+    // What is stored is the first moment at which it is over.
+    let day = on_top.until.map(|until| day_in(&catalog.seller.zone(), until - 1));
+    let first = match &day {
+        Some(day) => fill(Text::BonusOnTopUntil, &[("credits", &credits), ("name", &on_top.name), ("day", day)]),
+        None => fill(Text::BonusOnTop, &[("credits", &credits), ("name", &on_top.name)]),
+    };
+    let lasts = on_top.lasts.map(|lasts| count(Text::BonusLasts, u64::try_from(lasts / DAY).unwrap_or_default()));
+    [Some(first), lasts].into_iter().flatten().collect()
+}
+
+fn pack_card(
+    pack: &Pack,
+    usual: &[Usual],
+    on_top: Vec<String>,
+    kept: &[(&'static str, Option<String>)],
+) -> impl IntoView + use<> {
     let (total, price) = (pack.total(), money_text(pack.price));
     let credits = count_written(Text::CreditsCount, &total.as_entry());
     let each = fill(Text::PerCredit, &[("price", &per_credit(pack.price, total))]);
@@ -101,6 +143,10 @@ fn pack_card(pack: &Pack, usual: &[Usual], back: Option<&str>) -> impl IntoView 
     });
     let name =
         pack.has_name().then(|| view! { <p class="font-medium break-words text-ink-soft">{pack.name.clone()}</p> });
+    let on_top = on_top.into_iter().map(|text| view! { <li class="font-medium break-words text-ink">{text}</li> });
+    let on_top = on_top.collect::<Vec<_>>();
+    let kept = kept.iter().filter_map(|(name, value)| Some((*name, value.clone()?)));
+    let kept = kept.map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect::<Vec<_>>();
     let buys = usual.iter().map(|usual| view! { <li class="break-words">{usual.bought_with(total)}</li> });
     let label = fill(Text::BuyFor, &[("price", &price)]);
     view! {
@@ -115,10 +161,10 @@ fn pack_card(pack: &Pack, usual: &[Usual], back: Option<&str>) -> impl IntoView 
                 <span class="text-3xl font-semibold tracking-tight tabular-nums">{price}</span>
                 <span class="text-sm text-ink-soft tabular-nums">{each}</span>
             </p>
-            <ul class="flex-1 space-y-1 text-sm text-ink-soft tabular-nums">{buys.collect::<Vec<_>>()}</ul>
+            <ul class="flex-1 space-y-1 text-sm text-ink-soft tabular-nums">{on_top} {buys.collect::<Vec<_>>()}</ul>
             <form method="post" action="/buy-credits" aria-label=credits>
                 <input type="hidden" name="pack" value=pack.id.clone() />
-                {back.map(|back| view! { <input type="hidden" name="from" value=back.to_owned() /> })}
+                {kept}
                 <Button label kind="submit" variant=ButtonVariant::Primary class="w-full" />
             </form>
         </li>

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use leptos::prelude::*;
 
+use super::invite_view::invite_html;
 use super::money_text::money_text;
 use super::plan_view::plan_html;
 use crate::credits::PlanState;
@@ -32,7 +33,9 @@ impl Purchases for ShownPurchases {
         let (payments, now) = (&self.payments, self.payments.database.now());
         let days = payments.shop.now().refund_days;
         let stored = async { Ok(payments.store.list(user, PaymentId::max(), SHOWN).await?) };
-        let (plan, stored) = tokio::try_join!(payments.view_plan(user), stored)?;
+        let (plan, stored, invitation) =
+            tokio::try_join!(payments.view_plan(user), stored, payments.invitation(user))?;
+        let invitation = invite_html(invitation);
         let state = plan.as_ref().map(SubscriptionView::state).transpose()?;
         let plan = plan_html(plan, &payments.shop.now().seller.zone());
         let views = stored.iter().map(|payment| payment.view(days, now)).collect::<Result<Vec<_>, _>>()?;
@@ -40,14 +43,14 @@ impl Purchases for ShownPurchases {
         let is_bought = |view: &PaymentView| !matches!(view.state, PaymentState::Created | PaymentState::Abandoned);
         let views: Vec<_> = views.into_iter().filter(is_bought).collect();
         if views.is_empty() {
-            return Ok((plan, state));
+            return Ok((plan + &invitation, state));
         }
         let mut papers: HashMap<String, Vec<String>> = HashMap::new();
         for paper in payments.papers.list(user, None, PAPERS).await?.items {
             papers.entry(paper.payment.to_string()).or_default().push(paper.number.to_string());
         }
         let lines = views.into_iter().map(|view| (papers.remove(&view.id).unwrap_or_default(), view)).collect();
-        Ok((plan + &html_of(|| section(lines)), state))
+        Ok((plan + &html_of(|| section(lines)) + &invitation, state))
     }
 
     async fn plan(&self, user: UserId) -> AppResult<Option<PlanState>> {
@@ -73,6 +76,11 @@ fn section(lines: Vec<(Vec<String>, PaymentView)>) -> impl IntoView {
             let text = fill(Text::PurchaseRefunded, &[("money", &money_text(view.refunded))]);
             view! { <Badge>{text}</Badge> }
         });
+        let bonus = view.bonus.map(|bonus| {
+            let name = view.bonus_name.as_deref().unwrap_or_default();
+            let text = fill(Text::BonusOnTop, &[("credits", &bonus.as_entry()), ("name", name)]);
+            view! { <Badge tone=BadgeTone::Success>{text}</Badge> }
+        });
         // The receipt comes before what changed it.
         papers.reverse();
         let papers = papers.into_iter().map(|number| {
@@ -88,6 +96,7 @@ fn section(lines: Vec<(Vec<String>, PaymentView)>) -> impl IntoView {
                 <span class="font-medium tabular-nums">{count_written(Text::CreditsCount, &view.credits.as_entry())}</span>
                 <span class="tabular-nums">{money_text(view.price)}</span>
                 <Badge tone>{t(state)}</Badge>
+                {bonus}
                 {back}
                 {papers.collect::<Vec<_>>()}
                 {refund}

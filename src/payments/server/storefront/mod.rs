@@ -3,6 +3,7 @@
 
 mod buy_view;
 mod history;
+mod invite_view;
 mod money_text;
 pub mod page;
 mod plan_view;

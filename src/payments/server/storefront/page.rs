@@ -6,6 +6,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use serde::Deserialize;
 
 use super::buy_view::{BuyView, buy_html};
+use super::invite_view::Invited;
 use super::progress_view::{
     ProgressView, cancel_html, leaving_text, progress_html, subscription_html, subscription_waits,
 };
@@ -91,7 +92,7 @@ impl Storefront {
                 let zone = self.payments.shop.now().seller.zone();
                 Ok(self.still(user, refund_html(&payment, preview, &zone)).await?)
             }
-            _ => self.load_packs(who, back, None, None).await,
+            _ => self.load_packs(who, back, parameter(address, "invited"), None, None).await,
         }
     }
 
@@ -104,6 +105,7 @@ impl Storefront {
         &self,
         who: Who,
         back: Option<String>,
+        invited: Option<String>,
         refused: Option<RefusedBuyer>,
         problem: Option<String>,
     ) -> AppResult<PurchasePage> {
@@ -115,6 +117,9 @@ impl Storefront {
             Some(refused) => refused,
             None => RefusedBuyer { fields: self.payments.papers.buyer(user).await?.into(), ..RefusedBuyer::default() },
         };
+        let (has_bought, now) = (self.payments.has_bought(user).await?, self.payments.database.now());
+        let on_top = catalog.packs.iter().map(|pack| catalog.offers.on_top(pack, now, has_bought)).collect();
+        let invited = self.invited(user, has_bought, invited).await?;
         let contact = catalog.seller.contact.clone().or_else(|| self.payments.site.operator_contact.clone());
         let html = buy_html(BuyView {
             is_open: self.payments.is_open(),
@@ -128,9 +133,25 @@ impl Storefront {
             problem,
             has_plans: self.payments.has_plans(),
             plan,
+            on_top,
+            invitation: self.payments.invitation(user).await?,
+            invited,
             catalog,
         });
         Ok(PurchasePage { html, available: credits.available, waits: false, has_landed: false })
+    }
+
+    /// The invitation that a user has accepted, or may accept by the code that they came with.
+    async fn invited(&self, user: UserId, has_bought: bool, code: Option<String>) -> AppResult<Option<Invited>> {
+        if has_bought {
+            return Ok(None);
+        }
+        if let Some(credits) = self.payments.reward_waiting(user).await? {
+            return Ok(Some(Invited::Waits(credits)));
+        }
+        let catalog = self.payments.shop.now();
+        let referral = catalog.offers.referral(self.payments.database.now());
+        Ok(referral.zip(code).map(|(referral, code)| Invited::Asked { code, credits: referral.gift.credits }))
     }
 
     /// Takes the money, if it is not taken yet, and says what came of it.
@@ -176,6 +197,8 @@ struct BuyForm {
     /// `subscription`: no more is paid for it.
     end: Option<String>,
     from: Option<String>,
+    /// The code of who brought them.
+    invited: Option<String>,
     #[serde(flatten)]
     buyer: BuyerFields,
 }
@@ -202,6 +225,14 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
             Ok(Subscribed { approve_url: None, .. }) => Submitted::Redirect("/dashboard", None),
             Err(error) => refuse(&store, &caller, back, &error).await,
         };
+    }
+    // With a pack, it is accepted on the way, if it can be.
+    if let Some(code) = form.invited {
+        match (store.payments.accept_invitation(caller.id, &code).await, &form.pack) {
+            (Ok(()), None) => return Submitted::Redirect(BUY, None),
+            (Err(error), None) => return refuse(&store, &caller, back, &error).await,
+            (_, Some(_)) => {}
+        }
     }
     let Some(pack) = form.pack else {
         return match store.payments.papers.set_buyer(caller.id, &form.buyer).await {
@@ -237,7 +268,7 @@ async fn show_again(
     problem: Option<String>,
     status: u16,
 ) -> Submitted {
-    let loaded = Loaded::from(store.load_packs(caller.into(), back, refused, problem).await);
+    let loaded = Loaded::from(store.load_packs(caller.into(), back, None, refused, problem).await);
     let status =
         if loaded.status.is_success() { StatusCode::from_u16(status).unwrap_or(loaded.status) } else { loaded.status };
     Submitted::Show(Loaded { status, ..loaded })

@@ -13,7 +13,7 @@ use super::places::{give_places, give_places_to_images};
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-pub const SCHEMA: i64 = 28;
+pub const SCHEMA: i64 = 29;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -184,6 +184,7 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         26 => make_indexes(mongo, of_closes()).await,
         27 => make_indexes(mongo, of_responses()).await,
         28 => make_indexes(mongo, of_attempts()).await,
+        29 => make_indexes(mongo, of_referrals()).await,
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }
@@ -207,6 +208,11 @@ fn of_papers() -> [(&'static str, Document, IndexOptions); 3] {
         ("papers", doc! { "kind": 1, "subject": 1 }, unique()),
         ("papers", doc! { "user": 1, "_id": -1 }, plain()),
     ]
+}
+
+/// The _id of each is its user.
+fn of_referrals() -> [(&'static str, Document, IndexOptions); 2] {
+    [("inviteCodes", doc! { "code": 1 }, unique()), ("inviters", doc! { "inviter": 1 }, plain())]
 }
 
 /// Each use of a code has a place among those of its user and among all, which nobody else has.

@@ -1,0 +1,336 @@
+//! What comes with a payment besides what was paid for: a bonus for its buyer, a reward for who brought them. Promo lots, which the
+//! buyer was shown before, and which go back as the money does.
+//!
+//! Each has [`Books`] of its own that follow those of the payment, so that the order of what is heard matters as little. That it is
+//! given once is decided by its key in the ledger, of which an account has one: whichever payment comes first has it.
+
+use std::iter::once;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Payments;
+use super::books::{Books, Step, StepKind};
+use super::payment::Payment;
+use super::shop::{Gift, OnTop, Pack, Referral};
+use crate::audit::{Action, Actor, AuditEntry};
+use crate::credits::server::lots::AccountState;
+use crate::credits::server::store::{LotTerms, NewPosting, PostingKind, PostingOutcome};
+use crate::credits::{Origin, RefundReason};
+use crate::platform::amount::{Amount, micros};
+use crate::platform::error::{AppError, AppResult};
+use crate::platform::http::request_id::current_request_id;
+use crate::platform::ids::{LotId, OwnerId, PaymentId, UserId};
+use crate::platform::money::share;
+
+/// Payments that are looked through at a time.
+const AT_A_TIME: usize = 100;
+
+/// Credits that come with a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Extra {
+    pub what: ExtraKind,
+    pub owner: OwnerId,
+    /// What it was called when the order was made.
+    pub name: String,
+    /// 0 once it is known that another payment has it.
+    #[serde(with = "micros")]
+    pub credits: Amount,
+    pub lot: LotId,
+    /// How long they last from when the payment is credited, in milliseconds.
+    pub lasts: Option<i64>,
+    pub books: Books,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ExtraKind {
+    Bonus,
+    /// With what a user buys first.
+    First,
+    /// For who was brought, with what they buy first.
+    Invited,
+    /// For who brought them, so many times at most.
+    Inviter {
+        most: u32,
+    },
+}
+
+impl Extra {
+    fn new(what: ExtraKind, owner: OwnerId, gift: &Gift) -> Self {
+        let (name, credits, lasts) = (gift.name.clone(), gift.credits, gift.lasts);
+        Self { what, owner, name, credits, lot: LotId::now_v7(), lasts, books: Books::default() }
+    }
+
+    fn on_top(on_top: OnTop, owner: OwnerId) -> Self {
+        let OnTop { name, credits, is_first, lasts, .. } = on_top;
+        let what = if is_first { ExtraKind::First } else { ExtraKind::Bonus };
+        Self { what, owner, name, credits, lot: LotId::now_v7(), lasts, books: Books::default() }
+    }
+
+    /// Takes over what is known of the money, and plans what follows; whether anything changed.
+    fn follow(&mut self, main: &Books, price: i64) -> bool {
+        let before = self.books.clone();
+        self.books.paid = main.credited;
+        // Less than before where a refund did not come about.
+        self.books.told = main.money_back(price);
+        for (id, dispute) in &main.disputes {
+            self.books.dispute(id, dispute.state);
+        }
+        self.books.plan(self.credits, price);
+        self.books != before
+    }
+
+    /// The names that it may have in the ledger: it has the first that no other has.
+    fn keys(&self, payment: PaymentId) -> Box<dyn Iterator<Item = String> + Send> {
+        match self.what {
+            ExtraKind::Bonus => Box::new(once(format!("bonus:{payment}"))),
+            ExtraKind::First => Box::new(once("bonus:first".to_owned())),
+            ExtraKind::Invited => Box::new(once("invited".to_owned())),
+            ExtraKind::Inviter { most } => Box::new((0..most).map(|n| format!("inviter:{n}"))),
+        }
+    }
+
+    fn is_given(&self) -> bool {
+        self.books.credited && self.credits.is_positive()
+    }
+}
+
+impl Payment {
+    /// What came with it for its buyer.
+    #[must_use]
+    pub fn bonus(&self) -> Amount {
+        self.bonuses().map(|extra| extra.credits).sum()
+    }
+
+    /// What came with it for its buyer is called.
+    #[must_use]
+    pub fn bonus_name(&self) -> Option<String> {
+        let names: Vec<_> = self.bonuses().map(|extra| &*extra.name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    fn bonuses(&self) -> impl Iterator<Item = &Extra> {
+        self.extras.iter().filter(|extra| extra.owner == self.owner && extra.is_given())
+    }
+
+    /// Plans what to book next of what comes with it; whether anything changed.
+    pub(super) fn plan_extras(&mut self) -> bool {
+        let mut has_changed = false;
+        for extra in &mut self.extras {
+            has_changed |= extra.follow(&self.books, self.price.minor);
+        }
+        has_changed
+    }
+
+    /// The step of one that is to be done.
+    pub(super) fn extra_step(&self) -> Option<(usize, Step)> {
+        self.extras.iter().enumerate().find_map(|(at, extra)| Some((at, extra.books.step.clone()?)))
+    }
+
+    /// What was planned of one is booked, and has moved so much.
+    pub(super) fn extra_booked(&mut self, at: usize, step: &Step, moved: Amount) {
+        let price = self.price.minor;
+        let Some(extra) = self.extras.get_mut(at) else { return };
+        if step.what == StepKind::Credit {
+            extra.credits = moved;
+        }
+        extra.books.done(moved, extra.credits, price, 1);
+    }
+
+    /// Whether something of what comes with it is still to be booked.
+    pub(super) fn lacks_extras(&self) -> bool {
+        self.extra_step().is_some() || self.clone().plan_extras()
+    }
+
+    fn extra_expires_at(&self, extra: &Extra) -> Option<i64> {
+        Some(self.credited_at?.saturating_add(extra.lasts?))
+    }
+}
+
+impl Payments {
+    /// What comes with a pack, if its user buys it now.
+    pub(super) async fn extras_for(&self, user: UserId, pack: &Pack) -> AppResult<Vec<Extra>> {
+        let (catalog, now) = (self.shop.now(), self.database.now());
+        let has_bought = self.has_bought(user).await?;
+        let on_top = catalog.offers.on_top(pack, now, has_bought);
+        let mut extras: Vec<_> = on_top.map(|on_top| Extra::on_top(on_top, user.into())).into_iter().collect();
+        if let (Some(Referral { gift, most }), false) = (catalog.offers.referral(now), has_bought)
+            && let Some(inviter) = self.referrals.inviter_of(user).await?
+        {
+            // In this order: whoever brought somebody has the reward where they have theirs.
+            extras.push(Extra::new(ExtraKind::Invited, user.into(), gift));
+            extras.push(Extra::new(ExtraKind::Inviter { most: *most }, inviter.into(), gift));
+        }
+        Ok(extras)
+    }
+
+    /// Whether a user has ever bought a pack.
+    pub(super) async fn has_bought(&self, user: UserId) -> AppResult<bool> {
+        let mut before = PaymentId::max();
+        loop {
+            let payments = self.store.list(user, before, AT_A_TIME).await?;
+            if payments.iter().any(|payment| payment.month.is_none() && payment.books.paid) {
+                return Ok(true);
+            }
+            match payments.last() {
+                Some(last) if payments.len() == AT_A_TIME => before = last.id,
+                _ => return Ok(false),
+            }
+        }
+    }
+
+    /// Plans what to book next of what comes with a payment; whether anything changed.
+    pub(super) async fn plan_extras(&self, payment: &mut Payment) -> AppResult<bool> {
+        self.count_lapsed_extras(payment).await?;
+        Ok(payment.plan_extras())
+    }
+
+    /// Does a step of what comes with a payment in the ledger, once, whoever does it how often; how much it moved.
+    pub(super) async fn book_extra(&self, payment: &Payment, at: usize, step: &Step) -> AppResult<Amount> {
+        let Some(extra) = payment.extras.get(at) else { return Err(AppError::Internal) };
+        let (amount, reason) = match step.what {
+            StepKind::Credit => return self.give_extra(payment, at, extra).await,
+            StepKind::Take(amount) => (-amount, RefundReason::Refunded),
+            StepKind::Freeze(most) => (-most, RefundReason::Disputed),
+            StepKind::Thaw(amount) => (amount, RefundReason::DisputeOver),
+            StepKind::GiveBack(amount) => (amount, RefundReason::RefundFailed),
+            // Nobody asks for money for what nobody paid for.
+            StepKind::Withdraw { .. } => return Err(AppError::Internal),
+        };
+        if amount.is_zero() {
+            return Ok(Amount::ZERO);
+        }
+        let key = format!("{}:{at}:{}", payment.id, step.number);
+        let unspent_only = matches!(step.what, StepKind::Freeze(_));
+        let posting = NewPosting {
+            owner: extra.owner,
+            kind: PostingKind::Refund,
+            amount,
+            key: key.clone(),
+            request_id: current_request_id(),
+            reason: Some(reason.as_str().to_owned()),
+            terms: LotTerms { unspent_only, ..self.terms(payment, extra) },
+        };
+        self.post(posting).await?;
+        let moved = if unspent_only {
+            let entry = self.credits.find_posting(extra.owner, PostingKind::Refund, &key).await?;
+            entry.ok_or(AppError::Internal)?.amount
+        } else {
+            amount
+        };
+        self.record_extra(payment, at, step.number, moved).await;
+        Ok(if moved.is_negative() { -moved } else { moved })
+    }
+
+    fn terms(&self, payment: &Payment, extra: &Extra) -> LotTerms {
+        LotTerms {
+            origin: Some(Origin::Promo),
+            expires_at: payment.extra_expires_at(extra),
+            lot: Some(extra.lot),
+            ..LotTerms::default()
+        }
+    }
+
+    /// Whether it was posted now, and not before.
+    async fn post(&self, posting: NewPosting) -> AppResult<bool> {
+        match self.credits.post(posting).await? {
+            PostingOutcome::Posted(_) => Ok(true),
+            PostingOutcome::Repeated(_) => Ok(false),
+            PostingOutcome::Insufficient { .. } => Err(AppError::Internal),
+        }
+    }
+
+    /// Gives what comes with a payment, unless another has it; how much that is.
+    async fn give_extra(&self, payment: &Payment, at: usize, extra: &Extra) -> AppResult<Amount> {
+        let is_rewarded = || payment.extras.iter().any(|one| one.what == ExtraKind::Invited && one.is_given());
+        if !extra.credits.is_positive() || matches!(extra.what, ExtraKind::Inviter { .. }) && !is_rewarded() {
+            return Ok(Amount::ZERO);
+        }
+        for key in extra.keys(payment.id) {
+            let posting = NewPosting {
+                owner: extra.owner,
+                kind: PostingKind::Grant,
+                amount: extra.credits,
+                key: key.clone(),
+                request_id: current_request_id(),
+                reason: Some(extra.name.clone()),
+                terms: self.terms(payment, extra),
+            };
+            if !self.post(posting).await? {
+                // Its entry has the id of its lot.
+                let entry = self.credits.find_posting(extra.owner, PostingKind::Grant, &key).await?;
+                if entry.ok_or(AppError::Internal)?.id != extra.lot.to_string() {
+                    continue;
+                }
+            }
+            self.record_extra(payment, at, 0, extra.credits).await;
+            return Ok(extra.credits);
+        }
+        Ok(Amount::ZERO)
+    }
+
+    /// Writes a step into the audit log.
+    async fn record_extra(&self, payment: &Payment, at: usize, step: u32, credits: Amount) {
+        let Some(extra) = payment.extras.get(at) else { return };
+        let action = if step == 0 { Action::Purchase } else { Action::Refund };
+        let user = UserId::from(uuid::Uuid::from(extra.owner));
+        let about = json!({ "payment": payment.id, "credits": credits, "bonus": extra.name });
+        let entry = AuditEntry::new(Actor::System, action, Some(user)).after(about);
+        self.audit.record(entry.once(format!("payment:{}:{at}:{step}", payment.id))).await;
+    }
+
+    /// Notes what has ended unused of what came with a payment whose money went back: nobody owes it.
+    async fn count_lapsed_extras(&self, payment: &mut Payment) -> AppResult<()> {
+        if payment.books.money_back(payment.price.minor) == 0 {
+            return Ok(());
+        }
+        for at in 0..payment.extras.len() {
+            let lapsed = match payment.extras.get(at) {
+                Some(extra) if extra.is_given() => self.lapsed(payment, extra).await?,
+                _ => continue,
+            };
+            if let Some(extra) = payment.extras.get_mut(at) {
+                extra.books.lapsed = lapsed;
+            }
+        }
+        Ok(())
+    }
+
+    /// How much of it has ended with its time.
+    async fn lapsed(&self, payment: &Payment, extra: &Extra) -> AppResult<Amount> {
+        if payment.extra_expires_at(extra).is_none_or(|at| self.database.now() < at) {
+            return Ok(Amount::ZERO);
+        }
+        // Whoever looks at an account ends what has expired.
+        self.credits.account(extra.owner, &current_request_id()).await?;
+        Ok(self.credits.expired_of(extra.owner, extra.lot).await?)
+    }
+
+    /// How many of so many unspent credits can go back so that what came with them can too: what was spent of a bonus is taken from
+    /// what was bought.
+    pub(super) async fn with_extras(
+        &self,
+        payment: &Payment,
+        account: &AccountState,
+        unspent: Amount,
+    ) -> AppResult<Amount> {
+        let (mut given, mut left, mut is_whole) = (Amount::ZERO, Amount::ZERO, true);
+        for extra in payment.bonuses() {
+            let lapsed = self.lapsed(payment, extra).await?;
+            let there = account.unspent(extra.lot);
+            is_whole &= there >= extra.credits - lapsed - extra.books.returned - extra.books.frozen;
+            if lapsed < extra.credits {
+                given += extra.credits;
+                left += there;
+            }
+        }
+        if is_whole {
+            return Ok(unspent);
+        }
+        let all = (unspent + left).min(account.balance.spendable());
+        let part = share(all.micros(), payment.credits.micros(), (payment.credits + given).micros());
+        Ok(unspent.min(Amount::from_micros(part)))
+    }
+}
