@@ -1,9 +1,9 @@
 // Coding agents make a small edit in a repository through the release, over a scripted model, and what each answer says it cost is
 // what the ledger says. What a budget forbids they show:
 //
-//     node end2end/coding_agents.mjs
+//     make build && node end2end/coding_agents.mjs
 //
-// Run by hand: the agents are large. They get a home that is thrown away and can reach this machine only.
+// Run by hand: the agents are large (npm fetches 660 MB). They get a home that is thrown away and can reach this machine only.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request as send } from 'node:http';
@@ -35,7 +35,7 @@ const plan = (repository) => {
 const AGENTS = {
   // Messages
   'claude-code': {
-    package: '@anthropic-ai/claude-code@2.1.197',
+    package: '@anthropic-ai/claude-code@2.1.332',
     tries: 1,
     command: ['claude', '-p', PROMPT, '--model', MODEL, '--permission-mode', 'acceptEdits'],
     variables: (url, key, home) => ({
@@ -51,7 +51,7 @@ const AGENTS = {
   // Responses
   codex: {
     package: '@openai/codex@0.171.0',
-    // It does not read x-should-retry, and tries every status but 400, 401 and 429 again.
+    // It does not read x-should-retry, and asks again after a 402 (findings/codex_asks_again_after_what_cannot_work.sh).
     tries: 6,
     command: ['codex', 'exec', '--sandbox', 'danger-full-access', PROMPT],
     variables: (url, key, home) => {
