@@ -22,6 +22,9 @@ readonly OPENAI_PYTHON=3.54.0
 readonly ANTHROPIC_PYTHON=2.14.0
 readonly AGENTS_PYTHON=0.24.0
 readonly LANGCHAIN_PYTHON=1.7.4
+readonly PYDANTIC_AI_PYTHON=2.68.0
+readonly LLM_PYTHON=0.36
+readonly INSTRUCTOR_PYTHON=1.17.0 # wants an older openai than the others
 readonly CLOUDINARY_PYTHON=1.46.3
 readonly OPENAPI_VALIDATOR=0.9.0
 readonly MARKO=2.2.4 # its sources hold the examples of CommonMark 0.31.2 and of GitHub's Markdown 0.29
@@ -221,17 +224,18 @@ check_pip() {
     python3 -m pip --version >/dev/null 2>&1 || fail "pip is needed: apt-get install python3-pip"
 }
 
-have_pip() { # folder in the cache, requirement
+have_pip() { # folder in the cache, requirements
     [[ -r $cache/$1/.installed && $(<"$cache/$1/.installed") == "$2" ]]
 }
 
-install_pip() { # folder in the cache, requirement, options…
-    local folder=$1 requirement=$2
+install_pip() { # folder in the cache, requirements, options…
+    local folder=$1 requirements
+    read -ra requirements <<<"$2"
     shift 2
     check_pip
-    run "$requirement could not be installed with pip" \
-        python3 -m pip install --quiet --only-binary=:all: --target "$tmp/$folder" "$@" "$requirement"
-    printf '%s\n' "$requirement" >"$tmp/$folder/.installed"
+    run "${requirements[*]} could not be installed with pip" \
+        python3 -m pip install --quiet --only-binary=:all: --target "$tmp/$folder" "$@" "${requirements[@]}"
+    printf '%s\n' "${requirements[*]}" >"$tmp/$folder/.installed"
     rm -rf "${cache:?}/$folder"
     mv "$tmp/$folder" "$cache/$folder"
 }
@@ -433,6 +437,9 @@ if ((rank >= 2)); then
     step "anthropic $ANTHROPIC_PYTHON for Python" pip anthropic "anthropic==$ANTHROPIC_PYTHON"
     step "openai-agents $AGENTS_PYTHON for Python" pip agents "openai-agents==$AGENTS_PYTHON"
     step "langchain-openai $LANGCHAIN_PYTHON for Python" pip langchain "langchain-openai==$LANGCHAIN_PYTHON"
+    step "pydantic-ai $PYDANTIC_AI_PYTHON and llm $LLM_PYTHON for Python" pip frameworks \
+        "pydantic-ai-slim[openai,anthropic]==$PYDANTIC_AI_PYTHON llm==$LLM_PYTHON"
+    step "instructor $INSTRUCTOR_PYTHON for Python" pip instructor "instructor==$INSTRUCTOR_PYTHON"
     step "cloudinary $CLOUDINARY_PYTHON for Python" pip cloudinary "cloudinary==$CLOUDINARY_PYTHON"
     step "examples of Markdown" markdown
     step "openapi-spec-validator $OPENAPI_VALIDATOR" pip openapi "openapi-spec-validator==$OPENAPI_VALIDATOR"

@@ -60,6 +60,7 @@ mod flag_stores;
 mod flags;
 mod floors;
 mod forgotten;
+mod frameworks;
 mod full_disk;
 mod fuzz;
 mod hardening;

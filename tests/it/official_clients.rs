@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::support::{TestApp, User};
-use crate::tools::{node, python};
+use crate::tools::{node, python, told};
 
 #[derive(Debug, Clone, Copy)]
 enum Client {
@@ -37,14 +37,11 @@ impl Client {
         for name in ["OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_LOG", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_LOG"] {
             command.env_remove(name);
         }
-        let output = command.args([base, key, scene, message]).output().await.unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{self:?}, {scene}: {error}");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{self:?}, {scene}: {error}"))
+        told(command.args([base, key, scene, message]), &format!("{self:?}, {scene}")).await
     }
 }
 
-async fn user_with_key(app: &TestApp) -> (User, String) {
+pub async fn user_with_key(app: &TestApp) -> (User, String) {
     let user = app.user().await;
     let key = user.with_key(&json!({})).await.key.unwrap();
     (user, key)
@@ -126,7 +123,8 @@ async fn requests(app: &TestApp) -> u64 {
     requests_at(app, "/v1/chat/completions").await
 }
 
-async fn requests_at(app: &TestApp, route: &str) -> u64 {
+/// The same of this route.
+pub async fn requests_at(app: &TestApp, route: &str) -> u64 {
     let text = app.visitor().get("/metrics").send().await.unwrap().text().await.unwrap();
     let counts = text.lines().filter(|line| line.contains("_count{") && line.contains(&format!("\"{route}\"")));
     counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
@@ -237,21 +235,6 @@ async fn they_call_tools_for_two_rounds_and_get_answers_in_a_form() {
         assert_eq!(form, json!({ "chat": { "zone": "x" }, "responses": { "zone": "x" } }), "{client:?}");
         let form = client.play_messages(&app, "", &key, "form", "Where? #say={\"at\":7}").await;
         assert_eq!(form, json!({ "at": 7 }), "{client:?}");
-    }
-    app.assert_books_balance().await;
-}
-
-#[tokio::test]
-async fn frameworks_for_agents_call_tools_for_two_rounds() {
-    let app = TestApp::start_with(&[("FREE_CREDITS", "100")]).await;
-    for framework in ["agents", "langchain"] {
-        let (user, key) = user_with_key(&app).await;
-        let base = format!("http://{}/v1", app.addr);
-        let command = python("agents_client.py", framework);
-        let told = Client::Python.run(command, &base, &key, framework, CALLS).await;
-        let round = json!({ "seen": [1, 3], "text": "word1 word2 word3 " });
-        assert_eq!(told, json!({ "whole": round, "streamed": round }), "{framework}");
-        assert_eq!(user.credits().await["available"], 100 - 6, "{framework}");
     }
     app.assert_books_balance().await;
 }

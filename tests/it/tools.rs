@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::mongod::tools_cache;
 
-/// A script of `tests/fixtures`, with the packages of one folder of the cache.
+/// A script of `tests/fixtures`, with the packages of a folder of the cache, or of several with colons between.
 pub fn python(script: &str, packages: &str) -> Command {
     let mut command = Command::new("python3");
-    command.arg(fixture(script)).env("PYTHONPATH", tools_cache().join(packages)).env("PYTHONDONTWRITEBYTECODE", "1");
+    let packages = std::env::join_paths(packages.split(':').map(|folder| tools_cache().join(folder))).unwrap();
+    command.arg(fixture(script)).env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     alone(command)
 }
 
@@ -23,6 +25,14 @@ pub fn node(script: &str) -> Command {
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// The line of JSON that such a script writes; `what` is said where it fails.
+pub async fn told(command: &mut Command, what: &str) -> Value {
+    let output = command.output().await.unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what}: {error}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{what}: {error}"))
 }
 
 /// Ends with the test, and talks to this machine only.
