@@ -114,6 +114,9 @@ impl V1Error {
             AppError::RateLimited { retry_after_secs, .. } | AppError::TooManyStops { retry_after_secs, .. } => {
                 retry_after_secs > LONGEST_WAIT
             }
+            AppError::ProviderRateLimited { retry_after_secs } => {
+                retry_after_secs.is_some_and(|seconds| seconds > LONGEST_WAIT)
+            }
             AppError::Paused(_) => true,
             _ => matches!(self.error.status(), 402 | 409),
         }
@@ -152,7 +155,9 @@ impl V1Error {
                 ("insufficient_quota", Some("insufficient_quota"))
             }
             AppError::ContentBlocked => ("image_generation_user_error", Some("moderation_blocked")),
-            AppError::RateLimited { .. } | AppError::TooManyStops { .. } => ("requests", Some("rate_limit_exceeded")),
+            AppError::RateLimited { .. } | AppError::TooManyStops { .. } | AppError::ProviderRateLimited { .. } => {
+                ("requests", Some("rate_limit_exceeded"))
+            }
             AppError::InvalidInput { field, .. } if field == "model" => {
                 ("invalid_request_error", Some("model_not_found"))
             }

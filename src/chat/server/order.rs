@@ -2,8 +2,35 @@
 
 use std::sync::Arc;
 
-use super::providers::{GuardedProvider, Turn};
+use super::Chat;
+use super::models::{Picked, unknown_model};
+use super::providers::{GuardedProvider, Sampling, Turn};
+use super::send::Terms;
 use crate::platform::error::{AppError, AppResult};
+
+impl Chat {
+    /// Who can be asked for this, in their order.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming what nobody can, or the one that was picked cannot.
+    pub(super) fn able_to(&self, turns: &[Turn], terms: &Terms) -> AppResult<Vec<Arc<GuardedProvider>>> {
+        let Terms { picked, sampling, .. } = terms;
+        if let Some(gone) = picked.as_ref().filter(|picked| picked.is_gone()) {
+            return Err(unknown_model(&gone.choice));
+        }
+        let (mut order, is_picked) = (self.order_of(picked.as_ref()), picked.is_some());
+        if turns.iter().any(|turn| !turn.images.is_empty()) {
+            order = only_seeing(order, "messages")?;
+        }
+        if !sampling.toolbox.is_empty() || turns.iter().any(Turn::is_of_tools) {
+            order = only_calling(order, is_picked)?;
+        }
+        if sampling.format.is_some() {
+            order = only_formatting(order, is_picked)?;
+        }
+        only_taking(order, sampling, is_picked)
+    }
+}
 
 /// Those that see, for what cannot be asked of the others.
 ///
@@ -18,7 +45,7 @@ pub(super) fn only_seeing(mut order: Vec<Arc<GuardedProvider>>, field: &str) -> 
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] where nobody does, or the one that was picked, who comes first, does not.
-pub(super) fn only_formatting(
+fn only_formatting(
     mut order: Vec<Arc<GuardedProvider>>,
     is_picked: bool,
 ) -> AppResult<Vec<Arc<GuardedProvider>>> {
@@ -35,7 +62,7 @@ pub(super) fn only_formatting(
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `tools` where nobody does, or the one that was picked, who comes first, does not.
-pub(super) fn only_calling(
+fn only_calling(
     mut order: Vec<Arc<GuardedProvider>>,
     is_picked: bool,
 ) -> AppResult<Vec<Arc<GuardedProvider>>> {
@@ -46,6 +73,26 @@ pub(super) fn only_calling(
         return Err(AppError::invalid("tools", format!("{problem} Leave them out.")));
     }
     Ok(order)
+}
+
+/// Those that draw words as it is asked for: what one leaves out would shape the answer.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field where nobody does, or the one that was picked, who comes first, does not.
+fn only_taking(
+    mut order: Vec<Arc<GuardedProvider>>,
+    sampling: &Sampling,
+    is_picked: bool,
+) -> AppResult<Vec<Arc<GuardedProvider>>> {
+    let left_out = order.first().and_then(|first| first.leaves_out(sampling));
+    order.retain(|provider| provider.leaves_out(sampling).is_none());
+    match left_out {
+        Some(field) if is_picked || order.is_empty() => {
+            let who = if is_picked { "This model does" } else { "The configured models do" };
+            Err(AppError::invalid(field, format!("{who} not know {field}. Leave it out.")))
+        }
+        _ => Ok(order),
+    }
 }
 
 /// Where something was shown before, only those who see are asked. If none of them can be, the text goes alone.
