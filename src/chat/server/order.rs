@@ -1,9 +1,10 @@
 //! Which providers to ask, one after the other.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Chat;
-use super::models::{Picked, unknown_model};
+use super::models::unknown_model;
 use super::providers::{GuardedProvider, Sampling, Turn};
 use super::send::Terms;
 use crate::platform::error::{AppError, AppResult};
@@ -30,6 +31,41 @@ impl Chat {
         }
         only_taking(order, sampling, is_picked)
     }
+
+    /// The same order, but for the first of those that share a model: which of them it is goes by their weights. They are next to one
+    /// another, have a weight each, and cost the same, as nobody is to pay more than was shown.
+    pub(super) fn share(&self, mut order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
+        let now = self.models.now();
+        let Some((model, price)) = order.first().map(|first| (first.model(), self.usual_offer(first).price)) else {
+            return order;
+        };
+        let same = order.iter().take_while(|one| one.model() == model && self.usual_offer(one).price == price);
+        let weights: Vec<u32> = same.map_while(|one| now.weight_of(one.name())).collect();
+        if weights.len() > 1 {
+            let turn = TURNS.fetch_add(1, Ordering::Relaxed);
+            let at = choose(&weights, turn);
+            order[..=at].rotate_right(1);
+        }
+        order
+    }
+}
+
+/// How often somebody was chosen by weight.
+static TURNS: AtomicU64 = AtomicU64::new(0);
+
+/// Whose turn it is: over any row of turns, each has about its share of them.
+fn choose(weights: &[u32], turn: u64) -> usize {
+    /// 2^64 divided by the golden ratio: its multiples are spread evenly, however many there are.
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let total: u64 = weights.iter().copied().map(u64::from).sum();
+    let mut place = ((turn.wrapping_mul(STEP) >> 32) * total) >> 32;
+    for (at, weight) in weights.iter().enumerate() {
+        match place.checked_sub(u64::from(*weight)) {
+            Some(rest) => place = rest,
+            None => return at,
+        }
+    }
+    0
 }
 
 /// Those that see, for what cannot be asked of the others.
@@ -108,4 +144,26 @@ pub(super) fn choose_seeing(order: Vec<Arc<GuardedProvider>>, turns: &mut [Turn]
         turn.images.clear();
     }
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_share_of_any_row_of_turns() {
+        for (weights, turns) in [(&[3, 1][..], 400_u64), (&[1, 1, 2], 100), (&[1000, 1], 3003), (&[7], 9)] {
+            let total: u32 = weights.iter().sum();
+            for begin in [0, 1, 12_345] {
+                let mut counts = vec![0_u64; weights.len()];
+                for turn in begin..begin + turns {
+                    counts[choose(weights, turn)] += 1;
+                }
+                for (count, weight) in counts.iter().zip(weights) {
+                    let share = turns * u64::from(*weight) / u64::from(total);
+                    assert!(count.abs_diff(share) <= 3, "{weights:?}: {counts:?}");
+                }
+            }
+        }
+    }
 }

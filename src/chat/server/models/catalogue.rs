@@ -96,6 +96,12 @@ impl Catalogue {
         self.models.iter().find(|one| one.provider.name() == provider && one.provider.model() == model)
     }
 
+    /// The share of a provider in what is asked of models that others have as well.
+    #[must_use]
+    pub fn weight_of(&self, provider: &str) -> Option<u32> {
+        self.file.providers.iter().find(|spec| spec.name == provider)?.weight
+    }
+
     /// What this provider asks is said here.
     #[must_use]
     pub fn model_of(&self, provider: &GuardedProvider) -> Option<&Model> {

@@ -227,6 +227,10 @@ impl Sending {
             // Sent again, after it was switched off, or is gone: what was taken is answered.
             Err(error) => return self.repeated(chat).await?.ok_or(error),
         };
+        // Whoever is asked for by name is asked.
+        if self.terms.picked.as_ref().is_none_or(|picked| picked.provider.is_none()) {
+            order = chat.share(order);
+        }
         self.replace_failed(chat).await?;
         if let Question::Message(Message { sent, .. }) = &self.question {
             self.images = match attachments::resolve(chat, self.payer.user, sent).await {
