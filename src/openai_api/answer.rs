@@ -42,6 +42,8 @@ type Opening = BoxFuture<'static, AppResult<(Opened, Quota)>>;
 
 /// How an answer is written: one of these for each.
 pub(super) trait Dialect: Send + Sync + 'static {
+    /// The field that what was said is in.
+    const TURNS: &str = "messages";
     /// It is known who answers.
     fn open(&mut self, id: MessageId, model: String);
     /// The events before the text.
@@ -87,7 +89,7 @@ where
 {
     let shop = chat.site.public_url.clone();
     let answered = try_answer(chat, caller, headers, body, read).await;
-    answered.map_err(|error| error.with_shop(&shop))
+    answered.map_err(|error| error.about(D::TURNS).with_shop(&shop))
 }
 
 async fn try_answer<D, R>(
@@ -158,11 +160,11 @@ struct Writer<D> {
 
 impl<D: Dialect> Writer<D> {
     fn refuse(&self, error: AppError) -> Response {
-        self.dialect.refuse(V1Error::from(error).with_shop(&self.shop))
+        self.dialect.refuse(V1Error::from(error).about(D::TURNS).with_shop(&self.shop))
     }
 
     fn break_off(&mut self, error: AppError) -> Vec<Event> {
-        self.dialect.break_off(&V1Error::from(error).with_shop(&self.shop))
+        self.dialect.break_off(&V1Error::from(error).about(D::TURNS).with_shop(&self.shop))
     }
 }
 

@@ -78,7 +78,15 @@ impl Dialect for Completion {
 impl Completion {
     /// One of which it is not known yet who answers.
     pub fn new(with_usage: bool, own_limit: Option<u32>) -> Self {
-        Self { id: MessageId::min(), model: String::new(), created: 0, with_usage, own_limit, calls: 0, thought: String::new() }
+        Self {
+            id: MessageId::min(),
+            model: String::new(),
+            created: 0,
+            with_usage,
+            own_limit,
+            calls: 0,
+            thought: String::new(),
+        }
     }
 
     /// What is to be sent back of a thought, once it is known.

@@ -266,8 +266,7 @@ fn failures(kind: Kind) -> Vec<Failure> {
     let fault = kind.fault(500, "api_error", "on purpose");
     let in_stream = frame(&serde_json::from_str(&fault).unwrap());
     // Anthropic's own word for it says that it is down.
-    let (faulty, sick) =
-        if kind == Kind::Anthropic { (Outcome::Unavailable, true) } else { (Outcome::Malformed, true) };
+    let faulty = if kind == Kind::Anthropic { Outcome::Unavailable } else { Outcome::Malformed };
     let bad = |name, does, told, outcome| Failure { name, does, told, outcome, has_begun: false, is_sick: true };
     let fair = |name, does, told, outcome| Failure { is_sick: false, ..bad(name, does, told, outcome) };
     let cut = |name, does, told, outcome| Failure { has_begun: true, ..bad(name, does, told, outcome) };
@@ -277,7 +276,12 @@ fn failures(kind: Kind) -> Vec<Failure> {
         bad("forbidden", status(403, "permission_error"), Failed, Outcome::Unavailable),
         bad("no-model", status(404, "not_found_error"), Failed, Outcome::Unavailable),
         fair("bad-request", status(400, "invalid_request_error"), Refused, Outcome::Rejected),
-        fair("too-long", Plays(Script::body(400, kind.fault(400, "invalid_request_error", too_long))), TooLong, Outcome::Rejected),
+        fair(
+            "too-long",
+            Plays(Script::body(400, kind.fault(400, "invalid_request_error", too_long))),
+            TooLong,
+            Outcome::Rejected,
+        ),
         fair("filter", filtered, Refused, Outcome::Blocked),
         bad("busy", busy("retry-after: 7\r\n"), Limited(7), Outcome::RateLimited),
         bad("busy-for-hours", busy("retry-after: 7200\r\n"), Limited(7200), Outcome::RateLimited),
@@ -285,7 +289,7 @@ fn failures(kind: Kind) -> Vec<Failure> {
         bad("error-500", status(500, "api_error"), Failed, Outcome::Unavailable),
         bad("error-503", status(503, "overloaded_error"), Failed, Outcome::Unavailable),
         bad("page", Plays(page), Failed, Outcome::Malformed),
-        Failure { is_sick: sick, ..bad("error-in-200", Plays(Script::body(200, fault)), Failed, faulty) },
+        bad("error-in-200", Plays(Script::body(200, fault)), Failed, faulty),
         bad("error-in-stream", stream(&[&in_stream]), Failed, faulty),
         bad("cut-before", Plays(Script::stream(vec![Cut])), Failed, Outcome::Malformed),
         bad("reset-before", Plays(Script::stream(vec![Reset])), Failed, Outcome::Malformed),
@@ -299,11 +303,19 @@ fn failures(kind: Kind) -> Vec<Failure> {
         cut("garbage-midway", stream(&[&hello, "data: {\"choices\":[{\"del\n\n"]), Failed, Outcome::Cut),
         cut("silent-midway", then(&hello, Hold), TimedOut, Outcome::Timeout),
         cut("unknown-reason", stream(&[&hello, &kind.ends("no-such-reason")]), Failed, Outcome::Cut),
-        Failure { is_sick: false, ..cut("filter-midway", stream(&[&hello, &kind.ends(refused)]), Failed, Outcome::Blocked) },
+        Failure {
+            is_sick: false,
+            ..cut("filter-midway", stream(&[&hello, &kind.ends(refused)]), Failed, Outcome::Blocked)
+        },
         fair("empty", stream(&[&kind.ends(stop)]), Failed, Outcome::Rejected),
         fair("blank", stream(&[&kind.says(" \n"), &kind.ends(stop)]), Failed, Outcome::Rejected),
         fair("only-thoughts", stream(&[&kind.thinks("Hm."), &kind.ends(stop)]), Failed, Outcome::Rejected),
-        fair("limit-without-a-word", stream(&[&kind.thinks("Hm."), &kind.ends(length)]), NothingLeft, Outcome::Rejected),
+        fair(
+            "limit-without-a-word",
+            stream(&[&kind.thinks("Hm."), &kind.ends(length)]),
+            NothingLeft,
+            Outcome::Rejected,
+        ),
         fair("call-that-is-none", stream(&[&kind.broken_call(false)]), Refused, Outcome::Rejected),
         fair("limit", stream(&[&hello, &kind.ends(length)]), Answer("length"), Outcome::Ok),
         fair("well", stream(&[&hello, &kind.ends(stop)]), Answer("stop"), Outcome::Ok),
@@ -428,6 +440,10 @@ impl Cell {
             Ok(got) if got == (kind.to_owned(), code.to_owned()) => {}
             Ok(got) => wrong.push(format!("another error {got:?}: {error}")),
             Err(problem) => wrong.push(problem),
+        }
+        let turns = if dialect == Dialect::Responses { "input" } else { "messages" };
+        if told == TooLong && dialect != Dialect::Messages && error["error"]["param"] != turns {
+            wrong.push(format!("it does not name {turns}: {error}"));
         }
         if told == NothingLeft && !error["error"]["message"].as_str().unwrap_or_default().contains(dialect.limit()) {
             wrong.push(format!("it does not name {}: {error}", dialect.limit()));

@@ -86,7 +86,8 @@ impl Kind {
                     "finishReason": "STOP"}]}),
             ]),
             Self::Anthropic => {
-                let begins = |at: u32, block: Value| json!({"type": "content_block_start", "index": at, "content_block": block});
+                let begins =
+                    |at: u32, block: Value| json!({"type": "content_block_start", "index": at, "content_block": block});
                 let delta = |at: u32, delta: Value| json!({"type": "content_block_delta", "index": at, "delta": delta});
                 frames(&[
                     begins(0, json!({"type": "thinking", "thinking": ""})),
@@ -289,8 +290,7 @@ async fn start() -> (TestApp, Vec<Scripted>, TempDir, User, User) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("providers.toml");
     std::fs::write(&path, file).unwrap();
-    let vars =
-        [("PROVIDERS_FILE", path.to_str().unwrap()), ("PAIR_API_KEY", "k"), ("FREE_CREDITS", "1000")];
+    let vars = [("PROVIDERS_FILE", path.to_str().unwrap()), ("PAIR_API_KEY", "k"), ("FREE_CREDITS", "1000")];
     let app = TestApp::start_with(&vars).await;
     let user = app.user().await;
     let program = user.with_key(&json!({})).await;
@@ -369,17 +369,42 @@ async fn what_a_kind_of_provider_cannot_carry_is_refused_by_name_and_free() {
         (Dialect::Chat, Kind::OpenAi, json!({"function_call": {"name": "look"}}), "function_call"),
         (Dialect::Chat, Kind::OpenAi, json!({"tools": [{"type": "custom", "custom": {"name": "x"}}]}), "tools[0]"),
         (Dialect::Chat, Kind::OpenAi, json!({"messages": [{"role": "function", "name": "x", "content": "y"}]}), "role"),
-        (Dialect::Chat, Kind::OpenAi, json!({"messages": [{"role": "user", "content": "x"},
-            {"role": "assistant", "content": null, "function_call": {"name": "x", "arguments": "{}"}}]}), "function_call"),
-        (Dialect::Chat, Kind::OpenAi, json!({"messages": [{"role": "user", "content": [
-            {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]}]}), "input_audio"),
-        (Dialect::Responses, Kind::OpenAi, json!({"input": [{"role": "user", "content": [
-            {"type": "input_file", "file_id": "f"}]}]}), "input_file"),
+        (
+            Dialect::Chat,
+            Kind::OpenAi,
+            json!({"messages": [{"role": "user", "content": "x"},
+            {"role": "assistant", "content": null, "function_call": {"name": "x", "arguments": "{}"}}]}),
+            "function_call",
+        ),
+        (
+            Dialect::Chat,
+            Kind::OpenAi,
+            json!({"messages": [{"role": "user", "content": [
+            {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]}]}),
+            "input_audio",
+        ),
+        (
+            Dialect::Responses,
+            Kind::OpenAi,
+            json!({"input": [{"role": "user", "content": [
+            {"type": "input_file", "file_id": "f"}]}]}),
+            "input_file",
+        ),
         (Dialect::Responses, Kind::OpenAi, json!({"input": [{"type": "mcp_call", "id": "m"}]}), "mcp_call"),
         (Dialect::Messages, Kind::Anthropic, json!({"top_k": 5}), "top_k"),
-        (Dialect::Messages, Kind::Anthropic, json!({"tools": [{"type": "web_search_20260318", "name": "w"}]}), "tools[0]"),
-        (Dialect::Messages, Kind::Anthropic, json!({"messages": [{"role": "user", "content": [
-            {"type": "document", "source": {"type": "text", "data": "x"}}]}]}), "document"),
+        (
+            Dialect::Messages,
+            Kind::Anthropic,
+            json!({"tools": [{"type": "web_search_20260318", "name": "w"}]}),
+            "tools[0]",
+        ),
+        (
+            Dialect::Messages,
+            Kind::Anthropic,
+            json!({"messages": [{"role": "user", "content": [
+            {"type": "document", "source": {"type": "text", "data": "x"}}]}]}),
+            "document",
+        ),
     ] {
         let mut body = dialect.ask(kind.name());
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -415,7 +440,9 @@ async fn custom_tools_of_responses_are_called_with_a_text_whoever_answers() {
             Kind::OpenAi => {
                 let function = json!({"name": "look", "arguments": "{\"input\":\"at\\n1\"}"});
                 let call = json!({"index": 0, "id": "call_1", "type": "function", "function": function});
-                frames(&[json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]})])
+                frames(&[
+                    json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}),
+                ])
             }
             Kind::Gemini => frames(&[json!({"candidates": [{"content": {"parts": [
                 {"functionCall": {"name": "look", "args": {"input": "at\n1"}}}]}, "finishReason": "STOP"}]})]),
@@ -452,7 +479,11 @@ async fn custom_tools_of_responses_are_called_with_a_text_whoever_answers() {
                 serde_json::from_str(&text).unwrap()
             };
             let call = &answer["output"][0];
-            assert_eq!((&call["type"], &call["name"]), (&json!("custom_tool_call"), &json!("look")), "{kind:?}: {answer}");
+            assert_eq!(
+                (&call["type"], &call["name"]),
+                (&json!("custom_tool_call"), &json!("look")),
+                "{kind:?}: {answer}"
+            );
             assert_eq!((&call["input"], &call["status"]), (&json!("at\n1"), &json!("completed")), "{kind:?}");
             let asked = server.asked().pop().unwrap().to_string();
             assert!(asked.contains("start: /.+/") && asked.contains(r#""required":["input"]"#), "{kind:?}: {asked}");

@@ -92,7 +92,8 @@ pub(super) async fn offer_again(thread: Thread) {
     list.set_oninput(Some(typed.into_js_value().unchecked_ref()));
     // Without an answer, there are those that the server has listed.
     for provider in client::load_providers().await.unwrap_or_default() {
-        let is_there = list.query_selector(&format!("button[value=\"{}\"]", provider.name)).is_ok_and(|it| it.is_some());
+        let is_there =
+            list.query_selector(&format!("button[value=\"{}\"]", provider.name)).is_ok_and(|it| it.is_some());
         if !is_there {
             add_line(&list, &provider);
         }

@@ -81,10 +81,7 @@ pub(super) fn only_seeing(mut order: Vec<Arc<GuardedProvider>>, field: &str) -> 
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] where nobody does, or the one that was picked, who comes first, does not.
-fn only_formatting(
-    mut order: Vec<Arc<GuardedProvider>>,
-    is_picked: bool,
-) -> AppResult<Vec<Arc<GuardedProvider>>> {
+fn only_formatting(mut order: Vec<Arc<GuardedProvider>>, is_picked: bool) -> AppResult<Vec<Arc<GuardedProvider>>> {
     let is_able = order.first().is_some_and(|first| first.takes_formats());
     order.retain(|provider| provider.takes_formats());
     if order.is_empty() || (is_picked && !is_able) {
@@ -98,10 +95,7 @@ fn only_formatting(
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `tools` where nobody does, or the one that was picked, who comes first, does not.
-fn only_calling(
-    mut order: Vec<Arc<GuardedProvider>>,
-    is_picked: bool,
-) -> AppResult<Vec<Arc<GuardedProvider>>> {
+fn only_calling(mut order: Vec<Arc<GuardedProvider>>, is_picked: bool) -> AppResult<Vec<Arc<GuardedProvider>>> {
     let is_able = order.first().is_some_and(|first| first.calls_tools());
     order.retain(|provider| provider.calls_tools());
     if order.is_empty() || (is_picked && !is_able) {

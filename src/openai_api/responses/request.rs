@@ -11,7 +11,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::super::error::V1Error;
 use super::super::fields::Whole;
-use super::super::options::{Manner, check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit};
+use super::super::options::{
+    Manner, check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit,
+};
 use super::super::request::{ShownTurn, Wanted, check_turns};
 use super::super::tools::{ResponseTool, custom_names, response_toolbox, told_tools};
 use super::Past;
@@ -143,8 +145,9 @@ impl ResponseRequest<'_> {
         let asked = read_limit("max_output_tokens", self.max_output_tokens)?;
         let (max_output_tokens, own_limit) = limit_output(asked, chat.config.max_output_tokens);
         let TextConfig { format, verbosity } = self.text.unwrap_or_default();
-        let wants_seals =
-            |value: &Value| value.as_array().is_some_and(|all| all.iter().any(|one| one == "reasoning.encrypted_content"));
+        let wants_seals = |value: &Value| {
+            value.as_array().is_some_and(|all| all.iter().any(|one| one == "reasoning.encrypted_content"))
+        };
         let tells_thoughts = self.reasoning.is_some() || self.include.as_ref().is_some_and(wants_seals);
         let effort = self.reasoning.unwrap_or_default().effort;
         let sampling = Sampling {

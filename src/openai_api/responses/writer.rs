@@ -246,6 +246,8 @@ impl ResponseWriter {
 }
 
 impl Dialect for ResponseWriter {
+    const TURNS: &str = "input";
+
     fn open(&mut self, id: MessageId, model: String) {
         self.id = id;
         self.shape["model"] = model.into();
