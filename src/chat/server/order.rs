@@ -36,10 +36,10 @@ impl Chat {
     /// another, have a weight each, and cost the same, as nobody is to pay more than was shown.
     pub(super) fn share(&self, mut order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
         let now = self.models.now();
-        let Some((model, price)) = order.first().map(|first| (first.model(), self.usual_offer(first).price)) else {
+        let Some((model, offer)) = order.first().map(|first| (first.model(), self.usual_offer(first))) else {
             return order;
         };
-        let same = order.iter().take_while(|one| one.model() == model && self.usual_offer(one).price == price);
+        let same = order.iter().take_while(|one| one.model() == model && self.usual_offer(one).costs_like(&offer));
         let weights: Vec<u32> = same.map_while(|one| now.weight_of(one.name())).collect();
         if weights.len() > 1 {
             let turn = TURNS.fetch_add(1, Ordering::Relaxed);

@@ -155,6 +155,12 @@ impl Chat {
 }
 
 impl Offer {
+    /// Whether whatever is asked costs the same by both.
+    pub(super) fn costs_like(&self, other: &Self) -> bool {
+        let terms = |offer: &Self| (offer.window, offer.limit, offer.thoughts);
+        self.price == other.price && terms(self) == terms(other)
+    }
+
     pub(super) const fn is_per_token(&self) -> bool {
         self.price.rate.is_per_token()
     }
