@@ -526,9 +526,9 @@ async fn every_failure_of(kind: Kind) {
     ];
     let app = TestApp::start_with(&vars).await;
     let user = app.user().await;
-    let program = user.with_key(&json!({})).await;
+    let program = &user.with_key(&json!({})).await;
     let asked: Vec<_> = stream::iter(&cells)
-        .map(|cell| async { (cell, cell.ask(&program).await) })
+        .map(|cell| async move { (cell, cell.ask(program).await) })
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn each_has_its_share_of_any_row_of_turns() {
-        for (weights, turns) in [(&[3, 1][..], 400_u64), (&[1, 1, 2], 100), (&[1000, 1], 3003), (&[7], 9)] {
+        for (weights, turns) in [(&[3, 1][..], 400_u64), (&[1, 1, 2][..], 100), (&[1000, 1][..], 3003), (&[7][..], 9)] {
             let total: u32 = weights.iter().sum();
             for begin in [0, 1, 12_345] {
                 let mut counts = vec![0_u64; weights.len()];
