@@ -241,7 +241,6 @@ struct Failure {
 }
 
 /// All that can go wrong with a provider of this kind.
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn failures(kind: Kind) -> Vec<Failure> {
     let [stop, length, refused] = kind.reasons();
     let hello = kind.says("Hello");
