@@ -60,6 +60,18 @@ test('the last question is asked again of another model', async ({ page }) => {
   await page.locator('#again').getByRole('button', { name: /^Fast/ }).click();
   expect((await asked).postDataJSON().provider).toBe('fast');
   await expect(lastAnswer(page).locator('[data-receipt]')).toContainText('small');
+  // All of them, also those that the page did not come with.
+  await page.getByRole('button', { name: 'Ask another model' }).click();
+  const others = page.locator('#again').getByRole('button');
+  await expect(others).toHaveCount(17);
+  await page.locator('#again').getByRole('searchbox').fill('model-14');
+  await expect(others).toHaveCount(1);
+  await expectNoOverflow(page);
+  await expectAccessible(page);
+  const next = page.waitForRequest('**/api/chat');
+  await others.click();
+  expect((await next).postDataJSON().provider).toBe('router/model-14');
+  await expect(lastAnswer(page).locator('[data-receipt]')).toContainText('model-14');
 });
 
 test.describe('in Chinese', () => {

@@ -72,7 +72,7 @@ fn errors() -> [AppError; 28] {
         AppError::UnsupportedMedia("application/json".to_owned()),
         AppError::RateLimited { retry_after_secs: 7, limit: 20 },
         AppError::TooManyStops { retry_after_secs: 1728, limit: 50 },
-        AppError::ProviderRateLimited,
+        AppError::ProviderRateLimited { retry_after_secs: Some(7) },
         AppError::ProviderFailed,
         AppError::ProviderRefused(
             "The model didn’t accept this request: no such parameter. Nothing was charged.".to_owned(),

@@ -168,6 +168,9 @@ pub struct ErrorEvent {
     pub error: String,
     /// Always `false`: no result, no charge.
     pub charged: bool,
+    /// For so many seconds the provider asks to be left alone.
+    #[serde(rename = "retryAfterSecs", skip_serializing_if = "Option::is_none", default)]
+    pub retry_after_secs: Option<u64>,
 }
 
 #[cfg(test)]
@@ -213,6 +216,7 @@ mod tests {
                 code: "provider_failed".to_owned(),
                 error: "It failed.".to_owned(),
                 charged: false,
+                retry_after_secs: Some(7),
             }),
         ] {
             let sent = encode(&event, 0);

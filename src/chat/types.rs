@@ -354,6 +354,9 @@ pub const FIND_MODEL_ID: &str = "find-model";
 /// The panel from which one is picked to be asked the last question again.
 pub const AGAIN_ID: &str = "again";
 
+/// The field in it that finds one of many.
+pub const FIND_AGAIN_ID: &str = "find-again";
+
 /// The dialog that shows an image of a conversation.
 pub const LIGHTBOX_ID: &str = "lightbox";
 

@@ -62,7 +62,9 @@ impl ProviderError {
                 AppError::ProviderRefused(fill(Text::ProviderRefused, &[("reason", reason.trim_end_matches('.'))]))
             }
             Self::Timeout => AppError::ProviderTimeout,
-            Self::RateLimited { .. } => AppError::ProviderRateLimited,
+            Self::RateLimited { retry_after } => AppError::ProviderRateLimited {
+                retry_after_secs: retry_after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0)),
+            },
             _ => AppError::ProviderFailed,
         }
     }

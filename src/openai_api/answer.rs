@@ -16,6 +16,7 @@ use url::Url;
 
 use super::error::V1Error;
 use super::leash::Leash;
+use super::options::Manner;
 use super::request::Wanted;
 use crate::account::server::caller::Caller;
 use crate::chat::server::Chat;
@@ -41,6 +42,8 @@ type Opening = BoxFuture<'static, AppResult<(Opened, Quota)>>;
 
 /// How an answer is written: one of these for each.
 pub(super) trait Dialect: Send + Sync + 'static {
+    /// The field that what was said is in.
+    const TURNS: &str = "messages";
     /// It is known who answers.
     fn open(&mut self, id: MessageId, model: String);
     /// The events before the text.
@@ -82,11 +85,11 @@ pub(super) async fn answer<D, R>(
 ) -> Result<Response, V1Error>
 where
     D: Dialect,
-    R: FnOnce(&Bytes, &Chat, bool) -> Result<(Wanted, D), V1Error> + Send + 'static,
+    R: FnOnce(&Bytes, &Chat, Manner) -> Result<(Wanted, D), V1Error> + Send + 'static,
 {
     let shop = chat.site.public_url.clone();
     let answered = try_answer(chat, caller, headers, body, read).await;
-    answered.map_err(|error| error.with_shop(&shop))
+    answered.map_err(|error| error.about(D::TURNS).with_shop(&shop))
 }
 
 async fn try_answer<D, R>(
@@ -98,14 +101,15 @@ async fn try_answer<D, R>(
 ) -> Result<Response, V1Error>
 where
     D: Dialect,
-    R: FnOnce(&Bytes, &Chat, bool) -> Result<(Wanted, D), V1Error> + Send + 'static,
+    R: FnOnce(&Bytes, &Chat, Manner) -> Result<(Wanted, D), V1Error> + Send + 'static,
 {
     let begun = Instant::now();
     let JsonBody { bytes, permit } = body;
     let length = bytes.len();
-    let (key, fresh, asked) = (idempotency_key(headers)?, wants_fresh(headers), chat.clone());
+    let (key, asked) = (idempotency_key(headers)?, chat.clone());
+    let manner = Manner { fresh: wants_fresh(headers), may_repeat: key.is_some() };
     let read = move || {
-        let (wanted, dialect) = read(&bytes, &asked, fresh)?;
+        let (wanted, dialect) = read(&bytes, &asked, manner)?;
         Ok::<_, V1Error>((wanted, dialect, key.map(|key| check_key(key, &bytes)).transpose()?))
     };
     let (mut wanted, dialect, idempotency) = on_bytes(length, read).await??;
@@ -156,11 +160,11 @@ struct Writer<D> {
 
 impl<D: Dialect> Writer<D> {
     fn refuse(&self, error: AppError) -> Response {
-        self.dialect.refuse(V1Error::from(error).with_shop(&self.shop))
+        self.dialect.refuse(V1Error::from(error).about(D::TURNS).with_shop(&self.shop))
     }
 
     fn break_off(&mut self, error: AppError) -> Vec<Event> {
-        self.dialect.break_off(&V1Error::from(error).with_shop(&self.shop))
+        self.dialect.break_off(&V1Error::from(error).about(D::TURNS).with_shop(&self.shop))
     }
 }
 
@@ -288,7 +292,9 @@ async fn collect_answer(mut events: Events, leash: &Leash<DoneEvent>) -> AppResu
 /// The error that an event tells of.
 fn error_in(event: &JobEvent) -> AppError {
     match read(event) {
-        Ok(ErrorEvent { code, error, .. }) => AppError::from_answer(&code, error),
+        Ok(ErrorEvent { code, error, retry_after_secs, .. }) => {
+            AppError::from_answer(&code, error).after(retry_after_secs)
+        }
         Err(error) => error,
     }
 }

@@ -19,6 +19,7 @@ use super::error::V1Error;
 use super::images::{__path_create_images, create_images};
 use super::messages::{self, MessagesError};
 use super::open::Open;
+use super::options::Manner;
 use super::request::{CompletionRequest, Wanted};
 use super::responses::{self, Responses};
 use super::schemas::{ChatCompletion, ChatCompletionChunk, Model, Models};
@@ -219,8 +220,8 @@ async fn create_completion(
     body: Result<JsonBody, ApiError>,
 ) -> Result<Response, V1Error> {
     let Open(caller) = caller?;
-    let read = |body: &Bytes, chat: &Chat, fresh: bool| {
-        let wanted = Wanted::of(body, chat, fresh)?;
+    let read = |body: &Bytes, chat: &Chat, manner: Manner| {
+        let wanted = Wanted::of(body, chat, manner)?;
         let completion = Completion::new(wanted.with_usage, wanted.own_limit);
         Ok((wanted, completion))
     };

@@ -25,6 +25,8 @@ pub struct Completion {
     pub own_limit: Option<u32>,
     /// Calls of tools that were told of.
     pub calls: usize,
+    /// What was thought and has no seal yet.
+    pub thought: String,
 }
 
 impl Dialect for Completion {
@@ -46,11 +48,10 @@ impl Dialect for Completion {
     }
 
     fn thought(&mut self, piece: &ThinkingEvent) -> Vec<Event> {
-        if piece.text.is_empty() {
-            return Vec::new();
-        }
-        let delta = json!({ "reasoning_content": piece.text }).to_string();
-        vec![Event::of_data(&self.chunk(&delta, "null"))]
+        let text = (!piece.text.is_empty()).then(|| json!({ "reasoning_content": piece.text }));
+        let sealed = self.seal(piece).map(|detail| json!({ "reasoning_details": [detail] }));
+        let deltas = text.into_iter().chain(sealed);
+        deltas.map(|delta| Event::of_data(&self.chunk(&delta.to_string(), "null"))).collect()
     }
 
     fn end(&mut self, done: &DoneEvent) -> Vec<Event> {
@@ -77,7 +78,27 @@ impl Dialect for Completion {
 impl Completion {
     /// One of which it is not known yet who answers.
     pub fn new(with_usage: bool, own_limit: Option<u32>) -> Self {
-        Self { id: MessageId::min(), model: String::new(), created: 0, with_usage, own_limit, calls: 0 }
+        Self {
+            id: MessageId::min(),
+            model: String::new(),
+            created: 0,
+            with_usage,
+            own_limit,
+            calls: 0,
+            thought: String::new(),
+        }
+    }
+
+    /// What is to be sent back of a thought, once it is known.
+    fn seal(&mut self, piece: &ThinkingEvent) -> Option<Value> {
+        self.thought.push_str(&piece.text);
+        let seal = piece.seal.as_ref()?;
+        let text = std::mem::take(&mut self.thought);
+        Some(if text.is_empty() {
+            json!({ "type": "reasoning.encrypted", "data": seal })
+        } else {
+            json!({ "type": "reasoning.text", "text": text, "signature": seal })
+        })
     }
 
     /// A chunk that begins the message.
@@ -130,7 +151,7 @@ impl Completion {
     }
 
     /// The whole answer.
-    pub fn whole(&self, text: &str, done: &DoneEvent) -> Value {
+    pub fn whole(&mut self, text: &str, done: &DoneEvent) -> Value {
         let mut answer = self.head("chat.completion");
         answer["choices"] = json!([{
             "index": 0,
@@ -140,6 +161,10 @@ impl Completion {
         }]);
         if let Some(thinking) = Thinking::of(&done.thoughts).filter(|thinking| !thinking.text.is_empty()) {
             answer["choices"][0]["message"]["reasoning_content"] = thinking.text.into();
+        }
+        let sealed: Vec<_> = done.thoughts.iter().filter_map(|piece| self.seal(piece)).collect();
+        if !sealed.is_empty() {
+            answer["choices"][0]["message"]["reasoning_details"] = sealed.into();
         }
         answer["usage"] = usage_of(done.usage);
         answer["tessera"] = self.receipt(done);
@@ -256,6 +281,7 @@ mod tests {
             with_usage: true,
             own_limit: Some(99),
             calls: 0,
+            thought: String::new(),
         };
         let usage = Some(Usage::of(2, 5));
         let done = DoneEvent {
@@ -281,7 +307,7 @@ mod tests {
         assert_eq!(chunks[2]["tessera"]["maxOutputTokens"], 99);
         assert_eq!(chunks[3]["choices"], json!([]));
         assert_eq!(chunks[3]["usage"]["total_tokens"], 7);
-        let quiet = Completion { with_usage: false, ..completion };
+        let mut quiet = Completion { with_usage: false, ..completion };
         let done = DoneEvent { cut: false, cut_reason: None, usage: None, ..done };
         assert!(!quiet.first_chunk().contains("usage"));
         assert_eq!(quiet.last_chunks(&done).len(), 2);

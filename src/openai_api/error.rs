@@ -26,11 +26,13 @@ pub struct V1Error {
     code: Option<&'static str>,
     /// In place of the error's text.
     message: Option<String>,
+    /// The field that what was said is in.
+    turns: &'static str,
 }
 
 impl From<AppError> for V1Error {
     fn from(error: AppError) -> Self {
-        Self { error, code: None, message: None }
+        Self { error, code: None, message: None, turns: "messages" }
     }
 }
 
@@ -93,6 +95,12 @@ impl V1Error {
         self
     }
 
+    /// What was said is in this field.
+    #[must_use]
+    pub fn about(self, turns: &'static str) -> Self {
+        Self { turns, ..self }
+    }
+
     /// What went wrong.
     pub const fn error(&self) -> &AppError {
         &self.error
@@ -113,6 +121,9 @@ impl V1Error {
         match self.error {
             AppError::RateLimited { retry_after_secs, .. } | AppError::TooManyStops { retry_after_secs, .. } => {
                 retry_after_secs > LONGEST_WAIT
+            }
+            AppError::ProviderRateLimited { retry_after_secs } => {
+                retry_after_secs.is_some_and(|seconds| seconds > LONGEST_WAIT)
             }
             AppError::Paused(_) => true,
             _ => matches!(self.error.status(), 402 | 409),
@@ -143,7 +154,7 @@ impl V1Error {
 
     /// The body, which is also what a stream ends with when the answer breaks off.
     pub fn body(&self) -> Value {
-        let Self { error, code: own_code, .. } = self;
+        let Self { error, code: own_code, turns, .. } = self;
         let (kind, code) = match error {
             AppError::Unauthenticated | AppError::InvalidCredentials => {
                 ("invalid_request_error", Some("invalid_api_key"))
@@ -152,7 +163,9 @@ impl V1Error {
                 ("insufficient_quota", Some("insufficient_quota"))
             }
             AppError::ContentBlocked => ("image_generation_user_error", Some("moderation_blocked")),
-            AppError::RateLimited { .. } | AppError::TooManyStops { .. } => ("requests", Some("rate_limit_exceeded")),
+            AppError::RateLimited { .. } | AppError::TooManyStops { .. } | AppError::ProviderRateLimited { .. } => {
+                ("requests", Some("rate_limit_exceeded"))
+            }
             AppError::InvalidInput { field, .. } if field == "model" => {
                 ("invalid_request_error", Some("model_not_found"))
             }
@@ -165,7 +178,7 @@ impl V1Error {
         let param = match error {
             // Which it was is not known where the answer told of it.
             AppError::InvalidInput { field, .. } if !field.is_empty() => Some(field.as_str()),
-            _ if code == Some(CONTEXT_LENGTH_EXCEEDED) => Some("messages"),
+            _ if code == Some(CONTEXT_LENGTH_EXCEEDED) => Some(*turns),
             _ => None,
         };
         json!({ "error": { "message": self.message(), "type": kind, "param": param, "code": code } })

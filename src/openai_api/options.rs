@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::fields::Whole;
 use crate::chat::ANY_MODEL;
 use crate::chat::server::Chat;
-use crate::chat::server::models::Picked;
+use crate::chat::server::models::{Picked, unknown_model};
 use crate::chat::server::providers::AnswerFormat;
 use crate::platform::error::{AppError, AppResult};
 
@@ -33,18 +33,25 @@ pub(super) fn check_absent(
     }
 }
 
+/// What the head of a request says of how it is to be answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// Not with an answer that was given before.
+    pub fresh: bool,
+    /// It has an `Idempotency-Key`: it may be one that was answered before, by a model that is gone.
+    pub may_repeat: bool,
+}
+
 /// Who answers under this name: that of a model, of an alias, of a provider, or `provider/model`.
-pub(super) fn find_model(chat: &Chat, name: &str) -> AppResult<Option<Picked>> {
+pub(super) fn find_model(chat: &Chat, name: &str, may_repeat: bool) -> AppResult<Option<Picked>> {
     if name == ANY_MODEL {
         return Ok(None);
     }
     match chat.models.now().pick(name) {
         Some(picked) => Ok(Some(picked)),
         None if name.is_empty() => Err(AppError::invalid("model", "Say which model is to answer.")),
-        None => {
-            let problem = format!("The model `{name}` does not exist. GET /v1/models lists those that do.");
-            Err(AppError::invalid("model", problem))
-        }
+        None if may_repeat => Ok(Some(Picked::gone(name))),
+        None => Err(unknown_model(name)),
     }
 }
 

@@ -14,13 +14,13 @@ use utoipa::ToSchema;
 use super::error::V1Error;
 use super::fields::{Content, Part, Stops, Whole};
 use super::options::{
-    check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit, read_stops,
+    Manner, check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit, read_stops,
 };
 use super::tools::{ChatCall, ChatTool, chat_toolbox};
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::image_text::{ImageText, RawText};
-use crate::chat::server::providers::{Role, Sampling, ToolResult, Turn};
+use crate::chat::server::providers::{FieldNames, Role, Sampling, Seal, Thought, ToolResult, Turn};
 use crate::chat::server::quote::ContextLimit;
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
@@ -113,6 +113,9 @@ struct RequestMessage<'a> {
     tool_call_id: Option<String>,
     #[schema(ignore)]
     function_call: Option<Value>,
+    /// Of the assistant: what a provider wants back of its thoughts, as it was told.
+    #[schema(value_type = Option<Vec<Object>>)]
+    reasoning_details: Option<Value>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -140,8 +143,8 @@ impl Wanted {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub fn of(body: &Bytes, chat: &Chat, fresh: bool) -> Result<Self, V1Error> {
-        read_json::<CompletionRequest<'_>>(body)?.read(body, chat, fresh)
+    pub(super) fn of(body: &Bytes, chat: &Chat, manner: Manner) -> Result<Self, V1Error> {
+        read_json::<CompletionRequest<'_>>(body)?.read(body, chat, manner)
     }
 
     /// Reads the images; `place` is the field that a turn was read from.
@@ -160,8 +163,8 @@ impl Wanted {
 }
 
 impl CompletionRequest<'_> {
-    fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<Wanted, V1Error> {
-        let picked = find_model(chat, &self.model)?;
+    fn read(self, body: &Bytes, chat: &Chat, manner: Manner) -> Result<Wanted, V1Error> {
+        let picked = find_model(chat, &self.model, manner.may_repeat)?;
         if self.n.is_some_and(|n| n != Whole(1)) {
             return Err(AppError::invalid("n", "One answer at a time: n is 1.").into());
         }
@@ -184,6 +187,7 @@ impl CompletionRequest<'_> {
             toolbox: Arc::new(toolbox),
             format: read_format("response_format", self.response_format.as_deref())?,
             passed_on: passed_on(self.logit_bias, self.reasoning_effort, self.verbosity)?,
+            names: FieldNames::default(),
         };
         let longest = chat.context_limit(picked.as_ref(), sampling.max_output_tokens);
         let (turns, shown) = read_messages(self.messages, body, longest, &sampling)?;
@@ -192,7 +196,7 @@ impl CompletionRequest<'_> {
             shown,
             is_stream: self.stream == Some(true),
             with_usage: self.stream_options.is_some_and(|options| options.include_usage == Some(true)),
-            terms: Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits },
+            terms: Terms { picked, fresh: manner.fresh, sampling, delivery: None, max_credits: self.max_credits },
             own_limit,
         })
     }
@@ -326,8 +330,20 @@ impl RequestMessage<'_> {
         }
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
         let name = name.filter(|_| role != Role::Tool);
-        Ok((Turn { name, calls, result, ..Turn::new(role, content) }, shown))
+        let thoughts = read_thoughts(self.reasoning_details.as_ref().filter(|_| role == Role::Assistant));
+        Ok((Turn { name, calls, result, thoughts, ..Turn::new(role, content) }, shown))
     }
+}
+
+/// What is sealed of what was thought, as it was told: what nobody here has sealed says nothing to a model.
+fn read_thoughts(details: Option<&Value>) -> Vec<Thought> {
+    let details = details.and_then(Value::as_array).into_iter().flatten();
+    let sealed = details.filter_map(|detail| {
+        let seal = detail["signature"].as_str().or(detail["data"].as_str()).and_then(Seal::read)?;
+        let text = detail["text"].as_str().unwrap_or_default().to_owned();
+        Some(Thought { text, seal: Some(seal) })
+    });
+    sealed.collect()
 }
 
 /// The text, and the URLs of the images.

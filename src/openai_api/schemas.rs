@@ -92,7 +92,23 @@ struct AnswerMessage {
     #[schema(required = false)]
     reasoning_content: String,
     #[schema(required = false, nullable = false)]
+    reasoning_details: Option<Vec<ReasoningDetail>>,
+    #[schema(required = false, nullable = false)]
     tool_calls: Option<Vec<AnswerCall>>,
+}
+
+/// What a provider wants back of a thought: send it back as it is.
+#[derive(Serialize, ToSchema)]
+struct ReasoningDetail {
+    /// `reasoning.text`, or `reasoning.encrypted` where nobody else may read it.
+    r#type: String,
+    #[schema(required = false, nullable = false)]
+    text: Option<String>,
+    #[schema(required = false, nullable = false)]
+    signature: Option<String>,
+    /// In place of text and signature.
+    #[schema(required = false, nullable = false)]
+    data: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -211,6 +227,8 @@ struct Delta {
     /// What the model thought, where its provider tells it.
     #[schema(required = false)]
     reasoning_content: String,
+    #[schema(required = false, nullable = false)]
+    reasoning_details: Option<Vec<ReasoningDetail>>,
     #[schema(required = false, nullable = false)]
     tool_calls: Option<Vec<CallDelta>>,
 }

@@ -27,7 +27,8 @@ struct FunctionFields {
     strict: Option<bool>,
 }
 
-/// A tool of Responses: one that is no function is run by `OpenAI`, and left out here, as clients always send some.
+/// A tool of Responses: a function, or a custom tool, which takes any text. Others are run by `OpenAI`, and left out here, as clients
+/// always send some.
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "a tool such as {\"type\":\"function\",\"name\":\"…\"}")]
 pub(super) struct ResponseTool {
@@ -37,6 +38,51 @@ pub(super) struct ResponseTool {
     description: Option<String>,
     parameters: Option<Box<RawValue>>,
     strict: Option<bool>,
+    /// Of a custom tool: how its text is written.
+    format: Option<Value>,
+}
+
+/// What a custom tool takes, as a function: models of other kinds know no others.
+const TEXT_SCHEMA: &str =
+    r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
+
+impl ResponseTool {
+    fn is_custom(&self) -> bool {
+        self.kind == "custom"
+    }
+
+    /// A custom tool as a function; nothing holds a model to the grammar, but it is told of it.
+    fn of_text(self) -> Tool {
+        let Self { name, description, format, .. } = self;
+        let format = format.unwrap_or_default();
+        let grammar = format["definition"].as_str().map(|definition| {
+            let syntax = format["syntax"].as_str().unwrap_or_default();
+            format!("The input is a text of this grammar ({syntax}):\n{definition}")
+        });
+        let told: Vec<_> = description.into_iter().chain(grammar).collect();
+        Tool {
+            name: name.unwrap_or_default(),
+            description: (!told.is_empty()).then(|| told.join("\n\n")),
+            schema: RawValue::from_string(TEXT_SCHEMA.to_owned()).ok(),
+            strict: None,
+        }
+    }
+}
+
+/// The names of the custom tools.
+pub(super) fn custom_names(tools: &[ResponseTool]) -> Vec<String> {
+    tools.iter().filter(|tool| tool.is_custom()).filter_map(|tool| tool.name.clone()).collect()
+}
+
+/// The text that a custom tool is called with, and back.
+pub(super) fn text_of_call(arguments: &str) -> String {
+    let read = serde_json::from_str::<Value>(arguments).ok();
+    read.and_then(|read| read["input"].as_str().map(str::to_owned)).unwrap_or_else(|| arguments.to_owned())
+}
+
+pub(super) fn call_of_text(field: &str, id: String, name: String, input: &str) -> AppResult<ToolCall> {
+    let call = read_call(field, id, name, None)?;
+    Ok(ToolCall { arguments: json!({ "input": input }).to_string(), ..call })
 }
 
 /// A tool of Messages.
@@ -109,10 +155,12 @@ pub(super) fn response_toolbox(
 ) -> AppResult<Toolbox> {
     let mut read = Vec::new();
     for (number, tool) in tools.unwrap_or_default().into_iter().enumerate() {
-        let ResponseTool { kind, name, description, parameters, strict } = tool;
-        if kind == "function" {
-            let tool = Tool { name: name.unwrap_or_default(), description, schema: parameters, strict };
-            read.push((format!("tools[{number}]"), tool));
+        let field = format!("tools[{number}]");
+        if tool.is_custom() {
+            read.push((field, tool.of_text()));
+        } else if tool.kind == "function" {
+            let ResponseTool { name, description, parameters, strict, .. } = tool;
+            read.push((field, Tool { name: name.unwrap_or_default(), description, schema: parameters, strict }));
         }
     }
     toolbox(read, choose(choice, openai_choice)?, parallel)
@@ -153,7 +201,7 @@ fn openai_choice(choice: &Value) -> Option<Chosen> {
         return word(text).map(|choice| (None, choice));
     }
     match choice["type"].as_str() {
-        Some("function") => name_of(choice).map(|name| (None, ToolChoice::Named(name))),
+        Some("function" | "custom") => name_of(choice).map(|name| (None, ToolChoice::Named(name))),
         Some("allowed_tools") => {
             let allowed = choice.get("allowed_tools").unwrap_or(choice);
             let names = allowed["tools"].as_array()?.iter().filter_map(name_of).collect();
@@ -204,8 +252,11 @@ fn toolbox(read: Vec<(String, Tool)>, (allowed, choice): Chosen, parallel: Optio
 }
 
 /// The tools as a response repeats them.
-pub(super) fn told_tools(toolbox: &Toolbox) -> Vec<Value> {
+pub(super) fn told_tools(toolbox: &Toolbox, custom: &[String]) -> Vec<Value> {
     let told = toolbox.tools.iter().map(|Tool { name, description, schema, strict }| {
+        if custom.contains(name) {
+            return json!({ "type": "custom", "name": name, "description": description, "format": { "type": "text" } });
+        }
         json!({
             "type": "function", "name": name, "description": description, "parameters": schema,
             "strict": strict.unwrap_or(true),

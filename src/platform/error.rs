@@ -69,7 +69,10 @@ pub enum AppError {
     },
     ProviderFailed,
     ProviderTimeout,
-    ProviderRateLimited,
+    /// For how long, where it says so.
+    ProviderRateLimited {
+        retry_after_secs: Option<u64>,
+    },
     /// The provider does not take this request; the text has the reason it gives.
     ProviderRefused(String),
     /// What is asked, with what was said before, is more than the model takes in.
@@ -125,7 +128,7 @@ impl fmt::Display for AppError {
             Self::TooLarge => Text::TooLarge,
             Self::ProviderFailed => Text::ProviderFailed,
             Self::ProviderTimeout => Text::ProviderTimeout,
-            Self::ProviderRateLimited => Text::ProviderRateLimited,
+            Self::ProviderRateLimited { .. } => Text::ProviderRateLimited,
             Self::ContentBlocked => Text::ContentBlocked,
             Self::Stopped => Text::WasStopped,
             Self::Unavailable => Text::Unavailable,
@@ -169,7 +172,7 @@ impl AppError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TooLarge => "too_large",
             Self::UnsupportedMedia(_) => "unsupported_media_type",
-            Self::RateLimited { .. } | Self::TooManyStops { .. } | Self::ProviderRateLimited => "rate_limited",
+            Self::RateLimited { .. } | Self::TooManyStops { .. } | Self::ProviderRateLimited { .. } => "rate_limited",
             Self::ProviderFailed => "provider_failed",
             Self::ProviderRefused(_) => "provider_refused",
             Self::ContextTooLong => "context_length_exceeded",
@@ -195,7 +198,7 @@ impl AppError {
             Self::TooLarge => 413,
             Self::UnsupportedMedia(_) => 415,
             Self::ContentBlocked => 422,
-            Self::RateLimited { .. } | Self::TooManyStops { .. } | Self::ProviderRateLimited => 429,
+            Self::RateLimited { .. } | Self::TooManyStops { .. } | Self::ProviderRateLimited { .. } => 429,
             Self::Internal => 500,
             Self::ProviderFailed => 502,
             Self::Unavailable | Self::Paused(_) => 503,
@@ -221,7 +224,7 @@ impl AppError {
             "too_large" => Self::TooLarge,
             "unsupported_media_type" => Self::UnsupportedMedia("application/json".to_owned()),
             // What is stored or told on is what a provider said.
-            "rate_limited" => Self::ProviderRateLimited,
+            "rate_limited" => Self::ProviderRateLimited { retry_after_secs: None },
             "provider_failed" => Self::ProviderFailed,
             "provider_refused" => Self::ProviderRefused(t(Text::ProviderFailed).to_owned()),
             "context_length_exceeded" => Self::ContextTooLong,
@@ -230,6 +233,15 @@ impl AppError {
             "stopped" => Self::Stopped,
             "unavailable" => Self::Unavailable,
             _ => Self::Internal,
+        }
+    }
+
+    /// The same error, with how long a provider asks to be left alone.
+    #[must_use]
+    pub fn after(self, seconds: Option<u64>) -> Self {
+        match self {
+            Self::ProviderRateLimited { .. } => Self::ProviderRateLimited { retry_after_secs: seconds },
+            other => other,
         }
     }
 

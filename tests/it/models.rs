@@ -134,6 +134,9 @@ fn whatever_is_wrong_with_the_file_is_told_with_its_line_and_its_field() {
         (with("headers = { a = \"$NO_SUCH_KEY\" }"), "4: provider \"a\": headers: a: the variable NO_SUCH_KEY is not"),
         (with("list = 1"), "4: provider \"a\": list: 1 is not true"),
         (with("leave_out = \"seed\""), "4: provider \"a\": leave_out: \"seed\" is not a list"),
+        (with("weight = 0"), "4: provider \"a\": weight: "),
+        (with("weight = 1001"), "4: provider \"a\": weight: is not a whole number from 1 to 1000"),
+        (with("weight = \"3\""), "4: provider \"a\": weight: "),
         ("[[provider]]\nname = \"a\"\nkind = \"openai\"\n".to_owned(), "1: provider \"a\": has no models"),
         ("[[provider]]\nname = \"a\"\nkind = \"local\"\n".to_owned(), "1: provider \"a\": file is missing"),
         (of_model("size = 3"), "6: provider \"a\": model \"m\": size: is not one of name, label"),
@@ -359,8 +362,120 @@ async fn a_page_lists_the_first_models_and_knows_the_price_of_whoever_is_asked()
     let page = user.get("/chat").send().await.unwrap().text().await.unwrap();
     assert_eq!(page.matches("name=\"picked-provider\"").count(), 1 + 12, "{page}");
     assert!(page.contains("id=\"find-model\"") && page.contains("model-10") && !page.contains("model-11"), "{page}");
+    // The list of those that are asked again is searched as well; its others come when it is opened.
+    assert!(page.contains("id=\"find-again\""), "{page}");
     let picked = user.get("/chat").header("cookie", "provider=router/model-30");
     let page = picked.send().await.unwrap().text().await.unwrap();
     assert!(page.contains("data-health=\"router/model-30\""), "what is picked is listed wherever it stands: {page}");
     assert_eq!(user.get_json("/api/providers").await.1["data"].as_array().unwrap().len(), 33);
+}
+
+/// Two providers that have the same model, with these lines each, and one that has another.
+fn three_providers(upstreams: [&FakeOpenAi; 3], lines: [&str; 3]) -> String {
+    let models = ["same", "same", "other"];
+    let provider = |at: usize| {
+        let (name, base_url, line, model) = (["a", "b", "c"][at], upstreams[at].base_url(), lines[at], models[at]);
+        format!(
+            "[[provider]]\nname = \"{name}\"\nkind = \"openai\"\nbase_url = \"{base_url}\"\n{line}\n[[provider.model]]\nname = \"{model}\"\n"
+        )
+    };
+    let all: String = (0..3).map(provider).collect();
+    format!("only = true\n{all}[[alias]]\nname = \"both\"\nmodels = [\"a/same\", \"b/same\", \"c/other\"]\n")
+}
+
+#[tokio::test]
+async fn providers_of_the_same_model_share_what_is_asked_by_their_weights() {
+    let (a, b, c) = (FakeOpenAi::start().await, FakeOpenAi::start().await, FakeOpenAi::start().await);
+    let lines = ["weight = 3", "weight = 1", "weight = 9"];
+    let (app, file) = start(&three_providers([&a, &b, &c], lines), &[("FREE_CREDITS", "1000")]).await;
+    let user = app.user().await;
+    let calls = || [a.calls(), b.calls(), c.calls()];
+    let asked = async |model: &str, times: usize| {
+        let before = calls();
+        for at in 0..times {
+            say(&user, json!({ "message": format!("{model} {at}"), "model": model })).await;
+        }
+        let now = calls();
+        [0, 1, 2].map(|at| now[at] - before[at])
+    };
+    for model in ["same", "both"] {
+        let [first, second, other] = asked(model, 40).await;
+        assert!((28..=32).contains(&first) && first + second == 40 && other == 0, "{model}: {first}, {second}");
+    }
+    // Whoever asks for one by its provider gets it.
+    for (model, expected) in [("a/same", [9, 0, 0]), ("b", [0, 9, 0]), ("other", [0, 0, 9])] {
+        assert_eq!(asked(model, 9).await, expected, "{model}");
+    }
+    // Where not both have a weight, the order stands.
+    file.write(&app, &three_providers([&a, &b, &c], ["", "weight = 9", ""])).await;
+    assert_eq!(asked("same", 9).await, [9, 0, 0]);
+    // The other one stands in, for one charge.
+    let gone = three_providers([&a, &b, &c], lines).replace(&a.base_url(), "http://127.0.0.1:9/v1");
+    file.write(&app, &gone).await;
+    let before = user.credits().await["available"].as_i64().unwrap();
+    assert_eq!(asked("same", 8).await, [0, 8, 0]);
+    assert_eq!(user.credits().await["available"], before - 8);
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn nobody_pays_more_because_of_a_weight() {
+    let (a, b, c) = (FakeOpenAi::start().await, FakeOpenAi::start().await, FakeOpenAi::start().await);
+    let folder = TempDir::new().unwrap();
+    let prices = folder.path().join("prices.toml");
+    fs::write(&prices, "[[model]]\nprovider = \"b\"\nname = \"same\"\nflat = 5\n").unwrap();
+    let text = three_providers([&a, &b, &c], ["weight = 1", "weight = 1000", ""]);
+    let vars = [("PRICES_FILE", prices.to_str().unwrap()), ("FREE_CREDITS", "100")];
+    let (app, _file) = start(&text, &vars).await;
+    let user = app.user().await;
+    for at in 0..6 {
+        let answer = say(&user, json!({ "message": format!("hello {at}"), "model": "same" })).await;
+        assert_eq!((&answer["provider"], &answer["credits"]), (&json!("a"), &json!(1)), "{answer}");
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn a_key_gets_its_first_answer_also_when_the_model_is_gone() {
+    let router = FakeOpenAi::start().await;
+    let text = two_models(&router);
+    let (app, file) = start(&text, &[("FREE_CREDITS", "100")]).await;
+    let user = app.user().await;
+    let program = user.with_key(&json!({})).await;
+    let said = json!([{ "role": "user", "content": "Hello" }]);
+    let requests = [
+        (&user, "/api/chat", json!({ "message": "Hello", "model": "small" }), "/data/messageId"),
+        (&user, "/api/chat", json!({ "message": "Hello", "provider": "router/small" }), "/data/messageId"),
+        (&program, "/v1/chat/completions", json!({ "model": "small", "messages": said }), "/id"),
+        (&program, "/v1/messages", json!({ "model": "small", "messages": said, "max_tokens": 9 }), "/id"),
+        (&program, "/v1/responses", json!({ "model": "small", "input": "Hello" }), "/id"),
+    ];
+    let send = async |at: usize, body: &Value| {
+        let (who, path, ..) = &requests[at];
+        let request = who.post(path).header("idempotency-key", format!("key-{at}"));
+        crate::support::answer(request.json(body)).await
+    };
+    let mut first = Vec::new();
+    for (at, (_, _, body, id)) in requests.iter().enumerate() {
+        let (status, answer) = send(at, body).await;
+        assert_eq!(status, 200, "{answer}");
+        first.push(answer.pointer(id).unwrap().clone());
+    }
+    let before = user.credits().await;
+    file.write(&app, &text.replace("\"small\"", "\"tiny\"")).await;
+    for (at, (who, path, body, id)) in requests.iter().enumerate() {
+        let (status, answer) = send(at, body).await;
+        assert_eq!((status, answer.pointer(id)), (200, Some(&first[at])), "{path}: {answer}");
+        // Another body is another question, and a question without its key nobody has heard before.
+        let mut other = body.clone();
+        other["max_credits"] = json!(7);
+        other["maxCredits"] = json!(7);
+        assert_eq!(send(at, &other).await.0, 409, "{path}");
+        let (status, refused) = who.post_json(path, body).await;
+        assert_eq!(status, if path.starts_with("/v1") { 404 } else { 400 }, "{path}: {refused}");
+        let fresh = who.post(path).header("idempotency-key", format!("new-{at}")).json(body).send().await.unwrap();
+        assert_eq!(fresh.status(), if path.starts_with("/v1") { 404 } else { 400 }, "{path}");
+    }
+    assert_eq!((user.credits().await, router.calls()), (before, requests.len()));
+    app.assert_books_balance().await;
 }

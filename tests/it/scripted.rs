@@ -31,16 +31,18 @@ pub enum Step {
 pub struct Script {
     pub status: u16,
     pub content_type: &'static str,
+    /// Lines of the head besides the usual ones.
+    pub headers: &'static str,
     pub steps: Vec<Step>,
 }
 
 impl Script {
     pub fn stream(steps: Vec<Step>) -> Self {
-        Self { status: 200, content_type: "text/event-stream", steps }
+        Self { status: 200, content_type: "text/event-stream", headers: "", steps }
     }
 
     pub fn body(status: u16, body: impl Into<String>) -> Self {
-        Self { status, content_type: "application/json", steps: vec![Step::Bytes(body.into())] }
+        Self { status, content_type: "application/json", headers: "", steps: vec![Step::Bytes(body.into())] }
     }
 }
 
@@ -96,9 +98,9 @@ async fn serve(mut connection: TcpStream, write: Arc<Mutex<Arc<Write>>>, asked: 
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let write = write.lock().unwrap().clone();
     asked.lock().unwrap().push(body.clone());
-    let Script { status, content_type, steps } = write(&body);
+    let Script { status, content_type, headers, steps } = write(&body);
     let head = format!(
-        "HTTP/1.1 {status} Played\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        "HTTP/1.1 {status} Played\r\ncontent-type: {content_type}\r\n{headers}transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
     );
     if connection.write_all(head.as_bytes()).await.is_err() {
         return;

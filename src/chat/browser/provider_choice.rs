@@ -13,6 +13,9 @@ use crate::i18n::{Text, t};
 use crate::layout::WorkspaceContext;
 use crate::ui::{is_composing, set_cookie};
 
+/// The lines of the panel.
+const LINES: &str = "label";
+
 /// Asks how everybody is.
 pub(super) async fn open(workspace: WorkspaceContext) {
     let Some(panel) = watch(workspace) else { return };
@@ -38,7 +41,7 @@ pub(super) async fn open(workspace: WorkspaceContext) {
         });
     }
     show_picked(&panel, workspace);
-    find(&panel);
+    find(&panel, FIND_MODEL_ID, LINES);
     show_problem(&panel, workspace);
 }
 
@@ -69,19 +72,16 @@ fn add_line(panel: &HtmlElement, provider: &ProviderInfo) -> Option<Element> {
     Some(health)
 }
 
-/// Shows the lines that have what is searched for.
-fn find(panel: &HtmlElement) {
-    let Some(field) = document().get_element_by_id(FIND_MODEL_ID) else { return };
+/// Shows the lines that have what is searched for in this field.
+pub(super) fn find(panel: &HtmlElement, field: &str, lines: &str) {
+    let Some(field) = document().get_element_by_id(field) else { return };
     let wanted = field.unchecked_into::<HtmlInputElement>().value().to_lowercase();
-    for line in lines_in(panel) {
+    let Ok(lines) = panel.query_selector_all(lines) else { return };
+    for at in 0..lines.length() {
+        let Some(line) = lines.item(at).map(JsCast::unchecked_into::<Element>) else { continue };
         let text = line.text_content().unwrap_or_default().to_lowercase();
         drop(line.toggle_attribute_with_force("hidden", !wanted.split_whitespace().all(|word| text.contains(word))));
     }
-}
-
-fn lines_in(panel: &HtmlElement) -> Vec<Element> {
-    let Ok(lines) = panel.query_selector_all("label") else { return Vec::new() };
-    (0..lines.length()).filter_map(|at| Some(lines.item(at)?.unchecked_into())).collect()
 }
 
 /// Follows what is chosen, from the first time on. The panel opens without this code: what was chosen while it was loaded
@@ -110,7 +110,7 @@ fn follow(panel: &HtmlElement, workspace: WorkspaceContext, event: &Event) {
     let is_search = event.target().is_some_and(|target| target.unchecked_ref::<Element>().id() == FIND_MODEL_ID);
     let is_final = match &*event.type_() {
         "input" if is_search => {
-            find(panel);
+            find(panel, FIND_MODEL_ID, LINES);
             false
         }
         "change" if !is_search => {

@@ -144,7 +144,7 @@ fn start(thread: Thread, turn: u32, task: Task) -> Result<Work<()>, SplitLoaderE
         Task::Stop(id) => Box::pin(stream::stop(thread, id)),
         Task::Branch(key) => Box::pin(stream::branch(thread, key)),
         Task::Choose(button) => Box::pin(versions::choose(thread, button)),
-        Task::OfferAgain => Box::pin(async move { versions::offer_again(thread) }),
+        Task::OfferAgain => Box::pin(versions::offer_again(thread)),
         Task::OpenImage(link) => Box::pin(lightbox::open(thread, link)),
         Task::Older => Box::pin(older::load_for(thread, turn)),
         Task::Find(message) => Box::pin(older::find(thread, message)),

@@ -8,9 +8,10 @@ use web_sys::{Element, Event, HtmlElement};
 
 use super::client;
 use super::components::message_list::NEAR_END;
+use super::provider_choice::find;
 use super::send::{Question, ask};
 use super::thread::Thread;
-use crate::chat::AGAIN_ID;
+use crate::chat::{AGAIN_ID, FIND_AGAIN_ID, ProviderInfo};
 use crate::platform::browser::page_data::go_to_sign_in;
 use crate::platform::browser::time::sleep;
 
@@ -67,8 +68,11 @@ pub(super) async fn choose(thread: Thread, button: Element) {
     }
 }
 
-/// Brings the list of models to life: a press on one asks it the last question again.
-pub(super) fn offer_again(thread: Thread) {
+/// The lines of the list of models.
+const LINES: &str = "button";
+
+/// Brings the list of models to life: a press on one asks it the last question again. The server lists the first, here come all others.
+pub(super) async fn offer_again(thread: Thread) {
     let Some(list) = document().get_element_by_id(AGAIN_ID) else { return };
     let list: HtmlElement = list.unchecked_into();
     let panel = list.clone();
@@ -83,4 +87,30 @@ pub(super) fn offer_again(thread: Thread) {
     });
     // In the place of the one before, whose page may be gone. The browser frees it.
     list.set_onclick(Some(pressed.into_js_value().unchecked_ref()));
+    let searched = list.clone();
+    let typed = Closure::<dyn FnMut(Event)>::new(move |_| find(&searched, FIND_AGAIN_ID, LINES));
+    list.set_oninput(Some(typed.into_js_value().unchecked_ref()));
+    // Without an answer, there are those that the server has listed.
+    for provider in client::load_providers().await.unwrap_or_default() {
+        let is_there =
+            list.query_selector(&format!("button[value=\"{}\"]", provider.name)).is_ok_and(|it| it.is_some());
+        if !is_there {
+            add_line(&list, &provider);
+        }
+    }
+    find(&list, FIND_AGAIN_ID, LINES);
+}
+
+/// A line for a model that the server has not listed, as the last of those that it has.
+fn add_line(list: &HtmlElement, provider: &ProviderInfo) -> Option<()> {
+    let last = list.query_selector("button:last-of-type").ok().flatten()?;
+    let line: Element = last.clone_node_with_deep(true).ok()?.unchecked_into();
+    let part = |selector: &str| line.query_selector(selector).ok().flatten();
+    let (title, model) = (part("[data-title]")?, part("[data-details]")?);
+    title.set_text_content(Some(&provider.label));
+    model.set_text_content(Some(&provider.model));
+    line.set_attribute("value", &provider.name).ok()?;
+    line.remove_attribute("autofocus").ok()?;
+    last.parent_element()?.append_child(&line).ok()?;
+    Some(())
 }

@@ -6,7 +6,12 @@ use crate::platform::error::AppError;
 
 /// The event that tells a watcher why there is no (whole) answer. Nothing was charged.
 pub fn error_event(error: &AppError) -> ChatEvent {
-    ChatEvent::Error(ErrorEvent { code: error.code().to_owned(), error: error.to_string(), charged: false })
+    let retry_after_secs = match error {
+        AppError::ProviderRateLimited { retry_after_secs } => *retry_after_secs,
+        _ => None,
+    };
+    let (code, error) = (error.code().to_owned(), error.to_string());
+    ChatEvent::Error(ErrorEvent { code, error, charged: false, retry_after_secs })
 }
 
 impl Event for ChatEvent {

@@ -1,9 +1,72 @@
 //! Which providers to ask, one after the other.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::providers::{GuardedProvider, Turn};
+use super::Chat;
+use super::models::unknown_model;
+use super::providers::{GuardedProvider, Sampling, Turn};
+use super::send::Terms;
 use crate::platform::error::{AppError, AppResult};
+
+impl Chat {
+    /// Who can be asked for this, in their order.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming what nobody can, or the one that was picked cannot.
+    pub(super) fn able_to(&self, turns: &[Turn], terms: &Terms) -> AppResult<Vec<Arc<GuardedProvider>>> {
+        let Terms { picked, sampling, .. } = terms;
+        if let Some(gone) = picked.as_ref().filter(|picked| picked.is_gone()) {
+            return Err(unknown_model(&gone.choice));
+        }
+        let (mut order, is_picked) = (self.order_of(picked.as_ref()), picked.is_some());
+        if turns.iter().any(|turn| !turn.images.is_empty()) {
+            order = only_seeing(order, "messages")?;
+        }
+        if !sampling.toolbox.is_empty() || turns.iter().any(Turn::is_of_tools) {
+            order = only_calling(order, is_picked)?;
+        }
+        if sampling.format.is_some() {
+            order = only_formatting(order, is_picked)?;
+        }
+        only_taking(order, sampling, is_picked)
+    }
+
+    /// The same order, but for the first of those that share a model: which of them it is goes by their weights. They are next to one
+    /// another, have a weight each, and cost the same, as nobody is to pay more than was shown.
+    pub(super) fn share(&self, mut order: Vec<Arc<GuardedProvider>>) -> Vec<Arc<GuardedProvider>> {
+        let now = self.models.now();
+        let Some((model, offer)) = order.first().map(|first| (first.model(), self.usual_offer(first))) else {
+            return order;
+        };
+        let same = order.iter().take_while(|one| one.model() == model && self.usual_offer(one).costs_like(&offer));
+        let weights: Vec<u32> = same.map_while(|one| now.weight_of(one.name())).collect();
+        if weights.len() > 1 {
+            let turn = TURNS.fetch_add(1, Ordering::Relaxed);
+            let at = choose(&weights, turn);
+            order[..=at].rotate_right(1);
+        }
+        order
+    }
+}
+
+/// How often somebody was chosen by weight.
+static TURNS: AtomicU64 = AtomicU64::new(0);
+
+/// Whose turn it is: over any row of turns, each has about its share of them.
+fn choose(weights: &[u32], turn: u64) -> usize {
+    /// 2^64 divided by the golden ratio: its multiples are spread evenly, however many there are.
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let total: u64 = weights.iter().copied().map(u64::from).sum();
+    let mut place = ((turn.wrapping_mul(STEP) >> 32) * total) >> 32;
+    for (at, weight) in weights.iter().enumerate() {
+        match place.checked_sub(u64::from(*weight)) {
+            Some(rest) => place = rest,
+            None => return at,
+        }
+    }
+    0
+}
 
 /// Those that see, for what cannot be asked of the others.
 ///
@@ -18,10 +81,7 @@ pub(super) fn only_seeing(mut order: Vec<Arc<GuardedProvider>>, field: &str) -> 
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] where nobody does, or the one that was picked, who comes first, does not.
-pub(super) fn only_formatting(
-    mut order: Vec<Arc<GuardedProvider>>,
-    is_picked: bool,
-) -> AppResult<Vec<Arc<GuardedProvider>>> {
+fn only_formatting(mut order: Vec<Arc<GuardedProvider>>, is_picked: bool) -> AppResult<Vec<Arc<GuardedProvider>>> {
     let is_able = order.first().is_some_and(|first| first.takes_formats());
     order.retain(|provider| provider.takes_formats());
     if order.is_empty() || (is_picked && !is_able) {
@@ -35,10 +95,7 @@ pub(super) fn only_formatting(
 ///
 /// # Errors
 /// [`AppError::InvalidInput`] naming `tools` where nobody does, or the one that was picked, who comes first, does not.
-pub(super) fn only_calling(
-    mut order: Vec<Arc<GuardedProvider>>,
-    is_picked: bool,
-) -> AppResult<Vec<Arc<GuardedProvider>>> {
+fn only_calling(mut order: Vec<Arc<GuardedProvider>>, is_picked: bool) -> AppResult<Vec<Arc<GuardedProvider>>> {
     let is_able = order.first().is_some_and(|first| first.calls_tools());
     order.retain(|provider| provider.calls_tools());
     if order.is_empty() || (is_picked && !is_able) {
@@ -46,6 +103,26 @@ pub(super) fn only_calling(
         return Err(AppError::invalid("tools", format!("{problem} Leave them out.")));
     }
     Ok(order)
+}
+
+/// Those that draw words as it is asked for: what one leaves out would shape the answer.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field where nobody does, or the one that was picked, who comes first, does not.
+fn only_taking(
+    mut order: Vec<Arc<GuardedProvider>>,
+    sampling: &Sampling,
+    is_picked: bool,
+) -> AppResult<Vec<Arc<GuardedProvider>>> {
+    let left_out = order.first().and_then(|first| first.leaves_out(sampling));
+    order.retain(|provider| provider.leaves_out(sampling).is_none());
+    match left_out {
+        Some(field) if is_picked || order.is_empty() => {
+            let who = if is_picked { "This model does" } else { "The configured models do" };
+            Err(AppError::invalid(field, format!("{who} not know {field}. Leave it out.")))
+        }
+        _ => Ok(order),
+    }
 }
 
 /// Where something was shown before, only those who see are asked. If none of them can be, the text goes alone.
@@ -61,4 +138,26 @@ pub(super) fn choose_seeing(order: Vec<Arc<GuardedProvider>>, turns: &mut [Turn]
         turn.images.clear();
     }
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_share_of_any_row_of_turns() {
+        for (weights, turns) in [(&[3, 1][..], 400_u64), (&[1, 1, 2][..], 100), (&[1000, 1][..], 3003), (&[7][..], 9)] {
+            let total: u32 = weights.iter().sum();
+            for begin in [0, 1, 12_345] {
+                let mut counts = vec![0_u64; weights.len()];
+                for turn in begin..begin + turns {
+                    counts[choose(weights, turn)] += 1;
+                }
+                for (count, weight) in counts.iter().zip(weights) {
+                    let share = turns * u64::from(*weight) / u64::from(total);
+                    assert!(count.abs_diff(share) <= 3, "{weights:?}: {counts:?}");
+                }
+            }
+        }
+    }
 }

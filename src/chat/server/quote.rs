@@ -141,6 +141,10 @@ impl Chat {
     /// How long a context may be for who is asked first, with an answer of at most so many tokens.
     #[must_use]
     pub fn context_limit(&self, picked: Option<&Picked>, limit: u32) -> ContextLimit {
+        // It was short enough when it was answered.
+        if picked.is_some_and(Picked::is_gone) {
+            return ContextLimit::Chars(usize::MAX);
+        }
         let order = picked.map_or_else(|| self.providers(), |picked| picked.order.clone());
         let offer = Route::forecast(&order).map(|first| self.offer(first, first.model(), limit, None));
         match offer {
@@ -151,6 +155,12 @@ impl Chat {
 }
 
 impl Offer {
+    /// Whether whatever is asked costs the same by both.
+    pub(super) fn costs_like(&self, other: &Self) -> bool {
+        let terms = |offer: &Self| (offer.window, offer.limit, offer.thoughts);
+        self.price == other.price && terms(self) == terms(other)
+    }
+
     pub(super) const fn is_per_token(&self) -> bool {
         self.price.rate.is_per_token()
     }

@@ -75,6 +75,7 @@ impl AnswerKey {
             toolbox: _,
             format,
             passed_on,
+            names: _,
         } = sampling;
         part(&max_output_tokens.to_be_bytes());
         part(&seed.map(i64::to_be_bytes).unwrap_or_default());

@@ -167,7 +167,7 @@ mod tests {
     fn each_failure_that_has_a_text_of_its_own_gets_it() {
         for (error, text) in [
             (AppError::ProviderTimeout, Text::ImageFailedTimeout),
-            (AppError::ProviderRateLimited, Text::ImageFailedLimit),
+            (AppError::ProviderRateLimited { retry_after_secs: None }, Text::ImageFailedLimit),
             (AppError::ContentBlocked, Text::ImageRefused),
             (AppError::ProviderFailed, Text::ImageFailed),
         ] {

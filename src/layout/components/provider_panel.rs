@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{AGAIN_ID, FIND_MODEL_ID, PROVIDERS_ID, ProviderInfo, describe, provider_label};
+use crate::chat::{AGAIN_ID, FIND_AGAIN_ID, FIND_MODEL_ID, PROVIDERS_ID, ProviderInfo, describe, provider_label};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::layout::use_workspace;
@@ -49,18 +49,7 @@ pub fn ProviderPanel() -> impl IntoView {
         })
         .collect();
     let nobody_is_picked = picked.is_empty();
-    let find = (facts.has_more || lines.len() > FEW).then(|| {
-        view! {
-            <input
-                id=FIND_MODEL_ID
-                type="search"
-                autocomplete="off"
-                placeholder=t(Text::FindModel)
-                aria-label=t(Text::FindModel)
-                class="mb-1 h-9 w-full rounded-md border border-line bg-surface px-3 text-sm noscript:hidden"
-            />
-        }
-    });
+    let find = (facts.has_more || lines.len() > FEW).then(|| view! { <FindModel id=FIND_MODEL_ID /> });
     view! {
         <div
             id=PROVIDERS_ID
@@ -88,11 +77,31 @@ pub fn ProviderPanel() -> impl IntoView {
     }
 }
 
+/// The field that finds one of many models.
+#[component]
+fn FindModel(
+    /// What the code of the panel knows it by.
+    id: &'static str,
+) -> impl IntoView {
+    view! {
+        <input
+            id=id
+            type="search"
+            autocomplete="off"
+            placeholder=t(Text::FindModel)
+            aria-label=t(Text::FindModel)
+            class="mb-1 h-9 w-full rounded-md border border-line bg-surface px-3 text-sm noscript:hidden"
+        />
+    }
+}
+
 /// Who can be asked the last question again; nothing where there is no choice. `chat/browser/versions.rs` brings it to life.
 #[component]
 pub fn AgainPanel() -> impl IntoView {
-    let providers = use_workspace().facts.read_value().providers.clone();
+    let facts = use_workspace().facts.read_value().clone();
+    let providers = facts.providers;
     (providers.len() > 1).then(|| {
+        let find = (facts.has_more || providers.len() > FEW).then(|| view! { <FindModel id=FIND_AGAIN_ID /> });
         let lines = providers.into_iter().enumerate().map(|(index, ProviderInfo { name, label, model, .. })| {
             let is_first = index == 0;
             view! {
@@ -102,8 +111,12 @@ pub fn AgainPanel() -> impl IntoView {
                     autofocus=is_first
                     class="block w-full rounded-md px-3 py-2 text-left hover:bg-sunken"
                 >
-                    <span class="block font-medium">{label}</span>
-                    <span class="block text-xs break-words text-ink-soft">{model}</span>
+                    <span class="block font-medium" data-title="">
+                        {label}
+                    </span>
+                    <span class="block text-xs break-words text-ink-soft" data-details="">
+                        {model}
+                    </span>
                 </button>
             }
         });
@@ -116,6 +129,7 @@ pub fn AgainPanel() -> impl IntoView {
                 class="popover [position-area:top_span-right] max-h-[60vh] max-w-[calc(100vw-4rem)] min-w-48 \
                        overflow-y-auto rounded-md border border-line bg-surface p-1 text-sm text-ink"
             >
+                {find}
                 {lines.collect::<Vec<_>>()}
             </div>
         }

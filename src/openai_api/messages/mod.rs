@@ -24,6 +24,7 @@ use self::writer::MessageWriter;
 use super::answer::answer;
 use super::error::V1Error;
 use super::open::Open;
+use super::options::Manner;
 use super::request::Wanted;
 use crate::account::server::Account;
 use crate::account::server::caller::{READ, SPEND};
@@ -77,8 +78,8 @@ async fn create_message(
 ) -> Result<Response, MessagesError> {
     let Open(caller) = caller?;
     check_version(&headers)?;
-    let read = |body: &Bytes, chat: &Chat, fresh: bool| {
-        let (wanted, places, thoughts) = read_json::<MessagesRequest<'_>>(body)?.read(body, chat, fresh)?;
+    let read = |body: &Bytes, chat: &Chat, manner: Manner| {
+        let (wanted, places, thoughts) = read_json::<MessagesRequest<'_>>(body)?.read(body, chat, manner)?;
         let writer = MessageWriter::new(wanted.own_limit, places, thoughts);
         Ok::<(Wanted, _), V1Error>((wanted, writer))
     };

@@ -13,14 +13,14 @@ use utoipa::{PartialSchema, ToSchema};
 use super::super::error::V1Error;
 use super::super::fields::{Content, Part, PartFields, Whole};
 use super::super::options::{
-    check_absent, check_range, find_model, limit_output, passed_on, read_limit, read_schema, read_stops,
+    Manner, check_absent, check_range, find_model, limit_output, passed_on, read_limit, read_schema, read_stops,
 };
 use super::super::request::{ShownTurn, Wanted, check_turns};
 use super::super::tools::{MessageTool, message_toolbox, read_call};
 use super::writer::Thoughts;
 use crate::chat::server::Chat;
 use crate::chat::server::image_text::{ImageText, RawText};
-use crate::chat::server::providers::{Effort, Role, Sampling, Seal, Thought, Turn};
+use crate::chat::server::providers::{Effort, FieldNames, Role, Sampling, Seal, Thought, Turn};
 use crate::chat::server::quote::{ContextLimit, count_tokens};
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
@@ -135,8 +135,13 @@ fn blocks() -> Schema {
 
 impl MessagesRequest<'_> {
     /// What is to be done, the field of each turn, and what is told of thoughts.
-    pub fn read(self, body: &Bytes, chat: &Chat, fresh: bool) -> Result<(Wanted, Vec<String>, Thoughts), V1Error> {
-        let picked = find_model(chat, &self.model)?;
+    pub(in super::super) fn read(
+        self,
+        body: &Bytes,
+        chat: &Chat,
+        manner: Manner,
+    ) -> Result<(Wanted, Vec<String>, Thoughts), V1Error> {
+        let picked = find_model(chat, &self.model, manner.may_repeat)?;
         self.check_unserved()?;
         let asked = read_limit("max_tokens", self.max_tokens)?
             .ok_or_else(|| AppError::invalid("max_tokens", "Say how many tokens the answer may have."))?;
@@ -153,19 +158,20 @@ impl MessagesRequest<'_> {
             toolbox: Arc::new(message_toolbox(self.tools, self.tool_choice.as_ref())?),
             format: read_schema("output_config.format", format.as_deref())?,
             passed_on: passed_on(None, effort, None)?,
+            names: FieldNames { limit: "max_tokens", stop: "stop_sequences" },
             ..Sampling::default()
         };
         let longest = chat.context_limit(picked.as_ref(), max_output_tokens);
         let (turns, places) = read_turns(self.system, self.messages, body)?;
         let (turns, shown) = check_turns("messages", turns, longest, &sampling)?;
-        let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
+        let terms = Terms { picked, fresh: manner.fresh, sampling, delivery: None, max_credits: self.max_credits };
         let is_stream = self.stream == Some(true);
         Ok((Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit }, places, thoughts))
     }
 
     /// About how many tokens it has.
     pub fn count(self, body: &Bytes, chat: &Chat) -> Result<u64, V1Error> {
-        find_model(chat, &self.model)?;
+        find_model(chat, &self.model, false)?;
         self.check_unserved()?;
         let toolbox = Arc::new(message_toolbox(self.tools, self.tool_choice.as_ref())?);
         let sampling = Sampling { toolbox, ..Sampling::default() };

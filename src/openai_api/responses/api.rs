@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use super::super::answer::answer;
 use super::super::error::V1Error;
 use super::super::open::Open;
+use super::super::options::Manner;
 use super::request::{Needed, ResponseRequest};
 use super::schemas::{DeletedResponse, InputItems, ModelResponse, ResponseStreamEvent};
 use super::store::StoredResponse;
@@ -68,8 +69,8 @@ async fn create_response(
     let body = body?;
     let past = responses.look_back(caller.id, &body.bytes).await?;
     let (user, kept_in) = (caller.id, responses.clone());
-    let read = move |body: &Bytes, chat: &Chat, fresh: bool| {
-        let read = read_json::<ResponseRequest<'_>>(body)?.read(body, chat, fresh, &past)?;
+    let read = move |body: &Bytes, chat: &Chat, manner: Manner| {
+        let read = read_json::<ResponseRequest<'_>>(body)?.read(body, chat, manner, &past)?;
         let previous = past.chain.last().map(|last| last.id);
         Ok(ResponseWriter::of(read, kept_in, user, previous))
     };

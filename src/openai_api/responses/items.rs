@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::super::error::V1Error;
 use super::super::fields::{Content, Part, PartFields};
 use super::super::request::{ShownTurn, read_content};
-use super::super::tools::read_call;
+use super::super::tools::{call_of_text, read_call};
 use super::store::StoredResponse;
 use crate::chat::server::providers::{Role, Seal, Thought, Turn};
 use crate::platform::error::{AppError, AppResult};
@@ -63,6 +63,8 @@ pub struct Item<'a> {
     call_id: Option<String>,
     name: Option<String>,
     arguments: Option<Box<RawValue>>,
+    /// Of a call of a custom tool.
+    input: Option<String>,
     /// Of what came of it.
     #[serde(borrow)]
     output: Option<Content<'a>>,
@@ -106,7 +108,12 @@ impl Item<'_> {
                 let calls = vec![read_call(field, id, name, self.arguments.as_deref())?];
                 return Ok(Some((Turn { calls, ..Turn::new(Role::Assistant, "") }, Vec::new())));
             }
-            Some("function_call_output") => {
+            Some("custom_tool_call") => {
+                let (id, name) = (self.call_id.unwrap_or_default(), self.name.unwrap_or_default());
+                let calls = vec![call_of_text(field, id, name, &self.input.unwrap_or_default())?];
+                return Ok(Some((Turn { calls, ..Turn::new(Role::Assistant, "") }, Vec::new())));
+            }
+            Some("function_call_output" | "custom_tool_call_output") => {
                 let Some(id) = self.call_id.filter(|id| !id.is_empty()) else {
                     return Err(AppError::invalid(field, "Say in call_id which call it is the output of."));
                 };

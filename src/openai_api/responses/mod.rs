@@ -99,7 +99,7 @@ impl Responses {
     /// An item by its name, as JSON.
     async fn find_item(&self, user: UserId, name: &str) -> Result<Bytes, V1Error> {
         let missing = || V1Error::no_item(name);
-        let parsed = ["msg_", "fc_", "rs_"].into_iter().find_map(|prefix| parse_name(prefix, name));
+        let parsed = ["msg_", "fc_", "ctc_", "rs_"].into_iter().find_map(|prefix| parse_name(prefix, name));
         let (id, _) = parsed.ok_or_else(missing)?;
         let stored = self.find(user, id).await?.ok_or_else(missing)?;
         let mut items = stored.input_items()?.into_iter().chain(stored.output_items()?);

@@ -11,13 +11,15 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::super::error::V1Error;
 use super::super::fields::Whole;
-use super::super::options::{check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit};
+use super::super::options::{
+    Manner, check_absent, check_range, find_model, limit_output, passed_on, read_format, read_limit,
+};
 use super::super::request::{ShownTurn, Wanted, check_turns};
-use super::super::tools::{ResponseTool, response_toolbox, told_tools};
+use super::super::tools::{ResponseTool, custom_names, response_toolbox, told_tools};
 use super::Past;
 use super::items::{Items, add_turn, read_stored};
 use crate::chat::server::Chat;
-use crate::chat::server::providers::{Role, Sampling, Toolbox, Turn};
+use crate::chat::server::providers::{FieldNames, Role, Sampling, Toolbox, Turn};
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -51,7 +53,7 @@ pub struct ResponseRequest<'a> {
     metadata: Option<Map<String, Value>>,
     /// No field of `OpenAI`'s: it must not cost more credits than this.
     max_credits: Option<Amount>,
-    /// Functions that the model may call, and the client runs; others are left out.
+    /// Functions and custom tools that the model may call, and the client runs; others are left out.
     #[schema(value_type = Option<Vec<Object>>)]
     tools: Option<Vec<ResponseTool>>,
     /// `auto`, `none`, `required`, or one of them by its name.
@@ -122,19 +124,31 @@ pub struct Read {
     pub places: Vec<String>,
     /// What the model thinks is told.
     pub tells_thoughts: bool,
+    /// The custom tools: what they are called with is a text.
+    pub custom: Vec<String>,
 }
 
 impl ResponseRequest<'_> {
-    pub fn read(mut self, body: &Bytes, chat: &Chat, fresh: bool, past: &Past) -> Result<Read, V1Error> {
-        let picked = find_model(chat, &self.model)?;
+    pub(in super::super) fn read(
+        mut self,
+        body: &Bytes,
+        chat: &Chat,
+        manner: Manner,
+        past: &Past,
+    ) -> Result<Read, V1Error> {
+        let picked = find_model(chat, &self.model, manner.may_repeat)?;
         self.check_unserved()?;
         let choice = self.tool_choice.as_ref();
+        let custom = custom_names(self.tools.as_deref().unwrap_or_default());
         let toolbox = response_toolbox(self.tools.take(), choice, self.parallel_tool_calls)?;
-        let shape = self.shape(&toolbox);
+        let shape = self.shape(&toolbox, &custom);
         let asked = read_limit("max_output_tokens", self.max_output_tokens)?;
         let (max_output_tokens, own_limit) = limit_output(asked, chat.config.max_output_tokens);
         let TextConfig { format, verbosity } = self.text.unwrap_or_default();
-        let tells_thoughts = self.reasoning.is_some();
+        let wants_seals = |value: &Value| {
+            value.as_array().is_some_and(|all| all.iter().any(|one| one == "reasoning.encrypted_content"))
+        };
+        let tells_thoughts = self.reasoning.is_some() || self.include.as_ref().is_some_and(wants_seals);
         let effort = self.reasoning.unwrap_or_default().effort;
         let sampling = Sampling {
             max_output_tokens,
@@ -143,16 +157,17 @@ impl ResponseRequest<'_> {
             toolbox: Arc::new(toolbox),
             format: read_format("text.format", format.as_deref())?,
             passed_on: passed_on(None, effort, verbosity)?,
+            names: FieldNames { limit: "max_output_tokens", ..FieldNames::default() },
             ..Sampling::default()
         };
         let longest = chat.context_limit(picked.as_ref(), max_output_tokens);
         let kept = (self.store != Some(false)).then(|| keep_input(body, past)).transpose()?;
         let (turns, places) = read_turns(self.instructions, self.input, body, past)?;
         let (turns, shown) = check_turns("input", turns, longest, &sampling)?;
-        let terms = Terms { picked, fresh, sampling, delivery: None, max_credits: self.max_credits };
+        let terms = Terms { picked, fresh: manner.fresh, sampling, delivery: None, max_credits: self.max_credits };
         let is_stream = self.stream == Some(true);
         let wanted = Wanted { turns, shown, is_stream, with_usage: true, terms, own_limit };
-        Ok(Read { wanted, shape, kept, places, tells_thoughts })
+        Ok(Read { wanted, shape, kept, places, tells_thoughts, custom })
     }
 
     /// That nothing is asked for that is not done here.
@@ -172,7 +187,7 @@ impl ResponseRequest<'_> {
         check_absent("include", self.include.as_ref(), |value| !asks_logprobs(value), told)
     }
 
-    fn shape(&self, toolbox: &Toolbox) -> Value {
+    fn shape(&self, toolbox: &Toolbox, custom: &[String]) -> Value {
         let text = self.text.as_ref();
         let mut told = json!({ "format": text.and_then(|text| text.format.as_ref()).map_or(json!({ "type": "text" }), |format| json!(format)) });
         if let Some(verbosity) = text.and_then(|text| text.verbosity.as_deref()) {
@@ -192,7 +207,7 @@ impl ResponseRequest<'_> {
             "temperature": number(self.temperature),
             "text": told,
             "tool_choice": self.tool_choice.clone().unwrap_or_else(|| "auto".into()),
-            "tools": told_tools(toolbox),
+            "tools": told_tools(toolbox, custom),
             "top_logprobs": 0,
             "top_p": number(self.top_p),
             "truncation": "disabled",
@@ -317,6 +332,7 @@ mod tests {
             (item(json!({ "type": "function_call_output", "output": "x" })), "input[0]"),
             (item(json!({ "type": "function_call", "call_id": "c", "arguments": "{}" })), "input[0]"),
             (item(json!({ "type": "computer_call" })), "input[0]"),
+            (item(json!({ "type": "custom_tool_call", "name": "x", "input": "y" })), "input[0]"),
             (item(json!({ "role": "tool", "content": "x" })), "input[0].role"),
             (item(json!({ "role": "user", "content": [{ "type": "input_file" }] })), "input[0].content"),
             (item(json!({ "type": "item_reference", "id": "msg_1" })), "input"),

@@ -69,6 +69,9 @@ struct OutputItem {
     /// JSON.
     #[schema(required = false, nullable = false)]
     arguments: Option<String>,
+    /// Of a call of a custom tool.
+    #[schema(required = false, nullable = false)]
+    input: Option<String>,
     /// Of what was thought.
     #[schema(required = false, nullable = false)]
     summary: Option<Vec<OutputSummary>>,
@@ -127,7 +130,7 @@ struct OutputTokens {
 pub struct ResponseStreamEvent {
     /// `response.created`, `response.in_progress`, `response.output_item.added`, `response.content_part.added`,
     /// `response.output_text.delta` and `.done`, `response.content_part.done`, `response.function_call_arguments.delta` and
-    /// `.done`, `response.output_item.done`, and
+    /// `.done`, `response.custom_tool_call_input.delta` and `.done`, `response.output_item.done`, and
     /// `response.completed` or `response.incomplete`; `error` and `response.failed` where the answer breaks off.
     r#type: String,
     /// Counts from 0.

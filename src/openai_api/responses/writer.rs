@@ -13,6 +13,7 @@ use super::super::chunks::receipt;
 use super::super::error::V1Error;
 use super::super::request::Wanted;
 use super::super::sequence::{Part, Sequence, Step};
+use super::super::tools::text_of_call;
 use super::request::Read;
 use super::store::StoredResponse;
 use super::{Responses, response_name};
@@ -37,6 +38,8 @@ pub struct ResponseWriter {
     /// Number of the next event.
     next: u64,
     tells_thoughts: bool,
+    /// Tools that are called with a text.
+    custom: Vec<String>,
     /// What was thought, said and called so far.
     sequence: Sequence,
     /// What is kept of the question.
@@ -47,7 +50,7 @@ pub struct ResponseWriter {
 
 impl ResponseWriter {
     pub fn of(read: Read, responses: Responses, user: UserId, previous: Option<MessageId>) -> (Wanted, Self) {
-        let Read { wanted, mut shape, kept, places, tells_thoughts } = read;
+        let Read { wanted, mut shape, kept, places, tells_thoughts, custom } = read;
         shape["model"] = Value::Null;
         let created_at = responses.chat.generation.database.now();
         let writer = Self {
@@ -62,6 +65,7 @@ impl ResponseWriter {
             created_at,
             next: 0,
             tells_thoughts,
+            custom,
             sequence: Sequence::default(),
             input: kept,
             whole: None,
@@ -74,6 +78,7 @@ impl ResponseWriter {
         let id = Uuid::from(self.id).simple();
         let is_first = !self.sequence.parts.iter().take(at).any(|part| matches!(part, Part::Text(_)));
         match self.sequence.parts.get(at) {
+            Some(Part::Call(call)) if self.is_custom(call) => format!("ctc_{id}_{at}"),
             Some(Part::Call(_)) => format!("fc_{id}_{at}"),
             Some(Part::Thought { .. }) if at == 0 => format!("rs_{id}"),
             Some(Part::Thought { .. }) => format!("rs_{id}_{}", FAR + at),
@@ -83,10 +88,26 @@ impl ResponseWriter {
         }
     }
 
+    fn is_custom(&self, call: &ToolCall) -> bool {
+        self.custom.contains(&call.name)
+    }
+
+    /// What a custom tool is called with.
+    fn text_of(&self, at: usize) -> Option<String> {
+        match self.sequence.parts.get(at) {
+            Some(Part::Call(call)) if self.is_custom(call) => Some(text_of_call(&call.arguments)),
+            _ => None,
+        }
+    }
+
     /// A part of the answer, with or without what is in it.
     fn item(&self, at: usize, status: &str, is_empty: bool) -> Value {
         let id = self.item_name(at);
         match self.sequence.parts.get(at) {
+            Some(Part::Call(call)) if self.is_custom(call) => json!({
+                "id": id, "type": "custom_tool_call", "status": status, "call_id": call.id, "name": call.name,
+                "input": if is_empty { String::new() } else { text_of_call(&call.arguments) },
+            }),
             Some(Part::Call(ToolCall { id: call_id, name, arguments })) => json!({
                 "id": id, "type": "function_call", "status": status, "call_id": call_id, "name": name,
                 "arguments": if is_empty { "" } else { arguments },
@@ -142,6 +163,8 @@ impl ResponseWriter {
                     events.push(self.item_event("response.reasoning_summary_part.done", at, done));
                     events.push(self.item_done(at, "completed"));
                 }
+                // Its text is known once it is whole.
+                Step::Arguments(at, _) if self.text_of(at).is_some() => {}
                 Step::Arguments(at, text) => {
                     let delta = json!({ "delta": text });
                     events.push(self.item_event("response.function_call_arguments.delta", at, delta));
@@ -158,7 +181,12 @@ impl ResponseWriter {
                     events.push(self.item_done(at, status));
                 }
                 Step::CallEnds(at) => {
-                    if let Some(Part::Call(call)) = self.sequence.parts.get(at) {
+                    if let Some(text) = self.text_of(at) {
+                        let delta = json!({ "delta": text });
+                        events.push(self.item_event("response.custom_tool_call_input.delta", at, delta));
+                        let done = json!({ "input": text });
+                        events.push(self.item_event("response.custom_tool_call_input.done", at, done));
+                    } else if let Some(Part::Call(call)) = self.sequence.parts.get(at) {
                         let done = json!({ "name": call.name, "arguments": call.arguments });
                         events.push(self.item_event("response.function_call_arguments.done", at, done));
                     }
@@ -218,6 +246,8 @@ impl ResponseWriter {
 }
 
 impl Dialect for ResponseWriter {
+    const TURNS: &str = "input";
+
     fn open(&mut self, id: MessageId, model: String) {
         self.id = id;
         self.shape["model"] = model.into();

@@ -134,6 +134,7 @@ pub fn error_response(error: &AppError, status: u16, body: Json<impl Serialize>)
             response = with_quota(response, Quota { limit, remaining: 0, reset_secs: retry_after_secs });
             Some(retry_after_secs)
         }
+        AppError::ProviderRateLimited { retry_after_secs } => retry_after_secs,
         AppError::Unavailable => Some(5),
         _ => None,
     };

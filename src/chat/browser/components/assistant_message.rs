@@ -148,7 +148,7 @@ fn note_of(message: &Message) -> Option<String> {
         MessageState::Stopped => Some(t(Text::YouStopped).to_owned()),
         MessageState::Incomplete => Some(t(Text::ModelBrokeOff).to_owned()),
         MessageState::Failed => Some(match AppError::from_code(message.error_code.as_deref().unwrap_or_default()) {
-            error @ (AppError::ProviderFailed | AppError::ProviderTimeout | AppError::ProviderRateLimited) => {
+            error @ (AppError::ProviderFailed | AppError::ProviderTimeout | AppError::ProviderRateLimited { .. }) => {
                 error.to_string()
             }
             error => format!("{error} {}", t(Text::NothingWasCharged)),

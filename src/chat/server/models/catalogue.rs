@@ -39,7 +39,7 @@ pub struct Alias {
 pub struct Picked {
     /// What it is kept as.
     pub choice: String,
-    /// Never empty.
+    /// Empty where nobody has this name, or no longer.
     pub order: Vec<Arc<GuardedProvider>>,
     /// It is one provider that was meant.
     pub provider: Option<&'static str>,
@@ -52,6 +52,17 @@ impl std::fmt::Debug for Picked {
 }
 
 impl Picked {
+    /// A name that nobody has, or no longer: what was answered under it can be given again.
+    #[must_use]
+    pub fn gone(name: &str) -> Self {
+        Self { choice: name.to_owned(), order: Vec::new(), provider: None }
+    }
+
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// The model that answers, unless it fails.
     #[must_use]
     pub fn first(&self) -> Option<&Arc<GuardedProvider>> {
@@ -83,6 +94,12 @@ impl Catalogue {
     #[must_use]
     pub fn find(&self, provider: &str, model: &str) -> Option<&Model> {
         self.models.iter().find(|one| one.provider.name() == provider && one.provider.model() == model)
+    }
+
+    /// The share of a provider in what is asked of models that others have as well.
+    #[must_use]
+    pub fn weight_of(&self, provider: &str) -> Option<u32> {
+        self.file.providers.iter().find(|spec| spec.name == provider)?.weight
     }
 
     /// What this provider asks is said here.

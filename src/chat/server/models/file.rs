@@ -18,6 +18,8 @@ const MOST: usize = 200;
 const LABEL_CHARS: usize = 60;
 /// A number of tokens, at most.
 const MOST_TOKENS: u64 = 100_000_000;
+/// The weight of a provider, at most.
+const MOST_WEIGHT: u64 = 1000;
 
 const MODEL_KEYS: [&str; 7] =
     ["name", "label", "context_tokens", "max_output_tokens", "sees_images", "thinks", "calls_tools"];
@@ -133,13 +135,14 @@ fn read_provider<'a>(
         reading.problem(section, "kind", format!("{kind:?} is not {expected}"));
         return None;
     };
-    let fields: Vec<_> = ["name", "kind"].into_iter().chain(kind.fields.iter().copied()).collect();
+    let fields: Vec<_> = ["name", "kind"].into_iter().chain(kind.fields.iter().copied()).chain(["weight"]).collect();
     reading.only(section, &fields);
     let mut spec = ProviderSpec {
         name,
         kind,
         base_url: read_base_url(reading, section, kind),
         key: read_key(reading, section, kind.needs_key, environment),
+        weight: read_weight(reading, section),
         headers: read_headers(reading, section, environment),
         leave_out: read_texts(reading, section, "leave_out", "a list of fields of requests"),
         file: None,
@@ -234,6 +237,15 @@ fn read_tokens<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str) 
         reading.problem(section, key, format!("is more than {MOST_TOKENS}"));
     }
     u32::try_from(tokens).ok()
+}
+
+fn read_weight<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Option<u32> {
+    let expected = format!("a whole number from 1 to {MOST_WEIGHT}");
+    let weight = reading.whole(section, "weight", &expected).value()?;
+    if weight == 0 || weight > MOST_WEIGHT {
+        reading.problem(section, "weight", format!("is not {expected}"));
+    }
+    u32::try_from(weight).ok()
 }
 
 fn read_bool<'a>(reading: &mut Reading<'a>, section: &Section<'a>, key: &str) -> Option<bool> {

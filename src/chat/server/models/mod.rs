@@ -18,6 +18,7 @@ use futures::future::join_all;
 
 pub use self::catalogue::{Alias, Catalogue, Model, Picked};
 pub use self::file::{AliasSpec, ProviderFile};
+pub use self::pick::unknown_model;
 pub use self::source::ModelSource;
 use super::providers::{ChatProvider, GuardedProvider, ModelSpec, ProviderSpec, build_client};
 use crate::platform::data_file::{Reload, Watched};

@@ -8,6 +8,12 @@ use crate::chat::server::Chat;
 use crate::chat::server::providers::GuardedProvider;
 use crate::platform::error::{AppError, AppResult};
 
+/// Nobody has this name.
+#[must_use]
+pub fn unknown_model(name: &str) -> AppError {
+    AppError::invalid("model", format!("The model `{name}` does not exist. GET /v1/models lists those that do."))
+}
+
 impl Chat {
     /// Who was asked for: `provider` is a name of [`super::Catalogue::pick`], and so is a `model` without one; with one, it is a model of
     /// that provider.

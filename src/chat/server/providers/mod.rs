@@ -68,6 +68,21 @@ pub struct Sampling {
     pub format: Option<AnswerFormat>,
     /// Fields of `OpenAI`'s, as they are, for providers that speak as it does.
     pub passed_on: Map<String, Value>,
+    /// What who asks calls the limit and the texts that end an answer.
+    pub names: FieldNames,
+}
+
+/// What can leave an answer without a word, in the words of who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldNames {
+    pub limit: &'static str,
+    pub stop: &'static str,
+}
+
+impl Default for FieldNames {
+    fn default() -> Self {
+        Self { limit: "max_completion_tokens", stop: "stop" }
+    }
 }
 
 impl Sampling {
@@ -75,6 +90,17 @@ impl Sampling {
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let schema = self.format.as_ref().and_then(AnswerFormat::schema).map(RawValue::get);
         self.toolbox.texts().chain(schema)
+    }
+
+    /// The first of these that is asked for and does something.
+    #[must_use]
+    pub fn first_of(&self, fields: &[&'static str]) -> Option<&'static str> {
+        let is_set = |number: Option<f32>| number.is_some_and(|number| number != 0.0);
+        fields.iter().copied().find(|field| match *field {
+            "frequency_penalty" => is_set(self.frequency_penalty),
+            "presence_penalty" => is_set(self.presence_penalty),
+            other => self.passed_on.contains_key(other),
+        })
     }
 
     /// Whether more is asked for than words: a provider may refuse that, which says nothing of how it is.
@@ -97,6 +123,7 @@ impl Default for Sampling {
             toolbox: Arc::default(),
             format: None,
             passed_on: Map::new(),
+            names: FieldNames::default(),
         }
     }
 }
@@ -218,6 +245,10 @@ pub trait ChatProvider: Provider {
     /// Whether it takes [`Sampling::toolbox`], and turns with calls and results.
     fn calls_tools(&self) -> bool {
         false
+    }
+    /// The first field of a request that shapes an answer and that it does not know, as `OpenAI` names it.
+    fn leaves_out(&self, _sampling: &Sampling) -> Option<&'static str> {
+        None
     }
     /// The model of it that embeds, where one does.
     fn embedding_model(&self) -> Option<&str> {

@@ -64,6 +64,8 @@ pub struct ProviderSpec {
     pub kind: &'static ProviderKind,
     pub base_url: Option<Url>,
     pub key: Option<Key>,
+    /// Its share of what is asked of a model that others have as well; `None`: it is asked in its turn.
+    pub weight: Option<u32>,
     /// Sent with every request. What is a secret among them is marked as one.
     pub headers: HeaderMap,
     /// Fields that its server is never sent.

@@ -328,10 +328,10 @@ impl Draft<'_> {
 
     /// An answer without a word: by what the caller chose, where that can make it so.
     pub(super) fn empty(&self, finish: Finish) -> ProviderError {
-        let Sampling { stop, max_output_tokens, .. } = &self.work.sampling;
+        let Sampling { stop, max_output_tokens, names, .. } = &self.work.sampling;
         let by = match finish {
-            Finish::Whole if !stop.is_empty() => Some("stop"),
-            Finish::Limit if *max_output_tokens < self.chat.config.max_output_tokens => Some("max_completion_tokens"),
+            Finish::Whole if !stop.is_empty() => Some(names.stop),
+            Finish::Limit if *max_output_tokens < self.chat.config.max_output_tokens => Some(names.limit),
             Finish::Whole | Finish::Limit | Finish::Calls => None,
         };
         ProviderError::Empty { by, is_spent: finish == Finish::Limit }

@@ -17,7 +17,7 @@ use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::image_text::ImageText;
 use super::models::Picked;
-use super::order::{choose_seeing, only_calling, only_formatting, only_seeing};
+use super::order::{choose_seeing, only_seeing};
 use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, ReplyJob};
 use super::response_cache::{self, Found};
@@ -59,8 +59,13 @@ impl Chat {
         mut request: ChatRequest<ImageText>,
         idempotency_key: Option<String>,
     ) -> AppResult<Accepted> {
-        let picked = self.pick(request.provider.as_deref(), request.model.as_deref())?;
-        let mut order = self.order_of(picked.as_ref());
+        let (picked, unknown) = match self.pick(request.provider.as_deref(), request.model.as_deref()) {
+            Ok(picked) => (picked, None),
+            // It may have been answered before, by one that is gone.
+            Err(error) if idempotency_key.is_some() => (None, Some(error)),
+            Err(error) => return Err(error),
+        };
+        let order = self.order_of(picked.as_ref());
         let open = self.generation.open(WorkKind::Chat, &order, caller);
         let text = check_message(self, &request.message, Route::forecast(&open))?;
         let conversation = parse_id("conversationId", request.conversation_id.as_deref())?;
@@ -84,7 +89,9 @@ impl Chat {
             }
             None => None,
         };
+        let mut order = unknown.map_or(Ok(order), Err);
         if image_messages::read_command(&text).is_some() {
+            order?;
             let system_prompt = request.system_prompt;
             let max_credits = request.max_credits;
             let message = ImageMessage { text, conversation, replaces, system_prompt, max_credits };
@@ -92,7 +99,7 @@ impl Chat {
         }
         let sent = attachments::read(std::mem::take(&mut request.images)).await?;
         if !sent.is_empty() {
-            order = only_seeing(order, "images")?;
+            order = order.and_then(|order| only_seeing(order, "images"));
         }
         let terms = Terms {
             picked,
@@ -118,16 +125,7 @@ impl Chat {
         terms: Terms,
         idempotency: Option<Idempotency>,
     ) -> AppResult<Accepted> {
-        let mut order = self.order_of(terms.picked.as_ref());
-        if turns.iter().any(|turn| !turn.images.is_empty()) {
-            order = only_seeing(order, "messages")?;
-        }
-        if !terms.sampling.toolbox.is_empty() || turns.iter().any(Turn::is_of_tools) {
-            order = only_calling(order, terms.picked.is_some())?;
-        }
-        if terms.sampling.format.is_some() {
-            order = only_formatting(order, terms.picked.is_some())?;
-        }
+        let order = self.able_to(&turns, &terms);
         ask(self, caller, Question::Context(turns), terms, order, idempotency).await
     }
 }
@@ -137,7 +135,8 @@ async fn ask(
     caller: &Caller,
     question: Question,
     terms: Terms,
-    order: Vec<Arc<GuardedProvider>>,
+    // An error where nobody can be asked: what was answered before is given all the same.
+    order: AppResult<Vec<Arc<GuardedProvider>>>,
     idempotency: Option<Idempotency>,
 ) -> AppResult<Accepted> {
     let quota = chat.generation.admit(caller).await?;
@@ -219,15 +218,19 @@ struct Sending {
 }
 
 impl Sending {
-    async fn send(mut self, chat: &Chat, mut order: Vec<Arc<GuardedProvider>>) -> AppResult<Accepted> {
+    async fn send(mut self, chat: &Chat, order: AppResult<Vec<Arc<GuardedProvider>>>) -> AppResult<Accepted> {
         if let Some(accepted) = self.given(chat).await? {
             return Ok(accepted);
         }
-        order = match self.keep_open(chat, &order) {
+        let mut order = match order.and_then(|order| self.keep_open(chat, &order)) {
             Ok(order) => order,
-            // Sent again, after it was switched off: what was taken is answered.
+            // Sent again, after it was switched off, or is gone: what was taken is answered.
             Err(error) => return self.repeated(chat).await?.ok_or(error),
         };
+        // Whoever is asked for by name is asked.
+        if self.terms.picked.as_ref().is_none_or(|picked| picked.provider.is_none()) {
+            order = chat.share(order);
+        }
         self.replace_failed(chat).await?;
         if let Question::Message(Message { sent, .. }) = &self.question {
             self.images = match attachments::resolve(chat, self.payer.user, sent).await {

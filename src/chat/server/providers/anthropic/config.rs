@@ -158,6 +158,7 @@ mod tests {
             kind: &KIND,
             base_url: base_url.parse().ok(),
             key: Some(Key(SecretString::from("k"))),
+            weight: None,
             headers,
             leave_out: Vec::new(),
             file: None,

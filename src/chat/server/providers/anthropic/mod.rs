@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 
 use super::http::{ask, read_answer};
 use super::windows::{LearnedWindow, known_window};
-use super::{AnswerFormat, ChatProvider, Effort, ProviderError, ProviderRequest, TokenStream};
+use super::{AnswerFormat, ChatProvider, Effort, ProviderError, ProviderRequest, Sampling, TokenStream};
 use crate::generation::{Learned, Provider};
 
 /// The kind of its seals.
@@ -83,6 +83,10 @@ impl ChatProvider for AnthropicProvider {
 
     fn calls_tools(&self) -> bool {
         self.config.calls_tools
+    }
+
+    fn leaves_out(&self, sampling: &Sampling) -> Option<&'static str> {
+        sampling.first_of(&["frequency_penalty", "presence_penalty", "logit_bias"])
     }
 
     fn room_to_think(&self, model: &str, effort: Option<Effort>) -> u32 {

@@ -18,7 +18,7 @@ use url::Url;
 
 use super::http::{ask, read_answer};
 use super::windows::{LearnedWindow, known_window};
-use super::{ChatProvider, Effort, ProviderError, ProviderRequest, TokenStream};
+use super::{ChatProvider, Effort, ProviderError, ProviderRequest, Sampling, TokenStream};
 use crate::generation::{Learned, Provider};
 
 /// A client of the Gemini API.
@@ -97,6 +97,10 @@ impl ChatProvider for GeminiProvider {
 
     fn calls_tools(&self) -> bool {
         self.config.calls_tools
+    }
+
+    fn leaves_out(&self, sampling: &Sampling) -> Option<&'static str> {
+        sampling.first_of(&["logit_bias"])
     }
 
     fn room_to_think(&self, model: &str, effort: Option<Effort>) -> u32 {

@@ -24,7 +24,7 @@ use futures::channel::mpsc;
 pub use isolation::{PROBE_COMMAND, probe, probe_with};
 use llama_cpp_2::model::LlamaModel;
 
-use super::{ChatProvider, ProviderError, ProviderRequest, TokenStream};
+use super::{ChatProvider, ProviderError, ProviderRequest, Sampling, TokenStream};
 use crate::generation::Provider;
 use crate::i18n::{Text, fill, t};
 use queue::{Job, Queue};
@@ -184,6 +184,10 @@ impl ChatProvider for LocalProvider {
 
     fn learn_unopened(&self, is_so: bool) {
         self.thinks_unopened.store(is_so, Ordering::Relaxed);
+    }
+
+    fn leaves_out(&self, sampling: &Sampling) -> Option<&'static str> {
+        sampling.first_of(&["logit_bias"])
     }
 
     /// It cuts the context by itself, to the token.
