@@ -44,8 +44,8 @@ use crate::landing::server::{FindPrices, Landing};
 use crate::landing::{ShownPrice, ShownPrices};
 use crate::leaving::server::{Leaving, LeavingParts, LeavingQueue};
 use crate::payments::server::papers::Papers;
-use crate::payments::server::shop::Shop;
 use crate::payments::server::provider::PaymentProvider;
+use crate::payments::server::shop::Shop;
 use crate::payments::server::storefront::{ShownPurchases, provider_label};
 use crate::payments::server::{Payments, PaymentsParts};
 use crate::platform::app_secret::AppSecret;
@@ -234,7 +234,10 @@ impl AppState {
         Self(Arc::new(Shared {
             leaving: build_leaving(queue, everything, generation.metrics.clone()),
             credits,
-            landing: Landing::new(site.clone(), shown_prices(account.clone(), config.credits, chat.clone(), images.clone())),
+            landing: Landing::new(
+                site.clone(),
+                shown_prices(account.clone(), config.credits, chat.clone(), images.clone()),
+            ),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             admin: stores.admin(stores.stats(config.usage.prices.clone())),
             bookkeeping,

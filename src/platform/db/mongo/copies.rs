@@ -1,6 +1,5 @@
 //! A whole database as bytes, of one moment, and back: for backups.
 
-use futures::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::{ClientSession, Collection, Database};
 use secrecy::{ExposeSecret, SecretString};
@@ -33,7 +32,7 @@ impl Snapshot {
     pub async fn begin(uri: &SecretString) -> StoreResult<Option<Self>> {
         let mongo = Mongo::connect(uri).await?;
         let hello = mongo.database.run_command(doc! { "hello": 1 }).await?;
-        if !hello.contains_key("setName") && hello.get_str("msg") != Ok("isdbgrid") {
+        if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
             return Ok(None);
         }
         let session = mongo.database.client().start_session().snapshot(true).await?;
@@ -142,7 +141,7 @@ impl Filling {
     /// [`StoreError`] when that fails.
     pub async fn begin(&self) -> StoreResult<()> {
         let meta = self.durable::<Document>(META);
-        let unfinished = doc! { "$set": { VERSION: UNFINISHED } };
+        let unfinished = doc! { "$set": { "version": UNFINISHED } };
         meta.update_one(doc! { "_id": "schema" }, unfinished).upsert(true).await?;
         meta.delete_many(doc! { "_id": { "$ne": "schema" } }).await?;
         for name in names(&self.mongo.database).await? {
@@ -181,13 +180,13 @@ impl Filling {
         while !bytes.is_empty() {
             let (document, rest) = split(bytes)?;
             bytes = rest;
-            if collection == META && document.get_str("_id") == Ok("schema") {
+            if collection == META && document.get_str("_id").ok() == Some("schema") {
                 self.schema = Some(document);
             } else {
                 documents.push(document);
             }
             if documents.len() == DOCUMENTS || bytes.is_empty() && !documents.is_empty() {
-                self.durable(collection).insert_many(std::mem::take(&mut documents)).await?;
+                self.durable::<RawDocumentBuf>(collection).insert_many(std::mem::take(&mut documents)).await?;
             }
         }
         Ok(())
@@ -199,7 +198,7 @@ impl Filling {
     /// [`StoreError`] when that fails; [`StoreError::Corrupt`] where no version of the schema was added.
     pub async fn end(self) -> StoreResult<()> {
         let schema = self.schema.as_ref().ok_or_else(|| StoreError::Corrupt("meta.schema".into()))?;
-        self.durable(META).replace_one(doc! { "_id": "schema" }, schema).await?;
+        self.durable::<RawDocumentBuf>(META).replace_one(doc! { "_id": "schema" }, schema).await?;
         Ok(())
     }
 
