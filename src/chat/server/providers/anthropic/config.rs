@@ -159,6 +159,7 @@ mod tests {
             base_url: base_url.parse().ok(),
             key: Some(Key(SecretString::from("k"))),
             headers,
+            embeds: None,
             leave_out: Vec::new(),
             file: None,
             list: Vec::new(),
