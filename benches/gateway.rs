@@ -2,7 +2,8 @@
 //!
 //! The upstream answers at once. Calls straight to it and calls through `/v1` take turns, so that whatever else the
 //! machine does meets both. What the store's commits for one reply take, with nothing else around them, is measured in
-//! the same run: hold, exchange, reply and settlement, one after the other, as every reply has to make them.
+//! the same run: hold, exchange, reply and settlement, one after the other, as every reply has to make them. Then the dialects of
+//! `/v1` take turns: what each adds to the upstream, beside what chat completions add.
 //! `cargo bench --features ssr --bench gateway`, after a release build.
 #![expect(
     clippy::unwrap_used,
@@ -108,8 +109,8 @@ async fn run(name: &str, upstream: SocketAddr, vars: &Vars) {
     let stores = Stores::open(&Config::from_vars(vars).unwrap()).await.unwrap();
     let (_server, addr) = start(vars);
     let http = Client::builder().pool_max_idle_per_host(256).tcp_nodelay(true).build().unwrap();
-    let direct = Caller { http: http.clone(), url: completions(upstream), key: "none".into() };
-    let through = Caller { key: make_key(&http, addr).await, http, url: completions(addr) };
+    let direct = Caller { http: http.clone(), addr: upstream, key: "none".into(), dialect: Dialect::Chat };
+    let through = Caller { key: make_key(&http, addr).await, http, addr, dialect: Dialect::Chat };
     for caller in [&direct, &through] {
         for _ in 0..50 {
             caller.call("warm up").await;
@@ -146,6 +147,8 @@ async fn run(name: &str, upstream: SocketAddr, vars: &Vars) {
     line("first token", micros(&straight, first), micros(&passed, first));
     say(&format!("  the store alone  {:>7.0} {:>7.0}", store.p50, store.p99));
 
+    compare_dialects(&direct, &through).await;
+
     say("  at once   requests/s   p50 ms   p99 ms   upstream alone: requests/s   p99 ms   ratio");
     for concurrency in [32, 256] {
         let (alone, alone_rate) = load(&direct, concurrency).await;
@@ -160,24 +163,71 @@ async fn run(name: &str, upstream: SocketAddr, vars: &Vars) {
     }
 }
 
-fn completions(addr: SocketAddr) -> String {
-    format!("http://{addr}/v1/chat/completions")
+/// What each dialect adds to the upstream, all of them in turn.
+async fn compare_dialects(direct: &Caller, through: &Caller) {
+    let callers = Dialect::ALL.map(|dialect| Caller { dialect, ..through.clone() });
+    let (mut straight, mut passed) = (Vec::new(), Dialect::ALL.map(|_| Vec::new()));
+    for _ in 0..ROUNDS {
+        straight.push(direct.call("hello").await.1);
+        for (caller, took) in callers.iter().zip(&mut passed) {
+            took.push(caller.call("hello").await.1);
+        }
+    }
+    let upstream = Figures::of(straight).p50;
+    let over = passed.map(|took| Figures::of(took).p50 - upstream);
+    say("  dialect                    over upstream: p50 us   beside chat completions");
+    for (dialect, took) in Dialect::ALL.iter().zip(over) {
+        say(&format!("  {:<26} {took:>21.0} {:>25.2}", format!("{dialect:?}"), took / over[0]));
+    }
+}
+
+/// What is spoken to the server.
+#[derive(Debug, Clone, Copy)]
+enum Dialect {
+    Chat,
+    Messages,
+    Responses,
+    /// Responses that are not stored.
+    UnstoredResponses,
+}
+
+impl Dialect {
+    const ALL: [Self; 4] = [Self::Chat, Self::Messages, Self::Responses, Self::UnstoredResponses];
+
+    /// Where it is spoken, what is asked, and what its last event has.
+    fn ask(self, content: &str) -> (&'static str, Value, &'static str) {
+        let messages = json!([{"role": "user", "content": content}]);
+        let body = |more: Value| {
+            let mut body = json!({"model": "mock", "stream": true});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let response = |stored: bool| body(json!({"input": content, "store": stored}));
+        match self {
+            Self::Chat => ("chat/completions", body(json!({"messages": messages})), "[DONE]"),
+            Self::Messages => ("messages", body(json!({"messages": messages, "max_tokens": 500})), "message_stop"),
+            Self::Responses => ("responses", response(true), "response.completed"),
+            Self::UnstoredResponses => ("responses", response(false), "response.completed"),
+        }
+    }
 }
 
 #[derive(Clone)]
 struct Caller {
     http: Client,
-    url: String,
+    addr: SocketAddr,
     key: String,
+    dialect: Dialect,
 }
 
 impl Caller {
     /// Until the first token and until the end, in microseconds. No two questions are alike, so none is in the cache.
     async fn call(&self, question: &str) -> (f64, f64) {
         let content = format!("{question} {}", Uuid::now_v7());
-        let body = json!({"model": "mock", "stream": true, "messages": [{"role": "user", "content": content}]});
+        let (path, body, end) = self.dialect.ask(&content);
+        let url = format!("http://{}/v1/{path}", self.addr);
         let begun = Instant::now();
-        let mut response = self.http.post(&self.url).bearer_auth(&self.key).json(&body).send().await.unwrap();
+        let mut response = self.http.post(url).bearer_auth(&self.key).json(&body).send().await.unwrap();
         assert_eq!(response.status(), 200);
         let (mut seen, mut first) = (Vec::new(), None);
         while let Some(bytes) = response.chunk().await.unwrap() {
@@ -186,7 +236,8 @@ impl Caller {
                 first = Some(begun.elapsed());
             }
         }
-        assert!(seen.ends_with(b"[DONE]\n\n"), "{}", String::from_utf8_lossy(&seen));
+        let seen = String::from_utf8_lossy(&seen);
+        assert!(seen.ends_with("\n\n") && seen.contains(end), "{seen}");
         (first.unwrap().as_secs_f64() * 1e6, begun.elapsed().as_secs_f64() * 1e6)
     }
 }

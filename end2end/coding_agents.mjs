@@ -1,9 +1,9 @@
 // Coding agents make a small edit in a repository through the release, over a scripted model, and what each answer says it cost is
-// what the ledger says. What a budget forbids they show:
+// what the ledger says. An answer breaks off once: it is free, and they ask again. What a budget forbids they show:
 //
 //     make build && node end2end/coding_agents.mjs
 //
-// Run by hand: the agents are large (npm fetches 660 MB). They get a home that is thrown away and can reach this machine only.
+// Run by hand: the agents are large (npm fetches 1 GB). They get a home that is thrown away and can reach this machine only.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request as send } from 'node:http';
@@ -26,6 +26,10 @@ const plan = (repository) => {
       ['Read', { file_path: path }],
       ['Edit', { file_path: path, old_string: 'def total(', new_string: 'def sum_of(' }],
     ],
+    edit: [
+      ['read', { filePath: path }],
+      ['edit', { filePath: path, oldString: 'def total(', newString: 'def sum_of(' }],
+    ],
     exec_command: [['exec_command', { cmd: `cat ${path}` }], ['exec_command', { cmd: edit }]],
     shell: [['shell', { command: ['cat', path] }], ['shell', { command: ['bash', '-c', edit] }]],
     shell_command: [['shell_command', { command: `cat ${path}` }], ['shell_command', { command: edit }]],
@@ -33,6 +37,26 @@ const plan = (repository) => {
 };
 
 const AGENTS = {
+  // Chat completions
+  opencode: {
+    package: 'opencode-ai@1.18.33',
+    // One of them for a title.
+    tries: 2,
+    command: ['opencode', 'run', '--model', `tessera/${MODEL}`, PROMPT],
+    variables: (url, key, home) => {
+      const options = { baseURL: `${url}/v1`, apiKey: key };
+      const models = { [MODEL]: { limit: { context: 200_000, output: 32_768 } } };
+      const tessera = { npm: '@ai-sdk/openai-compatible', options, models };
+      const small_model = `tessera/${MODEL}`;
+      writeFileSync(join(home, 'opencode.json'), JSON.stringify({ provider: { tessera }, small_model, share: 'disabled' }));
+      return {
+        OPENCODE_CONFIG: join(home, 'opencode.json'),
+        OPENCODE_DISABLE_AUTOUPDATE: '1',
+        OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
+        OPENCODE_DISABLE_MODELS_FETCH: '1',
+      };
+    },
+  },
   // Messages
   'claude-code': {
     package: '@anthropic-ai/claude-code@2.1.332',
@@ -86,17 +110,22 @@ async function bodyOf(request) {
   return body;
 }
 
-/** Speaks chat completions, and goes on in the plan by the number of results that it is sent. */
-async function startModel(plans) {
+/** Speaks chat completions, and goes on in the plan by the number of results that it is sent. The first answer to a result breaks off. */
+async function startModel(state) {
   return listen(async (request, response) => {
     const { messages = [], tools = [] } = JSON.parse((await bodyOf(request)) || '{}');
     const names = tools.map((tool) => tool.function.name);
-    const steps = plans()[Object.keys(plans()).find((name) => names.includes(name))] ?? [];
-    const step = steps[messages.filter((message) => message.role === 'tool').length];
+    const steps = state.plan[Object.keys(state.plan).find((name) => names.includes(name))] ?? [];
+    const results = messages.filter((message) => message.role === 'tool').length;
+    const step = steps[results];
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const event = (choices, usage) => response.write(`data: ${JSON.stringify({ choices, usage })}\n\n`);
     const delta = (delta, finish_reason = null) => event([{ index: 0, delta, finish_reason }]);
     delta({ role: 'assistant', content: step ? 'I look. ' : 'Done.' });
+    if (results === 1 && !state.hasBroken) {
+      state.hasBroken = true;
+      return response.end();
+    }
     if (step) {
       const [name, input] = step;
       const id = `call_${Math.random().toString(36).slice(2)}`;
@@ -111,7 +140,8 @@ async function startModel(plans) {
 async function startTally(target, told) {
   return listen(async (request, response) => {
     const body = await bodyOf(request);
-    const onward = send(target + request.url, { method: request.method, headers: request.headers }, (answer) => {
+    const headers = { ...request.headers, 'accept-encoding': 'identity' };
+    const onward = send(target + request.url, { method: request.method, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       let text = '';
       answer.on('data', (part) => {
@@ -166,9 +196,9 @@ async function settledAt(url, cookie) {
   return settled;
 }
 
-async function play(name, agent, site, plans) {
+async function play(name, agent, site, state) {
   const repository = makeRepository(name);
-  plans.now = plan(repository);
+  Object.assign(state, { plan: plan(repository), hasBroken: false });
   const { cookie, post } = await signUp(site.url, name);
   const told = [];
   const tally = await startTally(site.url, told);
@@ -200,6 +230,7 @@ async function play(name, agent, site, plans) {
   const answers = told.filter(({ cost }) => cost !== null);
   if (code !== 0) problems.push(`it ended with ${code}`);
   if (readFileSync(join(repository, 'prices.py'), 'utf8') !== AFTER) problems.push('the edit is missing');
+  if (told.length !== answers.length + 1) problems.push(`${told.length - answers.length} answers broke off`);
   if (answers.length < 3) problems.push(`only ${answers.length} answers`);
   if (settled.size !== answers.length) problems.push(`${settled.size} entries for ${answers.length} answers`);
   for (const { request, cost } of answers)
@@ -213,8 +244,8 @@ async function play(name, agent, site, plans) {
   return problems.length === 0;
 }
 
-const plans = Object.assign(() => plans.now, { now: {} });
-const model = await startModel(plans);
+const state = { plan: {}, hasBroken: false };
+const model = await startModel(state);
 const files = {
   'prices.toml': `[[model]]\nname = "${MODEL}"\ninput = 100\noutput = 500\n`,
   'providers.toml':
@@ -234,7 +265,7 @@ try {
     MAX_OUTPUT_TOKENS: '32768',
     FREE_CREDITS: '1000',
   });
-  for (const [name, agent] of Object.entries(AGENTS)) isRight = (await play(name, agent, site, plans)) && isRight;
+  for (const [name, agent] of Object.entries(AGENTS)) isRight = (await play(name, agent, site, state)) && isRight;
 } finally {
   model.server.close();
   await site?.stop();

@@ -164,7 +164,6 @@ fn chat_models(chat: &Chat, caller: &Caller) -> Vec<Value> {
     let aliases = aliases.into_iter().map(|one| model(&one.name, "tessera", Some(one)));
     // Who asks for one that several have gets the first of them, unless it is asked for as `provider/model`.
     let models = models.into_iter().map(|one| model(&one.model, &one.provider, Some(one)));
-    let chats = any.chain(aliases).chain(models).filter(|model| seen.insert(model["id"].clone()));
     let embedders = chat.embedders(caller);
     let embeds = embedders.iter().filter_map(|provider| Some((provider.embedding_model()?, provider.name())));
     let embeds = embeds.map(|(id, owner)| {
@@ -172,6 +171,8 @@ fn chat_models(chat: &Chat, caller: &Caller) -> Vec<Value> {
         model["kind"] = "embedding".into();
         model
     });
+    let embeds: Vec<_> = embeds.filter(|model| seen.insert(model["id"].clone())).collect();
+    let chats = any.chain(aliases).chain(models).filter(|model| seen.insert(model["id"].clone()));
     chats.chain(embeds).collect()
 }
 

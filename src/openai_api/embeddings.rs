@@ -1,5 +1,7 @@
 //! `POST /v1/embeddings`: texts as vectors, for clients of `OpenAI`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -18,7 +20,7 @@ use crate::account::server::caller::{Caller, SPEND};
 use crate::api_docs::{Refusal, Spending};
 use crate::chat::server::Chat;
 use crate::chat::server::embeddings::{Delivered, Embeddings};
-use crate::chat::server::providers::{EmbeddingInput, EmbeddingRequest};
+use crate::chat::server::providers::{EmbeddingInput, EmbeddingRequest, GuardedProvider};
 use crate::credits::server::store::Idempotency;
 use crate::generation::check_key;
 use crate::platform::error::{AppError, AppResult};
@@ -88,10 +90,10 @@ pub struct EmbeddingUsage {
 
 /// Create embeddings (OpenAI-compatible).
 ///
-/// Needs a provider with an embedding model (`OPENAI_EMBEDDING_MODEL`); without one it is 404. Each call is charged once, by the price
-/// of that model; closing the connection before the response is free. With an `Idempotency-Key`, an answer of up to a mebibyte is
-/// kept for a retry with the same key. Responses that take longer than 15 s are preceded by white space, and a failure after that is
-/// reported in the body of a 200.
+/// Needs a provider with an embedding model (`OPENAI_EMBEDDING_MODEL`, or `embeds` in `providers.toml`); without one it is 404. Each
+/// call is charged once, by the price of that model; closing the connection before the response is free. With an `Idempotency-Key`,
+/// an answer of up to a mebibyte is kept for a retry with the same key. Responses that take longer than 15 s are preceded by white
+/// space, and a failure after that is reported in the body of a 200.
 #[utoipa::path(post, path = "/v1/embeddings", tag = "OpenAI-compatible API",
     request_body(content = EmbeddingsRequest,
         example = json!({"model": "text-embedding-3-small", "input": "What is a tessera?"})),
@@ -189,8 +191,12 @@ async fn answer(
     idempotency: Option<Idempotency>,
 ) -> Result<Response, V1Error> {
     let Wanted { model, request, as_base64 } = wanted;
-    let embedders = chat.embedders(caller);
-    let provider = embedders.into_iter().find(|provider| provider.embedding_model() == Some(model.as_str()));
+    // Of several that have it, the first, unless it is asked for as `provider/model`.
+    let is_meant = |provider: &Arc<GuardedProvider>| {
+        let embeds = provider.embedding_model().unwrap_or_default();
+        model == embeds || model.strip_prefix(provider.name()).and_then(|rest| rest.strip_prefix('/')) == Some(embeds)
+    };
+    let provider = chat.embedders(caller).into_iter().find(is_meant);
     let unknown = || AppError::invalid("model", format!("The model `{model}` does not embed here."));
     let embeddings = chat.embed(caller, provider.ok_or_else(unknown)?, request, idempotency).await?;
     let Delivered { embedded, model, tokens, quota, payment } = match embeddings {

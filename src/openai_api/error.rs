@@ -76,7 +76,8 @@ impl V1Error {
 
     /// No provider embeds.
     pub fn no_embedder() -> Self {
-        let message = "Nothing embeds here: this server has no embedding model (OPENAI_EMBEDDING_MODEL).".to_owned();
+        let message = "Nothing embeds here: this server has no embedding model (OPENAI_EMBEDDING_MODEL, or embeds in providers.toml).";
+        let message = message.to_owned();
         Self { message: Some(message), ..AppError::NotFound.into() }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::fake_openai::FakeOpenAi;
 use crate::support::{TestApp, User};
 
 const PATH: &str = "/v1/embeddings";
@@ -98,6 +99,51 @@ async fn without_a_model_for_it_the_variable_is_named() {
     let (status, body) = program.post_json(PATH, &ask(&json!("a"))).await;
     assert_eq!(status, 404);
     assert!(body["error"]["message"].as_str().unwrap().contains("OPENAI_EMBEDDING_MODEL"), "{body}");
+}
+
+#[tokio::test]
+async fn providers_of_the_file_embed_each_with_its_own_price() {
+    let (near, far) = (FakeOpenAi::start().await, FakeOpenAi::start().await);
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let provider = |name: &str, upstream: &FakeOpenAi, embeds: &str| {
+        let address = upstream.base_url();
+        // It lists the model that embeds among those that chat, as servers do.
+        let models = format!("[[provider.model]]\nname = \"chats\"\n[[provider.model]]\nname = \"{embeds}\"\n");
+        let head = format!("name = \"{name}\"\nkind = \"openai\"\nbase_url = \"{address}\"\nkey = \"FAR_API_KEY\"\n");
+        format!("[[provider]]\n{head}headers = {{ \"x-team\" = \"blue\" }}\nembeds = \"{embeds}\"\n{models}")
+    };
+    let both = [provider("near", &near, "embeds-1"), provider("far", &far, "embeds-1")].concat();
+    let (providers, prices) = (
+        file("providers.toml", &format!("only = true\n{both}")),
+        file("prices.toml", "[[model]]\nname = \"embeds-1\"\nprovider = \"far\"\nflat = 3\n"),
+    );
+    let vars = [("PROVIDERS_FILE", providers.as_str()), ("PRICES_FILE", &prices), ("FAR_API_KEY", "k-1")];
+    let app = TestApp::start_with(&vars).await;
+    let user = app.user().await;
+    let program = user.with_key(&json!({})).await;
+    let (_, models) = program.get_json("/v1/models").await;
+    let embeds = models["data"].as_array().unwrap().iter().filter(|model| model["id"] == "embeds-1");
+    assert_eq!(embeds.map(|model| &model["kind"]).collect::<Vec<_>>(), ["embedding"], "{models}");
+    for (model, at, left) in [("embeds-1", &near, 9), ("near/embeds-1", &near, 8), ("far/embeds-1", &far, 5)] {
+        let calls = at.calls();
+        let (status, body) = program.post_json(PATH, &json!({ "model": model, "input": "a" })).await;
+        assert_eq!((status, &body["model"]), (200, &json!("embeds-1")), "{model}: {body}");
+        let (headers, asked) = at.seen.last.lock().unwrap().clone().unwrap();
+        assert_eq!((at.calls(), &asked["model"]), (calls + 1, &json!("embeds-1")), "{model}");
+        assert_eq!(
+            (&headers["authorization"], &headers["x-team"]),
+            (&"Bearer k-1".parse().unwrap(), &"blue".parse().unwrap())
+        );
+        assert_eq!(available(&user).await, left, "{model}");
+    }
+    let (status, body) = program.post_json(PATH, &json!({ "model": "far/chats", "input": "a" })).await;
+    assert_eq!(status, 404, "{body}");
+    app.assert_books_balance().await;
 }
 
 #[tokio::test]

@@ -144,6 +144,7 @@ fn read_provider<'a>(
         key: read_key(reading, section, kind.needs_key, environment),
         weight: read_weight(reading, section),
         headers: read_headers(reading, section, environment),
+        embeds: read_embeds(reading, section),
         leave_out: read_texts(reading, section, "leave_out", "a list of fields of requests"),
         file: None,
         list: read_list(reading, section),
@@ -205,6 +206,15 @@ fn read_models<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Vec<Mode
         }
     }
     models
+}
+
+fn read_embeds<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Option<String> {
+    let expected = "the name of a model that embeds";
+    let name = reading.text(section, "embeds", expected).value()?;
+    if !is_model_name(name) {
+        reading.problem(section, "embeds", format!("is not {expected}"));
+    }
+    Some(name.to_owned())
 }
 
 fn read_model_name<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Option<&'a str> {

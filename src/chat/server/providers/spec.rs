@@ -68,6 +68,8 @@ pub struct ProviderSpec {
     pub weight: Option<u32>,
     /// Sent with every request. What is a secret among them is marked as one.
     pub headers: HeaderMap,
+    /// The model of its server that embeds, for programs.
+    pub embeds: Option<String>,
     /// Fields that its server is never sent.
     pub leave_out: Vec<String>,
     /// The file of a model that runs in this process.

@@ -6,7 +6,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{ResponseStore, StoredResponse};
+use super::{Growth, ResponseStore, StoredResponse};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, delete_all, from_bson, is_duplicate, run, to_bson};
 use crate::platform::ids::{MessageId, UserId};
@@ -50,12 +50,13 @@ impl Stored {
 /// [`ResponseStore`] over MongoDB.
 pub struct MongoResponseStore {
     responses: Collection<Stored>,
+    growth: Growth,
 }
 
 impl MongoResponseStore {
     #[must_use]
     pub fn new(mongo: &Mongo) -> Self {
-        Self { responses: mongo.collection("responses", Durability::Durable) }
+        Self { responses: mongo.collection("responses", Durability::Durable), growth: Growth::default() }
     }
 }
 
@@ -92,13 +93,14 @@ impl MongoResponseStore {
 impl ResponseStore for MongoResponseStore {
     async fn add(&self, response: StoredResponse, most: u64) -> StoreResult<()> {
         let user = response.user;
+        let is_due = self.growth.is_due(user, response.bytes(), most);
         let (responses, response) = (self.responses.clone(), Stored::of(response));
         match run(async move { responses.insert_one(response).await }).await {
             Ok(_) => {}
             Err(error) if is_duplicate(&error) => {}
             Err(error) => return Err(error),
         }
-        self.make_room(user, most).await
+        if is_due { self.make_room(user, most).await } else { Ok(()) }
     }
 
     async fn find(&self, user: UserId, id: MessageId, since: i64) -> StoreResult<Option<StoredResponse>> {

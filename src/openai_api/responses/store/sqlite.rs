@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{ResponseStore, StoredResponse};
+use super::{Growth, ResponseStore, StoredResponse};
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::ids::{MessageId, UserId};
@@ -13,12 +13,13 @@ const RESPONSE: &str = "id, user_id, previous, input, response, created_at";
 /// [`ResponseStore`] over the embedded database.
 pub struct SqliteResponseStore {
     db: Sqlite,
+    growth: Growth,
 }
 
 impl SqliteResponseStore {
     #[must_use]
-    pub const fn new(db: Sqlite) -> Self {
-        Self { db }
+    pub fn new(db: Sqlite) -> Self {
+        Self { db, growth: Growth::default() }
     }
 }
 
@@ -36,8 +37,9 @@ fn read_response(row: &Row<'_>) -> rusqlite::Result<StoredResponse> {
 #[async_trait]
 impl ResponseStore for SqliteResponseStore {
     async fn add(&self, response: StoredResponse, most: u64) -> StoreResult<()> {
+        let is_due = self.growth.is_due(response.user, response.bytes(), most);
         self.db
-            .write(Durability::Durable, move |connection| {
+            .write(Durability::Relaxed, move |connection| {
                 let bytes = to_sql(response.bytes());
                 let StoredResponse { id, user, previous, input, response, created_at } = response;
                 connection
@@ -46,6 +48,9 @@ impl ResponseStore for SqliteResponseStore {
                          ON CONFLICT (id) DO NOTHING"
                     ))?
                     .execute(params![id, user, previous, input, response, created_at, bytes])?;
+                if !is_due {
+                    return Ok(());
+                }
                 connection
                     .prepare_cached(
                         "DELETE FROM responses WHERE id IN (

@@ -160,6 +160,7 @@ mod tests {
             key: Some(Key(SecretString::from("k"))),
             weight: None,
             headers,
+            embeds: None,
             leave_out: Vec::new(),
             file: None,
             list: Vec::new(),

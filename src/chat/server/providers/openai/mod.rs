@@ -37,7 +37,7 @@ pub const OPENAI: ChatProviderRow = ChatProviderRow {
 /// The same in `providers.toml`.
 pub const KIND: ProviderKind = ProviderKind {
     name: "openai",
-    fields: &["base_url", "key", "headers", "leave_out", "list", "model"],
+    fields: &["base_url", "key", "headers", "leave_out", "list", "embeds", "model"],
     base_url: Some("https://api.openai.com/v1"),
     needs_key: false,
     build: |provider, model, http| Ok(Arc::new(OpenAiProvider::of(provider, model, http)?)),
@@ -65,7 +65,7 @@ pub struct OpenAiConfig {
     pub max_output_tokens: Option<u32>,
     /// False for a model that calls no tools.
     pub calls_tools: bool,
-    /// `OPENAI_EMBEDDING_MODEL` (none): it embeds, for programs.
+    /// `OPENAI_EMBEDDING_MODEL`, or `embeds` of the file (none): it embeds, for programs.
     pub embedding_model: Option<String>,
 }
 
@@ -139,7 +139,7 @@ impl OpenAiProvider {
             sees_images: model.sees_images != Some(false),
             max_output_tokens: model.max_output_tokens,
             calls_tools: model.calls_tools != Some(false),
-            embedding_model: None,
+            embedding_model: provider.embeds.clone(),
         };
         let mut made = Self::new(config, http);
         made.learned = made.learned.without(&provider.leave_out);
