@@ -639,7 +639,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::BonusCredits => "includes {credits} free",
         Text::BonusOnTop => "+{credits} free: {name}",
         Text::BonusOnTopUntil => "+{credits} free: {name}, until {day}",
-        Text::BonusLasts => "Free credits expire {count} day after the purchase.|Free credits expire {count} days after the purchase.",
+        Text::BonusLasts => {
+            "Free credits expire {count} day after the purchase.|Free credits expire {count} days after the purchase."
+        }
         Text::BonusOnPaper => "With it came {count} free credit.|With it came {count} free credits.",
         Text::InviteTitle => "Invite others",
         Text::InviteExplained => {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use tessera::app::stores::Stores;
 use tessera::credits::server::lots::Lot;
 use tessera::credits::{Balance, EntryKind, Origin};
 use tessera::payments::PaymentState;
 use tessera::payments::server::provider::{DisputeState, EventKind};
 use tessera::payments::server::shop::{Bonus, Catalog, Gift, Rate, Referral, Season, Shop};
 use tessera::payments::server::{Bought, Payment};
-use tessera::app::stores::Stores;
 use tessera::platform::amount::Amount;
 use tessera::platform::data_file::DataFile;
 use tessera::platform::ids::{LotId, UserId};

@@ -357,13 +357,19 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     let accepted = user.post_form("/buy-credits", &[("invited", code)]).send().await.unwrap();
     assert_eq!(accepted.headers()[LOCATION], "/buy-credits");
     assert!(page(&user, "/buy-credits").await.contains("40 credits come with the first pack"));
-    assert_eq!((user.credits().await["available"].clone(), inviter.credits().await["available"].clone()), (json!(30), json!(30)));
+    assert_eq!(
+        (user.credits().await["available"].clone(), inviter.credits().await["available"].clone()),
+        (json!(30), json!(30))
+    );
 
     let (order, _) = choose(&user, "500", "").await;
     provider.approve(&order);
     let done = page(&user, &format!("/buy-credits/return?token={order}")).await;
     assert!(done.contains("590 credits are yours"), "{done}");
-    assert_eq!((user.credits().await["available"].clone(), inviter.credits().await["available"].clone()), (json!(620), json!(70)));
+    assert_eq!(
+        (user.credits().await["available"].clone(), inviter.credits().await["available"].clone()),
+        (json!(620), json!(70))
+    );
     let receipt = newest(&user).await;
     assert_eq!((&receipt["credits"], &receipt["bonus"]), (&json!(500), &json!(90)));
     let sheet = page(&user, &format!("/receipts/{}", receipt["number"].as_str().unwrap())).await;
@@ -379,12 +385,17 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     let (_, preview) = user.post_json("/api/credits/refund", &json!({"paymentId": payment, "preview": true})).await;
     assert_eq!(preview["data"]["money"]["amount"], "20.00");
     user.post_json("/api/credits/refund", &json!({"paymentId": payment})).await;
-    assert_eq!((user.credits().await["available"].clone(), inviter.credits().await["available"].clone()), (json!(30), json!(30)));
+    assert_eq!(
+        (user.credits().await["available"].clone(), inviter.credits().await["available"].clone()),
+        (json!(30), json!(30))
+    );
     assert_eq!(newest(&user).await["bonus"], Value::Null);
     std::fs::write(&file, "[[bonus]]\nname = \"All\"\npercent = 50\n").unwrap();
     assert!(matches!(app.state.payments.shop.reload(), tessera::platform::data_file::Reload::Loaded));
     let packs = page(&user, &link).await;
-    assert!(packs.contains("+250 free: All") && !packs.contains("Invite others") && !packs.contains("You were invited"));
+    assert!(
+        packs.contains("+250 free: All") && !packs.contains("Invite others") && !packs.contains("You were invited")
+    );
     assert_eq!(app.user().await.credits().await["available"], 10);
     drop(folder);
     app.assert_books_balance().await;

@@ -5,9 +5,9 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::Cookie;
 use serde_json::json;
 
-use super::{Account, SignUpGift};
 use super::api::{CLEAR, clear_session};
 use super::store::User;
+use super::{Account, SignUpGift};
 use crate::account::Email;
 use crate::credits::Origin;
 use crate::credits::server::store::{LotTerms, NewPosting, PostingKind};
@@ -101,7 +101,12 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
-    pub(super) async fn open_credits(&self, id: UserId, email: &str, identity: Option<(&str, &str)>) -> AppResult<bool> {
+    pub(super) async fn open_credits(
+        &self,
+        id: UserId,
+        email: &str,
+        identity: Option<(&str, &str)>,
+    ) -> AppResult<bool> {
         let now = now_millis();
         let is_given = self.new_account_credits().is_positive();
         // Slow, and hardly ever needed.

@@ -26,7 +26,9 @@ impl ReferralStore for SqliteReferralStore {
         self.db
             .write(Durability::Durable, move |connection| {
                 connection
-                    .prepare_cached("INSERT INTO invite_codes (user_id, code) VALUES (?1, ?2) ON CONFLICT (user_id) DO NOTHING")?
+                    .prepare_cached(
+                        "INSERT INTO invite_codes (user_id, code) VALUES (?1, ?2) ON CONFLICT (user_id) DO NOTHING",
+                    )?
                     .execute(params![user, new])?;
                 let mut known = connection.prepare_cached("SELECT code FROM invite_codes WHERE user_id = ?1")?;
                 Ok(known.query_row([user], |row| row.get(0))?)
@@ -48,7 +50,9 @@ impl ReferralStore for SqliteReferralStore {
         self.db
             .write(Durability::Durable, move |connection| {
                 connection
-                    .prepare_cached("INSERT INTO inviters (user_id, inviter_id) VALUES (?1, ?2) ON CONFLICT (user_id) DO NOTHING")?
+                    .prepare_cached(
+                        "INSERT INTO inviters (user_id, inviter_id) VALUES (?1, ?2) ON CONFLICT (user_id) DO NOTHING",
+                    )?
                     .execute(params![user, inviter])?;
                 Ok(())
             })
@@ -68,7 +72,8 @@ impl ReferralStore for SqliteReferralStore {
         self.db
             .write(Durability::Durable, move |connection| {
                 connection.prepare_cached("DELETE FROM invite_codes WHERE user_id = ?1")?.execute([user])?;
-                let mut both = connection.prepare_cached("DELETE FROM inviters WHERE user_id = ?1 OR inviter_id = ?1")?;
+                let mut both =
+                    connection.prepare_cached("DELETE FROM inviters WHERE user_id = ?1 OR inviter_id = ?1")?;
                 both.execute([user])?;
                 Ok(())
             })

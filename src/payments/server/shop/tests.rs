@@ -267,12 +267,10 @@ fn what_is_given_is_read_with_all_that_is_wrong_with_it() {
     };
     assert_eq!(told(small, within, false).as_deref(), Some("10 First"));
     assert_eq!(told(large, within, false).as_deref(), Some("50 First"), "the largest counts");
-    assert_eq!([before, within, last, after].map(|now| told(large, now, true)), [
-        None,
-        Some("27.5 Winter".to_owned()),
-        Some("27.5 Winter".to_owned()),
-        None
-    ]);
+    assert_eq!(
+        [before, within, last, after].map(|now| told(large, now, true)),
+        [None, Some("27.5 Winter".to_owned()), Some("27.5 Winter".to_owned()), None]
+    );
     assert_eq!(told(small, within, true), None);
     assert_eq!(read.offers.on_top(large, within, true).unwrap().until, Some(after));
     assert_eq!(read.offers.sign_up(within).unwrap().lasts, Some(7 * 24 * 60 * 60 * 1000));

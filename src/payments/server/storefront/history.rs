@@ -33,8 +33,7 @@ impl Purchases for ShownPurchases {
         let (payments, now) = (&self.payments, self.payments.database.now());
         let days = payments.shop.now().refund_days;
         let stored = async { Ok(payments.store.list(user, PaymentId::max(), SHOWN).await?) };
-        let (plan, stored, invitation) =
-            tokio::try_join!(payments.view_plan(user), stored, payments.invitation(user))?;
+        let (plan, stored, invitation) = tokio::try_join!(payments.view_plan(user), stored, payments.invitation(user))?;
         let invitation = invite_html(invitation);
         let state = plan.as_ref().map(SubscriptionView::state).transpose()?;
         let plan = plan_html(plan, &payments.shop.now().seller.zone());

@@ -46,7 +46,8 @@ fn own_link(Invitation { link, credits, most }: Invitation) -> impl IntoView {
 pub fn invited_view(invited: Invited) -> impl IntoView {
     match invited {
         Invited::Waits(credits) => {
-            view! { <p class="text-sm font-medium">{count_written(Text::InvitedWaits, &credits.as_entry())}</p> }.into_any()
+            view! { <p class="text-sm font-medium">{count_written(Text::InvitedWaits, &credits.as_entry())}</p> }
+                .into_any()
         }
         Invited::Asked { code, credits } => view! {
             <Card>
