@@ -16,7 +16,7 @@ use crate::account::server::clerk::Clerk;
 use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
 use crate::account::server::passkeys::relying_party;
 use crate::account::server::password::Passwords;
-use crate::account::server::{Account, AccountParts, FindSignUpGift, SignUpGift};
+use crate::account::server::{Account, AccountParts};
 use crate::admin::server::Admin;
 use crate::api_docs::api::ApiDocs;
 use crate::audit::AuditLog;
@@ -186,7 +186,7 @@ impl AppState {
             passwords: Passwords::default(),
             secret,
             free_credits: config.credits.free,
-            sign_up_gift: sign_up_gift(&shop, &stores),
+            sign_up_gift: shop.sign_up_gift(&stores.database),
         });
         let notices = build_notices(&config, &stores, &site, &outbox);
         let generation = build_generation(&config, &stores, redis.clone(), limiter, (metrics, flags), notices);
@@ -383,17 +383,6 @@ fn build_papers(shop: &Shop, stores: &Stores, site: &Site, paid_by: &'static str
         database: stores.database.clone(),
         paid_by,
     }
-}
-
-/// What a new account is given, as packs.toml says at the time.
-fn sign_up_gift(shop: &Shop, stores: &Stores) -> FindSignUpGift {
-    let (shop, database) = (shop.clone(), stores.database.clone());
-    Box::new(move || {
-        let (catalog, now) = (shop.now(), database.now());
-        let gift = catalog.offers.sign_up(now)?;
-        let expires_at = gift.lasts.map(|lasts| now.saturating_add(lasts));
-        Some(SignUpGift { name: gift.name.clone(), credits: gift.credits, expires_at })
-    })
 }
 
 /// What all paid work shares.

@@ -32,6 +32,7 @@ fn content() -> Content {
         paid_by: "PayPal".into(),
         reference: "CAPTURE-1".into(),
         refers_to: None,
+        bonus: None,
     }
 }
 

@@ -391,7 +391,8 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     );
     assert_eq!(newest(&user).await["bonus"], Value::Null);
     std::fs::write(&file, "[[bonus]]\nname = \"All\"\npercent = 50\n").unwrap();
-    assert!(matches!(app.state.payments.shop.reload(), tessera::platform::data_file::Reload::Loaded));
+    // Unless the server was faster.
+    _ = app.state.payments.shop.reload();
     let packs = page(&user, &link).await;
     assert!(
         packs.contains("+250 free: All") && !packs.contains("Invite others") && !packs.contains("You were invited")

@@ -13,8 +13,10 @@ use std::sync::Arc;
 pub use self::catalog::{Catalog, Pack, Rate, Seller, Taxes};
 pub use self::offers::{Bonus, Gift, Offers, OnTop, Referral, Season};
 pub use self::plan::{PER_MINUTE, Plan};
+use crate::account::server::{FindSignUpGift, SignUpGift};
 use crate::platform::config::Reader;
 use crate::platform::data_file::{DataFile, Reload, Stamp, Watched};
+use crate::platform::db::Database;
 
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "packs.toml";
@@ -87,6 +89,18 @@ impl Shop {
     #[must_use]
     pub fn file(&self) -> &DataFile {
         &self.0.0
+    }
+
+    /// What a new account is given, as the file says at the time.
+    #[must_use]
+    pub fn sign_up_gift(&self, database: &Database) -> FindSignUpGift {
+        let (shop, database) = (self.clone(), database.clone());
+        Box::new(move || {
+            let (catalog, now) = (shop.now(), database.now());
+            let gift = catalog.offers.sign_up(now)?;
+            let expires_at = gift.lasts.map(|lasts| now.saturating_add(lasts));
+            Some(SignUpGift { name: gift.name.clone(), credits: gift.credits, expires_at })
+        })
     }
 
     /// Looks whether the file has changed, and reads it if so. Blocks for as long as that takes.
