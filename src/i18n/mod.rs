@@ -130,7 +130,7 @@ mod tests {
         // They are 你, 账户, 积分, 词元, 服务商, 退款凭证 and 归档文件.
         for text in Text::VARIANTS {
             let said = request::say(Language::Zh, *text);
-            for other in ["您", "账号", "点数", "token", "供应商", "贷记", "存档"] {
+            for other in ["您", "账号", "点数", " token", "供应商", "贷记", "存档"] {
                 assert!(!said.contains(other), "{text:?}: {said}");
             }
         }
