@@ -25,7 +25,6 @@ fn content() -> Content {
         buyer: Buyer { name: "=王小明, \"Ltd\"".into(), country: "DE".into(), ..Buyer::default() },
         pack: "500 credits".into(),
         credits: Amount::credits(500),
-        bonus: None,
         total: money(2000),
         tax: Some(TaxPart { name: "VAT".into(), rate: Rate(19_000), amount: money(319) }),
         note: String::new(),
