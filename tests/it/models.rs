@@ -136,7 +136,7 @@ fn whatever_is_wrong_with_the_file_is_told_with_its_line_and_its_field() {
         (with("leave_out = \"seed\""), "4: provider \"a\": leave_out: \"seed\" is not a list"),
         (with("weight = 0"), "4: provider \"a\": weight: "),
         (with("weight = 1001"), "4: provider \"a\": weight: is not a whole number from 1 to 1000"),
-        (with("weight = \"3\""), "4: provider \"a\": weight: "),
+        (with("weight = 1.5"), "4: provider \"a\": weight: "),
         ("[[provider]]\nname = \"a\"\nkind = \"openai\"\n".to_owned(), "1: provider \"a\": has no models"),
         ("[[provider]]\nname = \"a\"\nkind = \"local\"\n".to_owned(), "1: provider \"a\": file is missing"),
         (of_model("size = 3"), "6: provider \"a\": model \"m\": size: is not one of name, label"),
