@@ -16,7 +16,7 @@ use crate::account::server::clerk::Clerk;
 use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
 use crate::account::server::passkeys::relying_party;
 use crate::account::server::password::Passwords;
-use crate::account::server::{Account, AccountParts};
+use crate::account::server::{Account, AccountParts, FindChoices};
 use crate::admin::server::Admin;
 use crate::api_docs::api::ApiDocs;
 use crate::audit::AuditLog;
@@ -32,8 +32,8 @@ use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
 use crate::credits::server::config::CreditsConfig;
 use crate::credits::server::notices::{Notices, NoticesParts};
-use crate::credits::server::prices::Configured;
 use crate::credits::server::prices::history::PriceHistory;
+use crate::credits::server::prices::{Configured, PriceBook};
 use crate::flags::Flags;
 use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
@@ -179,10 +179,7 @@ impl AppState {
             flags: flags.clone(),
             images: Arc::new(room.clone()),
             leavers: queue.clone(),
-            choices: Box::new({
-                let models = models.clone();
-                move || models.choices()
-            }),
+            choices: choices_of(&models),
             passwords: Passwords::default(),
             secret,
             free_credits: config.credits.free,
@@ -219,10 +216,9 @@ impl AppState {
             renderer: Renderer::default(),
             searches: Turns::default(),
         });
-        let (known, pictures) = (chat.clone(), images.clone());
-        let configured = Arc::new(move || configured_models(&known, &pictures));
-        let history = PriceHistory { prices, configured, store: stores.prices.clone() };
+        let history = build_price_history(prices, &chat, &images, &stores);
         let credits = build_credits(config.credits, &stores, &generation, history, &payments);
+        let shown = shown_prices(account.clone(), config.credits, chat.clone(), images.clone());
         let everything = features::AllFeatures {
             stores: stores.clone(),
             account: account.clone(),
@@ -234,10 +230,7 @@ impl AppState {
         Self(Arc::new(Shared {
             leaving: build_leaving(queue, everything, generation.metrics.clone()),
             credits,
-            landing: Landing::new(
-                site.clone(),
-                shown_prices(account.clone(), config.credits, chat.clone(), images.clone()),
-            ),
+            landing: Landing::new(site.clone(), shown),
             api_docs: ApiDocs::new(site.clone(), features::describe),
             admin: stores.admin(stores.stats(config.usage.prices.clone())),
             bookkeeping,
@@ -259,6 +252,17 @@ impl AppState {
 fn open_redis(config: &Config) -> Option<Redis> {
     let redis = config.redis.as_ref()?;
     Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
+}
+
+fn choices_of(models: &Models) -> FindChoices {
+    let models = models.clone();
+    Box::new(move || models.choices())
+}
+
+fn build_price_history(prices: PriceBook, chat: &Chat, images: &Images, stores: &Stores) -> PriceHistory {
+    let (chat, images) = (chat.clone(), images.clone());
+    let configured = Arc::new(move || configured_models(&chat, &images));
+    PriceHistory { prices, configured, store: stores.prices.clone() }
 }
 
 /// The models that there are now.

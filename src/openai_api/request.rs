@@ -331,7 +331,7 @@ impl RequestMessage<'_> {
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
         let name = name.filter(|_| role != Role::Tool);
         let thoughts = read_thoughts(self.reasoning_details.as_ref().filter(|_| role == Role::Assistant));
-        Ok((Turn { name, calls, result, thoughts, ..Turn::new(role, content) }, shown))
+        Ok((Turn { name, calls, thoughts, result, ..Turn::new(role, content) }, shown))
     }
 }
 

@@ -103,14 +103,14 @@ pub(super) async fn offer_again(thread: Thread) {
 
 /// A line for a model that the server has not listed, as the last of those that it has.
 fn add_line(list: &HtmlElement, provider: &ProviderInfo) -> Option<()> {
-    let last = list.query_selector("button:last-of-type").ok().flatten()?;
-    let line: Element = last.clone_node_with_deep(true).ok()?.unchecked_into();
+    let model_line = list.query_selector("button:last-of-type").ok().flatten()?;
+    let line: Element = model_line.clone_node_with_deep(true).ok()?.unchecked_into();
     let part = |selector: &str| line.query_selector(selector).ok().flatten();
     let (title, model) = (part("[data-title]")?, part("[data-details]")?);
     title.set_text_content(Some(&provider.label));
     model.set_text_content(Some(&provider.model));
     line.set_attribute("value", &provider.name).ok()?;
     line.remove_attribute("autofocus").ok()?;
-    last.parent_element()?.append_child(&line).ok()?;
+    model_line.parent_element()?.append_child(&line).ok()?;
     Some(())
 }

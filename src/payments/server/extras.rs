@@ -211,7 +211,7 @@ impl Payments {
             key: key.clone(),
             request_id: current_request_id(),
             reason: Some(reason.as_str().to_owned()),
-            terms: LotTerms { unspent_only, ..self.terms(payment, extra) },
+            terms: LotTerms { unspent_only, ..terms(payment, extra) },
         };
         self.post(posting).await?;
         let moved = if unspent_only {
@@ -222,15 +222,6 @@ impl Payments {
         };
         self.record_extra(payment, at, step.number, moved).await;
         Ok(if moved.is_negative() { -moved } else { moved })
-    }
-
-    fn terms(&self, payment: &Payment, extra: &Extra) -> LotTerms {
-        LotTerms {
-            origin: Some(Origin::Promo),
-            expires_at: payment.extra_expires_at(extra),
-            lot: Some(extra.lot),
-            ..LotTerms::default()
-        }
     }
 
     /// Whether it was posted now, and not before.
@@ -256,7 +247,7 @@ impl Payments {
                 key: key.clone(),
                 request_id: current_request_id(),
                 reason: Some(extra.name.clone()),
-                terms: self.terms(payment, extra),
+                terms: terms(payment, extra),
             };
             if !self.post(posting).await? {
                 // Its entry has the id of its lot.
@@ -332,5 +323,14 @@ impl Payments {
         let all = (unspent + left).min(account.balance.spendable());
         let part = share(all.micros(), payment.credits.micros(), (payment.credits + given).micros());
         Ok(unspent.min(Amount::from_micros(part)))
+    }
+}
+
+fn terms(payment: &Payment, extra: &Extra) -> LotTerms {
+    LotTerms {
+        origin: Some(Origin::Promo),
+        expires_at: payment.extra_expires_at(extra),
+        lot: Some(extra.lot),
+        ..LotTerms::default()
     }
 }
