@@ -324,7 +324,7 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     let form = app.visitor().get("/sign-up").send().await.unwrap().text().await.unwrap();
     assert!(form.contains("30 "), "what a new account gets: {form}");
     let inviter = app.user().await;
-    let credits = inviter.credits().await;
+    let credits = inviter.get_json("/api/credits").await.1["data"].take();
     assert_eq!(credits["available"], 30);
     let gift = credits["lots"].as_array().unwrap().iter().find(|lot| lot["amount"] == 20).unwrap();
     assert!(gift["origin"] == "promo" && gift["expiresAt"].is_string(), "{gift}");
