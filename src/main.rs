@@ -183,7 +183,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, String> {
     match command {
-        None => serve_site(config).await,
+        None => Box::pin(serve_site(config)).await,
         Some(Command::Init { set, file }) => write_settings(&file, &set),
         Some(Command::Health) => health::ask(&config).await.map(|said| done(&format!("{said}\n"))),
         Some(Command::Check { backup: Some(file), .. }) => backup::prove(&config, &file).await.map(|line| done(&line)),
@@ -221,7 +221,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
                 AdminCommand::Erase { email } => {
                     (email, people::erase(&stores, email).await.map(|()| "is out, and being erased by the servers"))
                 }
-                AdminCommand::Export { email, file } => return export(config, email, file).await,
+                AdminCommand::Export { email, file } => return Box::pin(export(config, email, file)).await,
                 AdminCommand::TwoStepsOff { email } => (
                     email,
                     people::turn_two_steps_off(&stores, email).await.map(|()| "signs in without a second step now"),

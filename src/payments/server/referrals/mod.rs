@@ -1,5 +1,5 @@
 //! Who brought whom. A link has a code of its user; whoever opens it and agrees is theirs for good. What both are given for it comes
-//! with the first purchase (`../extras.rs`).
+//! with the first purchase (`payments/server/extras.rs`).
 
 mod mongo;
 mod sqlite;
