@@ -11,6 +11,7 @@ use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
 use tokio::time::timeout;
 
+use crate::leaving::{archive_of, unpacked};
 use crate::mongod::{Kind, Mongod};
 use crate::support::{TestApp, User, answer};
 
@@ -352,6 +353,9 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     let own = inviter.post_form("/buy-credits", &[("invited", code)]).send().await.unwrap();
     assert_eq!(own.status(), 409);
     assert!(own.text().await.unwrap().contains("for people who sign up after"));
+    let files = unpacked(archive_of(&inviter).await);
+    let taken = &files.iter().find(|(name, _)| name == "referral.json").expect("the link is taken along").1;
+    assert!(String::from_utf8_lossy(taken).contains(code));
     let wrong = user.post_form("/buy-credits", &[("invited", "AAAA-BBBB")]).send().await.unwrap();
     assert_eq!(wrong.status(), 400);
     let accepted = user.post_form("/buy-credits", &[("invited", code)]).send().await.unwrap();

@@ -2,6 +2,7 @@
 //! taken from whoever leaves.
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::Payments;
 use super::papers::{Receipt, pdf_of};
@@ -38,6 +39,9 @@ impl Payments {
         archive.add_json("subscriptions.json", &subscriptions).await?;
         archive.add_json("plans.json", &self.view_plan_periods(user).await?).await?;
         archive.add_json("billing.json", &self.papers.store.buyer(user).await?).await?;
+        if let Some(invitation) = self.invitation(user).await? {
+            archive.add_json("referral.json", &json!({ "link": invitation.link })).await?;
+        }
         loop {
             let page = self.papers.list(user, cursor.as_deref(), AT_A_TIME).await?;
             for paper in page.items {

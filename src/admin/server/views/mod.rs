@@ -11,7 +11,7 @@ pub use self::sqlite::SqliteViewStore;
 use super::{Admin, Authority};
 use crate::audit::Actor;
 use crate::i18n::{Text, fill, t};
-use crate::platform::archive::{Archive, Packing};
+use crate::platform::archive::Archive;
 use crate::platform::db::StoreResult;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::UserId;
@@ -90,8 +90,7 @@ pub async fn export(store: &dyn ViewStore, user: UserId, archive: &mut Archive) 
     for list in ViewedList::ALL {
         let views = store.list(user, list).await?;
         if !views.is_empty() {
-            let views = serde_json::to_vec_pretty(&views).map_err(|_| AppError::Internal)?;
-            archive.add(&format!("admin/views-of-{}.json", list.as_str()), Packing::Text, views).await?;
+            archive.add_json(&format!("admin/views-of-{}.json", list.as_str()), &views).await?;
         }
     }
     Ok(())
