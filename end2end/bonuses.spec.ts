@@ -41,12 +41,12 @@ for (const script of [true, false]) {
     await expect(friend.getByRole('heading', { name: 'You were invited' })).toBeVisible();
     await expectNoOverflow(friend);
     await friend.getByRole('button', { name: 'Accept the invitation' }).click();
-    await expect(friend.getByText('40 credits come with the first pack that you buy.')).toBeVisible();
+    await expect(friend.getByText('40 credits come with the first pack you buy.')).toBeVisible();
     await expect(friend.getByText('+50 free: First purchase, until 2099-12-31')).toBeVisible();
     await buy(friend);
     await expect(friend.getByRole('heading', { name: '590 credits are yours' })).toBeVisible();
     await friend.getByRole('link', { name: 'Receipt' }).click();
-    await expect(friend.getByText('With it came 90 free credits.')).toBeVisible();
+    await expect(friend.getByText('Plus 90 free credits.')).toBeVisible();
     await expectNoOverflow(friend);
     expect(await available(friend)).toBe(611);
     expect(await available(page)).toBe(61);

@@ -642,24 +642,24 @@ pub const fn say(text: Text) -> &'static str {
         Text::BonusLasts => {
             "Free credits expire {count} day after the purchase.|Free credits expire {count} days after the purchase."
         }
-        Text::BonusOnPaper => "With it came {count} free credit.|With it came {count} free credits.",
+        Text::BonusOnPaper => "Plus {count} free credit.|Plus {count} free credits.",
         Text::InviteTitle => "Invite others",
         Text::InviteExplained => {
-            "You and whoever signs up after you and accepts with your link each get {count} credit when they first buy a pack. If that purchase is refunded, both go back.|You and whoever signs up after you and accepts with your link each get {count} credits when they first buy a pack. If that purchase is refunded, both go back."
+            "When someone new accepts your link and buys their first pack, you each get {count} credit. If that purchase is refunded, both are taken back.|When someone new accepts your link and buys their first pack, you each get {count} credits. If that purchase is refunded, both are taken back."
         }
         Text::InviteLimit => "You can be rewarded {count} time.|You can be rewarded {count} times.",
         Text::InviteLink => "Your link",
         Text::InvitedTitle => "You were invited",
         Text::InvitedExplained => {
-            "Accept, and you and whoever invited you each get {count} credit when you first buy a pack. They do not learn who you are.|Accept, and you and whoever invited you each get {count} credits when you first buy a pack. They do not learn who you are."
+            "If you accept, you and the person who invited you each get {count} credit when you buy your first pack. They won’t learn who you are.|If you accept, you and the person who invited you each get {count} credits when you buy your first pack. They won’t learn who you are."
         }
         Text::InvitedAccept => "Accept the invitation",
         Text::InvitedWaits => {
-            "You were invited: {count} credit comes with the first pack that you buy.|You were invited: {count} credits come with the first pack that you buy."
+            "You were invited: {count} credit comes with the first pack you buy.|You were invited: {count} credits come with the first pack you buy."
         }
         Text::InvitationUnknown => "This invitation is not valid.",
-        Text::InvitationForNewcomers => "An invitation is for people who sign up after whoever sent it.",
-        Text::InvitationTooLate => "An invitation counts before the first purchase only.",
+        Text::InvitationForNewcomers => "Invitations are for people who sign up after the person who sent them.",
+        Text::InvitationTooLate => "Invitations can only be accepted before your first purchase.",
         Text::BuyFor => "Buy for {price}",
         Text::AnswersCount => "{count} answer|{count} answers",
         Text::ImagesCount => "{count} image|{count} images",

@@ -9,11 +9,12 @@ use serde_json::json;
 use tempfile::TempDir;
 use tessera::app::config::Config;
 use tessera::app::stores::Stores;
+use tokio::task::JoinHandle;
 
 use crate::contracts::open_at;
 use crate::mongod::{Kind, Mongod};
 use crate::servers::until;
-use crate::support::{TestApp, assert_audit_is_clean};
+use crate::support::{TestApp, User, assert_audit_is_clean};
 
 fn tessera(data: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tessera"))
@@ -41,20 +42,24 @@ async fn stores(data: &Path) -> Stores {
     Stores::open(&Config::from_vars(&vars.into()).unwrap()).await.unwrap()
 }
 
+/// Several conversations, until they are aborted.
+fn chat_on(user: &User, many: usize) -> Vec<JoinHandle<()>> {
+    let talk = || {
+        let user = user.clone();
+        tokio::spawn(async move {
+            loop {
+                assert_eq!(user.chat("#tokens=2").await.0, 200);
+            }
+        })
+    };
+    (0..many).map(|_| talk()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_under_load_is_one_consistent_file_and_can_be_restored() {
     let app = TestApp::start_with(&[("FREE_CREDITS", "10000")]).await;
     let user = app.user().await;
-    let load: Vec<_> = (0..8)
-        .map(|_| {
-            let user = user.clone();
-            tokio::spawn(async move {
-                loop {
-                    assert_eq!(user.chat("#tokens=2").await.0, 200);
-                }
-            })
-        })
-        .collect();
+    let load = chat_on(&user, 8);
     let folder = TempDir::new().unwrap();
     let mut sizes = Vec::new();
     for n in 0..5 {
@@ -65,7 +70,7 @@ async fn a_backup_under_load_is_one_consistent_file_and_can_be_restored() {
         succeeded(&output.await.unwrap());
         sizes.push(file);
     }
-    load.iter().for_each(tokio::task::JoinHandle::abort);
+    load.iter().for_each(JoinHandle::abort);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 5, "one file each: {left:?}");
     for file in sizes {
@@ -137,16 +142,7 @@ async fn a_backup_of_mongodb_under_load_is_of_one_moment_and_can_be_restored() {
     let app = TestApp::start_with(&[("MONGODB_URI", &uri), ("FREE_CREDITS", "10000")]).await;
     let user = app.user().await;
     assert_eq!(user.make_image("a pear").await.0, 200);
-    let load: Vec<_> = (0..4)
-        .map(|_| {
-            let user = user.clone();
-            tokio::spawn(async move {
-                loop {
-                    assert_eq!(user.chat("#tokens=2").await.0, 200);
-                }
-            })
-        })
-        .collect();
+    let load = chat_on(&user, 4);
     let folder = TempDir::new().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (data, last) = (app.data_dir().to_owned(), file("3.backup"));
@@ -156,7 +152,7 @@ async fn a_backup_of_mongodb_under_load_is_of_one_moment_and_can_be_restored() {
         let made = tokio::task::spawn_blocking(move || with_mongo(&uri, &data, &["backup", &to]));
         succeeded(&made.await.unwrap());
     }
-    load.iter().for_each(tokio::task::JoinHandle::abort);
+    load.iter().for_each(JoinHandle::abort);
     // Proved in a database of its own, of which nothing is left.
     let output = with_mongo(&mongod.uri(), folder.path(), &["check", "--backup", &last]);
     succeeded(&output);

@@ -377,7 +377,7 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     let receipt = newest(&user).await;
     assert_eq!((&receipt["credits"], &receipt["bonus"]), (&json!(500), &json!(90)));
     let sheet = page(&user, &format!("/receipts/{}", receipt["number"].as_str().unwrap())).await;
-    assert!(sheet.contains("With it came 90 free credits."), "{sheet}");
+    assert!(sheet.contains("Plus 90 free credits."), "{sheet}");
     let dashboard = page(&user, "/dashboard").await;
     assert!(dashboard.contains("+90 free: First purchase, Thanks for your friend"), "{dashboard}");
     let packs = page(&user, "/buy-credits").await;
