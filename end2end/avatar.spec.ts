@@ -46,7 +46,7 @@ for (const script of [true, false]) {
         await section.getByRole('button', { name: 'Save' }).click();
       };
       await send('me.png', Buffer.from('this is no picture'));
-      await expect(page.getByText('This is not a PNG, JPEG or WebP')).toBeVisible();
+      await expect(page.getByText('This isn’t a readable PNG, JPEG or WebP of up to 2 MB.')).toBeVisible();
       await send('me.png', png(90, 40, [30, 120, 60]));
       await expect(page.getByText('Your picture was saved.')).toBeVisible();
       const src = (await menu.getAttribute('src'))!;

@@ -96,7 +96,7 @@ async fn images_that_are_off_are_off_by_every_way_and_cost_nothing() {
     let (admin, user) = (app.admin().await, app.user().await);
     let key = user.with_key(&json!({})).await;
     admin.switch("images", false).await;
-    let off = "Making images is switched off";
+    let off = "Creating images is switched off";
     assert_off(user.make_image("a fox").await, off);
     assert_off(user.chat("/image a fox").await, off);
     assert_off(user.post_json("/api/chat/estimate", &ask("/image a fox")).await, off);
@@ -490,7 +490,7 @@ async fn the_page_asks_once_and_changes_without_a_script() {
     let stale = [("do", "change"), ("flag", "images"), ("version", "0"), ("state", "on")];
     let sent = admin.post_form("/admin/flags", &stale).send().await.unwrap();
     assert_eq!(sent.status(), 409);
-    assert!(sent.text().await.unwrap().contains("changed meanwhile"));
+    assert!(sent.text().await.unwrap().contains("changed in the meantime"));
     assert_eq!(admin.html("/admin/flags?do=change&flag=images&version=1&state=percent&percent=x").await.0, 400);
     assert_eq!(admin.html("/admin/flags?flag=nothing").await.0, 404);
     let zh = admin.get("/admin/flags").header(COOKIE, format!("{}; language=zh", admin.cookie.clone().unwrap()));
