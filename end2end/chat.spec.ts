@@ -97,7 +97,7 @@ test('another model is asked the same again', async ({ page }) => {
   await send(page, 'same #tokens=2');
   await expect(lastAnswer(page)).toHaveAttribute('data-state', 'complete', { timeout: 30_000 });
   await page.getByRole('button', { name: 'Ask another model' }).click();
-  await page.getByRole('group', { name: 'Ask another model' }).getByRole('button', { name: /OpenAI/ }).click();
+  await page.getByRole('dialog', { name: 'Ask another model' }).getByRole('button', { name: /OpenAI/ }).click();
   await expect(lastAnswer(page)).toContainText('OpenAI');
   await expect(page.getByRole('group', { name: 'Version 2 of 2' })).toBeVisible();
   // Only this once.

@@ -124,7 +124,7 @@ pub fn AgainPanel() -> impl IntoView {
             <div
                 id=AGAIN_ID
                 popover="auto"
-                role="group"
+                role="dialog"
                 aria-label=t(Text::TryAgainWith)
                 class="popover [position-area:top_span-right] max-h-[60vh] max-w-[calc(100vw-4rem)] min-w-48 \
                        overflow-y-auto rounded-md border border-line bg-surface p-1 text-sm text-ink"

@@ -80,9 +80,9 @@ fn versions_html(message: &Message, conversation: &str) -> String {
         )
     };
     format!(
-        "<form method=\"post\" action=\"/chat/{conversation}/versions\" data-version=\"{id}\" role=\"group\" \
+        "<form method=\"post\" action=\"/chat/{conversation}/versions\"><div data-version=\"{id}\" role=\"group\" \
          aria-label=\"{label}\" class=\"flex items-center text-sm text-ink-soft tabular-nums\">{}\
-         <span aria-hidden=\"true\">{number} / {count}</span>{}</form>",
+         <span aria-hidden=\"true\">{number} / {count}</span>{}</div></form>",
         button(Text::PreviousVersion, '‹', at.checked_sub(1)),
         button(Text::NextVersion, '›', Some(at + 1)),
     )
