@@ -85,7 +85,7 @@ test.describe('without a script', () => {
     await page.getByLabel('Range').selectOption('7d');
     await page.getByRole('textbox', { name: 'Time zone' }).fill('Asia/Kathmandu');
     await page.getByRole('button', { name: 'Show' }).click();
-    await expect(page.getByText('Days of Asia/Kathmandu', { exact: false })).toBeVisible();
+    await expect(page.getByText('Days are in Asia/Kathmandu', { exact: false })).toBeVisible();
     await expect(page.getByRole('figure', { name: 'Replies', exact: true }).locator('svg a')).toHaveCount(7);
     expectComplaints(complaints, /\.js csp$/);
   });
