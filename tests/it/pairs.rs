@@ -44,7 +44,8 @@ fn text(value: &Value) -> String {
 }
 
 fn frames(all: &[Value]) -> Script {
-    Script::stream(vec![Bytes(all.iter().map(|json| format!("data: {json}\n\n")).collect())])
+    let events: Vec<_> = all.iter().map(|json| format!("data: {json}\n\n")).collect();
+    Script::stream(vec![Bytes(events.concat())])
 }
 
 impl Kind {

@@ -123,13 +123,13 @@ async fn answers_that_were_read_are_paid_for(vars: &[(&str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_were_read_are_paid_for_over_sqlite() {
-    answers_that_were_read_are_paid_for(&[]).await;
+    Box::pin(answers_that_were_read_are_paid_for(&[])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_were_read_are_paid_for_over_mongodb() {
     let mongod = Mongod::start(Kind::ReplicaSet).await;
-    answers_that_were_read_are_paid_for(&[("MONGODB_URI", &mongod.uri())]).await;
+    Box::pin(answers_that_were_read_are_paid_for(&[("MONGODB_URI", &mongod.uri())])).await;
 }
 
 /// An image whose server died between storing and charging it can be seen: to delete it is no way round the price.
