@@ -15,7 +15,7 @@ mod usage;
 pub mod server;
 
 pub use browser::components::empty_thread::EmptyThreadTemplates;
-pub use choice::describe;
+pub use choice::{EFFORTS, describe, parts_of_choice, with_effort};
 pub use estimate::*;
 pub use event::*;
 pub use receipt::*;

@@ -348,6 +348,9 @@ pub fn provider_label(name: &str) -> &str {
 /// The panel from which one is picked.
 pub const PROVIDERS_ID: &str = "providers";
 
+/// What the buttons are called in it that say how much a model is to think.
+pub const EFFORT_NAME: &str = "picked-effort";
+
 /// The field in it that finds one of many.
 pub const FIND_MODEL_ID: &str = "find-model";
 
@@ -394,6 +397,9 @@ pub struct Workspace {
     pub sees_images: bool,
     /// What the user picked; `None`: whoever can answers.
     pub provider: Option<String>,
+    /// How much that one is to think; `None`: as usual.
+    #[serde(default)]
+    pub effort: Option<String>,
     /// Why that one cannot answer now, or why none can, for people.
     pub problem: Option<String>,
     /// How much of a budget is spent, for people, once that is worth a word.

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{ANY_MODEL, ConversationSummary, ProviderTerms, Workspace};
+use crate::chat::{ANY_MODEL, ConversationSummary, ProviderTerms, Workspace, parts_of_choice, with_effort};
 use crate::i18n::{Text, fill};
 use crate::platform::amount::Amount;
 use crate::platform::browser::page_data::use_preloaded;
@@ -14,6 +14,8 @@ pub struct WorkspaceContext {
     pub facts: StoredValue<Workspace>,
     /// What the user picked, for the conversation that is shown; `None`: whoever can answers.
     pub provider: RwSignal<Option<String>>,
+    /// How much that is to think; `None`: as usual.
+    pub effort: RwSignal<Option<String>>,
     /// Why that provider, or every one, cannot answer now, for people.
     pub problem: RwSignal<Option<String>>,
     /// How much of a budget is spent, for people, once that is worth a word.
@@ -56,22 +58,40 @@ impl WorkspaceContext {
     }
 
     /// Picks what new conversations begin with, from now on for this one too.
-    pub fn pick(self, picked: Option<String>) {
-        self.facts.update_value(|facts| facts.provider.clone_from(&picked));
+    pub fn pick(self, picked: Option<String>, effort: Option<String>) {
+        self.facts.update_value(|facts| {
+            facts.provider.clone_from(&picked);
+            facts.effort.clone_from(&effort);
+        });
         self.provider.set(picked);
+        self.effort.set(effort);
+    }
+
+    /// Who is asked, and how much they are to think, as requests name it.
+    #[must_use]
+    pub fn asked(self) -> Option<String> {
+        let effort = self.effort.get_untracked();
+        self.provider.get_untracked().map(|name| with_effort(&name, effort.as_deref()))
     }
 
     /// Turns to what is asked in a conversation, or in a new one: the picked model, unless it is not offered any more.
     pub fn turn_to(self, picked: Option<String>, offered: Option<ProviderTerms>) {
-        let (asked, gone) = match (picked, offered) {
-            (None, _) => (self.facts.read_value().provider.clone(), None),
-            (Some(_), Some(terms)) => {
-                let name = terms.provider.clone();
-                self.learn_terms(terms);
-                (Some(name), None)
+        let (asked, effort, gone) = match (picked, offered) {
+            (None, _) => {
+                let facts = self.facts.read_value();
+                (facts.provider.clone(), facts.effort.clone(), None)
             }
-            (Some(name), None) => (None, Some(name).filter(|name| name != ANY_MODEL)),
+            (Some(picked), Some(terms)) => {
+                let name = terms.provider.clone();
+                let effort = parts_of_choice(&picked).1.filter(|_| picked != name).map(str::to_owned);
+                self.learn_terms(terms);
+                (Some(name), effort, None)
+            }
+            (Some(name), None) => (None, None, Some(name).filter(|name| name != ANY_MODEL)),
         };
+        if effort != *self.effort.read_untracked() {
+            self.effort.set(effort);
+        }
         if asked != *self.provider.read_untracked() {
             self.provider.set(asked);
         }
@@ -84,9 +104,10 @@ impl WorkspaceContext {
     pub fn provide() {
         let mut facts = use_preloaded::<Workspace>().and_then(Result::ok).unwrap_or_default();
         let conversations = std::mem::take(&mut facts.conversations);
-        let (provider, problem) = (facts.provider.clone(), facts.problem.clone());
+        let (provider, effort, problem) = (facts.provider.clone(), facts.effort.clone(), facts.problem.clone());
         provide_context(Self {
             provider: RwSignal::new(provider),
+            effort: RwSignal::new(effort),
             problem: RwSignal::new(problem),
             budget_notice: RwSignal::new(facts.budget_notice.take()),
             available: RwSignal::new(facts.available),

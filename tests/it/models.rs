@@ -479,3 +479,48 @@ async fn a_key_gets_its_first_answer_also_when_the_model_is_gone() {
     assert_eq!((user.credits().await, router.calls()), (before, requests.len()));
     app.assert_books_balance().await;
 }
+
+#[tokio::test]
+async fn how_much_a_model_thinks_is_picked_with_it_and_kept_with_the_conversation() {
+    let router = FakeOpenAi::start().await;
+    let (app, _file) = start(&two_models(&router), &[]).await;
+    let user = app.user().await;
+    let effort = || router.seen.last.lock().unwrap().as_ref().unwrap().1["reasoning_effort"].clone();
+    let answer = say(&user, json!({ "message": "a", "provider": "router/meta/large@high" })).await;
+    assert_eq!((answer["model"].as_str(), effort()), (Some("meta/large"), json!("high")));
+    let address = format!("/api/conversations/{}", answer["conversationId"].as_str().unwrap());
+    let kept = user.get_json(&address).await.1["data"].clone();
+    assert_eq!(
+        (&kept["picked"], &kept["offered"]["provider"]),
+        (&json!("router/meta/large@high"), &json!("router/meta/large"))
+    );
+    say(&user, json!({ "message": "b", "provider": "router/meta/large" })).await;
+    assert_eq!(effort(), Value::Null, "as usual");
+    let (status, estimate) =
+        user.post_json("/api/chat/estimate", &json!({ "message": "a", "provider": "router/meta/large@low" })).await;
+    assert_eq!(status, 200, "{estimate}");
+    let (status, refused) = user.post_json("/api/chat", &json!({ "message": "x", "model": "small@huge" })).await;
+    assert_eq!((status, refused["field"].as_str()), (400, Some("model")));
+    // Programs name it alike; what they say apart from the name counts more.
+    let program = user.with_key(&json!({})).await;
+    for (more, expected) in [(json!({}), "low"), (json!({ "reasoning_effort": "medium" }), "medium")] {
+        let mut body = json!({ "model": "meta/large@low", "messages": [{ "role": "user", "content": "x" }] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (status, answer) = program.post_json("/v1/chat/completions", &body).await;
+        assert_eq!((status, effort()), (200, json!(expected)), "{answer}");
+    }
+    // The page remembers it, and offers it where the model thinks; without a script as entries of the list.
+    let page = user
+        .get("/chat")
+        .header("cookie", format!("{}; provider=router/meta/large@high", user.cookie.as_ref().unwrap()));
+    let page = page.send().await.unwrap().text().await.unwrap();
+    let chosen =
+        page.split("<input").find(|part| part.contains("picked-effort") && part.contains("value=\"high\"")).unwrap();
+    assert!(chosen.split('>').next().unwrap().contains("checked"), "{chosen}");
+    assert_eq!(page.matches("data-thinks").count() - page.matches("[data-thinks]").count(), 1, "{page}");
+    assert!(
+        page.contains("value=\"router/meta/large@high\"") && !page.contains("value=\"router/small@high\""),
+        "{page}"
+    );
+    app.assert_books_balance().await;
+}

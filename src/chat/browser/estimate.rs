@@ -24,7 +24,7 @@ pub(super) async fn ask(thread: Thread) {
     let conversation = thread.conversation.get_untracked();
     let request = EstimateRequest {
         message: message.clone(),
-        provider: thread.workspace.provider.get_untracked(),
+        provider: thread.workspace.asked(),
         conversation_id: conversation.clone(),
         images: u32::try_from(thread.images.read_untracked().len()).unwrap_or(u32::MAX),
         ..EstimateRequest::default()

@@ -8,13 +8,15 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Element, Event, HtmlElement, HtmlInputElement, KeyboardEvent, MouseEvent};
 
 use super::client;
-use crate::chat::{FIND_MODEL_ID, PROVIDER_COOKIE, PROVIDERS_ID, ProviderInfo, ProviderTerms, describe};
+use crate::chat::{
+    EFFORT_NAME, FIND_MODEL_ID, PROVIDER_COOKIE, PROVIDERS_ID, ProviderInfo, ProviderTerms, describe, with_effort,
+};
 use crate::i18n::{Text, t};
 use crate::layout::WorkspaceContext;
 use crate::ui::{is_composing, set_cookie};
 
 /// The lines of the panel.
-const LINES: &str = "label";
+const LINES: &str = "[data-models] label";
 
 /// Asks how everybody is.
 pub(super) async fn open(workspace: WorkspaceContext) {
@@ -47,7 +49,7 @@ pub(super) async fn open(workspace: WorkspaceContext) {
 
 /// A line for a model that the server has not listed, as the last of those that it has. Returns where its health is told.
 fn add_line(panel: &HtmlElement, provider: &ProviderInfo) -> Option<Element> {
-    let last = panel.query_selector("label:last-of-type").ok().flatten()?;
+    let last = panel.query_selector("[data-models] label:last-of-type").ok().flatten()?;
     let line: Element = last.clone_node_with_deep(true).ok()?.unchecked_into();
     let part = |selector: &str| line.query_selector(selector).ok().flatten();
     let (title, details, health) = (part("[data-title]")?, part("[data-details]")?, part("[data-health]")?);
@@ -67,6 +69,7 @@ fn add_line(panel: &HtmlElement, provider: &ProviderInfo) -> Option<Element> {
     ] {
         drop(element.set_attribute(name, value));
     }
+    drop(input.toggle_attribute_with_force("data-thinks", provider.thinks == Some(true)));
     drop(input.remove_attribute("checked"));
     drop(last.parent_element()?.append_child(&line));
     Some(health)
@@ -138,7 +141,7 @@ fn follow(panel: &HtmlElement, workspace: WorkspaceContext, event: &Event) {
 
 /// The first of those that were found.
 fn pick_first(panel: &HtmlElement, workspace: WorkspaceContext) {
-    let first = panel.query_selector("label:not([hidden]) input").ok().flatten();
+    let first = panel.query_selector("[data-models] label:not([hidden]) input").ok().flatten();
     if let Some(first) = first {
         first.unchecked_into::<HtmlInputElement>().set_checked(true);
         pick(panel, workspace);
@@ -148,21 +151,35 @@ fn pick_first(panel: &HtmlElement, workspace: WorkspaceContext) {
 fn pick(panel: &HtmlElement, workspace: WorkspaceContext) {
     let Some(picked) = picked_in(panel) else { return };
     let name = picked.value();
-    if name != workspace.provider.read_untracked().as_deref().unwrap_or_default() {
-        set_cookie(PROVIDER_COOKIE, &name);
-        workspace.pick((!name.is_empty()).then_some(name));
+    let effort = effort_in(panel).map(|effort| effort.value()).filter(|effort| !effort.is_empty());
+    let effort = effort.filter(|_| picked.has_attribute("data-thinks"));
+    let asked = with_effort(&name, effort.as_deref());
+    if asked != workspace.asked().unwrap_or_default() {
+        set_cookie(PROVIDER_COOKIE, &asked);
+        workspace.pick((!name.is_empty()).then_some(name), effort);
     }
     show_problem(panel, workspace);
 }
 
 fn picked_in(panel: &HtmlElement) -> Option<HtmlInputElement> {
-    panel.query_selector("input:checked").ok().flatten().map(JsCast::unchecked_into)
+    panel.query_selector("[data-models] input:checked").ok().flatten().map(JsCast::unchecked_into)
+}
+
+/// How much it is to think.
+fn effort_in(panel: &HtmlElement) -> Option<HtmlInputElement> {
+    let checked = panel.query_selector(&format!("input[name={EFFORT_NAME}]:checked"));
+    checked.ok().flatten().map(JsCast::unchecked_into)
 }
 
 /// Marks the one that is asked in the conversation that is shown.
 fn show_picked(panel: &HtmlElement, workspace: WorkspaceContext) {
     let picked = workspace.provider.get_untracked().unwrap_or_default();
-    let Ok(inputs) = panel.query_selector_all("input[type=radio]") else { return };
+    let effort = workspace.effort.get_untracked().unwrap_or_default();
+    let shown = panel.query_selector(&format!("input[name={EFFORT_NAME}][value=\"{effort}\"]"));
+    if let Some(shown) = shown.ok().flatten() {
+        shown.unchecked_into::<HtmlInputElement>().set_checked(true);
+    }
+    let Ok(inputs) = panel.query_selector_all("[data-models] input") else { return };
     for at in 0..inputs.length() {
         if let Some(input) = inputs.item(at).map(JsCast::unchecked_into::<HtmlInputElement>)
             && input.value() == picked

@@ -97,7 +97,7 @@ pub(super) async fn ask(thread: Thread, mut question: Question) {
     thread.stopping.set(false);
     let provider = match &question {
         Question::Again(Some(provider)) => Some(provider.clone()),
-        _ => thread.workspace.provider.get_untracked(),
+        _ => thread.workspace.asked(),
     };
     // What was shown beside the button is what it may cost.
     let max_credits = match &question {

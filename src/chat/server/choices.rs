@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Chat;
 use super::models::{Alias, Catalogue, Model};
-use super::providers::{GuardedProvider, ModelSpec};
+use super::providers::{Effort, GuardedProvider, ModelSpec};
 use crate::chat::{ProviderInfo, ProviderTerms, provider_label};
 use crate::credits::server::store::WorkKind;
 use crate::flags::Who;
@@ -66,9 +66,14 @@ impl Chat {
             max_message_chars: offer.most_chars(self.config.max_message_chars),
             problem: provider.trouble(),
             sees_images: provider.sees_images(),
-            thinks: *thinks,
+            thinks: thinks.or_else(|| Self::is_known_to_think(provider).then_some(true)),
             calls_tools: *calls_tools,
         }
+    }
+
+    /// Whether how much it thinks can be said in its own words.
+    fn is_known_to_think(provider: &GuardedProvider) -> bool {
+        provider.room_to_think(&provider.model(), Some(Effort::High)) > 0
     }
 
     /// What an alias stands for now: the first that can be asked.

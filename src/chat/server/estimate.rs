@@ -38,6 +38,7 @@ impl Chat {
         if let Some((aspect_ratio, _)) = image_messages::read_command(text) {
             return self.estimate_image(caller, aspect_ratio.unwrap_or_default(), available);
         }
+        let effort = picked.as_ref().and_then(|picked| picked.effort);
         let picked = picked.and_then(|picked| picked.provider);
         order = self.generation.keep_open(WorkKind::Chat, &order, picked, "provider", caller)?;
         if request.images > 0 {
@@ -53,7 +54,7 @@ impl Chat {
         let said = past.messages.len();
         let offer = |order: &[Arc<GuardedProvider>]| {
             let first = Route::forecast(order).ok_or(AppError::Unavailable)?;
-            Ok::<_, AppError>(self.usual_offer(first))
+            Ok::<_, AppError>(self.offer(first, first.model(), self.config.max_output_tokens, effort))
         };
         let first = offer(&order)?;
         let mut turns = build_context(past.clone(), text.to_owned(), first.history());

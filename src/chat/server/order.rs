@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Chat;
-use super::models::unknown_model;
+use super::models::{Picked, unknown_model};
 use super::providers::{GuardedProvider, Sampling, Turn};
 use super::send::Terms;
 use crate::platform::error::{AppError, AppResult};
@@ -47,6 +47,13 @@ impl Chat {
             order[..=at].rotate_right(1);
         }
         order
+    }
+}
+
+/// How much the model that was picked is to think, where the name says so and the request does not.
+pub(super) fn ask_effort(picked: Option<&Picked>, sampling: &mut Sampling) {
+    if let Some(effort) = picked.and_then(|picked| picked.effort) {
+        effort.ask(sampling);
     }
 }
 

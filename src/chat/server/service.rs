@@ -107,7 +107,9 @@ impl Chat {
         let now = self.models.now();
         let open = self.generation.open(WorkKind::Chat, &now.providers, caller);
         // It may be gone since, or be called otherwise.
-        let picked = picked.and_then(|picked| now.pick(picked)).map(|picked| picked.choice);
+        let picked = picked.and_then(|picked| now.pick(picked));
+        let effort = picked.as_ref().and_then(|picked| picked.effort).map(|effort| effort.as_str().to_owned());
+        let picked = picked.map(|picked| picked.choice);
         let providers = self.list_choices(&now, caller.into(), MOST_SHOWN, picked.as_deref());
         let picked = providers.iter().find(|provider| Some(&provider.name) == picked.as_ref());
         let closed = self.generation.why_closed(WorkKind::Chat, &now.providers, caller);
@@ -125,6 +127,7 @@ impl Chat {
             max_message_chars: own.max_message_chars,
             terms,
             provider: picked.map(|provider| provider.name.clone()),
+            effort,
             problem,
             budget_notice,
             sees_images: now.models.iter().any(|model| model.provider.sees_images()),

@@ -3,7 +3,10 @@
 
 use leptos::prelude::*;
 
-use crate::chat::{AGAIN_ID, FIND_AGAIN_ID, FIND_MODEL_ID, PROVIDERS_ID, ProviderInfo, describe, provider_label};
+use crate::chat::{
+    AGAIN_ID, EFFORT_NAME, EFFORTS, FIND_AGAIN_ID, FIND_MODEL_ID, PROVIDERS_ID, ProviderInfo, describe, provider_label,
+    with_effort,
+};
 use crate::credits::credits_text;
 use crate::i18n::{Text, fill, t};
 use crate::layout::use_workspace;
@@ -17,6 +20,7 @@ const FEW: usize = 8;
 pub fn ProviderPanel() -> impl IntoView {
     let facts = use_workspace().facts.read_value().clone();
     let (providers, picked) = (facts.providers, facts.provider.unwrap_or_default());
+    let effort = facts.effort.unwrap_or_default();
     // A model of each: those that are asked first.
     let mut order: Vec<_> =
         providers.iter().filter(|one| !one.is_alias).map(|one| provider_label(&one.provider)).collect();
@@ -31,21 +35,42 @@ pub fn ProviderPanel() -> impl IntoView {
         } else {
             format!("{} · {}", provider.label, provider.model)
         };
-        let is_picked = picked == provider.name;
-        view! {
-            <option value=provider.name.clone() selected=is_picked>
-                {label}
-            </option>
-        }
+        // One for each effort, where there is a choice.
+        let is_able = provider.thinks == Some(true);
+        let efforts =
+            EFFORTS.into_iter().filter(|_| is_able).map(|(name, text)| (name, format!("{label} · {}", t(text))));
+        let names: Vec<_> = std::iter::once(("", label.clone())).chain(efforts).collect();
+        let is_picked = |name: &str| picked == provider.name && (effort == name || !is_able);
+        let option = |(name, label): (&str, String)| {
+            view! {
+                <option value=with_effort(&provider.name, Some(name)) selected=is_picked(name)>
+                    {label}
+                </option>
+            }
+        };
+        names.into_iter().map(option).collect::<Vec<_>>()
     };
     let options: Vec<_> = providers.iter().map(option).collect();
+    let efforts: Vec<_> = std::iter::once(("", Text::ThinksAsUsual))
+        .chain(EFFORTS)
+        .map(|(name, text)| {
+            let is_chosen = effort == name;
+            view! {
+                <label class="flex-1 cursor-pointer rounded-md px-2 py-1.5 text-center has-checked:bg-accent-soft not-has-checked:hover:bg-sunken has-focus-visible:outline-2">
+                    <input type="radio" name=EFFORT_NAME value=name checked=is_chosen class="sr-only" />
+                    {t(text)}
+                </label>
+            }
+        })
+        .collect();
     let lines: Vec<_> = providers
         .into_iter()
         .map(|provider| {
             let is_picked = picked == provider.name;
             let details = describe(&provider);
             let problem = Some(provider.problem.unwrap_or_default());
-            view! { <Line name=provider.name title=provider.label details is_picked problem /> }
+            let thinks = provider.thinks == Some(true);
+            view! { <Line name=provider.name title=provider.label details is_picked problem thinks /> }
         })
         .collect();
     let nobody_is_picked = picked.is_empty();
@@ -56,16 +81,23 @@ pub fn ProviderPanel() -> impl IntoView {
             popover="auto"
             role="dialog"
             aria-label=t(Text::Model)
-            class="popover [position-area:top_span-right] rounded-md border border-line bg-surface p-1 text-sm text-ink"
+            class="group/models popover [position-area:top_span-right] rounded-md border border-line bg-surface p-1 text-sm text-ink"
         >
             {find}
             <div
                 role="radiogroup"
                 aria-label=t(Text::Model)
+                data-models=""
                 class="max-h-[60vh] w-80 max-w-[calc(100vw-4rem)] space-y-0.5 overflow-y-auto noscript:hidden"
             >
-                <Line name=String::new() title=t(Text::Automatic).to_owned() details=automatic is_picked=nobody_is_picked problem=None />
+                <Line name=String::new() title=t(Text::Automatic).to_owned() details=automatic is_picked=nobody_is_picked problem=None thinks=false />
                 {lines}
+            </div>
+            <div class="mt-1 hidden w-80 max-w-[calc(100vw-4rem)] border-t border-line px-2 pt-2 pb-1 text-xs group-has-[[data-thinks]:checked]/models:block noscript:hidden">
+                <p class="text-ink-soft">{t(Text::HowMuchItThinks)}</p>
+                <div role="radiogroup" aria-label=t(Text::HowMuchItThinks) class="flex gap-0.5 pt-1">
+                    {efforts}
+                </div>
             </div>
             <noscript>
                 <select name="provider" form="composer-form" aria-label=t(Text::Model) class="max-w-80 bg-surface p-2">
@@ -149,6 +181,8 @@ fn Line(
     is_picked: bool,
     /// Why it cannot answer now; empty if it can, `None` where that is no question.
     problem: Option<String>,
+    /// How much it thinks can be chosen.
+    thinks: bool,
 ) -> impl IntoView {
     let (title_id, details_id) = (format!("provider-title-{name}"), format!("provider-details-{name}"));
     let health = problem.map(|problem| {
@@ -171,6 +205,7 @@ fn Line(
                 name="picked-provider"
                 value=name
                 checked=is_picked
+                data-thinks=thinks
                 class="mt-1 shrink-0 accent-accent"
                 aria-labelledby=title_id.clone()
                 aria-describedby=details_id.clone()

@@ -164,6 +164,7 @@ fn follow_price(thread: Thread, terms: Memo<ProviderTerms>) {
         let depends = terms.read().per_token;
         let may_ask = !thread.busy.get() && (depends || conversation.is_some());
         thread.images.track();
+        thread.workspace.effort.track();
         if may_ask && !thread.draft.read().trim().is_empty() {
             let known = thread.quoted.read_untracked();
             if depends || known.as_ref().is_none_or(|known| known.conversation != conversation) {

@@ -3,9 +3,9 @@
 
 use leptos::prelude::*;
 
-use crate::chat::PROVIDERS_ID;
 use crate::chat::browser::talk;
 use crate::chat::browser::thread::Thread;
+use crate::chat::{EFFORTS, PROVIDERS_ID};
 use crate::i18n::{Text, t};
 use crate::ui::{Icon, IconName};
 
@@ -20,7 +20,12 @@ pub fn ProviderPicker(
         let picked = workspace.provider.get();
         let facts = workspace.facts.read_value();
         let known = picked.as_ref().and_then(|name| facts.terms.iter().find(|terms| terms.provider == *name));
-        known.map(|terms| terms.label.clone()).or(picked).unwrap_or_else(|| t(Text::Automatic).to_owned())
+        let label = known.map(|terms| terms.label.clone()).or(picked).unwrap_or_else(|| t(Text::Automatic).to_owned());
+        let effort = workspace.effort.get();
+        match EFFORTS.into_iter().find(|(name, _)| effort.as_deref() == Some(*name)) {
+            Some((_, text)) => format!("{label} \u{b7} {}", t(text)),
+            None => label,
+        }
     });
     view! {
         <button

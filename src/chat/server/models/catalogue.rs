@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::file::ProviderFile;
-use crate::chat::server::providers::{GuardedProvider, ModelSpec};
+use crate::chat::server::providers::{Effort, GuardedProvider, ModelSpec};
+use crate::chat::{parts_of_choice, with_effort};
 
 /// All models of one moment. What has begun goes on with those that it began with.
 #[derive(Default)]
@@ -43,6 +44,8 @@ pub struct Picked {
     pub order: Vec<Arc<GuardedProvider>>,
     /// It is one provider that was meant.
     pub provider: Option<&'static str>,
+    /// How much it is to think, where the name says so: `gpt-5.4@high`.
+    pub effort: Option<Effort>,
 }
 
 impl std::fmt::Debug for Picked {
@@ -55,12 +58,18 @@ impl Picked {
     /// A name that nobody has, or no longer: what was answered under it can be given again.
     #[must_use]
     pub fn gone(name: &str) -> Self {
-        Self { choice: name.to_owned(), order: Vec::new(), provider: None }
+        Self { choice: name.to_owned(), order: Vec::new(), provider: None, effort: None }
     }
 
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.order.is_empty()
+    }
+
+    /// What it is kept as, with the effort.
+    #[must_use]
+    pub fn kept(&self) -> String {
+        with_effort(&self.choice, self.effort.map(Effort::as_str))
     }
 
     /// The model that answers, unless it fails.
@@ -117,16 +126,30 @@ impl Catalogue {
         self.find(provider, model).map(|found| &found.provider)
     }
 
-    /// Who is meant by the name of an alias, of a provider, of one of its models (`provider/model`), or of a model, whoever has it.
+    /// Who is meant by the name of an alias, of a provider, of one of its models (`provider/model`), or of a model, whoever has it; and
+    /// how much it is to think, where the name ends with that (`…@high`).
     #[must_use]
     pub fn pick(&self, name: &str) -> Option<Picked> {
+        self.pick_plain(name).or_else(|| {
+            let (plain, effort) = parts_of_choice(name);
+            let effort = Some(Effort::parse(effort?)?);
+            Some(Picked { effort, ..self.pick_plain(plain)? })
+        })
+    }
+
+    fn pick_plain(&self, name: &str) -> Option<Picked> {
         if let Some(alias) = self.aliases.iter().find(|alias| alias.name == name) {
-            return Some(Picked { choice: alias.name.clone(), order: alias.order.clone(), provider: None });
+            return Some(Picked {
+                choice: alias.name.clone(),
+                order: alias.order.clone(),
+                provider: None,
+                effort: None,
+            });
         }
         if let Some(found) = self.find_target(name) {
             let choice = self.model_of(found).map_or_else(|| name.to_owned(), |model| model.choice.clone());
             let order = self.and_others(vec![found.clone()]);
-            return Some(Picked { choice, order, provider: Some(found.name()) });
+            return Some(Picked { choice, order, provider: Some(found.name()), effort: None });
         }
         let same: Vec<_> = self.models.iter().filter(|model| model.provider.model() == name).collect();
         let first = same.first()?;
@@ -134,6 +157,7 @@ impl Catalogue {
             choice: first.choice.clone(),
             provider: (same.len() == 1).then(|| first.provider.name()),
             order: self.and_others(same.iter().map(|model| model.provider.clone()).collect()),
+            effort: None,
         })
     }
 

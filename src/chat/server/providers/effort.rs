@@ -36,11 +36,21 @@ impl Effort {
         }
     }
 
+    /// The effort of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effort| effort.as_str() == name)
+    }
+
     /// What was asked for.
     #[must_use]
     pub fn of(sampling: &Sampling) -> Option<Self> {
-        let asked = sampling.passed_on.get(Self::FIELD).and_then(Value::as_str)?;
-        Self::ALL.into_iter().find(|effort| effort.as_str() == asked)
+        Self::parse(sampling.passed_on.get(Self::FIELD).and_then(Value::as_str)?)
+    }
+
+    /// Asks for it, where nothing else was asked for.
+    pub fn ask(self, sampling: &mut Sampling) {
+        sampling.passed_on.entry(Self::FIELD).or_insert_with(|| self.as_str().into());
     }
 
     /// What a budget of so many tokens comes to, as Anthropic's clients set it.

@@ -17,7 +17,7 @@ use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::image_text::ImageText;
 use super::models::Picked;
-use super::order::{choose_seeing, only_seeing};
+use super::order::{ask_effort, choose_seeing, only_seeing};
 use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
 use super::reply::{self, ReplyJob};
 use super::response_cache::{self, Found};
@@ -101,10 +101,12 @@ impl Chat {
         if !sent.is_empty() {
             order = order.and_then(|order| only_seeing(order, "images"));
         }
+        let mut sampling = Sampling { max_output_tokens: self.config.max_output_tokens, ..Sampling::default() };
+        ask_effort(picked.as_ref(), &mut sampling);
         let terms = Terms {
             picked,
             fresh: request.fresh == Some(true),
-            sampling: Sampling { max_output_tokens: self.config.max_output_tokens, ..Sampling::default() },
+            sampling,
             delivery: None,
             max_credits: request.max_credits,
         };
@@ -122,9 +124,10 @@ impl Chat {
         &self,
         caller: &Caller,
         turns: Vec<Turn>,
-        terms: Terms,
+        mut terms: Terms,
         idempotency: Option<Idempotency>,
     ) -> AppResult<Accepted> {
+        ask_effort(terms.picked.as_ref(), &mut terms.sampling);
         let order = self.able_to(&turns, &terms);
         ask(self, caller, Question::Context(turns), terms, order, idempotency).await
     }
@@ -382,7 +385,7 @@ impl Sending {
             conversation: conversation.unwrap_or_else(ConversationId::now_v7),
             new_title: conversation.is_none().then(|| title_of(&text)),
             system_prompt,
-            picked: Some(self.terms.picked.as_ref().map_or(ANY_MODEL, |picked| &picked.choice).to_owned()),
+            picked: Some(self.terms.picked.as_ref().map_or_else(|| ANY_MODEL.to_owned(), Picked::kept)),
             hidden: matches!(self.question, Question::Context(_)),
             replaces,
             message_id: ids.message,
