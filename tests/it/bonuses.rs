@@ -300,12 +300,15 @@ over_every_store! {
             let link = till.payments.invitation(user).await.unwrap().unwrap().link;
             link.split("invited=").nth(1).unwrap().to_owned()
         };
+        assert_eq!(stores.referrals.find_code(inviter).await.unwrap(), None, "nobody has one who was never shown it");
         let codes: Vec<_> = (0..20).map(|_| {
             let payments = till.payments.clone();
             tokio::spawn(async move { payments.invitation(inviter).await.unwrap().unwrap().link })
         }).collect();
         let code = code_of(inviter).await;
         for link in codes { assert!(link.await.unwrap().ends_with(&code), "one link for ever"); }
+        assert_eq!(stores.referrals.find_code(inviter).await.unwrap(), Some(code.clone()));
+        assert_eq!(stores.referrals.find_code(older).await.unwrap(), None);
         let said = async |user: UserId, code: &str| till.payments.accept_invitation(user, code).await.map_err(|error| error.code());
         // Not for oneself, nor for who was here before; and where it is off, there is none.
         assert_eq!(said(inviter, &code).await, Err("conflict"));
@@ -331,6 +334,7 @@ over_every_store! {
         // Nothing is kept of who leaves, and nobody is rewarded for them.
         let next = invited(&till, inviter).await;
         stores.referrals.forget(inviter).await.unwrap();
+        assert_eq!(stores.referrals.find_code(inviter).await.unwrap(), None);
         assert_eq!((stores.referrals.inviter_of(next).await.unwrap(), stores.referrals.user_of(&code).await.unwrap()), (None, None));
         assert!(till.payment(purchase(&till, next).await.payment).await.extras.is_empty());
         assert_eq!(till.available(inviter).await, credits(10));

@@ -39,8 +39,8 @@ impl Payments {
         archive.add_json("subscriptions.json", &subscriptions).await?;
         archive.add_json("plans.json", &self.view_plan_periods(user).await?).await?;
         archive.add_json("billing.json", &self.papers.store.buyer(user).await?).await?;
-        if let Some(invitation) = self.invitation(user).await? {
-            archive.add_json("referral.json", &json!({ "link": invitation.link })).await?;
+        if let Some(code) = self.referrals.find_code(user).await? {
+            archive.add_json("referral.json", &json!({ "link": self.link_of(&code)? })).await?;
         }
         loop {
             let page = self.papers.list(user, cursor.as_deref(), AT_A_TIME).await?;

@@ -24,6 +24,9 @@ const MOST_CHARS: usize = 64;
 /// The port to codes of users, and to who brought them.
 #[async_trait]
 pub trait ReferralStore: Send + Sync {
+    /// The code of a user, if they have one.
+    async fn find_code(&self, user: UserId) -> StoreResult<Option<String>>;
+
     /// The code of a user: `new`, unless they have one.
     async fn code_of(&self, user: UserId, new: String) -> StoreResult<String>;
 
@@ -59,13 +62,22 @@ impl Payments {
         let Some(referral) = catalog.offers.referral(self.database.now()).filter(|_| self.is_open()) else {
             return Ok(None);
         };
-        let code = self.referrals.code_of(user, new_code()).await?;
-        let path = query::address("/buy-credits", &[("invited", &code)]);
-        let link = self.site.address_of(&path).ok_or(AppError::Internal)?;
-        Ok(Some(Invitation { link: link.into(), credits: referral.gift.credits, most: referral.most }))
+        // Pages ask at every look, and a code is made once.
+        let code = match self.referrals.find_code(user).await? {
+            Some(code) => code,
+            None => self.referrals.code_of(user, new_code()).await?,
+        };
+        let (link, gift) = (self.link_of(&code)?, &referral.gift);
+        Ok(Some(Invitation { link, credits: gift.credits, most: referral.most }))
     }
 
-    /// What comes with the first purchase of a user whom somebody brought; `None`: nothing.
+    /// The link with a code.
+    pub(super) fn link_of(&self, code: &str) -> AppResult<String> {
+        let path = query::address("/buy-credits", &[("invited", code)]);
+        Ok(self.site.address_of(&path).ok_or(AppError::Internal)?.into())
+    }
+
+    /// What comes with the first purchase, which is still to come, of a user whom somebody brought; `None`: nothing.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
@@ -73,7 +85,7 @@ impl Payments {
         let catalog = self.shop.now();
         let Some(referral) = catalog.offers.referral(self.database.now()) else { return Ok(None) };
         let is_brought = self.referrals.inviter_of(user).await?.is_some();
-        Ok((is_brought && !self.has_bought(user).await?).then_some(referral.gift.credits))
+        Ok(is_brought.then_some(referral.gift.credits))
     }
 
     /// Notes who brought a user, by the code of their link. The same again changes nothing.

@@ -49,6 +49,12 @@ fn id_of(user: UserId) -> Document {
 
 #[async_trait]
 impl ReferralStore for MongoReferralStore {
+    async fn find_code(&self, user: UserId) -> StoreResult<Option<String>> {
+        let codes = self.codes.clone();
+        let stored = run(async move { codes.find_one(id_of(user)).await }).await?;
+        Ok(stored.map(|stored| stored.code))
+    }
+
     async fn code_of(&self, user: UserId, new: String) -> StoreResult<String> {
         let (codes, set) = (self.codes.clone(), doc! { "$setOnInsert": { "code": new } });
         let stored = run(async move {
@@ -58,11 +64,7 @@ impl ReferralStore for MongoReferralStore {
         match stored {
             Ok(stored) => stored.map(|stored| stored.code).ok_or_else(missing),
             // Somebody else was faster.
-            Err(error) if is_duplicate(&error) => {
-                let codes = self.codes.clone();
-                let stored = run(async move { codes.find_one(id_of(user)).await }).await?;
-                stored.map(|stored| stored.code).ok_or_else(missing)
-            }
+            Err(error) if is_duplicate(&error) => self.find_code(user).await?.ok_or_else(missing),
             Err(error) => Err(error),
         }
     }

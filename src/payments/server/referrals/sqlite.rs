@@ -22,6 +22,15 @@ impl SqliteReferralStore {
 
 #[async_trait]
 impl ReferralStore for SqliteReferralStore {
+    async fn find_code(&self, user: UserId) -> StoreResult<Option<String>> {
+        self.db
+            .read(move |connection| {
+                let mut known = connection.prepare_cached("SELECT code FROM invite_codes WHERE user_id = ?1")?;
+                Ok(known.query_row([user], |row| row.get(0)).optional()?)
+            })
+            .await
+    }
+
     async fn code_of(&self, user: UserId, new: String) -> StoreResult<String> {
         self.db
             .write(Durability::Durable, move |connection| {
