@@ -101,10 +101,10 @@ export class Server {
 }
 
 export class Cluster {
-  static async start(program, site) {
+  static async start(program) {
     const cluster = new Cluster();
     try {
-      await cluster.#start(program, site);
+      await cluster.#start(program);
     } catch (problem) {
       await cluster.stop(true);
       throw problem;
@@ -112,7 +112,7 @@ export class Cluster {
     return cluster;
   }
 
-  async #start(program, site) {
+  async #start(program) {
     this.folder = await mkdtemp(join(tmpdir(), 'tessera-rehearsal-'));
     this.mongo = new ReplicaSet(this.folder, [await freePort(), await freePort(), await freePort()]);
     await this.mongo.start();
@@ -130,7 +130,6 @@ export class Cluster {
       TRUSTED_PROXIES: '127.0.0.1',
       // Images are in one folder, as on a shared disk.
       DATA_DIR: data,
-      LEPTOS_SITE_ROOT: site,
       MONGODB_URI: this.mongo.uri('rehearsal'),
       REDIS_URL: `redis://127.0.0.1:${redis}`,
       CHAT_PROVIDERS: 'openai',

@@ -8,7 +8,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { Cluster, sleep } from './cluster.mjs';
 import { Person, Tally } from './people.mjs';
@@ -17,7 +17,6 @@ const root = resolve(import.meta.dirname, '..');
 const [minutes = '15', program = join(root, 'target/release/tessera'), after = program] = process.argv.slice(2);
 const length = Number(minutes) * 60_000;
 const people = Number(process.env.PEOPLE ?? 24);
-const site = process.env.LEPTOS_SITE_ROOT ?? join(dirname(resolve(program)), '../site');
 
 const part = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 const median = (values) => part([...values].sort((a, b) => a - b), 0.5);
@@ -85,7 +84,7 @@ function report(tally, charges, begun, seconds) {
 }
 
 const begunAll = Date.now();
-const cluster = await Cluster.start(resolve(program), resolve(site));
+const cluster = await Cluster.start(resolve(program));
 let failed = true;
 try {
   const version = (of) => spawnSync(resolve(of), ['--version'], { encoding: 'utf8' }).stdout.trim();

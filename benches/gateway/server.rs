@@ -31,7 +31,8 @@ impl Program {
         let mut command = Command::new(self.0.join("target/release/tessera"));
         command.current_dir(&self.0).envs(vars).env("SITE_ADDR", addr.to_string());
         let child = command.env("RUST_LOG", "warn").stderr(Stdio::null()).spawn();
-        let server = Server { child: child.expect("target/release/tessera: run make build first, there as here"), addr };
+        let server =
+            Server { child: child.expect("target/release/tessera: run make build first, there as here"), addr };
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(30) {
             if let Ok(mut connection) = std::net::TcpStream::connect(addr) {

@@ -2,7 +2,7 @@
 //! providers; what a chat takes while a report over all of them and a CSV of the attempts are read; and what an audit takes.
 //!
 //! `make build`, then `cargo bench --features ssr --bench scale`. Variables:
-//! - `SCALE_SERVER`: another program than `target/release/tessera` (with `LEPTOS_SITE_ROOT`, where its site is).
+//! - `SCALE_CHECKOUT`: a checkout with another release build than this one's.
 //! - `SCALE_USERS`: another number of users. They are copies of one, written in bulk (`copies.rs`).
 //! - `SCALE_STORES`: `sqlite`, `mongodb`, or both.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a program for people")]
@@ -55,9 +55,9 @@ fn say(text: &str) {
     std::io::stdout().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
-fn program() -> PathBuf {
-    let release = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/release/tessera");
-    std::env::var_os("SCALE_SERVER").map_or_else(release, PathBuf::from)
+/// Where the release was built that is measured.
+fn checkout() -> PathBuf {
+    std::env::var_os("SCALE_CHECKOUT").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
 type Vars = BTreeMap<String, String>;
@@ -160,13 +160,13 @@ impl Drop for Server {
 impl Server {
     fn start(vars: &Vars) -> Self {
         let addr = free_addr();
-        let child = Command::new(program())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+        let child = Command::new(checkout().join("target/release/tessera"))
+            .current_dir(checkout())
             .envs(vars)
             .env("SITE_ADDR", addr.to_string())
             .stderr(Stdio::null())
             .spawn()
-            .expect("there is no such program: make build, or set SCALE_SERVER");
+            .expect("target/release/tessera: run make build first");
         let begun = Instant::now();
         while std::net::TcpStream::connect(addr).is_err() {
             assert!(begun.elapsed() < Duration::from_mins(1), "the server did not start");
@@ -297,7 +297,12 @@ fn peak_of(process: u32) -> u64 {
 /// `tessera audit` as an operator runs it: how long it takes, and how much memory at most.
 fn audit(vars: &Vars) {
     let begun = Instant::now();
-    let mut child = Command::new(program()).arg("audit").envs(vars).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(checkout().join("target/release/tessera"))
+        .arg("audit")
+        .envs(vars)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut most = 0;
     while child.try_wait().unwrap().is_none() {
         most = most.max(peak_of(child.id()));
