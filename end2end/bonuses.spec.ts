@@ -13,7 +13,7 @@ async function ownLink(page: Page) {
   await signUp(page);
   await page.goto('/dashboard');
   const invite = page.getByRole('region', { name: 'Invite others' });
-  await expect(invite).toContainText('You can be rewarded 3 times.');
+  await expect(invite).toContainText('You can be rewarded for 3 people at most.');
   const link = new URL((await invite.getByRole('link').getAttribute('href'))!);
   expect(await available(page)).toBe(21);
   return link.pathname + link.search;

@@ -51,6 +51,36 @@ test('models say what they can, are searched, and the choice stays with the conv
   await expect(page.getByRole('radio', { name: 'model-14', exact: true })).toBeChecked();
 });
 
+test('how much a model thinks is picked where it thinks, and kept', async ({ page }) => {
+  await signUp(page);
+  await hydrated(page);
+  const button = page.getByRole('button', { name: /^Model:/ });
+  await button.click();
+  const efforts = page.getByRole('radiogroup', { name: 'How much it thinks before it answers' });
+  await page.getByRole('radio', { name: 'Small', exact: true }).check();
+  await expect(efforts).toBeHidden();
+  await page.getByRole('radio', { name: 'Large', exact: true }).check();
+  await expect(efforts.getByRole('radio', { name: 'As usual' })).toBeChecked();
+  await efforts.getByText('Much').click();
+  await expectNoOverflow(page);
+  await expectAccessible(page);
+  await page.keyboard.press('Escape');
+  await expect(button).toHaveText(/Large · Much/);
+  const asked = page.waitForRequest('**/api/chat');
+  await send(page, 'Say hello. #tokens=1');
+  expect((await asked).postDataJSON().provider).toBe('router/meta/large@high');
+  await expect(lastAnswer(page).locator('[data-receipt]')).toContainText('meta/large');
+  await page.reload();
+  await hydrated(page);
+  await expect(button).toHaveText(/Large · Much/);
+  await button.click();
+  await expect(efforts.getByRole('radio', { name: 'Much' })).toBeChecked();
+  // Another model does not think.
+  await page.getByRole('radio', { name: 'Small', exact: true }).check();
+  await page.keyboard.press('Escape');
+  await expect(button).toHaveText(/Small$/);
+});
+
 test('the last question is asked again of another model', async ({ page }) => {
   await signUp(page);
   await send(page, 'Say hello. #tokens=1');

@@ -99,7 +99,7 @@ impl Pages {
             }
             Submitted::Redirect(path, cookie) => {
                 let jar = cookie.into_iter().fold(CookieJar::new(), CookieJar::add);
-                (jar, Redirect::to(path)).into_response()
+                (jar, Redirect::to(&path)).into_response()
             }
             Submitted::Leave { to, text, cookie } => {
                 let jar = cookie.into_iter().fold(CookieJar::new(), CookieJar::add);

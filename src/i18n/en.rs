@@ -652,7 +652,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::InviteExplained => {
             "When someone new accepts your link and buys their first pack, you each get {count} credit. If that purchase is refunded, both are taken back.|When someone new accepts your link and buys their first pack, you each get {count} credits. If that purchase is refunded, both are taken back."
         }
-        Text::InviteLimit => "You can be rewarded {count} time.|You can be rewarded {count} times.",
+        Text::InviteLimit => {
+            "You can be rewarded for {count} person at most.|You can be rewarded for {count} people at most."
+        }
         Text::InviteLink => "Your link",
         Text::InvitedTitle => "You were invited",
         Text::InvitedExplained => {
@@ -705,6 +707,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::PaymentDeadExplained => {
             "It has expired or was cancelled. If money was taken all the same, the operator of this site has been told."
         }
+        Text::NoSuchPack => "There is no such pack.",
+        Text::NoSuchPlan => "There is no such plan.",
         Text::NoSuchPurchase => "There is no such purchase",
         Text::NoSuchPurchaseExplained => "This address doesn’t belong to one of your purchases.",
         Text::PaymentUnknown => "PayPal can’t be reached just now",

@@ -641,6 +641,8 @@ pub enum Text {
     GoOnPaying,
     PaymentDead,
     PaymentDeadExplained,
+    NoSuchPack,
+    NoSuchPlan,
     NoSuchPurchase,
     NoSuchPurchaseExplained,
     PaymentUnknown,

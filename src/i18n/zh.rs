@@ -612,7 +612,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::InviteExplained => {
             "在你之后注册的人通过你的链接接受邀请并首次购买积分包时，你们各得 {count} 积分。如果该笔购买退款，双方的奖励都会收回。"
         }
-        Text::InviteLimit => "你最多可获得 {count} 次奖励。",
+        Text::InviteLimit => "最多可因 {count} 人获得奖励。",
         Text::InviteLink => "你的链接",
         Text::InvitedTitle => "你收到了邀请",
         Text::InvitedExplained => "接受邀请后，在你首次购买积分包时，你和邀请人各得 {count} 积分。对方不会知道你是谁。",
@@ -655,6 +655,8 @@ pub const fn say(text: Text) -> &'static str {
         Text::GoOnPaying => "继续前往 PayPal",
         Text::PaymentDead => "这笔付款无法完成",
         Text::PaymentDeadExplained => "付款已过期或被取消。如果你仍被扣款，本站管理员已收到通知。",
+        Text::NoSuchPack => "没有这个积分包。",
+        Text::NoSuchPlan => "没有这个套餐。",
         Text::NoSuchPurchase => "找不到这笔订单",
         Text::NoSuchPurchaseExplained => "这个链接不对应你的任何订单。",
         Text::PaymentUnknown => "暂时无法连接 PayPal",

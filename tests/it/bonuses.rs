@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tessera::app::stores::Stores;
 use tessera::credits::server::lots::Lot;
+use tessera::credits::server::store::{HoldEnd, HoldOutcome};
 use tessera::credits::{Balance, EntryKind, Origin};
 use tessera::payments::PaymentState;
 use tessera::payments::server::provider::{DisputeState, EventKind};
@@ -167,6 +168,18 @@ over_every_store! {
         assert_eq!(till.available(user).await, credits(10 + 4 * 500));
     }
 
+    async fn who_has_had_the_first_bonus_still_has_what_everybody_gets(stores) {
+        let till = till(&stores, vec![first(), tenth()], None);
+        let user = UserId::now_v7();
+        let (one, two) = (ordered(&till, user).await, ordered(&till, user).await);
+        for bought in [&two, &one] { till.payments.finish(user, &bought.order_id).await.unwrap(); }
+        let bonuses = [till.payment(two.payment).await.bonus(), till.payment(one.payment).await.bonus()];
+        assert_eq!(bonuses, [credits(100), credits(50)]);
+        let third = purchase(&till, user).await;
+        assert_eq!(till.payment(third.payment).await.bonus(), credits(50));
+        assert_eq!(till.available(user).await, credits(10 + 3 * 500 + 200));
+    }
+
     async fn who_spent_a_bonus_pays_for_it_when_the_rest_goes_back(stores) {
         let till = till(&stores, vec![tenth()], None);
         // All of it goes back as it came.
@@ -181,7 +194,7 @@ over_every_store! {
         let bought = purchase(&till, user).await;
         till.spend(user, 60).await;
         let preview = till.payments.preview_refund(user, bought.payment).await.unwrap();
-        assert_eq!((preview.credits, preview.money), (Amount::parse("454.545454").unwrap(), dollars(1818)));
+        assert_eq!((preview.credits, preview.money), (Amount::parse("454.55").unwrap(), dollars(1818)));
         let wishes: Vec<_> = (0..10).map(|_| {
             let payments = till.payments.clone();
             tokio::spawn(async move { drop(payments.refund(user, bought.payment).await) })
@@ -196,6 +209,40 @@ over_every_store! {
         till.provider.faults().refuses_refunds = true;
         assert_eq!(till.payments.refund(user, bought.payment).await.unwrap_err().code(), "conflict");
         assert_eq!(till.available(user).await, credits(560));
+    }
+
+    async fn a_bonus_is_not_spent_while_its_purchase_goes_back(stores) {
+        let till = till(&stores, vec![Bonus { part: Rate(100_000), ..tenth() }], None);
+        for round in 0..12_u32 {
+            let user = UserId::now_v7();
+            let bought = purchase(&till, user).await;
+            till.spend(user, 10).await;
+            // Answers for 200 each begin all the while.
+            let answers: Vec<_> = (0..5_u32).map(|n| {
+                let credit_store = stores.credits.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(std::time::Duration::from_micros(u64::from(round * 300 + n * 200))).await;
+                    let hold = hold_of(user, 200);
+                    let taken = hold.held();
+                    if !matches!(credit_store.hold(hold).await.unwrap(), HoldOutcome::Held { .. }) { return 0; }
+                    credit_store.end_hold(&taken, HoldEnd::Settle(Amount::MAX), None).await.unwrap();
+                    200
+                })
+            }).collect();
+            let asked = till.payments.refund(user, bought.payment).await;
+            let mut spent = 0;
+            for answer in answers { spent += answer.await.unwrap(); }
+            let (balance, payment) = (till.balance(user).await, till.payment(bought.payment).await);
+            // 1,000 came for $20: what is spent of them is paid for, and nobody owes anything.
+            assert_eq!((balance.debt, balance.held), (Amount::ZERO, Amount::ZERO), "{asked:?}, {spent} spent");
+            assert!(payment.refunded.minor <= 2000 - 2 * spent, "{asked:?}, {spent} spent");
+            assert_eq!(payment.look_at, None);
+            // Nothing is lost either: what is left can go back.
+            while till.payments.refund(user, bought.payment).await.is_ok() {}
+            let left = 2000 - 2 * spent - till.payment(bought.payment).await.refunded.minor;
+            assert!((0..=2).contains(&left), "{left} of $20 missing after {spent}");
+            assert!(till.available(user).await < credits(1));
+        }
     }
 
     async fn a_dispute_freezes_a_bonus_too(stores) {
@@ -226,6 +273,16 @@ over_every_store! {
         let back = till.provider.give_back(&bought.order_id, 2000, false);
         for _ in 0..2 { till.hear(back.clone()).await; }
         assert_eq!(till.balance(user).await, Balance { available: credits(10), ..Balance::default() });
+        // Of what was spent in time, no more is missing than that.
+        let user = UserId::now_v7();
+        let slow = self::till(&stores, vec![Bonus { lasts: Some(1500), ..tenth() }], None);
+        let bought = purchase(&slow, user).await;
+        slow.spend(user, 5).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1600)).await;
+        let preview = slow.payments.preview_refund(user, bought.payment).await.unwrap();
+        assert_eq!((preview.credits, preview.money), (credits(495), dollars(1980)));
+        assert_eq!(slow.payments.refund(user, bought.payment).await.unwrap().money, dollars(1980));
+        assert_eq!(slow.balance(user).await, Balance { available: credits(10), ..Balance::default() });
     }
 
     async fn both_are_rewarded_once_with_the_first_purchase_and_it_goes_back_with_it(stores) {
@@ -266,6 +323,23 @@ over_every_store! {
         assert_eq!(till.balance(inviter).await, Balance { debt: credits(20), ..Balance::default() });
         purchase(&till, user).await;
         assert_eq!(till.balance(inviter).await.debt, credits(20));
+    }
+
+    async fn an_order_from_before_the_invitation_is_the_first_purchase_too(stores) {
+        let till = till(&stores, vec![], Some(referral(3)));
+        let (inviter, user) = (UserId::now_v7(), UserId::now_v7());
+        let bought = ordered(&till, user).await;
+        let link = till.payments.invitation(inviter).await.unwrap().unwrap().link;
+        for _ in 0..2 { till.payments.accept_invitation(user, link.split("invited=").nth(1).unwrap()).await.unwrap(); }
+        till.payments.finish(user, &bought.order_id).await.unwrap();
+        assert_eq!((till.available(user).await, till.available(inviter).await), (credits(550), credits(50)));
+        // Who has left meanwhile is given nothing.
+        let next = invited(&till, inviter).await;
+        let bought = ordered(&till, next).await;
+        stores.referrals.forget(inviter).await.unwrap();
+        till.payments.finish(next, &bought.order_id).await.unwrap();
+        assert_eq!((till.available(next).await, till.available(inviter).await), (credits(550), credits(50)));
+        assert_eq!(till.payment(bought.payment).await.look_at, None);
     }
 
     async fn nobody_is_rewarded_more_often_than_the_cap_says(stores) {

@@ -72,7 +72,7 @@ async fn every_example_of_the_api_works() {
     let half = half_signed_in(&app).await;
     let half_with_passkey = half_signed_in_with_passkey(&app).await;
     let sign_up = Email::parse("newcomer@example.org").unwrap();
-    let sign_up = app.state.account.sign_up_token(&sign_up, now_millis() + 60_000).unwrap();
+    let sign_up = app.state.account.sign_up_token(&sign_up, now_millis() + 60_000, None).unwrap();
     let (admin, member) = (app.admin().await, app.user().await);
     let (user_id, member, member_email) = (user.id().await, member.id().await, member.email);
     app.flush_traces().await;

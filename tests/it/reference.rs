@@ -183,7 +183,7 @@ impl Ids {
             avatar: set_avatar(user).await,
             sign_up: {
                 let newcomer = Email::parse("newcomer@example.org").unwrap();
-                app.state.account.sign_up_token(&newcomer, now_millis() + 600_000).unwrap()
+                app.state.account.sign_up_token(&newcomer, now_millis() + 600_000, None).unwrap()
             },
             member_email: member.email.clone(),
         }

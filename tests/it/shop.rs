@@ -335,7 +335,7 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     let link = own.split("/buy-credits?invited=").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let link = format!("/buy-credits?invited={link}");
     let packs = page(&inviter, "/buy-credits").await;
-    assert!(packs.contains(&link) && packs.contains("You can be rewarded 3 times."), "{packs}");
+    assert!(packs.contains(&link) && packs.contains("You can be rewarded for 3 people at most."), "{packs}");
     for text in ["+50 free: First purchase, until 2099-12-31", "Free credits expire 30 days after the purchase."] {
         assert!(packs.contains(text), "{text} in {packs}");
     }
@@ -350,6 +350,18 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     let asked = page(&user, &link).await;
     assert!(asked.contains("You were invited") && asked.contains("Accept the invitation"), "{asked}");
     let code = link.split('=').nth(1).unwrap();
+    // What cannot be accepted is not offered, nor does a purchase pass it over.
+    for (who, code, why) in
+        [(&user, "AAAA-BBBB", "This invitation is not valid."), (&inviter, code, "for people who sign up after")]
+    {
+        let told = page(who, &format!("/buy-credits?invited={code}")).await;
+        assert!(told.contains(why) && !told.contains("Accept the invitation"), "{told}");
+        let bought = who.post_form("/buy-credits", &[("invited", code), ("pack", "500")]).send().await.unwrap();
+        assert!(matches!(bought.status().as_u16(), 400 | 409), "{}", bought.status());
+    }
+    let billing = [("billingName", "Ada"), ("billingCountry", "CH"), ("came_by", code)];
+    let saved = user.post_form("/buy-credits", &billing).send().await.unwrap();
+    assert_eq!(saved.headers()[LOCATION].to_str().unwrap(), link);
     let own = inviter.post_form("/buy-credits", &[("invited", code)]).send().await.unwrap();
     assert_eq!(own.status(), 409);
     assert!(own.text().await.unwrap().contains("for people who sign up after"));

@@ -25,7 +25,7 @@ fn fresh() -> String {
 }
 
 fn token(app: &TestApp, email: &str) -> String {
-    app.state.account.sign_up_token(&Email::parse(email).unwrap(), now_millis() + 60_000).unwrap()
+    app.state.account.sign_up_token(&Email::parse(email).unwrap(), now_millis() + 60_000, None).unwrap()
 }
 
 /// Somebody whose address is confirmed.
@@ -141,11 +141,33 @@ async fn a_mailed_link_makes_one_account_with_its_credits_once() {
 }
 
 #[tokio::test]
+async fn a_link_leads_on_to_where_somebody_was_going() {
+    let (app, smtp) = start().await;
+    let long = format!("/chat?q={}", "x".repeat(600));
+    let ways = [
+        (Some("/buy-credits?invited=ABCD-EFGH"), "/buy-credits?invited=ABCD-EFGH"),
+        (Some("https://elsewhere.example/"), "/chat"),
+        (Some("//elsewhere.example/"), "/chat"),
+        (Some(long.as_str()), "/chat"),
+        (None, "/chat"),
+    ];
+    for (next, to) in ways {
+        let email = fresh();
+        let fields = [("email", email.as_str()), ("next", next.unwrap_or_default())];
+        let asked = app.visitor().post_form("/sign-up", &fields[..1 + usize::from(next.is_some())]).send().await.unwrap();
+        assert_eq!(asked.status(), 200);
+        let link = smtp.mail(&email, 1).await.link();
+        let made = app.visitor().post_form(&link, &[("name", "Ada"), ("password", PASSWORD)]).send().await.unwrap();
+        assert_eq!((made.status().as_u16(), made.headers()["location"].to_str().unwrap()), (303, to), "{next:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_link_to_an_account_cannot_be_made_up_or_changed_and_ends() {
     let (app, _smtp) = start().await;
     let email = Email::parse(&fresh()).unwrap();
     let account = &app.state.account;
-    let good = account.sign_up_token(&email, now_millis() + 60_000).unwrap();
+    let good = account.sign_up_token(&email, now_millis() + 60_000, None).unwrap();
     let finish = async |token: &str| {
         let (status, told) = app.visitor().post_json(FINISH, &json!({ "token": token, "password": PASSWORD })).await;
         assert!(status == 201 || told["error"].as_str().is_some_and(|text| text.contains("link")), "{told}");
@@ -155,7 +177,7 @@ async fn a_link_to_an_account_cannot_be_made_up_or_changed_and_ends() {
     {
         assert_eq!(finish(&wrong).await, 400, "{wrong}");
     }
-    assert_eq!(finish(&account.sign_up_token(&email, now_millis() - 1).unwrap()).await, 400, "it has ended");
+    assert_eq!(finish(&account.sign_up_token(&email, now_millis() - 1, None).unwrap()).await, 400, "it has ended");
     // On any server that has the secret, and on no other.
     let other = TestApp::start_with(&[("APP_SECRET", "another secret than that of the others")]).await;
     let (status, _) = other.visitor().post_json(FINISH, &json!({ "token": good, "password": PASSWORD })).await;

@@ -2,6 +2,7 @@
 //!
 //! What a page shows is loaded before it is rendered; rendering is `document/app_page.rs`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -86,7 +87,7 @@ pub enum Submitted {
     /// The page, with what came of it.
     Show(Loaded),
     /// Another page, and a cookie on the way there.
-    Redirect(&'static str, Option<Cookie<'static>>),
+    Redirect(Cow<'static, str>, Option<Cookie<'static>>),
     /// Another site, with a few words on the way there. No redirect: browsers let forms of this site lead to no other.
     Leave {
         to: String,
@@ -177,19 +178,19 @@ async fn submit_form(account: Account, caller: Caller, request: Request) -> Subm
     if let Some(id) = form.revoke {
         return match account.revoke_key(caller.id, id).await {
             // Revoked in another tab: it is gone all the same.
-            Ok(()) | Err(AppError::NotFound) => Submitted::Redirect(PATH, None),
+            Ok(()) | Err(AppError::NotFound) => Submitted::Redirect(PATH.into(), None),
             Err(error) => Submitted::Failed(error),
         };
     }
     if let Some(id) = form.remove_budget {
         return match account.remove_budget(caller.id, id).await {
-            Ok(()) => Submitted::Redirect(PATH, None),
+            Ok(()) => Submitted::Redirect(PATH.into(), None),
             Err(error) => Submitted::Failed(error),
         };
     }
     if !form.budget.period.is_empty() {
         let Err(error) = account.add_budget(caller.id, &form.budget).await else {
-            return Submitted::Redirect(PATH, None);
+            return Submitted::Redirect(PATH.into(), None);
         };
         let (field, message) = (field_of(&error), error.to_string());
         let budget = RefusedBudget { form: form.budget, field, message };
@@ -202,7 +203,7 @@ async fn submit_form(account: Account, caller: Caller, request: Request) -> Subm
     let error = match made {
         Ok(made) => {
             let cookie = secret_cookie(&account, account.new_key_cookie(), made.key, KEPT_SECS, PATH);
-            return Submitted::Redirect(PATH, Some(cookie));
+            return Submitted::Redirect(PATH.into(), Some(cookie));
         }
         Err(error) => error,
     };

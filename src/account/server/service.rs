@@ -44,7 +44,7 @@ impl Account {
         self.check_own_accounts()?;
         self.flags.check_visitor(Flag::SignUp)?;
         if self.config.sign_up_confirm {
-            self.request_sign_up(client, &form.email).await?;
+            self.request_sign_up(client, &form.email, form.next).await?;
             return Ok(Registration::LinkSent);
         }
         if let Some(problem) = new_account_problems(&form).into_iter().next() {

@@ -42,6 +42,20 @@ pub struct Books {
     pub disputes: BTreeMap<String, DisputeFact>,
     /// What the buyer asked to give back.
     pub requests: Vec<Request>,
+    /// Of what comes with a payment: the request for which what is left was frozen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_for: Option<u32>,
+}
+
+/// What a request takes while it is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taking {
+    /// Nothing, or not yet.
+    Nothing,
+    /// So much at most of what was bought.
+    Withdraw(Amount),
+    /// So much at most of what came with it stays where it is not spent until what was bought is taken.
+    Keep { request: u32, most: Amount },
 }
 
 /// Money that went back.
@@ -122,6 +136,12 @@ pub enum StepKind {
         #[serde(with = "micros")]
         most: Amount,
     },
+    /// What is left of what came with it is frozen for a request, at most so much.
+    Keep {
+        request: u32,
+        #[serde(with = "micros")]
+        most: Amount,
+    },
 }
 
 impl StepKind {
@@ -135,7 +155,14 @@ impl StepKind {
             Self::Thaw(_) => "thaw",
             Self::GiveBack(_) => "give_back",
             Self::Withdraw { .. } => "withdraw",
+            Self::Keep { .. } => "keep",
         }
+    }
+
+    /// Whether it takes only what is there, which is known when it is done.
+    #[must_use]
+    pub const fn is_unspent_only(&self) -> bool {
+        matches!(self, Self::Freeze(_) | Self::Withdraw { .. } | Self::Keep { .. })
     }
 }
 
@@ -190,6 +217,12 @@ impl Books {
         self.requests.iter().find(|request| matches!(request.state, RequestState::Wanted | RequestState::Asking))
     }
 
+    /// The request whose credits are to be taken.
+    #[must_use]
+    pub fn wanted(&self) -> Option<&Request> {
+        self.requests.iter().find(|request| request.state == RequestState::Wanted)
+    }
+
     /// Those for which credits are out of the ledger.
     fn granted(&self) -> impl Iterator<Item = &Request> {
         self.requests.iter().filter(|request| matches!(request.state, RequestState::Asking | RequestState::Done))
@@ -222,6 +255,18 @@ impl Books {
         asked.saturating_add(self.elsewhere(price)).min(price)
     }
 
+    /// What is paid back for so many credits more, in the smallest unit. Money goes back in multiples of `step`.
+    #[must_use]
+    pub fn money_for(&self, back: Amount, credits: Amount, price: i64, step: i64) -> i64 {
+        let left = price - self.money_back(price);
+        // All that there still is brings all that is left of the price, whatever was rounded before.
+        if self.returned + self.frozen + back >= credits {
+            return left;
+        }
+        let part = share(price, back.micros(), credits.micros()).min(left);
+        part - part % step.max(1)
+    }
+
     /// How many credits should be out of the ledger for it.
     #[must_use]
     pub fn due(&self, credits: Amount, price: i64) -> Amount {
@@ -235,7 +280,7 @@ impl Books {
     }
 
     /// Plans the next step, if one is needed; whether anything changed.
-    pub fn plan(&mut self, credits: Amount, price: i64) -> bool {
+    pub fn plan(&mut self, credits: Amount, price: i64, taking: Taking) -> bool {
         if !self.paid || self.step.is_some() {
             return false;
         }
@@ -248,13 +293,13 @@ impl Books {
         self.returned -= kept;
         self.frozen += kept;
         let has_turned = turned.is_positive() || kept.is_positive();
-        let Some(what) = self.next(credits, due) else { return has_turned };
+        let Some(what) = self.next(credits, due, taking) else { return has_turned };
         self.steps += 1;
         self.step = Some(Step { number: self.steps, what });
         true
     }
 
-    fn next(&self, credits: Amount, due: Amount) -> Option<StepKind> {
+    fn next(&self, credits: Amount, due: Amount, taking: Taking) -> Option<StepKind> {
         let out = self.returned + self.frozen;
         let is_new = |dispute: &DisputeFact| dispute.state == DisputeState::Opened && !dispute.frozen;
         if !self.credited {
@@ -269,11 +314,17 @@ impl Books {
         if out < credits && self.disputes.values().any(is_new) {
             return Some(StepKind::Freeze(credits - out));
         }
-        if self.frozen.is_positive() && !self.is_disputed() {
-            return Some(StepKind::Thaw(self.frozen));
+        match taking {
+            Taking::Keep { request, most } if self.kept_for != Some(request) => {
+                return Some(StepKind::Keep { request, most: most.min(credits - out) });
+            }
+            Taking::Nothing | Taking::Withdraw(_) if self.frozen.is_positive() && !self.is_disputed() => {
+                return Some(StepKind::Thaw(self.frozen));
+            }
+            _ => {}
         }
-        let wanted = self.requests.iter().find(|request| request.state == RequestState::Wanted)?;
-        let most = if self.is_disputed() { Amount::ZERO } else { wanted.most.min(credits - out) };
+        let (Taking::Withdraw(most), Some(wanted)) = (taking, self.wanted()) else { return None };
+        let most = if self.is_disputed() { Amount::ZERO } else { most.min(credits - out) };
         Some(StepKind::Withdraw { request: wanted.number, most })
     }
 
@@ -291,16 +342,15 @@ impl Books {
                     dispute.frozen = true;
                 }
             }
+            StepKind::Keep { request, .. } => {
+                self.frozen += moved;
+                self.kept_for = Some(request);
+            }
             StepKind::Withdraw { request, .. } => {
-                let left = price - self.money_back(price);
-                let out = self.returned + self.frozen;
+                let minor = self.money_for(moved, credits, price, step);
                 self.returned += moved;
                 let known = self.refunds.keys().cloned().collect();
                 let Some(request) = self.requests.iter_mut().find(|known| known.number == request) else { return };
-                // All that there still is brings all that is left of the price, whatever was rounded before.
-                let all = out + moved >= credits;
-                let part = share(price, moved.micros(), credits.micros()).min(left);
-                let minor = if all { left } else { part - part % step.max(1) };
                 request.known = known;
                 request.credits = moved;
                 request.minor = minor;
@@ -340,7 +390,8 @@ mod tests {
     /// Does steps until there are none; all that is asked for is there.
     fn book(books: &mut Books) {
         for _ in 0..9 {
-            if !books.plan(credits(), PRICE) {
+            let taking = books.wanted().map_or(Taking::Nothing, |request| Taking::Withdraw(request.most));
+            if !books.plan(credits(), PRICE, taking) {
                 return;
             }
             let Some(step) = books.step.clone() else { continue };
@@ -350,6 +401,7 @@ mod tests {
                 | StepKind::Freeze(amount)
                 | StepKind::Thaw(amount)
                 | StepKind::GiveBack(amount)
+                | StepKind::Keep { most: amount, .. }
                 | StepKind::Withdraw { most: amount, .. } => amount,
             };
             books.done(moved, credits(), PRICE, 1);
@@ -391,7 +443,7 @@ mod tests {
             refund_id: None,
             known: Vec::new(),
         });
-        assert!(books.plan(credits(), PRICE));
+        assert!(books.plan(credits(), PRICE, Taking::Withdraw(Amount::credits(123))));
         books.done(Amount::credits(123), credits(), PRICE, 100);
         assert_eq!(books.requests[0].minor, 400);
     }

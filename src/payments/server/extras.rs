@@ -10,18 +10,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Payments;
-use super::books::{Books, Step, StepKind};
+use super::books::{Books, Step, StepKind, Taking};
 use super::payment::Payment;
 use super::shop::{Gift, OnTop, Pack, Referral};
 use crate::audit::{Action, Actor, AuditEntry};
-use crate::credits::server::lots::AccountState;
 use crate::credits::server::store::{LotTerms, NewPosting, PostingKind, PostingOutcome};
 use crate::credits::{Origin, RefundReason};
 use crate::platform::amount::{Amount, micros};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{LotId, OwnerId, PaymentId, UserId};
-use crate::platform::money::share;
 
 /// Payments that are looked through at a time.
 const AT_A_TIME: usize = 100;
@@ -49,6 +47,8 @@ pub enum ExtraKind {
     Bonus,
     /// With what a user buys first.
     First,
+    /// Where another payment has that.
+    Instead,
     /// For who was brought, with what they buy first.
     Invited,
     /// For who brought them, so many times at most.
@@ -63,14 +63,13 @@ impl Extra {
         Self { what, owner, name, credits, lot: LotId::now_v7(), lasts, books: Books::default() }
     }
 
-    fn on_top(on_top: OnTop, owner: OwnerId) -> Self {
-        let OnTop { name, credits, is_first, lasts, .. } = on_top;
-        let what = if is_first { ExtraKind::First } else { ExtraKind::Bonus };
+    fn on_top(what: ExtraKind, on_top: OnTop, owner: OwnerId) -> Self {
+        let OnTop { name, credits, lasts, .. } = on_top;
         Self { what, owner, name, credits, lot: LotId::now_v7(), lasts, books: Books::default() }
     }
 
     /// Takes over what is known of the money, and plans what follows; whether anything changed.
-    fn follow(&mut self, main: &Books, price: i64) -> bool {
+    fn follow(&mut self, main: &Books, price: i64, taking: Taking) -> bool {
         let before = self.books.clone();
         self.books.paid = main.credited;
         // Less than before where a refund did not come about.
@@ -78,18 +77,24 @@ impl Extra {
         for (id, dispute) in &main.disputes {
             self.books.dispute(id, dispute.state);
         }
-        self.books.plan(self.credits, price);
+        self.books.plan(self.credits, price, taking);
         self.books != before
     }
 
     /// The names that it may have in the ledger: it has the first that no other has.
     fn keys(&self, payment: PaymentId) -> Box<dyn Iterator<Item = String> + Send> {
         match self.what {
-            ExtraKind::Bonus => Box::new(once(format!("bonus:{payment}"))),
+            ExtraKind::Bonus | ExtraKind::Instead => Box::new(once(format!("bonus:{payment}"))),
             ExtraKind::First => Box::new(once("bonus:first".to_owned())),
             ExtraKind::Invited => Box::new(once("invited".to_owned())),
             ExtraKind::Inviter { most } => Box::new((0..most).map(|n| format!("inviter:{n}"))),
         }
+    }
+
+    /// How much of it goes back still, and is not frozen for that, once so much money has gone back in all.
+    fn lacking(&self, money_back: i64, price: i64) -> Amount {
+        let books = Books { told: money_back, ..self.books.clone() };
+        (books.due(self.credits, price) - books.returned - books.frozen).max(Amount::ZERO)
     }
 
     fn is_given(&self) -> bool {
@@ -115,11 +120,85 @@ impl Payment {
         self.extras.iter().filter(|extra| extra.owner == self.owner && extra.is_given())
     }
 
-    /// Plans what to book next of what comes with it; whether anything changed.
-    pub(super) fn plan_extras(&mut self) -> bool {
+    /// What has gone back of the price once so many credits more are back, in the smallest unit.
+    fn money_with(&self, back: Amount, step: i64) -> i64 {
+        let price = self.price.minor;
+        self.books.money_back(price) + self.books.money_for(back, self.credits, price, step)
+    }
+
+    /// What of the bonuses has to go back with so many credits and is spent: `there` is what is left of each. It is taken from what was
+    /// bought.
+    fn spent_of_bonuses(&self, back: Amount, step: i64, there: impl Fn(&Extra) -> Amount) -> Amount {
+        let money_back = self.money_with(back, step);
+        let lacking = |extra: &Extra| extra.lacking(money_back, self.price.minor) - there(extra);
+        self.bonuses().map(|extra| lacking(extra).max(Amount::ZERO)).sum()
+    }
+
+    /// How many of its credits can go back, at most `most`, so that of what is `unspent` of them what is spent of the bonuses is paid.
+    pub(super) fn returnable(
+        &self,
+        most: Amount,
+        unspent: Amount,
+        step: i64,
+        there: impl Fn(&Extra) -> Amount,
+    ) -> Amount {
+        let fits = |back: Amount| back + self.spent_of_bonuses(back, step, &there) <= unspent;
+        let (mut fitting, mut above) = (0, most.min(unspent).micros() + 1);
+        // The more goes back, the more of the bonuses has to.
+        while above - fitting > 1 {
+            let middle = fitting + (above - fitting) / 2;
+            if fits(Amount::from_micros(middle)) {
+                fitting = middle;
+            } else {
+                above = middle;
+            }
+        }
+        Amount::from_micros(fitting)
+    }
+
+    /// What is taken now of what was bought for the request that is wanted; `None`: what came with it has to be frozen first, or it
+    /// could be spent meanwhile.
+    pub(super) fn withdrawal(&self, step: i64) -> Option<Amount> {
+        let wanted = self.books.wanted()?;
+        let mut own = self.extras.iter().filter(|extra| extra.owner == self.owner);
+        let is_kept = own.all(|extra| extra.books.kept_for == Some(wanted.number));
+        is_kept.then(|| wanted.most + self.spent_of_bonuses(wanted.most, step, |_| Amount::ZERO))
+    }
+
+    /// How much of what was withdrawn goes back as what was bought: the rest is for what was spent of the bonuses.
+    pub(super) fn share_withdrawn(&mut self, moved: Amount, step: i64) -> Amount {
+        let is_withdrawal = matches!(self.books.step, Some(Step { what: StepKind::Withdraw { .. }, .. }));
+        let Some(most) = self.books.wanted().map(|wanted| wanted.most).filter(|_| is_withdrawal) else { return moved };
+        let back = self.returnable(most, moved, step, |_| Amount::ZERO);
+        let (money_back, price, owner) = (self.money_with(back, step), self.price.minor, self.owner);
+        let mut rest = moved - back;
+        let mut own: Vec<_> = self.extras.iter_mut().filter(|extra| extra.owner == owner && extra.is_given()).collect();
+        for extra in &mut own {
+            let part = extra.lacking(money_back, price).min(rest);
+            extra.books.returned += part;
+            rest -= part;
+        }
+        // What is left by rounding comes back with the next step.
+        match own.first_mut() {
+            Some(first) => first.books.returned += rest,
+            None => return moved,
+        }
+        back
+    }
+
+    /// Plans what to book next of what comes with it; whether anything changed. Money goes back in multiples of `step`.
+    pub(super) fn plan_extras(&mut self, step: i64) -> bool {
+        let (price, owner) = (self.price.minor, self.owner);
+        let wanted = self.books.wanted().map(|wanted| (wanted.number, self.money_with(wanted.most, step)));
         let mut has_changed = false;
         for extra in &mut self.extras {
-            has_changed |= extra.follow(&self.books, self.price.minor);
+            let taking = match wanted {
+                Some((request, money_back)) if extra.owner == owner => {
+                    Taking::Keep { request, most: extra.lacking(money_back, price) }
+                }
+                _ => Taking::Nothing,
+            };
+            has_changed |= extra.follow(&self.books, price, taking);
         }
         has_changed
     }
@@ -141,7 +220,7 @@ impl Payment {
 
     /// Whether something of what comes with it is still to be booked.
     pub(super) fn lacks_extras(&self) -> bool {
-        self.extra_step().is_some() || self.clone().plan_extras()
+        self.extra_step().is_some() || self.clone().plan_extras(1)
     }
 
     fn extra_expires_at(&self, extra: &Extra) -> Option<i64> {
@@ -155,15 +234,50 @@ impl Payments {
         let (catalog, now) = (self.shop.now(), self.database.now());
         let has_bought = self.has_bought(user).await?;
         let on_top = catalog.offers.on_top(pack, now, has_bought);
-        let mut extras: Vec<_> = on_top.map(|on_top| Extra::on_top(on_top, user.into())).into_iter().collect();
-        if let (Some(Referral { gift, most }), false) = (catalog.offers.referral(now), has_bought)
-            && let Some(inviter) = self.referrals.inviter_of(user).await?
-        {
-            // In this order: whoever brought somebody has the reward where they have theirs.
-            extras.push(Extra::new(ExtraKind::Invited, user.into(), gift));
-            extras.push(Extra::new(ExtraKind::Inviter { most: *most }, inviter.into(), gift));
+        let mut extras = Vec::new();
+        if let Some(on_top) = on_top {
+            let is_first = on_top.is_first;
+            let what = if is_first { ExtraKind::First } else { ExtraKind::Bonus };
+            extras.push(Extra::on_top(what, on_top, user.into()));
+            let instead = catalog.offers.on_top(pack, now, true).filter(|_| is_first);
+            extras.extend(instead.map(|instead| Extra::on_top(ExtraKind::Instead, instead, user.into())));
+        }
+        if !has_bought {
+            extras.extend(self.rewards_for(user).await?);
         }
         Ok(extras)
+    }
+
+    /// What comes with the first purchase of a user whom somebody brought.
+    async fn rewards_for(&self, user: UserId) -> AppResult<Vec<Extra>> {
+        let catalog = self.shop.now();
+        let Some(Referral { gift, most }) = catalog.offers.referral(self.database.now()) else { return Ok(Vec::new()) };
+        let Some(inviter) = self.referrals.inviter_of(user).await? else { return Ok(Vec::new()) };
+        // In this order: whoever brought somebody has the reward where they have theirs.
+        let inviter = Extra::new(ExtraKind::Inviter { most: *most }, inviter.into(), gift);
+        Ok(vec![Extra::new(ExtraKind::Invited, user.into(), gift), inviter])
+    }
+
+    /// Adds the rewards to orders that wait for their money since before the invitation was accepted.
+    pub(super) async fn reward_waiting_orders(&self, user: UserId) -> AppResult<()> {
+        let is_waiting = |payment: &Payment| {
+            let is_rewarded = payment.extras.iter().any(|extra| extra.what == ExtraKind::Invited);
+            payment.month.is_none() && !payment.books.paid && payment.look_at.is_some() && !is_rewarded
+        };
+        for payment in
+            self.store.list(user, PaymentId::max(), AT_A_TIME).await?.iter().filter(|payment| is_waiting(payment))
+        {
+            let rewards = self.rewards_for(user).await?;
+            self.change(payment.id, |payment| {
+                let is_new = is_waiting(payment);
+                if is_new {
+                    payment.extras.extend(rewards.clone());
+                }
+                is_new
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Whether a user has ever bought a pack.
@@ -183,8 +297,10 @@ impl Payments {
 
     /// Plans what to book next of what comes with a payment; whether anything changed.
     pub(super) async fn plan_extras(&self, payment: &mut Payment) -> AppResult<bool> {
-        self.count_lapsed_extras(payment).await?;
-        Ok(payment.plan_extras())
+        if payment.books.money_back(payment.price.minor) > 0 || payment.books.wanted().is_some() {
+            self.count_lapsed_extras(payment).await?;
+        }
+        Ok(payment.plan_extras(self.step(payment)))
     }
 
     /// Does a step of what comes with a payment in the ledger, once, whoever does it how often; how much it moved.
@@ -194,7 +310,9 @@ impl Payments {
             StepKind::Credit => return self.give_extra(payment, at, extra).await,
             StepKind::Take(amount) => (-amount, RefundReason::Refunded),
             StepKind::Freeze(most) => (-most, RefundReason::Disputed),
+            StepKind::Thaw(amount) if extra.books.disputes.is_empty() => (amount, RefundReason::RefundFailed),
             StepKind::Thaw(amount) => (amount, RefundReason::DisputeOver),
+            StepKind::Keep { most, .. } => (-most, RefundReason::GivenBack),
             StepKind::GiveBack(amount) => (amount, RefundReason::RefundFailed),
             // Nobody asks for money for what nobody paid for.
             StepKind::Withdraw { .. } => return Err(AppError::Internal),
@@ -203,7 +321,7 @@ impl Payments {
             return Ok(Amount::ZERO);
         }
         let key = format!("{}:{at}:{}", payment.id, step.number);
-        let unspent_only = matches!(step.what, StepKind::Freeze(_));
+        let unspent_only = step.what.is_unspent_only();
         let posting = NewPosting {
             owner: extra.owner,
             kind: PostingKind::Refund,
@@ -235,8 +353,17 @@ impl Payments {
 
     /// Gives what comes with a payment, unless another has it; how much that is.
     async fn give_extra(&self, payment: &Payment, at: usize, extra: &Extra) -> AppResult<Amount> {
-        let is_rewarded = || payment.extras.iter().any(|one| one.what == ExtraKind::Invited && one.is_given());
-        if !extra.credits.is_positive() || matches!(extra.what, ExtraKind::Inviter { .. }) && !is_rewarded() {
+        let has_come = |what| payment.extras.iter().any(|one| one.what == what && one.is_given());
+        let is_given = match extra.what {
+            ExtraKind::Bonus | ExtraKind::First | ExtraKind::Invited => true,
+            ExtraKind::Instead => !has_come(ExtraKind::First),
+            // Not to who has left meanwhile.
+            ExtraKind::Inviter { .. } => {
+                let inviter = self.referrals.inviter_of(payment.user).await?;
+                has_come(ExtraKind::Invited) && inviter.map(OwnerId::from) == Some(extra.owner)
+            }
+        };
+        if !is_given || !extra.credits.is_positive() {
             return Ok(Amount::ZERO);
         }
         for key in extra.keys(payment.id) {
@@ -272,11 +399,8 @@ impl Payments {
         self.audit.record(entry.once(format!("payment:{}:{at}:{step}", payment.id))).await;
     }
 
-    /// Notes what has ended unused of what came with a payment whose money went back: nobody owes it.
-    async fn count_lapsed_extras(&self, payment: &mut Payment) -> AppResult<()> {
-        if payment.books.money_back(payment.price.minor) == 0 {
-            return Ok(());
-        }
+    /// Notes what has ended unused of what came with a payment whose money goes back: nobody owes it.
+    pub(super) async fn count_lapsed_extras(&self, payment: &mut Payment) -> AppResult<()> {
         for at in 0..payment.extras.len() {
             let lapsed = match payment.extras.get(at) {
                 Some(extra) if extra.is_given() => self.lapsed(payment, extra).await?,
@@ -297,32 +421,6 @@ impl Payments {
         // Whoever looks at an account ends what has expired.
         self.credits.account(extra.owner, &current_request_id()).await?;
         Ok(self.credits.expired_of(extra.owner, extra.lot).await?)
-    }
-
-    /// How many of so many unspent credits can go back so that what came with them can too: what was spent of a bonus is taken from
-    /// what was bought.
-    pub(super) async fn with_extras(
-        &self,
-        payment: &Payment,
-        account: &AccountState,
-        unspent: Amount,
-    ) -> AppResult<Amount> {
-        let (mut given, mut left, mut is_whole) = (Amount::ZERO, Amount::ZERO, true);
-        for extra in payment.bonuses() {
-            let lapsed = self.lapsed(payment, extra).await?;
-            let there = account.unspent(extra.lot);
-            is_whole &= there >= extra.credits - lapsed - extra.books.returned - extra.books.frozen;
-            if lapsed < extra.credits {
-                given += extra.credits;
-                left += there;
-            }
-        }
-        if is_whole {
-            return Ok(unspent);
-        }
-        let all = (unspent + left).min(account.balance.spendable());
-        let part = share(all.micros(), payment.credits.micros(), (payment.credits + given).micros());
-        Ok(unspent.min(Amount::from_micros(part)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::books::Books;
+use super::books::{Books, Taking};
 use super::extras::Extra;
 use super::papers;
 use super::provider::{Capture, CaptureStatus};
@@ -176,15 +176,17 @@ impl Payment {
         *self != before
     }
 
-    /// Plans what to book next; whether anything changed.
-    pub(super) fn plan(&mut self) -> bool {
+    /// Plans what to book next; whether anything changed. Money goes back in multiples of `step`.
+    pub(super) fn plan(&mut self, step: i64) -> bool {
         let before = self.refunded;
         self.refunded.minor = self.books.money_back(self.price.minor);
-        self.books.plan(self.credits, self.price.minor) || self.refunded != before
+        let taking = self.withdrawal(step).map_or(Taking::Nothing, Taking::Withdraw);
+        self.books.plan(self.credits, self.price.minor, taking) || self.refunded != before
     }
 
     /// What was planned is booked, and has moved so much. Money goes back in multiples of `step`.
     pub(super) fn booked(&mut self, moved: Amount, now: i64, step: i64) {
+        let moved = self.share_withdrawn(moved, step);
         self.books.done(moved, self.credits, self.price.minor, step);
         if self.books.credited && self.credited_at.is_none() {
             self.credited_at = Some(now);

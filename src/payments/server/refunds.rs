@@ -65,14 +65,11 @@ impl Payments {
         let until = payment.refundable_until(days, self.database.now()).ok_or_else(nothing)?;
         let (Some(lot), Some(bought_at)) = (payment.lot, payment.credited_at) else { return Err(nothing()) };
         let account = self.credits.account(payment.owner, &current_request_id()).await?;
-        let books = &payment.books;
-        let left = payment.credits - books.returned - books.frozen;
-        let unspent = account.unspent(lot).min(left);
-        let credits = self.with_extras(payment, &account, unspent).await?;
-        let rest = payment.price.minor - books.money_back(payment.price.minor);
-        let share = payment.price.share(credits.micros(), payment.credits.micros()).minor;
-        let part = share.min(rest);
-        let minor = if credits == left { rest } else { part - part % self.step(payment).max(1) };
+        let (mut known, step) = (payment.clone(), self.step(payment));
+        self.count_lapsed_extras(&mut known).await?;
+        let left = payment.credits - payment.books.returned - payment.books.frozen;
+        let credits = known.returnable(left, account.unspent(lot), step, |extra| account.unspent(extra.lot));
+        let minor = payment.books.money_for(credits, payment.credits, payment.price.minor, step);
         if !credits.is_positive() || minor <= 0 {
             return Err(nothing());
         }

@@ -5,7 +5,7 @@ use super::provider::{NewOrder, OrderState, OrderStatus, PaymentProvider, Provid
 use super::{Payments, shop};
 use crate::credits::Page;
 use crate::flags::{Flag, Who};
-use crate::i18n::current_language;
+use crate::i18n::{Text, current_language, t};
 use crate::payments::{PaymentState, PaymentView};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -66,7 +66,7 @@ impl Payments {
         let (user, provider) = (who.user, self.provider()?);
         self.flags.check(Flag::Purchases, who)?;
         let catalog = self.shop.now();
-        let unknown = || AppError::invalid("pack", "There is no such pack.");
+        let unknown = || AppError::invalid("pack", t(Text::NoSuchPack));
         let pack: &shop::Pack = catalog.packs.iter().find(|known| known.id == pack).ok_or_else(unknown)?;
         self.limiter.check(Limit::Spend, &user.to_string()).await?;
         let recent = self.store.list(user, PaymentId::max(), 2 * MOST_OPEN).await?;

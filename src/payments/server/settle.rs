@@ -193,7 +193,7 @@ impl Payments {
             if let Some(step) = payment.books.step.clone() {
                 let moved = self.book(&payment, &step).await?;
                 payment.booked(moved, self.database.now(), self.step(&payment));
-            } else if payment.plan() {
+            } else if payment.plan(self.step(&payment)) {
                 // Kept below.
             } else if let Some((at, step)) = payment.extra_step() {
                 let moved = self.book_extra(&payment, at, &step).await?;
@@ -255,6 +255,8 @@ impl Payments {
             StepKind::Thaw(amount) => (PostingKind::Refund, amount, Some(RefundReason::DisputeOver)),
             StepKind::GiveBack(amount) => (PostingKind::Refund, amount, Some(RefundReason::RefundFailed)),
             StepKind::Withdraw { most, .. } => (PostingKind::Refund, -most, Some(RefundReason::GivenBack)),
+            // Of what comes with it only.
+            StepKind::Keep { .. } => return Err(AppError::Internal),
         };
         if amount.is_zero() {
             return Ok(Amount::ZERO);
@@ -279,14 +281,14 @@ impl Payments {
                 expires_at: payment.month.as_ref().map(|month| month.until),
                 paid: (!amount.is_negative()).then(|| paid(payment.price)),
                 lot: payment.lot,
-                unspent_only: matches!(step.what, StepKind::Freeze(_) | StepKind::Withdraw { .. }),
+                unspent_only: step.what.is_unspent_only(),
             },
         };
         match self.credits.post(posting).await? {
             PostingOutcome::Posted(_) | PostingOutcome::Repeated(_) => {}
             PostingOutcome::Insufficient { .. } => return Err(AppError::Internal),
         }
-        let moved = if matches!(step.what, StepKind::Freeze(_) | StepKind::Withdraw { .. }) {
+        let moved = if step.what.is_unspent_only() {
             self.credits.find_posting(payment.owner, kind, &key).await?.ok_or(AppError::Internal)?.amount
         } else {
             amount

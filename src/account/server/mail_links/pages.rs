@@ -242,7 +242,7 @@ async fn submit_sign_up(
     PageForm(form): PageForm<SignUpForm>,
 ) -> Response {
     let error = match account.finish_sign_up(&client, &token, Some(form.name.clone()), form.password).await {
-        Ok(session) => return signed_in(&account, jar, session, Redirect::to("/chat")).await,
+        Ok(session) => return signed_in(&account, jar, session, Redirect::to(&account.after_sign_up(&token))).await,
         Err(error) => error,
     };
     match account.find_sign_up(&token).await {

@@ -94,11 +94,21 @@ impl Payments {
     /// [`AppError::InvalidInput`] naming `invited` for a code that is nobody's; [`AppError::Conflict`] where nothing comes of it: for
     /// oneself, for who was here before, after a purchase; [`AppError::RateLimited`], as guessing must not pay.
     pub async fn accept_invitation(&self, user: UserId, code: &str) -> AppResult<()> {
+        self.limiter.check(Limit::Redeem, &user.to_string()).await?;
+        let inviter = self.check_invitation(user, code).await?;
+        self.referrals.set_inviter(user, inviter).await?;
+        self.reward_waiting_orders(user).await
+    }
+
+    /// Who brings a user by the code of their link.
+    ///
+    /// # Errors
+    /// As [`Payments::accept_invitation`], but that nothing is counted.
+    pub(super) async fn check_invitation(&self, user: UserId, code: &str) -> AppResult<UserId> {
         let unknown = || AppError::invalid("invited", t(Text::InvitationUnknown));
         if self.shop.now().offers.referral(self.database.now()).is_none() {
             return Err(unknown());
         }
-        self.limiter.check(Limit::Redeem, &user.to_string()).await?;
         let code = code.trim().to_uppercase();
         let known = if code.len() <= MOST_CHARS { self.referrals.user_of(&code).await? } else { None };
         let inviter = known.ok_or_else(unknown)?;
@@ -109,6 +119,6 @@ impl Payments {
         if self.has_bought(user).await? {
             return Err(AppError::Conflict(t(Text::InvitationTooLate).to_owned()));
         }
-        Ok(self.referrals.set_inviter(user, inviter).await?)
+        Ok(inviter)
     }
 }

@@ -82,7 +82,8 @@ fn page(view: BuyView) -> impl IntoView {
             Some(Invited::Asked { code, .. }) => Some(code.clone()),
             _ => None,
         };
-        let kept = [("from", back.clone()), ("invited", code)];
+        let kept = [("from", back.clone()), ("invited", code.clone())];
+        let came_by = [("from", back.clone()), ("came_by", code)];
         let cards = catalog.packs.iter().zip(on_top).map(|(pack, on_top)| {
             let on_top = on_top.map(|on_top| on_top_lines(&on_top, &catalog));
             pack_card(pack, &usual, on_top.unwrap_or_default(), &kept)
@@ -93,7 +94,7 @@ fn page(view: BuyView) -> impl IntoView {
             <ul class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,15rem),1fr))] gap-4">{cards}</ul>
             <ul class="space-y-1 text-sm text-ink-soft">{terms(&catalog)}</ul>
             {has_plans.then(|| plans(&catalog.plans, plan.as_ref().and_then(|plan| plan.plan.as_deref())))}
-            <Billing refused=buyer />
+            <Billing refused=buyer kept=hidden_fields(&came_by) />
             <div inner_html=Some(invite_html(invitation))></div>
         }
     });
@@ -113,6 +114,12 @@ fn page(view: BuyView) -> impl IntoView {
             </a>
         </p>
     }
+}
+
+/// What a form sends along that nobody sees.
+fn hidden_fields(fields: &[(&'static str, Option<String>)]) -> Vec<AnyView> {
+    let known = fields.iter().filter_map(|(name, value)| Some((*name, value.clone()?)));
+    known.map(|(name, value)| view! { <input type="hidden" name=name value=value /> }.into_any()).collect()
 }
 
 /// What comes on top, until when it can be had, and how long it lasts.
@@ -145,8 +152,7 @@ fn pack_card(
         pack.has_name().then(|| view! { <p class="font-medium break-words text-ink-soft">{pack.name.clone()}</p> });
     let on_top = on_top.into_iter().map(|text| view! { <li class="font-medium break-words text-ink">{text}</li> });
     let on_top = on_top.collect::<Vec<_>>();
-    let kept = kept.iter().filter_map(|(name, value)| Some((*name, value.clone()?)));
-    let kept = kept.map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect::<Vec<_>>();
+    let kept = hidden_fields(kept);
     let buys = usual.iter().map(|usual| view! { <li class="break-words">{usual.bought_with(total)}</li> });
     let label = fill(Text::BuyFor, &[("price", &price)]);
     view! {
@@ -215,6 +221,8 @@ fn Closed(
 fn Billing(
     /// As it is, or as it was sent.
     refused: RefusedBuyer,
+    /// What the address says comes back with it.
+    kept: Vec<AnyView>,
 ) -> impl IntoView {
     let RefusedBuyer { fields, field, message } = refused;
     let at = |name: &str| (field == name).then(|| message.clone());
@@ -245,6 +253,7 @@ fn Billing(
                     <Field id="billing-country" name="billingCountry" label=t(Text::BillingCountry) value=country hint=t(Text::BillingCountryHint) error=country_error autocomplete="country" max_chars=2 />
                     <Field id="billing-tax-id" name="billingTaxId" label=t(Text::BillingTaxId) value=tax_id error=tax_error max_chars=40 />
                 </div>
+                {kept}
                 <Button label=t(Text::SaveBilling) kind="submit" />
             </form>
         </details>

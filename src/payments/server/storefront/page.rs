@@ -22,7 +22,7 @@ use crate::payments::server::papers::{BuyerFields, PaperKind, RefusedBuyer};
 use crate::payments::server::subscriptions::{Subscribed, SubscriptionProgress};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{PaymentId, UserId};
-use crate::platform::query::parameter;
+use crate::platform::query::{address, parameter};
 
 const BUY: &str = "/buy-credits";
 const RETURN: &str = "/buy-credits/return";
@@ -119,7 +119,11 @@ impl Storefront {
         };
         let (has_bought, now) = (self.payments.has_bought(user).await?, self.payments.database.now());
         let on_top = catalog.packs.iter().map(|pack| catalog.offers.on_top(pack, now, has_bought)).collect();
-        let invited = self.invited(user, has_bought, invited).await?;
+        let (invited, no_invitation) = match self.invited(user, has_bought, invited).await {
+            Err(error @ (AppError::InvalidInput { .. } | AppError::Conflict(_))) => (None, Some(error.to_string())),
+            invited => (invited?, None),
+        };
+        let problem = problem.or(no_invitation);
         let contact = catalog.seller.contact.clone().or_else(|| self.payments.site.operator_contact.clone());
         let html = buy_html(BuyView {
             is_open: self.payments.is_open(),
@@ -149,9 +153,11 @@ impl Storefront {
         if let Some(credits) = self.payments.reward_waiting(user).await? {
             return Ok(Some(Invited::Waits(credits)));
         }
+        let Some(code) = code else { return Ok(None) };
+        self.payments.check_invitation(user, &code).await?;
         let catalog = self.payments.shop.now();
         let referral = catalog.offers.referral(self.payments.database.now());
-        Ok(referral.zip(code).map(|(referral, code)| Invited::Asked { code, credits: referral.gift.credits }))
+        Ok(referral.map(|referral| Invited::Asked { code, credits: referral.gift.credits }))
     }
 
     /// Takes the money, if it is not taken yet, and says what came of it.
@@ -197,8 +203,10 @@ struct BuyForm {
     /// `subscription`: no more is paid for it.
     end: Option<String>,
     from: Option<String>,
-    /// The code of who brought them.
+    /// The code of who brought them, to accept that.
     invited: Option<String>,
+    /// The same, to be asked once more.
+    came_by: Option<String>,
     #[serde(flatten)]
     buyer: BuyerFields,
 }
@@ -212,7 +220,7 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
     if form.end.as_deref() == Some("subscription") {
         return match store.payments.unsubscribe(caller.id).await {
             // Sent a second time, it is done.
-            Ok(()) | Err(AppError::NotFound) => Submitted::Redirect("/dashboard", None),
+            Ok(()) | Err(AppError::NotFound) => Submitted::Redirect("/dashboard".into(), None),
             Err(error) => refuse(&store, &caller, back, &error).await,
         };
     }
@@ -222,24 +230,28 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
                 let text = leaving_text(provider_label(store.payments.provider.as_deref()));
                 Submitted::Leave { to, text, cookie: None }
             }
-            Ok(Subscribed { approve_url: None, .. }) => Submitted::Redirect("/dashboard", None),
+            Ok(Subscribed { approve_url: None, .. }) => Submitted::Redirect("/dashboard".into(), None),
             Err(error) => refuse(&store, &caller, back, &error).await,
         };
     }
-    // With a pack, it is accepted on the way, if it can be.
+    // With a pack, it is accepted on the way.
     if let Some(code) = form.invited {
-        match (store.payments.accept_invitation(caller.id, &code).await, &form.pack) {
-            (Ok(()), None) => return Submitted::Redirect(BUY, None),
-            (Err(error), None) => return refuse(&store, &caller, back, &error).await,
-            (_, Some(_)) => {}
+        match store.payments.accept_invitation(caller.id, &code).await {
+            Ok(()) if form.pack.is_none() => return Submitted::Redirect(BUY.into(), None),
+            Ok(()) => {}
+            Err(error) => return refuse(&store, &caller, back, &error).await,
         }
     }
     let Some(pack) = form.pack else {
         return match store.payments.papers.set_buyer(caller.id, &form.buyer).await {
-            Ok(()) => Submitted::Redirect(BUY, None),
+            Ok(()) => {
+                let kept = [("from", back), ("invited", form.came_by)];
+                let kept: Vec<_> = kept.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+                Submitted::Redirect(address(BUY, &kept).into(), None)
+            }
             Err(AppError::InvalidInput { field, message }) => {
                 let refused = RefusedBuyer { fields: form.buyer, field, message };
-                show_again(&store, &caller, back, Some(refused), None, 400).await
+                show_again(&store, &caller, back, form.came_by, Some(refused), None, 400).await
             }
             Err(error) => Submitted::Failed(error),
         };
@@ -256,7 +268,7 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
 
 /// The packs again, with why nothing came of it.
 async fn refuse(store: &Storefront, caller: &Caller, back: Option<String>, error: &AppError) -> Submitted {
-    show_again(store, caller, back, None, Some(error.to_string()), error.status()).await
+    show_again(store, caller, back, None, None, Some(error.to_string()), error.status()).await
 }
 
 /// The packs again, with what was wrong.
@@ -264,11 +276,12 @@ async fn show_again(
     store: &Storefront,
     caller: &Caller,
     back: Option<String>,
+    invited: Option<String>,
     refused: Option<RefusedBuyer>,
     problem: Option<String>,
     status: u16,
 ) -> Submitted {
-    let loaded = Loaded::from(store.load_packs(caller.into(), back, None, refused, problem).await);
+    let loaded = Loaded::from(store.load_packs(caller.into(), back, invited, refused, problem).await);
     let status =
         if loaded.status.is_success() { StatusCode::from_u16(status).unwrap_or(loaded.status) } else { loaded.status };
     Submitted::Show(Loaded { status, ..loaded })
@@ -297,7 +310,7 @@ async fn submit_refund(store: Storefront, caller: Caller, request: Request) -> S
         Err(error) => return Submitted::Failed(error),
     };
     match store.payments.refund(caller.id, form.payment).await {
-        Ok(_) => Submitted::Redirect("/dashboard", None),
+        Ok(_) => Submitted::Redirect("/dashboard".into(), None),
         Err(error) => {
             let zone = store.payments.shop.now().seller.zone();
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -68,7 +68,7 @@ impl Payments {
         self.flags.check(Flag::Purchases, who)?;
         let user = who.user;
         let catalog = self.shop.now();
-        let unknown = || AppError::invalid("plan", "There is no such plan.");
+        let unknown = || AppError::invalid("plan", t(Text::NoSuchPlan));
         let plan = catalog.plans.iter().find(|known| known.id == plan).ok_or_else(unknown)?;
         self.limiter.check(Limit::Spend, &user.to_string()).await?;
         for _ in 0..TRIES {
