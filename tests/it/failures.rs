@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tessera::usage::Outcome;
 use tokio::time::{Duration, sleep};
 
+use crate::kinds::{Dialect, Kind};
 use crate::scripted::Step::{Bytes, Cut, Hold, Reset};
 use crate::scripted::{Script, Scripted};
 use crate::support::{TestApp, User};
@@ -19,22 +20,7 @@ use crate::support::{TestApp, User};
 /// So many at a time.
 const AT_ONCE: usize = 16;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    OpenAi,
-    Gemini,
-    Anthropic,
-}
-
 impl Kind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::Gemini => "gemini",
-            Self::Anthropic => "anthropic",
-        }
-    }
-
     /// A piece of text.
     fn says(self, text: &str) -> String {
         frame(&match self {
@@ -109,24 +95,7 @@ fn block_delta(delta: &Value) -> Value {
     json!({"type": "content_block_delta", "index": 0, "delta": delta})
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Chat,
-    Responses,
-    Messages,
-}
-
-const DIALECTS: [Dialect; 3] = [Dialect::Chat, Dialect::Responses, Dialect::Messages];
-
 impl Dialect {
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Responses => "/v1/responses",
-            Self::Messages => "/v1/messages",
-        }
-    }
-
     /// What the limit of tokens is called.
     const fn limit(self) -> &'static str {
         match self {
@@ -136,7 +105,7 @@ impl Dialect {
         }
     }
 
-    fn ask(self, model: &str, is_stream: bool) -> Value {
+    fn request(self, model: &str, is_stream: bool) -> Value {
         let schema = json!({"type": "object", "properties": {"at": {"type": "integer"}}});
         let (said, tools) = match self {
             Self::Chat => {
@@ -384,7 +353,7 @@ impl Cell {
     /// Asks. Returns the request and what is wrong with what came.
     async fn ask(&self, program: &User) -> (String, Vec<String>) {
         let Self { dialect, is_stream, told, .. } = *self;
-        let response = program.post(dialect.path()).json(&dialect.ask(&self.name, is_stream)).send().await.unwrap();
+        let response = program.post(dialect.path()).json(&dialect.request(&self.name, is_stream)).send().await.unwrap();
         let header = |name: &str| {
             response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
         };
@@ -506,7 +475,7 @@ async fn every_failure_of(kind: Kind) {
         )
         .unwrap();
         health.insert(format!("at-{name}"), is_sick);
-        for dialect in DIALECTS {
+        for dialect in Dialect::ALL {
             for is_stream in [false, true] {
                 let name = name.to_owned();
                 cells.push(Cell { dialect, is_stream, name, told, outcome, has_begun });
