@@ -100,9 +100,12 @@ fn pack(config: &Config, part: &Path, copy: &Path) -> io::Result<usize> {
 fn write_archive<W: Write>(config: &Config, copy: &Path, to: W) -> io::Result<(W, usize)> {
     let now = Timestamp::now();
     let has_images = matches!(config.images.storage, StorageConfig::Files);
-    let (format, schema) = match &config.database {
-        DatabaseConfig::Sqlite => (OF_SQLITE, schema_of_sqlite()),
-        DatabaseConfig::Mongo(uri) => (OF_MONGODB, mongo::wait(mongo::snapshot(uri))?.1),
+    let (format, schema, mut snapshot) = match &config.database {
+        DatabaseConfig::Sqlite => (OF_SQLITE, schema_of_sqlite(), None),
+        DatabaseConfig::Mongo(uri) => {
+            let (snapshot, version) = mongo::wait(mongo::prepare(uri))?;
+            (OF_MONGODB, version, Some(snapshot))
+        }
     };
     let about = About {
         format,
@@ -119,10 +122,10 @@ fn write_archive<W: Write>(config: &Config, copy: &Path, to: W) -> io::Result<(W
     if has_images {
         add_images(&mut tar, data, &mut known)?;
     }
-    let snapshot = match &config.database {
-        DatabaseConfig::Sqlite => copy_database(&database_path(data), copy).map(|()| None)?,
-        DatabaseConfig::Mongo(uri) => Some(mongo::wait(mongo::snapshot(uri))?.0),
-    };
+    match &mut snapshot {
+        None => copy_database(&database_path(data), copy)?,
+        Some(snapshot) => mongo::begin(snapshot)?,
+    }
     if has_images {
         add_images(&mut tar, data, &mut known)?;
     }

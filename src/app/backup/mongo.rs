@@ -40,10 +40,10 @@ pub fn is_part(name: &str) -> bool {
         && (file == SHAPE || file.strip_suffix(".bson").is_some_and(is_number))
 }
 
-/// Begins to read the database at one moment.
-pub async fn snapshot(uri: &SecretString) -> io::Result<(Snapshot, i64)> {
-    let snapshot = Snapshot::begin(uri).await.map_err(named)?;
-    let mut snapshot = snapshot.ok_or_else(|| {
+/// Connects to the database, and reads the version of its schema. The moment at which all is read comes with [`begin`].
+pub async fn prepare(uri: &SecretString) -> io::Result<(Snapshot, i64)> {
+    let snapshot = Snapshot::connect(uri).await.map_err(named)?;
+    let snapshot = snapshot.ok_or_else(|| {
         io::Error::other(
             "MONGODB_URI: a standalone server cannot be copied while others write: make it a replica set (one member is enough), \
              or use mongodump while no server of Tessera runs (docs/DEPLOYMENT.md)",
@@ -54,6 +54,11 @@ pub async fn snapshot(uri: &SecretString) -> io::Result<(Snapshot, i64)> {
         return Err(io::Error::other("MONGODB_URI: there is no database of Tessera"));
     }
     Ok((snapshot, version))
+}
+
+/// From now on, the database is read as it is at this moment.
+pub fn begin(snapshot: &mut Snapshot) -> io::Result<()> {
+    wait(snapshot.begin()).map_err(named)
 }
 
 /// Adds all collections.
