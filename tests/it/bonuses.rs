@@ -14,14 +14,13 @@ use tessera::payments::server::{Bought, Payment};
 use tessera::platform::amount::Amount;
 use tessera::platform::data_file::DataFile;
 use tessera::platform::ids::{LotId, UserId};
+use tessera::platform::time::DAY;
 
 use crate::contracts::{self, over_every_store};
 use crate::fake_provider::{FakeProvider, event};
 use crate::ledger::{credits, hold_of};
 use crate::payments::{Till, dollars, expected, happenings, tell};
 use crate::support::assert_audit_is_clean;
-
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Ten percent on top of everything.
 pub fn tenth() -> Bonus {

@@ -9,6 +9,7 @@ use super::Payments;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{PaymentId, SubscriptionId};
+use crate::platform::time::DAY;
 
 /// How often.
 pub const RECONCILE_EVERY: Duration = Duration::from_mins(5);
@@ -18,7 +19,7 @@ const AT_ONCE: usize = 8;
 /// After so many failures in a row the provider is taken to be away.
 const GIVE_UP: u32 = 16;
 /// How long an `Idempotency-Key` is remembered, and an event that was heard, in milliseconds.
-const KEYS_LIVE: i64 = 24 * 60 * 60 * 1000;
+const KEYS_LIVE: i64 = DAY;
 const EVENTS_LIVE: i64 = 60 * KEYS_LIVE;
 
 impl Payments {

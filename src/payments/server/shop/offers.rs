@@ -10,6 +10,7 @@ use super::file::{MOST_CREDITS, NAME_CHARS, line, needed, read_currency, read_pr
 use crate::platform::amount::Amount;
 use crate::platform::data_file::{Field, Reading, Section};
 use crate::platform::money::{Currency, Money, share};
+use crate::platform::time::DAY;
 
 /// More would be no choice any more.
 const MOST_BONUSES: usize = 24;
@@ -18,8 +19,6 @@ const REWARDS: u32 = 10;
 const MOST_REWARDS: u64 = 100;
 /// Ten years.
 const MOST_DAYS: u64 = 3650;
-/// In milliseconds.
-const DAY: i64 = 24 * 60 * 60 * 1000;
 /// All of a price, in thousandths of a percent.
 const WHOLE: i64 = 100_000;
 

@@ -14,10 +14,8 @@ use crate::payments::server::referrals::Invitation;
 use crate::payments::server::shop::{Catalog, OnTop, Pack};
 use crate::payments::server::subscriptions::SubscriptionView;
 use crate::platform::amount::Amount;
+use crate::platform::time::DAY;
 use crate::ui::{Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Card, Field, html_of};
-
-/// In milliseconds.
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// What the page shows.
 pub struct BuyView {

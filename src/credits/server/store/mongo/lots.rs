@@ -16,11 +16,12 @@ use crate::platform::amount::{Amount, micros};
 use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
 use crate::platform::ids::{LotId, OwnerId};
+use crate::platform::time::HOUR;
 
 /// Accounts whose first lot a server remembers.
 const REMEMBERED: u64 = 50_000;
 /// When an account is looked at again whose counts could not be forgotten, in milliseconds.
-const AGAIN: i64 = 60 * 60 * 1000;
+const AGAIN: i64 = HOUR;
 
 /// [`Lot`], with ids as MongoDB has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
