@@ -43,16 +43,7 @@ impl Payments {
                 let payments = self.clone();
                 async move { payments.look_at(id).await }
             });
-            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
-            let mut failed_in_a_row = 0;
-            while let Some(is_well) = looks.next().await {
-                all_well &= is_well;
-                failed_in_a_row = if is_well { 0 } else { failed_in_a_row + 1 };
-                // The provider is away: each question would only wait for its turn to fail.
-                if failed_in_a_row >= GIVE_UP {
-                    return Err(AppError::Unavailable);
-                }
-            }
+            all_well &= take_looks(looks).await?;
         }
         all_well &= self.reconcile_subscriptions(now).await?;
         if all_well {
@@ -81,15 +72,7 @@ impl Payments {
                     looked.is_ok()
                 }
             });
-            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
-            let mut failed_in_a_row = 0;
-            while let Some(is_well) = looks.next().await {
-                all_well &= is_well;
-                failed_in_a_row = if is_well { 0 } else { failed_in_a_row + 1 };
-                if failed_in_a_row >= GIVE_UP {
-                    return Err(AppError::Unavailable);
-                }
-            }
+            all_well &= take_looks(looks).await?;
         }
     }
 
@@ -125,4 +108,21 @@ impl Payments {
         }
         Ok(())
     }
+}
+
+/// Waits for looks, some at a time. Returns whether all of them went well.
+///
+/// # Errors
+/// [`AppError::Unavailable`] where many in a row do not: the provider is away, and each question would only wait for its turn to fail.
+async fn take_looks(looks: impl Iterator<Item = impl Future<Output = bool>>) -> AppResult<bool> {
+    let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+    let (mut all_well, mut failed_in_a_row) = (true, 0);
+    while let Some(is_well) = looks.next().await {
+        all_well &= is_well;
+        failed_in_a_row = if is_well { 0 } else { failed_in_a_row + 1 };
+        if failed_in_a_row >= GIVE_UP {
+            return Err(AppError::Unavailable);
+        }
+    }
+    Ok(all_well)
 }
