@@ -155,6 +155,12 @@ async fn wait<T>(operation: impl Future<Output = StoreResult<T>>, alone: Option<
     patience::wait(Source::Database, PATIENCE, alone, operation).await.unwrap_or(Err(StoreError::TimedOut))
 }
 
+/// A number of rows or bytes, as databases have numbers.
+#[must_use]
+pub fn to_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// Now, in milliseconds since 1970.
 #[must_use]
 pub fn now_millis() -> i64 {

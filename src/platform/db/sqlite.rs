@@ -125,6 +125,12 @@ pub fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
 }
 
+/// Whether a row has something that only one may have, and another has already.
+#[must_use]
+pub fn is_duplicate(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(cause, _) if cause.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE)
+}
+
 /// What an error says, and what to do where the file is the cause.
 pub(super) fn in_words(error: &rusqlite::Error) -> String {
     if is_damage(error) { format!("{error}: {DAMAGED}") } else { error.to_string() }

@@ -13,8 +13,8 @@ use crate::chat::server::versions::Versions;
 use crate::chat::{Conversation, ConversationSummary, MAX_PINNED, MessageState, branch_title};
 use crate::credits::Page;
 use crate::platform::amount::{Amount, micros};
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 impl MongoChatStore {
@@ -132,7 +132,7 @@ impl MongoChatStore {
         let conversations = self.conversations.clone();
         run(async move {
             let newest = conversations.find(which).sort(newest_first());
-            newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
+            newest.limit(to_i64(limit)).await?.try_collect().await
         })
         .await
     }
@@ -145,7 +145,7 @@ impl MongoChatStore {
         limit: usize,
     ) -> StoreResult<Page<ConversationSummary>> {
         let some = |which: Document, most: usize| {
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let most = to_i64(most);
             vec![doc! { "$match": which }, doc! { "$sort": newest_first() }, doc! { "$limit": most }]
         };
         let mut look = some(listed(user, Some(true), None, None), MAX_PINNED);

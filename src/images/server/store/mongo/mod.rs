@@ -15,7 +15,7 @@ use crate::credits::Page;
 use crate::images::{Image, ImageStatus};
 use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreResult, now_millis};
+use crate::platform::db::{StoreResult, now_millis, to_i64};
 use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
 /// [`ImageStore`] over MongoDB.
@@ -330,7 +330,7 @@ impl ImageStore for MongoImageStore {
             cleanup_tries: u32,
         }
         let images = self.images.clone_with_type::<Queued>();
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let most = to_i64(limit);
         let queued: Vec<Queued> = run(async move {
             let due = images.find(doc! { "cleanupAt": { "$lte": now } }).sort(doc! { "cleanupAt": 1 });
             due.projection(doc! { "cleanupTries": 1 }).limit(most).await?.try_collect().await
@@ -389,7 +389,7 @@ impl ImageStore for MongoImageStore {
     }
 
     async fn list_complete(&self, after: ImageId, limit: usize) -> StoreResult<Vec<ImageId>> {
-        let (images, limit) = (self.images.clone_with_type::<IdOnly>(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let (images, limit) = (self.images.clone_with_type::<IdOnly>(), to_i64(limit));
         let later = doc! { "_id": { "$gt": to_bson(after) }, "state": ImageStatus::Complete.as_str() };
         let found: Vec<IdOnly> = run(async move {
             let ids = images.find(later).projection(doc! { "_id": 1 }).sort(doc! { "_id": 1 });
