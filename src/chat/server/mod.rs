@@ -31,6 +31,7 @@ pub mod recovery;
 pub mod renderer;
 pub mod reply;
 mod response_cache;
+mod sanitizer;
 pub mod search;
 pub mod send;
 mod send_api;
