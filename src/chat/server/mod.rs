@@ -15,6 +15,7 @@ mod estimate;
 mod estimate_api;
 mod events;
 mod export;
+mod forms;
 mod formulas;
 pub mod highlight;
 pub mod image_messages;
