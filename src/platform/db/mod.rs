@@ -3,6 +3,7 @@
 mod amounts;
 mod clock;
 mod config;
+mod group_commit;
 pub mod mongo;
 pub mod sqlite;
 
