@@ -1,5 +1,5 @@
-//! Each dialect with each kind of provider: a turn that shows a picture, is thought about, calls a tool and shows what came of it loses
-//! nothing on its way there and back, also where another kind of model goes on with it. What cannot be carried is refused by name.
+//! Each dialect with each kind of provider: a conversation with an image, a thought, a call of a tool and its result loses nothing on
+//! the way there and back, also where another kind of provider goes on with it. What a provider cannot take is refused by name.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,10 @@ use crate::scripted::Step::Bytes;
 use crate::scripted::{Script, Scripted};
 use crate::support::{PNG_URL, TestApp, User};
 
-/// What Gemini takes where there is no signature.
+/// What Gemini takes in the place of a signature.
 const NO_SEAL: &str = "skip_thought_signature_validator";
 
-/// All that a talk has, as a provider got it.
+/// A conversation as a provider received it.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     system: String,
@@ -23,7 +23,7 @@ struct Seen {
     answer: String,
     /// Name and arguments.
     call: (String, Value),
-    /// What it has sealed itself.
+    /// Its own signature of a thought.
     seal: Option<String>,
     result: String,
     /// The result names the call.
@@ -49,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// It thinks, says something and calls a tool.
+    /// An answer with a thought, a text and a call of a tool.
     fn calls(self) -> Script {
         match self {
             Self::OpenAi => {
@@ -103,7 +103,7 @@ impl Kind {
         }
     }
 
-    /// What it was asked, in its own words.
+    /// Reads a request that it received.
     fn seen(self, asked: &Value) -> Seen {
         match self {
             Self::OpenAi => {
@@ -158,7 +158,7 @@ impl Kind {
                     is_shown: is_png(&question["content"]),
                     answer: text(&block("text")["text"]),
                     call: (text(&call["name"]), call["input"].clone()),
-                    // Signed is what was thought, so that has to be there.
+                    // The signature is that of the thought, which has to be there too.
                     seal: seal.filter(|_| thought["thinking"] == "Hm.").map(str::to_owned),
                     result: text(&result["content"][0]["text"]),
                     is_bound: result["type"] == "tool_result" && result["tool_use_id"] == call["id"],
@@ -170,7 +170,7 @@ impl Kind {
 }
 
 impl Dialect {
-    /// A picture, as a part of what is said.
+    /// An image as a part of a message.
     fn picture(self) -> Value {
         let (_, data) = PNG_URL.split_once("base64,").unwrap();
         match self {
@@ -186,7 +186,7 @@ impl Dialect {
         json!({"type": if self == Self::Responses { "input_text" } else { "text" }, "text": words})
     }
 
-    /// The question, with all that the dialect can say.
+    /// The first request: a system prompt, an image and a tool.
     fn image_request(self, model: &str) -> Value {
         let schema = json!({"type": "object", "properties": {"at": {"type": "integer"}}});
         let question = json!({"role": "user", "content": [self.words("What is it?"), self.picture()]});
@@ -209,7 +209,7 @@ impl Dialect {
         }
     }
 
-    /// The same once more, with the answer as it was told, and what came of its call.
+    /// The next request: with the answer as it was received, and the result of its call.
     fn next_request(self, mut body: Value, answer: &Value) -> Value {
         let result = json!([self.words("20 C"), self.picture()]);
         match self {
@@ -277,7 +277,7 @@ async fn nothing_of_a_turn_is_lost_between_any_dialect_and_any_kind_of_provider(
             assert_eq!(status, 200, "{what}: {answer}");
             assert!(answer.to_string().contains("Hm."), "{what}: what was thought is told: {answer}");
             server.play(kind.answers("Well."));
-            // It goes on with the same model, and with the others.
+            // The conversation goes on with the same model, and with the others.
             for (next, server) in Kind::ALL.into_iter().zip(&servers) {
                 let mut body = dialect.next_request(question.clone(), &answer);
                 body["model"] = next.name().into();
@@ -297,7 +297,7 @@ async fn nothing_of_a_turn_is_lost_between_any_dialect_and_any_kind_of_provider(
                     result_is_shown: true,
                 };
                 assert_eq!(next.seen(&asked), expected, "{what}, then {next:?}: {asked}");
-                // Nobody else gets what was thought, nor anybody as something that was said.
+                // Only the model that had the thought gets it back, and as a thought.
                 let is_thinker = is_own && kind == Kind::Anthropic;
                 assert_eq!(asked.to_string().matches("Hm.").count(), usize::from(is_thinker), "{what}, then {next:?}");
             }
@@ -384,7 +384,7 @@ async fn what_a_kind_of_provider_cannot_carry_is_refused_by_name_and_free() {
     }
     assert!(servers.iter().all(|server| server.calls() == 0));
     assert_eq!(user.credits().await, before);
-    // What asks for nothing is taken by everybody, and what a model knows it gets.
+    // Options without an effect are taken by every provider, and a provider gets those that it knows.
     for (kind, more) in [
         (Kind::Anthropic, json!({"frequency_penalty": 0, "presence_penalty": 0, "logit_bias": {}})),
         (Kind::Gemini, json!({"frequency_penalty": 0.5})),
@@ -455,7 +455,7 @@ async fn custom_tools_of_responses_are_called_with_a_text_whoever_answers() {
             assert_eq!((&call["input"], &call["status"]), (&json!("at\n1"), &json!("completed")), "{kind:?}");
             let asked = server.asked().pop().unwrap().to_string();
             assert!(asked.contains("start: /.+/") && asked.contains(r#""required":["input"]"#), "{kind:?}: {asked}");
-            // What came of it is bound to it.
+            // The result names its call.
             server.play(kind.answers("Well."));
             let input = body["input"].as_array_mut().unwrap();
             input.push(call.clone());

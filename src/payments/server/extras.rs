@@ -1,8 +1,8 @@
-//! What comes with a payment besides what was paid for: a bonus for its buyer, a reward for who brought them. Promo lots, which the
-//! buyer was shown before, and which go back as the money does.
+//! The extra credits of a payment: a bonus for the buyer, and a reward for the inviter and the invited user. They are promo lots that
+//! the buyer was shown before paying, and that are taken back as the money is paid back.
 //!
-//! Each has [`Books`] of its own that follow those of the payment, so that the order of what is heard matters as little. That it is
-//! given once is decided by its key in the ledger, of which an account has one: whichever payment comes first has it.
+//! Each extra has [`Books`] of its own that follow those of the payment, so the order of the provider's events does not matter. Its key
+//! in the ledger makes sure that it is given once: an account has each key once, and the first payment that posts it has it.
 
 use std::iter::once;
 
@@ -32,9 +32,9 @@ const AT_A_TIME: usize = 100;
 pub struct Extra {
     pub what: ExtraKind,
     pub owner: OwnerId,
-    /// What it was called when the order was made.
+    /// Its name when the order was made.
     pub name: String,
-    /// 0 once it is known that another payment has it.
+    /// 0 once another payment is known to have it.
     #[serde(with = "micros")]
     pub credits: Amount,
     pub lot: LotId,
@@ -49,9 +49,9 @@ pub enum ExtraKind {
     Bonus,
     /// With what a user buys first.
     First,
-    /// For who was brought, with what they buy first.
+    /// For the invited user, with their first purchase.
     Invited,
-    /// For who brought them, so many times at most.
+    /// For the inviter, at most `most` times.
     Inviter {
         most: u32,
     },
@@ -69,7 +69,8 @@ impl Extra {
         Self { what, owner, name, credits, lot: LotId::now_v7(), lasts, books: Books::default() }
     }
 
-    /// Takes over what is known of the money, and plans what follows; whether anything changed.
+    /// Takes over payment, refunds and disputes from the books of the payment, and plans the next step. Returns whether anything
+    /// changed.
     fn follow(&mut self, main: &Books, price: i64) -> bool {
         let before = self.books.clone();
         self.books.paid = main.credited;
@@ -82,7 +83,7 @@ impl Extra {
         self.books != before
     }
 
-    /// The names that it may have in the ledger: it has the first that no other has.
+    /// The keys that it may have in the ledger: it takes the first that is free.
     fn keys(&self, payment: PaymentId) -> Box<dyn Iterator<Item = String> + Send> {
         match self.what {
             ExtraKind::Bonus => Box::new(once(format!("bonus:{payment}"))),
@@ -98,13 +99,13 @@ impl Extra {
 }
 
 impl Payment {
-    /// What came with it for its buyer.
+    /// The extra credits that its buyer was given.
     #[must_use]
     pub fn bonus(&self) -> Amount {
         self.bonuses().map(|extra| extra.credits).sum()
     }
 
-    /// What came with it for its buyer is called.
+    /// The names of the extras that its buyer was given.
     #[must_use]
     pub fn bonus_name(&self) -> Option<String> {
         let names: Vec<_> = self.bonuses().map(|extra| &*extra.name).collect();
@@ -115,7 +116,7 @@ impl Payment {
         self.extras.iter().filter(|extra| extra.owner == self.owner && extra.is_given())
     }
 
-    /// Plans what to book next of what comes with it; whether anything changed.
+    /// Plans the next step of each extra. Returns whether anything changed.
     pub(super) fn plan_extras(&mut self) -> bool {
         let mut has_changed = false;
         for extra in &mut self.extras {
@@ -124,12 +125,12 @@ impl Payment {
         has_changed
     }
 
-    /// The step of one that is to be done.
+    /// The first extra that has a step to book, with that step.
     pub(super) fn extra_step(&self) -> Option<(usize, Step)> {
         self.extras.iter().enumerate().find_map(|(at, extra)| Some((at, extra.books.step.clone()?)))
     }
 
-    /// What was planned of one is booked, and has moved so much.
+    /// Notes that a step of an extra is booked, and how many credits it moved.
     pub(super) fn extra_booked(&mut self, at: usize, step: &Step, moved: Amount) {
         let price = self.price.minor;
         let Some(extra) = self.extras.get_mut(at) else { return };
@@ -139,7 +140,7 @@ impl Payment {
         extra.books.done(moved, extra.credits, price, 1);
     }
 
-    /// Whether something of what comes with it is still to be booked.
+    /// Whether a step of an extra is still to be booked.
     pub(super) fn lacks_extras(&self) -> bool {
         self.extra_step().is_some() || self.clone().plan_extras()
     }
@@ -150,7 +151,7 @@ impl Payment {
 }
 
 impl Payments {
-    /// What comes with a pack, if its user buys it now.
+    /// The extras of a pack, if the user buys it now.
     pub(super) async fn extras_for(&self, user: UserId, pack: &Pack) -> AppResult<Vec<Extra>> {
         let (catalog, now) = (self.shop.now(), self.database.now());
         let has_bought = self.has_bought(user).await?;
@@ -159,7 +160,7 @@ impl Payments {
         if let (Some(Referral { gift, most }), false) = (catalog.offers.referral(now), has_bought)
             && let Some(inviter) = self.referrals.inviter_of(user).await?
         {
-            // In this order: whoever brought somebody has the reward where they have theirs.
+            // In this order: the inviter is only rewarded where the invited user has been.
             extras.push(Extra::new(ExtraKind::Invited, user.into(), gift));
             extras.push(Extra::new(ExtraKind::Inviter { most: *most }, inviter.into(), gift));
         }
@@ -181,13 +182,13 @@ impl Payments {
         }
     }
 
-    /// Plans what to book next of what comes with a payment; whether anything changed.
+    /// Plans the next steps of the extras of a payment. Returns whether anything changed.
     pub(super) async fn plan_extras(&self, payment: &mut Payment) -> AppResult<bool> {
         self.count_lapsed_extras(payment).await?;
         Ok(payment.plan_extras())
     }
 
-    /// Does a step of what comes with a payment in the ledger, once, whoever does it how often; how much it moved.
+    /// Books a step of an extra in the ledger: once, however often this is called. Returns how many credits it moved.
     pub(super) async fn book_extra(&self, payment: &Payment, at: usize, step: &Step) -> AppResult<Amount> {
         let Some(extra) = payment.extras.get(at) else { return Err(AppError::Internal) };
         let (amount, reason) = match step.what {
@@ -196,7 +197,7 @@ impl Payments {
             StepKind::Freeze(most) => (-most, RefundReason::Disputed),
             StepKind::Thaw(amount) => (amount, RefundReason::DisputeOver),
             StepKind::GiveBack(amount) => (amount, RefundReason::RefundFailed),
-            // Nobody asks for money for what nobody paid for.
+            // An extra was not paid for, so no money can be asked back for it.
             StepKind::Withdraw { .. } => return Err(AppError::Internal),
         };
         if amount.is_zero() {
@@ -224,7 +225,7 @@ impl Payments {
         Ok(if moved.is_negative() { -moved } else { moved })
     }
 
-    /// Whether it was posted now, and not before.
+    /// Posts to the ledger. Returns whether the posting is new.
     async fn post(&self, posting: NewPosting) -> AppResult<bool> {
         match self.credits.post(posting).await? {
             PostingOutcome::Posted(_) => Ok(true),
@@ -233,7 +234,7 @@ impl Payments {
         }
     }
 
-    /// Gives what comes with a payment, unless another has it; how much that is.
+    /// Gives an extra, unless another payment has it. Returns how many credits were given.
     async fn give_extra(&self, payment: &Payment, at: usize, extra: &Extra) -> AppResult<Amount> {
         let is_rewarded = || payment.extras.iter().any(|one| one.what == ExtraKind::Invited && one.is_given());
         if !extra.credits.is_positive() || matches!(extra.what, ExtraKind::Inviter { .. }) && !is_rewarded() {
@@ -250,7 +251,7 @@ impl Payments {
                 terms: terms(payment, extra),
             };
             if !self.post(posting).await? {
-                // Its entry has the id of its lot.
+                // An entry that gives credits has the id of their lot.
                 let entry = self.credits.find_posting(extra.owner, PostingKind::Grant, &key).await?;
                 if entry.ok_or(AppError::Internal)?.id != extra.lot.to_string() {
                     continue;
@@ -262,7 +263,7 @@ impl Payments {
         Ok(Amount::ZERO)
     }
 
-    /// Writes a step into the audit log.
+    /// Writes a step of an extra into the audit log.
     async fn record_extra(&self, payment: &Payment, at: usize, step: u32, credits: Amount) {
         let Some(extra) = payment.extras.get(at) else { return };
         let action = if step == 0 { Action::Purchase } else { Action::Refund };
@@ -272,7 +273,7 @@ impl Payments {
         self.audit.record(entry.once(format!("payment:{}:{at}:{step}", payment.id))).await;
     }
 
-    /// Notes what has ended unused of what came with a payment whose money went back: nobody owes it.
+    /// Notes how much of the extras of a refunded payment has expired unused: that is not taken back.
     async fn count_lapsed_extras(&self, payment: &mut Payment) -> AppResult<()> {
         if payment.books.money_back(payment.price.minor) == 0 {
             return Ok(());
@@ -289,18 +290,18 @@ impl Payments {
         Ok(())
     }
 
-    /// How much of it has ended with its time.
+    /// How much of an extra has expired unused.
     async fn lapsed(&self, payment: &Payment, extra: &Extra) -> AppResult<Amount> {
         if payment.extra_expires_at(extra).is_none_or(|at| self.database.now() < at) {
             return Ok(Amount::ZERO);
         }
-        // Whoever looks at an account ends what has expired.
+        // Reading an account ends its expired lots.
         self.credits.account(extra.owner, &current_request_id()).await?;
         Ok(self.credits.expired_of(extra.owner, extra.lot).await?)
     }
 
-    /// How many of so many unspent credits can go back so that what came with them can too: what was spent of a bonus is taken from
-    /// what was bought.
+    /// How many of the `unspent` bought credits can be refunded, if the extras go back too: spent credits of a bonus are made up for
+    /// by bought ones.
     pub(super) async fn with_extras(
         &self,
         payment: &Payment,
