@@ -75,7 +75,7 @@ impl MongoResponseStore {
             own.projection(doc! { "bytes": 1 }).await?.try_collect().await
         })
         .await?;
-        let mut room = to_i64(most);
+        let mut room = i64::try_from(most).unwrap_or(i64::MAX);
         let beyond = found.into_iter().find(|size| {
             room = room.saturating_sub(size.bytes);
             room < 0

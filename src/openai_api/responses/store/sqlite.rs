@@ -58,7 +58,7 @@ impl ResponseStore for SqliteResponseStore {
                                  SELECT id, SUM(bytes) OVER (ORDER BY id DESC) AS newer FROM responses WHERE user_id = ?1)
                              WHERE newer > ?2)",
                     )?
-                    .execute(params![user, to_i64(most)])?;
+                    .execute(params![user, i64::try_from(most).unwrap_or(i64::MAX)])?;
                 Ok(())
             })
             .await
