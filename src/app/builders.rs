@@ -89,7 +89,7 @@ pub(super) fn build_credits(
     }
 }
 
-/// Buying credits, from whoever takes the money.
+/// Buying credits, from the provider that takes the money.
 pub(super) fn build_payments(
     stores: &Stores,
     site: &Site,
@@ -164,7 +164,7 @@ pub(super) fn open_room(config: &Config, stores: &Stores) -> Room {
     Room { made: stores.images.clone(), sent, quota: config.chat.attachment_quota }
 }
 
-/// Who signs people in besides us; nobody, where there is no HTTP client to ask them with.
+/// The identity providers; none where no HTTP client can be made.
 pub(super) fn open_identity_providers(config: &Config) -> Vec<Arc<IdentityProvider>> {
     build_identity_providers(&config.accounts.providers, &config.site)
         .inspect_err(|error| tracing::error!(error, "nobody else can sign people in"))
@@ -209,7 +209,7 @@ pub(super) fn build_generation(
     })
 }
 
-/// Nobody is told of their credits by a log.
+/// Notices of credits; none where mails would only go to the log.
 pub(super) fn build_notices(config: &Config, stores: &Stores, site: &Site, outbox: &Outbox) -> Option<Notices> {
     config.mail.smtp.as_ref().map(|_| {
         Notices::new(NoticesParts {

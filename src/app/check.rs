@@ -26,8 +26,8 @@ use crate::platform::db::{Database, DatabaseConfig, Probed};
 use crate::platform::redis;
 use crate::platform::site::database_path;
 
-/// Tries every configured part and returns a table of what came of it, and whether all is well. `with_storage` also counts
-/// what is stored, which looks at every file.
+/// Tries every configured part. Returns a table of the results, and whether all is well. `with_storage` also counts what is stored,
+/// which looks at every file.
 pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     let mut rows = vec![("configuration".to_owned(), Ok(format!("{} → {}", config.site.addr, config.site.public_url)))];
     rows.push(("prices".to_owned(), Ok(config.prices.book().summary())));
@@ -107,7 +107,7 @@ async fn check_secret(config: &Config, stores: Option<&Stores>) -> Result<String
     }
 }
 
-/// Greets whoever takes mails on, and signs in there.
+/// Connects to the mail server, and signs in.
 async fn check_mail(config: &Config) -> Result<String, String> {
     let mailer = config.mail.mailer()?;
     timeout(PATIENCE * 2, mailer.check()).await.unwrap_or_else(|_| Err("it did not answer in time".to_owned()))
@@ -132,7 +132,7 @@ async fn check_database(config: &Config, database: &Database) -> Vec<(String, Re
     rows
 }
 
-/// Reaches everybody who signs people in besides us.
+/// Reaches each identity provider.
 async fn check_sign_in(config: &Config) -> Vec<(String, Result<String, String>)> {
     let providers = match build_identity_providers(&config.accounts.providers, &config.site) {
         Ok(providers) => providers,
@@ -145,7 +145,7 @@ async fn check_sign_in(config: &Config) -> Vec<(String, Result<String, String>)>
     rows
 }
 
-/// What the file of providers and servers tell, and each provider with the first of its models.
+/// Loads the models, and tries each provider with the first of its models.
 async fn check_models(config: &Config, own: Vec<Arc<dyn ChatProvider>>) -> Vec<(String, Result<String, String>)> {
     let models = Models::new(config.chat.source.clone(), own);
     models.refresh().await;
@@ -175,7 +175,7 @@ async fn check_chat(provider: &dyn ChatProvider, patience: Duration) -> Result<S
     });
     match answered.await {
         Ok(Ok(_)) => Ok(provider.model()),
-        // What it is to people on a page is not all that whoever runs it wants to know.
+        // The operator gets the error besides the text for people.
         Ok(Err(error)) => Err(match provider.problem() {
             Some(problem) => format!("{problem} ({error})"),
             None => error.to_string(),

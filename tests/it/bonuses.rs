@@ -1,4 +1,4 @@
-//! What is given on top of purchases and for bringing others: once, to whom it is promised, and back with its money.
+//! Bonuses and referral rewards: given once, to the user they are promised to, and taken back with the money.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ async fn lot(till: &Till, user: UserId, id: LotId) -> Option<Lot> {
     account.lots.as_slice().iter().find(|lot| lot.id == id).cloned()
 }
 
-/// What is left of all that came with a payment, to whomever.
+/// What is left of all extras of a payment, of all users.
 async fn left_of_extras(till: &Till, payment: &Payment) -> Vec<Amount> {
     let mut left = Vec::new();
     for extra in &payment.extras {

@@ -10,10 +10,10 @@ use super::send::Terms;
 use crate::platform::error::{AppError, AppResult};
 
 impl Chat {
-    /// Who can be asked for this, in their order.
+    /// The providers that can answer this, in their order.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming what nobody can, or the one that was picked cannot.
+    /// [`AppError::InvalidInput`] naming what none of them can, or the picked one cannot.
     pub(super) fn able_to(&self, turns: &[Turn], terms: &Terms) -> AppResult<Vec<Arc<GuardedProvider>>> {
         let Terms { picked, sampling, .. } = terms;
         if let Some(gone) = picked.as_ref().filter(|picked| picked.is_gone()) {
@@ -79,7 +79,7 @@ fn choose(weights: &[u32], turn: u64) -> usize {
     0
 }
 
-/// Those that are able to. `None` where nobody is, or the one that was picked, who comes first, is not.
+/// The providers that are able to. `None` where there is none, or where the picked one, which comes first, is not able.
 fn only_able(
     mut order: Vec<Arc<GuardedProvider>>,
     is_picked: bool,
@@ -90,19 +90,19 @@ fn only_able(
     (!order.is_empty() && (first_is_able || !is_picked)).then_some(order)
 }
 
-/// Those that see, for what cannot be asked of the others.
+/// The providers that see images.
 ///
 /// # Errors
-/// [`AppError::InvalidInput`] naming `field` where nobody does.
+/// [`AppError::InvalidInput`] naming `field` where there is none.
 pub(super) fn only_seeing(order: Vec<Arc<GuardedProvider>>, field: &str) -> AppResult<Vec<Arc<GuardedProvider>>> {
     only_able(order, false, |provider| provider.sees_images())
         .ok_or_else(|| AppError::invalid(field, "No configured model can see images."))
 }
 
-/// Those that take all of the sampling options: what one leaves out would shape the answer.
+/// The providers that know all sampling options of the request: each of them shapes the answer.
 ///
 /// # Errors
-/// [`AppError::InvalidInput`] naming the field where nobody does, or the one that was picked, who comes first, does not.
+/// [`AppError::InvalidInput`] naming the field where there is none, or where the picked one, which comes first, leaves it out.
 fn only_taking(
     mut order: Vec<Arc<GuardedProvider>>,
     sampling: &Sampling,

@@ -49,7 +49,7 @@ pub struct Payment {
     /// Of what was paid for a subscription: the month that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<PaidMonth>,
-    /// What comes with it.
+    /// The extra credits that come with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<Extra>,
     /// Its buyer is gone: no money is taken for it any more.

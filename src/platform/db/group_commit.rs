@@ -1,4 +1,4 @@
-//! The writer of the embedded database: whatever waits is written in savepoints of its own, and committed together.
+//! The writer of the embedded database: all writes that wait are done in a savepoint each, and committed together.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,13 +9,13 @@ use super::sqlite::Durability;
 use super::{StoreError, StoreResult};
 
 pub(super) type Write = Box<dyn FnOnce(&Connection, Option<&StoreError>) -> Reply + Send>;
-/// Tells the caller what came of its write, once the commit is known.
+/// Sends the caller the result of its write, after the commit.
 pub(super) type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 /// Most writes that share one commit.
 const MAX_GROUP: usize = 512;
 
-/// Writes until nobody has a handle any more; whatever a group panics over, the next is written.
+/// Writes until all handles are gone. A group that panics does not stop the next one.
 pub(super) fn keep_writing(connection: &Connection, writes: &Receiver<(Durability, Write)>) {
     while catch_unwind(AssertUnwindSafe(|| run_writer(connection, writes))).is_err() {
         tracing::error!("the writer of the database panicked and goes on");

@@ -1,4 +1,4 @@
-//! What JSON of others is made of that cannot be read in one pass, value by value.
+//! Mends JSON that cannot be read in one pass: value by value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::surrogates::Text;
 
-/// So deep, what is read needs nothing any more.
+/// Values that are deeper are left out.
 const DEEPEST: usize = 24;
 
 /// `null` for `NaN` and the infinities, and escapes for control characters in texts.

@@ -40,7 +40,7 @@ pub struct BuyView {
     pub plan: Option<SubscriptionView>,
     /// Whether plans can be subscribed to.
     pub has_plans: bool,
-    /// What comes on top of each pack, in their order.
+    /// The bonus of each pack, in their order.
     pub on_top: Vec<Option<OnTop>>,
     /// What there is for bringing others.
     pub invitation: Option<Invitation>,
@@ -113,7 +113,7 @@ fn page(view: BuyView) -> impl IntoView {
     }
 }
 
-/// What comes on top, until when it can be had, and how long it lasts.
+/// A bonus, until when it can be had, and how long its credits last.
 fn on_top_lines(on_top: &OnTop, catalog: &Catalog) -> Vec<String> {
     let credits = on_top.credits.as_entry();
     // What is stored is the first moment at which it is over.
